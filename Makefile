@@ -1,0 +1,57 @@
+# make run, make test; `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+STAGE ?= dev
+ARGS ?=
+# First on the path: the environment's Python, and the Node that osls runs on.
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+.PHONY: help setup run rows test check bench format package clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
+
+.venv/.installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); 3.11 or newer is needed. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "setup: Python packages into .venv (about a minute)"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+node_modules/.installed: .venv/.installed package.json package-lock.json
+	@echo "setup: Node packages into node_modules"
+	@npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+run: setup ## the whole system on this machine, until Ctrl-C (ARGS="--port 4567": see python -m local --help)
+	@python -m local $(ARGS)
+
+rows: setup ## the newest rows of the running local stack
+	@python -m local.rows $(ARGS)
+
+test: check ## everything that CI runs (ARGS="-k conflict" narrows the tests)
+	@python -m pytest $(ARGS)
+
+check: setup ## format, lint, types, and the compiled template
+	@ruff format --check .
+	@ruff check .
+	@mypy
+	@python -m tests.template.lint
+
+bench: setup ## rows per second of the handler, by batch size
+	@python -m bench.drain $(ARGS)
+
+format: setup ## let ruff format and mend what it can
+	@ruff format .
+	@ruff check --fix .
+
+package: setup ## compile and zip for STAGE (dev by default) into dist/STAGE, offline, without an account
+	@sls package --stage $(STAGE) --package dist/$(STAGE)
+	@echo "dist/$(STAGE)/batida-ponto.zip: $$(wc -c < dist/$(STAGE)/batida-ponto.zip) bytes"
+
+clean: ## remove what setup and run made, the local database included
+	rm -rf .venv node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,48 @@
+"""`make rows`: what the running local stack has stored last."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import psycopg2
+
+from local.stack import ROOT
+
+_NEWEST = """
+select id, usuario_id, ponto, coalesce(dispositivo, ''), gravada_em - recebida_em
+from batida order by gravada_em desc limit %s
+"""
+
+
+def main() -> int:
+    """Print the newest rows; the exit status is 1 when no stack runs."""
+    parser = argparse.ArgumentParser(
+        prog="python -m local.rows",
+        description="The newest rows of batida, in the database of the running local stack.",
+        epilog="example:\n  make rows ARGS=50",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("count", type=int, nargs="?", default=10, help="how many (default 10)")
+    parser.add_argument("--state", type=Path, default=ROOT / ".local", help="the stack's folder (default .local)")
+    arguments = parser.parse_args()
+    try:
+        address = json.loads((arguments.state / "stack.json").read_text())
+    except FileNotFoundError:
+        print("make rows: nothing runs here; start it with make run", file=sys.stderr)
+        return 1
+    connection = psycopg2.connect(address["database_url"])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_NEWEST, [arguments.count])
+            print(f"{'id':36}  {'usuario_id':>10}  {'ponto':32}  {'dispositivo':12}  waited")
+            for identifier, employee, instant, device, waited in cursor:
+                print(f"{identifier}  {employee:>10}  {instant.isoformat():32}  {device:12.12}  {waited}")
+            print(f"the newest {cursor.rowcount}")
+    finally:
+        connection.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Where the functions find the database, the dead-letter queue and the time zone.
+
+`rds_config.py` at the root, where there is one, names the database; otherwise the environment does, as
+`serverless.yml` sets it.
+"""
+
+import importlib
+import json
+import os
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_SECRET_TIMEOUT = 3  # s: a secret is read within the same timeout as the connection that it opens
+
+# libpq's keyword -> its name in rds_config.py, and in the environment
+_NAMES = {
+    "host": ("db_host", "DB_HOST"),
+    "dbname": ("db_name", "DB_NAME"),
+    "user": ("db_username", "DB_USER"),
+    "password": ("db_password", "DB_PASSWORD"),
+    "port": ("db_port", "DB_PORT"),
+    "sslmode": ("db_sslmode", "DB_SSLMODE"),
+}
+_OPTIONAL = {"port", "sslmode"}
+
+
+class ConfigurationError(RuntimeError):
+    """The configuration lacks values, or holds wrong ones; the message names each and where it belongs."""
+
+
+class Settings(NamedTuple):
+    """What `load` found."""
+
+    database: dict[str, str]  # libpq's keywords; never log it: a password may be among them
+    secret_arn: str | None  # a Secrets Manager secret with the user's name and password
+    dlq_url: str
+    zone: ZoneInfo  # in which a time sent without an offset is local
+
+
+def load() -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: naming all that is missing.
+    """
+    database, missing = _database()
+    dlq_url = os.environ.get("DLQ_URL", "")
+    time_zone = os.environ.get("TIME_ZONE", "")
+    missing += [name for name, value in (("DLQ_URL", dlq_url), ("TIME_ZONE", time_zone)) if not value]
+    if missing:
+        raise ConfigurationError(
+            f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does), or copy "
+            "rds_config.example.py to rds_config.py for those that start with db_."
+        )
+    try:
+        zone = ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
+        raise ConfigurationError(
+            f"TIME_ZONE: {time_zone!r} is not a time zone; use a name like America/Sao_Paulo."
+        ) from None
+    return Settings(database, os.environ.get("DB_SECRET_ARN") or None, dlq_url, zone)
+
+
+def connection_parameters(settings: Settings) -> dict[str, str]:
+    """Give libpq's keywords, the password fetched anew where a secret holds it, since it may have rotated.
+
+    Raises:
+        ConfigurationError: the secret has not the form that RDS gives it.
+        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
+    """
+    if settings.secret_arn is None or "password" in settings.database:
+        return settings.database
+    # Imported here: it takes ten times as long as psycopg2, and without a secret it is not needed.
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client(
+        "secretsmanager",
+        config=Config(connect_timeout=_SECRET_TIMEOUT, read_timeout=_SECRET_TIMEOUT, retries={"total_max_attempts": 2}),
+    )
+    answer = client.get_secret_value(SecretId=settings.secret_arn)
+    try:
+        secret = json.loads(answer["SecretString"])
+        return settings.database | {"user": secret["username"], "password": secret["password"]}
+    except (ValueError, KeyError, TypeError):
+        raise ConfigurationError("DB_SECRET_ARN: the secret must be JSON with username and password.") from None
+
+
+def _database() -> tuple[dict[str, str], list[str]]:
+    """Return libpq's keywords, and the names of those that are missing."""
+    source: dict[str, Any]
+    try:
+        source, column = vars(importlib.import_module("rds_config")), 0
+    except ModuleNotFoundError as error:
+        if error.name != "rds_config":
+            raise
+        source, column = dict(os.environ), 1
+
+    found = {keyword: str(source.get(names[column]) or "") for keyword, names in _NAMES.items()}
+    optional = set(_OPTIONAL)
+    if found["host"].startswith("/"):  # a Unix socket: no TLS, and the server may trust its own machine
+        optional.add("password")
+        found["sslmode"] = ""
+    elif not found["sslmode"]:
+        found["sslmode"] = "require"
+    if os.environ.get("DB_SECRET_ARN"):
+        optional |= {"user", "password"}
+    missing = [_NAMES[keyword][column] for keyword, value in found.items() if not value and keyword not in optional]
+    return {keyword: value for keyword, value in found.items() if value}, missing

@@ -1,0 +1,37 @@
+-- Begin a run of migrations, in a transaction: one run at a time, in the stage's time zone.
+-- Returns what is recorded as applied.
+
+-- The lock's number is "batida" in ASCII. Whoever comes second waits here, then finds everything applied.
+select pg_advisory_xact_lock(0x626174696461);
+
+select set_config('timezone', %(time_zone)s, true);
+
+do $$
+declare
+    zone constant text := current_setting('timezone');
+begin
+    -- PostgreSQL also takes POSIX zones, whose sign is the other way round: "UTC+3" is west of Greenwich.
+    if not exists (select from pg_timezone_names where name = zone) then
+        raise exception 'invalid value for parameter "TimeZone": "%%"', zone;
+    end if;
+    -- For people who query the table: they see local times, as in the first version.
+    if not exists (
+        select
+        from pg_db_role_setting join pg_database on pg_database.oid = setdatabase
+        where datname = current_database() and setrole = 0 and 'TimeZone=' || zone = any(setconfig)
+    ) then
+        execute format('alter database %%I set timezone = %%L', current_database(), zone);
+    end if;
+    if to_regclass('migracao') is null then
+        create table migracao (
+            nome text primary key,
+            checksum text not null, -- SHA-256 of the file, hexadecimal
+            aplicada_em timestamptz not null default clock_timestamp()
+        );
+    end if;
+end
+$$;
+
+set local client_min_messages = notice;
+
+select nome, checksum from migracao order by nome

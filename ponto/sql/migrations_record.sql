@@ -1,0 +1,1 @@
+insert into migracao (nome, checksum) values (%(name)s, %(checksum)s)

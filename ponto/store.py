@@ -1,0 +1,297 @@
+"""Storing punches in PostgreSQL: a batch in, an outcome for each of its entries out."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg2
+import psycopg2.extensions
+
+from ponto.punch import Punch
+
+_SQL = Path(__file__).parent / "sql"
+_STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
+_EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+# SQLSTATE classes that the data itself causes, so that no retry can help: data exception, integrity
+# constraint violation, program limit exceeded.
+_REFUSALS = ("22", "23", "54")
+
+_QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any language that PostgreSQL speaks
+
+
+class Entry(NamedTuple):
+    """A punch and the message that brought it."""
+
+    punch: Punch
+    message_id: str  # of SQS
+    received_ms: int  # SQS's SentTimestamp: ms since the epoch, UTC
+
+
+class Status(StrEnum):
+    STORED = "stored"
+    DUPLICATE = "duplicate"  # the same punch stands already
+    CONFLICT = "conflict"  # another punch stands under its id
+    REFUSED = "refused"  # PostgreSQL can never store it
+    FAILED = "failed"  # not known to be stored: try again later
+
+
+class Outcome(NamedTuple):
+    status: Status
+    detail: str = ""  # printable ASCII, at most 200 characters, no value of the punch but its id
+
+
+_STORED = Outcome(Status.STORED)
+_DUPLICATE = Outcome(Status.DUPLICATE)
+_NO_TIME = Outcome(Status.FAILED, "no time left")
+_UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
+
+
+class Timeouts(NamedTuple):
+    """How long a session may wait.
+
+    The function ends after 60 s. The slowest `save` of one statement takes 55 s: the statement on a dead
+    connection (5 s), a new connection (40 s), the statement again (5 s) and the look-up (5 s).
+    """
+
+    connect_s: int = 40  # Aurora takes 15 to 40 s to resume from 0 ACU
+    statement_ms: int = 5_000
+    lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
+    network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function misses its goodbye
+
+
+TIMEOUTS = Timeouts()
+
+
+class Store:
+    """Keeps one connection, opened when first needed. For one thread."""
+
+    def __init__(self, parameters: Callable[[], Mapping[str, str | int]], timeouts: Timeouts = TIMEOUTS) -> None:
+        """Does not connect.
+
+        Args:
+            parameters: gives the keyword arguments of `psycopg2.connect`. Called for each connection, so that
+                a rotated password is fetched anew; what it raises passes through `save`.
+            timeouts: how long a session may wait.
+        """
+        self._parameters = parameters
+        self._timeouts = timeouts
+        self._connection: psycopg2.extensions.connection | None = None
+        self._kept = False  # the connection is from an earlier save, and may have died since
+
+    def save(self, entries: Sequence[Entry], deadline: float | None = None) -> list[Outcome]:
+        """Store a batch, normally in one statement.
+
+        Of several entries with one id the first is stored, if it can be, and the others are compared with
+        what stands. Safe to repeat: what is stored already is a DUPLICATE. So may be a punch of this very
+        call, when the connection broke before PostgreSQL's answer came through.
+
+        Args:
+            entries: what to store. The ids are canonical lower-case UUIDs.
+            deadline: in seconds on the clock of `time.monotonic()`: past it no further statement is started.
+                One started just before takes up to 5 s, the first of a `save` up to 50 s: see `Timeouts`.
+
+        Returns:
+            An outcome for each entry, in the order of the entries.
+
+        Raises:
+            Whatever `parameters` raises; nothing for what PostgreSQL or the network did, which is an outcome.
+        """
+        self._kept = self._connection is not None
+        outcomes = [_NO_TIME] * len(entries)
+        pending: Sequence[int] = range(len(entries))  # places in entries
+        while pending:
+            first: dict[str, int] = {}  # a statement carries an id once
+            for place in pending:
+                first.setdefault(entries[place].punch.id, place)
+            found = self._insert([entries[place] for place in first.values()], deadline)
+            repeats: list[int] = []
+            for place in pending:
+                punch = entries[place].punch
+                is_first = first[punch.id] == place
+                there = found.get(punch.id)
+                if there is None:  # the first was inserted
+                    outcome = _STORED if is_first else _compare(punch, _row(entries[first[punch.id]].punch))
+                elif isinstance(there, _Row):
+                    outcome = _compare(punch, there)
+                elif there.status is Status.REFUSED and not is_first:
+                    repeats.append(place)  # nothing stands under its id: its turn
+                    continue
+                else:
+                    outcome = there
+                outcomes[place] = outcome
+            pending = repeats
+        return outcomes
+
+    def close(self) -> None:
+        """Close the connection if there is one. A later `save` opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _insert(self, entries: list[Entry], deadline: float | None) -> dict[str, "_Row | Outcome"]:
+        """Insert entries of distinct ids; return what happened to those that were not inserted, by id."""
+        found: dict[str, _Row | Outcome] = {}
+        taken: list[str] = []
+        chunks = [entries]
+        try:
+            while chunks:
+                if _is_past(deadline):
+                    return found | _each(chunks, _NO_TIME) | dict.fromkeys(taken, _NO_TIME)
+                chunk = chunks[-1]
+                try:
+                    rows = self._execute(_STORE, {"entries": _document(chunk)})
+                except psycopg2.Error as error:
+                    if not _is_refusal(error):
+                        raise
+                    chunks.pop()
+                    if len(chunk) == 1:
+                        found[chunk[0].punch.id] = _refused(error)
+                    else:  # find the culprit, store its neighbours
+                        half = len(chunk) // 2
+                        chunks += [chunk[half:], chunk[:half]]
+                    continue
+                chunks.pop()
+                if len(rows) < len(chunk):
+                    inserted = {row[0] for row in rows}
+                    taken += [entry.punch.id for entry in chunk if entry.punch.id not in inserted]
+            if taken:
+                if _is_past(deadline):
+                    return found | dict.fromkeys(taken, _NO_TIME)
+                found |= dict.fromkeys(taken, _UNSEEN)
+                for taken_id, usuario_id, instant_us in self._execute(_EXISTING, {"ids": taken}):
+                    found[taken_id] = _Row(usuario_id, instant_us)
+        except psycopg2.Error as error:
+            # Not the data's fault, so nothing else is tried now, and nothing is presumed of the connection.
+            self.close()
+            failed = _failed(error)
+            return found | _each(chunks, failed) | dict.fromkeys(taken, failed)
+        return found
+
+    def _execute(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """Run a statement; when the kept connection turns out dead, once more on a fresh one."""
+        try:
+            return self._execute_once(statement, values)
+        except psycopg2.Error:
+            dead = self._kept and self._connection is not None and self._connection.closed != 0
+            self._kept = False
+            if not dead:
+                raise
+        self.close()
+        return self._execute_once(statement, values)
+
+    def _execute_once(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        if self._connection is None:
+            self._connection = self._connect()
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            rows = cursor.fetchall()
+        self._kept = False
+        return rows
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        given = self._parameters()
+        wait = self._timeouts
+        session = f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms}"
+        parameters: dict[str, Any] = {
+            "application_name": "batidaPonto",
+            "connect_timeout": wait.connect_s,
+            "tcp_user_timeout": wait.network_ms,
+            # For a server that dies while its answer is awaited: probes after 2 s of silence.
+            "keepalives_idle": 2,
+            "keepalives_interval": 1,
+            "keepalives_count": 3,
+            **given,
+            "options": f"{given.get('options', '')} {session}",
+        }
+        connection: psycopg2.extensions.connection = psycopg2.connect(**parameters)
+        connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
+        return connection
+
+
+class _Row(NamedTuple):
+    """What tells whether two punches are the same."""
+
+    usuario_id: int
+    instant_us: int  # microseconds since the epoch, UTC
+
+
+def _row(punch: Punch) -> _Row:
+    return _Row(punch.usuario_id, (punch.ponto - _EPOCH) // _MICROSECOND)
+
+
+def _compare(punch: Punch, there: _Row) -> Outcome:
+    differing = [
+        column
+        for column, ours, theirs in zip(("usuario_id", "ponto"), _row(punch), there, strict=True)
+        if ours != theirs
+    ]
+    if not differing:
+        return _DUPLICATE
+    return Outcome(Status.CONFLICT, f"id {punch.id} belongs to a punch with another {' and '.join(differing)}")
+
+
+def _document(entries: list[Entry]) -> str:
+    return json.dumps(
+        [
+            {
+                "id": punch.id,
+                "usuario_id": punch.usuario_id,
+                "ponto": punch.ponto.isoformat(),
+                "deslocamento": punch.deslocamento,
+                "dispositivo": punch.dispositivo,
+                "offline": punch.offline,
+                "enviado": punch.enviado and punch.enviado.isoformat(),
+                "latitude": punch.latitude,
+                "longitude": punch.longitude,
+                "precisao": punch.precisao,
+                "received_ms": received_ms,
+                "message_id": message_id,
+            }
+            for punch, message_id, received_ms in entries
+        ]
+    )
+
+
+def _each(chunks: list[list[Entry]], outcome: Outcome) -> dict[str, "_Row | Outcome"]:
+    return {entry.punch.id: outcome for chunk in chunks for entry in chunk}
+
+
+def _is_past(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() >= deadline
+
+
+def _is_refusal(error: psycopg2.Error) -> bool:
+    return error.pgcode is not None and error.pgcode.startswith(_REFUSALS)
+
+
+def _refused(error: psycopg2.Error) -> Outcome:
+    # Messages of class 22 quote the value that was sent, maybe personal data; others quote names of tables.
+    message = _message(error)
+    if error.pgcode is not None and error.pgcode.startswith("22"):
+        message = _QUOTED.sub("...", message)
+    return Outcome(Status.REFUSED, _printable(f"SQLSTATE {error.pgcode}: {message}"))
+
+
+def _failed(error: psycopg2.Error) -> Outcome:
+    name = type(error).__name__
+    state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
+    return Outcome(Status.FAILED, _printable(f"{name}{state}: {_message(error)}"))
+
+
+def _message(error: psycopg2.Error) -> str:
+    # Never the DETAIL, which quotes rows. An error of libpq's own has a text only.
+    return error.diag.message_primary or str(error)
+
+
+def _printable(text: str) -> str:
+    line = text.partition("\n")[0][:200]
+    return "".join(character if " " <= character <= "~" else "?" for character in line)

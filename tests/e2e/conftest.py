@@ -1,0 +1,66 @@
+"""The whole system, deployed once for all end-to-end tests."""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from local import emulator, gaps
+from local.stack import Stack, running
+from tests.e2e.client import Client
+
+
+class Deployed(NamedTuple):
+    stack: Stack
+    state: Path
+    open_gaps: list[str]  # what the emulator had dropped when the stack was new
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[Deployed]:
+    """Deploy serverless.yml to an emulator of the tests' own."""
+    open_gaps: list[str] = []
+
+    def mend(deployment: gaps.Deployment) -> None:
+        for gap in gaps.GAPS:
+            if gap.is_open(deployment):
+                open_gaps.append(gap.name)
+            gap.close(deployment)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in set(os.environ) - set(emulator.environment()):
+            patch.delenv(name)  # boto3 must not find somebody's AWS profile
+        state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))  # not pytest's: the path of a socket has to be short
+        try:
+            with running(state, free_port(), mend=mend) as stack:
+                yield Deployed(stack, state, open_gaps)
+        finally:
+            shutil.rmtree(state)
+
+
+@pytest.fixture
+def stack(deployed: Deployed) -> Stack:
+    """The deployed system."""
+    return deployed.stack
+
+
+@pytest.fixture
+def client(stack: Stack) -> Client:
+    """A client of the deployed system, with queues that are empty to begin with."""
+    client = Client(stack)
+    client.wait_until_drained()
+    client.purge_dead_letters()
+    return client
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((emulator.HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,185 @@
+"""`make run` as a person uses it: what it prints, how it ends, and what it leaves behind."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from local import emulator
+from local.stack import ROOT
+from tests.e2e.client import wait_for
+from tests.e2e.conftest import Deployed, free_port
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class Run:
+    """One `python -m local`, as a process of its own."""
+
+    def __init__(self, state: Path, port: int, root: Path = ROOT) -> None:
+        self.state = state
+        self._output = state.with_suffix(".out")
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local", "--port", str(port), "--state", str(state)],
+                cwd=root,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def output(self) -> str:
+        """What it has printed."""
+        return self._output.read_text()
+
+    def wait_until_ready(self) -> None:
+        """Wait for the first line of the flow."""
+        wait_for(lambda: "accepted 0" in self.output() or self.process.poll() is not None, "the stack", 120)
+        assert self.process.poll() is None, self.output()
+
+    def address(self) -> dict[str, str]:
+        """What stack.json says."""
+        found: dict[str, str] = json.loads((self.state / "stack.json").read_text())
+        return found
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal; return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """A folder for one stack; nothing that runs in it outlives the test."""
+    folder = Path(tempfile.mkdtemp(prefix="ponto-run-"))
+    state = folder / "state"
+    yield state
+    for process in processes_of(state):
+        process.kill()
+    shutil.rmtree(folder)
+
+
+def processes_of(state: Path) -> list[psutil.Process]:
+    """All processes that name the folder in their command line or environment, or work below it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = [*process.cmdline(), *process.environ().values()]
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        lives = process.status() != psutil.STATUS_ZOMBIE
+        if lives and process.pid != os.getpid() and any(str(state) in word for word in words):
+            found.append(process)
+    return found
+
+
+def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path) -> None:
+    port = free_port()
+    run = Run(state, port)
+    run.wait_until_ready()
+    printed = re.search(r"^curl .*\\\n.*$", run.output(), re.MULTILINE)
+    assert printed
+
+    answer = subprocess.run(["sh", "-c", printed[0]], capture_output=True, text=True, check=True).stdout
+
+    assert json.loads(answer)["message"] == "accepted"
+    wait_for(lambda: "stored 1" in run.output(), "the stored punch to be shown")
+    rows = subprocess.run(
+        [sys.executable, "-m", "local.rows", "--state", str(state)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert " 123 " in rows
+    first = run.address()
+
+    assert run.stop(signal.SIGTERM) == 0
+    assert processes_of(state) == []
+    assert not (state / "stack.json").exists()
+
+    # Killed: what it could not stop is stopped by the next run, which then works as ever.
+    run = Run(state, port)
+    run.wait_until_ready()
+    assert run.address() | {"pid": first["pid"]} == first
+    run.stop(signal.SIGKILL)
+    run = Run(state, port)
+    run.wait_until_ready()
+    with psycopg2.connect(run.address()["database_url"]) as connection, connection.cursor() as cursor:
+        cursor.execute("select usuario_id from batida")
+        assert cursor.fetchall() == [(123,)]
+    connection.close()
+
+    # A part that dies takes the rest along, with a word about it.
+    os.kill(int((state / "emulator.pid").read_text()), signal.SIGKILL)
+    assert run.process.wait(60) == 1
+    assert "The emulator ended by itself" in run.output()
+    assert processes_of(state) == []
+
+
+def test_ctrl_c_during_the_deploy_leaves_nothing_running(state: Path) -> None:
+    run = Run(state, free_port())
+    wait_for(lambda: "deploying" in run.output(), "the deploy to begin")
+
+    assert run.stop(signal.SIGINT) == 0
+    assert processes_of(state) == []
+
+
+def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((emulator.HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        run = Run(state, port)
+
+        assert run.process.wait(60) == 1
+
+    assert f"Port {port} is in use" in run.output()
+    assert processes_of(state) == []
+
+
+def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
+    command = [sys.executable, "-m", "local", "--state", str(deployed.state)]
+
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert second.returncode == 1
+    assert f"It runs already, as process {os.getpid()}" in second.stderr
+    deployed.stack.require_running()
+
+
+def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> None:
+    project = state.parent / "project"
+    project.mkdir()
+    for name in ("handler.py", "ponto", "local", "resources", "requirements.txt", "package.json"):
+        source = ROOT / name
+        shutil.copytree(source, project / name) if source.is_dir() else shutil.copy(source, project)
+    (project / "node_modules").symlink_to(ROOT / "node_modules")
+    (project / "serverless.yml").write_text(
+        (ROOT / "serverless.yml").read_text().replace("handler.main", "${file(absent.yml)}")
+    )
+
+    run = Run(state, free_port(), root=project)
+
+    assert run.process.wait(60) == 1
+    assert "sls package --stage local" in run.output()
+    assert "functions.batidaPonto.handler" in run.output()
+    assert processes_of(state) == []
+
+
+def test_the_help_has_examples() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert "examples:" in answer.stdout

@@ -1,0 +1,148 @@
+"""What surrounds the function in tests: SQS events, Lambda's context, and a dead-letter queue in moto."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ponto.sqs import Record
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
+
+
+def record(body: str, message_id: str | None = None, received_ms: int = RECEIVED_MS) -> Record:
+    """Give a message as Lambda hands it over, parts that the function does not use included."""
+    whole = {
+        "messageId": message_id or str(uuid.uuid4()),
+        "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+        "body": body,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": str(received_ms),
+            "SenderId": "AROAEXAMPLE:BackplaneAssumeRoleSession",
+            "ApproximateFirstReceiveTimestamp": str(received_ms + 20),
+        },
+        "messageAttributes": {},
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:punches",
+        "awsRegion": "us-east-1",
+    }
+    return cast(Record, whole)
+
+
+def sqs_event(*records: Record) -> dict[str, Any]:
+    return {"Records": list(records)}
+
+
+# Events that are not, or not all, from SQS.
+NOT_SQS: dict[str, Any] = {
+    "nothing": None,
+    "text": "Records",
+    "list": [record("{}")],
+    "empty object": {},
+    "no records": {"Records": []},
+    "records are null": {"Records": None},
+    "records are an object": {"Records": {"0": record("{}")}},
+    "S3": {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "a"}}}]},
+    "SNS": {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]},
+    "EventBridge": {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+    "gateway": {"httpMethod": "POST", "body": "{}"},
+    "mixed": sqs_event(record("{}"), record("{}") | {"eventSource": "aws:s3"}),
+    "record without a source": {"Records": [{"body": "{}"}]},
+    "records are texts": {"Records": ["{}"]},
+}
+
+
+class Context:
+    """Lambda's context, of which the function uses this much."""
+
+    aws_request_id = "8a1f5a3c-6e4f-4a2e-9d0b-3f1f6f1f6f1f"
+
+    def __init__(self, seconds: float = 60) -> None:
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int((self._end - time.monotonic()) * 1000))
+
+
+class Letter(NamedTuple):
+    body: str
+    attributes: dict[str, tuple[str, str]]  # name -> data type and value
+
+    @property
+    def message_id(self) -> str:
+        return self.attributes["messageId"][1]
+
+    @property
+    def reason(self) -> str:
+        return self.attributes["reason"][1]
+
+
+class DeadLetterQueue:
+    """A queue in moto."""
+
+    def __init__(self) -> None:
+        self._sqs: SQSClient = boto3.client("sqs")
+        self._letters: list[Letter] = []
+        self.url = self._create()
+
+    def letters(self) -> list[Letter]:
+        """Give everything sent since the last call."""
+        self._collect()
+        letters, self._letters = self._letters, []
+        return letters
+
+    @contextmanager
+    def missing(self) -> Iterator[None]:
+        """Refuse every call meanwhile: there is no such queue."""
+        self._collect()
+        self._sqs.delete_queue(QueueUrl=self.url)
+        try:
+            yield
+        finally:
+            self._create()
+
+    def _create(self) -> str:
+        return self._sqs.create_queue(QueueName="dead-letters", Attributes={"VisibilityTimeout": "43200"})["QueueUrl"]
+
+    def _collect(self) -> None:
+        while messages := self._sqs.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for message in messages:
+                attributes = {
+                    name: (value["DataType"], value["StringValue"])
+                    for name, value in message["MessageAttributes"].items()
+                }
+                self._letters.append(Letter(message["Body"], attributes))
+
+
+@contextmanager
+def aws_environment() -> Iterator[None]:
+    """Have a region and credentials that mean nothing, whatever the machine's own configuration says."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SECRETS_MANAGER"):
+            environment.delenv(name, raising=False)
+        environment.setenv("AWS_CONFIG_FILE", os.devnull)
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        environment.setenv("AWS_ACCESS_KEY_ID", "id")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "key")
+        environment.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the environment
+        yield
+
+
+@contextmanager
+def aws() -> Iterator[None]:
+    """Let moto answer every call to AWS."""
+    with aws_environment(), mock_aws():
+        yield

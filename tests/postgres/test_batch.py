@@ -1,0 +1,451 @@
+"""Whole batches through `handler` to a real PostgreSQL and a dead-letter queue: nothing is lost, nothing twice."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from psycopg2.extensions import parse_dsn
+
+import handler
+from ponto.migrations import SCHEMA
+from ponto.punch import Reason, derive_id
+from ponto.sqs import Record
+from tests.events import RECEIVED_MS, Context, DeadLetterQueue, Letter, aws, record, sqs_event
+
+EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
+EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
+A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c"
+
+
+class Stage:
+    """The function's surroundings: a database, a dead-letter queue, an environment."""
+
+    def __init__(self, url: str, server: str, queue: DeadLetterQueue) -> None:
+        self.queue = queue
+        self._name = urlsplit(url).path.removeprefix("/")
+        self._inside = _connect(url)
+        self._outside = _connect(server)
+
+    def close(self) -> None:
+        self._inside.close()
+        self._outside.close()
+
+    def reset(self) -> None:
+        """Have no rows and no letters; for the examples of a property, which share a database."""
+        # As a replica, for the table's trigger refuses it to everybody else.
+        self.ask("set session_replication_role = replica; truncate batida; reset session_replication_role")
+        self.queue.letters()
+
+    def deliver(self, *records: Record, seconds: float = 60) -> list[str]:
+        """Give the function a batch; return the ids of the messages that will come back."""
+        response = handler.main(sqs_event(*records), Context(seconds))
+        assert response.keys() == {"batchItemFailures"}
+        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+    def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._inside.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def rows(self) -> dict[str, tuple[int, datetime, str]]:
+        found = self.ask("select id, usuario_id, ponto, mensagem_id from batida")
+        assert len({row[0] for row in found}) == len(found)
+        return {row[0]: row[1:] for row in found}
+
+    def kill_connections(self) -> None:
+        self.ask(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where datname = current_database() and application_name = 'batidaPonto'"
+        )
+
+    @contextmanager
+    def database_down(self) -> Iterator[None]:
+        """Break the function's connection and let it make no other."""
+        self._allow_connections(False)
+        self.kill_connections()
+        try:
+            yield
+        finally:
+            self._allow_connections(True)
+
+    def _allow_connections(self, allow: bool) -> None:
+        with self._outside.cursor() as cursor:  # PostgreSQL refuses it from inside
+            cursor.execute(f"alter database {self._name} allow_connections {allow}")
+
+
+def _connect(url: str) -> psycopg2.extensions.connection:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    return connection
+
+
+@pytest.fixture
+def queue() -> Iterator[DeadLetterQueue]:
+    with aws():
+        yield DeadLetterQueue()
+
+
+@pytest.fixture
+def configure(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Give what points the function to a database, as if it had just been deployed."""
+
+    def configure(url: str) -> None:
+        parameters = parse_dsn(url)
+        monkeypatch.setitem(sys.modules, "rds_config", None)  # a developer's own database is none of ours
+        for name in ("DB_PORT", "DB_PASSWORD", "DB_SSLMODE", "DB_SECRET_ARN"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("DB_HOST", parameters["host"])
+        monkeypatch.setenv("DB_NAME", parameters["dbname"])
+        monkeypatch.setenv("DB_USER", parameters["user"])
+        monkeypatch.setenv("DLQ_URL", queue.url)
+        monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
+        handler._parts.cache_clear()
+
+    yield configure
+    if handler._parts.cache_info().currsize:
+        handler._parts()[1].close()
+    handler._parts.cache_clear()
+
+
+@pytest.fixture
+def stage(
+    migrated_url: str, postgres: str, queue: DeadLetterQueue, configure: Callable[[str], None]
+) -> Iterator[Stage]:
+    configure(migrated_url)
+    stage = Stage(migrated_url, postgres, queue)
+    # Stands for whatever PostgreSQL may refuse: nothing that the rules let through is known to be.
+    stage.ask("alter table batida add constraint employee_known check (usuario_id <> 13)")
+    yield stage
+    stage.close()
+
+
+def punch(usuario_id: int = 1, ponto: str = EIGHT_LOCAL, **more: Any) -> str:
+    return json.dumps({"usuarioId": usuario_id, "ponto": ponto, **more})
+
+
+def reasons(letters: list[Letter]) -> dict[str, tuple[str, str]]:
+    return {letter.message_id: (letter.reason, letter.attributes["detail"][1]) for letter in letters}
+
+
+# A batch
+
+
+def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: Stage) -> None:
+    assert stage.deliver(record(punch(7, id=B), "earlier")) == []
+    bodies = {
+        "old form": '{"usuarioId": 1, "ponto": "2026-10-01T08:00:00"}',
+        "same in UTC": punch(1, "2026-10-01T11:00Z"),
+        "full": punch(
+            2, id=A, dispositivo="Relógio 日 \U0001f600", offline=True, enviado="2026-10-04T08:00Z", latitude=-23.5
+        ),
+        "same, id in capitals": punch(2, id=A.upper()),
+        "conflict within": punch(3, id=A),
+        "conflict with older": punch(8, "2026-10-01T08:01Z", id=B),
+        "refused": punch(13),
+        "NUL": punch(4, dispositivo="a\u0000b"),
+        "NUL itself": '{"usuarioId": 4, "ponto": "\x00"}',
+        "half a surrogate pair": '{"usuarioId": 4, "ponto": "2026-10-01T08:00Z", "dispositivo": "\\ud800"}',
+        "huge": punch(10**30),
+        "NaN": '{"usuarioId": NaN}',
+        "last": punch(5),
+    }
+    assert stage.deliver(*(record(body, message_id) for message_id, body in bodies.items())) == []
+
+    assert stage.rows() == {
+        B: (7, EIGHT, "earlier"),
+        derive_id(1, EIGHT): (1, EIGHT, "old form"),
+        A: (2, EIGHT, "full"),
+        derive_id(5, EIGHT): (5, EIGHT, "last"),
+    }
+    assert stage.ask(
+        "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em"
+        " from batida where id = %s",
+        A,
+    ) == [
+        (
+            -180,
+            "Relógio 日 \U0001f600",
+            True,
+            datetime(2026, 10, 4, 8, tzinfo=UTC),
+            -23.5,
+            None,
+            None,
+            datetime.fromtimestamp(RECEIVED_MS // 1000, UTC) + timedelta(milliseconds=RECEIVED_MS % 1000),
+        )
+    ]
+    letters = stage.queue.letters()
+    assert len(letters) == 8
+    assert all(letter.body == bodies[letter.message_id] for letter in letters)
+    assert reasons(letters) == {
+        "conflict within": ("conflict", f"id {A} belongs to a punch with another usuario_id"),
+        "conflict with older": ("conflict", f"id {B} belongs to a punch with another usuario_id and ponto"),
+        "refused": (
+            "refused",
+            'SQLSTATE 23514: new row for relation "batida" violates check constraint "employee_known"',
+        ),
+        "NUL": ("invalid", "dispositivo: must be a string of at most 64 characters without control characters"),
+        "NUL itself": ("malformed", "body: not JSON, character 27"),
+        "half a surrogate pair": ("malformed", "dispositivo: half a surrogate pair"),
+        "huge": ("invalid", "usuarioId: must be an integer from 1 to 9007199254740991"),
+        "NaN": ("malformed", "body: NaN, Infinity, or thousands of digits"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'); drop table batida; --",
+        "' or '1'='1",
+        "$$; drop table batida; $$",
+        "%s %(entries)s %%",
+        "\\'; drop table batida; --",
+        "\"}]'::jsonb); drop table batida; --",
+        "2026-10-01T08:00Z'; drop table batida; --",
+    ],
+)
+def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
+    refused = [
+        record(punch(1, text), "ponto"),
+        record(punch(1, id=text), "id"),
+        record(punch(1, enviado=text), "enviado"),
+        record(json.dumps({"usuarioId": 1, "ponto": EIGHT_LOCAL, text: 1}), "name"),
+        record(punch(1).replace("1", text, 1), "number"),
+    ]
+    stored = record(punch(2, dispositivo=text), f"message {text}")
+    assert stage.deliver(*refused, stored) == []
+    assert stage.ask("select usuario_id, dispositivo, mensagem_id from batida") == [(2, text, f"message {text}")]
+    assert {letter.message_id: letter.body for letter in stage.queue.letters()} == {
+        each["messageId"]: each["body"] for each in refused
+    }
+
+
+def test_with_no_time_left_the_whole_batch_comes_back(stage: Stage) -> None:
+    batch = [record(punch(1), "good"), record("{", "malformed")]
+    assert stage.deliver(*batch, seconds=0) == ["good", "malformed"]
+    assert stage.rows() == {}
+    assert stage.queue.letters() == []
+    assert stage.deliver(*batch) == []
+    assert len(stage.rows()) == len(stage.queue.letters()) == 1
+
+
+# Outages
+
+
+def test_while_the_database_is_down_good_records_come_back_and_are_stored_once_when_it_is_up(stage: Stage) -> None:
+    stage.deliver(record(punch(9), "before"))
+    good = [record(punch(usuario_id), f"good {usuario_id}") for usuario_id in range(1, 4)]
+    with stage.database_down():
+        assert stage.deliver(*good, record("{", "malformed")) == ["good 1", "good 2", "good 3"]
+        assert stage.deliver(*good) == ["good 1", "good 2", "good 3"]
+    assert [letter.message_id for letter in stage.queue.letters()] == ["malformed"]
+
+    for _ in range(2):
+        assert stage.deliver(*good) == []
+    assert sorted(message_id for *_, message_id in stage.rows().values()) == ["before", "good 1", "good 2", "good 3"]
+
+
+def test_while_neither_database_nor_dead_letter_queue_answers_everything_comes_back(stage: Stage) -> None:
+    batch = [record(punch(1), "good"), record("{", "malformed")]
+    with stage.database_down(), stage.queue.missing():
+        assert sorted(stage.deliver(*batch)) == ["good", "malformed"]
+    assert stage.deliver(*batch) == []
+    assert len(stage.rows()) == len(stage.queue.letters()) == 1
+
+
+def test_a_conflict_that_could_not_be_put_aside_comes_back_and_is_put_aside_then(stage: Stage) -> None:
+    batch = [record(punch(1, id=A), "first"), record(punch(2, id=A), "second")]
+    with stage.queue.missing():
+        assert stage.deliver(*batch) == ["second"]
+    assert stage.deliver(batch[1]) == []
+    assert stage.rows() == {A: (1, EIGHT, "first")}
+    assert [letter.message_id for letter in stage.queue.letters()] == ["second"]
+
+
+def test_an_unreachable_server_is_logged_without_the_password(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DB_HOST", "/nonexistent")
+    monkeypatch.setenv("DB_PASSWORD", "CANARY")
+    handler._parts.cache_clear()
+    assert stage.deliver(record(punch(dispositivo="CANARY"), "good"), record("CANARY", "malformed")) == ["good"]
+    out, err = capfd.readouterr()
+    line = json.loads(out)
+    assert (line["level"], line["failed"], line["rejected"]) == ("WARNING", 1, 1)
+    assert [error.partition(":")[0] for error in line["errors"]] == ["OperationalError"]
+    assert "CANARY" not in out + err
+
+
+# Any batches
+
+
+class Message(NamedTuple):
+    body: str
+    row: tuple[str, int, datetime] | None = None  # id, usuario_id, ponto: what it would store
+    reason: Reason | None = None  # why it never can, whatever is stored already
+
+
+class Fault(Enum):
+    NONE = auto()
+    CONNECTION_KILLED = auto()
+    DATABASE_DOWN = auto()
+    QUEUE_MISSING = auto()
+
+
+class End(Enum):
+    STORED = auto()
+    DUPLICATE = auto()
+    PUT_ASIDE = auto()
+
+
+class Delivery(NamedTuple):
+    messages: list[int]  # places in the list of messages, in any order, each at most once
+    fault: Fault
+
+
+def _good(usuario_id: int, minute: int, form: str, punch_id: str | None) -> Message:
+    instant = EIGHT + timedelta(minutes=minute)
+    body = punch(usuario_id, form.format(minute=minute), **({"id": punch_id} if punch_id else {}))
+    return Message(body, (punch_id.lower() if punch_id else derive_id(usuario_id, instant), usuario_id, instant))
+
+
+# Few values, so that most messages repeat or contradict another.
+_good_messages = st.builds(
+    _good,
+    usuario_id=st.integers(1, 2),
+    minute=st.integers(0, 1),
+    form=st.sampled_from(["2026-10-01T08:0{minute}:00-03:00", "2026-10-01T11:0{minute}Z", "2026-10-01T08:0{minute}"]),
+    punch_id=st.sampled_from([None, A, A.upper(), B]),
+)
+_bad_messages = st.sampled_from(
+    [
+        Message("{", reason=Reason.MALFORMED),
+        Message('{"usuarioId": NaN}', reason=Reason.MALFORMED),
+        Message("[]", reason=Reason.INVALID),
+        Message(punch(0), reason=Reason.INVALID),
+        Message(punch(1, dispositivo="\0"), reason=Reason.INVALID),
+        Message(punch(13), reason=Reason.REFUSED),
+        Message(punch(13, EIGHT_LOCAL.replace("08", "09")), reason=Reason.REFUSED),
+    ]
+)
+
+
+@st.composite
+def _histories(draw: st.DrawFn) -> tuple[list[Message], list[Delivery]]:
+    messages = draw(st.lists(_good_messages | _bad_messages, min_size=1, max_size=10))
+    places = st.lists(st.sampled_from(range(len(messages))), min_size=1, unique=True)
+    return messages, draw(st.lists(st.builds(Delivery, places, st.sampled_from(Fault)), max_size=5))
+
+
+_every_fault = [Delivery([2, 1, 0, 3, 4], fault) for fault in reversed(Fault)]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(history=_histories())
+@example(
+    history=(
+        [
+            _good(1, 0, EIGHT_LOCAL, A),
+            _good(2, 0, EIGHT_LOCAL, A),
+            _good(2, 0, EIGHT_LOCAL, None),
+            Message("{", reason=Reason.MALFORMED),
+            Message(punch(13), reason=Reason.REFUSED),
+        ],
+        _every_fault,
+    )
+)
+def test_whatever_is_delivered_however_often_each_record_has_exactly_one_end(
+    stage: Stage, history: tuple[list[Message], list[Delivery]]
+) -> None:
+    stage.reset()
+    messages, deliveries = history
+    rows: dict[str, tuple[int, datetime, str]] = {}
+    ends: dict[int, set[End]] = {place: set() for place in range(len(messages))}
+
+    def deliver(delivery: Delivery) -> None:
+        down, missing = (delivery.fault is fault for fault in (Fault.DATABASE_DOWN, Fault.QUEUE_MISSING))
+        letters: Counter[tuple[str, str, str]] = Counter()
+        reported: set[str] = set()
+        for place in delivery.messages:
+            message, message_id = messages[place], str(place)
+            reason = message.reason
+            if down and reason not in (Reason.MALFORMED, Reason.INVALID):
+                reported.add(message_id)
+                continue
+            if message.row is not None:
+                punch_id, *rest = message.row
+                there = rows.setdefault(punch_id, (*message.row[1:], message_id))
+                if there[:2] == tuple(rest):
+                    ends[place].add(End.STORED if there[2] == message_id else End.DUPLICATE)
+                else:
+                    reason = Reason.CONFLICT
+            if reason is not None and missing:
+                reported.add(message_id)
+            elif reason is not None:
+                letters[message.body, message_id, reason] += 1
+                ends[place].add(End.PUT_ASIDE)
+
+        records = [record(messages[place].body, str(place)) for place in delivery.messages]
+        if delivery.fault is Fault.CONNECTION_KILLED:
+            stage.kill_connections()
+        if down:
+            with stage.database_down():
+                failed = stage.deliver(*records)
+        elif missing:
+            with stage.queue.missing():
+                failed = stage.deliver(*records)
+        else:
+            failed = stage.deliver(*records)
+
+        assert len(failed) == len(set(failed))
+        assert set(failed) == reported
+        assert Counter((each.body, each.message_id, each.reason) for each in stage.queue.letters()) == letters
+        assert stage.rows() == rows
+
+    for delivery in deliveries:
+        deliver(delivery)
+    # SQS brings back what has not come to an end.
+    if left := [place for place, end in ends.items() if not end]:
+        deliver(Delivery(left, Fault.NONE))
+    assert {len(end) for end in ends.values()} == {1}
+
+
+# The schema
+
+
+def test_schema_makes_an_empty_database_ready_for_the_first_batch(
+    database_url: str, postgres: str, queue: DeadLetterQueue, configure: Callable[[str], None]
+) -> None:
+    configure(database_url)
+    names = sorted(path.name for path in SCHEMA.iterdir())
+
+    first = handler.schema({}, Context())
+    assert json.loads(json.dumps(first)) == {"applied": names, "notices": first["notices"]}
+    assert handler.schema({}, Context()) == {"applied": [], "notices": []}
+
+    stage = Stage(database_url, postgres, queue)
+    assert stage.deliver(record(punch(1), "good"), record("{", "malformed")) == []
+    assert stage.rows() == {derive_id(1, EIGHT): (1, EIGHT, "good")}
+    assert [letter.message_id for letter in queue.letters()] == ["malformed"]
+    stage.close()
+
+
+def test_a_batch_before_the_schema_comes_back_and_is_stored_after_it(
+    database_url: str, postgres: str, queue: DeadLetterQueue, configure: Callable[[str], None]
+) -> None:
+    configure(database_url)
+    stage = Stage(database_url, postgres, queue)
+    assert stage.deliver(record(punch(1), "good")) == ["good"]
+    handler.schema({}, Context())
+    assert stage.deliver(record(punch(1), "good")) == []
+    assert len(stage.rows()) == 1
+    stage.close()

@@ -1,0 +1,360 @@
+"""`migrate` against a real PostgreSQL: an empty database, the first version's, and what it refuses."""
+
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg2.extensions import parse_dsn
+
+from ponto.migrations import SCHEMA, Migrated, MigrationError, migrate
+from ponto.punch import derive_id
+
+ZONE = "America/Sao_Paulo"
+BRT = timezone(timedelta(hours=-3))
+ORIGINAL = "create table batida (id serial primary key, usuario_id integer, ponto timestamp);"
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:batida-ponto-serverless:punch")
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def ask(database_url: str) -> Iterator[Ask]:
+    """Run a statement, or several, and give the rows of the last."""
+    connection = psycopg2.connect(database_url)
+    connection.autocommit = True
+
+    def ask(statement: str, *values: object) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    yield ask
+    connection.close()
+
+
+@pytest.fixture
+def run(database_url: str) -> Callable[..., Migrated]:
+    return lambda time_zone=ZONE, schema=SCHEMA: migrate(parse_dsn(database_url), time_zone, schema)
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Path:
+    """Give a copy of the migrations, to be added to and spoilt."""
+    return Path(shutil.copytree(SCHEMA, tmp_path / "schema"))
+
+
+def relations(ask: Ask) -> set[str]:
+    """Return every relation, function and type of the database's own."""
+    return {
+        name
+        for (name,) in ask(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace"
+            " union select proname from pg_proc where pronamespace = 'public'::regnamespace"
+        )
+    }
+
+
+def test_migrations_are_numbered_from_one_without_gaps() -> None:
+    names = sorted(path.name for path in SCHEMA.iterdir())
+
+    assert [re.fullmatch(r"(\d{4})_[a-z0-9_]+\.sql", name)[1] for name in names] == [  # type: ignore[index]
+        f"{number:04}" for number in range(1, len(names) + 1)
+    ]
+
+
+def test_an_empty_database_gets_the_table_and_nothing_else(ask: Ask, run: Callable[..., Migrated]) -> None:
+    assert run() == Migrated(["0001_batida.sql"], [])
+
+    assert relations(ask) == {
+        "batida",
+        "batida_pkey",
+        "batida_usuario_id_ponto_idx",
+        "batida_append_only",
+        "migracao",
+        "migracao_pkey",
+    }
+
+
+def test_a_second_run_applies_nothing(run: Callable[..., Migrated]) -> None:
+    run()
+
+    assert run() == Migrated([], [])
+
+
+def test_every_column_is_described(ask: Ask, run: Callable[..., Migrated]) -> None:
+    run()
+
+    columns = (
+        "select attname, col_description(attrelid, attnum) from pg_attribute"
+        " where attrelid = 'batida'::regclass and attnum > 0"
+    )
+    assert {name for name, description in ask(columns) if not description} == set()
+
+
+@pytest.mark.parametrize(
+    ("statement", "operation"),
+    [
+        ("update batida set usuario_id = 2", "UPDATE"),
+        ("delete from batida where false", "DELETE"),
+        ("truncate batida", "TRUNCATE"),
+        ("insert into batida (id, usuario_id, ponto) select id, usuario_id, ponto from batida"
+         " on conflict (id) do update set ponto = excluded.ponto", "UPDATE"),
+    ],
+)  # fmt: skip
+def test_rows_cannot_be_changed_or_removed(
+    ask: Ask, run: Callable[..., Migrated], statement: str, operation: str
+) -> None:
+    run()
+    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())")
+    kept = ask("table batida")
+
+    with pytest.raises(psycopg2.errors.RaiseException, match=f"{operation} refused: rows of batida are never changed"):
+        ask(statement)
+
+    assert ask("table batida") == kept
+
+
+# The time zone
+
+
+def test_the_table_shows_the_stages_local_time(database_url: str, ask: Ask, run: Callable[..., Migrated]) -> None:
+    run()
+    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-01T11:00Z')")
+
+    connection = psycopg2.connect(database_url)
+    with connection.cursor() as cursor:
+        cursor.execute("select ponto::text from batida")
+        assert cursor.fetchall() == [("2026-10-01 08:00:00-03",)]
+    connection.close()
+
+
+def test_another_time_zone_takes_effect_without_a_migration(ask: Ask, run: Callable[..., Migrated]) -> None:
+    run()
+
+    assert run("America/Noronha").applied == []
+
+    setting = "select setconfig from pg_db_role_setting join pg_database on oid = setdatabase"
+    assert ask(f"{setting} where datname = current_database()") == [(["TimeZone=America/Noronha"],)]
+
+
+@pytest.mark.parametrize("name", ["Mars/Olympus", "", "UTC+3", "'; drop table x", "%s"])
+def test_an_unknown_time_zone_is_refused_and_nothing_is_left(ask: Ask, run: Callable[..., Migrated], name: str) -> None:
+    with pytest.raises(MigrationError, match=re.escape(f'invalid value for parameter "TimeZone": "{name}"')):
+        run(name)
+
+    assert relations(ask) == set()
+
+
+# Refusals
+
+
+def test_an_edited_migration_is_refused_by_name(run: Callable[..., Migrated], schema: Path) -> None:
+    run(schema=schema)
+    edited = schema / "0001_batida.sql"
+    edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
+
+    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: was edited"):
+        run(schema=schema)
+
+
+def test_a_migration_that_this_code_does_not_have_is_refused_by_name(
+    run: Callable[..., Migrated], schema: Path
+) -> None:
+    newer = schema / "9000_newer.sql"
+    newer.write_text("create table newer ()")
+    run(schema=schema)
+
+    with pytest.raises(MigrationError, match=r"^9000_newer\.sql: was applied to this database, but this code"):
+        run()
+
+
+def test_a_migration_numbered_before_an_applied_one_is_refused_by_name(
+    ask: Ask, run: Callable[..., Migrated], schema: Path
+) -> None:
+    run(schema=schema)
+    (schema / "0000_late.sql").write_text("create table late ()")
+
+    with pytest.raises(MigrationError, match=r"^0000_late\.sql: comes before 0001_batida\.sql"):
+        run(schema=schema)
+
+    assert "late" not in relations(ask)
+
+
+def test_a_failing_migration_is_named_and_leaves_nothing_behind(
+    ask: Ask, run: Callable[..., Migrated], schema: Path
+) -> None:
+    (schema / "9000_bad.sql").write_text("create table half (); select 1 / 0")
+
+    with pytest.raises(MigrationError, match=r"^9000_bad\.sql: division by zero"):
+        run(schema=schema)
+
+    assert relations(ask) == set()
+
+
+def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(
+    ask: Ask, run: Callable[..., Migrated], schema: Path
+) -> None:
+    ask("create table gate ()")
+    ask("begin")
+    ask("lock table gate")
+    (schema / "9000_gate.sql").write_text("lock table gate")
+    waits = (
+        "select count(*) from pg_locks where not granted and locktype = %s"
+        " and database = (select oid from pg_database where datname = current_database())"
+    )
+
+    def until_one_waits_for(locktype: str) -> None:
+        deadline = time.monotonic() + 10
+        while ask(waits, locktype) != [(1,)]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(run, schema=schema)
+        until_one_waits_for("relation")
+        second = threads.submit(run, schema=schema)
+        until_one_waits_for("advisory")
+        ask("rollback")
+
+        assert first.result().applied == ["0001_batida.sql", "9000_gate.sql"]
+        assert second.result() == Migrated([], [])
+
+
+# The first version's table
+
+
+def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
+    ask: Ask, run: Callable[..., Migrated]
+) -> None:
+    ask(ORIGINAL)
+    ask(
+        "insert into batida (usuario_id, ponto) values"
+        " (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (2, '2020-10-05 08:00'),"
+        " (1, '2020-10-05 12:00:00.123456'), (-7, '0987-01-01 00:00'), (null, '2020-10-05 08:00'), (1, null),"
+        " (1, 'infinity'), (1, '-infinity'), (1, '294276-12-31'), (1, '0044-03-15 BC'), (null, null)"
+    )
+    before = ask("select id, usuario_id, ponto::text from batida order by id")
+
+    migrated = run()
+
+    assert migrated.notices == [
+        "NOTICE:  batida_original: 13 rows, 4 punches copied, 2 repeats of them, 7 left out"
+        " (no employee or no possible time)"
+    ]
+    assert ask("select id, usuario_id, ponto::text from batida_original order by id") == before
+    assert (
+        ask(
+            "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em,"
+            " mensagem_id from batida"
+        )
+        == [(None,) * 9] * 4
+    )
+    local = {
+        (1, datetime(2020, 10, 5, 8, tzinfo=BRT)),
+        (2, datetime(2020, 10, 5, 8, tzinfo=BRT)),
+        (1, datetime(2020, 10, 5, 12, 0, 0, 123_456, tzinfo=BRT)),
+    }
+    copied = ask("select id, usuario_id, ponto from batida where usuario_id > 0")
+    assert {(usuario_id, ponto) for _, usuario_id, ponto in copied} == local
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(-(2**31), 2**31 - 1) | st.sampled_from([1, 2]) | st.none(),
+            st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 29))
+            | st.just(datetime(2018, 2, 17, 23, 30))
+            | st.none(),
+        ),
+        max_size=20,
+    )
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_rows_of_the_first_version_become_the_punches_that_derive_id_names(
+    ask: Ask, run: Callable[..., Migrated], rows: list[tuple[int | None, datetime | None]]
+) -> None:
+    ask("drop schema public cascade; create schema public")
+    ask(ORIGINAL)
+    for row in rows:
+        ask("insert into batida (usuario_id, ponto) values (%s, %s)", *row)
+
+    run()
+
+    # The instants as PostgreSQL reads local times; test_local_time.py holds it to the consumer.
+    ask(f"set timezone = '{ZONE}'; set datestyle = iso")
+    possible = ask(
+        "select distinct usuario_id, ponto::timestamptz at time zone 'UTC' from batida_original"
+        " where usuario_id is not null and ponto is not null"
+    )
+    assert sorted(ask("select id, usuario_id, ponto at time zone 'UTC' from batida")) == sorted(
+        (derive_id(usuario_id, utc.replace(tzinfo=UTC)), usuario_id, utc) for usuario_id, utc in possible
+    )
+
+
+def test_a_copied_punch_that_is_sent_again_is_known(ask: Ask, run: Callable[..., Migrated]) -> None:
+    ask(ORIGINAL)
+    ask("insert into batida (usuario_id, ponto) values (123, '2026-10-01 08:00')")
+
+    run()
+
+    assert ask("select id from batida") == [("64707b28-85e0-5fe5-bed9-801ad2f25a07",)]
+
+
+def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_matter(
+    ask: Ask, run: Callable[..., Migrated]
+) -> None:
+    ask(
+        "create table batida (nota text, ponto timestamp(0), usuario_id integer, id serial);"
+        'alter table batida add constraint "Odd ""name" primary key (id);'
+        "create index batida_usuario_id_ponto_idx on batida (usuario_id, ponto);"
+        "insert into batida (usuario_id, ponto) values (1, '2020-10-05 08:00')"
+    )
+
+    run()
+
+    assert ask("select usuario_id, ponto from batida") == [(1, datetime(2020, 10, 5, 8, tzinfo=BRT))]
+    assert {"batida_pkey", "batida_original_pkey"} <= relations(ask)
+    ask("insert into batida_original (usuario_id) values (2)")  # its sequence still serves it
+    assert ask("select id from batida_original order by id") == [(1,), (2,)]
+
+
+def test_another_table_of_that_name_is_refused_and_left_alone(ask: Ask, run: Callable[..., Migrated]) -> None:
+    ask("create table batida (id serial primary key, quando date)")
+
+    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: table batida exists, but it is not the one"):
+        run()
+
+    assert relations(ask) == {"batida", "batida_id_seq", "batida_pkey"}
+
+
+@pytest.fixture
+def uuid_v5(ask: Ask) -> Callable[[uuid.UUID, str], str]:
+    """Give the migration's own function."""
+    text = (SCHEMA / "0001_batida.sql").read_text()
+    ask(text[text.index("create function pg_temp.uuid_v5") : text.index("-- Copy the first version's punches")])
+    return lambda namespace, name: str(ask("select pg_temp.uuid_v5(%s, %s)", str(namespace), name)[0][0])
+
+
+@given(st.uuids(), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=150))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_postgresql_derives_the_same_uuids_as_python(
+    uuid_v5: Callable[[uuid.UUID, str], str], namespace: uuid.UUID, name: str
+) -> None:
+    assert uuid_v5(namespace, name) == str(uuid.uuid5(namespace, name))
+
+
+@pytest.mark.parametrize("length", [0, 38, 39, 40, 47, 48, 102, 103, 104, 112])
+def test_postgresql_derives_the_same_uuids_as_python_at_the_edges_of_sha1s_blocks(
+    uuid_v5: Callable[[uuid.UUID, str], str], length: int
+) -> None:
+    assert uuid_v5(NAMESPACE, "x" * length) == str(uuid.uuid5(NAMESPACE, "x" * length))

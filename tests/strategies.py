@@ -1,0 +1,153 @@
+"""Bodies of `POST /ponto` for property tests: good ones, one edit away from good, and any JSON at all."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+Body = dict[str, Any]
+
+SCHEMA: dict[str, Any] = json.loads((Path(__file__).parents[1] / "ponto/punch.schema.json").read_text())
+FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
+
+
+_timestamps: list[Any] = [
+    *(None, 0, 1759316400, True, [], "", "now", "9" * 65_536, "\ud800"),
+    # other forms of ISO 8601, and of what resembles it
+    *("2026-10-01", "08:00", "20261001T080000Z", "2026-W40-4T08:00", "2026-274T08:00", "2026-10-01 08:00"),
+    *("2026-10-01t08:00", "2026-10-01T08:00z", "2026-10-01T08", "2026-10-01T0800", "2026-10-01T8:00"),
+    *("2026-10-01T08:00America/Sao_Paulo", "2026-10-01T08:00Z[UTC]", "-2026-10-01T08:00"),
+    # fractions
+    *("2026-10-01T08:00:00.", "2026-10-01T08:00:00.1234567Z", "2026-10-01T08:00.5", "2026-10-01T08:00:00,5Z"),
+    # days and times that do not exist, or not between 1900 and 2999
+    *("2026-02-30T08:00", "2026-02-29T08:00", "2100-02-29T08:00", "2026-04-31T08:00", "2026-00-10T08:00"),
+    *("2026-13-10T08:00", "2026-10-00T08:00", "2026-10-32T08:00", "2026-10-01T24:00", "2026-10-01T25:00"),
+    *("2026-10-01T08:60", "2016-12-31T23:59:60Z", "1899-12-31T23:59", "3000-01-01T00:00"),
+    *("10000-01-01T00:00", "0000-01-01T00:00"),
+    # offsets
+    *("2026-10-01T08:00+15", "2026-10-01T08:00+15:00", "2026-10-01T08:00-03:60", "2026-10-01T08:00-3"),
+    *("2026-10-01T08:00-03:00:00", "2026-10-01T08:00\u221203:00", "2026-10-01T08:00 -03:00"),
+    # characters around it, and digits that are not ASCII
+    *("2026-10-01T08:00Z\n", "2026-10-01T08:00\n", " 2026-10-01T08:00", "2026-10-01T08:00 "),
+    *("2026-10-01T08:00\x00", "\u0662026-10-01T08:00", "202\u0666-10-01T08:00", "2026-10-01T0\u0668:00"),
+    *("2026-10-01T08:00:00.\u0661", "2026-10-01T08:00-0\u0663:00"),
+]
+
+# For each field, values of every kind that its rule is there to refuse.
+BAD_VALUES: dict[str, list[Any]] = {
+    "usuarioId": [0, -1, 2**53, 10**400, 1.0, 1e3, 1.5, True, "123", "1, now()), (2", [1], {}, None],
+    "ponto": _timestamps,
+    "id": [
+        *(None, 1, [], "", "00000000-0000-0000-0000-000000000000", "0199a0b1c2d37e4f8a5b6c7d8e9f0a1b"),
+        *("{0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b}", "urn:uuid:0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"),
+        *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1g"),
+        *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\n", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1\u0661"),
+    ],
+    "dispositivo": [None, 1, [], "x" * 65, "x" * 65_536, "\u0000", "a\tb", "a\n", "\x1f", "\x7f"],
+    "offline": [None, 0, 1, "true", []],
+    "enviado": _timestamps,
+    "latitude": [None, True, False, "1", [], 90.00000001, -90.00000001, 10**400, -(10**400)],
+    "longitude": [None, True, False, "1", [], 180.0000001, -180.0000001, 10**400, -(10**400)],
+    "precisao": [None, True, False, "1", [], -1, -1e-9, 20037508.01, 20037509, 10**400],
+}
+
+# Fields that are just admitted.
+LIMITS: list[Body] = [
+    {"usuarioId": 1},
+    {"usuarioId": 2**53 - 1},
+    {"dispositivo": ""},
+    {"dispositivo": "x" * 64},
+    {"dispositivo": "\U0001f600" * 64},
+    {"dispositivo": " ~\u0080\u2028"},
+    {"id": "00000000-0000-0000-0000-000000000001"},
+    {"id": "ffffffff-ffff-ffff-ffff-ffffffffffff"},
+    {"latitude": -90, "longitude": -180, "precisao": 0},
+    {"latitude": 90.0, "longitude": 180.0, "precisao": 20037508},
+    {"latitude": -0.0, "longitude": 1e-300},
+]
+
+
+def ecma(pattern: str) -> re.Pattern[str]:
+    """Compile an anchored pattern as JSON Schema means it: `$` is the end, not also before a last newline."""
+    assert pattern.startswith("^")
+    assert pattern.endswith("$")
+    return re.compile(pattern[:-1] + r"\Z")
+
+
+def _good_value(rule: dict[str, Any]) -> st.SearchStrategy[Any]:
+    low, high = rule.get("minimum"), rule.get("maximum")
+    match rule["type"]:
+        case "integer":
+            return st.integers(low, high)
+        case "number":
+            return st.integers(low, high) | st.floats(low, high)
+        case "boolean":
+            return st.booleans()
+    text = st.from_regex(ecma(rule["pattern"]), fullmatch=True, alphabet=st.characters(codec="utf-8"))
+    return text.filter(lambda value: len(value) <= rule.get("maxLength", 64))
+
+
+_good_values = {name: _good_value(rule) for name, rule in FIELDS.items()}
+
+
+def good_bodies() -> st.SearchStrategy[Body]:
+    """Bodies that the schema admits, made from the schema itself."""
+    required = {name: _good_values[name] for name in SCHEMA["required"]}
+    optional = {name: value for name, value in _good_values.items() if name not in required}
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+_scalars: st.SearchStrategy[Any] = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())  # lone surrogates too
+    | st.sampled_from(["", 0, -1, 1.0, 1e3, float("inf"), 10**400, "1", "true", "\u0000"])
+)
+
+
+def any_json() -> st.SearchStrategy[Any]:
+    """Whatever `json.dumps` can write, with the names of fields more often than chance would have it."""
+    names = st.sampled_from(sorted(FIELDS)) | st.text(max_size=10)
+    return st.recursive(
+        _scalars,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=4),
+        max_leaves=8,
+    )
+
+
+@st.composite
+def edited_bodies(draw: st.DrawFn) -> Body:
+    """Good bodies with one edit, which may leave them good."""
+    body = draw(good_bodies())
+    name = draw(st.sampled_from(sorted(body)))
+    value = body[name]
+    edit = draw(st.sampled_from(["drop", "add", "rename", "replace", "change"]))
+    if edit == "drop":
+        del body[name]
+    elif edit == "add":
+        body[draw(st.sampled_from(["usuarioID", "Ponto", "nome", ""]) | st.text(max_size=100))] = draw(_scalars)
+    elif edit == "rename":
+        body[draw(st.sampled_from(sorted(FIELDS)) | st.just(name.upper()))] = body.pop(name)
+    elif edit == "replace":
+        body[name] = draw(any_json())
+    elif isinstance(value, str):
+        body[name] = draw(_with_one_character_changed(value))
+    elif not isinstance(value, bool):
+        bound = FIELDS[name][draw(st.sampled_from(["minimum", "maximum"]))]
+        body[name] = bound + draw(st.sampled_from([-1, 0, 1, -1e-9, 1e-9, 0.0]))
+    return body
+
+
+def _with_one_character_changed(value: str) -> st.SearchStrategy[str]:
+    # The characters that the patterns are about, a newline, and a digit that is not ASCII.
+    characters = st.sampled_from([*"0123456789abgAGTtZz+-:. \n\x00\x7f", "\u0663", "\ud800", ""])
+    return st.builds(
+        lambda at, width, new: value[:at] + new + value[at + width :],
+        st.integers(0, len(value)),
+        st.integers(0, 1),
+        characters,
+    )

@@ -1,0 +1,55 @@
+"""Compiled templates and zips, each made once for all tests."""
+
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.template.packaging import Package, Template, copy_project, package
+
+ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
+
+
+class Compile(Protocol):
+    """Compiles a stage, with parameters as for --param: `name=value`."""
+
+    def __call__(self, stage: str, *parameters: str) -> Template: ...
+
+
+class Zip(Protocol):
+    """Packages a stage with all that it needs."""
+
+    def __call__(self, stage: str) -> Package: ...
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the project without requirements, which compiles fast. Tests do not write to it."""
+    return copy_project(tmp_path_factory.mktemp("compiled") / "project")
+
+
+@pytest.fixture(scope="session")
+def compiled(project: Path) -> Compile:
+    return cache(lambda stage, *parameters: package(project, stage, *parameters).template())
+
+
+@pytest.fixture(scope="session")
+def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
+    complete = copy_project(tmp_path_factory.mktemp("zipped") / "project", with_requirements=True)
+    return cache(lambda stage: package(complete, stage))
+
+
+@pytest.fixture(scope="session")
+def prod(compiled: Compile) -> Template:
+    return compiled("prod")
+
+
+@pytest.fixture(scope="session")
+def dev(compiled: Compile) -> Template:
+    return compiled("dev")
+
+
+@pytest.fixture(scope="session")
+def local(compiled: Compile) -> Template:
+    return compiled("local")

@@ -1,0 +1,123 @@
+"""`sls package` on a copy of the project: without an account, and leaving no file in the tree."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+_NO_AWS = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nothing listens there: a call to AWS fails
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+class PackagingError(RuntimeError):
+    """`sls package` failed; the message is what it printed."""
+
+
+class Package(NamedTuple):
+    """What `sls package` wrote."""
+
+    folder: Path
+
+    @property
+    def template_file(self) -> Path:
+        return self.folder / "cloudformation-template-update-stack.json"
+
+    @property
+    def zip_file(self) -> Path:
+        return self.folder / "batida-ponto.zip"
+
+    @property
+    def configuration(self) -> Any:
+        """serverless.yml with its variables resolved."""
+        return json.loads((self.folder / "serverless-state.json").read_text())["service"]
+
+    def template(self) -> "Template":
+        return Template(json.loads(self.template_file.read_text()))
+
+
+class Template:
+    """A compiled template."""
+
+    def __init__(self, document: Any) -> None:
+        self.document: Any = _without_no_value(document)
+        self.resources: dict[str, Any] = self.document["Resources"]
+        self.outputs: dict[str, Any] = self.document["Outputs"]
+
+    def properties(self, logical_id: str) -> Any:
+        return self.resources[logical_id]["Properties"]
+
+    def of_type(self, kind: str) -> dict[str, Any]:
+        """The properties of all resources of a type, by logical id."""
+        return {name: found["Properties"] for name, found in self.resources.items() if found["Type"] == kind}
+
+
+def _without_no_value(value: Any) -> Any:
+    """Leave out what CloudFormation does."""
+    nothing = {"Ref": "AWS::NoValue"}
+    if isinstance(value, list):
+        return [_without_no_value(item) for item in value if item != nothing]
+    if isinstance(value, dict):
+        return {key: _without_no_value(item) for key, item in value.items() if item != nothing}
+    return value
+
+
+def copy_project(target: Path, *, with_requirements: bool = False) -> Path:
+    """Copy the project, but for what is private to a machine.
+
+    Args:
+        target: a folder that does not exist yet.
+        with_requirements: without them pip has nothing to do, and packaging takes one second instead of six.
+    """
+    left = [".*", "node_modules", "dist", "__pycache__", "rds_config.py"]
+    shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left))
+    (target / "node_modules").symlink_to(ROOT / "node_modules")
+    if not with_requirements:
+        (target / "requirements.txt").unlink()
+    return target
+
+
+def commands_path() -> str:
+    """Give the PATH with this interpreter, the Node beside it, and `sls` first."""
+    return f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}"
+
+
+def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] = _NO_AWS) -> Package:
+    """Run `sls package`.
+
+    Args:
+        project: the folder of serverless.yml.
+        stage: the stage.
+        parameters: as for --param: `name=value`.
+        aws: the AWS variables of its environment; by default it has no account and reaches no endpoint.
+
+    Raises:
+        PackagingError: it failed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{stage}-", dir=project.parent))
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_", "SLS_"))
+    }
+    environment |= {**aws, "PATH": commands_path()}
+    run = subprocess.run(
+        ["sls", "package", "--stage", stage, "--package", folder, *(f"--param={given}" for given in parameters)],
+        cwd=project,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise PackagingError(f"sls package --stage {stage} {' '.join(parameters)}\n{run.stdout}{run.stderr}")
+    return Package(folder)

@@ -1,0 +1,134 @@
+"""The Deployment is a snapshot: a change of the API reaches nobody without a new one, that is, a new logical id."""
+
+import copy
+import json
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import Compile
+from tests.template.packaging import ROOT, Template, commands_path
+
+PUBLISHED = [  # in the order of resources/api.yml
+    "Api",
+    "PunchResource",
+    "PunchModel",
+    "BodyValidator",
+    "PostPunch",
+    "PunchPreflight",
+    "ClientError",
+    "InvalidBody",
+    "ServerError",
+]
+KEYS = ["ApiKey", "UsagePlan", "UsagePlanKey"]
+
+# resources/api-deployment.js, its variables answered from standard input.
+SCRIPT = """
+const variables = JSON.parse(require('node:fs').readFileSync(0));
+const resolveVariable = async (name) => variables[name];
+require('./resources/api-deployment.js')({ resolveVariable }).then((made) => console.log(JSON.stringify(made)));
+"""
+
+
+def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template) -> None:
+    name = deployment(prod)
+    assert prod.properties(name) == {"RestApiId": {"Ref": "Api"}}
+    assert prod.resources[name]["DependsOn"] == PUBLISHED[1:]
+    assert prod.properties("ApiStage")["DeploymentId"] == {"Ref": name}
+
+
+def test_another_origin_is_published(compiled: Compile, dev: Template) -> None:
+    assert deployment(compiled("dev", "corsOrigin=https://app.example.org")) != deployment(dev)
+
+
+def test_the_function_the_queue_and_throttling_publish_nothing(compiled: Compile, dev: Template) -> None:
+    changes = ["timeout=30", "batchingWindow=2", "memory=512", "stageRateLimit=5", "keyRateLimit=5"]
+    changed = compiled("dev", *changes)
+    assert deployment(changed) == deployment(dev)
+    assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == "5"
+
+
+def test_the_id_is_made_of_the_definitions_that_are_deployed(prod: Template) -> None:
+    assert made_of(_api(prod)) == deployment(prod)
+
+
+def _describe_a_field(api: Any) -> None:
+    api["PunchModel"]["Properties"]["Schema"]["properties"]["ponto"]["description"] = "When."
+
+
+def _drop_the_key(api: Any) -> None:
+    api["PostPunch"]["Properties"]["ApiKeyRequired"] = False
+
+
+def _reword_an_answer(api: Any) -> None:
+    api["ServerError"]["Properties"]["ResponseTemplates"]["application/json"] = "{}"
+
+
+def _answer_another_failure(api: Any) -> None:
+    api["Throttled"] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": {"ResponseType": "THROTTLED"}}
+
+
+def _drop_the_preflight(api: Any) -> None:
+    del api["PunchPreflight"]
+
+
+def _skip_validation(api: Any) -> None:
+    api["BodyValidator"]["Properties"]["ValidateRequestBody"] = False
+
+
+def _move(api: Any) -> None:
+    api["PunchResource"]["Properties"]["PathPart"] = "punch"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _describe_a_field,
+        _drop_the_key,
+        _reword_an_answer,
+        _answer_another_failure,
+        _drop_the_preflight,
+        _skip_validation,
+        _move,
+    ],
+)
+def test_a_change_of_what_is_published_makes_a_new_deployment(prod: Template, change: Callable[[Any], None]) -> None:
+    api = _api(prod)
+    change(api)
+    assert made_of(api) != deployment(prod)
+
+
+def test_keys_and_their_limits_are_not_published(prod: Template) -> None:
+    api = _api(prod)
+    api["UsagePlan"]["Properties"]["Throttle"]["RateLimit"] = 1
+    del api["UsagePlanKey"]
+    assert made_of(api) == deployment(prod)
+
+
+def deployment(template: Template) -> str:
+    (name,) = template.of_type("AWS::ApiGateway::Deployment")
+    return name
+
+
+def made_of(api: Any) -> str:
+    """The logical id that resources/api-deployment.js gives to the Deployment of an API."""
+    variables = {"file(resources/api.yml):Resources": api, "sls:stage": "prod"}
+    run = subprocess.run(
+        ["node", "-e", SCRIPT],
+        cwd=ROOT,
+        env={"PATH": commands_path()},
+        input=json.dumps(variables),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names: list[str] = list(json.loads(run.stdout)["Resources"])
+    (name,) = (name for name in names if name != "ApiStage")
+    return name
+
+
+def _api(template: Template) -> Any:
+    """What resources/api.yml defines, to be changed."""
+    return copy.deepcopy({name: template.resources[name] for name in [*PUBLISHED, *KEYS]})

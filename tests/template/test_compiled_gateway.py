@@ -1,0 +1,243 @@
+"""The gateway: what it lets through, what it hands to SQS, and what it answers."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, quote_plus
+
+import airspeed  # type: ignore[import-untyped]
+import pytest
+
+from tests.template.conftest import Compile
+from tests.template.packaging import ROOT, Template
+
+STAGES = ["prod", "dev", "local"]
+OTHERWISE = "there was an error handling your request"
+CORS_METHOD = "method.response.header.Access-Control-Allow-Origin"
+CORS_GATEWAY = "gatewayresponse.header.Access-Control-Allow-Origin"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    method = template.properties("PostPunch")
+    assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "PunchResource"})
+    assert template.properties("PunchResource")["PathPart"] == "ponto"
+    assert method["ApiKeyRequired"] is True
+    assert method["RequestValidatorId"] == {"Ref": "BodyValidator"}
+    assert template.properties("BodyValidator")["ValidateRequestBody"] is True
+    # Without $default a body of any other content type would not be looked at.
+    assert method["RequestModels"] == {"application/json": {"Ref": "PunchModel"}, "$default": {"Ref": "PunchModel"}}
+    model = template.properties("PunchModel")
+    assert model["ContentType"] == "application/json"
+    assert model["Schema"] == json.loads((ROOT / "ponto" / "punch.schema.json").read_text())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_body_goes_straight_to_the_queue(compiled: Compile, stage: str) -> None:
+    integration = compiled(stage).properties("PostPunch")["Integration"]
+    queue = "arn:${AWS::Partition}:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/${PunchQueue.QueueName}"
+    assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("AWS", "POST")
+    assert integration["Uri"] == {"Fn::Sub": queue}
+    assert integration["Credentials"] == {"Fn::GetAtt": ["ApiRole", "Arn"]}
+    assert integration["PassthroughBehavior"] == "NEVER"  # another content type is a 415
+    assert set(integration["RequestTemplates"]) == {"application/json"}
+    assert integration["RequestParameters"] == {
+        "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"
+    }
+
+
+def test_every_value_in_the_request_to_sqs_is_encoded(prod: Template) -> None:
+    template = _request_template(prod)
+    values = r"\$util\.urlEncode\(\$(?:input|context)[\w.]*\)"
+    assert re.search(values, template)
+    assert "$" not in re.sub(values, "", template)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"usuarioId":1}', '{"x":"&MessageAttribute.1.Name=a&Action=PurgeQueue"}', "%26Action=x", "a+b c", "ção\n", ""],
+)
+def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> None:
+    request = _render(_request_template(prod), {"util": _Util(), "input": _Input(body)})
+    assert parse_qs(request, keep_blank_values=True, strict_parsing=True) == {
+        "Action": ["SendMessage"],
+        "MessageBody": [body],
+    }
+
+
+def test_an_accepted_punch_is_answered_with_202_and_the_messages_id(prod: Template) -> None:
+    accepted, _ = _responses(prod)
+    assert accepted["StatusCode"] == "202"
+    matches = {status for status in range(100, 600) if re.fullmatch(accepted["SelectionPattern"], str(status))}
+    assert matches == set(range(200, 300))
+    answer = {"SendMessageResponse": {"SendMessageResult": {"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}}}
+    assert json.loads(_answer(accepted, answer).body) == {
+        "message": "accepted",
+        "messageId": "5fea7756-0ea4-451a-a703-a558b933e274",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "status", "message"),
+    [
+        (
+            "InvalidMessageContents",
+            "Invalid binary character '#x8' was found in the message body.",
+            400,
+            "there is an error in your request: it holds a control character",
+        ),
+        (
+            "InvalidParameterValue",
+            "One or more parameters are invalid. Reason: Message must be shorter than 65536 bytes.",
+            413,
+            "there is an error in your request: it is larger than 65536 bytes",
+        ),
+        ("InvalidParameterValue", "Value x for parameter y is invalid.", None, OTHERWISE),
+        ("InvalidParameterValue", None, None, OTHERWISE),
+        ("AccessDenied", "Access to the resource is denied.", None, OTHERWISE),
+        ("AccessDenied", "Message must be shorter than 65536 bytes", None, OTHERWISE),
+        ("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.", None, OTHERWISE),
+        ("RequestThrottled", "Request is throttled.", None, OTHERWISE),
+        (None, None, None, OTHERWISE),
+    ],
+)
+def test_only_what_follows_from_the_body_is_the_senders_fault(
+    prod: Template, code: str | None, reason: str | None, status: int | None, message: str
+) -> None:
+    _, refused = _responses(prod)
+    assert refused["StatusCode"] == "500"
+    assert "SelectionPattern" not in refused  # everything that is not accepted
+    answer = _answer(refused, {"Error": {"Code": code, "Message": reason}} if code else {})
+    assert json.loads(answer.body) == {"message": message}
+    assert answer.status == status
+
+
+def test_the_limit_that_a_sender_is_told_is_the_queues(prod: Template) -> None:
+    limit = prod.properties("PunchQueue")["MaximumMessageSize"]
+    assert f"larger than {limit} bytes" in _responses(prod)[1]["ResponseTemplates"]["application/json"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "origin"),
+    [
+        ("prod", [], "https://ponto.example.com"),
+        ("dev", ["corsOrigin=https://app.example.org"], "https://app.example.org"),
+        ("local", [], "*"),
+    ],
+)
+def test_every_answer_lets_the_one_origin_read_it(
+    compiled: Compile, stage: str, parameters: list[str], origin: str
+) -> None:
+    template = compiled(stage, *parameters)
+    methods = template.of_type("AWS::ApiGateway::Method")
+    assert {
+        (name, response["StatusCode"]): response["ResponseParameters"][CORS_METHOD]
+        for name, method in methods.items()
+        for response in method["Integration"]["IntegrationResponses"]
+    } == dict.fromkeys([("PostPunch", "202"), ("PostPunch", "500"), ("PunchPreflight", "204")], f"'{origin}'")
+    assert {
+        answer["ResponseType"]: answer["ResponseParameters"]
+        for answer in template.of_type("AWS::ApiGateway::GatewayResponse").values()
+    } == {kind: {CORS_GATEWAY: f"'{origin}'"} for kind in ("DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY")}
+    for method in methods.values():  # the gateway drops a header that a method does not declare
+        declared = {each["StatusCode"]: set(each["ResponseParameters"]) for each in method["MethodResponses"]}
+        assert declared == {
+            each["StatusCode"]: set(each["ResponseParameters"])
+            for each in method["Integration"]["IntegrationResponses"]
+        }
+
+
+def test_a_browser_may_ask_before_it_punches_without_a_key(prod: Template) -> None:
+    method = prod.properties("PunchPreflight")
+    assert (method["HttpMethod"], method["ResourceId"]) == ("OPTIONS", {"Ref": "PunchResource"})
+    assert "ApiKeyRequired" not in method
+    assert method["Integration"]["Type"] == "MOCK"
+    (response,) = method["Integration"]["IntegrationResponses"]
+    status = json.loads(method["Integration"]["RequestTemplates"]["application/json"])["statusCode"]
+    assert str(status) == response["StatusCode"]
+    allowed = response["ResponseParameters"]
+    assert allowed["method.response.header.Access-Control-Allow-Methods"] == "'POST,OPTIONS'"
+    assert allowed["method.response.header.Access-Control-Allow-Headers"] == "'Content-Type,X-Api-Key'"
+
+
+def test_what_the_gateway_answers_by_itself_is_json_too(prod: Template) -> None:
+    # Plain substitution, not Velocity. The gateway puts messageString in quotes of its own.
+    answers = {
+        answer["ResponseType"]: (
+            answer.get("StatusCode"),
+            answer["ResponseTemplates"]["application/json"]
+            .replace("$context.error.messageString", '"Forbidden"')
+            .replace("$context.error.validationErrorString", "[no such field]"),
+        )
+        for answer in prod.of_type("AWS::ApiGateway::GatewayResponse").values()
+    }
+    assert {kind: (status, json.loads(body)) for kind, (status, body) in answers.items()} == {
+        "DEFAULT_4XX": (None, {"message": "Forbidden"}),
+        "BAD_REQUEST_BODY": ("400", {"message": "there is an error in your request: [no such field]"}),
+        "DEFAULT_5XX": (None, {"message": OTHERWISE}),
+    }
+
+
+@pytest.mark.parametrize(("stage", "rate", "burst"), [("prod", 2000, 2000), ("local", 10000, 5000)])
+def test_the_stage_and_each_key_are_throttled(compiled: Compile, stage: str, rate: int, burst: int) -> None:
+    template = compiled(stage)
+    api_stage = template.properties("ApiStage")
+    assert api_stage["StageName"] == stage
+    assert api_stage["MethodSettings"] == [
+        {"HttpMethod": "*", "ResourcePath": "/*", "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
+    ]
+    plan = template.properties("UsagePlan")
+    assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
+    assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": stage}]
+    assert template.resources["UsagePlan"]["DependsOn"] == ["ApiStage"]  # named by a text, not by a reference
+    assert template.properties("UsagePlanKey") == {
+        "KeyId": {"Ref": "ApiKey"},
+        "KeyType": "API_KEY",
+        "UsagePlanId": {"Ref": "UsagePlan"},
+    }
+
+
+class _Answer(NamedTuple):
+    status: int | None  # what overrides the response's own
+    body: str
+
+
+class _Input:
+    """$input, as far as the templates use it."""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+
+    def path(self, path: str) -> Any:
+        value = self.body
+        for name in path.removeprefix("$.").split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+
+class _Util:
+    """$util, as far as the templates use it."""
+
+    def urlEncode(self, text: str) -> str:  # noqa: N802
+        return quote_plus(text)
+
+
+def _render(template: str, variables: Mapping[str, object]) -> str:
+    return str(airspeed.Template(template).merge(variables))
+
+
+def _answer(response: Any, from_sqs: Any) -> _Answer:
+    override: dict[str, int] = {}
+    variables = {"input": _Input(from_sqs), "context": {"responseOverride": override}}
+    body = _render(response["ResponseTemplates"]["application/json"], variables)
+    return _Answer(override.get("status"), body)
+
+
+def _request_template(template: Template) -> str:
+    return str(template.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"])
+
+
+def _responses(template: Template) -> Any:
+    return template.properties("PostPunch")["Integration"]["IntegrationResponses"]

@@ -1,0 +1,207 @@
+"""Which resources each stage makes, which of them stay when the stack goes, and that no secret is among them."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import ARN, Compile
+from tests.template.packaging import Template
+
+ALWAYS = {
+    "ServerlessDeploymentBucket": "AWS::S3::Bucket",
+    "ServerlessDeploymentBucketPolicy": "AWS::S3::BucketPolicy",
+    "BatidaPontoLogGroup": "AWS::Logs::LogGroup",
+    "BatidaPontoLambdaFunction": "AWS::Lambda::Function",
+    "BatidaPontoEventSourceMappingSQSPunchQueue": "AWS::Lambda::EventSourceMapping",
+    "BatidaPontoRole": "AWS::IAM::Role",
+    "SchemaLogGroup": "AWS::Logs::LogGroup",
+    "SchemaLambdaFunction": "AWS::Lambda::Function",
+    "SchemaRole": "AWS::IAM::Role",
+    "PunchQueue": "AWS::SQS::Queue",
+    "DeadLetterQueue": "AWS::SQS::Queue",
+    "QueuesTlsOnly": "AWS::SQS::QueuePolicy",
+    "Api": "AWS::ApiGateway::RestApi",
+    "ApiDeployment": "AWS::ApiGateway::Deployment",
+    "ApiKey": "AWS::ApiGateway::ApiKey",
+    "ApiRole": "AWS::IAM::Role",
+    "ApiStage": "AWS::ApiGateway::Stage",
+    "BodyValidator": "AWS::ApiGateway::RequestValidator",
+    "ClientError": "AWS::ApiGateway::GatewayResponse",
+    "InvalidBody": "AWS::ApiGateway::GatewayResponse",
+    "ServerError": "AWS::ApiGateway::GatewayResponse",
+    "PostPunch": "AWS::ApiGateway::Method",
+    "PunchPreflight": "AWS::ApiGateway::Method",
+    "PunchModel": "AWS::ApiGateway::Model",
+    "PunchResource": "AWS::ApiGateway::Resource",
+    "UsagePlan": "AWS::ApiGateway::UsagePlan",
+    "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
+}
+IN_A_VPC = {"NetworkInterfacesPolicy": "AWS::IAM::ManagedPolicy"}
+WITH_A_SECRET = {"DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy"}
+DATABASE = {
+    "DatabaseCluster": "AWS::RDS::DBCluster",
+    "DatabaseInstance": "AWS::RDS::DBInstance",
+    "DatabaseSubnets": "AWS::RDS::DBSubnetGroup",
+    "DatabaseSecurityGroup": "AWS::EC2::SecurityGroup",
+}
+NETWORK = {  # no internet gateway, no NAT
+    "Vpc": "AWS::EC2::VPC",
+    "SubnetA": "AWS::EC2::Subnet",
+    "SubnetB": "AWS::EC2::Subnet",
+    "FunctionSecurityGroup": "AWS::EC2::SecurityGroup",
+    "EndpointSecurityGroup": "AWS::EC2::SecurityGroup",
+    "SqsEndpoint": "AWS::EC2::VPCEndpoint",
+    "SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint",
+}
+OWN_DATABASE = ALWAYS | WITH_A_SECRET | DATABASE | IN_A_VPC
+GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "expected"),
+    [
+        ("prod", [], OWN_DATABASE | NETWORK),
+        ("dev", [], OWN_DATABASE | NETWORK),
+        ("local", [], ALWAYS),
+        ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], OWN_DATABASE),
+        ("dev", ["database=existing", "dbHost=db.example.com"], ALWAYS),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ALWAYS | WITH_A_SECRET),
+        ("dev", ["database=existing", *GIVEN_SUBNETS], ALWAYS | IN_A_VPC),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_makes_exactly_these_resources(
+    compiled: Compile, stage: str, parameters: list[str], expected: dict[str, str]
+) -> None:
+    template = compiled(stage, *parameters)
+    assert {
+        re.sub("^ApiDeployment[0-9a-f]{16}$", "ApiDeployment", name): resource["Type"]
+        for name, resource in template.resources.items()
+    } == expected
+    assert "Conditions" not in template.document
+
+
+KEPT = {
+    "PunchQueue",
+    "DeadLetterQueue",
+    *DATABASE,
+    # What the database's groups lie in and name.
+    "Vpc",
+    "SubnetA",
+    "SubnetB",
+    "FunctionSecurityGroup",
+}
+
+
+@pytest.mark.parametrize(
+    ("stage", "policy", "expected"),
+    [
+        ("prod", "Retain", KEPT),
+        ("staging", "Retain", KEPT),  # a stage that serverless.yml does not know is as careful as prod
+        ("dev", "Delete", KEPT),
+        ("local", "Delete", {"PunchQueue", "DeadLetterQueue"}),
+    ],
+)
+def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
+    compiled: Compile, stage: str, policy: str, expected: set[str]
+) -> None:
+    resources = compiled(stage).resources
+    for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
+        found = {name: resource[attribute] for name, resource in resources.items() if attribute in resource}
+        assert found == dict.fromkeys(expected, policy), attribute
+
+
+def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
+    for name in KEPT:
+        assert _references(prod.resources[name]) <= KEPT, name
+
+
+def test_a_database_in_a_given_network_keeps_its_own_parts(compiled: Compile) -> None:
+    resources = compiled("prod", "vpcId=vpc-1", *GIVEN_SUBNETS).resources
+    assert {name for name, resource in resources.items() if resource.get("DeletionPolicy") == "Retain"} == {
+        "PunchQueue",
+        "DeadLetterQueue",
+        *DATABASE,
+    }
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_logs_are_kept_for_a_month(compiled: Compile, stage: str) -> None:
+    groups = compiled(stage).of_type("AWS::Logs::LogGroup").values()
+    assert {group["RetentionInDays"] for group in groups} == {30}
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_the_functions_environment_names_the_database_and_holds_no_password(compiled: Compile, stage: str) -> None:
+    for function in compiled(stage).of_type("AWS::Lambda::Function").values():
+        assert set(function["Environment"]["Variables"]) == {
+            "TIME_ZONE",
+            "DLQ_URL",
+            "DB_HOST",
+            "DB_PORT",
+            "DB_NAME",
+            "DB_USER",
+            "DB_SSLMODE",
+            "DB_SECRET_ARN",
+        }
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_no_property_holds_a_secret(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    suspicious = {
+        (key, json.dumps(value))
+        for resource in template.resources.values()
+        for key, value in _properties(resource["Properties"])
+        if re.search("passw|pwd|secret|token|api.?key|credential", key, re.IGNORECASE)
+    }
+    harmless = {
+        ("ManageMasterUserPassword", "true"),  # RDS makes it, and keeps it to itself
+        ("DB_SECRET_ARN", '{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}'),
+        ("DB_SECRET_ARN", '""'),
+        ("ApiKeyRequired", "true"),
+        ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # of the gateway's integration: its role
+    }
+    assert suspicious <= harmless
+    assert set(template.properties("ApiKey")) == {"Enabled", "Description"}  # AWS makes its value
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(compiled: Compile, stage: str) -> None:
+    outputs = {name: output["Value"] for name, output in compiled(stage).outputs.items()}
+    url = f"https://${{Api}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage}/ponto"
+    assert outputs == {
+        "ServerlessDeploymentBucketName": {"Ref": "ServerlessDeploymentBucket"},
+        "PunchQueueUrl": {"Ref": "PunchQueue"},
+        "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
+        "ApiUrl": {"Fn::Sub": url},
+        "ApiId": {"Ref": "Api"},
+        "ApiKeyId": {"Ref": "ApiKey"},
+    }
+
+
+def _references(value: Any) -> set[str]:
+    """The logical ids that a value refers to."""
+    if isinstance(value, list):
+        return {name for item in value for name in _references(item)}
+    if not isinstance(value, dict):
+        return set()
+    if isinstance(value.get("Ref"), str):
+        return {value["Ref"]} - {"AWS::Region"}
+    if "Fn::GetAtt" in value:
+        return {value["Fn::GetAtt"][0]}
+    return {name for item in value.values() for name in _references(item)}
+
+
+def _properties(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every key with its value, at any depth."""
+    if isinstance(value, dict):
+        yield from value.items()
+        for item in value.values():
+            yield from _properties(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _properties(item)

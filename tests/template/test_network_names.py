@@ -1,0 +1,153 @@
+"""A network given by names, looked up in an account (here the emulator's), or by ids, which need none."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+import pytest
+
+from local import emulator
+from tests.template.conftest import Compile
+from tests.template.packaging import PackagingError, Template, package
+
+if TYPE_CHECKING:
+    from types_boto3_ec2 import EC2Client
+
+
+class Account(NamedTuple):
+    """What the emulator's account holds, and where it is."""
+
+    url: str
+    vpc: str
+    subnet_a: str
+    subnet_b: str
+    group: str
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    folder = tmp_path_factory.mktemp("emulator")
+    with socket.socket() as probe:
+        probe.bind((emulator.HOST, 0))
+        port = probe.getsockname()[1]
+    running = emulator.start(port, folder, folder / "log")
+    try:
+        ec2 = boto3.client(
+            "ec2",
+            endpoint_url=running.url,
+            region_name=emulator.REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106
+        )
+        vpc = _vpc(ec2, "company", "10.1.0.0/16")
+        elsewhere = _vpc(ec2, "another", "10.2.0.0/16")
+        _subnet(ec2, elsewhere, "private-a", "10.2.0.0/24", "a")  # the same name in another VPC
+        for zone, block in (("a", "10.1.2.0/24"), ("b", "10.1.3.0/24")):
+            _subnet(ec2, vpc, "twice", block, zone)
+        yield Account(
+            url=running.url,
+            vpc=vpc,
+            subnet_a=_subnet(ec2, vpc, "private-a", "10.1.0.0/24", "a"),
+            subnet_b=_subnet(ec2, vpc, "private-b", "10.1.1.0/24", "b"),
+            group=ec2.create_security_group(GroupName="functions", Description="Functions", VpcId=vpc)["GroupId"],
+        )
+    finally:
+        running.stop()
+
+
+def look_up(project: Path, account: Account, *parameters: str) -> Template:
+    aws = emulator.environment(account.url)
+    return package(project, "dev", *parameters, aws={n: v for n, v in aws.items() if n.startswith("AWS_")}).template()
+
+
+def test_names_become_the_ids_of_the_account(project: Path, account: Account) -> None:
+    template = look_up(
+        project, account, "vpcName=company", "subnetNames=private-a, private-b", "securityGroupNames=functions"
+    )
+    for function in template.of_type("AWS::Lambda::Function").values():
+        assert function["VpcConfig"] == {
+            "SubnetIds": [account.subnet_a, account.subnet_b],
+            "SecurityGroupIds": [account.group],
+        }
+    assert template.properties("DatabaseSubnets")["SubnetIds"] == [account.subnet_a, account.subnet_b]
+    group = template.properties("DatabaseSecurityGroup")
+    assert group["VpcId"] == account.vpc
+    assert [source["SourceSecurityGroupId"] for source in group["SecurityGroupIngress"]] == [account.group]
+    assert "AWS::EC2::VPC" not in {resource["Type"] for resource in template.resources.values()}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            ["vpcName=compani", "subnetNames=private-a", "securityGroupNames=functions"],
+            r"VPC 'compani': does not exist\. Existing: another, company\.",
+        ),
+        (
+            ["vpcName=company", "subnetNames=private-c", "securityGroupNames=functions"],
+            r"Subnet of company 'private-c': does not exist\. Existing: private-a, private-b, twice, twice\.",
+        ),
+        (
+            ["vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=function"],
+            r"Security group of company 'function': does not exist\. Existing: default, functions\.",
+        ),
+        (
+            ["vpcName=company", "subnetNames=private-a,twice", "securityGroupNames=functions"],
+            r"Subnet of company 'twice': 2 have this name; give its id instead\.",
+        ),
+        (
+            ["vpcName=company", "subnetNames=private-a,private-b"],
+            r"The network lacks: security groups\.",
+        ),
+    ],
+    ids=["vpc", "subnet", "group", "ambiguous", "forgotten"],
+)
+def test_a_name_that_is_not_one_things_stops_with_those_that_are(
+    project: Path, account: Account, parameters: list[str], message: str
+) -> None:
+    with pytest.raises(PackagingError, match=message) as stopped:
+        look_up(project, account, *parameters)
+    assert "network.js:" not in str(stopped.value)  # no stack buries the message
+
+
+def test_ids_need_no_account(compiled: Compile) -> None:
+    template = compiled("prod", "vpcId=vpc-1", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
+    for function in template.of_type("AWS::Lambda::Function").values():
+        assert function["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
+    assert template.properties("DatabaseSubnets")["SubnetIds"] == ["subnet-1", "subnet-2"]
+    assert template.properties("DatabaseSecurityGroup")["VpcId"] == "vpc-1"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (["subnetNames=private-a"], "subnetNames or securityGroupNames are given without vpcName"),
+        (["vpcId=vpc-1", "securityGroupIds=sg-1"], r"The network lacks: subnets, a second subnet"),
+        (["subnetIds=subnet-1,subnet-2"], r"The network lacks: security groups, vpcId\."),
+        (["database=existing", "securityGroupIds=sg-1"], r"The network lacks: subnets\."),
+    ],
+    ids=["names", "subnets", "groups", "existing"],
+)
+def test_half_a_network_stops_with_what_it_lacks(compiled: Compile, parameters: list[str], message: str) -> None:
+    with pytest.raises(PackagingError, match=message):
+        compiled("dev", *parameters)
+
+
+def test_a_look_up_without_an_account_is_no_empty_network(compiled: Compile) -> None:
+    with pytest.raises(PackagingError, match="CredentialsProviderError"):
+        compiled("dev", "vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
+
+
+def _vpc(ec2: "EC2Client", name: str, block: str) -> str:
+    vpc = ec2.create_vpc(CidrBlock=block)["Vpc"]["VpcId"]
+    ec2.create_tags(Resources=[vpc], Tags=[{"Key": "Name", "Value": name}])
+    return vpc
+
+
+def _subnet(ec2: "EC2Client", vpc: str, name: str, block: str, zone: str) -> str:
+    zone = f"{emulator.REGION}{zone}"
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"]["SubnetId"]
+    ec2.create_tags(Resources=[subnet], Tags=[{"Key": "Name", "Value": name}])
+    return subnet

@@ -1,0 +1,147 @@
+"""The queues and the function between them: the values that follow from each other."""
+
+from typing import Any
+
+import pytest
+
+from ponto.sqs import PUT_ASIDE_SECONDS
+from ponto.store import TIMEOUTS
+from tests.template.conftest import Compile
+from tests.template.packaging import Template
+
+FUNCTION = "BatidaPontoLambdaFunction"
+MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
+DAY = 86_400  # s
+DEPLOYED = ["prod", "dev"]
+STAGES = [*DEPLOYED, "local"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "expected"),
+    [
+        ("prod", [], 6 * 60 + 1),
+        ("dev", [], 6 * 60 + 1),
+        ("local", [], 6 * 10 + 1),
+        ("dev", ["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
+    ],
+)
+def test_a_message_stays_hidden_for_six_timeouts_and_the_batching_window(
+    compiled: Compile, stage: str, parameters: list[str], expected: int
+) -> None:
+    template = compiled(stage, *parameters)
+    visibility = template.properties("PunchQueue")["VisibilityTimeout"]
+    assert visibility == expected
+    window = int(template.properties(MAPPING)["MaximumBatchingWindowInSeconds"])
+    assert visibility == 6 * template.properties(FUNCTION)["Timeout"] + window
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_pollers_read_no_more_than_the_function_may_take(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    maximum = template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]
+    assert 2 <= maximum <= template.properties(FUNCTION)["ReservedConcurrentExecutions"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    mapping = template.properties(MAPPING)
+    assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["PunchQueue", "Arn"]}
+    assert mapping["FunctionName"] == {"Fn::GetAtt": [FUNCTION, "Arn"]}
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["Enabled"] is True
+    # AWS asks for a window above 10 a batch. 100 of the largest messages would exceed the 6 MB of an
+    # invocation; SQS then hands over fewer.
+    assert mapping["BatchSize"] == 100
+    assert mapping["MaximumBatchingWindowInSeconds"] >= 1
+    assert len(template.of_type("AWS::Lambda::EventSourceMapping")) == 1
+
+
+@pytest.mark.parametrize("stage", DEPLOYED)
+def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: Compile, stage: str) -> None:
+    timeout = compiled(stage).properties(FUNCTION)["Timeout"]
+    statement = TIMEOUTS.statement_ms / 1000
+    dead_connection = max(statement, TIMEOUTS.network_ms / 1000)
+    stored = dead_connection + TIMEOUTS.connect_s + statement
+    looked_up = stored + statement
+    assert stored < timeout - PUT_ASIDE_SECONDS  # past which the look-up would not be started
+    assert looked_up < timeout - PUT_ASIDE_SECONDS / 2  # past which no dead letter would be sent
+    assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms
+
+
+@pytest.mark.parametrize("stage", DEPLOYED)
+def test_a_message_outlives_a_day_without_a_database(compiled: Compile, stage: str) -> None:
+    queue = compiled(stage).properties("PunchQueue")
+    receives = queue["RedrivePolicy"]["maxReceiveCount"]
+    assert receives * queue["VisibilityTimeout"] >= DAY
+    assert 5 <= receives <= 1000
+    assert queue["MessageRetentionPeriod"] >= receives * queue["VisibilityTimeout"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_dead_letter_queue_takes_whatever_the_queue_held_and_keeps_it_longer(compiled: Compile, stage: str) -> None:
+    queues = compiled(stage).of_type("AWS::SQS::Queue")
+    queue, dead_letters = queues["PunchQueue"], queues["DeadLetterQueue"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    assert dead_letters["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]  # it counts from the first
+    attributes = 1024  # bytes, more than the handler adds to a body
+    assert dead_letters["MaximumMessageSize"] >= queue["MaximumMessageSize"] + attributes
+    assert 10 * (queue["MaximumMessageSize"] + attributes) <= 2**20  # a call with ten of them
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_queues_are_encrypted_at_rest_and_on_the_way(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    queues = template.of_type("AWS::SQS::Queue")
+    assert {name: queue["SqsManagedSseEnabled"] for name, queue in queues.items()} == dict.fromkeys(queues, True)
+    policy = template.properties("QueuesTlsOnly")
+    assert policy["Queues"] == [{"Ref": name} for name in queues]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sqs:*",
+        "Resource": [{"Fn::GetAtt": [name, "Arn"]} for name in queues],
+        "Condition": {"Bool": {"aws:SecureTransport": False}},
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_the_function_that_drains_has_a_dead_letter_queue_and_reserved_concurrency(
+    compiled: Compile, stage: str
+) -> None:
+    functions = compiled(stage).of_type("AWS::Lambda::Function")
+    target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+    assert _present(functions, "DeadLetterConfig") == {FUNCTION: target}
+    assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nothing_but_an_operator_invokes_the_migrations(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    outside = {
+        name: resource
+        for name, resource in template.resources.items()
+        if name not in ("SchemaLambdaFunction", "SchemaRole", "SchemaLogGroup")
+    }
+    assert "SchemaLambdaFunction" not in str(outside)
+    assert {name: each["Handler"] for name, each in template.of_type("AWS::Lambda::Function").items()} == {
+        FUNCTION: "handler.main",
+        "SchemaLambdaFunction": "handler.schema",
+    }
+
+
+def test_prod_is_the_published_configuration(prod: Template) -> None:
+    function = prod.properties(FUNCTION)
+    assert (function["FunctionName"], function["Timeout"], function["MemorySize"]) == (
+        "batida-ponto-prod-batidaPonto",
+        60,
+        256,
+    )
+    assert function["Environment"]["Variables"]["TIME_ZONE"] == "America/Sao_Paulo"
+    assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 300
+
+
+def _present(functions: dict[str, Any], name: str) -> dict[str, Any]:
+    return {function: properties[name] for function, properties in functions.items() if name in properties}

@@ -1,0 +1,130 @@
+"""Who may do what: every statement of every role and managed policy."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import ARN, Compile
+from tests.template.packaging import Template
+
+Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
+
+ROLES: Rights = {
+    "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
+    "BatidaPontoRole": {
+        ("sqs:ReceiveMessage", "PunchQueue.Arn"),
+        ("sqs:DeleteMessage", "PunchQueue.Arn"),
+        ("sqs:GetQueueAttributes", "PunchQueue.Arn"),
+        ("sqs:SendMessage", "DeadLetterQueue.Arn"),
+        ("logs:CreateLogStream", "BatidaPontoLogGroup.Arn"),
+        ("logs:PutLogEvents", "BatidaPontoLogGroup.Arn"),
+    },
+    "SchemaRole": {
+        ("logs:CreateLogStream", "SchemaLogGroup.Arn"),
+        ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
+    },
+}
+INTERFACES: Rights = {
+    "NetworkInterfacesPolicy": {
+        ("ec2:CreateNetworkInterface", "*"),
+        ("ec2:DescribeNetworkInterfaces", "*"),
+        ("ec2:DescribeSubnets", "*"),
+        ("ec2:DeleteNetworkInterface", "*"),
+        ("ec2:AssignPrivateIpAddresses", "*"),
+        ("ec2:UnassignPrivateIpAddresses", "*"),
+    }
+}
+
+
+def secret(arn: str) -> Rights:
+    return {"DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", arn)}}
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "expected"),
+    [
+        ("prod", [], ROLES | INTERFACES | secret("DatabaseCluster.MasterUserSecret.SecretArn")),
+        ("dev", [], ROLES | INTERFACES | secret("DatabaseCluster.MasterUserSecret.SecretArn")),
+        ("local", [], ROLES),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secret(ARN)),
+        ("dev", ["database=existing", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"], ROLES | INTERFACES),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: list[str], expected: Rights) -> None:
+    template = compiled(stage, *parameters)
+    assert rights(template) == expected
+    functions_policies = expected.keys() - ROLES.keys()
+    assert {
+        name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
+        for name, role in template.of_type("AWS::IAM::Role").items()
+    } == {"ApiRole": set(), "BatidaPontoRole": functions_policies, "SchemaRole": functions_policies}
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_a_role_serves_one_service_and_one_function(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    assert {
+        name: [
+            (grant["Effect"], grant["Action"], grant["Principal"])
+            for grant in role["AssumeRolePolicyDocument"]["Statement"]
+        ]
+        for name, role in template.of_type("AWS::IAM::Role").items()
+    } == {
+        "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
+        "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
+        "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
+    }
+    assert {name: _name(each["Role"]) for name, each in template.of_type("AWS::Lambda::Function").items()} == {
+        "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
+        "SchemaLambdaFunction": "SchemaRole.Arn",
+    }
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_rights_are_given_nowhere_else(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    kinds = {resource["Type"] for resource in template.resources.values()}
+    assert {kind for kind in kinds if kind.startswith("AWS::IAM::")} <= {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
+    assert "AWS::Lambda::Permission" not in kinds
+    for policy in (template.properties("QueuesTlsOnly"), template.properties("ServerlessDeploymentBucketPolicy")):
+        assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
+
+
+def rights(template: Template) -> Rights:
+    found: Rights = {}
+    for name, role in template.of_type("AWS::IAM::Role").items():
+        found[name] = {right for policy in role["Policies"] for right in _granted(policy["PolicyDocument"])}
+    for name, policy in template.of_type("AWS::IAM::ManagedPolicy").items():
+        found[name] = _granted(policy["PolicyDocument"])
+    return found
+
+
+def _granted(document: Any) -> set[tuple[str, str]]:
+    granted = set()
+    for statement in document["Statement"]:
+        assert statement.keys() == {"Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+        granted |= {
+            (action, _name(resource))
+            for action in _list(statement["Action"])
+            for resource in _list(statement["Resource"])
+        }
+    return granted
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _name(value: Any) -> str:
+    """`Queue.Arn` for a reference to an attribute, `Queue` for one to the resource."""
+    match value:
+        case str():
+            return value
+        case {"Ref": str(name)}:
+            return name
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+    return json.dumps(value)

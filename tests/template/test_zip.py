@@ -1,0 +1,106 @@
+"""The zip: binaries of the interpreter that will load them, the project's own code, and nothing by accident."""
+
+import re
+import shutil
+import struct
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.template.conftest import Zip
+from tests.template.packaging import ROOT, Package, copy_project, package
+
+MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
+
+
+@pytest.fixture(scope="module")
+def littered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a copy of the project, without requirements, with what a developer's folder may hold besides."""
+    project = copy_project(tmp_path_factory.mktemp("littered") / "project")
+    shutil.copy(project / "rds_config.example.py", project / "rds_config.py")
+    for name in ("ponto/__pycache__/store.cpython-313.pyc", "dist/prod/batida-ponto.zip", "notes.txt", ".env"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    return project
+
+
+def test_prods_binaries_fit_the_functions_runtime(zipped: Zip) -> None:
+    prod = zipped("prod")
+    for function in prod.template().of_type("AWS::Lambda::Function").values():
+        (architecture,) = function["Architectures"]
+        tag = function["Runtime"].replace("python3.", "cpython-3")
+        assert _tags(prod) == {f"{tag}-{architecture}-linux-gnu"}
+        assert _machines(prod) == {MACHINES[architecture]}
+
+
+def test_pip_is_told_the_runtimes_version(zipped: Zip) -> None:
+    configuration = zipped("prod").configuration
+    runtime, architecture = configuration["provider"]["runtime"], configuration["provider"]["architecture"]
+    minor = runtime.removeprefix("python3.")
+    arguments = configuration["custom"]["pythonRequirements"]["pipCmdExtraArgs"]
+    assert f"--python-version=3.{minor}" in arguments
+    assert f"--abi=cp3{minor}" in arguments
+    assert f"--platform=manylinux2014_{architecture}" in arguments
+
+
+def test_locals_binaries_fit_the_interpreter_that_the_emulator_runs_on(zipped: Zip) -> None:
+    local = zipped("local")
+    suffix: str = sysconfig.get_config_var("EXT_SUFFIX")  # .cpython-311-x86_64-linux-gnu.so
+    assert _tags(local) == {suffix.removeprefix(".").removesuffix(".so")}
+    assert local.configuration["custom"]["pythonRequirements"]["pipCmdExtraArgs"] == []
+
+
+def test_prods_zip_is_small(zipped: Zip) -> None:
+    assert zipped("prod").zip_file.stat().st_size < 6_000_000
+
+
+@pytest.mark.parametrize("stage", ["prod", "local"])
+def test_holds_the_packages_that_requirements_txt_names(zipped: Zip, stage: str) -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = {line.partition(" ")[0].replace("-", "_") for line in lines if line}
+    distributions = {name.partition(".dist-info/")[0] for name in _names(zipped(stage)) if ".dist-info/" in name}
+    assert distributions == {requirement.replace("==", "-") for requirement in wanted}
+
+
+@pytest.mark.parametrize(("stage", "configuration"), [("prod", {"rds_config.py"}), ("local", set())])
+def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
+    littered: Path, stage: str, configuration: set[str]
+) -> None:
+    code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()}
+    code = {name for name in code if "__pycache__" not in name}
+    assert {Path(name).suffix for name in code} == {".py", ".sql", ".json"}
+    assert _names(package(littered, stage)) == {"handler.py", *code, *configuration}
+
+
+@pytest.mark.parametrize("stage", ["prod", "local"])
+def test_holds_no_configuration_that_is_not_there_and_no_tests(zipped: Zip, stage: str) -> None:
+    names = _names(zipped(stage))
+    own = {name for name in names if not re.match(r"psycopg2|tzdata", name)}
+    assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto", "requirements.txt"}
+
+
+def _names(package: Package) -> set[str]:
+    with ZipFile(package.zip_file) as archive:
+        return {name for name in archive.namelist() if not name.endswith("/")}
+
+
+def _tags(package: Package) -> set[str]:
+    """ABI and platform that the names of extension modules carry."""
+    return {match[1] for name in _names(package) if (match := re.search(r"\.(cpython-[^.]+)\.so$", name))}
+
+
+def _machines(package: Package) -> set[int]:
+    """The processors that the libraries were built for."""
+    return {struct.unpack_from("<H", header, 18)[0] for header in _libraries(package)}
+
+
+def _libraries(package: Package) -> Iterator[bytes]:
+    with ZipFile(package.zip_file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as file:
+                header = file.read(20)
+            if header.startswith(b"\x7fELF"):
+                yield header

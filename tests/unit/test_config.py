@@ -1,0 +1,280 @@
+"""Where the settings come from, what is said when they lack, and that no password is."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import boto3
+import pytest
+
+from ponto.config import ConfigurationError, Settings, connection_parameters, load
+from tests.events import aws
+
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+ENVIRONMENT = {
+    "DB_HOST": "db.example.com",
+    "DB_PORT": "5433",
+    "DB_NAME": "pontodb",
+    "DB_USER": "ponto",
+    "DB_PASSWORD": "CANARY-environment",
+    "DB_SSLMODE": "verify-full",
+    "DLQ_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
+    "TIME_ZONE": "America/Sao_Paulo",
+}
+FROM_ENVIRONMENT = {
+    "host": "db.example.com",
+    "port": "5433",
+    "dbname": "pontodb",
+    "user": "ponto",
+    "password": "CANARY-environment",
+    "sslmode": "verify-full",
+}
+RDS_CONFIG = """
+db_host = "rds.example.com"
+db_username = "clerk"
+db_password = "CANARY-file"
+db_name = "clock"
+"""
+FROM_RDS_CONFIG = {
+    "host": "rds.example.com",
+    "user": "clerk",
+    "password": "CANARY-file",
+    "dbname": "clock",
+    "sslmode": "require",
+}
+
+WriteConfig = Callable[[str], None]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Set all names but the secret's; hide the developer's own rds_config.py."""
+    monkeypatch.delenv("DB_SECRET_ARN", raising=False)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(sys.modules, "rds_config", None)
+    return monkeypatch
+
+
+@pytest.fixture
+def rds_config(environment: pytest.MonkeyPatch, tmp_path: Path) -> WriteConfig:
+    def write(content: str) -> None:
+        (tmp_path / "rds_config.py").write_text(content)
+        environment.delitem(sys.modules, "rds_config")
+        environment.syspath_prepend(tmp_path)
+
+    return write
+
+
+@pytest.fixture
+def secrets() -> Iterator["SecretsManagerClient"]:
+    with aws():
+        yield boto3.client("secretsmanager")
+
+
+def put_secret(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch, content: dict[str, Any]) -> str:
+    arn = secrets.create_secret(Name="database", SecretString=json.dumps(content))["ARN"]
+    environment.setenv("DB_SECRET_ARN", arn)
+    return arn
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load()
+    assert_tells_no_password(caught.value)
+    return str(caught.value)
+
+
+def assert_tells_no_password(error: BaseException | None) -> None:
+    while error is not None:
+        assert "CANARY" not in f"{error} {error!r} {error.args!r}"
+        error = error.__cause__ or error.__context__
+
+
+# The environment
+
+
+def test_without_rds_config_the_environment_names_everything() -> None:
+    assert load() == Settings(FROM_ENVIRONMENT, None, ENVIRONMENT["DLQ_URL"], ZoneInfo("America/Sao_Paulo"))
+
+
+def test_port_and_sslmode_are_optional_and_tls_is_the_default(environment: pytest.MonkeyPatch) -> None:
+    environment.delenv("DB_PORT")
+    environment.setenv("DB_SSLMODE", "")
+    database = load().database
+    assert "port" not in database  # libpq's own default
+    assert database["sslmode"] == "require"
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT.keys() - {"DB_PORT", "DB_SSLMODE"}))
+@pytest.mark.parametrize("empty", [True, False], ids=["empty", "absent"])
+def test_a_missing_value_is_named(environment: pytest.MonkeyPatch, name: str, empty: bool) -> None:
+    if empty:
+        environment.setenv(name, "")
+    else:
+        environment.delenv(name)
+    assert refusal().startswith(f"Missing: {name}. Set them in the environment")
+
+
+def test_everything_missing_is_named_in_one_error(environment: pytest.MonkeyPatch) -> None:
+    for name in ENVIRONMENT:
+        environment.delenv(name)
+    assert refusal() == (
+        "Missing: DB_HOST, DB_NAME, DB_USER, DB_PASSWORD, DLQ_URL, TIME_ZONE. Set them in the environment "
+        "(serverless.yml does), or copy rds_config.example.py to rds_config.py for those that start with db_."
+    )
+
+
+def test_a_unix_socket_needs_neither_password_nor_tls(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_HOST", "/run/postgresql")
+    environment.delenv("DB_PASSWORD")
+    database = load().database
+    assert database == {"host": "/run/postgresql", "port": "5433", "dbname": "pontodb", "user": "ponto"}
+
+
+def test_a_password_for_a_unix_socket_is_kept(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_HOST", "/run/postgresql")
+    assert "password" in load().database
+
+
+@pytest.mark.parametrize("zone", ["Sao_Paulo", "America", "-03:00", "../etc/passwd", "/etc/localtime", "x\u00e9", " "])
+def test_an_unknown_time_zone_is_refused_by_name(environment: pytest.MonkeyPatch, zone: str) -> None:
+    environment.setenv("TIME_ZONE", zone)
+    assert refusal() == f"TIME_ZONE: {zone!r} is not a time zone; use a name like America/Sao_Paulo."
+
+
+# rds_config.py
+
+
+def test_rds_config_wins_over_the_environment_as_a_whole(rds_config: WriteConfig) -> None:
+    rds_config(RDS_CONFIG)
+    assert load() == Settings(FROM_RDS_CONFIG, None, ENVIRONMENT["DLQ_URL"], ZoneInfo("America/Sao_Paulo"))
+
+
+def test_rds_config_may_name_port_and_sslmode(rds_config: WriteConfig) -> None:
+    rds_config(RDS_CONFIG + "db_port = 5434\ndb_sslmode = 'verify-ca'\n")
+    assert load().database == FROM_RDS_CONFIG | {"port": "5434", "sslmode": "verify-ca"}
+
+
+def test_what_rds_config_lacks_is_named_as_it_is_called_there(rds_config: WriteConfig) -> None:
+    rds_config("db_host = 'rds.example.com'\ndb_password = ''\n")
+    assert refusal().startswith("Missing: db_name, db_username, db_password. ")
+
+
+def test_what_both_lack_is_named_by_its_place(rds_config: WriteConfig, environment: pytest.MonkeyPatch) -> None:
+    rds_config("db_password = 'CANARY-file'\n")
+    environment.delenv("DLQ_URL")
+    environment.delenv("TIME_ZONE")
+    message = refusal()
+    assert message.startswith("Missing: db_host, db_name, db_username, DLQ_URL, TIME_ZONE. ")
+    assert "rds_config.example.py" in message
+
+
+def test_a_module_that_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig) -> None:
+    rds_config(RDS_CONFIG + "import vault_of_ours\n")
+    with pytest.raises(ModuleNotFoundError, match="vault_of_ours") as caught:
+        load()
+    assert_tells_no_password(caught.value)
+
+
+def test_a_name_that_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig) -> None:
+    rds_config(RDS_CONFIG + "from json import vault_of_ours\n")
+    with pytest.raises(ImportError, match="vault_of_ours"):
+        load()
+
+
+def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path: Path) -> None:
+    rds_config("")
+    shutil.copy(Path(__file__).parents[2] / "rds_config.example.py", tmp_path / "rds_config.py")
+    assert load().database == {
+        "host": "rds endpoint",
+        "user": "username",
+        "password": "password",
+        "dbname": "database name",
+        "port": "5432",
+        "sslmode": "require",
+    }
+
+
+# Secrets Manager
+
+
+def test_without_a_secret_the_parameters_are_those_found() -> None:
+    assert connection_parameters(load()) == FROM_ENVIRONMENT
+
+
+def test_the_secret_gives_user_and_password_and_nothing_else(
+    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
+) -> None:
+    content = {"username": "rotated", "password": "one", "host": "evil.example.com", "port": 1, "sslmode": "disable"}
+    arn = put_secret(secrets, environment, content)
+    environment.delenv("DB_PASSWORD")
+    settings = load()
+    assert settings.secret_arn == arn
+    assert connection_parameters(settings) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
+
+
+def test_the_user_need_not_be_named_twice(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> None:
+    put_secret(secrets, environment, {"username": "rotated", "password": "one"})
+    environment.delenv("DB_PASSWORD")
+    environment.delenv("DB_USER")
+    assert connection_parameters(load())["user"] == "rotated"
+
+
+def test_a_rotated_password_is_seen_by_the_next_connection(
+    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
+) -> None:
+    arn = put_secret(secrets, environment, {"username": "ponto", "password": "one"})
+    environment.delenv("DB_PASSWORD")
+    settings = load()
+    assert connection_parameters(settings) == FROM_ENVIRONMENT | {"password": "one"}
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
+    assert connection_parameters(settings) == FROM_ENVIRONMENT | {"password": "two"}
+    assert "password" not in settings.database
+
+
+def test_a_password_given_directly_needs_no_secret(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_SECRET_ARN", "arn:of:nothing")
+    assert connection_parameters(load()) == FROM_ENVIRONMENT
+
+
+def test_rds_config_with_a_password_needs_no_secret(rds_config: WriteConfig, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_SECRET_ARN", "arn:of:nothing")
+    rds_config(RDS_CONFIG)
+    assert connection_parameters(load()) == FROM_RDS_CONFIG
+
+
+def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(
+    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("DB_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:123456789012:secret:none")
+    environment.delenv("DB_PASSWORD")
+    with pytest.raises(secrets.exceptions.ResourceNotFoundException):
+        connection_parameters(load())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["CANARY", '{"username": "CANARY"}', '{"password": "CANARY"}', '"CANARY"', '["CANARY"]', "{CANARY", "null"],
+)
+def test_a_secret_of_another_form_is_refused_without_being_quoted(
+    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch, content: str
+) -> None:
+    environment.setenv("DB_SECRET_ARN", secrets.create_secret(Name="database", SecretString=content)["ARN"])
+    environment.delenv("DB_PASSWORD")
+    with pytest.raises(ConfigurationError, match=r"DB_SECRET_ARN: .*username and password") as caught:
+        connection_parameters(load())
+    assert_tells_no_password(caught.value)
+
+
+def test_a_binary_secret_is_refused(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_SECRET_ARN", secrets.create_secret(Name="database", SecretBinary=b"CANARY")["ARN"])
+    environment.delenv("DB_PASSWORD")
+    with pytest.raises(ConfigurationError, match="DB_SECRET_ARN"):
+        connection_parameters(load())

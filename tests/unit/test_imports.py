@@ -1,0 +1,130 @@
+"""What imports what: data walks one way, and what is slow to import waits until it is needed."""
+
+import ast
+import json
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Module -> the modules of this project that it may import. Adding an arrow is a decision.
+ARROWS = {
+    "handler": {"config", "log", "migrations", "punch", "sqs", "store"},
+    "ponto": set(),
+    "ponto.config": set(),
+    "ponto.log": {"sqs", "store"},
+    "ponto.migrations": set(),
+    "ponto.punch": set(),
+    "ponto.sqs": {"punch"},
+    "ponto.store": {"punch"},
+}
+# Module -> what it imports from elsewhere than the standard library.
+FOREIGN = {
+    "ponto.config": {"boto3", "botocore"},
+    "ponto.migrations": {"psycopg2"},
+    "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
+    "ponto.store": {"psycopg2"},
+}
+
+
+def modules() -> dict[str, Path]:
+    names = {"handler": ROOT / "handler.py"}
+    for path in (ROOT / "ponto").rglob("*.py"):
+        names[".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")] = path
+    return names
+
+
+def imports(path: Path) -> set[str]:
+    """Give the full names of all that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            found |= (
+                {f"{node.module}.{alias.name}" for alias in node.names} if node.module == "ponto" else {node.module}
+            )
+    return found
+
+
+def loaded_by(code: str) -> set[str]:
+    """Give the names of the modules that are loaded after some code ran in a Python of its own."""
+    code += "\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+def packages(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def installed(names: set[str]) -> set[str]:
+    return packages(names) & packages_distributions().keys()
+
+
+def test_data_walks_one_way() -> None:
+    found = {
+        name: {other.removeprefix("ponto.") for other in imports(path) if packages({other}) == {"ponto"}}
+        for name, path in modules().items()
+    }
+    assert found == ARROWS
+
+
+def test_no_module_of_the_function_imports_the_handler_or_what_runs_it_locally() -> None:
+    for path in modules().values():
+        assert not packages(imports(path)) & {"handler", "local", "tests"}
+
+
+def test_each_package_from_elsewhere_has_its_module() -> None:
+    found = {
+        name: packages(imports(path)) - sys.stdlib_module_names - {"ponto", "rds_config"}
+        for name, path in modules().items()
+    }
+    assert {name: foreign for name, foreign in found.items() if foreign} == FOREIGN
+
+
+def test_the_handler_loads_psycopg2_only() -> None:
+    assert installed(loaded_by("import handler") - loaded_by("")) == {"psycopg2"}
+
+
+@pytest.mark.parametrize("module", ["ponto.punch", "ponto.sqs"])
+def test_the_rules_and_the_queue_load_nothing_but_the_standard_library(module: str) -> None:
+    loaded = loaded_by(f"import {module}") - loaded_by("")
+    assert not installed(loaded)
+    assert "handler" not in loaded
+
+
+def test_a_batch_of_good_punches_loads_neither_boto3_nor_botocore() -> None:
+    code = """
+import handler
+from ponto.sqs import DeadLetters
+from ponto.store import Outcome, Status
+from zoneinfo import ZoneInfo
+
+class Store:
+    def save(self, entries, deadline):
+        return [Outcome(Status.STORED) for _ in entries]
+
+class Context:
+    aws_request_id = "1"
+    def get_remaining_time_in_millis(self):
+        return 60_000
+
+settings = handler.config.Settings({}, None, "https://queue", ZoneInfo("America/Sao_Paulo"))
+handler._parts = lambda: (settings, Store(), DeadLetters(settings.dlq_url))
+record = {
+    "eventSource": "aws:sqs",
+    "messageId": "1",
+    "attributes": {"SentTimestamp": "1790852401234"},
+    "body": '{"usuarioId": 1, "ponto": "2026-10-01T08:00"}',
+}
+assert handler.main({"Records": [record]}, Context()) == {"batchItemFailures": []}
+"""
+    assert not packages(loaded_by(code)) & {"boto3", "botocore"}

@@ -1,0 +1,139 @@
+"""The one line per batch, as Logs Insights and the alarms read it."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ponto import log
+from ponto.punch import Punch, Reason
+from ponto.sqs import Rejection
+from ponto.store import Entry, Outcome, Status
+from tests.events import RECEIVED_MS, record
+
+ABSENT: dict[str, Any] = dict.fromkeys(Punch._fields)
+SECOND = 1_000
+
+
+def entry(message_id: str = "m", received_ms: int = RECEIVED_MS) -> Entry:
+    return Entry(Punch(**ABSENT), message_id, received_ms)
+
+
+def rejection(reason: Reason, message_id: str) -> Rejection:
+    return Rejection(record("TRACE", message_id), reason, "TRACE")
+
+
+def logged(
+    capsys: pytest.CaptureFixture[str],
+    outcomes: list[tuple[Entry, Outcome]] | None = None,
+    rejections: list[Rejection] | None = None,
+    failures: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; give the line."""
+    entries = [entry for entry, _ in outcomes or []]
+    log.batch(
+        "request-1",
+        12.3456,
+        RECEIVED_MS / 1000 + 5,
+        entries,
+        [outcome for _, outcome in outcomes or []],
+        rejections or [],
+        failures or {},
+    )
+    out, err = capsys.readouterr()
+    assert out.endswith("\n")
+    assert out.count("\n") == 1
+    assert err == ""
+    line: dict[str, Any] = json.loads(out)
+    return line
+
+
+def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
+    stored = Outcome(Status.STORED)
+    assert logged(capsys, [(entry(), stored), (entry(received_ms=RECEIVED_MS - SECOND), stored)]) == {
+        "level": "INFO",
+        "message": "batch",
+        "requestId": "request-1",
+        "stored": 2,
+        "duplicates": 0,
+        "rejected": 0,
+        "failed": 0,
+        "milliseconds": 12.3,
+        "oldestMilliseconds": 6 * SECOND,
+    }
+
+
+def test_the_oldest_is_of_the_stored_ones_only(capsys: pytest.CaptureFixture[str]) -> None:
+    line = logged(
+        capsys,
+        [
+            (entry(), Outcome(Status.STORED)),
+            (entry(received_ms=RECEIVED_MS - SECOND), Outcome(Status.DUPLICATE)),
+            (entry("f", RECEIVED_MS - SECOND), Outcome(Status.FAILED, "gone")),
+        ],
+        failures={"f": "gone"},
+    )
+    assert line["oldestMilliseconds"] == 5 * SECOND
+
+
+def test_a_batch_that_stored_nothing_has_no_oldest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert logged(capsys, [(entry(), Outcome(Status.DUPLICATE))]) == {
+        "level": "INFO",
+        "message": "batch",
+        "requestId": "request-1",
+        "stored": 0,
+        "duplicates": 1,
+        "rejected": 0,
+        "failed": 0,
+        "milliseconds": 12.3,
+    }
+
+
+def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    rejections = [rejection(reason, f"{reason} {number}") for number in range(2) for reason in Reason]
+    line = logged(capsys, rejections=[*rejections, rejection(Reason.INVALID, "one more")])
+    assert line["level"] == "INFO"  # it is the client's error
+    assert line["rejected"] == 9
+    assert line["reasons"] == {"malformed": 2, "invalid": 3, "conflict": 2, "refused": 2}
+    assert "errors" not in line
+
+
+def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:
+    rejections = [rejection(Reason.INVALID, "taken"), rejection(Reason.MALFORMED, "not taken")]
+    line = logged(capsys, rejections=rejections, failures={"not taken": "dead-letter queue: down"})
+    assert (line["level"], line["rejected"], line["failed"]) == ("WARNING", 1, 1)
+    assert line["reasons"] == {"invalid": 1}
+    assert line["errors"] == ["dead-letter queue: down"]
+
+
+def test_an_error_of_every_record_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = Outcome(Status.FAILED, "OperationalError: gone")
+    entries = [entry(str(number)) for number in range(100)]
+    line = logged(capsys, [(each, failed) for each in entries], failures={e.message_id: failed.detail for e in entries})
+    assert line["level"] == "WARNING"
+    assert line["failed"] == 100
+    assert line["errors"] == ["OperationalError: gone"]
+
+
+def test_of_many_errors_five_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    line = logged(capsys, failures={str(number): f"error {number}" for number in range(9)})
+    assert line["failed"] == 9
+    assert line["errors"] == [f"error {number}" for number in range(5)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(error=st.text(st.characters()))
+def test_any_error_text_stays_within_the_line(capsys: pytest.CaptureFixture[str], error: str) -> None:
+    assert logged(capsys, failures={"m": error})["errors"] == [error]
+
+
+def test_neither_body_nor_detail_nor_message_id_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    line = logged(
+        capsys,
+        [(entry("TRACE"), Outcome(Status.CONFLICT, "TRACE"))],
+        [rejection(Reason.CONFLICT, "TRACE 1"), rejection(Reason.INVALID, "TRACE 2")],
+        {"TRACE 2": "down"},
+    )
+    assert "TRACE" not in json.dumps(line)

@@ -1,0 +1,339 @@
+"""The rules of a punch, one by one, and what each refusal says."""
+
+import json
+import string
+import subprocess
+import sys
+import traceback
+import uuid
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ponto.punch import NotAPunch, Punch, Reason, derive_id, parse
+from tests.strategies import BAD_VALUES, FIELDS, LIMITS, any_json, edited_bodies, good_bodies
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+BRT = timezone(timedelta(hours=-3))
+GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
+
+RULES = {
+    "usuarioId": "must be an integer from 1 to 9007199254740991",
+    "ponto": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
+    "id": "must be a UUID other than the nil UUID",
+    "dispositivo": "must be a string of at most 64 characters without control characters",
+    "offline": "must be true or false",
+    "enviado": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
+    "latitude": "must be a number from -90 to 90",
+    "longitude": "must be a number from -180 to 180",
+    "precisao": "must be a number from 0 to 20037508",
+}
+
+
+def read(zone: tzinfo = SAO_PAULO, **fields: Any) -> Punch:
+    return parse(json.dumps(GOOD | fields), zone)
+
+
+def refusal(body: str) -> NotAPunch:
+    with pytest.raises(NotAPunch) as caught:
+        parse(body, SAO_PAULO)
+    return caught.value
+
+
+def refused(body: str) -> str | None:
+    try:
+        parse(body, SAO_PAULO)
+    except NotAPunch as error:
+        return error.detail
+    return None
+
+
+# Translation
+
+
+def test_body_of_the_first_version_is_local_time_with_a_derived_id() -> None:
+    punch = parse('{"usuarioId": 123, "ponto": "2020-10-05T08:00:00"}', SAO_PAULO)
+    assert punch == Punch(
+        id=str(uuid.uuid5(uuid.UUID(NAMESPACE), "123|2020-10-05T11:00:00.000000Z")),
+        usuario_id=123,
+        ponto=datetime(2020, 10, 5, 11, tzinfo=UTC),
+        deslocamento=None,
+        dispositivo=None,
+        offline=None,
+        enviado=None,
+        latitude=None,
+        longitude=None,
+        precisao=None,
+    )
+
+
+def test_full_body_is_translated_to_the_columns_of_the_table() -> None:
+    body = {
+        "id": "0199A0B1-C2D3-7E4F-8A5B-6C7D8E9F0A1B",
+        "usuarioId": 123,
+        "ponto": "2026-10-01T08:00:00.123456-03:00",
+        "dispositivo": "relógio 7 😀",
+        "offline": False,
+        "enviado": "2026-10-01T11:30Z",
+        "latitude": -23,
+        "longitude": -46.625,
+        "precisao": 12.5,
+    }
+    punch = parse(json.dumps(body), SAO_PAULO)
+    assert punch == Punch(
+        id="0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b",
+        usuario_id=123,
+        ponto=datetime(2026, 10, 1, 8, 0, 0, 123456, tzinfo=BRT),
+        deslocamento=-180,
+        dispositivo="relógio 7 😀",
+        offline=False,
+        enviado=datetime(2026, 10, 1, 11, 30, tzinfo=UTC),
+        latitude=-23.0,
+        longitude=-46.625,
+        precisao=12.5,
+    )
+    assert isinstance(punch.latitude, float)
+
+
+@pytest.mark.parametrize(
+    ("written", "instant", "minutes_east"),
+    [
+        ("2026-10-01T08:00", "2026-10-01T11:00:00+00:00", None),
+        ("2026-10-01T08:00:30", "2026-10-01T11:00:30+00:00", None),
+        ("2026-10-01T08:00:30.5", "2026-10-01T11:00:30.500000+00:00", None),
+        ("2026-10-01T08:00:30.000001Z", "2026-10-01T08:00:30.000001+00:00", 0),
+        ("2026-10-01T08:00-00:00", "2026-10-01T08:00:00+00:00", 0),
+        ("2026-10-01T08:00-03", "2026-10-01T11:00:00+00:00", -180),
+        ("2026-10-01T08:00+0530", "2026-10-01T02:30:00+00:00", 330),
+        ("2026-10-01T08:00-03:30", "2026-10-01T11:30:00+00:00", -210),
+        ("2024-02-29T23:59:59Z", "2024-02-29T23:59:59+00:00", 0),
+        ("1900-01-01T00:00+14:59", "1899-12-31T09:01:00+00:00", 899),
+        ("2999-12-31T23:59:59.999999-14:59", "3000-01-01T14:58:59.999999+00:00", -899),
+        ("2999-12-31T23:59:59.999999", "3000-01-01T02:59:59.999999+00:00", None),
+    ],
+)
+def test_timestamp_becomes_an_instant_and_keeps_the_offset_sent(
+    written: str, instant: str, minutes_east: int | None
+) -> None:
+    punch = read(ponto=written, enviado=written)
+    assert punch.ponto.astimezone(UTC).isoformat() == instant
+    assert punch.deslocamento == minutes_east
+    assert punch.enviado == punch.ponto
+    assert punch.id == derive_id(123, datetime.fromisoformat(instant))
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "utc"),
+    [
+        # Clocks went back at midnight: 23:30 occurred twice, and the second one counts.
+        ("America/Sao_Paulo", "2019-02-16T23:30", "2019-02-17T02:30:00+00:00"),
+        # They went forward at midnight: 00:30 never occurred, and counts as if they had not.
+        ("America/Sao_Paulo", "2018-11-04T00:30", "2018-11-04T03:30:00+00:00"),
+        ("America/New_York", "2026-11-01T01:30", "2026-11-01T06:30:00+00:00"),
+        ("America/New_York", "2026-03-08T02:30", "2026-03-08T07:30:00+00:00"),
+        # Local mean time, 3:06:28 behind.
+        ("America/Sao_Paulo", "1913-12-31T12:00", "1913-12-31T15:06:28+00:00"),
+    ],
+)
+def test_local_time_that_occurs_twice_or_never_is_the_later_instant(zone: str, local: str, utc: str) -> None:
+    assert read(ZoneInfo(zone), ponto=local).ponto.astimezone(UTC).isoformat() == utc
+
+
+@pytest.mark.parametrize("zone", [UTC, BRT], ids=str)
+def test_stage_in_a_fixed_zone_reads_local_time(zone: tzinfo) -> None:
+    assert read(zone, ponto="2026-10-01T08:00").ponto == datetime(2026, 10, 1, 8, tzinfo=zone)
+
+
+@pytest.mark.parametrize("fields", LIMITS, ids=lambda fields: ascii(fields)[:40])
+def test_values_at_the_limits_are_admitted(fields: dict[str, Any]) -> None:
+    read(**fields)
+
+
+def test_last_of_a_repeated_key_counts() -> None:
+    assert parse('{"usuarioId": null, "ponto": "2026-10-01T08:00Z", "usuarioId": 7}', UTC).usuario_id == 7
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ("", "body: not JSON, character 0"),
+        ("\ufeff{}", "body: not JSON, character 0"),
+        ("usuarioId=1", "body: not JSON, character 0"),
+        ('{"usuarioId": 01}', "body: not JSON, character 15"),
+        ('{"usuarioId": 1} x', "body: not JSON, character 17"),
+        ('{"dispositivo": "a\nb"}', "body: not JSON, character 18"),
+        ("[" * 100_000, "body: nested too deeply"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "body: nested too deeply"),
+        ('{"latitude": NaN}', "body: NaN, Infinity, or thousands of digits"),
+        ('{"latitude": -Infinity}', "body: NaN, Infinity, or thousands of digits"),
+        ('{"usuarioId": ' + "9" * 5000 + "}", "body: NaN, Infinity, or thousands of digits"),
+        (json.dumps(GOOD | {"dispositivo": "\ud800"}), "dispositivo: half a surrogate pair"),
+        (json.dumps(GOOD | {"dispositivo": "\udc00\ud800"}), "dispositivo: half a surrogate pair"),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_what_is_not_json_text_is_malformed(body: str, detail: str) -> None:
+    error = refusal(body)
+    assert (error.reason, error.detail) == (Reason.MALFORMED, detail)
+
+
+@pytest.mark.parametrize("body", ["null", "[]", '"x"', "1", "true"])
+def test_json_other_than_an_object_is_invalid(body: str) -> None:
+    error = refusal(body)
+    assert (error.reason, error.detail) == (Reason.INVALID, "body: must be an object")
+
+
+@pytest.mark.parametrize("name", ["usuarioId", "ponto"])
+def test_required_field_cannot_be_left_out(name: str) -> None:
+    error = refusal(json.dumps({key: value for key, value in GOOD.items() if key != name}))
+    assert (error.reason, error.detail) == (Reason.INVALID, f"{name}: required")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("usuarioID", "'usuarioID'"),
+        ("", "''"),
+        ("usuário", "'usu\\xe1rio'"),
+        ("a\nb\x00", "'a\\nb\\x00'"),
+        ("\ud800", "'\\ud800'"),
+        ("x" * 65_536, f"'{'x' * 64}'"),
+        ("\U0001f600" * 64, "'" + "\\U0001f600" * 18 + "\\U000"),
+    ],
+    ids=lambda value: ascii(value)[:20],
+)
+def test_unknown_field_is_refused_by_name(name: str, shown: str) -> None:
+    error = refusal(json.dumps(GOOD | {name: 1}))
+    assert (error.reason, error.detail) == (Reason.INVALID, f"unknown field {shown}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in BAD_VALUES.items() for value in values],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_field_that_breaks_its_rule_is_refused_by_name_and_rule(name: str, value: Any) -> None:
+    error = refusal(json.dumps(GOOD | {name: value}))
+    assert (error.reason, error.detail) == (Reason.INVALID, f"{name}: {RULES[name]}")
+    assert str(error) == f"invalid: {error.detail}"
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400"])
+def test_number_beyond_a_double_is_out_of_range(number: str) -> None:
+    error = refusal(f'{{"usuarioId": 1, "ponto": "2026-10-01T08:00Z", "precisao": {number}}}')
+    assert error.detail == "precisao: must be a number from 0 to 20037508"
+
+
+@given(edited_bodies() | any_json())
+def test_detail_of_every_refusal_can_be_a_message_attribute(body: Any) -> None:
+    detail = refused(json.dumps(body))
+    if detail is None:
+        return
+    assert 1 <= len(detail) <= 200
+    assert set(detail) <= set(string.printable[:95])
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Maria 5551234",
+        5551234555123455512345,
+        ["Maria 5551234"],
+        {"Maria 5551234": 5551234},
+        "5551-02-30T08:00",
+    ],
+    ids=str,
+)
+def test_refusal_never_quotes_what_was_sent(name: str, value: Any) -> None:
+    if name == "dispositivo" and isinstance(value, str):
+        value += "\n"
+    error = refusal(json.dumps(GOOD | {name: value}))
+    said = error.detail + "".join(traceback.format_exception(error))
+    assert "Maria" not in said
+    assert "555" not in said
+
+
+@pytest.mark.parametrize("body", ['{"usuarioId": 555\\1}', "5551" * 2000, '{"ponto": "5551', '"5551\\x"'])
+def test_refusal_of_what_is_not_json_never_quotes_it(body: str) -> None:
+    error = refusal(body)
+    assert "555" not in error.detail + "".join(traceback.format_exception(error))
+
+
+# Identity
+
+# The first step of the recipe that clients follow.
+NAMESPACE = str(uuid.uuid5(uuid.NAMESPACE_URL, "urn:batida-ponto-serverless:punch"))
+
+zones = st.sampled_from([UTC, SAO_PAULO]) | st.builds(
+    lambda seconds: timezone(timedelta(seconds=seconds)), st.integers(-14 * 3600 - 3599, 14 * 3600 + 3599)
+)
+instants = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31, 23, 59, 59, 999999), timezones=zones)
+
+
+@given(st.integers(1, 2**53 - 1), instants)
+def test_derived_id_is_the_uuid5_of_the_recipe(usuario_id: int, instant: datetime) -> None:
+    name = f"{usuario_id}|{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    assert derive_id(usuario_id, instant) == str(uuid.uuid5(uuid.UUID(NAMESPACE), name))
+
+
+def test_derived_id_of_the_documented_example() -> None:
+    example = "64707b28-85e0-5fe5-bed9-801ad2f25a07"
+    assert read().id == example
+    assert derive_id.__doc__ is not None
+    assert example in derive_id.__doc__
+    assert NAMESPACE in derive_id.__doc__
+
+
+def test_derived_id_differs_by_employee_and_by_microsecond() -> None:
+    moments = ["2026-10-01T08:00:00.000001-03:00", "2026-10-01T08:00:00.000002-03:00"]
+    ids = {read(usuarioId=employee, ponto=moment).id for employee in (1, 11) for moment in moments}
+    assert len(ids) == 4
+
+
+def test_derived_id_of_a_naive_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="naive"):
+        derive_id(1, datetime(2026, 10, 1, 8))
+
+
+@given(good_bodies())
+def test_retry_of_the_same_body_is_the_same_punch(body: dict[str, Any]) -> None:
+    again = dict(reversed(body.items()))
+    assert parse(json.dumps(body), SAO_PAULO) == parse(json.dumps(again, indent=1), SAO_PAULO)
+
+
+@given(good_bodies(), st.integers(-899, 899))
+def test_same_instant_written_with_another_offset_is_the_same_punch(body: dict[str, Any], minutes: int) -> None:
+    punch = parse(json.dumps(body), SAO_PAULO)
+    rewritten = punch.ponto.astimezone(timezone(timedelta(minutes=minutes)))
+    assume(1900 <= rewritten.year <= 2999)
+    again = parse(json.dumps(body | {"ponto": rewritten.isoformat()}), SAO_PAULO)
+    assert again.deslocamento == minutes
+    assert again._replace(deslocamento=punch.deslocamento) == punch
+
+
+# Structure
+
+
+def test_module_imports_neither_aws_nor_the_driver_nor_the_handler() -> None:
+    code = "import ponto.punch, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert not {"boto3", "botocore", "psycopg2", "handler", "zoneinfo", "uuid"} & set(loaded.split())
+
+
+def test_zone_without_offsets_is_a_mistake_of_the_caller() -> None:
+    class Nowhere(tzinfo):
+        def utcoffset(self, _at: datetime | None) -> None:
+            return None
+
+        dst = tzname = utcoffset
+
+    with pytest.raises(TypeError, match="no offset"):
+        read(Nowhere(), ponto="2026-10-01T08:00")

@@ -1,0 +1,160 @@
+"""The schema that API Gateway enforces: what it admits, and that the consumer admits exactly the same."""
+
+import json
+import re
+from datetime import UTC, date, timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ponto.punch import NotAPunch, Reason, parse
+from tests.strategies import BAD_VALUES, FIELDS, LIMITS, SCHEMA, any_json, ecma, edited_bodies, good_bodies
+
+GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
+PATTERNS = {name: rule["pattern"] for name, rule in FIELDS.items() if "pattern" in rule}
+TIMESTAMP = ecma(PATTERNS["ponto"])
+
+
+def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Any:
+    if isinstance(instance, str) and not ecma(pattern).search(instance):
+        yield jsonschema.ValidationError("does not match")
+
+
+extend: Any = jsonschema.validators.extend  # it has no types
+validator = extend(jsonschema.Draft4Validator, {"pattern": _ecma_pattern})(SCHEMA)
+
+
+def admitted_by_schema(body: str) -> bool:
+    """Tell whether a gateway that knows JSON (RFC 8259) and the schema would pass this text on."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        return bool(validator.is_valid(json.loads(body, parse_constant=refuse)))
+    except (ValueError, RecursionError):
+        return False
+
+
+def admitted_by_consumer(body: str) -> bool:
+    try:
+        parse(body, UTC)
+    except NotAPunch as error:
+        # Half a surrogate pair in a text: the one thing that the schema cannot refuse.
+        return error.detail == "dispositivo: half a surrogate pair"
+    return True
+
+
+def test_is_a_valid_draft_4_schema_that_refuses_unknown_fields() -> None:
+    jsonschema.Draft4Validator.check_schema(SCHEMA)
+    assert SCHEMA["$schema"] == "http://json-schema.org/draft-04/schema#"
+    assert SCHEMA["additionalProperties"] is False
+    assert SCHEMA["required"] == ["usuarioId", "ponto"]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_describes_every_field(name: str) -> None:
+    assert FIELDS[name]["description"].endswith(".")
+    assert "format" not in FIELDS[name], "the gateway ignores it"
+
+
+def test_both_timestamps_have_one_pattern() -> None:
+    assert PATTERNS["ponto"] == PATTERNS["enviado"]
+
+
+@pytest.mark.parametrize("pattern", set(PATTERNS.values()))
+def test_patterns_mean_the_same_to_every_engine(pattern: str) -> None:
+    assert re.fullmatch(r"\^[^$]+\$", pattern), "anchored, and nothing for `${...}` of serverless.yml to replace"
+    assert not re.search(r"\\[dDsSwWbBpP]|\(\?<|\(\?[a-z]", pattern), "ASCII classes, no look-behind, no flags"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in BAD_VALUES.items() for value in values],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_schema_refuses_every_bad_value_that_the_consumer_refuses(name: str, value: Any) -> None:
+    assert not admitted_by_schema(json.dumps(GOOD | {name: value}))
+
+
+@pytest.mark.parametrize("fields", LIMITS, ids=lambda fields: ascii(fields)[:40])
+def test_schema_admits_values_at_the_limits(fields: dict[str, Any]) -> None:
+    assert admitted_by_schema(json.dumps(GOOD | fields))
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(good_bodies())
+def test_consumer_admits_what_the_schema_admits(body: dict[str, Any]) -> None:
+    assert admitted_by_schema(json.dumps(body))
+    parse(json.dumps(body), UTC)
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(edited_bodies(), st.booleans())
+def test_consumer_and_schema_agree_one_edit_away_from_good(body: dict[str, Any], escape: bool) -> None:
+    text = json.dumps(body, ensure_ascii=escape)
+    assert admitted_by_consumer(text) == admitted_by_schema(text)
+
+
+@given(any_json())
+def test_consumer_and_schema_agree_on_any_json(value: Any) -> None:
+    text = json.dumps(value)
+    assert admitted_by_consumer(text) == admitted_by_schema(text)
+
+
+@given(st.text())
+@example("")
+@example("\ufeff{}")
+@example("[" * 100_000)
+def test_consumer_and_schema_agree_on_any_text(text: str) -> None:
+    assert admitted_by_consumer(text) == admitted_by_schema(text)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(FIELDS)), any_json()), max_size=6))
+def test_consumer_and_schema_agree_on_repeated_keys(pairs: list[tuple[str, Any]]) -> None:
+    good = [("usuarioId", 1), ("ponto", "2026-10-01T08:00Z")]
+    text = "{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs + good) + "}"
+    assert admitted_by_consumer(text) == admitted_by_schema(text)
+
+
+def test_timestamp_admits_exactly_the_days_that_exist_from_1900_to_2999() -> None:
+    written = (
+        f"{year:04}-{month:02}-{day:02}" for year in range(1890, 3010) for month in range(14) for day in range(33)
+    )
+    admitted = {day for day in written if TIMESTAMP.search(day + "T00:00")}
+    days = (date(2999, 12, 31) - date(1900, 1, 1)).days + 1
+    assert admitted == {(date(1900, 1, 1) + timedelta(days=n)).isoformat() for n in range(days)}
+
+
+def test_consumer_agrees_on_the_end_of_every_month_from_1900_to_2999() -> None:
+    for year in range(1899, 3001):
+        for month in range(1, 13):
+            for day in range(28, 33):
+                moment = f"{year}-{month:02}-{day:02}T08:00Z"
+                text = f'{{"usuarioId": 1, "ponto": "{moment}"}}'
+                assert admitted_by_consumer(text) == bool(TIMESTAMP.search(moment)), moment
+
+
+@pytest.mark.parametrize("hour", range(100))
+def test_consumer_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour: int) -> None:
+    for moment in (
+        f"2026-10-01T{hour:02}:00",
+        f"2026-10-01T08:{hour:02}",
+        f"2026-10-01T08:00:{hour:02}",
+        f"2026-10-01T08:00+{hour:02}",
+        f"2026-10-01T08:00-{hour:02}:59",
+        f"2026-10-01T08:00-14{hour:02}",
+    ):
+        text = f'{{"usuarioId": 1, "ponto": "{moment}"}}'
+        assert admitted_by_consumer(text) == bool(TIMESTAMP.search(moment)), moment
+
+
+def test_the_one_difference_is_half_a_surrogate_pair_in_a_text() -> None:
+    text = '{"usuarioId": 1, "ponto": "2026-10-01T08:00Z", "dispositivo": "\\ud800"}'
+    assert admitted_by_schema(text)
+    with pytest.raises(NotAPunch) as refusal:
+        parse(text, UTC)
+    assert refusal.value.reason is Reason.MALFORMED

@@ -1,0 +1,249 @@
+"""What counts as an event of SQS, and what reaches the dead-letter queue."""
+
+import time
+from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import boto3
+import botocore.httpsession
+import pytest
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, HTTPClientError, ReadTimeoutError
+from botocore.stub import Stubber
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ponto import sqs
+from ponto.punch import Reason
+from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, NotFromSqs, Rejection, records_of
+from tests.events import NOT_SQS, RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record, sqs_event
+
+
+def rejections(count: int) -> list[Rejection]:
+    return [Rejection(record("{", f"message-{number}"), Reason.MALFORMED, "body: not JSON") for number in range(count)]
+
+
+def ids(rejected: Sequence[Rejection]) -> list[str]:
+    return [rejection.record["messageId"] for rejection in rejected]
+
+
+def soon() -> float:
+    return time.monotonic() + 60
+
+
+@pytest.fixture
+def queue() -> Iterator[DeadLetterQueue]:
+    with aws():
+        yield DeadLetterQueue()
+
+
+@pytest.fixture
+def stubber(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """Give what answers instead of SQS, checking each answer against its model."""
+    del queue
+    client = boto3.client("sqs")
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+# Events
+
+
+def test_records_of_an_sqs_event_are_given_in_order_untouched() -> None:
+    records = [record("{}"), record("")]
+    assert records_of(sqs_event(*records)) == records
+
+
+@pytest.mark.parametrize("event", NOT_SQS.values(), ids=NOT_SQS.keys())
+def test_anything_else_is_refused(event: Any) -> None:
+    with pytest.raises(NotFromSqs, match="not from SQS"):
+        records_of(event)
+
+
+def test_the_refusal_quotes_nothing_of_the_event() -> None:
+    with pytest.raises(NotFromSqs) as caught:
+        records_of({"Records": [{"eventSource": "CANARY", "body": "CANARY"}]})
+    assert "CANARY" not in repr(caught.value)
+
+
+# Dead letters
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"nome": "Relógio 日 \U0001f600"}',
+        " \r\n\t{ } \n\n",
+        "<&>\"'%20+\\u00e9\u0085\u2028",
+        "x" * 65_536,
+        "é" * 32_768,
+    ],
+    ids=["unicode", "whitespace", "escapes", "64 KiB", "64 KiB of UTF-8"],
+)
+def test_the_body_arrives_character_for_character(queue: DeadLetterQueue, body: str) -> None:
+    rejected = [Rejection(record(body), Reason.INVALID, "body: must be an object")]
+    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert [letter.body for letter in queue.letters()] == [body]
+
+
+# What XML 1.0 admits, which is what SQS does.
+_sqs_text = st.text(
+    st.sampled_from("\t\n\r") | st.characters(min_codepoint=0x20, codec="utf-8", exclude_characters="\ufffe\uffff"),
+    min_size=1,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(bodies=st.lists(_sqs_text, min_size=1, max_size=10))
+def test_any_bodies_arrive_character_for_character(queue: DeadLetterQueue, bodies: list[str]) -> None:
+    rejected = [Rejection(record(body), Reason.MALFORMED, "body: not JSON") for body in bodies]
+    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert sorted(letter.body for letter in queue.letters()) == sorted(bodies)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_attributes_say_why_which_message_and_when_it_was_received(queue: DeadLetterQueue, reason: Reason) -> None:
+    DeadLetters(queue.url).put_aside([Rejection(record("{", "message-1"), reason, "ponto: required")], soon())
+    [letter] = queue.letters()
+    assert letter.attributes == {
+        "reason": ("String", reason.value),
+        "detail": ("String", "ponto: required"),
+        "messageId": ("String", "message-1"),
+        "receivedAt": ("Number", str(RECEIVED_MS)),
+    }
+
+
+def test_more_than_one_call_holds_are_all_sent(queue: DeadLetterQueue) -> None:
+    rejected = rejections(25)
+    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert sorted(letter.message_id for letter in queue.letters()) == sorted(ids(rejected))
+
+
+def test_a_full_call_of_the_largest_bodies_fits(queue: DeadLetterQueue) -> None:
+    rejected = [Rejection(record("x" * 65_536), Reason.MALFORMED, "d" * 200) for _ in range(10)]
+    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert len(queue.letters()) == 10
+
+
+def test_one_client_serves_every_call(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = DeadLetters(queue.url)
+    letters.put_aside(rejections(1), soon())
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("another client")
+
+    monkeypatch.setattr(boto3, "client", refuse)
+    assert letters.put_aside(rejections(25), soon()) == {}
+
+
+def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(stubber: Stubber) -> None:
+    stubber.add_response(
+        "send_message_batch",
+        {
+            "Successful": [{"Id": "1", "MessageId": "a", "MD5OfMessageBody": "b"}],
+            "Failed": [
+                {"Id": "0", "Code": "InternalError", "SenderFault": False},
+                {"Id": "2", "Code": "InvalidMessageContents", "SenderFault": True, "Message": "quotes the body"},
+            ],
+        },
+    )
+    assert DeadLetters("https://queue").put_aside(rejections(3), soon()) == {
+        "message-0": "dead-letter queue: InternalError",
+        "message-2": "dead-letter queue: InvalidMessageContents",
+    }
+
+
+def test_a_refused_call_fails_its_own_messages_only(stubber: Stubber) -> None:
+    taken = [{"Id": str(number), "MessageId": "a", "MD5OfMessageBody": "b"} for number in range(10)]
+    stubber.add_response("send_message_batch", {"Successful": taken, "Failed": []})
+    stubber.add_client_error("send_message_batch", "AccessDenied", "no", 403)
+    stubber.add_response("send_message_batch", {"Successful": taken[:5], "Failed": []})
+    rejected = rejections(25)
+    unsent = DeadLetters("https://queue").put_aside(rejected, soon())
+    assert list(unsent) == ids(rejected)[10:20]
+    assert all("AccessDenied" in why for why in unsent.values())
+
+
+def test_without_the_queue_every_message_is_returned(queue: DeadLetterQueue) -> None:
+    with queue.missing():
+        unsent = DeadLetters(queue.url).put_aside(rejections(12), soon())
+    assert list(unsent) == ids(rejections(12))
+    assert all("NonExistentQueue" in why or "QueueDoesNotExist" in why for why in unsent.values())
+
+
+def test_without_a_region_every_message_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    with aws():
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+        unsent = DeadLetters("https://queue").put_aside(rejections(2), soon())
+    assert list(unsent) == ["message-0", "message-1"]
+    assert "NoRegionError" in unsent["message-0"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://sqs"),
+        ConnectTimeoutError(endpoint_url="https://sqs"),
+        ReadTimeoutError(endpoint_url="https://sqs"),
+        HTTPClientError(error="broken pipe"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_network_that_fails_returns_every_message_after_one_attempt_a_call(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    attempts: list[object] = []
+
+    def fail(_: object, request: object) -> NoReturn:
+        attempts.append(request)
+        raise error
+
+    monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", fail)
+    with aws_environment():
+        unsent = DeadLetters("https://queue").put_aside(rejections(12), soon())
+    assert list(unsent) == ids(rejections(12))
+    assert all(type(error).__name__ in why for why in unsent.values())
+    assert len(attempts) == 2
+
+
+def test_a_call_that_gets_no_answer_ends_within_the_time_that_the_handler_keeps_for_it(
+    queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs: list[Any] = []
+    client = boto3.client
+
+    def spy(service: Any, config: Any) -> Any:
+        configs.append(config)
+        return client(service, config=config)
+
+    monkeypatch.setattr(boto3, "client", spy)
+    DeadLetters(queue.url).put_aside(rejections(1), soon())
+    [config] = configs
+    # The handler lets a call begin until half of its reserve is left.
+    assert config.connect_timeout + config.read_timeout <= PUT_ASIDE_SECONDS / 2
+
+
+def test_past_the_deadline_nothing_is_sent(queue: DeadLetterQueue) -> None:
+    unsent = DeadLetters(queue.url).put_aside(rejections(12), time.monotonic() - 0.001)
+    assert unsent == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
+    assert queue.letters() == []
+
+
+def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(
+    queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([99.0, 100.5, 101.0])
+    monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    unsent = DeadLetters(queue.url).put_aside(rejections(25), 100)
+    assert list(unsent) == ids(rejections(25))[10:]
+    assert len(queue.letters()) == 10
+
+
+def test_nothing_to_send_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("no client is needed")
+
+    monkeypatch.setattr(boto3, "client", refuse)
+    assert DeadLetters("https://queue").put_aside([], soon()) == {}
