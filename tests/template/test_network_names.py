@@ -101,8 +101,9 @@ def test_names_become_the_ids_of_the_account(project: Path, account: Account) ->
             ["vpcName=company", "subnetNames=private-a,private-b"],
             r"The network lacks: security groups\.",
         ),
+        (["vpcName=company"], "The network lacks: subnets, security groups"),
     ],
-    ids=["vpc", "subnet", "group", "ambiguous", "forgotten"],
+    ids=["vpc", "subnet", "group", "ambiguous", "no group", "vpc alone"],
 )
 def test_a_name_that_is_not_one_things_stops_with_those_that_are(
     project: Path, account: Account, parameters: list[str], message: str

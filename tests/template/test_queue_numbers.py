@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ponto.config import SECRET_SECONDS
 from ponto.sqs import PUT_ASIDE_SECONDS
 from ponto.store import TIMEOUTS
 from tests.template.conftest import Compile
@@ -19,8 +20,8 @@ STAGES = [*DEPLOYED, "local"]
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),
     [
-        ("prod", [], 6 * 60 + 1),
-        ("dev", [], 6 * 60 + 1),
+        ("prod", [], 6 * 75 + 1),
+        ("dev", [], 6 * 75 + 1),
         ("local", [], 6 * 10 + 1),
         ("dev", ["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
     ],
@@ -62,7 +63,7 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: 
     timeout = compiled(stage).properties(FUNCTION)["Timeout"]
     statement = TIMEOUTS.statement_ms / 1000
     dead_connection = max(statement, TIMEOUTS.network_ms / 1000)
-    stored = dead_connection + TIMEOUTS.connect_s + statement
+    stored = dead_connection + SECRET_SECONDS + TIMEOUTS.connect_s + statement
     looked_up = stored + statement
     assert stored < timeout - PUT_ASIDE_SECONDS  # past which the look-up would not be started
     assert looked_up < timeout - PUT_ASIDE_SECONDS / 2  # past which no dead letter would be sent
@@ -136,11 +137,11 @@ def test_prod_is_the_published_configuration(prod: Template) -> None:
     function = prod.properties(FUNCTION)
     assert (function["FunctionName"], function["Timeout"], function["MemorySize"]) == (
         "batida-ponto-prod-batidaPonto",
-        60,
+        75,
         256,
     )
     assert function["Environment"]["Variables"]["TIME_ZONE"] == "America/Sao_Paulo"
-    assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 300
+    assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 240
 
 
 def _present(functions: dict[str, Any], name: str) -> dict[str, Any]:
