@@ -5,16 +5,17 @@ from functools import cache
 from typing import Any
 
 from ponto import config, log
+from ponto.drain import Drain
 from ponto.migrations import migrate
-from ponto.punch import NotAPunch, Reason, parse
-from ponto.sqs import PUT_ASIDE_SECONDS, BatchResponse, DeadLetters, Record, Rejection, records_of
-from ponto.store import Entry, Status, Store
+from ponto.sqs import BatchResponse, DeadLetters, records_of
+from ponto.store import Store
 
 
 @cache  # once per execution environment: what one batch set up serves the next
-def _parts() -> tuple[config.Settings, Store, DeadLetters]:
+def _drain() -> Drain:
     settings = config.load()
-    return settings, Store(lambda: config.connection_parameters(settings)), DeadLetters(settings.dlq_url)
+    store = Store(lambda: config.connection_parameters(settings))
+    return Drain(settings.zone, store, DeadLetters(settings.dlq_url))
 
 
 def main(event: Any, context: Any) -> BatchResponse:
@@ -31,33 +32,12 @@ def main(event: Any, context: Any) -> BatchResponse:
     started = time.monotonic()
     records = records_of(event)
     end = started + context.get_remaining_time_in_millis() / 1000
-    settings, store, dead_letters = _parts()
 
-    readable: list[Record] = []
-    entries: list[Entry] = []
-    rejections: list[Rejection] = []
-    for record in records:
-        try:
-            punch = parse(record["body"], settings.zone)
-        except NotAPunch as error:
-            rejections.append(Rejection(record, error.reason, error.detail))
-        else:
-            readable.append(record)
-            entries.append(Entry(punch, record["messageId"], int(record["attributes"]["SentTimestamp"])))
-
-    failures: dict[str, str] = {}  # message id -> why
-    outcomes = store.save(entries, deadline=end - PUT_ASIDE_SECONDS)
-    stored_at = time.time()
-    for record, (status, detail) in zip(readable, outcomes, strict=True):
-        if status is Status.FAILED:
-            failures[record["messageId"]] = detail
-        elif status in (Status.CONFLICT, Status.REFUSED):
-            rejections.append(Rejection(record, Reason(status), detail))
-    failures |= dead_letters.put_aside(rejections, deadline=end - PUT_ASIDE_SECONDS / 2)
+    settled = _drain().settle(records, end)
 
     milliseconds = (time.monotonic() - started) * 1000
-    log.batch(context.aws_request_id, milliseconds, stored_at, entries, outcomes, rejections, failures)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+    log.batch(context.aws_request_id, milliseconds, time.time(), *settled)
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in settled.failures]}
 
 
 def schema(event: Any, context: Any) -> dict[str, list[str]]:

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     INVALID = "invalid"  # JSON, but not a punch by the schema
     CONFLICT = "conflict"  # its id already belongs to a punch of another employee or instant
     REFUSED = "refused"  # PostgreSQL can never store it
+    UNEXPECTED = "unexpected"  # our own code fails on it, again and again
 
 
 class NotAPunch(ValueError):

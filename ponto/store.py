@@ -18,6 +18,8 @@ _SQL = Path(__file__).parent / "sql"
 _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
 _EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
 
+_ALIVE = "select"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -42,6 +44,7 @@ class Status(StrEnum):
     CONFLICT = "conflict"  # another punch stands under its id
     REFUSED = "refused"  # PostgreSQL can never store it
     FAILED = "failed"  # not known to be stored: try again later
+    UNEXPECTED = "unexpected"  # our own code failed on it: never the outcome of `save`, but of its caller
 
 
 class Outcome(NamedTuple):
@@ -66,6 +69,7 @@ class Timeouts(NamedTuple):
     statement_ms: int = 5_000
     lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
     network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function misses its goodbye
+    idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
 
 
 TIMEOUTS = Timeouts()
@@ -79,7 +83,7 @@ class Store:
 
         Args:
             parameters: gives the keyword arguments of `psycopg2.connect`. Called for each connection, so that
-                a rotated password is fetched anew; what it raises passes through `save`.
+                a rotated password is fetched anew; what it raises is an outcome too.
             timeouts: how long a session may wait.
         """
         self._parameters = parameters
@@ -103,7 +107,7 @@ class Store:
             An outcome for each entry, in the order of the entries.
 
         Raises:
-            Whatever `parameters` raises; nothing for what PostgreSQL or the network did, which is an outcome.
+            Nothing for what PostgreSQL, the network or `parameters` did, which is an outcome.
         """
         self._kept = self._connection is not None
         outcomes = [_NO_TIME] * len(entries)
@@ -130,6 +134,22 @@ class Store:
                 outcomes[place] = outcome
             pending = repeats
         return outcomes
+
+    def is_well(self, deadline: float) -> bool:
+        """Tell whether the database answers.
+
+        Args:
+            deadline: as in `save`; past it the answer is no.
+        """
+        if _is_past(deadline):
+            return False
+        self._kept = self._connection is not None
+        try:
+            self._execute(_ALIVE, {})
+        except (psycopg2.Error, _NoParametersError):
+            self.close()
+            return False
+        return True
 
     def close(self) -> None:
         """Close the connection if there is one. A later `save` opens another."""
@@ -169,7 +189,7 @@ class Store:
                 found |= dict.fromkeys(taken, _UNSEEN)
                 for taken_id, usuario_id, instant_us in self._execute(_EXISTING, {"ids": taken}):
                     found[taken_id] = _Row(usuario_id, instant_us)
-        except psycopg2.Error as error:
+        except (psycopg2.Error, _NoParametersError) as error:
             # Not the data's fault, so nothing else is tried now, and nothing is presumed of the connection.
             self.close()
             failed = _failed(error)
@@ -198,9 +218,15 @@ class Store:
         return rows
 
     def _connect(self) -> psycopg2.extensions.connection:
-        given = self._parameters()
+        try:
+            given = self._parameters()
+        except Exception as error:
+            raise _NoParametersError(f"{type(error).__name__}: {error}") from error
         wait = self._timeouts
-        session = f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms}"
+        session = (
+            f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms} "
+            f"-c idle_session_timeout={wait.idle_ms}"
+        )
         parameters: dict[str, Any] = {
             "application_name": "batidaPonto",
             "connect_timeout": wait.connect_s,
@@ -215,6 +241,10 @@ class Store:
         connection: psycopg2.extensions.connection = psycopg2.connect(**parameters)
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
         return connection
+
+
+class _NoParametersError(Exception):
+    """The connection's parameters cannot be had: Secrets Manager does not answer, for example."""
 
 
 class _Row(NamedTuple):
@@ -281,7 +311,9 @@ def _refused(error: psycopg2.Error) -> Outcome:
     return Outcome(Status.REFUSED, _printable(f"SQLSTATE {error.pgcode}: {message}"))
 
 
-def _failed(error: psycopg2.Error) -> Outcome:
+def _failed(error: psycopg2.Error | _NoParametersError) -> Outcome:
+    if isinstance(error, _NoParametersError):
+        return Outcome(Status.FAILED, _printable(f"no way to the database: {error}"))
     name = type(error).__name__
     state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
     return Outcome(Status.FAILED, _printable(f"{name}{state}: {_message(error)}"))

@@ -44,19 +44,19 @@ create table batida (
 );
 
 comment on table batida is 'Punches. Rows are added, never changed or removed.';
-comment on column batida.id is 'Idempotency key: made by the client, or derived from usuario_id and ponto';
+comment on column batida.id is 'Idempotency key: the client''s, or derived from usuario_id and ponto';
 comment on column batida.usuario_id is 'Employee';
 comment on column batida.ponto is 'When the employee punched, by the device''s clock';
-comment on column batida.deslocamento is 'UTC offset that the device sent with ponto, minutes east; null: none';
+comment on column batida.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
 comment on column batida.dispositivo is 'Device, as it calls itself';
 comment on column batida.offline is 'Whether the device was offline at the punch; null: not said';
 comment on column batida.enviado is 'When the device sent the punch, by its clock';
 comment on column batida.latitude is 'Degrees, by the device';
 comment on column batida.longitude is 'Degrees, by the device';
 comment on column batida.precisao is 'Accuracy of latitude and longitude, metres';
-comment on column batida.recebida_em is 'When the queue received the punch; null: copied from batida_original';
+comment on column batida.recebida_em is 'When the queue received it; null: copied from batida_original';
 comment on column batida.gravada_em is 'When the row was written';
-comment on column batida.mensagem_id is 'The queue''s message that brought the punch; null: copied from batida_original';
+comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
 
 -- The derived id of a punch is a UUIDv5, which PostgreSQL computes only with an extension.
 -- SHA-1 as in RFC 3174, section 6.1. bigint stands for its unsigned 32-bit words, cut to them by `mask`.
@@ -76,7 +76,8 @@ declare
     w bigint[]; -- the block's 16 words, expanded to 80
     digest bytea;
 begin
-    message := message || '\x80' || decode(repeat('00', (119 - length(message) % 64) % 64), 'hex') || int8send(bits);
+    message := message || '\x80' || decode(repeat('00', (119 - length(message) % 64) % 64), 'hex')
+        || int8send(bits);
     for block in 0 .. length(message) / 64 - 1 loop
         a := h0; b := h1; c := h2; d := h3; e := h4;
         for t in 1 .. 80 loop
@@ -109,15 +110,16 @@ begin
         h4 := (h4 + e) & mask;
     end loop;
     -- A UUID takes the first 16 of the 20 bytes, with the version and the variant written over.
-    digest := substr(int8send(h0), 5) || substr(int8send(h1), 5) || substr(int8send(h2), 5) || substr(int8send(h3), 5);
+    digest := substr(int8send(h0), 5) || substr(int8send(h1), 5)
+        || substr(int8send(h2), 5) || substr(int8send(h3), 5);
     digest := set_byte(digest, 6, (get_byte(digest, 6) & 15) | 80);
     digest := set_byte(digest, 8, (get_byte(digest, 8) & 63) | 128);
     return encode(digest, 'hex')::uuid;
 end
 $$;
 
--- Copy the first version's punches. Its handler stored a redelivered message again: the same employee at the same
--- instant is the same punch. Its ponto is local time, in the time zone of this session, which the migrator sets.
+-- Copy the first version's punches. Its handler stored a redelivered message again: the same employee at the
+-- same instant is the same punch. Its ponto is local time in the zone of this session, set by the migrator.
 do $$
 declare
     total bigint;
@@ -139,14 +141,17 @@ begin
     from (
         select distinct usuario_id, ponto::timestamptz as ponto
         from batida_original
-        where usuario_id is not null and ponto between '0001-01-02' and '9999-12-30' -- neither null nor infinite
+        -- Neither null nor infinite, and of a year that derive_id can write.
+        where usuario_id is not null and ponto between '0001-01-02' and '9999-12-30'
     ) as punch;
     get diagnostics copied = row_count;
 
-    select count(*), count(*) filter (where usuario_id is not null and ponto between '0001-01-02' and '9999-12-30')
+    select
+        count(*),
+        count(*) filter (where usuario_id is not null and ponto between '0001-01-02' and '9999-12-30')
     into total, possible
     from batida_original;
-    raise notice 'batida_original: % rows, % punches copied, % repeats of them, % left out (no employee or no possible time)',
+    raise notice 'batida_original: % rows, % punches copied, % repeats, % left out (no employee or no time)',
         total, copied, possible - copied, total - possible;
 end
 $$;

@@ -109,12 +109,12 @@ def configure(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv("DB_USER", parameters["user"])
         monkeypatch.setenv("DLQ_URL", queue.url)
         monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
-        handler._parts.cache_clear()
+        handler._drain.cache_clear()
 
     yield configure
-    if handler._parts.cache_info().currsize:
-        handler._parts()[1].close()
-    handler._parts.cache_clear()
+    if handler._drain.cache_info().currsize:
+        handler._drain()._store.close()
+    handler._drain.cache_clear()
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_an_unreachable_server_is_logged_without_the_password(
 ) -> None:
     monkeypatch.setenv("DB_HOST", "/nonexistent")
     monkeypatch.setenv("DB_PASSWORD", "CANARY")
-    handler._parts.cache_clear()
+    handler._drain.cache_clear()
     assert stage.deliver(record(punch(dispositivo="CANARY"), "good"), record("CANARY", "malformed")) == ["good"]
     out, err = capfd.readouterr()
     line = json.loads(out)

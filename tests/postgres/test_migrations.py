@@ -220,11 +220,13 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(
             time.sleep(0.01)
 
     with ThreadPoolExecutor() as threads:
-        first = threads.submit(run, schema=schema)
-        until_one_waits_for("relation")
-        second = threads.submit(run, schema=schema)
-        until_one_waits_for("advisory")
-        ask("rollback")
+        try:
+            first = threads.submit(run, schema=schema)
+            until_one_waits_for("relation")
+            second = threads.submit(run, schema=schema)
+            until_one_waits_for("advisory")
+        finally:
+            ask("rollback")
 
         assert first.result().applied == ["0001_batida.sql", "9000_gate.sql"]
         assert second.result() == Migrated([], [])
@@ -248,8 +250,7 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
     migrated = run()
 
     assert migrated.notices == [
-        "NOTICE:  batida_original: 13 rows, 4 punches copied, 2 repeats of them, 7 left out"
-        " (no employee or no possible time)"
+        "NOTICE:  batida_original: 13 rows, 4 punches copied, 2 repeats, 7 left out (no employee or no time)"
     ]
     assert ask("select id, usuario_id, ponto::text from batida_original order by id") == before
     assert (

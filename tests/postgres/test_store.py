@@ -410,7 +410,7 @@ def test_a_kept_connection_that_was_ended_costs_no_failure(store: Store, databas
 
 
 def test_a_kept_connection_that_was_ended_for_idling_costs_no_failure(database: Database) -> None:
-    store = Store(lambda: {**parse_dsn(database.url), "options": "-c idle_session_timeout=50"})
+    store = Store(lambda: parse_dsn(database.url), Timeouts(idle_ms=50))
     store.save([entry()])
     until(lambda: not database.stores_backends())
 
@@ -489,12 +489,30 @@ def test_no_password_appears_when_a_connection_fails(database: Database, passwor
     assert outcome.detail.isprintable()
 
 
-def test_parameters_are_fetched_for_each_connection_and_their_errors_pass_through() -> None:
-    def parameters() -> dict[str, str]:
-        raise LookupError("no secret")
+def test_without_the_connections_parameters_the_batch_fails_and_the_next_asks_again(database: Database) -> None:
+    answers: Iterator[LookupError | dict[str, str]] = iter([LookupError("no secret"), parse_dsn(database.url)])
 
-    with pytest.raises(LookupError):
-        Store(parameters).save([entry()])
+    def parameters() -> dict[str, str]:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    store, entries = Store(parameters), [entry(), entry()]
+    detail = "no way to the database: LookupError: no secret"
+    assert store.save(entries) == [Outcome(Status.FAILED, detail)] * 2
+    assert store.save(entries) == [STORED, STORED]
+
+
+def test_a_database_is_well_when_it_answers(database: Database) -> None:
+    store = Store(lambda: parse_dsn(database.url))
+    assert store.is_well(time.monotonic() + 5)
+    database.end_stores_connection()
+    assert store.is_well(time.monotonic() + 5)  # on a fresh connection
+    assert not store.is_well(time.monotonic() - 1)
+
+    unreachable = Store(lambda: parse_dsn(database.url) | {"host": "/nowhere"})
+    assert not unreachable.is_well(time.monotonic() + 5)
 
 
 def test_a_database_that_only_reads_fails_the_batch_and_the_next_try_is_on_a_new_connection(

@@ -1,0 +1,230 @@
+"""The ledger: whatever is sent, repeated, broken and sent back, accepted = stored + dead-lettered + queued."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from psycopg2.extensions import parse_dsn
+
+import handler
+from ponto.drain import Drain
+from ponto.punch import Reason
+from ponto.sqs import DeadLetters, Record, Rejection, receipt
+from ponto.store import Store, Timeouts
+from tests.events import Context, record, sqs_event
+
+MAX_RECEIVES = 8  # of the queue: then SQS itself moves a message
+IDS = [str(uuid.UUID(int=number)) for number in (1, 2, 3)]
+POISON = ["hello", "{}", '{"usuarioId": 1, "ponto": "2026-02-30T08:00:00Z"}', '{"usuarioId": NaN}']
+
+
+class KilledError(BaseException):
+    """The process ends here: no answer reaches SQS."""
+
+
+@dataclass
+class Message:
+    record: Record
+    receives: int = 0
+
+
+@dataclass
+class Letters:
+    """A dead-letter queue that can break, or see the process killed before or after it has taken a letter."""
+
+    taken: list[Record] = field(default_factory=list)
+    broken: bool = False
+    kill: str = ""
+
+    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+        del deadline
+        if self.kill == "before the dead letters":
+            raise KilledError
+        if self.broken:
+            return {rejection.record["messageId"]: "broken" for rejection in rejections}
+        self.taken += [_letter(rejection) for rejection in rejections]
+        if self.kill == "after the dead letters":
+            raise KilledError
+        return {}
+
+
+def _letter(rejection: Rejection) -> Record:
+    message_id, received_ms = receipt(rejection.record)
+    letter = record(rejection.record["body"])
+    letter["messageAttributes"] = {
+        "messageId": {"dataType": "String", "stringValue": message_id},
+        "receivedAt": {"dataType": "Number", "stringValue": str(received_ms)},
+        "reason": {"dataType": "String", "stringValue": rejection.reason},
+    }
+    return letter
+
+
+def origin(of: Record) -> str:
+    """The id of the message that first brought it."""
+    return receipt(of)[0]
+
+
+class Ledger(RuleBasedStateMachine):
+    """A queue, workers, a database and a dead-letter queue, with everything that may happen to them."""
+
+    def __init__(self, url: str, patch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.accepted: dict[str, str] = {}  # body, by message id
+        self.queue: list[Message] = []
+        self.letters = Letters()
+        self.outage = False
+        self._parameters: dict[str, Any] = parse_dsn(url)
+        self._store = Store(self._where, Timeouts(connect_s=2, statement_ms=2_000, lock_ms=1_000))
+        self._look = psycopg2.connect(url)
+        self._look.autocommit = True
+        drain = Drain(ZoneInfo("America/Sao_Paulo"), self._store, cast(DeadLetters, self.letters))
+        patch.setattr(handler, "_drain", lambda: drain)
+
+    def _where(self) -> dict[str, Any]:
+        return self._parameters | {"host": "/nowhere"} if self.outage else self._parameters
+
+    def _ask(self, statement: str) -> list[tuple[Any, ...]]:
+        with self._look.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    @initialize()
+    def _empty(self) -> None:
+        self._ask("alter table batida disable trigger append_only")
+        self._ask("truncate batida")
+        self._ask("alter table batida enable trigger append_only")
+
+    def teardown(self) -> None:
+        self._store.close()
+        self._look.close()
+
+    # What comes in
+
+    @rule(identifier=st.sampled_from([*IDS, None]), employee=st.integers(1, 2), hour=st.integers(8, 9))
+    def punch(self, identifier: str | None, employee: int, hour: int) -> None:
+        body = {"usuarioId": employee, "ponto": f"2026-10-01T{hour:02}:00:00Z"}
+        self._accept(json.dumps(body | ({"id": identifier} if identifier else {})))
+
+    @rule(body=st.sampled_from(POISON))
+    def poison(self, body: str) -> None:
+        self._accept(body)
+
+    def _accept(self, body: str) -> None:
+        sent = record(body)
+        self.accepted[sent["messageId"]] = body
+        self.queue.append(Message(sent))
+
+    # What is done with it
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), end=st.sampled_from(["answer", "answer", "answer", "before", "after", "lost answer"]))
+    def deliver(self, data: st.DataObject, end: str) -> None:
+        batch = data.draw(st.lists(st.sampled_from(self.queue), min_size=1, max_size=6, unique_by=id))
+        for message in batch:
+            message.receives += 1
+            message.record["attributes"]["ApproximateReceiveCount"] = str(message.receives)
+        self.letters.kill = f"{end} the dead letters"
+        try:
+            response = handler.main(sqs_event(*(message.record for message in batch)), Context())
+        except KilledError:
+            self._store.close()
+            return
+        finally:
+            self.letters.kill = ""
+        if end == "lost answer":
+            return
+        kept = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
+        self.queue = [message for message in self.queue if message not in batch or message.record["messageId"] in kept]
+
+    @precondition(lambda self: self.queue)
+    @rule()
+    def sqs_gives_up(self) -> None:
+        for message in [message for message in self.queue if message.receives >= MAX_RECEIVES]:
+            self.queue.remove(message)
+            self.letters.taken.append(message.record)  # as it is: same id, same first time of receipt
+
+    @precondition(lambda self: self.letters.taken)
+    @rule(data=st.data())
+    def send_back(self, data: st.DataObject) -> None:
+        letter = data.draw(st.sampled_from(self.letters.taken))
+        again = record(letter["body"])
+        message_id, received_ms = receipt(letter)
+        again["messageAttributes"] = {
+            "messageId": {"dataType": "String", "stringValue": message_id},
+            "receivedAt": {"dataType": "Number", "stringValue": str(received_ms)},
+        }
+        self.queue.append(Message(again))  # sent before it is deleted
+        self.letters.taken.remove(letter)
+
+    # What breaks
+
+    @rule(outage=st.booleans())
+    def database(self, outage: bool) -> None:
+        self.outage = outage
+        self._ask("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'batidaPonto'")
+
+    @rule(broken=st.booleans())
+    def dead_letter_queue(self, broken: bool) -> None:
+        self.letters.broken = broken
+
+    # What always holds
+
+    @invariant()
+    def nothing_is_lost_and_nothing_is_stored_twice(self) -> None:
+        rows = self._ask("select id::text, usuario_id, ponto, mensagem_id from batida")
+        by_message = [message_id for *_, message_id in rows]
+        waiting = {origin(message.record) for message in self.queue}
+        aside = {origin(letter) for letter in self.letters.taken}
+
+        assert len(by_message) == len(set(by_message)), "a message is two rows"
+        assert set(by_message) <= set(self.accepted)
+        for message_id, body in self.accepted.items():
+            if message_id in waiting or message_id in aside or message_id in by_message:
+                continue
+            # Settled otherwise: it repeated a punch that stands.
+            fields = json.loads(body)
+            hour = int(fields["ponto"][11:13])
+            same = [
+                identifier
+                for identifier, usuario_id, ponto, _ in rows
+                if usuario_id == fields["usuarioId"]
+                and ponto.astimezone(ZoneInfo("UTC")).hour == hour
+                and ("id" not in fields or identifier == fields["id"])
+            ]
+            assert same, f"lost: {body}"
+
+    @invariant()
+    def only_what_can_never_be_stored_is_put_aside(self) -> None:
+        for letter in self.letters.taken:
+            reason = letter["messageAttributes"].get("reason")
+            if reason and reason["stringValue"] == Reason.CONFLICT:
+                assert "id" in json.loads(letter["body"])
+            elif reason:
+                assert letter["body"] in POISON
+
+
+def test_whatever_happens_the_ledger_balances(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_state_machine_as_test(
+        cast(type[RuleBasedStateMachine], lambda: Ledger(migrated_url, monkeypatch)),
+        settings=settings(
+            max_examples=250,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )

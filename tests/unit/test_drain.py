@@ -1,0 +1,170 @@
+"""A batch with a bug of our own in it: one record must not cost its batch-mates."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ponto.drain
+from ponto.drain import PATIENCE, Drain, Settled
+from ponto.punch import Punch, Reason, parse
+from ponto.sqs import DeadLetters, Record, Rejection, by_risk, receipt, receive_count
+from ponto.store import Entry, Outcome, Status, Store
+from tests.events import RECEIVED_MS, record
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+BUG = 13  # an employee on whom our code fails
+
+
+def message(usuario_id: int, receives: int = 1) -> Record:
+    made = record(json.dumps({"usuarioId": usuario_id, "ponto": "2026-10-01T08:00:00Z"}), f"m{usuario_id}")
+    made["attributes"]["ApproximateReceiveCount"] = str(receives)
+    return made
+
+
+class Paper:
+    """A store that stores all, but for the bug, and takes every dead letter."""
+
+    def __init__(self) -> None:
+        self.well = True
+        self.batches: list[list[int]] = []
+        self.put: list[Rejection] = []
+
+    def save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
+        assert deadline > time.monotonic()
+        employees = [entry.punch.usuario_id for entry in entries]
+        if BUG in employees:
+            raise KeyError("usuario_id of somebody")
+        self.batches.append(employees)
+        return [Outcome(Status.STORED)] * len(entries)
+
+    def is_well(self, deadline: float) -> bool:
+        assert deadline > time.monotonic()
+        return self.well
+
+    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+        assert deadline > time.monotonic()
+        self.put += rejections
+        return {}
+
+    def settle(self, *records: Record) -> Settled:
+        return Drain(ZONE, cast(Store, self), cast(DeadLetters, self)).settle(records, time.monotonic() + 60)
+
+
+def break_parse(patch: pytest.MonkeyPatch) -> None:
+    def broken(body: str, zone: ZoneInfo) -> Punch:
+        punch = parse(body, zone)
+        if punch.usuario_id == BUG:
+            raise ZeroDivisionError(body)
+        return punch
+
+    patch.setattr(ponto.drain, "parse", broken)
+
+
+@pytest.fixture(params=["in the store", "in the rules"])
+def paper(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Paper:
+    if request.param == "in the rules":
+        break_parse(monkeypatch)
+    return Paper()
+
+
+def test_a_record_that_our_code_fails_on_is_reported_alone(paper: Paper) -> None:
+    settled = paper.settle(*(message(employee) for employee in range(1, 21)))
+
+    assert sorted(chain(*paper.batches)) == [employee for employee in range(1, 21) if employee != BUG]
+    assert list(settled.failures) == [f"m{BUG}"]
+    assert settled.failures[f"m{BUG}"].startswith("unexpected: ")
+    assert paper.put == []
+
+
+def test_after_a_few_receives_on_a_healthy_database_it_is_put_aside(paper: Paper) -> None:
+    settled = paper.settle(message(1), message(BUG, PATIENCE))
+
+    assert settled.failures == {}
+    ((put, reason, detail),) = paper.put
+    assert (put["messageId"], reason) == (f"m{BUG}", Reason.UNEXPECTED)
+    assert "Error at test_drain.py:" in detail
+    assert "somebody" not in detail  # the exception's words may quote the punch
+
+
+def test_while_the_database_is_not_well_it_comes_back_however_often_it_was_received(paper: Paper) -> None:
+    paper.well = False
+
+    settled = paper.settle(message(BUG, 200))
+
+    assert list(settled.failures) == [f"m{BUG}"]
+    assert paper.put == []
+
+
+@pytest.mark.parametrize("receives", range(1, PATIENCE))
+def test_before_that_it_comes_back(paper: Paper, receives: int) -> None:
+    assert list(paper.settle(message(BUG, receives)).failures) == [f"m{BUG}"]
+    assert paper.put == []
+
+
+def test_first_receives_are_stored_before_those_received_often_are_tried() -> None:
+    paper = Paper()
+
+    paper.settle(message(1, 50), message(2), message(3, 3), message(4, 4))
+
+    assert paper.batches[0] == [2, 3]
+    assert sorted(chain(*paper.batches[1:])) == [1, 4]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=120))
+def test_what_was_received_often_is_tried_in_halves_and_nothing_is_left_out(counts: list[int]) -> None:
+    records = [message(employee, receives) for employee, receives in enumerate(counts, 1)]
+
+    parts = by_risk(records)
+
+    assert sorted(each["messageId"] for part in parts for each in part) == sorted(each["messageId"] for each in records)
+    assert all(parts)
+    often = [part for part in parts if receive_count(part[0]) > 3]
+    assert all(receive_count(each) > 3 for part in often for each in part)
+    left = sum(map(len, often))
+    for part in often:
+        assert len(part) == (left + 1) // 2
+        left -= len(part)
+
+
+def test_a_killer_does_not_always_stand_before_the_same_neighbours() -> None:
+    def first_part(receives: int) -> frozenset[str]:
+        return frozenset(each["messageId"] for each in by_risk([message(e, receives) for e in range(1, 9)])[0])
+
+    assert len({first_part(receives) for receives in range(4, 40)}) > 1
+
+
+def with_attributes(**attributes: tuple[str, str]) -> Record:
+    made = message(1)
+    made["messageAttributes"] = {
+        name: {"dataType": kind, "stringValue": value} for name, (kind, value) in attributes.items()
+    }
+    return made
+
+
+def test_a_message_is_received_when_sqs_says() -> None:
+    assert receipt(message(1)) == ("m1", RECEIVED_MS)
+
+
+def test_a_dead_letter_that_was_sent_back_keeps_its_first_receipt() -> None:
+    sent_back = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
+
+    assert receipt(sent_back) == ("first", 1790000000000)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: with_attributes(messageId=("String", "first")),
+        lambda: with_attributes(receivedAt=("Number", "1790000000000")),
+        lambda: with_attributes(messageId=("String", "first"), receivedAt=("Number", "-1.5e3")),
+    ],
+)
+def test_half_a_receipt_is_none(make: Callable[[], Record]) -> None:
+    assert receipt(make()) == ("m1", RECEIVED_MS)
