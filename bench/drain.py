@@ -131,6 +131,7 @@ def _event(size: int) -> dict[str, Any]:
                     {"id": str(uuid.uuid4()), "usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00", "offline": True}
                 ),
                 "attributes": {"SentTimestamp": now, "ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
                 "eventSource": "aws:sqs",
             }
             for _ in range(size)

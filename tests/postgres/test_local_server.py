@@ -1,0 +1,28 @@
+"""The server that `make run` starts."""
+
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from local import postgres
+
+
+def test_a_server_that_dies_is_seen_to_be_dead_and_starts_again_with_its_rows() -> None:
+    with tempfile.TemporaryDirectory(prefix="ponto-") as folder:  # not pytest's: the path of a socket has to be short
+        data = Path(folder) / "data"
+        server = postgres.start(data)
+        assert server.is_running()
+
+        os.kill(server.server.get_pid() or 0, signal.SIGKILL)
+
+        deadline = time.monotonic() + 10
+        while server.is_running():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        server.stop()
+        again = postgres.start(data)
+        assert again.is_running()
+        again.stop()
+        assert not again.is_running()
