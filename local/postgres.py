@@ -38,7 +38,8 @@ class Postgres(NamedTuple):
         """Stop the server, keeping its data."""
         if self.is_running():
             self.server.ensure_postgres_running()  # for the process id, which a restart changes
-        self.server.cleanup()
+            self.server.stop()
+        self.server.cleanup()  # the package forgets it, or would not start it again in this process
 
     def crash(self) -> None:
         """End the server at once, as if the power had failed: nobody is waited for, nothing is written."""
@@ -60,9 +61,9 @@ def start(data: Path) -> Postgres:
     Args:
         data: the data folder; its parent exists, and no other process uses it.
     """
-    # The package's list of its users, which would spare the server while one that was killed is on it.
+    # The package's list of its users: it would not forget the server while one that was killed is on it.
     (data / ".handle_pids.json").unlink(missing_ok=True)
-    server = get_server(data, cleanup_mode="stop")
+    server = get_server(data, cleanup_mode=None)
     host = str(server.get_postmaster_info().socket_dir)
     connection = psycopg2.connect(host=host, user=USER, dbname="postgres")
     connection.autocommit = True
