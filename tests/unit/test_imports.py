@@ -16,7 +16,7 @@ ARROWS = {
     "handler": {"config", "drain", "log", "migrations", "sqs", "store"},
     "ponto.config": set(),
     "ponto.drain": {"punch", "sqs", "store"},
-    "ponto.log": {"sqs", "store"},
+    "ponto.log": {"punch", "sqs", "store"},
     "ponto.migrations": set(),
     "ponto.punch": set(),
     "ponto.sqs": {"punch"},

@@ -1,0 +1,28 @@
+"""Commands for operators, `python -m ponto ...`. Nothing of it goes to Lambda."""
+
+import json
+import sys
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; the message says what was wrong and what to do."""
+
+    def __init__(self, message: str, status: int = 2) -> None:
+        """Takes the message and the exit status: 1, not all of it was done; 2, the request or the target is wrong."""
+        super().__init__(message)
+        self.status = status
+
+
+def tell(text: str) -> None:
+    """Print a line of the result."""
+    sys.stdout.write(f"{text}\n")
+
+
+def tell_json(document: object) -> None:
+    """Print the result for machines."""
+    tell(json.dumps(document, indent=2))
+
+
+def say(text: str) -> None:
+    """Print a line that is not the result: what is being done, a warning."""
+    sys.stderr.write(f"{text}\n")

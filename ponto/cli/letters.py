@@ -1,0 +1,193 @@
+"""What a dead letter is: a message of the dead-letter queue, read in each of the three shapes that end there."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ponto.punch import Reason
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.type_defs import (
+        MessageAttributeValueOutputTypeDef,
+        MessageAttributeValueTypeDef,
+        MessageTypeDef,
+    )
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_LAST_MS = 253_402_300_799_999  # of the year 9999
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_relative = re.compile(r"([0-9]{1,6})([smhdw])").fullmatch
+
+
+class Way(StrEnum):
+    """How a letter came into the queue."""
+
+    PUT_ASIDE = "put aside"  # by the function, at its first receive
+    EXHAUSTED = "exhausted"  # by SQS, after maxReceiveCount receives
+    ASYNCHRONOUS = "asynchronous"  # by Lambda, after its retries of an asynchronous invocation
+
+
+REASONS = (*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS)
+"""Why a letter is there: the function's reasons, and a word for each of the ways that give none."""
+
+
+class Letter(NamedTuple):
+    """A dead letter. `message_id` and `received_ms` are those of the message as the gateway stored it."""
+
+    id: str  # MessageId in the dead-letter queue
+    way: Way
+    reason: str
+    detail: str
+    message_id: str
+    received_ms: int  # ms since the epoch, UTC
+    receives: int  # looks at the dead-letter queue included
+    body: str
+    attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]"
+    system: Mapping[str, str]  # SQS's own attributes
+
+    @property
+    def received(self) -> str:
+        """When the queue stored it, ISO 8601 in UTC."""
+        return iso(self.received_ms)
+
+    @property
+    def employee(self) -> int | None:
+        """The employee of the punch, where the body tells."""
+        fields = _object(self.body) if self.way is not Way.ASYNCHRONOUS else None
+        employee = fields.get("usuarioId") if fields else None
+        return employee if type(employee) is int else None
+
+    def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
+        """Give the attributes with which a punch goes back to its queue.
+
+        They name the original message and its time of receipt, so that nothing takes the redrive for the receipt.
+        """
+        kept = {name: _copy(value) for name, value in self.attributes.items() if name not in ("reason", "detail")}
+        return kept | {
+            "messageId": {"DataType": "String", "StringValue": self.message_id},
+            "receivedAt": {"DataType": "Number", "StringValue": str(self.received_ms)},
+        }
+
+    def event(self) -> bytes:
+        """Give the event of the asynchronous invocation that failed."""
+        record = _destination_record(self.body)
+        return (json.dumps(record["requestPayload"]) if record else self.body).encode()
+
+    def summary(self) -> dict[str, Any]:
+        """Give what a list shows, for JSON; no punch."""
+        return {
+            "id": self.id,
+            "reason": self.reason,
+            "detail": self.detail,
+            "employee": self.employee,
+            "received": self.received,
+            "receives": self.receives,
+            "messageId": self.message_id,
+        }
+
+    def whole(self) -> dict[str, Any]:
+        """Give everything, for JSON; binary values in base64."""
+        return self.summary() | {
+            "body": self.body,
+            "attributes": {
+                name: {
+                    key: base64.b64encode(part).decode() if isinstance(part, bytes) else part
+                    for key, part in _copy(value).items()
+                }
+                for name, value in self.attributes.items()
+            },
+            "systemAttributes": dict(self.system),
+        }
+
+
+def read(message: "MessageTypeDef") -> Letter:
+    """Read a message of the dead-letter queue, received with all its attributes."""
+    attributes = message.get("MessageAttributes", {})
+    texts = {name: value.get("StringValue", "") for name, value in attributes.items()}
+    system = {str(name): value for name, value in message.get("Attributes", {}).items()}
+    body = message.get("Body", "")
+    way, reason, detail = _why(body, texts)
+    # A punch that was redriven once carries these too, however it came back.
+    received = texts.get("receivedAt", "")
+    if not (received.isdecimal() and int(received) <= _LAST_MS):
+        received = system.get("SentTimestamp", "0")
+    return Letter(
+        id=message["MessageId"],
+        way=way,
+        reason=reason,
+        detail=detail,
+        message_id=texts.get("messageId") or message["MessageId"],
+        received_ms=int(received),
+        receives=int(system.get("ApproximateReceiveCount", "0")),
+        body=body,
+        attributes=attributes,
+        system=system,
+    )
+
+
+def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
+    if "reason" in texts:
+        return Way.PUT_ASIDE, texts["reason"], texts.get("detail", "")
+    if {"RequestID", "ErrorCode"} <= texts.keys():
+        return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}"
+    if record := _destination_record(body):
+        answer = record.get("responsePayload")
+        error = answer.get("errorMessage", "") if isinstance(answer, dict) else ""
+        return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, str(error)
+    return Way.EXHAUSTED, Way.EXHAUSTED, "received too often; the function's log says why it failed"
+
+
+def _destination_record(body: str) -> dict[str, Any] | None:
+    """Give the record that wraps an event where the emulator, or a destination of Lambda, wrote the letter."""
+    fields = _object(body)
+    return fields if fields and {"requestContext", "requestPayload"} <= fields.keys() else None
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _copy(value: "MessageAttributeValueOutputTypeDef") -> "MessageAttributeValueTypeDef":
+    """Give the parts of an attribute that can be sent."""
+    copy: MessageAttributeValueTypeDef = {"DataType": value["DataType"]}
+    if "StringValue" in value:
+        copy["StringValue"] = value["StringValue"]
+    if "BinaryValue" in value:
+        copy["BinaryValue"] = value["BinaryValue"]
+    return copy
+
+
+def iso(milliseconds: int) -> str:
+    """Write an instant, ms since the epoch, as ISO 8601 in UTC."""
+    return (_EPOCH + milliseconds * _MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def instant(text: str, now: datetime | None = None) -> int:
+    """Read an instant: ISO 8601, in UTC when it has no offset, or how long ago: 45s, 30m, 2h, 7d, 1w.
+
+    Args:
+        text: what to read.
+        now: from when "ago" counts, aware; the present by default.
+
+    Returns:
+        Milliseconds since the epoch.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if found := _relative(text):
+        then = (now or datetime.now(UTC)) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    else:
+        then = datetime.fromisoformat(text)
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+    return (then - _EPOCH) // _MILLISECOND

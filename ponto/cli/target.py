@@ -1,0 +1,128 @@
+"""Which deployment a command works on: its addresses, and clients to reach them."""
+
+import argparse
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
+
+from ponto.cli import CommandError
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_sqs import SQSClient
+
+LOCAL = "local"
+_SERVICE = "batida-ponto"
+_STATE = Path(__file__).parents[2] / ".local"
+_REGION = "us-east-1"  # serverless.yml's default, and the emulator's
+_CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+
+
+class Target(NamedTuple):
+    """A deployment."""
+
+    stage: str
+    queue_url: str
+    dlq_url: str
+    session: boto3.Session
+    endpoint_url: str | None = None  # the emulator's; None is AWS
+
+    @property
+    def function(self) -> str:
+        """The name of the function that drains the queue."""
+        return f"{_SERVICE}-{self.stage}-batidaPonto"
+
+    def sqs(self) -> "SQSClient":
+        """Make a client of SQS."""
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def functions(self) -> "LambdaClient":
+        """Make a client of Lambda."""
+        return self.session.client("lambda", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options that name a deployment."""
+    group = parser.add_argument_group("the deployment")
+    group.add_argument("--stage", default=LOCAL, help="default: local, the one of `make run`")
+    group.add_argument("--state", type=Path, default=_STATE, help="local: its folder (default .local)")
+    group.add_argument("--profile", help="AWS: of the credentials")
+    group.add_argument(
+        "--region", help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml"
+    )
+
+
+def find(arguments: argparse.Namespace) -> Target:
+    """Find the deployment that `add_arguments` named.
+
+    Raises:
+        CommandError: there is none, or it is not complete.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
+    """
+    return _local(arguments.state) if arguments.stage == LOCAL else _deployed(arguments)
+
+
+def explain(error: BotoCoreError | ClientError) -> str:
+    """Say in a line what AWS, or the way to it, has against a call, and what to do."""
+    if isinstance(error, ClientError):
+        reason = error.response["Error"]
+        return f"AWS refused {error.operation_name}: {reason.get('Code', '')}: {reason.get('Message', '')}"
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials; set AWS_PROFILE, or give --profile"
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return f"{error} Is the stack up (make run), or the network?"
+    return f"{type(error).__name__}: {error}"
+
+
+def _local(state: Path) -> Target:
+    file = state / "stack.json"
+    try:
+        address = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CommandError(f"no local stack runs ({file} does not exist); start it with make run") from None
+    return Target(
+        stage=LOCAL,
+        queue_url=address["queue_url"],
+        dlq_url=address["dlq_url"],
+        # Never the credentials of the shell: nothing of this may reach AWS.
+        session=boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=_REGION),  # noqa: S106
+        endpoint_url=address["aws_endpoint_url"],
+    )
+
+
+def _deployed(arguments: argparse.Namespace) -> Target:
+    region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
+    session = boto3.Session(profile_name=arguments.profile, region_name=region)
+    outputs = _outputs(session, f"{_SERVICE}-{arguments.stage}")
+    return Target(arguments.stage, outputs["PunchQueueUrl"], outputs["DeadLetterQueueUrl"], session)
+
+
+def _outputs(session: boto3.Session, stack: str) -> Mapping[str, str]:
+    try:
+        found = session.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        raise CommandError(
+            f"no stack {stack} in {session.region_name}; is --stage, --region or --profile another?"
+        ) from None
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    missing = sorted({"PunchQueueUrl", "DeadLetterQueueUrl"} - outputs.keys())
+    if missing:
+        raise CommandError(
+            f"stack {stack} in {session.region_name} ({found['StackStatus']}) has no output {', '.join(missing)}; "
+            "deploy it again"
+        )
+    return outputs

@@ -1,0 +1,272 @@
+"""The operator's commands on the deployed stack, each as a process of its own."""
+
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, NamedTuple
+
+import psycopg2
+import pytest
+
+from local import emulator
+from local.stack import ROOT, Stack
+from tests.e2e.client import Client, wait_for
+from tests.e2e.conftest import Deployed
+
+FUNCTION = "batida-ponto-local-batidaPonto"
+
+_employees = count(3_000_000)
+
+
+class Result(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def run(deployed: Deployed) -> Callable[..., Result]:
+    def run(verb: str, *words: str, target: tuple[str, ...] = ("--state", str(deployed.state))) -> Result:
+        command = [sys.executable, "-m", "ponto", "dlq", verb, *words, *target]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def paused(client: Client, run: Callable[..., Result]) -> Iterator[None]:
+    """The drain stands, and runs again after the test."""
+    assert run("pause").status == 0
+    yield
+    assert run("resume").status == 0
+    client.wait_until_drained()
+
+
+@pytest.fixture
+def employee() -> int:
+    """Somebody who has not punched yet."""
+    return next(_employees)
+
+
+def punch_of(employee: int, **more: object) -> dict[str, object]:
+    return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"} | more
+
+
+def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
+    client: Client, run: Callable[..., Result], employee: int
+) -> None:
+    first = punch_of(employee)
+    second = json.dumps(first | {"ponto": "2026-10-01T09:00:00Z"}, indent=3)
+    client.post(first)
+    client.wait_until_drained()
+    message_id = client.post(second.encode()).body["messageId"]
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
+
+    (letter,) = run("list", "--employee", str(employee), "--json").json["letters"]
+    assert (letter["reason"], letter["messageId"]) == ("conflict", message_id)
+    assert str(first["id"]) in letter["detail"]
+    assert letter["id"][:8] in run("list", "--reason", "conflict").out
+    assert run("show", letter["id"][:8], "--json").json["body"] == second
+
+    assert run("redrive", "--reason", "conflict").status == 0
+    client.wait_until_drained()
+
+    (again,) = run("list", "--json").json["letters"]
+    assert again["id"] != letter["id"]
+    assert {**again, "id": 0, "receives": 0} == {**letter, "id": 0, "receives": 0}
+
+
+def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
+    client: Client, run: Callable[..., Result], employee: int
+) -> None:
+    execute(client, f"alter table batida add constraint broken check (usuario_id <> {employee})")
+    try:
+        message_id = client.post(punch_of(employee)).body["messageId"]
+        wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
+    finally:
+        execute(client, "alter table batida drop constraint broken")
+    (letter,) = run("list", "--reason", "refused", "--json").json["letters"]
+
+    assert run("redrive", letter["id"][:8]).out == "1 redriven, 0 failed\n"
+
+    client.wait_until_drained()
+    assert [row[4] for row in client.rows(employee)] == [message_id]
+    assert run("list").out == "0 dead letters\n"
+
+
+def execute(client: Client, statement: str) -> None:
+    """Change the database as its owner."""
+    connection = psycopg2.connect(client.address.database_url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+def test_fifteen_hundred_letters_become_rows_with_the_time_of_their_first_receipt(
+    client: Client, run: Callable[..., Result]
+) -> None:
+    employees = [next(_employees) for _ in range(1_500)]
+    ids = set()
+    for start in range(0, 1_500, 10):
+        bodies = [json.dumps(punch_of(employee)) for employee in employees[start : start + 10]]
+        sent = client.sqs.send_message_batch(
+            QueueUrl=client.address.dlq_url,
+            Entries=[{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)],
+        )
+        ids |= {entry["MessageId"] for entry in sent["Successful"]}
+    sent_at = time.time()
+
+    assert run("list", "--json").json["totals"] == {"exhausted": 1_500}
+    assert run("redrive", "--all").out == "1500 redriven, 0 failed\n"
+
+    client.wait_until_drained()
+    rows = client.query(
+        "select mensagem_id, extract(epoch from recebida_em)::float from batida where usuario_id = any(%s)", employees
+    )
+    assert {row[0] for row in rows} == ids
+    assert len(rows) == 1_500
+    assert max(row[1] for row in rows) <= sent_at
+
+
+@pytest.mark.usefixtures("paused")
+def test_a_redriven_punch_reaches_the_queue_with_the_originals_id_and_time(
+    client: Client, run: Callable[..., Result], employee: int
+) -> None:
+    body = json.dumps(punch_of(employee), indent=3)
+    sent = client.sqs.send_message(QueueUrl=client.address.dlq_url, MessageBody=body)["MessageId"]
+    (letter,) = run("list", "--json").json["letters"]
+
+    run("redrive", sent)
+
+    (message,) = receive(client)
+    assert message["Body"] == body
+    texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert texts["messageId"] == sent
+    assert letter["received"].endswith(f".{texts['receivedAt'][-3:]}Z")
+
+
+def receive(client: Client) -> list[Any]:
+    """Look at the queue of punches, and put back what is there."""
+    messages: list[Any] = client.sqs.receive_message(
+        QueueUrl=client.address.queue_url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=0,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["All"],
+    )["Messages"]
+    return messages
+
+
+def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them(
+    client: Client, run: Callable[..., Result], employee: int
+) -> None:
+    paused = run("pause")
+    try:
+        assert client.post(punch_of(employee)).status == 202
+        # Unpaused, a punch is received within the batching window of a second.
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            assert client.depth(client.address.queue_url) == 1
+            time.sleep(0.1)
+        (message,) = receive(client)
+        assert message["Attributes"]["ApproximateReceiveCount"] == "1"  # by this test
+        assert client.rows(employee) == []
+    finally:
+        resumed = run("resume")
+
+    assert (paused.status, resumed.status) == (0, 0)
+    assert "at most 7 days" in paused.out
+    client.wait_until_drained()
+    assert len(client.rows(employee)) == 1
+
+
+def test_a_failed_asynchronous_event_is_invoked_again_and_is_a_new_letter_when_it_fails_again(
+    client: Client, stack: Stack, run: Callable[..., Result]
+) -> None:
+    event = {"Records": [{"eventSource": "aws:s3", "key": str(uuid.uuid4())}]}
+    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(event))
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the letter of the event")
+    (first,) = run("list", "--json").json["letters"]
+    assert first["reason"] == "asynchronous"
+    assert "not from SQS" in first["detail"]
+
+    assert run("redrive", "--reason", "asynchronous").out == "1 redriven, 0 failed\n"
+
+    (letter,) = client.dead_letters(1)
+    assert letter["MessageId"] != first["id"]
+    assert json.loads(letter["Body"])["requestPayload"] == event
+
+
+def test_an_asynchronous_event_that_can_succeed_does(client: Client, run: Callable[..., Result], employee: int) -> None:
+    record = {
+        "messageId": str(uuid.uuid4()),
+        "body": json.dumps(punch_of(employee)),
+        "attributes": {"SentTimestamp": "1790852401234", "ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+    }
+    # As AWS writes it.
+    client.sqs.send_message(
+        QueueUrl=client.address.dlq_url,
+        MessageBody=json.dumps({"Records": [record]}),
+        MessageAttributes={
+            "RequestID": {"DataType": "String", "StringValue": str(uuid.uuid4())},
+            "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+            "ErrorMessage": {"DataType": "String", "StringValue": "Task timed out after 10.00 seconds"},
+        },
+    )
+
+    assert run("redrive", "--all").status == 0
+
+    wait_for(lambda: len(client.rows(employee)) == 1, "the row")
+    assert client.rows(employee)[0][4] == record["messageId"]
+
+
+def test_a_stage_other_than_local_is_found_by_its_stack(
+    client: Client, stack: Stack, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formation = stack.client("cloudformation")
+    queues = {name: {"Type": "AWS::SQS::Queue"} for name in ("PunchQueue", "DeadLetterQueue")}
+    outputs = {f"{name}Url": {"Value": {"Ref": name}} for name in queues}
+    template = json.dumps({"Resources": queues, "Outputs": outputs})
+    formation.create_stack(StackName="batida-ponto-other", TemplateBody=template)
+    for name, value in emulator.environment(client.address.aws_endpoint_url).items():
+        monkeypatch.setenv(name, value)
+
+    def status() -> str:
+        (found,) = formation.describe_stacks(StackName="batida-ponto-other")["Stacks"]
+        return str(found["StackStatus"])
+
+    try:
+        wait_for(lambda: status() == "CREATE_COMPLETE", "the other stack")
+        found = run("list", target=("--stage", "other"))
+        missing = run("list", target=("--stage", "missing"))
+    finally:
+        formation.delete_stack(StackName="batida-ponto-other")
+
+    assert (found.status, found.out) == (0, "0 dead letters\n"), found.err
+    assert missing.status == 2
+    assert missing.err.startswith("ponto: no stack batida-ponto-missing in us-east-1")
+
+
+def test_a_purge_keeps_what_it_deletes_in_a_file(
+    client: Client, run: Callable[..., Result], deployed: Deployed
+) -> None:
+    file = deployed.state / f"{uuid.uuid4()}.jsonl"
+    sent = client.sqs.send_message(QueueUrl=client.address.dlq_url, MessageBody="{")["MessageId"]
+
+    assert run("purge", "--older-than", "0s", "--yes", "--export", str(file)).status == 0
+
+    assert json.loads(file.read_text())["id"] == sent
+    assert client.depth(client.address.dlq_url) == 0

@@ -1,0 +1,996 @@
+"""`python -m ponto dlq`: SQS is moto's; CloudFormation and Lambda, of which it uses little, answer from here."""
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+
+from ponto.__main__ import main
+from ponto.cli import dlq, letters, mailbox, mapping
+from ponto.cli.letters import Letter, Way, instant, iso, read
+from ponto.punch import Reason
+from tests.events import RECEIVED_MS, aws
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageTypeDef
+
+ROOT = Path(__file__).parents[2]
+RECEIVED = "2026-10-01T11:00:01.234Z"
+ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
+# Characters that a re-encoded JSON would not have: spaces, an escape, a key twice.
+PUNCH = '{"usuarioId": 7,  "ponto": "2026-10-01T08:00:00Z", "dispositivo": "port\\u00e3o \u65e5", "usuarioId": 7}\n'
+EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
+
+Call = Callable[[], Any]
+
+
+class Result(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Deployment:
+    """A deployed stage `dev`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sqs: SQSClient = boto3.client("sqs")
+        self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
+        self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        self.outputs = {"PunchQueueUrl": self.queue_url, "DeadLetterQueueUrl": self.dlq_url}
+        self.invocations: list[Any] = []
+        self.mapping_states = ["Enabled"]  # what Lambda says next; the last one stays
+        self.calls: list[str] = []
+        # Operation -> what happens instead; it is given the call, to make or not.
+        self.instead: dict[str, Callable[[Call, Any], Any]] = {
+            "DescribeStacks": self._stacks,
+            "Invoke": self._invoke,
+            "ListEventSourceMappings": lambda *_: {"EventSourceMappings": [{"UUID": "m"}]},
+            "GetEventSourceMapping": self._mapping,
+            "UpdateEventSourceMapping": self._switch,
+        }
+        real = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: Any, operation: str, parameters: Any) -> Any:
+            self.calls.append(operation)
+            make: Call = lambda: real(client, operation, parameters)  # noqa: E731
+            instead = self.instead.get(operation)
+            return instead(make, parameters) if instead else make()
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+
+    def put_aside(self, reason: str = "invalid", body: str = PUNCH, **more: Any) -> str:
+        """A letter that the function put aside."""
+        attributes = {
+            "reason": {"DataType": "String", "StringValue": reason},
+            "detail": {"DataType": "String", "StringValue": "ponto: required"},
+            "messageId": {"DataType": "String", "StringValue": ORIGINAL_ID},
+            "receivedAt": {"DataType": "Number", "StringValue": str(RECEIVED_MS)},
+        }
+        return self.send(body, attributes | more)
+
+    def asynchronous(self) -> str:
+        """A letter of Lambda, as AWS writes it."""
+        attributes = {
+            "RequestID": {"DataType": "String", "StringValue": "1"},
+            "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+            "ErrorMessage": {"DataType": "String", "StringValue": "The event is not from SQS"},
+        }
+        return self.send(json.dumps(EVENT), attributes)
+
+    def send(self, body: str, attributes: Any = None) -> str:
+        """A message of the dead-letter queue; without attributes, one that SQS has moved."""
+        return self.sqs.send_message(QueueUrl=self.dlq_url, MessageBody=body, MessageAttributes=attributes or {})[
+            "MessageId"
+        ]
+
+    def queued(self) -> list[Any]:
+        """Take what is in the queue of punches."""
+        return self._take(self.queue_url)
+
+    def dead(self) -> list[Any]:
+        """Take what is visible in the dead-letter queue."""
+        return self._take(self.dlq_url)
+
+    def _take(self, url: str) -> list[Any]:
+        found: list[Any] = []
+        while messages := self.sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=43_200,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        ).get("Messages"):
+            found += messages
+        return found
+
+    def _stacks(self, _: Call, parameters: Any) -> Any:
+        if parameters["StackName"] != "batida-ponto-dev":
+            raise refusal("ValidationError", f"Stack with id {parameters['StackName']} does not exist")
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
+        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
+
+    def _invoke(self, _: Call, parameters: Any) -> Any:
+        self.invocations.append(parameters)
+        return {"StatusCode": 202}
+
+    def _mapping(self, *_: Any) -> Any:
+        state = self.mapping_states.pop(0) if len(self.mapping_states) > 1 else self.mapping_states[0]
+        return {"UUID": "m", "State": state}
+
+    def _switch(self, _: Call, parameters: Any) -> Any:
+        self.mapping_states = ["Enabling", "Enabled"] if parameters["Enabled"] else ["Disabling", "Disabled"]
+        return {}
+
+
+def refusal(code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    with aws():
+        monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.setattr(mailbox, "WAIT_SECONDS", 0)
+        monkeypatch.setattr(mapping, "_POLL", 0)
+        yield Deployment(monkeypatch)
+
+
+@pytest.fixture
+def run(deployment: Deployment, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    def run(verb: str, *words: object) -> Result:
+        status = main(["dlq", verb, "--stage", "dev", *map(str, words)])
+        return Result(status, *capsys.readouterr())
+
+    deployment.calls.clear()
+    return run
+
+
+# What a letter is
+
+
+def message(body: str = PUNCH, **attributes: str) -> "MessageTypeDef":
+    return {
+        "MessageId": "in-the-dlq",
+        "Body": body,
+        "MessageAttributes": {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()},
+        "Attributes": {"SentTimestamp": str(RECEIVED_MS), "ApproximateReceiveCount": "301"},
+    }
+
+
+def test_a_letter_put_aside_by_the_function_says_why_and_names_the_original_message() -> None:
+    letter = read(message(reason="conflict", detail="why", messageId=ORIGINAL_ID, receivedAt="1000"))
+
+    assert (letter.way, letter.reason, letter.detail) == (Way.PUT_ASIDE, "conflict", "why")
+    assert (letter.message_id, letter.received, letter.employee) == (ORIGINAL_ID, "1970-01-01T00:00:01.000Z", 7)
+
+
+def test_a_letter_moved_by_sqs_is_the_original_message() -> None:
+    letter = read(message())
+
+    assert (letter.way, letter.reason, letter.receives) == (Way.EXHAUSTED, "exhausted", 301)
+    assert (letter.message_id, letter.received, letter.employee) == ("in-the-dlq", RECEIVED, 7)
+
+
+def test_a_letter_moved_by_sqs_after_a_redrive_still_names_the_original_message() -> None:
+    letter = read(message(messageId=ORIGINAL_ID, receivedAt="1000"))
+
+    assert letter.reason == "exhausted"
+    assert (letter.message_id, letter.received_ms) == (ORIGINAL_ID, 1000)
+
+
+def test_a_letter_of_an_asynchronous_invocation_is_recognised_by_lambdas_attributes() -> None:
+    letter = read(message(json.dumps(EVENT), RequestID="1", ErrorCode="200", ErrorMessage="not from SQS"))
+
+    assert (letter.way, letter.reason, letter.detail) == (Way.ASYNCHRONOUS, "asynchronous", "200: not from SQS")
+    assert letter.employee is None
+    assert letter.event() == json.dumps(EVENT).encode()
+
+
+def test_a_letter_of_an_asynchronous_invocation_is_recognised_in_the_record_of_a_destination() -> None:
+    record = {"requestContext": {}, "requestPayload": EVENT, "responsePayload": {"errorMessage": "not from SQS"}}
+
+    letter = read(message(json.dumps(record)))
+
+    assert (letter.reason, letter.detail, letter.employee) == ("asynchronous", "not from SQS", None)
+    assert json.loads(letter.event()) == EVENT
+
+
+def test_a_body_that_looks_like_a_destinations_record_but_was_put_aside_is_a_message_of_the_queue() -> None:
+    body = '{"requestContext": {}, "requestPayload": {}}'
+
+    assert read(message(body, reason="invalid")).way is Way.PUT_ASIDE
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "[]", "null", '{"usuarioId": true}', '{"usuarioId": "7"}', "[" * 100_000, "9" * 5_000]
+)
+def test_a_body_that_tells_no_employee_is_a_letter_too(body: str) -> None:
+    assert read(message(body)).employee is None
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "1e12", "9" * 20])
+def test_a_time_of_receipt_that_nobody_can_read_gives_way_to_sqs_own(text: str) -> None:
+    assert read(message(reason="invalid", receivedAt=text)).received_ms == RECEIVED_MS
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-10-01T11:00:01.234Z", RECEIVED),
+        ("2026-10-01T08:00:01.234-03:00", RECEIVED),
+        ("2026-10-01T11:00", "2026-10-01T11:00:00.000Z"),
+        ("2026-10-01", "2026-10-01T00:00:00.000Z"),
+        ("90s", "2026-10-01T11:58:30.000Z"),
+        ("30m", "2026-10-01T11:30:00.000Z"),
+        ("2h", "2026-10-01T10:00:00.000Z"),
+        ("7d", "2026-09-24T12:00:00.000Z"),
+        ("1w", "2026-09-24T12:00:00.000Z"),
+    ],
+)
+def test_a_time_is_iso_in_utc_or_how_long_ago(text: str, expected: str) -> None:
+    now = datetime(2026, 10, 1, 12, tzinfo=UTC)
+
+    assert iso(instant(text, now)) == expected
+
+
+# list
+
+
+def test_the_list_of_an_empty_queue_says_so(run: Callable[..., Result]) -> None:
+    assert run("list").out == "0 dead letters\n"
+    result = run("list", "--json")
+    assert result.status == 0
+    assert result.json == {"letters": [], "totals": {}}
+
+
+def test_the_list_shows_the_three_shapes_the_oldest_first_and_totals(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    deployment.send(PUNCH)
+    deployment.put_aside()
+    deployment.put_aside()
+    deployment.asynchronous()
+
+    result = run("list")
+
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["id", "reason", "employee", "received", "times", "why"]
+    assert [line.split()[1] for line in lines[1:3]] == ["invalid", "invalid"]
+    assert lines[1].split()[2:] == ["7", RECEIVED, "1", "ponto:", "required"]
+    assert {line.split()[1] for line in lines[3:5]} == {"exhausted", "asynchronous"}
+    assert lines[5] == "4 dead letters: 1 asynchronous, 1 exhausted, 2 invalid"
+    assert "raises their receive counts" in result.err
+
+
+def test_the_list_for_machines_has_all_but_the_punch(deployment: Deployment, run: Callable[..., Result]) -> None:
+    identifier = deployment.put_aside()
+
+    result = run("list", "--json")
+
+    assert result.json == {
+        "letters": [
+            {
+                "id": identifier,
+                "reason": "invalid",
+                "detail": "ponto: required",
+                "employee": 7,
+                "received": RECEIVED,
+                "receives": 1,
+                "messageId": ORIGINAL_ID,
+            }
+        ],
+        "totals": {"invalid": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--reason", "conflict"], {"conflict"}),
+        (["--reason", "conflict", "--reason", "exhausted"], {"conflict", "exhausted"}),
+        (["--employee", "8"], {"conflict"}),
+        (["--since", "1h"], {"exhausted", "asynchronous"}),
+        (["--until", "2026-10-01T11:00:01.234Z"], set()),
+        (["--since", "2026-10-01T11:00:01.234Z", "--until", "2026-10-01T11:00:01.235Z"], {"conflict", "invalid"}),
+    ],
+    ids=" ".join,
+)
+def test_the_list_is_narrowed(
+    deployment: Deployment, run: Callable[..., Result], words: list[str], expected: set[str]
+) -> None:
+    deployment.put_aside()
+    deployment.put_aside("conflict", PUNCH.replace("7", "8"))
+    deployment.send(PUNCH)
+    deployment.asynchronous()
+
+    assert set(run("list", "--json", *words).json["totals"]) == expected
+    assert f"{len(expected)} of 4 dead letters" in run("list", *words).out
+
+
+def test_whatever_was_looked_at_is_visible_again(deployment: Deployment, run: Callable[..., Result]) -> None:
+    sent = {deployment.put_aside() for _ in range(12)}
+
+    run("list")
+
+    assert {letter["MessageId"] for letter in deployment.dead()} == sent
+
+
+def test_after_ctrl_c_whatever_was_received_is_visible_again(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    sent = {deployment.put_aside() for _ in range(12)}
+
+    def stop_at_the_second(receive: Call, _: Any) -> Any:
+        if deployment.calls.count("ReceiveMessage") == 2:
+            raise KeyboardInterrupt
+        return receive()
+
+    deployment.instead["ReceiveMessage"] = stop_at_the_second
+    result = run("list")
+
+    assert result.status == 130
+    del deployment.instead["ReceiveMessage"]
+    assert {letter["MessageId"] for letter in deployment.dead()} == sent
+
+
+def test_letters_that_cannot_be_put_back_are_counted(deployment: Deployment, run: Callable[..., Result]) -> None:
+    for _ in range(12):
+        deployment.put_aside()
+
+    def fail_first(change: Call, parameters: Any) -> Any:
+        if len(parameters["Entries"]) == 10:
+            raise ReadTimeoutError(endpoint_url="https://sqs")
+        return change()
+
+    deployment.instead["ChangeMessageVisibilityBatch"] = fail_first
+    result = run("list", "--json")
+
+    assert result.json["totals"] == {"invalid": 12}
+    assert "10 letters stay hidden; they return by themselves within 15 minutes" in result.err
+
+
+def test_letters_that_somebody_else_hides_are_mentioned(deployment: Deployment, run: Callable[..., Result]) -> None:
+    deployment.put_aside()
+    deployment.dead()
+
+    result = run("list")
+
+    assert result.out == "0 dead letters\n"
+    assert "about 1 more are hidden" in result.err
+
+
+def test_a_letter_that_comes_twice_is_listed_once(deployment: Deployment, run: Callable[..., Result]) -> None:
+    deployment.put_aside()
+    deployment.instead["ReceiveMessage"] = lambda receive, parameters: (
+        parameters.update(VisibilityTimeout=0),
+        receive(),
+    )[1]
+
+    assert run("list", "--json").json["totals"] == {"invalid": 1}
+
+
+def test_one_empty_answer_is_not_the_end(deployment: Deployment, run: Callable[..., Result]) -> None:
+    deployment.put_aside()
+    deployment.instead["ReceiveMessage"] = lambda receive, _: (
+        {} if deployment.calls.count("ReceiveMessage") % 2 else receive()
+    )
+
+    assert run("list", "--json").json["totals"] == {"invalid": 1}
+
+
+def test_a_terminal_is_given_no_control_characters(deployment: Deployment, run: Callable[..., Result]) -> None:
+    text = "[red]\u009b31m[/red]"
+    identifier = deployment.put_aside(body=f"{text}\n", detail={"DataType": "String", "StringValue": text})
+
+    assert "[red]?31m[/red]" in run("list").out
+    shown = run("show", identifier)
+    assert shown.out.count("[red]?31m[/red]") == 3
+    assert run("show", identifier, "--json").json["body"] == f"{text}\n"
+
+
+# show
+
+
+def test_everything_of_a_letter_is_shown_by_the_beginning_of_its_id(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    identifier = deployment.put_aside()
+
+    result = run("show", identifier[:8])
+
+    assert result.status == 0
+    for text in (identifier, ORIGINAL_ID, RECEIVED, "SentTimestamp", '  "dispositivo": "portão 日"'):
+        assert text in result.out
+
+
+def test_a_body_that_is_not_json_is_shown_as_it_is(deployment: Deployment, run: Callable[..., Result]) -> None:
+    assert run("show", deployment.put_aside(body="{ not JSON")).out.endswith("\n\n{ not JSON\n")
+
+
+def test_a_letter_for_machines_is_whole(deployment: Deployment, run: Callable[..., Result]) -> None:
+    binary = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
+    identifier = deployment.put_aside(trace=binary)
+
+    letter = run("show", identifier, "--json").json
+
+    assert letter["body"] == PUNCH
+    assert letter["attributes"]["reason"] == {"DataType": "String", "StringValue": "invalid"}
+    assert letter["attributes"]["trace"] == {"DataType": "Binary", "BinaryValue": "AP8="}
+    assert letter["systemAttributes"]["SentTimestamp"]
+
+
+@pytest.mark.parametrize(("prefix", "status", "said"), [("zz", 1, "begins with 'zz'"), ("", 1, "begins with ''")])
+def test_an_id_that_no_letter_has_is_said(
+    deployment: Deployment, run: Callable[..., Result], prefix: str, status: int, said: str
+) -> None:
+    deployment.put_aside()
+
+    result = run("show", prefix)
+
+    assert result.status == status
+    assert said in result.err
+
+
+def test_an_id_that_two_letters_begin_with_is_said_and_nothing_is_done(
+    deployment: Deployment, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = deployment.put_aside(), deployment.put_aside()
+
+    def same_beginning(found: Any) -> Letter:
+        letter = read(found)
+        return letter._replace(id=f"ab-{letter.id}")
+
+    monkeypatch.setattr(letters, "read", same_beginning)
+    for verb in ("show", "redrive"):
+        result = run(verb, "ab")
+        assert result.status == 2
+        assert first in result.err
+        assert second in result.err
+    assert deployment.queued() == []
+
+
+# redrive
+
+
+def test_a_redriven_letter_arrives_byte_for_byte_with_the_originals_id_and_time(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    binary = {"DataType": "Binary", "BinaryValue": b"\x00\xff"}
+    identifier = deployment.put_aside(trace=binary)
+
+    result = run("redrive", identifier[:8])
+
+    assert (result.status, result.out) == (0, "1 redriven, 0 failed\n")
+    (punch,) = deployment.queued()
+    assert punch["Body"] == PUNCH
+    assert punch["MessageAttributes"] == {
+        "messageId": {"DataType": "String", "StringValue": ORIGINAL_ID},
+        "receivedAt": {"DataType": "Number", "StringValue": str(RECEIVED_MS)},
+        "trace": binary,
+    }
+    assert deployment.dead() == []
+
+
+def test_a_letter_that_sqs_moved_is_redriven_with_its_own_id_and_time(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    arn = deployment.sqs.get_queue_attributes(QueueUrl=deployment.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
+    policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 1}
+    deployment.sqs.set_queue_attributes(
+        QueueUrl=deployment.queue_url, Attributes={"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": "0"}
+    )
+    sent = deployment.sqs.send_message(QueueUrl=deployment.queue_url, MessageBody=PUNCH)["MessageId"]
+    received = [
+        deployment.sqs.receive_message(QueueUrl=deployment.queue_url, MessageSystemAttributeNames=["All"])
+        for _ in range(2)
+    ]
+    time = received[0]["Messages"][0]["Attributes"]["SentTimestamp"]
+    assert "Messages" not in received[1]
+
+    result = run("redrive", "--all", "--json")
+
+    assert result.json == {"redriven": [sent], "failed": {}, "dryRun": False}
+    (punch,) = deployment.queued()
+    texts = {name: value["StringValue"] for name, value in punch["MessageAttributes"].items()}
+    assert texts == {"messageId": sent, "receivedAt": time}
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["as on AWS", "as a destination's record"])
+def test_an_asynchronous_event_is_invoked_again(
+    deployment: Deployment, run: Callable[..., Result], wrapped: bool
+) -> None:
+    if wrapped:
+        deployment.send(json.dumps({"requestContext": {}, "requestPayload": EVENT, "responsePayload": {}}))
+    else:
+        deployment.asynchronous()
+
+    assert run("redrive", "--all").status == 0
+    (invocation,) = deployment.invocations
+    assert json.loads(invocation.pop("Payload")) == EVENT
+    assert invocation == {"FunctionName": "batida-ponto-dev-batidaPonto", "InvocationType": "Event"}
+    assert deployment.queued() == []
+    assert deployment.dead() == []
+
+
+def test_only_letters_of_the_reason_are_redriven(deployment: Deployment, run: Callable[..., Result]) -> None:
+    deployment.put_aside("conflict")
+    kept = deployment.put_aside("malformed")
+
+    run("redrive", "--reason", "conflict")
+
+    assert len(deployment.queued()) == 1
+    assert [letter["MessageId"] for letter in deployment.dead()] == [kept]
+
+
+def test_a_dry_run_shows_what_would_go_and_sends_nothing(deployment: Deployment, run: Callable[..., Result]) -> None:
+    identifier = deployment.put_aside()
+    deployment.asynchronous()
+
+    result = run("redrive", "--all", "--dry-run")
+
+    assert result.status == 0
+    assert identifier[:8] in result.out
+    assert result.out.endswith("2 would be redriven, 0 failed\n")
+    assert not {"SendMessageBatch", "Invoke", "DeleteMessageBatch"} & set(deployment.calls)
+    assert len(deployment.dead()) == 2
+
+
+def test_an_id_that_is_not_there_fails_and_the_others_go(deployment: Deployment, run: Callable[..., Result]) -> None:
+    identifier = deployment.put_aside()
+
+    result = run("redrive", identifier, "zz", "--json")
+
+    assert result.status == 1
+    assert result.json == {"redriven": [identifier], "failed": {"zz": "no such dead letter"}, "dryRun": False}
+
+
+@pytest.mark.parametrize("words", [[], ["--all", "--reason", "invalid"], ["--all", "a"]], ids=" ".join)
+def test_which_letters_is_said_in_one_way(deployment: Deployment, run: Callable[..., Result], words: list[str]) -> None:
+    deployment.put_aside()
+
+    result = run("redrive", *words)
+
+    assert result.status == 2
+    assert "say which letters: --all, --reason, or ids" in result.err
+    assert deployment.queued() == []
+
+
+def test_killed_between_send_and_delete_nothing_is_lost_and_only_one_call_is_repeated(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    for number in range(25):
+        deployment.send(PUNCH.replace("7", str(number + 1)))
+
+    def kill_at_the_second(delete: Call, _: Any) -> Any:
+        if deployment.calls.count("DeleteMessageBatch") == 2:
+            raise KeyboardInterrupt
+        return delete()
+
+    deployment.instead["DeleteMessageBatch"] = kill_at_the_second
+    assert run("redrive", "--all").status == 130
+    del deployment.instead["DeleteMessageBatch"]
+    assert run("redrive", "--all").out == "15 redriven, 0 failed\n"
+
+    copies = Counter(punch["Body"] for punch in deployment.queued())
+    assert sorted(copies.values()) == [1] * 15 + [2] * 10
+    assert deployment.dead() == []
+
+
+def test_copies_of_a_letter_carry_the_same_id_and_time(deployment: Deployment, run: Callable[..., Result]) -> None:
+    deployment.send(PUNCH)
+    deployment.instead["DeleteMessageBatch"] = lambda *_: stop()
+    run("redrive", "--all")
+    del deployment.instead["DeleteMessageBatch"]
+    run("redrive", "--all")
+
+    first, second = deployment.queued()
+    assert first["MessageAttributes"] == second["MessageAttributes"]
+
+
+def stop() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_messages_that_sqs_does_not_take_stay_and_are_named(deployment: Deployment, run: Callable[..., Result]) -> None:
+    sent = [deployment.put_aside(body=f"{number:02}") for number in range(12)]
+
+    def refuse_one(_: Call, parameters: Any) -> Any:
+        ids = {entry["MessageBody"]: entry["Id"] for entry in parameters["Entries"]}
+        failed = [{"Id": ids[body], "Code": "InternalError", "SenderFault": False} for body in ["03"] if body in ids]
+        taken = [{"Id": identifier} for body, identifier in ids.items() if body != "03"]
+        return {"Successful": taken, "Failed": failed}
+
+    deployment.instead["SendMessageBatch"] = refuse_one
+    result = run("redrive", "--all")
+
+    assert result.status == 1
+    assert result.out.startswith("11 redriven, 1 failed\n")
+    assert f"failed: InternalError: \n  {sent[3]}\n" in result.out
+    assert [letter["MessageId"] for letter in deployment.dead()] == [sent[3]]
+
+
+def test_letters_that_were_sent_but_not_deleted_are_named(deployment: Deployment, run: Callable[..., Result]) -> None:
+    identifier = deployment.put_aside()
+    deployment.instead["DeleteMessageBatch"] = lambda *_: {
+        "Successful": [],
+        "Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid", "Message": "old", "SenderFault": True}],
+    }
+
+    result = run("redrive", "--all", "--json")
+
+    assert result.status == 1
+    assert result.json["failed"][identifier].startswith("sent, but not deleted")
+    assert len(deployment.queued()) == len(deployment.dead()) == 1
+
+
+def test_a_message_that_is_too_large_does_not_keep_its_neighbours(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    deployment.sqs.set_queue_attributes(QueueUrl=deployment.queue_url, Attributes={"MaximumMessageSize": "2048"})
+    for _ in range(11):
+        deployment.put_aside()
+    large = deployment.put_aside(body="x" * 2_049)
+
+    def refuse_call(send: Call, parameters: Any) -> Any:  # moto looks at the whole call only
+        if any(len(entry["MessageBody"]) > 2_048 for entry in parameters["Entries"]):
+            raise refusal("InvalidParameterValue", "Message must be shorter than 2048 bytes")
+        return send()
+
+    deployment.instead["SendMessageBatch"] = refuse_call
+    result = run("redrive", "--all", "--json")
+
+    assert result.status == 1
+    assert list(result.json["failed"]) == [large]
+    assert "2048 bytes" in result.json["failed"][large]
+    assert len(deployment.queued()) == 11
+
+
+def test_a_right_that_is_missing_is_said_once_for_all_and_nothing_is_deleted(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    for _ in range(12):
+        deployment.put_aside()
+    deployment.asynchronous()
+    for operation in ("SendMessageBatch", "Invoke"):
+        deployment.instead[operation] = lambda *_: refuse("AccessDenied")
+
+    result = run("redrive", "--all")
+
+    assert result.status == 1
+    assert result.out.startswith("0 redriven, 13 failed\n")
+    assert result.out.count("AccessDenied") == 1
+    assert deployment.calls.count("SendMessageBatch") == 2
+    assert len(deployment.dead()) == 13
+
+
+def refuse(code: str) -> NoReturn:
+    raise refusal(code)
+
+
+# export
+
+
+def test_an_export_has_a_letter_a_line_with_everything(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    sent = {deployment.put_aside(), deployment.asynchronous()}
+    file = tmp_path / "letters.jsonl"
+
+    result = run("export", file, "--json")
+
+    assert result.json == {"exported": 2, "file": str(file)}
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    assert {letter["id"] for letter in found} == sent
+    assert found[0]["body"] == PUNCH
+    assert found[0]["attributes"]["receivedAt"] == {"DataType": "Number", "StringValue": str(RECEIVED_MS)}
+    assert found[0]["systemAttributes"]
+    assert file.stat().st_mode & 0o077 == 0
+    assert len(deployment.dead()) == 2
+
+
+def test_an_export_overwrites_only_when_told_to(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    deployment.put_aside()
+    file = tmp_path / "letters.jsonl"
+    file.write_text("old")
+
+    refused = run("export", file)
+
+    assert refused.status == 2
+    assert f"{file} exists" in refused.err
+    assert file.read_text() == "old"
+    assert "ReceiveMessage" not in deployment.calls
+    assert run("export", file, "--force").status == 0
+    assert PUNCH.rstrip() in json.loads(file.read_text())["body"]
+
+
+def test_an_export_that_does_not_reach_the_disk_fails_and_leaves_the_file_as_it_was(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.put_aside()
+    file = tmp_path / "letters.jsonl"
+    file.write_text("old")
+
+    def full(_: int) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    result = run("export", file, "--force")
+
+    assert result.status == 2
+    assert f"cannot write {file}: No space left on device" in result.err
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_an_export_into_no_folder_is_refused(run: Callable[..., Result], tmp_path: Path) -> None:
+    result = run("export", tmp_path / "missing" / "letters.jsonl")
+
+    assert result.status == 2
+    assert "is not a folder" in result.err
+
+
+# purge
+
+
+def test_a_purge_exports_and_then_deletes_what_is_old(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    old = deployment.put_aside()
+    young = deployment.send(PUNCH)
+    deployment.instead["DeleteMessageBatch"] = lambda delete, _: delete() if list(tmp_path.iterdir()) else stop()
+
+    result = run("purge", "--older-than", "1h", "--yes", "--json")
+
+    (file,) = tmp_path.glob("dead-letters-*.jsonl")
+    assert result.json == {"deleted": 1, "failed": {}, "file": file.name}
+    assert json.loads(file.read_text())["id"] == old
+    assert [letter["MessageId"] for letter in deployment.dead()] == [young]
+
+
+def test_a_purge_that_cannot_export_deletes_nothing(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.put_aside()
+    file = tmp_path / "letters.jsonl"
+
+    def full(_: int) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    assert run("purge", "--older-than", "1h", "--yes", "--export", file).status == 2
+    assert len(deployment.dead()) == 1
+
+
+def test_a_purge_never_overwrites(deployment: Deployment, run: Callable[..., Result], tmp_path: Path) -> None:
+    deployment.put_aside()
+    file = tmp_path / "letters.jsonl"
+    file.write_text("old")
+
+    assert run("purge", "--older-than", "1h", "--yes", "--export", file).status == 2
+    assert file.read_text() == "old"
+    assert len(deployment.dead()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "left"), [("y\n", 0, 0), ("yes\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), ("", 2, 1)]
+)
+def test_a_purge_asks_first(
+    deployment: Deployment,
+    run: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    status: int,
+    left: int,
+) -> None:
+    deployment.put_aside()
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    file = tmp_path / "letters.jsonl"
+
+    result = run("purge", "--older-than", "1h", "--export", file)
+
+    assert result.status == status
+    assert f"Export 1 of 1 dead letters to {file}, then delete them?" in result.err
+    assert file.exists() == (left == 0)
+    assert len(deployment.dead()) == left
+
+
+def test_a_purge_of_nothing_asks_nothing_and_writes_nothing(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    deployment.send(PUNCH)
+    file = tmp_path / "letters.jsonl"
+
+    result = run("purge", "--older-than", "7d", "--export", file)
+
+    assert (result.status, result.out) == (0, "0 dead letters deleted, 0 failed\n")
+    assert not file.exists()
+
+
+def test_letters_that_a_purge_could_not_delete_are_named(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    identifier = deployment.put_aside()
+    deployment.instead["DeleteMessageBatch"] = lambda *_: refuse("AccessDenied")
+
+    result = run("purge", "--older-than", "1h", "--yes", "--export", tmp_path / "letters.jsonl", "--json")
+
+    assert result.status == 1
+    assert list(result.json["failed"]) == [identifier]
+
+
+# pause and resume
+
+
+def test_pausing_waits_until_the_drain_stands_and_says_what_it_means(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    result = run("pause")
+
+    assert result.status == 0
+    assert "paused: no batch begins" in result.out
+    assert "at most 4 days" in result.out  # moto's default retention
+    assert deployment.calls.count("GetEventSourceMapping") == 3
+    assert run("pause", "--json").json == {"drain": "paused", "changed": False}
+    assert run("resume").out.startswith("running again")
+    assert run("resume", "--json").json == {"drain": "running", "changed": False}
+    assert deployment.calls.count("UpdateEventSourceMapping") == 2
+
+
+def test_a_mapping_that_is_changing_is_waited_for_before_it_is_asked(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    deployment.mapping_states = ["Updating", "Updating", "Enabled"]
+
+    assert run("pause").status == 0
+    first_update = deployment.calls.index("UpdateEventSourceMapping")
+    assert deployment.calls[:first_update].count("GetEventSourceMapping") == 3
+
+
+def test_a_state_that_is_not_reached_in_time_is_said(
+    deployment: Deployment, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "_SETTLES", 0)
+    deployment.mapping_states = ["Disabling"]
+
+    result = run("pause")
+
+    assert result.status == 1
+    assert "m is still Disabling after 0 s" in result.err
+
+
+def test_a_function_without_a_mapping_is_said(deployment: Deployment, run: Callable[..., Result]) -> None:
+    deployment.instead["ListEventSourceMappings"] = lambda *_: {"EventSourceMappings": []}
+
+    result = run("pause")
+
+    assert result.status == 2
+    assert "batida-ponto-dev-batidaPonto has no event source mapping" in result.err
+
+
+# The deployment
+
+
+def test_a_stack_that_does_not_exist_is_one_line(run: Callable[..., Result]) -> None:
+    result = run("list", "--stage", "prod", "--region", "sa-east-1")
+
+    assert result.status == 2
+    assert result.err == (
+        "ponto: no stack batida-ponto-prod in sa-east-1; is --stage, --region or --profile another?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NoCredentialsError(), "no AWS credentials"),
+        (refusal("ExpiredToken", "The security token is expired"), "ExpiredToken: The security token is expired"),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the stack up (make run), or the network?"),
+    ],
+    ids=["no credentials", "expired", "no network"],
+)
+def test_a_deployment_that_cannot_be_asked_is_one_line(
+    deployment: Deployment, run: Callable[..., Result], error: Exception, said: str
+) -> None:
+    def fail(*_: Any) -> NoReturn:
+        raise error
+
+    deployment.instead["DescribeStacks"] = fail
+    result = run("list")
+
+    assert result.status == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_profile_that_does_not_exist_is_one_line(run: Callable[..., Result]) -> None:
+    result = run("list", "--profile", "nobody")
+
+    assert result.status == 2
+    assert result.err.startswith("ponto: ProfileNotFound: ")
+    assert "nobody" in result.err
+
+
+def test_a_stack_without_the_queues_is_one_line(deployment: Deployment, run: Callable[..., Result]) -> None:
+    del deployment.outputs["DeadLetterQueueUrl"]
+
+    result = run("list")
+
+    assert result.status == 2
+    assert "has no output DeadLetterQueueUrl; deploy it again" in result.err
+
+
+def test_a_local_stack_that_does_not_run_is_one_line(run: Callable[..., Result], tmp_path: Path) -> None:
+    result = run("list", "--stage", "local", "--state", tmp_path)
+
+    assert result.status == 2
+    assert result.err == (
+        f"ponto: no local stack runs ({tmp_path}/stack.json does not exist); start it with make run\n"
+    )
+
+
+# The command line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "--reason", "conflicts"],
+        ["list", "--since", "yesterday"],
+        ["list", "--since", "999999w"],
+        ["list", "--employee", "x"],
+        ["purge"],
+        ["show"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_a_request_that_cannot_be_read_exits_with_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["dlq", *words])
+
+    assert stopped.value.code == 2
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    commands = argparse.ArgumentParser().add_subparsers()
+    dlq.add_to(commands)
+    (subparsers,) = (
+        action for action in commands.choices["dlq"]._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    return dict(subparsers.choices)
+
+
+def test_every_command_has_an_example_and_is_documented() -> None:
+    page = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
+
+    for name, parser in verbs().items():
+        assert f"example:\n  python -m ponto dlq {name} " in parser.format_help()
+        assert f"python -m ponto dlq {name}" in page
+
+
+def test_every_reason_is_documented() -> None:
+    page = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
+
+    assert all(f"`{reason}`" in page for reason in letters.REASONS)
+    assert set(Reason) < set(letters.REASONS)
