@@ -1,6 +1,7 @@
 """The AWS emulator, as a child process that listens on the loopback address only."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from local.errors import LocalError
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 # Those that serverless.yml uses, so that it starts fast and opens no other port.
-_SERVICES = "apigateway,cloudformation,cloudwatch,ec2,iam,kms,lambda,logs,s3,secretsmanager,sqs,ssm,sts"
+_SERVICES = "apigateway,cloudformation,cloudwatch,ec2,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
 _START = 30  # s
 _STOP = 15  # s, in which it writes its state
 
@@ -82,7 +83,11 @@ def start(port: int, state: Path, log: Path) -> Emulator:
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(state / "s3"),
     }
-    state.mkdir(parents=True, exist_ok=True)
+    scratch = state / "tmp"  # the functions' unpacked code; what a killed emulator left goes now
+    if scratch.exists():
+        shutil.rmtree(scratch)
+    scratch.mkdir(parents=True)
+    settings["TMPDIR"] = str(scratch)
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "ministack"],

@@ -1,13 +1,22 @@
-"""One JSON line per batch, for CloudWatch Logs Insights, alarms and eyes. Counts and times, never a punch."""
+"""One JSON line per batch, for eyes, Logs Insights and alarms. Counts and times, never a punch.
+
+The line is in CloudWatch's embedded metric format, so that the numbers in it are metrics too, at no call:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from ponto.punch import Reason
 from ponto.sqs import Rejection
 from ponto.store import Entry, Outcome, Status
 
+NAMESPACE = "BatidaPonto"
+
 _ERRORS = 5  # distinct errors in a line: an outage gives every record of a batch the same one
+_DIMENSION = "FunctionName"  # as in AWS/Lambda
 
 
 def batch(
@@ -38,20 +47,41 @@ def batch(
     received = [
         entry.received_ms for entry, (status, _) in zip(entries, outcomes, strict=True) if status is Status.STORED
     ]
+    settled = {
+        "stored": statuses[Status.STORED],
+        "duplicates": statuses[Status.DUPLICATE],
+        "rejected": rejected.total(),
+    }
+    counts = {
+        **settled,
+        # Zeros too: a metric that was never sent does not exist, and nobody can tell an alarm's or a graph's
+        # silence from a misspelt name.
+        **{f"rejected{reason.capitalize()}": rejected[reason.value] for reason in Reason},
+        "failed": len(failures),
+        "batchSize": sum(settled.values()) + len(failures),
+    }
+    times = {"milliseconds": round(milliseconds, 1)}
+    if received:  # how long the oldest punch waited between the queue and its row; a zero would lower percentiles
+        times["oldestMilliseconds"] = round(stored_at * 1000 - min(received))
     line: dict[str, object] = {
         "level": "WARNING" if failures else "INFO",
         "message": "batch",
         "requestId": request_id,
-        "stored": statuses[Status.STORED],
-        "duplicates": statuses[Status.DUPLICATE],
-        "rejected": rejected.total(),
-        "failed": len(failures),
-        "milliseconds": round(milliseconds, 1),
+        **counts,
+        **times,
     }
-    if received:  # how long the oldest punch waited between the queue and its row
-        line["oldestMilliseconds"] = round(stored_at * 1000 - min(received))
-    if rejected:
-        line["reasons"] = rejected
     if failures:
         line["errors"] = sorted(set(failures.values()))[:_ERRORS]
+    line[_DIMENSION] = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none")  # Lambda always sets it
+    units = dict.fromkeys(counts, "Count") | dict.fromkeys(times, "Milliseconds")
+    line["_aws"] = {
+        "Timestamp": round(stored_at * 1000),
+        "CloudWatchMetrics": [
+            {
+                "Namespace": NAMESPACE,
+                "Dimensions": [[_DIMENSION]],
+                "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
+            }
+        ],
+    }
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output

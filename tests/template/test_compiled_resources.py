@@ -38,7 +38,24 @@ ALWAYS = {
     "PunchResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
+    "AlarmTopic": "AWS::SNS::Topic",
+    "AlarmTopicPolicy": "AWS::SNS::TopicPolicy",
+    "AlarmKey": "AWS::KMS::Key",
+    "DeadLettersAlarm": "AWS::CloudWatch::Alarm",
+    "DeadLettersExpireAlarm": "AWS::CloudWatch::Alarm",
+    "OldestWaitingAlarm": "AWS::CloudWatch::Alarm",
+    "PunchesExpireAlarm": "AWS::CloudWatch::Alarm",
+    "KeepsFailingAlarm": "AWS::CloudWatch::Alarm",
+    "FunctionErrorsAlarm": "AWS::CloudWatch::Alarm",
+    "FunctionThrottlesAlarm": "AWS::CloudWatch::Alarm",
+    "Gateway5xxAlarm": "AWS::CloudWatch::Alarm",
+    "Dashboard": "AWS::CloudWatch::Dashboard",
 }
+ON_AWS = {  # what the emulator refuses
+    "DrainStalledAlarm": "AWS::CloudWatch::Alarm",
+    "Gateway4xxAlarm": "AWS::CloudWatch::Alarm",
+}
+WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
 IN_A_VPC = {"NetworkInterfacesPolicy": "AWS::IAM::ManagedPolicy"}
 WITH_A_SECRET = {"DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy"}
 DATABASE = {
@@ -46,6 +63,10 @@ DATABASE = {
     "DatabaseInstance": "AWS::RDS::DBInstance",
     "DatabaseSubnets": "AWS::RDS::DBSubnetGroup",
     "DatabaseSecurityGroup": "AWS::EC2::SecurityGroup",
+}
+DATABASE_ALARMS = {
+    "DatabaseConnectionsAlarm": "AWS::CloudWatch::Alarm",
+    "DatabaseCapacityAlarm": "AWS::CloudWatch::Alarm",
 }
 NETWORK = {  # no internet gateway, no NAT
     "Vpc": "AWS::EC2::VPC",
@@ -56,7 +77,8 @@ NETWORK = {  # no internet gateway, no NAT
     "SqsEndpoint": "AWS::EC2::VPCEndpoint",
     "SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint",
 }
-OWN_DATABASE = ALWAYS | WITH_A_SECRET | DATABASE | IN_A_VPC
+EXISTING_DATABASE = ALWAYS | ON_AWS
+OWN_DATABASE = EXISTING_DATABASE | WITH_A_SECRET | DATABASE | DATABASE_ALARMS | IN_A_VPC
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
@@ -67,9 +89,10 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("dev", [], OWN_DATABASE | NETWORK),
         ("local", [], ALWAYS),
         ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], OWN_DATABASE),
-        ("dev", ["database=existing", "dbHost=db.example.com"], ALWAYS),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ALWAYS | WITH_A_SECRET),
-        ("dev", ["database=existing", *GIVEN_SUBNETS], ALWAYS | IN_A_VPC),
+        ("dev", ["database=existing", "dbHost=db.example.com"], EXISTING_DATABASE),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], EXISTING_DATABASE | WITH_A_SECRET),
+        ("dev", ["database=existing", *GIVEN_SUBNETS], EXISTING_DATABASE | IN_A_VPC),
+        ("prod", ["alarmEmail=oncall@example.com"], OWN_DATABASE | NETWORK | WITH_AN_ADDRESS),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -180,6 +203,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(compiled: Compi
         "ApiUrl": {"Fn::Sub": url},
         "ApiId": {"Ref": "Api"},
         "ApiKeyId": {"Ref": "ApiKey"},
+        "AlarmTopicArn": {"Ref": "AlarmTopic"},
     }
 
 

@@ -92,6 +92,27 @@ def test_rights_are_given_nowhere_else(compiled: Compile, stage: str) -> None:
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 
 
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_alarms_may_notify_and_the_account_keeps_its_key(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    root = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
+    found = {
+        (name, action, _name(next(iter(statement["Principal"].values()))), _name(statement["Resource"]))
+        for name, document in (
+            ("AlarmKey", template.properties("AlarmKey")["KeyPolicy"]),
+            ("AlarmTopicPolicy", template.properties("AlarmTopicPolicy")["PolicyDocument"]),
+        )
+        for statement in document["Statement"]
+        for action in _list(statement["Action"])
+    }
+    assert found == {  # of a key, * is that key
+        ("AlarmKey", "kms:*", json.dumps({"Fn::Sub": root}), "*"),
+        ("AlarmKey", "kms:Decrypt", "cloudwatch.amazonaws.com", "*"),
+        ("AlarmKey", "kms:GenerateDataKey*", "cloudwatch.amazonaws.com", "*"),
+        ("AlarmTopicPolicy", "sns:Publish", "cloudwatch.amazonaws.com", "AlarmTopic"),
+    }
+
+
 def rights(template: Template) -> Rights:
     found: Rights = {}
     for name, role in template.of_type("AWS::IAM::Role").items():

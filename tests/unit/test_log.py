@@ -11,10 +11,18 @@ from ponto import log
 from ponto.punch import Punch, Reason
 from ponto.sqs import Rejection
 from ponto.store import Entry, Outcome, Status
+from tests.emf import Metric, metrics
 from tests.events import RECEIVED_MS, record
 
 ABSENT: dict[str, Any] = dict.fromkeys(Punch._fields)
 SECOND = 1_000
+FUNCTION = "batida-ponto-prod-batidaPonto"
+REASONS = {f"rejected{reason.capitalize()}": 0 for reason in Reason}
+
+
+@pytest.fixture(autouse=True)
+def _in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
 
 
 def entry(message_id: str = "m", received_ms: int = RECEIVED_MS) -> Entry:
@@ -47,6 +55,8 @@ def logged(
     assert out.count("\n") == 1
     assert err == ""
     line: dict[str, Any] = json.loads(out)
+    assert line.pop("_aws").keys() == {"Timestamp", "CloudWatchMetrics"}
+    assert line.pop("FunctionName") == FUNCTION
     return line
 
 
@@ -59,7 +69,9 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
         "stored": 2,
         "duplicates": 0,
         "rejected": 0,
+        **REASONS,
         "failed": 0,
+        "batchSize": 2,
         "milliseconds": 12.3,
         "oldestMilliseconds": 6 * SECOND,
     }
@@ -86,7 +98,9 @@ def test_a_batch_that_stored_nothing_has_no_oldest(capsys: pytest.CaptureFixture
         "stored": 0,
         "duplicates": 1,
         "rejected": 0,
+        **REASONS,
         "failed": 0,
+        "batchSize": 1,
         "milliseconds": 12.3,
     }
 
@@ -95,8 +109,8 @@ def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     rejections = [rejection(reason, f"{reason} {number}") for number in range(2) for reason in Reason]
     line = logged(capsys, rejections=[*rejections, rejection(Reason.INVALID, "one more")])
     assert line["level"] == "INFO"  # it is the client's error
-    assert line["rejected"] == 9
-    assert line["reasons"] == {"malformed": 2, "invalid": 3, "conflict": 2, "refused": 2}
+    assert line["rejected"] == line["batchSize"] == 2 * len(Reason) + 1
+    assert {name: line[name] for name in REASONS} == dict.fromkeys(REASONS, 2) | {"rejectedInvalid": 3}
     assert "errors" not in line
 
 
@@ -104,7 +118,7 @@ def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsy
     rejections = [rejection(Reason.INVALID, "taken"), rejection(Reason.MALFORMED, "not taken")]
     line = logged(capsys, rejections=rejections, failures={"not taken": "dead-letter queue: down"})
     assert (line["level"], line["rejected"], line["failed"]) == ("WARNING", 1, 1)
-    assert line["reasons"] == {"invalid": 1}
+    assert line["rejectedInvalid"] == 1
     assert line["errors"] == ["dead-letter queue: down"]
 
 
@@ -137,3 +151,51 @@ def test_neither_body_nor_detail_nor_message_id_is_told(capsys: pytest.CaptureFi
         {"TRACE 2": "down"},
     )
     assert "TRACE" not in json.dumps(line)
+
+
+def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
+    log.batch(
+        "request-1",
+        12.3456,
+        RECEIVED_MS / 1000 + 5,
+        [entry(), entry("f")],
+        [Outcome(Status.STORED), Outcome(Status.FAILED, "gone")],
+        [rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],
+        {"f": "gone"},
+    )
+    text = capsys.readouterr().out
+    counts = {
+        "stored": 1,
+        "duplicates": 0,
+        "rejected": 2,
+        **REASONS,
+        "rejectedInvalid": 1,
+        "rejectedUnexpected": 1,
+        "failed": 1,
+        "batchSize": 4,
+    }
+    times = {"milliseconds": 12.3, "oldestMilliseconds": 5 * SECOND}
+    dimensions = {"FunctionName": FUNCTION}
+    assert metrics(text) == {
+        **{("BatidaPonto", name): Metric(dimensions, value, "Count") for name, value in counts.items()},
+        **{("BatidaPonto", name): Metric(dimensions, value, "Milliseconds") for name, value in times.items()},
+    }
+    assert json.loads(text)["_aws"]["Timestamp"] == RECEIVED_MS + 5 * SECOND
+
+
+def test_a_batch_in_which_nothing_happened_says_so_of_every_count(capsys: pytest.CaptureFixture[str]) -> None:
+    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {})
+    found = metrics(capsys.readouterr().out)
+    assert {name for _, name in found} == {
+        *("stored", "duplicates", "rejected", *REASONS, "failed", "batchSize"),
+        "milliseconds",  # and no age of what was not stored
+    }
+
+
+def test_outside_lambda_it_is_nobodys_metric(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
+    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {})
+    for metric in metrics(capsys.readouterr().out).values():
+        assert metric.dimensions == {"FunctionName": "none"}

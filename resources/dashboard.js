@@ -1,0 +1,137 @@
+// One page, read from left to right as the data flows: gateway, queue, function, database, dead letters.
+const WIDTH = 24; // units of the grid
+const HEIGHT = 6;
+const REASONS = ['Malformed', 'Invalid', 'Conflict', 'Refused', 'Unexpected']; // ponto/punch.py
+
+const queue = (id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`];
+const gateway = (name) => ['AWS/ApiGateway', 'ApiName', name, 'Stage', '${ApiStage}'];
+const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
+const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
+const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
+
+/** A line: what a namespace with its dimensions knows under a name. */
+const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name, ...dimensions, { stat, label }];
+
+const graph = (title, unit, ...metrics) => ({ title, unit, metrics });
+
+function columns(api, hasCluster) {
+  const punches = queue('PunchQueue');
+  const deadLetters = queue('DeadLetterQueue');
+  const flow = {
+    Gateway: [
+      graph('Requests', 'requests',
+        line(gateway(api), 'Count', 'Sum', 'all'),
+        line(gateway(api), '4XXError', 'Sum', '4xx'),
+        line(gateway(api), '5XXError', 'Sum', '5xx')),
+      graph('Latency', 'ms',
+        line(gateway(api), 'Latency', 'p50', 'p50'),
+        line(gateway(api), 'Latency', 'p99', 'p99'),
+        line(gateway(api), 'IntegrationLatency', 'p99', 'SQS p99')),
+    ],
+    Queue: [
+      graph('Depth', 'punches',
+        line(punches, 'ApproximateNumberOfMessagesVisible', 'Maximum', 'waiting'),
+        line(punches, 'ApproximateNumberOfMessagesNotVisible', 'Maximum', 'in flight')),
+      graph('Oldest, if received less than three times', 's',
+        line(punches, 'ApproximateAgeOfOldestMessage', 'Maximum', 'age')),
+      graph('In and out', 'punches',
+        line(punches, 'NumberOfMessagesSent', 'Sum', 'sent'),
+        line(punches, 'NumberOfMessagesDeleted', 'Sum', 'settled')),
+    ],
+    Function: [
+      graph('Punches', 'punches',
+        line(batches, 'stored', 'Sum', 'stored'),
+        line(batches, 'duplicates', 'Sum', 'duplicates'),
+        line(batches, 'rejected', 'Sum', 'rejected'),
+        line(batches, 'failed', 'Sum', 'failed tries')),
+      graph('Age at storing, oldest of a batch', 'ms',
+        line(batches, 'oldestMilliseconds', 'p50', 'p50'),
+        line(batches, 'oldestMilliseconds', 'p99', 'p99')),
+      graph('Invocations', 'invocations',
+        line(lambda, 'Invocations', 'Sum', 'all'),
+        line(lambda, 'Errors', 'Sum', 'errors'),
+        line(lambda, 'Throttles', 'Sum', 'throttles'),
+        line(lambda, 'ConcurrentExecutions', 'Maximum', 'at once')),
+      graph('Duration', 'ms',
+        line(lambda, 'Duration', 'p50', 'p50'),
+        line(lambda, 'Duration', 'p99', 'p99'),
+        line(batches, 'milliseconds', 'p99', 'batch p99')),
+      graph('Punches in a batch', 'punches',
+        line(batches, 'batchSize', 'Average', 'average'),
+        line(batches, 'batchSize', 'Maximum', 'largest')),
+    ],
+    Database: [
+      graph('Connections', 'connections',
+        line(cluster, 'DatabaseConnections', 'Maximum', 'open')),
+      graph('Capacity', 'ACU',
+        line(cluster, 'ServerlessDatabaseCapacity', 'Average', 'in use')),
+      graph('Share of the largest capacity', '%',
+        line(cluster, 'ACUUtilization', 'Average', 'in use')),
+    ],
+    'Dead letters': [
+      graph('Waiting for somebody', 'letters',
+        line(deadLetters, 'ApproximateNumberOfMessagesVisible', 'Maximum', 'visible')),
+      graph('Put aside, by reason', 'punches',
+        ...REASONS.map((reason) => line(batches, `rejected${reason}`, 'Sum', reason.toLowerCase()))),
+    ],
+  };
+  if (!hasCluster) delete flow.Database;
+  return Object.entries(flow);
+}
+
+function widgets(flow, alarms) {
+  const found = [
+    {
+      type: 'alarm',
+      x: 0,
+      y: 0,
+      width: WIDTH,
+      height: 3,
+      properties: { title: 'Alarms', alarms: alarms.map((id) => `\${${id}.Arn}`) },
+    },
+  ];
+  flow.forEach(([name, graphs], index) => {
+    const x = Math.round((index * WIDTH) / flow.length);
+    const width = Math.round(((index + 1) * WIDTH) / flow.length) - x;
+    found.push({ type: 'text', x, y: 3, width, height: 1, properties: { markdown: `## ${name}`, background: 'transparent' } });
+    graphs.forEach(({ title, unit, metrics }, row) =>
+      found.push({
+        type: 'metric',
+        x,
+        y: 4 + row * HEIGHT,
+        width,
+        height: HEIGHT,
+        properties: {
+          title,
+          metrics,
+          region: '${AWS::Region}',
+          view: 'timeSeries',
+          period: 60,
+          yAxis: { left: { min: 0, label: unit, showUnits: false } },
+        },
+      })
+    );
+  });
+  return found;
+}
+
+module.exports = async ({ resolveVariable }) => {
+  const named = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+  const hasCluster = (await resolveVariable('param:database')) === 'create';
+  const files = ['alarms.yml):Resources'];
+  if ((await resolveVariable('param:metricMath')) === 'supported') files.push('alarms-math.yml):supported.Resources');
+  if (hasCluster) files.push('database-create.yml):template.Resources');
+  const resources = await Promise.all(files.map((file) => resolveVariable(`file(resources/${file}`)));
+  const alarms = resources.flatMap((found) => Object.keys(found).filter((id) => found[id].Type === 'AWS::CloudWatch::Alarm'));
+  return {
+    Resources: {
+      Dashboard: {
+        Type: 'AWS::CloudWatch::Dashboard',
+        Properties: {
+          DashboardName: named,
+          DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets: widgets(columns(named, hasCluster), alarms) }) },
+        },
+      },
+    },
+  };
+};

@@ -1,0 +1,594 @@
+"""The alarms: that what they look at exists, and that each fires on its incident, in time, and on nothing else."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from ponto import log
+from ponto.punch import Punch
+from ponto.store import Entry, Outcome, Status
+from tests.emf import metrics as embedded
+from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
+from tests.template.conftest import Compile
+from tests.template.packaging import ROOT, Template
+
+STAGES = ["prod", "dev", "local"]
+ALARM = "AWS::CloudWatch::Alarm"
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+FUNCTION = "BatidaPontoLambdaFunction"
+HOUR = 60  # minutes, as all times here
+DAY = 24 * HOUR
+
+ALWAYS = {
+    "dead-letters",
+    "dead-letters-expire",
+    "oldest-waiting",
+    "punches-expire",
+    "keeps-failing",
+    "function-errors",
+    "function-throttles",
+    "gateway-5xx",
+}
+ON_EXPRESSIONS = {"drain-stalled", "gateway-4xx"}
+OF_THE_CLUSTER = {"database-connections", "database-capacity"}
+
+# What AWS's services record, with these dimensions, of the resources that this stack makes.
+QUEUE_METRICS = {
+    "ApproximateAgeOfOldestMessage",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesVisible",
+    "NumberOfMessagesDeleted",
+    "NumberOfMessagesSent",
+}
+FUNCTION_METRICS = {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"}
+GATEWAY_METRICS = {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"}
+CLUSTER_METRICS = {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity"}
+
+
+@pytest.fixture
+def own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the metrics that the function logs, when something was stored."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "the-function")
+    absent: dict[str, Any] = dict.fromkeys(Punch._fields)
+    log.batch("", 1, 1e9, [Entry(Punch(**absent), "", 0)], [Outcome(Status.STORED)], [], {})
+    found = embedded(capsys.readouterr().out)
+    assert {namespace for namespace, _ in found} == {"BatidaPonto"}
+    assert [found[key].dimensions for key in found] == [{"FunctionName": "the-function"}] * len(found)
+    return {name for _, name in found}
+
+
+def recorded_by(template: Template, own: set[str]) -> set[Metric]:
+    """Every metric that exists in a deployed stage."""
+    gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
+    found = {metric("AWS/ApiGateway", name, gateway) for name in GATEWAY_METRICS}
+    for queue in template.of_type("AWS::SQS::Queue"):
+        dimensions = {"QueueName": {"Fn::GetAtt": [queue, "QueueName"]}}
+        found |= {metric("AWS/SQS", name, dimensions) for name in QUEUE_METRICS}
+    for function, properties in template.of_type("AWS::Lambda::Function").items():
+        names = {"AWS/Lambda": FUNCTION_METRICS}
+        if properties["Handler"] == "handler.main":
+            names[log.NAMESPACE] = own
+        for namespace in names:
+            found |= {metric(namespace, name, {"FunctionName": {"Ref": function}}) for name in names[namespace]}
+    for cluster in template.of_type("AWS::RDS::DBCluster"):
+        found |= {metric("AWS/RDS", name, {"DBClusterIdentifier": {"Ref": cluster}}) for name in CLUSTER_METRICS}
+    return found
+
+
+def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
+    """The alarms by their section in the runbook."""
+    return {
+        alarm["AlarmName"].removeprefix(f"batida-ponto-{stage}-"): alarm for alarm in template.of_type(ALARM).values()
+    }
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "expected"),
+    [
+        ("prod", [], ALWAYS | ON_EXPRESSIONS | OF_THE_CLUSTER),
+        ("dev", [], ALWAYS | ON_EXPRESSIONS | OF_THE_CLUSTER),
+        ("dev", ["database=existing", "dbHost=db.example.com"], ALWAYS | ON_EXPRESSIONS),
+        ("local", [], ALWAYS),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "" if isinstance(value, set) else None,
+)
+def test_a_stage_has_these_alarms(compiled: Compile, stage: str, parameters: list[str], expected: set[str]) -> None:
+    assert alarms(compiled(stage, *parameters), stage).keys() == expected
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_an_alarm_looks_at_exists(compiled: Compile, own: set[str], stage: str) -> None:
+    template = compiled(stage)
+    existing = recorded_by(template, own)
+    for name, alarm in alarms(template, stage).items():
+        assert metrics(alarm), name
+        assert set(metrics(alarm)) <= existing, name
+        assert period(alarm) > 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_alarm_tells_the_topic_and_names_its_section_of_the_runbook(compiled: Compile, stage: str) -> None:
+    for section, alarm in alarms(compiled(stage), stage).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}], section
+        assert alarm.get("ActionsEnabled", True) is True
+        assert alarm["AlarmDescription"].endswith(f". docs/runbook.md#{section}")
+
+
+def test_the_runbook_has_a_section_for_each_alarm_and_no_other(prod: Template) -> None:
+    *sections, costs = re.split("^## ", RUNBOOK, flags=re.MULTILINE)[1:]
+    assert costs.startswith("What watching costs\n")
+    assert sorted(section.partition("\n")[0] for section in sections) == sorted(alarms(prod))
+    for section in sections:
+        assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
+
+
+def test_the_costs_are_counted(prod: Template, own: set[str]) -> None:
+    watched = sum(len(metrics(alarm)) for alarm in alarms(prod).values())
+    assert f"| {watched} metrics of alarms x 0.10 (an account's first 10 are free) | {watched / 10:.2f} |" in RUNBOOK
+    assert re.search(rf"^\| {len(own)} metrics of our own x 0\.30.* \| {len(own) * 0.3:.2f} \|$", RUNBOOK, re.MULTILINE)
+    assert len(prod.of_type("AWS::KMS::Key")) == len(prod.of_type("AWS::CloudWatch::Dashboard")) == 1
+
+
+# Numbers that follow from others
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev"])
+def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    found = alarms(template, stage)
+    queue, dead_letters = template.properties("PunchQueue"), template.properties("DeadLetterQueue")
+    visibility = queue["VisibilityTimeout"] / 60
+    redriven = queue["RedrivePolicy"]["maxReceiveCount"] * visibility
+
+    # A message is out of this metric's sight after its third receive, two visibility timeouts after the first.
+    assert found["oldest-waiting"]["Threshold"] < 2 * visibility * 60
+    # Whatever fails is seen in each period.
+    assert period(found["keeps-failing"]) > visibility
+    # Whatever is received has left by then, and what is not has days left.
+    waited = found["punches-expire"]["EvaluationPeriods"] * period(found["punches-expire"])
+    assert redriven < waited <= queue["MessageRetentionPeriod"] / 60 - 3 * DAY
+    # A letter may be as old as the queue lets a message become, and has a day left.
+    waited = found["dead-letters-expire"]["EvaluationPeriods"] * period(found["dead-letters-expire"])
+    assert queue["MessageRetentionPeriod"] / 60 + waited <= dead_letters["MessageRetentionPeriod"] / 60 - DAY
+
+
+def test_the_connections_that_are_too_many_follow_from_the_concurrency(compiled: Compile) -> None:
+    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * 5 + 20
+    more = alarms(compiled("prod", "reservedConcurrency=40", "maximumConcurrency=40"))
+    assert more["database-connections"]["Threshold"] == 2 * 40 + 20
+
+
+# Who is told
+
+
+def test_mail_goes_to_the_address_that_is_given(compiled: Compile, prod: Template) -> None:
+    assert prod.of_type("AWS::SNS::Subscription") == {}
+    template = compiled("prod", "alarmEmail=oncall@example.com")
+    assert template.of_type("AWS::SNS::Subscription") == {
+        "AlarmEmail": {"TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": "oncall@example.com"}
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_alarms_of_this_account_and_they_alone_may_publish(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    (topic,) = template.of_type("AWS::SNS::Topic").values()
+    assert topic == {"KmsMasterKeyId": {"Ref": "AlarmKey"}}  # the managed key would swallow every notification
+    (policy,) = template.of_type("AWS::SNS::TopicPolicy").values()
+    assert policy["Topics"] == [{"Ref": "AlarmTopic"}]
+    own_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    publish = {
+        "Sid": "AlarmsPublish",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Condition": own_account,
+    }
+    assert policy["PolicyDocument"]["Statement"] == [
+        publish | {"Action": "sns:Publish", "Resource": {"Ref": "AlarmTopic"}}
+    ]
+    assert template.properties("AlarmKey")["KeyPolicy"]["Statement"][1:] == [
+        publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
+    ]
+
+
+# A normal day
+
+
+def gauge(value: float) -> Point:
+    return Point(value, 1, value, value)
+
+
+def share(part: float, whole: float) -> Point:
+    """Of `whole` requests, `part` had a property."""
+    return Point(part, whole, 0, 1)
+
+
+class Record:
+    """What was recorded of prod, minute by minute, to be written over by incidents."""
+
+    def __init__(self) -> None:
+        self.series: dict[Metric, dict[int, Point]] = {}
+
+    def __getitem__(self, name: str) -> dict[int, Point]:
+        return self.series.setdefault(NAMES[name], {})
+
+
+def _prod_metrics() -> dict[str, Metric]:
+    gateway = {"ApiName": "batida-ponto-prod", "Stage": {"Ref": "ApiStage"}}
+    queue = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
+    function = {"FunctionName": {"Ref": FUNCTION}}
+    cluster = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
+    return {
+        "requests": metric("AWS/ApiGateway", "Count", gateway),
+        "4xx": metric("AWS/ApiGateway", "4XXError", gateway),
+        "5xx": metric("AWS/ApiGateway", "5XXError", gateway),
+        "waiting": metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue),
+        "in flight": metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", queue),
+        "age": metric("AWS/SQS", "ApproximateAgeOfOldestMessage", queue),
+        "settled": metric("AWS/SQS", "NumberOfMessagesDeleted", queue),
+        "errors": metric("AWS/Lambda", "Errors", function),
+        "throttles": metric("AWS/Lambda", "Throttles", function),
+        "failed": metric("BatidaPonto", "failed", function),
+        "connections": metric("AWS/RDS", "DatabaseConnections", cluster),
+        "capacity": metric("AWS/RDS", "ACUUtilization", cluster),
+        "letters": metric(
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}},
+        ),
+    }
+
+
+NAMES = _prod_metrics()
+PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 17 * HOUR)
+RESTART = 15 * HOUR + 40  # of the database, three minutes long
+
+
+def _requests(minute: int) -> int:
+    """How many punches come in a minute of the day."""
+    if any(0 <= minute - peak < 5 for peak in PEAKS):
+        return 909 * 60
+    if any(-30 <= minute - peak < 30 for peak in PEAKS):
+        return 60
+    if 6 * HOUR <= minute < 20 * HOUR:
+        return minute % 3
+    return minute in (2 * HOUR + 30, 4 * HOUR)  # one punch; the database has to resume
+
+
+def normal(days: int) -> Record:
+    """Days with four peaks, a restart of the database, one error of the function, and quiet nights."""
+    record = Record()
+    for now in range(days * DAY):
+        minute = now % DAY
+        came, before = _requests(minute), _requests((minute - 1) % DAY)
+        at_night = not 6 * HOUR <= minute < 20 * HOUR
+        down, comes_back = RESTART <= minute < RESTART + 3, RESTART <= minute < RESTART + 8
+        if came:
+            record["requests"][now] = Point(came, came, 1, 1)
+            record["4xx"][now] = share(came // 50, came)
+            record["5xx"][now] = share(came // 20_000, came)
+        if 3 * HOUR <= minute < 3 * HOUR + 20:  # a stranger knocks
+            record["requests"][now] = Point(5, 5, 1, 1)
+            record["4xx"][now] = share(5, 5)
+            record["5xx"][now] = share(0, 5)
+        # The pollers keep the queue active, so that its depth is told all night; counts only where there are any.
+        record["waiting"][now] = gauge(came // 20 if came > 60 else at_night and came)
+        if comes_back or came > 60:
+            record["in flight"][now] = gauge(40 if comes_back else 500)
+        if comes_back:
+            record["age"][now] = gauge(60 * (minute - RESTART))
+        elif came:
+            record["age"][now] = gauge(40 if at_night else 2)
+        settled = 0 if down else before if at_night else came + 40 * (minute == RESTART + 8)
+        if settled:
+            record["settled"][now] = gauge(settled)
+        if came or before:
+            record["errors"][now] = gauge(minute == 10 * HOUR + 17)
+            record["throttles"][now] = gauge(0)
+            record["failed"][now] = gauge(13 * down)
+            record["connections"][now] = gauge(10 if minute == 14 * HOUR else 5)
+            record["capacity"][now] = gauge(100 if came > 60 else 12)
+        if 9 * HOUR <= minute < 9 * HOUR + 30:
+            record["connections"][now] = gauge(5 + 12)  # reports
+            record["capacity"][now] = gauge(60)
+    return record
+
+
+def _phases(alarm: Any) -> Iterator[int]:
+    length = period(alarm)
+    yield from range(0, length, max(1, length // 5))
+
+
+@pytest.mark.parametrize("section", sorted(ALWAYS | ON_EXPRESSIONS | OF_THE_CLUSTER))
+def test_a_normal_week_wakes_nobody(prod: Template, section: str) -> None:
+    alarm, record = alarms(prod)[section], normal(days=7)
+    for phase in _phases(alarm):
+        for minute, state in states(alarm, record.series, 7 * DAY, phase):
+            assert state is State.OK, f"minute {minute % DAY} of day {minute // DAY}, phase {phase}"
+
+
+# Incidents: what is written over a normal record from `start` to `end`
+
+
+def _outage(record: Record, start: int, end: int) -> None:
+    """The database is down: punches come, fail, return."""
+    arrived = 0
+    for now in range(start, end):
+        arrived += int(record["requests"].get(now, gauge(0)).total)
+        record["settled"].pop(now, None)
+        record["waiting"][now] = gauge(arrived // 9)
+        record["in flight"][now] = gauge(arrived - arrived // 9)
+        record["failed"][now] = gauge(arrived // 8)
+        record["age"][now] = gauge(min(60 * (now - start), 900))
+
+
+def _one_message_and_no_line(record: Record, start: int, end: int) -> None:
+    """At night: a lone punch, and a function that cannot even log."""
+    for now in range(start, end):
+        for name in ("settled", "failed", "in flight", "age"):
+            record[name].pop(now, None)
+        seen = (now - start) % 8 == 0
+        record["waiting"][now] = gauge(seen)
+        if not seen:
+            record["in flight"][now] = gauge(1)
+
+
+def _paused(record: Record, start: int, end: int) -> None:
+    """Nobody receives: the mapping is disabled."""
+    for now in range(start, end):
+        for name in ("settled", "failed", "in flight", "errors", "throttles"):
+            record[name].pop(now, None)
+        record["waiting"][now] = gauge(1 + now - start)
+        record["age"][now] = gauge(60 * (now - start))
+
+
+def _slow(record: Record, start: int, end: int) -> None:
+    """More comes in than is stored."""
+    for now in range(start, end):
+        record["waiting"][now] = gauge(100_000)
+        record["settled"][now] = gauge(1_000)
+        record["age"][now] = gauge(60 * (now - start))
+
+
+def _some_fail(record: Record, start: int, end: int) -> None:
+    """Three punches fail every time, the others go through."""
+    for now in range(start, end):
+        record["in flight"][now] = gauge(3)
+        if (now - start) % 8 == 0:
+            record["failed"][now] = gauge(3)
+
+
+def _letter(record: Record, start: int, end: int) -> None:
+    """A dead letter, hidden now and then by somebody who looks at it; afterwards SQS goes on for six hours."""
+    for now in range(start, end):
+        record["letters"][now] = gauge((now - start) % (6 * HOUR) != 17)
+    for now in range(end, end + 6 * HOUR):
+        record["letters"][now] = gauge(0)
+
+
+def _lone_error(record: Record, start: int, end: int) -> None:
+    """One message that the function fails on as a whole: once a visibility timeout."""
+    for now in range(start, end):
+        record["errors"].pop(now, None)
+    for number in range((end - start) * 60 // 452):
+        record["errors"][start + number * 452 // 60] = gauge(1)
+
+
+def _over(name: str, value: Callable[[float], Point]) -> Callable[[Record, int, int], None]:
+    """Write over one metric, given the requests of each minute."""
+
+    def write(record: Record, start: int, end: int) -> None:
+        for now in range(start, end):
+            requests = record["requests"].get(now)
+            if requests or name in ("throttles", "connections", "capacity"):
+                record[name][now] = value(requests.total if requests else 0)
+
+    return write
+
+
+def _lone_device(record: Record, start: int, end: int) -> None:
+    """At night the gateway fails, and one device tries: after 1, 2, 4, 8, ... seconds."""
+    tries = [now for now in (start + (2**number - 1) // 60 for number in range(13)) if now < end]
+    for now in set(tries):
+        record["requests"][now] = gauge(tries.count(now))
+        record["5xx"][now] = share(tries.count(now), tries.count(now))
+
+
+class Incident(NamedTuple):
+    happens: Callable[[Record, int, int], None]
+    lasts: int
+    fires_within: int  # of its beginning
+    clears_within: int  # of its end
+    starts: int = 7 * HOUR + 35  # in the second day; before the first peak
+    stays: bool = True  # the alarm does not end before it does
+
+
+INCIDENTS: list[tuple[str, Incident]] = [
+    ("dead-letters", Incident(_letter, 3 * HOUR, 5, 5)),
+    ("dead-letters-expire", Incident(_letter, 6 * DAY, 5 * DAY + HOUR, 2 * HOUR)),
+    ("drain-stalled", Incident(_outage, 2 * HOUR, 20, 10)),
+    ("drain-stalled", Incident(_one_message_and_no_line, 2 * HOUR, 20, 10, starts=22 * HOUR)),
+    ("drain-stalled", Incident(_paused, 2 * HOUR, 20, 10)),
+    ("oldest-waiting", Incident(_slow, HOUR, 21, 10)),
+    ("oldest-waiting", Incident(_paused, HOUR, 21, 20, starts=22 * HOUR)),
+    ("punches-expire", Incident(_paused, 4 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
+    ("keeps-failing", Incident(_some_fail, 3 * HOUR, HOUR + 15, 30)),
+    ("keeps-failing", Incident(_outage, 3 * HOUR, HOUR + 15, 30)),
+    ("function-errors", Incident(_lone_error, 2 * HOUR, 20, 20)),
+    ("function-throttles", Incident(_over("throttles", lambda _: gauge(7)), HOUR, 10, 20)),
+    ("gateway-5xx", Incident(_over("5xx", lambda requests: share(requests * 0.02, requests)), HOUR, 4, 5)),
+    ("gateway-5xx", Incident(_lone_device, 2 * HOUR, 6, 10, starts=22 * HOUR, stays=False)),
+    ("gateway-4xx", Incident(_over("4xx", lambda requests: share(requests * 0.6, requests)), 25, 15, 15)),
+    ("database-connections", Incident(_over("connections", lambda _: gauge(60)), HOUR, 20, 10)),
+    ("database-capacity", Incident(_over("capacity", lambda _: gauge(100)), HOUR, 20, 10)),
+]
+
+
+def test_every_alarm_has_an_incident(prod: Template) -> None:
+    assert {section for section, _ in INCIDENTS} == alarms(prod).keys()
+
+
+@pytest.mark.parametrize(
+    ("section", "incident"), INCIDENTS, ids=[f"{name} {found.happens.__name__}" for name, found in INCIDENTS]
+)
+def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, incident: Incident) -> None:
+    alarm = alarms(prod)[section]
+    start = DAY + incident.starts
+    end = start + incident.lasts
+    days = end // DAY + 2
+    record = normal(days)
+    incident.happens(record, start, end)
+    for phase in _phases(alarm):
+        found = list(states(alarm, record.series, days * DAY, phase))
+        firing = [minute for minute, state in found if state is State.ALARM]
+        assert firing, f"phase {phase}: it never fires"
+        assert start < firing[0] <= start + incident.fires_within, f"phase {phase}"
+        assert firing[-1] < end + incident.clears_within, f"phase {phase}"
+        if incident.stays:
+            assert firing == list(range(firing[0], firing[-1] + 1, period(alarm))), f"phase {phase}"
+            assert firing[-1] >= end - period(alarm)
+
+
+def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template) -> None:
+    record = normal(days=3)
+    _some_fail(record, DAY + 7 * HOUR, DAY + 19 * HOUR)  # at night, when nothing else comes, the drain has stalled
+    fired = {
+        section
+        for section, alarm in alarms(prod).items()
+        for _, state in states(alarm, record.series, 3 * DAY)
+        if state is State.ALARM
+    }
+    assert fired == {"keeps-failing"}
+
+
+# The evaluation itself, against the tables of AWS's user guide
+
+
+@pytest.mark.parametrize(
+    ("needed", "data", "ignored", "breaching", "not_breaching"),
+    [
+        (3, "0-X-X", "OK", "OK", "OK"),
+        (3, "0----", "OK", "OK", "OK"),
+        (3, "-----", "before", "ALARM", "OK"),
+        (3, "0XX-X", "ALARM", "ALARM", "ALARM"),
+        (3, "----X", "before", "ALARM", "OK"),
+        (3, "X----", "before", "ALARM", "OK"),
+        (2, "0-X-X", "ALARM", "ALARM", "ALARM"),
+        (2, "00X0X", "ALARM", "ALARM", "ALARM"),
+        (2, "0-X--", "OK", "ALARM", "OK"),
+        (2, "----0", "OK", "ALARM", "OK"),
+        (2, "----X", "before", "ALARM", "OK"),
+    ],
+)
+def test_missing_data_is_treated_as_the_guide_says(
+    needed: int, data: str, ignored: str, breaching: str, not_breaching: str
+) -> None:
+    breaches = [{"0": False, "X": True, "-": None}[character] for character in data]
+    for before in State:
+        for treatment, expected in (("ignore", ignored), ("breaching", breaching), ("notBreaching", not_breaching)):
+            alarm = {"EvaluationPeriods": 3, "DatapointsToAlarm": needed, "TreatMissingData": treatment}
+            assert judge(alarm, breaches, before) == (before if expected == "before" else expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("a + 2 * b", 7),
+        ("SUM([a, b, none])", 4),
+        ("MAX([a, b])", 3),
+        ("a + none", None),
+        ("a / (b - 3)", None),  # no data point, rather than infinity
+        ("FILL(none, 9)", 9),
+        ("FILL(a, 9)", 1),
+        ("IF(a > 0 AND b == 3, 5, 6)", 5),
+        ("IF(a > 1 OR b < 3, 5, 6)", 6),
+        ("IF(a, none, 1)", None),
+        ("IF(none, 1, 1)", None),
+        ("IF(a == 1 AND none, 1, 0)", None),
+    ],
+)
+def test_metric_math(expression: str, expected: float | None) -> None:
+    assert calculate(expression, {"a": 1, "b": 3, "none": None}) == expected
+
+
+# The dashboard
+
+
+def _widgets(template: Template) -> list[Any]:
+    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+    widgets: list[Any] = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
+    return widgets
+
+
+def _substituted(text: str) -> object:
+    """What Fn::Sub makes of a value."""
+    found = re.fullmatch(r"\$\{(\w+)(?:\.(\w+))?\}", text)
+    if not found:
+        return text
+    return {"Fn::GetAtt": [found[1], found[2]]} if found[2] else {"Ref": found[1]}
+
+
+def _shown(template: Template) -> set[Metric]:
+    found = set()
+    for widget in _widgets(template):
+        for namespace, name, *rest in widget["properties"].get("metrics", []):
+            dimensions, options = rest[:-1], rest[-1]
+            assert options.keys() == {"stat", "label"}
+            assert re.fullmatch("Sum|Average|Minimum|Maximum|p50|p99", options["stat"])
+            values = map(_substituted, dimensions[1::2])
+            found.add(metric(namespace, name, dict(zip(dimensions[::2], values, strict=True))))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters"),
+    [("prod", []), ("dev", []), ("local", []), ("dev", ["database=existing", "dbHost=db.example.com"])],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_the_dashboard_shows_exists(compiled: Compile, own: set[str], stage: str, parameters: list[str]) -> None:
+    template = compiled(stage, *parameters)
+    assert _shown(template) <= recorded_by(template, own)
+    (status,) = (widget for widget in _widgets(template) if widget["type"] == "alarm")
+    assert set(map(_id, status["properties"]["alarms"])) == set(template.of_type(ALARM))
+
+
+def _id(arn: str) -> str:
+    found = re.fullmatch(r"\$\{(\w+)\.Arn\}", arn)
+    assert found
+    return found[1]
+
+
+def test_the_dashboard_shows_whatever_an_alarm_looks_at_and_whatever_the_function_logs(
+    prod: Template, own: set[str]
+) -> None:
+    shown = _shown(prod)
+    assert {found for alarm in alarms(prod).values() for found in metrics(alarm)} <= shown
+    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == own
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ([], ["Gateway", "Queue", "Function", "Database", "Dead letters"]),
+        (["database=existing", "dbHost=db.example.com"], ["Gateway", "Queue", "Function", "Dead letters"]),
+    ],
+    ids=["create", "existing"],
+)
+def test_the_dashboard_is_read_from_left_to_right(
+    compiled: Compile, parameters: list[str], expected: list[str]
+) -> None:
+    widgets = _widgets(compiled("prod", *parameters))
+    titles = [widget for widget in widgets if widget["type"] == "text"]
+    assert [widget["properties"]["markdown"] for widget in titles] == [f"## {title}" for title in expected]
+    assert [widget["x"] for widget in titles] == sorted(widget["x"] for widget in titles)
+    covered = [
+        (x, y)
+        for widget in widgets
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(covered) == len(set(covered))
+    assert {x for x, _ in covered} == set(range(24))
