@@ -26,12 +26,20 @@ class Postgres(NamedTuple):
         """The database's URL, for psql and for libpq."""
         return f"postgresql://{USER}@/{DATABASE}?host={self.host}"
 
+    @property
+    def pid(self) -> int:
+        """The server's process, as its own file has it: a restart changes it.
+
+        Raises:
+            FileNotFoundError: it does not run.
+        """
+        return int((self.server.pgdata / "postmaster.pid").read_text().split()[0])
+
     def is_running(self) -> bool:
         """Whether the server's process lives, also one that somebody else restarted."""
         try:
-            pid = int((self.server.pgdata / "postmaster.pid").read_text().split()[0])
-            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+            return psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):  # the file is written in steps
             return False
 
     def stop(self) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from local.errors import LocalError
 ROOT = Path(__file__).parent.parent
 STAGE = "local"
 _NODE_COMMANDS = ROOT / "node_modules" / ".bin"
+_RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 Say = Callable[[str], None]
 Mend = Callable[[gaps.Deployment], None]
@@ -44,6 +46,10 @@ class Address(NamedTuple):
             '    -d "{\\"usuarioId\\": 123, \\"ponto\\": \\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\"}"'
         )
 
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator, for example "sqs"."""
+        return _client(self.aws_endpoint_url, service)
+
 
 class Stack(NamedTuple):
     """The running system."""
@@ -58,12 +64,15 @@ class Stack(NamedTuple):
             raise LocalError(
                 f"The emulator ended by itself; its log, {self.aws.log}, ends:\n{emulator.tail(self.aws.log)}"
             )
-        if not self.database.is_running():
-            raise LocalError(f"PostgreSQL ended by itself; its log is {self.database.server.log}")
+        deadline = time.monotonic() + _RESTART
+        while not self.database.is_running():
+            if time.monotonic() > deadline:
+                raise LocalError(f"PostgreSQL ended by itself; its log is {self.database.server.log}")
+            time.sleep(0.1)
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator, for example "sqs"."""
-        return _client(self.aws.url, service)
+        return self.address.client(service)
 
 
 @contextlib.contextmanager

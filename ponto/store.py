@@ -61,8 +61,8 @@ _UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it can
 class Timeouts(NamedTuple):
     """How long a session may wait.
 
-    The function ends after 60 s. The slowest `save` of one statement takes 55 s: the statement on a dead
-    connection (5 s), a new connection (40 s), the statement again (5 s) and the look-up (5 s).
+    The function ends after 75 s. The slowest `save` of one statement takes 59 s: the statement on a dead
+    connection (5 s), the password (4 s), a new connection (40 s), the statement again (5 s) and the look-up (5 s).
     """
 
     connect_s: int = 40  # Aurora takes 15 to 40 s to resume from 0 ACU
@@ -200,8 +200,10 @@ class Store:
         """Run a statement; when the kept connection turns out dead, once more on a fresh one."""
         try:
             return self._execute_once(statement, values)
-        except psycopg2.Error:
-            dead = self._kept and self._connection is not None and self._connection.closed != 0
+        except psycopg2.Error as error:
+            # Without an SQLSTATE it is libpq's own error: after a crash the connection looks open until it is read.
+            broken = error.pgcode is None or (self._connection is not None and self._connection.closed != 0)
+            dead = self._kept and broken
             self._kept = False
             if not dead:
                 raise

@@ -58,6 +58,18 @@ def client(stack: Stack) -> Client:
     return client
 
 
+@pytest.fixture
+def redelivery(client: Client) -> Iterator[int]:
+    """Let what failed come back after 12 s instead of 61: just longer than the function may take."""
+    seconds = 12
+    queue = client.address.queue_url
+    before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    client.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
+    yield seconds
+    client.wait_until_drained()
+    client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)
+
+
 def free_port() -> int:
     """Find a port that nobody listens on."""
     with socket.socket() as probe:

@@ -1,0 +1,167 @@
+"""Faults of the function and of what is sent to it, on the deployed stack."""
+
+import io
+import json
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from local.chaos import POISON
+from local.faults import Faults
+from local.stack import Stack
+from tests.e2e.client import Client, wait_for
+from tests.e2e.conftest import Deployed
+
+pytestmark = pytest.mark.timeout(180)
+
+FUNCTION = "batida-ponto-local-batidaPonto"
+
+_employees = count(3_000_000)
+
+# Stands before the deployed handler.py, which it imports as `original`.
+_KILLER = """
+import os, signal
+from ponto import drain
+from original import main, schema
+
+parse = drain.parse
+
+def deadly(body, zone):
+    if "kill -9" in body:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return parse(body, zone)
+
+drain.parse = deadly
+"""
+
+
+def punch(employee: int, **more: Any) -> dict[str, Any]:
+    return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z", **more}
+
+
+def send(client: Client, body: str) -> str:
+    """Put a message on the queue by hand; return its id."""
+    sent = client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=body)
+    return str(sent["MessageId"])
+
+
+def test_what_is_no_punch_is_put_aside_at_its_first_receive_and_its_batch_mates_are_stored(client: Client) -> None:
+    employees = [next(_employees) for _ in POISON]
+    expected = {}
+    for employee, (reason, body) in zip(employees, POISON.values(), strict=True):
+        expected[send(client, body)] = (reason, body)
+        send(client, json.dumps(punch(employee)))
+
+    # Within the visibility timeout of 61 s: whatever failed would not be back by then.
+    letters = client.dead_letters(len(POISON))
+
+    found = {}
+    for letter in letters:
+        texts = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+        assert texts["detail"]
+        found[texts["messageId"]] = (texts["reason"], letter["Body"])
+    assert found == expected
+    client.wait_until_drained()
+    assert sorted(row[1] for row in client.rows(*employees)) == employees
+
+
+def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(
+    deployed: Deployed, client: Client, redelivery: int
+) -> None:
+    employees = [next(_employees) for _ in range(3)]
+    timed_out = deployed.stack.aws.log.read_text().count("timed out after")
+
+    with Faults(deployed.stack.database).frozen():
+        accepted = [client.post(punch(employee)).body["messageId"] for employee in employees]
+        wait_for(
+            lambda: deployed.stack.aws.log.read_text().count("timed out after") > timed_out, "the function's timeout"
+        )
+
+    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the redelivery", 3 * redelivery)
+    assert sorted(row[4] for row in client.rows(*employees)) == sorted(accepted)
+    assert client.depth(client.address.dlq_url) == 0
+
+
+def test_while_the_function_is_throttled_punches_wait_and_are_not_received(client: Client, stack: Stack) -> None:
+    # The emulator's poller knows the reserved concurrency; on AWS maximumConcurrency keeps the pollers below it.
+    functions, employees = stack.client("lambda"), [next(_employees) for _ in range(20)]
+    reserved = functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"]
+    functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=0)
+    try:
+        for employee in employees:
+            client.post(punch(employee))
+        until = time.monotonic() + 3  # the poller looks once a second
+        wait_for(lambda: time.monotonic() > until, "some looks of the poller")
+        looked_at = client.sqs.receive_message(
+            QueueUrl=client.address.queue_url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        )["Messages"]
+        assert {message["Attributes"]["ApproximateReceiveCount"] for message in looked_at} == {"1"}  # this look
+        assert client.depth(client.address.queue_url) == len(employees)
+    finally:
+        functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=reserved)
+
+    client.wait_until_drained()
+    assert sorted(row[1] for row in client.rows(*employees)) == employees
+    assert client.depth(client.address.dlq_url) == 0
+
+
+@pytest.fixture
+def deadly(deployed: Deployed, client: Client) -> Iterator[int]:
+    """Deploy a function that a body kills, and let SQS give up soon; give after how many receives."""
+    functions, queue = deployed.stack.client("lambda"), client.address.queue_url
+    package = (deployed.state / "package" / "batida-ponto.zip").read_bytes()
+    before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout", "RedrivePolicy"])
+    receives = 20
+    policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": receives}
+    client.sqs.set_queue_attributes(
+        QueueUrl=queue, Attributes={"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(policy)}
+    )
+    functions.update_function_code(FunctionName=FUNCTION, ZipFile=_with_killer(package))
+    yield receives
+    functions.update_function_code(FunctionName=FUNCTION, ZipFile=package)
+    client.wait_until_drained()
+    client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before["Attributes"])
+
+
+def _with_killer(package: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(package)) as deployed, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as deadly:
+        for name in deployed.namelist():
+            deadly.writestr("original.py" if name == "handler.py" else name, deployed.read(name))
+        deadly.writestr("handler.py", _KILLER)
+    return made.getvalue()
+
+
+def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_neighbours_are_stored(
+    deployed: Deployed, client: Client, deadly: int
+) -> None:
+    log, (killer, companion, *late) = deployed.stack.aws.log, [next(_employees) for _ in range(7)]
+    deaths = _deaths(log.read_text)
+    body = json.dumps(punch(killer, dispositivo="kill -9"))
+    message_id = send(client, body)
+    client.post(punch(companion))  # in the killer's batch, or soon
+    # By now the killer has been received so often that what is new goes first.
+    wait_for(lambda: _deaths(log.read_text) - deaths > 4, "the killer to be known")
+    for employee in late:
+        client.post(punch(employee))
+
+    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave", 6 * deadly)
+
+    assert sorted(row[1] for row in client.rows(companion, *late)) == sorted([companion, *late])
+    assert client.rows(killer) == []
+    # Neighbours that were stored each time, and never acknowledged, may leave with it.
+    letters = {letter["MessageId"]: letter for letter in client.dead_letters(client.depth(client.address.dlq_url))}
+    assert letters[message_id]["Body"] == body
+    assert "MessageAttributes" not in letters[message_id]  # by SQS, not by the function
+
+
+def _deaths(read: Callable[[], str]) -> int:
+    return read().count("Worker process died")

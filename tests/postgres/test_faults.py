@@ -1,0 +1,259 @@
+"""What breaks, and what becomes of a batch: it waits, and is stored once; nothing of it is a dead letter."""
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from local import postgres as local_postgres
+from local.faults import Faults
+from ponto.drain import Drain
+from ponto.migrations import migrate
+from ponto.sqs import DeadLetters, Record
+from ponto.store import Store, Timeouts
+from tests.events import DeadLetterQueue, aws, record
+from tests.postgres.dying import POINTS
+from tests.postgres.proxy import Proxy
+
+ROOT = Path(__file__).parents[2]
+ZONE = "America/Sao_Paulo"
+QUICK = Timeouts(connect_s=5, statement_ms=500, lock_ms=200)
+OFTEN = 200  # receives: an outage of a day
+
+
+class System:
+    """A drain, the database that it stores in, and a dead-letter queue."""
+
+    def __init__(self, parameters: dict[str, str], timeouts: Timeouts = QUICK) -> None:
+        self.parameters = parameters  # of the drain's connections
+        self.queue = DeadLetterQueue()
+        self.store = Store(lambda: self.parameters, timeouts)
+        self._direct: dict[str, Any] = dict(parameters)
+        self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url))
+
+    def deliver(self, *records: Record) -> list[str]:
+        """Return the ids of the messages that come back."""
+        return list(self._drain.settle(records, time.monotonic() + 60).failures)
+
+    def ask(self, statement: str) -> list[tuple[Any, ...]]:
+        with contextlib.closing(psycopg2.connect(**self._direct)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+
+    def stored(self, *records: Record) -> list[str]:
+        """The message ids of the rows that these records brought, one for each row."""
+        wanted = {each["messageId"] for each in records}
+        return sorted(found for (found,) in self.ask("select mensagem_id from batida") if found in wanted)
+
+
+Make = Callable[..., System]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[local_postgres.Postgres]:
+    """Start a PostgreSQL that may be broken, of few connections."""
+    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
+    server = local_postgres.start(folder / "postgres")
+    migrate(parse_dsn(server.url), ZONE)
+    with contextlib.closing(psycopg2.connect(server.url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("alter system set max_connections = 10")
+            cursor.execute("alter system set superuser_reserved_connections = 0")
+            cursor.execute("alter system set reserved_connections = 0")
+    server.crash()
+    server.restart()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Give what makes a system; its connections are closed at the end."""
+    made: list[System] = []
+
+    def make(parameters: dict[str, str], timeouts: Timeouts = QUICK) -> System:
+        made.append(System(parameters, timeouts))
+        return made[-1]
+
+    with aws():
+        yield make
+        for system in made:
+            system.store.close()
+
+
+@pytest.fixture
+def proxy(migrated_url: str) -> Iterator[Proxy]:
+    folder = Path(tempfile.mkdtemp(prefix="ponto-"))  # not pytest's: the path of a socket has to be short
+    with Proxy(folder, parse_dsn(migrated_url)["host"]).running() as proxy:
+        yield proxy
+    shutil.rmtree(folder)
+
+
+def punches(count: int = 3, receives: int = 1) -> list[Record]:
+    """Good messages, of new punches."""
+    made = [
+        record(json.dumps({"id": str(uuid.uuid4()), "usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}))
+        for _ in range(count)
+    ]
+    for each in made:
+        each["attributes"]["ApproximateReceiveCount"] = str(receives)
+    return made
+
+
+def ids(records: list[Record]) -> list[str]:
+    return sorted(each["messageId"] for each in records)
+
+
+# The database is away
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
+@pytest.mark.parametrize("kind", ["stopped", "refusing", "read-only", "locked", "exhausted"])
+def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_and_is_stored_once_after(
+    server: local_postgres.Postgres, make: Make, kind: str, kept: bool
+) -> None:
+    system, batch = make(parse_dsn(server.url)), punches(receives=OFTEN)
+    if kept:
+        assert system.deliver(*punches(1)) == []
+
+    with Faults(server).kinds[kind]():
+        assert sorted(system.deliver(*batch)) == ids(batch)
+        assert sorted(system.deliver(*batch)) == ids(batch)
+
+    for _ in range(2):  # and again a day later
+        assert system.deliver(*batch) == []
+    assert system.stored(*batch) == ids(batch)
+    assert system.queue.letters() == []
+
+
+def test_a_crash_between_two_batches_costs_the_second_no_failure(server: local_postgres.Postgres, make: Make) -> None:
+    system, batch = make(parse_dsn(server.url)), punches()
+    system.deliver(*punches(1))
+
+    with Faults(server).stopped():  # it says no goodbye, and libpq takes the connection to be good still
+        pass
+
+    assert system.deliver(*batch) == []
+    assert system.stored(*batch) == ids(batch)
+
+
+def test_a_slow_database_fails_the_batch_within_the_statement_timeout_and_it_is_stored_once_after(
+    migrated_url: str, make: Make
+) -> None:
+    system, batch = make(parse_dsn(migrated_url)), punches(receives=OFTEN)
+    system.ask(
+        "create function slow() returns trigger language plpgsql as"
+        " $$ begin perform pg_sleep(30); return new; end $$;"
+        "create trigger slow before insert on batida for each row execute function slow()"
+    )
+    began = time.monotonic()
+
+    # Each of the parts that a batch received often is divided into: three punches make two and one.
+    assert sorted(system.deliver(*batch)) == ids(batch)
+
+    assert time.monotonic() - began < 3 * QUICK.statement_ms / 1000 + 1
+    system.ask("drop trigger slow on batida")
+    assert system.deliver(*batch) == []
+    assert system.stored(*batch) == ids(batch)
+    assert system.queue.letters() == []
+
+
+# The way to it breaks
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
+def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_row(
+    migrated_url: str, make: Make, proxy: Proxy, kept: bool
+) -> None:
+    system, batch = make(parse_dsn(migrated_url)), punches()
+    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
+    if kept:
+        assert system.deliver(*punches(1)) == []
+
+    proxy.cut_after = b"insert into batida"
+    back = system.deliver(*batch)
+
+    assert proxy.cuts == 1
+    assert system.stored(*batch) == ids(batch)  # though nobody was told
+    assert sorted(back) == ([] if kept else ids(batch))  # a kept connection is replaced, and asked again
+    assert system.deliver(*batch) == []
+    assert system.stored(*batch) == ids(batch)
+    assert system.queue.letters() == []
+
+
+def test_a_database_that_takes_long_to_resume_is_waited_for(migrated_url: str, make: Make, proxy: Proxy) -> None:
+    system, batch = make(parse_dsn(migrated_url)), punches()
+    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
+    proxy.delay = 1.5
+    began = time.monotonic()
+
+    assert system.deliver(*batch) == []
+
+    assert time.monotonic() - began >= 1.5
+    assert system.stored(*batch) == ids(batch)
+
+
+def test_a_database_that_resumes_too_slowly_fails_the_batch_and_it_is_stored_once_after(
+    migrated_url: str, make: Make, proxy: Proxy
+) -> None:
+    system, batch = make(parse_dsn(migrated_url), QUICK._replace(connect_s=2)), punches()
+    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
+    proxy.delay = 30
+    began = time.monotonic()
+
+    assert sorted(system.deliver(*batch)) == ids(batch)
+
+    assert time.monotonic() - began < 4
+    assert proxy.accepted == 1
+    proxy.delay = 0
+    assert system.deliver(*batch) == []
+    assert system.stored(*batch) == ids(batch)
+    assert system.queue.letters() == []
+
+
+# The function's process dies
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_process_that_is_killed_in_the_middle_of_a_batch_leaves_nothing_that_the_next_does_not_settle(
+    migrated_url: str, make: Make, tmp_path: Path, point: str
+) -> None:
+    system, good, poison = make(parse_dsn(migrated_url)), punches(), record("hello")
+    given = json.dumps({"url": migrated_url, "records": [*good, poison]})
+
+    def run(point: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "tests.postgres.dying", point, str(tmp_path)],
+            cwd=ROOT,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    killed = run(point)
+    assert (killed.returncode, killed.stdout) == (-9, ""), killed.stderr  # nothing was acknowledged
+    assert system.stored(*good) == ([] if point == "before the statement" else ids(good))
+
+    assert run("never").stdout == "[]"
+    assert system.stored(*good) == ids(good)
+    # Twice if the first was sent and nobody was told: the attribute messageId tells that they are one.
+    letters = (tmp_path / "letters").read_text().split()
+    assert letters == [poison["messageId"]] * (2 if point == "after the dead letters" else 1)
