@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.cli import CommandError, dlq, say
+from ponto.cli import CommandError, dlq, plan, say
 from ponto.cli.target import explain
 
-_COMMANDS = (dlq,)  # modules with add_to(commands), which sets `run`
+_COMMANDS = (dlq, plan)  # modules with add_to(commands), which sets `run`
 
 _EPILOG = """examples:
   python -m ponto dlq list                   the dead letters of the running local stack

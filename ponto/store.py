@@ -101,7 +101,7 @@ class Store:
         Args:
             entries: what to store. The ids are canonical lower-case UUIDs.
             deadline: in seconds on the clock of `time.monotonic()`: past it no further statement is started.
-                One started just before takes up to 5 s, the first of a `save` up to 50 s: see `Timeouts`.
+                One started just before takes up to 5 s, the first of a `save` up to 54 s: see `Timeouts`.
 
         Returns:
             An outcome for each entry, in the order of the entries.
