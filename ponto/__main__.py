@@ -16,6 +16,7 @@ _COMMANDS = (dlq, plan)  # modules with add_to(commands), which sets `run`
 _EPILOG = """examples:
   python -m ponto dlq list                   the dead letters of the running local stack
   python -m ponto dlq redrive --all --stage dev
+  python -m ponto plan --employees 20000     what a peak does to the queue, and what a month costs
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 """

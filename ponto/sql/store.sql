@@ -1,4 +1,5 @@
--- Store one batch, sent as one JSON document, and return the ids that were new.
+-- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array in the order
+-- of the columns, as _document in store.py makes it.
 --
 -- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
 -- What stands under an id that was not new is read by another statement (existing.sql): when this one had to
@@ -8,22 +9,19 @@ insert into batida (
     recebida_em, mensagem_id
 )
 select
-    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao,
-    to_timestamp(received_ms / 1000.0), message_id
-from jsonb_to_recordset(%(entries)s::jsonb) as entry (
-    id uuid,
-    usuario_id bigint,
-    ponto timestamptz,
-    deslocamento smallint,
-    dispositivo text,
-    offline boolean,
-    enviado timestamptz,
-    latitude double precision,
-    longitude double precision,
-    precisao double precision,
-    received_ms bigint,
-    message_id text
-)
+    (entry ->> 0)::uuid as id,
+    (entry ->> 1)::bigint,
+    (entry ->> 2)::timestamptz,
+    (entry ->> 3)::smallint,
+    entry ->> 4,
+    (entry ->> 5)::boolean,
+    (entry ->> 6)::timestamptz,
+    (entry ->> 7)::double precision,
+    (entry ->> 8)::double precision,
+    (entry ->> 9)::double precision,
+    to_timestamp((entry ->> 10)::double precision / 1000), -- of milliseconds
+    entry ->> 11
+from jsonb_array_elements(%(entries)s::jsonb) as entry
 order by id
 on conflict (id) do nothing
 returning id

@@ -1,0 +1,91 @@
+"""A peak as a picture: what came and what was stored, and what waited where."""
+
+from pathlib import Path
+
+from ponto.cli import CommandError
+from ponto.cli.simulation import Peak
+
+_FORMATS = (".png", ".svg")
+# Okabe and Ito's colours, which colour-blind people tell apart.
+_BLUE, _GREEN, _ORANGE, _RED, _GREY = "#0072B2", "#009E73", "#E69F00", "#D55E00", "#666666"
+
+
+def draw(file: Path, peak: Peak, peak_seconds: int, title: str, throttle: int) -> None:
+    """Draw a peak into a file.
+
+    Args:
+        file: .png or .svg; overwritten if it is there.
+        peak: what to draw.
+        peak_seconds: how long the employees took.
+        title: above it.
+        throttle: requests/s that the gateway takes, lasting.
+
+    Raises:
+        CommandError: another kind of file, matplotlib is not installed, or the file cannot be written.
+    """
+    if file.suffix not in _FORMATS:
+        raise CommandError(f"{file.name}: a picture is {' or '.join(_FORMATS)}")
+    try:
+        import matplotlib as mpl  # here, for it takes a second and nothing else needs it
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import StrMethodFormatter
+    except ImportError:
+        raise CommandError("a picture needs matplotlib: pip install -r requirements-dev.txt") from None
+
+    seconds = peak.seconds
+    minutes = [second / 60 for second in range(1, len(seconds) + 1)]
+    stored = _smooth([second.stored for second in seconds])
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    rates, depths = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+
+    arrived = [second.arrived for second in seconds]
+    rates.fill_between(minutes, arrived, color=_BLUE, alpha=0.2, linewidth=0, label="employees")
+    requests = [second.requests for second in seconds]
+    if requests != arrived:
+        rates.plot(minutes, _smooth(requests), color=_ORANGE, linewidth=1, label="requests, retries included")
+    rates.plot(minutes, stored, color=_GREEN, linewidth=3, alpha=0.6, label="stored")
+    rates.plot(minutes, [second.accepted for second in seconds], color=_BLUE, linewidth=1, label="accepted")
+    top = max(requests)
+    if throttle <= 1.5 * top:
+        rates.axhline(throttle, color=_RED, linestyle="--", linewidth=1, label="throttle")
+    rates.set_ylabel("punches a second")
+
+    depths.fill_between(
+        minutes, [second.queued for second in seconds], color=_GREEN, alpha=0.5, linewidth=0, label="in the queue"
+    )
+    retrying = [second.retrying for second in seconds]
+    if any(retrying):
+        depths.plot(minutes, retrying, color=_ORANGE, label="on devices, to be sent again")
+    depths.set_ylabel("punches waiting")
+    depths.set_xlabel("minutes since the first punch")
+
+    for axes in (rates, depths):
+        axes.axvline(peak_seconds / 60, color=_GREY, linestyle=":", linewidth=1, label="end of the peak")
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.grid(visible=True, alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            ncols=6,
+            columnspacing=1.2,
+            frameon=False,
+            fontsize=9,
+            borderaxespad=0.2,
+        )
+    depths.set_xlim(0, minutes[-1])
+    # Without a date and with fixed ids, the same peak is the same file.
+    metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
+    try:
+        with mpl.rc_context({"svg.hashsalt": "ponto"}):
+            figure.savefig(file, dpi=150, metadata=metadata)
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _smooth(numbers: list[int], width: int = 5) -> list[float]:
+    """Average over some seconds: whole punches a second make a line that jumps."""
+    around = [numbers[max(at - width // 2, 0) : at + width // 2 + 1] for at in range(len(numbers))]
+    return [sum(part) / len(part) for part in around]
