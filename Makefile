@@ -7,7 +7,7 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test check chaos bench format package clean
+.PHONY: help setup run rows test check loadtest chaos bench format package clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ check: setup ## format, lint, types, and the compiled template
 	@ruff check .
 	@mypy
 	@python -m tests.template.lint
+
+loadtest: setup ## JMeter's load on the running local stack, and the proof that every punch arrived (ARGS=--help)
+	@python -m loadtest $(ARGS)
 
 chaos: setup ## break the running local stack under load, and prove that nothing is lost (python -m local.chaos --help)
 	@python -m local.chaos $(ARGS)

@@ -1,5 +1,6 @@
 """What comes from SQS, and what goes to the dead-letter queue."""
 
+import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 _CALL = 10  # messages that SQS takes in one call; ten of 64 KiB are below its limit of 1 MiB a call
+_milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on the queue by hand may write anything
 _TRUSTED = 3  # receives: a message may come back once or twice for reasons that are not its own
 _TIMEOUT = 2  # s, to connect and again to read
 
@@ -24,8 +26,8 @@ class Attributes(TypedDict):
     ApproximateReceiveCount: str
 
 
-class Attribute(TypedDict):
-    """An attribute that the sender gave a message."""
+class Attribute(TypedDict, total=False):
+    """An attribute that the sender gave a message; a binary one has no stringValue."""
 
     dataType: str
     stringValue: str
@@ -91,8 +93,10 @@ def receipt(record: Record) -> tuple[str, int]:
         The id, and milliseconds since the epoch, UTC.
     """
     given = record["messageAttributes"]
-    if "messageId" in given and "receivedAt" in given and given["receivedAt"]["stringValue"].isdecimal():
-        return given["messageId"]["stringValue"], int(given["receivedAt"]["stringValue"])
+    message_id = given.get("messageId", {}).get("stringValue")
+    received = given.get("receivedAt", {}).get("stringValue")
+    if message_id and received and _milliseconds(received):
+        return message_id, int(received)
     return record["messageId"], int(record["attributes"]["SentTimestamp"])
 
 
@@ -110,6 +114,10 @@ def by_risk(records: Sequence[Record]) -> list[list[Record]]:
         parts.append(rest[:half])
         rest = rest[half:]
     return [part for part in parts if part]
+
+
+class _UnreachableError(Exception):
+    """SQS did not answer a call."""
 
 
 class DeadLetters:
@@ -131,11 +139,12 @@ class DeadLetters:
         """
         unsent: dict[str, str] = {}
         for start in range(0, len(rejections), _CALL):
-            part = rejections[start : start + _CALL]
             if time.monotonic() > deadline:
-                unsent |= _all(part, "no time left for the dead-letter queue")
-            else:
-                unsent |= self._send(part)
+                return unsent | _all(rejections[start:], "no time left for the dead-letter queue")
+            try:
+                unsent |= self._send(rejections[start : start + _CALL])
+            except _UnreachableError as error:  # the next call would fare no better, and take as long
+                return unsent | _all(rejections[start:], f"dead-letter queue: {error}")
         return unsent
 
     def _send(self, rejections: Sequence[Rejection]) -> dict[str, str]:
@@ -160,8 +169,10 @@ class DeadLetters:
                     for message_id, received_ms in [receipt(rejection.record)]
                 ],
             )
-        except (BotoCoreError, ClientError) as error:
+        except ClientError as error:
             return _all(rejections, f"dead-letter queue: {type(error).__name__}: {error}")
+        except BotoCoreError as error:
+            raise _UnreachableError(f"{type(error).__name__}: {error}") from error
         return {
             rejections[int(failed["Id"])].record["messageId"]: f"dead-letter queue: {failed['Code']}"
             for failed in answer.get("Failed", [])

@@ -20,6 +20,8 @@ _EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
 
 _ALIVE = "select"
 
+_LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -90,6 +92,7 @@ class Store:
         self._timeouts = timeouts
         self._connection: psycopg2.extensions.connection | None = None
         self._kept = False  # the connection is from an earlier save, and may have died since
+        self._deadline: float | None = None  # of the call under way
 
     def save(self, entries: Sequence[Entry], deadline: float | None = None) -> list[Outcome]:
         """Store a batch, normally in one statement.
@@ -100,8 +103,8 @@ class Store:
 
         Args:
             entries: what to store. The ids are canonical lower-case UUIDs.
-            deadline: in seconds on the clock of `time.monotonic()`: past it no further statement is started.
-                One started just before takes up to 5 s, the first of a `save` up to 54 s: see `Timeouts`.
+            deadline: in seconds on the clock of `time.monotonic()`: past it no further statement is started, and
+                no connection is waited for. A statement started just before takes up to 5 s: see `Timeouts`.
 
         Returns:
             An outcome for each entry, in the order of the entries.
@@ -110,6 +113,7 @@ class Store:
             Nothing for what PostgreSQL, the network or `parameters` did, which is an outcome.
         """
         self._kept = self._connection is not None
+        self._deadline = deadline
         outcomes = [_NO_TIME] * len(entries)
         pending: Sequence[int] = range(len(entries))  # places in entries
         while pending:
@@ -144,9 +148,10 @@ class Store:
         if _is_past(deadline):
             return False
         self._kept = self._connection is not None
+        self._deadline = deadline
         try:
             self._execute(_ALIVE, {})
-        except (psycopg2.Error, _NoParametersError):
+        except (psycopg2.Error, _NoWayError):
             self.close()
             return False
         return True
@@ -189,7 +194,7 @@ class Store:
                 found |= dict.fromkeys(taken, _UNSEEN)
                 for taken_id, usuario_id, instant_us in self._execute(_EXISTING, {"ids": taken}):
                     found[taken_id] = _Row(usuario_id, instant_us)
-        except (psycopg2.Error, _NoParametersError) as error:
+        except (psycopg2.Error, _NoWayError) as error:
             # Not the data's fault, so nothing else is tried now, and nothing is presumed of the connection.
             self.close()
             failed = _failed(error)
@@ -223,15 +228,20 @@ class Store:
         try:
             given = self._parameters()
         except Exception as error:
-            raise _NoParametersError(f"{type(error).__name__}: {error}") from error
+            raise _NoWayError(f"{type(error).__name__}: {error}") from error
         wait = self._timeouts
+        patience = wait.connect_s
+        if self._deadline is not None:  # a batch in parts may come here more than once
+            patience = min(patience, int(self._deadline - time.monotonic()))
+            if patience < _LIBPQ_LEAST:
+                raise _NoWayError("no time left to connect")
         session = (
             f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms} "
             f"-c idle_session_timeout={wait.idle_ms}"
         )
         parameters: dict[str, Any] = {
             "application_name": "batidaPonto",
-            "connect_timeout": wait.connect_s,
+            "connect_timeout": patience,
             "tcp_user_timeout": wait.network_ms,
             # For a server that dies while its answer is awaited: probes after 2 s of silence.
             "keepalives_idle": 2,
@@ -245,8 +255,8 @@ class Store:
         return connection
 
 
-class _NoParametersError(Exception):
-    """The connection's parameters cannot be had: Secrets Manager does not answer, for example."""
+class _NoWayError(Exception):
+    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one."""
 
 
 class _Row(NamedTuple):
@@ -314,8 +324,8 @@ def _refused(error: psycopg2.Error) -> Outcome:
     return Outcome(Status.REFUSED, _printable(f"SQLSTATE {error.pgcode}: {message}"))
 
 
-def _failed(error: psycopg2.Error | _NoParametersError) -> Outcome:
-    if isinstance(error, _NoParametersError):
+def _failed(error: psycopg2.Error | _NoWayError) -> Outcome:
+    if isinstance(error, _NoWayError):
         return Outcome(Status.FAILED, _printable(f"no way to the database: {error}"))
     name = type(error).__name__
     state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""

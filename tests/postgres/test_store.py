@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto import store as store_module
+from ponto.drain import Drain
 from ponto.punch import Punch
+from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters
 from ponto.store import Entry, Outcome, Status, Store, Timeouts
+from tests.events import record
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
@@ -455,6 +458,24 @@ def test_an_unreachable_server_fails_the_batch_and_the_next_try_stores_it(databa
     assert store.save([only]) == [STORED]
 
 
+def test_a_batch_in_parts_ends_in_time_though_nobody_answers_the_connection() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(100)
+        port = silent.getsockname()[1]
+        where = {"host": "127.0.0.1", "port": str(port), "dbname": "x", "user": "x"}
+        silence = Drain(UTC, Store(lambda: where, Timeouts(connect_s=3)), DeadLetters("nowhere"))
+        records = [record('{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}') for _ in range(100)]
+        for each in records:
+            each["attributes"]["ApproximateReceiveCount"] = "4"
+        end = time.monotonic() + PUT_ASIDE_SECONDS + 5
+
+        settled = silence.settle(records, end)
+
+    assert time.monotonic() < end - PUT_ASIDE_SECONDS + 1
+    assert len(settled.failures) == 100
+
+
 def test_a_server_that_never_answers_fails_the_batch_within_the_connect_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -595,7 +616,7 @@ def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = [*(entry() for _ in range(4)), entry(dispositivo="\x00")]
-    readings = iter([0.0, 0.0, 10.0])
+    readings = iter([0.0, 0.0, 0.0, 10.0])  # before a statement, a connection, a statement, a statement
     monkeypatch.setattr("ponto.store.time.monotonic", lambda: next(readings, 10.0))
 
     outcomes = store.save(entries, deadline=5)

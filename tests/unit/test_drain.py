@@ -164,7 +164,17 @@ def test_a_dead_letter_that_was_sent_back_keeps_its_first_receipt() -> None:
         lambda: with_attributes(messageId=("String", "first")),
         lambda: with_attributes(receivedAt=("Number", "1790000000000")),
         lambda: with_attributes(messageId=("String", "first"), receivedAt=("Number", "-1.5e3")),
+        lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "9" * 5_000)),
+        lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "\u0661")),
+        lambda: with_binary("messageId"),
+        lambda: with_binary("receivedAt"),
     ],
 )
 def test_half_a_receipt_is_none(make: Callable[[], Record]) -> None:
     assert receipt(make()) == ("m1", RECEIVED_MS)
+
+
+def with_binary(name: str) -> Record:
+    made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
+    made["messageAttributes"][name] = {"dataType": "Binary"}
+    return made

@@ -1,0 +1,126 @@
+"""JMeter: the one on the PATH, or one put together by Maven (pom.xml), and its runs."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ponto.cli import CommandError, say
+
+FOLDER = Path(__file__).parent
+PROPERTIES = FOLDER / "user.properties"
+VERSION = "5.6.3"  # as in pom.xml
+_HOME = FOLDER.parent / ".local" / f"jmeter-{VERSION}"
+_OLDEST = (5, 6)  # that reads the plans
+_OLDEST_JAVA = 17
+_HEAP = ("-Xms256m", "-Xmx1g")
+
+
+class JMeter(NamedTuple):
+    """A JMeter that can be started."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def start(self, plan: Path, folder: Path, properties: Mapping[str, object]) -> subprocess.Popen[bytes]:
+        """Begin to run a plan; `folder` gets results.jtl, what JMeter prints (jmeter.out), and its log.
+
+        Args:
+            plan: a .jmx file.
+            folder: where to; JMeter appends to the results of an earlier run.
+            properties: the plan's, by name.
+        """
+        arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl")]
+        arguments += [f"-J{name}={value}" for name, value in properties.items()]
+        return self._start(arguments, folder, "jmeter")
+
+    def report(self, folder: Path) -> Path:
+        """Make the HTML report of the results in `folder`; return its first page.
+
+        Raises:
+            CommandError: JMeter could not.
+        """
+        report = folder / "report"
+        process = self._start(["-g", str(folder / "results.jtl"), "-o", str(report)], folder, "report")
+        if process.wait():
+            raise CommandError(f"JMeter made no report; its output ends:\n{tail(folder / 'report.out')}")
+        return report / "index.html"
+
+    def _start(self, arguments: Sequence[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
+        common = ["-q", str(PROPERTIES), "-j", str(folder / f"{name}.log")]
+        with (folder / f"{name}.out").open("wb") as output:
+            return subprocess.Popen(  # noqa: S603  our own arguments
+                [*self.command, *arguments, *common],
+                cwd=folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours: it ends when it has been asked to
+            )
+
+
+def find(home: Path = _HOME) -> JMeter:
+    """Find JMeter, and fetch it when there is none: once, about 70 MB.
+
+    Args:
+        home: where a fetched one is kept.
+
+    Raises:
+        CommandError: Java or Maven is missing or too old, or Maven failed.
+    """
+    java = _java()
+    installed = shutil.which("jmeter")
+    if installed and (version := _version([installed, "--version"], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$")) >= _OLDEST:
+        return JMeter((installed,), {"HEAP": " ".join(_HEAP)})
+    # JMeter complains when this folder is missing. It is made last, so it tells that all the rest is there.
+    complete = home / "lib" / "junit"
+    if not complete.exists():
+        if installed:
+            say(f"{installed} is JMeter {'.'.join(map(str, version)) or 'of an unknown version'}; the plans need 5.6")
+        _fetch(home)
+        complete.mkdir()
+    return JMeter((java, *_HEAP, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
+
+
+def tail(file: Path, lines: int = 15) -> str:
+    """Return the last lines of a text file."""
+    return "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which(str(Path(home) / "bin" / "java") if home else "java")
+    if java is None:
+        raise CommandError(
+            f"JMeter needs Java {_OLDEST_JAVA} or newer, and there is none (java on the PATH, JAVA_HOME)"
+        )
+    version = _version([java, "-version"], r'version "(?:1\.)?(\d+)')
+    if version < (_OLDEST_JAVA,):
+        raise CommandError(f"JMeter needs Java {_OLDEST_JAVA} or newer; {java} is {'.'.join(map(str, version))}")
+    return java
+
+
+def _version(command: Sequence[str], pattern: str) -> tuple[int, ...]:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
+    found = re.search(pattern, done.stdout, re.MULTILINE)
+    return tuple(map(int, found.groups())) if found else ()
+
+
+def _fetch(home: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise CommandError(
+            f"neither jmeter 5.6 or newer nor mvn is on the PATH: install one of them (Maven fetches JMeter {VERSION})"
+        )
+    say(f"fetching JMeter {VERSION} with Maven: once, about 70 MB")
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "maven.log"
+    command = [maven, "-B", "-f", str(FOLDER / "pom.xml"), "package", f"-Dhome={home}", f"-Djmeter.version={VERSION}"]
+    with log.open("wb") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)  # noqa: S603
+    if done.returncode:
+        raise CommandError(f"Maven could not fetch JMeter; its output, {log}, ends:\n{tail(log)}")

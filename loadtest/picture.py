@@ -1,0 +1,88 @@
+"""The run as a picture: how fast punches came and became rows, and how many waited."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from loadtest.proof import Row, Verdict
+from loadtest.results import Figures
+
+_BARS = 60  # at most, across the picture
+_ACCEPTED, _STORED, _WAITING = "#9ecae1", "#08519c", "#d94801"
+
+
+def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, lag: float | None) -> None:
+    """Draw it.
+
+    Args:
+        file: a PNG or SVG, by its name.
+        figures: what was accepted, and when.
+        rows: what was stored, and when.
+        verdict: for the title.
+        lag: seconds from the last 202 to the last row.
+    """
+    mpl.use("agg")  # no display
+    began = figures.began_ms
+    accepted = sorted((at - began) / 1000 for at in figures.accepted_ms)
+    stored = sorted((row.stored_ms - began) / 1000 for row in rows if row.id in figures.accepted)
+    end = max(accepted[-1:] + stored[-1:] + [1.0])
+    step = max(1, round(end / _BARS))  # s
+    edges = [float(step * number) for number in range(int(end // step) + 2)]
+
+    moments = [end * number / 1000 for number in range(1001)]
+    waiting = [before - after for before, after in zip(_until(accepted, moments), _until(stored, moments), strict=True)]
+    waiting = [max(0, depth) for depth in waiting]  # a row may be there before its 202 has reached the client
+
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    figure.suptitle(_title(figures, verdict, lag, max(waiting)), fontsize=13)
+
+    flow.stairs(_per_second(accepted, edges), edges, fill=True, color=_ACCEPTED, label="accepted: answered with 202")
+    flow.stairs(_per_second(stored, edges), edges, color=_STORED, linewidth=2, label="stored: a row in PostgreSQL")
+    flow.set_ylabel("punches per second")
+
+    queue.fill_between(moments, waiting, color=_WAITING, alpha=0.85, linewidth=0, label="accepted and not stored yet")
+    queue.set_ylabel("punches waiting")
+    queue.set_xlabel("seconds since the first request")
+    queue.set_xlim(0, edges[-1])
+    queue.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    for axes in (flow, queue):
+        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 1))  # room for the legend
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        axes.grid(axis="y", alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(loc="upper right", ncols=2, frameon=False)
+    figure.savefig(file, dpi=120)
+
+
+def _title(figures: Figures, verdict: Verdict, lag: float | None, waited: int) -> str:
+    first = f"{len(figures.accepted):,} punches accepted in {figures.seconds:,.1f} s"
+    if not verdict.is_clean:
+        return f"{first}\n{len(verdict.missing):,} missing, {len(verdict.stored_twice):,} stored twice"
+    ends = "every one is one row" if not verdict.dead_letters else f"{verdict.stored:,} rows, the rest dead letters"
+    last = "" if lag is None else f"the last row {max(lag, 0):.1f} s after the last answer, "
+    return f"{first}, {ends}\n{last}at most {waited:,} waited"
+
+
+def _per_second(moments: Sequence[float], edges: Sequence[float]) -> list[float]:
+    width = edges[1] - edges[0]
+    counts = [0] * (len(edges) - 1)
+    for moment in moments:
+        counts[min(max(int(moment // width), 0), len(counts) - 1)] += 1
+    return [count / width for count in counts]
+
+
+def _until(events: Sequence[float], moments: Sequence[float]) -> list[int]:
+    """Count, for each of the ascending moments, the events until then."""
+    counts: list[int] = []
+    place = 0
+    for moment in moments:
+        while place < len(events) and events[place] <= moment:
+            place += 1
+        counts.append(place)
+    return counts

@@ -1,0 +1,109 @@
+"""What is loaded: the running local stack, or a deployed one that environment variables name."""
+
+import json
+import os
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+import psutil
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import emulator
+from local.stack import Address
+from ponto.cli import CommandError
+from ponto.cli.target import explain
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.literals import QueueAttributeFilterType
+
+_DEPTH: "Sequence[QueueAttributeFilterType]" = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+
+
+class Target(NamedTuple):
+    """A running system."""
+
+    api_url: str
+    api_key: str
+    database_url: str | None  # None: nobody can count rows
+    queue_url: str
+    dlq_url: str
+    sqs: "SQSClient | None"  # None: nobody can look at the queues
+
+    def properties(self) -> dict[str, object]:
+        """Give the plans' properties that say where to."""
+        url = urllib.parse.urlsplit(self.api_url)
+        return {
+            "protocol": url.scheme,
+            "host": url.hostname,
+            "port": url.port or {"http": 80, "https": 443}[url.scheme],
+            "path": url.path,
+            "apiKey": self.api_key,
+        }
+
+    def depth(self, queue_url: str) -> int | None:
+        """Tell how many messages a queue has, those being worked on included; None when nobody can look."""
+        if self.sqs is None:
+            return None
+        try:
+            found = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=_DEPTH)["Attributes"]
+        except (BotoCoreError, ClientError) as error:
+            raise CommandError(f"the queue cannot be looked at: {explain(error)}") from None
+        return sum(map(int, found.values()))
+
+
+def find(state: Path, environment: Mapping[str, str]) -> Target:
+    """Find what to load: API_URL and API_KEY, or else the local stack.
+
+    Args:
+        state: the local stack's folder.
+        environment: variables.
+
+    Raises:
+        CommandError: there is neither.
+    """
+    if "API_URL" in environment:
+        return _deployed(environment)
+    try:
+        address = Address(**json.loads((state / "stack.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        address = None
+    if address is None or not psutil.pid_exists(address.pid):
+        raise CommandError("nothing runs here; start it with make run, or name a deployed API with API_URL and API_KEY")
+    # Nothing local may reach AWS, whatever the shell is configured for.
+    safe = emulator.environment()
+    os.environ.clear()
+    os.environ.update(safe)
+    return Target(
+        address.api_url,
+        address.api_key,
+        address.database_url,
+        address.queue_url,
+        address.dlq_url,
+        address.client("sqs"),
+    )
+
+
+def _deployed(environment: Mapping[str, str]) -> Target:
+    api_url = environment["API_URL"]
+    if urllib.parse.urlsplit(api_url).scheme not in ("http", "https"):
+        raise CommandError(f"API_URL is no URL of an API: {api_url!r}; expected https://.../ponto")
+    if not environment.get("API_KEY"):
+        raise CommandError("API_URL is set and API_KEY is not: the gateway would answer 403 to everything")
+    queue_url, dlq_url = environment.get("QUEUE_URL", ""), environment.get("DLQ_URL", "")
+    if bool(queue_url) != bool(dlq_url):
+        raise CommandError("QUEUE_URL and DLQ_URL come together, or not at all")
+    sqs = None
+    if queue_url:
+        try:
+            sqs = boto3.client("sqs")
+        except BotoCoreError as error:
+            raise CommandError(f"no client of SQS: {explain(error)}") from None
+    return Target(api_url, environment["API_KEY"], environment.get("DATABASE_URL") or None, queue_url, dlq_url, sqs)

@@ -1,0 +1,66 @@
+"""A small load test on the deployed stack: JMeter, the command, and its proof; and a proof that fails."""
+
+import json
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from local.stack import ROOT
+from tests.e2e.client import Client
+from tests.e2e.conftest import Deployed
+
+pytestmark = [
+    pytest.mark.timeout(300),  # Maven may have to fetch JMeter first
+    pytest.mark.skipif(
+        not shutil.which("jmeter") and not (shutil.which("java") and shutil.which("mvn")),
+        reason="neither jmeter nor java with mvn is on the PATH",
+    ),
+]
+
+
+def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:
+    """Run the command; return its exit status and what summary.json says."""
+    command = [sys.executable, "-m", "loadtest", "--state", str(deployed.state), "--json", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    assert done.stdout, done.stderr
+    summary = json.loads((deployed.state / "loadtest" / "summary.json").read_text())
+    assert json.loads(done.stdout) == summary
+    return done.returncode, summary
+
+
+def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deployed: Deployed) -> None:
+    status, summary = loadtest(deployed, "--threads", "10", "--loops", "20", "--repeats", "20", "--malformed", "10")
+
+    assert (status, summary["errors"]) == (0, 0), summary
+    counted = ("requests", "accepted", "repeats", "refused", "stored", "dead_letters", "missing", "stored_twice")
+    assert [summary[name] for name in counted] == [260, 200, 40, 20, 200, 0, 0, 0]
+    first = summary["properties"]["firstEmployee"]
+    rows = client.query("select usuario_id from batida where usuario_id between %s and %s", first, first + 10**9)
+    assert sorted(employee for (employee,) in rows) == list(range(first, first + 200))
+    folder = deployed.state / "loadtest"
+    assert (folder / "report" / "index.html").exists()
+    assert (folder / "arrivals.png").exists()
+
+
+def test_the_plan_of_a_working_day_runs_too(deployed: Deployed) -> None:
+    status, summary = loadtest(deployed, "--plan", "four-peaks", "--seconds", "6", "--peak", "100", "--no-report")
+
+    assert (status, summary["errors"], summary["missing"]) == (0, 0, 0), summary
+    assert summary["accepted"] == summary["stored"] > 0
+
+
+def test_punches_that_do_not_become_rows_fail_the_proof(client: Client, deployed: Deployed) -> None:
+    drain = [sys.executable, "-m", "ponto", "dlq", "{}", "--state", str(deployed.state)]
+    subprocess.run([word.format("pause") for word in drain], cwd=ROOT, check=True, capture_output=True)
+    try:
+        status, summary = loadtest(deployed, "--threads", "2", "--loops", "3", "--patience", "1", "--no-report")
+    finally:
+        subprocess.run([word.format("resume") for word in drain], cwd=ROOT, check=True, capture_output=True)
+
+    assert status == 1
+    assert (summary["accepted"], summary["stored"], summary["missing"]) == (6, 0, 6)
+    assert len(summary["examples"]["missing"]) == 6
+    client.wait_until_drained()

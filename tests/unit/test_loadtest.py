@@ -1,0 +1,435 @@
+"""The load test's plans, what it reads of JMeter's results, and its proof, on runs made by hand."""
+
+import json
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest import __main__ as command
+from loadtest import four_peaks, jmeter, results, target
+from loadtest.jmeter import FOLDER, JMeter
+from loadtest.proof import Row, Verdict, judge
+from loadtest.target import Target
+from ponto.cli import CommandError
+
+PLANS = ("punches", "four-peaks")
+HEADER = (
+    "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,"
+    'grpThreads,allThreads,URL,Latency,IdleTime,Connect,"id","usuarioId"\n'
+)
+IDS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(3)]
+FIRST = 7_000_000_000_000_000
+
+
+def line(
+    number: int, kind: str = "punch", began: int = 1000, elapsed: int = 10, code: str = "202", failure: str = ""
+) -> str:
+    success = str(not failure).lower()
+    return (
+        f'{began},{elapsed},{kind},{code},Words,Devices 1-1,text,{success},"{failure}",331,374,1,1,'
+        f"http://127.0.0.1/ponto,7,0,0,{IDS[number]},{FIRST + number}\n"
+    )
+
+
+def row(number: int, at: float = 2000, employee: int | None = None) -> Row:
+    return Row(IDS[number], FIRST + number if employee is None else employee, at)
+
+
+ACCEPTED = {punch: FIRST + number for number, punch in enumerate(IDS)}
+
+
+# The plans.
+
+
+def plan(name: str) -> str:
+    return (FOLDER / f"{name}.jmx").read_text(encoding="utf-8")
+
+
+def properties(text: str) -> dict[str, str]:
+    """Name -> default of every property that a plan reads."""
+    return dict(re.findall(r"\$\{__P\((\w+),(.*?)\)\}", text))
+
+
+def sends(name: str) -> list[str]:
+    """What a plan does in its thread group, timers apart."""
+    root = ElementTree.fromstring(plan(name))  # noqa: S314  our own file
+    group = root.findall("hashTree/hashTree/hashTree")[0]
+    elements = list(group)
+    if elements[0].tag == "ConstantThroughputTimer":
+        elements = elements[2:]
+    return [ElementTree.tostring(element, encoding="unicode").strip() for element in elements]
+
+
+def test_the_defaults_are_the_originals_load() -> None:
+    found = properties(plan("punches"))
+
+    assert (found["threads"], found["loops"], found["rampUp"]) == ("200", "100", "1")
+    assert (found["repeats"], found["malformed"]) == ("0", "0")
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_property_of_a_plan_is_documented_and_no_other(name: str) -> None:
+    table = (FOLDER / "README.md").read_text(encoding="utf-8").partition("| property |")[2].partition("\n\n")[0]
+    rows = [[cell.strip() for cell in found.split("|")[1:-1]] for found in table.splitlines()[2:]]
+    documented = {cells[0].strip("`") for cells in rows if name in cells[1].split(", ")}
+
+    assert documented == properties(plan(name)).keys()
+
+
+def test_both_plans_send_the_same() -> None:
+    assert sends("punches") == sends("four-peaks")
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_asserts_status_and_body_of_each_kind(name: str) -> None:
+    root = ElementTree.fromstring(plan(name))  # noqa: S314  our own file
+    found = {}
+    for tree in root.iter("hashTree"):
+        children = list(tree)
+        for sampler, below in pairwise(children):
+            if sampler.tag == "HTTPSamplerProxy":
+                texts = [value.text for value in below.findall("ResponseAssertion/collectionProp/stringProp")]
+                found[sampler.get("testname")] = texts
+
+    refusal = '"message":"there is an error in your request'
+    assert found == {
+        results.PUNCH: ["202", '"message":"accepted"'],
+        results.REPEAT: ["202", '"message":"accepted"'],
+        results.MALFORMED: ["400", refusal],
+    }
+
+
+def test_the_schedule_in_the_plan_is_that_of_the_csv() -> None:
+    expected = four_peaks.schedule(four_peaks.CSV.read_text(encoding="utf-8"), peak=300, seconds=120)
+
+    assert f"${{__P(schedule,{expected})}}" in plan("four-peaks")
+
+
+def test_a_day_keeps_its_shape_however_short_it_is() -> None:
+    csv_text = "time,percent_of_peak\n07:00,0\n08:00,100\n10:00,50\n"
+
+    assert four_peaks.schedule(csv_text, peak=10, seconds=3) == (
+        "rate(0/s) random_arrivals(1000 ms) rate(10/s) random_arrivals(2000 ms) rate(5/s) pause(3 s)"
+    )
+
+
+def test_the_day_has_four_peaks() -> None:
+    shares = [line.split(",") for line in four_peaks.CSV.read_text(encoding="utf-8").splitlines()[1:]]
+    values = [float(share) for _, share in shares]
+    peaks = [
+        time
+        for (time, share), before, after in zip(shares[1:-1], values, values[2:], strict=False)
+        if before < float(share) > after
+    ]
+
+    assert peaks == ["08:00", "12:00", "13:00", "18:00"]
+
+
+def test_the_version_fetched_is_pinned_once_more_in_the_pom() -> None:
+    assert f"<jmeter.version>{jmeter.VERSION}</jmeter.version>" in (FOLDER / "pom.xml").read_text(encoding="utf-8")
+
+
+# JMeter's results.
+
+
+def test_jmeter_is_told_to_write_what_is_read() -> None:
+    told = jmeter.PROPERTIES.read_text(encoding="utf-8").splitlines()
+
+    assert "sample_variables=id,usuarioId" in told
+    assert HEADER.strip().endswith('"id","usuarioId"')
+
+
+def test_results_are_read_whatever_an_assertion_says(tmp_path: Path) -> None:
+    failure = "Test failed: code expected to equal /\n202\n/, received 429 "
+    file = tmp_path / "results.jtl"
+    file.write_text(HEADER + line(0) + line(1, code="429", failure=failure) + line(2, kind="malformed", code="400"))
+
+    found = list(results.read(file))
+
+    assert [(sample.kind, sample.code, sample.is_expected) for sample in found] == [
+        ("punch", "202", True),
+        ("punch", "429", False),
+        ("malformed", "400", True),
+    ]
+    assert found[0].id == IDS[0]
+    assert found[0].employee == FIRST
+
+
+def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "results.jtl"
+    file.write_text(
+        HEADER
+        + line(0, began=1000, elapsed=50)
+        + line(0, kind="repeat", began=1050, elapsed=10)
+        + line(1, code="Non HTTP response code: java.net.SocketException", failure="Test failed: code", elapsed=5)
+        + line(1, kind="repeat", began=1100, elapsed=20)
+        + line(1, kind="malformed", code="400", began=1900, elapsed=100)
+    )
+
+    found = results.summarize(results.read(file))
+
+    assert found.requests == 5
+    assert found.accepted == {IDS[0]: FIRST, IDS[1]: FIRST + 1}
+    assert found.accepted_ms == [1050, 1120]
+    assert found.last_accepted_ms == 1120
+    assert (found.repeats, found.refused, found.errors) == (1, 1, 1)
+    assert list(found.failures) == ["punch: Non HTTP response code: java.net.SocketException: Test failed: code"]
+    assert found.seconds == 1.0
+    assert found.requests_per_second == 5.0
+    assert found.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
+
+
+@pytest.mark.parametrize(
+    ("percent", "expected"), [(50, 50), (95, 95), (99, 99), (99.1, 100), (100, 100), (0.5, 1), (1, 1)]
+)
+def test_percentiles_are_nearest_rank(percent: float, expected: int) -> None:
+    assert results.percentile(range(1, 101), percent) == expected
+
+
+def test_the_percentile_of_one_value_is_that_value() -> None:
+    assert results.percentile([7], 50) == results.percentile([7], 99) == 7
+
+
+def test_no_samples_are_no_result() -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        results.summarize([])
+
+
+def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> None:
+    file = tmp_path / "results.jtl"
+    tail = results.Tail(file)
+    before = tail.look()
+    whole = HEADER + line(0, elapsed=202) + line(1, code="429", elapsed=202, failure="x") + line(0, kind="repeat")
+    file.write_text(whole + line(1)[:-5])
+    incomplete = tail.look()
+    file.write_text(whole + line(1))
+
+    assert (before, incomplete, tail.look(), tail.look()) == (0, 2, 3, 3)
+
+
+# The proof.
+
+
+def test_every_accepted_punch_is_one_row() -> None:
+    assert judge(ACCEPTED, [row(0), row(1), row(2)], ()) == Verdict(3, 0, [], [])
+
+
+def test_a_row_that_was_stored_though_its_answer_was_lost_is_no_fault() -> None:
+    accepted = {IDS[0]: FIRST}
+
+    assert judge(accepted, [row(0), row(1)], ()).is_clean
+
+
+def test_a_punch_without_a_row_is_missing() -> None:
+    assert judge(ACCEPTED, [row(0), row(2)], ()) == Verdict(2, 0, [IDS[1]], [])
+
+
+def test_a_dead_letter_is_an_end() -> None:
+    assert judge(ACCEPTED, [row(0), row(2)], {IDS[1], "another"}) == Verdict(2, 1, [], [])
+
+
+def test_a_row_of_another_employee_is_not_the_punch() -> None:
+    assert judge(ACCEPTED, [row(0), row(1), row(2, employee=FIRST + 9)], ()).missing == [IDS[2]]
+
+
+def test_an_id_with_two_rows_was_stored_twice() -> None:
+    assert IDS[1] in judge(ACCEPTED, [row(0), row(1), row(1), row(2)], ()).stored_twice
+
+
+def test_a_punch_under_two_ids_was_stored_twice() -> None:
+    copy = Row("f0000000-0000-4000-8000-000000000000", FIRST, 2000)
+
+    assert judge(ACCEPTED, [row(0), copy, row(1), row(2)], ()).stored_twice == [f"employee {FIRST}"]
+
+
+# The command, with a JMeter that hands over results made by hand.
+
+
+Command = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(jtl: str, rows: list[Row] | None, *words: str) -> tuple[int, Any]:
+        script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({jtl!r})"
+        monkeypatch.setattr(jmeter, "find", lambda: JMeter((sys.executable, "-c", script), {}))
+        url = None if rows is None else "a database"
+        place = Target("http://127.0.0.1:1/ponto", "key", url, "", "", None)
+        monkeypatch.setattr(target, "find", lambda *_: place)
+
+        class Stored:
+            def __init__(self, *_: object) -> None: ...
+
+            def count(self) -> int:
+                return len(rows or [])
+
+            def rows(self) -> list[Row]:
+                return rows or []
+
+            def close(self) -> None: ...
+
+        monkeypatch.setattr(command, "Database", Stored)
+        status = command.main(["--state", str(tmp_path), "--no-report", "--patience", "1", *words])
+        capsys.readouterr()
+        return status, json.loads((tmp_path / "loadtest" / "summary.json").read_text())
+
+    return run
+
+
+def test_a_run_whose_punches_are_all_rows_is_0(run: Command) -> None:
+    status, summary = run(HEADER + line(0) + line(1) + line(1, kind="repeat"), [row(0), row(1, at=1500)])
+
+    assert status == 0
+    assert {name: summary[name] for name in ("accepted", "stored", "repeats", "missing", "stored_twice")} == {
+        "accepted": 2,
+        "stored": 2,
+        "repeats": 1,
+        "missing": 0,
+        "stored_twice": 0,
+    }
+    assert summary["drain_lag_seconds"] == 0.99  # from 1,010 ms to 2,000
+
+
+def test_a_missing_punch_is_1_and_is_named(run: Command) -> None:
+    status, summary = run(HEADER + line(0) + line(1), [row(0)])
+
+    assert status == 1
+    assert (summary["accepted"], summary["stored"], summary["missing"]) == (2, 1, 1)
+    assert summary["examples"]["missing"] == [IDS[1]]
+
+
+def test_a_punch_stored_twice_is_1(run: Command) -> None:
+    status, summary = run(HEADER + line(0), [row(0), row(0)])
+
+    assert (status, summary["stored_twice"]) == (1, 2)  # by its id and by its employee
+
+
+def test_without_a_database_nothing_is_proven(run: Command) -> None:
+    status, summary = run(HEADER + line(0), None)
+
+    assert status == 3
+    assert [summary[name] for name in ("stored", "missing", "drain_lag_seconds")] == [None, None, None]
+
+
+def test_failed_requests_are_4_though_every_accepted_punch_is_a_row(run: Command) -> None:
+    status, summary = run(HEADER + line(0) + line(1, code="429", failure="Test failed"), [row(0)])
+
+    assert status == 4
+    assert summary["failures"] == {"punch: 429: Test failed": 1}
+
+
+def test_a_picture_is_drawn(run: Command, tmp_path: Path) -> None:
+    run(HEADER + line(0), [row(0)])
+
+    assert (tmp_path / "loadtest" / "arrivals.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_table_stands_beside_the_originals_headline(run: Command) -> None:
+    _, summary = run(HEADER + line(0, elapsed=1000), [row(0)])
+
+    table = command.table(summary)
+
+    assert re.search(r"^requests/s +909\.1 +1\.0$", table, re.MULTILINE)
+    assert re.search(r"^average, ms +197 +1,000$", table, re.MULTILINE)
+    assert command.sentence(summary) == "1 accepted punches = 1 rows"
+
+
+def test_a_jmeter_that_sends_nothing_is_2(run: Command) -> None:
+    with pytest.raises(FileNotFoundError):  # no summary
+        run(HEADER, [])
+
+
+# What is needed first.
+
+
+def executable(folder: Path, name: str, words: str) -> None:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\ncat <<'EOF'\n{words}\nEOF\n")
+    file.chmod(0o755)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder of commands, but for cat."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "cat").symlink_to("/bin/cat")
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    return folder
+
+
+@pytest.mark.usefixtures("path")
+def test_without_java_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="JMeter needs Java 17 or newer, and there is none"):
+        jmeter.find(tmp_path / "home")
+
+
+def test_java_8_is_too_old(path: Path, tmp_path: Path) -> None:
+    executable(path, "java", 'openjdk version "1.8.0_392"')
+
+    with pytest.raises(CommandError, match=r"is 8$"):
+        jmeter.find(tmp_path / "home")
+
+
+def test_without_jmeter_and_maven_it_says_what_to_install(path: Path, tmp_path: Path) -> None:
+    executable(path, "java", 'openjdk version "17.0.15" 2025-04-15')
+
+    with pytest.raises(CommandError, match=r"neither jmeter 5\.6 or newer nor mvn is on the PATH"):
+        jmeter.find(tmp_path / "home")
+
+
+def test_the_jmeter_on_the_path_is_used(path: Path, tmp_path: Path) -> None:
+    executable(path, "java", 'openjdk version "21" 2023-09-19')
+    executable(
+        path, "jmeter", "/_/  \\_\\_|   \\___|_| \\_\\ 5.6.3\n\nCopyright (c) 1999-2024 The Apache Software Foundation"
+    )
+
+    assert jmeter.find(tmp_path / "home").command == (str(path / "jmeter"),)
+
+
+def test_an_old_jmeter_on_the_path_is_not(path: Path, tmp_path: Path) -> None:
+    executable(path, "java", 'openjdk version "17.0.15" 2025-04-15')
+    executable(path, "jmeter", "Version 2.13.20180731")
+
+    with pytest.raises(CommandError, match="neither"):
+        jmeter.find(tmp_path / "home")
+
+
+def test_without_a_stack_it_says_what_to_start(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="make run"):
+        target.find(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"API_URL": "example.com/ponto", "API_KEY": "k"}, "API_URL is no URL"),
+        ({"API_URL": "https://example.com/dev/ponto"}, "API_KEY is not"),
+        ({"API_URL": "https://example.com/dev/ponto", "API_KEY": "k", "DLQ_URL": "https://sqs"}, "come together"),
+    ],
+)
+def test_a_deployed_api_needs_its_variables(tmp_path: Path, environment: dict[str, str], words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        target.find(tmp_path, environment)
+
+
+def test_a_deployed_api_becomes_properties_of_the_plan(tmp_path: Path) -> None:
+    environment = {"API_URL": "https://abc.execute-api.us-east-1.amazonaws.com/dev/ponto", "API_KEY": "k"}
+
+    found = target.find(tmp_path, environment)
+
+    assert found.properties() == {
+        "protocol": "https",
+        "host": "abc.execute-api.us-east-1.amazonaws.com",
+        "port": 443,
+        "path": "/dev/ponto",
+        "apiKey": "k",
+    }
+    assert (found.database_url, found.sqs) == (None, None)
