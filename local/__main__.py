@@ -28,7 +28,7 @@ def main() -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=4566, help="of the emulator (default 4566)")
+    parser.add_argument("--port", type=_port, default=4566, help="of the emulator (default 4566)")
     parser.add_argument(
         "--state",
         type=Path,
@@ -55,6 +55,12 @@ def main() -> int:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
     raise AssertionError("unreachable: _follow ends by an exception only")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to 65535")
+    return int(text)
 
 
 class _Stopped(BaseException):

@@ -23,7 +23,7 @@ def main() -> int:
         epilog="example:\n  make rows ARGS=50",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("count", type=int, nargs="?", default=10, help="how many (default 10)")
+    parser.add_argument("count", type=_positive, nargs="?", default=10, help="how many (default 10)")
     parser.add_argument("--state", type=Path, default=ROOT / ".local", help="the stack's folder (default .local)")
     arguments = parser.parse_args()
     try:
@@ -31,7 +31,11 @@ def main() -> int:
     except FileNotFoundError:
         print("make rows: nothing runs here; start it with make run", file=sys.stderr)
         return 1
-    connection = psycopg2.connect(address["database_url"])
+    try:
+        connection = psycopg2.connect(address["database_url"])
+    except psycopg2.OperationalError:
+        print("make rows: it does not run any more; start it with make run", file=sys.stderr)
+        return 1
     try:
         with connection.cursor() as cursor:
             cursor.execute(_NEWEST, [arguments.count])
@@ -42,6 +46,12 @@ def main() -> int:
     finally:
         connection.close()
     return 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return int(text)
 
 
 if __name__ == "__main__":

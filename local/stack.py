@@ -18,6 +18,7 @@ import boto3
 
 from local import emulator, gaps, postgres
 from local.errors import LocalError
+from local.faults import Faults
 
 ROOT = Path(__file__).parent.parent
 STAGE = "local"
@@ -88,6 +89,12 @@ def running(state: Path, port: int, say: Say = lambda _: None, mend: Mend = gaps
     Raises:
         LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
     """
+    state = state.resolve()
+    if " " in str(state):
+        raise LocalError(
+            f"{state}: PostgreSQL cannot be started in a folder with a space in its path. Choose another: "
+            'make run ARGS="--state /tmp/ponto"'
+        )
     state.mkdir(parents=True, exist_ok=True)
     file = state / "stack.json"
     leftover = state / "emulator.pid"
@@ -99,6 +106,8 @@ def running(state: Path, port: int, say: Say = lambda _: None, mend: Mend = gaps
         say("starting PostgreSQL")
         database = postgres.start(state / "postgres")
         parts.callback(database.stop)
+
+        Faults(database).mend()  # what a killed `make chaos` left
 
         say("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")

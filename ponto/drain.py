@@ -1,5 +1,6 @@
 """A batch of records, from their bodies to what became of each."""
 
+import time
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -45,17 +46,17 @@ class Drain:
             records: messages of SQS.
             end: when the function has to have ended, `time.monotonic()` seconds.
         """
+        aside = min(PUT_ASIDE_SECONDS, (end - time.monotonic()) / 4)  # a short timeout is shared too
         whole = Settled([], [], [], {})
         for part in by_risk(records):
-            entries, outcomes, rejections, failures = self._settle(part, end)
+            entries, outcomes, rejections, failures = self._settle(part, end - aside, end - aside / 2)
             whole.entries.extend(entries)
             whole.outcomes.extend(outcomes)
             whole.rejections.extend(rejections)
             whole.failures.update(failures)
         return whole
 
-    def _settle(self, records: Sequence[Record], end: float) -> Settled:
-        deadline = end - PUT_ASIDE_SECONDS
+    def _settle(self, records: Sequence[Record], deadline: float, letters_deadline: float) -> Settled:
         readable: list[Record] = []
         entries: list[Entry] = []
         rejections: list[Rejection] = []
@@ -91,7 +92,7 @@ class Drain:
             else:
                 failures[record["messageId"]] = f"unexpected: {detail}"
 
-        failures |= self._dead_letters.put_aside(rejections, end - PUT_ASIDE_SECONDS / 2)
+        failures |= self._dead_letters.put_aside(rejections, letters_deadline)
         return Settled(entries, outcomes, rejections, failures)
 
     def _save(self, entries: list[Entry], deadline: float) -> list[Outcome]:

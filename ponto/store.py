@@ -282,7 +282,7 @@ def _compare(punch: Punch, there: _Row) -> Outcome:
 
 
 def _document(entries: list[Entry]) -> str:
-    # Arrays, for names would take a tenth of a batch's time: store.sql has the positions.
+    # Arrays, for names would take a sixth of a batch's time: store.sql has the positions.
     return json.dumps(
         [
             (

@@ -178,6 +178,35 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> No
     assert processes_of(state) == []
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments", "said"),
+    [
+        ("local", ["--port", "99999"], "'99999' is not a port"),
+        ("local", ["--state", "/nowhere/with a space"], "with a space in its path"),
+        ("local.rows", ["--", "-5"], "'-5' is not a number above 0"),
+        ("local.rows", ["--state", "/nowhere"], "nothing runs here"),
+    ],
+)
+def test_a_wrong_argument_is_said(module: str, arguments: list[str], said: str) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert answer.returncode in (1, 2)
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text('{"database_url": "postgresql://postgres@/pontodb?host=/nowhere"}')
+
+    command = [sys.executable, "-m", "local.rows", "--state", str(tmp_path)]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 1
+    assert "start it with make run" in answer.stderr
+
+
 def test_the_help_has_examples() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
