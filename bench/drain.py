@@ -1,143 +1,144 @@
-"""`make bench`: how fast the handler drains, by batch size, on one connection and a real PostgreSQL.
+"""How fast the handler drains, from the SQS event to the answer, against other ways; one connection at a time."""
 
-From the SQS event to the answer, everything included: reading, checking, storing, logging.
-"""
-
-import argparse
 import contextlib
-import io
-import json
 import os
-import statistics
 import sys
-import tempfile
 import time
-import uuid
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import handler
-from local import postgres
-
-_EXAMPLES = """examples:
-  make bench
-  python -m bench.drain --batch 10 100 --punches 50000
-  python -m bench.drain --json > drain.json
-"""
+from bench.events import Context, Event, chunks
+from bench.measure import Aim, Spread, spread, table
+from bench.peers import bulk, copy, original, powertools
+from bench.server import Server
 
 
-class _Context:
-    """Lambda's, as far as the handler looks at it."""
+class Peer(NamedTuple):
+    """A way to drain."""
 
-    aws_request_id = "bench"
+    label: str
+    main: Callable[[Any, Any], object]
+    prepare: Callable[[Event], Any] = lambda event: event  # not measured
+    share: float = 1.0  # of the punches: the slow ones reach their rate with fewer
 
-    def get_remaining_time_in_millis(self) -> int:
-        """Return plenty."""
-        return 60_000
+
+PEERS = {
+    "original": Peer("the original: a connection per batch, an INSERT per punch", original.main, share=0.1),
+    "powertools": Peer("Powertools' BatchProcessor, an INSERT and a commit per punch", powertools.main, share=0.1),
+    "powertools_1": Peer("the same in one transaction (unsafe)", powertools.main_in_one_transaction, share=0.1),
+    "execute_values": Peer("execute_values, unchecked", bulk.main),
+    "ours": Peer("handler.main: read, checked, stored, logged", handler.main),
+    "copy": Peer("the limit: COPY of prepared text", copy.main, copy.prepare),
+}
 
 
-class Measure(NamedTuple):
-    """One batch size: medians over the rounds."""
+class Drain(NamedTuple):
+    """A peer at a batch size."""
 
+    peer: str
     batch: int
-    rows_per_second: float
-    slowest_rows_per_second: float
-    fastest_rows_per_second: float
-    milliseconds_per_batch: float
+    punches: int  # in each round
+    rows_per_second: Spread
+    function_cpu: float  # us a row, of this process
+    database_cpu: float  # us a row, of all processes of PostgreSQL
 
 
-def main() -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.drain",
-        description="Rows per second of the handler, by batch size; medians of interleaved rounds.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--batch", type=int, nargs="+", default=[10, 100, 1000], help="batch sizes (default 10 100 1000)"
-    )
-    parser.add_argument("--punches", type=int, default=20_000, help="per size and round (default 20000)")
-    parser.add_argument("--rounds", type=int, default=5, help="of all sizes in turn (default 5)")
-    parser.add_argument("--json", action="store_true", help="for machines")
-    arguments = parser.parse_args()
-
-    with contextlib.ExitStack() as parts:
-        folder = Path(
-            parts.enter_context(tempfile.TemporaryDirectory(prefix="ponto-bench-", ignore_cleanup_errors=True))
-        )
-        server = postgres.start(folder / "postgres")
-        parts.callback(server.stop)
-        os.environ |= {
-            "DB_HOST": server.host,
-            "DB_NAME": postgres.DATABASE,
-            "DB_USER": postgres.USER,
-            "DLQ_URL": "unused: every punch is good",
-            "TIME_ZONE": "America/Sao_Paulo",
-        }
-        handler.schema({}, _Context())
-        measures = measure(arguments.batch, arguments.punches, arguments.rounds)
-
-    if arguments.json:
-        print(json.dumps([found._asdict() for found in measures], indent=2))
-        return 0
-    print(f"{'batch':>6} {'rows/s':>9} {'(slowest to fastest)':>22} {'ms a batch':>11}")
-    for found in measures:
-        spread = f"({found.slowest_rows_per_second:,.0f} to {found.fastest_rows_per_second:,.0f})"
-        print(f"{found.batch:>6} {found.rows_per_second:>9,.0f} {spread:>22} {found.milliseconds_per_batch:>11.2f}")
-    return 0
-
-
-def measure(sizes: list[int], punches: int, rounds: int) -> list[Measure]:
-    """Time the handler for each batch size, the sizes taking turns.
+def measure(server: Server, batches: Sequence[int], punches: int, rounds: int) -> list[Drain]:
+    """Time each peer at each batch size, all taking turns.
 
     Args:
-        sizes: records per event.
-        punches: records per size and round, all new.
+        server: the database.
+        batches: punches in an event.
+        punches: for each, in each round, all new; the slow ones take a share.
         rounds: how often.
+
+    Raises:
+        RuntimeError: somebody did not store all, so that the figure would be worth nothing.
     """
-    seconds: dict[int, list[float]] = {size: [] for size in sizes}
+    server.use("drain")
+    runs: dict[tuple[str, int], list[Run]] = {(name, batch): [] for batch in batches for name in PEERS}
     for round_ in range(rounds):
-        for size in sizes:
-            events = [_event(min(size, punches - start)) for start in range(0, punches, size)]
-            print(f"round {round_ + 1} of {rounds}, batches of {size}", end="\r", file=sys.stderr, flush=True)
-            with contextlib.redirect_stdout(io.StringIO()):
-                began = time.perf_counter()
-                for event in events:
-                    answer = handler.main(event, _Context())
-                    if answer["batchItemFailures"]:
-                        raise RuntimeError("the handler did not store a good punch: the figure would be worth nothing")
-                seconds[size].append(time.perf_counter() - began)
-    print(" " * 60, end="\r", file=sys.stderr)
+        for (name, batch), found in runs.items():
+            peer = PEERS[name]
+            print(f"drain: round {round_ + 1} of {rounds}, {batch} a batch, {name}", file=sys.stderr, flush=True)
+            server.empty()
+            count = int(punches * peer.share)
+            found.append(
+                run(server, ([peer.prepare(event) for event in part] for part in chunks(count, batch)), peer.main)
+            )
+            if server.rows() != count:
+                raise RuntimeError(f"{name} stored {server.rows():,} of {count:,} punches")
     return [
-        Measure(
-            batch=size,
-            rows_per_second=punches / statistics.median(found),
-            slowest_rows_per_second=punches / max(found),
-            fastest_rows_per_second=punches / min(found),
-            milliseconds_per_batch=1000 * statistics.median(found) / -(-punches // size),
+        Drain(
+            name,
+            batch,
+            count := int(punches * PEERS[name].share),
+            spread(count / run.seconds for run in found),
+            spread(1e6 * run.function_cpu / count for run in found).median,
+            spread(1e6 * run.database_cpu / count for run in found).median,
         )
-        for size, found in seconds.items()
+        for (name, batch), found in runs.items()
     ]
 
 
-def _event(size: int) -> dict[str, Any]:
-    now = str(int(time.time() * 1000))
-    return {
-        "Records": [
-            {
-                "messageId": str(uuid.uuid4()),
-                "body": json.dumps(
-                    {"id": str(uuid.uuid4()), "usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00", "offline": True}
-                ),
-                "attributes": {"SentTimestamp": now, "ApproximateReceiveCount": "1"},
-                "messageAttributes": {},
-                "eventSource": "aws:sqs",
-            }
-            for _ in range(size)
-        ]
-    }
+class Run(NamedTuple):
+    """What draining took, in seconds."""
+
+    seconds: float
+    function_cpu: float
+    database_cpu: float
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def run(server: Server, parts: Any, main: Callable[[Any, Any], object] = handler.main) -> Run:
+    """Drain some batches.
+
+    Args:
+        server: for its CPU time.
+        parts: an iterable of lists of batches. Making them is not measured.
+        main: the function that takes a batch.
+
+    Raises:
+        RuntimeError: a batch has failures.
+    """
+    seconds = function = database = 0.0
+    context = Context()
+    with open(os.devnull, "w") as log, contextlib.redirect_stdout(log):  # noqa: PTH123
+        for part in parts:
+            database -= server.cpu()
+            function -= time.process_time()
+            seconds -= time.perf_counter()
+            answers = [main(batch, context) for batch in part]
+            seconds += time.perf_counter()
+            function += time.process_time()
+            database += server.cpu()
+            if any(isinstance(answer, dict) and answer.get("batchItemFailures") for answer in answers):
+                raise RuntimeError("a good punch was not stored")
+    return Run(seconds, function, database)
+
+
+def aims(found: Sequence[Drain]) -> list[Aim]:
+    """Hold the handler against its peers, where both were measured."""
+    rates = {(drain.peer, drain.batch): drain.rows_per_second.median for drain in found}
+    wanted = [("original", 10, 25.0), ("powertools", 100, 8.0), ("copy", 100, 0.8)]
+    return [
+        Aim(
+            f"rows/s of the handler at 100 a batch, as a multiple of {peer} at {batch}",
+            least,
+            rates["ours", 100] / rates[peer, batch],
+        )
+        for peer, batch, least in wanted
+        if {("ours", 100), (peer, batch)} <= rates.keys()
+    ]
+
+
+def show(found: Sequence[Drain]) -> str:
+    """Lay out rows/s, and the CPU time of a row."""
+    batches = sorted({drain.batch for drain in found})
+    rates = [["rows/s, median (least to most)", *(f"{batch:,} a batch" for batch in batches)]]
+    costs = [["us of CPU a row, function + PostgreSQL", *(f"{batch:,} a batch" for batch in batches)]]
+    for name, peer in PEERS.items():
+        mine = sorted((drain for drain in found if drain.peer == name), key=lambda drain: drain.batch)
+        rates.append([f"`{name}`: {peer.label}", *(str(drain.rows_per_second) for drain in mine)])
+        costs.append([f"`{name}`", *(f"{drain.function_cpu:,.0f} + {drain.database_cpu:,.0f}" for drain in mine)])
+    return f"{table(rates)}\n\n{table(costs)}"

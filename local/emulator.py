@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +10,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 from local.errors import LocalError
 
@@ -115,15 +116,15 @@ def tail(log: Path, lines: int = 15) -> str:
 def end_leftover(pid_file: Path) -> None:
     """End an emulator that outlived the run that started it (which was killed and could not)."""
     try:
-        pid = int(pid_file.read_text())
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+        process = psutil.Process(int(pid_file.read_text()))
+        if "ministack" in process.cmdline():
+            process.terminate()
+            try:
+                process.wait(_STOP)
+            except psutil.TimeoutExpired:
+                process.kill()
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         return
-    if b"ministack" in command:
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
 
 
 def require_free(port: int) -> None:
