@@ -48,8 +48,8 @@ loadtest: setup ## JMeter's load on the running local stack, and the proof that 
 chaos: setup ## break the running local stack under load, and prove that nothing is lost (python -m local.chaos --help)
 	@python -m local.chaos $(ARGS)
 
-bench: setup ## rows per second of the handler, by batch size
-	@python -m bench.drain $(ARGS)
+bench: setup ## what the handler does, beside others (ARGS="drain --quick"; python -m bench --help)
+	@python -m bench $(ARGS)
 
 format: setup ## let ruff format and mend what it can
 	@ruff format .

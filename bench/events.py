@@ -1,0 +1,75 @@
+"""Batches as Lambda hands them over, and Lambda's context."""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Event = dict[str, Any]
+
+
+class Context:
+    """Lambda's, as far as the handler looks at it."""
+
+    aws_request_id = "bench"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return plenty."""
+        return 60_000
+
+
+def uuid4() -> str:
+    """Return a random id."""
+    return str(uuid.uuid4())
+
+
+def uuid7() -> str:
+    """Return a time-ordered id of RFC 9562: 48 bits of milliseconds since the epoch, then random ones."""
+    bits = (time.time_ns() // 1_000_000) << 80 | random.getrandbits(80)
+    return str(uuid.UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
+
+
+def event(size: int, new_id: Callable[[], str] = uuid4) -> Event:
+    """Make a batch of good punches, all new.
+
+    Args:
+        size: how many.
+        new_id: makes the id of each.
+    """
+    now = str(time.time_ns() // 1_000_000)
+    return {
+        "Records": [
+            {
+                "messageId": uuid4(),
+                "body": json.dumps(
+                    {
+                        "id": new_id(),
+                        "usuarioId": random.randint(1, 1_000_000),  # noqa: S311  an employee, no secret
+                        "ponto": "2026-10-01T08:00:00-03:00",
+                        "offline": True,
+                    }
+                ),
+                "attributes": {"SentTimestamp": now, "ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+            }
+            for _ in range(size)
+        ]
+    }
+
+
+def chunks(punches: int, batch: int, new_id: Callable[[], str] = uuid4, most: int = 10_000) -> Iterator[list[Event]]:
+    """Give the batches of many punches, some at a time, so that they need not all be in memory.
+
+    Args:
+        punches: how many in all.
+        batch: how many an event has; the last one has the rest.
+        new_id: makes the id of each.
+        most: about how many punches at a time.
+    """
+    sizes = [min(batch, punches - start) for start in range(0, punches, batch)]
+    step = max(1, most // batch)
+    for start in range(0, len(sizes), step):
+        yield [event(size, new_id) for size in sizes[start : start + step]]

@@ -1,0 +1,82 @@
+"""`python -m bench --quick` from end to end: every part measures, and writes what the documents say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.__main__ import PARTS
+from bench.cold import STARTERS
+from bench.drain import PEERS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give what a quick run wrote."""
+    folder = tmp_path_factory.mktemp("bench")
+    words = [sys.executable, "-m", "bench", "--quick", "--punches", "1000", "--folder", str(folder), "--json"]
+    words += ["--set", "max_wal_size=2GB"]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == {part: read(folder, part) for part in PARTS}
+    return folder
+
+
+def read(folder: Path, part: str) -> Any:
+    return json.loads((folder / f"{part}.json").read_text())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_says_on_what_it_ran_and_which_aims_it_met(folder: Path, part: str) -> None:
+    document = read(folder, part)
+
+    assert document.keys() == {"machine", "results", "aims"}
+    assert document["machine"].keys() == {"began", "seconds", "python", "cores", "loadBefore", "loadAfter", "settings"}
+    assert document["aims"]
+    assert all(aim.keys() == {"text", "wanted", "reached", "at_most", "met"} for aim in document["aims"])
+
+
+def test_every_peer_is_measured_at_every_batch_size(folder: Path) -> None:
+    results = read(folder, "drain")["results"]
+
+    assert {(drain["peer"], drain["batch"]) for drain in results} == {
+        (peer, batch) for peer in PEERS for batch in (10, 100, 1000)
+    }
+    assert all(drain["rows_per_second"].keys() == {"median", "least", "most"} for drain in results)
+    assert all(drain["rows_per_second"]["least"] > 0 for drain in results)
+
+
+def test_a_table_grows_with_both_kinds_of_ids(folder: Path) -> None:
+    results = read(folder, "growth")["results"]
+
+    assert {(growth["ids"], growth["rows"]) for growth in results} == {
+        (ids, rows) for ids in ("UUIDv4", "UUIDv7") for rows in (0, 1000)
+    }
+
+
+def test_five_at_once_have_no_deadlock_and_no_failure(folder: Path) -> None:
+    results = read(folder, "workers")["results"]
+
+    assert [(load["workers"], load["failures"], load["deadlocks"]) for load in results] == [(5, 0, 0)] * 2
+
+
+def test_the_function_is_larger_than_its_driver_and_both_start(folder: Path) -> None:
+    results = {cold["starter"]: cold for cold in read(folder, "cold")["results"]}
+
+    assert results.keys() == STARTERS.keys()
+    assert results["bare"]["import_ms"]["median"] < results["psycopg2"]["import_ms"]["median"]
+    assert 0 == results["bare"]["zip_mb"] < results["psycopg2"]["zip_mb"] < results["ours"]["zip_mb"]
+
+
+def test_duplicates_are_measured_against_fresh_punches(folder: Path) -> None:
+    assert read(folder, "duplicates")["results"].keys() == {"fresh", "again"}
+
+
+@pytest.mark.parametrize("name", ["drain.png", "drain.svg"])
+def test_the_figures_are_drawn(folder: Path, name: str) -> None:
+    assert (folder / name).stat().st_size > 10_000

@@ -1,0 +1,126 @@
+"""`make bench`: how runs become figures, tables and aims, and what its arguments mean."""
+
+import json
+import uuid
+
+import pytest
+
+from bench import drain, growth
+from bench.__main__ import PARTS, parse, plain
+from bench.cold import Cold
+from bench.drain import PEERS, Drain
+from bench.events import chunks, event, uuid7
+from bench.measure import Aim, Spread, spread, table
+
+
+def measured(peer: str, batch: int, rate: float) -> Drain:
+    return Drain(peer, batch, 1000, Spread(rate, rate - 1, rate + 1), 10.0, 20.0)
+
+
+def test_runs_become_their_median_and_their_extremes() -> None:
+    assert spread([3.0, 100.0, 1.0]) == Spread(3.0, 1.0, 100.0)
+    assert spread([1.0, 2.0]) == Spread(1.5, 1.0, 2.0)
+
+
+def test_a_table_is_aligned_markdown() -> None:
+    assert table([["", "rows/s"], ["handler", "1"], ["COPY", "12,345,678"]]) == (
+        "|         |     rows/s |\n|---------|-----------:|\n| handler |          1 |\n| COPY    | 12,345,678 |"
+    )
+
+
+@pytest.mark.parametrize(
+    ("reached", "at_most", "met"), [(1.0, False, True), (0.9, False, False), (1.0, True, True), (1.1, True, False)]
+)
+def test_an_aim_is_met_at_its_bound(reached: float, at_most: bool, met: bool) -> None:
+    aim = Aim("speed", 1.0, reached, at_most)
+
+    assert aim.met is met
+    assert str(aim).startswith("met: speed" if met else "MISSED: speed")
+
+
+def test_the_handler_is_held_against_its_peers() -> None:
+    found = [measured("original", 10, 2_000), measured("ours", 100, 50_000), measured("copy", 100, 100_000)]
+
+    assert [(aim.wanted, aim.reached) for aim in drain.aims(found)] == [(25.0, 25.0), (0.8, 0.5)]
+
+
+def test_the_largest_table_is_held_against_the_empty_one() -> None:
+    found = [
+        growth.Growth(ids, rows, Spread(rate, rate, rate))
+        for ids in ("UUIDv4", "UUIDv7")
+        for rows, rate in ((0, 100.0), (1000, 10.0), (2000, 80.0))
+    ]
+
+    assert [aim.reached for aim in growth.aims(found)] == [0.8, 0.8]
+
+
+def test_every_peer_has_its_row() -> None:
+    shown = drain.show([measured(name, batch, 1000) for name in PEERS for batch in (10, 100)])
+
+    assert all(shown.count(f"| `{name}`") == 2 for name in PEERS)
+    assert "1,000 (999 to 1,001)" in shown
+
+
+def test_results_become_json() -> None:
+    one = Spread(1.0, 1.0, 1.0)
+
+    assert json.loads(json.dumps(plain([Cold("ours", one, one, one, 4.5)])))[0]["import_ms"]["median"] == 1.0
+
+
+def test_batches_add_up_to_the_punches_all_different() -> None:
+    parts = list(chunks(25, 10, most=10))
+
+    assert [[len(batch["Records"]) for batch in part] for part in parts] == [[10], [10], [5]]
+    bodies = [json.loads(record["body"]) for part in parts for batch in part for record in batch["Records"]]
+    assert len({body["id"] for body in bodies}) == 25
+
+
+def test_a_uuid7_is_one_and_grows_with_time() -> None:
+    before, [record] = uuid7(), event(1, uuid7)["Records"]
+    made = uuid.UUID(json.loads(record["body"])["id"])
+
+    assert (made.version, made.variant) == (7, uuid.RFC_4122)
+    assert str(made)[:13] >= before[:13]
+
+
+def test_all_parts_are_measured_by_default() -> None:
+    given = parse([])
+
+    assert given.parts == list(PARTS)
+    assert (given.punches, given.batch, given.rounds, given.millions) == (100_000, [10, 100, 1_000], 5, [1, 10])
+
+
+def test_quick_is_small_and_can_be_overruled() -> None:
+    given = parse(["cold", "drain", "--quick", "--rounds", "2"])
+
+    assert given.parts == ["drain", "cold"]
+    assert (given.punches, given.rounds, given.starts) == (2_000, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["drains"], "no part is called drains; there are drain, growth"),
+        (["--punches", "10"], "--punches is at least 500"),
+        (["--rounds", "0"], "1 or more"),
+        (["--set", "fsync"], "fsync is not NAME=VALUE"),
+        (["--millions", "-1"], "--millions is more than 0"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(
+    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parse(words)
+
+    assert refused.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+
+    shown = capsys.readouterr().out
+    assert "examples:" in shown
+    assert all(f"\n  {part} " in shown for part in PARTS)
