@@ -6,7 +6,6 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -14,12 +13,10 @@ import pytest
 
 from local import emulator
 from local.stack import ROOT, Stack
-from tests.e2e.client import Client, wait_for
+from tests.e2e.client import EMPLOYEES, Client, wait_for
 from tests.e2e.conftest import Deployed
 
 FUNCTION = "batida-ponto-local-batidaPonto"
-
-_employees = count(3_000_000)
 
 
 class Result(NamedTuple):
@@ -54,7 +51,7 @@ def paused(client: Client, run: Callable[..., Result]) -> Iterator[None]:
 @pytest.fixture
 def employee() -> int:
     """Somebody who has not punched yet."""
-    return next(_employees)
+    return next(EMPLOYEES)
 
 
 def punch_of(employee: int, **more: object) -> dict[str, object]:
@@ -116,7 +113,7 @@ def execute(client: Client, statement: str) -> None:
 def test_fifteen_hundred_letters_become_rows_with_the_time_of_their_first_receipt(
     client: Client, run: Callable[..., Result]
 ) -> None:
-    employees = [next(_employees) for _ in range(1_500)]
+    employees = [next(EMPLOYEES) for _ in range(1_500)]
     ids = set()
     for start in range(0, 1_500, 10):
         bodies = [json.dumps(punch_of(employee)) for employee in employees[start : start + 10]]

@@ -6,7 +6,6 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -14,14 +13,12 @@ import pytest
 from local.chaos import POISON
 from local.faults import Faults
 from local.stack import Stack
-from tests.e2e.client import Client, wait_for
+from tests.e2e.client import EMPLOYEES, Client, wait_for
 from tests.e2e.conftest import Deployed
 
 pytestmark = pytest.mark.timeout(180)
 
 FUNCTION = "batida-ponto-local-batidaPonto"
-
-_employees = count(3_000_000)
 
 # Stands before the deployed handler.py, which it imports as `original`.
 _KILLER = """
@@ -51,7 +48,7 @@ def send(client: Client, body: str) -> str:
 
 
 def test_what_is_no_punch_is_put_aside_at_its_first_receive_and_its_batch_mates_are_stored(client: Client) -> None:
-    employees = [next(_employees) for _ in POISON]
+    employees = [next(EMPLOYEES) for _ in POISON]
     expected = {}
     for employee, (reason, body) in zip(employees, POISON.values(), strict=True):
         expected[send(client, body)] = (reason, body)
@@ -73,7 +70,7 @@ def test_what_is_no_punch_is_put_aside_at_its_first_receive_and_its_batch_mates_
 def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(
     deployed: Deployed, client: Client, redelivery: int
 ) -> None:
-    employees = [next(_employees) for _ in range(3)]
+    employees = [next(EMPLOYEES) for _ in range(3)]
     timed_out = deployed.stack.aws.log.read_text().count("timed out after")
 
     with Faults(deployed.stack.database).frozen():
@@ -89,7 +86,7 @@ def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(
 
 def test_while_the_function_is_throttled_punches_wait_and_are_not_received(client: Client, stack: Stack) -> None:
     # The emulator's poller knows the reserved concurrency; on AWS maximumConcurrency keeps the pollers below it.
-    functions, employees = stack.client("lambda"), [next(_employees) for _ in range(20)]
+    functions, employees = stack.client("lambda"), [next(EMPLOYEES) for _ in range(20)]
     reserved = functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"]
     functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=0)
     try:
@@ -143,7 +140,7 @@ def _with_killer(package: bytes) -> bytes:
 def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_neighbours_are_stored(
     deployed: Deployed, client: Client, deadly: int
 ) -> None:
-    log, (killer, companion, *late) = deployed.stack.aws.log, [next(_employees) for _ in range(7)]
+    log, (killer, companion, *late) = deployed.stack.aws.log, [next(EMPLOYEES) for _ in range(7)]
     deaths = _deaths(log.read_text)
     body = json.dumps(punch(killer, dispositivo="kill -9"))
     message_id = send(client, body)

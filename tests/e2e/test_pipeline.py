@@ -5,22 +5,19 @@ import random
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
 import psutil
 import pytest
 
 from local.stack import Stack
-from tests.e2e.client import Client
+from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
-
-_employees = count(1_000_000)
 
 
 @pytest.fixture
 def employee() -> int:
     """Somebody who has not punched yet."""
-    return next(_employees)
+    return next(EMPLOYEES)
 
 
 def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
@@ -35,7 +32,7 @@ def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
 
 
 def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Client) -> None:
-    employees = [next(_employees) for _ in range(1_700)]
+    employees = [next(EMPLOYEES) for _ in range(1_700)]
     good = [
         {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"} for employee in employees
     ]
@@ -118,7 +115,7 @@ def test_over_the_throttle_of_its_key_a_client_is_told_to_come_back(client: Clie
         throttle={"rateLimit": 1, "burstLimit": 1},
     )
     api.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
-    body = {"usuarioId": next(_employees), "ponto": "2026-10-01T08:00:00Z"}
+    body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
 
     answers = [client.post(body, x_api_key=key["value"]) for _ in range(3)]
 
@@ -136,7 +133,7 @@ def test_a_browser_may_ask_before_it_punches(client: Client) -> None:
 
 
 def test_a_browser_reads_every_answer(client: Client) -> None:
-    good = {"usuarioId": next(_employees), "ponto": "2026-10-01T08:00:00Z"}
+    good = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
     answers = [
         client.post(good),
         client.post({}),
