@@ -6,6 +6,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -70,6 +71,10 @@ def test_what_is_no_punch_is_put_aside_at_its_first_receive_and_its_batch_mates_
 def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(
     deployed: Deployed, client: Client, redelivery: int
 ) -> None:
+    # The workers' connections are open: a statement on one has no end, where connecting would be given up in time.
+    with ThreadPoolExecutor(10) as clients:
+        list(clients.map(client.post, [punch(next(EMPLOYEES)) for _ in range(100)]))
+    client.wait_until_drained()
     employees = [next(EMPLOYEES) for _ in range(3)]
     timed_out = deployed.stack.aws.log.read_text().count("timed out after")
 
