@@ -6,27 +6,18 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg2
 import pytest
 
 from local import emulator
 from local.stack import ROOT, Stack
+from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client, wait_for
 from tests.e2e.conftest import Deployed
 
 FUNCTION = "batida-ponto-local-batidaPonto"
-
-
-class Result(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import boto3
 import pytest
@@ -20,6 +20,7 @@ from ponto.__main__ import main
 from ponto.cli import dlq, letters, mailbox, mapping
 from ponto.cli.letters import Letter, Way, instant, iso, read
 from ponto.punch import Reason
+from tests.commands import Result
 from tests.events import RECEIVED_MS, aws
 
 if TYPE_CHECKING:
@@ -34,16 +35,6 @@ PUNCH = '{"usuarioId": 7,  "ponto": "2026-10-01T08:00:00Z", "dispositivo": "port
 EVENT = {"Records": [{"eventSource": "aws:s3", "key": "\u65e5"}]}
 
 Call = Callable[[], Any]
-
-
-class Result(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 class Deployment:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import yaml
@@ -36,6 +36,7 @@ from ponto.cli.simulation import (
     rows_per_second,
     simulate,
 )
+from tests.commands import Result
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "capacity.md"
@@ -44,16 +45,6 @@ BLOCK = re.compile(r"(<!-- from python -m ponto (plan [^>]*) -->\n)(.*?)(<!-- en
 
 # Two batches of 10 at once, 100 ms each: 200 rows/s.
 SLOW = Settings(concurrency=2, batch=10, batch_milliseconds=100)
-
-
-class Result(NamedTuple):
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture
