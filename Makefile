@@ -7,10 +7,10 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test check loadtest chaos bench format package clean
+.PHONY: help setup run rows test check loadtest chaos bench format package certificates clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
 
@@ -58,6 +58,10 @@ format: setup ## let ruff format and mend what it can
 package: setup ## compile and zip for STAGE (dev by default) into dist/STAGE, offline, without an account
 	@sls package --stage $(STAGE) --package dist/$(STAGE)
 	@echo "dist/$(STAGE)/batida-ponto.zip: $$(wc -c < dist/$(STAGE)/batida-ponto.zip) bytes"
+
+certificates: setup ## renew ponto/certificates/rds.pem, by which the way to RDS is verified
+	@node local/certificates.js > ponto/certificates/rds.pem.new
+	@mv ponto/certificates/rds.pem.new ponto/certificates/rds.pem
 
 clean: ## remove what setup and run made, the local database included
 	rm -rf .venv node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

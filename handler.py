@@ -7,6 +7,7 @@ from typing import Any
 from ponto import config, log
 from ponto.drain import Drain
 from ponto.migrations import migrate
+from ponto.roles import set_password
 from ponto.sqs import BatchResponse, DeadLetters, records_of
 from ponto.store import Store
 
@@ -41,14 +42,22 @@ def main(event: Any, context: Any) -> BatchResponse:
 
 
 def schema(event: Any, context: Any) -> dict[str, list[str]]:
-    """Apply the migrations that the database has not had yet: `sls invoke -f schema`.
+    """Apply the migrations that the database has not had yet, and the password of the other function's secret.
+
+    `sls invoke -f schema` does it after a deploy, and after that secret has changed.
 
     Args:
         event: not looked at.
         context: not looked at.
 
     Returns:
-        `applied`, the names of the migrations, and `notices`, what they reported.
+        `applied`, the names of the migrations, and `notices`, what they reported and whose password was set.
     """
     settings = config.load()
-    return migrate(config.connection_parameters(settings), settings.zone.key)._asdict()
+    owner = config.connection_parameters(settings)
+    migrated = migrate(owner, settings.zone.key)
+    if settings.function_secret_arn:
+        function = config.login(settings.function_secret_arn)
+        set_password(owner, function.user, function.password)
+        migrated.notices.append(f"password set: {function.user}")
+    return migrated._asdict()

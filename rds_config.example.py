@@ -7,4 +7,5 @@ db_name = "database name"
 
 # Optional.
 db_port = 5432
-db_sslmode = "require"
+db_sslmode = "verify-full"  # "disable": without TLS
+db_sslrootcert = "ponto/certificates/rds.pem"  # or your own authority's file there; or "system"

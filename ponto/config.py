@@ -7,13 +7,18 @@
 import importlib
 import json
 import os
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _SECRET_TIMEOUT = 2  # s, to connect and again to read
 
 SECRET_SECONDS = 2 * _SECRET_TIMEOUT
-"""How long Secrets Manager may take, before each new connection."""
+"""How long Secrets Manager may take: before the first connection, and after one that failed."""
+
+_ROOT = Path(__file__).parent.parent
+_RDS_CERTIFICATES = Path(__file__).parent / "certificates" / "rds.pem"
+_VERIFIED = ("verify-full", "verify-ca", "require")  # libpq takes require for verify-ca where a root is named
 
 # libpq's keyword -> its name in rds_config.py, and in the environment
 _NAMES = {
@@ -23,8 +28,9 @@ _NAMES = {
     "password": ("db_password", "DB_PASSWORD"),
     "port": ("db_port", "DB_PORT"),
     "sslmode": ("db_sslmode", "DB_SSLMODE"),
+    "sslrootcert": ("db_sslrootcert", "DB_SSLROOTCERT"),
 }
-_OPTIONAL = {"port", "sslmode"}
+_OPTIONAL = {"port", "sslmode", "sslrootcert"}
 
 
 class ConfigurationError(RuntimeError):
@@ -38,6 +44,14 @@ class Settings(NamedTuple):
     secret_arn: str | None  # a Secrets Manager secret with the user's name and password
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
+    function_secret_arn: str | None = None  # that of the role which stores punches; `schema` alone is told
+
+
+class Login(NamedTuple):
+    """What a secret holds; never log it."""
+
+    user: str
+    password: str
 
 
 def load() -> Settings:
@@ -61,11 +75,12 @@ def load() -> Settings:
         raise ConfigurationError(
             f"TIME_ZONE: {time_zone!r} is not a time zone; use a name like America/Sao_Paulo."
         ) from None
-    return Settings(database, os.environ.get("DB_SECRET_ARN") or None, dlq_url, zone)
+    secret, functions_secret = (os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN"))
+    return Settings(database, secret, dlq_url, zone, functions_secret)
 
 
 def connection_parameters(settings: Settings) -> dict[str, str]:
-    """Give libpq's keywords, the password fetched anew where a secret holds it, since it may have rotated.
+    """Give libpq's keywords, the password fetched anew where a secret holds it.
 
     Raises:
         ConfigurationError: the secret has not the form that RDS gives it.
@@ -73,6 +88,16 @@ def connection_parameters(settings: Settings) -> dict[str, str]:
     """
     if settings.secret_arn is None or "password" in settings.database:
         return settings.database
+    return settings.database | login(settings.secret_arn)._asdict()
+
+
+def login(arn: str) -> Login:
+    """Fetch a user's name and password from Secrets Manager.
+
+    Raises:
+        ConfigurationError: the secret has not the form that RDS gives it.
+        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
+    """
     # Imported here: it takes ten times as long as psycopg2, and without a secret it is not needed.
     import boto3
     from botocore.config import Config
@@ -82,12 +107,12 @@ def connection_parameters(settings: Settings) -> dict[str, str]:
         # One attempt: a batch that could not be stored comes back by itself.
         config=Config(connect_timeout=_SECRET_TIMEOUT, read_timeout=_SECRET_TIMEOUT, retries={"total_max_attempts": 1}),
     )
-    answer = client.get_secret_value(SecretId=settings.secret_arn)
+    answer = client.get_secret_value(SecretId=arn)
     try:
         secret = json.loads(answer["SecretString"])
-        return settings.database | {"user": secret["username"], "password": secret["password"]}
+        return Login(secret["username"], secret["password"])
     except (ValueError, KeyError, TypeError):
-        raise ConfigurationError("DB_SECRET_ARN: the secret must be JSON with username and password.") from None
+        raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
 
 def _database() -> tuple[dict[str, str], list[str]]:
@@ -102,12 +127,42 @@ def _database() -> tuple[dict[str, str], list[str]]:
 
     found = {keyword: str(source.get(names[column]) or "") for keyword, names in _NAMES.items()}
     optional = set(_OPTIONAL)
-    if found["host"].startswith("/"):  # a Unix socket: no TLS, and the server may trust its own machine
+    if _is_socket(found["host"]):  # the server may trust its own machine
         optional.add("password")
-        found["sslmode"] = ""
-    elif not found["sslmode"]:
-        found["sslmode"] = "require"
+    found |= _tls(found, column)
     if os.environ.get("DB_SECRET_ARN"):
         optional |= {"user", "password"}
-    missing = [_NAMES[keyword][column] for keyword, value in found.items() if not value and keyword not in optional]
+    missing = [names[column] for keyword, names in _NAMES.items() if not found[keyword] and keyword not in optional]
     return {keyword: value for keyword, value in found.items() if value}, missing
+
+
+def _tls(found: dict[str, str], column: int) -> dict[str, str]:
+    """Return libpq's keywords for the way to the host: verified, unless it is told to do without TLS."""
+    if _is_socket(found["host"]):
+        return {"sslmode": "", "sslrootcert": ""}
+    mode = found["sslmode"] or _VERIFIED[0]
+    if mode == "disable":
+        return {"sslmode": mode, "sslrootcert": ""}
+    if mode not in _VERIFIED:
+        raise ConfigurationError(
+            f"{_NAMES['sslmode'][column]}: {mode!r} does not ensure TLS; use verify-full, or disable for a "
+            "server that has none."
+        )
+    root = found["sslrootcert"] or str(_RDS_CERTIFICATES)
+    if root == "system":
+        if mode != "verify-full":  # anybody has a certificate of a public authority
+            raise ConfigurationError(f"{_NAMES['sslmode'][column]}: with the system's certificates use verify-full.")
+        import ssl  # libpq would look for them where its wheel was built
+
+        root = ssl.get_default_verify_paths().cafile or ""
+        if not root:
+            raise ConfigurationError(f"{_NAMES['sslrootcert'][column]}: the system has no certificates; name a file.")
+    file = _ROOT / root
+    if not file.is_file():
+        raise ConfigurationError(f"{_NAMES['sslrootcert'][column]}: there is no file {file}.")
+    return {"sslmode": mode, "sslrootcert": str(file), "gssencmode": "disable"}  # GSS would go before TLS
+
+
+def _is_socket(host: str) -> bool:
+    """Tell whether a Unix socket is meant, and nothing else: libpq takes a list."""
+    return all(each.startswith("/") for each in host.split(","))

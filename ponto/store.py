@@ -1,6 +1,7 @@
 """Storing punches in PostgreSQL: a batch in, an outcome for each of its entries out."""
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,11 +64,12 @@ _UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it can
 class Timeouts(NamedTuple):
     """How long a session may wait.
 
-    The function ends after 75 s. The slowest `save` of one statement takes 59 s: the statement on a dead
-    connection (5 s), the password (4 s), a new connection (40 s), the statement again (5 s) and the look-up (5 s).
+    The function ends after 75 s. The slowest `save` of one statement takes 55 s: the statement on a dead
+    connection (5 s; or before the first connection the password, 4 s), a new connection (40 s), the statement again
+    (5 s) and the look-up (5 s).
     """
 
-    connect_s: int = 40  # Aurora takes 15 to 40 s to resume from 0 ACU
+    connect_s: int = 40  # Aurora takes 15 to 40 s to resume from 0 ACU; includes the try with a rotated password
     statement_ms: int = 5_000
     lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
     network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function misses its goodbye
@@ -84,12 +86,13 @@ class Store:
         """Does not connect.
 
         Args:
-            parameters: gives the keyword arguments of `psycopg2.connect`. Called for each connection, so that
-                a rotated password is fetched anew; what it raises is an outcome too.
+            parameters: gives the keyword arguments of `psycopg2.connect`. Called for the first connection, and
+                after one has failed, for the password may have rotated; what it raises is an outcome too.
             timeouts: how long a session may wait.
         """
         self._parameters = parameters
         self._timeouts = timeouts
+        self._given: Mapping[str, str | int] | None = None  # by parameters
         self._connection: psycopg2.extensions.connection | None = None
         self._kept = False  # the connection is from an earlier save, and may have died since
         self._deadline: float | None = None  # of the call under way
@@ -225,16 +228,37 @@ class Store:
         return rows
 
     def _connect(self) -> psycopg2.extensions.connection:
+        kept = self._given is not None
+        given = self._given or self._ask()
+        patience = self._timeouts.connect_s
+        began = time.monotonic()
+        if self._deadline is not None:  # a batch in parts may come here more than once
+            patience = min(patience, int(self._deadline - began))
         try:
-            given = self._parameters()
+            return self._connect_once(given, patience)
+        except psycopg2.OperationalError as error:
+            if not kept or time.monotonic() - began > patience - _LIBPQ_LEAST:
+                raise
+            try:
+                anew = self._ask()
+            except _NoWayError as no_password:
+                raise _NoWayError(f"{no_password}, after {_message(error)}") from error
+            # The sign of a rotation, for libpq gives no SQLSTATE, and the text is in the server's language.
+            if anew == given:
+                raise
+        return self._connect_once(anew, patience - math.ceil(time.monotonic() - began))
+
+    def _ask(self) -> Mapping[str, str | int]:
+        try:
+            self._given = self._parameters()
         except Exception as error:
             raise _NoWayError(f"{type(error).__name__}: {error}") from error
+        return self._given
+
+    def _connect_once(self, given: Mapping[str, str | int], patience: int) -> psycopg2.extensions.connection:
         wait = self._timeouts
-        patience = wait.connect_s
-        if self._deadline is not None:  # a batch in parts may come here more than once
-            patience = min(patience, int(self._deadline - time.monotonic()))
-            if patience < _LIBPQ_LEAST:
-                raise _NoWayError("no time left to connect")
+        if patience < _LIBPQ_LEAST:
+            raise _NoWayError("no time left to connect")
         session = (
             f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms} "
             f"-c idle_session_timeout={wait.idle_ms}"

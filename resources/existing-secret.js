@@ -1,21 +1,27 @@
-// The right to read the secret of an existing database, where one is named.
+// The right to read the owner's secret of an existing database, and a secret of the function's, where one is named.
 module.exports = async ({ resolveVariable }) => {
   const arn = await resolveVariable('param:dbSecretArn');
-  if (!arn) return { policy: { Ref: 'AWS::NoValue' }, template: {} };
+  const none = { Ref: 'AWS::NoValue' };
+  if (!arn) return { secretPolicy: none, functionSecretArn: '', functionSecretPolicy: none, template: {} };
+  const key = await resolveVariable('param:dbSecretKeyArn');
+  const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
   return {
-    policy: { Ref: 'DatabaseSecretPolicy' },
+    secretPolicy: { Ref: 'DatabaseSecretPolicy' },
+    functionSecretArn: { Ref: 'FunctionSecret' },
+    functionSecretPolicy: { Ref: 'FunctionSecretPolicy' },
     template: {
       Resources: {
         DatabaseSecretPolicy: {
           Type: 'AWS::IAM::ManagedPolicy',
           Properties: {
-            Description: "The database's password",
+            Description: "The password of the database's owner",
             PolicyDocument: {
               Version: '2012-10-17',
-              Statement: [{ Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: arn }],
+              Statement: [allow('secretsmanager:GetSecretValue', arn), ...(key ? [allow('kms:Decrypt', key)] : [])],
             },
           },
         },
+        ...(await resolveVariable('file(resources/function-secret.yml)')),
       },
     },
   };

@@ -2,6 +2,8 @@
 //
 // A look-up needs an AWS account, so it happens only where a name is configured.
 
+const stop = require('./stop.js');
+
 const split = (list) =>
   String(list || '')
     .split(',')
@@ -9,11 +11,6 @@ const split = (list) =>
     .filter(Boolean);
 
 const nameOf = (resource, field) => resource[field] ?? resource.Tags?.find(({ Key }) => Key === 'Name')?.Value;
-
-/** Stops with a message alone: osls prints the stack of an error, and that for every place that uses this file. */
-function stop(message) {
-  throw Object.assign(new Error(message), { stack: message });
-}
 
 /** The ids of `names`; a name that does not exist, or exists twice, stops the deploy with those that do. */
 function pick(kind, names, resources, nameField, idField) {

@@ -27,6 +27,7 @@ LEAST_ACU = 0.5  # of a database that is not paused
 
 # This project's own: tests hold them against serverless.yml's resources.
 ENDPOINTS = 2 * 2  # SQS and Secrets Manager, in two zones
+SECRETS = 2  # the owner's, and the function's
 METRICS = 12  # in each line of the log
 ALARM_METRICS = 15
 RECEIVE = 10  # messages that SQS hands over, or deletes, in a request
@@ -171,7 +172,7 @@ def month(load: Load, peak: Peak, settings: Settings, memory: int, pause_seconds
         bill("CloudWatch", "dashboard", "cloudwatch_dashboard", cells),
         bill("CloudWatch", "logs", "cloudwatch_logs", batches * peaks * LOG_BYTES / 1e9),
         bill("KMS", "key of the alarms' topic", "kms_key", cells),
-        bill("Secrets Manager", "the database's password", "secret", cells),
+        bill("Secrets Manager", "both database passwords", "secret", SECRETS * cells),
     ]
 
 

@@ -31,6 +31,14 @@ def test_an_accepted_punch_becomes_a_row(client: Client, employee: int) -> None:
     assert mensagem_id == answer.body["messageId"]
 
 
+def test_the_function_signs_in_as_the_role_that_may_only_add(client: Client, employee: int) -> None:
+    client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00"})
+    client.wait_until_drained()
+
+    sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto'"
+    assert client.query(sessions) == [("ponto_function",)]
+
+
 def test_fifty_clients_at_once_lose_nothing_and_store_nothing_twice(client: Client) -> None:
     employees = [next(EMPLOYEES) for _ in range(1_700)]
     good = [

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-_SOCKET = ".s.PGSQL.5432"
+SOCKET = ".s.PGSQL.5432"
 
 
 class Proxy:
@@ -24,14 +24,14 @@ class Proxy:
         self.cut_after: bytes | None = None  # once: the answer to what holds this is dropped, and the connection
         self.cuts = 0
         self.accepted = 0
-        self._server = str(Path(server) / _SOCKET)
+        self._server = str(Path(server) / SOCKET)
         self._ending = threading.Event()
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Proxy"]:
         """Serve, until the end of the context."""
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(Path(self.host) / _SOCKET))
+            listener.bind(str(Path(self.host) / SOCKET))
             listener.listen()
             listener.settimeout(0.05)
             acceptor = threading.Thread(target=self._accept, args=(listener,))
@@ -62,14 +62,14 @@ class Proxy:
             client.settimeout(0.01)
             cut = False
             while not self._ending.is_set():
-                asked = _read(client)
+                asked = read(client)
                 if asked == b"":
                     return
                 if asked:
                     if self.cut_after and self.cut_after in asked:
                         cut, self.cut_after = True, None
                     server.sendall(asked)
-                answered = _read(server)
+                answered = read(server)
                 if answered == b"":
                     return
                 if answered and cut:  # with autocommit the answer comes after the commit
@@ -79,7 +79,7 @@ class Proxy:
                     client.sendall(answered)
 
 
-def _read(from_: socket.socket) -> bytes | None:
+def read(from_: socket.socket) -> bytes | None:
     """Return what has come: None if nothing, b"" if it has ended."""
     try:
         return from_.recv(1 << 20)

@@ -102,7 +102,7 @@ def configure(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterat
     def configure(url: str) -> None:
         parameters = parse_dsn(url)
         monkeypatch.setitem(sys.modules, "rds_config", None)  # a developer's own database is none of ours
-        for name in ("DB_PORT", "DB_PASSWORD", "DB_SSLMODE", "DB_SECRET_ARN"):
+        for name in ("DB_PORT", "DB_PASSWORD", "DB_SSLMODE", "DB_SSLROOTCERT", "DB_SECRET_ARN", "FUNCTION_SECRET_ARN"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("DB_HOST", parameters["host"])
         monkeypatch.setenv("DB_NAME", parameters["dbname"])

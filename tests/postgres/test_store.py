@@ -51,6 +51,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.way = parse_dsn(url) | {"user": "ponto_function"}  # the store's, who may not do more than it needs
         self.connection = self.connect()
         self.connection.autocommit = True
 
@@ -93,7 +94,7 @@ def database(migrated_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def store(database: Database) -> Iterator[Store]:
-    store = Store(lambda: parse_dsn(database.url), QUICK)
+    store = Store(lambda: database.way, QUICK)
     yield store
     store.close()
 
@@ -167,7 +168,7 @@ def test_the_time_of_writing_is_the_rows_own_not_that_of_the_statement(
 ) -> None:
     blocked, behind = entry(punch_id=str(uuid.UUID(int=1))), entry(punch_id=str(uuid.UUID(int=2)))
     insert(other, blocked)
-    store = Store(lambda: parse_dsn(database.url))
+    store = Store(lambda: database.way)
     with ThreadPoolExecutor() as threads:
         saved = threads.submit(store.save, [blocked, behind])
         until(database.store_waits)
@@ -192,7 +193,7 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
     def parameters() -> dict[str, str]:
         nonlocal connections
         connections += 1
-        return parse_dsn(database.url)
+        return database.way
 
     store = Store(parameters)
     statements: list[str] = []
@@ -334,7 +335,7 @@ def test_an_id_that_another_session_is_inserting_is_judged_by_what_that_session_
 ) -> None:
     ours = entry(1)
     insert(other, entry(theirs, punch_id=ours.punch.id))
-    patient = Store(lambda: parse_dsn(database.url))
+    patient = Store(lambda: database.way)
     with ThreadPoolExecutor() as threads:
         saved = threads.submit(patient.save, [entry(), ours, entry()])
         until(database.store_waits)
@@ -363,7 +364,7 @@ def test_five_workers_with_the_same_ids_in_any_order_store_each_once_and_never_d
     entries = [entry(number) for number in range(300)]
 
     def work(seed: int) -> list[Outcome]:
-        store, chance = Store(lambda: parse_dsn(database.url)), random.Random(seed)  # noqa: S311
+        store, chance = Store(lambda: database.way), random.Random(seed)  # noqa: S311
         shuffled = chance.sample(entries, len(entries))
         outcomes = [o for at in range(0, 300, 50) for o in store.save(shuffled[at : at + 50])]
         store.close()
@@ -394,7 +395,7 @@ def test_a_locked_table_fails_the_batch_within_the_lock_timeout_and_the_next_try
 
 
 def test_a_statement_that_takes_too_long_fails(database: Database, other: psycopg2.extensions.connection) -> None:
-    store = Store(lambda: parse_dsn(database.url), QUICK._replace(statement_ms=100, lock_ms=0))
+    store = Store(lambda: database.way, QUICK._replace(statement_ms=100, lock_ms=0))
     other.cursor().execute("lock table batida in access exclusive mode")
 
     [outcome] = store.save([entry()])
@@ -413,7 +414,7 @@ def test_a_kept_connection_that_was_ended_costs_no_failure(store: Store, databas
 
 
 def test_a_kept_connection_that_was_ended_for_idling_costs_no_failure(database: Database) -> None:
-    store = Store(lambda: parse_dsn(database.url), Timeouts(idle_ms=50))
+    store = Store(lambda: database.way, Timeouts(idle_ms=50))
     store.save([entry()])
     until(lambda: not database.stores_backends())
 
@@ -423,7 +424,7 @@ def test_a_kept_connection_that_was_ended_for_idling_costs_no_failure(database: 
 def test_a_connection_that_breaks_in_the_middle_of_a_statement_is_replaced_if_it_was_kept(
     database: Database, other: psycopg2.extensions.connection
 ) -> None:
-    store, first, only = Store(lambda: parse_dsn(database.url)), entry(), entry()
+    store, first, only = Store(lambda: database.way), entry(), entry()
     store.save([first])
     insert(other, only)
     with ThreadPoolExecutor() as threads:
@@ -454,7 +455,7 @@ def test_an_unreachable_server_fails_the_batch_and_the_next_try_stores_it(databa
     assert outcome.status is Status.FAILED
     assert outcome.detail.startswith("OperationalError: ")
     assert "Connection refused" in outcome.detail
-    parameters = parse_dsn(database.url)
+    parameters = database.way
     assert store.save([only]) == [STORED]
 
 
@@ -500,7 +501,7 @@ def test_a_server_that_never_answers_fails_the_batch_within_the_connect_timeout(
     ],
 )
 def test_no_password_appears_when_a_connection_fails(database: Database, password: str, broken: dict[str, str]) -> None:
-    store = Store(lambda: {**parse_dsn(database.url), "password": password, **broken})
+    store = Store(lambda: {**database.way, "password": password, **broken})
 
     [outcome] = store.save([entry()])
 
@@ -511,7 +512,7 @@ def test_no_password_appears_when_a_connection_fails(database: Database, passwor
 
 
 def test_without_the_connections_parameters_the_batch_fails_and_the_next_asks_again(database: Database) -> None:
-    answers: Iterator[LookupError | dict[str, str]] = iter([LookupError("no secret"), parse_dsn(database.url)])
+    answers: Iterator[LookupError | dict[str, str]] = iter([LookupError("no secret"), database.way])
 
     def parameters() -> dict[str, str]:
         answer = next(answers)
@@ -526,20 +527,20 @@ def test_without_the_connections_parameters_the_batch_fails_and_the_next_asks_ag
 
 
 def test_a_database_is_well_when_it_answers(database: Database) -> None:
-    store = Store(lambda: parse_dsn(database.url))
+    store = Store(lambda: database.way)
     assert store.is_well(time.monotonic() + 5)
     database.end_stores_connection()
     assert store.is_well(time.monotonic() + 5)  # on a fresh connection
     assert not store.is_well(time.monotonic() - 1)
 
-    unreachable = Store(lambda: parse_dsn(database.url) | {"host": "/nowhere"})
+    unreachable = Store(lambda: database.way | {"host": "/nowhere"})
     assert not unreachable.is_well(time.monotonic() + 5)
 
 
 def test_a_database_that_only_reads_fails_the_batch_and_the_next_try_is_on_a_new_connection(
     store: Store, database: Database
 ) -> None:
-    name = parse_dsn(database.url)["dbname"]
+    name = database.way["dbname"]
     database.ask(f"alter database {name} set default_transaction_read_only = on")
     entries = [entry(), entry()]
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 
-_NO_AWS = {
+NO_AWS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nothing listens there: a call to AWS fails
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
@@ -92,7 +92,7 @@ def commands_path() -> str:
     return f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}"
 
 
-def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] = _NO_AWS) -> Package:
+def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] = NO_AWS) -> Package:
     """Run `sls package`.
 
     Args:

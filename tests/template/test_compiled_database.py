@@ -1,9 +1,12 @@
 """The database that a stage makes or is given, and the way to it."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from tests.template.conftest import ARN, Compile
-from tests.template.packaging import Template
+from tests.template.packaging import NO_AWS, PackagingError, Template, package
 
 
 @pytest.mark.parametrize(("stage", "protected"), [("prod", True), ("dev", False)])
@@ -36,17 +39,32 @@ def test_makes_a_cluster_that_pauses_and_keeps_its_password_to_itself(
     }
 
 
-def test_the_functions_find_the_cluster_and_its_secret(prod: Template) -> None:
-    for function in prod.of_type("AWS::Lambda::Function").values():
-        variables = function["Environment"]["Variables"]
-        assert {name: variables[name] for name in variables if name.startswith("DB_")} == {
-            "DB_HOST": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Address"]},
-            "DB_PORT": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Port"]},
-            "DB_NAME": "pontodb",
-            "DB_USER": "ponto",
-            "DB_SSLMODE": "require",
-            "DB_SECRET_ARN": {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]},
-        }
+def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> None:
+    both = {
+        "DB_HOST": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Address"]},
+        "DB_PORT": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Port"]},
+        "DB_NAME": "pontodb",
+        "DB_SSLMODE": "verify-full",
+        "DB_SSLROOTCERT": "",  # RDS's
+    }
+    owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
+    functions = {"Ref": "FunctionSecret"}
+    assert database_variables(prod) == {
+        "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
+        "SchemaLambdaFunction": both | {"DB_USER": "ponto", "DB_SECRET_ARN": owners, "FUNCTION_SECRET_ARN": functions},
+    }
+
+
+def test_secrets_manager_makes_the_functions_password(prod: Template) -> None:
+    assert prod.properties("FunctionSecret") == {
+        "Description": "The database's user of the function that stores punches",
+        "GenerateSecretString": {
+            "SecretStringTemplate": '{"username": "ponto_function"}',
+            "GenerateStringKey": "password",
+            "PasswordLength": 40,
+            "ExcludePunctuation": True,
+        },
+    }
 
 
 def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(prod: Template) -> None:
@@ -94,13 +112,57 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
         assert "VpcConfig" not in function
         variables = function["Environment"]["Variables"]
         assert (variables["DB_HOST"], variables["DB_PORT"]) == ("db.example.com", "5432")
-        assert variables["DB_SECRET_ARN"] == ""
+        assert variables["DB_SECRET_ARN"] == variables.get("FUNCTION_SECRET_ARN", "") == ""
 
 
-def test_the_functions_are_told_the_secret_of_an_existing_database(compiled: Compile) -> None:
-    template = compiled("dev", "database=existing", f"dbSecretArn={ARN}")
-    for function in template.of_type("AWS::Lambda::Function").values():
-        assert function["Environment"]["Variables"]["DB_SECRET_ARN"] == ARN
+def test_the_function_gets_a_secret_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
+    variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
+    functions = {"Ref": "FunctionSecret"}
+    assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
+    assert variables["SchemaLambdaFunction"]["DB_SECRET_ARN"] == ARN
+    assert variables["SchemaLambdaFunction"]["FUNCTION_SECRET_ARN"] == functions
+
+
+def test_one_machine_has_the_same_two_users(local: Template) -> None:
+    variables = database_variables(local)
+    assert variables["BatidaPontoLambdaFunction"]["DB_USER"] == "ponto_function"
+    assert variables["SchemaLambdaFunction"]["DB_USER"] == "postgres"
+
+
+def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(compiled: Compile) -> None:
+    root = "ponto/certificates/company.pem"
+    for function in compiled("dev", f"dbSslRootCert={root}").of_type("AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"]["DB_SSLROOTCERT"] == root
+    for function in compiled("dev", "dbSslMode=disable").of_type("AWS::Lambda::Function").values():
+        assert function["Environment"]["Variables"]["DB_SSLMODE"] == "disable"
+
+
+def test_another_kind_of_database_stops_the_deploy_and_names_those_that_there_are(project: Path) -> None:
+    with pytest.raises(PackagingError, match="database: 'foo' is not one of create, existing") as caught:
+        package(project, "dev", "database=foo")
+    assert "ENOENT" not in str(caught.value)
+
+
+def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_where_they_are(
+    project: Path,
+) -> None:
+    elsewhere = {**NO_AWS, "AWS_REGION": "mx-central-1"}
+    certificates = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
+    with pytest.raises(PackagingError, match=f"has none of mx-central-1. Save {certificates}"):
+        package(project, "prod", aws=elsewhere)
+
+    package(project, "prod", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", aws=elsewhere)
+    package(project, "prod", aws=NO_AWS | {"AWS_REGION": "sa-east-1"})
+
+
+def database_variables(template: Template) -> dict[str, dict[str, Any]]:
+    """What each function is told of the database."""
+    return {
+        name: {
+            key: value for key, value in function["Environment"]["Variables"].items() if "DB_" in key or "SEC" in key
+        }
+        for name, function in template.of_type("AWS::Lambda::Function").items()
+    }
 
 
 def _from_functions(port: int) -> dict[str, object]:

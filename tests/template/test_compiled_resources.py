@@ -57,7 +57,17 @@ ON_AWS = {  # what the emulator refuses
 }
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
 IN_A_VPC = {"NetworkInterfacesPolicy": "AWS::IAM::ManagedPolicy"}
-WITH_A_SECRET = {"DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy"}
+WITH_A_SECRET = {
+    "DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy",
+    "FunctionSecret": "AWS::SecretsManager::Secret",
+    "FunctionSecretPolicy": "AWS::IAM::ManagedPolicy",
+}
+GENERATED = {
+    "SecretStringTemplate": '{"username": "ponto_function"}',
+    "GenerateStringKey": "password",
+    "PasswordLength": 40,
+    "ExcludePunctuation": True,
+}
 DATABASE = {
     "DatabaseCluster": "AWS::RDS::DBCluster",
     "DatabaseInstance": "AWS::RDS::DBInstance",
@@ -159,17 +169,22 @@ def test_logs_are_kept_for_a_month(compiled: Compile, stage: str) -> None:
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
 def test_the_functions_environment_names_the_database_and_holds_no_password(compiled: Compile, stage: str) -> None:
-    for function in compiled(stage).of_type("AWS::Lambda::Function").values():
-        assert set(function["Environment"]["Variables"]) == {
-            "TIME_ZONE",
-            "DLQ_URL",
-            "DB_HOST",
-            "DB_PORT",
-            "DB_NAME",
-            "DB_USER",
-            "DB_SSLMODE",
-            "DB_SECRET_ARN",
-        }
+    both = {
+        "TIME_ZONE",
+        "DLQ_URL",
+        "DB_HOST",
+        "DB_PORT",
+        "DB_NAME",
+        "DB_USER",
+        "DB_SSLMODE",
+        "DB_SSLROOTCERT",
+        "DB_SECRET_ARN",
+    }
+    functions = compiled(stage).of_type("AWS::Lambda::Function")
+    assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
+        "BatidaPontoLambdaFunction": both,
+        "SchemaLambdaFunction": both | {"FUNCTION_SECRET_ARN"},
+    }
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
@@ -184,7 +199,12 @@ def test_no_property_holds_a_secret(compiled: Compile, stage: str) -> None:
     harmless = {
         ("ManageMasterUserPassword", "true"),  # RDS makes it, and keeps it to itself
         ("DB_SECRET_ARN", '{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}'),
+        ("DB_SECRET_ARN", '{"Ref": "FunctionSecret"}'),
+        ("FUNCTION_SECRET_ARN", '{"Ref": "FunctionSecret"}'),
         ("DB_SECRET_ARN", '""'),
+        ("FUNCTION_SECRET_ARN", '""'),
+        ("GenerateSecretString", json.dumps(GENERATED)),  # Secrets Manager makes it
+        *((name, json.dumps(value)) for name, value in GENERATED.items()),
         ("ApiKeyRequired", "true"),
         ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # of the gateway's integration: its role
     }

@@ -37,17 +37,28 @@ INTERFACES: Rights = {
 }
 
 
-def secret(arn: str) -> Rights:
-    return {"DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", arn)}}
+KEY = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
+
+
+def secrets(owners: str, *more: tuple[str, str]) -> Rights:
+    return {
+        "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owners), *more},
+        "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
+    }
 
 
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),
     [
-        ("prod", [], ROLES | INTERFACES | secret("DatabaseCluster.MasterUserSecret.SecretArn")),
-        ("dev", [], ROLES | INTERFACES | secret("DatabaseCluster.MasterUserSecret.SecretArn")),
+        ("prod", [], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
+        ("dev", [], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
         ("local", [], ROLES),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secret(ARN)),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secrets(ARN)),
+        (
+            "dev",
+            ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"],
+            ROLES | secrets(ARN, ("kms:Decrypt", KEY)),
+        ),
         ("dev", ["database=existing", "subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1"], ROLES | INTERFACES),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -55,11 +66,12 @@ def secret(arn: str) -> Rights:
 def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: list[str], expected: Rights) -> None:
     template = compiled(stage, *parameters)
     assert rights(template) == expected
-    functions_policies = expected.keys() - ROLES.keys()
+    schemas_policies = expected.keys() - ROLES.keys()
+    drains_policies = schemas_policies - {"DatabaseSecretPolicy"}  # the owner's password
     assert {
         name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
         for name, role in template.of_type("AWS::IAM::Role").items()
-    } == {"ApiRole": set(), "BatidaPontoRole": functions_policies, "SchemaRole": functions_policies}
+    } == {"ApiRole": set(), "BatidaPontoRole": drains_policies, "SchemaRole": schemas_policies}
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])

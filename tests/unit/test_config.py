@@ -11,12 +11,15 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
-from ponto.config import ConfigurationError, Settings, connection_parameters, load
+from ponto.config import ConfigurationError, Login, Settings, connection_parameters, load, login
 from tests.events import aws
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
+ROOT = Path(__file__).parents[2]
+RDS = str(ROOT / "ponto" / "certificates" / "rds.pem")
+VERIFIED = {"sslmode": "verify-full", "sslrootcert": RDS, "gssencmode": "disable"}
 ENVIRONMENT = {
     "DB_HOST": "db.example.com",
     "DB_PORT": "5433",
@@ -33,7 +36,7 @@ FROM_ENVIRONMENT = {
     "dbname": "pontodb",
     "user": "ponto",
     "password": "CANARY-environment",
-    "sslmode": "verify-full",
+    **VERIFIED,
 }
 RDS_CONFIG = """
 db_host = "rds.example.com"
@@ -46,7 +49,7 @@ FROM_RDS_CONFIG = {
     "user": "clerk",
     "password": "CANARY-file",
     "dbname": "clock",
-    "sslmode": "require",
+    **VERIFIED,
 }
 
 WriteConfig = Callable[[str], None]
@@ -54,8 +57,9 @@ WriteConfig = Callable[[str], None]
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set all names but the secret's; hide the developer's own rds_config.py."""
-    monkeypatch.delenv("DB_SECRET_ARN", raising=False)
+    """Set all names but the secrets' and the certificates'; hide the developer's own rds_config.py."""
+    for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "DB_SSLROOTCERT"):
+        monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setitem(sys.modules, "rds_config", None)
@@ -104,12 +108,13 @@ def test_without_rds_config_the_environment_names_everything() -> None:
     assert load() == Settings(FROM_ENVIRONMENT, None, ENVIRONMENT["DLQ_URL"], ZoneInfo("America/Sao_Paulo"))
 
 
-def test_port_and_sslmode_are_optional_and_tls_is_the_default(environment: pytest.MonkeyPatch) -> None:
+def test_port_and_tls_are_optional_and_verified_tls_is_the_default(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("DB_PORT")
     environment.setenv("DB_SSLMODE", "")
+    environment.setenv("DB_SSLROOTCERT", "")
     database = load().database
     assert "port" not in database  # libpq's own default
-    assert database["sslmode"] == "require"
+    assert database.items() >= VERIFIED.items()
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT.keys() - {"DB_PORT", "DB_SSLMODE"}))
@@ -149,6 +154,72 @@ def test_an_unknown_time_zone_is_refused_by_name(environment: pytest.MonkeyPatch
     assert refusal() == f"TIME_ZONE: {zone!r} is not a time zone; use a name like America/Sao_Paulo."
 
 
+# TLS
+
+
+@pytest.mark.parametrize("mode", ["prefer", "allow", "Verify-Full", "no"])
+def test_a_mode_that_may_do_without_tls_is_refused(environment: pytest.MonkeyPatch, mode: str) -> None:
+    environment.setenv("DB_SSLMODE", mode)
+    assert refusal() == (
+        f"DB_SSLMODE: {mode!r} does not ensure TLS; use verify-full, or disable for a server that has none."
+    )
+
+
+def test_a_socket_and_a_remote_host_are_remote(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_HOST", "/run/postgresql,db.example.com")
+    assert load().database.items() >= VERIFIED.items()
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
+def test_with_tls_the_certificate_is_always_looked_at(environment: pytest.MonkeyPatch, mode: str) -> None:
+    environment.setenv("DB_SSLMODE", mode)
+    assert load().database == FROM_ENVIRONMENT | {"sslmode": mode}
+
+
+def test_without_tls_only_when_told_so(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_SSLMODE", "disable")
+    database = load().database
+    assert database["sslmode"] == "disable"
+    assert not database.keys() & {"sslrootcert", "gssencmode"}
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_another_authoritys_file_lies_in_the_package_or_anywhere(
+    environment: pytest.MonkeyPatch, tmp_path: Path, relative: bool
+) -> None:
+    (tmp_path / "own.pem").touch()
+    environment.chdir(tmp_path)  # which does not matter
+    environment.setenv("DB_SSLROOTCERT", "handler.py" if relative else str(tmp_path / "own.pem"))
+    assert load().database["sslrootcert"] == str(ROOT / "handler.py" if relative else tmp_path / "own.pem")
+
+
+def test_a_certificate_file_that_is_not_there_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_SSLROOTCERT", "ponto/certificates/none.pem")
+    assert refusal() == f"DB_SSLROOTCERT: there is no file {ROOT}/ponto/certificates/none.pem."
+
+
+def test_the_systems_certificates_are_pythons(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "system.pem").touch()
+    environment.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
+    environment.setenv("DB_SSLROOTCERT", "system")
+    assert load().database["sslrootcert"] == str(tmp_path / "system.pem")
+
+
+def test_a_system_without_certificates_is_refused(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("SSL_CERT_FILE", "/nonexistent")
+    environment.setenv("DB_SSLROOTCERT", "system")
+    assert refusal() == "DB_SSLROOTCERT: the system has no certificates; name a file."
+
+
+@pytest.mark.parametrize("mode", ["verify-ca", "require"])
+def test_the_systems_certificates_without_the_servers_name_are_refused(
+    environment: pytest.MonkeyPatch, mode: str
+) -> None:
+    environment.setenv("DB_SSLROOTCERT", "system")
+    environment.setenv("DB_SSLMODE", mode)
+    assert refusal() == "DB_SSLMODE: with the system's certificates use verify-full."
+
+
 # rds_config.py
 
 
@@ -159,7 +230,12 @@ def test_rds_config_wins_over_the_environment_as_a_whole(rds_config: WriteConfig
 
 def test_rds_config_may_name_port_and_sslmode(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG + "db_port = 5434\ndb_sslmode = 'verify-ca'\n")
-    assert load().database == FROM_RDS_CONFIG | {"port": "5434", "sslmode": "verify-ca"}
+    assert load().database == FROM_RDS_CONFIG | {"port": "5434", "sslmode": "verify-ca"}  # the name unseen
+
+
+def test_what_is_wrong_in_rds_config_is_named_as_it_is_called_there(rds_config: WriteConfig) -> None:
+    rds_config(RDS_CONFIG + "db_sslmode = 'prefer'\n")
+    assert refusal().startswith("db_sslmode: 'prefer'")
 
 
 def test_what_rds_config_lacks_is_named_as_it_is_called_there(rds_config: WriteConfig) -> None:
@@ -191,14 +267,14 @@ def test_a_name_that_rds_config_fails_to_import_is_not_taken_for_its_absence(rds
 
 def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path: Path) -> None:
     rds_config("")
-    shutil.copy(Path(__file__).parents[2] / "rds_config.example.py", tmp_path / "rds_config.py")
+    shutil.copy(ROOT / "rds_config.example.py", tmp_path / "rds_config.py")
     assert load().database == {
         "host": "rds endpoint",
         "user": "username",
         "password": "password",
         "dbname": "database name",
         "port": "5432",
-        "sslmode": "require",
+        **VERIFIED,
     }
 
 
@@ -227,7 +303,7 @@ def test_the_user_need_not_be_named_twice(secrets: "SecretsManagerClient", envir
     assert connection_parameters(load())["user"] == "rotated"
 
 
-def test_a_rotated_password_is_seen_by_the_next_connection(
+def test_a_rotated_password_is_seen_by_the_next_call(
     secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
 ) -> None:
     arn = put_secret(secrets, environment, {"username": "ponto", "password": "one"})
@@ -237,6 +313,20 @@ def test_a_rotated_password_is_seen_by_the_next_connection(
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
     assert connection_parameters(settings) == FROM_ENVIRONMENT | {"password": "two"}
     assert "password" not in settings.database
+
+
+def test_the_functions_secret_is_told_apart_from_the_owners(
+    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
+) -> None:
+    put_secret(secrets, environment, {"username": "ponto", "password": "one"})
+    content = json.dumps({"username": "ponto_function", "password": "two"})
+    arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
+    environment.setenv("FUNCTION_SECRET_ARN", arn)
+    environment.delenv("DB_PASSWORD")
+    settings = load()
+    assert settings.function_secret_arn == arn
+    assert login(arn) == Login("ponto_function", "two")
+    assert connection_parameters(settings)["user"] == "ponto"
 
 
 def test_a_password_given_directly_needs_no_secret(environment: pytest.MonkeyPatch) -> None:
@@ -268,7 +358,9 @@ def test_a_secret_of_another_form_is_refused_without_being_quoted(
 ) -> None:
     environment.setenv("DB_SECRET_ARN", secrets.create_secret(Name="database", SecretString=content)["ARN"])
     environment.delenv("DB_PASSWORD")
-    with pytest.raises(ConfigurationError, match=r"DB_SECRET_ARN: .*username and password") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"^The secret arn:.* must be JSON with username and password\.$"
+    ) as caught:
         connection_parameters(load())
     assert_tells_no_password(caught.value)
 
@@ -276,5 +368,5 @@ def test_a_secret_of_another_form_is_refused_without_being_quoted(
 def test_a_binary_secret_is_refused(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_SECRET_ARN", secrets.create_secret(Name="database", SecretBinary=b"CANARY")["ARN"])
     environment.delenv("DB_PASSWORD")
-    with pytest.raises(ConfigurationError, match="DB_SECRET_ARN"):
+    with pytest.raises(ConfigurationError, match="must be JSON with username and password"):
         connection_parameters(load())

@@ -1,0 +1,65 @@
+-- Two roles besides the owner: the function's, which stores punches, and that of the reports, which reads.
+
+-- Roles belong to the whole server: another database on it may have made them, or be making them.
+do $$
+declare
+    role name;
+begin
+    foreach role in array array['ponto_function', 'ponto_reports'] loop
+        if not exists (select from pg_roles where rolname = role) then
+            begin
+                execute format('create role %I login', role); -- no password: nobody signs in with one yet
+            exception
+                when duplicate_object or unique_violation then
+                    null; -- made meanwhile
+            end;
+        end if;
+    end loop;
+
+    -- So that the owner can take on the reports' rights, and no more, for a session.
+    if not pg_has_role('ponto_reports', 'set') then
+        execute format('grant ponto_reports to %I', current_user);
+    end if;
+exception
+    when insufficient_privilege then
+        raise exception '% may not make the roles ponto_function and ponto_reports, or not use them: %',
+            current_user, sqlerrm
+        using
+            errcode = 'insufficient_privilege',
+            hint = format(
+                'As an administrator: alter role %1$I createrole; and, where the roles exist already: '
+                'grant ponto_function, ponto_reports to %1$I with admin option. Then try again.',
+                current_user
+            );
+end
+$$;
+
+-- PUBLIC has these unless somebody took them away.
+do $$
+declare
+    role name;
+begin
+    foreach role in array array['ponto_function', 'ponto_reports'] loop
+        if not has_database_privilege(role, current_database(), 'connect') then
+            execute format('grant connect on database %I to %I', current_database(), role);
+        end if;
+        if not has_schema_privilege(role, current_schema(), 'usage') then
+            execute format('grant usage on schema %I to %I', current_schema(), role);
+        end if;
+    end loop;
+
+    if has_schema_privilege('ponto_function', current_schema(), 'create') then
+        raise notice '%', format(
+            'everybody, so ponto_function too, may make tables in schema %1$I, as was usual before PostgreSQL 15. '
+            'If nothing else needs that: revoke create on schema %1$I from public',
+            current_schema()
+        );
+    end if;
+end
+$$;
+
+grant insert on batida to ponto_function;
+-- What ON CONFLICT and the look-up of a taken id read.
+grant select (id, usuario_id, ponto) on batida to ponto_function;
+
+grant select on batida to ponto_reports;

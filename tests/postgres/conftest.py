@@ -1,0 +1,85 @@
+"""A PostgreSQL of its own for what concerns a whole server: roles, and passwords that are asked for."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from local import postgres
+
+
+class Server:
+    """A server that trusts its superuser, and asks everybody else for a password (SCRAM)."""
+
+    def __init__(self, running: postgres.Postgres) -> None:
+        self._running = running
+
+    @property
+    def log(self) -> Path:
+        """What the server writes down."""
+        return Path(self._running.server.log)
+
+    def as_superuser(self, database: str = "postgres") -> dict[str, str]:
+        """libpq's keywords of the superuser."""
+        return {"host": self._running.host, "dbname": database, "user": postgres.USER}
+
+    def ask(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run a statement as superuser."""
+        return ask(self.as_superuser(database), statement)
+
+    def owner(self, name: str, attributes: str = "createrole createdb") -> dict[str, str]:
+        """Make a user, by default with what Aurora's master user may do, and a database of its own.
+
+        Returns:
+            libpq's keywords of the owner.
+        """
+        self.ask(f"create role {name} login password '{name}' {attributes}")
+        self.ask(f"create database {name} owner {name}")
+        return self.as_superuser(name) | {"user": name, "password": name}
+
+    def clear(self) -> None:
+        """Drop all databases and roles of a test."""
+        for (name,) in self.ask("select datname from pg_database where datname !~ '^(postgres|template[01])$'"):
+            self.ask(f"drop database {name} with (force)")
+        roles = [name for (name,) in self.ask("select rolname from pg_roles where rolname !~ '^(postgres|pg_)'")]
+        for name in roles:
+            self.ask(f"drop owned by {name} cascade")
+        if roles:
+            self.ask(f"drop role {', '.join(roles)}")
+
+
+def ask(parameters: dict[str, str], statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement on a connection of its own."""
+    arguments: dict[str, Any] = dict(parameters)
+    with contextlib.closing(psycopg2.connect(**arguments)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="session")
+def _scram() -> Iterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="ponto-"))  # not pytest's: the path of a socket has to be short
+    running = postgres.start(folder / "postgres")
+    hba = folder / "postgres" / "pg_hba.conf"
+    hba.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+    server = Server(running)
+    server.ask("alter system set fsync = off")
+    server.ask("select pg_reload_conf()")
+    yield server
+    running.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def server(_scram: Server) -> Iterator[Server]:
+    """Give a server without databases or roles of ours."""
+    _scram.clear()
+    yield _scram
+    _scram.clear()

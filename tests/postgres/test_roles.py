@@ -1,0 +1,263 @@
+"""The roles that the migrations make: who may make them, and what each may do, and may not."""
+
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ponto.migrations import SCHEMA, MigrationError, migrate
+from ponto.roles import set_password
+from ponto.store import Outcome, Status, Store
+from tests.postgres.conftest import Server, ask
+from tests.postgres.test_store import entry
+
+ZONE = "America/Sao_Paulo"
+ALL = sorted(path.name for path in SCHEMA.glob("*.sql"))
+
+
+@pytest.fixture
+def owner(server: Server) -> dict[str, str]:
+    """Give the way of an owner like Aurora's master user to a migrated database."""
+    owner = server.owner("master")
+    migrate(owner, ZONE)
+    return owner
+
+
+@pytest.fixture
+def function(owner: dict[str, str]) -> dict[str, str]:
+    set_password(owner, "ponto_function", "of the function")
+    return {**owner, "user": "ponto_function", "password": "of the function"}
+
+
+@pytest.fixture
+def reports(owner: dict[str, str]) -> dict[str, str]:
+    set_password(owner, "ponto_reports", "of the reports")
+    return {**owner, "user": "ponto_reports", "password": "of the reports"}
+
+
+# Making them
+
+
+@pytest.mark.parametrize("kind", ["superuser", "Aurora's master user"])
+def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server: Server, kind: str) -> None:
+    owner = server.owner("master")
+    if kind == "superuser":
+        owner |= {"user": "postgres"}
+
+    assert migrate(owner, ZONE).applied == ALL
+
+    for role in ("ponto_function", "ponto_reports"):
+        way = {**owner, "user": role, "password": "one"}
+        with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+            ask(way, "select")
+        set_password(owner, role, "one")
+        assert ask(way, "select current_user, usuario_id from batida") == []
+    assert server.ask(
+        "select distinct rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
+        " where rolname ~ '^ponto_'"
+    ) == [(False,) * 5]
+    assert migrate(owner, ZONE) == ([], [])
+
+
+@pytest.mark.parametrize("user", ["postgres", "master"])
+def test_the_owner_can_take_on_the_reports_rights_for_a_session(owner: dict[str, str], user: str) -> None:
+    owner |= {"user": user}
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ask(owner, "set role ponto_reports; insert into batida (id) values (gen_random_uuid())")
+    assert ask(owner, "set role ponto_reports; select dispositivo from batida") == []
+
+
+def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
+    server.ask("create database second owner master")
+
+    assert migrate({**owner, "dbname": "second"}, ZONE) == (ALL, [])
+
+    set_password({**owner, "dbname": "second"}, "ponto_function", "two")
+    for database in ("master", "second"):
+        way = {**owner, "dbname": database, "user": "ponto_function", "password": "two"}
+        assert ask(way, "select id from batida") == []
+
+
+def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("create database second owner master")
+    waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
+    arguments: dict[str, Any] = server.as_superuser()
+    first = psycopg2.connect(**arguments)
+    with ThreadPoolExecutor() as threads, first.cursor() as cursor:
+        try:
+            cursor.execute("set role master; create role ponto_function login; create role ponto_reports login")
+            second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE)
+            deadline = time.monotonic() + 10
+            while server.ask(waits) != [(1,)]:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            first.commit()
+            first.close()
+        assert second.result().applied == ALL
+        both = [threads.submit(migrate, owner, ZONE), threads.submit(migrate, {**owner, "dbname": "second"}, ZONE)]
+    assert [migrated.result().applied for migrated in both] == [ALL, []]
+
+
+def test_an_owner_who_may_make_no_roles_is_told_what_an_administrator_does(server: Server) -> None:
+    owner = server.owner("clerk", attributes="")
+
+    with pytest.raises(MigrationError, match="clerk may not make the roles") as caught:
+        migrate(owner, ZONE)
+    assert ask(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
+
+    _do_what_is_said(server, caught.value)
+    assert migrate(owner, ZONE).applied == ALL
+
+
+@pytest.mark.usefixtures("owner")
+def test_roles_that_somebody_else_made_need_an_administrator_too(server: Server) -> None:
+    second = server.owner("second")
+
+    with pytest.raises(MigrationError, match=r"second may not make the roles .* or not use them") as caught:
+        migrate(second, ZONE)
+
+    _do_what_is_said(server, caught.value)
+    assert migrate(second, ZONE).applied == ALL
+    set_password(second, "ponto_function", "two")
+
+
+def _do_what_is_said(server: Server, error: MigrationError) -> None:
+    hint = str(error).partition("HINT:")[2].partition("\n")[0]
+    alter, grant = re.findall(r"(alter role \w+ createrole|grant [\w, ]+ with admin option)", hint)
+    server.ask(alter)
+    if server.ask("select 1 from pg_roles where rolname = 'ponto_function'"):
+        server.ask(grant)
+
+
+def test_a_server_that_lets_everybody_make_tables_is_told_and_left_alone(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("grant create on schema public to public", "master")
+
+    [notice] = migrate(owner, ZONE).notices
+
+    assert "revoke create on schema public from public" in notice
+    assert server.ask("select has_schema_privilege('pg_monitor', 'public', 'create')", "master") == [(True,)]
+
+
+def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("revoke all on database master from public; revoke all on schema public from public", "master")
+
+    assert migrate(owner, ZONE) == (ALL, [])
+
+    set_password(owner, "ponto_function", "one")
+    assert ask({**owner, "user": "ponto_function", "password": "one"}, "select id from batida") == []
+
+
+# What they may do
+
+
+def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> None:
+    store, first = Store(lambda: function), entry()
+
+    assert store.save([first, entry()]) == [Outcome(Status.STORED)] * 2
+    assert store.save([first]) == [Outcome(Status.DUPLICATE)]
+    [conflict] = store.save([entry(usuario_id=2, punch_id=first.punch.id)])
+    assert conflict.status is Status.CONFLICT
+    assert store.is_well(time.monotonic() + 5)
+    store.close()
+
+
+def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, owner: dict[str, str]) -> None:
+    held = server.ask(
+        "select relname, null, privilege from pg_class cross join"
+        " unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege"
+        " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')"
+        " and has_table_privilege('ponto_function', pg_class.oid, privilege)"
+        " union all select relname, attname, privilege from pg_class join pg_attribute on attrelid = pg_class.oid"
+        " cross join unnest(array['select', 'update', 'references']) privilege"
+        " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0"
+        " and not attisdropped and has_column_privilege('ponto_function', pg_class.oid, attnum, privilege)",
+        owner["dbname"],
+    )
+    assert set(held) == {
+        ("batida", None, "insert"),
+        ("batida", "id", "select"),
+        ("batida", "usuario_id", "select"),
+        ("batida", "ponto", "select"),
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update batida set usuario_id = 2",
+        "delete from batida",
+        "truncate batida",
+        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())"
+        " on conflict (id) do update set usuario_id = 2",
+        "select dispositivo from batida",
+        "select * from batida",
+        "select nome from migracao",
+        "insert into migracao values ('9999', '')",
+        "begin; lock table batida in access exclusive mode",
+        "create table more ()",
+        "create schema more",
+        "create role more",
+        "create function more() returns int language sql as 'select 1'",
+        "drop table batida",
+        "alter table batida disable trigger all",
+        "alter role ponto_function createrole",
+        "set role ponto_reports",
+        "set session_replication_role = replica",
+        "copy batida to program 'cat'",
+    ],
+)
+def test_the_function_is_refused_whatever_else(function: dict[str, str], statement: str) -> None:
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ask(function, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())",
+        "update batida set usuario_id = 2",
+        "delete from batida",
+        "truncate batida",
+        "create table more ()",
+        "drop table batida",
+        "set role ponto_function",
+    ],
+)
+def test_the_reports_read_and_change_nothing(reports: dict[str, str], statement: str) -> None:
+    assert ask(reports, "select * from batida") == []
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ask(reports, statement)
+
+
+# Passwords
+
+
+def test_the_server_never_sees_a_password(server: Server, owner: dict[str, str]) -> None:
+    server.ask("alter role master set log_statement = 'all'")
+    set_password(owner, "ponto_function", "CANARY 'ç\\")
+
+    assert ask({**owner, "user": "ponto_function", "password": "CANARY 'ç\\"}, "select 1") == [(1,)]
+    [(stored,)] = server.ask("select rolpassword from pg_authid where rolname = 'ponto_function'")
+    assert stored.startswith("SCRAM-SHA-256$")
+    log = server.log.read_text(errors="replace")
+    assert "SCRAM-SHA-256$" in log
+    assert "CANARY" not in log
+
+
+def test_the_password_of_a_role_that_is_not_there_or_not_ones_own_is_refused(
+    server: Server, owner: dict[str, str]
+) -> None:
+    for name in ("nobody", 'no"body', "nobody; drop role ponto_reports"):
+        with pytest.raises(psycopg2.errors.UndefinedObject, match=re.escape(f'role "{name}" does not exist')):
+            set_password(owner, name, "CANARY")
+    second = server.owner("second")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="ADMIN option") as caught:
+        set_password(second, "ponto_function", "CANARY")
+    assert "SCRAM" not in str(caught.value)

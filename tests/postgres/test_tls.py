@@ -1,0 +1,171 @@
+"""The way to a remote database: real handshakes with a real PostgreSQL behind them, and the certificates of RDS."""
+
+import contextlib
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from ponto.config import connection_parameters, load
+from ponto.store import Outcome, Status, Store
+from tests.postgres.test_store import QUICK, entry
+from tests.postgres.tls import Authority, Front, front
+from tests.template.packaging import ROOT, commands_path
+
+BUNDLE = ROOT / "ponto" / "certificates" / "rds.pem"
+YEAR = 365 * 86_400  # s
+STORED = Outcome(Status.STORED)
+
+Save = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("ours"), "ours")
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("stranger"), "stranger")
+
+
+@pytest.fixture
+def serve(migrated_url: str) -> Iterator[Callable[[Path | None], Front]]:
+    """Give what puts TLS before the database, with a certificate, or no TLS."""
+    with contextlib.ExitStack() as fronts:
+        yield lambda certificate: fronts.enter_context(front(parse_dsn(migrated_url)["host"], certificate))
+
+
+@pytest.fixture
+def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
+    """Give what stores a punch by the way that the environment names."""
+    monkeypatch.setitem(sys.modules, "rds_config", None)
+
+    def save(where: Front, host: str = "localhost", **environment: str) -> Outcome:
+        settings = {
+            "DB_HOST": host,
+            "DB_PORT": str(where.port),
+            "DB_NAME": parse_dsn(migrated_url)["dbname"],
+            "DB_USER": "ponto_function",
+            "DB_PASSWORD": "CANARY",
+            "DB_SSLMODE": "",
+            "DB_SSLROOTCERT": "",
+            "DB_SECRET_ARN": "",
+            "DLQ_URL": "nowhere",
+            "TIME_ZONE": "America/Sao_Paulo",
+        }
+        for name, value in (settings | environment).items():
+            monkeypatch.setenv(name, value)
+        store = Store(lambda: connection_parameters(load()), QUICK)
+        [outcome] = store.save([entry()])
+        store.close()
+        assert "CANARY" not in outcome.detail
+        return outcome
+
+    return save
+
+
+def assert_refused(outcome: Outcome, why: str) -> None:
+    assert outcome.status is Status.FAILED
+    assert why in outcome.detail
+
+
+def test_a_server_whose_certificate_is_right_is_connected_to_by_tls(
+    authority: Authority, serve: Callable[[Path | None], Front], save: Save
+) -> None:
+    where = serve(authority.server("localhost"))
+
+    assert save(where, DB_SSLROOTCERT=str(authority.file)) == STORED
+
+    assert where.connections == ["TLS"]
+
+
+def test_an_address_is_a_name_too(authority: Authority, serve: Callable[[Path | None], Front], save: Save) -> None:
+    assert save(serve(authority.server("127.0.0.1")), "127.0.0.1", DB_SSLROOTCERT=str(authority.file)) == STORED
+
+
+def test_a_certificate_of_another_name_is_refused(
+    authority: Authority, serve: Callable[[Path | None], Front], save: Save
+) -> None:
+    where = serve(authority.server("db.example.com"))
+
+    assert_refused(save(where, DB_SSLROOTCERT=str(authority.file)), 'does not match host name "localhost"')
+
+    # And is taken when told not to look at the name.
+    assert save(where, DB_SSLROOTCERT=str(authority.file), DB_SSLMODE="verify-ca") == STORED
+
+
+@pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
+def test_a_certificate_of_an_unknown_authority_is_refused_in_every_mode(
+    authority: Authority, stranger: Authority, serve: Callable[[Path | None], Front], save: Save, mode: str
+) -> None:
+    where = serve(stranger.server("localhost"))
+    assert_refused(save(where, DB_SSLROOTCERT=str(authority.file), DB_SSLMODE=mode), "certificate verify failed")
+
+
+def test_without_more_only_rds_is_known(
+    authority: Authority, serve: Callable[[Path | None], Front], save: Save
+) -> None:
+    assert_refused(save(serve(authority.server("localhost"))), "certificate verify failed")
+
+
+def test_a_certificate_that_has_expired_is_refused(
+    authority: Authority, serve: Callable[[Path | None], Front], save: Save
+) -> None:
+    where = serve(authority.server("localhost", days=365))
+    assert_refused(save(where, DB_SSLROOTCERT=str(authority.file)), "certificate verify failed")
+
+
+def test_the_systems_authorities_are_known_when_asked_for(
+    authority: Authority, serve: Callable[[Path | None], Front], save: Save
+) -> None:
+    where = serve(authority.server("localhost"))
+    assert save(where, DB_SSLROOTCERT="system", SSL_CERT_FILE=str(authority.file)) == STORED
+
+
+def test_a_server_without_tls_is_refused_unless_told_so(serve: Callable[[Path | None], Front], save: Save) -> None:
+    where = serve(None)
+
+    assert_refused(save(where), "server does not support SSL, but SSL was required")
+    assert where.connections == []
+
+    assert save(where, DB_SSLMODE="disable") == STORED
+    assert where.connections == ["plain"]
+
+
+# The certificates of RDS
+
+
+def test_the_bundle_is_what_the_npm_package_has() -> None:
+    made = subprocess.run(
+        ["node", "local/certificates.js"],
+        cwd=ROOT,
+        env={"PATH": commands_path()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert made.stdout == BUNDLE.read_text(), "make certificates"
+
+
+def test_every_certificate_of_the_bundle_is_an_authoritys_and_good_for_ten_years_after_the_last_was_made() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(BUNDLE)
+    count = BUNDLE.read_text().count("BEGIN CERTIFICATE")
+    assert context.cert_store_stats() == {"x509": count, "x509_ca": count, "crl": 0}
+
+    certificates: list[Any] = context.get_ca_certs()
+    last = max(ssl.cert_time_to_seconds(each["notBefore"]) for each in certificates)
+    for each in certificates:
+        assert ssl.cert_time_to_seconds(each["notAfter"]) > last + 10 * YEAR, each["subject"]
+
+    names = {value for each in certificates for [(key, value)] in each["subject"] if key == "commonName"}
+    for region in ("us-east-1", "sa-east-1", "eu-central-1"):
+        for key in ("RSA2048", "RSA4096", "ECC384"):
+            assert f"Amazon RDS {region} Root CA {key} G1" in names
+    assert "Amazon Root CA 1" in names  # of RDS Proxy
