@@ -16,7 +16,7 @@ from ponto.store import Store
 def _drain() -> Drain:
     settings = config.load()
     store = Store(lambda: config.connection_parameters(settings))
-    return Drain(settings.zone, store, DeadLetters(settings.dlq_url))
+    return Drain(settings.zone, store, DeadLetters(settings.dlq_url), identity=settings.identity)
 
 
 def main(event: Any, context: Any) -> BatchResponse:

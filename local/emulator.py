@@ -18,7 +18,7 @@ from local.errors import LocalError
 HOST = "127.0.0.1"
 REGION = "us-east-1"
 # Those that serverless.yml uses, so that it starts fast and opens no other port.
-_SERVICES = "apigateway,cloudformation,cloudwatch,ec2,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
+_SERVICES = "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
 _START = 30  # s
 _STOP = 15  # s, in which it writes its state
 

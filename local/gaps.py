@@ -102,6 +102,35 @@ def _set_dead_letters(deployment: Deployment) -> None:
     )
 
 
+def _set_plain_request(deployment: Deployment) -> None:
+    # It prints #if as it stands, and knows no ['...']: an account without a number sends an attribute without a value.
+    wanted = deployment.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"]
+    always, _, rest = wanted.partition("#if(")
+    if not rest:
+        return
+    _, _, conditional = rest.partition(")&")
+    plain = f"{always}&{conditional.removesuffix('#end')}".replace("['", ".get('").replace("']", "')")
+    found = deployment.api.get_integration(**_method(deployment))
+    deployment.api.put_integration(  # its update cannot name application/json, and this drops the responses
+        **_method(deployment),
+        type=found["type"],
+        integrationHttpMethod=found["httpMethod"],
+        uri=found["uri"],
+        credentials=found["credentials"],
+        requestParameters=found["requestParameters"],
+        requestTemplates={"application/json": plain},
+        passthroughBehavior=found["passthroughBehavior"],
+    )
+    for status, response in found["integrationResponses"].items():
+        deployment.api.put_integration_response(
+            **_method(deployment),
+            statusCode=status,
+            selectionPattern=response.get("selectionPattern", ""),
+            responseParameters=response["responseParameters"],
+            responseTemplates=response["responseTemplates"],
+        )
+
+
 _SERVER_ERROR = "500"
 
 
@@ -152,10 +181,37 @@ def _set_validation_message(deployment: Deployment) -> None:
     deployment.api.create_deployment(restApiId=deployment.ids["Api"], stageName=deployment.stage)
 
 
+def _stage(deployment: Deployment) -> Any:
+    return {"restApiId": deployment.ids["Api"], "stageName": deployment.stage}
+
+
+def _lacks_method_throttles(deployment: Deployment) -> bool:
+    return "ponto/POST" not in {
+        name.lstrip("/") for name in deployment.api.get_stage(**_stage(deployment))["methodSettings"]
+    }
+
+
+def _set_method_throttles(deployment: Deployment) -> None:
+    # It does not read ~1 as a slash, and would throttle all methods alike.
+    for setting in deployment.properties("ApiStage")["MethodSettings"]:
+        if setting["ResourcePath"] != "/*":
+            method = f"{setting['ResourcePath']}/{setting['HttpMethod']}"
+            limits = {"rateLimit": setting["ThrottlingRateLimit"], "burstLimit": setting["ThrottlingBurstLimit"]}
+            deployment.api.update_stage(
+                **_stage(deployment),
+                patchOperations=[
+                    {"op": "replace", "path": f"{method}/throttling/{name}", "value": str(value)}
+                    for name, value in limits.items()
+                ],
+            )
+
+
 GAPS = (
     Gap("the request validator", _lacks_validator, _set_validator),
     Gap("the reserved concurrency", _lacks_concurrency, _set_concurrency),
     Gap("the function's dead-letter queue", _lacks_dead_letters, _set_dead_letters),
+    Gap("conditions in request templates", _prints_directives, _set_plain_request),
     Gap("conditions in response templates", _prints_directives, _set_plain_server_error),
+    Gap("the throttles of methods", _lacks_method_throttles, _set_method_throttles),
     Gap("the validator's findings", _prints_the_variable, _set_validation_message),
 )

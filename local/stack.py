@@ -27,12 +27,14 @@ _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 Say = Callable[[str], None]
 Mend = Callable[[gaps.Deployment], None]
+Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
 
 class Address(NamedTuple):
     """Where everything is; written to stack.json for tests, load tests and curious people."""
 
     api_url: str
+    api_id: str
     api_key: str
     database_url: str
     queue_url: str
@@ -77,7 +79,13 @@ class Stack(NamedTuple):
 
 
 @contextlib.contextmanager
-def running(state: Path, port: int, say: Say = lambda _: None, mend: Mend = gaps.close_all) -> Iterator[Stack]:
+def running(
+    state: Path,
+    port: int,
+    say: Say = lambda _: None,
+    mend: Mend = gaps.close_all,
+    parameters: Parameters = lambda _: {},
+) -> Iterator[Stack]:
     """Run the system for as long as the context lasts.
 
     Args:
@@ -85,6 +93,8 @@ def running(state: Path, port: int, say: Say = lambda _: None, mend: Mend = gaps
         port: the emulator's.
         say: told what is being done.
         mend: sets what the emulator drops.
+        parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
+            make what they name.
 
     Raises:
         LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
@@ -116,7 +126,7 @@ def running(state: Path, port: int, say: Say = lambda _: None, mend: Mend = gaps
         parts.callback(leftover.unlink)
 
         say("deploying serverless.yml: sls deploy --stage local")
-        deployment, outputs, key = _deploy(state, aws, database)
+        deployment, outputs, key = _deploy(state, aws, database, parameters(aws))
         mend(deployment)
 
         say("applying the migrations")
@@ -124,6 +134,7 @@ def running(state: Path, port: int, say: Say = lambda _: None, mend: Mend = gaps
 
         address = Address(
             api_url=_api_url(aws.url, outputs["ApiId"]),
+            api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,
             queue_url=outputs["PunchQueueUrl"],
@@ -155,7 +166,7 @@ def _only_one(state: Path) -> Iterator[IO[str]]:
 
 
 def _deploy(
-    state: Path, aws: emulator.Emulator, database: postgres.Postgres
+    state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
 ) -> tuple[gaps.Deployment, Mapping[str, str], str]:
     # Packaged aside: .serverless is emptied by whatever packages next, a test or `make package`.
     package = str(state / "package")
@@ -163,8 +174,15 @@ def _deploy(
         "LOCAL_DB_HOST": database.host,
         "SLS_AWS_MONITORING_FREQUENCY": "250",
     }
-    _sls(state / "package.log", ["package", "--stage", STAGE, "--package", package], environment)
-    _sls(state / "deploy.log", ["deploy", "--stage", STAGE, "--package", package], environment)
+    options = [
+        "--stage",
+        STAGE,
+        "--package",
+        package,
+        *(f"--param={name}={value}" for name, value in parameters.items()),
+    ]
+    _sls(state / "package.log", ["package", *options], environment)
+    _sls(state / "deploy.log", ["deploy", *options], environment)
     formation = _client(aws.url, "cloudformation")
     name = f"batida-ponto-{STAGE}"
     outputs = {

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.cli import CommandError, dlq, plan, say
+from ponto.cli import CommandError, dlq, keys, plan, say
 from ponto.cli.target import explain
 
-_COMMANDS = (dlq, plan)  # modules with add_to(commands), which sets `run`
+_COMMANDS = (dlq, keys, plan)  # modules with add_to(commands), which sets `run`
 
 _EPILOG = """examples:
   python -m ponto dlq list                   the dead letters of the running local stack
   python -m ponto dlq redrive --all --stage dev
+  python -m ponto keys create gate-1         an API key for a device or site, its value shown once
   python -m ponto plan --employees 20000     what a peak does to the queue, and what a month costs
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong

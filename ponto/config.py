@@ -45,6 +45,7 @@ class Settings(NamedTuple):
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
     function_secret_arn: str | None = None  # that of the role which stores punches; `schema` alone is told
+    identity: bool = False  # whether a punch must be of the employee who signed in
 
 
 class Login(NamedTuple):
@@ -76,7 +77,7 @@ def load() -> Settings:
             f"TIME_ZONE: {time_zone!r} is not a time zone; use a name like America/Sao_Paulo."
         ) from None
     secret, functions_secret = (os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN"))
-    return Settings(database, secret, dlq_url, zone, functions_secret)
+    return Settings(database, secret, dlq_url, zone, functions_secret, _identity())
 
 
 def connection_parameters(settings: Settings) -> dict[str, str]:
@@ -113,6 +114,13 @@ def login(arn: str) -> Login:
         return Login(secret["username"], secret["password"])
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
+
+
+def _identity() -> bool:
+    value = os.environ.get("IDENTITY", "")
+    if value not in ("", "required"):  # a typo must not let everybody punch for everybody
+        raise ConfigurationError(f"IDENTITY: {value!r} is not known; it is required, or not set.")
+    return value == "required"
 
 
 def _database() -> tuple[dict[str, str], list[str]]:

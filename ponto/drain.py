@@ -8,7 +8,7 @@ from traceback import extract_tb
 from typing import NamedTuple
 
 from ponto.punch import NotAPunch, Reason, parse
-from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, Record, Rejection, by_risk, receipt, receive_count
+from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, Record, Rejection, by_risk, receipt, receive_count, signed_in
 from ponto.store import Entry, Outcome, Status, Store
 
 PATIENCE = 5
@@ -27,17 +27,19 @@ class Settled(NamedTuple):
 class Drain:
     """Stores punches, and puts aside what never can be one."""
 
-    def __init__(self, zone: tzinfo, store: Store, dead_letters: DeadLetters) -> None:
+    def __init__(self, zone: tzinfo, store: Store, dead_letters: DeadLetters, *, identity: bool = False) -> None:
         """Connects to nothing.
 
         Args:
             zone: the stage's, in which a time sent without an offset is local.
             store: where punches go.
             dead_letters: where the rest goes.
+            identity: whether a punch must be of the employee whose sign-in the gateway verified.
         """
         self._zone = zone
         self._store = store
         self._dead_letters = dead_letters
+        self._identity = identity
 
     def settle(self, records: Sequence[Record], end: float) -> Settled:
         """Store what is good, put aside what can never be stored, and tell what has to come back.
@@ -65,7 +67,7 @@ class Drain:
 
         for record in records:
             try:
-                entry = Entry(parse(record["body"], self._zone), *receipt(record))
+                entry = self._read(record)
             except NotAPunch as error:
                 rejections.append(Rejection(record, error.reason, error.detail))
             except Exception as error:  # noqa: BLE001  a bug of ours must not hold up the record's batch-mates
@@ -94,6 +96,16 @@ class Drain:
 
         failures |= self._dead_letters.put_aside(rejections, letters_deadline)
         return Settled(entries, outcomes, rejections, failures)
+
+    def _read(self, record: Record) -> Entry:
+        punch = parse(record["body"], self._zone)
+        if self._identity:
+            employee = signed_in(record)
+            if employee is None:
+                raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
+            if employee != str(punch.usuario_id):
+                raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
+        return Entry(punch, *receipt(record))
 
     def _save(self, entries: list[Entry], deadline: float) -> list[Outcome]:
         try:

@@ -33,13 +33,14 @@ class Reason(StrEnum):
 
     MALFORMED = "malformed"  # not JSON text
     INVALID = "invalid"  # JSON, but not a punch by the schema
+    IDENTITY = "identity"  # a punch, but not of the employee who signed in
     CONFLICT = "conflict"  # its id already belongs to a punch of another employee or instant
     REFUSED = "refused"  # PostgreSQL can never store it
     UNEXPECTED = "unexpected"  # our own code fails on it, again and again
 
 
 class NotAPunch(ValueError):
-    """A body that no retry can make a punch.
+    """A message that no retry can make a punch.
 
     `reason` says why, `detail` which field breaks which rule: printable ASCII, 1 to 200 characters, never a
     value that was sent (personal data), so that it can be logged and be a message attribute.

@@ -9,6 +9,7 @@ from ponto.punch import Reason
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 _CALL = 10  # messages that SQS takes in one call; ten of 64 KiB are below its limit of 1 MiB a call
 _milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on the queue by hand may write anything
@@ -100,6 +101,15 @@ def receipt(record: Record) -> tuple[str, int]:
     return record["messageId"], int(record["attributes"]["SentTimestamp"])
 
 
+def signed_in(record: Record) -> str | None:
+    """Return the number of the employee whose sign-in the gateway verified, as it stands in the token.
+
+    Only the gateway sets it, from the token's claim, and a dead letter that was sent back keeps it. None: the stage
+    has no user pool, the account has no number, or the message did not come through the gateway.
+    """
+    return record["messageAttributes"].get("usuarioId", {}).get("stringValue") or None
+
+
 def by_risk(records: Sequence[Record]) -> list[list[Record]]:
     """Divide a batch so that a record that kills the process takes as few others along as can be.
 
@@ -158,15 +168,9 @@ class DeadLetters:
                     {
                         "Id": str(index),
                         "MessageBody": rejection.record["body"],
-                        "MessageAttributes": {
-                            "reason": {"DataType": "String", "StringValue": rejection.reason},
-                            "detail": {"DataType": "String", "StringValue": rejection.detail},
-                            "messageId": {"DataType": "String", "StringValue": message_id},
-                            "receivedAt": {"DataType": "Number", "StringValue": str(received_ms)},
-                        },
+                        "MessageAttributes": _attributes(rejection),
                     }
                     for index, rejection in enumerate(rejections)
-                    for message_id, received_ms in [receipt(rejection.record)]
                 ],
             )
         except ClientError as error:
@@ -191,6 +195,19 @@ class DeadLetters:
 
 def _is_from_sqs(record: object) -> bool:
     return isinstance(record, dict) and record.get("eventSource") == "aws:sqs"
+
+
+def _attributes(rejection: Rejection) -> "dict[str, MessageAttributeValueTypeDef]":
+    message_id, received_ms = receipt(rejection.record)
+    attributes: dict[str, MessageAttributeValueTypeDef] = {
+        "reason": {"DataType": "String", "StringValue": rejection.reason},
+        "detail": {"DataType": "String", "StringValue": rejection.detail},
+        "messageId": {"DataType": "String", "StringValue": message_id},
+        "receivedAt": {"DataType": "Number", "StringValue": str(received_ms)},
+    }
+    if employee := signed_in(rejection.record):  # a redrive is judged by it again
+        attributes["usuarioId"] = {"DataType": "String", "StringValue": employee}
+    return attributes
 
 
 def _all(rejections: Sequence[Rejection], why: str) -> dict[str, str]:

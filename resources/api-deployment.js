@@ -1,19 +1,26 @@
 // A Deployment is a snapshot: API Gateway publishes a change only with a new one. Its logical id is
-// therefore derived from all that api.yml defines, so that a changed API is a new resource.
+// therefore derived from all that api.yml and identity.js define, so that a changed API is a new resource.
 const { createHash } = require('node:crypto');
 
 module.exports = async ({ resolveVariable }) => {
   const api = await resolveVariable('file(resources/api.yml):Resources');
-  const published = Object.entries(api).filter(([, { Type }]) =>
-    /::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse)$/.test(Type)
+  const { Resources: identity = {} } = await resolveVariable('file(resources/identity.js):template');
+  const published = [...Object.entries(api), ...Object.entries(identity)].filter(([, { Type }]) =>
+    /::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$/.test(Type)
   );
   const hash = createHash('sha256').update(JSON.stringify(published)).digest('hex').slice(0, 16);
   const deployment = `ApiDeployment${hash}`;
+  const throttle = async (HttpMethod, ResourcePath, name) => ({
+    HttpMethod,
+    ResourcePath,
+    ThrottlingRateLimit: await resolveVariable(`param:${name}RateLimit`),
+    ThrottlingBurstLimit: await resolveVariable(`param:${name}BurstLimit`),
+  });
   return {
     Resources: {
       [deployment]: {
         Type: 'AWS::ApiGateway::Deployment',
-        DependsOn: published.map(([name]) => name).filter((name) => name !== 'Api'),
+        DependsOn: [...new Set(published.map(([name]) => name))].filter((name) => name !== 'Api'),
         Properties: { RestApiId: { Ref: 'Api' } },
       },
       ApiStage: {
@@ -22,13 +29,11 @@ module.exports = async ({ resolveVariable }) => {
           RestApiId: { Ref: 'Api' },
           DeploymentId: { Ref: deployment },
           StageName: await resolveVariable('sls:stage'),
+          // What is set for a method counts instead of what is set for all. A path's own slash is written ~1.
           MethodSettings: [
-            {
-              HttpMethod: '*',
-              ResourcePath: '/*',
-              ThrottlingRateLimit: await resolveVariable('param:stageRateLimit'),
-              ThrottlingBurstLimit: await resolveVariable('param:stageBurstLimit'),
-            },
+            await throttle('*', '/*', 'stage'),
+            await throttle('POST', '/~1ponto', 'punch'),
+            await throttle('OPTIONS', '/~1ponto', 'preflight'),
           ],
         },
       },

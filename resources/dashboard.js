@@ -14,7 +14,7 @@ const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name
 
 const graph = (title, unit, ...metrics) => ({ title, unit, metrics });
 
-function columns(api, hasCluster) {
+function columns(api, reasons, hasCluster) {
   const punches = queue('PunchQueue');
   const deadLetters = queue('DeadLetterQueue');
   const flow = {
@@ -72,7 +72,7 @@ function columns(api, hasCluster) {
       graph('Waiting for somebody', 'letters',
         line(deadLetters, 'ApproximateNumberOfMessagesVisible', 'Maximum', 'visible')),
       graph('Put aside, by reason', 'punches',
-        ...REASONS.map((reason) => line(batches, `rejected${reason}`, 'Sum', reason.toLowerCase()))),
+        ...reasons.map((reason) => line(batches, `rejected${reason}`, 'Sum', reason.toLowerCase()))),
     ],
   };
   if (!hasCluster) delete flow.Database;
@@ -118,6 +118,7 @@ function widgets(flow, alarms) {
 module.exports = async ({ resolveVariable }) => {
   const named = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
   const hasCluster = (await resolveVariable('param:database')) === 'create';
+  const reasons = (await resolveVariable('param:userPoolArn')) ? [...REASONS, 'Identity'] : REASONS;
   const files = ['alarms.yml):Resources'];
   if ((await resolveVariable('param:metricMath')) === 'supported') files.push('alarms-math.yml):supported.Resources');
   if (hasCluster) files.push('database-create.yml):template.Resources');
@@ -129,7 +130,7 @@ module.exports = async ({ resolveVariable }) => {
         Type: 'AWS::CloudWatch::Dashboard',
         Properties: {
           DashboardName: named,
-          DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets: widgets(columns(named, hasCluster), alarms) }) },
+          DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets: widgets(columns(named, reasons, hasCluster), alarms) }) },
         },
       },
     },

@@ -26,3 +26,17 @@ def tell_json(document: object) -> None:
 def say(text: str) -> None:
     """Print a line that is not the result: what is being done, a warning."""
     sys.stderr.write(f"{text}\n")
+
+
+def agreed(question: str) -> bool:
+    """Ask whoever runs the command.
+
+    Raises:
+        CommandError: nobody is there.
+    """
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise CommandError("nobody is there to be asked; give --yes")
+    return answer.strip().lower() in ("y", "yes")

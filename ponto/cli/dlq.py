@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from ponto.cli import CommandError, export, mailbox, mapping, target, tell, tell_json
+from ponto.cli import CommandError, agreed, export, mailbox, mapping, target, tell, tell_json
 from ponto.cli.letters import REASONS, Letter, Way, instant
 from ponto.cli.mailbox import Mailbox
 
@@ -181,7 +180,7 @@ def _purge(arguments: argparse.Namespace) -> int:
     with mailbox.opened(place.sqs(), place.dlq_url) as box:
         old = [letter for letter in box.letters if letter.received_ms < arguments.older_than]
         if old:
-            if not arguments.yes and not _agreed(
+            if not arguments.yes and not agreed(
                 f"Export {len(old)} of {len(box.letters)} dead letters to {file}, then delete them?"
             ):
                 raise CommandError("nothing was deleted", 1)
@@ -321,12 +320,3 @@ def _pretty(body: str) -> str:
 def _printable(text: str) -> str:
     # A terminal obeys control characters, and anybody may have sent them.
     return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
-
-
-def _agreed(question: str) -> bool:
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
-    if not answer:
-        raise CommandError("nobody is there to be asked; give --yes")
-    return answer.strip().lower() in ("y", "yes")

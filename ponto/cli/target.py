@@ -20,6 +20,7 @@ from botocore.exceptions import (
 from ponto.cli import CommandError
 
 if TYPE_CHECKING:
+    from types_boto3_apigateway import APIGatewayClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_sqs import SQSClient
 
@@ -38,6 +39,12 @@ class Target(NamedTuple):
     dlq_url: str
     session: boto3.Session
     endpoint_url: str | None = None  # the emulator's; None is AWS
+    api_id: str | None = None  # None: a stack of an earlier version
+
+    @property
+    def stack(self) -> str:
+        """The name of the CloudFormation stack."""
+        return f"{_SERVICE}-{self.stage}"
 
     @property
     def function(self) -> str:
@@ -51,6 +58,20 @@ class Target(NamedTuple):
     def functions(self) -> "LambdaClient":
         """Make a client of Lambda."""
         return self.session.client("lambda", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def gateway(self) -> "APIGatewayClient":
+        """Make a client of API Gateway's administration."""
+        return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def require_api(self) -> str:
+        """Give the id of the API.
+
+        Raises:
+            CommandError: the deployment does not tell.
+        """
+        if not self.api_id:
+            raise CommandError(f"{self.stack} does not tell which API is its own (ApiId); deploy it again")
+        return self.api_id
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +120,7 @@ def _local(state: Path) -> Target:
         # Never the credentials of the shell: nothing of this may reach AWS.
         session=boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=_REGION),  # noqa: S106
         endpoint_url=address["aws_endpoint_url"],
+        api_id=address.get("api_id"),
     )
 
 
@@ -106,7 +128,13 @@ def _deployed(arguments: argparse.Namespace) -> Target:
     region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
     session = boto3.Session(profile_name=arguments.profile, region_name=region)
     outputs = _outputs(session, f"{_SERVICE}-{arguments.stage}")
-    return Target(arguments.stage, outputs["PunchQueueUrl"], outputs["DeadLetterQueueUrl"], session)
+    return Target(
+        stage=arguments.stage,
+        queue_url=outputs["PunchQueueUrl"],
+        dlq_url=outputs["DeadLetterQueueUrl"],
+        session=session,
+        api_id=outputs.get("ApiId"),
+    )
 
 
 def _outputs(session: boto3.Session, stack: str) -> Mapping[str, str]:

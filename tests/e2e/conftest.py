@@ -5,13 +5,14 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from local import emulator, gaps
-from local.stack import Stack, running
+from local.stack import Parameters, Stack, running
 from tests.e2e.client import Client
 
 
@@ -21,9 +22,9 @@ class Deployed(NamedTuple):
     open_gaps: list[str]  # what the emulator had dropped when the stack was new
 
 
-@pytest.fixture(scope="session")
-def deployed() -> Iterator[Deployed]:
-    """Deploy serverless.yml to an emulator of the tests' own."""
+@contextmanager
+def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
+    """Deploy serverless.yml to an emulator of its own; see `running` for the parameters."""
     open_gaps: list[str] = []
 
     def mend(deployment: gaps.Deployment) -> None:
@@ -37,10 +38,17 @@ def deployed() -> Iterator[Deployed]:
             patch.delenv(name)  # boto3 must not find somebody's AWS profile
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))  # not pytest's: the path of a socket has to be short
         try:
-            with running(state, free_port(), mend=mend) as stack:
+            with running(state, free_port(), mend=mend, parameters=parameters) as stack:
                 yield Deployed(stack, state, open_gaps)
         finally:
             shutil.rmtree(state)
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[Deployed]:
+    """Give the system as `make run` deploys it."""
+    with deploy() as deployed:
+        yield deployed
 
 
 @pytest.fixture

@@ -219,7 +219,9 @@ def test_the_emulator_still_has_each_gap_that_is_filled_after_the_deploy(deploye
         "the request validator",
         "the reserved concurrency",
         "the function's dead-letter queue",
+        "conditions in request templates",
         "conditions in response templates",
+        "the throttles of methods",
         "the validator's findings",
     ]
 

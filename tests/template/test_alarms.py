@@ -12,7 +12,7 @@ from ponto.punch import Punch
 from ponto.store import Entry, Outcome, Status
 from tests.emf import metrics as embedded
 from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
-from tests.template.conftest import Compile
+from tests.template.conftest import USER_POOL, Compile
 from tests.template.packaging import ROOT, Template
 
 STAGES = ["prod", "dev", "local"]
@@ -561,12 +561,14 @@ def _id(arn: str) -> str:
     return found[1]
 
 
+@pytest.mark.parametrize(("parameters", "more"), [([], set()), ([f"userPoolArn={USER_POOL}"], {"rejectedIdentity"})])
 def test_the_dashboard_shows_whatever_an_alarm_looks_at_and_whatever_the_function_logs(
-    prod: Template, own: set[str]
+    compiled: Compile, own: set[str], parameters: list[str], more: set[str]
 ) -> None:
-    shown = _shown(prod)
-    assert {found for alarm in alarms(prod).values() for found in metrics(alarm)} <= shown
-    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == own
+    template = compiled("prod", *parameters)
+    shown = _shown(template)
+    assert {found for alarm in alarms(template).values() for found in metrics(alarm)} <= shown
+    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == own | more
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,13 @@ def deployment(template: Template) -> str:
     return name
 
 
-def made_of(api: Any) -> str:
-    """The logical id that resources/api-deployment.js gives to the Deployment of an API."""
-    variables = {"file(resources/api.yml):Resources": api, "sls:stage": "prod"}
+def made_of(api: Any, identity: Any = None) -> str:
+    """The logical id that resources/api-deployment.js gives to the Deployment of an API, with what identity.js adds."""
+    variables = {
+        "file(resources/api.yml):Resources": api,
+        "file(resources/identity.js):template": {"Resources": identity or {}},
+        "sls:stage": "prod",
+    }
     run = subprocess.run(
         ["node", "-e", SCRIPT],
         cwd=ROOT,

@@ -60,7 +60,7 @@ def test_every_value_in_the_request_to_sqs_is_encoded(prod: Template) -> None:
     ['{"usuarioId":1}', '{"x":"&MessageAttribute.1.Name=a&Action=PurgeQueue"}', "%26Action=x", "a+b c", "ção\n", ""],
 )
 def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> None:
-    request = _render(_request_template(prod), {"util": _Util(), "input": _Input(body)})
+    request = render(_request_template(prod), {"util": Util(), "input": Input(body)})
     assert parse_qs(request, keep_blank_values=True, strict_parsing=True) == {
         "Action": ["SendMessage"],
         "MessageBody": [body],
@@ -181,13 +181,17 @@ def test_what_the_gateway_answers_by_itself_is_json_too(prod: Template) -> None:
 
 
 @pytest.mark.parametrize(("stage", "rate", "burst"), [("prod", 2000, 2000), ("local", 10000, 5000)])
-def test_the_stage_and_each_key_are_throttled(compiled: Compile, stage: str, rate: int, burst: int) -> None:
+def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, stage: str, rate: int, burst: int) -> None:
     template = compiled(stage)
     api_stage = template.properties("ApiStage")
     assert api_stage["StageName"] == stage
-    assert api_stage["MethodSettings"] == [
-        {"HttpMethod": "*", "ResourcePath": "/*", "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
-    ]
+    assert _throttles(template) == {
+        ("*", "/*"): (rate, burst),
+        ("POST", "/~1ponto"): (rate, burst),
+        ("OPTIONS", "/~1ponto"): (200, 200),
+    }
+    methods = template.of_type("AWS::ApiGateway::Method").values()
+    assert {method["HttpMethod"] for method in methods} == {method for method, path in _throttles(template)} - {"*"}
     plan = template.properties("UsagePlan")
     assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
     assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": stage}]
@@ -199,12 +203,41 @@ def test_the_stage_and_each_key_are_throttled(compiled: Compile, stage: str, rat
     }
 
 
+def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compiled: Compile) -> None:
+    limits = {"stage": 7, "punch": 5, "preflight": 3, "key": 2}
+    given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
+    template = compiled("dev", *given)
+    assert list(_throttles(template).values()) == [("7", "7"), ("5", "5"), ("3", "3")]
+    assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": "2", "BurstLimit": "2"}
+    followed = _throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
+    assert followed["POST", "/~1ponto"] == followed["*", "/*"] == ("7", "8")
+
+
+def _throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]]:
+    return {
+        (setting["HttpMethod"], setting["ResourcePath"]): (
+            setting["ThrottlingRateLimit"],
+            setting["ThrottlingBurstLimit"],
+        )
+        for setting in template.properties("ApiStage")["MethodSettings"]
+    }
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_no_answer_is_for_every_origin_unless_asked(compiled: Compile, stage: str) -> None:
+    def origins(template: Template) -> set[str]:
+        return set(re.findall(r'Access-Control-Allow-Origin": "([^"]*)"', json.dumps(template.document)))
+
+    assert origins(compiled(stage)) == {"'https://ponto.example.com'"}
+    assert origins(compiled(stage, "corsOrigin=*")) == {"'*'"}
+
+
 class _Answer(NamedTuple):
     status: int | None  # what overrides the response's own
     body: str
 
 
-class _Input:
+class Input:
     """$input, as far as the templates use it."""
 
     def __init__(self, body: Any) -> None:
@@ -217,21 +250,21 @@ class _Input:
         return value
 
 
-class _Util:
+class Util:
     """$util, as far as the templates use it."""
 
     def urlEncode(self, text: str) -> str:  # noqa: N802
         return quote_plus(text)
 
 
-def _render(template: str, variables: Mapping[str, object]) -> str:
+def render(template: str, variables: Mapping[str, object]) -> str:
     return str(airspeed.Template(template).merge(variables))
 
 
 def _answer(response: Any, from_sqs: Any) -> _Answer:
     override: dict[str, int] = {}
-    variables = {"input": _Input(from_sqs), "context": {"responseOverride": override}}
-    body = _render(response["ResponseTemplates"]["application/json"], variables)
+    variables = {"input": Input(from_sqs), "context": {"responseOverride": override}}
+    body = render(response["ResponseTemplates"]["application/json"], variables)
     return _Answer(override.get("status"), body)
 
 

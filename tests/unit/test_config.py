@@ -57,8 +57,8 @@ WriteConfig = Callable[[str], None]
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set all names but the secrets' and the certificates'; hide the developer's own rds_config.py."""
-    for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "DB_SSLROOTCERT"):
+    """Set all names but the secrets', the certificates' and the identity's; hide the developer's own rds_config.py."""
+    for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "DB_SSLROOTCERT", "IDENTITY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -218,6 +218,26 @@ def test_the_systems_certificates_without_the_servers_name_are_refused(
     environment.setenv("DB_SSLROOTCERT", "system")
     environment.setenv("DB_SSLMODE", mode)
     assert refusal() == "DB_SSLMODE: with the system's certificates use verify-full."
+
+
+# Identity
+
+
+@pytest.mark.parametrize(("value", "identity"), [(None, False), ("", False), ("required", True)])
+def test_employees_must_have_signed_in_where_the_stage_says_so(
+    environment: pytest.MonkeyPatch, value: str | None, identity: bool
+) -> None:
+    if value is None:
+        environment.delenv("IDENTITY", raising=False)
+    else:
+        environment.setenv("IDENTITY", value)
+    assert load().identity is identity
+
+
+@pytest.mark.parametrize("value", ["true", "Required", "optional", "false", " required"])
+def test_a_misspelt_identity_lets_nobody_in(environment: pytest.MonkeyPatch, value: str) -> None:
+    environment.setenv("IDENTITY", value)
+    assert refusal() == f"IDENTITY: {value!r} is not known; it is required, or not set."
 
 
 # rds_config.py

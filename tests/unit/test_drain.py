@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import ponto.drain
 from ponto.drain import PATIENCE, Drain, Settled
 from ponto.punch import Punch, Reason, parse
-from ponto.sqs import DeadLetters, Record, Rejection, by_risk, receipt, receive_count
+from ponto.sqs import Attribute, DeadLetters, Record, Rejection, by_risk, receipt, receive_count
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import RECEIVED_MS, record
 
@@ -53,8 +53,9 @@ class Paper:
         self.put += rejections
         return {}
 
-    def settle(self, *records: Record) -> Settled:
-        return Drain(ZONE, cast(Store, self), cast(DeadLetters, self)).settle(records, time.monotonic() + 60)
+    def settle(self, *records: Record, identity: bool = False) -> Settled:
+        drain = Drain(ZONE, cast(Store, self), cast(DeadLetters, self), identity=identity)
+        return drain.settle(records, time.monotonic() + 60)
 
 
 def break_parse(patch: pytest.MonkeyPatch) -> None:
@@ -178,3 +179,65 @@ def with_binary(name: str) -> Record:
     made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
     made["messageAttributes"][name] = {"dataType": "Binary"}
     return made
+
+
+# Employees who sign in
+
+
+def signed_in(claim: Attribute | None, usuario_id: int) -> Record:
+    made = message(usuario_id)
+    if claim is not None:
+        made["messageAttributes"]["usuarioId"] = claim
+    return made
+
+
+def text(value: str) -> Attribute:
+    return {"dataType": "String", "stringValue": value}
+
+
+NOBODY: list[Attribute | None] = [None, {"dataType": "String"}, text(""), {"dataType": "Binary"}]
+SOMEBODY_ELSE = [text(value) for value in ("8", "77", " 7", "07", "7.0", "+7", "7\n", "\u0667", "seven", "[7]", "7,8")]
+
+
+@pytest.mark.parametrize("claim", [*NOBODY, *SOMEBODY_ELSE], ids=repr)
+def test_a_punch_that_is_not_of_who_signed_in_is_put_aside_and_its_batch_mates_are_stored(
+    claim: Attribute | None,
+) -> None:
+    paper = Paper()
+
+    settled = paper.settle(signed_in(text("6"), 6), signed_in(claim, 7), signed_in(text("8"), 8), identity=True)
+
+    assert paper.batches == [[6, 8]]
+    assert settled.failures == {}
+    ((put, reason, detail),) = paper.put
+    assert (put["messageId"], reason) == ("m7", Reason.IDENTITY)
+    assert ("names no employee" in detail) == (claim in NOBODY)
+    assert not any(character.isdigit() for character in detail)  # whose number it was is nobody's business
+
+
+@pytest.mark.parametrize("claim", [*NOBODY, *SOMEBODY_ELSE], ids=repr)
+def test_without_a_user_pool_nobody_is_asked_who_they_are(claim: Attribute | None) -> None:
+    paper = Paper()
+
+    paper.settle(signed_in(claim, 7))
+
+    assert (paper.batches, paper.put) == ([[7]], [])
+
+
+@given(st.integers(1, 2**53 - 1).filter(lambda employee: employee != BUG), st.integers(1, 2**53 - 1) | st.none())
+def test_exactly_the_employee_who_signed_in_punches(employee: int, other: int | None) -> None:
+    paper = Paper()
+
+    paper.settle(signed_in(text(str(other or employee)), employee), identity=True)
+
+    is_stored = other is None or other == employee
+    assert (paper.batches[0], len(paper.put)) == (([employee], 0) if is_stored else ([], 1))
+
+
+def test_what_is_no_punch_says_so_whoever_signed_in() -> None:
+    paper = Paper()
+    made = record('{"usuarioId": 0}')
+
+    paper.settle(made, identity=True)
+
+    assert [reason for _, reason, _ in paper.put] == [Reason.INVALID]

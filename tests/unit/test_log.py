@@ -23,6 +23,7 @@ REASONS = {f"rejected{reason.capitalize()}": 0 for reason in Reason}
 @pytest.fixture(autouse=True)
 def _in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
+    monkeypatch.setenv("IDENTITY", "required")
 
 
 def entry(message_id: str = "m", received_ms: int = RECEIVED_MS) -> Entry:
@@ -112,6 +113,13 @@ def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert line["rejected"] == line["batchSize"] == 2 * len(Reason) + 1
     assert {name: line[name] for name in REASONS} == dict.fromkeys(REASONS, 2) | {"rejectedInvalid": 3}
     assert "errors" not in line
+
+
+def test_where_nobody_signs_in_there_is_no_metric_of_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("IDENTITY")
+    assert REASONS.keys() - logged(capsys).keys() == {"rejectedIdentity"}
 
 
 def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:

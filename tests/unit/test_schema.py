@@ -71,6 +71,25 @@ def test_patterns_mean_the_same_to_every_engine(pattern: str) -> None:
     assert not re.search(r"\\[dDsSwWbBpP]|\(\?<|\(\?[a-z]", pattern), "ASCII classes, no look-behind, no flags"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u0085", "\u2028", "\u2029"], ids=ascii)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ponto", "2026-10-01T08:00"),
+        ("enviado", "2026-10-01T08:00Z"),
+        ("id", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"),
+        ("dispositivo", "a"),
+    ],
+)
+def test_no_engine_takes_the_place_before_a_last_line_break_for_the_end(name: str, value: str, end: str) -> None:
+    # Python's `$` is also before a last newline, Java's before any line break: what is read as ECMA's must not differ.
+    for dollar in (r"(?=\n?\Z)", r"(?=(?:\r\n|[\n\r\u0085\u2028\u2029])?\Z)"):
+        pattern = PATTERNS[name][:-1] + dollar
+        assert re.search(pattern, value)
+        is_text = name == "dispositivo" and end > "\x7f"
+        assert bool(re.search(pattern, value + end)) == is_text
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name, values in BAD_VALUES.items() for value in values],

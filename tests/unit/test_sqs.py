@@ -115,6 +115,18 @@ def test_the_attributes_say_why_which_message_and_when_it_was_received(queue: De
     }
 
 
+def test_a_letter_keeps_the_number_of_the_employee_who_signed_in(queue: DeadLetterQueue) -> None:
+    punches = [record("{", name) for name in ("somebody", "nobody", "no text")]
+    punches[0]["messageAttributes"]["usuarioId"] = {"dataType": "String", "stringValue": "123"}
+    punches[2]["messageAttributes"]["usuarioId"] = {"dataType": "String", "stringValue": ""}
+
+    unsent = DeadLetters(queue.url).put_aside([Rejection(punch, Reason.IDENTITY, "why") for punch in punches], soon())
+
+    assert unsent == {}
+    letters = {letter.message_id: letter.attributes.get("usuarioId") for letter in queue.letters()}
+    assert letters == {"somebody": ("String", "123"), "nobody": None, "no text": None}
+
+
 def test_more_than_one_call_holds_are_all_sent(queue: DeadLetterQueue) -> None:
     rejected = rejections(25)
     assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}

@@ -1,0 +1,70 @@
+// Employees who sign in: what a stage with a user pool has besides, laid over the function and resources/api.yml.
+// Without one, nothing.
+const stop = require('./stop.js');
+
+const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
+const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
+const ATTRIBUTE = 'MessageAttribute.1';
+
+module.exports = async ({ resolveVariable }) => {
+  const userPool = await resolveVariable('param:userPoolArn');
+  if (!userPool) return { template: {} };
+  if (!ARN.test(userPool)) {
+    stop(
+      `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
+    );
+  }
+  const { PostPunch, PunchPreflight } = await resolveVariable('file(resources/api.yml):Resources');
+  const request = PostPunch.Properties.Integration.RequestTemplates['application/json'];
+  const [preflight] = PunchPreflight.Properties.Integration.IntegrationResponses;
+  const ALLOWED = 'method.response.header.Access-Control-Allow-Headers';
+  return {
+    template: {
+      extensions: {
+        // The stage asks for tokens before the function does: what came without one would be a dead letter.
+        BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // added to what osls writes
+      },
+      Resources: {
+        BatidaPontoLambdaFunction: {
+          Type: 'AWS::Lambda::Function',
+          Properties: { Environment: { Variables: { IDENTITY: 'required' } } },
+        },
+        EmployeeSignIn: {
+          Type: 'AWS::ApiGateway::Authorizer',
+          Properties: {
+            RestApiId: { Ref: 'Api' },
+            Name: 'employees',
+            Type: 'COGNITO_USER_POOLS',
+            ProviderARNs: [userPool],
+            IdentitySource: 'method.request.header.Authorization',
+          },
+        },
+        PostPunch: {
+          Type: 'AWS::ApiGateway::Method',
+          Properties: {
+            AuthorizationType: 'COGNITO_USER_POOLS',
+            AuthorizerId: { Ref: 'EmployeeSignIn' },
+            Integration: {
+              RequestTemplates: {
+                // SQS refuses an attribute without a value, so an account without a number sends none.
+                'application/json':
+                  `${request}#if("$!${CLAIM.slice(1)}" != "")&${ATTRIBUTE}.Name=usuarioId` +
+                  `&${ATTRIBUTE}.Value.DataType=String&${ATTRIBUTE}.Value.StringValue=$util.urlEncode(${CLAIM})#end`,
+              },
+            },
+          },
+        },
+        PunchPreflight: {
+          Type: 'AWS::ApiGateway::Method',
+          Properties: {
+            Integration: {
+              IntegrationResponses: [
+                { ResponseParameters: { [ALLOWED]: preflight.ResponseParameters[ALLOWED].replace(/'$/, ",Authorization'") } },
+              ],
+            },
+          },
+        },
+      },
+    },
+  };
+};

@@ -1,0 +1,335 @@
+"""Employees who sign in: the system deployed with a user pool, and punches with real signed tokens.
+
+The emulator makes the tokens as Cognito does, signed with a key of the pool, and its gateway checks the signature
+against the pool's published keys, the issuer and the times, as AWS's does.
+"""
+
+import base64
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from local.emulator import REGION, Emulator
+from local.stack import ROOT
+from tests.commands import Result
+from tests.e2e.client import EMPLOYEES, Answer, Client, wait_for
+from tests.e2e.conftest import Deployed, deploy
+from tests.e2e.test_dlq import execute
+
+pytestmark = pytest.mark.timeout(180)
+
+PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only
+
+
+class Tokens(NamedTuple):
+    """What an app gets when a user signs in."""
+
+    identity: str
+    access: str
+
+
+class UserPool:
+    """A user pool as the stage needs it: employees cannot write their own number."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._cognito: Any = boto3.client(
+            "cognito-idp",
+            endpoint_url=emulator.url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106
+        )
+        pool = self._cognito.create_user_pool(
+            PoolName=f"employees-{uuid.uuid4()}",
+            Schema=[{"Name": "usuarioId", "AttributeDataType": "String", "Mutable": True}],
+        )["UserPool"]
+        self.arn: str = pool["Arn"]
+        self._id = pool["Id"]
+        self._app = self._create_app()
+
+    def sign_in(self, employee: int | None = None, seconds: int = 3600) -> Tokens:
+        """Make a user and sign them in.
+
+        Args:
+            employee: the user's number; None: nobody gave one.
+            seconds: until the tokens expire.
+        """
+        name = str(uuid.uuid4())
+        number = [] if employee is None else [{"Name": "custom:usuarioId", "Value": str(employee)}]
+        self._cognito.admin_create_user(UserPoolId=self._id, Username=name, UserAttributes=number)
+        self._cognito.admin_set_user_password(UserPoolId=self._id, Username=name, Password=PASSWORD, Permanent=True)
+        signed_in = self._cognito.initiate_auth(
+            ClientId=self._app if seconds == 3600 else self._create_app(seconds),
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
+        )["AuthenticationResult"]
+        return Tokens(signed_in["IdToken"], signed_in["AccessToken"])
+
+    def _create_app(self, seconds: int = 3600) -> str:
+        app = self._cognito.create_user_pool_client(
+            UserPoolId=self._id,
+            ClientName="punches",
+            ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            ReadAttributes=["email", "custom:usuarioId"],
+            WriteAttributes=["email"],
+            IdTokenValidity=seconds,  # AWS's least is 5 minutes
+            TokenValidityUnits={"IdToken": "seconds"},
+        )["UserPoolClient"]
+        return str(app["ClientId"])
+
+
+class SignIn(NamedTuple):
+    deployed: Deployed
+    pool: UserPool
+    other_pool: UserPool
+
+
+@pytest.fixture(scope="module")
+def sign_in() -> Iterator[SignIn]:
+    """Deploy with the parameter userPoolArn."""
+    pools: list[UserPool] = []
+
+    def parameters(emulator: Emulator) -> dict[str, str]:
+        pools.extend([UserPool(emulator), UserPool(emulator)])
+        return {"userPoolArn": pools[0].arn, "preflightRateLimit": "2", "preflightBurstLimit": "2"}
+
+    with deploy(parameters) as deployed:
+        yield SignIn(deployed, *pools)
+
+
+@pytest.fixture
+def pool(sign_in: SignIn) -> UserPool:
+    return sign_in.pool
+
+
+@pytest.fixture
+def client(sign_in: SignIn) -> Client:
+    client = Client(sign_in.deployed.stack)
+    client.wait_until_drained()
+    client.purge_dead_letters()
+    return client
+
+
+@pytest.fixture
+def redrive(sign_in: SignIn) -> Callable[[], Result]:
+    def redrive() -> Result:
+        words = ["dlq", "redrive", "--all", "--state", str(sign_in.deployed.state)]
+        done = subprocess.run(
+            [sys.executable, "-m", "ponto", *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return redrive
+
+
+def punch(employee: int) -> dict[str, object]:
+    return {"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
+
+
+def attributes(letter: dict[str, Any]) -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+
+
+# Tokens
+
+
+def decoded(part: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+def encoded(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).rstrip(b"=").decode()
+
+
+def signed(token: str, claims: dict[str, Any], algorithm: str = "RS256") -> str:
+    """Give a token with the header of another and these claims, signed by a key that is not the pool's."""
+    header = decoded(token.split(".")[0]) | {"alg": algorithm}
+    text = f"{encoded(json.dumps(header).encode())}.{encoded(json.dumps(claims).encode())}"
+    if algorithm == "none":
+        return f"{text}."
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return f"{text}.{encoded(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+
+
+def with_other_claims(token: str, **changes: object) -> str:
+    """Give a token whose claims were changed, under the signature that it had."""
+    header, claims, signature = token.split(".")
+    return f"{header}.{encoded(json.dumps(decoded(claims) | changes).encode())}.{signature}"
+
+
+BAD_TOKENS: dict[str, Callable[[SignIn, int], str | None]] = {
+    "none": lambda _, __: None,
+    "empty": lambda _, __: "",
+    "garbage": lambda _, __: "garbage",
+    "three parts of garbage": lambda _, __: "a.b.c",
+    "not signed": lambda it, employee: signed(
+        token := it.pool.sign_in(employee).identity, decoded(token.split(".")[1]), "none"
+    ),
+    "signed by another key": lambda it, employee: signed(
+        token := it.pool.sign_in(employee).identity, decoded(token.split(".")[1])
+    ),
+    "another number under the signature": lambda it, employee: with_other_claims(
+        it.pool.sign_in(next(EMPLOYEES)).identity, **{"custom:usuarioId": str(employee)}
+    ),
+    "a later expiry under the signature": lambda it, employee: with_other_claims(
+        it.pool.sign_in(employee).identity, exp=int(time.time()) + 86_400
+    ),
+    "of another pool": lambda it, employee: it.other_pool.sign_in(employee).identity,
+    "of another pool, in the name of this one": lambda it, employee: with_other_claims(
+        it.other_pool.sign_in(employee).identity,
+        iss=decoded(it.pool.sign_in(employee).identity.split(".")[1])["iss"],
+    ),
+}
+
+
+@pytest.mark.parametrize("make", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
+def test_a_punch_without_a_good_token_is_refused_and_nothing_is_stored(
+    client: Client, sign_in: SignIn, make: Callable[[SignIn, int], str | None]
+) -> None:
+    employee = next(EMPLOYEES)
+
+    answer = client.post(punch(employee), authorization=make(sign_in, employee))
+
+    assert (answer.status, answer.body) == (401, {"message": "Unauthorized"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert client.depth(client.address.queue_url) == client.depth(client.address.dlq_url) == 0
+    assert client.rows(employee) == []
+
+
+def test_a_token_is_good_until_it_expires(client: Client, pool: UserPool) -> None:
+    token = pool.sign_in(employee := next(EMPLOYEES), seconds=3).identity
+    assert client.post(punch(employee), authorization=token).status == 202
+
+    wait_for(lambda: client.post(punch(employee), authorization=token).status == 401, "the token to expire")
+
+    client.wait_until_drained()
+    assert len(client.rows(employee)) == 1
+
+
+@pytest.mark.parametrize("prefix", ["", "Bearer "])
+def test_an_employee_who_signed_in_punches(client: Client, pool: UserPool, prefix: str) -> None:
+    employee = next(EMPLOYEES)
+
+    answer = client.post(punch(employee), authorization=prefix + pool.sign_in(employee).identity)
+
+    assert answer.status == 202
+    client.wait_until_drained()
+    assert [row[4] for row in client.rows(employee)] == [answer.body["messageId"]]
+
+
+def test_the_api_key_is_still_required(client: Client, pool: UserPool) -> None:
+    employee = next(EMPLOYEES)
+
+    answer = client.post(punch(employee), authorization=pool.sign_in(employee).identity, x_api_key=None)
+
+    assert answer.status == 403
+
+
+def test_nobody_punches_for_somebody_else(client: Client, pool: UserPool) -> None:
+    employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
+    body = json.dumps(punch(colleague), indent=3).encode()
+
+    answer = client.post(body, authorization=pool.sign_in(employee).identity)
+
+    assert answer.status == 202  # the gateway cannot compare; what it took is kept
+    (letter,) = client.dead_letters(1)
+    assert letter["Body"].encode() == body
+    found = attributes(letter)
+    assert (found["reason"], found["usuarioId"], found["messageId"]) == (
+        "identity",
+        str(employee),
+        answer.body["messageId"],
+    )
+    assert found["detail"] == "usuarioId: not the employee who signed in"
+    assert client.rows(employee, colleague) == []
+
+
+@pytest.mark.parametrize("kind", ["identity", "access"])
+def test_an_account_without_a_number_punches_for_nobody(client: Client, pool: UserPool, kind: str) -> None:
+    # An access token carries no attribute, whatever number the account has.
+    employee = next(EMPLOYEES)
+    token = pool.sign_in().identity if kind == "identity" else pool.sign_in(employee).access
+
+    assert client.post(punch(employee), authorization=token).status == 202
+
+    (letter,) = client.dead_letters(1)
+    found = attributes(letter)
+    assert found["reason"] == "identity"
+    assert "usuarioId" not in found
+    assert client.rows(employee) == []
+
+
+def test_what_did_not_come_through_the_gateway_is_put_aside(client: Client) -> None:
+    employee = next(EMPLOYEES)
+    client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=json.dumps(punch(employee)))
+
+    (letter,) = client.dead_letters(1)
+
+    assert attributes(letter)["reason"] == "identity"
+    assert client.rows(employee) == []
+
+
+def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
+    client: Client, pool: UserPool, redrive: Callable[[], Result]
+) -> None:
+    employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
+    client.post(punch(colleague), authorization=pool.sign_in(employee).identity)
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
+
+    assert redrive().out == "1 redriven, 0 failed\n"
+
+    client.wait_until_drained()
+    (letter,) = client.dead_letters(1)
+    found = attributes(letter)
+    assert (found["reason"], found["usuarioId"]) == ("identity", str(employee))
+    assert client.rows(employee, colleague) == []
+
+
+def test_a_redriven_letter_of_the_right_employee_becomes_a_row(
+    client: Client, pool: UserPool, redrive: Callable[[], Result]
+) -> None:
+    employee = next(EMPLOYEES)
+    token = pool.sign_in(employee).identity
+    execute(client, f"alter table batida add constraint broken check (usuario_id <> {employee})")
+    try:
+        message_id = client.post(punch(employee), authorization=token).body["messageId"]
+        wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
+    finally:
+        execute(client, "alter table batida drop constraint broken")
+
+    assert redrive().out == "1 redriven, 0 failed\n"
+
+    client.wait_until_drained()
+    assert [row[4] for row in client.rows(employee)] == [message_id]
+    assert client.depth(client.address.dlq_url) == 0
+
+
+def test_a_browser_may_ask_whether_it_may_send_a_token(client: Client) -> None:
+    answers: list[Answer] = []
+
+    def is_answered() -> bool:
+        answers.append(client.post(b"", method="OPTIONS", x_api_key=None))
+        return answers[-1].status == 204
+
+    wait_for(is_answered, "the throttle to have room")
+
+    assert answers[-1].headers["access-control-allow-headers"] == "Content-Type,X-Api-Key,Authorization"
+
+
+def test_whoever_asks_in_a_loop_is_told_to_come_back_and_punches_are_not(client: Client, pool: UserPool) -> None:
+    employee = next(EMPLOYEES)
+
+    statuses = [client.post(b"", method="OPTIONS", x_api_key=None).status for _ in range(20)]
+
+    assert statuses.count(429) >= 10
+    assert client.post(punch(employee), authorization=pool.sign_in(employee).identity).status == 202

@@ -1,0 +1,428 @@
+"""`python -m ponto keys` on the deployed stack: what it makes in API Gateway, and whom that lets in."""
+
+import argparse
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from local import emulator
+from local.stack import STAGE
+from ponto.__main__ import main
+from ponto.cli import keys
+from tests.commands import Result
+from tests.e2e.client import EMPLOYEES, Client
+from tests.e2e.conftest import Deployed
+
+if TYPE_CHECKING:
+    from types_boto3_apigateway import APIGatewayClient
+
+Call = Callable[[], Any]
+Thing = tuple[str, str]  # key or plan, and its id
+
+
+class Gateway:
+    """API Gateway's administration, in whose way a test can stand."""
+
+    def __init__(self, api: "APIGatewayClient", monkeypatch: pytest.MonkeyPatch) -> None:
+        self.api = api
+        self.calls: list[str] = []
+        self.used: dict[str, list[list[int]]] = {}  # what GetUsage, which the emulator lacks, says of a key
+        # Operation -> what happens instead; it is given the call, to make or not.
+        self.instead: dict[str, Callable[[Call, Any], Any]] = {
+            "GetUsage": lambda _, parameters: {"items": {parameters["keyId"]: self.used.get(parameters["keyId"], [])}},
+        }
+        real = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def call(client: Any, operation: str, parameters: Any) -> Any:
+            self.calls.append(operation)
+            make: Call = lambda: real(client, operation, parameters)  # noqa: E731
+            instead = self.instead.get(operation)
+            return instead(make, parameters) if instead else make()
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+
+    def everything(self) -> set[Thing]:
+        """All keys and usage plans of the account."""
+        found = {("key", key["id"]) for key in self.api.get_api_keys(limit=500)["items"]}
+        return found | {("plan", plan["id"]) for plan in self.api.get_usage_plans(limit=500)["items"]}
+
+    def plan(self, name: str) -> Any:
+        (found,) = (each for each in self.api.get_usage_plans(limit=500)["items"] if each["name"] == name)
+        return found
+
+    def value(self, key_id: str) -> str:
+        return self.api.get_api_key(apiKey=key_id, includeValue=True)["value"]
+
+    def delete(self, thing: Thing) -> None:
+        kind, identifier = thing
+        if kind == "key":
+            self.api.delete_api_key(apiKey=identifier)
+        else:
+            self.api.delete_usage_plan(usagePlanId=identifier)
+
+
+class Stage(NamedTuple):
+    """A deployment, by the folder whose stack.json tells of it."""
+
+    state: Path
+    api_id: str
+
+
+@pytest.fixture
+def gateway(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
+    api = deployed.stack.client("apigateway")
+    with monkeypatch.context() as patch:
+        gateway = Gateway(api, patch)
+        before = gateway.everything()
+        yield gateway
+    for thing in gateway.everything() - before:
+        gateway.delete(thing)
+
+
+@pytest.fixture
+def before(gateway: Gateway) -> set[Thing]:
+    """What the template made, and other tests."""
+    return gateway.everything()
+
+
+@pytest.fixture
+def dev(deployed: Deployed) -> Stage:
+    return Stage(deployed.state, deployed.stack.address.api_id)
+
+
+@pytest.fixture
+def prod(deployed: Deployed, gateway: Gateway, tmp_path: Path) -> Iterator[Stage]:
+    """Another deployment in the same account."""
+    api_id = gateway.api.create_rest_api(name="another")["id"]
+    address = deployed.stack.address._asdict() | {"api_id": api_id}
+    (tmp_path / "stack.json").write_text(json.dumps(address))
+    yield Stage(tmp_path, api_id)
+    gateway.api.delete_rest_api(restApiId=api_id)
+
+
+@pytest.fixture
+def run(gateway: Gateway, dev: Stage, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    del gateway
+
+    def run(verb: str, *words: object, stage: Stage = dev) -> Result:
+        status = main(["keys", verb, "--state", str(stage.state), *map(str, words)])
+        return Result(status, *capsys.readouterr())
+
+    return run
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
+
+
+def refuse(*_: Any) -> Any:
+    raise refusal("AccessDeniedException")
+
+
+# create
+
+
+def test_a_key_has_a_plan_of_its_own_with_its_limits(dev: Stage, gateway: Gateway, run: Callable[..., Result]) -> None:
+    result = run("create", "gate-1", "--rate", "2.5", "--burst", "7", "--quota", "300")
+
+    assert result.status == 0
+    plan = gateway.plan("batida-ponto-local/gate-1")
+    assert plan["throttle"] == {"rateLimit": 2.5, "burstLimit": 7}
+    assert plan["quota"]["limit"] == 300
+    assert plan["quota"]["period"] == "DAY"
+    assert [(each["apiId"], each["stage"]) for each in plan["apiStages"]] == [(dev.api_id, STAGE)]
+    (key,) = gateway.api.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
+    assert gateway.value(key["id"]) == result.out.strip()
+
+
+def test_the_value_alone_goes_to_standard_output(run: Callable[..., Result], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    result = run("create", "gate-1")
+
+    value = result.out.strip()
+    assert len(value) >= 20
+    assert result.out == f"{value}\n"
+    assert value not in result.err
+    assert value not in caplog.text
+
+
+def test_for_machines_the_value_is_shown_with_the_rest(gateway: Gateway, run: Callable[..., Result]) -> None:
+    made = run("create", "gate-1", "--json").json
+
+    assert (made["name"], made["rate"], made["burst"], made["quota"]) == ("gate-1", 10, 20, 10_000)
+    assert gateway.value(made["id"]) == made["value"]
+    assert made["usagePlanId"] == gateway.plan("batida-ponto-local/gate-1")["id"]
+
+
+def test_two_keys_of_a_stage_have_two_names(prod: Stage, gateway: Gateway, run: Callable[..., Result]) -> None:
+    run("create", "gate-1")
+    before = gateway.everything()
+
+    again = run("create", "gate-1")
+
+    assert again.status == 2
+    assert "there is a key gate-1 already" in again.err
+    assert gateway.everything() == before
+    assert run("create", "gate-1", stage=prod).status == 0
+
+
+@pytest.mark.parametrize("operation", ["CreateApiKey", "CreateUsagePlan", "CreateUsagePlanKey"])
+@pytest.mark.parametrize("error", [refusal("AccessDeniedException"), KeyboardInterrupt()], ids=["refused", "Ctrl-C"])
+def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
+    before: set[Thing], gateway: Gateway, run: Callable[..., Result], operation: str, error: BaseException
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    gateway.instead[operation] = fail
+
+    result = run("create", "gate-1")
+
+    assert result.status in (2, 130)
+    assert result.out == ""
+    assert gateway.everything() == before
+
+
+def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Callable[..., Result]) -> None:
+    gateway.instead |= {"CreateUsagePlan": refuse, "DeleteApiKey": refuse}
+
+    result = run("create", "gate-1")
+
+    assert result.status == 2
+    assert "could not undo a step" in result.err
+
+
+# list
+
+
+def test_the_list_tells_limits_and_use_and_no_value(gateway: Gateway, run: Callable[..., Result]) -> None:
+    value = run("create", "gate-1", "--rate", "2.5").out.strip()
+    other = run("create", "gate-2", "--json").json
+    gateway.used[other["id"]] = [[17, 9_983]]
+
+    table, machines = run("list"), run("list", "--json")
+
+    assert table.status == machines.status == 0
+    lines = table.out.splitlines()
+    assert lines[0].split() == ["name", "id", "enabled", "requests/s", "burst", "a", "day", "today"]
+    assert lines[1].split()[0::2] == ["gate-1", "yes", "20", "0"]
+    assert lines[2].split() == ["gate-2", other["id"], "yes", "10", "20", "10000", "17"]
+    assert lines[3] == "2 keys made by this command"
+    assert [(key["name"], key["usedToday"]) for key in machines.json["keys"]] == [("gate-1", 0), ("gate-2", 17)]
+    for shown in (table, machines):
+        assert value not in shown.out + shown.err
+        assert other["value"] not in shown.out + shown.err
+
+
+def test_a_use_that_the_api_does_not_tell_is_no_zero(gateway: Gateway, run: Callable[..., Result]) -> None:
+    run("create", "gate-1")
+    gateway.instead["GetUsage"] = refuse
+
+    table, machines = run("list"), run("list", "--json")
+
+    assert table.out.splitlines()[1].split()[-1] == "?"
+    assert "AccessDenied" in table.err
+    assert machines.json["keys"][0]["usedToday"] is None
+
+
+def test_a_disabled_key_is_told(gateway: Gateway, run: Callable[..., Result]) -> None:
+    made = run("create", "gate-1", "--json").json
+    operation: Any = {"op": "replace", "path": "/enabled", "value": "false"}
+    gateway.instead["GetApiKey"] = lambda *_: {"enabled": False}
+    gateway.api.update_api_key(apiKey=made["id"], patchOperations=[operation])
+
+    assert run("list", "--json").json["keys"][0]["enabled"] is False
+
+
+def test_keys_of_templates_and_of_other_stages_are_not_listed(prod: Stage, run: Callable[..., Result]) -> None:
+    run("create", "gate-1", stage=prod)
+
+    assert run("list").out == "0 keys made by this command\n"
+    assert [key["name"] for key in run("list", "--json", stage=prod).json["keys"]] == ["gate-1"]
+
+
+# revoke
+
+
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_a_revoked_key_is_disabled_and_then_gone_with_its_plan_and_nothing_else(
+    prod: Stage, gateway: Gateway, run: Callable[..., Result], by: str
+) -> None:
+    run("create", "gate-1", stage=prod)
+    run("create", "gate-2")
+    before = gateway.everything()
+    made = run("create", "gate-1", "--json").json
+    gateway.calls.clear()
+
+    result = run("revoke", made[by], "--yes")
+
+    assert result.status == 0
+    assert gateway.everything() == before
+    changes = [call for call in gateway.calls if not call.startswith(("Get", "Describe"))]
+    assert changes == ["UpdateApiKey", "DeleteApiKey", "UpdateUsagePlan", "DeleteUsagePlan"]
+
+
+@pytest.mark.parametrize("name", ["", "gate-9", "batida-ponto-local/gate-9"])
+def test_what_this_command_did_not_make_is_not_touched(
+    prod: Stage, gateway: Gateway, run: Callable[..., Result], name: str
+) -> None:
+    run("create", "gate-9", stage=prod)
+    before = gateway.everything()
+
+    result = run("revoke", name, "--yes")
+
+    assert (result.status, result.out) == (1, "")
+    assert gateway.everything() == before
+
+
+def test_the_key_of_the_template_is_not_revoked_by_its_id(
+    before: set[Thing], gateway: Gateway, run: Callable[..., Result]
+) -> None:
+    for kind, identifier in before:
+        assert run("revoke", identifier, "--yes").status == 1, kind
+    assert gateway.everything() == before
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), ("", 2)])
+def test_revoking_asks_first(
+    gateway: Gateway, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+) -> None:
+    made = run("create", "gate-1", "--json").json
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+
+    result = run("revoke", "gate-1")
+
+    assert result.status == status
+    assert f"Revoke key gate-1 ({made['id']}) of batida-ponto-local?" in result.err
+    assert (("key", made["id"]) in gateway.everything()) == (status != 0)
+
+
+@pytest.mark.parametrize("operation", ["DeleteApiKey", "UpdateUsagePlan", "DeleteUsagePlan"])
+def test_a_key_that_was_half_revoked_is_revoked_the_second_time(
+    before: set[Thing], gateway: Gateway, run: Callable[..., Result], operation: str
+) -> None:
+    run("create", "gate-1")
+    gateway.instead[operation] = refuse
+    assert run("revoke", "gate-1", "--yes").status == 2
+    del gateway.instead[operation]
+
+    again = run("revoke", "gate-1", "--yes")
+
+    # Without its stage a plan cannot be found again; it lets nobody in.
+    assert again.status == (1 if operation == "DeleteUsagePlan" else 0)
+    assert {kind for kind, _ in gateway.everything() - before} <= {"plan"}
+
+
+# The command line
+
+
+def test_a_stack_that_tells_no_api_is_said(deployed: Deployed, run: Callable[..., Result], tmp_path: Path) -> None:
+    address = deployed.stack.address._asdict()
+    del address["api_id"]
+    (tmp_path / "stack.json").write_text(json.dumps(address))
+
+    result = run("list", stage=Stage(tmp_path, ""))
+
+    assert result.status == 2
+    assert "batida-ponto-local does not tell which API is its own" in result.err
+
+
+def test_a_deployed_stage_is_found_by_its_stack(
+    gateway: Gateway,
+    deployed: Deployed,
+    prod: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in emulator.environment(deployed.stack.address.aws_endpoint_url).items():
+        monkeypatch.setenv(name, value)
+    outputs = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d", "ApiId": prod.api_id}
+    stack = {
+        "StackStatus": "CREATE_COMPLETE",
+        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
+    }
+    gateway.instead["DescribeStacks"] = lambda *_: {"Stacks": [stack]}
+
+    assert main(["keys", "create", "gate-1", "--stage", "prod"]) == 0
+
+    plan = gateway.plan("batida-ponto-prod/gate-1")
+    assert [(each["apiId"], each["stage"]) for each in plan["apiStages"]] == [(prod.api_id, "prod")]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["create"],
+        ["create", "a b"],
+        ["create", "-x"],
+        ["create", "x" * 65],
+        ["create", "x/y"],
+        ["create", "x", "--rate", "0"],
+        ["create", "x", "--rate", "nan"],
+        ["create", "x", "--rate", "inf"],
+        ["create", "x", "--burst", "0"],
+        ["create", "x", "--burst", "1.5"],
+        ["create", "x", "--quota", "-1"],
+        ["create", "x", "--quota", "\u0661"],
+        ["revoke"],
+    ],
+    ids=" ".join,
+)
+def test_a_request_that_cannot_be_read_exits_with_2(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["keys", *words])
+
+    assert stopped.value.code == 2
+
+
+def test_every_command_has_an_example() -> None:
+    commands = argparse.ArgumentParser().add_subparsers()
+    keys.add_to(commands)
+    (verbs,) = (each for each in commands.choices["keys"]._actions if isinstance(each, argparse._SubParsersAction))
+
+    assert set(verbs.choices) == {"create", "list", "revoke"}
+    for name, parser in verbs.choices.items():
+        assert f"example:\n  python -m ponto keys {name} " in parser.format_help()
+
+
+# What a key is good for
+
+
+def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run: Callable[..., Result]) -> None:
+    body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
+    one, other = (run("create", name).out.strip() for name in ("gate-1", "gate-2"))
+    assert client.post(body, x_api_key=one).status == 202
+
+    run("revoke", "gate-1", "--yes")
+
+    refused = client.post(body, x_api_key=one)
+    assert (refused.status, refused.body) == (403, {"message": "Forbidden"})
+    assert client.post(body, x_api_key=other).status == 202
+    assert client.post(body).status == 202  # the template's
+
+
+def test_a_key_of_another_api_does_not_let_in(client: Client, prod: Stage, run: Callable[..., Result]) -> None:
+    value = run("create", "gate-1", stage=prod).out.strip()
+
+    assert client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}, x_api_key=value).status == 403
+
+
+@pytest.mark.parametrize("limit", [["--rate", "0.001", "--burst", "2"], ["--quota", "2"]], ids=" ".join)
+def test_over_its_own_limits_a_key_is_refused_and_others_are_not(
+    client: Client, run: Callable[..., Result], limit: list[str]
+) -> None:
+    body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
+    slow, other = run("create", "gate-1", *limit).out.strip(), run("create", "gate-2").out.strip()
+
+    assert [client.post(body, x_api_key=slow).status for _ in range(4)] == [202, 202, 429, 429]
+    assert client.post(body, x_api_key=other).status == 202

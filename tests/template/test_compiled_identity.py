@@ -1,0 +1,125 @@
+"""What a user pool adds to the template, and that nothing of it is there without one."""
+
+import copy
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.template import lint
+from tests.template.conftest import USER_POOL, Compile
+from tests.template.packaging import PackagingError, Template
+from tests.template.test_api_deployment import deployment
+from tests.template.test_compiled_gateway import Input, Util, render
+
+STAGES = ["prod", "dev", "local"]
+BODY = '{"usuarioId":1,"ponto":"2026-10-01T08:00:00Z"}'
+
+
+@pytest.fixture(params=STAGES)
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_without_a_user_pool_the_template_has_no_word_of_it(compiled: Compile, stage: str) -> None:
+    template = json.dumps(compiled(stage).document)
+    assert not re.findall(r"(?i)cognito|authorizer\b|identity|claims|userpool|,Authorization", template)
+    assert "MessageAttribute" not in template
+
+
+def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -> None:
+    plain, template = (copy.deepcopy(compiled(stage, *given).document) for given in ([], [f"userPoolArn={USER_POOL}"]))
+
+    resources = template["Resources"]
+    assert resources.pop("EmployeeSignIn") == {
+        "Type": "AWS::ApiGateway::Authorizer",
+        "Properties": {
+            "RestApiId": {"Ref": "Api"},
+            "Name": "employees",
+            "Type": "COGNITO_USER_POOLS",
+            "ProviderARNs": [USER_POOL],
+            "IdentitySource": "method.request.header.Authorization",
+        },
+    }
+    post = resources["PostPunch"]["Properties"]
+    assert post.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
+    assert post["AuthorizationType"] == "COGNITO_USER_POOLS"
+    assert "AuthorizationScopes" not in post  # with scopes it would ask for an access token, which has no attribute
+    variables = resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables.pop("IDENTITY") == "required"
+
+    # As without one, but for:
+    before = plain["Resources"]
+    post["AuthorizationType"] = "NONE"
+    post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
+    answer, _ = (_preflight(found) for found in (resources, before))
+    answer["method.response.header.Access-Control-Allow-Headers"] = "'Content-Type,X-Api-Key'"
+    for found in (resources, before):
+        del found["Dashboard"]
+        del found[deployment(Template({"Resources": found, "Outputs": {}}))]
+        del found["ApiStage"]["Properties"]["DeploymentId"]
+        for function in ("BatidaPontoLambdaFunction", "SchemaLambdaFunction"):
+            del found[function]["Properties"]["Code"]  # its key names the time
+    assert template == plain
+
+
+def _preflight(resources: Any) -> Any:
+    (response,) = resources["PunchPreflight"]["Properties"]["Integration"]["IntegrationResponses"]
+    return response["ResponseParameters"]
+
+
+@pytest.fixture(scope="module")
+def signed_in(compiled: Compile) -> Template:
+    return compiled("prod", f"userPoolArn={USER_POOL}")
+
+
+def test_a_browser_may_send_its_token_and_asks_without_one(signed_in: Template) -> None:
+    allowed = _preflight(signed_in.resources)["method.response.header.Access-Control-Allow-Headers"]
+    assert allowed == "'Content-Type,X-Api-Key,Authorization'"
+    assert signed_in.properties("PunchPreflight")["AuthorizationType"] == "NONE"
+    assert signed_in.properties("PostPunch")["ApiKeyRequired"] is True
+
+
+def test_the_authorizer_is_published_with_the_api(compiled: Compile, signed_in: Template) -> None:
+    name = deployment(signed_in)
+    assert "EmployeeSignIn" in signed_in.resources[name]["DependsOn"]
+    assert len(set(signed_in.resources[name]["DependsOn"])) == len(signed_in.resources[name]["DependsOn"])
+    another = compiled("prod", f"userPoolArn={USER_POOL}2")
+    assert len({name, deployment(another), deployment(compiled("prod"))}) == 3
+
+
+@pytest.mark.parametrize("claim", ["123", "9007199254740991", "1&MessageAttribute.2.Name=x", "a b%26+ção"])
+def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(signed_in: Template, claim: str) -> None:
+    assert _request(signed_in, {"custom:usuarioId": claim, "custom:usuarioid": "9", "sub": "8"}) == {
+        "Action": ["SendMessage"],
+        "MessageBody": [BODY],
+        "MessageAttribute.1.Name": ["usuarioId"],
+        "MessageAttribute.1.Value.DataType": ["String"],
+        "MessageAttribute.1.Value.StringValue": [claim],
+    }
+
+
+@pytest.mark.parametrize("claims", [{}, {"custom:usuarioId": ""}, {"sub": "8"}])
+def test_without_a_number_there_is_no_attribute_which_sqs_would_refuse_empty(
+    signed_in: Template, claims: dict[str, str]
+) -> None:
+    assert _request(signed_in, claims) == {"Action": ["SendMessage"], "MessageBody": [BODY]}
+
+
+def test_the_linter_has_nothing_against_it(signed_in: Template, tmp_path: Any) -> None:
+    (tmp_path / "prod.json").write_text(json.dumps(signed_in.document))
+    assert lint.findings(tmp_path, ["prod.json"]) == []
+
+
+@pytest.mark.parametrize("wrong", ["us-east-1_AbCdEfGhI", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/"])
+def test_what_is_no_user_pool_stops_the_deploy_with_an_example(compiled: Compile, wrong: str) -> None:
+    with pytest.raises(PackagingError, match="is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"):
+        compiled("dev", f"userPoolArn={wrong}")
+
+
+def _request(template: Template, claims: dict[str, str]) -> dict[str, list[str]]:
+    mapping = template.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"]
+    variables = {"util": Util(), "input": Input(BODY), "context": {"authorizer": {"claims": claims}}}
+    return parse_qs(render(mapping, variables), keep_blank_values=True, strict_parsing=True)
