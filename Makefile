@@ -7,7 +7,7 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test check loadtest chaos bench format package certificates clean
+.PHONY: help setup run rows test check loadtest chaos bench format package deploy certificates clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ node_modules/.installed: .venv/.installed package.json package-lock.json
 	@npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
+.venv-audit/.installed: requirements-audit.txt | .venv/.installed
+	@echo "check: the auditors into .venv-audit (half a minute)"
+	@.venv/bin/python -m venv --clear .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
+
 run: setup ## the whole system on this machine, until Ctrl-C (ARGS="--port 4567": see python -m local --help)
 	@python -m local $(ARGS)
 
@@ -36,11 +42,14 @@ rows: setup ## the newest rows of the running local stack
 test: check ## everything that CI runs (ARGS="-k conflict" narrows the tests)
 	@python -m pytest $(ARGS)
 
-check: setup ## format, lint, types, and the compiled template
+check: setup .venv-audit/.installed ## format, lint, types, the compiled template as an auditor sees it, and workflows
 	@ruff format --check .
 	@ruff check .
 	@mypy
 	@python -m tests.template.lint
+	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@python -m tests.advisories
 
 loadtest: setup ## JMeter's load on the running local stack, and the proof that every punch arrived (ARGS=--help)
 	@python -m loadtest $(ARGS)
@@ -59,9 +68,12 @@ package: setup ## compile and zip for STAGE (dev by default) into dist/STAGE, of
 	@sls package --stage $(STAGE) --package dist/$(STAGE)
 	@echo "dist/$(STAGE)/batida-ponto.zip: $$(wc -c < dist/$(STAGE)/batida-ponto.zip) bytes"
 
+deploy: setup ## deploy STAGE (dev by default), migrate, prove it with one punch (python -m ponto deploy --help)
+	@python -m ponto deploy --stage $(STAGE) $(ARGS)
+
 certificates: setup ## renew ponto/certificates/rds.pem, by which the way to RDS is verified
 	@node local/certificates.js > ponto/certificates/rds.pem.new
 	@mv ponto/certificates/rds.pem.new ponto/certificates/rds.pem
 
 clean: ## remove what setup and run made, the local database included
-	rm -rf .venv node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

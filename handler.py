@@ -7,7 +7,8 @@ from typing import Any
 from ponto import config, log
 from ponto.drain import Drain
 from ponto.migrations import migrate
-from ponto.roles import set_password
+from ponto.roles import FUNCTION, set_function_password
+from ponto.smoke import is_stored
 from ponto.sqs import BatchResponse, DeadLetters, records_of
 from ponto.store import Store
 
@@ -41,23 +42,25 @@ def main(event: Any, context: Any) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in settled.failures]}
 
 
-def schema(event: Any, context: Any) -> dict[str, list[str]]:
+def schema(event: Any, context: Any) -> dict[str, Any]:
     """Apply the migrations that the database has not had yet, and the password of the other function's secret.
 
     `sls invoke -f schema` does it after a deploy, and after that secret has changed.
 
     Args:
-        event: not looked at.
+        event: {"find": id} asks instead whether the punch of that id is a row; anything else is not looked at.
         context: not looked at.
 
     Returns:
-        `applied`, the names of the migrations, and `notices`, what they reported and whose password was set.
+        `applied`, the names of the migrations, and `notices`, what they reported and whose password was set;
+        or `found`.
     """
     settings = config.load()
     owner = config.connection_parameters(settings)
+    if isinstance(event, dict) and "find" in event:
+        return {"found": is_stored(owner, event["find"])}
     migrated = migrate(owner, settings.zone.key)
     if settings.function_secret_arn:
-        function = config.login(settings.function_secret_arn)
-        set_password(owner, function.user, function.password)
-        migrated.notices.append(f"password set: {function.user}")
+        set_function_password(owner, *config.login(settings.function_secret_arn))
+        migrated.notices.append(f"password set: {FUNCTION}")
     return migrated._asdict()

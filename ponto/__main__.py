@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.cli import CommandError, dlq, keys, plan, say
+from ponto.cli import CommandError, deploy, dlq, keys, plan, say
 from ponto.cli.target import explain
 
-_COMMANDS = (dlq, keys, plan)  # modules with add_to(commands), which sets `run`
+_COMMANDS = (deploy, dlq, keys, plan)  # modules with add_to(commands), which sets `run`
 
 _EPILOG = """examples:
+  python -m ponto deploy --stage dev         deploy, migrate, and prove it with one punch
   python -m ponto dlq list                   the dead letters of the running local stack
   python -m ponto dlq redrive --all --stage dev
   python -m ponto keys create gate-1         an API key for a device or site, its value shown once

@@ -53,11 +53,14 @@ async function lookUp({ region, vpcName, subnetNames, securityGroupNames }) {
   };
 }
 
+// A group without a rule may reach everything; an address that is nowhere leaves it nothing. Answers need no rule.
+const nothingOut = [{ IpProtocol: '-1', CidrIp: '127.0.0.1/32', Description: 'Nothing' }];
+
 /** Two private subnets, no way out but the endpoints that the functions need. */
 function privateNetwork(whenDeleted) {
   const kept = { DeletionPolicy: whenDeleted, UpdateReplacePolicy: whenDeleted }; // a cluster that stays needs them
-  const fromFunction = (port) => ({ IpProtocol: 'tcp', FromPort: port, ToPort: port, SourceSecurityGroupId: { Ref: 'FunctionSecurityGroup' } });
-  const withinVpc = (port) => ({ IpProtocol: 'tcp', FromPort: port, ToPort: port, CidrIp: '10.0.0.0/16' });
+  const tcp = (port, Description, peer) => ({ IpProtocol: 'tcp', FromPort: port, ToPort: port, Description, ...peer });
+  const withinVpc = { CidrIp: '10.0.0.0/16' };
   const subnet = (index) => ({
     Type: 'AWS::EC2::Subnet',
     ...kept,
@@ -92,7 +95,7 @@ function privateNetwork(whenDeleted) {
       Properties: {
         GroupDescription: 'The functions: out to PostgreSQL and to the endpoints, nothing in',
         VpcId: { Ref: 'Vpc' },
-        SecurityGroupEgress: [withinVpc(5432), withinVpc(443)],
+        SecurityGroupEgress: [tcp(5432, 'PostgreSQL', withinVpc), tcp(443, 'SQS and Secrets Manager', withinVpc)],
       },
     },
     EndpointSecurityGroup: {
@@ -100,7 +103,8 @@ function privateNetwork(whenDeleted) {
       Properties: {
         GroupDescription: 'Endpoints of SQS and Secrets Manager: from the functions only',
         VpcId: { Ref: 'Vpc' },
-        SecurityGroupIngress: [fromFunction(443)],
+        SecurityGroupIngress: [tcp(443, 'The functions', { SourceSecurityGroupId: { Ref: 'FunctionSecurityGroup' } })],
+        SecurityGroupEgress: nothingOut,
       },
     },
     SqsEndpoint: endpoint('sqs'), // dead letters
@@ -176,8 +180,9 @@ module.exports = async ({ resolveVariable }) => {
     vpc: { subnetIds, securityGroupIds },
     network,
     policy: { Ref: 'NetworkInterfacesPolicy' },
+    nothingOut,
     databaseIngress: securityGroupIds.map((group) => ({
-      IpProtocol: 'tcp', FromPort: 5432, ToPort: 5432, SourceSecurityGroupId: group,
+      IpProtocol: 'tcp', FromPort: 5432, ToPort: 5432, Description: 'The functions', SourceSecurityGroupId: group,
     })),
     template: { Resources: { ...resources, NetworkInterfacesPolicy: interfacesPolicy } },
   };

@@ -49,7 +49,7 @@ class Target(NamedTuple):
     @property
     def function(self) -> str:
         """The name of the function that drains the queue."""
-        return f"{_SERVICE}-{self.stage}-batidaPonto"
+        return f"{stack_name(self.stage)}-batidaPonto"
 
     def sqs(self) -> "SQSClient":
         """Make a client of SQS."""
@@ -79,10 +79,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the deployment")
     group.add_argument("--stage", default=LOCAL, help="default: local, the one of `make run`")
     group.add_argument("--state", type=Path, default=_STATE, help="local: its folder (default .local)")
-    group.add_argument("--profile", help="AWS: of the credentials")
-    group.add_argument(
+    add_account_arguments(group)
+
+
+def add_account_arguments(parser: argparse._ActionsContainer) -> None:
+    """Give a command the options that name an account and a region."""
+    parser.add_argument("--profile", help="AWS: of the credentials")
+    parser.add_argument(
         "--region", help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml"
     )
+
+
+def stack_name(stage: str) -> str:
+    """Name the CloudFormation stack of a stage, which also starts the functions' names."""
+    return f"{_SERVICE}-{stage}"
+
+
+def session_of(arguments: argparse.Namespace) -> boto3.Session:
+    """Make a session for the account and region that `add_account_arguments` named."""
+    region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
+    return boto3.Session(profile_name=arguments.profile, region_name=region)
 
 
 def find(arguments: argparse.Namespace) -> Target:
@@ -125,9 +141,8 @@ def _local(state: Path) -> Target:
 
 
 def _deployed(arguments: argparse.Namespace) -> Target:
-    region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
-    session = boto3.Session(profile_name=arguments.profile, region_name=region)
-    outputs = _outputs(session, f"{_SERVICE}-{arguments.stage}")
+    session = session_of(arguments)
+    outputs = outputs_of(session, arguments.stage)
     return Target(
         stage=arguments.stage,
         queue_url=outputs["PunchQueueUrl"],
@@ -137,7 +152,13 @@ def _deployed(arguments: argparse.Namespace) -> Target:
     )
 
 
-def _outputs(session: boto3.Session, stack: str) -> Mapping[str, str]:
+def outputs_of(session: boto3.Session, stage: str) -> Mapping[str, str]:
+    """Give the outputs of a stage's stack, the queues' addresses among them.
+
+    Raises:
+        CommandError: there is no such stack, or it is not complete.
+    """
+    stack = stack_name(stage)
     try:
         found = session.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:

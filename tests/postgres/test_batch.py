@@ -449,3 +449,18 @@ def test_a_batch_before_the_schema_comes_back_and_is_stored_after_it(
     assert stage.deliver(record(punch(1), "good")) == []
     assert len(stage.rows()) == 1
     stage.close()
+
+
+def test_schema_tells_whether_a_punch_is_a_row(
+    database_url: str, postgres: str, queue: DeadLetterQueue, configure: Callable[[str], None]
+) -> None:
+    configure(database_url)
+    handler.schema({}, Context())
+    stage = Stage(database_url, postgres, queue)
+    assert stage.deliver(record(punch(1), "good")) == []
+
+    assert handler.schema({"find": str(derive_id(1, EIGHT))}, Context()) == {"found": True}
+    assert handler.schema({"find": str(derive_id(2, EIGHT))}, Context()) == {"found": False}
+    with pytest.raises(ValueError, match="badly formed"):
+        handler.schema({"find": "' or true"}, Context())
+    stage.close()

@@ -9,9 +9,9 @@ from tests.template.conftest import ARN, Compile
 from tests.template.packaging import NO_AWS, PackagingError, Template, package
 
 
-@pytest.mark.parametrize(("stage", "protected"), [("prod", True), ("dev", False)])
+@pytest.mark.parametrize(("stage", "protected", "backups"), [("prod", True, 7), ("dev", False, 1)])
 def test_makes_a_cluster_that_pauses_and_keeps_its_password_to_itself(
-    compiled: Compile, stage: str, protected: bool
+    compiled: Compile, stage: str, protected: bool, backups: int
 ) -> None:
     template = compiled(stage)
     cluster = dict(template.properties("DatabaseCluster"))
@@ -25,7 +25,7 @@ def test_makes_a_cluster_that_pauses_and_keeps_its_password_to_itself(
         "EnableHttpEndpoint": True,
         "StorageEncrypted": True,
         "DeletionProtection": protected,
-        "BackupRetentionPeriod": 7,
+        "BackupRetentionPeriod": backups,
         "CopyTagsToSnapshot": True,
         "DBSubnetGroupName": {"Ref": "DatabaseSubnets"},
         "VpcSecurityGroupIds": [{"Ref": "DatabaseSecurityGroup"}],
@@ -74,7 +74,12 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(prod:
         "EndpointSecurityGroup": [_from_functions(443)],
         "FunctionSecurityGroup": None,
     }
-    assert groups["FunctionSecurityGroup"]["SecurityGroupEgress"] == [_within_vpc(5432), _within_vpc(443)]
+    nothing = [{"IpProtocol": "-1", "CidrIp": "127.0.0.1/32", "Description": "Nothing"}]
+    assert {name: group["SecurityGroupEgress"] for name, group in groups.items()} == {
+        "DatabaseSecurityGroup": nothing,
+        "EndpointSecurityGroup": nothing,
+        "FunctionSecurityGroup": [_within_vpc(5432, "PostgreSQL"), _within_vpc(443, "SQS and Secrets Manager")],
+    }
     for function in prod.of_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {
             "SubnetIds": [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}],
@@ -167,8 +172,12 @@ def database_variables(template: Template) -> dict[str, dict[str, Any]]:
 
 def _from_functions(port: int) -> dict[str, object]:
     source = {"Ref": "FunctionSecurityGroup"}
-    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "SourceSecurityGroupId": source}
+    return _tcp(port, "The functions") | {"SourceSecurityGroupId": source}
 
 
-def _within_vpc(port: int) -> dict[str, object]:
-    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "CidrIp": "10.0.0.0/16"}
+def _within_vpc(port: int, description: str) -> dict[str, object]:
+    return _tcp(port, description) | {"CidrIp": "10.0.0.0/16"}
+
+
+def _tcp(port: int, description: str) -> dict[str, object]:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "Description": description}

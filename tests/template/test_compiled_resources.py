@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ponto.cli import deploy
 from tests.template.conftest import ARN, Compile
-from tests.template.packaging import Template
+from tests.template.packaging import PackagingError, Template, package
 
 ALWAYS = {
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",
@@ -56,6 +58,7 @@ ON_AWS = {  # what the emulator refuses
     "Gateway4xxAlarm": "AWS::CloudWatch::Alarm",
 }
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
+OBSERVED = {"AccessLogGroup": "AWS::Logs::LogGroup", "TracingPolicy": "AWS::IAM::ManagedPolicy"}
 IN_A_VPC = {"NetworkInterfacesPolicy": "AWS::IAM::ManagedPolicy"}
 WITH_A_SECRET = {
     "DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy",
@@ -103,6 +106,7 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("dev", ["database=existing", f"dbSecretArn={ARN}"], EXISTING_DATABASE | WITH_A_SECRET),
         ("dev", ["database=existing", *GIVEN_SUBNETS], EXISTING_DATABASE | IN_A_VPC),
         ("prod", ["alarmEmail=oncall@example.com"], OWN_DATABASE | NETWORK | WITH_AN_ADDRESS),
+        ("prod", ["accessLogs=true", "tracing=true"], OWN_DATABASE | NETWORK | OBSERVED),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -161,10 +165,55 @@ def test_a_database_in_a_given_network_keeps_its_own_parts(compiled: Compile) ->
     }
 
 
-@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
-def test_logs_are_kept_for_a_month(compiled: Compile, stage: str) -> None:
-    groups = compiled(stage).of_type("AWS::Logs::LogGroup").values()
-    assert {group["RetentionInDays"] for group in groups} == {30}
+@pytest.mark.parametrize(
+    ("stage", "parameters", "days"),
+    [("prod", [], 30), ("dev", [], 30), ("local", [], 30), ("prod", ["accessLogs=true", "logRetentionDays=90"], 90)],
+)
+def test_logs_are_kept_for_a_month_or_as_long_as_is_said(
+    compiled: Compile, stage: str, parameters: list[str], days: int
+) -> None:
+    groups = compiled(stage, *parameters).of_type("AWS::Logs::LogGroup").values()
+    assert {group["RetentionInDays"] for group in groups} == {days}
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "expected"),
+    [
+        ("prod", [], True),
+        ("staging", [], True),
+        ("dev", [], False),
+        ("local", [], False),
+        ("prod", ["terminationProtection=false"], False),
+    ],
+)
+def test_the_stack_itself_is_protected_where_people_punch(
+    project: Path, stage: str, parameters: list[str], expected: bool
+) -> None:
+    # Nothing of a template: `sls deploy` sets it afterwards.
+    assert package(project, stage, *parameters).configuration["provider"]["deletionProtection"] is expected
+
+
+@pytest.mark.parametrize(("stage", "protected"), [("prod", True), ("dev", False)])
+def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
+    project: Path, stage: str, protected: bool
+) -> None:
+    made = package(project, stage)
+    assert deploy.read(made.folder) == deploy.Compiled(is_protected=protected, needs_token=False)
+    template = json.loads(made.template_file.read_text())
+    template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] = "COGNITO_USER_POOLS"
+    made.template_file.write_text(json.dumps(template))
+    assert deploy.read(made.folder).needs_token
+
+
+def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(project: Path) -> None:
+    tags = package(project, "dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
+    assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "hr", "costCentre": "4711"}
+
+
+@pytest.mark.parametrize("tags", ["owner", "=hr", "owner=a=b"])
+def test_tags_that_are_none_stop_the_deploy_and_say_the_form(project: Path, tags: str) -> None:
+    with pytest.raises(PackagingError, match="takes name=value, comma-separated"):
+        package(project, "dev", f"tags={tags}")
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])

@@ -35,6 +35,7 @@ INTERFACES: Rights = {
         ("ec2:UnassignPrivateIpAddresses", "*"),
     }
 }
+TRACING: Rights = {"TracingPolicy": {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}}
 
 
 KEY = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
@@ -53,6 +54,7 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
         ("prod", [], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
         ("dev", [], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
         ("local", [], ROLES),
+        ("local", ["accessLogs=true", "tracing=true"], ROLES | TRACING),
         ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secrets(ARN)),
         (
             "dev",

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ponto.punch import Reason
 
@@ -47,6 +48,39 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
     named = set(re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
 
     assert named <= targets
+
+
+def _parameters() -> dict[str, dict[str, str | list[str]]]:
+    """By stage, `default` among them."""
+    text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
+    stages: dict[str, dict[str, str | list[str]]] = yaml.load(text, yaml.BaseLoader)["params"]  # noqa: S506  texts
+    return stages
+
+
+def _cell(value: str | list[str]) -> str:
+    if not value:
+        return "`[]`" if isinstance(value, list) else "empty"
+    return f"`{value}`"
+
+
+def test_the_table_of_parameters_is_serverless_ymls() -> None:
+    stages = _parameters()
+    defaults = stages.pop("default")
+    expected = []
+    for name, value in defaults.items():
+        elsewhere = ", ".join(f"{stage} {_cell(own[name])}" for stage, own in stages.items() if name in own)
+        expected.append(f"| `{name}` | {_cell(value)} | {elsewhere} |".replace("|  |", "| |"))
+
+    document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^(\| `\w+` \|[^|]*\|[^|]*\|)[^|]*\| [^|]+\. \|$", document, re.MULTILINE)
+
+    # One that is missing there goes into the table of its kind, with its unit and a sentence on when to change it.
+    assert sorted(rows) == sorted(expected)
+
+
+def test_no_stage_has_a_parameter_without_a_default() -> None:
+    stages = _parameters()
+    assert {name for own in stages.values() for name in own} == set(stages["default"])
 
 
 def test_every_parameter_that_deploying_names_exists() -> None:

@@ -13,13 +13,14 @@ ROOT = Path(__file__).parents[2]
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "drain", "log", "migrations", "roles", "sqs", "store"},
+    "handler": {"config", "drain", "log", "migrations", "roles", "smoke", "sqs", "store"},
     "ponto.config": set(),
     "ponto.drain": {"punch", "sqs", "store"},
     "ponto.log": {"punch", "sqs", "store"},
     "ponto.migrations": set(),
     "ponto.punch": set(),
     "ponto.roles": set(),
+    "ponto.smoke": set(),
     "ponto.sqs": {"punch"},
     "ponto.store": {"punch"},
 }
@@ -28,6 +29,7 @@ FOREIGN = {
     "ponto.config": {"boto3", "botocore"},
     "ponto.migrations": {"psycopg2"},
     "ponto.roles": {"psycopg2"},
+    "ponto.smoke": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"psycopg2"},
 }

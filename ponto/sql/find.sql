@@ -1,0 +1,1 @@
+select exists (select from batida where id = %(id)s::uuid)

@@ -1,0 +1,86 @@
+"""`python -m ponto deploy` on an emulator and a database of its own, as on an account that has nothing yet."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import psycopg2
+import pytest
+
+from local import emulator, postgres
+from local.stack import ROOT
+from ponto import smoke
+from tests.commands import Result
+from tests.e2e.conftest import free_port
+
+
+class Account(NamedTuple):
+    aws: emulator.Emulator
+    database: postgres.Postgres
+
+    def deploy(self, *words: str, database_host: str = "") -> Result:
+        environment = emulator.environment(self.aws.url) | {
+            "LOCAL_DB_HOST": database_host or self.database.host,
+            "SLS_AWS_MONITORING_FREQUENCY": "250",
+        }
+        command = [sys.executable, "-m", "ponto", "deploy", "--stage", "local", *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=100
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def client(self, service: str) -> Any:
+        environment = emulator.environment(self.aws.url)
+        session = boto3.Session(
+            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name=emulator.REGION
+        )
+        return session.client(service, endpoint_url=self.aws.url)  # type: ignore[call-overload]
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.database.url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("select id::text, usuario_id from batida")
+                return cursor.fetchall()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    state = Path(tempfile.mkdtemp(prefix="ponto-deploy-"))  # not pytest's: the path of a socket has to be short
+    try:
+        database = postgres.start(state / "postgres")
+        try:
+            aws = emulator.start(free_port(), state / "aws", state / "emulator.log")
+            try:
+                yield Account(aws, database)
+            finally:
+                aws.stop()
+        finally:
+            database.stop()
+    finally:
+        shutil.rmtree(state)
+
+
+def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Account) -> None:
+    # Deployed, but the functions cannot reach their database.
+    broken = account.deploy(database_host="/nowhere")
+    assert broken.status == 1, broken.err
+    assert broken.out == ""
+    assert "stage local: account 000000000000, region us-east-1" in broken.err.splitlines()[0]
+    assert "ponto: the function schema failed: connection to server on socket" in broken.err
+    assert "deploy again" in broken.err
+
+    done = account.deploy("--json")
+    assert done.status == 0, done.err
+    assert done.json["applied"] == sorted(path.name for path in (ROOT / "ponto" / "schema").glob("*.sql"))
+    assert account.rows() == [(done.json["punch"]["id"], smoke.EMPLOYEE)]
+    key = account.client("apigateway").get_api_key(apiKey=done.json["key_id"], includeValue=True)["value"]
+    assert key not in done.out + done.err
+    assert done.json["show_key"].startswith("aws apigateway get-api-key")

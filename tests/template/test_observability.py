@@ -1,0 +1,59 @@
+"""The gateway's access log and X-Ray: off unless asked for, and what they may say of an employee."""
+
+import json
+import re
+
+import pytest
+
+from tests.template.conftest import Compile
+from tests.template.packaging import Template
+
+STAGES = pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+
+
+@pytest.fixture
+def observed(compiled: Compile) -> Template:
+    """Give prod with all of it."""
+    return compiled("prod", "accessLogs=true", "tracing=true")
+
+
+@STAGES
+def test_a_new_account_needs_no_role_for_logs_and_pays_for_no_traces(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    assert "AccessLogSetting" not in template.properties("ApiStage")
+    assert template.properties("ApiStage")["TracingEnabled"] is False
+    for function in template.of_type("AWS::Lambda::Function").values():
+        assert "TracingConfig" not in function
+
+
+def test_an_access_log_tells_the_answer_and_nothing_of_body_key_or_place(observed: Template) -> None:
+    setting = observed.properties("ApiStage")["AccessLogSetting"]
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLogGroup", "Arn"]}
+    line = json.loads(setting["Format"])
+    # Adding one is a decision: $context.error.message and validationErrorString quote the body, identity.apiKey is
+    # the key itself, identity.sourceIp personal data.
+    assert set(line.values()) == {
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.httpMethod",
+        "$context.resourcePath",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.integration.latency",
+        "$context.integration.status",
+        "$context.identity.apiKeyId",
+        "$context.error.responseType",
+    }
+
+
+def test_an_access_log_is_json_also_where_a_variable_is_empty(observed: Template) -> None:
+    written = re.sub(r"\$context[\w.]+", "-", observed.properties("ApiStage")["AccessLogSetting"]["Format"])
+    assert set(json.loads(written).values()) == {"-"}
+
+
+def test_traces_cover_the_gateway_and_both_functions(observed: Template) -> None:
+    assert observed.properties("ApiStage")["TracingEnabled"] is True
+    functions = observed.of_type("AWS::Lambda::Function").values()
+    assert [function["TracingConfig"] for function in functions] == [{"Mode": "Active"}] * 2
+    for role in ("BatidaPontoRole", "SchemaRole"):
+        assert {"Ref": "TracingPolicy"} in observed.properties(role)["ManagedPolicyArns"]

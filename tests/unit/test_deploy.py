@@ -1,0 +1,243 @@
+"""`python -m ponto deploy`, but for what the end-to-end test does: questions, patience, and what failures say."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn, cast
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ponto import smoke
+from ponto.__main__ import main
+from ponto.cli import CommandError, deploy, say
+from tests.commands import Result
+from tests.events import aws
+
+URL = "https://api.example.com/dev/ponto"
+PUNCH = {"id": "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", "usuarioId": smoke.EMPLOYEE, "ponto": "2026-10-01T08:00:00Z"}
+
+
+@pytest.fixture
+def session() -> Iterator[boto3.Session]:
+    with aws():
+        yield boto3.Session()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def run(
+    session: boto3.Session,  # noqa: ARG001  moto's
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., Result]:
+    """Run the command on a protected stage, with an `sls` that makes nothing; `typed` is what somebody answers."""
+
+    def no_stack(*_: object) -> NoReturn:
+        raise CommandError("no stack")
+
+    monkeypatch.setattr(deploy, "_sls", lambda command, *_: say(f"(sls {command})"))
+    monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False))
+    monkeypatch.setattr(deploy, "outputs_of", no_stack)
+
+    def run(*words: str, typed: str | None = None) -> Result:
+        monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Terminal(typed))
+        return Result(main(["deploy", *words]), *capsys.readouterr())
+
+    return run
+
+
+def test_says_account_and_region_before_anything_else(run: Callable[..., Result]) -> None:
+    first, second, *_ = run("--stage", "prod", "--region", "sa-east-1").err.splitlines()
+    assert first.startswith("stage prod: account 123456789012, region sa-east-1, as arn:")
+    assert second == "(sls package)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"), [(None, "nobody is here to be asked: give --yes"), ("dev\n", "ponto: not deployed")]
+)
+def test_a_protected_stage_is_not_deployed_without_being_told_so(
+    run: Callable[..., Result], typed: str | None, reason: str
+) -> None:
+    result = run("--stage", "prod", typed=typed)
+    assert result.status == 2
+    assert reason in result.err
+    assert "(sls deploy)" not in result.err
+
+
+@pytest.mark.parametrize(("words", "typed"), [(["--yes"], None), ([], "prod\n")])
+def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
+    run: Callable[..., Result], words: list[str], typed: str | None
+) -> None:
+    result = run("--stage", "prod", *words, typed=typed)
+    assert "(sls deploy)" in result.err
+    assert result.err.endswith("ponto: no stack\n")
+
+
+def test_the_local_stage_never_reaches_aws(run: Callable[..., Result]) -> None:
+    result = run("--stage", "local")
+    assert result.status == 2
+    assert "stage local is for the emulator" in result.err
+    assert "(sls" not in result.err
+
+
+def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "Invoke")
+
+    monkeypatch.setattr(deploy, "outputs_of", lambda *_: {})
+    monkeypatch.setattr(deploy, "_schema", refuse)
+    result = run("--stage", "prod", "--yes")
+    assert result.status == 1
+    assert "AWS refused Invoke: AccessDenied: not you\nThe stage is deployed, but not proven." in result.err
+
+
+@pytest.mark.usefixtures("session")
+def test_an_sls_that_fails_ends_it_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1}))
+    assert main(["deploy", "--stage", "dev"]) == 2
+    assert "ponto: sls package failed, as it says above; nothing was migrated" in capsys.readouterr().err
+
+
+Answers = list[tuple[int, str]]
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], list[Any]]:
+    """Let a gateway answer, the last answer again and again, and give the punches it gets; sleeping takes no time."""
+
+    def gateway(answers: Answers) -> list[Any]:
+        clock, punches = [0.0], list[Any]()
+
+        def post(url: str, key: str, punch: Mapping[str, Any]) -> tuple[int, str]:
+            assert (url, key) == (URL, "the key")
+            punches.append(punch)
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+        monkeypatch.setattr(deploy, "_post", post)
+        monkeypatch.setattr("time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+        monkeypatch.setattr("time.monotonic", lambda: clock[0])
+        return punches
+
+    return gateway
+
+
+ACCEPTED = (202, '{"message":"accepted","messageId":"1"}')
+
+
+def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(
+    gateway: Callable[[Answers], list[Any]],
+) -> None:
+    punches = gateway([(0, "no such host"), (403, '{"message":"Forbidden"}'), (500, "{}"), ACCEPTED])
+    assert deploy.knock(URL, "the key", PUNCH, expected=202)["messageId"] == "1"
+    assert punches == [PUNCH] * 4
+
+
+def test_a_gateway_that_keeps_refusing_is_given_up_on_and_the_key_is_not_told(
+    gateway: Callable[[Answers], list[Any]],
+) -> None:
+    punches = gateway([(403, '{"message":"Forbidden"}')])
+    with pytest.raises(CommandError, match=r"was answered 403 instead of 202: .*Forbidden") as failure:
+        deploy.knock(URL, "the key", PUNCH, expected=202)
+    assert failure.value.status == 1
+    assert "the key" not in str(failure.value)
+    assert len(punches) > 10
+
+
+@pytest.mark.parametrize("status", [400, 413, 415])
+def test_an_answer_that_no_patience_changes_is_told_at_once(
+    gateway: Callable[[Answers], list[Any]], status: int
+) -> None:
+    punches = gateway([(status, "no")])
+    with pytest.raises(CommandError, match=f"was answered {status}"):
+        deploy.knock(URL, "the key", PUNCH, expected=202)
+    assert len(punches) == 1
+
+
+def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_would_send_it(
+    session: boto3.Session, gateway: Callable[[Answers], list[Any]]
+) -> None:
+    sqs = session.client("sqs")
+    queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
+    gateway([(401, '{"message":"Unauthorized"}')])
+
+    message_id = deploy.knock_and_queue(session, URL, "the key", queue, PUNCH)
+
+    (message,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
+    assert message["MessageId"] == message_id
+    assert json.loads(message["Body"]) == PUNCH
+    assert {name: value["StringValue"] for name, value in message["MessageAttributes"].items()} == {
+        "usuarioId": "9007199254740991"
+    }
+
+
+def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(
+    session: boto3.Session, gateway: Callable[[Answers], list[Any]]
+) -> None:
+    gateway([ACCEPTED])
+    with pytest.raises(CommandError, match="was answered 202 instead of 401"):
+        deploy.knock_and_queue(session, URL, "the key", "https://queue", PUNCH)
+
+
+class PaperFunctions:
+    """Lambda whose `schema` answers one thing, or fails."""
+
+    def __init__(self, payload: object, *, failed: bool = False) -> None:
+        self.payload, self.failed, self.calls = payload, failed, list[tuple[str, Any]]()
+
+    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803  boto3's
+        self.calls.append((FunctionName, json.loads(Payload)))
+        answer = {"Payload": io.BytesIO(json.dumps(self.payload).encode())}
+        return answer | ({"FunctionError": "Unhandled"} if self.failed else {})
+
+
+def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look() -> None:
+    functions = PaperFunctions({"found": False})
+    with pytest.raises(CommandError, match=r"is no row after 0 s.\n.*ponto dlq list --stage dev") as failure:
+        deploy.await_row(cast(Any, functions), "dev", PUNCH["id"], "message", 0)  # type: ignore[arg-type]
+    assert failure.value.status == 1
+    assert functions.calls == [("batida-ponto-dev-schema", {"find": PUNCH["id"]})]
+
+
+def test_what_the_function_schema_failed_of_is_told() -> None:
+    functions = PaperFunctions({"errorMessage": "0002_roles.sql: permission denied\n"}, failed=True)
+    with pytest.raises(
+        CommandError, match=r"0002_roles.sql: permission denied\n.*sls logs --stage dev -f schema"
+    ) as error:
+        deploy.await_row(cast(Any, functions), "dev", "id", "message", 0)
+    assert error.value.status == 1
+
+
+def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
+    done = deploy.Done(
+        "prod",
+        "123456789012",
+        "sa-east-1",
+        True,
+        ["0001.sql", "0002.sql"],
+        [],
+        deploy.Proof("id", "message", 1.26),
+        URL,
+        "k",
+    )
+    assert done.for_people().splitlines() == [
+        "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",
+        "migrated   0001.sql, 0002.sql",
+        "proven     punch id is a row, 1.3 s after it was accepted",
+        f"URL        {URL}",
+        "API key    aws apigateway get-api-key --include-value --query value --output text "
+        "--region sa-east-1 --api-key k",
+    ]
+    assert "nothing to do" in done._replace(applied=[]).for_people()
+
+
+def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:
+    schema = json.loads((deploy.ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
+    assert schema["properties"]["usuarioId"]["maximum"] == smoke.EMPLOYEE

@@ -1,0 +1,117 @@
+"""What GitHub runs for those who fork: pinned, with few rights, and commands that exist."""
+
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+GITHUB = ROOT / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+each = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda path: path.name)
+
+
+def read(file: Path) -> Any:
+    return yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only: `on` is no boolean
+
+
+def jobs(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = read(file)["jobs"]
+    return found
+
+
+def steps(file: Path) -> list[Any]:
+    return list(chain.from_iterable(job.get("steps", []) for job in jobs(file).values()))
+
+
+@each
+def test_every_action_is_pinned_by_commit_and_says_which_version_that_is(file: Path) -> None:
+    used = re.findall(r"^\s*(?:- )?uses: (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert used
+    for action in used:
+        if action.startswith("./"):
+            assert (ROOT / action).exists(), action
+        else:
+            assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+def test_an_action_has_one_version_in_all_workflows() -> None:
+    used = {re.sub(r"^\s*(- )?", "", line) for file in WORKFLOWS for line in file.read_text().splitlines()}
+    actions = [line.partition("@")[0] for line in used if line.startswith("uses: ") and "@" in line]
+    assert len(actions) == len(set(actions))
+
+
+@each
+def test_rights_are_named_and_only_deploying_may_prove_who_it_is(file: Path) -> None:
+    workflow = read(file)
+    rights = [workflow["permissions"], *(job["permissions"] for job in jobs(file).values() if "permissions" in job)]
+    assert all(isinstance(right, dict) for right in rights)
+    granted = set(chain.from_iterable(right.items() for right in rights))
+    assert granted == {("contents", "read")} | ({("id-token", "write")} if file.stem == "deploy" else set())
+
+
+@each
+def test_nothing_runs_for_ever_or_beside_itself(file: Path) -> None:
+    assert "group" in read(file)["concurrency"]
+    for name, job in jobs(file).items():
+        assert "uses" in job or int(job["timeout-minutes"]) <= 60, name
+
+
+@each
+def test_a_checkout_leaves_no_token_behind(file: Path) -> None:
+    checkouts = [step for step in steps(file) if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert {step["with"]["persist-credentials"] for step in checkouts} == {"false"}
+
+
+@each
+def test_every_make_target_exists(file: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
+    named = {word for step in steps(file) for word in re.findall(r"\bmake ([a-z-]+)", step.get("run", ""))}
+    assert named
+    assert named <= targets
+
+
+def test_tests_run_on_the_oldest_and_on_the_deployed_python() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    oldest = re.search(r'^requires-python = ">=([\d.]+)"', project, re.MULTILINE)
+    deployed = re.search(r"^  runtime: python([\d.]+)$", (ROOT / "serverless.yml").read_text(), re.MULTILINE)
+    assert oldest
+    assert deployed
+    matrix = jobs(GITHUB / "workflows" / "test.yml")["test"]["strategy"]["matrix"]
+    assert matrix["python-version"] == [oldest[1], deployed[1]]
+    versions = [
+        step["with"]["python-version"]
+        for step in steps(GITHUB / "workflows" / "deploy.yml")
+        if "setup-python" in step.get("uses", "")
+    ]
+    assert versions == [deployed[1]]
+
+
+def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> None:
+    workflow = read(GITHUB / "workflows" / "deploy.yml")
+    assert workflow["on"] == {"push": {"tags": ["v*"]}}
+    job = workflow["jobs"]["deploy"]
+    assert (job["needs"], job["environment"]) == ("test", "prod")
+    assert job["steps"][-1]["run"] == "make deploy STAGE=prod ARGS=--yes"
+
+
+def test_nothing_is_taken_from_whoever_opens_a_pull_request() -> None:
+    for file in WORKFLOWS:
+        assert "pull_request_target" not in read(file)["on"]
+        for step in steps(file):
+            assert "${{" not in step.get("run", ""), "give it as an environment variable: it is text to the shell there"
+
+
+def test_dependabot_watches_all_that_is_pinned() -> None:
+    updates = read(GITHUB / "dependabot.yml")["updates"]
+    assert {update["package-ecosystem"]: update["directory"] for update in updates} == {
+        "pip": "/",
+        "npm": "/",
+        "github-actions": "/",
+    }
