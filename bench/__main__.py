@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from bench import cold, drain, duplicates, growth, picture, workers
+from bench import cold, drain, duplicates, growth, picture, reports, workers
 from bench.measure import Aim
 from bench.server import Server, running
 
@@ -22,6 +22,7 @@ _EXAMPLES = """parts:
   workers     five processes at once
   cold        importing the function and storing its first punch, in a fresh interpreter
   duplicates  a batch that is in the table already
+  reports     a made-up company's reports, and the intake while they run
 
 examples:
   make bench
@@ -30,7 +31,8 @@ examples:
   python -m bench growth --set shared_buffers=2GB max_wal_size=16GB --folder .local/bench-large
   python -m bench --quick --json
 
-Each part writes FOLDER/PART.json (machine, results, aims), and all together FOLDER/drain.png and drain.svg.
+Each part writes FOLDER/PART.json (machine, results, aims; reports with its query plans), and the others together
+FOLDER/drain.png and drain.svg.
 
 exit status: 0 measured, whether aims are met or missed; 2 the request is wrong, or something did not run
 """
@@ -61,6 +63,11 @@ PARTS = {
         lambda server, given: duplicates.measure(server, given.punches // 5, given.rounds),
         duplicates.aims,
         duplicates.show,
+    ),
+    "reports": Part(
+        lambda server, given: reports.measure(server, given.employees, given.months, given.punches, given.rounds),
+        reports.aims,
+        reports.show,
     ),
 }
 
@@ -97,6 +104,10 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         "--starts", type=_positive, metavar="N", help="cold: interpreters of each kind (default 21, quick 1)"
     )
     parser.add_argument(
+        "--employees", type=_positive, metavar="N", help="reports: of the company (default 10000, quick 20)"
+    )
+    parser.add_argument("--months", type=_positive, metavar="N", help="reports: of punches (default 12, quick 1)")
+    parser.add_argument(
         "--set",
         type=_setting,
         nargs="+",
@@ -119,6 +130,8 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
     given.rounds = given.rounds or (1 if quick else 5)
     given.millions = sorted(set(given.millions or ([0.001] if quick else [1, 10])))
     given.starts = given.starts or (1 if quick else 21)
+    given.employees = given.employees or (20 if quick else 10_000)
+    given.months = given.months or (1 if quick else 12)
     if given.punches < 5 * growth.BATCH:
         parser.error(f"--punches is at least {5 * growth.BATCH}, for the parts that take a fifth of it")
     if min(given.millions) <= 0:
@@ -162,9 +175,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
     if given.json:
         print(json.dumps(documents, indent=2))
-    for file in (given.folder / "drain.png", given.folder / "drain.svg"):
-        picture.draw(file, measured)
-        print(f"bench: {file}", file=sys.stderr)
+    if measured.keys() - {"reports"}:  # the picture is of the drain
+        for file in (given.folder / "drain.png", given.folder / "drain.svg"):
+            picture.draw(file, measured)
+            print(f"bench: {file}", file=sys.stderr)
     return 0
 
 

@@ -8,17 +8,20 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.cli import CommandError, deploy, dlq, keys, plan, say
+from ponto.cli import CommandError, demo, deploy, dlq, keys, load, plan, report, say
 from ponto.cli.target import explain
 
-_COMMANDS = (deploy, dlq, keys, plan)  # modules with add_to(commands), which sets `run`
+_COMMANDS = (demo, deploy, dlq, keys, load, plan, report)  # modules with add_to(commands), which sets `run`
 
 _EPILOG = """examples:
+  python -m ponto demo                       a made-up company, to try the reports on
   python -m ponto deploy --stage dev         deploy, migrate, and prove it with one punch
   python -m ponto dlq list                   the dead letters of the running local stack
   python -m ponto dlq redrive --all --stage dev
   python -m ponto keys create gate-1         an API key for a device or site, its value shown once
+  python -m ponto load employees staff.csv   names, time zones and cut-offs for the reports
   python -m ponto plan --employees 20000     what a peak does to the queue, and what a month costs
+  python -m ponto report timecard --employee 123 --month 2026-11
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 """

@@ -7,6 +7,7 @@
 import importlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -116,6 +117,21 @@ def login(arn: str) -> Login:
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
 
+def database_parameters() -> dict[str, str]:
+    """Give libpq's keywords as the environment alone has them: to a command, which needs nothing else.
+
+    Not as `rds_config.py` has them: who sets DB_HOST for a command is not to reach another database.
+
+    Raises:
+        ConfigurationError: naming all that is missing; or as `connection_parameters`, like what else that raises.
+    """
+    database, missing = _read(dict(os.environ), 1)
+    if missing:
+        raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
+    secret_arn = os.environ.get("DB_SECRET_ARN") or None
+    return connection_parameters(Settings(database, secret_arn, dlq_url="", zone=ZoneInfo("UTC")))
+
+
 def _identity() -> bool:
     value = os.environ.get("IDENTITY", "")
     if value not in ("", "required"):  # a typo must not let everybody punch for everybody
@@ -125,49 +141,59 @@ def _identity() -> bool:
 
 def _database() -> tuple[dict[str, str], list[str]]:
     """Return libpq's keywords, and the names of those that are missing."""
-    source: dict[str, Any]
     try:
-        source, column = vars(importlib.import_module("rds_config")), 0
+        return _read(vars(importlib.import_module("rds_config")), 0)
     except ModuleNotFoundError as error:
         if error.name != "rds_config":
             raise
-        source, column = dict(os.environ), 1
+        return _read(dict(os.environ), 1)
 
+
+def _read(source: dict[str, Any], column: int) -> tuple[dict[str, str], list[str]]:
+    """Do the work of `_database` on one source, whose names are the `column`th of `_NAMES`."""
     found = {keyword: str(source.get(names[column]) or "") for keyword, names in _NAMES.items()}
     optional = set(_OPTIONAL)
     if _is_socket(found["host"]):  # the server may trust its own machine
         optional.add("password")
-    found |= _tls(found, column)
+    found |= tls(found, _NAMES["sslmode"][column], _NAMES["sslrootcert"][column])
     if os.environ.get("DB_SECRET_ARN"):
         optional |= {"user", "password"}
     missing = [names[column] for keyword, names in _NAMES.items() if not found[keyword] and keyword not in optional]
     return {keyword: value for keyword, value in found.items() if value}, missing
 
 
-def _tls(found: dict[str, str], column: int) -> dict[str, str]:
-    """Return libpq's keywords for the way to the host: verified, unless it is told to do without TLS."""
-    if _is_socket(found["host"]):
+def tls(found: Mapping[str, str], mode_name: str, root_name: str) -> dict[str, str]:
+    """Give libpq's keywords for the way to the host: verified, unless it is told to do without TLS.
+
+    Args:
+        found: libpq's keywords.
+        mode_name: what sslmode is called where they come from, for the message of an error.
+        root_name: what sslrootcert is called there.
+
+    Raises:
+        ConfigurationError: they do not ensure TLS, or name no certificates.
+    """
+    if _is_socket(found.get("host", "")):
         return {"sslmode": "", "sslrootcert": ""}
-    mode = found["sslmode"] or _VERIFIED[0]
+    mode = found.get("sslmode") or _VERIFIED[0]
     if mode == "disable":
         return {"sslmode": mode, "sslrootcert": ""}
     if mode not in _VERIFIED:
         raise ConfigurationError(
-            f"{_NAMES['sslmode'][column]}: {mode!r} does not ensure TLS; use verify-full, or disable for a "
-            "server that has none."
+            f"{mode_name}: {mode!r} does not ensure TLS; use verify-full, or disable for a server that has none."
         )
-    root = found["sslrootcert"] or str(_RDS_CERTIFICATES)
+    root = found.get("sslrootcert") or str(_RDS_CERTIFICATES)
     if root == "system":
         if mode != "verify-full":  # anybody has a certificate of a public authority
-            raise ConfigurationError(f"{_NAMES['sslmode'][column]}: with the system's certificates use verify-full.")
+            raise ConfigurationError(f"{mode_name}: with the system's certificates use verify-full.")
         import ssl  # libpq would look for them where its wheel was built
 
         root = ssl.get_default_verify_paths().cafile or ""
         if not root:
-            raise ConfigurationError(f"{_NAMES['sslrootcert'][column]}: the system has no certificates; name a file.")
+            raise ConfigurationError(f"{root_name}: the system has no certificates; name a file.")
     file = _ROOT / root
     if not file.is_file():
-        raise ConfigurationError(f"{_NAMES['sslrootcert'][column]}: there is no file {file}.")
+        raise ConfigurationError(f"{root_name}: there is no file {file}.")
     return {"sslmode": mode, "sslrootcert": str(file), "gssencmode": "disable"}  # GSS would go before TLS
 
 

@@ -28,6 +28,11 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
+def printable(text: str) -> str:
+    """Make a text safe to print: a terminal obeys control characters, and anybody may have sent them."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
+
+
 def agreed(question: str) -> bool:
     """Ask whoever runs the command.
 

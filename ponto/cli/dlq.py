@@ -3,8 +3,9 @@
 import argparse
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from ponto.cli import CommandError, agreed, export, mailbox, mapping, target, tell, tell_json
+from ponto.cli import CommandError, agreed, export, mailbox, mapping, printable, target, tell, tell_json
 from ponto.cli.letters import REASONS, Letter, Way, instant
 from ponto.cli.mailbox import Mailbox
 
@@ -43,19 +44,7 @@ def add_to(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(metavar="command", required=True)
-
-    def verb(name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = verbs.add_parser(
-            name,
-            help=text,
-            description=f"{text[0].upper()}{text[1:]}.",
-            epilog=f"example:\n  python -m ponto dlq {name} {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        made.set_defaults(run=run)
-        made.add_argument("--json", action="store_true", help="the result as JSON")
-        target.add_arguments(made)
-        return made
+    verb = partial(target.add_verb, verbs, "dlq")
 
     listing = verb(
         "list", _list, "the letters, oldest first, and how many of each reason", "--reason conflict --since 2h"
@@ -132,9 +121,9 @@ def _show(arguments: argparse.Namespace) -> int:
         tell_json(letter.whole())
         return 0
     for name, value in letter.summary().items():
-        tell(f"{name:12}  {'' if value is None else _printable(str(value))}")
+        tell(f"{name:12}  {'' if value is None else printable(str(value))}")
     for name, attribute in letter.attributes.items():
-        tell(f"attribute     {_printable(name)} = {_printable(str(attribute.get('StringValue', '(binary)')))}")
+        tell(f"attribute     {printable(name)} = {printable(str(attribute.get('StringValue', '(binary)')))}")
     for name, text in letter.system.items():
         tell(f"SQS           {name} = {text}")
     tell("")
@@ -296,7 +285,7 @@ def _table(letters: Iterable[Letter]) -> None:
     for letter in letters:
         employee = "" if letter.employee is None else str(letter.employee)
         cells = (letter.id[:_SHORT], letter.reason, employee, letter.received, str(letter.receives), letter.detail)
-        table.add_row(*(Text(_printable(cell)) for cell in cells))
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     console.print(table)
 
 
@@ -305,18 +294,13 @@ def _tell_failures(failed: Mapping[str, str]) -> None:
     for name, why in failed.items():
         by_reason[why].append(name)
     for why, names in by_reason.items():
-        tell(f"failed: {_printable(why)}")
+        tell(f"failed: {printable(why)}")
         for name in names:
             tell(f"  {name}")
 
 
 def _pretty(body: str) -> str:
     try:
-        return _printable(json.dumps(json.loads(body), indent=2, ensure_ascii=False))
+        return printable(json.dumps(json.loads(body), indent=2, ensure_ascii=False))
     except (ValueError, RecursionError):
-        return _printable(body)
-
-
-def _printable(text: str) -> str:
-    # A terminal obeys control characters, and anybody may have sent them.
-    return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
+        return printable(body)

@@ -1,10 +1,12 @@
-"""Files of letters: a JSON object a line, everything of a letter in it."""
+"""Files that hold punches: only the user may read them, and they are whole or not there."""
 
 import json
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ponto.cli import CommandError
 from ponto.cli.letters import Letter
@@ -23,7 +25,19 @@ def require_writable(file: Path, *, force: bool = False) -> None:
 
 
 def write(file: Path, letters: Iterable[Letter]) -> None:
-    """Write letters; on return they are on the disk, and until then `file` is as it was.
+    """Write letters, a JSON object a line, everything of a letter in it; see `draft`.
+
+    Raises:
+        CommandError: it could not be written.
+    """
+    with draft(file) as lines:
+        for letter in letters:
+            lines.write(json.dumps(letter.whole()) + "\n")
+
+
+@contextmanager
+def draft(file: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
+    """Write a file: at the end it is on the disk, and until then, or after an error, `file` is as it was.
 
     Only the user may read the file: it holds punches.
 
@@ -32,15 +46,14 @@ def write(file: Path, letters: Iterable[Letter]) -> None:
     """
     folder = file.absolute().parent
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=folder, delete=False) as draft:
+        with tempfile.NamedTemporaryFile("w", encoding=encoding, newline="", dir=folder, delete=False) as text:
             try:
-                for letter in letters:
-                    draft.write(json.dumps(letter.whole()) + "\n")
-                draft.flush()
-                os.fsync(draft.fileno())
-                Path(draft.name).replace(file)
+                yield text
+                text.flush()
+                os.fsync(text.fileno())
+                Path(text.name).replace(file)
             except BaseException:
-                Path(draft.name).unlink()
+                Path(text.name).unlink()
                 raise
         _sync(folder)  # the file's name too
     except OSError as error:

@@ -184,10 +184,22 @@ def instant(text: str, now: datetime | None = None) -> int:
     Raises:
         ValueError: it is neither.
     """
-    if found := _relative(text):
-        then = (now or datetime.now(UTC)) - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if _relative(text):
+        then = (now or datetime.now(UTC)) - age(text)
     else:
         then = datetime.fromisoformat(text)
         if then.tzinfo is None:
             then = then.replace(tzinfo=UTC)
     return (then - _EPOCH) // _MILLISECOND
+
+
+def age(text: str) -> timedelta:
+    """Read a length of time: 45s, 30m, 2h, 7d or 1w.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _relative(text)
+    if not found:
+        raise ValueError(f"{text!r} is no length of time")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -3,9 +3,9 @@
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -44,12 +44,12 @@ class Target(NamedTuple):
     @property
     def stack(self) -> str:
         """The name of the CloudFormation stack."""
-        return f"{_SERVICE}-{self.stage}"
+        return stack_name(self.stage)
 
     @property
     def function(self) -> str:
         """The name of the function that drains the queue."""
-        return f"{stack_name(self.stage)}-batidaPonto"
+        return f"{self.stack}-batidaPonto"
 
     def sqs(self) -> "SQSClient":
         """Make a client of SQS."""
@@ -82,6 +82,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_account_arguments(group)
 
 
+def add_verb(
+    verbs: Any, command: str, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str
+) -> argparse.ArgumentParser:
+    """Add one of the things that a command can do to a deployment.
+
+    Args:
+        verbs: the command's subparsers, of argparse.
+        command: its name.
+        name: of what is added.
+        run: does it; returns the exit status.
+        text: says what it does, beginning in lower case.
+        example: what is written after the two names.
+    """
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  python -m ponto {command} {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    add_arguments(parser)
+    return parser
+
+
 def add_account_arguments(parser: argparse._ActionsContainer) -> None:
     """Give a command the options that name an account and a region."""
     parser.add_argument("--profile", help="AWS: of the credentials")
@@ -108,7 +134,7 @@ def find(arguments: argparse.Namespace) -> Target:
         CommandError: there is none, or it is not complete.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
-    return _local(arguments.state) if arguments.stage == LOCAL else _deployed(arguments)
+    return _local(arguments.state or _STATE) if arguments.stage == LOCAL else _deployed(arguments)
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

@@ -258,3 +258,27 @@ def test_a_purge_keeps_what_it_deletes_in_a_file(
 
     assert json.loads(file.read_text())["id"] == sent
     assert client.depth(client.address.dlq_url) == 0
+
+
+def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punches_are_on_the_card(
+    client: Client, deployed: Deployed, employee: int
+) -> None:
+    def report(*words: str) -> Result:
+        command = [sys.executable, "-m", "ponto", "report", *words, "--format", "json", "--state", str(deployed.state)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    first = punch_of(employee)
+    client.post(first)
+    client.wait_until_drained()
+    client.post(first | {"ponto": "2026-10-01T09:00:00Z"})
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
+
+    exceptions = report("exceptions", "--from", "2026-10-01", "--to", "2026-10-01", "--employee", str(employee)).json
+    card = report("timecard", "--employee", str(employee), "--month", "2026-10").json
+
+    assert "incompleta" in [finding["tipo"] for finding in exceptions["excecoes"]]
+    (heap,) = exceptions["nao_gravadas"]
+    assert (heap["motivo"], heap["usuario_id"], heap["quantidade"]) == ("conflict", employee, 1)
+    assert client.depth(client.address.dlq_url) == 1
+    assert card["dias"][0]["pontos"] == ["2026-10-01T08:00:00Z"]

@@ -11,6 +11,7 @@ import pytest
 from bench.__main__ import PARTS
 from bench.cold import STARTERS
 from bench.drain import PEERS
+from bench.reports import REPORTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +76,17 @@ def test_the_function_is_larger_than_its_driver_and_both_start(folder: Path) -> 
 
 def test_duplicates_are_measured_against_fresh_punches(folder: Path) -> None:
     assert read(folder, "duplicates")["results"].keys() == {"fresh", "again"}
+
+
+def test_each_report_is_measured_with_its_plan_and_so_is_the_intake_beside_them(folder: Path) -> None:
+    results = read(folder, "reports")["results"]
+
+    assert [query["report"] for query in results["queries"]] == list(REPORTS)
+    assert all(query["rows"] and query["plan"] and query["naive_plan"] for query in results["queries"])
+    assert results["punches"] > 0
+    assert results["reports"] > 0
+    assert results["alone"]["least"] > 0
+    assert results["beside"]["least"] > 0
 
 
 @pytest.mark.parametrize("name", ["drain.png", "drain.svg"])

@@ -11,7 +11,15 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
-from ponto.config import ConfigurationError, Login, Settings, connection_parameters, load, login
+from ponto.config import (
+    ConfigurationError,
+    Login,
+    Settings,
+    connection_parameters,
+    database_parameters,
+    load,
+    login,
+)
 from tests.events import aws
 
 if TYPE_CHECKING:
@@ -296,6 +304,29 @@ def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path:
         "port": "5432",
         **VERIFIED,
     }
+
+
+# The database alone
+
+
+def test_a_command_needs_the_database_alone_and_of_the_environment(
+    environment: pytest.MonkeyPatch, rds_config: WriteConfig
+) -> None:
+    rds_config(RDS_CONFIG)
+    environment.delenv("DLQ_URL")
+    environment.delenv("TIME_ZONE")
+    assert database_parameters() == FROM_ENVIRONMENT
+    environment.delenv("DB_NAME")
+    with pytest.raises(ConfigurationError, match=r"^Missing: DB_NAME\. Set them in the environment\.$"):
+        database_parameters()
+
+
+def test_a_command_too_takes_the_password_of_the_secret(
+    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
+) -> None:
+    put_secret(secrets, environment, {"username": "rotated", "password": "one"})
+    environment.delenv("DB_PASSWORD")
+    assert database_parameters() == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
 # Secrets Manager

@@ -1,0 +1,357 @@
+"""`python -m ponto report`: time cards, exceptions and the peak, out of the database's own views."""
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ponto.cli import CommandError, database, export, letters, picture, say
+from ponto.cli.report import as_csv, as_html, as_json, as_text, chart, dead, figures, reading
+from ponto.cli.report.dead import Unread
+from ponto.cli.report.reading import Limits, Reports
+from ponto.cli.report.words import LANGUAGES, Language
+
+FORMATS = ("text", "csv", "json", "html")
+_DAYS = 30  # of exceptions, where none are named
+_LONGEST_PEAK = timedelta(days=31)  # a row a minute is held
+_EVERY = 500  # rows or cards between two looks of the progress
+_LARGEST = 2**53 - 1  # an employee's number, as in the punch's schema
+
+T = TypeVar("T")
+
+_EPILOG = """examples:
+  python -m ponto report timecard --employee 123 --month 2026-11
+  python -m ponto report timecard --all --month 2026-11 --lang pt --format html --output november.html
+  python -m ponto report exceptions --from 2026-11-01 --to 2026-11-30
+  python -m ponto report peak --day 2026-11-23 --picture peak.png
+
+Text and html are written in the language; csv and json have the database's names, UTC or local times as ISO 8601, and
+lengths of time in minutes or seconds, as the name says. csv: with commas; a file begins with the mark (BOM) by which
+spreadsheets know UTF-8, a pipe does not. A text that a spreadsheet would run gets an apostrophe before it.
+
+exit status: 0 done, 1 not all of it, or nothing to report, 2 the request or the database is wrong
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Add `report` to the commands of `python -m ponto` (argparse's subparsers)."""
+    parser = commands.add_parser(
+        "report",
+        help="time cards, exceptions, the peak",
+        description="Reports from the database, which it only reads (docs/report-command.md).",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(metavar="report", required=True)
+
+    def verb(name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = verbs.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            epilog=f"example:\n  python -m ponto report {name} {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        made.set_defaults(run=run)
+        made.add_argument("--format", choices=FORMATS, default="text", help="default text")
+        made.add_argument("--lang", choices=LANGUAGES, default="en", help="of text and html (default en)")
+        made.add_argument("--output", type=Path, metavar="FILE", help="write a file, which only you may read")
+        made.add_argument("--force", action="store_true", help="overwrite files")
+        return made
+
+    timecard = verb(
+        "timecard", _timecard, "every day of a month, its punches, and the totals", "--employee 123 --month 2026-11"
+    )
+    whose = timecard.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--employee", type=_employee, metavar="N", help="of this one")
+    whose.add_argument(
+        "--all", action="store_true", help="of everybody; json: a card a line (JSON Lines); csv: no totals"
+    )
+    timecard.add_argument("--month", type=_month, required=True, metavar="YYYY-MM")
+
+    exceptions = verb(
+        "exceptions",
+        _exceptions,
+        "what somebody should look at, and punches that were not stored",
+        "--from 2026-11-01 --to 2026-11-30 --longest-day 9h",
+    )
+    exceptions.add_argument(
+        "--from", dest="first", type=_day, metavar="DATE", help=f"working day (default {_DAYS} days until --to)"
+    )
+    exceptions.add_argument("--to", dest="last", type=_day, metavar="DATE", help="the last day (default today)")
+    exceptions.add_argument("--employee", type=_employee, metavar="N", help="of this one only")
+    limits = exceptions.add_argument_group("the limits", "Lengths of time like 45s, 30m, 2h, 7d or 1w.")
+    for name, field, default, text in (
+        ("--longest-day", "jornada_maxima", "10h", "worked longer in a day"),
+        ("--nearest", "proximas", "1m", "so soon after the punch before"),
+        ("--latest", "atraso", "1d", "received so long after it was punched"),
+        ("--earliest", "futuro", "5m", "received so long before it was punched"),
+        ("--skew", "desvio", "5m", "between the device's clock, when it sent, and the time of receipt"),
+    ):
+        limits.add_argument(
+            name, dest=field, type=_age, default=_age(default), metavar="T", help=f"{text} (default {default})"
+        )
+    limits.add_argument(
+        "--settled-days",
+        dest="dias",
+        type=_count,
+        default=3,
+        metavar="N",
+        help="so many days after a day ended, it changed (default 3)",
+    )
+
+    peak = verb("peak", _peak, "the intake minute by minute", "--day 2026-11-23 --picture peak.png")
+    when = peak.add_mutually_exclusive_group()
+    when.add_argument("--day", type=_day, metavar="DATE", help="in the stage's time zone (default today)")
+    when.add_argument(
+        "--from", dest="start", type=_time, metavar="TIME", help="ISO 8601; without an offset, the stage's time"
+    )
+    peak.add_argument("--to", dest="end", type=_time, metavar="TIME", help="with --from")
+    peak.add_argument("--picture", type=Path, metavar="FILE", help="draw it too: .png or .svg")
+
+    for made in (timecard, exceptions, peak):
+        database.add_arguments(made)
+    dead.add_arguments(exceptions)
+
+
+def _employee(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an employee's number, like 123")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days")
+    return int(text)
+
+
+def _month(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a month, like 2026-11") from None
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date, like 2026-11-23") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time, like 2026-11-23T07:30") from None
+
+
+def _age(text: str) -> timedelta:
+    try:
+        return letters.age(text)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time, like 45s, 30m, 2h, 7d or 1w") from None
+
+
+# The reports. Each returns the exit status.
+
+
+def _timecard(arguments: argparse.Namespace) -> int:
+    language = Language(arguments.lang)
+    with _reports(arguments) as reports:
+        now = _now().astimezone(reports.zone())
+        generated = _generated(now, language)
+        if arguments.all and arguments.format == "csv":
+            days = _some(reports.days(arguments.month), arguments)
+            with _output(arguments) as out:
+                as_csv.days(out, _counted(days, arguments, "days"))
+            return 0
+        cards = _some(reports.cards(arguments.month, arguments.employee), arguments)
+        with _output(arguments) as out:
+            cards = _counted(cards, arguments, "time cards")
+            if arguments.format == "csv":
+                as_csv.days(out, chain.from_iterable(card.dias for card in cards))
+            elif arguments.format == "html":
+                as_html.cards(out, cards, language.month(arguments.month), generated, language)
+            elif arguments.format == "text":
+                as_text.Printer(out, language).cards(cards, generated)
+            elif arguments.all:
+                as_json.cards(out, cards, now.isoformat(timespec="seconds"))
+            else:
+                as_json.card(out, next(cards), now.isoformat(timespec="seconds"))
+    return 0
+
+
+def _exceptions(arguments: argparse.Namespace) -> int:
+    language = Language(arguments.lang)
+    limits = Limits(*(getattr(arguments, name) for name in Limits._fields))
+    with _reports(arguments) as reports:
+        now = _now().astimezone(reports.zone())
+        last = arguments.last or now.date()
+        first = arguments.first or last - timedelta(days=_DAYS - 1)
+        if first > last:
+            raise CommandError(f"--from {first} is after --to {last}")
+        heaps = dead.read(arguments, arguments.employee)
+        counts, findings = reports.exceptions(first, last, limits, arguments.employee)
+        with _output(arguments) as out:
+            findings = _counted(findings, arguments, "exceptions")
+            lines = [
+                language.word("report", "period", language.date(first), language.date(last)),
+                language.word(
+                    "exceptions",
+                    "limits",
+                    *(language.span(value) if isinstance(value, timedelta) else value for value in limits),
+                ),
+                _generated(now, language),
+            ]
+            if arguments.format == "csv":
+                as_csv.exceptions(out, findings, [] if isinstance(heaps, Unread) else heaps)
+            elif arguments.format == "html":
+                as_html.exceptions(out, lines, counts, findings, heaps, language)
+            elif arguments.format == "text":
+                printer = as_text.Printer(out, language)
+                printer.heading(language.word("exceptions", "title"), *lines)
+                printer.exceptions(counts, findings, heaps)
+            else:
+                head = {
+                    "de": first.isoformat(),
+                    "ate": last.isoformat(),
+                    "usuario_id": arguments.employee,
+                    "limites": as_json.limits(limits),
+                    "gerado_em": now.isoformat(timespec="seconds"),
+                }
+                as_json.exceptions(out, head, counts, findings, heaps)
+    if isinstance(heaps, Unread) and heaps.why:
+        say(f"ponto: the dead-letter queue was not read: {heaps.why}")
+        return 1
+    return 0
+
+
+def _peak(arguments: argparse.Namespace) -> int:
+    if arguments.picture:
+        picture.require_format(arguments.picture)
+        export.require_writable(arguments.picture, force=arguments.force)
+    language = Language(arguments.lang)
+    with _reports(arguments) as reports:
+        zone = reports.zone()
+        now = _now().astimezone(zone)
+        start, end = _stretch(arguments, now)
+        minutes = reports.peak(start, min(end, now))
+    if not any(minute.batidas or minute.recebidas or minute.gravadas or minute.fila for minute in minutes):
+        raise CommandError(f"nothing was punched, received or stored from {start} to {end}", 1)
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    period = language.word("report", "period", language.moment(start), language.moment(end))
+    lines = [f"{period}, {zone.key}", _generated(now, language)]
+    if arguments.picture:
+        title = f"{language.word('peak', 'title')}, {lines[0]}"
+        chart.draw(arguments.picture, minutes, zone, title, language)
+        say(f"{arguments.picture} is drawn")
+    with _output(arguments) as out:
+        if arguments.format == "csv":
+            as_csv.peak(out, minutes)
+        elif arguments.format == "json":
+            head = {
+                "de": as_csv.instant(start.astimezone(UTC)),
+                "ate": as_csv.instant(end.astimezone(UTC)),
+                "fuso": zone.key,
+            }
+            as_json.peak(out, head, minutes)
+        elif arguments.format == "html":
+            svg = chart.inline(minutes, zone, language)
+            as_html.peak(out, lines, figures.summarize(minutes, zone), svg, language)
+        else:
+            printer = as_text.Printer(out, language)
+            printer.heading(language.word("peak", "title"), *lines)
+            printer.peak(figures.summarize(minutes, zone))
+    return 0
+
+
+# What they are made of.
+
+
+def _stretch(arguments: argparse.Namespace, now: datetime) -> tuple[datetime, datetime]:
+    """Give the instants from which and until when a peak is asked for; `now` is in the stage's zone."""
+    if (arguments.start is None) != (arguments.end is None):
+        raise CommandError("give --from and --to together, or --day")
+    if arguments.start is None:
+        day = arguments.day or now.date()
+        start = datetime.combine(day, datetime.min.time(), now.tzinfo)
+        end = datetime.combine(day + timedelta(days=1), datetime.min.time(), now.tzinfo)
+    else:
+        start, end = (
+            moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+            for moment in (arguments.start, arguments.end)
+        )
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    if not start < end <= start + _LONGEST_PEAK:
+        raise CommandError(f"a peak ends after it begins, and lasts at most {_LONGEST_PEAK.days} days")
+    return start, end
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _generated(now: datetime, language: Language) -> str:
+    zone: Any = now.tzinfo
+    offset = f"{now:%z}"
+    return language.word("report", "generated", language.moment(now), f"{zone.key} (UTC{offset[:3]}:{offset[3:]})")
+
+
+@contextmanager
+def _reports(arguments: argparse.Namespace) -> Iterator[Reports]:
+    if arguments.output:
+        export.require_writable(arguments.output, force=arguments.force)
+    with database.connect(arguments, read_only=True) as connection, reading.opened(connection) as reports:
+        yield reports
+
+
+@contextmanager
+def _output(arguments: argparse.Namespace) -> Iterator[IO[str]]:
+    """Open where the report goes: always UTF-8, as html says of itself and json has to be."""
+    if arguments.output:
+        encoding = "utf-8-sig" if arguments.format == "csv" else "utf-8"
+        with export.draft(arguments.output, encoding) as file:
+            yield file
+    else:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
+        yield sys.stdout
+
+
+def _some(found: Iterator[T], arguments: argparse.Namespace) -> Iterator[T]:
+    """Refuse a report of nobody, before its file is begun."""
+    try:
+        first = next(found)
+    except StopIteration:
+        month = f"{arguments.month:%Y-%m}"
+        if arguments.all:
+            raise CommandError(f"nobody punched in {month}, and no employees are loaded", 1) from None
+        raise CommandError(
+            f"employee {arguments.employee} has no punches in {month}, and is not among the loaded employees", 1
+        ) from None
+    return chain([first], found)
+
+
+def _counted(found: Iterable[T], arguments: argparse.Namespace, what: str) -> Iterator[T]:
+    """Show on a terminal how far it is, unless the report itself appears there."""
+    console = Console(stderr=True)
+    shown = console.is_terminal and bool(arguments.output or not sys.stdout.isatty())
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not shown) as progress:
+        bar = progress.add_task(what, total=None)
+        count = 0
+        for count, one in enumerate(found, 1):
+            yield one
+            if count % _EVERY == 0:
+                progress.update(bar, completed=count)
+        progress.update(bar, completed=count)

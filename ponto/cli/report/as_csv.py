@@ -1,0 +1,102 @@
+"""Reports as CSV: the database's names, ISO 8601, points as decimal separators, whatever the language.
+
+Text that somebody typed or a device sent is no formula: a spreadsheet runs what begins with one of `_FORMULA`, so an
+apostrophe goes before it, as OWASP advises.
+"""
+
+import csv
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import IO
+
+from ponto.cli.report.dead import Heap
+from ponto.cli.report.reading import Day, Finding, Minute
+
+_FORMULA = ("=", "+", "-", "@", "\t")
+
+Cell = str | int | float | None
+
+
+def days(out: IO[str], rows: Iterable[Day]) -> None:
+    """Write calendar days, those without punches too; several times in a cell have spaces between."""
+    write = csv.writer(out, lineterminator="\n").writerow
+    write(Day._fields)
+    for day in rows:
+        write(
+            (
+                day.usuario_id,
+                text(day.nome),
+                day.dia.isoformat(),
+                " ".join(filter(None, map(instant, day.pontos))),
+                " ".join(filter(None, map(local, day.locais))),
+                day.batidas,
+                day.pares,
+                day.minutos,
+                day.minutos_noturnos,
+                _boolean(day.incompleta),
+                local(day.primeira),
+                local(day.ultima),
+                instant(day.gravada_em),
+            )
+        )
+
+
+def exceptions(out: IO[str], findings: Iterable[Finding], heaps: Iterable[Heap]) -> None:
+    """Write exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
+    write = csv.writer(out, lineterminator="\n").writerow
+    write(("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "medida_segundos", "batidas", "motivo"))
+    for found in findings:
+        write(
+            (
+                found.tipo,
+                found.usuario_id,
+                text(found.nome),
+                found.dia.isoformat(),
+                found.id,
+                local(found.local),
+                text(found.dispositivo),
+                seconds(found.medida),
+                found.batidas,
+                None,
+            )
+        )
+    for heap in heaps:
+        write(("nao_gravada", heap.usuario_id, None, None, None, None, None, None, heap.quantidade, heap.motivo))
+
+
+def peak(out: IO[str], minutes: Iterable[Minute]) -> None:
+    """Write minutes."""
+    write = csv.writer(out, lineterminator="\n").writerow
+    write(("minuto", "batidas", "recebidas", "gravadas", "fila", "idade_segundos"))
+    for minute in minutes:
+        write((instant(minute.minuto), *minute[1:5], seconds(minute.idade)))
+
+
+def text(value: str | None) -> str | None:
+    """Take the formula from a text that came from outside; and the carriage return, which csv puts in no quotes."""
+    if not value:
+        return value
+    value = value.replace("\r", " ")
+    return f"'{value}" if value.startswith(_FORMULA) else value
+
+
+def instant(moment: datetime | None) -> str | None:
+    """Write an instant that was read in UTC."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def local(moment: datetime | None) -> str | None:
+    """Write a local time to the minute, as the reports count."""
+    return moment.isoformat(timespec="minutes") if moment else None
+
+
+def seconds(span: timedelta | None) -> Cell:
+    """Write a length of time in seconds, whole ones without a decimal point."""
+    if span is None:
+        return None
+    whole = span.total_seconds()
+    return int(whole) if whole.is_integer() else whole
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

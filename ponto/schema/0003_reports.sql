@@ -1,0 +1,520 @@
+-- Reports: punches in local time, working days, time cards, exceptions, the peak.
+--
+-- Three rules hold everywhere below:
+--   - Punches are cut to the minute before anything is computed, so that a reader gets the same from the printed HH:MM.
+--   - A working day is (local time - cut-off)::date, so that a night shift belongs to the day on which it began.
+--   - Nothing depends on the session's TimeZone, which every client sets as it likes.
+--
+-- The functions are plain SQL without settings of their own, so that the planner sees through them to the indexes.
+
+-- Rows come nearly in the order of these columns, so that a few bytes per 128 pages find a day among years, and
+-- cost the intake next to nothing. Of ponto several ranges are kept: a device with a wrong clock would spoil just one.
+create index on batida using brin (ponto timestamptz_minmax_multi_ops) with (autosummarize = on);
+create index on batida using brin (recebida_em timestamptz_minmax_multi_ops) with (autosummarize = on);
+create index on batida using brin (gravada_em) with (autosummarize = on);
+
+
+-- Employees
+
+create table funcionario (
+    usuario_id bigint primary key check (usuario_id between 1 and 9007199254740990),
+    nome text not null check (nome ~ '\S'),
+    cpf text check (cpf ~ '^[0-9]{11}$'),
+    fuso text,
+    corte time check (corte < '24:00' and date_trunc('minute', corte) = corte)
+);
+
+comment on table funcionario is
+    'Employees. Optional: without it the reports have no names, and one time zone and cut-off for all';
+comment on column funcionario.usuario_id is 'Employee''s number, as in batida';
+comment on column funcionario.nome is 'Name';
+comment on column funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 digits; null: not known';
+comment on column funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
+comment on column funcionario.corte is
+    'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
+
+-- AT TIME ZONE also takes abbreviations and POSIX zones, whose sign is the other way round ("UTC+3" is west of
+-- Greenwich). Once a statement, for reading all names takes a while.
+create function funcionario_fuso() returns trigger
+language plpgsql as $$
+declare
+    wrong record;
+begin
+    select usuario_id, fuso into wrong
+    from changed
+    where fuso not in (select name from pg_timezone_names)
+    order by usuario_id
+    limit 1;
+    if found then
+        raise exception 'funcionario %: fuso "%" is not a time zone', wrong.usuario_id, wrong.fuso
+        using errcode = 'check_violation', hint = 'Use a name like America/Sao_Paulo; pg_timezone_names has them all.';
+    end if;
+    return null;
+end
+$$;
+
+comment on function funcionario_fuso is 'Refuses time zones that are not in pg_timezone_names';
+
+-- One each, for a trigger on both events cannot have the changed rows.
+create trigger fuso_insert after insert on funcionario referencing new table as changed
+for each statement execute function funcionario_fuso();
+create trigger fuso_update after update on funcionario referencing new table as changed
+for each statement execute function funcionario_fuso();
+
+
+-- Punches
+
+create function fuso_padrao() returns text
+language sql stable parallel safe
+return coalesce(
+    (
+        select split_part(setting, '=', 2)
+        from pg_db_role_setting
+            join pg_database on pg_database.oid = setdatabase
+            cross join unnest(setconfig) as setting
+        where datname = current_database() and setrole = 0 and setting ilike 'timezone=%'
+    ),
+    'UTC'
+);
+
+comment on function fuso_padrao is
+    'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
+
+create view batida_local as
+select
+    batida.id,
+    batida.usuario_id,
+    funcionario.nome,
+    zona.fuso,
+    batida.ponto,
+    batida.ponto at time zone zona.fuso as local,
+    (batida.ponto at time zone zona.fuso - zona.corte)::date as dia,
+    batida.deslocamento,
+    batida.dispositivo,
+    batida.offline,
+    batida.enviado,
+    batida.recebida_em,
+    batida.gravada_em,
+    batida.recebida_em - batida.ponto as atraso_recebimento,
+    batida.gravada_em - batida.recebida_em as atraso_gravacao,
+    batida.recebida_em - batida.enviado as desvio,
+    zona.corte
+from batida
+    left join funcionario using (usuario_id)
+    cross join lateral (
+        select
+            -- In parentheses of its own, it is looked up once a query.
+            coalesce(funcionario.fuso, (select fuso_padrao())) as fuso,
+            coalesce(funcionario.corte, '04:00') as corte
+    ) as zona
+where batida.usuario_id <> 9007199254740991; -- for whom a deployment tries itself
+
+comment on view batida_local is 'Punches in the employee''s local time, with what lay between punching and writing';
+comment on column batida_local.id is 'Idempotency key, as in batida';
+comment on column batida_local.usuario_id is 'Employee''s number';
+comment on column batida_local.nome is 'Employee''s name; null: not in funcionario';
+comment on column batida_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
+comment on column batida_local.ponto is 'When the employee punched, by the device''s clock; an instant';
+comment on column batida_local.local is 'The same in local time';
+comment on column batida_local.dia is 'Working day: the date of local less the cut-off';
+comment on column batida_local.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
+comment on column batida_local.dispositivo is 'Device, as it calls itself';
+comment on column batida_local.offline is 'Whether the device was offline at the punch; null: not said';
+comment on column batida_local.enviado is 'When the device sent the punch, by its clock; an instant; null: not said';
+comment on column batida_local.recebida_em is
+    'When the queue received it; an instant; null: a punch of this project''s first version';
+comment on column batida_local.gravada_em is 'When the row was written; an instant';
+comment on column batida_local.atraso_recebimento is 'recebida_em - ponto: below zero for a clock that is fast';
+comment on column batida_local.atraso_gravacao is 'gravada_em - recebida_em: how long it waited in the queue';
+comment on column batida_local.desvio is
+    'recebida_em - enviado, clock skew and travel: below zero for a clock that is fast; null: enviado is';
+comment on column batida_local.corte is 'Cut-off of the employee''s working day, local time';
+
+
+-- Working days
+
+-- What a pair of punches has in common with one night, from 22:00 of `noite` to 05:00 of the next day.
+create function noturno(entrada timestamptz, saida timestamptz, noite date, fuso text) returns interval
+language sql immutable parallel safe
+return greatest(
+    least(saida, (noite + 1 + time '05:00') at time zone fuso)
+        - greatest(entrada, (noite + time '22:00') at time zone fuso),
+    interval '0'
+);
+
+comment on function noturno is
+    'Time between two instants in the night from 22:00 of the date noite to 05:00 of the next, in the time zone fuso';
+
+create function jornadas(de date, ate date, usuario bigint default null)
+returns table (
+    usuario_id bigint, nome text, dia date, pontos timestamptz[], locais timestamp[], batidas int, pares int,
+    minutos int, minutos_noturnos int, incompleta boolean, primeira timestamp, ultima timestamp, gravada_em timestamptz
+)
+language sql stable parallel safe
+begin atomic
+    select
+        usuario_id,
+        min(nome),
+        dia,
+        array_agg(minuto order by ponto, id),
+        array_agg(local order by ponto, id),
+        count(*)::int,
+        (count(*) / 2)::int,
+        coalesce(extract(epoch from sum(minuto - entrada) filter (where fecha)) / 60, 0)::int,
+        coalesce(
+            extract(
+                epoch from sum(
+                    -- A working day reaches into three nights.
+                    noturno(entrada, minuto, dia - 1, fuso)
+                    + noturno(entrada, minuto, dia, fuso)
+                    + noturno(entrada, minuto, dia + 1, fuso)
+                ) filter (where fecha)
+            ) / 60,
+            0
+        )::int,
+        count(*) % 2 = 1,
+        (array_agg(local order by ponto, id))[1],
+        (array_agg(local order by ponto, id))[count(*)],
+        max(gravada_em)
+    from (
+        select
+            usuario_id, nome, fuso, dia, id, ponto, gravada_em, minuto,
+            date_trunc('minute', local) as local,
+            lag(minuto) over working_day as entrada,
+            row_number() over working_day % 2 = 0 as fecha -- whether it closes a pair
+        from batida_local cross join lateral date_trunc('minute', ponto, fuso) as minuto
+        where dia between de and ate
+            -- What the indexes understand: local times up to two days after ate, each less than a day from UTC.
+            and ponto >= (de - 1)::timestamp at time zone 'UTC'
+            and ponto < (ate + 3)::timestamp at time zone 'UTC'
+            -- Not "usuario is null or", of which no index can make use where the number is no literal.
+            and usuario_id >= coalesce(usuario, 0)
+            and usuario_id <= coalesce(usuario, 9007199254740991)
+        window working_day as (partition by usuario_id, dia order by ponto, id)
+    ) as batida
+    group by usuario_id, dia
+    order by usuario_id, dia;
+end;
+
+create view jornada as select * from jornadas('-infinity', 'infinity');
+
+comment on function jornadas is
+    'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada';
+comment on view jornada is
+    'Working days that have punches. One employee''s are found fast; of all, those of some days only by jornadas()';
+comment on column jornada.usuario_id is 'Employee''s number';
+comment on column jornada.nome is 'Employee''s name; null: not in funcionario';
+comment on column jornada.dia is 'Working day, in the employee''s time zone';
+comment on column jornada.pontos is 'Its punches, cut to the minute, in order; instants';
+comment on column jornada.locais is 'The same in local time';
+comment on column jornada.batidas is 'How many they are';
+comment on column jornada.pares is
+    'Pairs that they make, in order: the first with the second, the third with the fourth, ...';
+comment on column jornada.minutos is
+    'Worked minutes: those that really passed in the pairs, also where the clock was changed';
+comment on column jornada.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
+comment on column jornada.incompleta is 'Whether the count is odd, so that the last punch has no partner';
+comment on column jornada.primeira is 'First punch, local time, cut to the minute';
+comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
+comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';
+
+
+-- Time cards
+
+create function primeiro_dia(mes date) returns date
+language sql immutable parallel safe
+return date_trunc('month', mes::timestamp)::date;
+
+create function ultimo_dia(mes date) returns date
+language sql immutable parallel safe
+return (date_trunc('month', mes::timestamp) + interval '1 month - 1 day')::date;
+
+create function dias_do_mes(mes date) returns setof date
+language sql immutable parallel safe
+begin atomic
+    select day::date from generate_series(primeiro_dia(mes)::timestamp, ultimo_dia(mes)::timestamp, '1 day') as day;
+end;
+
+comment on function primeiro_dia is 'The first day of the month of a date';
+comment on function ultimo_dia is 'The last day of the month of a date';
+comment on function dias_do_mes is 'The calendar days of the month of a date, in order';
+
+create function espelho(usuario bigint, mes date) returns setof jornada
+language sql stable parallel safe
+begin atomic
+    select
+        usuario,
+        (select nome from funcionario where usuario_id = usuario),
+        dia,
+        coalesce(pontos, '{}'),
+        coalesce(locais, '{}'),
+        coalesce(batidas, 0),
+        coalesce(pares, 0),
+        coalesce(minutos, 0),
+        coalesce(minutos_noturnos, 0),
+        coalesce(incompleta, false),
+        primeira,
+        ultima,
+        gravada_em
+    from dias_do_mes(mes) as dia
+        left join jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario) using (dia)
+    where usuario <> 9007199254740991
+    order by dia;
+end;
+
+comment on function espelho is
+    'Time card of an employee and the month of a date: a row per calendar day, with the columns of the view jornada; '
+    'a day without punches has empty arrays, zeros and nulls';
+
+create function espelhos(mes date) returns setof jornada
+language sql stable parallel safe
+begin atomic
+    with jornada_do_mes as materialized (
+        select *
+        from jornadas(primeiro_dia(mes), ultimo_dia(mes))
+    ),
+    empregado as (
+        select usuario_id, funcionario.nome
+        from (select distinct usuario_id from jornada_do_mes) as presente full join funcionario using (usuario_id)
+    )
+    select
+        usuario_id,
+        empregado.nome,
+        dia,
+        coalesce(pontos, '{}'),
+        coalesce(locais, '{}'),
+        coalesce(batidas, 0),
+        coalesce(pares, 0),
+        coalesce(minutos, 0),
+        coalesce(minutos_noturnos, 0),
+        coalesce(incompleta, false),
+        primeira,
+        ultima,
+        gravada_em
+    from empregado
+        cross join dias_do_mes(mes) as dia
+        left join jornada_do_mes using (usuario_id, dia)
+    order by usuario_id, dia;
+end;
+
+comment on function espelhos is
+    'Time cards, as espelho(), of all who punched in the month of a date or are in funcionario, one after the other';
+
+create type espelho_total as (
+    usuario_id bigint, nome text, cpf text, fuso text, dias_trabalhados int, minutos int, minutos_noturnos int,
+    dias_incompletos int
+);
+
+create function espelho_totais(mes date, usuario bigint default null) returns setof espelho_total
+language sql stable parallel safe
+begin atomic
+    select
+        usuario_id,
+        nome,
+        cpf,
+        coalesce(fuso, fuso_padrao()),
+        coalesce(dias_trabalhados, 0)::int,
+        coalesce(minutos, 0)::int,
+        coalesce(minutos_noturnos, 0)::int,
+        coalesce(dias_incompletos, 0)::int
+    from (
+        select
+            usuario_id,
+            count(*) as dias_trabalhados,
+            sum(minutos) as minutos,
+            sum(minutos_noturnos) as minutos_noturnos,
+            count(*) filter (where incompleta) as dias_incompletos
+        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario)
+        group by usuario_id
+    ) as total
+        full join (
+            select usuario_id, nome, cpf, fuso
+            from funcionario
+            where usuario_id >= coalesce(usuario, 0) and usuario_id <= coalesce(usuario, 9007199254740991)
+        ) as empregado using (usuario_id)
+    order by usuario_id;
+end;
+
+comment on function espelho_totais is
+    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has';
+comment on type espelho_total is 'A row of espelho_totais()';
+comment on column espelho_total.usuario_id is 'Employee''s number';
+comment on column espelho_total.nome is 'Employee''s name; null: not in funcionario';
+comment on column espelho_total.cpf is 'CPF, 11 digits; null: not known';
+comment on column espelho_total.fuso is 'Employee''s time zone, or the stage''s';
+comment on column espelho_total.dias_trabalhados is 'Working days of the month that have punches';
+comment on column espelho_total.minutos is 'Worked minutes';
+comment on column espelho_total.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
+comment on column espelho_total.dias_incompletos is 'Days with an odd count of punches';
+
+
+-- Exceptions
+
+create type excecao as (
+    tipo text, usuario_id bigint, nome text, dia date, id uuid, local timestamp, dispositivo text, medida interval,
+    batidas int
+);
+
+create function excecoes(
+    de date, ate date,
+    jornada_maxima interval default '10 hours', proximas interval default '1 minute', atraso interval default '1 day',
+    futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes'
+)
+returns setof excecao
+language sql stable parallel safe
+begin atomic
+    -- Whole days, by their punches in order
+    select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, trabalhado, batidas
+    from jornadas(de, ate)
+        cross join lateral make_interval(mins => minutos) as trabalhado
+        cross join lateral (
+            values ('incompleta', incompleta), ('longa', trabalhado > jornada_maxima)
+        ) as caso (tipo, vale)
+    where caso.vale
+    union all
+    -- Whole days, by when their punches were written; those of the first version were all copied at once
+    select 'reaberta', usuario_id, nome, dia, null, null, null, max(gravada_em) - fim, count(*)::int
+    from batida_local cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
+    where dia between de and ate
+        and ponto >= (de - 1)::timestamp at time zone 'UTC'
+        and ponto < (ate + 3)::timestamp at time zone 'UTC'
+        and recebida_em is not null
+        and gravada_em > (dia + 1 + dias + corte) at time zone fuso
+    group by usuario_id, nome, dia, fim
+    union all
+    -- Single punches
+    select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
+    from (
+        select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
+        from batida_local cross join lateral date_trunc('minute', ponto, fuso) as minuto
+        where ponto >= (de - 1)::timestamp at time zone 'UTC'
+            and ponto < (ate + 3)::timestamp at time zone 'UTC'
+    ) as batida
+        cross join lateral (
+            values
+                ('proxima', distancia, distancia <= proximas),
+                ('futura', -atraso_recebimento, -atraso_recebimento > futuro),
+                ('atrasada', atraso_recebimento, atraso_recebimento > atraso),
+                ('relogio', batida.desvio, greatest(batida.desvio, -batida.desvio) > excecoes.desvio)
+        ) as caso (tipo, medida, vale)
+    where caso.vale and dia between de and ate
+    order by 4, 2, 1, 6;
+end;
+
+comment on function excecoes is
+    'What somebody should look at in the working days from de to ate. The limits: jornada_maxima, of the time worked '
+    'in a day; proximas, of the distance of two punches; atraso, from punching to receipt; futuro, from receipt to '
+    'punching; dias, from the end of a working day to the writing of a punch; desvio, between sending and receipt';
+comment on type excecao is 'A row of excecoes()';
+comment on column excecao.tipo is
+    'incompleta: odd count of punches; longa: worked longer than jornada_maxima; proxima: within proximas of the '
+    'employee''s punch before; futura: punched more than futuro after its receipt; atrasada: received more than atraso '
+    'after it was punched; reaberta: a punch was written more than dias days after the working day ended; relogio: '
+    'recebida_em and enviado lie more than desvio apart';
+comment on column excecao.usuario_id is 'Employee''s number';
+comment on column excecao.nome is 'Employee''s name; null: not in funcionario';
+comment on column excecao.dia is 'Working day, in the employee''s time zone';
+comment on column excecao.id is 'The punch''s id, as in batida; null: a whole day';
+comment on column excecao.local is 'The punch''s local time, cut to the minute; null: a whole day';
+comment on column excecao.dispositivo is 'The punch''s device, as it calls itself; null: a whole day, or not said';
+comment on column excecao.medida is
+    'What was measured. incompleta and longa: worked time; proxima: distance, of the times cut to the minute; futura: '
+    'ponto - recebida_em; atrasada: recebida_em - ponto; reaberta: from the end of the working day to the last '
+    'writing; relogio: recebida_em - enviado, below zero for a clock that is fast';
+comment on column excecao.batidas is
+    'Punches concerned. incompleta and longa: the day''s; reaberta: those that were written late; otherwise 1';
+
+
+-- The peak
+
+create type minuto_do_pico as (
+    minuto timestamptz, batidas int, recebidas int, gravadas int, fila int, idade interval
+);
+
+create function minuto_de(instante timestamptz) returns timestamptz
+language sql immutable parallel safe
+return date_bin('1 minute', instante, 'epoch');
+
+comment on function minuto_de is 'An instant cut to the minute of UTC, which is that of every time zone in use';
+
+create function pico(de timestamptz, ate timestamptz) returns setof minuto_do_pico
+language sql stable parallel safe
+begin atomic
+    with punched as (
+        select minuto_de(ponto) as minuto, count(*) as batidas
+        from batida
+        where ponto >= minuto_de(de) and ponto < minuto_de(ate) and usuario_id <> 9007199254740991
+        group by 1
+    ),
+    -- Who waits is seen at the end of a minute: a punch that was written in the minute of its receipt never waited.
+    received as (
+        select
+            minuto_de(recebida_em) as minuto,
+            count(*) as recebidas,
+            count(*) filter (where minuto_de(recebida_em) < minuto_de(gravada_em)) as entram
+        from batida
+        where recebida_em >= minuto_de(de) and recebida_em < minuto_de(ate) and usuario_id <> 9007199254740991
+        group by 1
+    ),
+    written as (
+        select
+            minuto_de(gravada_em) as minuto,
+            count(*) as gravadas,
+            count(*) filter (where minuto_de(recebida_em) < minuto_de(gravada_em)) as saem,
+            max(gravada_em - recebida_em) as idade
+        from batida
+        where gravada_em >= minuto_de(de) and gravada_em < minuto_de(ate) and usuario_id <> 9007199254740991
+            and recebida_em is not null -- not copied from the first version's table
+        group by 1
+    )
+    select
+        minuto,
+        coalesce(batidas, 0)::int,
+        coalesce(recebidas, 0)::int,
+        coalesce(gravadas, 0)::int,
+        (
+            (
+                select count(*)
+                from batida
+                where recebida_em < minuto_de(de) and gravada_em >= minuto_de(de) and usuario_id <> 9007199254740991
+                    -- So that an old day is found fast. A dead letter that is sent back keeps its time of receipt;
+                    -- a queue keeps either for 14 days.
+                    and recebida_em > minuto_de(de) - interval '60 days'
+            )
+            + sum(coalesce(entram, 0) - coalesce(saem, 0)) over (order by minuto)
+        )::int,
+        idade
+    from generate_series(minuto_de(de), minuto_de(ate) - interval '1 minute', '1 minute') as minuto
+        left join punched using (minuto)
+        left join received using (minuto)
+        left join written using (minuto)
+    order by minuto;
+end;
+
+comment on function pico is
+    'Minutes from that of de to before that of ate, also those in which nothing happened. Punches of the first version '
+    'count as punched only';
+comment on type minuto_do_pico is 'A row of pico()';
+comment on column minuto_do_pico.minuto is 'When the minute began; an instant';
+comment on column minuto_do_pico.batidas is 'Punched in it, by the devices'' clocks';
+comment on column minuto_do_pico.recebidas is 'Received by the queue in it';
+comment on column minuto_do_pico.gravadas is 'Written in it';
+comment on column minuto_do_pico.fila is
+    'Received and not yet written at its end, dead letters that were sent back later included, up to 60 days';
+comment on column minuto_do_pico.idade is
+    'Longest time from receipt to writing of those written in it; null: none was written';
+
+
+-- Who may read: the reports' role, and nobody else.
+
+revoke execute on function
+    funcionario_fuso, fuso_padrao, noturno, jornadas, primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos,
+    espelho_totais, excecoes, minuto_de, pico
+from public;
+
+grant execute on function
+    fuso_padrao, noturno, jornadas, primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais,
+    excecoes, minuto_de, pico
+to ponto_reports;
+
+grant select on funcionario, batida_local, jornada to ponto_reports;

@@ -1,0 +1,51 @@
+"""The small company of `tests/golden/company.sql`, and how tests ask for its reports."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from ponto.__main__ import main
+from ponto.cli import report
+from tests.commands import Result
+
+GOLDEN = Path(__file__).parent / "golden"
+NOW = datetime(2026, 12, 1, 12, 34, 56, tzinfo=UTC)
+MONTH = ("--month", "2026-11")
+NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
+
+Run = Callable[..., Result]
+
+
+def fill(url: str, statement: str | None = None, *values: object) -> None:
+    """Run a statement in the database, or insert the company."""
+    connection = psycopg2.connect(url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement or (GOLDEN / "company.sql").read_text(encoding="utf-8"), values or None)
+    finally:
+        connection.close()
+
+
+def write_stack(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:
+    """Make the folder of a local stack with that database; without a queue, nobody listens on port 9."""
+    stack = {"database_url": url, "queue_url": dlq_url, "dlq_url": dlq_url, "aws_endpoint_url": aws}
+    (folder / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
+    return folder
+
+
+def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Give a function that runs `python -m ponto report` at `NOW`, whatever the developer's environment says."""
+    for name in ("DB_HOST", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        patch.delenv(name, raising=False)
+    patch.setattr(report, "_now", lambda: NOW)
+
+    def run(*words: object) -> Result:
+        capsys.readouterr()
+        status = main(["report", *map(str, words), "--state", str(state)])
+        return Result(status, *capsys.readouterr())
+
+    return run

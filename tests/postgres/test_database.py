@@ -1,0 +1,240 @@
+"""How a command reaches its database: which one, as whom, and what it says when it cannot."""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from ponto.cli import CommandError, database
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Take away what the developer's own environment says."""
+    for name in (
+        "DB_HOST",
+        "DB_NAME",
+        "DB_USER",
+        "DB_PASSWORD",
+        "DB_PORT",
+        "DB_SSLMODE",
+        "DB_SSLROOTCERT",
+        "DB_SECRET_ARN",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def stack(migrated_url: str, tmp_path: Path) -> Path:
+    """Give the folder of a local stack with that database."""
+    (tmp_path / "stack.json").write_text(json.dumps({"database_url": migrated_url}))
+    return tmp_path
+
+
+@pytest.fixture
+def deployment(migrated_url: str, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Let the environment name that database, as its owner."""
+    found = parse_dsn(migrated_url)
+    environment.setenv("DB_HOST", found["host"])
+    environment.setenv("DB_NAME", found["dbname"])
+    environment.setenv("DB_USER", found["user"])
+    return environment
+
+
+@pytest.fixture
+def role(migrated_url: str) -> Iterator[Callable[[str], str]]:
+    """Make users of the server, for the test alone."""
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        execute(migrated_url, f"create role {name} login")
+        made.append(name)
+        return name
+
+    yield make
+    for name in made:
+        execute(migrated_url, f"drop owned by {name}; drop role {name}")
+
+
+def arguments(*words: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    database.add_arguments(parser)
+    return parser.parse_args([str(word) for word in words])
+
+
+def execute(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+def one(connection: psycopg2.extensions.connection, statement: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        row = cursor.fetchone()
+        assert row is not None
+        return row[0]
+
+
+def refusal(words: argparse.Namespace, *, read_only: bool = True) -> str:
+    with pytest.raises(CommandError) as caught, database.connect(words, read_only=read_only):
+        pass
+    assert caught.value.status == 2
+    return str(caught.value)
+
+
+# Which database, and as whom
+
+
+def test_a_reader_of_the_local_stack_is_the_user_of_the_reports(stack: Path) -> None:
+    with database.connect(arguments("--state", stack), read_only=True) as connection:
+        assert one(connection, "select session_user") == "ponto_reports"
+        assert one(connection, "select current_setting('application_name')") == "ponto"
+
+
+def test_a_writer_of_the_local_stack_is_its_owner(stack: Path) -> None:
+    with database.connect(arguments("--state", stack), read_only=False) as connection:
+        assert one(connection, "select session_user") == "postgres"
+        assert one(connection, "select current_setting('transaction_read_only')") == "off"
+
+
+def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: Path) -> None:
+    with pytest.MonkeyPatch.context() as tunnel:
+        tunnel.setenv("PGHOSTADDR", "127.0.0.1")
+        with database.connect(arguments("--state", stack), read_only=False) as connection:
+            assert one(connection, "select inet_server_addr()") is None
+
+
+@pytest.mark.usefixtures("deployment")
+def test_the_database_of_the_environment_is_read_in_the_role_of_the_reports() -> None:
+    with database.connect(arguments(), read_only=True) as connection:
+        connection.rollback()  # which must not give the rights back
+        assert one(connection, "select current_user") == "ponto_reports"
+        assert one(connection, "select current_setting('statement_timeout')") == "10min"
+
+
+def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights(
+    deployment: pytest.MonkeyPatch, role: Callable[[str], str]
+) -> None:
+    deployment.setenv("DB_USER", role("analyst"))
+    with database.connect(arguments(), read_only=True) as connection:
+        assert one(connection, "select current_user") == "analyst"
+        assert one(connection, "select current_setting('transaction_read_only')") == "on"
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_a_reader_cannot_write_even_where_it_has_the_right(
+    stack: Path, deployment: pytest.MonkeyPatch, migrated_url: str, role: Callable[[str], str], local: bool
+) -> None:
+    deployment.setenv("DB_USER", role("clerk"))
+    execute(migrated_url, "grant insert on funcionario to clerk, ponto_reports")
+    with database.connect(arguments(*(["--state", stack] if local else [])), read_only=True) as connection:
+        connection.rollback()
+        with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
+
+
+def test_the_folder_of_a_stack_that_was_named_wins_over_the_environment(
+    stack: Path, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("DB_HOST", "db.example.com")
+    assert database.find(arguments("--state", stack)).local
+
+
+def test_the_environment_wins_over_a_stack_that_nobody_named(deployment: pytest.MonkeyPatch, stack: Path) -> None:
+    deployment.setattr(database, "_STATE", stack)
+    assert not database.find(arguments()).local
+    deployment.delenv("DB_HOST")
+    assert database.find(arguments()).local
+
+
+def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
+    for commit in (False, True):
+        with database.connect(arguments("--state", stack), read_only=False) as connection:
+            with connection.cursor() as cursor:
+                cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
+            if commit:
+                connection.commit()
+        with database.connect(arguments("--state", stack), read_only=True) as connection:
+            assert one(connection, "select count(*) from funcionario") == int(commit)
+
+
+# What it says when it cannot
+
+
+def test_no_local_stack_is_said(tmp_path: Path) -> None:
+    said = refusal(arguments("--state", tmp_path))
+    assert said.startswith("no local stack runs")
+    assert "make run" in said
+
+
+def test_a_stack_that_was_killed_is_said(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text('{"database_url": "postgresql://postgres@/pontodb?host=/nowhere"}')
+    said = refusal(arguments("--state", tmp_path))
+    assert said.startswith("cannot connect to /nowhere/pontodb: ")
+    assert said.endswith("is the stack still up (make run)?")
+
+
+def test_what_the_environment_lacks_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DB_HOST", "db.example.com")
+    assert refusal(arguments()) == "Missing: DB_NAME, DB_USER, DB_PASSWORD. Set them in the environment."
+
+
+def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
+    deployment.setenv("DB_PASSWORD", "CANARY")
+    deployment.setenv("DB_NAME", "absent")
+    said = refusal(arguments())
+    assert 'database "absent" does not exist' in said
+    assert "CANARY" not in said
+
+
+def test_a_database_without_the_migrations_of_the_reports_is_said(
+    deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
+) -> None:
+    execute(migrated_url, "alter table funcionario rename to other")
+    assert "sls invoke -f schema" in refusal(arguments())
+    assert "make run" in refusal(arguments("--state", stack))
+    deployment.setattr(database, "_READER", "absent_role")
+    assert "sls invoke -f schema" in refusal(arguments())
+    assert "make run" in refusal(arguments("--state", stack))
+
+
+def test_a_statement_that_takes_too_long_is_said(stack: Path) -> None:
+    with (
+        pytest.raises(CommandError, match="longer than 1 s; give a larger --timeout"),
+        database.connect(arguments("--state", stack, "--timeout", 1), read_only=True) as connection,
+    ):
+        one(connection, "select pg_sleep(30)")
+
+
+def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, role: Callable[[str], str]) -> None:
+    deployment.setenv("DB_USER", role("stranger"))
+    with (
+        pytest.raises(CommandError, match="permission denied for table funcionario; sign in as another user"),
+        database.connect(arguments(), read_only=False) as connection,
+    ):
+        one(connection, "select count(*) from funcionario")
+
+
+def test_a_connection_that_breaks_is_said(stack: Path) -> None:
+    with (
+        pytest.raises(CommandError, match=r"broke off: .*repeat the command"),
+        database.connect(arguments("--state", stack), read_only=False) as connection,
+    ):
+        one(connection, "select pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.mark.parametrize("text", ["-1", "x", "1.5", "9999999"])
+def test_a_timeout_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments("--timeout", text)
+    assert "is not a number of seconds" in capsys.readouterr().err

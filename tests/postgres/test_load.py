@@ -1,0 +1,139 @@
+"""`python -m ponto load employees`, against a real PostgreSQL."""
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ponto.__main__ import main
+from tests.commands import Result
+
+HEADER = "usuario_id;nome;cpf;fuso;corte\n"
+FILE = f"{HEADER}1;Ana Exemplo;12345678909;America/Rio_Branco;12:00\n2;José Exemplo;;;\n3;Caio Exemplo;;;\n"
+ROWS = [
+    (1, "Ana Exemplo", "12345678909", "America/Rio_Branco", "12:00:00"),
+    (2, "José Exemplo", None, None, None),
+    (3, "Caio Exemplo", None, None, None),
+]
+
+Load = Callable[..., Result]
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def ask(migrated_url: str) -> Iterator[Ask]:
+    connection = psycopg2.connect(migrated_url)
+    connection.autocommit = True
+
+    def ask(statement: str) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    yield ask
+    connection.close()
+
+
+@pytest.fixture
+def load(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Load:
+    """Run the command on a file's text, in a database of a local stack."""
+    (tmp_path / "stack.json").write_text(json.dumps({"database_url": migrated_url}))
+
+    def load(text: str, *words: str) -> Result:
+        file = tmp_path / "employees.csv"
+        file.write_text(text, encoding="utf-8")
+        status = main(["load", "employees", str(file), "--state", str(tmp_path), *words])
+        return Result(status, *capsys.readouterr())
+
+    return load
+
+
+def stored(ask: Ask) -> list[tuple[Any, ...]]:
+    return ask("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
+
+
+def test_a_file_is_stored_whole(load: Load, ask: Ask) -> None:
+    result = load(FILE)
+    assert result.status == 0
+    assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and left as they are 0\n"
+    assert stored(ask) == ROWS
+
+
+def test_repeating_a_file_writes_nothing(load: Load, ask: Ask) -> None:
+    load(FILE)
+    before = ask("select xmin, ctid, * from funcionario order by usuario_id")
+    result = load(FILE, "--json")
+    assert result.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
+    assert ask("select xmin, ctid, * from funcionario order by usuario_id") == before
+
+
+def test_what_is_different_is_changed_and_who_is_missing_stays(load: Load, ask: Ask) -> None:
+    load(FILE)
+    result = load(f"{HEADER}1;Ana Exemplo;;;\n2;José Exemplo;;;\n4;Davi Exemplo;;;\n", "--json")
+    assert result.json == {"inserted": 1, "changed": 1, "unchanged": 1, "others": 1, "dryRun": False}
+    assert stored(ask) == [
+        (1, "Ana Exemplo", None, None, None),
+        ROWS[1],
+        ROWS[2],
+        (4, "Davi Exemplo", None, None, None),
+    ]
+
+
+def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, ask: Ask) -> None:
+    load(FILE)
+    result = load(f"{HEADER}1;Ana;;;\n5;Eva;;;\n", "--dry-run")
+    assert result.status == 0
+    assert result.out == "would be inserted 1, changed 1; unchanged 0; not in the file and left as they are 2\n"
+    assert stored(ask) == ROWS
+
+
+def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault(load: Load, ask: Ask) -> None:
+    result = load(f"{HEADER}1;Ana;;;\n2;;;America/Nowhere;\n")
+    assert result.status == 2
+    assert result.out == ""
+    first, second, last = result.err.splitlines()
+    assert first == "line 3, nome: is empty"
+    assert second == "line 3, fuso: 'America/Nowhere' is not a time zone like America/Sao_Paulo"
+    assert last.startswith("ponto: ")
+    assert last.endswith("employees.csv: 2 faults; nothing was stored")
+    assert stored(ask) == []
+
+
+def test_machines_read_the_faults_too(load: Load) -> None:
+    result = load(f"{HEADER}1;;;;\n", "--json")
+    assert result.status == 2
+    assert result.json == {"faults": [{"line": 2, "column": "nome", "what": "is empty"}]}
+
+
+def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, ask: Ask) -> None:
+    zones = [zone for (zone,) in ask("select name from pg_timezone_names order by name")]
+    assert load(HEADER + "".join(f"{number};X;;{zone};\n" for number, zone in enumerate(zones, 1))).status == 0
+    for zone in ("america/sao_paulo", "UTC+3", "BRT", "-03"):  # AT TIME ZONE takes them all
+        assert load(f"{HEADER}1;X;;{zone};\n").status == 2
+
+
+def test_the_standard_input_is_read(load: Load, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    load(FILE)  # makes the stack
+    ask("delete from funcionario")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FILE.encode())))
+    assert main(["load", "employees", "-", "--state", str(tmp_path)]) == 0
+    assert stored(ask) == ROWS
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load", "employees", str(tmp_path / "absent.csv"), "--state", str(tmp_path)]) == 2
+    assert "absent.csv: No such file or directory" in capsys.readouterr().err
+
+
+def test_names_of_the_file_reach_the_reports(load: Load, ask: Ask) -> None:
+    load(FILE)
+    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-02T02:00Z')")
+    # 21:00 in Rio Branco, after the cut-off at noon
+    assert ask("select nome, dia::text, primeira::text from jornadas('2026-10-01', '2026-10-02')") == [
+        ("Ana Exemplo", "2026-10-01", "2026-10-01 21:00:00")
+    ]

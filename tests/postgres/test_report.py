@@ -1,0 +1,489 @@
+"""`python -m ponto report` on a real database: golden files, and what a reader does with each format.
+
+    GOLDEN=write python -m pytest tests/postgres/test_report.py -k golden
+
+writes the golden files anew; look at the difference before committing it.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+
+import boto3
+import psycopg2
+import pytest
+from botocore.config import Config
+
+from ponto.cli import database, mailbox, report, target
+from ponto.cli.report import reading
+from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
+from tests.events import aws
+
+ROOT = Path(__file__).parents[2]
+
+TIMECARDS = ("timecard", "--all", *MONTH)
+EXCEPTIONS = ("exceptions", *NOVEMBER)
+PEAK = ("peak", "--day", "2026-11-23")
+MINUTES = ("peak", "--from", "2026-11-23T07:59", "--to", "2026-11-23T08:03")
+
+BY_LANGUAGE = [
+    (f"{name}-{language}.{ending}", (*words, "--format", form, "--lang", language))
+    for name, words in (("timecards", TIMECARDS), ("exceptions", EXCEPTIONS), ("peak", PEAK))
+    for form, ending in (("text", "txt"), ("html", "html"))
+    for language in ("en", "pt")
+]
+FOR_MACHINES = [
+    ("timecards.csv", (*TIMECARDS, "--format", "csv")),
+    ("timecards.jsonl", (*TIMECARDS, "--format", "json")),
+    ("timecard.csv", ("timecard", "--employee", "102", *MONTH, "--format", "csv")),
+    ("timecard.json", ("timecard", "--employee", "102", *MONTH, "--format", "json")),
+    ("exceptions.csv", (*EXCEPTIONS, "--format", "csv")),
+    ("exceptions.json", (*EXCEPTIONS, "--format", "json")),
+    ("peak.csv", (*MINUTES, "--format", "csv")),
+    ("peak.json", (*MINUTES, "--format", "json")),
+]
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    fill(migrated_url)
+    return migrated_url
+
+
+@pytest.fixture
+def run(
+    url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Run:
+    """The company's reports; its dead-letter queue cannot be reached, but with the fixture `dlq`."""
+    if "dlq" in request.fixturenames:
+        queue: str = request.getfixturevalue("dlq")
+        state = write_stack(tmp_path, url, queue, "https://sqs.us-east-1.amazonaws.com")
+    else:
+        state = write_stack(tmp_path, url)
+    return runner(state, monkeypatch, capsys)
+
+
+@pytest.fixture
+def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A dead-letter queue with three letters; give its URL."""
+    with aws():
+        monkeypatch.setattr(mailbox, "WAIT_SECONDS", 0)
+        sqs = boto3.client("sqs", region_name="us-east-1")
+        queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        for reason, received, body in (
+            ("conflict", 1_793_620_800_000, '{"usuarioId": 102, "ponto": "2026-11-02T08:00-03:00"}'),
+            ("conflict", 1_793_707_200_000, '{"usuarioId": 102, "ponto": "2026-11-03T08:00-03:00"}'),
+            ("malformed", 1_793_707_200_000, "<script>alert(2)</script>"),
+        ):
+            attributes = {"reason": reason, "receivedAt": str(received)}
+            sqs.send_message(
+                QueueUrl=queue,
+                MessageBody=body,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
+                },
+            )
+        yield queue
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# Golden files
+
+
+@pytest.mark.usefixtures("dlq")
+@pytest.mark.parametrize(("name", "words"), BY_LANGUAGE + FOR_MACHINES, ids=lambda value: str(value)[:24])
+def test_a_report_is_its_golden_file(name: str, words: tuple[str, ...], run: Run) -> None:
+    result = run(*words)
+    assert result.status == 0, result.err
+    # matplotlib's; test_the_pages_picture looks at it.
+    found = re.sub(r"<svg.*?</svg>", "<svg></svg>", result.out, flags=re.DOTALL)
+
+    if os.environ.get("GOLDEN") == "write":
+        (GOLDEN / name).write_text(found, encoding="utf-8")
+    assert found == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("dlq")
+@pytest.mark.parametrize(("name", "words"), FOR_MACHINES, ids=lambda value: str(value)[:24])
+def test_what_machines_read_is_the_same_in_both_languages(name: str, words: tuple[str, ...], run: Run) -> None:
+    assert run(*words, "--lang", "pt").out == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+# Figures
+
+
+def test_csv_and_json_hold_the_figures_that_were_added_up_by_hand(run: Run) -> None:
+    cards = [json.loads(line) for line in run(*TIMECARDS, "--format", "json").out.splitlines()]
+    days = rows(run(*TIMECARDS, "--format", "csv").out)
+
+    totals = {card["funcionario"]["usuario_id"]: card["totais"] for card in cards}
+    assert {number: (found["minutos"], found["minutos_noturnos"]) for number, found in totals.items()} == {
+        101: (21 * (8 * 60 + 30), 0),
+        102: (2 * 5 * 60 + 4 * 60 + 11 * 60 + 4 * 60 + 60, 0),
+        103: (3 * 8 * 60, 3 * 7 * 60),
+        104: (0, 0),
+        105: (120, 120),
+        106: (10 * 60 + 1, 0),
+    }
+    for number, found in totals.items():
+        own = [day for day in days if day["usuario_id"] == str(number)]
+        assert len(own) == 30
+        assert sum(int(day["minutos"]) for day in own) == found["minutos"]
+        assert sum(int(day["minutos_noturnos"]) for day in own) == found["minutos_noturnos"]
+        assert sum(day["incompleta"] == "true" for day in own) == found["dias_incompletos"]
+
+
+def test_csv_and_json_give_the_same_times_as_they_were_punched(run: Run) -> None:
+    (day,) = [
+        row for row in rows(run(*TIMECARDS, "--format", "csv").out) if row["usuario_id"] == "105" and row["pontos"]
+    ]
+    (card,) = [
+        card
+        for card in map(json.loads, run(*TIMECARDS, "--format", "json").out.splitlines())
+        if card["funcionario"]["usuario_id"] == 105
+    ]
+
+    found = card["dias"][0]
+    assert day["dia"] == found["dia"] == "2026-11-01"
+    assert day["pontos"].split() == found["pontos"] == ["2026-11-01T04:30:00Z", "2026-11-01T06:30:00Z"]
+    assert day["locais"].split() == found["locais"] == ["2026-11-01T00:30", "2026-11-01T01:30"]
+    assert datetime.fromisoformat(found["pontos"][1]) - datetime.fromisoformat(found["pontos"][0]) == (
+        datetime(2026, 1, 1, 2) - datetime(2026, 1, 1)
+    )
+
+
+def test_a_change_of_the_clock_shows_the_offsets(run: Run) -> None:
+    assert "00:30(−04) 01:30(−05)" in run("timecard", "--employee", 105, *MONTH).out  # noqa: RUF001
+
+
+def test_the_peaks_csv_adds_up_to_its_table(run: Run) -> None:
+    minutes = rows(run(*PEAK, "--format", "csv").out)
+
+    assert len(minutes) == 24 * 60
+    assert sum(int(minute["batidas"]) for minute in minutes) == 6
+    assert {minute["minuto"] for minute in minutes if minute["batidas"] == "2"} == {"2026-11-23T11:00:00Z"}
+    assert re.search(r"^Punched +6 +2 at 08:00", run(*PEAK).out, re.MULTILINE)
+
+
+def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages(run: Run) -> None:
+    words = ("peak", "--from", "2026-11-23T08:00", "--to", "2026-11-23T11:01Z", "--format", "json")
+
+    found = run(*words).json
+
+    assert (found["de"], found["ate"]) == ("2026-11-23T11:00:00Z", "2026-11-23T11:01:00Z")
+    assert [minute["batidas"] for minute in found["minutos"]] == [2]
+
+
+# Dead letters beside the exceptions
+
+
+def test_dead_letters_are_counted_by_reason_and_employee_and_put_back(run: Run, dlq: str) -> None:
+    found = run(*EXCEPTIONS, "--format", "json").json
+
+    assert found["fila_lida"]
+    assert [(heap["motivo"], heap["usuario_id"], heap["quantidade"]) for heap in found["nao_gravadas"]] == [
+        ("conflict", 102, 2),
+        ("malformed", None, 1),
+    ]
+    depth = boto3.client("sqs", region_name="us-east-1").get_queue_attributes(
+        QueueUrl=dlq, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    assert depth["Attributes"] == {"ApproximateNumberOfMessages": "3"}
+
+
+@pytest.mark.usefixtures("dlq")
+def test_the_exceptions_of_an_employee_have_that_employees_dead_letters(run: Run) -> None:
+    found = run(*EXCEPTIONS, "--format", "json", "--employee", 106).json
+
+    assert [finding["usuario_id"] for finding in found["excecoes"]] == [106]
+    assert found["totais"] == {"longa": 1}
+    assert found["nao_gravadas"] == []
+
+
+@pytest.mark.parametrize("form", report.FORMATS)
+def test_a_queue_that_cannot_be_reached_is_told_and_is_not_all_of_it(
+    form: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "_CONFIG", Config(retries={"total_max_attempts": 1}))
+
+    result = run(*EXCEPTIONS, "--format", form)
+
+    assert result.status == 1
+    assert "the dead-letter queue was not read: Could not connect" in result.err
+    assert form == "csv" or "was not read" in result.out or '"fila_lida": false' in result.out
+
+
+def test_a_queue_that_is_not_to_be_read_is_told_in_the_report_and_no_failure(run: Run) -> None:
+    result = run(*EXCEPTIONS, "--no-queue")
+
+    assert (result.status, result.err) == (0, "")
+    assert "The dead-letter queue was not read: by request (--no-queue)" in result.out
+
+
+def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "find", lambda _, found=database.find: found(_)._replace(local=False))
+
+    result = run(*EXCEPTIONS)
+
+    assert result.status == 1
+    assert "name its --stage, or --no-queue" in result.err
+
+
+def test_the_limits_of_exceptions_are_those_asked_for(run: Run) -> None:
+    limits = "--longest-day 12h --skew 1h --latest 6d --nearest 0s --settled-days 30"
+
+    found = run(*EXCEPTIONS, "--no-queue", "--format", "json", *limits.split()).json
+
+    assert found["totais"] == {"incompleta": 1, "proxima": 1}
+    assert found["limites"]["jornada_maxima_segundos"] == 12 * 3600
+
+
+def test_exceptions_are_those_of_the_last_30_days_by_default(run: Run) -> None:
+    found = run("exceptions", "--no-queue", "--format", "json").json
+
+    assert (found["de"], found["ate"]) == ("2026-11-02", "2026-12-01")
+
+
+# What comes from outside
+
+
+def test_a_page_shows_a_name_that_is_a_script(run: Run) -> None:
+    page = run(*TIMECARDS, "--format", "html").out
+
+    assert "<script" not in page
+    assert "&lt;script&gt;document.title = &#34;gone&#34;&lt;/script&gt;" in page
+
+
+def test_a_page_shows_a_device_that_is_an_element(run: Run) -> None:
+    page = run(*EXCEPTIONS, "--no-queue", "--format", "html").out
+
+    assert "<img" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt;" in page
+
+
+def test_no_cell_of_a_csv_is_a_formula(run: Run) -> None:
+    cells = [
+        cell
+        for words in (TIMECARDS, (*EXCEPTIONS, "--no-queue"))
+        for row in rows(run(*words, "--format", "csv").out)
+        for cell in row.values()
+    ]
+
+    assert '\'=HYPERLINK("https://example.com";"Pay")' in cells
+    assert "'+55 11 5550 0100" in cells
+    assert [cell for cell in cells if cell.startswith(("=", "+", "@")) or re.match(r"-(?!\d+(\.\d+)?$)", cell)] == []
+
+
+def test_a_terminal_gets_no_control_characters_from_a_name(run: Run, url: str) -> None:
+    fill(url, "insert into funcionario (usuario_id, nome) values (107, E'\\x1b[2J[red]Eve')")
+
+    assert "?[2J[red]Eve" in run("timecard", "--employee", 107, *MONTH).out
+
+
+# Files
+
+
+@pytest.mark.parametrize("form", report.FORMATS)
+def test_a_file_is_for_its_owner_and_is_what_the_terminal_shows(form: str, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "report"
+
+    result = run(*TIMECARDS, "--format", form, "--output", file)
+
+    assert (result.status, result.out) == (0, "")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    content = file.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf") == (form == "csv")
+    assert content.decode("utf-8-sig") == run(*TIMECARDS, "--format", form).out
+
+
+def test_a_file_that_is_there_is_overwritten_by_force_only(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "report"
+    file.write_text("mine")
+
+    refused = run(*TIMECARDS, "--output", file)
+    assert (refused.status, file.read_text()) == (2, "mine")
+    assert "exists" in refused.err
+
+    assert run(*TIMECARDS, "--output", file, "--force").status == 0
+    assert "Time card" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("timecard", "--all", "--month", "2020-01"), "nobody punched in 2020-01"),
+        (("timecard", "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
+    ],
+)
+def test_a_report_of_nobody_is_told_and_leaves_no_file(
+    words: tuple[str, ...], why: str, run: Run, url: str, tmp_path: Path
+) -> None:
+    fill(url, "delete from funcionario")
+
+    for form in report.FORMATS:
+        result = run(*words, "--format", form, "--output", tmp_path / "report")
+
+        assert (result.status, result.out) == (1, "")
+        assert why in result.err
+        assert not (tmp_path / "report").exists()
+
+
+def test_an_employee_who_is_loaded_and_never_punched_has_an_empty_card(run: Run) -> None:
+    result = run("timecard", "--employee", 104, "--month", "2024-02", "--format", "json")
+
+    assert result.status == 0
+    assert [day["batidas"] for day in result.json["dias"]] == [0] * 29
+
+
+def test_a_day_in_which_nothing_happened_has_no_peak(run: Run) -> None:
+    result = run("peak", "--day", "2026-11-22")
+
+    assert (result.status, result.out) == (1, "")
+    assert "nothing was punched, received or stored" in result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("exceptions", "--from", "2026-11-02", "--to", "2026-11-01"), "is after"),
+        (("peak", "--from", "2026-11-02T08:00"), "--from and --to together"),
+        (("peak", "--from", "2026-11-02T08:00", "--to", "2026-11-02T07:00"), "ends after it begins"),
+        (("peak", "--from", "2026-09-02T08:00", "--to", "2026-11-02T07:00"), "at most 31 days"),
+        (("peak", "--picture", "peak.gif"), "a picture is .png or .svg"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(words: tuple[str, ...], why: str, run: Run) -> None:
+    result = run(*words)
+
+    assert (result.status, result.out) == (2, "")
+    assert why in result.err
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_a_peak_is_drawn_beside_its_report(ending: str, run: Run, tmp_path: Path) -> None:
+    file = tmp_path / f"peak.{ending}"
+
+    assert run(*PEAK, "--picture", file).status == 0
+    first = file.read_bytes()
+    assert run(*PEAK, "--picture", file).status == 2
+    assert run(*PEAK, "--picture", file, "--force").status == 0
+
+    assert first.startswith(b"\x89PNG" if ending == "png" else b"<?xml")
+    assert file.read_bytes() == first
+
+
+def test_the_pages_picture_is_in_the_page_and_reaches_for_nothing(run: Run) -> None:
+    page = run(*PEAK, "--format", "html").out
+
+    (svg,) = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert "<metadata" not in svg
+    assert set(re.findall(r'(?:href|src)="([^"#]+)', page)) == {"data:,"}
+
+
+# The database
+
+
+def test_a_report_reads_as_the_role_that_can_do_nothing_else(run: Run, url: str) -> None:
+    fill(url, "revoke execute on function espelho(bigint, date) from ponto_reports")
+
+    result = run("timecard", "--employee", 101, *MONTH)
+
+    assert result.status == 2
+    assert "permission denied for function espelho" in result.err
+
+
+def test_a_report_cannot_write(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DB_HOST", raising=False)
+    arguments = argparse.Namespace(state=write_stack(tmp_path, url), timeout=60)
+    with database.connect(arguments, read_only=True) as connection, reading.opened(connection) as reports:
+        assert str(reports.zone()) == "America/Sao_Paulo"
+        with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            cursor.execute("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())")
+
+
+def test_what_is_written_meanwhile_is_in_no_part_of_a_report(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DB_HOST", raising=False)
+    arguments = argparse.Namespace(state=write_stack(tmp_path, url), timeout=60)
+    with database.connect(arguments, read_only=True) as connection, reading.opened(connection) as reports:
+        before = list(reports.cards(date(2026, 11, 1)))
+        fill(url, "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 100, '2026-11-03T08:00Z')")
+
+        assert list(reports.cards(date(2026, 11, 1))) == before
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
+def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
+    form: str, migrated_url: str, tmp_path: Path
+) -> None:
+    state = write_stack(tmp_path, migrated_url)
+    fill(migrated_url, "insert into funcionario (usuario_id, nome) select n, 'Eve' from generate_series(1, 200) as n")
+    command = [sys.executable, "-m", "ponto", "report", "timecard", "--all", *MONTH, "--format", form]
+    environment = {name: value for name, value in os.environ.items() if name != "DB_HOST"}
+    with subprocess.Popen(
+        [*command, "--state", str(state)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline()
+        process.stdout.close()
+
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+# Not the resource usage of a child, which counts what its parent had when it was forked.
+PEAK_OF_MEMORY = """
+import re, sys
+from pathlib import Path
+from ponto.__main__ import main
+assert main(sys.argv[1:]) == 0
+print(re.search("VmHWM: *([0-9]+) kB", Path("/proc/self/status").read_text().replace("\t", " "))[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from Linux's /proc")
+@pytest.mark.parametrize("form", ["csv", "json", "html"])
+def test_memory_does_not_grow_with_the_employees(form: str, migrated_url: str, tmp_path: Path) -> None:
+    state = write_stack(tmp_path, migrated_url)
+
+    def megabytes(employees: int) -> float:
+        fill(
+            migrated_url,
+            "insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, %s) as n "
+            "on conflict do nothing",
+            employees,
+        )
+        file = tmp_path / f"{employees}.{form}"
+        words = ("report", "timecard", "--all", *MONTH, "--format", form, "--state", state, "--output", file)
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK_OF_MEMORY, *map(str, words)],
+            cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name != "DB_HOST"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert file.read_text(encoding="utf-8").count(f"Employee {employees}") == (30 if form == "csv" else 1)
+        return int(done.stdout) / 1024
+
+    few = megabytes(200)
+    # Held, their rows take 14 MB where the client keeps them as they came, and 22 MB as cards.
+    assert megabytes(2_000) - few < 4

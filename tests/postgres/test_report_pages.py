@@ -1,0 +1,181 @@
+"""The pages of `python -m ponto report`, opened and printed in the machine's Chromium."""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from pypdf import PdfReader
+
+from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
+
+_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_SWITCHES = [
+    "--no-sandbox",  # root has none
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+_PHONE, _SCREEN = (360, 740), (1280, 900)
+A4 = (595, 842)  # points
+
+# Ten punches on each of 31 days, a name of two lines: the fullest page there is.
+FULL = """
+insert into funcionario (usuario_id, nome, cpf)
+values (201, 'Maximiliano ' || repeat('Albuquerque ', 6), '52998224725');
+insert into batida (id, usuario_id, ponto, recebida_em)
+select gen_random_uuid(), 201, at, at
+from generate_series(timestamptz '2026-10-01 00:00-03', '2026-10-31 00:00-03', '1 day') as day,
+    generate_series(day + interval '18:30', day + interval '27:30', '1 hour') as at
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium, with a profile of its own that is thrown away."""
+    found = next(filter(None, map(shutil.which, _CHROMIUMS)), None)
+    if found is None:
+        why = f"no Chromium on this machine (looked for {', '.join(_CHROMIUMS)}); apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(why)
+        pytest.skip(why)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=_SWITCHES)
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A page in the browser, and all that it did there."""
+
+    def __init__(self, page: Page, file: Path) -> None:
+        self.page = page
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(file.as_uri())
+
+    def printed(self) -> PdfReader:
+        return PdfReader(io.BytesIO(self.page.pdf(prefer_css_page_size=True)))
+
+    def widths(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give how wide the page would be, and is, in a window; no part of it is cut off or sticks out."""
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        would_be, is_ = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        return would_be, is_
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def opened(
+    migrated_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    browser: Browser,
+) -> Iterator[Open]:
+    """Make a report of the company, and open it."""
+    fill(migrated_url)
+    fill(migrated_url, FULL)
+    run: Run = runner(write_stack(tmp_path, migrated_url), monkeypatch, capsys)
+    page = browser.new_page()
+
+    def make(*words: str) -> Opened:
+        file = tmp_path / "report.html"
+        result = run(*words, "--format", "html", "--output", file, "--force")
+        assert result.status == 0, result.err
+        return Opened(page, file)
+
+    yield make
+    page.close()
+
+
+REPORTS = [("timecard", "--all", *MONTH), ("exceptions", *NOVEMBER, "--no-queue"), ("peak", "--day", "2026-11-23")]
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+@pytest.mark.parametrize("words", REPORTS, ids=lambda words: words[0])
+def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
+    words: tuple[str, ...], language: str, opened: Open
+) -> None:
+    page = opened(*words, "--lang", language)
+
+    for size in (_SCREEN, _PHONE):
+        would_be, is_ = page.widths(size)
+        assert would_be <= is_, size
+    printed = page.printed()
+    for sheet in printed.pages:
+        assert (round(sheet.mediabox.width), round(sheet.mediabox.height)) == A4
+    # Paper, at the 96 dots an inch of CSS: what is within the margins of 13 mm.
+    page.page.emulate_media(media="print")
+    would_be, is_ = page.widths((round((210 - 2 * 13) * 96 / 25.4), 900))
+    assert would_be <= is_
+    assert page.messages == []
+    assert [url for url in page.requests if not url.startswith("file:")] == []
+    assert len(page.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("en", ["Time card", "November 2026", "178:30", "Employee's signature", "Not issued by a certified REP-P"]),
+        ("pt", ["Espelho de ponto", "ovembro de 2026", "178:30", "Assinatura do empregado", "Não emitido por REP-P"]),
+    ],
+)
+def test_time_cards_print_a_page_for_each_employee(language: str, texts: list[str], opened: Open) -> None:
+    pages = [sheet.extract_text() for sheet in opened("timecard", "--all", *MONTH, "--lang", language).printed().pages]
+
+    numbers = (101, 102, 103, 104, 105, 106, 201)
+    assert len(pages) == len(numbers)
+    for number, text in zip(numbers, pages, strict=True):
+        assert f"\n{number}\n" in text
+    for text in texts:
+        assert text in pages[0]
+    assert "111.222.333-44" in pages[0]
+    assert "+1" in pages[2]
+
+
+def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
+    (sheet,) = opened("timecard", "--employee", "201", "--month", "2026-10").printed().pages
+
+    text = sheet.extract_text()
+    assert text.count("+1") == 31 * 4 + 1  # 00:30, 01:30, 02:30, 03:30, and the legend
+    assert "Supervisor's signature" in text
+
+
+def test_a_script_in_a_name_is_text(opened: Open) -> None:
+    page = opened("timecard", "--employee", "104", *MONTH)
+
+    assert page.page.title() == "Time card, November 2026"
+    assert page.page.locator("dd").first.inner_text() == '<script>document.title = "gone"</script>'
+    assert page.page.locator("script").count() == 0
+
+
+def test_a_weekend_is_tinted(opened: Open) -> None:
+    page = opened("timecard", "--employee", "101", *MONTH)
+
+    def color(row: int) -> str:
+        found: str = page.page.evaluate(
+            f"getComputedStyle(document.querySelectorAll('tbody tr')[{row}].cells[2]).backgroundColor"
+        )
+        return found
+
+    assert color(0) == color(6) != color(1) == color(5)
+
+
+def test_the_picture_of_a_peak_is_on_the_page(opened: Open) -> None:
+    page = opened("peak", "--day", "2026-11-23")
+
+    box = page.page.locator("svg").bounding_box()
+    assert box is not None
+    assert box["width"] > 500
+    assert box["height"] > 300

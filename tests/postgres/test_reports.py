@@ -1,0 +1,984 @@
+"""The reports in SQL: time cards computed by hand, limits from both sides, and rules held against plain Python."""
+
+import re
+import shutil
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from psycopg2.extensions import parse_dsn
+
+from ponto.migrations import SCHEMA, migrate
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's
+NEW_YORK = ZoneInfo("America/New_York")
+DEPLOYMENT = 2**53 - 1  # the employee for whom a deployment tries itself
+NIGHT = time(12)  # cut-off
+
+SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+
+Row = tuple[Any, ...]
+Story = tuple[ZoneInfo, time | None, list[datetime]]  # zone, cut-off, punches
+Begin = Callable[..., None]
+
+
+class Database:
+    """A database with all migrations, in a session whose time zone is nobody's."""
+
+    def __init__(self, url: str, time_zone: str = "Asia/Kathmandu") -> None:
+        self.connection = psycopg2.connect(url, options=f"-c timezone={time_zone}")
+        self.connection.autocommit = True
+
+    def ask(self, statement: str, *values: object) -> list[Row]:
+        """Run a statement, or several; return the rows of the last."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def read(self, report: str, columns: str = "*") -> list[Row]:
+        """Return the rows of a view, a table or a call of a function."""
+        return self.ask(f"select {columns} from {report}")  # noqa: S608  the tests' own words
+
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Undo afterwards what happens inside."""
+        self.ask("begin")
+        try:
+            yield
+        finally:
+            self.ask("rollback")
+
+    def employ(self, usuario_id: int, zone: ZoneInfo | None = None, cutoff: time | None = None) -> None:
+        self.ask(
+            "insert into funcionario (usuario_id, nome, fuso, corte) values (%s, %s, %s, %s)",
+            usuario_id,
+            f"Employee {usuario_id}",
+            zone and zone.key,
+            cutoff,
+        )
+
+    def punch(
+        self,
+        usuario_id: int,
+        *punched: str | datetime,
+        zone: ZoneInfo = SAO_PAULO,
+        received: timedelta | None = SECOND,
+        written: timedelta = SECOND,
+        sent: timedelta | None = None,
+    ) -> list[str]:
+        """Store punches, in the given order; return their ids.
+
+        Args:
+            usuario_id: the employee.
+            punched: local times of the zone ("2026-11-02 08:00"); the second of two that are the same: "... second".
+            zone: for times without an offset.
+            received: after it was punched; None as for copied punches.
+            written: after it was received, or punched.
+            sent: before it was received.
+        """
+        ids = []
+        for at in punched:
+            instant = at if isinstance(at, datetime) else instant_of(at, zone)
+            receipt = None if received is None else instant + received
+            ids.append(str(uuid.uuid4()))
+            self.ask(
+                "insert into batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em, gravada_em)"
+                " values (%s, %s, %s, %s, %s, %s, %s)",
+                ids[-1],
+                usuario_id,
+                instant,
+                f"clock of {usuario_id}",
+                receipt and sent and receipt - sent,
+                receipt,
+                (receipt or instant) + written,
+            )
+        return ids
+
+    def card(self, usuario_id: int, month: str) -> dict[str, "Day"]:
+        """Return the days of a time card that have punches."""
+        rows = self.ask(
+            "select dia, locais, minutos, minutos_noturnos, incompleta from espelho(%s, %s)", usuario_id, f"{month}-01"
+        )
+        return {
+            str(day): Day(" ".join(f"{local:%H:%M}" for local in locals_), minutes, night, odd)
+            for day, locals_, minutes, night, odd in rows
+            if locals_
+        }
+
+
+class Day(NamedTuple):
+    """What a reader sees of a working day."""
+
+    punches: str  # local times, in order
+    minutes: int
+    night: int  # of the minutes
+    incomplete: bool = False
+
+
+def instant_of(local: str, zone: ZoneInfo = SAO_PAULO) -> datetime:
+    """Read a local time; of two that are the same, the later one ends in "second"."""
+    first = datetime.fromisoformat(local.removesuffix(" second")).replace(tzinfo=zone)
+    return first.replace(fold=local.endswith(" second")).astimezone(UTC)
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    database = Database(migrated_url)
+    yield database
+    database.connection.close()
+
+
+# Time cards, computed by hand
+
+
+def test_a_day_with_lunch(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 12:00", "2026-11-03 13:00", "2026-11-03 18:00")
+
+    # 08:00 to 12:00 is 4 h, 13:00 to 18:00 is 5 h: 9 x 60 = 540; nothing of it before 05:00 or after 22:00
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("08:00 12:00 13:00 18:00", 540, 0)}
+
+
+def test_seconds_are_cut_off_so_that_the_printed_times_add_up(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00:59.999999", "2026-11-03 12:00:00", "2026-11-03 13:00:01", "2026-11-03 18:30:59")
+
+    # 08:00 to 12:00 is 240 and 13:00 to 18:30 is 330, though 239 min and 330 min 58 s passed
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("08:00 12:00 13:00 18:30", 570, 0)}
+
+
+def test_night_minutes_are_those_between_22_and_5(database: Database) -> None:
+    database.employ(1, cutoff=NIGHT)
+    database.punch(1, "2026-11-03 20:30", "2026-11-03 23:15", "2026-11-04 00:15", "2026-11-04 05:40")
+    database.punch(2, "2026-11-03 04:30", "2026-11-03 22:10")
+
+    # 20:30 to 23:15 is 165, of them 75 after 22:00; 00:15 to 05:40 is 325, of them 285 before 05:00
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("20:30 23:15 00:15 05:40", 165 + 325, 75 + 285)}
+    # 04:30 to 22:10 is 17 h 40 min = 1060, of them 30 before 05:00 and 10 after 22:00
+    assert database.card(2, "2026-11") == {"2026-11-03": Day("04:30 22:10", 1060, 30 + 10)}
+
+
+def test_a_working_day_can_reach_into_three_nights(database: Database) -> None:
+    database.employ(1, cutoff=time(23))
+    database.punch(1, "2026-11-03 23:00", "2026-11-04 22:59")
+    database.punch(2, "2026-11-03 04:00", "2026-11-04 03:59")
+
+    # 23:00 to 22:59 is 23 h 59 min = 1439, of them 6 h = 360 before 05:00 and 59 after 22:00
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("23:00 22:59", 1439, 360 + 59)}
+    # 04:00 to 03:59, of them 60 before 05:00 and 5 h 59 min = 359 after 22:00
+    assert database.card(2, "2026-11") == {"2026-11-03": Day("04:00 03:59", 1439, 60 + 359)}
+
+
+def test_the_night_begins_and_ends_on_the_minute(database: Database) -> None:
+    database.punch(1, "2026-11-03 21:59", "2026-11-03 22:00", "2026-11-03 22:01", "2026-11-03 22:02")
+    database.punch(2, "2026-11-03 04:58", "2026-11-03 04:59", "2026-11-03 05:00", "2026-11-03 05:01")
+
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("21:59 22:00 22:01 22:02", 2, 1)}  # 22:01 to 22:02
+    assert database.card(2, "2026-11") == {"2026-11-03": Day("04:58 04:59 05:00 05:01", 2, 1)}  # 04:58 to 04:59
+
+
+def test_a_night_shift_with_cutoff_at_noon_belongs_to_the_day_and_month_it_began_in(database: Database) -> None:
+    database.employ(1, cutoff=NIGHT)
+    database.punch(1, "2026-11-30 22:00", "2026-12-01 06:00")
+
+    # 22:00 to 06:00 is 8 h = 480, of them 22:00 to 05:00, 7 h = 420
+    assert database.card(1, "2026-11") == {"2026-11-30": Day("22:00 06:00", 480, 420)}
+    assert database.card(1, "2026-12") == {}
+
+
+def test_the_same_shift_with_cutoff_at_four_is_two_days_with_a_punch_each(database: Database) -> None:
+    database.punch(1, "2026-11-30 22:00", "2026-12-01 06:00")
+
+    assert database.card(1, "2026-11") == {"2026-11-30": Day("22:00", 0, 0, incomplete=True)}
+    assert database.card(1, "2026-12") == {"2026-12-01": Day("06:00", 0, 0, incomplete=True)}
+
+
+def test_an_evening_that_ends_before_the_cutoff_at_four_belongs_to_the_day_before(database: Database) -> None:
+    database.punch(1, "2026-11-30 18:00", "2026-12-01 03:59", "2026-12-01 04:00", "2026-12-01 12:00")
+
+    # 18:00 to 03:59 is 9 h 59 min = 599, of them 22:00 to 03:59, 5 h 59 min = 359
+    assert database.card(1, "2026-11") == {"2026-11-30": Day("18:00 03:59", 599, 359)}
+    # 04:00 to 12:00 is 8 h = 480, of them an hour before 05:00
+    assert database.card(1, "2026-12") == {"2026-12-01": Day("04:00 12:00", 480, 60)}
+
+
+@pytest.mark.parametrize(
+    ("zone", "evening", "morning", "minutes", "night"),
+    [
+        # Clocks go forward, an hour is missing: 22:00 to 06:00 is 7 h = 420, 22:00 to 05:00 is 6 h = 360
+        (SAO_PAULO, "2018-11-03", "2018-11-04", 420, 360),  # 00:00 became 01:00
+        (NEW_YORK, "2026-03-07", "2026-03-08", 420, 360),  # 02:00 became 03:00
+        # Clocks go back, an hour comes twice: 22:00 to 06:00 is 9 h = 540, 22:00 to 05:00 is 8 h = 480
+        (SAO_PAULO, "2018-02-17", "2018-02-18", 540, 480),  # 00:00 became 23:00 of the day before
+        (NEW_YORK, "2026-10-31", "2026-11-01", 540, 480),  # 02:00 became 01:00
+        # Not any more in 2026: 8 h = 480 and 7 h = 420
+        (SAO_PAULO, "2026-02-14", "2026-02-15", 480, 420),
+    ],
+)
+def test_a_night_in_which_the_clock_is_changed_has_the_minutes_that_passed(
+    database: Database, zone: ZoneInfo, evening: str, morning: str, minutes: int, night: int
+) -> None:
+    database.employ(1, zone, NIGHT)
+    database.punch(1, f"{evening} 22:00", f"{morning} 06:00", zone=zone)
+
+    assert database.card(1, evening[:7]) == {evening: Day("22:00 06:00", minutes, night)}
+
+
+def test_the_repeated_hour_before_midnight_is_in_order_of_what_happened(database: Database) -> None:
+    database.punch(1, "2018-02-17 23:40", "2018-02-17 23:10 second", "2018-02-17 23:50 second", "2018-02-18 01:00")
+
+    # 23:40 to 23:10 is 20 min to midnight and 10 after the clocks went back; 23:50 to 01:00 is 70; all at night
+    assert database.card(1, "2018-02") == {"2018-02-17": Day("23:40 23:10 23:50 01:00", 30 + 70, 30 + 70)}
+    (first_and_last,) = database.ask("select primeira, ultima from espelho(1, '2018-02-01') where batidas > 0")
+    assert first_and_last == (datetime(2018, 2, 17, 23, 40), datetime(2018, 2, 18, 1))
+
+
+def test_the_repeated_hour_of_new_york(database: Database) -> None:
+    database.employ(1, NEW_YORK)
+    database.punch(
+        1, "2026-11-01 00:30", "2026-11-01 01:30", "2026-11-01 01:30 second", "2026-11-01 02:30", zone=NEW_YORK
+    )
+
+    # 00:30 to 01:30 is 60; the second 01:30 to 02:30 is 60; before 04:00, so of the day before
+    assert database.card(1, "2026-10") == {"2026-10-31": Day("00:30 01:30 01:30 02:30", 120, 120)}
+
+
+def test_a_day_shift_on_the_day_of_the_change_is_as_long_as_ever(database: Database) -> None:
+    database.punch(1, "2018-11-04 08:00", "2018-11-04 17:00", "2018-02-18 08:00", "2018-02-18 17:00")
+
+    assert database.card(1, "2018-11") == {"2018-11-04": Day("08:00 17:00", 540, 0)}
+    assert database.card(1, "2018-02") == {"2018-02-18": Day("08:00 17:00", 540, 0)}
+
+
+def test_an_odd_count_leaves_the_last_punch_alone(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 12:00", "2026-11-03 13:00")
+
+    # 08:00 to 12:00 is 240; 13:00 has no partner
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("08:00 12:00 13:00", 240, 0, incomplete=True)}
+    assert database.ask("select batidas, pares from jornadas('2026-11-03', '2026-11-03')") == [(3, 1)]
+
+
+def test_a_repeat_under_another_id_stays_and_pairs(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 08:00", "2026-11-03 12:00")
+
+    # 08:00 to 08:00 is 0; 12:00 has no partner: nothing is corrected
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("08:00 08:00 12:00", 0, 0, incomplete=True)}
+
+
+def test_a_late_arrival_completes_its_day_and_dates_it(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 18:00", "2026-11-03 13:00")
+    before = database.card(1, "2026-11")
+
+    database.punch(1, "2026-11-03 12:00", received=9 * DAY)
+
+    assert before == {"2026-11-03": Day("08:00 13:00 18:00", 300, 0, incomplete=True)}  # 08:00 to 13:00
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("08:00 12:00 13:00 18:00", 540, 0)}
+    # 12:00, 9 days later, and a second until it was written
+    assert database.ask("select gravada_em from jornada") == [(instant_of("2026-11-12 12:00:01"),)]
+
+
+@pytest.mark.parametrize(
+    ("day_of_month", "days"), [("2026-02-28", 28), ("2028-02-01", 29), ("2026-11-15", 30), ("2026-12-31", 31)]
+)
+def test_a_time_card_has_all_calendar_days(database: Database, day_of_month: str, days: int) -> None:
+    month = day_of_month[:7]
+    database.punch(1, f"{month}-02 08:00")
+
+    rows = database.ask("select dia, batidas from espelho(1, %s)", day_of_month)
+
+    assert [row[0] for row in rows] == [date.fromisoformat(f"{month}-{number:02}") for number in range(1, days + 1)]
+    assert [row[0].day for row in rows if row[1]] == [2]
+
+
+def test_a_day_without_punches_is_empty(database: Database) -> None:
+    database.employ(1)
+
+    assert database.ask("select * from espelho(1, '2026-11-01') limit 1") == [
+        (1, "Employee 1", date(2026, 11, 1), [], [], 0, 0, 0, 0, False, None, None, None)
+    ]
+
+
+def test_every_column_of_a_day(database: Database) -> None:
+    database.employ(1, NEW_YORK)
+    database.punch(1, "2026-07-01 08:00:30", "2026-07-01 22:30:10", zone=NEW_YORK)
+    expected = (
+        1,
+        "Employee 1",
+        date(2026, 7, 1),
+        [datetime(2026, 7, 1, 12, 0, tzinfo=UTC), datetime(2026, 7, 2, 2, 30, tzinfo=UTC)],  # 4 h behind UTC
+        [datetime(2026, 7, 1, 8, 0), datetime(2026, 7, 1, 22, 30)],
+        2,
+        1,
+        870,  # 14 h 30 min
+        30,
+        False,
+        datetime(2026, 7, 1, 8, 0),
+        datetime(2026, 7, 1, 22, 30),
+        datetime(2026, 7, 2, 2, 30, 12, tzinfo=UTC),  # received after a second, written after another
+    )
+
+    assert database.ask("select * from jornadas('2026-07-01', '2026-07-01')") == [expected]
+    assert database.ask("select * from jornada") == [expected]
+    assert database.ask("select * from espelho(1, '2026-07-20') where batidas > 0") == [expected]
+    assert database.ask("select * from espelhos('2026-07-20') where batidas > 0") == [expected]
+
+
+def test_without_a_row_in_funcionario_there_is_no_name_and_the_stages_zone(database: Database) -> None:
+    database.employ(2)
+    database.punch(1, "2026-11-03 08:00")
+    database.punch(2, "2026-11-03 08:00")
+
+    assert database.ask("select usuario_id, nome, fuso, corte from batida_local order by 1") == [
+        (1, None, "America/Sao_Paulo", time(4)),
+        (2, "Employee 2", "America/Sao_Paulo", time(4)),
+    ]
+    assert database.card(1, "2026-11") == database.card(2, "2026-11")
+
+
+def test_one_employee_or_all_of_some_days(database: Database) -> None:
+    for employee in (2, 1):
+        database.punch(employee, *(f"2026-11-0{day} 08:00" for day in (1, 2, 3, 4)))
+    days = "select usuario_id, extract(day from dia)::int from "
+
+    assert database.ask(f"{days} jornadas('2026-11-02', '2026-11-03')") == [(1, 2), (1, 3), (2, 2), (2, 3)]
+    assert database.ask(f"{days} jornadas('2026-11-02', '2026-11-03', 2)") == [(2, 2), (2, 3)]
+    assert database.ask(f"{days} jornadas('2026-11-03', '2026-11-02')") == []
+    assert database.ask(f"{days} jornadas('2026-11-02', '2026-11-03', usuario => 3)") == []
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo"])  # UTC+14, UTC-12
+@pytest.mark.parametrize("cutoff", [time(0), time(12), time(23, 59)])
+def test_a_days_first_and_last_minute_are_found_in_any_zone_with_any_cutoff(
+    database: Database, zone: str, cutoff: time
+) -> None:
+    database.employ(1, ZoneInfo(zone), cutoff)
+    began = datetime.combine(date(2026, 11, 3), cutoff)
+    for local in (began - MINUTE, began, began + DAY - MINUTE, began + DAY):
+        database.punch(1, local.isoformat(), zone=ZoneInfo(zone))
+
+    for days in ("jornadas('2026-11-03', '2026-11-03')", "jornadas('2026-11-03', '2026-11-03', 1)"):
+        assert database.read(days, "dia, locais") == [(date(2026, 11, 3), [began, began + DAY - MINUTE])]
+
+
+def test_the_time_cards_of_all_are_those_of_each_one_after_the_other(database: Database) -> None:
+    database.employ(2)  # and never punches
+    database.employ(3, NEW_YORK, NIGHT)
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 12:00", "2026-10-31 08:00")
+    database.punch(3, "2026-10-31 22:00", "2026-11-01 08:00", "2026-11-10 22:00", zone=NEW_YORK)
+    database.punch(4, "2026-10-31 08:00", "2026-12-01 08:00")  # not in November, and not in funcionario
+
+    one_by_one = [row for usuario in (1, 2, 3) for row in database.read(f"espelho({usuario}, '2026-11-07')")]
+
+    assert database.ask("select * from espelhos('2026-11-07')") == one_by_one
+    assert len(one_by_one) == 3 * 30
+
+
+def test_the_totals_of_a_month(database: Database) -> None:
+    database.ask("insert into funcionario values (1, 'Ana', '11144477735', 'America/New_York', '12:00')")
+    database.employ(2)
+    for day in ("2026-11-03", "2026-11-04"):
+        database.punch(1, f"{day} 18:00", f"{day} 23:00", zone=NEW_YORK)
+    database.punch(1, "2026-11-05 18:00", "2026-12-01 18:00", zone=NEW_YORK)
+    database.punch(3, "2026-11-03 08:00", "2026-11-03 12:00")
+
+    expected = [
+        # 18:00 to 23:00 is 300, of them 60 after 22:00, twice; and a day with one punch
+        (1, "Ana", "11144477735", "America/New_York", 3, 600, 120, 1),
+        (2, "Employee 2", None, "America/Sao_Paulo", 0, 0, 0, 0),
+        (3, None, None, "America/Sao_Paulo", 1, 240, 0, 0),
+    ]
+    assert database.ask("select * from espelho_totais('2026-11-30')") == expected
+    for usuario in (1, 2, 3):
+        assert database.ask("select * from espelho_totais('2026-11-01', %s)", usuario) == [expected[usuario - 1]]
+    assert database.ask("select * from espelho_totais('2026-11-01', 4)") == []
+
+
+def test_the_employee_of_deployments_is_in_no_report(database: Database) -> None:
+    database.punch(DEPLOYMENT, "2026-11-03 08:00", "2026-11-03 08:00", "2026-11-03 23:00", received=2 * DAY, sent=HOUR)
+
+    for report in (
+        "batida_local",
+        "jornada",
+        "jornadas('2026-11-01', '2026-11-30')",
+        f"jornadas('2026-11-01', '2026-11-30', {DEPLOYMENT})",
+        f"espelho({DEPLOYMENT}, '2026-11-01')",
+        "espelhos('2026-11-01')",
+        "espelho_totais('2026-11-01')",
+        "excecoes('2026-11-01', '2026-11-30')",
+    ):
+        assert database.read(report) == [], report
+    minutes = database.ask("select * from pico('2026-11-03 11:00Z', '2026-11-06 12:00Z')")
+    assert {row[1:] for row in minutes} == {(0, 0, 0, 0, None)}
+
+
+# Punches in local time
+
+
+def test_a_punch_in_local_time_with_its_delays(database: Database) -> None:
+    database.employ(1, NEW_YORK)
+    (punch,) = database.punch(
+        1, "2026-07-01 23:59:30.5", zone=NEW_YORK, received=2 * HOUR, written=SECOND, sent=-MINUTE
+    )
+    at = datetime(2026, 7, 2, 3, 59, 30, 500_000, tzinfo=UTC)
+
+    (row,) = database.ask(
+        "select id, usuario_id, nome, fuso, ponto, local, dia, dispositivo, offline, enviado, recebida_em, gravada_em,"
+        " atraso_recebimento, atraso_gravacao, desvio from batida_local"
+    )
+
+    assert row == (
+        punch, 1, "Employee 1", "America/New_York", at, datetime(2026, 7, 1, 23, 59, 30, 500_000), date(2026, 7, 1),
+        "clock of 1", None, at + 2 * HOUR + MINUTE, at + 2 * HOUR, at + 2 * HOUR + SECOND, 2 * HOUR, SECOND, -MINUTE,
+    )  # fmt: skip
+
+
+# Exceptions
+
+LIMITS = [
+    # kind; a day of two punches, of which the second is just beyond the limit; one just within it; what was measured
+    ("longa", {"at": ["08:00", "18:01"]}, {"at": ["08:00", "18:00"]}, 601 * MINUTE),
+    ("proxima", {"at": ["08:00:59", "08:01:01"]}, {"at": ["08:00", "08:02"]}, MINUTE),
+    ("proxima", {"at": ["08:00", "08:00:59"]}, {"at": ["08:00:59", "08:02:00"]}, 0 * MINUTE),
+    ("futura", {"received": -5 * MINUTE - SECOND}, {"received": -5 * MINUTE}, 5 * MINUTE + SECOND),
+    ("atrasada", {"received": DAY + SECOND}, {"received": DAY}, DAY + SECOND),
+    ("relogio", {"sent": 5 * MINUTE + SECOND}, {"sent": 5 * MINUTE}, 5 * MINUTE + SECOND),
+    ("relogio", {"sent": -5 * MINUTE - SECOND}, {"sent": -5 * MINUTE}, -5 * MINUTE - SECOND),
+    # The day ends at 04:00 of the 4th, 3 days later it is 04:00 of the 7th: 82 h after 18:00, and a second to receive
+    ("reaberta", {"written": 82 * HOUR}, {"written": 82 * HOUR - SECOND}, 3 * DAY + SECOND),
+]
+
+
+@pytest.mark.parametrize(("kind", "outside", "inside", "measured"), LIMITS)
+def test_an_exception_begins_just_beyond_its_limit(
+    database: Database, kind: str, outside: dict[str, Any], inside: dict[str, Any], measured: timedelta
+) -> None:
+    for employee, case in ((1, outside), (2, inside)):
+        first, last = case.get("at", ["08:00", "18:00"])
+        database.punch(employee, f"2026-11-03 {first}")
+        database.punch(employee, f"2026-11-03 {last}", **{name: case[name] for name in case.keys() - {"at"}})
+
+    found = database.ask("select usuario_id, medida from excecoes('2026-11-03', '2026-11-03') where tipo = %s", kind)
+
+    assert found == [(1, measured)]
+
+
+def test_an_ordinary_day_is_no_exception(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 12:00", "2026-11-03 13:00", "2026-11-03 18:00", sent=SECOND)
+
+    assert database.ask("select * from excecoes('2026-11-01', '2026-11-30')") == []
+
+
+def test_what_an_exception_says(database: Database) -> None:
+    database.employ(1, NEW_YORK)
+    first, second, third = database.punch(
+        1, "2026-11-03 08:00:20", "2026-11-03 08:00:40", "2026-11-03 20:00:30",
+        zone=NEW_YORK, received=5 * DAY, sent=HOUR,
+    )  # fmt: skip
+    day = (1, "Employee 1", date(2026, 11, 3))
+
+    def punch(kind: str, id_: str, hour: int, measured: timedelta) -> Row:
+        return (kind, *day, id_, datetime(2026, 11, 3, hour), "clock of 1", measured, 1)
+
+    assert database.ask("select * from excecoes('2026-11-03', '2026-11-03')") == [
+        punch("atrasada", first, 8, 5 * DAY),
+        punch("atrasada", second, 8, 5 * DAY),
+        punch("atrasada", third, 20, 5 * DAY),
+        ("incompleta", *day, None, None, None, timedelta(0), 3),
+        punch("proxima", second, 8, timedelta(0)),
+        # From 04:00 of the 4th to 20:00:31 of the 8th; none of the three was written before
+        ("reaberta", *day, None, None, None, 4 * DAY + 16 * HOUR + 31 * SECOND, 3),
+        punch("relogio", first, 8, HOUR),
+        punch("relogio", second, 8, HOUR),
+        punch("relogio", third, 20, HOUR),
+    ]
+
+
+def test_the_limits_can_be_given(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 08:10", received=MINUTE, written=MINUTE, sent=MINUTE)
+
+    limits = {
+        "jornada_maxima => '9 minutes'": "longa",
+        "proximas => '10 minutes'": "proxima",
+        "atraso => '59 seconds'": "atrasada",
+        "futuro => '-61 seconds'": "futura",
+        "dias => -1": "reaberta",
+        "desvio => '59 seconds'": "relogio",
+    }
+    for limit, kind in limits.items():
+        found = database.read(f"excecoes('2026-11-03', '2026-11-03', {limit})", "distinct tipo")
+        assert found == [(kind,)], limit
+
+
+def test_exceptions_are_those_of_the_days_that_are_asked_for(database: Database) -> None:
+    for day in ("2026-11-02", "2026-11-03", "2026-11-04"):
+        database.punch(1, f"{day} 08:00", f"{day} 08:00", f"{day} 20:00", received=5 * DAY, sent=HOUR)
+
+    assert {row[0] for row in database.ask("select dia from excecoes('2026-11-03', '2026-11-03')")} == {
+        date(2026, 11, 3)
+    }
+
+
+def test_two_employees_or_two_far_punches_are_not_near(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 12:00")
+    database.punch(2, "2026-11-03 08:00", "2026-11-03 12:00")
+
+    assert database.ask("select * from excecoes('2026-11-03', '2026-11-03')") == []
+
+
+def test_near_punches_on_either_side_of_the_cutoff_are_near(database: Database) -> None:
+    database.punch(1, "2026-11-03 20:00", "2026-11-04 03:59", "2026-11-04 04:00", "2026-11-04 10:00")
+
+    assert database.ask("select dia, medida from excecoes('2026-11-04', '2026-11-04')") == [(date(2026, 11, 4), MINUTE)]
+
+
+def test_copied_punches_reopen_no_day(database: Database) -> None:
+    database.punch(1, "2020-11-03 08:00", "2020-11-03 12:00", received=None, written=6 * 365 * DAY)
+
+    assert database.ask("select * from excecoes('2020-11-03', '2020-11-03')") == []
+
+
+# The peak
+
+
+def test_the_peak_minute_by_minute_with_what_waits(database: Database) -> None:
+    eight = "2026-11-03 08:0"
+    # Punched, received and written within 08:00
+    database.punch(1, f"{eight}0:10", received=SECOND, written=SECOND)
+    # Received at 08:00:30 and 08:00:40, written at 08:02:30 and 08:01:00: an age of 120 and 20 s
+    database.punch(2, f"{eight}0:29", received=SECOND, written=120 * SECOND)
+    database.punch(3, f"{eight}0:39", received=SECOND, written=20 * SECOND)
+    # Punched offline at 07:00, received at 08:01:30, written at 08:01:35
+    database.punch(4, "2026-11-03 07:00", received=61 * MINUTE + 30 * SECOND, written=5 * SECOND)
+    # Was waiting: received at 07:59:59, written at 08:02:09, an age of 130 s
+    database.punch(5, "2026-11-03 07:59:58", received=SECOND, written=130 * SECOND)
+    # A database whose clock is 2 s behind the queue's: received at 08:03:01, written at 08:02:59
+    database.punch(6, f"{eight}3:00", received=SECOND, written=-2 * SECOND)
+    # Received at 08:04:59, and not written before 08:05:10
+    database.punch(7, f"{eight}4:58", received=SECOND, written=11 * SECOND)
+    # Copied: punched, but never received
+    database.punch(8, f"{eight}4:00", received=None, written=SECOND)
+
+    rows = database.ask("select * from pico(%s, %s)", instant_of(f"{eight}0:59"), instant_of(f"{eight}5:59"))
+
+    assert [(f"{minute.astimezone(SAO_PAULO):%H:%M}", *row) for minute, *row in rows] == [
+        # punched, received, written, waiting at the end, age
+        ("08:00", 3, 3, 1, 3, SECOND),  # of 2, 3 and 5
+        ("08:01", 0, 1, 2, 2, 20 * SECOND),  # of 2 and 5
+        ("08:02", 0, 0, 3, 0, 130 * SECOND),
+        ("08:03", 1, 1, 0, 0, None),
+        ("08:04", 2, 1, 0, 1, None),  # of 7
+    ]
+
+
+def test_the_peak_of_no_time_has_no_minutes(database: Database) -> None:
+    assert database.ask("select * from pico('2026-11-03 08:00Z', '2026-11-03 08:00:59Z')") == []
+    assert database.ask("select * from pico('2026-11-03 08:00Z', '2026-11-03 07:00Z')") == []
+
+
+# Time zones
+
+
+def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(
+    database: Database, migrated_url: str
+) -> None:
+    name = database.ask("select current_database()")[0][0]
+    database.ask(f"alter role current_user in database {name} set timezone = 'Asia/Tokyo'")
+    try:
+        other = Database(migrated_url, "Europe/Lisbon")
+        try:
+            assert other.ask("select fuso_padrao()") == [("America/Sao_Paulo",)]
+            other.ask(f"alter database {name} set timezone = 'America/Noronha'")
+            assert other.ask("select fuso_padrao()") == [("America/Noronha",)]
+            other.ask(f"alter database {name} reset timezone")
+            assert other.ask("select fuso_padrao()") == [("UTC",)]
+        finally:
+            other.connection.close()
+    finally:
+        database.ask(f"alter role current_user in database {name} reset timezone")
+
+
+def test_the_sessions_zone_changes_no_report(database: Database, migrated_url: str) -> None:
+    database.employ(1, NEW_YORK, NIGHT)
+    database.employ(2)
+    for number, day in enumerate(("2026-10-30", "2026-10-31", "2026-11-01", "2026-11-30")):
+        database.punch(1, f"{day} 22:00:10", f"{day} 23:59:50", zone=NEW_YORK, received=number * 2 * DAY, sent=HOUR)
+        database.punch(2, f"{day} 00:00", f"{day} 08:00", f"{day} 08:00", f"{day} 23:30", received=number * 2 * DAY)
+    reports = [
+        "batida_local order by id",
+        "jornada order by usuario_id, dia",
+        "jornadas('2026-10-31', '2026-11-01')",
+        "espelho(1, '2026-11-01')",
+        "espelhos('2026-10-01')",
+        "espelho_totais('2026-11-01')",
+        "excecoes('2026-10-01', '2026-11-30')",
+        "pico('2026-11-01 00:00Z', '2026-11-01 06:00Z')",
+    ]
+    expected = [database.read(report) for report in reports]
+    assert all(expected)
+
+    for zone in ("America/New_York", "Pacific/Kiritimati", "UTC"):
+        other = Database(migrated_url, zone)
+        assert [other.read(report) for report in reports] == expected
+        other.connection.close()
+
+
+# Employees
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("0, 'Ana', null, null, null", "usuario_id"),
+        (f"{DEPLOYMENT}, 'Ana', null, null, null", "usuario_id"),
+        ("1, ' ', null, null, null", "nome"),
+        ("1, 'Ana', '1114447773', null, null", "cpf"),
+        ("1, 'Ana', '111.444.777-35', null, null", "cpf"),
+        ("1, 'Ana', null, null, '24:00'", "corte"),
+        ("1, 'Ana', null, null, '04:00:30'", "corte"),
+        ("1, 'Ana', null, 'Mars/Olympus', null", 'funcionario 1: fuso "Mars/Olympus" is not a time zone'),
+        ("1, 'Ana', null, 'UTC+3', null", 'funcionario 1: fuso "UTC+3" is not a time zone'),  # POSIX: west of UTC
+        ("1, 'Ana', null, 'BRT', null", 'funcionario 1: fuso "BRT" is not a time zone'),
+        ("1, 'Ana', null, 'america/sao_paulo', null", 'fuso "america/sao_paulo" is not a time zone'),
+        ("1, 'Ana', null, '', null", 'fuso "" is not a time zone'),
+    ],
+)
+def test_an_employee_who_cannot_be_is_refused(database: Database, values: str, message: str) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(message)):
+        database.ask("insert into funcionario values (" + values + ")")  # noqa: S608  the tests' own words
+
+    assert database.ask("table funcionario") == []
+
+
+def test_a_zone_is_checked_when_it_is_changed_too(database: Database) -> None:
+    database.employ(1)
+    database.employ(2)
+
+    with pytest.raises(psycopg2.errors.CheckViolation, match='funcionario 2: fuso "X" is not a time zone'):
+        database.ask("update funcionario set fuso = case usuario_id when 1 then 'America/Manaus' else 'X' end")
+
+    database.ask("update funcionario set fuso = 'America/Manaus', corte = '23:59', cpf = '11144477735'")
+    database.ask("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
+
+
+# Rights
+
+READABLE = [
+    "funcionario",
+    "batida",
+    "batida_local",
+    "jornada",
+    "fuso_padrao()",
+    "jornadas('2026-11-01', '2026-11-30')",
+    "espelho(1, '2026-11-01')",
+    "espelhos('2026-11-01')",
+    "espelho_totais('2026-11-01')",
+    "excecoes('2026-11-01', '2026-11-30')",
+    "pico('2026-11-03 08:00Z', '2026-11-03 09:00Z')",
+]
+
+
+@pytest.mark.parametrize("report", READABLE)
+def test_the_role_of_the_reports_reads_each_of_them(database: Database, report: str) -> None:
+    database.punch(1, "2026-11-03 08:00", received=5 * DAY)
+    database.employ(1)
+    database.ask("set role ponto_reports")
+
+    assert database.read(report)
+
+
+@pytest.mark.parametrize("report", [report for report in READABLE if report != "batida"])
+def test_the_role_of_the_function_reads_none_of_them(database: Database, report: str) -> None:
+    database.ask("set role ponto_function")
+
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        database.read(report)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into funcionario values (1, 'Ana')",
+        "update funcionario set nome = 'Ana'",
+        "delete from funcionario",
+        "insert into batida_local (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())",
+        "update jornada set nome = 'Ana'",
+        "table migracao",
+    ],
+)
+def test_the_role_of_the_reports_writes_nothing_and_reads_nothing_else(database: Database, statement: str) -> None:
+    database.ask("set role ponto_reports")
+
+    with pytest.raises((psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectNotInPrerequisiteState)):
+        database.ask(statement)
+
+
+# The migration
+
+
+def test_everything_is_described(database: Database) -> None:
+    undescribed = database.ask(
+        """
+        select oid::regclass::text from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'v') and relname <> 'migracao'
+            and obj_description(oid, 'pg_class') is null
+        union all
+        select attrelid::regclass || '.' || attname from pg_attribute join pg_class on pg_class.oid = attrelid
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'c') and relname <> 'migracao'
+            and attnum > 0 and col_description(attrelid, attnum) is null
+        union all
+        select pg_type.oid::regtype::text from pg_type join pg_class on pg_class.oid = typrelid
+        where typnamespace = 'public'::regnamespace and relkind = 'c'
+            and obj_description(pg_type.oid, 'pg_type') is null
+        union all
+        select oid::regprocedure::text from pg_proc
+        where pronamespace = 'public'::regnamespace and proname <> 'batida_append_only'
+            and obj_description(oid, 'pg_proc') is null
+        """
+    )
+
+    assert undescribed == []
+
+
+def test_the_migration_finds_punches_that_are_there_already(database_url: str, tmp_path: Path) -> None:
+    before = shutil.copytree(SCHEMA, tmp_path / "schema")
+    (before / "0003_reports.sql").unlink()
+    migrate(parse_dsn(database_url), SAO_PAULO.key, before)
+    database = Database(database_url)
+    database.punch(1, "2026-11-03 08:00", "2026-11-03 12:00")
+
+    assert migrate(parse_dsn(database_url), SAO_PAULO.key).applied == ["0003_reports.sql"]
+
+    assert database.card(1, "2026-11") == {"2026-11-03": Day("08:00 12:00", 240, 0)}
+    database.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("report", "condition"),
+    [
+        ("espelho(1, '2026-11-01')", r"usuario_id >= '1'.* AND \(usuario_id <= '1'.* AND \(ponto >= '2026-10-31"),
+        ("jornadas('2026-11-01', '2026-11-30', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 .*< '2026-12-03 "),
+        ("jornada where usuario_id = 1", r"usuario_id = 1\)"),
+        ("jornadas('2026-11-01', '2026-11-30')", "ponto >= '2026-10-31 "),
+        ("espelhos('2026-11-01')", "ponto >= '2026-10-31 "),
+        ("espelho_totais('2026-11-01', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
+        ("excecoes('2026-11-01', '2026-11-30')", "ponto >= '2026-10-31 "),
+        ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
+        ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
+    ],
+)
+def test_a_report_reads_the_table_by_an_index_only(database: Database, report: str, condition: str) -> None:
+    database.ask("set enable_seqscan = off")  # which an empty table would get
+
+    plan = "\n".join(line for (line,) in database.ask("explain select * from " + report))  # noqa: S608
+
+    assert re.search("Index Cond: .*" + condition, plan)
+    assert "Seq Scan on batida" not in plan
+    assert not re.search("Function Scan on (jornadas|espelho|excecoes|pico)", plan)  # the planner sees through them
+
+
+# Rules, against plain Python
+
+CHANGES = [
+    (SAO_PAULO, date(2018, 2, 16)),  # a day and some before the clocks go back at midnight
+    (SAO_PAULO, date(2018, 11, 2)),  # forward at midnight
+    (SAO_PAULO, date(2026, 11, 29)),  # never, and a month ends
+    (NEW_YORK, date(2026, 10, 30)),  # back at 02:00, and a month ends
+    (NEW_YORK, date(2026, 3, 6)),  # forward at 02:00
+]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """Draw a zone, a cut-off and the punches of four days around a change of the clock."""
+    zone, began = draw(st.sampled_from(CHANGES))
+    cutoff = draw(st.none() | st.sampled_from([time(0), time(12), time(23, 59)]) | st.times().map(to_minute))
+    seconds = draw(st.lists(st.integers(0, 4 * 86_400), max_size=12))
+    start = datetime.combine(began, time(0), UTC)
+    return zone, cutoff, [start + number * SECOND for number in seconds]
+
+
+def to_minute(at: Any) -> Any:
+    return at.replace(second=0, microsecond=0)
+
+
+def wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
+
+
+def working_days(zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> dict[date, list[datetime]]:
+    """Sort punches, cut to the minute, into working days."""
+    corte = time(4) if cutoff is None else cutoff
+    days = defaultdict(list)
+    for instant in sorted(map(to_minute, punches)):
+        days[(wall(instant, zone) - timedelta(hours=corte.hour, minutes=corte.minute)).date()].append(instant)
+    return dict(sorted(days.items()))
+
+
+def minutes_of(zone: ZoneInfo, instants: list[datetime]) -> Iterator[datetime]:
+    """Give the local time of every minute that passes in the pairs, one by one."""
+    for come, go in zip(instants[::2], instants[1::2], strict=False):  # the last may be alone
+        for number in range((go - come) // MINUTE):
+            yield wall(come + number * MINUTE, zone)
+
+
+@pytest.fixture
+def begin(database: Database) -> Begin:
+    """Give what makes an employee and punches that arrive in the given order."""
+
+    def begin(zone: ZoneInfo, cutoff: time | None, punches: list[datetime], usuario_id: int = 1) -> None:
+        database.employ(usuario_id, zone, cutoff)
+        database.ask(
+            "insert into batida (id, usuario_id, ponto, recebida_em)"
+            " select gen_random_uuid(), %s, ponto, ponto from unnest(%s::timestamptz[]) as ponto",
+            usuario_id,
+            punches,
+        )
+
+    return begin
+
+
+rules = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@given(drawn=stories())
+@example(drawn=(SAO_PAULO, NIGHT, [instant_of("2018-02-17 22:00"), instant_of("2018-02-18 06:00")]))
+@rules
+def test_working_days_are_those_of_plain_python(database: Database, begin: Begin, drawn: Story) -> None:
+    zone, _, punches = drawn
+    with database.trial():
+        begin(*drawn)
+        rows = database.read(
+            "jornada", "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, primeira, ultima"
+        )
+
+    days = working_days(*drawn)
+    locals_ = {day: [wall(instant, zone) for instant in instants] for day, instants in days.items()}
+    passed = {day: list(minutes_of(zone, instants)) for day, instants in days.items()}
+    assert rows == [
+        (
+            day,
+            instants,
+            locals_[day],
+            len(instants),
+            len(instants) // 2,
+            len(passed[day]),
+            sum(local.hour >= 22 or local.hour < 5 for local in passed[day]),
+            len(instants) % 2 == 1,
+            locals_[day][0],
+            locals_[day][-1],
+        )
+        for day, instants in days.items()
+    ]
+    assert sum(row[3] for row in rows) == len(punches)
+
+
+@given(drawn=stories(), data=st.data())
+@rules
+def test_the_order_of_arrival_does_not_matter(
+    database: Database, begin: Begin, drawn: Story, data: st.DataObject
+) -> None:
+    zone, cutoff, punches = drawn
+    shuffled = data.draw(st.permutations(punches))
+    columns = "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, primeira, ultima"
+    with database.trial():
+        begin(zone, cutoff, punches, 1)
+        begin(zone, cutoff, shuffled, 2)
+        one, other = (database.read(f"jornada where usuario_id = {number}", columns) for number in (1, 2))
+
+    assert one == other
+
+
+@given(drawn=stories(), cutoff=st.times().map(to_minute))
+@rules
+def test_a_cutoff_moves_punches_between_days_and_neither_loses_nor_doubles_one(
+    database: Database, begin: Begin, drawn: Story, cutoff: time
+) -> None:
+    zone, _, punches = drawn
+    with database.trial():
+        begin(*drawn)
+        database.ask("update funcionario set corte = %s", cutoff)
+        rows = database.read("jornada", "dia, unnest(pontos)")
+
+    assert sorted(instant for _, instant in rows) == sorted(map(to_minute, punches))
+    assert {day for day, _ in rows} == working_days(zone, cutoff, punches).keys()
+
+
+@given(drawn=stories())
+@rules
+def test_the_view_the_functions_and_the_totals_agree(database: Database, begin: Begin, drawn: Story) -> None:
+    _, _, punches = drawn
+    began = punches[0].date() if punches else date(2026, 11, 1)
+    months = [(began.replace(day=15) + number * 31 * DAY).replace(day=1) for number in (-1, 0, 1)]
+    days = f"'{months[0]}', '{months[-1].replace(day=28)}'"
+    with database.trial():
+        begin(*drawn)
+        view = database.read("jornada")
+        assert database.read(f"jornadas({days})") == view
+        assert database.read(f"jornadas({days}, 1)") == view
+        cards = [database.read(f"espelho(1, '{month}')") for month in months]
+        assert [database.read(f"espelhos('{month}')") for month in months] == cards
+        totals = [database.read(f"espelho_totais('{month}')") for month in months]
+
+    assert [row for card in cards for row in card if row[5]] == view
+    for card, ((_, _, _, _, worked, minutes, night, odd),) in zip(cards, totals, strict=True):
+        punched = [row for row in card if row[5]]
+        assert (worked, minutes, night, odd) == (
+            len(punched),
+            sum(row[7] for row in punched),
+            sum(row[8] for row in punched),
+            sum(row[9] for row in punched),
+        )
+        assert 0 <= night <= minutes
+
+
+# The document
+
+SHORT = {"timestamp with time zone": "timestamptz", " without time zone": ""}
+
+
+@pytest.mark.parametrize("name", re.findall("<!-- columns: (.*) -->", DOCUMENT))
+def test_the_document_has_the_databases_own_words(database: Database, name: str) -> None:
+    columns = database.ask(
+        "select attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) from pg_attribute"
+        " where attrelid = %s::regclass and attnum > 0 order by attnum",
+        name,
+    )
+    rows = ["| column | type | |", "|---|---|---|"]
+    for column, type_, comment in columns:
+        for long, short in SHORT.items():
+            type_ = type_.replace(long, short)
+        rows.append(f"| `{column}` | {type_} | {comment} |")
+
+    assert DOCUMENT.partition(f"<!-- columns: {name} -->\n")[2].partition("\n<!-- end -->")[0] == "\n".join(rows)
+
+
+def test_every_example_of_the_document_runs(database: Database) -> None:
+    database.ask("set role ponto_reports")
+    statements = re.findall("```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert statements
+
+    for statement in statements:
+        database.ask(re.sub(r"copy \((.*)\) to stdout with \(.*\);", r"\1;", statement))  # COPY goes another way
+
+
+def test_the_document_has_each_limit_with_its_default(database: Database) -> None:
+    ((arguments,),) = database.ask("select pg_get_function_arguments('excecoes'::regproc)")
+    defaults = dict(re.findall(r"(\w+) \w+ DEFAULT ('[^']+'::interval|\d+)", arguments))
+    written = dict(re.findall(r"^\| `(\w+)` \| a .* \| (.*) \|$", DOCUMENT, re.MULTILINE))
+
+    assert written.keys() == defaults.keys()
+    for limit, default in written.items():
+        literal = f"interval '{default}'" if "interval" in defaults[limit] else default
+        assert database.ask("select " + literal + " = " + defaults[limit]) == [(True,)], limit

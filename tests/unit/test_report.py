@@ -1,0 +1,244 @@
+"""The reports' words and figures, without a database."""
+
+import csv
+import io
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ponto.__main__ import main
+from ponto.cli.letters import REASONS, Letter, Way
+from ponto.cli.report import as_csv, dead, figures, words
+from ponto.cli.report.figures import Punch
+from ponto.cli.report.reading import Day, Finding, Minute
+from ponto.cli.report.words import LANGUAGES, Language
+
+ROOT = Path(__file__).parents[2]
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+def day(*punches: tuple[str, int], dia: date = date(2026, 11, 2)) -> Day:
+    """Give a day of punches in local time, each with its UTC offset in hours."""
+    locais = [datetime.fromisoformat(text) for text, _ in punches]
+    pontos = [
+        (local - timedelta(hours=offset)).replace(tzinfo=UTC)
+        for local, (_, offset) in zip(locais, punches, strict=True)
+    ]
+    return Day(1, None, dia, pontos, locais, len(punches), len(punches) // 2, 0, 0, False, None, None, None)
+
+
+# Words
+
+
+def test_every_word_is_there_in_every_language() -> None:
+    assert words.missing() == []
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(name: str) -> None:
+    language = Language(name)
+    for kind in figures.KINDS:
+        assert language.word("kind", kind)
+    for reason in REASONS:
+        assert figures.reason(reason, language).startswith(f"{reason}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "day", "month", "moment", "weekday"),
+    [
+        ("en", "10,000.5", "Nov 2, 2026", "November 2026", "Nov 2, 2026, 08:05", "Mon"),
+        ("pt", "10.000,5", "02/11/2026", "novembro de 2026", "02/11/2026, 08:05", "seg"),
+    ],
+)
+def test_numbers_and_dates_are_written_as_the_language_does(
+    name: str, number: str, day: str, month: str, moment: str, weekday: str
+) -> None:
+    language = Language(name)
+    when = datetime(2026, 11, 2, 8, 5)
+
+    assert language.number(10_000.5) == number
+    assert language.date(when.date()) == day
+    assert language.month(when.date()) == month
+    assert language.moment(when) == moment
+    assert language.weekday(when.date()) == weekday
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [
+        (0, "0 s"),
+        (0.25, "0.2 s"),
+        (9.96, "10 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (90, "1 min 30 s"),
+        (-420, "\N{MINUS SIGN}7 min"),
+        (10 * 3600 + 60, "10 h 1 min"),
+        (24 * 3600 - 1, "23 h 59 min"),
+        (4 * 86_400 + 8 * 3600, "4 d 8 h"),
+        (5_000 * 86_400, "5,000 d"),
+    ],
+)
+def test_a_length_of_time_is_written_in_its_two_largest_units(seconds: float, written: str) -> None:
+    assert Language("en").span(timedelta(seconds=seconds)) == written
+
+
+def test_worked_hours_go_on_above_a_day() -> None:
+    assert [words.clock(minutes) for minutes in (0, 59, 510, 10_710)] == ["0:00", "0:59", "8:30", "178:30"]
+
+
+def test_a_screen_does_not_show_a_whole_cpf() -> None:
+    assert words.mask("52998224725") == "***.982.247-**"
+    assert words.whole("52998224725") == "529.982.247-25"
+
+
+# Figures
+
+
+def test_punches_stand_in_pairs_and_the_odd_one_alone() -> None:
+    found = figures.pairs(day(("2026-11-02T08:00", -3), ("2026-11-02T12:00", -3), ("2026-11-03T01:00", -3)))
+
+    assert found == [[Punch("08:00", False, ""), Punch("12:00", False, "")], [Punch("01:00", True, "")]]
+
+
+def test_a_day_with_two_offsets_shows_each() -> None:
+    ((first, second),) = figures.pairs(day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2)))  # type: ignore[arg-type]
+
+    assert (first.offset, second.offset) == ("+05:30", "\N{MINUS SIGN}02")
+
+
+def test_a_legend_explains_what_is_on_the_card_only() -> None:
+    language = Language("en")
+    plain = day(("2026-11-02T08:00", -3))
+
+    assert len(figures.legend([plain], language)) == 1
+    assert len(figures.legend([plain, day(("2026-11-03T01:00", -3))], language)) == 2
+    assert len(figures.legend([plain._replace(incompleta=True)], language)) == 2
+
+
+def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None:
+    start = datetime(2026, 11, 23, 3, tzinfo=UTC)
+    minutes = [Minute(start + timedelta(minutes=at), 0, 0, 0, 0, None) for at in range(24 * 60)]
+    minutes[8 * 60 + 5] = minutes[8 * 60 + 5]._replace(batidas=3, fila=2, idade=timedelta(seconds=9))
+    minutes[8 * 60 + 6] = minutes[8 * 60 + 6]._replace(batidas=2, fila=7, idade=timedelta(seconds=4))
+    minutes[10 * 60] = minutes[10 * 60]._replace(gravadas=1)
+
+    peak = figures.summarize(minutes, SAO_PAULO)
+
+    assert [(step.start.hour, step.batidas, step.gravadas, step.fila) for step in peak.steps] == [
+        (8, 5, 0, 7),
+        (9, 0, 0, 0),
+        (10, 0, 1, 0),
+    ]
+    assert peak.steps[0].idade == timedelta(seconds=9)
+    assert (peak.total.batidas, peak.total.gravadas) == (5, 1)
+    busiest = {name: step and (step.start.hour, step.start.minute) for name, step in peak.busiest.items()}
+    assert busiest == {"batidas": (8, 5), "recebidas": None, "gravadas": (10, 0), "fila": (8, 6), "idade": (8, 5)}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 31 * 1_440), st.sampled_from(["America/Sao_Paulo", "America/New_York", "Asia/Kolkata"]))
+def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) -> None:
+    start = datetime(2026, 10, 20, tzinfo=UTC)  # New York's clocks change on November 1st
+    minutes = [Minute(start + timedelta(minutes=at), 1, 1, 1, 0, None) for at in range(count)]
+
+    steps = figures.summarize(minutes, ZoneInfo(zone)).steps
+
+    assert len(steps) <= 34  # one more at each end, begun or ended within
+    assert sum(step.batidas for step in steps) == count
+    assert [step.start for step in steps] == sorted(step.start for step in steps)
+
+
+def test_an_hour_that_is_there_twice_is_two_steps() -> None:
+    start = datetime(2026, 11, 1, 4, tzinfo=UTC)
+    minutes = [Minute(start + timedelta(minutes=at), 1, 1, 1, 0, None) for at in range(24 * 60)]
+
+    steps = figures.summarize(minutes, ZoneInfo("America/New_York")).steps
+
+    assert [step.start.hour for step in steps[:4]] == [0, 1, 1, 2]
+    assert [step.batidas for step in steps[:4]] == [60] * 4
+
+
+# CSV
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
+    out = io.StringIO(newline="")
+    found = Finding("longa", 1, name, date(2026, 11, 2), None, None, name, None, 1)
+
+    as_csv.exceptions(out, [found], [])
+
+    (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
+    assert row["nome"] == row["dispositivo"]
+    assert row["nome"].removeprefix("'") == name.replace("\r", " ").removeprefix("'")
+    assert not row["nome"].startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+# Dead letters
+
+
+def test_dead_letters_are_put_together_by_reason_and_employee() -> None:
+    def letter(reason: str, employee: int, received_ms: int) -> Letter:
+        body = f'{{"usuarioId": {employee}}}'
+        return Letter("id", Way.PUT_ASIDE, reason, "", "m", received_ms, 1, body, {}, {})
+
+    letters = [letter("invalid", 1, 0), letter("conflict", 2, 9_000), letter("conflict", 2, 1_000)]
+
+    heaps = dead.heaps(letters, None)
+
+    assert [(heap.motivo, heap.usuario_id, heap.quantidade) for heap in heaps] == [
+        ("conflict", 2, 2),
+        ("invalid", 1, 1),
+    ]
+    assert (heaps[0].primeira, heaps[0].ultima) == (
+        datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+        datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC),
+    )
+    assert dead.heaps(letters, 1) == [heaps[1]]
+
+
+# The document
+
+
+def test_the_documents_samples_are_of_the_golden_files() -> None:
+    def lines(text: str) -> str:
+        return "\n".join(line.rstrip() for line in text.splitlines())
+
+    document = (ROOT / "docs" / "report-command.md").read_text(encoding="utf-8")
+    samples = re.findall(r"```text\n(.*?)\n```", document, re.DOTALL)
+    printed = [lines(file.read_text(encoding="utf-8")) for file in (ROOT / "tests" / "golden").glob("*-en.txt")]
+
+    assert samples
+    assert [sample for sample in samples if not any(sample in text for text in printed)] == []
+
+
+# The command line
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("timecard --employee 1 --month 11/2026", "'11/2026' is not a month, like 2026-11"),
+        ("timecard --employee 1 --month 2026-13", "'2026-13' is not a month, like 2026-11"),
+        ("timecard --employee x --month 2026-11", "'x' is not an employee's number, like 123"),
+        ("timecard --employee 1 --all --month 2026-11", "not allowed with"),
+        ("timecard --month 2026-11", "one of the arguments --employee --all is required"),
+        ("exceptions --from yesterday", "'yesterday' is not a date, like 2026-11-23"),
+        ("exceptions --longest-day 10:00", "'10:00' is not a length of time, like 45s, 30m, 2h, 7d or 1w"),
+        ("exceptions --settled-days -1", "'-1' is not a number of days"),
+        ("peak --from now", "'now' is not a time, like 2026-11-23T07:30"),
+        ("peak --day 2026-11-23 --from 2026-11-23T07:30", "not allowed with"),
+    ],
+)
+def test_a_wrong_word_is_told_with_an_example(line: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", *line.split()])
+
+    assert stopped.value.code == 2
+    assert why in capsys.readouterr().err
