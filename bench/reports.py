@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -81,6 +82,14 @@ REPORTS = {
 }
 
 
+# What people type -> the seconds that it may take. Each writes its file and ends; the interpreter's start is in it.
+COMMANDS = {
+    "demo": 300.0,  # making up the company and loading it, once
+    "report timecard --all --month {month} --format csv": 60.0,
+    "report exceptions --from {month}-01 --to {month}-31 --format csv --no-queue": 10.0,
+}
+
+
 class Query(NamedTuple):
     """How long a report took, with all its rows sent, and how PostgreSQL went about it."""
 
@@ -96,6 +105,7 @@ class Found(NamedTuple):
     """Everything that was measured."""
 
     punches: int
+    commands: dict[str, Spread]  # seconds, by what is typed
     queries: list[Query]
     alone: Spread  # rows/s of the handler
     beside: Spread  # the same while reports run
@@ -116,8 +126,9 @@ def measure(server: Server, employees: int, months: int, punches: int, rounds: i
         RuntimeError: the company was not made up.
     """
     server.use("reports")
-    _load(employees, months)
+    commands = {"demo": spread([_load(employees, months)])}
     stored = server.rows()
+    commands |= {words: spread(_report(words) for _ in range(rounds)) for words in COMMANDS if words != "demo"}
     queries = _queries(rounds)
     alone, beside, reports = [], [], 0
     run(server, chunks(10 * BATCH, BATCH))  # the connection, and what it caches
@@ -127,12 +138,16 @@ def measure(server: Server, employees: int, months: int, punches: int, rounds: i
         with _Reading() as reading:
             beside.append(punches / run(server, chunks(punches, BATCH)).seconds)
         reports += reading.ended()
-    return Found(stored, queries, spread(alone), spread(beside), reports)
+    return Found(stored, commands, queries, spread(alone), spread(beside), reports)
 
 
 def aims(found: Found) -> list[Aim]:
     """Hold each report against its limit, and the intake beside reports against that without."""
     return [
+        *(
+            Aim(f"s of python -m ponto {_typed(words)}, the slowest", COMMANDS[words], seconds.most, at_most=True)
+            for words, seconds in found.commands.items()
+        ),
         *(
             Aim(f"ms of {report.label.partition(';')[0]}, the slowest", report.limit, query.ms.most, at_most=True)
             for query in found.queries
@@ -143,7 +158,10 @@ def aims(found: Found) -> list[Aim]:
 
 
 def show(found: Found) -> str:
-    """Lay out milliseconds of the reports, and rows/s of the intake. The plans are in the file."""
+    """Lay out the commands, the reports, and the intake. The plans are in the file."""
+    commands = [["s, from the shell and back", "median (least to most)"]]
+    for words, seconds in found.commands.items():
+        commands.append([f"`{_typed(words)}`", f"{seconds.median:.1f} ({seconds.least:.1f} to {seconds.most:.1f})"])
     queries = [[f"ms on {found.punches:,} punches", "rows", "report", "naive query"]]
     for query in found.queries:
         queries.append([REPORTS[query.report].label, f"{query.rows:,}", str(query.ms), str(query.naive_ms)])
@@ -152,17 +170,34 @@ def show(found: Found) -> str:
         ["alone", str(found.alone)],
         [f"while {found.reports:,} reports ran", str(found.beside)],
     ]
-    return f"{table(queries)}\n\n{table(intake)}"
+    return f"{table(commands)}\n\n{table(queries)}\n\n{table(intake)}"
 
 
-def _load(employees: int, months: int) -> None:
+def _load(employees: int, months: int) -> float:
     database = f"{os.environ['DB_HOST']}/{os.environ['DB_NAME']}"
     words = ["demo", "--employees", employees, "--months", months, "--until", _LAST_MONTH, "--yes-into", database]
+    return _run(*map(str, words))
+
+
+def _report(words: str) -> float:
+    print(f"reports: {_typed(words)}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(prefix="ponto-bench-") as folder:
+        return _run(*_typed(words).split(), "--output", str(Path(folder) / "report.csv"))
+
+
+def _run(*words: str) -> float:
+    """Run `python -m ponto`; return seconds."""
+    began = time.perf_counter()
     ended = subprocess.run(  # noqa: S603  the project's own command
-        [sys.executable, "-m", "ponto", *map(str, words)], cwd=_ROOT, stdout=subprocess.PIPE, check=False
+        [sys.executable, "-m", "ponto", *words], cwd=_ROOT, stdout=subprocess.PIPE, check=False
     )
     if ended.returncode:
-        raise RuntimeError(f"python -m ponto demo ended with {ended.returncode}")
+        raise RuntimeError(f"python -m ponto {words[0]} ended with {ended.returncode}")
+    return time.perf_counter() - began
+
+
+def _typed(words: str) -> str:
+    return words.format(month=_LAST_MONTH)
 
 
 def _queries(rounds: int) -> list[Query]:

@@ -2,14 +2,17 @@
 
 import contextlib
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg2
+from psycopg2.extensions import parse_dsn
 
 from loadtest.target import Target
+from ponto import config
 from ponto.cli import CommandError, mailbox
 
 RUN = 10**9
@@ -71,6 +74,28 @@ def judge(accepted: Mapping[str, int], rows: Iterable[Row], dead: Iterable[str])
     )
 
 
+def parameters_of(url: str) -> dict[str, Any]:
+    """Give the keyword arguments of `psycopg2.connect` for an address.
+
+    Args:
+        url: libpq's, of which the same TLS is required as of the functions' configuration.
+
+    Raises:
+        CommandError: it does not ensure TLS, or cannot be read.
+    """
+    try:
+        parameters: dict[str, Any] = parse_dsn(url)
+    except psycopg2.ProgrammingError:  # whose message quotes the password
+        raise CommandError("DATABASE_URL cannot be read; expected postgresql://USER:PASSWORD@HOST/DATABASE") from None
+    # libpq prefers an address to a host's name, and to a socket.
+    host = parameters.get("hostaddr") or os.environ.get("PGHOSTADDR") or parameters.get("host", "")
+    try:
+        found = config.tls({**parameters, "host": host}, "sslmode in DATABASE_URL", "sslrootcert in DATABASE_URL")
+    except config.ConfigurationError as error:
+        raise CommandError(str(error)) from None
+    return parameters | {keyword: value for keyword, value in found.items() if value}
+
+
 class Database:
     """The deployed table, as far as one run is concerned."""
 
@@ -78,15 +103,15 @@ class Database:
         """Connects.
 
         Args:
-            url: libpq's.
+            url: libpq's. Without an sslmode a host is verified, as the functions do it.
             first_employee: of the run.
 
         Raises:
-            CommandError: no connection.
+            CommandError: no connection; or its sslmode does not ensure TLS.
         """
         self._range = (first_employee, first_employee + RUN)
         try:
-            self._connection = psycopg2.connect(url, application_name="loadtest")
+            self._connection = psycopg2.connect(**parameters_of(url), application_name="loadtest")
         except psycopg2.OperationalError as error:
             raise CommandError(f"no connection to the database: {error}") from None
         self._connection.autocommit = True

@@ -7,6 +7,33 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import encrypt_password, quote_ident
 
+FUNCTION = "ponto_function"
+"""The role that stores punches."""
+
+
+class NotTheFunction(ValueError):
+    """The function's secret names another role."""
+
+
+def set_function_password(parameters: Mapping[str, str | int], user: str, password: str) -> None:
+    """Give the role that stores punches the password of its secret, as `set_password` does.
+
+    Args:
+        parameters: as of `set_password`.
+        user: whom the secret names: whoever may write it is not to set anybody else's password.
+        password: what the secret holds.
+
+    Raises:
+        NotTheFunction: the secret names another role.
+        psycopg2.Error: as of `set_password`.
+    """
+    if user != FUNCTION:
+        raise NotTheFunction(
+            f"The secret of FUNCTION_SECRET_ARN has the username {user!r}; it must be {FUNCTION}. "
+            "No password was changed."
+        )
+    set_password(parameters, FUNCTION, password)
+
 
 def set_password(parameters: Mapping[str, str | int], role: str, password: str) -> None:
     """Give a role its password. Sessions that are open stay so.

@@ -13,7 +13,7 @@ import psycopg2.errors
 import psycopg2.extensions
 
 from ponto import config
-from ponto.cli import CommandError
+from ponto.cli import CommandError, say
 from ponto.config import ConfigurationError
 
 _STATE = Path(__file__).parents[2] / ".local"
@@ -24,7 +24,8 @@ _TIMEOUT_SECONDS = 600
 _SETTINGS = """
 select
     set_config('statement_timeout', %(milliseconds)s, false),
-    set_config('default_transaction_read_only', %(read_only)s, false)
+    set_config('default_transaction_read_only', %(read_only)s, false),
+    set_config('max_parallel_workers_per_gather', '0', false) -- a report leaves the other cores to the intake
 """
 _MIGRATED = "select to_regclass('batida') is not null and to_regclass('funcionario') is not null"
 
@@ -58,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser, timeout: int = _TIMEOUT_SECON
     )
 
 
+def is_local(arguments: argparse.Namespace) -> bool:
+    """Whether the database that `add_arguments` named is the local stack's. Asks nobody for it."""
+    return arguments.state is not None or not os.environ.get("DB_HOST")
+
+
 def find(arguments: argparse.Namespace) -> Database:
     """Find the database that `add_arguments` named. Does not connect.
 
@@ -65,7 +71,7 @@ def find(arguments: argparse.Namespace) -> Database:
         CommandError: no local stack runs, or the environment lacks values.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
-    if arguments.state is None and os.environ.get("DB_HOST"):
+    if not is_local(arguments):
         try:
             return Database(config.database_parameters(), local=False)
         except ConfigurationError as error:
@@ -130,7 +136,8 @@ def _prepare(connection: psycopg2.extensions.connection, database: Database, tim
             try:
                 cursor.execute(f"set role {_READER}")
             except psycopg2.errors.InsufficientPrivilege:
-                connection.rollback()  # not a member, an analyst's own user, say: it has what rights it has
+                connection.rollback()  # an analyst's own user, say
+                say(f"ponto: not a member of {_READER}; reading with this user's own rights")
             except psycopg2.errors.InvalidParameterValue:  # there is no such role
                 raise _not_migrated(database) from None
         # By statement, for a proxy between may refuse them among the options of the connection.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ponto import smoke
 from ponto.cli import CommandError, say, tell, tell_json
@@ -125,7 +125,7 @@ def _run(arguments: argparse.Namespace) -> int:
     where = f"account {account}, region {region}" + (f", the emulator at {emulator}" if emulator else "")
     say(f"stage {stage}: {where}, as {identity['Arn']}")
 
-    compiled = _deploy(arguments, region, where)
+    compiled = _deploy(arguments, session, where)
     try:
         done = _migrate_and_prove(session, stage, account, compiled, emulator, arguments.wait)
     except (BotoCoreError, ClientError) as error:
@@ -143,8 +143,9 @@ def _migrate_and_prove(
     session: boto3.Session, stage: str, account: str, compiled: Compiled, emulator: str | None, wait: int
 ) -> Done:
     outputs = outputs_of(session, stage)
-    # One attempt: a second call of a slow migration would only wait for the first.
-    config = Config(read_timeout=_MIGRATED, retries={"total_max_attempts": 1})
+    # One attempt: a second call of a slow migration would only wait for the first. Nothing is said meanwhile, and
+    # what is silent for minutes is forgotten by a NAT on the way.
+    config = Config(read_timeout=_MIGRATED, retries={"total_max_attempts": 1}, tcp_keepalive=True)
     functions = session.client("lambda", config=config)
     say("applying the migrations")
     migrated = _schema(functions, stage, {})
@@ -166,16 +167,16 @@ def _migrate_and_prove(
     )
 
 
-def _deploy(arguments: argparse.Namespace, region: str, where: str) -> Compiled:
+def _deploy(arguments: argparse.Namespace, session: boto3.Session, where: str) -> Compiled:
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
-        words = ["--stage", arguments.stage, "--region", region, "--package", str(package)]
+        words = ["--stage", arguments.stage, "--region", session.region_name, "--package", str(package)]
         words += [f"--param={given}" for given in arguments.param]
-        _sls("package", words, arguments.profile)
+        _sls("package", words, credentials_for_sls(session, arguments.stage))
         compiled = read(package)
         if compiled.is_protected and not arguments.yes:
             _ask(arguments.stage, where)
-        _sls("deploy", words, arguments.profile)
+        _sls("deploy", words, credentials_for_sls(session, arguments.stage))
     return compiled
 
 
@@ -314,7 +315,31 @@ def _ask(stage: str, where: str) -> None:
         raise CommandError("not deployed")
 
 
-def _sls(command: str, words: list[str], profile: str | None) -> None:
+def credentials_for_sls(session: boto3.Session, stage: str) -> dict[str, str]:
+    """Give the environment in which osls works on the account that was announced, and on no other.
+
+    Of profiles and keys osls prefers others than boto3, so it is given the session's keys and nothing to choose from.
+
+    Args:
+        session: whose keys they are.
+        stage: whose own variables osls would prefer.
+
+    Raises:
+        botocore.exceptions.NoCredentialsError: the session has none.
+    """
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    keys = credentials.get_frozen_credentials()
+    prefixes = ("AWS", "AWS_DEFAULT", f"AWS_{stage.upper()}")
+    names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    chosen = {f"{prefix}_{name}" for prefix in prefixes for name in names}
+    environment = {name: value for name, value in os.environ.items() if name not in chosen}
+    given = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
+    return environment | {f"AWS_{name}": value for name, value in given if value}
+
+
+def _sls(command: str, words: list[str], environment: Mapping[str, str]) -> None:
     """Run osls, which prints to stderr.
 
     Raises:
@@ -322,12 +347,11 @@ def _sls(command: str, words: list[str], profile: str | None) -> None:
     """
     say(f"sls {command}")
     path = f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path} | ({"AWS_PROFILE": profile} if profile else {})
     try:
         run = subprocess.run(  # noqa: S603  our own words
             ["sls", command, *words],  # noqa: S607  from node_modules
             cwd=ROOT,
-            env=environment,
+            env={**environment, "PATH": path},
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             check=False,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,6 +32,7 @@ _EPILOG = """examples:
   python -m ponto keys revoke gate-1 --stage dev
 
 API Gateway applies throttles and quotas as best it can: they are targets, no hard limits.
+Each key has a usage plan of its own, of which AWS allows 300 in an account and region until asked for more.
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 """
@@ -59,19 +61,7 @@ def add_to(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(metavar="command", required=True)
-
-    def verb(name: str, run: Callable[[argparse.Namespace], int], text: str, example: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = verbs.add_parser(
-            name,
-            help=text,
-            description=f"{text[0].upper()}{text[1:]}.",
-            epilog=f"example:\n  python -m ponto keys {name} {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        made.set_defaults(run=run)
-        made.add_argument("--json", action="store_true", help="the result as JSON")
-        target.add_arguments(made)
-        return made
+    verb = partial(target.add_verb, verbs, "keys")
 
     create = verb("create", _create, "make a key and show its value, this once", "gate-1 --rate 5 --stage dev")
     create.add_argument("name", type=_a_name, help="of the device or site: letters, digits, . _ -; at most 64")
@@ -114,11 +104,11 @@ def _a_count(text: str) -> int:
 def _create(arguments: argparse.Namespace) -> int:
     place = target.find(arguments)
     api_id, gateway = place.require_api(), place.gateway()
-    if any(key.name == arguments.name for key in _keys(gateway, api_id, place.stage, usage=False)):
+    if any(plan["tags"][_TAG] == arguments.name for plan in _plans(gateway, api_id, place.stage)):
         raise CommandError(f"there is a key {arguments.name} already; name another, or revoke it first")
     label = f"{place.stack}/{arguments.name}"
     tags = {_TAG: arguments.name}
-    with _undone_on_failure() as undo:
+    with _explained_limit(), _undone_on_failure() as undo:
         key = gateway.create_api_key(name=label, enabled=True, tags=tags)
         undo(lambda: gateway.delete_api_key(apiKey=key["id"]))
         plan = gateway.create_usage_plan(
@@ -191,15 +181,17 @@ def _revoke(arguments: argparse.Namespace) -> int:
 # What they are made of.
 
 
+def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":
+    """Give the usage plans that this command made for a stage of an API."""
+    for page in gateway.get_paginator("get_usage_plans").paginate():
+        for plan in page.get("items", []):
+            if _TAG in plan.get("tags", {}) and _covers(plan, api_id, stage):
+                yield plan
+
+
 def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool = True) -> Iterator[Key]:
     """Give the keys that this command made for a stage of an API, by name."""
-    plans = [
-        plan
-        for page in gateway.get_paginator("get_usage_plans").paginate()
-        for plan in page.get("items", [])
-        if _TAG in plan.get("tags", {}) and _covers(plan, api_id, stage)
-    ]
-    for plan in sorted(plans, key=lambda plan: plan["tags"][_TAG]):
+    for plan in sorted(_plans(gateway, api_id, stage), key=lambda plan: plan["tags"][_TAG]):
         pages = gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
         key_id = next((key["id"] for page in pages for key in page.get("items", [])), None)
         enabled = _is_enabled(gateway, key_id) if key_id else None
@@ -247,6 +239,20 @@ def _delete_plan(gateway: "APIGatewayClient", api_id: str, stage: str, plan_id: 
         patchOperations=[{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}],
     )
     gateway.delete_usage_plan(usagePlanId=plan_id)
+
+
+@contextmanager
+def _explained_limit() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "LimitExceededException":
+            raise
+        raise CommandError(
+            f"{explain(error)}\nNo key was made. Each has a usage plan, and AWS allows 300 in an account and region: "
+            "revoke keys that nobody uses (keys list), or have API Gateway's quota of usage plans raised (Service "
+            "Quotas)."
+        ) from error
 
 
 @contextmanager

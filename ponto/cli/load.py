@@ -69,7 +69,9 @@ def _employees(arguments: argparse.Namespace) -> int:
             else:
                 for fault in faults:
                     say(str(fault))
-            raise CommandError(f"{arguments.file}: {len(faults)} faults; nothing was stored")
+            raise CommandError(
+                f"{arguments.file}: {len(faults)} {'fault' if len(faults) == 1 else 'faults'}; nothing was stored"
+            )
         counts = store(cursor, found, dry_run=arguments.dry_run)
         connection.commit()
     if arguments.json:

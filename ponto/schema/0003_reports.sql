@@ -188,8 +188,8 @@ begin atomic
             and ponto >= (de - 1)::timestamp at time zone 'UTC'
             and ponto < (ate + 3)::timestamp at time zone 'UTC'
             -- Not "usuario is null or", of which no index can make use where the number is no literal.
-            and usuario_id >= coalesce(usuario, 0)
-            and usuario_id <= coalesce(usuario, 9007199254740991)
+            and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
+            and usuario_id <= coalesce(usuario, 9223372036854775807)
         window working_day as (partition by usuario_id, dia order by ponto, id)
     ) as batida
     group by usuario_id, dia
@@ -232,12 +232,13 @@ return (date_trunc('month', mes::timestamp) + interval '1 month - 1 day')::date;
 create function dias_do_mes(mes date) returns setof date
 language sql immutable parallel safe
 begin atomic
-    select day::date from generate_series(primeiro_dia(mes)::timestamp, ultimo_dia(mes)::timestamp, '1 day') as day;
+    select day::date from generate_series(primeiro_dia(mes)::timestamp, ultimo_dia(mes)::timestamp, '1 day') as day
+    where isfinite(mes); -- a series to infinity has no end
 end;
 
 comment on function primeiro_dia is 'The first day of the month of a date';
 comment on function ultimo_dia is 'The last day of the month of a date';
-comment on function dias_do_mes is 'The calendar days of the month of a date, in order';
+comment on function dias_do_mes is 'The calendar days of the month of a date, in order; none of infinity';
 
 create function espelho(usuario bigint, mes date) returns setof jornada
 language sql stable parallel safe
@@ -330,7 +331,8 @@ begin atomic
         full join (
             select usuario_id, nome, cpf, fuso
             from funcionario
-            where usuario_id >= coalesce(usuario, 0) and usuario_id <= coalesce(usuario, 9007199254740991)
+            where usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
+                and usuario_id <= coalesce(usuario, 9223372036854775807)
         ) as empregado using (usuario_id)
     order by usuario_id;
 end;
@@ -358,14 +360,15 @@ create type excecao as (
 create function excecoes(
     de date, ate date,
     jornada_maxima interval default '10 hours', proximas interval default '1 minute', atraso interval default '1 day',
-    futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes'
+    futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes',
+    usuario bigint default null
 )
 returns setof excecao
 language sql stable parallel safe
 begin atomic
     -- Whole days, by their punches in order
     select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, trabalhado, batidas
-    from jornadas(de, ate)
+    from jornadas(de, ate, usuario)
         cross join lateral make_interval(mins => minutos) as trabalhado
         cross join lateral (
             values ('incompleta', incompleta), ('longa', trabalhado > jornada_maxima)
@@ -378,6 +381,8 @@ begin atomic
     where dia between de and ate
         and ponto >= (de - 1)::timestamp at time zone 'UTC'
         and ponto < (ate + 3)::timestamp at time zone 'UTC'
+        and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
+        and usuario_id <= coalesce(usuario, 9223372036854775807)
         and recebida_em is not null
         and gravada_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
@@ -389,6 +394,8 @@ begin atomic
         from batida_local cross join lateral date_trunc('minute', ponto, fuso) as minuto
         where ponto >= (de - 1)::timestamp at time zone 'UTC'
             and ponto < (ate + 3)::timestamp at time zone 'UTC'
+            and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
+            and usuario_id <= coalesce(usuario, 9223372036854775807)
     ) as batida
         cross join lateral (
             values
@@ -402,9 +409,10 @@ begin atomic
 end;
 
 comment on function excecoes is
-    'What somebody should look at in the working days from de to ate. The limits: jornada_maxima, of the time worked '
-    'in a day; proximas, of the distance of two punches; atraso, from punching to receipt; futuro, from receipt to '
-    'punching; dias, from the end of a working day to the writing of a punch; desvio, between sending and receipt';
+    'What somebody should look at in the working days from de to ate, of one employee or (null) of all. The limits: '
+    'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
+    'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch; desvio, '
+    'between sending and receipt';
 comment on type excecao is 'A row of excecoes()';
 comment on column excecao.tipo is
     'incompleta: odd count of punches; longa: worked longer than jornada_maxima; proxima: within proximas of the '
@@ -425,6 +433,54 @@ comment on column excecao.batidas is
     'Punches concerned. incompleta and longa: the day''s; reaberta: those that were written late; otherwise 1';
 
 
+-- Devices
+
+create type relogio as (
+    dispositivo text, batidas int, funcionarios int, menor interval, mediano interval, maior interval,
+    primeira timestamptz, ultima timestamptz
+);
+
+create function relogios(de date, ate date, desvio interval default '5 minutes') returns setof relogio
+language sql stable parallel safe
+begin atomic
+    select dispositivo, batidas, funcionarios, menor, mediano, maior, primeira, ultima
+    from (
+        select
+            dispositivo,
+            count(*)::int as batidas,
+            count(distinct usuario_id)::int as funcionarios,
+            min(batida_local.desvio) as menor,
+            -- Not the average: one punch that was long on its way would spoil it.
+            percentile_cont(0.5) within group (order by batida_local.desvio) as mediano,
+            max(batida_local.desvio) as maior,
+            min(recebida_em) as primeira,
+            max(recebida_em) as ultima
+        from batida_local
+        where dia between de and ate
+            and ponto >= (de - 1)::timestamp at time zone 'UTC'
+            and ponto < (ate + 3)::timestamp at time zone 'UTC'
+            and dispositivo is not null
+            and batida_local.desvio is not null
+        group by dispositivo
+    ) as aparelho
+    where greatest(mediano, -mediano) > relogios.desvio
+    order by greatest(mediano, -mediano) desc, dispositivo;
+end;
+
+comment on function relogios is
+    'Devices whose clock was wrong in the working days from de to ate: half of their punches or more have recebida_em and '
+    'enviado more than desvio apart, either way. The widest apart come first';
+comment on type relogio is 'A row of relogios()';
+comment on column relogio.dispositivo is 'Device, as it calls itself';
+comment on column relogio.batidas is 'Its punches that say when they were sent';
+comment on column relogio.funcionarios is 'Employees who made them';
+comment on column relogio.menor is 'Smallest recebida_em - enviado: below zero for a clock that is fast';
+comment on column relogio.mediano is 'Median of recebida_em - enviado: about what the clock is wrong by';
+comment on column relogio.maior is 'Largest recebida_em - enviado';
+comment on column relogio.primeira is 'When the first of them was received; an instant';
+comment on column relogio.ultima is 'When the last of them was received; an instant';
+
+
 -- The peak
 
 create type minuto_do_pico as (
@@ -436,6 +492,14 @@ language sql immutable parallel safe
 return date_bin('1 minute', instante, 'epoch');
 
 comment on function minuto_de is 'An instant cut to the minute of UTC, which is that of every time zone in use';
+
+-- In hours, for a day of a session's time zone may have another length.
+create function fila_desde(de timestamptz) returns timestamptz
+language sql stable parallel safe
+return minuto_de(de) - interval '1440 hours';
+
+comment on function fila_desde is
+    'Received before this, 60 days earlier, a punch is not of the queue that pico() sees from de on';
 
 create function pico(de timestamptz, ate timestamptz) returns setof minuto_do_pico
 language sql stable parallel safe
@@ -460,7 +524,10 @@ begin atomic
         select
             minuto_de(gravada_em) as minuto,
             count(*) as gravadas,
-            count(*) filter (where minuto_de(recebida_em) < minuto_de(gravada_em)) as saem,
+            -- Who leaves must have been counted as waiting: the same bound as below, or fila would fall below zero.
+            count(*) filter (
+                where minuto_de(recebida_em) < minuto_de(gravada_em) and recebida_em > fila_desde(de)
+            ) as saem,
             max(gravada_em - recebida_em) as idade
         from batida
         where gravada_em >= minuto_de(de) and gravada_em < minuto_de(ate) and usuario_id <> 9007199254740991
@@ -479,7 +546,7 @@ begin atomic
                 where recebida_em < minuto_de(de) and gravada_em >= minuto_de(de) and usuario_id <> 9007199254740991
                     -- So that an old day is found fast. A dead letter that is sent back keeps its time of receipt;
                     -- a queue keeps either for 14 days.
-                    and recebida_em > minuto_de(de) - interval '60 days'
+                    and recebida_em > fila_desde(de)
             )
             + sum(coalesce(entram, 0) - coalesce(saem, 0)) over (order by minuto)
         )::int,
@@ -497,10 +564,12 @@ comment on function pico is
 comment on type minuto_do_pico is 'A row of pico()';
 comment on column minuto_do_pico.minuto is 'When the minute began; an instant';
 comment on column minuto_do_pico.batidas is 'Punched in it, by the devices'' clocks';
-comment on column minuto_do_pico.recebidas is 'Received by the queue in it';
+comment on column minuto_do_pico.recebidas is
+    'Received by the queue in it, of those that are stored by now: what still waits, or is a dead letter, is no row';
 comment on column minuto_do_pico.gravadas is 'Written in it';
 comment on column minuto_do_pico.fila is
-    'Received and not yet written at its end, dead letters that were sent back later included, up to 60 days';
+    'Received and not yet written at its end, of those that are stored by now: dead letters that were sent back later '
+    'included, up to 60 days, but not what still waits';
 comment on column minuto_do_pico.idade is
     'Longest time from receipt to writing of those written in it; null: none was written';
 
@@ -509,12 +578,12 @@ comment on column minuto_do_pico.idade is
 
 revoke execute on function
     funcionario_fuso, fuso_padrao, noturno, jornadas, primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos,
-    espelho_totais, excecoes, minuto_de, pico
+    espelho_totais, excecoes, relogios, minuto_de, fila_desde, pico
 from public;
 
 grant execute on function
     fuso_padrao, noturno, jornadas, primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais,
-    excecoes, minuto_de, pico
+    excecoes, relogios, minuto_de, fila_desde, pico
 to ponto_reports;
 
 grant select on funcionario, batida_local, jornada to ponto_reports;

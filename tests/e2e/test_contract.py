@@ -159,7 +159,7 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
 
     rows = client.query("select id::text, usuario_id from batida where id = any(%s::uuid[])", list(expected))
     assert dict(rows) == expected
-    assert len(expected) > 1_000
+    assert len(expected) > 500  # without an id, equal punches are one
     lenient = {each.message_id for each in answered if each.status == 202 and not is_a_punch(each.sample.body)}
     assert {name: letter for name, letter in letters.items() if name not in lenient} == unknowable
     assert {letter.detail for letter in unknowable.values()} == UNKNOWABLE

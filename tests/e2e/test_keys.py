@@ -200,6 +200,31 @@ def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Callable[..., R
     assert "could not undo a step" in result.err
 
 
+def test_that_there_are_too_many_usage_plans_is_said_with_what_to_do(
+    before: set[Thing], gateway: Gateway, run: Callable[..., Result]
+) -> None:
+    def too_many(*_: Any) -> Any:
+        raise refusal("LimitExceededException")
+
+    gateway.instead["CreateUsagePlan"] = too_many
+
+    result = run("create", "gate-1")
+
+    assert (result.status, result.out) == (2, "")
+    assert "LimitExceededException" in result.err
+    assert "AWS allows 300 in an account and region: revoke keys that nobody uses" in result.err
+    assert gateway.everything() == before
+
+
+def test_making_a_key_asks_nothing_of_the_others(gateway: Gateway, run: Callable[..., Result]) -> None:
+    run("create", "gate-1")
+    gateway.calls.clear()
+
+    run("create", "gate-2")
+
+    assert gateway.calls == ["GetUsagePlans", "CreateApiKey", "CreateUsagePlan", "CreateUsagePlanKey"]
+
+
 # list
 
 

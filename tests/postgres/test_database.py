@@ -123,12 +123,13 @@ def test_the_database_of_the_environment_is_read_in_the_role_of_the_reports() ->
 
 
 def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights(
-    deployment: pytest.MonkeyPatch, role: Callable[[str], str]
+    deployment: pytest.MonkeyPatch, role: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployment.setenv("DB_USER", role("analyst"))
     with database.connect(arguments(), read_only=True) as connection:
         assert one(connection, "select current_user") == "analyst"
         assert one(connection, "select current_setting('transaction_read_only')") == "on"
+    assert capsys.readouterr().err == "ponto: not a member of ponto_reports; reading with this user's own rights\n"
 
 
 @pytest.mark.parametrize("local", [True, False])

@@ -108,6 +108,7 @@ def test_machines_read_the_faults_too(load: Load) -> None:
     result = load(f"{HEADER}1;;;;\n", "--json")
     assert result.status == 2
     assert result.json == {"faults": [{"line": 2, "column": "nome", "what": "is empty"}]}
+    assert "employees.csv: 1 fault; nothing was stored" in result.err
 
 
 def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, ask: Ask) -> None:

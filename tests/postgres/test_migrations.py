@@ -104,7 +104,10 @@ def test_an_empty_database_gets_the_table_and_nothing_else(ask: Ask, run: Callab
         "espelho_totais",
         "excecao",
         "excecoes",
+        "relogio",
+        "relogios",
         "minuto_de",
+        "fila_desde",
         "minuto_do_pico",
         "pico",
     }

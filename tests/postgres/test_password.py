@@ -15,6 +15,7 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto import config
+from ponto.roles import NotTheFunction
 from ponto.sqs import Record
 from ponto.store import Outcome, Status, Store, Timeouts
 from tests.events import Context, DeadLetterQueue, aws, record, sqs_event
@@ -114,6 +115,18 @@ def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_o
 
     assert system.fetched == ["ponto_function"]  # once, however many connections
     assert system.stored() == 3
+
+
+def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: System) -> None:
+    system.apply_schema()
+    for name in ("master", "ponto_reports", "PONTO_FUNCTION", ""):
+        system.put(FUNCTION, name, "CANARY-2")
+        with pytest.raises(NotTheFunction, match=f"has the username {name!r}; it must be ponto_f") as caught:
+            system.apply_schema()
+        assert "CANARY" not in str(caught.value)
+
+    system.put(FUNCTION, "ponto_function", "CANARY-1")
+    system.apply_schema()  # as the owner, whose password is the same
 
 
 def test_a_rotated_password_costs_a_running_function_no_failure(

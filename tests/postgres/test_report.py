@@ -15,7 +15,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import boto3
@@ -24,7 +24,7 @@ import pytest
 from botocore.config import Config
 
 from ponto.cli import database, mailbox, report, target
-from ponto.cli.report import reading
+from ponto.cli.report import dead, reading
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tests.events import aws
 
@@ -236,8 +236,12 @@ def test_a_queue_that_is_not_to_be_read_is_told_in_the_report_and_no_failure(run
     assert "The dead-letter queue was not read: by request (--no-queue)" in result.out
 
 
-def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "find", lambda _, found=database.find: found(_)._replace(local=False))
+def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
+    run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "is_local", lambda _: False)
+    found = database.Database(psycopg2.extensions.parse_dsn(url), local=True)
+    monkeypatch.setattr(database, "find", lambda _: found)
 
     result = run(*EXCEPTIONS)
 
@@ -254,10 +258,10 @@ def test_the_limits_of_exceptions_are_those_asked_for(run: Run) -> None:
     assert found["limites"]["jornada_maxima_segundos"] == 12 * 3600
 
 
-def test_exceptions_are_those_of_the_last_30_days_by_default(run: Run) -> None:
+def test_exceptions_are_those_of_the_30_days_until_yesterday_by_default(run: Run) -> None:
     found = run("exceptions", "--no-queue", "--format", "json").json
 
-    assert (found["de"], found["ate"]) == ("2026-11-02", "2026-12-01")
+    assert (found["de"], found["ate"]) == ("2026-11-01", "2026-11-30")
 
 
 # What comes from outside
@@ -288,6 +292,34 @@ def test_no_cell_of_a_csv_is_a_formula(run: Run) -> None:
     assert '\'=HYPERLINK("https://example.com";"Pay")' in cells
     assert "'+55 11 5550 0100" in cells
     assert [cell for cell in cells if cell.startswith(("=", "+", "@")) or re.match(r"-(?!\d+(\.\d+)?$)", cell)] == []
+
+
+def test_a_csv_with_semicolons_is_the_same_table(run: Run) -> None:
+    for words in (TIMECARDS, (*EXCEPTIONS, "--no-queue"), MINUTES):
+        comma = run(*words, "--format", "csv").out
+        semicolon = run(*words, "--format", "csv", "--separator", ";").out
+
+        assert semicolon.splitlines()[0].split(";") == comma.splitlines()[0].split(",")
+        assert [cell.replace("'", "") for row in csv.reader(io.StringIO(semicolon), delimiter=";") for cell in row] == [
+            cell.replace("'", "") for row in csv.reader(io.StringIO(comma)) for cell in row
+        ]
+
+
+def test_a_peak_of_several_days_tells_the_day_of_its_busiest_minute(run: Run) -> None:
+    words = ("peak", "--from", "2026-11-20T00:00", "--to", "2026-11-24T00:00")
+
+    assert re.search(r"^Punched +10 +2 on Nov 23, 2026, 08:00 *$", run(*words).out, re.MULTILINE)
+    assert "2 em 23/11/2026, 08:00" in run(*words, "--lang", "pt").out
+
+
+@pytest.mark.usefixtures("dlq")
+def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2026, 11, 3, tzinfo=UTC)
+    monkeypatch.setattr(dead, "read", lambda *_: [dead.Heap("\x1b[2J[red]", None, 1, moment, moment)])
+
+    assert "?[2J[red]" in run(*EXCEPTIONS).out
 
 
 def test_a_terminal_gets_no_control_characters_from_a_name(run: Run, url: str) -> None:

@@ -405,6 +405,44 @@ def test_the_totals_of_a_month(database: Database) -> None:
     assert database.ask("select * from espelho_totais('2026-11-01', 4)") == []
 
 
+def test_an_employee_below_zero_is_in_every_report_of_all(database: Database) -> None:
+    database.punch(-5, "2026-11-03 08:00")  # whatever wrote it: the table allows it
+
+    for report in (
+        "batida_local",
+        "jornada",
+        "jornadas('2026-11-01', '2026-11-30')",
+        "jornadas('2026-11-01', '2026-11-30', -5)",
+        "espelho_totais('2026-11-01')",
+        "espelho_totais('2026-11-01', -5)",
+    ):
+        assert len(database.read(report)) == 1, report
+    assert len(database.read("espelhos('2026-11-01')")) == 30
+    assert database.read("excecoes('2026-11-01', '2026-11-30')", "tipo, usuario_id") == [("incompleta", -5)]
+
+
+def test_the_exceptions_of_one_employee_are_those_that_all_have(database: Database) -> None:
+    for usuario in (1, 2, 3):
+        database.punch(usuario, "2026-11-03 08:00", "2026-11-03 08:01", received=5 * DAY, sent=HOUR)
+        database.punch(usuario, "2026-11-04 08:00", received=-HOUR)
+    everybody = database.read("excecoes('2026-11-01', '2026-11-30')")
+
+    own = database.read("excecoes('2026-11-01', '2026-11-30', usuario => 2)")
+
+    assert {row[0] for row in own} == {"incompleta", "proxima", "futura", "atrasada", "reaberta", "relogio"}
+    assert own == [row for row in everybody if row[1] == 2]
+
+
+@pytest.mark.parametrize("month", ["infinity", "-infinity"])
+def test_a_month_without_end_has_no_days(database: Database, month: str) -> None:
+    database.employ(1)
+    database.ask("set statement_timeout = '5s'")
+
+    assert database.read(f"dias_do_mes('{month}')") == []
+    assert database.read(f"espelho(1, '{month}')") == []
+    assert database.read(f"espelhos('{month}')") == []
+
+
 def test_the_employee_of_deployments_is_in_no_report(database: Database) -> None:
     database.punch(DEPLOYMENT, "2026-11-03 08:00", "2026-11-03 08:00", "2026-11-03 23:00", received=2 * DAY, sent=HOUR)
 
@@ -472,6 +510,35 @@ def test_an_exception_begins_just_beyond_its_limit(
     found = database.ask("select usuario_id, medida from excecoes('2026-11-03', '2026-11-03') where tipo = %s", kind)
 
     assert found == [(1, measured)]
+
+
+def test_a_device_is_one_row_whoever_used_it_and_its_clock_is_judged_by_the_median(database: Database) -> None:
+    def send(employee: int, device: str, hour: int, sent: timedelta | None) -> datetime:
+        instant = instant_of(f"2026-11-03 {hour:02}:00", SAO_PAULO)
+        database.ask(
+            "insert into batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em)"
+            " values (gen_random_uuid(), %s, %s, %s, %s, %s)",
+            employee,
+            instant,
+            device,
+            sent and instant - sent,
+            instant,
+        )
+        return instant
+
+    first = send(1, "slow", 8, 5 * MINUTE)
+    send(2, "slow", 9, 6 * MINUTE)
+    last = send(1, "slow", 10, HOUR)  # the median is 6 minutes
+    fast = [send(3, "fast", 8, -7 * MINUTE), send(3, "fast", 9, None)]
+    for hour, sent in ((8, SECOND), (9, 5 * MINUTE), (10, DAY)):  # the median is the limit
+        send(4, "right but once", hour, sent)
+
+    assert database.ask("select * from relogios('2026-11-03', '2026-11-03')") == [
+        ("fast", 1, 1, -7 * MINUTE, -7 * MINUTE, -7 * MINUTE, fast[0], fast[0]),
+        ("slow", 3, 2, 5 * MINUTE, 6 * MINUTE, HOUR, first, last),
+    ]
+    assert database.ask("select dispositivo from relogios('2026-11-03', '2026-11-03', '6 minutes')") == [("fast",)]
+    assert database.ask("select * from relogios('2026-11-04', '2026-11-30')") == []
 
 
 def test_an_ordinary_day_is_no_exception(database: Database) -> None:
@@ -580,6 +647,15 @@ def test_the_peak_minute_by_minute_with_what_waits(database: Database) -> None:
         ("08:03", 1, 1, 0, 0, None),
         ("08:04", 2, 1, 0, 1, None),  # of 7
     ]
+
+
+def test_a_punch_that_waited_for_months_leaves_the_queue_of_the_peak_at_no_less_than_none(database: Database) -> None:
+    database.punch(1, "2026-08-01 08:00", written=94 * DAY)  # a dead letter, sent back on November 3rd
+    database.punch(2, "2026-09-05 08:00", written=59 * DAY)  # another
+
+    rows = database.ask("select * from pico('2026-11-03 10:59Z', '2026-11-03 11:02Z')")
+
+    assert [(gravadas, fila) for _, _, _, gravadas, fila, _ in rows] == [(0, 1), (2, 0), (0, 0)]
 
 
 def test_the_peak_of_no_time_has_no_minutes(database: Database) -> None:
@@ -774,6 +850,7 @@ def test_the_migration_finds_punches_that_are_there_already(database_url: str, t
         ("espelhos('2026-11-01')", "ponto >= '2026-10-31 "),
         ("espelho_totais('2026-11-01', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
         ("excecoes('2026-11-01', '2026-11-30')", "ponto >= '2026-10-31 "),
+        ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
         ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
         ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
     ],

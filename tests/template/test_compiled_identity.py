@@ -49,9 +49,12 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
     assert "AuthorizationScopes" not in post  # with scopes it would ask for an access token, which has no attribute
     variables = resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
     assert variables.pop("IDENTITY") == "required"
+    before = plain["Resources"]
+    function = resources["BatidaPontoLambdaFunction"]
+    assert function["DependsOn"] == [*before["BatidaPontoLambdaFunction"]["DependsOn"], "ApiStage"]
+    function["DependsOn"].remove("ApiStage")
 
     # As without one, but for:
-    before = plain["Resources"]
     post["AuthorizationType"] = "NONE"
     post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
     answer, _ = (_preflight(found) for found in (resources, before))
@@ -88,6 +91,20 @@ def test_the_authorizer_is_published_with_the_api(compiled: Compile, signed_in: 
     assert len(set(signed_in.resources[name]["DependsOn"])) == len(signed_in.resources[name]["DependsOn"])
     another = compiled("prod", f"userPoolArn={USER_POOL}2")
     assert len({name, deployment(another), deployment(compiled("prod"))}) == 3
+
+
+def test_the_stage_asks_for_tokens_before_the_function_does(signed_in: Template) -> None:
+    """What was accepted without a token would be a dead letter. Nor may the stage wait for the function."""
+    resources = signed_in.resources
+    assert "ApiStage" in resources["BatidaPontoLambdaFunction"]["DependsOn"]
+    waited_for, found = {"ApiStage"}, set[str]()
+    while waited_for:
+        name = waited_for.pop()
+        found.add(name)
+        text = json.dumps(resources[name])
+        waited_for |= {other for other in resources if re.search(rf"\b{other}\b", text)} - found
+    assert "EmployeeSignIn" in found
+    assert "BatidaPontoLambdaFunction" not in found
 
 
 @pytest.mark.parametrize("claim", ["123", "9007199254740991", "1&MessageAttribute.2.Name=x", "a b%26+ção"])

@@ -2,12 +2,14 @@
 
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from ponto import smoke
 from ponto.__main__ import main
@@ -101,9 +103,88 @@ def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(
 
 @pytest.mark.usefixtures("session")
 def test_an_sls_that_fails_ends_it_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1}))
+    environments = list[dict[str, str]]()
+
+    def fail(*_: object, env: dict[str, str], **__: object) -> object:
+        environments.append(env)
+        return type("Done", (), {"returncode": 1})
+
+    monkeypatch.setattr("subprocess.run", fail)
+    monkeypatch.setenv("AWS_DEV_PROFILE", "another")
     assert main(["deploy", "--stage", "dev"]) == 2
+    (environment,) = environments
+    assert "AWS_DEV_PROFILE" not in environment
+    assert "node_modules" in environment["PATH"]
     assert "ponto: sls package failed, as it says above; nothing was migrated" in capsys.readouterr().err
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two profiles of two accounts, and no AWS variable but these."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    file = tmp_path / "credentials"
+    file.write_text(
+        "".join(
+            f"[{name}]\naws_access_key_id = {name}-id\naws_secret_access_key = {name}-key\n" for name in ("one", "two")
+        )
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+def credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    words = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    return {name: value for name, value in environment.items() if name.startswith("AWS_") and name.endswith(words)}
+
+
+KEY = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "key"}
+STAGES = {"AWS_DEV_PROFILE": "two", "AWS_DEV_ACCESS_KEY_ID": "x", "AWS_DEV_SECRET_ACCESS_KEY": "x"}
+ONE = {"AWS_ACCESS_KEY_ID": "one-id", "AWS_SECRET_ACCESS_KEY": "one-key"}
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize(
+    ("given", "profile", "expected"),
+    [
+        (KEY | {"AWS_PROFILE": "two"}, None, KEY),
+        (KEY | {"AWS_SESSION_TOKEN": "token"} | STAGES, None, KEY | {"AWS_SESSION_TOKEN": "token"}),
+        (KEY | {"AWS_SESSION_TOKEN": "token"}, "one", ONE),
+        (STAGES | {"AWS_PROFILE": "one"}, None, ONE),
+        (STAGES | {"AWS_DEV_SESSION_TOKEN": "x", "AWS_DEFAULT_PROFILE": "one", "AWS_PROFILE": "two"}, None, ONE),
+    ],
+    ids=["key and profile", "key, token and the stage's", "key and --profile", "profile and the stage's", "default"],
+)
+def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_others(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], profile: str | None, expected: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    session = boto3.Session(profile_name=profile, region_name="us-east-1")
+    announced = session.get_credentials()
+    assert announced
+    assert announced.access_key == expected["AWS_ACCESS_KEY_ID"]
+
+    assert credentials(deploy.credentials_for_sls(session, "dev")) == expected
+
+
+@pytest.mark.usefixtures("session")
+def test_sls_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CA_BUNDLE": "/ca.pem", "LOCAL_DB_HOST": "/run"}
+    for name, value in rest.items():
+        monkeypatch.setenv(name, value)
+    for stage in ("endpoint", "ca"):  # AWS_ENDPOINT_..., which is no variable of the stage
+        assert deploy.credentials_for_sls(boto3.Session(), stage).items() >= rest.items()
+
+
+@pytest.mark.usefixtures("profiles")
+def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["deploy", "--stage", "dev"]) == 2
+    assert capsys.readouterr().err == "ponto: no AWS credentials; set AWS_PROFILE, or give --profile\n"
+    with pytest.raises(NoCredentialsError):
+        deploy.credentials_for_sls(boto3.Session(), "dev")
 
 
 Answers = list[tuple[int, str]]

@@ -3,15 +3,81 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import yaml
 
 from ponto.punch import Reason
+from tests import documents
+from tests.documents import DOCUMENTS, ROOT, Block, blocks, commands, links, mistake, prose, resolved, slugs
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "loadtest").rglob("*.md"))]
+
+CI = ".ci/run"
+RUN_BY = {
+    # The test that runs a command, or CI itself. The longest that a command begins with counts.
+    "make setup": CI,
+    "make check": CI,
+    "python -m pytest": CI,
+    "make package": "tests/template/test_zip.py::test_prods_binaries_fit_the_functions_runtime",
+    "python -m local": "tests/e2e/test_command.py::test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",
+    "python -m local.rows": "tests/e2e/test_command.py::"
+    "test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",
+    "python -m local.chaos": "tests/e2e/test_chaos.py::test_every_accepted_message_has_exactly_one_end_whatever_breaks",
+    "python -m bench": "tests/postgres/test_bench.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
+    "python -m loadtest": "tests/e2e/test_loadtest.py::test_every_accepted_punch_of_a_small_load_is_one_row",
+    "python -m ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",
+    "python -m ponto demo": "tests/postgres/test_demo.py::"
+    "test_what_is_stored_is_what_was_made_up_in_the_order_of_writing",
+    "python -m ponto load employees": "tests/postgres/test_load.py::test_a_file_is_stored_whole",
+    "python -m ponto report timecard": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "python -m ponto report exceptions": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "python -m ponto report peak": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "python -m ponto dlq list": "tests/e2e/test_dlq.py::"
+    "test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
+    "python -m ponto dlq show": "tests/e2e/test_dlq.py::"
+    "test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
+    "python -m ponto dlq redrive": "tests/e2e/test_dlq.py::"
+    "test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
+    "python -m ponto dlq export": "tests/unit/test_dlq.py::test_an_export_has_a_letter_a_line_with_everything",
+    "python -m ponto dlq purge": "tests/e2e/test_dlq.py::test_a_purge_keeps_what_it_deletes_in_a_file",
+    "python -m ponto dlq pause": "tests/e2e/test_dlq.py::"
+    "test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them",
+    "python -m ponto dlq resume": "tests/e2e/test_dlq.py::"
+    "test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them",
+}
+NOT_RUN = {
+    "make format": "it changes the files that it is given",
+    "make clean": "it removes what the tests run on",
+    "python -m bench.calibrate": "three minutes on a machine that does nothing else",
+    "python -m tests.unit.test_plan": "it writes the document that a test compares",
+    "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
+}
+SETTINGS = ("export ", ". ", "cd ")  # of the shell itself
+NEEDS_AWS = re.compile(r"^(aws|npx sls|make deploy) |--stage (?!local)|^export \w+=|\bSTAGE=|^psql ")
+
+# Hosts that packages come from: a document says what a package is called, and pip or npm knows where it is.
+REGISTRIES = re.compile(
+    r"pypi\.|pythonhosted|npmjs|yarnpkg|registry\.|repo\d?\.maven|maven\.org|proxy\.golang|crates\.io"
+)
+
+
+def names(document: Path) -> str:
+    return str(document.relative_to(ROOT))
+
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=names)
+
+
+def shell(document: Path, *marks: str) -> list[str]:
+    """The commands of a document's blocks with these marks."""
+    return [
+        command
+        for block in blocks(document)
+        if block.language == "sh" and block.mark in marks
+        for command in commands(block.text)
+    ]
 
 
 def test_the_table_of_fields_is_the_schemas() -> None:
@@ -35,19 +101,99 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [reason.value for reason in Reason]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+@each_document
+def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document: Path) -> None:
+    written = {command: mistake(command) for command in shell(document, "", "aws")}
+    named = {command: mistake(command) for command in documents.in_the_text(document)}
+
+    assert {command: wrong for command, wrong in written.items() if wrong} == {}
+    # A sentence may name a command without all that it needs.
+    incomplete = ("are required: ", "lacks --")
+    assert {
+        command: wrong for command, wrong in named.items() if wrong and not any(map(wrong.__contains__, incomplete))
+    } == {}
+
+
+@each_document
+def test_every_command_is_run_by_a_test_or_marked_as_needing_aws(document: Path) -> None:
+    known = (*RUN_BY, *NOT_RUN, *SETTINGS)
+
+    assert [c for c in map(resolved, shell(document, "")) if not c.startswith(known) and c != "make test"] == []
+
+
+@each_document
+def test_what_is_marked_as_needing_aws_does(document: Path) -> None:
+    marked = [block.text for block in blocks(document) if block.mark == "aws"]
+
+    assert [text for text in marked if not any(map(NEEDS_AWS.search, commands(text)))] == []
+
+
+@each_document
+def test_a_block_has_a_language_and_no_mark_that_nobody_reads(document: Path) -> None:
+    assert [block for block in blocks(document) if not block.language] == []
+    assert {block.mark for block in blocks(document)} <= {"", "aws"}
+
+
+@pytest.mark.parametrize("command", RUN_BY)
+def test_the_test_of_a_command_exists_and_names_its_words(command: str) -> None:
+    node = RUN_BY[command]
+    if node == CI:
+        assert "make test" in (ROOT / CI).read_text(encoding="utf-8")
+        return
+    text = (ROOT / node.partition("::")[0]).read_text(encoding="utf-8")
+    program = command.removeprefix("python -m ").removeprefix("make ")
+
+    assert documents.is_a_test(node)
+    assert [word for word in program.split() if word not in text] == []
+
+
+@each_document
+def test_a_body_that_is_sent_is_a_punch(document: Path, tmp_path: Path) -> None:  # noqa: ARG001
+    from jsonschema import Draft4Validator
+
+    validator = Draft4Validator(json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8")))
+    sent = re.findall(r"-d '(.*?)'", document.read_text(encoding="utf-8"), re.DOTALL)
+
+    for body in sent:
+        validator.validate(json.loads(body))
+
+
+@each_document
 def test_links_lead_somewhere(document: Path) -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]+)", document.read_text(encoding="utf-8"))
+    broken = []
+    for link in links(document):
+        path, _, anchor = unquote(link).partition("#")
+        target = (document.parent / path).resolve() if path else document
+        if not link.startswith("https://") and (
+            not target.exists() or (anchor and target.suffix == ".md" and anchor not in slugs(target))
+        ):
+            broken.append(link)
 
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    assert broken == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_make_target_that_is_named_exists(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
+@each_document
+def test_addresses_elsewhere_are_encrypted_without_tracking_and_no_registrys(document: Path) -> None:
+    text = prose(document)
+    addresses = re.findall(r"https?://[^\s)>\"'`]+", text)
 
-    assert named <= targets
+    assert [address for address in addresses if address.startswith("http://")] == []
+    assert [address for address in addresses if re.search(r"[?&](utm_|ref=|fbclid|gclid)", address)] == []
+    assert REGISTRIES.findall(document.read_text(encoding="utf-8")) == []
+
+
+@each_document
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py::\w+)`", document.read_text(encoding="utf-8"))
+
+    assert [node for node in named if not documents.is_a_test(node)] == []
+
+
+@each_document
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    named = re.findall(r"`((?:ponto|resources|tests|local|docs|bench|loadtest)/[\w./-]+\.\w+)`", prose(document))
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def _parameters() -> dict[str, dict[str, str | list[str]]]:
@@ -95,3 +241,77 @@ def test_every_parameter_that_deploying_names_exists() -> None:
     )
 
     assert named - parameters == set()
+
+
+def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_and_not_its_to_write() -> None:
+    made = next(c for c in shell(ROOT / "docs" / "deploy.md", "aws") if " create-user-pool-client " in c)
+    options = {name: values.split() for name, _, values in (part.partition(" ") for part in made.split(" --")[1:])}
+
+    assert "custom:usuarioId" in options["read-attributes"]
+    assert options["write-attributes"]
+    assert "custom:usuarioId" not in options["write-attributes"]
+
+
+def sampled(document: Path) -> list[tuple[str, str]]:
+    """The golden files that a document shows lines of, each with these lines; `...` stands for what is left out."""
+    text = document.read_text(encoding="utf-8")
+    return re.findall(r"^<!-- from (tests/golden/\S+) -->\n```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@each_document
+def test_a_sample_is_what_a_command_is_known_to_print(document: Path) -> None:
+    for golden, sample in sampled(document):
+        printed = iter([line.rstrip() for line in (ROOT / golden).read_text(encoding="utf-8").splitlines()])
+        shown = [line for line in sample.splitlines() if line != "..."]
+        assert [line for line in shown if line not in printed] == []
+
+
+# The two READMEs.
+
+PORTUGUESE = ROOT / "README.pt-BR.md"
+
+
+def sections(document: Path) -> list[str]:
+    return re.split(r"^#+ .*$", prose(document), flags=re.MULTILINE)
+
+
+def test_each_readme_begins_with_a_link_to_the_other() -> None:
+    assert "(README.pt-BR.md)" in README.partition("\n\n")[2].partition("\n\n")[0]
+    assert "(README.md)" in PORTUGUESE.read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\n")[0]
+
+
+def test_both_readmes_have_the_same_sections_links_and_code() -> None:
+    english = ROOT / "README.md"
+
+    def levels(document: Path) -> list[str]:
+        return re.findall(r"^(#+) ", prose(document), re.MULTILINE)
+
+    def shape(section: str) -> dict[str, object]:
+        return {
+            "links": sorted(re.findall(r"\]\(([^)#]+)", section.replace("README.pt-BR.md", "README.md"))),
+            "code": sorted(set(re.findall(r"`([^`]+)`", section))),
+            "rows": len(re.findall(r"^\|", section, re.MULTILINE)),
+            "numbers": sorted(number(text) for text in re.findall(r"\d[\d.,]*", section)),
+        }
+
+    def number(text: str) -> str:
+        return re.sub(r"[.,]", "", text)
+
+    assert levels(PORTUGUESE) == levels(english)
+    for ours, theirs in zip(sections(PORTUGUESE), sections(english), strict=True):
+        assert shape(ours) == shape(theirs)
+
+
+def test_both_readmes_have_the_same_blocks_but_for_their_words() -> None:
+    samples = {text for document in (PORTUGUESE, ROOT / "README.md") for _, text in sampled(document)}
+
+    def bare(block: Block) -> object:
+        if block.text in samples:  # in its own language
+            return "sample"
+        if block.language == "sh":
+            return block.mark, list(commands(block.text))
+        if block.language == "mermaid":  # the words stand in brackets and quotes
+            return re.sub(r"\[.*?\]\)|\(\[.*?\]\)|\[\(.*?\)\]|\[.*?\]|\(.*?\)|\".*?\"", "", block.text)
+        return block
+
+    assert [bare(block) for block in blocks(PORTUGUESE)] == [bare(block) for block in blocks(ROOT / "README.md")]

@@ -14,7 +14,7 @@ import pytest
 from loadtest import __main__ as command
 from loadtest import four_peaks, jmeter, results, target
 from loadtest.jmeter import FOLDER, JMeter
-from loadtest.proof import Row, Verdict, judge
+from loadtest.proof import Row, Verdict, judge, parameters_of
 from loadtest.target import Target
 from ponto.cli import CommandError
 
@@ -214,6 +214,35 @@ def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> N
 
 
 # The proof.
+
+
+@pytest.mark.parametrize("mode", ["prefer", "allow", "no"])
+@pytest.mark.parametrize("host", ["db.example.com", "/run,db.example.com", "/run&hostaddr=192.0.2.1"])
+def test_a_database_far_away_is_not_reached_without_tls_unless_told_so(host: str, mode: str) -> None:
+    with pytest.raises(CommandError, match=f"sslmode in DATABASE_URL: '{mode}' does not ensure TLS; use verify-full"):
+        parameters_of(f"postgresql://ponto:CANARY@/pontodb?host={host}&sslmode={mode}")
+
+
+@pytest.mark.parametrize(
+    ("query", "mode"),
+    [("", "verify-full"), ("?sslmode=require", "require"), ("?sslmode=verify-ca", "verify-ca")],
+)
+def test_a_database_far_away_shows_a_certificate_of_rds(query: str, mode: str) -> None:
+    found = parameters_of(f"postgresql://ponto:secret@db.example.com/pontodb{query}")
+    assert (found["host"], found["sslmode"]) == ("db.example.com", mode)
+    assert Path(found["sslrootcert"]).name == "rds.pem"
+
+
+@pytest.mark.parametrize("query", ["host=/run", "host=db.example.com&sslmode=disable"])
+def test_a_socket_and_a_server_without_tls_are_left_as_they_are(query: str) -> None:
+    found = parameters_of(f"postgresql://ponto@/pontodb?{query}")
+    assert found == {"user": "ponto", "dbname": "pontodb", **dict(each.split("=") for each in query.split("&"))}
+
+
+def test_an_address_that_cannot_be_read_is_not_told_on() -> None:
+    with pytest.raises(CommandError, match="DATABASE_URL cannot be read; expected postgresql://") as failure:
+        parameters_of("postgres//ponto:CANARY@db.example.com")
+    assert "CANARY" not in str(failure.value)
 
 
 def test_every_accepted_punch_is_one_row() -> None:

@@ -555,6 +555,7 @@ def test_without_matplotlib_a_picture_says_what_is_missing(
     run: Callable[[str], Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # which another test may have loaded
 
     result = run(f"--employees 10 --picture {tmp_path / 'peak.png'}")
 

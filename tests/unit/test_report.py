@@ -176,8 +176,38 @@ def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
 
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert row["nome"] == row["dispositivo"]
-    assert row["nome"].removeprefix("'") == name.replace("\r", " ").removeprefix("'")
-    assert not row["nome"].startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
+    cells = re.split('[;,\t\n"]', row["nome"])  # whatever a spreadsheet takes for a separator
+    assert [
+        cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=1", "'=1"),
+        ("\n=1", "\n'=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
+        ("x\t -1", "x\t '-1"),
+        ("d'Ávila, Ana-Maria", "d'Ávila, Ana-Maria"),
+        ("portaria 2+3", "portaria 2+3"),
+    ],
+)
+def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: str, written: str) -> None:
+    assert as_csv.text(value) == written
+
+
+def test_a_reason_is_no_formula_and_a_number_below_zero_is_left_alone() -> None:
+    out = io.StringIO()
+    moment = datetime(2026, 11, 2, tzinfo=UTC)
+    found = Finding("relogio", 1, None, moment.date(), None, None, None, timedelta(seconds=-420), 1)
+
+    as_csv.exceptions(out, [found], [dead.Heap("=1", None, 1, moment, moment)], ";")
+
+    first, second = csv.DictReader(io.StringIO(out.getvalue()), delimiter=";")
+    assert (first["medida_segundos"], second["motivo"]) == ("-420", "'=1")
 
 
 # Dead letters
@@ -232,6 +262,10 @@ def test_the_documents_samples_are_of_the_golden_files() -> None:
         ("exceptions --from yesterday", "'yesterday' is not a date, like 2026-11-23"),
         ("exceptions --longest-day 10:00", "'10:00' is not a length of time, like 45s, 30m, 2h, 7d or 1w"),
         ("exceptions --settled-days -1", "'-1' is not a number of days"),
+        ("timecard --employee 1 --month 9999-12", "'9999-12': the years are 2000 to 2099"),
+        ("exceptions --to 0001-01-05", "'0001-01-05': the years are 2000 to 2099"),
+        ("peak --day 9999-12-31", "'9999-12-31': the years are 2000 to 2099"),
+        ("peak --to 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),
         ("peak --from now", "'now' is not a time, like 2026-11-23T07:30"),
         ("peak --day 2026-11-23 --from 2026-11-23T07:30", "not allowed with"),
     ],

@@ -101,6 +101,14 @@ def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> 
     assert job["steps"][-1]["run"] == "make deploy STAGE=prod ARGS=--yes"
 
 
+def test_the_deploying_role_may_read_and_delete_a_managed_policy() -> None:
+    """What CloudFormation's handlers of AWS::IAM::ManagedPolicy call, without those for groups and users."""
+    rights = set(re.findall(r"^ +- (iam:\w+)$", (GITHUB / "deploy-role.yml").read_text(encoding="utf-8"), re.MULTILINE))
+    reading = {"GetPolicy", "GetPolicyVersion", "ListEntitiesForPolicy"}
+    deleting = {"DetachRolePolicy", "ListPolicyVersions", "DeletePolicyVersion", "DeletePolicy"}
+    assert {f"iam:{name}" for name in reading | deleting} <= rights
+
+
 def test_nothing_is_taken_from_whoever_opens_a_pull_request() -> None:
     for file in WORKFLOWS:
         assert "pull_request_target" not in read(file)["on"]

@@ -23,9 +23,11 @@ FORMATS = ("text", "csv", "json", "html")
 _DAYS = 30  # of exceptions, where none are named
 _LONGEST_PEAK = timedelta(days=31)  # a row a minute is held
 _EVERY = 500  # rows or cards between two looks of the progress
+_YEARS = range(2000, 2100)  # far from the ends of Python's calendar
 _LARGEST = 2**53 - 1  # an employee's number, as in the punch's schema
 
 T = TypeVar("T")
+When = TypeVar("When", date, datetime)
 
 _EPILOG = """examples:
   python -m ponto report timecard --employee 123 --month 2026-11
@@ -34,10 +36,11 @@ _EPILOG = """examples:
   python -m ponto report peak --day 2026-11-23 --picture peak.png
 
 Text and html are written in the language; csv and json have the database's names, UTC or local times as ISO 8601, and
-lengths of time in minutes or seconds, as the name says. csv: with commas; a file begins with the mark (BOM) by which
-spreadsheets know UTF-8, a pipe does not. A text that a spreadsheet would run gets an apostrophe before it.
+lengths of time in minutes or seconds, as the name says. csv: with commas, or --separator ";"; a file begins with the
+mark (BOM) by which spreadsheets know UTF-8, a pipe does not. A text that a spreadsheet would run gets an apostrophe.
 
-exit status: 0 done, 1 not all of it, or nothing to report, 2 the request or the database is wrong
+exit status: 0 done, 1 not all of it, or nobody, or nothing, to report on (timecard, peak),
+2 the request or the database is wrong
 """
 
 
@@ -62,6 +65,12 @@ def add_to(commands: Any) -> None:
         )
         made.set_defaults(run=run)
         made.add_argument("--format", choices=FORMATS, default="text", help="default text")
+        made.add_argument(
+            "--separator",
+            choices=as_csv.SEPARATORS,
+            default=",",
+            help="of csv (default ,; a Brazilian Excel: ;)",
+        )
         made.add_argument("--lang", choices=LANGUAGES, default="en", help="of text and html (default en)")
         made.add_argument("--output", type=Path, metavar="FILE", help="write a file, which only you may read")
         made.add_argument("--force", action="store_true", help="overwrite files")
@@ -86,12 +95,18 @@ def add_to(commands: Any) -> None:
     exceptions.add_argument(
         "--from", dest="first", type=_day, metavar="DATE", help=f"working day (default {_DAYS} days until --to)"
     )
-    exceptions.add_argument("--to", dest="last", type=_day, metavar="DATE", help="the last day (default today)")
+    exceptions.add_argument(
+        "--to",
+        dest="last",
+        type=_day,
+        metavar="DATE",
+        help="the last day (default yesterday: today's punches have no end yet)",
+    )
     exceptions.add_argument("--employee", type=_employee, metavar="N", help="of this one only")
     limits = exceptions.add_argument_group("the limits", "Lengths of time like 45s, 30m, 2h, 7d or 1w.")
     for name, field, default, text in (
         ("--longest-day", "jornada_maxima", "10h", "worked longer in a day"),
-        ("--nearest", "proximas", "1m", "so soon after the punch before"),
+        ("--nearest", "proximas", "1m", "at most so long after the punch before, of the times cut to the minute"),
         ("--latest", "atraso", "1d", "received so long after it was punched"),
         ("--earliest", "futuro", "5m", "received so long before it was punched"),
         ("--skew", "desvio", "5m", "between the device's clock, when it sent, and the time of receipt"),
@@ -136,23 +151,32 @@ def _count(text: str) -> int:
 
 def _month(text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+        found = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a month, like 2026-11") from None
+    return _usual(found, text)
 
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date, like 2026-11-23") from None
+    return _usual(found, text)
 
 
 def _time(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time, like 2026-11-23T07:30") from None
+    return _usual(found, text)
+
+
+def _usual(found: When, text: str) -> When:
+    if found.year not in _YEARS:
+        raise argparse.ArgumentTypeError(f"{text!r}: the years are {_YEARS[0]} to {_YEARS[-1]}")
+    return found
 
 
 def _age(text: str) -> timedelta:
@@ -173,13 +197,13 @@ def _timecard(arguments: argparse.Namespace) -> int:
         if arguments.all and arguments.format == "csv":
             days = _some(reports.days(arguments.month), arguments)
             with _output(arguments) as out:
-                as_csv.days(out, _counted(days, arguments, "days"))
+                as_csv.days(out, _counted(days, arguments, "days"), arguments.separator)
             return 0
         cards = _some(reports.cards(arguments.month, arguments.employee), arguments)
         with _output(arguments) as out:
             cards = _counted(cards, arguments, "time cards")
             if arguments.format == "csv":
-                as_csv.days(out, chain.from_iterable(card.dias for card in cards))
+                as_csv.days(out, chain.from_iterable(card.dias for card in cards), arguments.separator)
             elif arguments.format == "html":
                 as_html.cards(out, cards, language.month(arguments.month), generated, language)
             elif arguments.format == "text":
@@ -196,7 +220,7 @@ def _exceptions(arguments: argparse.Namespace) -> int:
     limits = Limits(*(getattr(arguments, name) for name in Limits._fields))
     with _reports(arguments) as reports:
         now = _now().astimezone(reports.zone())
-        last = arguments.last or now.date()
+        last = arguments.last or now.date() - timedelta(days=1)
         first = arguments.first or last - timedelta(days=_DAYS - 1)
         if first > last:
             raise CommandError(f"--from {first} is after --to {last}")
@@ -214,7 +238,7 @@ def _exceptions(arguments: argparse.Namespace) -> int:
                 _generated(now, language),
             ]
             if arguments.format == "csv":
-                as_csv.exceptions(out, findings, [] if isinstance(heaps, Unread) else heaps)
+                as_csv.exceptions(out, findings, [] if isinstance(heaps, Unread) else heaps, arguments.separator)
             elif arguments.format == "html":
                 as_html.exceptions(out, lines, counts, findings, heaps, language)
             elif arguments.format == "text":
@@ -257,7 +281,7 @@ def _peak(arguments: argparse.Namespace) -> int:
         say(f"{arguments.picture} is drawn")
     with _output(arguments) as out:
         if arguments.format == "csv":
-            as_csv.peak(out, minutes)
+            as_csv.peak(out, minutes, arguments.separator)
         elif arguments.format == "json":
             head = {
                 "de": as_csv.instant(start.astimezone(UTC)),

@@ -1,10 +1,12 @@
 """Reports as CSV: the database's names, ISO 8601, points as decimal separators, whatever the language.
 
-Text that somebody typed or a device sent is no formula: a spreadsheet runs what begins with one of `_FORMULA`, so an
-apostrophe goes before it, as OWASP advises.
+Text that somebody typed or a device sent is no formula: a spreadsheet runs what begins with =, +, - or @, so an
+apostrophe goes before it, as OWASP advises. Also inside of a text, where a spreadsheet that expects another separator
+begins a cell, and before the full-width characters, which some take for the same.
 """
 
 import csv
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import IO
@@ -12,14 +14,16 @@ from typing import IO
 from ponto.cli.report.dead import Heap
 from ponto.cli.report.reading import Day, Finding, Minute
 
-_FORMULA = ("=", "+", "-", "@", "\t")
+SEPARATORS = (",", ";")
+
+_FORMULA = re.compile(r"""(^|[;,\t\n"'])(\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
 
 Cell = str | int | float | None
 
 
-def days(out: IO[str], rows: Iterable[Day]) -> None:
+def days(out: IO[str], rows: Iterable[Day], separator: str = SEPARATORS[0]) -> None:
     """Write calendar days, those without punches too; several times in a cell have spaces between."""
-    write = csv.writer(out, lineterminator="\n").writerow
+    write = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
     write(Day._fields)
     for day in rows:
         write(
@@ -41,9 +45,11 @@ def days(out: IO[str], rows: Iterable[Day]) -> None:
         )
 
 
-def exceptions(out: IO[str], findings: Iterable[Finding], heaps: Iterable[Heap]) -> None:
+def exceptions(
+    out: IO[str], findings: Iterable[Finding], heaps: Iterable[Heap], separator: str = SEPARATORS[0]
+) -> None:
     """Write exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
-    write = csv.writer(out, lineterminator="\n").writerow
+    write = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
     write(("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "medida_segundos", "batidas", "motivo"))
     for found in findings:
         write(
@@ -61,12 +67,12 @@ def exceptions(out: IO[str], findings: Iterable[Finding], heaps: Iterable[Heap])
             )
         )
     for heap in heaps:
-        write(("nao_gravada", heap.usuario_id, None, None, None, None, None, None, heap.quantidade, heap.motivo))
+        write(("nao_gravada", heap.usuario_id, None, None, None, None, None, None, heap.quantidade, text(heap.motivo)))
 
 
-def peak(out: IO[str], minutes: Iterable[Minute]) -> None:
+def peak(out: IO[str], minutes: Iterable[Minute], separator: str = SEPARATORS[0]) -> None:
     """Write minutes."""
-    write = csv.writer(out, lineterminator="\n").writerow
+    write = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
     write(("minuto", "batidas", "recebidas", "gravadas", "fila", "idade_segundos"))
     for minute in minutes:
         write((instant(minute.minuto), *minute[1:5], seconds(minute.idade)))
@@ -76,8 +82,7 @@ def text(value: str | None) -> str | None:
     """Take the formula from a text that came from outside; and the carriage return, which csv puts in no quotes."""
     if not value:
         return value
-    value = value.replace("\r", " ")
-    return f"'{value}" if value.startswith(_FORMULA) else value
+    return _FORMULA.sub(r"\1\2'", value.replace("\r", " "))
 
 
 def instant(moment: datetime | None) -> str | None:

@@ -110,7 +110,7 @@ class Printer:
         for step in peak.steps:
             table.add_row(*figures.step_cells(step, peak, language), "█" * round(_BAR * step.batidas / most))
         self._console.print(table)
-        self._line(Text(language.word("peak", "punched_by"), style="dim"))
+        self._line(Text(f"{language.word('peak', 'punched_by')} {language.word('peak', 'stored_only')}", style="dim"))
 
     def _card(self, card: Card) -> Table:
         table = self._table(
@@ -150,7 +150,7 @@ class Printer:
         )
         for heap in heaps:
             table.add_row(
-                figures.reason(heap.motivo, self._language),
+                Text(printable(figures.reason(heap.motivo, self._language))),
                 word("exceptions", "unknown_employee") if heap.usuario_id is None else str(heap.usuario_id),
                 self._language.number(heap.quantidade),
                 self._language.moment(heap.primeira) + " UTC",

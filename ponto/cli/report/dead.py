@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a command that has the options of `database` those that name the queue."""
     group = parser.add_argument_group("the dead-letter queue")
     group.add_argument("--stage", help="whose queue it is (default: local, if the database is the local stack's)")
-    target.add_account(group)
+    target.add_account_arguments(group)
     group.add_argument("--no-queue", action="store_true", help="leave it alone")
 
 
@@ -44,7 +44,7 @@ def read(arguments: argparse.Namespace, employee: int | None) -> list[Heap] | Un
     """
     if arguments.no_queue:
         return Unread(None)
-    if arguments.stage is None and not database.find(arguments).local:
+    if arguments.stage is None and not database.is_local(arguments):
         return Unread("the database is not the local stack's; name its --stage, or --no-queue")
     arguments.stage = arguments.stage or target.LOCAL
     try:

@@ -96,21 +96,22 @@ def finding_cells(found: Finding, language: Language) -> tuple[str, ...]:
 
 def step_cells(step: Step, peak: Peak, language: Language) -> tuple[str, ...]:
     """Write a part of a peak: when, then its figures; the date too where the peak has several."""
-    several = peak.steps[0].start.date() != peak.steps[-1].start.date()
     return (
-        language.moment(step.start) if several else f"{step.start:%H:%M}",
+        language.moment(step.start) if _has_days(peak) else f"{step.start:%H:%M}",
         *(language.number(getattr(step, name)) for name in ("batidas", "recebidas", "gravadas", "fila")),
         "" if step.idade is None else language.span(step.idade),
     )
 
 
 def busiest(peak: Peak, column: str, language: Language) -> str:
-    """Write the highest figure of a column, and when that was."""
+    """Write the highest figure of a column, and when that was; the date too where the peak has several."""
     step = peak.busiest[column]
     if step is None:
         return language.word("report", "none")
     figure = getattr(step, column)
     written = language.span(figure) if column == "idade" else language.number(figure)
+    if _has_days(peak):
+        return language.word("peak", "on", written, language.moment(step.start))
     return language.word("peak", "at", written, f"{step.start:%H:%M}")
 
 
@@ -132,6 +133,10 @@ def legend(days: Sequence[Day], language: Language) -> list[str]:
     if any(day.incompleta for day in days):
         found.append(language.word("timecard", "incomplete"))
     return found
+
+
+def _has_days(peak: Peak) -> bool:
+    return peak.steps[0].start.date() != peak.steps[-1].start.date()
 
 
 def _trimmed(steps: list[Step]) -> list[Step]:

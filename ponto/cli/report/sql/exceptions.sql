@@ -2,9 +2,9 @@
 with excecao as materialized (
     select tipo, usuario_id, nome, dia, id, local, dispositivo, medida, batidas
     from excecoes(
-        %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s
+        %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
+        %(usuario)s
     )
-    where usuario_id = coalesce(%(usuario)s, usuario_id)
 )
 select 0 as ordem, tipo, null as usuario_id, null as nome, null as dia, null as id, null as local,
     null as dispositivo, null as medida, count(*) as batidas

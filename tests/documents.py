@@ -1,0 +1,230 @@
+"""The documents, read as a reader would use them: their commands, links and headings.
+
+A block of commands is fenced as `sh` when a test runs them, and as `sh aws` when they need an account.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+from botocore import xform_name
+from botocore.session import Session
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "loadtest").glob("*.md")),
+]
+
+_FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_KNOWN = ("make", "python -m", "aws", "npx sls")  # programs whose arguments `mistake` can judge
+
+# What the AWS command line adds to the services' own operations and options.
+_OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-format", "generate-cli-skeleton"}
+_OWN_COMMANDS = {
+    ("configure", "sso"): set[str](),
+    ("sso", "login"): {"sso-session"},
+    ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
+    # The line has more of its own; these are used here.
+    ("ec2", "run-instances"): {
+        "image-id",
+        "instance-type",
+        "metadata-options",
+        "security-group-ids",
+        "subnet-id",
+    },
+    ("ec2-instance-connect", "ssh"): {"instance-id", "connection-type", "local-forwarding", "os-user"},
+}
+
+
+class Block(NamedTuple):
+    """A fenced block."""
+
+    language: str
+    mark: str  # what stands beside the language
+    text: str
+
+
+def blocks(document: Path) -> list[Block]:
+    """The fenced blocks of a document."""
+    return [Block(*found.groups(default="")) for found in _FENCE.finditer(document.read_text(encoding="utf-8"))]
+
+
+def prose(document: Path) -> str:
+    """A document without its fenced blocks."""
+    return _FENCE.sub("", document.read_text(encoding="utf-8"))
+
+
+def commands(text: str) -> Iterator[str]:
+    """Give the single commands of a block: without comments, joined across lines, and parted at && and |.
+
+    Those within $(...) come first, on their own; where they stood, their output is `x`.
+    """
+    for written in text.replace("\\\n", " ").splitlines():
+        line = re.sub(r"^\w+\(\) \{ (.*); \}$", r"\1", written)  # what a function of the shell does
+        while inner := re.search(r"\$\(([^()]*)\)", line):
+            yield from commands(inner[1])
+            line = f"{line[: inner.start()]}x{line[inner.end() :]}"
+        words: list[str] = []
+        for word in [*_words(line), ";"]:
+            if word in {"&&", "||", "|", ";", "&"}:
+                if words:
+                    yield shlex.join(words)
+                words = []
+            else:
+                words.append(word)
+
+
+def in_the_text(document: Path) -> list[str]:
+    """The commands that stand as code in a document's sentences and tables."""
+    return [code for code in re.findall(r"`([^`\n]+)`", prose(document)) if code.startswith(_KNOWN) and " " in code]
+
+
+def resolved(command: str) -> str:
+    """What a command comes to: a `make` target that runs a module becomes that command, with its ARGS."""
+    words = shlex.split(command)
+    if words[:1] != ["make"] or len(words) < 2:
+        return command
+    recipe = _recipes().get(words[1], "")
+    given = next((word.partition("=")[2] for word in words[2:] if word.startswith("ARGS=")), "")
+    return f"{recipe} {given}".strip() if recipe.startswith("python -m") else command
+
+
+def mistake(command: str) -> str | None:
+    """Say why a command cannot be run as it is written; None when it can, or when nothing here can judge it."""
+    match shlex.split(resolved(command)):
+        case ["make", target, *_] if target not in _recipes():
+            return f"no target {target}"
+        case ["python", "-m", module, *words]:
+            return _mistake_of_python(module, words)
+        case ["aws", service, operation, *words]:
+            return _mistake_of_aws(service, operation, words)
+        case ["npx", "sls", *words] if words:
+            return _mistake_of_sls(words)
+    return None
+
+
+def slugs(document: Path) -> set[str]:
+    """The anchors that GitHub gives to a document's headings."""
+    found: set[str] = set()
+    for title in re.findall(r"^#{1,6} (.+)$", prose(document), re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", re.sub(r"`|\[(.*?)\]\(.*?\)", r"\1", title).lower()).replace(" ", "-")
+        found.add(slug)
+    return found
+
+
+def links(document: Path) -> list[str]:
+    """The targets of a document's links."""
+    return re.findall(r"\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)?)\)", prose(document))
+
+
+def is_a_test(node: str) -> bool:
+    """Tell whether `tests/...::test_name` names a test."""
+    path, _, name = node.partition("::")
+    file = ROOT / path
+    return file.is_file() and re.search(rf"^def {re.escape(name)}\(", file.read_text(), re.MULTILINE) is not None
+
+
+def _words(line: str) -> list[str]:
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+    lexer.whitespace_split = True
+    return list(lexer)
+
+
+@cache
+def _recipes() -> dict[str, str]:
+    """Each target of the Makefile with the first line of what it runs."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    found = re.findall(r"^([a-z-]+):.*## .*\n\t@?(.*)$|^([a-z-]+):.*## ", makefile, re.MULTILINE)
+    return {name or bare: recipe.replace("$(ARGS)", "").strip() for name, recipe, bare in found}
+
+
+class _UnderstoodError(Exception):
+    """The parser took the words."""
+
+
+def _mistake_of_python(module: str, words: list[str]) -> str | None:
+    """Let the command's own parser judge the words, and stop it there."""
+    if module in {"pytest", "venv", "pip"}:
+        return None
+    own = argparse.ArgumentParser.parse_args
+
+    def parse_and_stop(parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
+        own(parser, *given)
+        raise _UnderstoodError
+
+    try:
+        name = f"{module}.__main__" if importlib.util.find_spec(f"{module}.__main__") else module
+    except ModuleNotFoundError:
+        name = module
+    try:
+        main = importlib.import_module(name).main
+    except (ImportError, AttributeError) as error:
+        return f"{module} is no command: {error}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+        patch.setattr(argparse.ArgumentParser, "error", lambda _, message: sys.exit(message))
+        patch.setattr(sys, "argv", [module, *words])
+        try:
+            main()
+        except _UnderstoodError:
+            return None
+        except SystemExit as ended:
+            return None if ended.code in {0, None} else f"{module}: {ended.code}"
+    return f"{module} looks at no arguments"
+
+
+def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | None:
+    options = {word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")}
+    own = _OWN_COMMANDS.get((service, operation))
+    if own is not None:
+        return _unknown(options, own)
+    session = Session()
+    if service not in session.get_available_services():
+        return f"no service {service}"
+    model = session.get_service_model(service)
+    operations = {xform_name(name, "-"): name for name in model.operation_names}
+    if operation == "wait":
+        waiters = session.get_waiter_model(service)
+        names = {xform_name(name, "-"): name for name in waiters.waiter_names}
+        if words[0] not in names:
+            return f"no waiter {words[0]}"
+        operation = xform_name(waiters.get_waiter(names[words[0]]).operation, "-")
+    if operation not in operations:
+        return f"no operation {service} {operation}"
+    shape = model.operation_model(operations[operation]).input_shape
+    members: set[str] = set()
+    for name, member in (shape.members if shape else {}).items():
+        members.add(xform_name(name, "-"))
+        if member.type_name == "boolean":
+            members.add(f"no-{xform_name(name, '-')}")
+    required = {xform_name(name, "-") for name in (shape.required_members if shape else ())}
+    lacking = required - {option.removeprefix("no-") for option in options}
+    return _unknown(options, members) or (f"lacks --{' --'.join(sorted(lacking))}" if lacking else None)
+
+
+def _mistake_of_sls(words: list[str]) -> str | None:
+    schema = ROOT / "node_modules" / "osls" / "lib" / "cli" / "commands-schema"
+    text = (schema / "service.js").read_text() + (schema / "aws-service.js").read_text()
+    shared = "".join(path.read_text() for path in (schema / "common-options").iterdir())
+    verbs = words[: next((place for place, word in enumerate(words) if word.startswith("-")), len(words))]
+    command = re.search(rf"commands\.set\('{' '.join(verbs)}'(.*?)\n\}}\);", text, re.DOTALL)
+    if command is None:
+        return f"no command {' '.join(verbs)} of sls"
+    known = set(re.findall(r"^\s*'?([\w-]+)'?: \{", command[1] + shared, re.MULTILINE))
+    known |= set(re.findall(r"shortcut: '(\w)'", command[1] + shared))
+    return _unknown({word.lstrip("-").partition("=")[0] for word in words if word.startswith("-")}, known)
+
+
+def _unknown(options: set[str], known: set[str]) -> str | None:
+    unknown = options - known - _OF_THE_CLI
+    return f"no option --{' --'.join(sorted(unknown))}" if unknown else None
