@@ -1,7 +1,6 @@
 """Which database a command works on, and a connection to it that can do no more than the command has to."""
 
 import argparse
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -14,9 +13,9 @@ import psycopg2.extensions
 
 from ponto import config
 from ponto.cli import CommandError, say
+from ponto.cli.target import local_addresses
 from ponto.config import ConfigurationError
 
-_STATE = Path(__file__).parents[2] / ".local"
 _READER = "ponto_reports"
 _CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
 _TIMEOUT_SECONDS = 600
@@ -76,14 +75,8 @@ def find(arguments: argparse.Namespace) -> Database:
             return Database(config.database_parameters(), local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
-    file = (arguments.state or _STATE) / "stack.json"
-    try:
-        url = json.loads(file.read_text(encoding="utf-8"))["database_url"]
-    except FileNotFoundError:
-        raise CommandError(
-            f"no local stack runs ({file} does not exist); start it with make run, or name another database with "
-            "DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
-        ) from None
+    others = ", or name another database with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
+    url = local_addresses(arguments.state, others)["database_url"]
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 

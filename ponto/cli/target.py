@@ -134,7 +134,7 @@ def find(arguments: argparse.Namespace) -> Target:
         CommandError: there is none, or it is not complete.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
-    return _local(arguments.state or _STATE) if arguments.stage == LOCAL else _deployed(arguments)
+    return _local(arguments.state) if arguments.stage == LOCAL else _deployed(arguments)
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
@@ -149,12 +149,25 @@ def explain(error: BotoCoreError | ClientError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _local(state: Path) -> Target:
-    file = state / "stack.json"
+def local_addresses(state: Path | None, otherwise: str = "") -> Any:
+    """Give what the running local stack says of itself: the fields of `Address` in local/stack.py.
+
+    Args:
+        state: its folder; None: the usual one.
+        otherwise: what else could be done, as the end of the error's sentence.
+
+    Raises:
+        CommandError: none runs.
+    """
+    file = (state or _STATE) / "stack.json"
     try:
-        address = json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CommandError(f"no local stack runs ({file} does not exist); start it with make run") from None
+        raise CommandError(f"no local stack runs ({file} does not exist); start it with make run{otherwise}") from None
+
+
+def _local(state: Path | None) -> Target:
+    address = local_addresses(state)
     return Target(
         stage=LOCAL,
         queue_url=address["queue_url"],

@@ -11,7 +11,7 @@ import psycopg2.errors
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.cli import CommandError, database
+from ponto.cli import CommandError, database, target
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,7 @@ def test_the_folder_of_a_stack_that_was_named_wins_over_the_environment(
 
 
 def test_the_environment_wins_over_a_stack_that_nobody_named(deployment: pytest.MonkeyPatch, stack: Path) -> None:
-    deployment.setattr(database, "_STATE", stack)
+    deployment.setattr(target, "_STATE", stack)
     assert not database.find(arguments()).local
     deployment.delenv("DB_HOST")
     assert database.find(arguments()).local
