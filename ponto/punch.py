@@ -60,7 +60,9 @@ _RULES = {
     "usuarioId": f"must be an integer from 1 to {_LARGEST}",
     "ponto": _TIMESTAMP_RULE,
     "id": "must be a UUID other than the nil UUID",
-    "dispositivo": "must be a string of at most 64 characters without control characters",
+    "dispositivo": (
+        "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
+    ),
     "offline": "must be true or false",
     "enviado": _TIMESTAMP_RULE,
     "latitude": "must be a number from -90 to 90",
@@ -82,7 +84,8 @@ _timestamp_shape = re.compile(
     r"(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?"
 ).fullmatch
 _uuid_shape = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}").fullmatch
-_device_shape = re.compile(r"[^\x00-\x1f\x7f]{0,64}").fullmatch
+# U+061C, U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069 make a name read in another order than it is written.
+_device_shape = re.compile(r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,64}").fullmatch
 
 
 def parse(body: str, zone: tzinfo) -> Punch:

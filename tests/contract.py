@@ -225,7 +225,23 @@ def _a_day_that_may_not_exist(chance: random.Random, body: Body) -> bytes:
 @_edit
 def _a_device(chance: random.Random, body: Body) -> bytes:
     long = ["x" * 64, "x" * 65, "\U0001f600" * 64, "\U0001f600" * 65, "\u00e9" * 64]
-    odd = ["\x1f", "\x7f", "\x80", "a\n", "\ud800", "\udc00\ud800", "\ud83d\ude00", "\u0000", " ", "\u2028", "\\"]
+    odd = [
+        "\x1f",
+        "\x7f",
+        "\x80",
+        "\xa0",
+        "a\n",
+        "\ud800",
+        "\udc00\ud800",
+        "\ud83d\ude00",
+        "\u0000",
+        " ",
+        "\u2028",
+        "\u202e",
+        "\u2065",
+        "\u2069",
+        "\\",
+    ]
     return _json(body | {"dispositivo": chance.choice(long + odd)})
 
 

@@ -45,7 +45,11 @@ BAD_VALUES: dict[str, list[Any]] = {
         *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1g"),
         *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\n", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1\u0661"),
     ],
-    "dispositivo": [None, 1, [], "x" * 65, "x" * 65_536, "\u0000", "a\tb", "a\n", "\x1f", "\x7f"],
+    "dispositivo": [
+        *(None, 1, [], "x" * 65, "x" * 65_536, "\u0000", "a\tb", "a\n", "\x1f", "\x7f", "\x80", "\x85", "\x9f"),
+        # line breaks, and what turns the direction of writing
+        *("\u2028", "\u2029", "\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069", "a\u202eb"),
+    ],
     "offline": [None, 0, 1, "true", []],
     "enviado": _timestamps,
     "latitude": [None, True, False, "1", [], 90.00000001, -90.00000001, 10**400, -(10**400)],
@@ -60,7 +64,7 @@ LIMITS: list[Body] = [
     {"dispositivo": ""},
     {"dispositivo": "x" * 64},
     {"dispositivo": "\U0001f600" * 64},
-    {"dispositivo": " ~\u0080\u2028"},
+    {"dispositivo": " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"},
     {"id": "00000000-0000-0000-0000-000000000001"},
     {"id": "ffffffff-ffff-ffff-ffff-ffffffffffff"},
     {"latitude": -90, "longitude": -180, "precisao": 0},
@@ -144,7 +148,7 @@ def edited_bodies(draw: st.DrawFn) -> Body:
 
 def _with_one_character_changed(value: str) -> st.SearchStrategy[str]:
     # The characters that the patterns are about, a newline, and a digit that is not ASCII.
-    characters = st.sampled_from([*"0123456789abgAGTtZz+-:. \n\x00\x7f", "\u0663", "\ud800", ""])
+    characters = st.sampled_from([*"0123456789abgAGTtZz+-:. \n\x00\x7f\x9f\u202e", "\u0663", "\ud800", ""])
     return st.builds(
         lambda at, width, new: value[:at] + new + value[at + width :],
         st.integers(0, len(value)),

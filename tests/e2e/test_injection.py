@@ -44,10 +44,13 @@ PAYLOADS = [
     "]]><Action>DeleteQueue</Action><!--",
     "'; drop table batida; --",
     "$(reboot)`reboot`",
-    "\u2028\u2029\u0085\u00a0\ufeff",
+    "\u00a0\u3000\u200b\ufeff",
     "ponto \u00e7\u00e3o \u65e5\u672c \U0001f600",
-    "e\u0301 \u00e9 \u202ereversed",
+    "e\u0301 \u00e9 \u05d0\u05d1",
 ]
+
+# What is no device's name: control characters, line breaks, and what turns the direction of writing.
+UNPRINTABLE = ["\u0085", "\u009b31m", "\u2028", "\u2029", "\u202ereversed", "\u2067isolated"]
 
 
 class Sent(NamedTuple):
@@ -165,7 +168,13 @@ def test_a_text_in_a_punch_is_stored_as_it_was_sent(sender: Sender, payload: str
     sender.require_stored(sender.send(body), body)
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+@pytest.mark.parametrize("escaped", [False, True], ids=["raw", "escaped"])
+@pytest.mark.parametrize("payload", UNPRINTABLE, ids=ascii)
+def test_a_text_that_is_no_devices_name_is_refused(sender: Sender, payload: str, escaped: bool) -> None:
+    sender.require_refused(sender.send(written(dispositivo=f"gate{payload}", escaped=escaped)))
+
+
+@pytest.mark.parametrize("payload", [*PAYLOADS, *UNPRINTABLE], ids=ascii)
 def test_what_stands_beside_a_punch_is_refused(sender: Sender, payload: str) -> None:
     good = written()
 
@@ -173,7 +182,7 @@ def test_what_stands_beside_a_punch_is_refused(sender: Sender, payload: str) -> 
         sender.require_refused(sender.send(body))
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=ascii)
+@pytest.mark.parametrize("payload", [*PAYLOADS, *UNPRINTABLE], ids=ascii)
 def test_what_is_no_field_is_refused(sender: Sender, payload: str) -> None:
     sender.require_refused(sender.send(json.dumps(punch() | {payload: 1}).encode()))
 

@@ -193,7 +193,11 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
             "refused",
             'SQLSTATE 23514: new row for relation "batida" violates check constraint "employee_known"',
         ),
-        "NUL": ("invalid", "dispositivo: must be a string of at most 64 characters without control characters"),
+        "NUL": (
+            "invalid",
+            "dispositivo: must be a string of at most 64 characters without control characters, line breaks "
+            "or bidirectional controls",
+        ),
         "NUL itself": ("malformed", "body: not JSON, character 27"),
         "half a surrogate pair": ("malformed", "dispositivo: half a surrogate pair"),
         "huge": ("invalid", "usuarioId: must be an integer from 1 to 9007199254740991"),

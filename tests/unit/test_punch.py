@@ -25,7 +25,9 @@ RULES = {
     "usuarioId": "must be an integer from 1 to 9007199254740991",
     "ponto": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
     "id": "must be a UUID other than the nil UUID",
-    "dispositivo": "must be a string of at most 64 characters without control characters",
+    "dispositivo": (
+        "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
+    ),
     "offline": "must be true or false",
     "enviado": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
     "latitude": "must be a number from -90 to 90",
