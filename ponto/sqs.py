@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from ponto.punch import Reason
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _CALL = 10  # messages that SQS takes in one call; ten of 64 KiB are below its limit of 1 MiB a call
 _milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on the queue by hand may write anything
+_RECEIPT = ("messageId", "receivedAt")  # the attributes of a message that was sent back
+_EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 _TRUSTED = 3  # receives: a message may come back once or twice for reasons that are not its own
 _TIMEOUT = 2  # s, to connect and again to read
 
@@ -66,6 +69,10 @@ class NotFromSqs(ValueError):
     """The event is not a batch of SQS messages."""
 
 
+class NoReceipt(ValueError):
+    """When SQS stored a message cannot be read."""
+
+
 def records_of(event: Any) -> list[Record]:
     """Return the records of an SQS event.
 
@@ -80,25 +87,49 @@ def records_of(event: Any) -> list[Record]:
 
 
 def receive_count(record: Record) -> int:
-    """Tell how often SQS has handed out a message, this time included."""
-    return int(record["attributes"]["ApproximateReceiveCount"])
+    """Tell how often SQS has handed out a message, this time included; 1 where that cannot be read."""
+    try:
+        return int(record["attributes"]["ApproximateReceiveCount"])
+    except (KeyError, TypeError, ValueError):
+        return 1  # nothing is concluded from a first receive
 
 
 def receipt(record: Record) -> tuple[str, int]:
     """Return the id of the message that first brought a body, and when SQS first stored it.
 
-    They are SQS's own words, but for a dead letter that was sent back: it is a new message to SQS, and carries
-    those of its first life as attributes. The gateway sets none, so only who may send to the queue can.
+    They are SQS's own words, but for a dead letter that was sent back: see `first_receipt`.
 
     Returns:
         The id, and milliseconds since the epoch, UTC.
+
+    Raises:
+        NoReceipt: SQS's own words cannot be read.
     """
-    given = record["messageAttributes"]
-    message_id = given.get("messageId", {}).get("stringValue")
-    received = given.get("receivedAt", {}).get("stringValue")
-    if message_id and received and _milliseconds(received):
+    try:
+        sent_ms = int(record["attributes"]["SentTimestamp"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoReceipt(f"SentTimestamp: {type(error).__name__}") from error
+    return first_receipt({name: _text(record, name) for name in _RECEIPT}, sent_ms) or (record["messageId"], sent_ms)
+
+
+def first_receipt(attributes: Mapping[str, str | None], sent_ms: int) -> tuple[str, int] | None:
+    """Return the receipt that a message carries because it was a dead letter, and was sent back.
+
+    A redrive is a new message to SQS, and carries the receipt of its first life as attributes. Whoever may send to the
+    queue can write them, so a time is believed only if it can be true: not later than that of the message which says
+    so, and not from before there was anything to receive.
+
+    Args:
+        attributes: the values of the message's own attributes, by name.
+        sent_ms: when SQS stored this message, ms since the epoch, UTC.
+
+    Returns:
+        The first message's id and when SQS stored it; None: the message carries none, or none to be believed.
+    """
+    message_id, received = map(attributes.get, _RECEIPT)
+    if message_id and received and _milliseconds(received) and _EARLIEST_MS <= int(received) <= sent_ms:
         return message_id, int(received)
-    return record["messageId"], int(record["attributes"]["SentTimestamp"])
+    return None
 
 
 def signed_in(record: Record) -> str | None:
@@ -107,7 +138,7 @@ def signed_in(record: Record) -> str | None:
     Only the gateway sets it, from the token's claim, and a dead letter that was sent back keeps it. None: the stage
     has no user pool, the account has no number, or the message did not come through the gateway.
     """
-    return record["messageAttributes"].get("usuarioId", {}).get("stringValue") or None
+    return _text(record, "usuarioId")
 
 
 def by_risk(records: Sequence[Record]) -> list[list[Record]]:
@@ -197,14 +228,21 @@ def _is_from_sqs(record: object) -> bool:
     return isinstance(record, dict) and record.get("eventSource") == "aws:sqs"
 
 
+def _text(record: Record, name: str) -> str | None:
+    """Give the text of an attribute that came with a message; None: it has none, or an empty or binary one."""
+    return ((record.get("messageAttributes") or {}).get(name) or {}).get("stringValue") or None
+
+
 def _attributes(rejection: Rejection) -> "dict[str, MessageAttributeValueTypeDef]":
-    message_id, received_ms = receipt(rejection.record)
     attributes: dict[str, MessageAttributeValueTypeDef] = {
         "reason": {"DataType": "String", "StringValue": rejection.reason},
         "detail": {"DataType": "String", "StringValue": rejection.detail},
-        "messageId": {"DataType": "String", "StringValue": message_id},
-        "receivedAt": {"DataType": "Number", "StringValue": str(received_ms)},
+        "messageId": {"DataType": "String", "StringValue": rejection.record["messageId"]},
     }
+    with suppress(NoReceipt):  # then the dead letter counts as received when it was written
+        message_id, received_ms = receipt(rejection.record)
+        attributes["messageId"] = {"DataType": "String", "StringValue": message_id}
+        attributes["receivedAt"] = {"DataType": "Number", "StringValue": str(received_ms)}
     if employee := signed_in(rejection.record):  # a redrive is judged by it again
         attributes["usuarioId"] = {"DataType": "String", "StringValue": employee}
     return attributes

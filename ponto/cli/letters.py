@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.punch import Reason
+from ponto.sqs import first_receipt
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_LAST_MS = 253_402_300_799_999  # of the year 9999
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _relative = re.compile(r"([0-9]{1,6})([smhdw])").fullmatch
 
@@ -112,17 +112,16 @@ def read(message: "MessageTypeDef") -> Letter:
     system = {str(name): value for name, value in message.get("Attributes", {}).items()}
     body = message.get("Body", "")
     way, reason, detail = _why(body, texts)
-    # A punch that was redriven once carries these too, however it came back.
-    received = texts.get("receivedAt", "")
-    if not (received.isdecimal() and int(received) <= _LAST_MS):
-        received = system.get("SentTimestamp", "0")
+    sent_ms = int(system.get("SentTimestamp", "0"))
+    # A punch that was redriven once carries its first receipt too, however it came back.
+    message_id, received_ms = first_receipt(texts, sent_ms) or (message["MessageId"], sent_ms)
     return Letter(
         id=message["MessageId"],
         way=way,
         reason=reason,
         detail=detail,
-        message_id=texts.get("messageId") or message["MessageId"],
-        received_ms=int(received),
+        message_id=message_id,
+        received_ms=received_ms,
         receives=int(system.get("ApproximateReceiveCount", "0")),
         body=body,
         attributes=attributes,

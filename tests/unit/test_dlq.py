@@ -166,10 +166,10 @@ def message(body: str = PUNCH, **attributes: str) -> "MessageTypeDef":
 
 
 def test_a_letter_put_aside_by_the_function_says_why_and_names_the_original_message() -> None:
-    letter = read(message(reason="conflict", detail="why", messageId=ORIGINAL_ID, receivedAt="1000"))
+    letter = read(message(reason="conflict", detail="why", messageId=ORIGINAL_ID, receivedAt="1767225600000"))
 
     assert (letter.way, letter.reason, letter.detail) == (Way.PUT_ASIDE, "conflict", "why")
-    assert (letter.message_id, letter.received, letter.employee) == (ORIGINAL_ID, "1970-01-01T00:00:01.000Z", 7)
+    assert (letter.message_id, letter.received, letter.employee) == (ORIGINAL_ID, "2026-01-01T00:00:00.000Z", 7)
 
 
 def test_a_letter_moved_by_sqs_is_the_original_message() -> None:
@@ -180,10 +180,10 @@ def test_a_letter_moved_by_sqs_is_the_original_message() -> None:
 
 
 def test_a_letter_moved_by_sqs_after_a_redrive_still_names_the_original_message() -> None:
-    letter = read(message(messageId=ORIGINAL_ID, receivedAt="1000"))
+    letter = read(message(messageId=ORIGINAL_ID, receivedAt="1767225600000"))
 
     assert letter.reason == "exhausted"
-    assert (letter.message_id, letter.received_ms) == (ORIGINAL_ID, 1000)
+    assert (letter.message_id, letter.received_ms) == (ORIGINAL_ID, 1767225600000)
 
 
 def test_a_letter_of_an_asynchronous_invocation_is_recognised_by_lambdas_attributes() -> None:
@@ -216,9 +216,11 @@ def test_a_body_that_tells_no_employee_is_a_letter_too(body: str) -> None:
     assert read(message(body)).employee is None
 
 
-@pytest.mark.parametrize("text", ["", "soon", "-1", "1e12", "9" * 20])
-def test_a_time_of_receipt_that_nobody_can_read_gives_way_to_sqs_own(text: str) -> None:
-    assert read(message(reason="invalid", receivedAt=text)).received_ms == RECEIVED_MS
+@pytest.mark.parametrize("text", ["", "soon", "-1", "1e12", "9" * 20, "\u0661", "9" * 15, "0", str(RECEIVED_MS + 1)])
+def test_a_time_of_receipt_that_cannot_be_read_or_cannot_be_true_gives_way_to_sqs_own(text: str) -> None:
+    letter = read(message(reason="invalid", messageId=ORIGINAL_ID, receivedAt=text))
+
+    assert (letter.message_id, letter.received_ms) == ("in-the-dlq", RECEIVED_MS)
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,23 @@ def test_a_dead_letter_that_was_sent_back_keeps_its_first_receipt() -> None:
 
 
 @pytest.mark.parametrize(
+    ("received_ms", "is_believed"),
+    [
+        (RECEIVED_MS, True),
+        (RECEIVED_MS + 1, False),
+        (999_999_999_999_999, False),  # the year 33658
+        (1_577_836_800_000, True),  # 2020
+        (1_577_836_799_999, False),
+        (0, False),
+    ],
+)
+def test_a_first_receipt_is_believed_only_if_it_can_be_true(received_ms: int, is_believed: bool) -> None:
+    sent_back = with_attributes(messageId=("String", "first"), receivedAt=("Number", str(received_ms)))
+
+    assert receipt(sent_back) == (("first", received_ms) if is_believed else ("m1", RECEIVED_MS))
+
+
+@pytest.mark.parametrize(
     "make",
     [
         lambda: with_attributes(messageId=("String", "first")),

@@ -127,6 +127,41 @@ def test_good_punches_are_stored_with_their_message_and_time_of_receipt(parts: P
     assert parts.dead_letters.rejections == []
 
 
+UNREADABLE: dict[str, Any] = {
+    "no SentTimestamp": {"attributes": {"ApproximateReceiveCount": "1"}},
+    "SentTimestamp is no number": {"attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "soon"}},
+    "SentTimestamp is null": {"attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": None}},
+    "no attributes": {"attributes": {}},
+    "attributes are null": {"attributes": None},
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_record_whose_receipt_cannot_be_read_fails_alone(parts: Parts, what: dict[str, Any]) -> None:
+    unreadable = cast(Record, record(punch(2), "unreadable") | what)
+
+    response = run(record(punch(1), "before"), unreadable, record("{", "not JSON"), record(punch(3), "after"))
+
+    assert failed(response) == ["unreadable"]
+    assert [entry.message_id for entry in parts.store.entries] == ["before", "after"]
+    assert [message_id for message_id, _, _ in parts.dead_letters.reasons()] == ["not JSON"]
+
+
+def test_a_message_without_attributes_of_its_own_is_a_message(parts: Parts) -> None:
+    run(cast(Record, record(punch(1), "null") | {"messageAttributes": None}))
+
+    assert [entry.message_id for entry in parts.store.entries] == ["null"]
+
+
+@pytest.mark.parametrize("count", [None, "often", "", {}])
+def test_a_receive_count_that_cannot_be_read_is_a_first_one(parts: Parts, count: Any) -> None:
+    attributes = {"SentTimestamp": str(RECEIVED_MS)} | ({} if count is None else {"ApproximateReceiveCount": count})
+    uncounted = cast(Record, record(punch(2), "uncounted") | {"attributes": attributes})
+
+    assert run(record(punch(1), "before"), uncounted) == {"batchItemFailures": []}
+    assert [entry.message_id for entry in parts.store.entries] == ["before", "uncounted"]
+
+
 def test_a_time_without_an_offset_is_local_in_the_stages_zone(parts: Parts) -> None:
     run(record(json.dumps({"usuarioId": 1, "ponto": "2026-10-01T08:00"})))
     [entry] = parts.store.entries

@@ -115,6 +115,21 @@ def test_the_attributes_say_why_which_message_and_when_it_was_received(queue: De
     }
 
 
+def test_what_is_no_punch_and_has_no_receipt_is_sent_without_a_time_and_costs_its_neighbours_nothing(
+    queue: DeadLetterQueue,
+) -> None:
+    rejected = rejections(3)
+    rejected[1].record["attributes"]["SentTimestamp"] = "soon"
+
+    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    times = {letter.message_id: letter.attributes.get("receivedAt") for letter in queue.letters()}
+    assert times == {
+        "message-0": ("Number", str(RECEIVED_MS)),
+        "message-1": None,
+        "message-2": ("Number", str(RECEIVED_MS)),
+    }
+
+
 def test_a_letter_keeps_the_number_of_the_employee_who_signed_in(queue: DeadLetterQueue) -> None:
     punches = [record("{", name) for name in ("somebody", "nobody", "no text")]
     punches[0]["messageAttributes"]["usuarioId"] = {"dataType": "String", "stringValue": "123"}
