@@ -7,19 +7,21 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test check loadtest chaos bench format package deploy certificates clean
+.PHONY: help setup run rows test check loadtest chaos bench format lock package deploy certificates clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
 
-.venv/.installed: requirements.txt requirements-dev.txt
+.venv/.installed: locks/requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); 3.11 or newer is needed. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@echo "setup: Python packages into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-dev.txt
 	@touch $@
 
 node_modules/.installed: .venv/.installed package.json package-lock.json
@@ -27,10 +29,10 @@ node_modules/.installed: .venv/.installed package.json package-lock.json
 	@npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
-.venv-audit/.installed: requirements-audit.txt | .venv/.installed
+.venv-audit/.installed: locks/requirements-audit.txt | .venv/.installed
 	@echo "check: the auditors into .venv-audit (half a minute)"
 	@.venv/bin/python -m venv --clear .venv-audit
-	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-audit.txt
 	@touch $@
 
 run: setup ## the whole system on this machine, until Ctrl-C (ARGS="--port 4567": see python -m local --help)
@@ -63,6 +65,9 @@ bench: setup ## what the handler does, beside others (ARGS="drain --quick"; pyth
 format: setup ## let ruff format and mend what it can
 	@ruff format .
 	@ruff check --fix .
+
+lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, for every Python and system, into locks/
+	@python -m tests.lock
 
 package: setup ## compile and zip for STAGE (dev by default) into dist/STAGE, offline, without an account
 	@sls package --stage $(STAGE) --package dist/$(STAGE)

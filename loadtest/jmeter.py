@@ -1,5 +1,6 @@
 """JMeter: the one on the PATH, or one put together by Maven (pom.xml), and its runs."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from ponto.cli import CommandError, say
 FOLDER = Path(__file__).parent
 PROPERTIES = FOLDER / "user.properties"
 VERSION = "5.6.3"  # as in pom.xml
+HASHES = FOLDER / "jmeter.sha256"  # of every program that Maven fetches, as sha256sum writes them
 _HOME = FOLDER.parent / ".local" / f"jmeter-{VERSION}"
 _OLDEST = (5, 6)  # that reads the plans
 _OLDEST_JAVA = 17
@@ -70,7 +72,7 @@ def find(home: Path = _HOME) -> JMeter:
         home: where a fetched one is kept.
 
     Raises:
-        CommandError: Java or Maven is missing or too old, or Maven failed.
+        CommandError: Java or Maven is missing or too old, Maven failed, or brought something else.
     """
     java = _java()
     installed = shutil.which("jmeter")
@@ -82,8 +84,30 @@ def find(home: Path = _HOME) -> JMeter:
         if installed:
             say(f"{installed} is JMeter {'.'.join(map(str, version)) or 'of an unknown version'}; the plans need 5.6")
         _fetch(home)
+        verify(home)
         complete.mkdir()
     return JMeter((java, *_HEAP, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
+
+
+def verify(home: Path, hashes: Path = HASHES) -> None:
+    """Hold each .jar of a fetched JMeter against its SHA-256.
+
+    Raises:
+        CommandError: one is missing, is another, or is not in the list.
+    """
+    expected = {name: digest for digest, name in (line.split() for line in hashes.read_text().splitlines())}
+    found = {
+        str(jar.relative_to(home)): hashlib.sha256(jar.read_bytes()).hexdigest()
+        for folder in ("bin", "lib")
+        for jar in (home / folder).rglob("*.jar")
+    }
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    if wrong:
+        raise CommandError(
+            f"{', '.join(wrong[:3])}{' and others' * (len(wrong) > 3)} of the fetched JMeter {VERSION} is not what "
+            f"loadtest/{hashes.name} names, so nothing was started. Look where Maven fetches from, then remove {home} "
+            "and try again"
+        )
 
 
 def tail(file: Path, lines: int = 15) -> str:
@@ -119,7 +143,16 @@ def _fetch(home: Path) -> None:
     say(f"fetching JMeter {VERSION} with Maven: once, about 70 MB")
     home.mkdir(parents=True, exist_ok=True)
     log = home / "maven.log"
-    command = [maven, "-B", "-f", str(FOLDER / "pom.xml"), "package", f"-Dhome={home}", f"-Djmeter.version={VERSION}"]
+    command = [
+        maven,
+        "-B",
+        "-C",
+        "-f",
+        str(FOLDER / "pom.xml"),
+        "package",
+        f"-Dhome={home}",
+        f"-Djmeter.version={VERSION}",
+    ]
     with log.open("wb") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)  # noqa: S603
     if done.returncode:

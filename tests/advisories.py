@@ -124,15 +124,8 @@ def run(reader: Callable[[str], Report], command: Sequence[str | Path]) -> Repor
 
 
 def _pip() -> Report:
-    # As pinned, asking no resolver: what goes to Lambda has no dependencies of its own.
-    pinned = [
-        "--requirement",
-        "requirements.txt",
-        "--requirement",
-        "requirements-dev.txt",
-        "--no-deps",
-        "--disable-pip",
-    ]
+    # As locked, asking no resolver; it holds what goes to Lambda too.
+    pinned = ["--requirement", "locks/requirements-dev.txt", "--no-deps", "--disable-pip"]
     program = ROOT / ".venv-audit" / "bin" / "pip-audit"
     return run(of_pip_audit, [program, *pinned, "--format", "json", "--progress-spinner", "off", "--timeout", "5"])
 

@@ -162,7 +162,7 @@ def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
 def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> None:
     project = state.parent / "project"
     project.mkdir()
-    for name in ("handler.py", "ponto", "local", "resources", "requirements.txt", "package.json"):
+    for name in ("handler.py", "ponto", "local", "resources", "locks", "package.json"):
         source = ROOT / name
         shutil.copytree(source, project / name) if source.is_dir() else shutil.copy(source, project)
     (project / "node_modules").symlink_to(ROOT / "node_modules")

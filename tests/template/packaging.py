@@ -83,7 +83,7 @@ def copy_project(target: Path, *, with_requirements: bool = False) -> Path:
     shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left))
     (target / "node_modules").symlink_to(ROOT / "node_modules")
     if not with_requirements:
-        (target / "requirements.txt").unlink()
+        (target / "locks" / "requirements.txt").unlink()
     return target
 
 

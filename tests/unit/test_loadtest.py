@@ -1,5 +1,6 @@
 """The load test's plans, what it reads of JMeter's results, and its proof, on runs made by hand."""
 
+import hashlib
 import json
 import re
 import sys
@@ -392,6 +393,30 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     return folder
+
+
+def test_a_fetched_jmeter_is_what_it_was(tmp_path: Path) -> None:
+    jars = {"bin/ApacheJMeter.jar": b"launcher", "lib/ext/http.jar": b"http"}
+    for name, content in jars.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    hashes = tmp_path / "jmeter.sha256"
+    hashes.write_text("".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in jars.items()))
+
+    jmeter.verify(tmp_path, hashes)
+
+    (tmp_path / "lib" / "ext" / "http.jar").write_bytes(b"another")
+    (tmp_path / "lib" / "more.jar").write_bytes(b"more")
+    (tmp_path / "bin" / "ApacheJMeter.jar").unlink()
+    with pytest.raises(CommandError, match=r"^bin/ApacheJMeter\.jar, lib/ext/http\.jar, lib/more\.jar of the fetched"):
+        jmeter.verify(tmp_path, hashes)
+
+
+def test_the_launcher_is_among_what_is_verified() -> None:
+    names = [line.split()[1] for line in jmeter.HASHES.read_text().splitlines()]
+
+    assert "bin/ApacheJMeter.jar" in names
+    assert f"lib/ext/ApacheJMeter_http-{jmeter.VERSION}.jar" in names
 
 
 @pytest.mark.usefixtures("path")
