@@ -6,10 +6,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from botocore.exceptions import BotoCoreError, ClientError
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto.cli import CommandError, demo, deploy, dlq, keys, load, plan, report, say
-from ponto.cli.target import explain
+    from ponto.cli import CommandError, demo, deploy, dlq, keys, load, plan, report, say
+    from ponto.cli.target import explain
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"ponto: {error.name} is not installed for this Python. Run make setup, then: . .venv/bin/activate"
+    ) from None
 
 _COMMANDS = (demo, deploy, dlq, keys, load, plan, report)  # modules with add_to(commands), which sets `run`
 
