@@ -4,6 +4,7 @@ One lock serves every Python and system that the README names. That each package
 nothing is compiled on anybody's machine, is asked of the registry first.
 """
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ _UV = ROOT / ".venv-audit" / "bin" / "uv"
 
 def main() -> int:
     """Write the locks; the exit status is 1 when a package cannot be had for one of the Pythons or systems."""
+    argparse.ArgumentParser(prog="python -m tests.lock", description=__doc__).parse_args()
     LOCKS.mkdir(exist_ok=True)
     for name in REQUIREMENTS:
         lock = str(LOCKS / name)
