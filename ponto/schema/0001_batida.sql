@@ -26,21 +26,27 @@ begin
 end
 $$;
 
+-- The checks admit whatever POST /ponto can deliver (punch.schema.json) and no more: somebody else who signs in as the
+-- function stores no row that breaks a reader. Instants have a day more at both ends, for an offset moves a local year.
 create table batida (
     id uuid primary key,
-    usuario_id bigint not null,
-    ponto timestamptz not null,
-    deslocamento smallint,
-    dispositivo text,
+    usuario_id bigint not null check (usuario_id between 1 and 9007199254740991),
+    ponto timestamptz not null check (ponto >= '1899-12-31 00:00Z' and ponto < '3000-01-02 00:00Z'),
+    deslocamento smallint check (deslocamento between -899 and 899),
+    dispositivo text check (
+        char_length(dispositivo) <= 64
+        and dispositivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
+    ),
     offline boolean,
-    enviado timestamptz,
-    latitude double precision,
-    longitude double precision,
-    precisao double precision,
-    recebida_em timestamptz,
+    enviado timestamptz check (enviado >= '1899-12-31 00:00Z' and enviado < '3000-01-02 00:00Z'),
+    -- NaN is above all numbers.
+    latitude double precision check (latitude between -90 and 90),
+    longitude double precision check (longitude between -180 and 180),
+    precisao double precision check (precisao between 0 and 20037508),
+    recebida_em timestamptz check (recebida_em >= '1970-01-01 00:00Z' and recebida_em < '3000-01-02 00:00Z'),
     -- Not now(), which is when the transaction began: maybe well before.
     gravada_em timestamptz not null default clock_timestamp(),
-    mensagem_id text
+    mensagem_id text check (char_length(mensagem_id) between 1 and 100)
 );
 
 comment on table batida is 'Punches. Rows are added, never changed or removed.';
@@ -141,17 +147,18 @@ begin
     from (
         select distinct usuario_id, ponto::timestamptz as ponto
         from batida_original
-        -- Neither null nor infinite, and of a year that derive_id can write.
-        where usuario_id is not null and ponto between '0001-01-02' and '9999-12-30'
+        -- Neither null nor infinite, and of the years that a client may send.
+        where usuario_id > 0 and ponto >= '1900-01-01' and ponto < '3000-01-01'
     ) as punch;
     get diagnostics copied = row_count;
 
     select
         count(*),
-        count(*) filter (where usuario_id is not null and ponto between '0001-01-02' and '9999-12-30')
+        count(*) filter (where usuario_id > 0 and ponto >= '1900-01-01' and ponto < '3000-01-01')
     into total, possible
     from batida_original;
-    raise notice 'batida_original: % rows, % punches copied, % repeats, % left out (no employee or no time)',
+    raise notice
+        'batida_original: % rows, % punches copied, % repeats, % left out (no employee above 0, no time from 1900 to 2999)',
         total, copied, possible - copied, total - possible;
 end
 $$;

@@ -405,20 +405,21 @@ def test_the_totals_of_a_month(database: Database) -> None:
     assert database.ask("select * from espelho_totais('2026-11-01', 4)") == []
 
 
-def test_an_employee_below_zero_is_in_every_report_of_all(database: Database) -> None:
-    database.punch(-5, "2026-11-03 08:00")  # whatever wrote it: the table allows it
+@pytest.mark.parametrize("usuario", [1, 9_007_199_254_740_990], ids=["smallest", "largest"])
+def test_employees_of_the_extreme_numbers_are_in_every_report_of_all(database: Database, usuario: int) -> None:
+    database.punch(usuario, "2026-11-03 08:00")
 
     for report in (
         "batida_local",
         "jornada",
         "jornadas('2026-11-01', '2026-11-30')",
-        "jornadas('2026-11-01', '2026-11-30', -5)",
+        f"jornadas('2026-11-01', '2026-11-30', {usuario})",
         "espelho_totais('2026-11-01')",
-        "espelho_totais('2026-11-01', -5)",
+        f"espelho_totais('2026-11-01', {usuario})",
     ):
         assert len(database.read(report)) == 1, report
     assert len(database.read("espelhos('2026-11-01')")) == 30
-    assert database.read("excecoes('2026-11-01', '2026-11-30')", "tipo, usuario_id") == [("incompleta", -5)]
+    assert database.read("excecoes('2026-11-01', '2026-11-30')", "tipo, usuario_id") == [("incompleta", usuario)]
 
 
 def test_the_exceptions_of_one_employee_are_those_that_all_have(database: Database) -> None:

@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 
 from ponto.migrations import SCHEMA, MigrationError, migrate
+from ponto.punch import Punch
 from ponto.roles import set_password
 from ponto.store import Outcome, Status, Store
 from tests.postgres.conftest import Server, ask
@@ -175,16 +176,16 @@ def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, own
         " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')"
         " and has_table_privilege('ponto_function', pg_class.oid, privilege)"
         " union all select relname, attname, privilege from pg_class join pg_attribute on attrelid = pg_class.oid"
-        " cross join unnest(array['select', 'update', 'references']) privilege"
+        " cross join unnest(array['select', 'insert', 'update', 'references']) privilege"
         " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0"
         " and not attisdropped and has_column_privilege('ponto_function', pg_class.oid, attnum, privilege)",
         owner["dbname"],
     )
     assert set(held) == {
-        ("batida", None, "insert"),
         ("batida", "id", "select"),
         ("batida", "usuario_id", "select"),
         ("batida", "ponto", "select"),
+        *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id")),
     }
 
 
@@ -198,6 +199,8 @@ def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, own
         " on conflict (id) do update set usuario_id = 2",
         "select dispositivo from batida",
         "select * from batida",
+        "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 1, now(), '2020-01-01')",
+        "begin; lock table batida in row exclusive mode",
         "select nome from migracao",
         "insert into migracao values ('9999', '')",
         "begin; lock table batida in access exclusive mode",
