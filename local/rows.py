@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg2
 
 from local.stack import ROOT
+from ponto.cli import printable
 
 _NEWEST = """
 select id, usuario_id, ponto, coalesce(dispositivo, ''), gravada_em - recebida_em
@@ -41,7 +42,7 @@ def main() -> int:
             cursor.execute(_NEWEST, [arguments.count])
             print(f"{'id':36}  {'usuario_id':>10}  {'ponto':32}  {'dispositivo':12}  waited")
             for identifier, employee, instant, device, waited in cursor:
-                print(f"{identifier}  {employee:>10}  {instant.isoformat():32}  {device:12.12}  {waited}")
+                print(f"{identifier}  {employee:>10}  {instant.isoformat():32}  {printable(device):12.12}  {waited}")
             print(f"the newest {cursor.rowcount}")
     finally:
         connection.close()

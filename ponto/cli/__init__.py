@@ -28,9 +28,18 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def printable(text: str) -> str:
-    """Make a text safe to print: a terminal obeys control characters, and anybody may have sent them."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
+def printable(text: str, *, lines: bool = False) -> str:
+    """Make a text that somebody else wrote safe to print.
+
+    A terminal obeys control characters, of C1 (U+0080 to U+009F) too; bidirectional overrides and isolates make a
+    line read as another; line separators forge lines; half a surrogate pair cannot be written at all.
+
+    Args:
+        text: whatever was sent.
+        lines: keep line breaks and tabs, for a text that is printed by itself.
+    """
+    kept = "\n\t" if lines else ""
+    return "".join(character if character.isprintable() or character in kept else "?" for character in text)
 
 
 def agreed(question: str) -> bool:

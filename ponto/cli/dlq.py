@@ -4,6 +4,7 @@ import argparse
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -125,7 +126,7 @@ def _show(arguments: argparse.Namespace) -> int:
     for name, attribute in letter.attributes.items():
         tell(f"attribute     {printable(name)} = {printable(str(attribute.get('StringValue', '(binary)')))}")
     for name, text in letter.system.items():
-        tell(f"SQS           {name} = {text}")
+        tell(f"SQS           {printable(name)} = {printable(text)}")
     tell("")
     tell(_pretty(letter.body))
     return 0
@@ -300,7 +301,6 @@ def _tell_failures(failed: Mapping[str, str]) -> None:
 
 
 def _pretty(body: str) -> str:
-    try:
-        return printable(json.dumps(json.loads(body), indent=2, ensure_ascii=False))
-    except (ValueError, RecursionError):
-        return printable(body)
+    with suppress(ValueError, RecursionError):  # shown as it came
+        body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    return printable(body, lines=True)

@@ -47,8 +47,9 @@ class Mailbox:
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
             ).get("Messages", [])
-            new = [message for message in messages if message["MessageId"] not in self._handles]
-            self._handles |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
+            found = {message["MessageId"]: message for message in messages}  # one answer may hold a message twice too
+            new = [message for name, message in found.items() if name not in self._handles]
+            self._handles |= {name: message["ReceiptHandle"] for name, message in found.items()}
             self.letters += map(letters.read, new)
             nothing_new = 0 if new else nothing_new + 1
         self.letters.sort(key=lambda letter: letter.received_ms)

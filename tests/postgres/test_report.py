@@ -88,7 +88,7 @@ def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             ("conflict", 1_793_707_200_000, '{"usuarioId": 102, "ponto": "2026-11-03T08:00-03:00"}'),
             ("malformed", 1_793_707_200_000, "<script>alert(2)</script>"),
         ):
-            attributes = {"reason": reason, "receivedAt": str(received)}
+            attributes = {"reason": reason, "messageId": f"message-{received}", "receivedAt": str(received)}
             sqs.send_message(
                 QueueUrl=queue,
                 MessageBody=body,

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,9 +15,11 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ponto.__main__ import main
-from ponto.cli import dlq, letters, mailbox, mapping
+from ponto.cli import dlq, letters, mailbox, mapping, printable
 from ponto.cli.letters import Letter, Way, instant, iso, read
 from ponto.punch import Reason
 from tests.commands import Result
@@ -379,6 +381,38 @@ def test_a_letter_that_comes_twice_is_listed_once(deployment: Deployment, run: C
     assert run("list", "--json").json["totals"] == {"invalid": 1}
 
 
+def twice(receive: Call, _: Any) -> Any:
+    """Give an answer that holds each message twice, as SQS may."""
+    answer = receive()
+    return answer | {"Messages": [message for message in answer.get("Messages", []) for _ in range(2)]}
+
+
+@pytest.mark.parametrize("words", [["redrive", "--all"], ["purge", "--older-than", "1h", "--yes"]], ids=" ".join)
+def test_a_letter_that_one_answer_holds_twice_is_one_letter(
+    deployment: Deployment,
+    run: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(3):
+        deployment.put_aside()
+    deployment.instead["ReceiveMessage"] = twice
+
+    assert run("list", "--json").json["totals"] == {"invalid": 3}
+    result = run(*words)
+
+    assert (result.status, result.out.split(",")[0]) == (
+        0,
+        f"3 {'redriven' if 'redrive' in words else 'dead letters deleted'}",
+    )
+    del deployment.instead["ReceiveMessage"]
+    assert len(deployment.queued()) == (3 if "redrive" in words else 0)
+    assert deployment.dead() == []
+    assert [len(file.read_text().splitlines()) for file in tmp_path.iterdir()] == ([] if "redrive" in words else [3])
+
+
 def test_one_empty_answer_is_not_the_end(deployment: Deployment, run: Callable[..., Result]) -> None:
     deployment.put_aside()
     deployment.instead["ReceiveMessage"] = lambda receive, _: (
@@ -390,12 +424,42 @@ def test_one_empty_answer_is_not_the_end(deployment: Deployment, run: Callable[.
 
 def test_a_terminal_is_given_no_control_characters(deployment: Deployment, run: Callable[..., Result]) -> None:
     text = "[red]\u009b31m[/red]"
-    identifier = deployment.put_aside(body=f"{text}\n", detail={"DataType": "String", "StringValue": text})
+    forged = {"DataType": "String", "StringValue": f"{text}\nreason        conflict"}
+    identifier = deployment.put_aside(body=f"{text}\n", detail=forged)
 
-    assert "[red]?31m[/red]" in run("list").out
+    assert "[red]?31m[/red]?reason        conflict" in run("list").out
     shown = run("show", identifier)
     assert shown.out.count("[red]?31m[/red]") == 3
+    assert shown.out.splitlines().count("reason        conflict") == 0  # no line but our own
+    assert shown.out.endswith("\n[red]?31m[/red]\n\n")
     assert run("show", identifier, "--json").json["body"] == f"{text}\n"
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        range(0x20),
+        range(0x7F, 0xA0),
+        range(0x202A, 0x202F),
+        range(0x2066, 0x206A),
+        (0x200E, 0x200F, 0x061C, 0x2028, 0x2029),
+        (0xD800,),
+    ],
+    ids=["C0", "C1", "overrides", "isolates", "marks and separators", "half a pair"],
+)
+def test_nothing_that_moves_a_cursor_or_turns_a_line_is_printed(codes: Iterable[int]) -> None:
+    for code in codes:
+        assert printable(f"a{chr(code)}b") == "a?b"
+        assert printable(f"a{chr(code)}b", lines=True) == (f"a{chr(code)}b" if chr(code) in "\n\t" else "a?b")
+
+
+@given(st.text())
+def test_whatever_is_printed_is_one_line_of_as_many_characters(text: str) -> None:
+    shown = printable(text)
+
+    assert len(shown) == len(text)
+    assert shown.isprintable()
+    assert all(before in ("?", after) or not before.isprintable() for before, after in zip(text, shown, strict=True))
 
 
 # show

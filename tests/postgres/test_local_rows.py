@@ -1,0 +1,28 @@
+"""`make rows`, on a real database."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.company import fill, write_stack
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_terminal_gets_no_control_characters_from_a_row(migrated_url: str, tmp_path: Path) -> None:
+    fill(
+        migrated_url, "alter table batida drop constraint if exists batida_dispositivo_check"
+    )  # it may refuse such a name
+    fill(
+        migrated_url,
+        "insert into batida (id, usuario_id, ponto, dispositivo) "
+        "values (gen_random_uuid(), 7, '2026-10-01T08:00Z', E'\\u009b2J\\u202eab')",
+    )
+    write_stack(tmp_path, migrated_url)
+
+    shown = subprocess.run(
+        [sys.executable, "-m", "local.rows", "--state", tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert "?2J?ab" in shown
+    assert shown.replace("\n", "").isprintable()
