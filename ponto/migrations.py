@@ -1,6 +1,7 @@
 """Bringing a database to the current schema: the files of `ponto/schema`, each applied once, in order."""
 
 import hashlib
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -12,8 +13,27 @@ from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 SCHEMA = Path(__file__).parent / "schema"
 
 _SQL = Path(__file__).parent / "sql"
+_TURN = (_SQL / "migrations_turn.sql").read_text(encoding="utf-8")
 _BEGIN = (_SQL / "migrations_begin.sql").read_text(encoding="utf-8")
 _RECORD = (_SQL / "migrations_record.sql").read_text(encoding="utf-8")
+_HOLDERS = (_SQL / "migrations_holders.sql").read_text(encoding="utf-8")
+
+
+class Patience(NamedTuple):
+    """How long migrations wait, and let others wait.
+
+    While a migration waits for a table that an open report reads, every insert waits behind it. So it gives up sooner
+    than an insert does (`lock_ms` of the store), rolls all back, and tries again after the inserts had their time.
+    """
+
+    tries: int = 12  # a minute in all
+    lock_ms: int = 2_000  # for one lock
+    pause_s: float = 3  # between two tries
+    turn_ms: int = 600_000  # for another run of the migrations, which may copy rows: below the function's 900 s
+    idle_ms: int = 5_000  # how long a client that was stopped keeps its locks
+
+
+PATIENCE = Patience()
 
 
 class MigrationError(Exception):
@@ -25,7 +45,9 @@ class Migrated(NamedTuple):
     notices: list[str]  # what the migrations report: how many rows they copied, ...
 
 
-def migrate(parameters: Mapping[str, str | int], time_zone: str, schema: Path = SCHEMA) -> Migrated:
+def migrate(
+    parameters: Mapping[str, str | int], time_zone: str, schema: Path = SCHEMA, patience: Patience = PATIENCE
+) -> Migrated:
     """Apply the migrations that the database has not had yet, all of them or none.
 
     Safe to call at any time and from several places at once: the second caller waits for the first.
@@ -35,27 +57,90 @@ def migrate(parameters: Mapping[str, str | int], time_zone: str, schema: Path = 
         time_zone: the stage's, by its IANA name ("America/Sao_Paulo"). It becomes the database's default, and
             local times of older tables are read in it.
         schema: the folder of the migrations.
+        patience: how long to wait for locks.
 
     Raises:
-        MigrationError: the time zone is unknown, a migration failed, or what was applied before is not what
-            the folder holds: one of the files was edited, is missing, or comes before one that was applied.
+        MigrationError: the time zone is unknown, a migration failed or did not get its locks, or what was applied
+            before is not what the folder holds: one of the files was edited, is missing, or comes before one that was
+            applied.
         psycopg2.Error: no connection, or it broke.
     """
     files = {path.name: path.read_bytes() for path in sorted(schema.glob("*.sql"))}
-    with closing(_connect(parameters)) as connection, connection.cursor() as cursor:
-        try:
-            cursor.execute(_BEGIN, {"time_zone": time_zone})
-        except psycopg2.DatabaseError as error:
-            raise _wrap("before the first migration", error) from error
-        pending = _pending(files, dict(cursor.fetchall()))
-        for name in pending:
+    holders: dict[Any, str] = {}
+    for attempt in range(1, patience.tries + 1):
+        with closing(_connect(parameters)) as connection:
             try:
+                return _apply(connection, files, time_zone, patience)
+            except _LockedError as locked:
+                name = locked.name
+                connection.rollback()
+                # Whoever was there at the try before too: inserts come and go.
+                found = _holders(connection)
+                holders = {key: who for key, who in found.items() if attempt == 1 or key in holders}
+        if attempt < patience.tries:
+            time.sleep(patience.pause_s)
+    raise MigrationError(
+        f"{name}: did not get a lock that it needs, tried {patience.tries} times for {patience.lock_ms / 1000:g} s; "
+        f"{_those(holders)}. Nothing was changed; try again when that transaction has ended."
+    )
+
+
+class _LockedError(Exception):
+    """A migration waited for a lock as long as it may."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _apply(
+    connection: psycopg2.extensions.connection, files: Mapping[str, bytes], time_zone: str, patience: Patience
+) -> Migrated:
+    """Do the work of `migrate` once. Whatever leaves early is rolled back by closing the connection.
+
+    Raises:
+        _LockedError: somebody else holds a lock.
+    """
+    with connection.cursor() as cursor:
+        name = "before the first migration"
+        try:
+            _take_turn(cursor, patience)
+            cursor.execute(_BEGIN, {"time_zone": time_zone})
+            pending = _pending(files, dict(cursor.fetchall()))
+            for name in pending:
                 cursor.execute(files[name])
-            except psycopg2.DatabaseError as error:
-                raise _wrap(name, error) from error
-            cursor.execute(_RECORD, {"name": name, "checksum": _checksum(files[name])})
-        connection.commit()  # whatever leaves before this line rolls all back, by closing
-        return Migrated(pending, [notice.strip() for notice in connection.notices])
+                cursor.execute(_RECORD, {"name": name, "checksum": _checksum(files[name])})
+        except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
+            raise _LockedError(name) from error
+        except psycopg2.DatabaseError as error:
+            raise MigrationError(f"{name}: {str(error).strip()}") from error
+    connection.commit()
+    return Migrated(pending, [notice.strip() for notice in connection.notices])
+
+
+def _take_turn(cursor: psycopg2.extensions.cursor, patience: Patience) -> None:
+    waits = {"idle": patience.idle_ms, "turn": patience.turn_ms, "lock": patience.lock_ms}
+    try:
+        cursor.execute(_TURN, {name: str(milliseconds) for name, milliseconds in waits.items()})
+    except psycopg2.errors.LockNotAvailable as error:
+        cursor.connection.rollback()
+        raise MigrationError(
+            f"another run of the migrations has not ended in {patience.turn_ms / 1000:g} s; "
+            f"{_those(_holders(cursor.connection))}. Nothing was changed."
+        ) from error
+
+
+def _holders(connection: psycopg2.extensions.connection) -> dict[Any, str]:
+    """Say who holds locks that a migration may need, by process and transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLDERS, {})
+        return {(pid, transaction): who for pid, transaction, who in cursor.fetchall()}
+
+
+def _those(holders: Mapping[Any, str]) -> str:
+    if not holders:
+        return "who holds it is not known"
+    return f"{' and '.join(holders.values())} hold{'s' if len(holders) == 1 else ''} locks"
 
 
 def _connect(parameters: Mapping[str, str | int]) -> psycopg2.extensions.connection:
@@ -72,7 +157,10 @@ def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str
         if name not in files:
             raise MigrationError(f"{name}: was applied to this database, but this code, maybe older, does not have it")
         if checksum != _checksum(files[name]):
-            raise MigrationError(f"{name}: was edited after it had been applied; add another migration instead")
+            raise MigrationError(
+                f"{name}: was edited after it had been applied; restore it, and add another migration instead "
+                "(a local database begins anew, empty, after `make clean`)"
+            )
     pending = [name for name in files if name not in applied]
     for name in pending:
         if applied and name < max(applied):
@@ -84,7 +172,3 @@ def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str
 
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _wrap(name: str, error: psycopg2.DatabaseError) -> MigrationError:
-    return MigrationError(f"{name}: {str(error).strip()}")

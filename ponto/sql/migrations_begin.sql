@@ -1,8 +1,5 @@
--- Begin a run of migrations, in a transaction: one run at a time, in the stage's time zone.
+-- Begin a run of migrations, in a transaction whose turn it is, in the stage's time zone.
 -- Returns what is recorded as applied.
-
--- The lock's number is "batida" in ASCII. Whoever comes second waits here, then finds everything applied.
-select pg_advisory_xact_lock(0x626174696461);
 
 select set_config('timezone', %(time_zone)s, true);
 

@@ -2,10 +2,14 @@
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -17,8 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
-from ponto.migrations import SCHEMA, Migrated, MigrationError, migrate
+from ponto.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 from ponto.punch import derive_id
+from ponto.store import TIMEOUTS, Outcome, Status, Store
+from tests.postgres.test_store import entry
 
 ZONE = "America/Sao_Paulo"
 BRT = timezone(timedelta(hours=-3))
@@ -46,7 +52,9 @@ def ask(database_url: str) -> Iterator[Ask]:
 
 @pytest.fixture
 def run(database_url: str) -> Callable[..., Migrated]:
-    return lambda time_zone=ZONE, schema=SCHEMA: migrate(parse_dsn(database_url), time_zone, schema)
+    return lambda time_zone=ZONE, schema=SCHEMA, patience=PATIENCE: migrate(
+        parse_dsn(database_url), time_zone, schema, patience
+    )
 
 
 @pytest.fixture
@@ -192,7 +200,7 @@ def test_an_edited_migration_is_refused_by_name(run: Callable[..., Migrated], sc
     edited = schema / "0001_batida.sql"
     edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
 
-    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: was edited"):
+    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: was edited .* after `make clean`"):
         run(schema=schema)
 
 
@@ -250,15 +258,139 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(
 
     with ThreadPoolExecutor() as threads:
         try:
-            first = threads.submit(run, schema=schema)
+            patient = PATIENCE._replace(lock_ms=60_000)
+            first = threads.submit(run, schema=schema, patience=patient)
             until_one_waits_for("relation")
-            second = threads.submit(run, schema=schema)
+            second = threads.submit(run, schema=schema, patience=patient)
             until_one_waits_for("advisory")
         finally:
             ask("rollback")
 
         assert first.result().applied == [*ALL, "9000_gate.sql"]
         assert second.result() == Migrated([], [])
+
+
+# Locks
+
+HURRIED = PATIENCE._replace(lock_ms=300, pause_s=0.3, idle_ms=1_000)
+NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done ()"
+
+
+@pytest.fixture
+def report(database_url: str, run: Callable[..., Migrated]) -> Iterator[psycopg2.extensions.connection]:
+    """Give a session that reads the table of punches in a transaction that it leaves open."""
+    run()
+    with closing(psycopg2.connect(database_url, application_name="a report")) as connection:
+        connection.cursor().execute("select from batida")
+        yield connection
+
+
+def store(database_url: str) -> tuple[Outcome, float]:
+    """Store a punch as the function does; tell how long it took, in seconds."""
+    with closing(Store(lambda: parse_dsn(database_url) | {"user": "ponto_function"})) as store:
+        began = time.monotonic()
+        [outcome] = store.save([entry()])
+        return outcome, time.monotonic() - began
+
+
+def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
+    assert PATIENCE.lock_ms < TIMEOUTS.lock_ms
+    assert PATIENCE.pause_s * 1000 > PATIENCE.lock_ms  # inserts get through most of the time
+    assert PATIENCE.idle_ms <= 10_000
+
+
+def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_when_the_report_ends(
+    database_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path, report: psycopg2.extensions.connection
+) -> None:
+    (schema / "9000_more.sql").write_text(NEEDS_THE_TABLE)
+    with ThreadPoolExecutor() as threads:
+        try:
+            migrated = threads.submit(run, schema=schema, patience=HURRIED._replace(tries=100))
+            for _ in range(3):
+                _until(lambda: _waits(ask))
+                outcome, seconds = store(database_url)
+                assert outcome == Outcome(Status.STORED)
+                assert seconds < 2.5
+                assert not migrated.done()
+        finally:
+            report.rollback()
+        assert migrated.result().applied == ["9000_more.sql"]
+
+
+def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_nothing(
+    database_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path, report: psycopg2.extensions.connection
+) -> None:
+    (schema / "9000_early.sql").write_text("create table early ()")
+    (schema / "9001_more.sql").write_text(NEEDS_THE_TABLE)
+
+    with pytest.raises(MigrationError) as caught:
+        run(schema=schema, patience=HURRIED._replace(tries=2))
+
+    user = parse_dsn(database_url)["user"]
+    assert str(caught.value) == (
+        "9001_more.sql: did not get a lock that it needs, tried 2 times for 0.3 s; "
+        f"pid {report.info.backend_pid} (a report, as {user}) holds locks. "
+        "Nothing was changed; try again when that transaction has ended."
+    )
+    assert not {"early", "done"} & relations(ask)
+    assert store(database_url)[0] == Outcome(Status.STORED)
+
+
+def test_a_run_that_waits_for_another_in_vain_names_it(
+    run: Callable[..., Migrated], report: psycopg2.extensions.connection
+) -> None:
+    report.rollback()
+    report.cursor().execute("select pg_advisory_xact_lock(0x626174696461)")
+
+    with pytest.raises(
+        MigrationError,
+        match=r"^another run of the migrations has not ended in 0\.2 s; pid \d+ \(a report, as \w+\) holds locks",
+    ):
+        run(patience=PATIENCE._replace(turn_ms=200))
+
+
+def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
+    database_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path
+) -> None:
+    run()
+    (schema / "9000_lock.sql").write_text(f"{NEEDS_THE_TABLE}; select pg_sleep(0.5)")
+    call = (
+        "import sys; from pathlib import Path; from psycopg2.extensions import parse_dsn;"
+        "from ponto.migrations import PATIENCE, migrate;"
+        "migrate(parse_dsn(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), PATIENCE._replace(idle_ms=1_000))"
+    )
+    client = subprocess.Popen(
+        [sys.executable, "-c", call, database_url, ZONE, str(schema)], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        held = (
+            "select count(*) from pg_locks where granted and relation = 'batida'::regclass"
+            " and mode = 'AccessExclusiveLock'"
+        )
+        _until(lambda: ask(held) == [(1,)])
+        client.send_signal(signal.SIGSTOP)
+
+        ask("set lock_timeout = '10s'; select from batida")
+    finally:
+        client.send_signal(signal.SIGCONT)
+        error = client.communicate(timeout=30)[1]
+    assert client.returncode == 1
+    assert "MigrationError: 9000_lock.sql: " in error
+    assert "done" not in relations(ask)
+
+
+def _waits(ask: Ask) -> bool:
+    return ask(
+        "select count(*) from pg_locks where not granted and locktype = 'relation'"
+        " and database = (select oid from pg_database where datname = current_database())"
+    ) == [(1,)]
+
+
+def _until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
 
 
 # The first version's table
