@@ -15,6 +15,7 @@ import psycopg2
 from bench import cold, drain, duplicates, growth, picture, reports, workers
 from bench.measure import Aim
 from bench.server import Server, running
+from ponto.cli import CommandError, files
 
 _EXAMPLES = """parts:
   drain       the handler against the original, Powertools, execute_values and COPY, by batch size
@@ -163,22 +164,23 @@ def main(words: Sequence[str] | None = None) -> int:
                     "results": plain(found),
                     "aims": [aim._asdict() | {"met": aim.met} for aim in part.aims(found)],
                 }
-                (given.folder / f"{name}.json").write_text(json.dumps(documents[name], indent=2) + "\n")
+                with files.draft(given.folder / f"{name}.json") as text:
+                    text.write(json.dumps(documents[name], indent=2) + "\n")
                 if not given.json:
                     print(f"\n{name}, load average {load:.1f} to {os.getloadavg()[0]:.1f}\n\n{part.show(found)}\n")
                     print("\n".join(map(str, part.aims(found))), flush=True)
-    except (RuntimeError, psycopg2.Error) as error:
+        if given.json:
+            print(json.dumps(documents, indent=2))
+        if measured.keys() - {"reports"}:  # the picture is of the drain
+            for file in (given.folder / "drain.png", given.folder / "drain.svg"):
+                picture.draw(file, measured)
+                print(f"bench: {file}", file=sys.stderr)
+    except (RuntimeError, psycopg2.Error, CommandError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("bench: stopped", file=sys.stderr)
         return 130
-    if given.json:
-        print(json.dumps(documents, indent=2))
-    if measured.keys() - {"reports"}:  # the picture is of the drain
-        for file in (given.folder / "drain.png", given.folder / "drain.svg"):
-            picture.draw(file, measured)
-            print(f"bench: {file}", file=sys.stderr)
     return 0
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -15,6 +14,7 @@ from bench.drain import PEERS, Drain
 from bench.duplicates import Duplicates
 from bench.growth import Growth
 from bench.workers import Load
+from ponto.cli.picture import save
 
 # Okabe and Ito's colours, which colour-blind people tell apart. Ours is the same everywhere.
 _OURS, _GREY = "#0072B2", "#999999"
@@ -59,10 +59,7 @@ def draw(file: Path, measured: Mapping[str, Any]) -> None:
         columns = half.add_gridspec(1, len(below), width_ratios=[1.6 if name == "growth" else 1 for name in below])
         for column, name in enumerate(below):
             panels[name](half.add_subplot(columns[column]), measured[name])
-    # Without a date and with fixed ids, the same figures are the same file.
-    metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
-    with mpl.rc_context({"svg.hashsalt": "ponto"}):
-        figure.savefig(file, dpi=120, metadata=metadata)
+    save(figure, file, file.suffix, dpi=120)
 
 
 def _drain(axes: Axes, found: Sequence[Drain]) -> None:

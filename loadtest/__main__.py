@@ -17,7 +17,7 @@ from loadtest import four_peaks, jmeter, picture, proof, target
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.proof import Database, Row, Verdict
 from loadtest.results import Figures, Tail, latency_json, read, summarize
-from ponto.cli import CommandError, say, tell, tell_json
+from ponto.cli import CommandError, files, say, tell, tell_json
 
 _STATE = FOLDER.parent / ".local"
 _STOP = 10  # s for JMeter to end
@@ -129,7 +129,8 @@ def _main(arguments: argparse.Namespace) -> int:
     outcome = measure(run, tool, place, folder)
 
     summary = outcome.summary(run)
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    with files.draft(folder / "summary.json") as text:
+        text.write(json.dumps(summary, indent=2) + "\n")
     if outcome.verdict:
         picture.draw(folder / "arrivals.png", outcome.figures, outcome.rows, outcome.verdict, outcome.lag)
     if arguments.report:

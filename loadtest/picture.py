@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from loadtest.proof import Row, Verdict
 from loadtest.results import Figures
+from ponto.cli.picture import save
 
 _BARS = 60  # at most, across the picture
 _ACCEPTED, _STORED, _WAITING = "#9ecae1", "#08519c", "#d94801"
@@ -57,7 +58,7 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, la
         axes.grid(axis="y", alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(loc="upper right", ncols=2, frameon=False)
-    figure.savefig(file, dpi=120)
+    save(figure, file, file.suffix, dpi=120)
 
 
 def _title(figures: Figures, verdict: Verdict, lag: float | None, waited: int) -> str:

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from ponto.cli import CommandError, agreed, export, mailbox, mapping, printable, target, tell, tell_json
+from ponto.cli import CommandError, agreed, files, mailbox, mapping, printable, target, tell, tell_json
 from ponto.cli.letters import REASONS, Letter, Way, instant
 from ponto.cli.mailbox import Mailbox
 
@@ -152,9 +152,9 @@ def _redrive(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    export.require_writable(arguments.file, force=arguments.force)
+    files.require_writable(arguments.file, force=arguments.force)
     letters = _read(target.find(arguments))
-    export.write(arguments.file, letters)
+    _write(arguments.file, letters)
     if arguments.json:
         tell_json({"exported": len(letters), "file": str(arguments.file)})
     else:
@@ -164,7 +164,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _purge(arguments: argparse.Namespace) -> int:
     file = arguments.export or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
-    export.require_writable(file)
+    files.require_writable(file)
     place = target.find(arguments)
     failed: dict[str, str] = {}
     with mailbox.opened(place.sqs(), place.dlq_url) as box:
@@ -174,7 +174,7 @@ def _purge(arguments: argparse.Namespace) -> int:
                 f"Export {len(old)} of {len(box.letters)} dead letters to {file}, then delete them?"
             ):
                 raise CommandError("nothing was deleted", 1)
-            export.write(file, old)
+            _write(file, old)
             failed = box.delete(old)
     deleted = len(old) - len(failed)
     if arguments.json:
@@ -214,6 +214,12 @@ def _resume(arguments: argparse.Namespace) -> int:
 def _read(place: target.Target) -> list[Letter]:
     with mailbox.opened(place.sqs(), place.dlq_url) as box:
         return box.letters
+
+
+def _write(file: Path, letters: Iterable[Letter]) -> None:
+    with files.draft(file) as lines:
+        for letter in letters:
+            lines.write(json.dumps(letter.whole()) + "\n")
 
 
 def _is_wanted(letter: Letter, arguments: argparse.Namespace) -> bool:

@@ -1,9 +1,10 @@
 """A peak as a picture: what came and what was stored, and what waited where. And what other pictures share."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from ponto.cli import CommandError
+from ponto.cli import CommandError, files
 from ponto.cli.simulation import Peak
 
 if TYPE_CHECKING:
@@ -106,21 +107,19 @@ def dress(axes: "Axes") -> None:
     )
 
 
-def save(figure: "Figure", file: Path | IO[bytes], suffix: str) -> None:
-    """Write a figure as .png or .svg.
+def save(figure: "Figure", file: Path | IO[bytes], suffix: str, dpi: int = 150) -> None:
+    """Write a figure as .png or .svg; `dpi` is a .png's dots an inch.
 
     Raises:
-        CommandError: it cannot be written.
+        CommandError: it cannot be written, or something else than a regular file is there.
     """
     import matplotlib as mpl
 
     # Without a date and with fixed ids, the same picture is the same file.
     metadata = {"Date": None} if suffix == ".svg" else {"Software": None}
-    try:
-        with mpl.rc_context({"svg.hashsalt": "ponto"}):
-            figure.savefig(file, format=suffix[1:], dpi=150, metadata=metadata)
-    except OSError as error:
-        raise CommandError(f"cannot write {file}: {error.strerror}") from None
+    whole = files.draft_bytes(file) if isinstance(file, Path) else nullcontext(file)
+    with mpl.rc_context({"svg.hashsalt": "ponto"}), whole as out:
+        figure.savefig(out, format=suffix[1:], dpi=dpi, metadata=metadata)
 
 
 def _smooth(numbers: list[int], width: int = 5) -> list[float]:

@@ -356,6 +356,18 @@ def test_a_file_that_is_there_is_overwritten_by_force_only(run: Run, tmp_path: P
     assert "Time card" in file.read_text()
 
 
+@pytest.mark.parametrize("option", ["--output", "--picture"])
+def test_force_follows_no_link_and_replaces_none(option: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "peak.png").symlink_to("mine")
+
+    refused = run(*PEAK, option, tmp_path / "peak.png", "--force")
+
+    assert (refused.status, (tmp_path / "mine").read_text()) == (2, "mine")
+    assert (tmp_path / "peak.png").is_symlink()
+    assert "is a symbolic link" in refused.err
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [

@@ -779,6 +779,20 @@ def test_an_export_overwrites_only_when_told_to(
     assert PUNCH.rstrip() in json.loads(file.read_text())["body"]
 
 
+def test_an_export_follows_no_link_when_told_to_overwrite(
+    deployment: Deployment, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    deployment.put_aside()
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "letters.jsonl").symlink_to("mine")
+
+    result = run("export", tmp_path / "letters.jsonl", "--force")
+
+    assert (result.status, (tmp_path / "mine").read_text()) == (2, "mine")
+    assert (tmp_path / "letters.jsonl").is_symlink()
+    assert "is a symbolic link" in result.err
+
+
 def test_an_export_that_does_not_reach_the_disk_fails_and_leaves_the_file_as_it_was(
     deployment: Deployment, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ponto.cli import CommandError, database, export, letters, picture, say
+from ponto.cli import CommandError, database, files, letters, picture, say
 from ponto.cli.report import as_csv, as_html, as_json, as_text, chart, dead, figures, reading
 from ponto.cli.report.dead import Unread
 from ponto.cli.report.reading import Limits, Reports
@@ -263,7 +263,7 @@ def _exceptions(arguments: argparse.Namespace) -> int:
 def _peak(arguments: argparse.Namespace) -> int:
     if arguments.picture:
         picture.require_format(arguments.picture)
-        export.require_writable(arguments.picture, force=arguments.force)
+        files.require_writable(arguments.picture, force=arguments.force)
     language = Language(arguments.lang)
     with _reports(arguments) as reports:
         zone = reports.zone()
@@ -334,7 +334,7 @@ def _generated(now: datetime, language: Language) -> str:
 @contextmanager
 def _reports(arguments: argparse.Namespace) -> Iterator[Reports]:
     if arguments.output:
-        export.require_writable(arguments.output, force=arguments.force)
+        files.require_writable(arguments.output, force=arguments.force)
     with database.connect(arguments, read_only=True) as connection, reading.opened(connection) as reports:
         yield reports
 
@@ -344,7 +344,7 @@ def _output(arguments: argparse.Namespace) -> Iterator[IO[str]]:
     """Open where the report goes: always UTF-8, as html says of itself and json has to be."""
     if arguments.output:
         encoding = "utf-8-sig" if arguments.format == "csv" else "utf-8"
-        with export.draft(arguments.output, encoding) as file:
+        with files.draft(arguments.output, encoding) as file:
             yield file
     else:
         if isinstance(sys.stdout, io.TextIOWrapper):

@@ -1,0 +1,133 @@
+"""What a command writes for its user: never through a link, never over what is no regular file."""
+
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from ponto.__main__ import main
+from ponto.cli import CommandError
+from ponto.cli.files import draft, draft_bytes, require_writable
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="ponto-") as name:  # not pytest's: the path of a socket has to be short
+        yield Path(name)
+
+
+def link(file: Path) -> None:
+    (file.parent / "target").write_text("somebody's")
+    file.symlink_to("target")
+
+
+def dangling_link(file: Path) -> None:
+    file.symlink_to("nowhere")
+
+
+def listening(file: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(file))
+
+
+def device(file: Path) -> None:
+    try:
+        os.mknod(file, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes devices")
+
+
+WRITERS: list[Callable[[Path], AbstractContextManager[object]]] = [draft, draft_bytes]
+
+THINGS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "link": (link, "is a symbolic link"),
+    "dangling link": (dangling_link, "is a symbolic link"),
+    "folder": (Path.mkdir, "is a folder"),
+    "named pipe": (os.mkfifo, "is a named pipe"),
+    "socket": (listening, "is a socket"),
+    "device": (device, "is a device"),
+}
+
+
+def state(folder: Path) -> list[tuple[str, int, str]]:
+    return sorted(
+        (file.name, stat.S_IFMT(file.lstat().st_mode), file.read_text() if file.name == "target" else "")
+        for file in folder.iterdir()
+    )
+
+
+@pytest.mark.parametrize(("make", "why"), THINGS.values(), ids=THINGS.keys())
+def test_what_is_no_regular_file_is_neither_followed_nor_replaced(
+    make: Callable[[Path], None], why: str, folder: Path
+) -> None:
+    file = folder / "out"
+    make(file)
+    before = state(folder)
+
+    for force in (False, True):
+        with pytest.raises(CommandError, match=why):
+            require_writable(file, force=force)
+    for write in WRITERS:
+        with pytest.raises(CommandError, match=why), write(file):
+            pass
+
+    assert state(folder) == before
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_link_that_comes_while_the_file_is_written_is_not_replaced(
+    write: Callable[[Path], AbstractContextManager[object]], folder: Path
+) -> None:
+    with pytest.raises(CommandError, match="is a symbolic link"), write(folder / "out"):
+        link(folder / "out")
+
+    assert [name for name, *_ in state(folder)] == ["out", "target"]
+    assert (folder / "target").read_text() == "somebody's"
+
+
+def test_force_replaces_a_regular_file_and_leaves_other_names_of_it_alone(folder: Path) -> None:
+    file, other = folder / "out", folder / "other"
+    file.write_text("mine")
+    other.hardlink_to(file)
+
+    require_writable(file, force=True)
+    with draft(file) as text:
+        text.write("new")
+
+    assert (file.read_text(), other.read_text()) == ("new", "mine")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_name_that_no_file_can_have_is_one_line(folder: Path) -> None:
+    (folder / "file").touch()
+
+    for file in (folder / "file" / "out", folder / ("x" * 300)):
+        with pytest.raises(CommandError, match="cannot write"):
+            require_writable(file)
+
+
+def test_a_picture_of_a_plan_follows_no_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    link(folder / "peak.png")
+
+    assert main(["plan", "--employees", "10", "--picture", str(folder / "peak.png")]) == 2
+    assert "is a symbolic link" in capsys.readouterr().err
+    assert (folder / "target").read_text() == "somebody's"
+
+
+def test_every_picture_is_written_in_one_place() -> None:
+    parts = ("ponto", "bench", "loadtest", "local")
+    drawing = {
+        str(file.relative_to(ROOT))
+        for part in parts
+        for file in (ROOT / part).rglob("*.py")
+        if ".savefig(" in file.read_text(encoding="utf-8")
+    }
+    assert drawing == {"ponto/cli/picture.py"}
