@@ -13,6 +13,10 @@ function areKnown(region) {
   return found.some((pem) => new X509Certificate(pem).subject.includes(`CN=Amazon RDS ${region} Root CA`));
 }
 
+// Where the Data API cannot be had, and a cluster that asks for it is refused:
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.Aurora_Fea_Regions_DB-eng.Feature.Data_API.html
+const WITHOUT_DATA_API = ['ap-south-2', 'ap-southeast-4', 'ap-southeast-6']; // Hyderabad, Melbourne, New Zealand
+
 module.exports = async ({ resolveVariable }) => {
   const kind = await resolveVariable('param:database');
   if (!KINDS.includes(kind)) stop(`database: '${kind}' is not one of ${KINDS.join(', ')}.`);
@@ -22,6 +26,11 @@ module.exports = async ({ resolveVariable }) => {
       `${CERTIFICATES} has none of ${region}. Save https://truststore.pki.rds.amazonaws.com/${region}/${region}-bundle.pem ` +
         `in ponto/certificates, and set dbSslRootCert to 'ponto/certificates/${region}-bundle.pem'.`
     );
+  }
+  const dataApi = String(await resolveVariable('param:dataApi')); // --param gives texts
+  if (!['true', 'false'].includes(dataApi)) stop(`dataApi: '${dataApi}' is not one of true, false.`);
+  if (kind === 'create' && dataApi === 'true' && WITHOUT_DATA_API.includes(region)) {
+    stop(`${region} has no Data API: set dataApi to false, and reach the database through a tunnel (docs/deploy.md).`);
   }
   return { kind };
 };

@@ -57,8 +57,8 @@ async function lookUp({ region, vpcName, subnetNames, securityGroupNames }) {
 const nothingOut = [{ IpProtocol: '-1', CidrIp: '127.0.0.1/32', Description: 'Nothing' }];
 
 /** Two private subnets, no way out but the endpoints that the functions need. */
-function privateNetwork(whenDeleted) {
-  const kept = { DeletionPolicy: whenDeleted, UpdateReplacePolicy: whenDeleted }; // a cluster that stays needs them
+function privateNetwork({ deletion, replacement }) {
+  const kept = { DeletionPolicy: deletion, UpdateReplacePolicy: replacement }; // a cluster that stays needs them
   const tcp = (port, Description, peer) => ({ IpProtocol: 'tcp', FromPort: port, ToPort: port, Description, ...peer });
   const withinVpc = { CidrIp: '10.0.0.0/16' };
   const subnet = (index) => ({
@@ -70,7 +70,10 @@ function privateNetwork(whenDeleted) {
       CidrBlock: `10.0.${index}.0/24`,
     },
   });
-  const endpoint = (service) => ({
+  const allow = (Action, Resource) => ({ Effect: 'Allow', Principal: '*', Action, Resource });
+  const arn = (name, attribute = 'Arn') => ({ 'Fn::GetAtt': [name, attribute] });
+  // Through it only these actions, whatever else the caller may do, and whoever's credentials it has.
+  const endpoint = (service, ...Statement) => ({
     Type: 'AWS::EC2::VPCEndpoint',
     Properties: {
       VpcId: { Ref: 'Vpc' },
@@ -79,6 +82,7 @@ function privateNetwork(whenDeleted) {
       PrivateDnsEnabled: true,
       SubnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],
       SecurityGroupIds: [{ Ref: 'EndpointSecurityGroup' }],
+      PolicyDocument: { Version: '2012-10-17', Statement },
     },
   });
   return {
@@ -107,8 +111,15 @@ function privateNetwork(whenDeleted) {
         SecurityGroupEgress: nothingOut,
       },
     },
-    SqsEndpoint: endpoint('sqs'), // dead letters
-    SecretsManagerEndpoint: endpoint('secretsmanager'), // the database's password
+    SqsEndpoint: endpoint(
+      'sqs',
+      allow('sqs:SendMessage', arn('DeadLetterQueue')),
+      allow('sqs:ChangeMessageVisibility', arn('PunchQueue')) // of what comes back sooner
+    ),
+    SecretsManagerEndpoint: endpoint(
+      'secretsmanager',
+      allow('secretsmanager:GetSecretValue', [arn('DatabaseCluster', 'MasterUserSecret.SecretArn'), { Ref: 'FunctionSecret' }])
+    ),
   };
 }
 
@@ -158,7 +169,7 @@ module.exports = async ({ resolveVariable }) => {
   else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
     network = await lookUp({ ...names, region: await resolveVariable('self:provider.region') });
   } else if (creates) {
-    resources = privateNetwork(await parameter('whenDeleted'));
+    resources = privateNetwork(await resolveVariable('file(resources/deletion.js)'));
     network = {
       vpcId: { Ref: 'Vpc' },
       subnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],

@@ -34,6 +34,7 @@ _OWN_COMMANDS = {
     ("configure", "sso"): set[str](),
     ("sso", "login"): {"sso-session"},
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
+    ("sns", "subscribe"): {"topic-arn", "protocol", "notification-endpoint", "attributes"},
     # The line has more of its own; these are used here.
     ("ec2", "run-instances"): {
         "image-id",

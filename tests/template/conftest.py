@@ -10,6 +10,8 @@ from tests.template.packaging import Package, Template, copy_project, package
 
 ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
 
+TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
+
 USER_POOL = "arn:aws:cognito-idp:sa-east-1:123456789012:userpool/sa-east-1_AbCdEfGhI"
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,8 +13,8 @@ from ponto.punch import Punch
 from ponto.store import Entry, Outcome, Status
 from tests.emf import metrics as embedded
 from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
-from tests.template.conftest import USER_POOL, Compile
-from tests.template.packaging import ROOT, Template
+from tests.template.conftest import TOPIC, USER_POOL, Compile
+from tests.template.packaging import ROOT, PackagingError, Template, package
 
 STAGES = ["prod", "dev", "local"]
 ALARM = "AWS::CloudWatch::Alarm"
@@ -166,10 +167,77 @@ def test_the_connections_that_are_too_many_follow_from_the_concurrency(compiled:
 
 def test_mail_goes_to_the_address_that_is_given(compiled: Compile, prod: Template) -> None:
     assert prod.of_type("AWS::SNS::Subscription") == {}
-    template = compiled("prod", "alarmEmail=oncall@example.com")
-    assert template.of_type("AWS::SNS::Subscription") == {
-        "AlarmEmail": {"TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": "oncall@example.com"}
-    }
+    (email,) = compiled("prod", "alarmEmail=oncall@example.com").of_type("AWS::SNS::Subscription").values()
+    assert (
+        email.items()
+        >= {"TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": "oncall@example.com"}.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_mailed"),
+    [
+        ("OK", "ALARM", True),
+        ("INSUFFICIENT_DATA", "ALARM", True),
+        ("ALARM", "OK", True),
+        ("INSUFFICIENT_DATA", "OK", False),  # it was made, or changed
+    ],
+)
+def test_mail_tells_of_incidents_and_their_ends_and_not_that_an_alarm_was_made(
+    compiled: Compile, before: str, now: str, is_mailed: bool
+) -> None:
+    (email,) = compiled("prod", "alarmEmail=oncall@example.com").of_type("AWS::SNS::Subscription").values()
+    assert email["FilterPolicyScope"] == "MessageBody"
+    notification = {"AlarmName": "batida-ponto-prod-dead-letters", "NewStateValue": now, "OldStateValue": before}
+    assert lets_through(email["FilterPolicy"], notification) is is_mailed
+
+    document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")  # the same for a topic of one's own
+    (attributes,) = re.findall(r"--attributes \\\n +'(.*)'$", document, re.MULTILINE)
+    assert json.loads(json.loads(attributes)["FilterPolicy"]) == email["FilterPolicy"]
+    assert json.loads(attributes)["FilterPolicyScope"] == email["FilterPolicyScope"]
+
+
+def lets_through(policy: Any, message: Any) -> bool:
+    """Whether a subscription's filter delivers a message, as far as policies here go: each key has one of its values.
+
+    https://docs.aws.amazon.com/sns/latest/dg/and-or-logic.html: `$or` is an operator where it is a list of two
+    objects or more; otherwise it would be the name of a field.
+    """
+    alternatives = policy.get("$or", [{}, {}])
+    assert len(alternatives) > 1
+    return any(
+        all(message.get(name) in values for name, values in {**policy, **one}.items() if name != "$or")
+        for one in alternatives
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_topic_of_yours_gets_every_alarm(compiled: Compile, stage: str) -> None:
+    template = compiled(stage, f"alarmTopicArn={TOPIC}")
+    assert alarms(template, stage).keys() == alarms(compiled(stage), stage).keys()
+    for section, alarm in alarms(template, stage).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC], section
+    assert template.outputs["AlarmTopicArn"] == {"Value": TOPIC}
+    assert '"AlarmTopic"' not in json.dumps(template.document)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (["alarmTopicArn=oncall"], "alarmTopicArn: 'oncall' is not the ARN of a standard topic in us-east-1"),
+        # Alarms notify topics of their own region, and people none that is first in, first out.
+        (
+            ["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"],
+            "is not the ARN of a standard topic in us-east-1",
+        ),
+        ([f"alarmTopicArn={TOPIC}.fifo"], "is not the ARN of a standard topic in us-east-1"),
+        ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "with alarmTopicArn, subscribe to that topic"),
+    ],
+)
+def test_a_topic_that_cannot_be_stops_the_deploy(project: Path, parameters: list[str], message: str) -> None:
+    with pytest.raises(PackagingError) as caught:
+        package(project, "dev", *parameters)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("stage", STAGES)

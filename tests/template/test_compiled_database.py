@@ -1,12 +1,13 @@
 """The database that a stage makes or is given, and the way to it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.template.conftest import ARN, Compile
-from tests.template.packaging import NO_AWS, PackagingError, Template, package
+from tests.template.packaging import NO_AWS, ROOT, PackagingError, Template, package
 
 
 @pytest.mark.parametrize(("stage", "protected", "backups"), [("prod", True, 7), ("dev", False, 1)])
@@ -28,6 +29,7 @@ def test_makes_a_cluster_that_pauses_and_keeps_its_password_to_itself(
         "BackupRetentionPeriod": backups,
         "CopyTagsToSnapshot": True,
         "DBSubnetGroupName": {"Ref": "DatabaseSubnets"},
+        "DBClusterParameterGroupName": {"Ref": "DatabaseParameters"},
         "VpcSecurityGroupIds": [{"Ref": "DatabaseSecurityGroup"}],
         "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
     }
@@ -37,6 +39,38 @@ def test_makes_a_cluster_that_pauses_and_keeps_its_password_to_itself(
         "DBInstanceClass": "db.serverless",
         "PubliclyAccessible": False,
     }
+
+
+def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Template) -> None:
+    assert prod.properties("DatabaseParameters")["Parameters"] == {
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+        "log_parameter_max_length_on_error": "0",
+        "log_statement": "ddl",
+    }
+    document = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")  # the same for a server of one's own
+    assert prod.properties("DatabaseParameters")["Parameters"] == dict(
+        re.findall(r"^alter system set (\w+) = '?(\w+)'?;$", document, re.MULTILINE)
+    )
+    major = prod.properties("DatabaseCluster")["EngineVersion"].partition(".")[0]
+    assert prod.properties("DatabaseParameters")["Family"] == f"aurora-postgresql{major}"
+
+
+@pytest.mark.parametrize("region", ["ap-south-2", "ap-southeast-4", "ap-southeast-6"])
+def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(project: Path, region: str) -> None:
+    elsewhere = {**NO_AWS, "AWS_REGION": region}
+    root = "dbSslRootCert=system"
+    with pytest.raises(PackagingError, match=f"{region} has no Data API: set dataApi to false"):
+        package(project, "prod", root, aws=elsewhere)
+
+    cluster = package(project, "prod", root, "dataApi=false", aws=elsewhere).template().properties("DatabaseCluster")
+    assert str(cluster["EnableHttpEndpoint"]).lower() == "false"
+    package(project, "prod", "database=existing", "dbHost=db.example.com", aws=elsewhere)
+
+
+def test_a_data_api_that_is_neither_on_nor_off_stops_the_deploy(project: Path) -> None:
+    with pytest.raises(PackagingError, match="dataApi: 'no' is not one of true, false"):
+        package(project, "dev", "dataApi=no")
 
 
 def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> None:
@@ -109,6 +143,22 @@ def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) ->
         assert endpoint["SecurityGroupIds"] == [{"Ref": "EndpointSecurityGroup"}]
     assert prod.properties("Vpc")["EnableDnsSupport"] is True
     assert prod.properties("Vpc")["EnableDnsHostnames"] is True
+
+
+def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template) -> None:
+    queue, letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
+    secrets = [{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}, {"Ref": "FunctionSecret"}]
+    expected: dict[str, list[tuple[str, object]]] = {
+        "SqsEndpoint": [("sqs:SendMessage", letters), ("sqs:ChangeMessageVisibility", queue)],
+        "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
+    }
+    assert {
+        name: endpoint["PolicyDocument"]["Statement"]
+        for name, endpoint in prod.of_type("AWS::EC2::VPCEndpoint").items()
+    } == {
+        name: [{"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in rights]
+        for name, rights in expected.items()
+    }
 
 
 def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -> None:

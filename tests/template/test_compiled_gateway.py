@@ -44,7 +44,8 @@ def test_the_body_goes_straight_to_the_queue(compiled: Compile, stage: str) -> N
     assert integration["PassthroughBehavior"] == "NEVER"  # another content type is a 415
     assert set(integration["RequestTemplates"]) == {"application/json"}
     assert integration["RequestParameters"] == {
-        "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"
+        "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'",
+        "integration.request.header.Accept": "'application/json'",  # which the answers are read as
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ponto.cli import deploy
-from tests.template.conftest import ARN, Compile
+from tests.template.conftest import ARN, TOPIC, Compile
 from tests.template.packaging import PackagingError, Template, package
 
 ALWAYS = {
@@ -40,9 +40,6 @@ ALWAYS = {
     "PunchResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
-    "AlarmTopic": "AWS::SNS::Topic",
-    "AlarmTopicPolicy": "AWS::SNS::TopicPolicy",
-    "AlarmKey": "AWS::KMS::Key",
     "DeadLettersAlarm": "AWS::CloudWatch::Alarm",
     "DeadLettersExpireAlarm": "AWS::CloudWatch::Alarm",
     "OldestWaitingAlarm": "AWS::CloudWatch::Alarm",
@@ -52,6 +49,11 @@ ALWAYS = {
     "FunctionThrottlesAlarm": "AWS::CloudWatch::Alarm",
     "Gateway5xxAlarm": "AWS::CloudWatch::Alarm",
     "Dashboard": "AWS::CloudWatch::Dashboard",
+}
+OWN_TOPIC = {
+    "AlarmTopic": "AWS::SNS::Topic",
+    "AlarmTopicPolicy": "AWS::SNS::TopicPolicy",
+    "AlarmKey": "AWS::KMS::Key",
 }
 ON_AWS = {  # what the emulator refuses
     "DrainStalledAlarm": "AWS::CloudWatch::Alarm",
@@ -74,6 +76,7 @@ GENERATED = {
 DATABASE = {
     "DatabaseCluster": "AWS::RDS::DBCluster",
     "DatabaseInstance": "AWS::RDS::DBInstance",
+    "DatabaseParameters": "AWS::RDS::DBClusterParameterGroup",
     "DatabaseSubnets": "AWS::RDS::DBSubnetGroup",
     "DatabaseSecurityGroup": "AWS::EC2::SecurityGroup",
 }
@@ -90,7 +93,7 @@ NETWORK = {  # no internet gateway, no NAT
     "SqsEndpoint": "AWS::EC2::VPCEndpoint",
     "SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint",
 }
-EXISTING_DATABASE = ALWAYS | ON_AWS
+EXISTING_DATABASE = ALWAYS | OWN_TOPIC | ON_AWS
 OWN_DATABASE = EXISTING_DATABASE | WITH_A_SECRET | DATABASE | DATABASE_ALARMS | IN_A_VPC
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
@@ -100,7 +103,8 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     [
         ("prod", [], OWN_DATABASE | NETWORK),
         ("dev", [], OWN_DATABASE | NETWORK),
-        ("local", [], ALWAYS),
+        ("local", [], ALWAYS | OWN_TOPIC),
+        ("local", [f"alarmTopicArn={TOPIC}"], ALWAYS),
         ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], OWN_DATABASE),
         ("dev", ["database=existing", "dbHost=db.example.com"], EXISTING_DATABASE),
         ("dev", ["database=existing", f"dbSecretArn={ARN}"], EXISTING_DATABASE | WITH_A_SECRET),
@@ -134,21 +138,27 @@ KEPT = {
 
 
 @pytest.mark.parametrize(
-    ("stage", "policy", "expected"),
+    ("stage", "deleted", "replaced", "expected"),
     [
-        ("prod", "Retain", KEPT),
-        ("staging", "Retain", KEPT),  # a stage that serverless.yml does not know is as careful as prod
-        ("dev", "Delete", KEPT),
-        ("local", "Delete", {"PunchQueue", "DeadLetterQueue"}),
+        ("prod", "RetainExceptOnCreate", "Retain", KEPT),
+        # A stage that serverless.yml does not know is as careful as prod.
+        ("staging", "RetainExceptOnCreate", "Retain", KEPT),
+        ("dev", "Delete", "Delete", KEPT),
+        ("local", "Delete", "Delete", {"PunchQueue", "DeadLetterQueue"}),
     ],
 )
 def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
-    compiled: Compile, stage: str, policy: str, expected: set[str]
+    compiled: Compile, stage: str, deleted: str, replaced: str, expected: set[str]
 ) -> None:
     resources = compiled(stage).resources
-    for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
+    for attribute, policy in (("DeletionPolicy", deleted), ("UpdateReplacePolicy", replaced)):
         found = {name: resource[attribute] for name, resource in resources.items() if attribute in resource}
         assert found == dict.fromkeys(expected, policy), attribute
+
+
+def test_what_becomes_of_what_holds_punches_is_one_of_two(project: Path) -> None:
+    with pytest.raises(PackagingError, match="whenDeleted: 'Snapshot' is not one of Retain, Delete"):
+        package(project, "dev", "whenDeleted=Snapshot")
 
 
 def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
@@ -158,7 +168,7 @@ def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
 
 def test_a_database_in_a_given_network_keeps_its_own_parts(compiled: Compile) -> None:
     resources = compiled("prod", "vpcId=vpc-1", *GIVEN_SUBNETS).resources
-    assert {name for name, resource in resources.items() if resource.get("DeletionPolicy") == "Retain"} == {
+    assert {name for name, resource in resources.items() if "DeletionPolicy" in resource} == {
         "PunchQueue",
         "DeadLetterQueue",
         *DATABASE,

@@ -1,12 +1,13 @@
 """Who may do what: every statement of every role and managed policy."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.template.conftest import ARN, Compile
-from tests.template.packaging import Template
+from tests.template.packaging import PackagingError, Template, package
 
 Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
 
@@ -94,6 +95,19 @@ def test_a_role_serves_one_service_and_one_function(compiled: Compile, stage: st
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
     }
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
+def test_every_role_has_the_boundary_that_a_parameter_names_or_none(compiled: Compile, stage: str) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/batida-ponto-prod-boundary"
+    for given, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
+        roles = compiled(stage, *given).of_type("AWS::IAM::Role")
+        assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
+
+
+def test_a_boundary_that_is_no_policy_stops_the_deploy(project: Path) -> None:
+    with pytest.raises(PackagingError, match="permissionsBoundary: 'boundary' is not the ARN of a managed policy"):
+        package(project, "dev", "permissionsBoundary=boundary")
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])

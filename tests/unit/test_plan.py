@@ -407,7 +407,7 @@ def test_the_bill_counts_the_projects_own_metrics_alarms_and_endpoints(capsys: p
 
     network = (ROOT / "resources" / "network.js").read_text(encoding="utf-8")
     zones = len(re.findall(r"subnet\(\d\)", network))
-    assert len(re.findall(r"endpoint\('", network)) * zones == costs.ENDPOINTS
+    assert len(re.findall(r"endpoint\(\s*'", network)) * zones == costs.ENDPOINTS
 
 
 # The command
