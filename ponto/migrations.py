@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
+from ponto.connection import Parameters, connect
+
 SCHEMA = Path(__file__).parent / "schema"
 
 _SQL = Path(__file__).parent / "sql"
@@ -45,9 +47,7 @@ class Migrated(NamedTuple):
     notices: list[str]  # what the migrations report: how many rows they copied, ...
 
 
-def migrate(
-    parameters: Mapping[str, str | int], time_zone: str, schema: Path = SCHEMA, patience: Patience = PATIENCE
-) -> Migrated:
+def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patience: Patience = PATIENCE) -> Migrated:
     """Apply the migrations that the database has not had yet, all of them or none.
 
     Safe to call at any time and from several places at once: the second caller waits for the first.
@@ -63,7 +63,7 @@ def migrate(
         MigrationError: the time zone is unknown, a migration failed or did not get its locks, or what was applied
             before is not what the folder holds: one of the files was edited, is missing, or comes before one that was
             applied.
-        psycopg2.Error: no connection, or it broke.
+        psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     files = {path.name: path.read_bytes() for path in sorted(schema.glob("*.sql"))}
     holders: dict[Any, str] = {}
@@ -143,9 +143,8 @@ def _those(holders: Mapping[Any, str]) -> str:
     return f"{' and '.join(holders.values())} hold{'s' if len(holders) == 1 else ''} locks"
 
 
-def _connect(parameters: Mapping[str, str | int]) -> psycopg2.extensions.connection:
-    arguments: dict[str, Any] = {"application_name": "batidaPonto schema", **parameters}
-    connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+def _connect(parameters: Parameters) -> psycopg2.extensions.connection:
+    connection = connect(parameters, "batidaPonto schema")
     # So that each statement sees what was committed while an earlier one waited for the lock.
     connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)
     return connection

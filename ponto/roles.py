@@ -1,11 +1,10 @@
 """The passwords of the roles that the migrations make."""
 
-from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
 
-import psycopg2
 from psycopg2.extensions import encrypt_password, quote_ident
+
+from ponto.connection import Parameters, connect
 
 FUNCTION = "ponto_function"
 """The role that stores punches."""
@@ -15,7 +14,7 @@ class NotTheFunction(ValueError):
     """The function's secret names another role."""
 
 
-def set_function_password(parameters: Mapping[str, str | int], user: str, password: str) -> None:
+def set_function_password(parameters: Parameters, user: str, password: str) -> None:
     """Give the role that stores punches the password of its secret, as `set_password` does.
 
     Args:
@@ -35,7 +34,7 @@ def set_function_password(parameters: Mapping[str, str | int], user: str, passwo
     set_password(parameters, FUNCTION, password)
 
 
-def set_password(parameters: Mapping[str, str | int], role: str, password: str) -> None:
+def set_password(parameters: Parameters, role: str, password: str) -> None:
     """Give a role its password. Sessions that are open stay so.
 
     It is hashed here, so that neither the server nor its log sees it.
@@ -48,8 +47,7 @@ def set_password(parameters: Mapping[str, str | int], role: str, password: str) 
     Raises:
         psycopg2.Error: no connection, no such role, or the user may not alter it; the message says what it lacks.
     """
-    arguments: dict[str, Any] = {"application_name": "batidaPonto schema", **parameters}
-    with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
+    with closing(connect(parameters, "batidaPonto schema")) as connection, connection.cursor() as cursor:
         hashed = encrypt_password(password, role, connection, "scram-sha-256")
         cursor.execute(f"alter role {quote_ident(role, cursor)} password %s", [hashed])
         connection.commit()

@@ -1,12 +1,10 @@
 """The punch that proves a deployment: of nobody, and looked for among the rows."""
 
 import uuid
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import psycopg2
+from ponto.connection import Parameters, connect
 
 EMPLOYEE = 9_007_199_254_740_991
 """The largest `usuarioId`, which is given to nobody: reports leave its punches out."""
@@ -14,7 +12,7 @@ EMPLOYEE = 9_007_199_254_740_991
 _FIND = (Path(__file__).parent / "sql" / "find.sql").read_text(encoding="utf-8")
 
 
-def is_stored(parameters: Mapping[str, str | int], punch_id: str) -> bool:
+def is_stored(parameters: Parameters, punch_id: str) -> bool:
     """Tell whether a punch is a row.
 
     Args:
@@ -26,7 +24,7 @@ def is_stored(parameters: Mapping[str, str | int], punch_id: str) -> bool:
         psycopg2.Error: no connection, or no table.
     """
     wanted = str(uuid.UUID(punch_id))
-    arguments: dict[str, Any] = {"application_name": "batidaPonto smoke", **parameters}
-    with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
+    with closing(connect(parameters, "batidaPonto smoke")) as connection, connection.cursor() as cursor:
         cursor.execute(_FIND, {"id": wanted})
-        return bool(cursor.fetchone()[0])
+        [(found,)] = cursor.fetchall()
+        return bool(found)

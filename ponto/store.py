@@ -1,7 +1,6 @@
 """Storing punches in PostgreSQL: a batch in, an outcome for each of its entries out."""
 
 import json
-import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 import psycopg2
 import psycopg2.extensions
 
+from ponto.connection import TIMEOUTS, CannotConnectError, Parameters, Timeouts, connect
 from ponto.punch import Punch
 
 _SQL = Path(__file__).parent / "sql"
@@ -20,8 +20,6 @@ _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
 _EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
 
 _ALIVE = "select"
-
-_LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -61,28 +59,10 @@ _NO_TIME = Outcome(Status.FAILED, "no time left")
 _UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
 
 
-class Timeouts(NamedTuple):
-    """How long a session may wait.
-
-    The function ends after 75 s. The slowest `save` of one statement takes 55 s: the statement on a dead
-    connection (5 s; or before the first connection the password, 4 s), a new connection (40 s), the statement again
-    (5 s) and the look-up (5 s).
-    """
-
-    connect_s: int = 40  # Aurora takes 15 to 40 s to resume from 0 ACU; includes the try with a rotated password
-    statement_ms: int = 5_000
-    lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
-    network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function misses its goodbye
-    idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
-
-
-TIMEOUTS = Timeouts()
-
-
 class Store:
     """Keeps one connection, opened when first needed. For one thread."""
 
-    def __init__(self, parameters: Callable[[], Mapping[str, str | int]], timeouts: Timeouts = TIMEOUTS) -> None:
+    def __init__(self, parameters: Callable[[], Parameters], timeouts: Timeouts = TIMEOUTS) -> None:
         """Does not connect.
 
         Args:
@@ -92,7 +72,7 @@ class Store:
         """
         self._parameters = parameters
         self._timeouts = timeouts
-        self._given: Mapping[str, str | int] | None = None  # by parameters
+        self._given: Parameters | None = None  # by parameters
         self._connection: psycopg2.extensions.connection | None = None
         self._kept = False  # the connection is from an earlier save, and may have died since
         self._deadline: float | None = None  # of the call under way
@@ -154,7 +134,7 @@ class Store:
         self._deadline = deadline
         try:
             self._execute(_ALIVE, {})
-        except (psycopg2.Error, _NoWayError):
+        except (psycopg2.Error, CannotConnectError):
             self.close()
             return False
         return True
@@ -197,7 +177,7 @@ class Store:
                 found |= dict.fromkeys(taken, _UNSEEN)
                 for taken_id, usuario_id, instant_us in self._execute(_EXISTING, {"ids": taken}):
                     found[taken_id] = _Row(usuario_id, instant_us)
-        except (psycopg2.Error, _NoWayError) as error:
+        except (psycopg2.Error, CannotConnectError) as error:
             # Not the data's fault, so nothing else is tried now, and nothing is presumed of the connection.
             self.close()
             failed = _failed(error)
@@ -228,59 +208,25 @@ class Store:
         return rows
 
     def _connect(self) -> psycopg2.extensions.connection:
-        kept = self._given is not None
-        given = self._given or self._ask()
-        patience = self._timeouts.connect_s
-        began = time.monotonic()
+        renew = None if self._given is None else self._ask
+        given, wait = self._given or self._ask(), self._timeouts
         if self._deadline is not None:  # a batch in parts may come here more than once
-            patience = min(patience, int(self._deadline - began))
-        try:
-            return self._connect_once(given, patience)
-        except psycopg2.OperationalError as error:
-            if not kept or time.monotonic() - began > patience - _LIBPQ_LEAST:
-                raise
-            try:
-                anew = self._ask()
-            except _NoWayError as no_password:
-                raise _NoWayError(f"{no_password}, after {_message(error)}") from error
-            # The sign of a rotation, for libpq gives no SQLSTATE, and the text is in the server's language.
-            if anew == given:
-                raise
-        return self._connect_once(anew, patience - math.ceil(time.monotonic() - began))
-
-    def _ask(self) -> Mapping[str, str | int]:
-        try:
-            self._given = self._parameters()
-        except Exception as error:
-            raise _NoWayError(f"{type(error).__name__}: {error}") from error
-        return self._given
-
-    def _connect_once(self, given: Mapping[str, str | int], patience: int) -> psycopg2.extensions.connection:
-        wait = self._timeouts
-        if patience < _LIBPQ_LEAST:
-            raise _NoWayError("no time left to connect")
-        session = (
+            wait = wait._replace(connect_s=min(wait.connect_s, int(self._deadline - time.monotonic())))
+        options = (
             f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms} "
-            f"-c idle_session_timeout={wait.idle_ms}"
+            f"-c idle_session_timeout={wait.idle_ms} "
+            "-c synchronous_commit=on"  # what is answered for as stored is on disk, whatever the server's default
         )
-        parameters: dict[str, Any] = {
-            "application_name": "batidaPonto",
-            "connect_timeout": patience,
-            "tcp_user_timeout": wait.network_ms,
-            # For a server that dies while its answer is awaited: probes after 2 s of silence.
-            "keepalives_idle": 2,
-            "keepalives_interval": 1,
-            "keepalives_count": 3,
-            **given,
-            "options": f"{given.get('options', '')} {session}",
-        }
-        connection: psycopg2.extensions.connection = psycopg2.connect(**parameters)
+        connection = connect(given, "batidaPonto", wait, options=options, renew=renew)
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
         return connection
 
-
-class _NoWayError(Exception):
-    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one."""
+    def _ask(self) -> Parameters:
+        try:
+            self._given = self._parameters()
+        except Exception as error:
+            raise CannotConnectError(f"{type(error).__name__}: {error}") from error
+        return self._given
 
 
 class _Row(NamedTuple):
@@ -348,9 +294,9 @@ def _refused(error: psycopg2.Error) -> Outcome:
     return Outcome(Status.REFUSED, _printable(f"SQLSTATE {error.pgcode}: {message}"))
 
 
-def _failed(error: psycopg2.Error | _NoWayError) -> Outcome:
-    if isinstance(error, _NoWayError):
-        return Outcome(Status.FAILED, _printable(f"no way to the database: {error}"))
+def _failed(error: psycopg2.Error | CannotConnectError) -> Outcome:
+    if isinstance(error, CannotConnectError):
+        return Outcome(Status.FAILED, _printable(f"cannot connect to the database: {error}"))
     name = type(error).__name__
     state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
     return Outcome(Status.FAILED, _printable(f"{name}{state}: {_message(error)}"))

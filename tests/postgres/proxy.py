@@ -3,10 +3,14 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 SOCKET = ".s.PGSQL.5432"
+
+_REFUSAL = b"SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for host\0\0"
 
 
 class Proxy:
@@ -23,8 +27,10 @@ class Proxy:
         self.delay = 0.0  # s from accepting a connection to passing on what it says
         self.cut_after: bytes | None = None  # once: the answer to what holds this is dropped, and the connection
         self.cuts = 0
+        self.resumes_at = 0.0  # on the clock of time.monotonic(): until then it refuses as a paused Aurora does
         self.accepted = 0
         self._server = str(Path(server) / SOCKET)
+        self._refusals = cycle(("end", "28000", "silence"))
         self._ending = threading.Event()
 
     @contextlib.contextmanager
@@ -57,6 +63,9 @@ class Proxy:
         with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
             if self._ending.wait(self.delay):
                 return
+            if time.monotonic() < self.resumes_at:
+                self._refuse(client)
+                return
             server.connect(self._server)
             server.settimeout(0.01)
             client.settimeout(0.01)
@@ -77,6 +86,17 @@ class Proxy:
                     return
                 if answered:
                     client.sendall(answered)
+
+    def _refuse(self, client: socket.socket) -> None:
+        client.recv(1 << 20)  # what libpq begins with
+        match next(self._refusals):
+            case "28000":
+                client.sendall(b"E" + (4 + len(_REFUSAL)).to_bytes(4) + _REFUSAL)
+            case "end":
+                self._ending.wait(0.5)
+            case "silence":
+                client.settimeout(30)
+                client.recv(1)  # until it gives up
 
 
 def read(from_: socket.socket) -> bytes | None:

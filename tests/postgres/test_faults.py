@@ -20,17 +20,18 @@ from psycopg2.extensions import parse_dsn
 
 from local import postgres as local_postgres
 from local.faults import Faults
+from ponto.connection import Timeouts
 from ponto.drain import Drain
 from ponto.migrations import migrate
 from ponto.sqs import DeadLetters, Record
-from ponto.store import Store, Timeouts
+from ponto.store import Store
 from tests.events import DeadLetterQueue, aws, record
 from tests.postgres.dying import POINTS
 from tests.postgres.proxy import Proxy
 
 ROOT = Path(__file__).parents[2]
 ZONE = "America/Sao_Paulo"
-QUICK = Timeouts(connect_s=5, statement_ms=500, lock_ms=200)
+QUICK = Timeouts(connect_s=2, statement_ms=500, lock_ms=200)
 OFTEN = 200  # receives: an outage of a day
 
 
@@ -207,6 +208,20 @@ def test_a_database_that_takes_long_to_resume_is_waited_for(migrated_url: str, m
     assert system.deliver(*batch) == []
 
     assert time.monotonic() - began >= 1.5
+    assert system.stored(*batch) == ids(batch)
+
+
+def test_a_database_that_refuses_drops_and_ignores_connections_while_it_resumes_costs_no_failure(
+    migrated_url: str, make: Make, proxy: Proxy
+) -> None:
+    system, batch = make(parse_dsn(migrated_url), QUICK._replace(connect_s=20, try_s=2)), punches()
+    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
+    proxy.resumes_at = time.monotonic() + 5
+
+    assert system.deliver(*batch) == []
+
+    assert proxy.accepted > 3
+    assert time.monotonic() - proxy.resumes_at < 4  # a try and the second before the next
     assert system.stored(*batch) == ids(batch)
 
 

@@ -22,10 +22,11 @@ from hypothesis.stateful import (
 from psycopg2.extensions import parse_dsn
 
 import handler
+from ponto.connection import Timeouts
 from ponto.drain import Drain
 from ponto.punch import Reason
 from ponto.sqs import DeadLetters, Record, Rejection, receipt
-from ponto.store import Store, Timeouts
+from ponto.store import Store
 from tests.events import Context, record, sqs_event
 
 MAX_RECEIVES = 8  # of the queue: then SQS itself moves a message

@@ -21,9 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
+from ponto.connection import TIMEOUTS
 from ponto.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 from ponto.punch import derive_id
-from ponto.store import TIMEOUTS, Outcome, Status, Store
+from ponto.store import Outcome, Status, Store
 from tests.postgres.test_store import entry
 
 ZONE = "America/Sao_Paulo"

@@ -1,5 +1,6 @@
 """`Store` against a real PostgreSQL: what is kept, what is told about it, and what breaks in between."""
 
+import errno
 import random
 import socket
 import time
@@ -7,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -17,15 +19,16 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto import store as store_module
+from ponto.connection import TIMEOUTS, Timeouts, connect
 from ponto.drain import Drain
 from ponto.punch import Punch
 from ponto.sqs import DeadLetters
-from ponto.store import Entry, Outcome, Status, Store, Timeouts
+from ponto.store import Entry, Outcome, Status, Store
 from tests.events import record
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
-QUICK = Timeouts(connect_s=5, statement_ms=2_000, lock_ms=200)
+QUICK = Timeouts(connect_s=2, statement_ms=2_000, lock_ms=200)
 STORED, DUPLICATE = Outcome(Status.STORED), Outcome(Status.DUPLICATE)
 
 
@@ -448,7 +451,7 @@ def test_a_connection_that_breaks_in_the_middle_of_a_statement_is_replaced_if_it
 
 def test_an_unreachable_server_fails_the_batch_and_the_next_try_stores_it(database: Database) -> None:
     parameters = {"host": "127.0.0.1", "port": "1", "password": "hunter2"}
-    store, only = Store(lambda: parameters), entry()
+    store, only = Store(lambda: parameters, QUICK._replace(connect_s=4)), entry()
 
     [outcome] = store.save([only])
 
@@ -489,6 +492,26 @@ def test_a_server_that_never_answers_fails_the_batch_within_the_connect_timeout(
     assert "timeout expired" in outcome.detail
 
 
+def test_a_try_ends_in_its_own_time_when_not_even_a_syn_is_answered() -> None:
+    # tcp_user_timeout bounds connecting too, so it has to be the longer one, or it would be what decides.
+    assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.try_s
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        address = silent.getsockname()
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:  # its backlog: what comes after gets no answer
+            filler.setblocking(False)
+            assert filler.connect_ex(address) in (0, errno.EINPROGRESS)
+        began = time.monotonic()
+        with pytest.raises(psycopg2.OperationalError, match="timeout expired"):
+            connect({"host": address[0], "port": address[1]}, "test", Timeouts(connect_s=4, try_s=2, network_ms=2500))
+        took = time.monotonic() - began
+        for filler in fillers:
+            filler.close()
+    assert 1.9 < took < 4.1
+
+
 @pytest.mark.parametrize("password", ["hunter2", "hunter2' \\ = host", "hunter2\nhost=x", "hunter2 é", "hunter2%s"])
 @pytest.mark.parametrize(
     "broken",
@@ -501,7 +524,7 @@ def test_a_server_that_never_answers_fails_the_batch_within_the_connect_timeout(
     ],
 )
 def test_no_password_appears_when_a_connection_fails(database: Database, password: str, broken: dict[str, str]) -> None:
-    store = Store(lambda: {**database.way, "password": password, **broken})
+    store = Store(lambda: {**database.way, "password": password, **broken}, QUICK)
 
     [outcome] = store.save([entry()])
 
@@ -521,7 +544,7 @@ def test_without_the_connections_parameters_the_batch_fails_and_the_next_asks_ag
         return answer
 
     store, entries = Store(parameters), [entry(), entry()]
-    detail = "no way to the database: LookupError: no secret"
+    detail = "cannot connect to the database: LookupError: no secret"
     assert store.save(entries) == [Outcome(Status.FAILED, detail)] * 2
     assert store.save(entries) == [STORED, STORED]
 
@@ -533,7 +556,7 @@ def test_a_database_is_well_when_it_answers(database: Database) -> None:
     assert store.is_well(time.monotonic() + 5)  # on a fresh connection
     assert not store.is_well(time.monotonic() - 1)
 
-    unreachable = Store(lambda: database.way | {"host": "/nowhere"})
+    unreachable = Store(lambda: database.way | {"host": "/nowhere"}, QUICK)
     assert not unreachable.is_well(time.monotonic() + 5)
 
 
@@ -604,6 +627,19 @@ def test_a_refusal_leaves_the_connection_in_use(store: Store) -> None:
     assert pid == (store._connection and store._connection.info.backend_pid)
 
 
+@pytest.mark.parametrize("where", ["database", "role"])
+def test_what_is_answered_for_is_on_disk_whatever_the_servers_default(database: Database, where: str) -> None:
+    name = database.way["dbname"] if where == "database" else "ponto_function"
+    database.ask(f"alter {where} {name} set synchronous_commit = off")
+    try:
+        store = Store(lambda: database.way, QUICK)
+        store.save([entry()])
+        assert store._execute("show synchronous_commit", {}) == [("on",)]
+        store.close()
+    finally:
+        database.ask(f"alter {where} {name} reset synchronous_commit")
+
+
 # Time
 
 
@@ -617,8 +653,15 @@ def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = [*(entry() for _ in range(4)), entry(dispositivo="\x00")]
-    readings = iter([0.0, 0.0, 0.0, 10.0])  # before a statement, a connection, a statement, a statement
-    monkeypatch.setattr("ponto.store.time.monotonic", lambda: next(readings, 10.0))
+    execute, statements = store._execute_once, 0
+
+    def counting(statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        nonlocal statements
+        statements += 1
+        return execute(statement, values)
+
+    monkeypatch.setattr(store, "_execute_once", counting)
+    monkeypatch.setattr("ponto.store.time", SimpleNamespace(monotonic=lambda: 0.0 if statements < 2 else 10.0))
 
     outcomes = store.save(entries, deadline=5)
 

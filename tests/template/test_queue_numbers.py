@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from ponto.config import SECRET_SECONDS
+from ponto.connection import TIMEOUTS
 from ponto.sqs import PUT_ASIDE_SECONDS
-from ponto.store import TIMEOUTS
 from tests.template.conftest import Compile
 from tests.template.packaging import Template
 

@@ -15,21 +15,22 @@ ROOT = Path(__file__).parents[2]
 ARROWS = {
     "handler": {"config", "drain", "log", "migrations", "roles", "smoke", "sqs", "store"},
     "ponto.config": set(),
+    "ponto.connection": set(),
     "ponto.drain": {"punch", "sqs", "store"},
     "ponto.log": {"punch", "sqs", "store"},
-    "ponto.migrations": set(),
+    "ponto.migrations": {"connection"},
     "ponto.punch": set(),
-    "ponto.roles": set(),
-    "ponto.smoke": set(),
+    "ponto.roles": {"connection"},
+    "ponto.smoke": {"connection"},
     "ponto.sqs": {"punch"},
-    "ponto.store": {"punch"},
+    "ponto.store": {"connection", "punch"},
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
     "ponto.config": {"boto3", "botocore"},
+    "ponto.connection": {"psycopg2"},
     "ponto.migrations": {"psycopg2"},
     "ponto.roles": {"psycopg2"},
-    "ponto.smoke": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"psycopg2"},
 }

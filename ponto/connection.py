@@ -1,0 +1,102 @@
+"""Connecting to PostgreSQL, tried again until it works: a database that resumes refuses or drops the first tries."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import psycopg2
+import psycopg2.extensions
+
+Parameters = Mapping[str, str | int]
+"""Keyword arguments of `psycopg2.connect`."""
+
+_PAUSE = 1  # s between two tries
+_LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
+_WRONG_PASSWORD = "password authentication failed"  # noqa: S105  what PostgreSQL says in English
+
+
+class Timeouts(NamedTuple):
+    """How long a session may wait.
+
+    The function ends after 75 s. The slowest `Store.save` of one statement takes 55 s: the statement on a dead
+    connection (5 s; or before the first connection the password, 4 s), a new connection (40 s), the statement again
+    (5 s) and the look-up (5 s).
+    """
+
+    connect_s: int = 40  # all tries: Aurora takes 15 to 40 s to resume from 0 ACU; includes a look at the secret
+    try_s: int = 4  # one try, so that silence costs no more; below network_ms, which bounds unanswered SYNs too
+    statement_ms: int = 5_000
+    lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
+    network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function misses its goodbye
+    idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
+
+
+TIMEOUTS = Timeouts()
+
+
+class CannotConnectError(Exception):
+    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one."""
+
+
+def connect(
+    parameters: Parameters,
+    application_name: str,
+    timeouts: Timeouts = TIMEOUTS,
+    *,
+    options: str = "",
+    renew: Callable[[], Parameters] | None = None,
+) -> psycopg2.extensions.connection:
+    """Connect, trying again each second until `timeouts.connect_s` are over.
+
+    libpq gives no SQLSTATE for a connection that failed, and its text is in the server's language. So whatever the
+    reason, another try is made, which costs time only; but for a wrong password where the text is in English.
+
+    Args:
+        parameters: libpq's keywords; they win over what is set here.
+        application_name: what PostgreSQL shows of the session.
+        timeouts: how long all tries and each of them may take.
+        options: of the session, as libpq's keyword `options` has them, besides those of `parameters`.
+        renew: gives the parameters anew, for the password may have been rotated. Called once, after the first try
+            failed, and only if there is time for another.
+
+    Raises:
+        psycopg2.Error: of the last try.
+        CannotConnectError: there was no time for the first try; or as `renew`.
+    """
+    end = time.monotonic() + timeouts.connect_s
+    while True:
+        left = int(end - time.monotonic() + 0.1)  # libpq takes whole seconds, and the first try has all of them
+        if left < _LIBPQ_LEAST:
+            raise CannotConnectError("no time left to connect")
+        arguments: dict[str, Any] = {
+            "application_name": application_name,
+            "connect_timeout": min(left, max(timeouts.try_s, _LIBPQ_LEAST)),
+            "tcp_user_timeout": timeouts.network_ms,
+            # For a server that dies while its answer is awaited: probes after 2 s of silence.
+            "keepalives_idle": 2,
+            "keepalives_interval": 1,
+            "keepalives_count": 3,
+            **parameters,
+            "options": f"{parameters.get('options', '')} {options}",
+        }
+        try:
+            connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+        except psycopg2.OperationalError as error:
+            if time.monotonic() + _PAUSE + _LIBPQ_LEAST > end:
+                raise
+            before = parameters
+            parameters, renew = _renewed(parameters, renew, error), None
+            if parameters != before:
+                continue
+            if _WRONG_PASSWORD in str(error):
+                raise
+        else:
+            return connection
+        time.sleep(_PAUSE)
+
+
+def _renewed(parameters: Parameters, renew: Callable[[], Parameters] | None, error: psycopg2.Error) -> Parameters:
+    try:
+        return renew() if renew else parameters
+    except CannotConnectError as no_parameters:
+        raise CannotConnectError(f"{no_parameters}, after {error}") from error

@@ -1,0 +1,138 @@
+"""Connecting, on a clock that only goes on while something waits: what is tried, how often, and for how long."""
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+
+from ponto import connection
+from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
+
+REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
+REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
+CONNECTED = cast(psycopg2.extensions.connection, object())
+
+Answer = tuple[float, str]  # s that a try takes unless its own time is over before, and the error; "": connected
+
+
+class Server:
+    """A server whose tries end as told: by what it answers, or by their own timeout."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.answers: Callable[[dict[str, Any]], Answer] = lambda _: (0.0, "")
+        self.tries: list[dict[str, Any]] = []
+
+    def connect(self, **arguments: Any) -> psycopg2.extensions.connection:
+        self.tries.append(arguments)
+        seconds, error = self.answers(arguments)
+        timeout = arguments["connect_timeout"]
+        self.now += min(seconds, timeout)
+        if seconds > timeout:
+            raise psycopg2.OperationalError("timeout expired")
+        if error:
+            raise psycopg2.OperationalError(error)
+        return CONNECTED
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    server = Server()
+    monkeypatch.setattr(psycopg2, "connect", server.connect)
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: server.now, sleep=server.sleep))
+    return server
+
+
+REFUSALS: dict[str, Answer] = {
+    "end of file after 3 s": (3, "server closed the connection unexpectedly"),
+    "28000": (0.05, "FATAL:  no pg_hba.conf entry for host"),
+    "silence": (3600, ""),
+    "refused": (0, "Connection refused"),
+    "no such name": (0.5, 'could not translate host name "db" to address'),
+    "another language": (0.05, REJEITADA),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@pytest.mark.parametrize("resumes", [1, 20, 35])
+def test_whatever_a_database_that_resumes_answers_it_is_connected_to_within_five_seconds_of_its_return(
+    server: Server, refusal: Answer, resumes: int
+) -> None:
+    server.answers = lambda _: refusal if server.now < resumes else (0.1, "")
+
+    assert connect({}, "test") is CONNECTED
+
+    assert resumes <= server.now <= resumes + 5.1
+    assert all(each["connect_timeout"] <= 4 for each in server.tries)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@pytest.mark.parametrize("seconds", [2, 3, 7, 40])
+def test_all_tries_together_end_in_their_time(server: Server, refusal: Answer, seconds: int) -> None:
+    server.answers = lambda _: refusal
+
+    with pytest.raises(psycopg2.OperationalError):
+        connect({}, "test", Timeouts(connect_s=seconds))
+
+    assert server.now <= seconds + 0.1
+    assert len(server.tries) >= seconds // 5
+
+
+@pytest.mark.parametrize("seconds", [-3, 0, 1])
+def test_without_time_nothing_is_tried(server: Server, seconds: int) -> None:
+    with pytest.raises(CannotConnectError, match="no time left"):
+        connect({}, "test", Timeouts(connect_s=seconds))
+    assert server.tries == []
+
+
+def test_a_wrong_password_is_not_repeated(server: Server) -> None:
+    server.answers = lambda _: (0.05, REJECTED)
+
+    with pytest.raises(psycopg2.OperationalError):
+        connect({"password": "old"}, "test")
+
+    assert len(server.tries) == 1
+
+
+def is_old(arguments: dict[str, Any]) -> bool:
+    return bool(arguments["password"] == "old")  # noqa: S105
+
+
+def renewing(*passwords: str) -> Callable[[], Parameters]:
+    answers: Iterator[str] = iter(passwords)
+    return lambda: {"password": next(answers)}
+
+
+@pytest.mark.parametrize("text", [REJECTED, REJEITADA])
+def test_a_rotated_password_is_fetched_once_and_tried_at_once(server: Server, text: str) -> None:
+    server.answers = lambda arguments: (0.05, text if is_old(arguments) else "")
+
+    assert connect({"password": "old"}, "test", renew=renewing("new")) is CONNECTED
+
+    assert [each["password"] for each in server.tries] == ["old", "new"]
+    assert server.now < 1
+
+
+@pytest.mark.parametrize("passwords", [["old", "old"], ["old", "new", "new"]])
+def test_a_password_that_is_wrong_after_a_fresh_look_is_not_repeated(server: Server, passwords: list[str]) -> None:
+    server.answers = lambda _: (0.05, REJECTED)
+
+    with pytest.raises(psycopg2.OperationalError):
+        connect({"password": "old"}, "test", renew=renewing(passwords[1]))
+
+    assert [each["password"] for each in server.tries] == (["old"] if passwords[1] == "old" else ["old", "new"])
+
+
+def test_a_password_that_was_rotated_while_the_database_resumes_is_found(server: Server) -> None:
+    def answer(arguments: dict[str, Any]) -> Answer:
+        return REFUSALS["28000"] if server.now < 20 else (0.05, REJECTED if is_old(arguments) else "")
+
+    server.answers = answer
+
+    assert connect({"password": "old"}, "test", renew=renewing("new")) is CONNECTED
