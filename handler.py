@@ -7,7 +7,7 @@ from typing import Any
 from ponto import config, log
 from ponto.drain import Drain
 from ponto.migrations import migrate
-from ponto.roles import FUNCTION, set_function_password
+from ponto.roles import FUNCTION, protect, set_function_password
 from ponto.smoke import is_stored
 from ponto.sqs import BatchResponse, DeadLetters, records_of
 from ponto.store import Store
@@ -43,7 +43,7 @@ def main(event: Any, context: Any) -> BatchResponse:
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Apply the migrations that the database has not had yet, and the password of the other function's secret.
+    """Apply the migrations that the database has not had yet, and what the roles may do; set the function's password.
 
     `sls invoke -f schema` does it after a deploy, and after that secret has changed.
 
@@ -52,14 +52,15 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
         context: not looked at.
 
     Returns:
-        `applied`, the names of the migrations, and `notices`, what they reported and whose password was set;
-        or `found`.
+        `applied`, the names of the migrations, and `notices`, what they reported, and which role's settings were taken
+        back and whose password was set; or `found`.
     """
     settings = config.load()
     owner = config.connection_parameters(settings)
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
     migrated = migrate(owner, settings.zone.key)
+    migrated.notices.extend(protect(owner, settings.reserved_concurrency))
     if settings.function_secret_arn:
         set_function_password(owner, *config.login(settings.function_secret_arn))
         migrated.notices.append(f"password set: {FUNCTION}")

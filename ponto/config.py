@@ -46,6 +46,7 @@ class Settings(NamedTuple):
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
     function_secret_arn: str | None = None  # that of the role which stores punches; `schema` alone is told
+    reserved_concurrency: int | None = None  # of the function that stores punches; `schema` alone is told
     identity: bool = False  # whether a punch must be of the employee who signed in
 
 
@@ -78,7 +79,7 @@ def load() -> Settings:
             f"TIME_ZONE: {time_zone!r} is not a time zone; use a name like America/Sao_Paulo."
         ) from None
     secret, functions_secret = (os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN"))
-    return Settings(database, secret, dlq_url, zone, functions_secret, _identity())
+    return Settings(database, secret, dlq_url, zone, functions_secret, _reserved_concurrency(), _identity())
 
 
 def connection_parameters(settings: Settings) -> dict[str, str]:
@@ -130,6 +131,13 @@ def database_parameters() -> dict[str, str]:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
     secret_arn = os.environ.get("DB_SECRET_ARN") or None
     return connection_parameters(Settings(database, secret_arn, dlq_url="", zone=ZoneInfo("UTC")))
+
+
+def _reserved_concurrency() -> int | None:
+    value = os.environ.get("RESERVED_CONCURRENCY", "")
+    if value and not value.isdecimal():
+        raise ConfigurationError(f"RESERVED_CONCURRENCY: {value!r} is not a number of executions.")
+    return int(value) if value else None
 
 
 def _identity() -> bool:

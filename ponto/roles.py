@@ -1,6 +1,7 @@
-"""The passwords of the roles that the migrations make."""
+"""The roles that the migrations make: their passwords, and what they may not keep or use up."""
 
 from contextlib import closing
+from pathlib import Path
 
 from psycopg2.extensions import encrypt_password, quote_ident
 
@@ -8,6 +9,13 @@ from ponto.connection import Parameters, connect
 
 FUNCTION = "ponto_function"
 """The role that stores punches."""
+
+_PROTECT = (Path(__file__).parent / "sql" / "roles.sql").read_text(encoding="utf-8")
+
+# Of the function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
+# (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
+_REPLACED = 4
+_REPORTS = 20  # connections of those who read
 
 
 class NotTheFunction(ValueError):
@@ -32,6 +40,29 @@ def set_function_password(parameters: Parameters, user: str, password: str) -> N
             "No password was changed."
         )
     set_password(parameters, FUNCTION, password)
+
+
+def protect(parameters: Parameters, concurrency: int | None) -> list[str]:
+    """Limit the connections of the two roles, and take back settings that they made for their own sessions.
+
+    Sessions that are open stay as they are.
+
+    Args:
+        parameters: as of `set_password`.
+        concurrency: the function's reserved concurrency; None: the limit of its role stays as it is.
+
+    Returns:
+        A line for each role whose settings were taken back.
+
+    Raises:
+        psycopg2.Error: no connection, or the user may not alter the roles; the message says what it lacks.
+    """
+    with closing(connect(parameters, "batidaPonto schema")) as connection, connection.cursor() as cursor:
+        limit = None if concurrency is None else _REPLACED * concurrency
+        cursor.execute("set local client_min_messages = notice")
+        cursor.execute(_PROTECT, {"function": limit, "reports": _REPORTS})
+        connection.commit()
+        return [notice.strip() for notice in connection.notices]
 
 
 def set_password(parameters: Parameters, role: str, password: str) -> None:

@@ -55,6 +55,28 @@ begin
             current_schema()
         );
     end if;
+
+    -- Temporary tables, which fill the disk, are everybody's right too. Where the database is ours alone it goes.
+    if has_database_privilege('ponto_function', current_database(), 'temporary') then
+        if pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')
+            and not exists (
+                select
+                from pg_class
+                where relkind in ('r', 'p', 'f')
+                    and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
+                    and oid not in ('migracao'::regclass, 'batida'::regclass)
+                    and oid is distinct from to_regclass('batida_original')
+            )
+        then
+            execute format('revoke temporary on database %I from public', current_database());
+        else
+            raise notice '%', format(
+                'everybody, so ponto_function too, may make temporary tables in database %1$I, which others use too. '
+                'If nothing else needs that: revoke temporary on database %1$I from public',
+                current_database()
+            );
+        end if;
+    end if;
 end
 $$;
 

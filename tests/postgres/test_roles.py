@@ -10,10 +10,10 @@ import pytest
 
 from ponto.migrations import SCHEMA, MigrationError, migrate
 from ponto.punch import Punch
-from ponto.roles import set_password
-from ponto.store import Outcome, Status, Store
+from ponto.roles import protect, set_password
+from ponto.store import Entry, Outcome, Status, Store
 from tests.postgres.conftest import Server, ask
-from tests.postgres.test_store import entry
+from tests.postgres.test_store import QUICK, entry
 
 ZONE = "America/Sao_Paulo"
 ALL = sorted(path.name for path in SCHEMA.glob("*.sql"))
@@ -127,7 +127,7 @@ def test_roles_that_somebody_else_made_need_an_administrator_too(server: Server)
     set_password(second, "ponto_function", "two")
 
 
-def _do_what_is_said(server: Server, error: MigrationError) -> None:
+def _do_what_is_said(server: Server, error: Exception) -> None:
     hint = str(error).partition("HINT:")[2].partition("\n")[0]
     alter, grant = re.findall(r"(alter role \w+ createrole|grant [\w, ]+ with admin option)", hint)
     server.ask(alter)
@@ -153,6 +153,26 @@ def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> No
 
     set_password(owner, "ponto_function", "one")
     assert ask({**owner, "user": "ponto_function", "password": "one"}, "select id from batida") == []
+
+
+def test_a_database_that_others_use_too_keeps_temporary_tables_and_says_so(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("create schema theirs; create table theirs.orders ()", "master")
+
+    [notice] = migrate(owner, ZONE).notices
+
+    assert "revoke temporary on database master from public" in notice
+    assert server.ask("select has_database_privilege('pg_monitor', 'master', 'temporary')") == [(True,)]
+
+
+def test_a_user_who_does_not_own_the_database_is_told_about_temporary_tables(server: Server) -> None:
+    owner = server.owner("master")
+    server.ask("alter database master owner to postgres; grant create on schema public to master", "master")
+    server.ask(f"alter database master set timezone = '{ZONE}'")
+
+    [notice] = migrate(owner, ZONE).notices
+
+    assert "revoke temporary on database master from public" in notice
 
 
 # What they may do
@@ -205,6 +225,7 @@ def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, own
         "insert into migracao values ('9999', '')",
         "begin; lock table batida in access exclusive mode",
         "create table more ()",
+        "create temporary table more ()",
         "create schema more",
         "create role more",
         "create function more() returns int language sql as 'select 1'",
@@ -237,6 +258,101 @@ def test_the_reports_read_and_change_nothing(reports: dict[str, str], statement:
     assert ask(reports, "select * from batida") == []
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         ask(reports, statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select usuario_id, ponto from batida",
+        "insert into batida (id, usuario_id, ponto, recebida_em, mensagem_id)"
+        " values (gen_random_uuid(), 7, '1999-12-31Z', '1999-12-31Z', 'forged')",
+        "select lo_create(0)",
+        "select pg_advisory_lock(0x626174696461)",
+        "notify batida",
+        "select rolname from pg_roles",
+        "alter role ponto_function password 'its own'",
+        "alter role ponto_function set search_path = pg_temp",
+    ],
+)
+def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(
+    function: dict[str, str], statement: str
+) -> None:
+    ask(function, statement)
+
+
+# What is set each time
+
+SETTINGS = (
+    "select rolname, case setdatabase when 0 then null else datname end, setconfig"
+    " from pg_db_role_setting join pg_roles on pg_roles.oid = setrole left join pg_database on pg_database.oid ="
+    " setdatabase where rolname ~ '^ponto_' order by 1, 2"
+)
+
+
+def test_settings_that_a_role_made_for_itself_are_taken_back(
+    server: Server, owner: dict[str, str], function: dict[str, str], reports: dict[str, str]
+) -> None:
+    ask(function, "alter role ponto_function set search_path = pg_temp, public")
+    ask(function, "alter role ponto_function in database master set default_transaction_read_only = on")
+    ask(reports, "alter role ponto_reports set timezone = 'UTC'")
+    assert len(server.ask(SETTINGS)) == 3  # whoever takes a function over can do that
+    assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
+
+    notices = protect(owner, None)
+
+    assert notices == [
+        "NOTICE:  settings reset: ponto_function",
+        "NOTICE:  settings reset: ponto_function in database master",
+        "NOTICE:  settings reset: ponto_reports",
+    ]
+    assert server.ask(SETTINGS) == []
+    assert protect(owner, None) == []
+    assert Store(lambda: function).save([entry()]) == [Outcome(Status.STORED)]
+
+
+def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
+    server: Server, owner: dict[str, str], function: dict[str, str]
+) -> None:
+    limits = "select rolconnlimit from pg_roles where rolname in ('ponto_function', 'ponto_reports') order by rolname"
+    assert protect(owner, None) == []
+    assert server.ask(limits) == [(-1,), (20,)]
+
+    assert protect(owner, 1) == []
+
+    assert server.ask(limits) == [(4,), (20,)]
+    stores = [Store(lambda: function, QUICK) for _ in range(5)]
+    assert [store.save([entry()])[0].status for store in stores[:4]] == [Status.STORED] * 4
+    late = entry()
+    [outcome] = stores[4].save([late])
+    assert outcome.status is Status.FAILED
+    assert "too many connections for role" in outcome.detail
+    stores[0].close()
+    _until_stored(stores[4], late)
+    for store in stores:
+        store.close()
+    protect(owner, 5)
+    assert server.ask(limits) == [(20,), (20,)]
+
+
+def _until_stored(store: Store, late: Entry) -> None:
+    deadline = time.monotonic() + 10
+    while store.save([late])[0].status is not Status.STORED:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(
+    server: Server, owner: dict[str, str]
+) -> None:
+    protect(owner, 5)
+    server.ask("alter role master nocreaterole")
+    assert protect(owner, 5) == []  # nothing to alter
+
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="master may not alter the roles") as caught:
+        protect(owner, 6)
+
+    _do_what_is_said(server, caught.value)
+    assert protect(owner, 6) == []
 
 
 # Passwords

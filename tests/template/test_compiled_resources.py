@@ -242,7 +242,7 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(comp
     functions = compiled(stage).of_type("AWS::Lambda::Function")
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
         "BatidaPontoLambdaFunction": both,
-        "SchemaLambdaFunction": both | {"FUNCTION_SECRET_ARN"},
+        "SchemaLambdaFunction": both | {"FUNCTION_SECRET_ARN", "RESERVED_CONCURRENCY"},
     }
 
 

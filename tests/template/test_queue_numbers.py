@@ -43,6 +43,16 @@ def test_pollers_read_no_more_than_the_function_may_take(compiled: Compile, stag
     assert 2 <= maximum <= template.properties(FUNCTION)["ReservedConcurrentExecutions"]
 
 
+@pytest.mark.parametrize(("parameters", "expected"), [((), 5), (("reservedConcurrency=7",), 7)])
+def test_schema_knows_the_concurrency_from_which_the_limit_of_connections_follows(
+    compiled: Compile, parameters: tuple[str, ...], expected: int
+) -> None:
+    template = compiled("prod", *parameters)
+    assert int(template.properties(FUNCTION)["ReservedConcurrentExecutions"]) == expected
+    variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
+    assert int(variables["RESERVED_CONCURRENCY"]) == expected
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(compiled: Compile, stage: str) -> None:
     template = compiled(stage)

@@ -66,7 +66,7 @@ WriteConfig = Callable[[str], None]
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Set all names but the secrets', the certificates' and the identity's; hide the developer's own rds_config.py."""
-    for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "DB_SSLROOTCERT", "IDENTITY"):
+    for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "RESERVED_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"):
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -378,6 +378,22 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     assert settings.function_secret_arn == arn
     assert login(arn) == Login("ponto_function", "two")
     assert connection_parameters(settings)["user"] == "ponto"
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, None), ("", None), ("5", 5), ("1000", 1000)])
+def test_the_reserved_concurrency_is_a_number_or_not_known(
+    environment: pytest.MonkeyPatch, value: str | None, expected: int | None
+) -> None:
+    if value is not None:
+        environment.setenv("RESERVED_CONCURRENCY", value)
+    assert load().reserved_concurrency == expected
+
+
+@pytest.mark.parametrize("value", ["-1", "many", "5.0"])
+def test_a_reserved_concurrency_that_is_no_number_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
+    environment.setenv("RESERVED_CONCURRENCY", value)
+    with pytest.raises(ConfigurationError, match=f"RESERVED_CONCURRENCY: '{value}' is not a number"):
+        load()
 
 
 def test_a_password_given_directly_needs_no_secret(environment: pytest.MonkeyPatch) -> None:

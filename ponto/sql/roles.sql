@@ -1,0 +1,45 @@
+-- Limit the connections of the two roles, and take back the settings that they made for themselves: every role may
+-- alter those of its own sessions, so that a search_path would outlive the sessions of whoever took a function over.
+do $$
+declare
+    wanted record;
+    here constant text := format('in database %%I', current_database());
+begin
+    for wanted in
+        select
+            pg_roles.oid,
+            rolname as role,
+            coalesce(connections, rolconnlimit) as connections,
+            rolconnlimit as before
+        from (values ('ponto_function', %(function)s::int), ('ponto_reports', %(reports)s)) as given (role, connections)
+            join pg_roles on rolname = role
+    loop
+        -- Only what differs: a deploy alters nothing, needs no right to, and does not collide with another one.
+        if wanted.before <> wanted.connections then
+            execute format('alter role %%I connection limit %%s', wanted.role, wanted.connections);
+        end if;
+        if exists (select from pg_db_role_setting where setrole = wanted.oid and setdatabase = 0) then
+            execute format('alter role %%I reset all', wanted.role);
+            raise notice 'settings reset: %%', wanted.role;
+        end if;
+        if exists (
+            select
+            from pg_db_role_setting join pg_database on pg_database.oid = setdatabase
+            where setrole = wanted.oid and datname = current_database()
+        ) then
+            execute format('alter role %%I %%s reset all', wanted.role, here);
+            raise notice 'settings reset: %% %%', wanted.role, here;
+        end if;
+    end loop;
+exception
+    when insufficient_privilege then
+        raise exception '%% may not alter the roles ponto_function and ponto_reports: %%', current_user, sqlerrm
+        using
+            errcode = 'insufficient_privilege',
+            hint = format(
+                'As an administrator: alter role %%1$I createrole; grant ponto_function, ponto_reports to %%1$I '
+                'with admin option. Then try again.',
+                current_user
+            );
+end
+$$
