@@ -1,0 +1,135 @@
+"""What PostgreSQL's own log holds of a punch that failed: nothing, with the settings that the documents give."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ponto.migrations import migrate
+from ponto.store import Store
+from tests.postgres.conftest import Server, ask
+from tests.postgres.test_store import QUICK, entry, until
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding="utf-8")
+SETTINGS = re.findall(r"^alter system set (log_\w+) = ('?\w+'?);$", DOCUMENT, re.MULTILINE)
+USUAL = [
+    ("log_min_error_statement", "error"),
+    ("log_error_verbosity", "default"),
+    ("log_parameter_max_length_on_error", "-1"),
+    ("log_statement", "none"),
+]
+SECRET: dict[str, Any] = {
+    "usuario_id": 4_242_424_242,
+    "ponto": datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
+    "latitude": -12.3456789,
+    "dispositivo": "CANARY",
+}
+SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|CANARY")
+
+Log = Callable[[], str]
+
+
+def configure(server: Server, settings: list[tuple[str, str]]) -> None:
+    for name, value in settings:
+        server.ask(f"alter system set {name} = {value}")
+    server.ask("select pg_reload_conf()")
+    until(lambda: all(server.ask(f"show {name}") == [(value.strip("'"),)] for name, value in settings))
+
+
+@pytest.fixture
+def settings() -> list[tuple[str, str]]:
+    """Give the server's settings, by default the documents'."""
+    return SETTINGS
+
+
+@pytest.fixture
+def store(server: Server, settings: list[tuple[str, str]]) -> Iterator[Store]:
+    """Give the function's store, whose statements fail on a server of these settings."""
+    owner = server.owner("master")
+    migrate(owner, "America/Sao_Paulo")
+    configure(server, settings)
+    way = server.as_superuser("master")  # who meets the same failures as the function
+    with closing(Store(lambda: way, QUICK)) as store:
+        yield store
+    for name, _ in settings:
+        server.ask(f"alter system reset {name}")
+    server.ask("select pg_reload_conf()")
+
+
+@pytest.fixture
+def log(server: Server, store: Store) -> Log:  # noqa: ARG001  after the store's own way to it was prepared
+    """Give what reads what the log got during the test."""
+    before = len(server.log.read_text(errors="replace"))
+    return lambda: server.log.read_text(errors="replace")[before:]
+
+
+def break_check(store: Store, server: Server) -> None:
+    server.ask("alter table batida add constraint newer check (usuario_id < 1000)", "master")
+    store.save([entry(**SECRET)])
+
+
+def wait_for_a_lock(store: Store, server: Server) -> None:
+    arguments: dict[str, Any] = server.as_superuser("master")
+    with closing(psycopg2.connect(**arguments)) as other, other.cursor() as cursor:
+        cursor.execute("lock table batida in access exclusive mode")
+        store.save([entry(**SECRET)])
+
+
+def send_a_bad_value(store: Store, _: Server) -> None:
+    store.save([entry(**SECRET | {"deslocamento": 40_000})])
+
+
+def repeat_an_id(_: Store, server: Server) -> None:
+    arguments = server.as_superuser("master")
+    row = (
+        "insert into batida (id, usuario_id, ponto)"
+        " values ('00000000-0000-0000-0000-000000000001', 4242424242, '2031-07-08')"
+    )
+    ask(arguments, row)
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        ask(arguments, row)
+
+
+FAILURES = {
+    'new row for relation "batida" violates check constraint "newer"': break_check,
+    "canceling statement due to lock timeout": wait_for_a_lock,
+    'value "40000" is out of range for type smallint': send_a_bad_value,
+    'duplicate key value violates unique constraint "batida_pkey"': repeat_an_id,
+}
+
+
+def test_the_documents_name_all_settings() -> None:
+    assert [name for name, _ in SETTINGS] == [name for name, _ in USUAL]
+
+
+@pytest.mark.parametrize("message", FAILURES)
+def test_the_log_holds_no_employee_instant_or_position_of_a_punch_that_failed(
+    server: Server, store: Store, log: Log, message: str
+) -> None:
+    FAILURES[message](store, server)
+
+    found = log()
+    assert message in found
+    assert not SHOWN.findall(found)
+    assert "STATEMENT" not in found.replace("LOG:  statement: alter table", "")
+
+
+@pytest.mark.parametrize("settings", [USUAL], ids=["usual settings"])
+@pytest.mark.parametrize("message", FAILURES)
+def test_with_the_servers_usual_settings_it_would(server: Server, store: Store, log: Log, message: str) -> None:
+    FAILURES[message](store, server)
+
+    assert SHOWN.findall(log())
+
+
+def test_what_a_message_itself_quotes_stays_in_the_log(store: Store, log: Log) -> None:
+    store.save([entry(punch_id="CANARY")])
+
+    assert [line.partition("ERROR:  ")[2] for line in log().splitlines()] == [
+        'invalid input syntax for type uuid: "CANARY"'
+    ]
