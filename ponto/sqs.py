@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _CALL = 10  # messages that SQS takes in one call; ten of 64 KiB are below its limit of 1 MiB a call
 _milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on the queue by hand may write anything
+_LONGEST_ID = 100  # characters: SQS's own limit, and the column's
 _RECEIPT = ("messageId", "receivedAt")  # the attributes of a message that was sent back
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 _TRUSTED = 3  # receives: a message may come back once or twice for reasons that are not its own
@@ -127,9 +128,9 @@ def first_receipt(attributes: Mapping[str, str | None], sent_ms: int) -> tuple[s
         The first message's id and when SQS stored it; None: the message carries none, or none to be believed.
     """
     message_id, received = map(attributes.get, _RECEIPT)
-    if message_id and received and _milliseconds(received) and _EARLIEST_MS <= int(received) <= sent_ms:
-        return message_id, int(received)
-    return None
+    if not message_id or len(message_id) > _LONGEST_ID or not received or not _milliseconds(received):
+        return None
+    return (message_id, int(received)) if _EARLIEST_MS <= int(received) <= sent_ms else None
 
 
 def signed_in(record: Record) -> str | None:

@@ -182,6 +182,7 @@ def test_a_first_receipt_is_believed_only_if_it_can_be_true(received_ms: int, is
         lambda: with_attributes(messageId=("String", "first")),
         lambda: with_attributes(receivedAt=("Number", "1790000000000")),
         lambda: with_attributes(messageId=("String", "first"), receivedAt=("Number", "-1.5e3")),
+        lambda: with_attributes(messageId=("String", "x" * 101), receivedAt=("Number", "1790000000000")),
         lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "9" * 5_000)),
         lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "\u0661")),
         lambda: with_binary("messageId"),
