@@ -191,9 +191,12 @@ def tls(found: Mapping[str, str], mode_name: str, root_name: str) -> dict[str, s
             f"{mode_name}: {mode!r} does not ensure TLS; use verify-full, or disable for a server that has none."
         )
     root = found.get("sslrootcert") or str(_RDS_CERTIFICATES)
+    if mode != "verify-full" and _ROOT / root != _RDS_CERTIFICATES:  # a company's authority signs many servers
+        raise ConfigurationError(
+            f"{mode_name}: {mode!r} looks at no name, and other servers have certificates of {root} too; "
+            "use verify-full."
+        )
     if root == "system":
-        if mode != "verify-full":  # anybody has a certificate of a public authority
-            raise ConfigurationError(f"{mode_name}: with the system's certificates use verify-full.")
         import ssl  # libpq would look for them where its wheel was built
 
         root = ssl.get_default_verify_paths().cafile or ""

@@ -91,7 +91,7 @@ _device_shape = re.compile(r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
 def parse(body: str, zone: tzinfo) -> Punch:
     """Read the body of one message.
 
-    Of a repeated key the last one counts, as in the gateway.
+    Of a repeated key the last one counts, as in the gateway. A byte order mark before the JSON text is no part of it.
 
     Args:
         body: the JSON text that the client posted.
@@ -160,7 +160,7 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 def _decode(body: str) -> dict[str, Any]:
     # `from None` throughout: a traceback in the log must not quote the body.
     try:
-        fields = _decoder.decode(body)
+        fields = _decoder.decode(body.removeprefix("\ufeff"))  # the byte order mark that Windows writes before a text
     except json.JSONDecodeError as error:
         raise NotAPunch(Reason.MALFORMED, f"body: not JSON, character {error.pos}") from None
     except RecursionError:

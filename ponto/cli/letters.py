@@ -149,7 +149,7 @@ def _destination_record(body: str) -> dict[str, Any] | None:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        found = json.loads(text.removeprefix("\ufeff"))  # as parse() of ponto/punch.py reads it
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from ponto import config
 from ponto.config import connection_parameters, load
 from ponto.store import Outcome, Status, Store
 from tests.postgres.test_store import QUICK, entry
@@ -32,6 +33,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("stranger"), "stranger")
+
+
+@pytest.fixture
+def instead_of_rds(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let our authority stand for RDS's, which alone may be used without a look at the name."""
+    monkeypatch.setattr(config, "_RDS_CERTIFICATES", authority.file)
 
 
 @pytest.fixture
@@ -89,23 +96,24 @@ def test_an_address_is_a_name_too(authority: Authority, serve: Callable[[Path | 
     assert save(serve(authority.server("127.0.0.1")), "127.0.0.1", DB_SSLROOTCERT=str(authority.file)) == STORED
 
 
+@pytest.mark.usefixtures("instead_of_rds")
 def test_a_certificate_of_another_name_is_refused(
     authority: Authority, serve: Callable[[Path | None], Front], save: Save
 ) -> None:
     where = serve(authority.server("db.example.com"))
 
-    assert_refused(save(where, DB_SSLROOTCERT=str(authority.file)), 'does not match host name "localhost"')
+    assert_refused(save(where), 'does not match host name "localhost"')
 
     # And is taken when told not to look at the name.
-    assert save(where, DB_SSLROOTCERT=str(authority.file), DB_SSLMODE="verify-ca") == STORED
+    assert save(where, DB_SSLMODE="verify-ca") == STORED
 
 
+@pytest.mark.usefixtures("instead_of_rds")
 @pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
 def test_a_certificate_of_an_unknown_authority_is_refused_in_every_mode(
-    authority: Authority, stranger: Authority, serve: Callable[[Path | None], Front], save: Save, mode: str
+    stranger: Authority, serve: Callable[[Path | None], Front], save: Save, mode: str
 ) -> None:
-    where = serve(stranger.server("localhost"))
-    assert_refused(save(where, DB_SSLROOTCERT=str(authority.file), DB_SSLMODE=mode), "certificate verify failed")
+    assert_refused(save(serve(stranger.server("localhost")), DB_SSLMODE=mode), "certificate verify failed")
 
 
 def test_without_more_only_rds_is_known(

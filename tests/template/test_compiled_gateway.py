@@ -87,7 +87,7 @@ def test_an_accepted_punch_is_answered_with_202_and_the_messages_id(prod: Templa
             "InvalidMessageContents",
             "Invalid binary character '#x8' was found in the message body.",
             400,
-            "there is an error in your request: it holds a control character",
+            "there is an error in your request: it holds a control character, U+FFFE or U+FFFF",
         ),
         (
             "InvalidParameterValue",

@@ -219,13 +219,18 @@ def test_a_system_without_certificates_is_refused(environment: pytest.MonkeyPatc
     assert refusal() == "DB_SSLROOTCERT: the system has no certificates; name a file."
 
 
+@pytest.mark.parametrize("root", ["system", "handler.py", "/etc/hostname"])
 @pytest.mark.parametrize("mode", ["verify-ca", "require"])
-def test_the_systems_certificates_without_the_servers_name_are_refused(
-    environment: pytest.MonkeyPatch, mode: str
+def test_without_the_servers_name_no_authority_is_enough_but_rds_own(
+    environment: pytest.MonkeyPatch, mode: str, root: str
 ) -> None:
-    environment.setenv("DB_SSLROOTCERT", "system")
     environment.setenv("DB_SSLMODE", mode)
-    assert refusal() == "DB_SSLMODE: with the system's certificates use verify-full."
+    environment.setenv("DB_SSLROOTCERT", root)
+    assert refusal() == (
+        f"DB_SSLMODE: {mode!r} looks at no name, and other servers have certificates of {root} too; use verify-full."
+    )
+    environment.setenv("DB_SSLROOTCERT", "ponto/certificates/rds.pem")
+    assert load().database == FROM_ENVIRONMENT | {"sslmode": mode}
 
 
 # Identity

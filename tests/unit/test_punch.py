@@ -159,6 +159,11 @@ def test_last_of_a_repeated_key_counts() -> None:
     assert parse('{"usuarioId": null, "ponto": "2026-10-01T08:00Z", "usuarioId": 7}', UTC).usuario_id == 7
 
 
+def test_a_byte_order_mark_before_a_punch_changes_nothing_of_it() -> None:
+    body = json.dumps({"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"})
+    assert parse("\ufeff" + body, UTC) == parse(body, UTC)  # the derived id too
+
+
 # Refusals
 
 
@@ -166,7 +171,9 @@ def test_last_of_a_repeated_key_counts() -> None:
     ("body", "detail"),
     [
         ("", "body: not JSON, character 0"),
-        ("\ufeff{}", "body: not JSON, character 0"),
+        ("\ufeff", "body: not JSON, character 0"),
+        ("\ufeff\ufeff{}", "body: not JSON, character 0"),
+        ("{}\ufeff", "body: not JSON, character 2"),
         ("usuarioId=1", "body: not JSON, character 0"),
         ('{"usuarioId": 01}', "body: not JSON, character 15"),
         ('{"usuarioId": 1} x', "body: not JSON, character 17"),
