@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ponto import smoke
-from ponto.cli import CommandError, say, tell, tell_json
+from ponto.cli import CommandError, quotas, say, tell, tell_json
 from ponto.cli.target import LOCAL, add_account_arguments, explain, outputs_of, session_of, stack_name
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Compiled(NamedTuple):
 
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
+    demand: quotas.Demand
 
 
 class Proof(NamedTuple):
@@ -95,7 +96,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = commands.add_parser(
         "deploy",
         help="deploy a stage, migrate its database, and prove it with one punch",
-        description="Says which account and region, deploys with `sls deploy`, applies the migrations, and sends one "
+        description="Says which account and region, holds the stage against the account's quotas, deploys with "
+        "`sls deploy`, applies the migrations, and sends one "
         f"punch of the reserved employee {smoke.EMPLOYEE} all the way to its row. May be repeated at any time.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -174,6 +176,7 @@ def _deploy(arguments: argparse.Namespace, session: boto3.Session, where: str) -
         words += [f"--param={given}" for given in arguments.param]
         _sls("package", words, credentials_for_sls(session, arguments.stage))
         compiled = read(package)
+        quotas.require(session, stack_name(arguments.stage), compiled.demand)
         if compiled.is_protected and not arguments.yes:
             _ask(arguments.stage, where)
         _sls("deploy", words, credentials_for_sls(session, arguments.stage))
@@ -201,6 +204,7 @@ def read(package: Path) -> Compiled:
     return Compiled(
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
+        demand=quotas.demand_of(template),
     )
 
 

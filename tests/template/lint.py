@@ -27,8 +27,14 @@ IGNORED = {
     "CKV_AWS_18 ServerlessDeploymentBucket": "it holds code and templates, which git has too, and no punch",
     "CKV_AWS_21 ServerlessDeploymentBucket": "each deploy has a folder of its own, and osls keeps the last five",
     "CKV_AWS_27": "SQS encrypts both queues with its own key; one of ours would cost per call and bring nobody else in",
+    **{
+        f"CKV_AWS_{number} DeployBoundary": "a boundary grants nothing, and who deploys makes all that a stage has"
+        for number in (107, 108, 109, 110, 111)
+    },
     "CKV_AWS_73 ApiStage": "as WS2002",
     "CKV_AWS_76 ApiStage": "as ES2000",
+    "CKV_AWS_108 RoleBoundary": "a boundary grants nothing, and the secrets' names are RDS's and yours",
+    "CKV_AWS_111 RoleBoundary": "as CKV_AWS_111 NetworkInterfacesPolicy",
     "CKV_AWS_111 NetworkInterfacesPolicy": "the interfaces do not exist yet when the right to make them is asked for",
     "CKV_AWS_115 SchemaLambdaFunction": "a deploy invokes it; a lock keeps two apart, and reserving takes from others",
     "CKV_AWS_116 SchemaLambdaFunction": "whoever invokes it waits for its answer, so nobody misses a failure",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ponto.cli import deploy
+from ponto.cli import deploy, quotas
 from tests.template.conftest import ARN, TOPIC, Compile
 from tests.template.packaging import PackagingError, Template, package
 
@@ -208,7 +208,8 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     project: Path, stage: str, protected: bool
 ) -> None:
     made = package(project, stage)
-    assert deploy.read(made.folder) == deploy.Compiled(is_protected=protected, needs_token=False)
+    demand = quotas.Demand({f"batida-ponto-{stage}-batidaPonto": 5}, makes_network=True)
+    assert deploy.read(made.folder) == deploy.Compiled(is_protected=protected, needs_token=False, demand=demand)
     template = json.loads(made.template_file.read_text())
     template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] = "COGNITO_USER_POOLS"
     made.template_file.write_text(json.dumps(template))

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.template.conftest import ARN, Compile
-from tests.template.packaging import PackagingError, Template, package
+from tests.template.packaging import ROOT, PackagingError, Template, package
 
 Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
 
@@ -103,6 +104,22 @@ def test_every_role_has_the_boundary_that_a_parameter_names_or_none(compiled: Co
     for given, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
         roles = compiled(stage, *given).of_type("AWS::IAM::Role")
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters"),
+    [
+        ("prod", ["tracing=true", "accessLogs=true"]),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"]),
+    ],
+)
+def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
+    compiled: Compile, stage: str, parameters: list[str]
+) -> None:
+    template = yaml.load((ROOT / ".github" / "deploy-role.yml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506
+    statements = template["Resources"]["RoleBoundary"]["Properties"]["PolicyDocument"]["Statement"]
+    granted = {action for each in rights(compiled(stage, *parameters)).values() for action, _ in each}
+    assert granted <= {action for statement in statements for action in statement["Action"]}
 
 
 def test_a_boundary_that_is_no_policy_stops_the_deploy(project: Path) -> None:

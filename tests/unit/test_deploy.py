@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from ponto import smoke
 from ponto.__main__ import main
-from ponto.cli import CommandError, deploy, say
+from ponto.cli import CommandError, deploy, quotas, say
 from tests.commands import Result
 from tests.events import aws
 
@@ -44,7 +44,8 @@ def run(
         raise CommandError("no stack")
 
     monkeypatch.setattr(deploy, "_sls", lambda command, *_: say(f"(sls {command})"))
-    monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False))
+    demand = quotas.Demand({}, makes_network=False)
+    monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False, demand=demand))
     monkeypatch.setattr(deploy, "outputs_of", no_stack)
 
     def run(*words: str, typed: str | None = None) -> Result:
@@ -79,6 +80,19 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
     result = run("--stage", "prod", *words, typed=typed)
     assert "(sls deploy)" in result.err
     assert result.err.endswith("ponto: no stack\n")
+
+
+def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(_: boto3.Session, stack: str, demand: quotas.Demand) -> NoReturn:
+        raise CommandError(f"{stack} lacks {demand}")
+
+    monkeypatch.setattr(quotas, "require", short)
+    result = run("--stage", "prod", "--yes")
+    assert result.status == 2
+    assert "ponto: batida-ponto-prod lacks Demand(" in result.err
+    assert "(sls deploy)" not in result.err
 
 
 def test_the_local_stage_never_reaches_aws(run: Callable[..., Result]) -> None:

@@ -98,7 +98,10 @@ def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> 
     assert workflow["on"] == {"push": {"tags": ["v*"]}}
     job = workflow["jobs"]["deploy"]
     assert (job["needs"], job["environment"]) == ("test", "prod")
-    assert job["steps"][-1]["run"] == "make deploy STAGE=prod ARGS=--yes"
+    assert job["steps"][-1] == {
+        "run": 'make deploy STAGE=prod ARGS="--yes --param=permissionsBoundary=$BOUNDARY"',
+        "env": {"BOUNDARY": "${{ vars.AWS_PERMISSIONS_BOUNDARY }}"},
+    }
 
 
 def test_the_deploying_role_may_read_and_delete_a_managed_policy() -> None:
@@ -107,6 +110,43 @@ def test_the_deploying_role_may_read_and_delete_a_managed_policy() -> None:
     reading = {"GetPolicy", "GetPolicyVersion", "ListEntitiesForPolicy"}
     deleting = {"DetachRolePolicy", "ListPolicyVersions", "DeletePolicyVersion", "DeletePolicy"}
     assert {f"iam:{name}" for name in reading | deleting} <= rights
+
+
+def test_the_deploying_role_makes_no_role_without_the_boundary_and_cannot_change_its_own() -> None:
+    resources = read(GITHUB / "deploy-role.yml")["Resources"]
+    role = resources["DeployRole"]["Properties"]
+    assert role["PermissionsBoundary"] == "DeployBoundary"
+    (policy,) = role["Policies"]
+    widening = {"AttachRolePolicy", "CreateRole", "PutRolePermissionsBoundary", "PutRolePolicy"}
+    for statement in policy["PolicyDocument"]["Statement"]:
+        actions = {action.removeprefix("iam:") for action in statement["Action"]}
+        if actions & widening:
+            assert statement["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": "RoleBoundary"}}
+            widening -= actions
+        assert "DeleteRolePermissionsBoundary" not in actions
+        # What it may write to has no path; itself and both boundaries have one.
+        assert re.fullmatch(
+            r"arn:\$\{AWS::Partition\}:iam::\$\{AWS::AccountId\}:(role|policy)/batida.*", statement["Resource"]
+        )
+    assert not widening
+    assert {name: each["Properties"]["Path"] for name, each in resources.items() if name != "Provider"} == {
+        "DeployRole": "/deploy/",
+        "DeployBoundary": "/boundaries/",
+        "RoleBoundary": "/boundaries/",
+    }
+    for statement in resources["RoleBoundary"]["Properties"]["PolicyDocument"]["Statement"]:
+        assert not [action for action in statement["Action"] if action.startswith(("iam:", "sts:", "*"))]
+
+
+def test_the_rules_of_the_environment_are_told_where_they_are_needed() -> None:
+    section = (
+        (ROOT / "docs" / "deploy.md")
+        .read_text(encoding="utf-8")
+        .split("\n## Deploy from GitHub\n")[1]
+        .split("\n## ")[0]
+    )
+    assert "Required reviewers" in section
+    assert section.index("the tag pattern `v*`") < section.index("aws cloudformation deploy")
 
 
 def test_nothing_is_taken_from_whoever_opens_a_pull_request() -> None:
