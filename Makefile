@@ -80,5 +80,6 @@ certificates: setup ## renew ponto/certificates/rds.pem, by which the way to RDS
 	@node local/certificates.js > ponto/certificates/rds.pem.new
 	@mv ponto/certificates/rds.pem.new ponto/certificates/rds.pem
 
-clean: ## remove what setup and run made, the local database included
+clean: ## remove what setup and run made, the local database included; not while it runs
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local.clean; fi
 	rm -rf .venv .venv-audit node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,16 +1,23 @@
 """`make run`: the whole system on this machine, until Ctrl-C."""
 
 import argparse
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local import emulator
 from local.errors import LocalError
 from local.stack import ROOT, Stack, running
 from local.watch import Watch
+
+_DEATH = 5  # s that an emulator may take from its last answer to its end
 
 _EXAMPLES = """examples:
   make run                              the same as python -m local
@@ -20,11 +27,17 @@ _EXAMPLES = """examples:
 
 
 def main() -> int:
-    """Run the command line; the exit status is 0 after Ctrl-C or SIGTERM, 1 when something went wrong."""
+    """Run the command line.
+
+    Returns:
+        The exit status: 0 when it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and all is kept, else 1.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m local",
         description="PostgreSQL, an AWS emulator and this project's serverless.yml deployed to it, on 127.0.0.1. "
-        "Rows and queued punches are kept for the next time; Ctrl-C stops everything.",
+        "Ctrl-C stops everything and keeps rows and queued punches for the next time. An emulator that is killed "
+        "(kill -9, a power cut) loses what it was given since it started: queued punches, dead letters, keys; stored "
+        "rows stay.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,8 +55,9 @@ def main() -> int:
     os.environ.clear()
     os.environ.update(safe)
 
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    for number in _STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
+            signal.signal(number, _stop)
     try:
         with running(arguments.state, arguments.port, say=_say) as stack:
             _greet(stack, arguments.state)
@@ -54,6 +68,9 @@ def main() -> int:
     except _Stopped:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
+    except Exception as error:  # noqa: BLE001  whatever it is, a person reads one sentence, and who mends it the rest
+        print(f"\nmake run: {type(error).__name__}: {error}{_keep(arguments.state)}", file=sys.stderr)
+        return 1
     raise AssertionError("unreachable: _follow ends by an exception only")
 
 
@@ -64,15 +81,33 @@ def _port(text: str) -> int:
 
 
 class _Stopped(BaseException):
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _stop(*_: object) -> None:
     # Once: a second Ctrl-C must not interrupt the stopping.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    print("\nstopping ...", flush=True)
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        print("\nstopping ...", flush=True)
+    except OSError:  # the terminal is gone, and nobody reads what follows
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nobody, sys.stdout.fileno())
+        os.dup2(nobody, sys.stderr.fileno())
     raise _Stopped
+
+
+def _keep(state: Path) -> str:
+    """Write the traceback into the stack's folder, and say where it is."""
+    file = state / "error.log"
+    try:
+        file.write_text(traceback.format_exc())
+    except OSError:
+        return ""  # the folder itself is the trouble, and the sentence says so
+    return f"; {file} says where"
 
 
 def _say(what: str) -> None:
@@ -81,20 +116,27 @@ def _say(what: str) -> None:
 
 def _greet(stack: Stack, state: Path) -> None:
     address = stack.address
+    usual = state.resolve() == ROOT / ".local"
+    words = "" if usual else f" --state {state}"
+    option = "" if usual else f' ARGS="{words.strip()}"'
     print(
         f"""
 Ready. Punch:
 
 {address.curl()}
 
-See the row:
+Then try, in another terminal:
 
-make rows
+  make rows{option}      the newest rows
+  make loadtest{option}  JMeter's load, and the proof that every punch arrived
+  make chaos{option}     everything breaks while clients punch, and nothing is lost
+  . .venv/bin/activate && python -m ponto demo{words}
+                 a made-up company; then python -m ponto report --help
 
   API       {address.api_url}
   API key   {address.api_key}
   database  {address.database_url}  (psql takes it)
-  AWS       {address.aws_endpoint_url}  (SQS, Lambda and the rest; any credentials)
+  AWS       {address.aws_endpoint_url}  (SQS, Lambda and the rest; for the access key id below)
   log       {stack.aws.log}
   all this  {state / "stack.json"}
 
@@ -104,12 +146,22 @@ Ctrl-C stops it.
     )
 
 
+def _look(stack: Stack, watch: Watch) -> str:
+    try:
+        return str(watch.look())
+    except (BotoCoreError, ClientError) as error:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            stack.aws.process.wait(_DEATH)
+        stack.require_running()
+        raise LocalError(f"The emulator does not answer any more ({error}); its log is {stack.aws.log}") from None
+
+
 def _follow(stack: Stack) -> None:
     watch = Watch(stack)
     shown = ""
     while True:
         stack.require_running()
-        line = str(watch.look())
+        line = _look(stack, watch)
         if line != shown:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
             shown = line

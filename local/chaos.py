@@ -414,8 +414,9 @@ def main() -> int:
         return 2
     seed = Random().randrange(2**32) if arguments.seed is None else arguments.seed  # noqa: S311
     _print(f"seed {seed}")
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    for number in _STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
+            signal.signal(number, _stop)
     try:
         outcome = Chaos(address, arguments.state, arguments.punches, arguments.clients, seed).run()
     except LocalError as error:
@@ -441,13 +442,16 @@ def main() -> int:
 
 
 class _Stopped(BaseException):
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _stop(*_: object) -> None:
     # Once: a second Ctrl-C must not interrupt the mending.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
     _print("\nmending ...")
     raise _Stopped
 
@@ -468,7 +472,8 @@ def _positive(text: str) -> int:
 
 
 def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # the terminal may be gone: what is broken is mended all the same
+        print(line, file=sys.stderr, flush=True)
 
 
 def _complain(what: str) -> None:

@@ -7,6 +7,8 @@ it, so that a test fails once it has learnt better and the entry can go.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from local import answers
+
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_lambda import LambdaClient
@@ -146,14 +148,13 @@ def _prints_directives(deployment: Deployment) -> bool:
 
 
 def _set_plain_server_error(deployment: Deployment) -> None:
-    # It prints #if as it stands, and cannot override a status: all that SQS refuses is a 500 here.
+    # It prints #if as it stands, and cannot override a status: the guard chooses among what it prints.
     template = _server_error(deployment)["ResponseTemplates"]["application/json"]
-    otherwise = template.partition("#else\n")[2].partition("#end")[0].strip()
     deployment.api.put_integration_response(
         **_method(deployment),
         statusCode=_SERVER_ERROR,
         responseParameters=_server_error(deployment)["ResponseParameters"],
-        responseTemplates={"application/json": otherwise},
+        responseTemplates={"application/json": answers.without_conditions(template)},
     )
 
 
@@ -165,7 +166,7 @@ def _prints_the_variable(deployment: Deployment) -> bool:
 
 
 def _set_validation_message(deployment: Deployment) -> None:
-    # It does not know what the validator found, and would print the variable's name.
+    # It does not know what the validator found, and would print the variable's name: the guard says it.
     wanted = deployment.properties("InvalidBody")
     deployment.api.put_gateway_response(
         restApiId=deployment.ids["Api"],
@@ -173,9 +174,7 @@ def _set_validation_message(deployment: Deployment) -> None:
         statusCode=wanted["StatusCode"],
         responseParameters=wanted["ResponseParameters"],
         responseTemplates={
-            "application/json": wanted["ResponseTemplates"]["application/json"].replace(
-                _DETAIL, "it does not match ponto/punch.schema.json"
-            )
+            "application/json": wanted["ResponseTemplates"]["application/json"].replace(_DETAIL, answers.FINDING)
         },
     )
     deployment.api.create_deployment(restApiId=deployment.ids["Api"], stageName=deployment.stage)

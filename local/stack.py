@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import signal
@@ -14,9 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-import boto3
+import psutil
+from botocore.exceptions import BotoCoreError, ClientError
 
-from local import emulator, gaps, postgres
+from local import emulator, gaps, postgres, saved
 from local.errors import LocalError
 from local.faults import Faults
 
@@ -40,6 +42,7 @@ class Address(NamedTuple):
     queue_url: str
     dlq_url: str
     aws_endpoint_url: str
+    aws_access_key_id: str  # of this run: what the guard admits
     pid: int
 
     def curl(self) -> str:
@@ -51,7 +54,7 @@ class Address(NamedTuple):
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator, for example "sqs"."""
-        return _client(self.aws_endpoint_url, service)
+        return emulator.client(self.aws_endpoint_url, self.aws_access_key_id, service)
 
 
 class Stack(NamedTuple):
@@ -65,7 +68,8 @@ class Stack(NamedTuple):
         """Raise a LocalError when a part has died."""
         if not self.aws.is_running():
             raise LocalError(
-                f"The emulator ended by itself; its log, {self.aws.log}, ends:\n{emulator.tail(self.aws.log)}"
+                f"The emulator ended by itself; {_lost(self.aws.state)}. Its log, {self.aws.log}, ends:\n"
+                f"{emulator.tail(self.aws.log)}"
             )
         deadline = time.monotonic() + _RESTART
         while not self.database.is_running():
@@ -105,32 +109,36 @@ def running(
             f"{state}: PostgreSQL cannot be started in a folder with a space in its path. Choose another: "
             'make run ARGS="--state /tmp/ponto"'
         )
-    state.mkdir(parents=True, exist_ok=True)
+    _make_private(state)
     file = state / "stack.json"
-    leftover = state / "emulator.pid"
+    pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as parts:
         parts.enter_context(_only_one(state))
-        emulator.end_leftover(leftover)
+        emulator.end_leftover(state / "aws", say)
         emulator.require_free(port)
+        if saved.unsaved_since(state / "aws"):
+            say(f"the last run was killed: {_lost(state / 'aws')}")
 
         say("starting PostgreSQL")
         database = postgres.start(state / "postgres")
         parts.callback(database.stop)
+        _make_private(state)  # its package opens every folder above its own, when root runs it
 
         Faults(database).mend()  # what a killed `make chaos` left
 
         say("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
-        parts.callback(aws.stop)
-        leftover.write_text(str(aws.process.pid))
-        parts.callback(leftover.unlink)
+        parts.callback(aws.stop, say)
+        _write(pid_file, str(aws.process.pid))
+        parts.callback(pid_file.unlink, missing_ok=True)
 
-        say("deploying serverless.yml: sls deploy --stage local")
-        deployment, outputs, key = _deploy(state, aws, database, parameters(aws))
-        mend(deployment)
+        with _explained(aws):
+            say("deploying serverless.yml: sls deploy --stage local")
+            deployment, outputs, key = _deploy(state, aws, database, parameters(aws))
+            mend(deployment)
 
-        say("applying the migrations")
-        _migrate(aws, deployment)
+            say("applying the migrations")
+            _migrate(aws, deployment)
 
         address = Address(
             api_url=_api_url(aws.url, outputs["ApiId"]),
@@ -140,11 +148,58 @@ def running(
             queue_url=outputs["PunchQueueUrl"],
             dlq_url=outputs["DeadLetterQueueUrl"],
             aws_endpoint_url=aws.url,
+            aws_access_key_id=aws.key,
             pid=os.getpid(),
         )
-        file.write_text(json.dumps(address._asdict(), indent=2) + "\n")
-        parts.callback(file.unlink)
+        _write(file, json.dumps(address._asdict(), indent=2) + "\n")
+        parts.callback(file.unlink, missing_ok=True)
         yield Stack(address, database, aws)
+
+
+def _make_private(state: Path) -> None:
+    """Make the folder, or take it when it is ours: nobody else may look into it.
+
+    Raises:
+        LocalError: it is somebody else's, or holds other things.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = state.stat()
+    if found.st_uid != os.getuid():
+        raise LocalError(f"{state} belongs to another user. Choose another folder with --state")
+    if found.st_mode & 0o077:
+        if any(state.iterdir()) and not (state / "lock").exists():
+            raise LocalError(f"{state} is open to others, and holds other things. Choose another folder with --state")
+        state.chmod(0o700)
+
+
+@contextlib.contextmanager
+def _explained(aws: emulator.Emulator) -> Iterator[None]:
+    """Make one sentence of what a call of the emulator fails with."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, OSError, http.client.HTTPException) as error:
+        end = "does not answer as it should" if aws.is_running() else "ended by itself"
+        raise LocalError(
+            f"The emulator {end} ({type(error).__name__}: {error}); its log, {aws.log}, ends:\n{emulator.tail(aws.log)}"
+        ) from None
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that nobody else may read; who reads it sees all of it or nothing."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(text)
+    new.replace(file)
+
+
+def _lost(aws: Path) -> str:
+    """Say what a killed emulator takes along."""
+    new = "" if saved.folder(aws).exists() else "; the API gets another URL and key"
+    return (
+        f"what the emulator was given since {saved.unsaved_since(aws)} is lost: queued punches, dead letters, and "
+        f"keys of `ponto keys`{new}. Stored rows are kept"
+    )
 
 
 @contextlib.contextmanager
@@ -154,10 +209,7 @@ def _only_one(state: Path) -> Iterator[IO[str]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise LocalError(
-                f"It runs already, as process {lock.read().strip() or 'unknown'}: end that one, or look into "
-                f"{state / 'stack.json'} for where it is."
-            ) from None
+            raise LocalError(_runs_already(state, lock.read().strip())) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -165,12 +217,23 @@ def _only_one(state: Path) -> Iterator[IO[str]]:
         lock.truncate(0)
 
 
+def _runs_already(state: Path, pid: str) -> str:
+    if (state / "stack.json").exists():
+        what = f"end that one, or look into {state / 'stack.json'} for where it is."
+    else:
+        what = "it is starting or stopping. Wait for it, or end it."
+    with contextlib.suppress(ValueError, psutil.Error):
+        if psutil.Process(int(pid)).status() == psutil.STATUS_STOPPED:
+            what = f"it is suspended. `kill -CONT {pid}` lets it go on, `kill {pid}` before that ends it then."
+    return f"It runs already, as process {pid or 'unknown'}: {what}"
+
+
 def _deploy(
     state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
 ) -> tuple[gaps.Deployment, Mapping[str, str], str]:
     # Packaged aside: .serverless is emptied by whatever packages next, a test or `make package`.
     package = str(state / "package")
-    environment = emulator.environment(aws.url) | {
+    environment = aws.environment() | {
         "LOCAL_DB_HOST": database.host,
         "SLS_AWS_MONITORING_FREQUENCY": "250",
     }
@@ -183,7 +246,7 @@ def _deploy(
     ]
     _sls(state / "package.log", ["package", *options], environment)
     _sls(state / "deploy.log", ["deploy", *options], environment)
-    formation = _client(aws.url, "cloudformation")
+    formation = aws.client("cloudformation")
     name = f"batida-ponto-{STAGE}"
     outputs = {
         output["OutputKey"]: output["OutputValue"]
@@ -191,14 +254,14 @@ def _deploy(
     }
     resources = formation.describe_stack_resources(StackName=name)["StackResources"]
     template = json.loads((state / "package" / "cloudformation-template-update-stack.json").read_text())
-    api = _client(aws.url, "apigateway")
+    api = aws.client("apigateway")
     key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
     deployment = gaps.Deployment(
         resources=template["Resources"],
         ids={found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources},
         stage=STAGE,
         api=api,
-        functions=_client(aws.url, "lambda"),
+        functions=aws.client("lambda"),
         post=lambda body: _post(_api_url(aws.url, outputs["ApiId"]), key, body),
     )
     return deployment, outputs, key
@@ -250,13 +313,3 @@ def _post(url: str, key: str, body: bytes) -> str:
             return str(answer.read().decode())
     except urllib.error.HTTPError as refusal:
         return refusal.read().decode()
-
-
-def _client(endpoint: str, service: str) -> Any:
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=endpoint,
-        region_name=emulator.REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )

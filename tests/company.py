@@ -33,6 +33,7 @@ def fill(url: str, statement: str | None = None, *values: object) -> None:
 def write_stack(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:
     """Make the folder of a local stack with that database; without a queue, nobody listens on port 9."""
     stack = {"database_url": url, "queue_url": dlq_url, "dlq_url": dlq_url, "aws_endpoint_url": aws}
+    stack["aws_access_key_id"] = "LOCAL"
     (folder / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
     return folder
 

@@ -173,7 +173,11 @@ def _local(state: Path | None) -> Target:
         queue_url=address["queue_url"],
         dlq_url=address["dlq_url"],
         # Never the credentials of the shell: nothing of this may reach AWS.
-        session=boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=_REGION),  # noqa: S106
+        session=boto3.Session(
+            aws_access_key_id=address["aws_access_key_id"],
+            aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there
+            region_name=_REGION,
+        ),
         endpoint_url=address["aws_endpoint_url"],
         api_id=address.get("api_id"),
     )

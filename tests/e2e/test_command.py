@@ -125,6 +125,31 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     os.kill(int((state / "emulator.pid").read_text()), signal.SIGKILL)
     assert run.process.wait(60) == 1
     assert "The emulator ended by itself" in run.output()
+    assert "Traceback" not in run.output()
+    assert processes_of(state) == []
+
+    # What it took along is said, then and at the next start.
+    lost = r"what the emulator was given since .* is lost: queued punches, dead letters, and keys of `ponto keys`"
+    assert re.search(lost, run.output())
+    run = Run(state, port)
+    wait_for(lambda: "starting PostgreSQL" in run.output(), "the next start")
+    assert re.search(f"the last run was killed: {lost}", run.output())
+    assert run.stop(signal.SIGHUP) == 0
+    assert processes_of(state) == []
+
+
+@pytest.mark.parametrize("moment", ["starting PostgreSQL", "starting the AWS emulator", "deploying"])
+def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, moment: str) -> None:
+    port = free_port()
+    run = Run(state, port)
+    wait_for(lambda: moment in run.output(), moment, 60)
+    run.stop(signal.SIGKILL)
+
+    run = Run(state, port)
+
+    wait_for(lambda: "deploying" in run.output() or run.process.poll() is not None, "the deploy to begin", 60)
+    assert run.process.poll() is None, run.output()
+    assert run.stop(signal.SIGHUP) == 0
     assert processes_of(state) == []
 
 
@@ -156,6 +181,7 @@ def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
 
     assert second.returncode == 1
     assert f"It runs already, as process {os.getpid()}" in second.stderr
+    assert "Traceback" not in second.stderr
     deployed.stack.require_running()
 
 

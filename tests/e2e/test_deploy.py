@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import boto3
 import psycopg2
 import pytest
 
@@ -24,7 +23,7 @@ class Account(NamedTuple):
     database: postgres.Postgres
 
     def deploy(self, *words: str, database_host: str = "") -> Result:
-        environment = emulator.environment(self.aws.url) | {
+        environment = self.aws.environment() | {
             "LOCAL_DB_HOST": database_host or self.database.host,
             "SLS_AWS_MONITORING_FREQUENCY": "250",
         }
@@ -35,11 +34,7 @@ class Account(NamedTuple):
         return Result(done.returncode, done.stdout, done.stderr)
 
     def client(self, service: str) -> Any:
-        environment = emulator.environment(self.aws.url)
-        session = boto3.Session(
-            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name=emulator.REGION
-        )
-        return session.client(service, endpoint_url=self.aws.url)  # type: ignore[call-overload]
+        return self.aws.client(service)
 
     def rows(self) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.database.url)

@@ -11,7 +11,6 @@ from typing import Any
 import psycopg2
 import pytest
 
-from local import emulator
 from local.stack import ROOT, Stack
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client, wait_for
@@ -222,14 +221,14 @@ def test_an_asynchronous_event_that_can_succeed_does(client: Client, run: Callab
 
 
 def test_a_stage_other_than_local_is_found_by_its_stack(
-    client: Client, stack: Stack, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    stack: Stack, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     formation = stack.client("cloudformation")
     queues = {name: {"Type": "AWS::SQS::Queue"} for name in ("PunchQueue", "DeadLetterQueue")}
     outputs = {f"{name}Url": {"Value": {"Ref": name}} for name in queues}
     template = json.dumps({"Resources": queues, "Outputs": outputs})
     formation.create_stack(StackName="batida-ponto-other", TemplateBody=template)
-    for name, value in emulator.environment(client.address.aws_endpoint_url).items():
+    for name, value in stack.aws.environment().items():
         monkeypatch.setenv(name, value)
 
     def status() -> str:

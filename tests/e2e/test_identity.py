@@ -13,12 +13,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from local.emulator import REGION, Emulator
+from local.emulator import Emulator
 from local.stack import ROOT
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Answer, Client, wait_for
@@ -41,13 +40,7 @@ class UserPool:
     """A user pool as the stage needs it: employees cannot write their own number."""
 
     def __init__(self, emulator: Emulator) -> None:
-        self._cognito: Any = boto3.client(
-            "cognito-idp",
-            endpoint_url=emulator.url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106
-        )
+        self._cognito: Any = emulator.client("cognito-idp")
         pool = self._cognito.create_user_pool(
             PoolName=f"employees-{uuid.uuid4()}",
             Schema=[{"Name": "usuarioId", "AttributeDataType": "String", "Mutable": True}],
@@ -67,9 +60,10 @@ class UserPool:
         number = [] if employee is None else [{"Name": "custom:usuarioId", "Value": str(employee)}]
         self._cognito.admin_create_user(UserPoolId=self._id, Username=name, UserAttributes=number)
         self._cognito.admin_set_user_password(UserPoolId=self._id, Username=name, Password=PASSWORD, Permanent=True)
-        signed_in = self._cognito.initiate_auth(
+        signed_in = self._cognito.admin_initiate_auth(  # signed, which initiate_auth is not
+            UserPoolId=self._id,
             ClientId=self._app if seconds == 3600 else self._create_app(seconds),
-            AuthFlow="USER_PASSWORD_AUTH",
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": PASSWORD},
         )["AuthenticationResult"]
         return Tokens(signed_in["IdToken"], signed_in["AccessToken"])
@@ -78,7 +72,7 @@ class UserPool:
         app = self._cognito.create_user_pool_client(
             UserPoolId=self._id,
             ClientName="punches",
-            ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
             ReadAttributes=["email", "custom:usuarioId"],
             WriteAttributes=["email"],
             IdTokenValidity=seconds,  # AWS's least is 5 minutes

@@ -13,7 +13,6 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from local import emulator
 from local.stack import STAGE
 from ponto.__main__ import main
 from ponto.cli import keys
@@ -367,7 +366,7 @@ def test_a_deployed_stage_is_found_by_its_stack(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name, value in emulator.environment(deployed.stack.address.aws_endpoint_url).items():
+    for name, value in deployed.stack.aws.environment().items():
         monkeypatch.setenv(name, value)
     outputs = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d", "ApiId": prod.api_id}
     stack = {

@@ -96,13 +96,33 @@ def test_a_charset_beside_the_content_type_is_fine(client: Client, employee: int
 
 
 def test_what_sqs_refuses_is_no_success(client: Client) -> None:
-    # 413 on AWS; the emulator cannot override the status, and a test of the template holds it.
     body = json.dumps({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}).encode().ljust(65_537)
 
     answer = client.post(body)
 
-    assert answer.status == 500
-    assert answer.body == {"message": "there was an error handling your request"}
+    assert answer.status == 413
+    assert answer.body == {"message": "there is an error in your request: it is larger than 65536 bytes"}
+
+
+def test_what_is_too_large_is_forbidden_first_without_a_key(client: Client) -> None:
+    assert client.post(b" " * 65_537, x_api_key=None).status == 403
+
+
+def test_a_character_that_sqs_refuses_is_the_senders_fault(client: Client) -> None:
+    body = json.dumps({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "dispositivo": "\ufffe"}, ensure_ascii=False)
+
+    answer = client.post(body.encode())
+
+    assert answer.status == 400
+    assert answer.body == {"message": "there is an error in your request: it holds a control character"}
+
+
+def test_a_refusal_names_the_field_and_the_rule(client: Client) -> None:
+    answer = client.post({"usuarioId": 0, "ponto": "2026-10-01T08:00:00Z"})
+
+    assert answer.body == {
+        "message": "there is an error in your request: usuarioId: must be an integer from 1 to 9007199254740991"
+    }
 
 
 def test_the_largest_message_that_sqs_takes_is_stored(client: Client, employee: int) -> None:
@@ -150,7 +170,7 @@ def test_a_browser_reads_every_answer(client: Client) -> None:
         client.post(json.dumps(good).encode().ljust(65_537)),
     ]
 
-    assert [answer.status for answer in answers] == [202, 400, 403, 415, 500]
+    assert [answer.status for answer in answers] == [202, 400, 403, 415, 413]
     assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {"*"}
 
 
@@ -231,13 +251,13 @@ def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> 
     processes = [emulator, *emulator.children(recursive=True)]
     processes.append(psutil.Process(deployed.stack.database.server.get_pid()))
     listening = {
-        connection.laddr.ip
+        (connection.laddr.ip, connection.laddr.port)
         for process in processes
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     }
 
-    assert listening == {"127.0.0.1"}
+    assert listening == {("127.0.0.1", deployed.stack.aws.port)}
 
 
 def test_the_address_file_says_where_everything_is(deployed: Deployed) -> None:
@@ -245,6 +265,7 @@ def test_the_address_file_says_where_everything_is(deployed: Deployed) -> None:
 
     assert written == deployed.stack.address._asdict()
     assert set(written) >= {"api_url", "api_key", "database_url", "queue_url", "dlq_url", "aws_endpoint_url", "pid"}
+    assert written["aws_access_key_id"] == deployed.stack.aws.key
 
 
 def test_the_database_shows_local_times_as_the_original_did(client: Client, employee: int) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
 import pytest
 
 from local import emulator
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 class Account(NamedTuple):
     """What the emulator's account holds, and where it is."""
 
-    url: str
+    environment: dict[str, str]
     vpc: str
     subnet_a: str
     subnet_b: str
@@ -34,20 +33,14 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         port = probe.getsockname()[1]
     running = emulator.start(port, folder, folder / "log")
     try:
-        ec2 = boto3.client(
-            "ec2",
-            endpoint_url=running.url,
-            region_name=emulator.REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106
-        )
+        ec2 = running.client("ec2")
         vpc = _vpc(ec2, "company", "10.1.0.0/16")
         elsewhere = _vpc(ec2, "another", "10.2.0.0/16")
         _subnet(ec2, elsewhere, "private-a", "10.2.0.0/24", "a")  # the same name in another VPC
         for zone, block in (("a", "10.1.2.0/24"), ("b", "10.1.3.0/24")):
             _subnet(ec2, vpc, "twice", block, zone)
         yield Account(
-            url=running.url,
+            environment=running.environment(),
             vpc=vpc,
             subnet_a=_subnet(ec2, vpc, "private-a", "10.1.0.0/24", "a"),
             subnet_b=_subnet(ec2, vpc, "private-b", "10.1.1.0/24", "b"),
@@ -58,7 +51,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 def look_up(project: Path, account: Account, *parameters: str) -> Template:
-    aws = emulator.environment(account.url)
+    aws = account.environment
     return package(project, "dev", *parameters, aws={n: v for n, v in aws.items() if n.startswith("AWS_")}).template()
 
 

@@ -1,0 +1,86 @@
+"""What the emulator has saved. When it stops it writes a file for each service, and goes on when it cannot.
+
+A run that has not saved all of it leaves a mark, `running`, by which the next one knows.
+"""
+
+import json
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+_MARK = "running"
+
+
+def folder(state: Path) -> Path:
+    """Where the services' files are, below the emulator's folder."""
+    return state / "services"
+
+
+def mark_running(state: Path) -> None:
+    """Note that what will be changed from now on is not saved yet."""
+    (state / _MARK).write_text(time.strftime("%Y-%m-%d %H:%M"))
+
+
+def mark_clean(state: Path) -> None:
+    """Note that all is saved."""
+    (state / _MARK).unlink(missing_ok=True)
+
+
+def unsaved_since(state: Path) -> str | None:
+    """Tell since when changes are not saved, as local time; None when all is."""
+    try:
+        return (state / _MARK).read_text() or "its start"
+    except FileNotFoundError:
+        return None
+
+
+def messages(queues: Any) -> dict[str, set[str]]:
+    """Give the ids of the messages of each queue, by the queue's name.
+
+    Args:
+        queues: the state of the emulator's SQS, in memory or as its file has it.
+    """
+    found: dict[str, set[str]] = {}
+    for queue in _all_queues(queues["queues"]):
+        found.setdefault(queue["name"], set()).update(message["id"] for message in queue["messages"])
+    return found
+
+
+def _all_queues(scoped: Any) -> Iterator[Any]:
+    # In memory a dictionary by account and region, which shows those of one account only; the file has them all.
+    data = scoped["data"] if isinstance(scoped, dict) else scoped._data
+    yield from list(data.values())
+
+
+def saved_messages(state: Path) -> dict[str, set[str]]:
+    """Give what `messages` does, of the file. Without a file there are none."""
+    try:
+        written = json.loads((folder(state) / "sqs.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return messages(written["payload"])
+
+
+def compare(state: Path, began: float, services: Collection[str], held: dict[str, set[str]]) -> list[str]:
+    """Say what is not saved, a line each.
+
+    Args:
+        state: the emulator's folder.
+        began: when the saving began, s since the epoch: a file that is older was not written.
+        services: those that have something to save.
+        held: the messages of each queue, in memory. What is drained meanwhile may be in the file still.
+    """
+    missing = [f"the state of {name}" for name in sorted(services) if not _is_written(folder(state), name, began)]
+    there: set[str] = set().union(*saved_messages(state).values())
+    for queue, ids in sorted(held.items()):
+        if lost := len(ids - there):
+            missing.append(f"{lost:,} of {len(ids):,} messages of {queue}")
+    return missing
+
+
+def _is_written(services: Path, name: str, began: float) -> bool:
+    try:
+        return (services / f"{name}.json").stat().st_mtime >= began - 1  # the clock of a file system may be coarse
+    except FileNotFoundError:
+        return False

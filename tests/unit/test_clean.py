@@ -1,0 +1,65 @@
+"""`make clean` does not take the ground from under a running stack."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with stacks that do nothing."""
+    (tmp_path / "local").mkdir()
+    for name in ("Makefile", "local/__init__.py", "local/clean.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("local/__main__.py", "local/serve.py"):
+        (tmp_path / name).write_text("print(flush=True)\nimport time\ntime.sleep(60)\n")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / ".local").mkdir()
+    return tmp_path
+
+
+def clean(checkout: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "clean"], cwd=checkout, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["local"], "make run"),
+        (["local", "--state", "/elsewhere"], "make run"),
+        (["local.serve", "4566", "/elsewhere/aws"], "the emulator"),
+    ],
+)
+def test_a_running_stack_is_named_and_nothing_is_removed(checkout: Path, words: list[str], part: str) -> None:
+    with subprocess.Popen([sys.executable, "-m", *words], cwd=checkout, stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        running.stdout.readline()  # it is up
+        done = clean(checkout)
+        running.kill()
+
+    assert done.returncode != 0
+    assert f"make clean: {part} still runs as process {running.pid}; end it first" in done.stderr
+    assert (checkout / ".venv").exists()
+    assert (checkout / ".local").exists()
+
+
+def test_a_stack_of_another_checkout_is_no_hindrance(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    shutil.copytree(checkout / "local", other / "local")
+    with subprocess.Popen([sys.executable, "-m", "local"], cwd=other, stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        running.stdout.readline()
+        done = clean(checkout)
+        running.kill()
+
+    assert done.returncode == 0, done.stderr
+    assert not (checkout / ".venv").exists()
+    assert not (checkout / ".local").exists()

@@ -1,0 +1,282 @@
+"""Whom the guard before the emulator lets in, and what it makes of the emulator's answers."""
+
+import asyncio
+import json
+import re
+import urllib.parse
+from typing import Any, NamedTuple
+
+import pytest
+
+from local import answers
+from local.guard import Guard, Message, Receive, Scope, Send, make_key
+
+KEY = "LOCALABCDEFGHIJKLMNO"
+HOST = "127.0.0.1:4566"
+PUNCH = "/restapis/ab12cd34/local/_user_request_/ponto"
+SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY}/20261001/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
+PAGE = "http://evil.example"
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes
+    headers: dict[bytes, bytes]
+
+
+class Emulator:
+    """Answers everything as it is told to, for every Origin."""
+
+    def __init__(self, status: int = 200, body: bytes = b"done") -> None:
+        self.asked: list[str] = []
+        self._status, self._body = status, body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        self.asked.append(scope["path"])
+        headers = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
+        await send({"type": "http.response.start", "status": self._status, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body[:4], "more_body": True})
+        await send({"type": "http.response.body", "body": self._body[4:]})
+
+
+def ask(
+    emulator: Emulator,
+    path: str = "/2015-03-31/functions",
+    method: str = "POST",
+    query: str = "",
+    body: bytes = b"",
+    closing: bool = False,
+    hosts: tuple[str, ...] = (HOST,),
+    **headers: str,
+) -> Answer:
+    """Send a request through a guard."""
+    guard = Guard(emulator, 4566, KEY)
+    if closing:
+        guard.close()
+    sent: list[Message] = []
+    parts = [body[:7], body[7:]]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    found = [(b"host", host.encode()) for host in hosts]
+    found += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": found}
+    asyncio.run(guard(scope, receive, send))
+    start, *rest = sent
+    return Answer(
+        start["status"],
+        b"".join(message["body"] for message in rest),
+        {name.lower(): value for name, value in start["headers"]},
+    )
+
+
+def refused(answer: Answer) -> Any:
+    assert answer.status == 403
+    return json.loads(answer.body)["message"]
+
+
+def test_a_key_names_no_account_and_is_another_each_time() -> None:
+    key = make_key()
+    assert re.fullmatch("LOCAL[A-Z2-7]{15}", key)
+    assert make_key() != key
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": SIGNED.replace(KEY, "test")},
+        {"authorization": SIGNED.replace(KEY, "000000000000")},
+        {"authorization": SIGNED.replace(KEY, KEY[:-1])},
+        {"authorization": SIGNED.replace(KEY, f"{KEY}é")},
+        {"authorization": f"Bearer {KEY}"},
+        {"authorization": f"AWS {KEY}:signature"},
+        {"x_amz_security_token": "test"},
+        {"x_api_key": KEY},
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/2015-03-31/functions", "/_ministack/health", "/_ministack/reset", "/health"])
+def test_the_emulator_is_asked_nothing_without_the_key(path: str, headers: dict[str, Any]) -> None:
+    emulator = Emulator()
+
+    assert "aws_access_key_id in stack.json" in refused(ask(emulator, path, **headers))
+    assert emulator.asked == []
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("", {"authorization": SIGNED}),
+        ("", {"authorization": SIGNED.replace(KEY, "000000000000"), "x_amz_security_token": KEY}),  # a function's
+        (f"X-Amz-Credential={KEY}%2F20261001%2Fus-east-1%2Fs3%2Faws4_request", {}),
+    ],
+)
+def test_with_the_key_everything_is_passed_on_and_no_page_may_read_the_answer(
+    query: str, headers: dict[str, Any]
+) -> None:
+    answer = ask(Emulator(), query=query, **headers)
+
+    assert (answer.status, answer.body) == (200, b"done")
+    assert answer.headers == {b"content-length": b"4"}
+
+
+@pytest.mark.parametrize("origin", [PAGE, "null", f"http://{HOST}", ""])
+@pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
+def test_no_web_page_calls_aws_even_with_the_key(method: str, origin: str) -> None:
+    emulator = Emulator()
+
+    assert "Origin" in refused(ask(emulator, method=method, authorization=SIGNED, origin=origin))
+    assert emulator.asked == []
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        ("evil.example",),
+        ("evil.example:4566",),
+        ("127.0.0.1",),
+        ("127.0.0.1:4567",),
+        ("localhost.evil.example:4566",),
+        ("ab12cd34.execute-api.127.0.0.1:4566",),
+        (),
+        (HOST, "evil.example"),
+        (HOST, HOST),
+    ],
+)
+@pytest.mark.parametrize("path", [PUNCH, "/2015-03-31/functions"])
+def test_another_host_is_refused_everywhere(path: str, hosts: tuple[str, ...]) -> None:
+    emulator = Emulator()
+
+    assert "another Host" in refused(ask(emulator, path, hosts=hosts, authorization=SIGNED))
+    assert emulator.asked == []
+
+
+@pytest.mark.parametrize("host", [HOST, "localhost:4566"])
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+def test_the_api_is_for_every_origin(method: str, host: str) -> None:
+    emulator = Emulator()
+
+    answer = ask(emulator, PUNCH, method, hosts=(host,), origin=PAGE)
+
+    assert (answer.status, answer.body) == (200, b"done")
+    assert answer.headers[b"access-control-allow-origin"] == b"*"
+    assert emulator.asked == [PUNCH]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/restapis/ab12cd34/stages/local",
+        "/restapis/ab12cd34/prod/_user_request_/ponto",
+        "/restapis/a/b/local/_user_request_/ponto",
+        f"/x{PUNCH}",
+        f"/{PUNCH}",
+        "/_aws/execute-api/ab12cd34/local/ponto",
+        "/restapis/../local/_user_request_/",
+        "/.well-known/jwks.json",
+        "/a/b/.well-known/jwks.json",
+    ],
+)
+def test_what_only_looks_like_the_api_takes_the_key(path: str) -> None:
+    refused(ask(Emulator(), path, "GET"))
+
+
+def test_a_user_pools_public_keys_are_public() -> None:
+    path = "/us-east-1_abc/.well-known/jwks.json"
+
+    assert ask(Emulator(), path, "GET").status == 200
+    refused(ask(Emulator(), path, "POST"))
+    refused(ask(Emulator(), path, "GET", origin=PAGE))
+
+
+def test_no_websocket_is_opened() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nobody listens")
+
+    asyncio.run(Guard(Emulator(), 4566, KEY)({"type": "websocket", "path": PUNCH, "headers": []}, receive, send))
+
+    assert sent == [{"type": "websocket.close"}]
+
+
+def test_once_closing_it_takes_no_punch_but_still_tells_what_the_queues_hold() -> None:
+    emulator = Emulator()
+
+    assert ask(emulator, PUNCH, closing=True).status == 503
+    assert ask(emulator, "/", closing=True, authorization=SIGNED).status == 200
+    assert emulator.asked == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("body", "finding"),
+    [
+        (b'{"usuarioId": 1}', "ponto: required"),
+        (b'{"ponto": "2026-10-01T08:00:00Z"}', "usuarioId: required"),
+        (b'{"usuarioId": "1", "ponto": "2026-10-01T08:00:00Z"}', "usuarioId: must be an integer from 1 to"),
+        (b'{"usuarioId": 1, "ponto": "2026-02-30T08:00:00Z"}', "ponto: must be an ISO 8601 date"),
+        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "a\\"b": 1}', "unknown field"),
+        (b"[]", "body: must be an object"),
+        (b"{", "body: not JSON"),
+        (b"\xff", "body: must be UTF-8 text"),
+        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}', "it does not match ponto/punch.schema.json"),
+    ],
+)
+def test_a_refusal_names_the_field_and_the_rule(body: bytes, finding: str) -> None:
+    emulator = Emulator(400, b'{"message":"there is an error in your request: %s"}' % answers.FINDING.encode())
+
+    answer = ask(emulator, PUNCH, body=body)
+
+    assert answer.status == 400
+    assert json.loads(answer.body)["message"].startswith(f"there is an error in your request: {finding}")
+    assert answer.headers[b"content-length"] == str(len(answer.body)).encode()
+    assert answer.headers[b"access-control-allow-origin"] == b"*"
+
+
+@pytest.mark.parametrize("status", [202, 400, 403, 415, 500])
+def test_another_answer_stays_as_it_is(status: int) -> None:
+    assert ask(Emulator(status, b'{"message":"x"}'), PUNCH, body=b"[]")[:2] == (status, b'{"message":"x"}')
+
+
+TEMPLATE = """
+#set($code = $input.path('$.Error.Code'))
+#if($code == 'One')
+#set($context.responseOverride.status = 400)
+{"message":"one"}
+#elseif($code == 'Two' && $reason.contains('too long'))
+#set($context.responseOverride.status = 413)
+{"message":"two"}
+#else
+{"message":"otherwise"}
+#end
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "expected"),
+    [
+        ("One", "whatever", (400, b'{"message":"one"}')),
+        ("Two", "it is too long", (413, b'{"message":"two"}')),
+        ("Two", "it is too late", (500, b'{"message":"otherwise"}')),
+        ("", "", (500, b'{"message":"otherwise"}')),
+    ],
+)
+def test_a_branch_of_the_template_is_chosen_as_aws_would(code: str, reason: str, expected: tuple[int, bytes]) -> None:
+    error = f"<ErrorResponse><Error><Code>{code}</Code><Message>{reason}</Message></Error></ErrorResponse>"
+    rendered = answers.without_conditions(TEMPLATE).replace(answers.ERROR, urllib.parse.quote_plus(error))
+
+    assert ask(Emulator(500, rendered.encode()), PUNCH)[:2] == expected
+
+
+def test_a_condition_of_another_kind_is_no_silence() -> None:
+    with pytest.raises(ValueError, match="does not know"):
+        answers.without_conditions(TEMPLATE.replace("'One'", "$two"))

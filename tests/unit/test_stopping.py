@@ -1,0 +1,138 @@
+"""How long an emulator may take to save, and how it is told that it did not."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from local import emulator, saved
+
+Start = Callable[[str], subprocess.Popen[bytes]]
+
+# A process that says when it is up, and what it does at SIGTERM.
+PROGRAM = """
+import signal, sys, time
+def stop(*_):
+    {act}
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
+WORKS = "end = time.monotonic() + 3\n    while time.monotonic() < end: pass"
+WRITES = "\n    for _ in range(15): open({file!r}, 'a').write('x'); time.sleep(0.2)"
+HANGS = "time.sleep(60)"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    started: list[subprocess.Popen[bytes]] = []
+    saved.folder(tmp_path).mkdir()
+
+    def run(act: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM.format(act=act)], stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout
+        process.stdout.readline()
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator, "_STALLED", 1)
+    monkeypatch.setattr(emulator, "_SAY", 0.5)
+
+
+def end(process: subprocess.Popen[bytes], state: Path) -> list[str]:
+    said: list[str] = []
+    emulator._end(psutil.Process(process.pid), state, said.append)
+    return said
+
+
+@pytest.mark.parametrize("act", [WORKS, WRITES])
+def test_a_save_is_waited_for_as_long_as_it_makes_progress_and_that_is_said(
+    start: Start, tmp_path: Path, act: str
+) -> None:
+    process = start(act.format(file=str(saved.folder(tmp_path) / "sqs.json.tmp")))
+
+    said = end(process, tmp_path)
+
+    assert process.wait() == 0
+    assert len(said) >= 3
+    assert said[0].startswith("saving the queues: ")
+
+
+def test_a_save_that_stands_still_is_given_up(start: Start, tmp_path: Path) -> None:
+    process = start(HANGS)
+
+    end(process, tmp_path)
+
+    assert process.wait() != 0
+
+
+def test_a_frozen_process_is_woken_to_save(start: Start, tmp_path: Path) -> None:
+    process = start("pass")
+    psutil.Process(process.pid).suspend()
+
+    end(process, tmp_path)
+
+    assert process.wait() == 0
+
+
+def test_one_that_is_gone_already_is_not_waited_for(start: Start, tmp_path: Path) -> None:
+    process = start("pass")
+    process.kill()  # and is a zombie, until somebody asks how it ended
+
+    assert end(process, tmp_path) == []
+
+
+def queues(**ids: list[str]) -> Any:
+    found = [{"name": name, "messages": [{"id": each} for each in each_ids]} for name, each_ids in ids.items()]
+    return {
+        "queues": {"__account_region_scoped__": True, "data": {str(place): each for place, each in enumerate(found)}}
+    }
+
+
+def test_what_is_not_saved_is_named(tmp_path: Path) -> None:
+    began = time.time()
+    held = {"punches": {"a", "b", "c"}, "letters": {"d"}, "empty": set[str]()}
+    saved.folder(tmp_path).mkdir()
+
+    assert saved.compare(tmp_path, began, ["sqs", "iam"], held) == [
+        "the state of iam",
+        "the state of sqs",
+        "1 of 1 messages of letters",
+        "3 of 3 messages of punches",
+    ]
+
+    for name in ("sqs", "iam"):
+        text = json.dumps({"payload": queues(punches=["a"], letters=["d", "stored meanwhile"])})
+        (saved.folder(tmp_path) / f"{name}.json").write_text(text)
+    assert saved.compare(tmp_path, began, ["sqs", "iam"], held) == ["2 of 3 messages of punches"]
+
+    old = began - 10
+    os.utime(saved.folder(tmp_path) / "iam.json", (old, old))
+    assert saved.compare(tmp_path, began, ["sqs", "iam"], {}) == ["the state of iam"]
+
+
+def test_a_run_that_has_not_saved_leaves_a_mark(tmp_path: Path) -> None:
+    assert saved.unsaved_since(tmp_path) is None
+    saved.mark_running(tmp_path)
+    assert saved.unsaved_since(tmp_path)
+    saved.mark_clean(tmp_path)
+    assert saved.unsaved_since(tmp_path) is None
