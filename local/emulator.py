@@ -162,7 +162,9 @@ def start(port: int, state: Path, log: Path) -> Emulator:
     scratch = state / "tmp"  # the functions' unpacked code; what a killed emulator left goes now
     if scratch.exists():
         shutil.rmtree(scratch)
-    scratch.mkdir(parents=True)
+    state.mkdir(mode=0o700, exist_ok=True)
+    state.chmod(0o700)
+    scratch.mkdir(mode=0o700)
     settings["TMPDIR"] = str(scratch)
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -228,7 +230,8 @@ def end_leftover(state: Path, say: Say = lambda _: None) -> None:
 
 def _end(process: psutil.Process, state: Path, say: Say) -> None:
     """Ask a process to end, and wait as long as it makes progress."""
-    progress, last, told = None, time.monotonic(), time.monotonic()
+    began = last = told = time.monotonic()
+    progress = None
     try:
         process.terminate()
         process.resume()  # it may be frozen
@@ -240,7 +243,7 @@ def _end(process: psutil.Process, state: Path, say: Say) -> None:
                 process.kill()  # a file is complete or not there: nothing is saved by halves
             if time.monotonic() > told + _SAY:
                 told = time.monotonic()
-                say(f"saving the queues: {sum(found[1:]) / 1e6:,.0f} MB written")
+                say(f"saving the queues, for {told - began:.0f} s so far")
             time.sleep(0.05)
     except psutil.NoSuchProcess:
         return

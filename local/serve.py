@@ -19,7 +19,6 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as emulator  # type: ignore[import-untyped]
-from ministack.services import sqs  # type: ignore[import-untyped]
 
 from local import saved
 from local.guard import Guard
@@ -41,8 +40,8 @@ def main(port: int, state: Path) -> int:
     guard = Guard(emulator.app, port, os.environ["AWS_ACCESS_KEY_ID"])
     _raise_limit_of_files()
     began, asked = asyncio.run(_serve(guard, port, state))
-    holding = [name for name, give in _services().items() if name in asked and give() is not None]
-    unsaved = saved.compare(state, began, holding, saved.messages(sqs.get_state()))
+    holding = {name: found for name, give in _services().items() if name in asked and (found := give()) is not None}
+    unsaved = saved.compare(state, began, holding.keys(), saved.messages(holding["sqs"]) if "sqs" in holding else {})
     for line in unsaved:
         logging.getLogger("local").error("not saved: %s", line)
     if unsaved:

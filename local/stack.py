@@ -122,7 +122,6 @@ def running(
         say("starting PostgreSQL")
         database = postgres.start(state / "postgres")
         parts.callback(database.stop)
-        _make_private(state)  # its package opens every folder above its own, when root runs it
 
         Faults(database).mend()  # what a killed `make chaos` left
 

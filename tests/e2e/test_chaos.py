@@ -43,15 +43,21 @@ def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: De
     assert client.depth(client.address.dlq_url) == 0
 
 
-def test_stopped_in_the_middle_it_mends_everything(deployed: Deployed, client: Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "moments"),
+    [(signal.SIGINT, None), (signal.SIGHUP, ["frozen"])],  # the terminal was closed while PostgreSQL stands still
+)
+def test_stopped_in_the_middle_it_mends_everything(
+    deployed: Deployed, client: Client, tmp_path: Path, number: signal.Signals, moments: list[str] | None
+) -> None:
     said = tmp_path / "said"
     arguments = ["--state", str(deployed.state), "--punches", "500", "--clients", "2", "--seed", "7"]
     with said.open("wb") as output:
         run = subprocess.Popen([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL)
-    faults = Faults(deployed.stack.database).kinds
-    wait_for(lambda: any(said.read_text().endswith(f"  {fault}\n") for fault in faults), "a fault to have begun")
+    faults = moments or list(Faults(deployed.stack.database).kinds)
+    wait_for(lambda: any(said.read_text().endswith(f"  {fault}\n") for fault in faults), "a fault to have begun", 90)
 
-    run.send_signal(signal.SIGINT)
+    run.send_signal(number)
 
     assert run.wait(30) == 130
     client.post({"usuarioId": 999_999, "ponto": "2026-10-01T08:00:00Z"})
