@@ -76,7 +76,7 @@ _not_in_a_message = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U001
 def is_beyond_sqs(body: bytes) -> bool:
     """Whether SQS refuses the text, which XML 1.0 cannot hold.
 
-    AWS then answers 400 by the integration's response template; the emulator, which cannot change a status, 500.
+    The answer is then 400 by the integration's response template, though the schema admits it.
     """
     return bool(_not_in_a_message(body.decode(errors="replace")))
 
