@@ -3,12 +3,13 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import psycopg2
 import pytest
 
-from ponto.migrations import SCHEMA, MigrationError, migrate
+from ponto.migrations import PATIENCE, SCHEMA, MigrationError, migrate
 from ponto.punch import Punch
 from ponto.roles import protect, set_password
 from ponto.store import Entry, Outcome, Status, Store
@@ -278,6 +279,19 @@ def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_
     function: dict[str, str], statement: str
 ) -> None:
     ask(function, statement)
+
+
+def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in_the_way(
+    owner: dict[str, str], function: dict[str, str]
+) -> None:
+    arguments: dict[str, Any] = function | {"application_name": "taken over"}
+    with closing(psycopg2.connect(**arguments)) as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(0x626174696461)")
+
+        with pytest.raises(
+            MigrationError, match=rf"pid {connection.info.backend_pid} \(taken over, as ponto_function\)"
+        ):
+            migrate(owner, ZONE, patience=PATIENCE._replace(turn_ms=100))
 
 
 # What is set each time
