@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -18,6 +18,9 @@ from rich.text import Text
 from ponto.cli import CommandError, agreed, files, mailbox, mapping, printable, target, tell, tell_json
 from ponto.cli.letters import REASONS, Letter, Way, instant
 from ponto.cli.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
 
 _PIPED_WIDTH = 200  # columns, where nobody's terminal says
 _SHORT = 8  # characters of an id in a table
@@ -136,10 +139,11 @@ def _redrive(arguments: argparse.Namespace) -> int:
     if sum(map(bool, (arguments.ids, arguments.all, arguments.reason))) != 1:
         raise CommandError("say which letters: --all, --reason, or ids")
     place = target.find(arguments)
+    sender = None if arguments.dry_run else place.sender()  # before any letter is hidden
     with mailbox.opened(place.sqs(), place.dlq_url) as box:
         chosen, failed = _choose(box.letters, arguments)
-        if not arguments.dry_run:
-            failed |= _send_and_delete(place, box, chosen)
+        if sender:
+            failed |= _send_and_delete(place, sender, box, chosen)
     redriven = [letter.id for letter in chosen if letter.id not in failed]
     if arguments.json:
         tell_json({"redriven": redriven, "failed": failed, "dryRun": arguments.dry_run})
@@ -249,13 +253,15 @@ def _choose(letters: Sequence[Letter], arguments: argparse.Namespace) -> tuple[l
     return list(chosen.values()), {prefix: "no such dead letter" for prefix, letter in named.items() if not letter}
 
 
-def _send_and_delete(place: target.Target, box: Mailbox, letters: Sequence[Letter]) -> dict[str, str]:
+def _send_and_delete(
+    place: target.Target, sender: "SQSClient", box: Mailbox, letters: Sequence[Letter]
+) -> dict[str, str]:
     """Send first, then delete: whoever kills this loses nothing, and repeats at most one call's letters.
 
     Returns:
         Why, for the id of each letter that is still in the dead-letter queue.
     """
-    sqs, functions = place.sqs(), place.functions()
+    functions = place.functions()
     punches = [letter for letter in letters if letter.way is not Way.ASYNCHRONOUS]
     events = [letter for letter in letters if letter.way is Way.ASYNCHRONOUS]
     failed: dict[str, str] = {}
@@ -263,7 +269,7 @@ def _send_and_delete(place: target.Target, box: Mailbox, letters: Sequence[Lette
     with Progress(console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("redriving", total=len(letters))
         for part in mailbox.in_calls(punches):
-            unsent = mailbox.send(sqs, place.queue_url, part)
+            unsent = mailbox.send(sender, place.queue_url, part)
             failed |= unsent | _delete(box, part, unsent)
             progress.advance(bar, len(part))
         for part in mailbox.in_calls(events, 1):  # no unique id absorbs a repeated event that is no punch

@@ -40,6 +40,9 @@ class Target(NamedTuple):
     session: boto3.Session
     endpoint_url: str | None = None  # the emulator's; None is AWS
     api_id: str | None = None  # None: a stack of an earlier version
+    operator_role_arn: str | None = (
+        None  # who alone may send letters back; None: the local stack, or an earlier version
+    )
 
     @property
     def stack(self) -> str:
@@ -54,6 +57,37 @@ class Target(NamedTuple):
     def sqs(self) -> "SQSClient":
         """Make a client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def sender(self) -> "SQSClient":
+        """Make a client of SQS that may send to the queue of punches: as the operator's role, where there is one.
+
+        The local stack has none: its emulator holds no policy against anybody.
+
+        Raises:
+            CommandError: the user may not take the role on.
+            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused otherwise; see `explain`.
+        """
+        if self.operator_role_arn is None:
+            return self.sqs()
+        try:
+            # For an hour, the most where the user's own session is of a role: a redrive is done long before.
+            taken_on = self.session.client("sts", config=_CONFIG).assume_role(
+                RoleArn=self.operator_role_arn, RoleSessionName="ponto-redrive"
+            )["Credentials"]
+        except ClientError as error:
+            if error.response["Error"].get("Code") != "AccessDenied":
+                raise
+            raise CommandError(
+                f"{explain(error)}\nOnly the operator's role may send letters back; let IAM allow sts:AssumeRole on "
+                f"{self.operator_role_arn} to whoever redrives"
+            ) from None
+        session = boto3.Session(
+            aws_access_key_id=taken_on["AccessKeyId"],
+            aws_secret_access_key=taken_on["SecretAccessKey"],
+            aws_session_token=taken_on["SessionToken"],
+            region_name=self.session.region_name,
+        )
+        return session.client("sqs", config=_CONFIG)
 
     def functions(self) -> "LambdaClient":
         """Make a client of Lambda."""
@@ -192,6 +226,7 @@ def _deployed(arguments: argparse.Namespace) -> Target:
         dlq_url=outputs["DeadLetterQueueUrl"],
         session=session,
         api_id=outputs.get("ApiId"),
+        operator_role_arn=outputs.get("OperatorRoleArn"),
     )
 
 

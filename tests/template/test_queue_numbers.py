@@ -106,17 +106,42 @@ def test_the_queues_are_encrypted_at_rest_and_on_the_way(compiled: Compile, stag
     template = compiled(stage)
     queues = template.of_type("AWS::SQS::Queue")
     assert {name: queue["SqsManagedSseEnabled"] for name, queue in queues.items()} == dict.fromkeys(queues, True)
-    policy = template.properties("QueuesTlsOnly")
-    assert policy["Queues"] == [{"Ref": name} for name in queues]
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert statement == {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "sqs:*",
-        "Resource": [{"Fn::GetAtt": [name, "Arn"]} for name in queues],
-        "Condition": {"Bool": {"aws:SecureTransport": False}},
-    }
+    for name in queues:
+        policy = template.properties(f"{name}Policy")
+        assert policy["Queues"] == [{"Ref": name}]
+        assert policy["PolicyDocument"]["Statement"][0] == {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": {"Fn::GetAtt": [name, "Arn"]},
+            "Condition": {"Bool": {"aws:SecureTransport": False}},
+        }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_the_gateway_and_redrives_send_to_the_queue_of_punches(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    senders = [{"Fn::GetAtt": [name, "Arn"]} for name in ("ApiRole", "OperatorRole")]
+    assert template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"][1:] == [
+        {
+            "Sid": "GatewayAndRedrivesSend",
+            "Effect": "Deny",  # whatever an Allow elsewhere says
+            "Principal": "*",
+            "Action": "sqs:SendMessage",
+            "Resource": {"Fn::GetAtt": ["PunchQueue", "Arn"]},
+            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": senders}},  # true of none, and without a principal
+        }
+    ]
+    assert template.properties("PostPunch")["Integration"]["Credentials"] in senders
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_policy_speaks_of_its_own_queue_only(compiled: Compile, stage: str) -> None:
+    for policy in compiled(stage).of_type("AWS::SQS::QueuePolicy").values():
+        (queue,) = policy["Queues"]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            assert statement["Resource"] == {"Fn::GetAtt": [queue["Ref"], "Arn"]}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -10,10 +10,13 @@ import yaml
 from tests.template.conftest import ARN, Compile
 from tests.template.packaging import ROOT, PackagingError, Template, package
 
+ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
+
 Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
 
 ROLES: Rights = {
     "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
+    "OperatorRole": {("sqs:SendMessage", "PunchQueue.Arn")},
     "BatidaPontoRole": {
         ("sqs:ReceiveMessage", "PunchQueue.Arn"),
         ("sqs:DeleteMessage", "PunchQueue.Arn"),
@@ -75,11 +78,11 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
     assert {
         name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
         for name, role in template.of_type("AWS::IAM::Role").items()
-    } == {"ApiRole": set(), "BatidaPontoRole": drains_policies, "SchemaRole": schemas_policies}
+    } == {"ApiRole": set(), "OperatorRole": set(), "BatidaPontoRole": drains_policies, "SchemaRole": schemas_policies}
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
-def test_a_role_serves_one_service_and_one_function(compiled: Compile, stage: str) -> None:
+def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(compiled: Compile, stage: str) -> None:
     template = compiled(stage)
     assert {
         name: [
@@ -89,6 +92,7 @@ def test_a_role_serves_one_service_and_one_function(compiled: Compile, stage: st
         for name, role in template.of_type("AWS::IAM::Role").items()
     } == {
         "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
+        "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # whom IAM there lets
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
     }
@@ -133,14 +137,14 @@ def test_rights_are_given_nowhere_else(compiled: Compile, stage: str) -> None:
     kinds = {resource["Type"] for resource in template.resources.values()}
     assert {kind for kind in kinds if kind.startswith("AWS::IAM::")} <= {"AWS::IAM::Role", "AWS::IAM::ManagedPolicy"}
     assert "AWS::Lambda::Permission" not in kinds
-    for policy in (template.properties("QueuesTlsOnly"), template.properties("ServerlessDeploymentBucketPolicy")):
+    for name in ("PunchQueuePolicy", "DeadLetterQueuePolicy", "ServerlessDeploymentBucketPolicy"):
+        policy = template.properties(name)
         assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
 def test_alarms_may_notify_and_the_account_keeps_its_key(compiled: Compile, stage: str) -> None:
     template = compiled(stage)
-    root = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
     found = {
         (name, action, _name(next(iter(statement["Principal"].values()))), _name(statement["Resource"]))
         for name, document in (
@@ -151,7 +155,7 @@ def test_alarms_may_notify_and_the_account_keeps_its_key(compiled: Compile, stag
         for action in _list(statement["Action"])
     }
     assert found == {  # of a key, * is that key
-        ("AlarmKey", "kms:*", json.dumps({"Fn::Sub": root}), "*"),
+        ("AlarmKey", "kms:*", json.dumps({"Fn::Sub": ACCOUNT}), "*"),
         ("AlarmKey", "kms:Decrypt", "cloudwatch.amazonaws.com", "*"),
         ("AlarmKey", "kms:GenerateDataKey*", "cloudwatch.amazonaws.com", "*"),
         ("AlarmTopicPolicy", "sns:Publish", "cloudwatch.amazonaws.com", "AlarmTopic"),

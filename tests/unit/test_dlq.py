@@ -50,6 +50,7 @@ class Deployment:
         self.invocations: list[Any] = []
         self.mapping_states = ["Enabled"]  # what Lambda says next; the last one stays
         self.calls: list[str] = []
+        self.signers: dict[str, set[str]] = {}  # operation -> the access keys that signed it
         # Operation -> what happens instead; it is given the call, to make or not.
         self.instead: dict[str, Callable[[Call, Any], Any]] = {
             "DescribeStacks": self._stacks,
@@ -62,6 +63,7 @@ class Deployment:
 
         def call(client: Any, operation: str, parameters: Any) -> Any:
             self.calls.append(operation)
+            self.signers.setdefault(operation, set()).add(client._get_credentials().access_key)
             make: Call = lambda: real(client, operation, parameters)  # noqa: E731
             instead = self.instead.get(operation)
             return instead(make, parameters) if instead else make()
@@ -739,6 +741,58 @@ def test_a_right_that_is_missing_is_said_once_for_all_and_nothing_is_deleted(
 
 def refuse(code: str) -> NoReturn:
     raise refusal(code)
+
+
+OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
+
+
+def test_only_what_is_sent_back_is_sent_as_the_operators_role(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    deployment.outputs["OperatorRoleArn"] = OPERATOR
+    deployment.put_aside()
+    deployment.asynchronous()
+    asked: list[Any] = []
+
+    def assume(call: Call, parameters: Any) -> Any:
+        asked.append(parameters)
+        return call()
+
+    deployment.instead["AssumeRole"] = assume
+
+    assert run("redrive", "--all").out == "2 redriven, 0 failed\n"
+
+    (parameters,) = asked
+    assert parameters == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-redrive"}
+    (own,) = deployment.signers["ReceiveMessage"]
+    (taken_on,) = deployment.signers["SendMessageBatch"] - {own}
+    assert taken_on
+    assert {name for name, signers in deployment.signers.items() if taken_on in signers} == {"SendMessageBatch"}
+    assert len(deployment.queued()) == 1
+
+
+@pytest.mark.parametrize("words", [["list"], ["redrive", "--all", "--dry-run"]], ids=" ".join)
+def test_nobody_takes_on_a_role_to_look(deployment: Deployment, run: Callable[..., Result], words: list[str]) -> None:
+    deployment.outputs["OperatorRoleArn"] = OPERATOR
+    deployment.put_aside()
+
+    assert run(*words).status == 0
+    assert "AssumeRole" not in deployment.calls
+
+
+def test_who_may_not_take_on_the_operators_role_is_told_so_before_a_letter_is_hidden(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    deployment.outputs["OperatorRoleArn"] = OPERATOR
+    deployment.put_aside()
+    deployment.instead["AssumeRole"] = lambda *_: refuse("AccessDenied")
+
+    result = run("redrive", "--all")
+
+    assert (result.status, result.out) == (2, "")
+    assert f"let IAM allow sts:AssumeRole on {OPERATOR}" in result.err
+    assert "ReceiveMessage" not in deployment.calls
+    assert len(deployment.dead()) == 1
 
 
 # export
