@@ -25,6 +25,9 @@ module.exports = async ({ resolveVariable }) => {
       },
       ApiStage: {
         Type: 'AWS::ApiGateway::Stage',
+        // A user pool that is no longer there: the function stops asking who signed in before the gateway stops saying
+        // it, or what is accepted between the two would be a dead letter. With one it is the other way round (identity.js).
+        ...((await resolveVariable('param:userPoolArn')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
         Properties: {
           RestApiId: { Ref: 'Api' },
           DeploymentId: { Ref: deployment },

@@ -36,7 +36,7 @@ LONG_POLL = 20  # s that a request for messages of an empty queue waits
 # The always-on server: a web server pair behind a load balancer, one INSERT a punch into RDS, no queue, so that both
 # have to take the peak as it comes. The original's handler, which did one INSERT a punch, reached 2,900 rows/s.
 _SERVERS = (("ec2_t4g_small", 250), ("ec2_m7g_large", 1_000))  # requests/s that one takes: assumed
-_DATABASES = (("rds_t4g_medium", 500), ("rds_m7g_large", 3_000))  # rows/s that one takes: assumed
+_DATABASES = (("rds_t4g_medium", 500), ("rds_r7g_large", 3_000))  # rows/s that one takes: assumed
 _LEAST_SERVERS = 2  # one in each of two zones
 _LCU_CONNECTIONS = 25  # new connections/s that an LCU takes
 _DOUBLINGS = 5  # from large to 16xlarge, the largest
@@ -74,19 +74,45 @@ class Line(NamedTuple):
 
 
 class Prices:
-    """Of one region."""
+    """Of one region: those that a public page was found for."""
 
-    def __init__(self, region: str, dated: str, prices: Mapping[str, Any]) -> None:
-        """Takes what `load_prices` read."""
+    def __init__(self, region: str, prices: Mapping[str, Any], left_out: Sequence[str]) -> None:
+        """Takes what `load_prices` read, and the units of what it has no price of."""
         self.region = region
-        self.dated = dated
+        self.left_out = left_out
         self._prices = prices
 
-    def line(self, service: str, what: str, name: str, quantity: float) -> Line:
-        """Bill a quantity, in the price's own unit."""
+    @property
+    def dated(self) -> tuple[str, str]:
+        """The days of the oldest and of the newest page."""
+        days = sorted(price["dated"] for price in self._prices.values())
+        return days[0], days[-1]
+
+    @property
+    def sources(self) -> dict[str, dict[str, str]]:
+        """Each price's page and day, by its name."""
+        return {name: {key: price[key] for key in ("source", "dated")} for name, price in self._prices.items()}
+
+    def knows(self, *names: str) -> bool:
+        """Tell whether all of these have a price."""
+        return all(name in self._prices for name in names)
+
+    def bill(self, *rows: tuple[str, str, str, float]) -> list[Line]:
+        """Bill quantities, each in its price's own unit; what has no price is left out.
+
+        Args:
+            rows: service, what of it, name of the price, quantity.
+        """
+        return [
+            Line(service, what, quantity, self._prices[name]["unit"], tiered(quantity, self._tiers(name)))
+            for service, what, name, quantity in rows
+            if name in self._prices
+        ]
+
+    def _tiers(self, name: str) -> Sequence[tuple[float | None, float]]:
         price = self._prices[name]
-        tiers = price.get("tiers", [[None, price.get("price")]])
-        return Line(service, what, quantity, price["unit"], tiered(quantity, tiers))
+        tiers: Sequence[tuple[float | None, float]] = price.get("tiers", [[None, price.get("price")]])
+        return tiers
 
     def of(self, name: str) -> float:
         """Return a price that has no tiers."""
@@ -104,8 +130,10 @@ def load_prices(region: str) -> Prices:
     Raises:
         KeyError: it does not know the region.
     """
-    document = _read()
-    return Prices(region, document["dated"], document["regions"][region])
+    known = _read()["regions"]
+    own = known[region]
+    others = {name: price["unit"] for prices in known.values() for name, price in prices.items()}
+    return Prices(region, own, [unit for name, unit in others.items() if name not in own])
 
 
 def _read() -> Any:
@@ -154,26 +182,25 @@ def month(load: Load, peak: Peak, settings: Settings, memory: int, pause_seconds
     empty = cells * settings.pollers.first * DAYS * 86_400 / LONG_POLL
     gigabytes = load.punches * load.months_kept * ROW_BYTES / 1e9
     writes = batches * peaks + load.punches * LOG_RECORD_BYTES / 4096
-    bill = prices.line
-    return [
+    return prices.bill(
         # 429s are not charged: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-pricing.html
-        bill("API Gateway", "accepted punches", "apigateway_requests", load.punches / million),
-        bill("SQS", "send", "sqs_requests", load.punches / million),
-        bill("SQS", "receive and delete, tens", "sqs_requests", (2 * tens * peaks + empty) / million),
-        bill("Lambda", "batches", "lambda_requests", batches * peaks / million),
-        bill("Lambda", "duration", "lambda_compute", milliseconds * peaks / 1000 * memory / 1024),
-        bill("Aurora", "capacity", "aurora_capacity", capacity_hours(load, peak, pause_seconds) * cells),
-        bill("Aurora", f"rows of {load.months_kept} months", "aurora_storage", gigabytes),
-        bill("Aurora", "writes", "aurora_io", writes / million),
-        bill("Network", "interface endpoints", "vpc_endpoint", ENDPOINTS * HOURS * cells),
-        bill("Network", "answers", "transfer_out", answers * ANSWER_BYTES / 1e9),
-        bill("CloudWatch", "own metrics", "cloudwatch_metric", METRICS * cells),
-        bill("CloudWatch", "alarms", "cloudwatch_alarm", ALARM_METRICS * cells),
-        bill("CloudWatch", "dashboard", "cloudwatch_dashboard", cells),
-        bill("CloudWatch", "logs", "cloudwatch_logs", batches * peaks * LOG_BYTES / 1e9),
-        bill("KMS", "key of the alarms' topic", "kms_key", cells),
-        bill("Secrets Manager", "both database passwords", "secret", SECRETS * cells),
-    ]
+        ("API Gateway", "accepted punches", "apigateway_requests", load.punches / million),
+        ("SQS", "send", "sqs_requests", load.punches / million),
+        ("SQS", "receive and delete, tens", "sqs_requests", (2 * tens * peaks + empty) / million),
+        ("Lambda", "batches", "lambda_requests", batches * peaks / million),
+        ("Lambda", "duration", "lambda_compute", milliseconds * peaks / 1000 * memory / 1024),
+        ("Aurora", "capacity", "aurora_capacity", capacity_hours(load, peak, pause_seconds) * cells),
+        ("Aurora", f"rows of {load.months_kept} months", "aurora_storage", gigabytes),
+        ("Aurora", "writes", "aurora_io", writes / million),
+        ("Network", "interface endpoints", "vpc_endpoint", ENDPOINTS * HOURS * cells),
+        ("Network", "answers", "transfer_out", answers * ANSWER_BYTES / 1e9),
+        ("CloudWatch", "own metrics", "cloudwatch_metric", METRICS * cells),
+        ("CloudWatch", "alarms", "cloudwatch_alarm", ALARM_METRICS * cells),
+        ("CloudWatch", "dashboard", "cloudwatch_dashboard", cells),
+        ("CloudWatch", "logs", "cloudwatch_logs", batches * peaks * LOG_BYTES / 1e9),
+        ("KMS", "key of the alarms' topic", "kms_key", cells),
+        ("Secrets Manager", "both database passwords", "secret", SECRETS * cells),
+    )
 
 
 def capacity_hours(load: Load, peak: Peak, pause_seconds: int) -> float:
@@ -191,28 +218,30 @@ def capacity_hours(load: Load, peak: Peak, pause_seconds: int) -> float:
 def always_on(load: Load, arriving: int, prices: Prices) -> list[Line]:
     """Bill a month of servers that are as large as the peak, day and night.
 
-    It leaves out logs, alarms, secrets and whoever looks after the servers.
+    It leaves out logs, alarms, secrets and whoever looks after the servers, and is empty where a server's price is not
+    known.
 
     Args:
         load: of all cells.
         arriving: punches/s at the highest, of all cells.
         prices: of the region.
     """
+    if not prices.knows(*(name for name, _ in (*_SERVERS, *_DATABASES)), "load_balancer", "rds_storage"):
+        return []
     server, servers = _fleet(arriving, _SERVERS, _LEAST_SERVERS, prices)
     database, size = _fleet(arriving, _DATABASES, 1, prices)
     if size > 1:  # an instance is as large as a power of two, up to the largest; beyond it there are several
         largest = 2**_DOUBLINGS
         size = 2 ** math.ceil(math.log2(size)) if size <= largest else largest * math.ceil(size / largest)
     gigabytes = load.punches * load.months_kept * ROW_BYTES / 1e9
-    bill = prices.line
-    return [
-        bill("EC2", f"{servers:,} x {server.removeprefix('ec2_').replace('_', '.', 1)}", server, servers * HOURS),
-        bill("ALB", "hours", "load_balancer", HOURS),
-        bill("ALB", "connections", "load_balancer_lcu", load.punches / _LCU_CONNECTIONS / 3600),
-        bill("RDS", f"{size:,} x db.{database.removeprefix('rds_').replace('_', '.', 1)}", database, size * HOURS),
-        bill("RDS", f"rows of {load.months_kept} months", "rds_storage", gigabytes),
-        bill("Network", "answers", "transfer_out", load.punches * ANSWER_BYTES / 1e9),
-    ]
+    return prices.bill(
+        ("EC2", f"{servers:,} x {server.removeprefix('ec2_').replace('_', '.', 1)}", server, servers * HOURS),
+        ("ALB", "hours", "load_balancer", HOURS),
+        ("ALB", "connections", "load_balancer_lcu", load.punches / _LCU_CONNECTIONS / 3600),
+        ("RDS", f"{size:,} x db.{database.removeprefix('rds_').replace('_', '.', 1)}", database, size * HOURS),
+        ("RDS", f"rows of {load.months_kept} months", "rds_storage", gigabytes),
+        ("Network", "answers", "transfer_out", load.punches * ANSWER_BYTES / 1e9),
+    )
 
 
 def _fleet(arriving: int, kinds: Iterable[tuple[str, int]], least: int, prices: Prices) -> tuple[str, int]:

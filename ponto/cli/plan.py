@@ -410,11 +410,19 @@ def _report(
             *_bill([plan.month for plan in plans]),
             ["**this system**", *(f"**{costs.total(plan.month):,.2f}**" for plan in plans)],
             *_bill([plan.always_on for plan in plans], is_fleet=True),
-            ["**always-on servers**", *(f"**{costs.total(plan.always_on):,.2f}**" for plan in plans)],
+            *(
+                [["**always-on servers**", *(f"**{costs.total(plan.always_on):,.2f}**" for plan in plans)]]
+                if plans[0].always_on
+                else []
+            ),
         ],
     )
     yield ""
-    yield f"List prices of {prices.region}, written down {prices.dated}, without free tier: check them."
+    first, last = prices.dated
+    yield f"List prices of {prices.region} without free tier, from pages of {first} to {last}: ponto/cli/prices.json."
+    if prices.left_out:
+        units = "; ".join(prices.left_out)
+        yield f"Left out, so that the totals are too low, for no page with its price was found: {units}."
     for plan, change in zip(plans, better, strict=True):
         if plan.fits:
             continue
@@ -498,7 +506,12 @@ def _document(arguments: argparse.Namespace, plan: Plan, change: argparse.Namesp
             "lines": [line._asdict() for line in plan.always_on],
             "dollars": round(costs.total(plan.always_on), 2),
         },
-        "prices": {"region": prices.region, "dated": prices.dated},
+        "prices": {
+            "region": prices.region,
+            "dated": prices.dated,
+            "sources": prices.sources,
+            "leftOut": prices.left_out,
+        },
     }
 
 

@@ -53,6 +53,8 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
     function = resources["BatidaPontoLambdaFunction"]
     assert function["DependsOn"] == [*before["BatidaPontoLambdaFunction"]["DependsOn"], "ApiStage"]
     function["DependsOn"].remove("ApiStage")
+    assert before["ApiStage"].pop("DependsOn") == ["BatidaPontoLambdaFunction"]  # which it may not wait for in a circle
+    assert "DependsOn" not in resources["ApiStage"]
 
     # As without one, but for:
     post["AuthorizationType"] = "NONE"
@@ -66,6 +68,17 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
         for function in ("BatidaPontoLambdaFunction", "SchemaLambdaFunction"):
             del found[function]["Properties"]["Code"]  # its key names the time
     assert template == plain
+
+
+def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gateway_stops_saying_who_it_is(
+    compiled: Compile, stage: str
+) -> None:
+    """What is accepted while a user pool is given up has no sign-in, and a function that asks dead-letters it."""
+    resources = compiled(stage).resources
+    assert resources["ApiStage"]["DependsOn"] == ["BatidaPontoLambdaFunction"]
+    assert "IDENTITY" not in resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
+    # The stage publishes the deployment; until then the old one sends what it sent.
+    assert "ApiStage" not in json.dumps(resources["BatidaPontoLambdaFunction"])
 
 
 def _preflight(resources: Any) -> Any:

@@ -11,6 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -304,13 +305,43 @@ def test_tiers_price_each_part_of_a_quantity() -> None:
     assert tiered(1_200, tiers) == pytest.approx(333 * 3.5 + 667 * 2.8 + 200 * 2.38)
 
 
-def test_every_price_has_a_unit() -> None:
+def test_every_price_has_a_unit_a_page_that_states_it_and_its_day() -> None:
     document = json.loads((ROOT / "ponto" / "cli" / "prices.json").read_text(encoding="utf-8"))
 
-    for prices in document["regions"].values():
+    assert set(document["regions"]) == {"us-east-1", "sa-east-1"}
+    for region, prices in document["regions"].items():
         for name, price in prices.items():
             assert price["unit"], name
             assert ("price" in price) != ("tiers" in price), name
+            assert price["source"].startswith("https://"), name
+            assert date(2025, 1, 1) < date.fromisoformat(price["dated"]) < date(2027, 1, 1), name
+            # A price list of AWS names its region, and its day unless it is the current one.
+            if "/offers/" in price["source"]:
+                assert f"/{region}/" in price["source"] or re.search(r"/\d{14}/index.json$", price["source"]), name
+                day = re.search(r"/(\d{8})\d{6}/", price["source"])
+                assert not day or day[1] == price["dated"].replace("-", ""), name
+
+
+def test_what_a_region_has_no_price_of_is_left_out_by_name(run: Callable[[str], Result]) -> None:
+    shown = run("--employees 20000 --region sa-east-1").out
+    (found,) = run("--employees 20000 --region sa-east-1 --json").json
+
+    left_out = found["prices"]["leftOut"]
+    assert "hour of an interface endpoint in a zone" in left_out
+    assert (
+        f"Left out, so that the totals are too low, for no page with its price was found: {'; '.join(left_out)}."
+        in shown
+    )
+    assert "interface endpoints" not in {line["what"] for line in found["month"]["lines"]}
+    assert found["alwaysOn"]["lines"] == []  # without a server's price there is nothing to compare with
+    assert "always-on servers" not in shown
+    assert {line["what"]: line["unit"] for line in found["month"]["lines"]}[
+        "capacity"
+    ] == "ACU-hour, Serverless v2, Standard"
+
+    (found,) = run("--employees 20000 --json").json
+    assert found["prices"]["leftOut"] == []
+    assert found["prices"]["sources"]["vpc_endpoint"].keys() == {"source", "dated"}
 
 
 def test_a_month_is_quantity_times_price() -> None:
@@ -369,11 +400,11 @@ def test_cells_share_punches_and_pay_what_is_fixed_each() -> None:
 @pytest.mark.parametrize(
     ("arriving", "servers", "database"),
     [
-        (100, ("2 x t4g.small", 2 * 0.0168), ("1 x db.t4g.medium", 0.13)),
-        (501, ("2 x m7g.large", 2 * 0.0816), ("1 x db.m7g.large", 0.336)),
-        (3_400, ("4 x m7g.large", 4 * 0.0816), ("2 x db.m7g.large", 2 * 0.336)),
-        (10_000, ("10 x m7g.large", 10 * 0.0816), ("4 x db.m7g.large", 4 * 0.336)),
-        (166_000, ("166 x m7g.large", 166 * 0.0816), ("64 x db.m7g.large", 64 * 0.336)),
+        (100, ("2 x t4g.small", 2 * 0.0168), ("1 x db.t4g.medium", 0.129)),
+        (501, ("2 x m7g.large", 2 * 0.0816), ("1 x db.r7g.large", 0.478)),
+        (3_400, ("4 x m7g.large", 4 * 0.0816), ("2 x db.r7g.large", 2 * 0.478)),
+        (10_000, ("10 x m7g.large", 10 * 0.0816), ("4 x db.r7g.large", 4 * 0.478)),
+        (166_000, ("166 x m7g.large", 166 * 0.0816), ("64 x db.r7g.large", 64 * 0.478)),
     ],
 )
 def test_always_on_servers_are_as_large_as_the_peak(
