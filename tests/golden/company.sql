@@ -6,7 +6,8 @@ insert into funcionario (usuario_id, nome, cpf, fuso, corte) values
     (102, 'Ana Beatriz Cavalcanti de Albuquerque Vasconcelos e Silva Figueiredo Montenegro', '52998224725', null, null),
     (103, 'João Ninguém', null, null, '12:00'),
     (104, '<script>document.title = "gone"</script>', null, null, null),
-    (105, '=HYPERLINK("https://example.com";"Pay")', null, 'America/New_York', '00:00');
+    (105, '=HYPERLINK("https://example.com";"Pay")', null, 'America/New_York', '00:00'),
+    (107, 'Rita Moreira', '11144477735', null, null);
 
 create function pg_temp.punch(
     usuario bigint, local timestamp, zone text default 'America/Sao_Paulo', device text default 'portaria',
@@ -51,3 +52,16 @@ select pg_temp.punch(105, '2026-11-01 06:30', 'UTC');
 -- 106 is not in funcionario.
 select pg_temp.punch(106, '2026-11-23 08:00');
 select pg_temp.punch(106, '2026-11-23 18:01');
+
+-- 107: four nights from 22:00 to 06:00 and no cut-off of her own, so that three days seem to be 06:00 to 22:00, 16:00
+-- each, and one begins and one ends alone. Double taps on the 24th and the 27th: an even count, and 0:00.
+select pg_temp.punch(107, day + interval '22:00'), pg_temp.punch(107, day + interval '30:00')
+from generate_series(timestamp '2026-11-16', '2026-11-19', '1 day') as day;
+select pg_temp.punch(107, day + time, device => 'portaria ' || time)
+from unnest(array[timestamp '2026-11-24', '2026-11-27']) as day,
+    unnest(array[interval '8:00:10', '8:00:40', '18:00:10', '18:00:40']) as time;
+-- A phone whose clock was reset says 1970 when November 25th begins; its clock is wrong when it sends, too.
+select pg_temp.punch(
+    107, timestamp '1969-12-31 21:00' + again * interval '1 minute', device => 'telefone', late => late, skew => late
+)
+from generate_series(1, 3) as again, (values (timestamp '2026-11-25' - '1969-12-31 21:00')) as receipt (late);

@@ -24,7 +24,8 @@ import pytest
 from botocore.config import Config
 
 from ponto.cli import database, mailbox, report, target
-from ponto.cli.report import dead, reading
+from ponto.cli.report import as_text, dead, reading
+from tests.commands import Result
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tests.events import aws
 
@@ -32,12 +33,20 @@ ROOT = Path(__file__).parents[2]
 
 TIMECARDS = ("timecard", "--all", *MONTH)
 EXCEPTIONS = ("exceptions", *NOVEMBER)
+TOTALS = ("totals", *MONTH)
+CUTOFFS = ("cutoffs", *MONTH)
 PEAK = ("peak", "--day", "2026-11-23")
 MINUTES = ("peak", "--from", "2026-11-23T07:59", "--to", "2026-11-23T08:03")
 
 BY_LANGUAGE = [
     (f"{name}-{language}.{ending}", (*words, "--format", form, "--lang", language))
-    for name, words in (("timecards", TIMECARDS), ("exceptions", EXCEPTIONS), ("peak", PEAK))
+    for name, words in (
+        ("timecards", TIMECARDS),
+        ("totals", TOTALS),
+        ("exceptions", EXCEPTIONS),
+        ("cutoffs", CUTOFFS),
+        ("peak", PEAK),
+    )
     for form, ending in (("text", "txt"), ("html", "html"))
     for language in ("en", "pt")
 ]
@@ -46,6 +55,10 @@ FOR_MACHINES = [
     ("timecards.jsonl", (*TIMECARDS, "--format", "json")),
     ("timecard.csv", ("timecard", "--employee", "102", *MONTH, "--format", "csv")),
     ("timecard.json", ("timecard", "--employee", "102", *MONTH, "--format", "json")),
+    ("totals.csv", (*TOTALS, "--format", "csv")),
+    ("totals.json", (*TOTALS, "--format", "json")),
+    ("cutoffs.csv", (*CUTOFFS, "--all", "--format", "csv")),
+    ("cutoffs.json", (*CUTOFFS, "--format", "json")),
     ("exceptions.csv", (*EXCEPTIONS, "--format", "csv")),
     ("exceptions.json", (*EXCEPTIONS, "--format", "json")),
     ("peak.csv", (*MINUTES, "--format", "csv")),
@@ -99,6 +112,9 @@ def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield queue
 
 
+A_PUNCH = "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
+
+
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
@@ -140,6 +156,7 @@ def test_csv_and_json_hold_the_figures_that_were_added_up_by_hand(run: Run) -> N
         104: (0, 0),
         105: (120, 120),
         106: (10 * 60 + 1, 0),
+        107: (3 * 16 * 60, 0),
     }
     for number, found in totals.items():
         own = [day for day in days if day["usuario_id"] == str(number)]
@@ -188,6 +205,146 @@ def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages(run: 
 
     assert (found["de"], found["ate"]) == ("2026-11-23T11:00:00Z", "2026-11-23T11:01:00Z")
     assert [minute["batidas"] for minute in found["minutos"]] == [2]
+
+
+def test_several_employees_have_the_cards_and_totals_that_each_has(run: Run) -> None:
+    cards = run(*TIMECARDS, "--format", "json").out.splitlines()
+    totals = run(*TOTALS, "--format", "json").json["totais"]
+    employees = ("--employee", 106, "--employee", 102, "--employee", 102)
+
+    assert run("timecard", *employees, *MONTH, "--format", "json").out.splitlines() == [cards[1], cards[5]]
+    assert run(*TOTALS, *employees, "--format", "json").json["totais"] == [totals[1], totals[5]]
+    text = run("timecard", *employees, *MONTH).out
+    assert text == "".join(run("timecard", "--employee", number, *MONTH).out for number in (102, 106))
+
+
+def test_the_exceptions_of_several_employees_are_those_of_each_by_day(run: Run) -> None:
+    everybody = run(*EXCEPTIONS, "--no-queue", "--format", "json").json["excecoes"]
+
+    words = ("--no-queue", "--format", "json", "--employee", 107, "--employee", 106)
+    found = run(*EXCEPTIONS, *words).json
+
+    assert found["usuarios"] == [106, 107]
+    assert found["excecoes"] == [one for one in everybody if one["usuario_id"] in (106, 107)]
+
+
+def test_totals_are_those_of_the_cards(run: Run) -> None:
+    cards = [json.loads(line) for line in run(*TIMECARDS, "--format", "json").out.splitlines()]
+
+    assert run(*TOTALS, "--format", "json").json["totais"] == [
+        {**{name: card["funcionario"][name] for name in ("usuario_id", "nome", "cpf", "fuso")}, **card["totais"]}
+        for card in cards
+    ]
+    assert [row["minutos"] for row in rows(run(*TOTALS, "--format", "csv").out)] == [
+        str(card["totais"]["minutos"]) for card in cards
+    ]
+
+
+def test_cutoffs_are_of_those_who_need_one_or_of_all(run: Run) -> None:
+    def who(*words: object) -> list[int]:
+        return [one["usuario_id"] for one in run(*CUTOFFS, "--format", "json", *words).json["cortes"]]
+
+    assert who() == [107]
+    assert who("--all") == [101, 102, 103, 105, 106, 107]
+    assert who("--employee", 103, "--employee", 101) == [101, 103]
+    assert run("cutoffs", *NOVEMBER, "--employee", 107).out == run(*CUTOFFS, "--employee", 107).out
+    assert "No cut-off splits shifts regularly." in run("cutoffs", "--from", "2026-11-01", "--to", "2026-11-15").out
+    assert run(*CUTOFFS, "--from", "2026-11-01").err == "ponto: give --month, or --from and --to\n"
+
+
+# At 80 columns
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(as_text, "_PIPED_WIDTH", 80)
+
+
+def shown(result: Result, title: str) -> list[str]:
+    """Give the lines of the table below a title."""
+    return result.out.partition(f"{title}\n")[2].splitlines()
+
+
+CLOCK = """
+insert into batida (id, usuario_id, ponto, dispositivo, enviado, recebida_em)
+select gen_random_uuid(), 4000123, at, 'a phone with a long name', at - interval '12 minutes 30 seconds', at
+from generate_series(timestamptz '2026-11-03 08:00-03', '2026-11-28 08:00-03', '3 hours 37 minutes') as at
+"""
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_at_80_columns_dates_times_and_measures_are_whole(language: str, run: Run, url: str) -> None:
+    fill(url, CLOCK)
+
+    lines = shown(run(*EXCEPTIONS, "--no-queue", "--lang", language), "Each" if language == "en" else "Detalhamento")
+
+    table = lines[:-1]
+    assert max(map(len, table)) <= 80
+    day = r"(\w{3} \d+, 2026|\d\d/11/2026)"
+    figures = (
+        r"((\d\d:\d\d(\+1)?|[\d.,]+ "
+        + "\N{MULTIPLICATION SIGN}) +)?\N{MINUS SIGN}?"
+        + r"[\d.,]+ (d|h|min|s)( \d+ (h|min|s))?"
+    )
+    assert [line for line in table[1:] if not re.match(rf"{day} +\d+ +{figures} \S", line)] == []
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_phone_with_a_wrong_clock_is_one_line_with_a_count(run: Run, url: str) -> None:
+    fill(url, CLOCK)
+
+    result = run(*EXCEPTIONS, "--no-queue")
+
+    lines = [line for line in result.out.splitlines() if "4000123" in line and "clock wrong" in line]
+    assert [re.sub(" +", " ", line) for line in lines] == [
+        "Nov 3, 2026 4000123 166 \N{MULTIPLICATION SIGN} 12 min 30 s Device clock wrong a phone w…"
+    ]
+    assert run(*EXCEPTIONS, "--no-queue", "--format", "json").json["totais"]["relogio"] == 166 + 2
+
+
+def test_a_clock_that_several_use_is_one_line(run: Run, url: str) -> None:
+    fill(url, CLOCK)
+    fill(url, CLOCK.replace("4000123", "106"))
+
+    (line,) = [
+        line for line in run(*EXCEPTIONS, "--no-queue").out.splitlines() if "a phone" in line and "clock wrong" in line
+    ]
+
+    assert re.match("Nov 3, 2026 +several 332 \N{MULTIPLICATION SIGN} ", line)
+
+
+def test_an_exception_after_midnight_has_a_mark(run: Run, url: str) -> None:
+    fill(
+        url,
+        "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em) select gen_random_uuid(), 101, at, at, at"
+        " from unnest(array['2026-11-29 00:10-03', '2026-11-29 00:10:30-03']::timestamptz[]) as at",
+    )
+
+    (line,) = [line for line in run(*EXCEPTIONS, "--no-queue").out.splitlines() if "Nov 28" in line]
+    assert re.match("Nov 28, 2026 +101 00:10\\+1 +0 s Near-duplicate", line)
+    assert "00:10+1" in run(*EXCEPTIONS, "--no-queue", "--format", "html").out
+
+
+@pytest.mark.usefixtures("narrow")
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_at_80_columns_totals_and_cutoffs_are_whole_but_for_the_name(language: str, run: Run) -> None:
+    for words in (TOTALS, (*CUTOFFS, "--all")):
+        lines = run(*words, "--lang", language).out.partition("\n\n")[2].splitlines()
+        table = [line for line in lines if re.match(r" +\d{3}  ", line)]
+        assert len(table) >= 6
+        assert max(map(len, table)) <= 80
+        head = lines[: lines.index(table[0])]
+        assert "…" not in "".join(head + [line[36:] for line in table])
+
+
+@pytest.mark.usefixtures("narrow")
+def test_at_80_columns_a_day_of_ten_punches_takes_two_lines(run: Run) -> None:
+    lines = run("timecard", "--employee", 102, *MONTH).out.splitlines()
+
+    at = next(number for number, line in enumerate(lines) if line.startswith(" 3 "))
+    assert re.fullmatch(" 3   Tue  07:00 08:00  09:00 10:00  11:00 12:00 +5:00", lines[at])
+    assert re.fullmatch(" +13:00 14:00  15:00 16:00", lines[at + 1])
 
 
 # Dead letters beside the exceptions
@@ -254,7 +411,7 @@ def test_the_limits_of_exceptions_are_those_asked_for(run: Run) -> None:
 
     found = run(*EXCEPTIONS, "--no-queue", "--format", "json", *limits.split()).json
 
-    assert found["totais"] == {"incompleta": 1, "proxima": 1}
+    assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 5, "dividida": 4, "redefinida": 3}
     assert found["limites"]["jornada_maxima_segundos"] == 12 * 3600
 
 
@@ -308,7 +465,7 @@ def test_a_csv_with_semicolons_is_the_same_table(run: Run) -> None:
 def test_a_peak_of_several_days_tells_the_day_of_its_busiest_minute(run: Run) -> None:
     words = ("peak", "--from", "2026-11-20T00:00", "--to", "2026-11-24T00:00")
 
-    assert re.search(r"^Punched +10 +2 on Nov 23, 2026, 08:00 *$", run(*words).out, re.MULTILINE)
+    assert re.search(r"^Punched +11 +2 on Nov 23, 2026, 08:00 *$", run(*words).out, re.MULTILINE)
     assert "2 em 23/11/2026, 08:00" in run(*words, "--lang", "pt").out
 
 
@@ -323,9 +480,9 @@ def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(
 
 
 def test_a_terminal_gets_no_control_characters_from_a_name(run: Run, url: str) -> None:
-    fill(url, "insert into funcionario (usuario_id, nome) values (107, E'\\x1b[2J[red]Eve')")
+    fill(url, "insert into funcionario (usuario_id, nome) values (108, E'\\x1b[2J[red]Eve')")
 
-    assert "?[2J[red]Eve" in run("timecard", "--employee", 107, *MONTH).out
+    assert "?[2J[red]Eve" in run("timecard", "--employee", 108, *MONTH).out
 
 
 # Files
@@ -372,6 +529,12 @@ def test_force_follows_no_link_and_replaces_none(option: str, run: Run, tmp_path
     ("words", "why"),
     [
         (("timecard", "--all", "--month", "2020-01"), "nobody punched in 2020-01"),
+        (("totals", "--month", "2020-01"), "nobody punched in 2020-01"),
+        (("totals", "--month", "2020-01", "--employee", 9), "employee 9 has no punches in 2020-01"),
+        (("exceptions", "--from", "2020-01-01", "--to", "2020-01-31"), "nobody punched from 2020-01-01 to 2020-01-31"),
+        (("cutoffs", "--month", "2020-01"), "nobody punched from 2020-01-01 to 2020-01-31"),
+        (("cutoffs", "--month", "2020-01", "--employee", 9), "none of the employees asked for punched from 2020-01-01"),
+        (("timecard", "--employee", 101, "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
         (("timecard", "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
     ],
 )
@@ -388,10 +551,20 @@ def test_a_report_of_nobody_is_told_and_leaves_no_file(
         assert not (tmp_path / "report").exists()
 
 
-def test_an_employee_who_is_loaded_and_never_punched_has_an_empty_card(run: Run) -> None:
+def test_a_month_without_punches_is_told_and_no_file_of_all_who_are_loaded(run: Run, tmp_path: Path) -> None:
+    for words in (("timecard", "--all"), ("totals",)):
+        result = run(*words, "--month", "2020-01", "--output", tmp_path / "report")
+
+        assert (result.status, result.out) == (1, "")
+        assert result.err == "ponto: nobody punched in 2020-01\n"
+        assert not (tmp_path / "report").exists()
+
+
+def test_an_employee_who_is_loaded_and_did_not_punch_has_an_empty_card_and_it_is_told(run: Run) -> None:
     result = run("timecard", "--employee", 104, "--month", "2024-02", "--format", "json")
 
-    assert result.status == 0
+    assert result.status == 1
+    assert "none of the employees asked for punched in 2024-02" in result.err
     assert [day["batidas"] for day in result.json["dias"]] == [0] * 29
 
 
@@ -479,6 +652,7 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
 ) -> None:
     state = write_stack(tmp_path, migrated_url)
     fill(migrated_url, "insert into funcionario (usuario_id, nome) select n, 'Eve' from generate_series(1, 200) as n")
+    fill(migrated_url, A_PUNCH)
     command = [sys.executable, "-m", "ponto", "report", "timecard", "--all", *MONTH, "--format", form]
     environment = {name: value for name, value in os.environ.items() if name != "DB_HOST"}
     with subprocess.Popen(
@@ -507,6 +681,7 @@ print(re.search("VmHWM: *([0-9]+) kB", Path("/proc/self/status").read_text().rep
 @pytest.mark.parametrize("form", ["csv", "json", "html"])
 def test_memory_does_not_grow_with_the_employees(form: str, migrated_url: str, tmp_path: Path) -> None:
     state = write_stack(tmp_path, migrated_url)
+    fill(migrated_url, A_PUNCH)
 
     def megabytes(employees: int) -> float:
         fill(

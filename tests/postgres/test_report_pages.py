@@ -99,7 +99,13 @@ def opened(
     page.close()
 
 
-REPORTS = [("timecard", "--all", *MONTH), ("exceptions", *NOVEMBER, "--no-queue"), ("peak", "--day", "2026-11-23")]
+REPORTS = [
+    ("timecard", "--all", *MONTH),
+    ("totals", *MONTH),
+    ("exceptions", *NOVEMBER, "--no-queue"),
+    ("cutoffs", *MONTH),
+    ("peak", "--day", "2026-11-23"),
+]
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])
@@ -134,7 +140,7 @@ def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
 def test_time_cards_print_a_page_for_each_employee(language: str, texts: list[str], opened: Open) -> None:
     pages = [sheet.extract_text() for sheet in opened("timecard", "--all", *MONTH, "--lang", language).printed().pages]
 
-    numbers = (101, 102, 103, 104, 105, 106, 201)
+    numbers = (101, 102, 103, 104, 105, 106, 107, 201)
     assert len(pages) == len(numbers)
     for number, text in zip(numbers, pages, strict=True):
         assert f"\n{number}\n" in text
@@ -153,11 +159,21 @@ def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
 
 
 def test_a_script_in_a_name_is_text(opened: Open) -> None:
-    page = opened("timecard", "--employee", "104", *MONTH)
+    page = opened("timecard", "--employee", "104", "--employee", "105", *MONTH)
 
     assert page.page.title() == "Time card, November 2026"
     assert page.page.locator("dd").first.inner_text() == '<script>document.title = "gone"</script>'
     assert page.page.locator("script").count() == 0
+
+
+def test_a_card_whose_cutoff_splits_shifts_warns_and_marks_the_days(opened: Open) -> None:
+    page = opened("timecard", "--employee", "107", *MONTH)
+
+    assert (
+        page.page.locator("p.warning").inner_text().startswith("The cut-off of the working day seems to split shifts")
+    )
+    marks = page.page.locator(".mark").all_inner_texts()
+    assert marks == ["incomplete", *["split"] * 4, "incomplete", "repeated", "repeated"]
 
 
 def test_a_weekend_is_tinted(opened: Open) -> None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ from ponto.migrations import SCHEMA, migrate
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's
 NEW_YORK = ZoneInfo("America/New_York")
+NUUK = ZoneInfo("America/Nuuk")
+APIA = ZoneInfo("Pacific/Apia")
 DEPLOYMENT = 2**53 - 1  # the employee for whom a deployment tries itself
 NIGHT = time(12)  # cut-off
 
@@ -236,6 +239,29 @@ def test_a_night_in_which_the_clock_is_changed_has_the_minutes_that_passed(
     assert database.card(1, evening[:7]) == {evening: Day("22:00 06:00", minutes, night)}
 
 
+@pytest.mark.parametrize(
+    ("zone", "cutoff", "come", "go", "minutes", "night"),
+    [
+        # 23:00 became 22:00. 12 min of day from 21:48, then twice an hour of night, then 60 + 32: 224, but for the 12
+        (NUUK, NIGHT, "2019-10-26 21:48", "2019-10-27 00:32", 224, 212),
+        # 22:00 became 23:00: 21:30 to 05:30 is 7 h, of them half an hour before and half an hour after the night
+        (NUUK, NIGHT, "2019-03-30 21:30", "2019-03-31 05:30", 420, 360),
+        # 03:00 became 01:00: 00:30 to 05:10 is 6 h 40 min, of them 10 min after the night
+        (ZoneInfo("Antarctica/Troll"), NIGHT, "2026-10-25 00:30", "2026-10-25 05:10", 400, 390),
+        # After the end of the 29th came the 31st. Less four hours it is the 30th, whose evening is not there
+        (APIA, None, "2011-12-31 00:10", "2011-12-31 03:00", 170, 170),
+        (APIA, time(0), "2011-12-29 20:00", "2011-12-29 23:59", 239, 119),
+    ],
+)
+def test_the_night_of_a_changed_clock_is_counted_on_the_instants(
+    database: Database, zone: ZoneInfo, cutoff: time | None, come: str, go: str, minutes: int, night: int
+) -> None:
+    database.employ(1, zone, cutoff)
+    database.punch(1, come, go, zone=zone)
+
+    assert database.read("jornada", "minutos, minutos_noturnos") == [(minutes, night)]
+
+
 def test_the_repeated_hour_before_midnight_is_in_order_of_what_happened(database: Database) -> None:
     database.punch(1, "2018-02-17 23:40", "2018-02-17 23:10 second", "2018-02-17 23:50 second", "2018-02-18 01:00")
 
@@ -306,7 +332,7 @@ def test_a_day_without_punches_is_empty(database: Database) -> None:
     database.employ(1)
 
     assert database.ask("select * from espelho(1, '2026-11-01') limit 1") == [
-        (1, "Employee 1", date(2026, 11, 1), [], [], 0, 0, 0, 0, False, None, None, None)
+        (1, "Employee 1", date(2026, 11, 1), [], [], 0, 0, 0, 0, False, 0, None, None, None, None)
     ]
 
 
@@ -324,6 +350,8 @@ def test_every_column_of_a_day(database: Database) -> None:
         870,  # 14 h 30 min
         30,
         False,
+        0,
+        None,
         datetime(2026, 7, 1, 8, 0),
         datetime(2026, 7, 1, 22, 30),
         datetime(2026, 7, 2, 2, 30, 12, tzinfo=UTC),  # received after a second, written after another
@@ -395,9 +423,9 @@ def test_the_totals_of_a_month(database: Database) -> None:
 
     expected = [
         # 18:00 to 23:00 is 300, of them 60 after 22:00, twice; and a day with one punch
-        (1, "Ana", "11144477735", "America/New_York", 3, 600, 120, 1),
-        (2, "Employee 2", None, "America/Sao_Paulo", 0, 0, 0, 0),
-        (3, None, None, "America/Sao_Paulo", 1, 240, 0, 0),
+        (1, "Ana", "11144477735", "America/New_York", 3, 600, 120, 1, 0),
+        (2, "Employee 2", None, "America/Sao_Paulo", 0, 0, 0, 0, 0),
+        (3, None, None, "America/Sao_Paulo", 1, 240, 0, 0, 0),
     ]
     assert database.ask("select * from espelho_totais('2026-11-30')") == expected
     for usuario in (1, 2, 3):
@@ -456,6 +484,8 @@ def test_the_employee_of_deployments_is_in_no_report(database: Database) -> None
         "espelhos('2026-11-01')",
         "espelho_totais('2026-11-01')",
         "excecoes('2026-11-01', '2026-11-30')",
+        "cortes('2026-11-01', '2026-11-30')",
+        "relogios('2026-11-01', '2026-11-30')",
     ):
         assert database.read(report) == [], report
     minutes = database.ask("select * from pico('2026-11-03 11:00Z', '2026-11-06 12:00Z')")
@@ -494,6 +524,8 @@ LIMITS = [
     ("atrasada", {"received": DAY + SECOND}, {"received": DAY}, DAY + SECOND),
     ("relogio", {"sent": 5 * MINUTE + SECOND}, {"sent": 5 * MINUTE}, 5 * MINUTE + SECOND),
     ("relogio", {"sent": -5 * MINUTE - SECOND}, {"sent": -5 * MINUTE}, -5 * MINUTE - SECOND),
+    ("redefinida", {"received": 60 * DAY + SECOND}, {"received": 60 * DAY}, 60 * DAY + SECOND),
+    ("redefinida", {"received": -60 * DAY - SECOND}, {"received": -60 * DAY}, -60 * DAY - SECOND),
     # The day ends at 04:00 of the 4th, 3 days later it is 04:00 of the 7th: 82 h after 18:00, and a second to receive
     ("reaberta", {"written": 82 * HOUR}, {"written": 82 * HOUR - SECOND}, 3 * DAY + SECOND),
 ]
@@ -508,9 +540,10 @@ def test_an_exception_begins_just_beyond_its_limit(
         database.punch(employee, f"2026-11-03 {first}")
         database.punch(employee, f"2026-11-03 {last}", **{name: case[name] for name in case.keys() - {"at"}})
 
-    found = database.ask("select usuario_id, medida from excecoes('2026-11-03', '2026-11-03') where tipo = %s", kind)
+    days = "'2026-11-03', '2026-11-03'" if kind != "redefinida" else "'2026-09-01', '2027-01-31'"
+    found = [row for *row, tipo in database.read(f"excecoes({days})", "usuario_id, medida, tipo") if tipo == kind]
 
-    assert found == [(1, measured)]
+    assert found == [[1, measured]]
 
 
 def test_a_device_is_one_row_whoever_used_it_and_its_clock_is_judged_by_the_median(database: Database) -> None:
@@ -611,10 +644,125 @@ def test_near_punches_on_either_side_of_the_cutoff_are_near(database: Database) 
     assert database.ask("select dia, medida from excecoes('2026-11-04', '2026-11-04')") == [(date(2026, 11, 4), MINUTE)]
 
 
+def test_near_punches_are_the_same_whatever_day_is_the_first(database: Database) -> None:
+    database.punch(1, "2026-10-28 08:00", "2026-10-31 08:00", "2026-11-01 20:00", "2026-11-03 20:00")
+
+    def near(first: str) -> list[list[Any]]:
+        found = database.read(f"excecoes('{first}', '2026-11-30', proximas => '3 days')", "tipo, dia, medida")
+        return [row for tipo, *row in found if tipo == "proxima" and row[0] >= date(2026, 10, 31)]
+
+    assert near("2026-10-01") == [
+        [date(2026, 10, 31), 3 * DAY],
+        [date(2026, 11, 1), 36 * HOUR],
+        [date(2026, 11, 3), 2 * DAY],
+    ]
+    assert near("2026-10-31") == near("2026-10-01")
+    assert near("2026-11-01") == near("2026-10-01")[1:]
+
+
+@pytest.mark.parametrize("punched", ["1970-01-01 00:03", "2099-05-05 12:00", "1900-01-02 00:00", "2999-01-02 00:00"])
+def test_a_clock_that_was_reset_is_an_exception_of_the_days_of_receipt(database: Database, punched: str) -> None:
+    receipt = instant_of("2026-10-05 08:00:30")
+    instant = instant_of(punched)
+    (id_,) = database.punch(1, instant, received=receipt - instant, sent=receipt - instant)
+    kinds = "tipo, dia, id, local, dispositivo, medida"
+
+    found = database.read("excecoes('2026-10-01', '2026-10-31')", kinds)
+
+    local = datetime.fromisoformat(punched)
+    assert found == [("redefinida", date(2026, 10, 5), id_, local, "clock of 1", receipt - instant)]
+    assert database.read("excecoes('2026-10-05', '2026-10-05', usuario => 1)", kinds) == found
+    assert database.read("excecoes('2026-10-06', '2026-10-31')", kinds) == []
+    assert database.read("excecoes('2026-10-01', '2026-10-04')", kinds) == []
+    assert database.read("relogios('2026-10-05', '2026-10-05')", "dispositivo, batidas, mediano") == [
+        ("clock of 1", 1, receipt - instant)
+    ]
+    assert database.read("relogios('2026-10-06', '2026-10-31')") == []
+
+
+def test_a_receipt_after_midnight_and_before_the_cutoff_is_of_the_day_before(database: Database) -> None:
+    database.punch(1, "1970-01-01 00:00", received=instant_of("2026-11-01 03:59") - instant_of("1970-01-01 00:00"))
+
+    assert database.read("excecoes('2026-10-31', '2026-10-31')", "tipo, dia") == [("redefinida", date(2026, 10, 31))]
+
+
 def test_copied_punches_reopen_no_day(database: Database) -> None:
     database.punch(1, "2020-11-03 08:00", "2020-11-03 12:00", received=None, written=6 * 365 * DAY)
 
     assert database.ask("select * from excecoes('2020-11-03', '2020-11-03')") == []
+
+
+# Cut-offs
+
+
+def shifts(database: Database, usuario_id: int, first: str, days: int, *times: str, every: int = 1) -> None:
+    """Store a shift that begins on each of the days; the hours of its times go on above 24."""
+    for number in range(0, days, every):
+        day = datetime.fromisoformat(first) + number * DAY
+        for at in times:
+            hours, _, minutes = at.partition(":")
+            database.punch(usuario_id, (day + int(hours) * HOUR + int(minutes) * MINUTE).isoformat())
+
+
+def test_nights_that_the_cutoff_splits_are_marked_and_counted_and_get_another_cutoff(database: Database) -> None:
+    shifts(database, 1, "2026-09-30", 32, "22:00", "30:00")
+    october = "espelho_totais('2026-10-01', 1)"
+    figures = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos, dias_divididos"
+
+    # 06:00 of one shift to 22:00 of the next, 16 h on each of 31 days; 22:00 to 06:00 is no rest
+    assert database.read(october, figures) == [(31, 31 * 16 * 60, 0, 0, 31)]
+    assert set(database.read("espelho(1, '2026-10-01')", "minutos_descanso")) == {(480,)}
+    assert database.read("excecoes('2026-10-30', '2026-10-31')", "tipo, dia, medida, batidas") == [
+        (tipo, date(2026, 10, day), hours * HOUR, 2)
+        for day in (30, 31)
+        for tipo, hours in (("dividida", 8), ("longa", 16))
+    ]
+    (found,) = database.read("cortes('2026-10-01', '2026-10-31')")
+    assert found == (1, None, SAO_PAULO.key, time(4), 31, 31, time(14), 0, 16 * HOUR)
+
+    database.employ(1, cutoff=found[6])
+
+    assert database.read(october, figures) == [(31, 31 * 8 * 60, 31 * 7 * 60, 0, 0)]
+    assert database.read("excecoes('2026-10-01', '2026-10-31')") == []
+    assert database.read("cortes('2026-10-01', '2026-10-31')", "corte, divididos, sugestao, restantes, folga") == [
+        (time(14), 0, None, None, None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "every", "suggestion"),
+    [
+        (("08:00", "12:00", "13:00", "18:00"), 1, None),
+        (("08:00", "18:00"), 1, None),
+        (("08:00", "21:00"), 1, None),  # 11 hours of rest
+        (("08:00", "13:00", "14:00", "23:00"), 1, None),  # 9 hours of rest, and as long a time between two punches
+        (("08:00", "13:00", "14:00", "22:59"), 1, None),
+        (("07:00", "19:00"), 2, None),  # 12 hours of every 48
+        (("18:00", "27:59"), 1, None),  # until just before the cut-off
+        (("22:00", "30:00"), 1, time(14)),
+        (("22:00", "26:00", "27:00", "30:00"), 1, time(14)),
+        (("19:00", "31:00"), 2, time(13)),  # 12 hours of every 48, over the cut-off
+        (("19:00", "23:00", "24:00", "31:00"), 2, time(13)),
+        (("18:00", "28:30"), 1, time(11)),
+    ],
+)
+def test_a_cutoff_is_suggested_in_the_middle_of_the_widest_regular_gap_where_the_present_one_splits(
+    database: Database, times: tuple[str, ...], every: int, suggestion: time | None
+) -> None:
+    shifts(database, 1, "2026-10-05", 20, *times, every=every)
+
+    ((found, now, left),) = database.read("cortes('2026-10-01', '2026-10-31')", "sugestao, divididos, restantes")
+
+    assert found == suggestion
+    assert (now > 0, left) == ((False, None) if suggestion is None else (True, 0))
+
+
+def test_a_vacation_and_a_forgotten_punch_change_no_suggestion(database: Database) -> None:
+    shifts(database, 1, "2026-10-01", 5, "22:00", "30:00")
+    database.punch(1, "2026-10-06 22:00")
+    shifts(database, 1, "2026-10-26", 5, "22:00", "30:00")
+
+    assert database.read("cortes('2026-10-01', '2026-10-31', 1)", "sugestao") == [(time(14),)]
 
 
 # The peak
@@ -762,6 +910,7 @@ READABLE = [
     "espelhos('2026-11-01')",
     "espelho_totais('2026-11-01')",
     "excecoes('2026-11-01', '2026-11-30')",
+    "cortes('2026-11-01', '2026-11-30')",
     "pico('2026-11-03 08:00Z', '2026-11-03 09:00Z')",
 ]
 
@@ -845,12 +994,14 @@ def test_the_migration_finds_punches_that_are_there_already(database_url: str, t
     ("report", "condition"),
     [
         ("espelho(1, '2026-11-01')", r"usuario_id >= '1'.* AND \(usuario_id <= '1'.* AND \(ponto >= '2026-10-31"),
-        ("jornadas('2026-11-01', '2026-11-30', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 .*< '2026-12-03 "),
+        ("jornadas('2026-11-01', '2026-11-30', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 .*< '2026-12-04 "),
         ("jornada where usuario_id = 1", r"usuario_id = 1\)"),
         ("jornadas('2026-11-01', '2026-11-30')", "ponto >= '2026-10-31 "),
         ("espelhos('2026-11-01')", "ponto >= '2026-10-31 "),
         ("espelho_totais('2026-11-01', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
         ("excecoes('2026-11-01', '2026-11-30')", "ponto >= '2026-10-31 "),
+        ("relogios('2026-11-01', '2026-11-30')", "recebida_em >= '2026-10-31 "),
+        ("cortes('2026-11-01', '2026-11-30', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
         ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
         ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
         ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
@@ -866,6 +1017,26 @@ def test_a_report_reads_the_table_by_an_index_only(database: Database, report: s
     assert not re.search("Function Scan on (jornadas|espelho|excecoes|pico)", plan)  # the planner sees through them
 
 
+def test_the_peak_of_a_day_looks_no_employee_up(database: Database) -> None:
+    """Of a size at which PostgreSQL 18 would rather look a range of ponto up for each employee in turn."""
+    database.ask("set timezone = 'UTC'")
+    database.ask(
+        "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)"
+        " select gen_random_uuid(), employee, at, at, at"
+        " from generate_series(timestamptz '2026-10-01 08:00Z', '2026-11-30 08:00Z', '1 day') as day,"
+        " generate_series(1, 200) as employee, generate_series(day, day + interval '9 hours', '3 hours') as at"
+    )
+    database.ask("vacuum analyze batida")
+    database.ask("set enable_seqscan = off")  # as of years, whose pages it would take too long to read
+
+    plan = "\n".join(line for (line,) in database.ask("explain select * from pico('2026-11-03', '2026-11-04')"))
+
+    assert "batida_ponto_idx" in plan
+    assert "batida_usuario_id_ponto_idx" not in plan
+    (counted,) = database.ask("select sum(batidas), sum(recebidas) from pico('2026-11-03', '2026-11-04')")
+    assert counted == (800, 800)
+
+
 # Rules, against plain Python
 
 CHANGES = [
@@ -874,6 +1045,11 @@ CHANGES = [
     (SAO_PAULO, date(2026, 11, 29)),  # never, and a month ends
     (NEW_YORK, date(2026, 10, 30)),  # back at 02:00, and a month ends
     (NEW_YORK, date(2026, 3, 6)),  # forward at 02:00
+    (NUUK, date(2019, 10, 25)),  # back at 23:00, over 22:00
+    (NUUK, date(2019, 3, 29)),  # forward at 22:00, which is not there
+    (APIA, date(2011, 12, 28)),  # a whole day is left out
+    (ZoneInfo("Pacific/Kwajalein"), date(1969, 9, 29)),  # a day comes twice, but for an hour
+    (ZoneInfo("Australia/Lord_Howe"), date(2026, 4, 3)),  # back by half an hour
 ]
 
 
@@ -911,6 +1087,18 @@ def minutes_of(zone: ZoneInfo, instants: list[datetime]) -> Iterator[datetime]:
             yield wall(come + number * MINUTE, zone)
 
 
+def rest_after(days: dict[date, list[datetime]], day: date) -> int | None:
+    """Give the minutes until the next working day, where they are too few."""
+    following = min((other for other in days if other > day), default=None)
+    if following is None:
+        return None
+    rest = (days[following][0] - days[day][-1]) // MINUTE
+    breaks = [(after - before) // MINUTE for one in (day, following) for before, after in pairwise(days[one])]
+    both_are_odd = len(days[day]) % 2 == 1 == len(days[following]) % 2
+    is_split = rest < min(11 * 60, max(breaks, default=0)) or (both_are_odd and rest < 13 * 60)
+    return rest if is_split else None
+
+
 @pytest.fixture
 def begin(database: Database) -> Begin:
     """Give what makes an employee and punches that arrive in the given order."""
@@ -919,7 +1107,8 @@ def begin(database: Database) -> Begin:
         database.employ(usuario_id, zone, cutoff)
         database.ask(
             "insert into batida (id, usuario_id, ponto, recebida_em)"
-            " select gen_random_uuid(), %s, ponto, ponto from unnest(%s::timestamptz[]) as ponto",
+            " select gen_random_uuid(), %s, ponto, greatest(ponto, '2000-01-01')"
+            " from unnest(%s::timestamptz[]) as ponto",
             usuario_id,
             punches,
         )
@@ -938,7 +1127,9 @@ def test_working_days_are_those_of_plain_python(database: Database, begin: Begin
     with database.trial():
         begin(*drawn)
         rows = database.read(
-            "jornada", "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, primeira, ultima"
+            "jornada",
+            "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas, minutos_descanso,"
+            " primeira, ultima",
         )
 
     days = working_days(*drawn)
@@ -954,6 +1145,8 @@ def test_working_days_are_those_of_plain_python(database: Database, begin: Begin
             len(passed[day]),
             sum(local.hour >= 22 or local.hour < 5 for local in passed[day]),
             len(instants) % 2 == 1,
+            sum(after - before <= MINUTE for before, after in pairwise(instants)),
+            rest_after(days, day),
             locals_[day][0],
             locals_[day][-1],
         )
@@ -969,7 +1162,7 @@ def test_the_order_of_arrival_does_not_matter(
 ) -> None:
     zone, cutoff, punches = drawn
     shuffled = data.draw(st.permutations(punches))
-    columns = "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, primeira, ultima"
+    columns = "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas, primeira, ultima"
     with database.trial():
         begin(zone, cutoff, punches, 1)
         begin(zone, cutoff, shuffled, 2)
@@ -1010,13 +1203,14 @@ def test_the_view_the_functions_and_the_totals_agree(database: Database, begin: 
         totals = [database.read(f"espelho_totais('{month}')") for month in months]
 
     assert [row for card in cards for row in card if row[5]] == view
-    for card, ((_, _, _, _, worked, minutes, night, odd),) in zip(cards, totals, strict=True):
+    for card, ((_, _, _, _, worked, minutes, night, odd, split),) in zip(cards, totals, strict=True):
         punched = [row for row in card if row[5]]
-        assert (worked, minutes, night, odd) == (
+        assert (worked, minutes, night, odd, split) == (
             len(punched),
             sum(row[7] for row in punched),
             sum(row[8] for row in punched),
             sum(row[9] for row in punched),
+            sum(row[11] is not None for row in punched),
         )
         assert 0 <= night <= minutes
 

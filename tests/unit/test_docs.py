@@ -32,6 +32,8 @@ RUN_BY = {
     "test_what_is_stored_is_what_was_made_up_in_the_order_of_writing",
     "python -m ponto load employees": "tests/postgres/test_load.py::test_a_file_is_stored_whole",
     "python -m ponto report timecard": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "python -m ponto report totals": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "python -m ponto report cutoffs": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "python -m ponto report exceptions": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "python -m ponto report peak": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "python -m ponto dlq list": "tests/e2e/test_dlq.py::"

@@ -29,7 +29,7 @@ def day(*punches: tuple[str, int], dia: date = date(2026, 11, 2)) -> Day:
         (local - timedelta(hours=offset)).replace(tzinfo=UTC)
         for local, (_, offset) in zip(locais, punches, strict=True)
     ]
-    return Day(1, None, dia, pontos, locais, len(punches), len(punches) // 2, 0, 0, False, None, None, None)
+    return Day(1, None, dia, pontos, locais, len(punches), len(punches) // 2, 0, 0, False, 0, None, None, None, None)
 
 
 # Words
@@ -170,7 +170,7 @@ def test_an_hour_that_is_there_twice_is_two_steps() -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
     out = io.StringIO(newline="")
-    found = Finding("longa", 1, name, date(2026, 11, 2), None, None, name, None, 1)
+    found = Finding("longa", 1, name, date(2026, 11, 2), None, None, name, None, 1, 1)
 
     as_csv.exceptions(out, [found], [])
 
@@ -202,7 +202,7 @@ def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: s
 def test_a_reason_is_no_formula_and_a_number_below_zero_is_left_alone() -> None:
     out = io.StringIO()
     moment = datetime(2026, 11, 2, tzinfo=UTC)
-    found = Finding("relogio", 1, None, moment.date(), None, None, None, timedelta(seconds=-420), 1)
+    found = Finding("relogio", 1, None, moment.date(), None, None, None, timedelta(seconds=-420), 1, 1)
 
     as_csv.exceptions(out, [found], [dead.Heap("=1", None, 1, moment, moment)], ";")
 
@@ -230,7 +230,7 @@ def test_dead_letters_are_put_together_by_reason_and_employee() -> None:
         datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
         datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC),
     )
-    assert dead.heaps(letters, 1) == [heaps[1]]
+    assert dead.heaps(letters, [1]) == [heaps[1]]
 
 
 # The document

@@ -1,9 +1,9 @@
-"""`python -m ponto report`: time cards, exceptions and the peak, out of the database's own views."""
+"""`python -m ponto report`: time cards, totals, exceptions, cut-offs and the peak, out of the database's own views."""
 
 import argparse
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
@@ -32,14 +32,16 @@ When = TypeVar("When", date, datetime)
 _EPILOG = """examples:
   python -m ponto report timecard --employee 123 --month 2026-11
   python -m ponto report timecard --all --month 2026-11 --lang pt --format html --output november.html
+  python -m ponto report totals --month 2026-11 --format csv --output november.csv
   python -m ponto report exceptions --from 2026-11-01 --to 2026-11-30
+  python -m ponto report cutoffs --month 2026-11
   python -m ponto report peak --day 2026-11-23 --picture peak.png
 
 Text and html are written in the language; csv and json have the database's names, UTC or local times as ISO 8601, and
 lengths of time in minutes or seconds, as the name says. csv: with commas, or --separator ";"; a file begins with the
 mark (BOM) by which spreadsheets know UTF-8, a pipe does not. A text that a spreadsheet would run gets an apostrophe.
 
-exit status: 0 done, 1 not all of it, or nobody, or nothing, to report on (timecard, peak),
+exit status: 0 done, 1 not all of it, or nobody, or nothing, to report on,
 2 the request or the database is wrong
 """
 
@@ -48,7 +50,7 @@ def add_to(commands: Any) -> None:
     """Add `report` to the commands of `python -m ponto` (argparse's subparsers)."""
     parser = commands.add_parser(
         "report",
-        help="time cards, exceptions, the peak",
+        help="time cards, totals, exceptions, cut-offs, the peak",
         description="Reports from the database, which it only reads (docs/report-command.md).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -80,11 +82,17 @@ def add_to(commands: Any) -> None:
         "timecard", _timecard, "every day of a month, its punches, and the totals", "--employee 123 --month 2026-11"
     )
     whose = timecard.add_mutually_exclusive_group(required=True)
-    whose.add_argument("--employee", type=_employee, metavar="N", help="of this one")
+    _add_employees(whose, "of this one; several times: of each, json as of --all")
     whose.add_argument(
-        "--all", action="store_true", help="of everybody; json: a card a line (JSON Lines); csv: no totals"
+        "--all",
+        action="store_true",
+        help="of everybody; json: a card a line (JSON Lines); csv: the days, and their totals by `report totals`",
     )
     timecard.add_argument("--month", type=_month, required=True, metavar="YYYY-MM")
+
+    totals = verb("totals", _totals, "the totals of a month, a row for each employee", "--month 2026-11 --format csv")
+    _add_employees(totals, "of this one only; several times: of each")
+    totals.add_argument("--month", type=_month, required=True, metavar="YYYY-MM")
 
     exceptions = verb(
         "exceptions",
@@ -102,7 +110,7 @@ def add_to(commands: Any) -> None:
         metavar="DATE",
         help="the last day (default yesterday: today's punches have no end yet)",
     )
-    exceptions.add_argument("--employee", type=_employee, metavar="N", help="of this one only")
+    _add_employees(exceptions, "of this one only; several times: of each")
     limits = exceptions.add_argument_group("the limits", "Lengths of time like 45s, 30m, 2h, 7d or 1w.")
     for name, field, default, text in (
         ("--longest-day", "jornada_maxima", "10h", "worked longer in a day"),
@@ -110,6 +118,7 @@ def add_to(commands: Any) -> None:
         ("--latest", "atraso", "1d", "received so long after it was punched"),
         ("--earliest", "futuro", "5m", "received so long before it was punched"),
         ("--skew", "desvio", "5m", "between the device's clock, when it sent, and the time of receipt"),
+        ("--reset", "redefinicao", "60d", "so far from its receipt, a punch is found on the day of its receipt"),
     ):
         limits.add_argument(
             name, dest=field, type=_age, default=_age(default), metavar="T", help=f"{text} (default {default})"
@@ -123,6 +132,25 @@ def add_to(commands: Any) -> None:
         help="so many days after a day ended, it changed (default 3)",
     )
 
+    cutoffs = verb(
+        "cutoffs",
+        _cutoffs,
+        "cut-offs that split shifts, and better ones",
+        "--month 2026-11",
+    )
+    cutoffs.add_argument("--month", type=_month, metavar="YYYY-MM", help="instead of --from and --to")
+    cutoffs.add_argument(
+        "--from", dest="first", type=_day, metavar="DATE", help=f"working day (default {_DAYS} days until --to)"
+    )
+    cutoffs.add_argument("--to", dest="last", type=_day, metavar="DATE", help="the last day (default yesterday)")
+    whose = cutoffs.add_mutually_exclusive_group()
+    _add_employees(whose, "of this one, whatever the cut-off splits; several times: of each")
+    whose.add_argument(
+        "--all",
+        action="store_true",
+        help=f"of everybody who punched (default: whose cut-off splits {figures.REGULARLY} days or more)",
+    )
+
     peak = verb("peak", _peak, "the intake minute by minute", "--day 2026-11-23 --picture peak.png")
     when = peak.add_mutually_exclusive_group()
     when.add_argument("--day", type=_day, metavar="DATE", help="in the stage's time zone (default today)")
@@ -132,9 +160,13 @@ def add_to(commands: Any) -> None:
     peak.add_argument("--to", dest="end", type=_time, metavar="TIME", help="with --from")
     peak.add_argument("--picture", type=Path, metavar="FILE", help="draw it too: .png or .svg")
 
-    for made in (timecard, exceptions, peak):
+    for made in (timecard, totals, exceptions, cutoffs, peak):
         database.add_arguments(made)
     dead.add_arguments(exceptions)
+
+
+def _add_employees(parser: Any, text: str) -> None:
+    parser.add_argument("--employee", dest="employees", action="append", type=_employee, metavar="N", help=text)
 
 
 def _employee(text: str) -> int:
@@ -194,13 +226,17 @@ def _timecard(arguments: argparse.Namespace) -> int:
     with _reports(arguments) as reports:
         now = _now().astimezone(reports.zone())
         generated = _generated(now, language)
-        if arguments.all and arguments.format == "csv":
-            days = _some(reports.days(arguments.month), arguments)
-            with _output(arguments) as out:
-                as_csv.days(out, _counted(days, arguments, "days"), arguments.separator)
-            return 0
-        cards = _some(reports.cards(arguments.month, arguments.employee), arguments)
+        employees = _distinct(arguments.employees)
+        has_punches = _month_has_punches(reports, arguments, employees)
+        cards = reports.cards(arguments.month, employees)
+        if employees is not None:
+            found = list(cards)
+            _require(employees, (card.totais.usuario_id for card in found), arguments)
+            cards = iter(found)
         with _output(arguments) as out:
+            if arguments.all and arguments.format == "csv":
+                as_csv.days(out, _counted(reports.days(arguments.month), arguments, "days"), arguments.separator)
+                return 0
             cards = _counted(cards, arguments, "time cards")
             if arguments.format == "csv":
                 as_csv.days(out, chain.from_iterable(card.dias for card in cards), arguments.separator)
@@ -208,11 +244,33 @@ def _timecard(arguments: argparse.Namespace) -> int:
                 as_html.cards(out, cards, language.month(arguments.month), generated, language)
             elif arguments.format == "text":
                 as_text.Printer(out, language).cards(cards, generated)
-            elif arguments.all:
-                as_json.cards(out, cards, now.isoformat(timespec="seconds"))
-            else:
+            elif employees is not None and len(employees) == 1:
                 as_json.card(out, next(cards), now.isoformat(timespec="seconds"))
-    return 0
+            else:
+                as_json.cards(out, cards, now.isoformat(timespec="seconds"))
+    return _empty_month(arguments, has_punches=has_punches)
+
+
+def _totals(arguments: argparse.Namespace) -> int:
+    language = Language(arguments.lang)
+    with _reports(arguments) as reports:
+        now = _now().astimezone(reports.zone())
+        employees = _distinct(arguments.employees)
+        has_punches = _month_has_punches(reports, arguments, employees)
+        rows = list(reports.totals(arguments.month, employees))
+    _require(employees or [], (one.usuario_id for one in rows), arguments)
+    title = f"{language.word('totals', 'title')}, {language.month(arguments.month)}"
+    cells = (figures.totals_cells(one, language) for one in rows)
+    with _output(arguments) as out:
+        if arguments.format == "csv":
+            as_csv.totals(out, rows, arguments.separator)
+        elif arguments.format == "json":
+            head = {"mes": f"{arguments.month:%Y-%m}", "gerado_em": now.isoformat(timespec="seconds")}
+            as_json.totals(out, head, rows)
+        else:
+            notes = [language.word("timecard", "night") + ".", language.word("timecard", "certified")]
+            _table(arguments, out, title, [_generated(now, language)], figures.TOTALS, cells, notes)
+    return _empty_month(arguments, has_punches=has_punches)
 
 
 def _exceptions(arguments: argparse.Namespace) -> int:
@@ -220,14 +278,16 @@ def _exceptions(arguments: argparse.Namespace) -> int:
     limits = Limits(*(getattr(arguments, name) for name in Limits._fields))
     with _reports(arguments) as reports:
         now = _now().astimezone(reports.zone())
-        last = arguments.last or now.date() - timedelta(days=1)
-        first = arguments.first or last - timedelta(days=_DAYS - 1)
-        if first > last:
-            raise CommandError(f"--from {first} is after --to {last}")
-        heaps = dead.read(arguments, arguments.employee)
-        counts, findings = reports.exceptions(first, last, limits, arguments.employee)
+        first, last = _days(arguments, now)
+        employees = _distinct(arguments.employees)
+        heaps = dead.read(arguments, employees)
+        in_sum = arguments.format in ("text", "html")
+        found = reports.exceptions(first, last, limits, employees, in_sum=in_sum)
+        is_unread = isinstance(heaps, Unread)
+        if not found.counts and (is_unread or not heaps) and not reports.has_punches(first, last, employees):
+            raise CommandError(f"{_whose(employees)} punched from {first} to {last}", 1)
+        found = found._replace(each=_counted(found.each, arguments, "exceptions"))
         with _output(arguments) as out:
-            findings = _counted(findings, arguments, "exceptions")
             lines = [
                 language.word("report", "period", language.date(first), language.date(last)),
                 language.word(
@@ -238,25 +298,55 @@ def _exceptions(arguments: argparse.Namespace) -> int:
                 _generated(now, language),
             ]
             if arguments.format == "csv":
-                as_csv.exceptions(out, findings, [] if isinstance(heaps, Unread) else heaps, arguments.separator)
+                as_csv.exceptions(out, found.each, [] if isinstance(heaps, Unread) else heaps, arguments.separator)
             elif arguments.format == "html":
-                as_html.exceptions(out, lines, counts, findings, heaps, language)
+                as_html.exceptions(out, lines, found.counts, found.each, heaps, language)
             elif arguments.format == "text":
                 printer = as_text.Printer(out, language)
                 printer.heading(language.word("exceptions", "title"), *lines)
-                printer.exceptions(counts, findings, heaps)
+                printer.exceptions(found, heaps)
             else:
                 head = {
                     "de": first.isoformat(),
                     "ate": last.isoformat(),
-                    "usuario_id": arguments.employee,
+                    "usuarios": employees,
                     "limites": as_json.limits(limits),
                     "gerado_em": now.isoformat(timespec="seconds"),
                 }
-                as_json.exceptions(out, head, counts, findings, heaps)
+                as_json.exceptions(out, head, found.counts, found.each, heaps)
     if isinstance(heaps, Unread) and heaps.why:
         say(f"ponto: the dead-letter queue was not read: {heaps.why}")
         return 1
+    return 0
+
+
+def _cutoffs(arguments: argparse.Namespace) -> int:
+    language = Language(arguments.lang)
+    with _reports(arguments) as reports:
+        now = _now().astimezone(reports.zone())
+        first, last = _days(arguments, now)
+        employees = _distinct(arguments.employees)
+        if not reports.has_punches(first, last, employees):
+            raise CommandError(f"{_whose(employees)} punched from {first} to {last}", 1)
+        at_least = figures.REGULARLY if employees is None and not arguments.all else 0
+        rows = list(reports.cutoffs(first, last, employees, at_least))
+    period = language.word("report", "period", language.date(first), language.date(last))
+    cells = (figures.cutoff_cells(one, language) for one in rows)
+    with _output(arguments) as out:
+        if arguments.format == "csv":
+            as_csv.cutoffs(out, rows, arguments.separator)
+        elif arguments.format == "json":
+            head = {
+                "de": first.isoformat(),
+                "ate": last.isoformat(),
+                "usuarios": employees,
+                "gerado_em": now.isoformat(timespec="seconds"),
+            }
+            as_json.cutoffs(out, head, rows)
+        else:
+            lines = [period, _generated(now, language)]
+            note = language.word("cutoffs", "note" if rows else "none")
+            _table(arguments, out, language.word("cutoffs", "title"), lines, figures.CUTOFFS, cells, [note])
     return 0
 
 
@@ -300,6 +390,73 @@ def _peak(arguments: argparse.Namespace) -> int:
 
 
 # What they are made of.
+
+
+def _table(
+    arguments: argparse.Namespace,
+    out: IO[str],
+    title: str,
+    lines: Sequence[str],
+    names: Sequence[str],
+    cells: Iterable[Sequence[str]],
+    notes: Sequence[str],
+) -> None:
+    """Write a report that is one table as text or html."""
+    language = Language(arguments.lang)
+    if arguments.format == "html":
+        as_html.table(out, title, lines, names, cells, notes, language)
+    else:
+        printer = as_text.Printer(out, language)
+        printer.heading(title, *lines)
+        printer.table(names, cells, notes)
+
+
+def _days(arguments: argparse.Namespace, now: datetime) -> tuple[date, date]:
+    """Give the first and the last working day that are asked for; `now` is in the stage's zone."""
+    month = getattr(arguments, "month", None)
+    if month and (arguments.first or arguments.last):
+        raise CommandError("give --month, or --from and --to")
+    if month:
+        return month, (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    last = arguments.last or now.date() - timedelta(days=1)
+    first = arguments.first or last - timedelta(days=_DAYS - 1)
+    if first > last:
+        raise CommandError(f"--from {first} is after --to {last}")
+    return first, last
+
+
+def _distinct(employees: list[int] | None) -> list[int] | None:
+    """Give the numbers in order, each once."""
+    return employees and sorted(set(employees))
+
+
+def _whose(employees: list[int] | None) -> str:
+    return "none of the employees asked for" if employees else "nobody"
+
+
+def _month_has_punches(reports: Reports, arguments: argparse.Namespace, employees: list[int] | None) -> bool:
+    """Tell whether there is something to report on; of all employees there has to be."""
+    last = (arguments.month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    found = reports.has_punches(arguments.month, last, employees)
+    if not found and employees is None:
+        raise CommandError(f"nobody punched in {arguments.month:%Y-%m}", 1)
+    return found
+
+
+def _empty_month(arguments: argparse.Namespace, *, has_punches: bool) -> int:
+    """Say that a report on loaded employees has no punches; give the exit status."""
+    if has_punches:
+        return 0
+    say(f"ponto: {_whose(arguments.employees)} punched in {arguments.month:%Y-%m}")
+    return 1
+
+
+def _require(employees: Iterable[int], found: Iterable[int], arguments: argparse.Namespace) -> None:
+    """Refuse a report on employees of whom nothing is known, before its file is begun."""
+    for employee in sorted(set(employees) - set(found)):
+        raise CommandError(
+            f"employee {employee} has no punches in {arguments.month:%Y-%m}, and is not among the loaded employees", 1
+        )
 
 
 def _stretch(arguments: argparse.Namespace, now: datetime) -> tuple[datetime, datetime]:
@@ -350,20 +507,6 @@ def _output(arguments: argparse.Namespace) -> Iterator[IO[str]]:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
         yield sys.stdout
-
-
-def _some(found: Iterator[T], arguments: argparse.Namespace) -> Iterator[T]:
-    """Refuse a report of nobody, before its file is begun."""
-    try:
-        first = next(found)
-    except StopIteration:
-        month = f"{arguments.month:%Y-%m}"
-        if arguments.all:
-            raise CommandError(f"nobody punched in {month}, and no employees are loaded", 1) from None
-        raise CommandError(
-            f"employee {arguments.employee} has no punches in {month}, and is not among the loaded employees", 1
-        ) from None
-    return chain([first], found)
 
 
 def _counted(found: Iterable[T], arguments: argparse.Namespace, what: str) -> Iterator[T]:

@@ -8,11 +8,11 @@ begins a cell, and before the full-width characters, which some take for the sam
 import csv
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import IO
+from datetime import datetime, time, timedelta
+from typing import IO, Any
 
 from ponto.cli.report.dead import Heap
-from ponto.cli.report.reading import Day, Finding, Minute
+from ponto.cli.report.reading import CutOff, Day, Finding, Minute, Totals
 
 SEPARATORS = (",", ";")
 
@@ -38,11 +38,30 @@ def days(out: IO[str], rows: Iterable[Day], separator: str = SEPARATORS[0]) -> N
                 day.minutos,
                 day.minutos_noturnos,
                 _boolean(day.incompleta),
+                day.repetidas,
+                day.minutos_descanso,
                 local(day.primeira),
                 local(day.ultima),
                 instant(day.gravada_em),
             )
         )
+
+
+def totals(out: IO[str], rows: Iterable[Totals], separator: str = SEPARATORS[0]) -> None:
+    """Write the totals of a month, a row for each employee."""
+    write = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
+    write(Totals._fields)
+    for one in rows:
+        write(one._replace(nome=text(one.nome)))
+
+
+def cutoffs(out: IO[str], rows: Iterable[CutOff], separator: str = SEPARATORS[0]) -> None:
+    """Write cut-offs, a row for each employee."""
+    write = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
+    write((*CutOff._fields[:-1], "folga_minutos"))
+    for one in rows:
+        folga = None if one.folga is None else int(one.folga.total_seconds()) // 60
+        write((*one._replace(nome=text(one.nome), corte=clock(one.corte), sugestao=clock(one.sugestao))[:-1], folga))
 
 
 def exceptions(
@@ -93,6 +112,11 @@ def instant(moment: datetime | None) -> str | None:
 def local(moment: datetime | None) -> str | None:
     """Write a local time to the minute, as the reports count."""
     return moment.isoformat(timespec="minutes") if moment else None
+
+
+def clock(at: time | None) -> Any:
+    """Write a time of day to the minute."""
+    return at.isoformat(timespec="minutes") if at else None
 
 
 def seconds(span: timedelta | None) -> Cell:

@@ -44,6 +44,19 @@ def exceptions(
     )
 
 
+def table(
+    out: IO[str],
+    title: str,
+    lines: Sequence[str],
+    names: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    notes: Sequence[str],
+    language: Language,
+) -> None:
+    """Write rows as they come, below `lines` and above `notes`; columns but those of words stand to the right."""
+    _write(out, "table.html", language, title=title, lines=lines, names=names, rows=rows, notes=notes)
+
+
 def peak(out: IO[str], lines: Sequence[str], found: Peak, svg: str, language: Language) -> None:
     """Write a peak below `lines`, with its picture as an SVG element that matplotlib has made."""
     _write(out, "peak.html", language, lines=lines, peak=found, svg=Markup(svg))  # noqa: S704

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import IO, Any
 
-from ponto.cli.report.as_csv import instant, local, seconds
+from ponto.cli.report.as_csv import clock, instant, local, seconds
 from ponto.cli.report.dead import Heap, Unread
-from ponto.cli.report.reading import Card, Day, Finding, Limits, Minute
+from ponto.cli.report.reading import Card, CutOff, Day, Finding, Limits, Minute, Totals
 
 
 def card(out: IO[str], found: Card, generated: str) -> None:
@@ -19,6 +19,16 @@ def cards(out: IO[str], found: Iterable[Card], generated: str) -> None:
     """Write time cards as JSON Lines, the document of one a line."""
     for one in found:
         out.write(json.dumps(_card(one, generated), ensure_ascii=False) + "\n")
+
+
+def totals(out: IO[str], head: Mapping[str, Any], rows: Iterable[Totals]) -> None:
+    """Write the totals of a month as one document, each employee on a line."""
+    _listed(out, head, "totais", (one._asdict() for one in rows))
+
+
+def cutoffs(out: IO[str], head: Mapping[str, Any], rows: Iterable[CutOff]) -> None:
+    """Write cut-offs as one document, each employee on a line."""
+    _listed(out, head, "cortes", map(_cutoff, rows))
 
 
 def exceptions(
@@ -43,12 +53,7 @@ def exceptions(
         "fila_lida": not isinstance(heaps, Unread),
         "nao_gravadas": None if isinstance(heaps, Unread) else [_heap(heap) for heap in heaps],
     }
-    out.write(json.dumps(start, indent=2, ensure_ascii=False)[:-2] + ',\n  "excecoes": [')
-    comma = ""
-    for found in findings:
-        out.write(f"{comma}\n    {json.dumps(_finding(found), ensure_ascii=False)}")
-        comma = ","
-    out.write("\n  ]\n}\n" if comma else "]\n}\n")
+    _listed(out, start, "excecoes", map(_finding, findings))
 
 
 def peak(out: IO[str], head: Mapping[str, Any], minutes: Iterable[Minute]) -> None:
@@ -95,6 +100,7 @@ def _day(day: Day) -> dict[str, Any]:
 
 def _finding(found: Finding) -> dict[str, Any]:
     fields: dict[str, Any] = found._asdict() | {"dia": _date(found.dia), "local": local(found.local)}
+    del fields["vezes"]  # each is one
     span = fields.pop("medida")
     return fields | {"medida_segundos": seconds(span)}
 
@@ -109,3 +115,19 @@ def _between(minute: Minute) -> dict[str, int]:
 
 def _date(day: date) -> str:
     return day.isoformat()
+
+
+def _cutoff(found: CutOff) -> dict[str, Any]:
+    fields: dict[str, Any] = found._asdict() | {"corte": clock(found.corte), "sugestao": clock(found.sugestao)}
+    span = fields.pop("folga")
+    return fields | {"folga_segundos": seconds(span)}
+
+
+def _listed(out: IO[str], head: Mapping[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Write a document that ends with a list, which may be long: an element a line, as they come."""
+    out.write(f'{json.dumps(head, indent=2, ensure_ascii=False)[:-2]},\n  "{name}": [')
+    comma = ""
+    for row in rows:
+        out.write(f"{comma}\n    {json.dumps(row, ensure_ascii=False)}")
+        comma = ","
+    out.write("\n  ]\n}\n" if comma else "]\n}\n")

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto.cli import CommandError, database, mailbox, target
 from ponto.cli.letters import Letter
+from ponto.cli.report.reading import Employees
 
 
 class Heap(NamedTuple):
@@ -35,12 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-queue", action="store_true", help="leave it alone")
 
 
-def read(arguments: argparse.Namespace, employee: int | None) -> list[Heap] | Unread:
+def read(arguments: argparse.Namespace, employees: Employees) -> list[Heap] | Unread:
     """Look into the queue, and put back what was looked at.
 
     Args:
         arguments: with the values of `add_arguments` and `database.add_arguments`.
-        employee: letters of this one only; None: everybody's.
+        employees: letters of these only; None: everybody's.
     """
     if arguments.no_queue:
         return Unread(None)
@@ -50,18 +51,18 @@ def read(arguments: argparse.Namespace, employee: int | None) -> list[Heap] | Un
     try:
         place = target.find(arguments)
         with mailbox.opened(place.sqs(), place.dlq_url) as box:
-            return heaps(box.letters, employee)
+            return heaps(box.letters, employees)
     except CommandError as error:
         return Unread(str(error))
     except (BotoCoreError, ClientError) as error:
         return Unread(target.explain(error))
 
 
-def heaps(letters: list[Letter], employee: int | None) -> list[Heap]:
+def heaps(letters: list[Letter], employees: Employees) -> list[Heap]:
     """Put together what has the same reason and employee; the highest heaps first."""
     together: defaultdict[tuple[str, int | None], list[int]] = defaultdict(list)
     for letter in letters:
-        if employee is None or letter.employee == employee:
+        if employees is None or letter.employee in employees:
             together[letter.reason, letter.employee].append(letter.received_ms)
     made = [
         Heap(reason, number, len(times), _instant(min(times)), _instant(max(times)))

@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 
 from ponto.cli import letters
 from ponto.cli.report.dead import Unread
-from ponto.cli.report.reading import Day, Finding, Minute
-from ponto.cli.report.words import Language
+from ponto.cli.report.reading import CutOff, Day, Finding, Minute, Totals
+from ponto.cli.report.words import Language, clock
 
 WEEKEND = 5  # the day of the week, Monday 0, from which on it is
+
+REGULARLY = 3  # days of a month that a cut-off splits, from which on it is a warning
 
 _MOST_ROWS = 32  # of a table of a peak
 _STEPS = (1, 5, 15, 60, 1_440)  # minutes
@@ -77,20 +79,78 @@ def summarize(minutes: Sequence[Minute], zone: ZoneInfo) -> Peak:
     )
 
 
-KINDS = ("incompleta", "longa", "proxima", "futura", "atrasada", "reaberta", "relogio")
+KINDS = (
+    "incompleta", "longa", "dividida", "proxima", "futura", "atrasada", "reaberta", "relogio", "redefinida"
+)  # fmt: skip
 """What `excecoes` finds."""
 
 
 def finding_cells(found: Finding, language: Language) -> tuple[str, ...]:
-    """Write an exception: day, employee, name, kind, time, measure, device."""
+    """Write an exception: day, employee, time (or how many there are), measure, kind, name, device."""
+    if found.vezes > 1:
+        when = language.word("exceptions", "times", language.number(found.vezes))
+    elif found.local is None:
+        when = ""
+    elif found.tipo == "redefinida":
+        when = language.date(found.local.date())  # nobody expects it there
+    else:
+        when = f"{found.local:%H:%M}" + ("+1" if found.local.date() > found.dia else "")
     return (
         language.date(found.dia),
-        str(found.usuario_id),
-        found.nome or "",
-        language.word("kind", found.tipo),
-        f"{found.local:%H:%M}" if found.local else "",
+        language.word("exceptions", "several") if found.usuario_id is None else str(found.usuario_id),
+        when,
         "" if found.medida is None else language.span(found.medida),
+        language.word("kind", found.tipo),
+        found.nome or "",
         found.dispositivo or "",
+    )
+
+
+def marks(day: Day, language: Language) -> list[str]:
+    """Say what is odd about a day of a card."""
+    found = {"incompleta": day.incompleta, "repetidas": day.repetidas > 0, "dividida": day.minutos_descanso is not None}
+    return [language.column(name) for name, is_so in found.items() if is_so]
+
+
+def warning(totals: Totals, language: Language) -> str | None:
+    """Warn of a card whose hours are wrong, as the cut-off splits shifts again and again."""
+    if totals.dias_divididos < REGULARLY:
+        return None
+    return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
+
+
+TOTALS = ("usuario_id", "nome", "dias_trabalhados", "minutos", "minutos_noturnos", "dias_incompletos", "dias_divididos")
+"""The columns of a month's totals, for who reads them."""
+
+
+def totals_cells(one: Totals, language: Language) -> tuple[str, ...]:
+    """Write the totals of an employee."""
+    return (
+        str(one.usuario_id),
+        one.nome or "",
+        language.number(one.dias_trabalhados),
+        clock(one.minutos),
+        clock(one.minutos_noturnos),
+        language.number(one.dias_incompletos),
+        language.number(one.dias_divididos),
+    )
+
+
+CUTOFFS = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "restantes", "folga")
+"""The columns of cut-offs, for who reads them."""
+
+
+def cutoff_cells(one: CutOff, language: Language) -> tuple[str, ...]:
+    """Write the cut-off of an employee, and the better one."""
+    return (
+        str(one.usuario_id),
+        one.nome or "",
+        language.number(one.dias),
+        language.number(one.divididos),
+        f"{one.corte:%H:%M}",
+        f"{one.sugestao:%H:%M}" if one.sugestao else language.word("cutoffs", "keep"),
+        "" if one.restantes is None else language.number(one.restantes),
+        "" if one.folga is None else language.span(one.folga),
     )
 
 
@@ -130,8 +190,13 @@ def legend(days: Sequence[Day], language: Language) -> list[str]:
     found = [language.word("timecard", "night")]
     if any(local.date() > day.dia for day in days for local in day.locais):
         found.append(language.word("timecard", "next_day"))
-    if any(day.incompleta for day in days):
-        found.append(language.word("timecard", "incomplete"))
+    for name, is_there in (
+        ("incomplete", any(day.incompleta for day in days)),
+        ("repeated", any(day.repetidas for day in days)),
+        ("split", any(day.minutos_descanso is not None for day in days)),
+    ):
+        if is_there:
+            found.append(language.word("timecard", name))
     return found
 
 

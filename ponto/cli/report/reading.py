@@ -1,8 +1,8 @@
 """What the reports read: the views and functions of the schema, streamed. Fields are named as the columns are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,6 +11,9 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 _AT_ONCE = 2_000  # rows that the server sends at a time
+
+Employees = Sequence[int] | None
+"""Numbers of employees; None: everybody."""
 
 
 class Day(NamedTuple):
@@ -26,6 +29,8 @@ class Day(NamedTuple):
     minutos: int
     minutos_noturnos: int
     incompleta: bool
+    repetidas: int  # punches at most a minute after the one before
+    minutos_descanso: int | None  # until the next working day, where they are too few; None: enough
     primeira: datetime | None
     ultima: datetime | None
     gravada_em: datetime | None
@@ -42,6 +47,7 @@ class Totals(NamedTuple):
     minutos: int
     minutos_noturnos: int
     dias_incompletos: int
+    dias_divididos: int  # days after which the cut-off may split a shift
 
 
 class Card(NamedTuple):
@@ -61,20 +67,44 @@ class Limits(NamedTuple):
     futuro: timedelta
     dias: int
     desvio: timedelta
+    redefinicao: timedelta
 
 
 class Finding(NamedTuple):
-    """An exception: of a punch, or of a whole day."""
+    """An exception: of a punch, or of a whole day; or, summed up, several that have one cause."""
 
     tipo: str
-    usuario_id: int
+    usuario_id: int | None  # None: several, who used the same device
     nome: str | None
-    dia: date
+    dia: date  # the first
     id: str | None
     local: datetime | None
     dispositivo: str | None
-    medida: timedelta | None
+    medida: timedelta | None  # the largest, either way
     batidas: int | None
+    vezes: int  # how many it sums up
+
+
+class Findings(NamedTuple):
+    """Exceptions, and what is known of them before they are read."""
+
+    counts: dict[str, int]  # of each kind
+    largest: int  # number of an employee
+    each: Iterator[Finding]
+
+
+class CutOff(NamedTuple):
+    """The cut-off of an employee's working day, and one that fits the punches better."""
+
+    usuario_id: int
+    nome: str | None
+    fuso: str
+    corte: time
+    dias: int
+    divididos: int  # of these, days after which it may split a shift
+    sugestao: time | None  # None: no full hour splits fewer
+    restantes: int | None
+    folga: timedelta | None
 
 
 class Minute(NamedTuple):
@@ -108,39 +138,63 @@ class Reports:
         """
         return map(Day._make, self._rows("cards", mes=month))
 
-    def cards(self, month: date, employee: int | None = None) -> Iterator[Card]:
-        """Give the time cards of an employee (one, or none if there is nobody with that number), or of all.
+    def totals(self, month: date, employees: Employees = None) -> Iterator[Totals]:
+        """Give the totals of a month of some employees, or of all, in order.
 
         Args:
             month: any day of it.
-            employee: the number; None: everybody, in order.
+            employees: their numbers; who never punched and is not loaded has no totals. None: everybody.
         """
-        rows = self._rows("cards", mes=month) if employee is None else self._rows("card", mes=month, usuario=employee)
-        for found in self._rows("totals", mes=month, usuario=employee):
-            totals = Totals._make(found)
-            days = [Day._make(next(rows)) for _ in range(_length(month))]
+        for employee in [None] if employees is None else employees:
+            yield from map(Totals._make, self._rows("totals", mes=month, usuario=employee))
+
+    def cards(self, month: date, employees: Employees = None) -> Iterator[Card]:
+        """Give the time cards of those of whom `totals` gives the totals."""
+        rows = self._rows("cards", mes=month) if employees is None else None
+        for totals in self.totals(month, employees):
+            of_one = rows or self._rows("card", mes=month, usuario=totals.usuario_id)
+            days = [Day._make(next(of_one)) for _ in range(_length(month))]
             if any(day.usuario_id != totals.usuario_id for day in days):
                 raise AssertionError(f"the days and the totals of employee {totals.usuario_id} have parted")
             yield Card(month.replace(day=1), totals, days)
 
+    def has_punches(self, first: date, last: date, employees: Employees = None) -> bool:
+        """Tell whether somebody, or one of these employees, punched in the working days from the first to the last."""
+        ((found,),) = self._rows("punched", de=first, ate=last, usuarios=_array(employees))
+        return bool(found)
+
     def exceptions(
-        self, first: date, last: date, limits: Limits, employee: int | None
-    ) -> tuple[dict[str, int], Iterator[Finding]]:
+        self, first: date, last: date, limits: Limits, employees: Employees = None, *, in_sum: bool = False
+    ) -> Findings:
         """Give how many exceptions there are of each kind, and each.
 
         Args:
             first: working day from which on.
             last: the last day.
             limits: what an exception is.
-            employee: of this one only; None: everybody.
+            employees: of these only; None: everybody.
+            in_sum: what has one cause is one finding.
         """
-        rows = self._rows("exceptions", de=first, ate=last, usuario=employee, **limits._asdict())
+        values = {"usuarios": _array(employees), "somadas": in_sum, **limits._asdict()}
+        rows = self._rows("exceptions", de=first, ate=last, **values)
+        _, _, largest, *_, total = next(rows)
         counts: dict[str, int] = {}
-        for is_one, tipo, *rest in rows:
-            if is_one:
-                return counts, self._with(Finding(tipo, *rest), rows)
-            counts[tipo] = rest[-1]
-        return counts, iter(())
+        while sum(counts.values()) < total:
+            _, tipo, *_, count = next(rows)
+            counts[tipo] = count
+        return Findings(counts, largest or 0, (Finding._make(row) for _, *row in rows))
+
+    def cutoffs(self, first: date, last: date, employees: Employees = None, at_least: int = 0) -> Iterator[CutOff]:
+        """Give the cut-offs of the employees who punched, with a better one where there is one.
+
+        Args:
+            first: working day from which on.
+            last: the last day.
+            employees: of these only; None: everybody.
+            at_least: so many days of theirs are split.
+        """
+        values = {"usuarios": _array(employees), "divididos": at_least}
+        return map(CutOff._make, self._rows("cutoffs", de=first, ate=last, **values))
 
     def peak(self, start: datetime, end: datetime) -> list[Minute]:
         """Give the minutes between two instants."""
@@ -152,12 +206,6 @@ class Reports:
             cursor.itersize = _AT_ONCE
             cursor.execute(_SQL[query], values)
             yield from cursor
-
-    @staticmethod
-    def _with(first: Finding, rest: Iterator[tuple[Any, ...]]) -> Iterator[Finding]:
-        yield first
-        for _, *row in rest:
-            yield Finding._make(row)
 
 
 @contextmanager
@@ -179,3 +227,7 @@ def opened(database: connection) -> Iterator[Reports]:
 def _length(month: date) -> int:
     first = month.replace(day=1)
     return ((first + timedelta(days=31)).replace(day=1) - first).days
+
+
+def _array(employees: Employees) -> list[int] | None:
+    return None if employees is None else list(employees)

@@ -1,15 +1,53 @@
--- One look at the punches for both: first how many of each kind (ordem 0), then each.
+-- One look at the punches for all: first the largest number of an employee (ordem 0), then how many of each kind (1),
+-- then each (2). A list of employees that is null: of all. Summed up, what has one cause is one row: all that an
+-- employee's device sent late or ahead, all punches of a device whose clock is wrong, all days that a cut-off splits.
 with excecao as materialized (
-    select tipo, usuario_id, nome, dia, id, local, dispositivo, medida, batidas
+    select excecoes.*
     from excecoes(
         %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
-        %(usuario)s
+        %(redefinicao)s
     )
+    where %(usuarios)s::bigint[] is null
+    union all
+    select excecoes.*
+    from unnest(%(usuarios)s::bigint[]) as quem
+        cross join lateral excecoes(
+            %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
+            %(redefinicao)s, quem
+        )
+),
+linha as (
+    select
+        excecao.*,
+        not (
+            %(somadas)s and tipo in ('futura', 'atrasada', 'relogio', 'redefinida', 'dividida')
+        ) as sozinha
+    from excecao
 )
-select 0 as ordem, tipo, null as usuario_id, null as nome, null as dia, null as id, null as local,
-    null as dispositivo, null as medida, count(*) as batidas
+select
+    2 as ordem,
+    tipo,
+    case when count(distinct usuario_id) = 1 then min(usuario_id) end as usuario_id,
+    case when count(distinct usuario_id) = 1 then min(nome) end as nome,
+    min(dia) as dia,
+    (array_agg(id))[1] as id,
+    case when count(*) = 1 then min(local) end as local,
+    dispositivo,
+    (array_agg(medida order by greatest(medida, -medida) desc))[1] as medida,
+    sum(batidas) as batidas,
+    count(*) as vezes
+from linha
+group by
+    tipo,
+    dispositivo,
+    case when sozinha or tipo <> 'relogio' or dispositivo is null then usuario_id end,
+    case when sozinha then dia end,
+    case when sozinha then id end
+union all
+select 0, null, max(usuario_id), null, null, null, null, null, null, null, count(*)
+from excecao
+union all
+select 1, tipo, null, null, null, null, null, null, null, null, count(*)
 from excecao
 group by tipo
-union all
-select 1, * from excecao
 order by ordem, dia, usuario_id, tipo, local;

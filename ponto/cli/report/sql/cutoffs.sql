@@ -1,0 +1,13 @@
+-- A list of employees that is null: of all who punched.
+with corte_sugerido as (
+    select cortes.*
+    from cortes(%(de)s, %(ate)s)
+    where %(usuarios)s::bigint[] is null
+    union all
+    select cortes.*
+    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral cortes(%(de)s, %(ate)s, quem)
+)
+select usuario_id, nome, fuso, corte, dias, divididos, sugestao, restantes, folga
+from corte_sugerido
+where divididos >= %(divididos)s
+order by usuario_id;
