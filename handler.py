@@ -7,9 +7,10 @@ from typing import Any
 from ponto import config, log
 from ponto.drain import Drain
 from ponto.migrations import migrate
+from ponto.redelivery import HASTEN_SECONDS, Redelivery
 from ponto.roles import FUNCTION, protect, set_function_password
 from ponto.smoke import is_stored
-from ponto.sqs import BatchResponse, DeadLetters, records_of
+from ponto.sqs import BatchResponse, DeadLetters, Record, records_of
 from ponto.store import Store
 
 
@@ -17,7 +18,16 @@ from ponto.store import Store
 def _drain() -> Drain:
     settings = config.load()
     store = Store(lambda: config.connection_parameters(settings))
-    return Drain(settings.zone, store, DeadLetters(settings.dlq_url), identity=settings.identity)
+    visibility_s = settings.retry_delays[-1] if settings.retry_delays else 0
+    return Drain(
+        settings.zone, store, DeadLetters(settings.dlq_url), identity=settings.identity, visibility_s=visibility_s
+    )
+
+
+@cache
+def _redelivery() -> Redelivery:
+    settings = config.load()
+    return Redelivery(settings.queue_url, settings.retry_delays)
 
 
 def main(event: Any, context: Any) -> BatchResponse:
@@ -38,8 +48,21 @@ def main(event: Any, context: Any) -> BatchResponse:
     settled = _drain().settle(records, end)
 
     milliseconds = (time.monotonic() - started) * 1000
-    log.batch(context.aws_request_id, milliseconds, time.time(), *settled)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in settled.failures]}
+    failed = [record for record in records if record["messageId"] in settled.failures]
+    log.batch(context.aws_request_id, milliseconds, time.time(), *settled[:4], failed)
+    answer: BatchResponse = {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in settled.failures]}
+    # The last act: from here on the records are hidden for as long as it says.
+    transient = [record for record in failed if record["messageId"] in settled.transient]
+    if transient:
+        _hasten(transient, end - min(HASTEN_SECONDS, (end - started) / 5), context.aws_request_id)
+    return answer
+
+
+def _hasten(records: list[Record], deadline: float, request_id: str) -> None:
+    try:
+        _redelivery().hasten(records, deadline)
+    except Exception as error:  # noqa: BLE001  they come back all the same, after the queue's own visibility timeout
+        log.warning(request_id, f"redelivery: {type(error).__name__}: {error}")
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:

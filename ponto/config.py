@@ -1,4 +1,4 @@
-"""Where the functions find the database, the dead-letter queue and the time zone.
+"""Where the functions find the database, the queues and the time zone.
 
 `rds_config.py` at the root, where there is one, names the database; otherwise the environment does, as
 `serverless.yml` sets it.
@@ -48,6 +48,8 @@ class Settings(NamedTuple):
     function_secret_arn: str | None = None  # that of the role which stores punches; `schema` alone is told
     reserved_concurrency: int | None = None  # of the function that stores punches; `schema` alone is told
     identity: bool = False  # whether a punch must be of the employee who signed in
+    queue_url: str = ""  # of the queue of punches; empty: what failed comes back after the queue's own timeout
+    retry_delays: tuple[int, ...] = ()  # s, of each receive; the last is the queue's visibility timeout
 
 
 class Login(NamedTuple):
@@ -79,7 +81,17 @@ def load() -> Settings:
             f"TIME_ZONE: {time_zone!r} is not a time zone; use a name like America/Sao_Paulo."
         ) from None
     secret, functions_secret = (os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN"))
-    return Settings(database, secret, dlq_url, zone, functions_secret, _reserved_concurrency(), _identity())
+    return Settings(
+        database,
+        secret,
+        dlq_url,
+        zone,
+        functions_secret,
+        _reserved_concurrency(),
+        _identity(),
+        os.environ.get("QUEUE_URL", ""),
+        _retry_delays(),
+    )
 
 
 def connection_parameters(settings: Settings) -> dict[str, str]:
@@ -145,6 +157,14 @@ def _identity() -> bool:
     if value not in ("", "required"):  # a typo must not let everybody punch for everybody
         raise ConfigurationError(f"IDENTITY: {value!r} is not known; it is required, or not set.")
     return value == "required"
+
+
+def _retry_delays() -> tuple[int, ...]:
+    value = os.environ.get("RETRY_DELAYS", "")
+    try:
+        return tuple(map(int, value.split(","))) if value else ()
+    except ValueError:
+        raise ConfigurationError(f"RETRY_DELAYS: {value!r} is no list of seconds, like 5,10,20.") from None
 
 
 def _database() -> tuple[dict[str, str], list[str]]:

@@ -7,10 +7,11 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from ponto.punch import Reason
-from ponto.sqs import Rejection
+from ponto.sqs import NoReceipt, Record, Rejection, receipt
 from ponto.store import Entry, Outcome, Status
 
 NAMESPACE = "BatidaPonto"
@@ -27,6 +28,7 @@ def batch(
     outcomes: Sequence[Outcome],
     rejections: Sequence[Rejection],
     failures: Mapping[str, str],
+    failed: Sequence[Record],
 ) -> None:
     """Say how a batch went.
 
@@ -39,6 +41,7 @@ def batch(
         rejections: what could never be stored.
         failures: why, for each message id that will come back. It may name rejections too: those that the
             dead-letter queue did not take, which are counted as failed, not as rejected.
+        failed: their records.
     """
     statuses = Counter(status for status, _ in outcomes)
     rejected = Counter(
@@ -63,6 +66,8 @@ def batch(
     times = {"milliseconds": round(milliseconds, 1)}
     if received:  # how long the oldest punch waited between the queue and its row; a zero would lower percentiles
         times["oldestMilliseconds"] = round(stored_at * 1000 - min(received))
+    if waiting := list(_received(failed)):  # SQS's own metric leaves out what was received three times
+        times["oldestFailedMilliseconds"] = round(stored_at * 1000 - min(waiting))
     line: dict[str, object] = {
         "level": "WARNING" if failures else "INFO",
         "message": "batch",
@@ -85,6 +90,22 @@ def batch(
         ],
     }
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
+
+
+def warning(request_id: str, message: str) -> None:
+    """Say what went wrong beside a batch, and changed nothing of it.
+
+    Args:
+        request_id: Lambda's, of this invocation.
+        message: without anything of a punch.
+    """
+    print(json.dumps({"level": "WARNING", "message": message, "requestId": request_id}), flush=True)  # noqa: T201
+
+
+def _received(records: Sequence[Record]) -> Iterator[int]:
+    for record in records:
+        with suppress(NoReceipt):  # which is why it failed
+            yield receipt(record)[1]
 
 
 def _reasons() -> list[Reason]:

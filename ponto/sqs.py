@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-_CALL = 10  # messages that SQS takes in one call; ten of 64 KiB are below its limit of 1 MiB a call
 _milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on the queue by hand may write anything
 _LONGEST_ID = 100  # characters: SQS's own limit, and the column's
 _RECEIPT = ("messageId", "receivedAt")  # the attributes of a message that was sent back
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
-_TRUSTED = 3  # receives: a message may come back once or twice for reasons that are not its own
+_TRUSTED = 3  # receives, and visibility timeouts: a message may come back for reasons that are not its own
 _TIMEOUT = 2  # s, to connect and again to read
+
+CALL = 10
+"""Messages that SQS takes in one call; ten of 64 KiB are below its limit of 1 MiB a call."""
 
 PUT_ASIDE_SECONDS = 8.0
 """What the handler keeps of its time for the dead letters: boto3's import on a small function, and one call."""
@@ -29,6 +31,7 @@ class Attributes(TypedDict):
 
     SentTimestamp: str  # when SQS stored it, ms since the epoch, UTC: the time of receipt that nobody can alter
     ApproximateReceiveCount: str
+    ApproximateFirstReceiveTimestamp: str  # ms since the epoch, UTC
 
 
 class Attribute(TypedDict, total=False):
@@ -42,6 +45,7 @@ class Record(TypedDict):
     """One message of an SQS event, as far as it is used here."""
 
     messageId: str
+    receiptHandle: str
     body: str
     attributes: Attributes
     messageAttributes: dict[str, Attribute]
@@ -142,20 +146,45 @@ def signed_in(record: Record) -> str | None:
     return _text(record, "usuarioId")
 
 
-def by_risk(records: Sequence[Record]) -> list[list[Record]]:
+def by_risk(records: Sequence[Record], visibility_s: float) -> list[list[Record]]:
     """Divide a batch so that a record that kills the process takes as few others along as can be.
 
-    Those received for the first few times come first, together. The rest follows in halves, down to one, in an
-    order that differs at each receive: whatever stands in a part before the killer's is stored.
+    A killer comes back after the queue's own visibility timeout each time. What was received often, but sooner, failed
+    in an orderly way. The suspects come last, in halves, down to one, in an order that differs at each receive:
+    whatever stands in a part before the killer's is stored.
+
+    Args:
+        records: the batch.
+        visibility_s: the queue's own visibility timeout.
     """
-    parts = [[record for record in records if receive_count(record) <= _TRUSTED]]
-    rest = [record for record in records if receive_count(record) > _TRUSTED]
+    before_ms = 1000 * (time.time() - _TRUSTED * visibility_s)
+    rest = [record for record in records if _is_suspect(record, before_ms)]
+    parts = [[record for record in records if record not in rest]]
     rest.sort(key=lambda record: hash((record["messageId"], receive_count(record))))
     while rest:
         half = (len(rest) + 1) // 2
         parts.append(rest[:half])
         rest = rest[half:]
     return [part for part in parts if part]
+
+
+def _is_suspect(record: Record, before_ms: float) -> bool:
+    try:
+        first_ms = int(record["attributes"]["ApproximateFirstReceiveTimestamp"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return receive_count(record) > _TRUSTED and first_ms <= before_ms
+
+
+def client() -> "SQSClient":
+    """Make a client whose calls end soon, one way or the other."""
+    # Imported here: it takes ten times as long as psycopg2, and most batches hold good punches only.
+    import boto3
+    from botocore.config import Config
+
+    # One attempt: what could not be done comes back by itself.
+    config = Config(connect_timeout=_TIMEOUT, read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
+    return boto3.client("sqs", config=config)
 
 
 class _UnreachableError(Exception):
@@ -180,21 +209,21 @@ class DeadLetters:
             Why, for each message id that was not sent: such a record has to stay where it came from.
         """
         unsent: dict[str, str] = {}
-        for start in range(0, len(rejections), _CALL):
+        for start in range(0, len(rejections), CALL):
             if time.monotonic() > deadline:
                 return unsent | _all(rejections[start:], "no time left for the dead-letter queue")
             try:
-                unsent |= self._send(rejections[start : start + _CALL])
+                unsent |= self._send(rejections[start : start + CALL])
             except _UnreachableError as error:  # the next call would fare no better, and take as long
                 return unsent | _all(rejections[start:], f"dead-letter queue: {error}")
         return unsent
 
     def _send(self, rejections: Sequence[Rejection]) -> dict[str, str]:
-        # Imported here: it takes ten times as long as psycopg2, and most batches hold good punches only.
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer = self._sqs().send_message_batch(
+            self._client = self._client or client()
+            answer = self._client.send_message_batch(
                 QueueUrl=self._queue_url,
                 Entries=[
                     {
@@ -213,16 +242,6 @@ class DeadLetters:
             rejections[int(failed["Id"])].record["messageId"]: f"dead-letter queue: {failed['Code']}"
             for failed in answer.get("Failed", [])
         }
-
-    def _sqs(self) -> "SQSClient":
-        if self._client is None:
-            import boto3
-            from botocore.config import Config
-
-            # One attempt: a record that cannot be put aside now comes back by itself.
-            config = Config(connect_timeout=_TIMEOUT, read_timeout=_TIMEOUT, retries={"total_max_attempts": 1})
-            self._client = boto3.client("sqs", config=config)
-        return self._client
 
 
 def _is_from_sqs(record: object) -> bool:

@@ -19,14 +19,17 @@ _SQL = Path(__file__).parent / "sql"
 _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
 _EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
 
-_ALIVE = "select"
+_FAILING = (_SQL / "failing.sql").read_text(encoding="utf-8")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-# SQLSTATE classes that the data itself causes, so that no retry can help: data exception, integrity
-# constraint violation, program limit exceeded.
-_REFUSALS = ("22", "23", "54")
+# SQLSTATE classes of which one entry of a batch can be the cause: data exception, integrity constraint violation,
+# program limit exceeded.
+_OF_AN_ENTRY = ("22", "23", "54")
+# Only the first is the data's own fault, so that no retry can help. A punch that passed `parse` violates no constraint
+# of the schema that this code knows, and exceeds no limit: the schema is newer, or somebody changed it.
+_REFUSAL = "22"
 
 _QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any language that PostgreSQL speaks
 
@@ -57,6 +60,10 @@ _STORED = Outcome(Status.STORED)
 _DUPLICATE = Outcome(Status.DUPLICATE)
 _NO_TIME = Outcome(Status.FAILED, "no time left")
 _UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
+
+
+class NoAnswer(Exception):
+    """PostgreSQL did not answer a question."""
 
 
 class Store:
@@ -122,22 +129,28 @@ class Store:
             pending = repeats
         return outcomes
 
-    def is_well(self, deadline: float) -> bool:
-        """Tell whether the database answers.
+    def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
+        """Tell for how long our own code has failed on messages, and remember those that are new.
 
         Args:
-            deadline: as in `save`; past it the answer is no.
+            message_ids: SQS's, of the messages that it fails on now.
+            deadline: as in `save`.
+
+        Returns:
+            Seconds since the first time, by the ids of those known before.
+
+        Raises:
+            NoAnswer: PostgreSQL did not say. The message is as an outcome's detail.
         """
         if _is_past(deadline):
-            return False
+            raise NoAnswer(_NO_TIME.detail)
         self._kept = self._connection is not None
         self._deadline = deadline
         try:
-            self._execute(_ALIVE, {})
-        except (psycopg2.Error, CannotConnectError):
+            return dict(self._execute(_FAILING, {"ids": list(message_ids)}))
+        except (psycopg2.Error, CannotConnectError) as error:
             self.close()
-            return False
-        return True
+            raise NoAnswer(_failed(error).detail) from error
 
     def close(self) -> None:
         """Close the connection if there is one. A later `save` opens another."""
@@ -158,11 +171,11 @@ class Store:
                 try:
                     rows = self._execute(_STORE, {"entries": _document(chunk)})
                 except psycopg2.Error as error:
-                    if not _is_refusal(error):
+                    if not (error.pgcode or "").startswith(_OF_AN_ENTRY):
                         raise
                     chunks.pop()
                     if len(chunk) == 1:
-                        found[chunk[0].punch.id] = _refused(error)
+                        found[chunk[0].punch.id] = _of_an_entry(error)
                     else:  # find the culprit, store its neighbours
                         half = len(chunk) // 2
                         chunks += [chunk[half:], chunk[:half]]
@@ -282,16 +295,11 @@ def _is_past(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline
 
 
-def _is_refusal(error: psycopg2.Error) -> bool:
-    return error.pgcode is not None and error.pgcode.startswith(_REFUSALS)
-
-
-def _refused(error: psycopg2.Error) -> Outcome:
-    # Messages of class 22 quote the value that was sent, maybe personal data; others quote names of tables.
-    message = _message(error)
-    if error.pgcode is not None and error.pgcode.startswith("22"):
-        message = _QUOTED.sub("...", message)
-    return Outcome(Status.REFUSED, _printable(f"SQLSTATE {error.pgcode}: {message}"))
+def _of_an_entry(error: psycopg2.Error) -> Outcome:
+    if not (error.pgcode or "").startswith(_REFUSAL):
+        return _failed(error)  # whose message has names of the schema, but no value
+    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', _message(error))}"  # quotes may hold personal data
+    return Outcome(Status.REFUSED, _printable(detail))
 
 
 def _failed(error: psycopg2.Error | CannotConnectError) -> Outcome:

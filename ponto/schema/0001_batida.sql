@@ -176,3 +176,12 @@ $$;
 
 create trigger append_only before update or delete or truncate on batida
 for each statement execute function batida_append_only();
+
+create table falha (
+    mensagem_id text primary key,
+    desde timestamptz not null default clock_timestamp()
+);
+
+comment on table falha is 'Messages that the function''s own code fails on, so that none is given up before a bad release can be mended';
+comment on column falha.mensagem_id is 'Message of the queue';
+comment on column falha.desde is 'When it failed on it first';

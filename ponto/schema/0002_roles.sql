@@ -88,4 +88,7 @@ grant insert (
 -- What ON CONFLICT and the look-up of a taken id read.
 grant select (id, usuario_id, ponto) on batida to ponto_function;
 
+-- What the function's own code fails on, and since when.
+grant insert (mensagem_id), select, delete on falha to ponto_function;
+
 grant select on batida to ponto_reports;

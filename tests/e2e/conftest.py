@@ -68,7 +68,7 @@ def client(stack: Stack) -> Client:
 
 @pytest.fixture
 def redelivery(client: Client) -> Iterator[int]:
-    """Let what failed come back after 12 s instead of 61: just longer than the function may take."""
+    """Let what failed come back after 12 s at most: just longer than the function may take."""
     seconds = 12
     queue = client.address.queue_url
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]

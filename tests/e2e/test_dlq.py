@@ -173,7 +173,7 @@ def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_s
         resumed = run("resume")
 
     assert (paused.status, resumed.status) == (0, 0)
-    assert "at most 7 days" in paused.out
+    assert "at most 9 days" in paused.out
     client.wait_until_drained()
     assert len(client.rows(employee)) == 1
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -17,9 +18,11 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 import handler
+from ponto.connection import Timeouts
 from ponto.migrations import SCHEMA
 from ponto.punch import Reason, derive_id
 from ponto.sqs import Record
+from ponto.store import Store
 from tests.events import RECEIVED_MS, Context, DeadLetterQueue, Letter, aws, record, sqs_event
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
@@ -109,6 +112,7 @@ def configure(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv("DB_USER", parameters["user"])
         monkeypatch.setenv("DLQ_URL", queue.url)
         monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
+        monkeypatch.setattr(handler, "Store", partial(Store, timeouts=Timeouts(connect_s=2)))
         handler._drain.cache_clear()
 
     yield configure
@@ -123,8 +127,9 @@ def stage(
 ) -> Iterator[Stage]:
     configure(migrated_url)
     stage = Stage(migrated_url, postgres, queue)
-    # Stands for whatever PostgreSQL may refuse: nothing that the rules let through is known to be.
-    stage.ask("alter table batida add constraint employee_known check (usuario_id <> 13)")
+    # A division by zero stands for whatever of class 22 PostgreSQL may refuse: nothing that the rules let through is
+    # known to be.
+    stage.ask("alter table batida add check (1 / (usuario_id - 13) <= 1)")
     yield stage
     stage.close()
 
@@ -189,10 +194,7 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
     assert reasons(letters) == {
         "conflict within": ("conflict", f"id {A} belongs to a punch with another usuario_id"),
         "conflict with older": ("conflict", f"id {B} belongs to a punch with another usuario_id and ponto"),
-        "refused": (
-            "refused",
-            'SQLSTATE 23514: new row for relation "batida" violates check constraint "employee_known"',
-        ),
+        "refused": ("refused", "SQLSTATE 22012: division by zero"),
         "NUL": (
             "invalid",
             "dispositivo: must be a string of at most 64 characters without control characters, line breaks "
@@ -240,6 +242,41 @@ def test_with_no_time_left_the_whole_batch_comes_back(stage: Stage) -> None:
     assert stage.queue.letters() == []
     assert stage.deliver(*batch) == []
     assert len(stage.rows()) == len(stage.queue.letters()) == 1
+
+
+def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_other(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.ask(
+        "alter table batida add column turno text check (turno is not null or usuario_id <> 7);"
+        "create unique index one_a_message on batida (mensagem_id);"
+        "insert into batida (id, usuario_id, ponto, mensagem_id) values (gen_random_uuid(), 8, '2026-10-01', 'taken')"
+    )
+    batch = [record(punch(employee), f"m{employee}") for employee in (1, 7, 2)]
+    batch.insert(2, record(punch(9), "taken"))
+
+    assert stage.deliver(*batch) == ["m7", "taken"]
+
+    assert stage.queue.letters() == []
+    assert sorted(message for *_, message in stage.rows().values()) == ["m1", "m2", "taken"]
+    assert json.loads(capsys.readouterr().out)["errors"] == [
+        'CheckViolation (SQLSTATE 23514): new row for relation "batida" violates check constraint "batida_check"',
+        'UniqueViolation (SQLSTATE 23505): duplicate key value violates unique constraint "one_a_message"',
+    ]
+    stage.ask("alter table batida drop column turno; drop index one_a_message")
+    assert stage.deliver(*batch) == []
+
+
+def test_a_column_that_must_be_given_and_that_the_code_does_not_know_makes_the_whole_batch_wait(stage: Stage) -> None:
+    stage.ask("alter table batida add column turno text not null")
+    batch = [record(punch(employee)) for employee in range(20, 40)]
+
+    assert len(stage.deliver(*batch)) == 20
+
+    assert stage.queue.letters() == []
+    stage.ask("alter table batida alter turno drop not null")
+    assert stage.deliver(*batch) == []
+    assert len(stage.rows()) == 20
 
 
 # Outages

@@ -90,6 +90,8 @@ def test_an_empty_database_gets_the_table_and_nothing_else(ask: Ask, run: Callab
         "batida",
         "batida_pkey",
         "batida_usuario_id_ponto_idx",
+        "falha",
+        "falha_pkey",
         "batida_append_only",
         "migracao",
         "migracao_pkey",

@@ -186,7 +186,8 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
     assert store.save([first]) == [Outcome(Status.DUPLICATE)]
     [conflict] = store.save([entry(usuario_id=2, punch_id=first.punch.id)])
     assert conflict.status is Status.CONFLICT
-    assert store.is_well(time.monotonic() + 5)
+    assert store.failing(["m"], time.monotonic() + 5) == {}
+    assert store.failing(["m"], time.monotonic() + 5).keys() == {"m"}
     store.close()
 
 
@@ -207,6 +208,11 @@ def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, own
         ("batida", "usuario_id", "select"),
         ("batida", "ponto", "select"),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id")),
+        ("falha", None, "select"),
+        ("falha", None, "delete"),
+        ("falha", "mensagem_id", "select"),
+        ("falha", "desde", "select"),
+        ("falha", "mensagem_id", "insert"),
     }
 
 

@@ -23,7 +23,7 @@ from ponto.connection import TIMEOUTS, Timeouts, connect
 from ponto.drain import Drain
 from ponto.punch import Punch
 from ponto.sqs import DeadLetters
-from ponto.store import Entry, Outcome, Status, Store
+from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.events import record
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
@@ -549,15 +549,39 @@ def test_without_the_connections_parameters_the_batch_fails_and_the_next_asks_ag
     assert store.save(entries) == [STORED, STORED]
 
 
-def test_a_database_is_well_when_it_answers(database: Database) -> None:
-    store = Store(lambda: database.way)
-    assert store.is_well(time.monotonic() + 5)
-    database.end_stores_connection()
-    assert store.is_well(time.monotonic() + 5)  # on a fresh connection
-    assert not store.is_well(time.monotonic() - 1)
+def test_the_database_remembers_since_when_our_code_fails_on_a_message_and_forgets_it_after_the_queues(
+    store: Store, database: Database
+) -> None:
+    soon = time.monotonic() + 60
+    assert store.failing(["a", "b"], soon) == {}
+    database.ask("update falha set desde = desde - interval '31 minutes' where mensagem_id = 'a'")
+    database.ask("insert into falha values ('old', now() - interval '15 days')")
 
-    unreachable = Store(lambda: database.way | {"host": "/nowhere"}, QUICK)
-    assert not unreachable.is_well(time.monotonic() + 5)
+    found = store.failing(["a", "b", "c", "c"], soon)
+
+    assert found.keys() == {"a", "b"}
+    assert 31 * 60 <= found["a"] < 32 * 60
+    assert 0 < found["b"] < 60
+    assert database.ask("select mensagem_id from falha order by 1") == [("a",), ("b",), ("c",)]
+    database.end_stores_connection()
+    assert store.failing(["c"], soon).keys() == {"c"}  # on a fresh connection
+
+
+@pytest.mark.parametrize(
+    ("breaks", "why"),
+    [
+        ({"host": "/nowhere"}, "OperationalError: "),
+        ({"dbname": "postgres"}, "UndefinedTable (SQLSTATE 42P01): "),
+    ],
+)
+def test_without_its_answer_nothing_is_presumed(database: Database, breaks: dict[str, str], why: str) -> None:
+    store = Store(lambda: database.way | breaks, QUICK)
+    with pytest.raises(NoAnswer) as caught:
+        store.failing(["a"], time.monotonic() + 60)
+    assert str(caught.value).startswith(why)
+    with pytest.raises(NoAnswer, match="no time left"):
+        store.failing(["a"], time.monotonic() - 1)
+    store.close()
 
 
 def test_a_database_that_only_reads_fails_the_batch_and_the_next_try_is_on_a_new_connection(
@@ -590,10 +614,6 @@ def test_a_missing_table_fails_the_batch(store: Store, database: Database) -> No
         ({"dispositivo": "secret\ud800"}, "SQLSTATE 22P02: invalid input syntax for type json"),
         ({"punch_id": 'secret"\n"'}, "SQLSTATE 22P02: invalid input syntax for type uuid: ..."),
         ({"usuario_id": 2**63}, "SQLSTATE 22003: value ... is out of range for type bigint"),
-        (
-            {"usuario_id": None},
-            'SQLSTATE 23502: null value in column "usuario_id" of relation "batida" violates',
-        ),
         ({"latitude": float("nan")}, "SQLSTATE 22P02: invalid input syntax for type json"),
         ({"deslocamento": 40_000}, "SQLSTATE 22003: value ... is out of range for type smallint"),
         (
@@ -615,6 +635,35 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     assert "secret" not in outcomes[6].detail
     assert len(outcomes[6].detail) <= 200
     assert len(database.punches()) == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "poison", "detail"),
+    [
+        ("select", {"usuario_id": None}, "NotNullViolation (SQLSTATE 23502): null value in column"),
+        (
+            "create function wide(text) returns text immutable language sql"
+            " as $$ select string_agg(md5(i || $1), '') from generate_series(1, 400) i $$;"
+            "create index on batida (wide(dispositivo))",
+            {"dispositivo": "gate"},
+            "ProgramLimitExceeded (SQLSTATE 54000): index row",
+        ),
+    ],
+    ids=["constraint", "limit"],
+)
+def test_what_the_schema_makes_impossible_waits_and_all_others_are_stored(
+    store: Store, database: Database, change: str, poison: dict[str, Any], detail: str
+) -> None:
+    database.ask(change)
+    entries = [entry() for _ in range(9)]
+    entries.insert(6, entry(**poison))
+
+    outcomes = store.save(entries)
+
+    assert statuses(outcomes) == [Status.STORED] * 6 + [Status.FAILED] + [Status.STORED] * 3
+    assert outcomes[6].detail.startswith(detail)
+    assert len(database.punches()) == 9
+    assert len(database.stores_backends()) == 1  # the connection is in use still
 
 
 def test_a_refusal_leaves_the_connection_in_use(store: Store) -> None:

@@ -12,6 +12,7 @@ from ponto import log
 from ponto.punch import Punch
 from ponto.store import Entry, Outcome, Status
 from tests.emf import metrics as embedded
+from tests.events import record
 from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 from tests.template.conftest import TOPIC, USER_POOL, Compile
 from tests.template.packaging import ROOT, PackagingError, Template, package
@@ -51,10 +52,12 @@ CLUSTER_METRICS = {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseC
 
 @pytest.fixture
 def own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The names of the metrics that the function logs, when something was stored."""
+    """The names of the metrics that the function logs, when something was stored, and something failed."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "the-function")
     absent: dict[str, Any] = dict.fromkeys(Punch._fields)
-    log.batch("", 1, 1e9, [Entry(Punch(**absent), "", 0)], [Outcome(Status.STORED)], [], {})
+    log.batch(
+        "", 1, 1e9, [Entry(Punch(**absent), "", 0)], [Outcome(Status.STORED)], [], {"m": "gone"}, [record("", "m")]
+    )
     found = embedded(capsys.readouterr().out)
     assert {namespace for namespace, _ in found} == {"BatidaPonto"}
     assert [found[key].dimensions for key in found] == [{"FunctionName": "the-function"}] * len(found)
@@ -476,7 +479,7 @@ class Incident(NamedTuple):
 
 INCIDENTS: list[tuple[str, Incident]] = [
     ("dead-letters", Incident(_letter, 3 * HOUR, 5, 5)),
-    ("dead-letters-expire", Incident(_letter, 6 * DAY, 5 * DAY + HOUR, 2 * HOUR)),
+    ("dead-letters-expire", Incident(_letter, 6 * DAY, 4 * DAY + HOUR, 2 * HOUR)),
     ("drain-stalled", Incident(_outage, 2 * HOUR, 20, 10)),
     ("drain-stalled", Incident(_one_message_and_no_line, 2 * HOUR, 20, 10, starts=22 * HOUR)),
     ("drain-stalled", Incident(_paused, 2 * HOUR, 20, 10)),

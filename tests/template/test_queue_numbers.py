@@ -13,6 +13,9 @@ from tests.template.packaging import Template
 FUNCTION = "BatidaPontoLambdaFunction"
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
 DAY = 86_400  # s
+OUTAGE = 30 * 3600  # s
+MOST_RECEIVES = 1000  # that SQS takes
+LEAST_VISIBILITY = 109  # s, with which an outage has no more receives
 DEPLOYED = ["prod", "dev"]
 STAGES = [*DEPLOYED, "local"]
 
@@ -22,8 +25,11 @@ STAGES = [*DEPLOYED, "local"]
     [
         ("prod", [], 6 * 75 + 1),
         ("dev", [], 6 * 75 + 1),
-        ("local", [], 6 * 10 + 1),
+        ("local", [], LEAST_VISIBILITY),
+        ("dev", ["timeout=17"], LEAST_VISIBILITY),
+        ("dev", ["timeout=18"], 6 * 18 + 1),
         ("dev", ["timeout=30", "batchingWindow=2"], 6 * 30 + 2),
+        ("dev", ["timeout=900"], 6 * 900 + 1),
     ],
 )
 def test_a_message_stays_hidden_for_six_timeouts_and_the_batching_window(
@@ -33,7 +39,10 @@ def test_a_message_stays_hidden_for_six_timeouts_and_the_batching_window(
     visibility = template.properties("PunchQueue")["VisibilityTimeout"]
     assert visibility == expected
     window = int(template.properties(MAPPING)["MaximumBatchingWindowInSeconds"])
-    assert visibility == 6 * template.properties(FUNCTION)["Timeout"] + window
+    asked = 6 * template.properties(FUNCTION)["Timeout"] + window
+    assert visibility >= asked
+    # Longer only if an outage would have more receives than SQS takes.
+    assert visibility == asked or receives_of(visibility - 1) > MOST_RECEIVES
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -81,13 +90,38 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: 
     assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms
 
 
-@pytest.mark.parametrize("stage", DEPLOYED)
-def test_a_message_outlives_a_day_without_a_database(compiled: Compile, stage: str) -> None:
-    queue = compiled(stage).properties("PunchQueue")
-    receives = queue["RedrivePolicy"]["maxReceiveCount"]
-    assert receives * queue["VisibilityTimeout"] >= DAY
-    assert 5 <= receives <= 1000
-    assert queue["MessageRetentionPeriod"] >= receives * queue["VisibilityTimeout"]
+@pytest.mark.parametrize(
+    ("stage", "parameters"),
+    [(stage, []) for stage in STAGES] + [("dev", [f"timeout={seconds}"]) for seconds in (1, 10, 17, 900)],
+)
+def test_a_message_that_fails_outlives_an_outage_of_thirty_hours_whatever_the_timeout(
+    compiled: Compile, stage: str, parameters: list[str]
+) -> None:
+    template = compiled(stage, *parameters)
+    queue, delays = template.properties("PunchQueue"), delays_of(template)
+    visibility, receives = queue["VisibilityTimeout"], queue["RedrivePolicy"]["maxReceiveCount"]
+    assert 5 <= receives <= MOST_RECEIVES
+    assert receives == receives_of(visibility)
+    # After each receive but the first few it stays hidden for the queue's own timeout.
+    hidden = sum(delays[:-1]) + (receives - len(delays) + 1) * visibility
+    assert OUTAGE <= hidden < OUTAGE + visibility
+    # If no call shortens the first: a pause of a week, and then all receives.
+    assert queue["MessageRetentionPeriod"] >= 7 * DAY + receives * visibility
+
+
+@pytest.mark.parametrize("parameters", [[], ["timeout=17"], ["timeout=10"], ["timeout=900"]])
+def test_the_function_knows_how_long_what_it_failed_on_stays_hidden(compiled: Compile, parameters: list[str]) -> None:
+    template = compiled("dev", *parameters)
+    variables = template.properties(FUNCTION)["Environment"]["Variables"]
+    visibility, delays = template.properties("PunchQueue")["VisibilityTimeout"], delays_of(template)
+    assert variables["QUEUE_URL"] == {"Ref": "PunchQueue"}
+    assert delays == [*(5 * 2**receive for receive in range(20) if 5 * 2**receive < visibility), visibility]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nobody_else_is_told(compiled: Compile, stage: str) -> None:
+    schema = compiled(stage).properties("SchemaLambdaFunction")["Environment"]["Variables"]
+    assert not {"QUEUE_URL", "RETRY_DELAYS"} & schema.keys()
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -177,7 +211,22 @@ def test_prod_is_the_published_configuration(prod: Template) -> None:
         256,
     )
     assert function["Environment"]["Variables"]["TIME_ZONE"] == "America/Sao_Paulo"
-    assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 240
+    assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 246
+    assert function["Environment"]["Variables"]["RETRY_DELAYS"] == "5,10,20,40,80,160,320,451"
+
+
+def delays_of(template: Template) -> list[int]:
+    """Give how long a message stays hidden after each receive; the last holds from then on."""
+    return [int(each) for each in template.properties(FUNCTION)["Environment"]["Variables"]["RETRY_DELAYS"].split(",")]
+
+
+def receives_of(visibility: int) -> int:
+    """Count the receives of an outage, one by one."""
+    passed = receives = 0
+    while passed < OUTAGE:
+        passed += min(5 * 2**receives, visibility)
+        receives += 1
+    return receives
 
 
 def _present(functions: dict[str, Any], name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ ROLES: Rights = {
         ("sqs:ReceiveMessage", "PunchQueue.Arn"),
         ("sqs:DeleteMessage", "PunchQueue.Arn"),
         ("sqs:GetQueueAttributes", "PunchQueue.Arn"),
+        ("sqs:ChangeMessageVisibility", "PunchQueue.Arn"),
         ("sqs:SendMessage", "DeadLetterQueue.Arn"),
         ("logs:CreateLogStream", "BatidaPontoLogGroup.Arn"),
         ("logs:PutLogEvents", "BatidaPontoLogGroup.Arn"),

@@ -162,6 +162,24 @@ def test_an_unknown_time_zone_is_refused_by_name(environment: pytest.MonkeyPatch
     assert refusal() == f"TIME_ZONE: {zone!r} is not a time zone; use a name like America/Sao_Paulo."
 
 
+def test_without_them_nothing_comes_back_sooner(environment: pytest.MonkeyPatch) -> None:
+    for name in ("QUEUE_URL", "RETRY_DELAYS"):
+        environment.delenv(name, raising=False)
+    assert (load().queue_url, load().retry_delays) == ("", ())
+
+
+def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("QUEUE_URL", "https://punches")
+    environment.setenv("RETRY_DELAYS", "5,10,451")
+    assert (load().queue_url, load().retry_delays) == ("https://punches", (5, 10, 451))
+
+
+@pytest.mark.parametrize("delays", ["5,", "soon", "5;10", "1.5"])
+def test_delays_that_cannot_be_read_are_refused_by_name(environment: pytest.MonkeyPatch, delays: str) -> None:
+    environment.setenv("RETRY_DELAYS", delays)
+    assert refusal() == f"RETRY_DELAYS: {delays!r} is no list of seconds, like 5,10,20."
+
+
 # TLS
 
 

@@ -4,7 +4,8 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import cast
+from types import SimpleNamespace
+from typing import NoReturn, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,7 +16,7 @@ import ponto.drain
 from ponto.drain import PATIENCE, Drain, Settled
 from ponto.punch import Punch, Reason, parse
 from ponto.sqs import Attribute, DeadLetters, Record, Rejection, by_risk, receipt, receive_count
-from ponto.store import Entry, Outcome, Status, Store
+from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.events import RECEIVED_MS, record
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -28,11 +29,18 @@ def message(usuario_id: int, receives: int = 1) -> Record:
     return made
 
 
+def first_received(made: Record, seconds: float) -> Record:
+    """Have it received for the first time so long ago."""
+    made["attributes"]["ApproximateFirstReceiveTimestamp"] = str(int(1000 * (time.time() - seconds)))
+    return made
+
+
 class Paper:
     """A store that stores all, but for the bug, and takes every dead letter."""
 
     def __init__(self) -> None:
         self.well = True
+        self.since: dict[str, float] = {}  # for how many seconds our code has failed, by message id
         self.batches: list[list[int]] = []
         self.put: list[Rejection] = []
 
@@ -44,17 +52,22 @@ class Paper:
         self.batches.append(employees)
         return [Outcome(Status.STORED)] * len(entries)
 
-    def is_well(self, deadline: float) -> bool:
+    def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
         assert deadline > time.monotonic()
-        return self.well
+        if not self.well:
+            raise NoAnswer("OperationalError: gone")
+        return {message_id: self.since[message_id] for message_id in message_ids if message_id in self.since}
 
     def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         assert deadline > time.monotonic()
         self.put += rejections
         return {}
 
-    def settle(self, *records: Record, identity: bool = False) -> Settled:
-        drain = Drain(ZONE, cast(Store, self), cast(DeadLetters, self), identity=identity)
+    def drain(self, *, identity: bool = False) -> Drain:
+        return Drain(ZONE, cast(Store, self), cast(DeadLetters, self), identity=identity)
+
+    def settle(self, *records: Record, identity: bool = False, drain: Drain | None = None) -> Settled:
+        drain = drain or self.drain(identity=identity)
         return drain.settle(records, time.monotonic() + 60)
 
 
@@ -84,9 +97,12 @@ def test_a_record_that_our_code_fails_on_is_reported_alone(paper: Paper) -> None
     assert paper.put == []
 
 
-def test_after_a_few_receives_on_a_healthy_database_it_is_put_aside(paper: Paper) -> None:
-    settled = paper.settle(message(1), message(BUG, PATIENCE))
+def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(paper: Paper) -> None:
+    paper.since = {f"m{BUG}": PATIENCE}
 
+    settled = paper.settle(message(1), message(BUG))
+
+    assert PATIENCE == 30 * 60
     assert settled.failures == {}
     ((put, reason, detail),) = paper.put
     assert (put["messageId"], reason) == (f"m{BUG}", Reason.UNEXPECTED)
@@ -94,19 +110,85 @@ def test_after_a_few_receives_on_a_healthy_database_it_is_put_aside(paper: Paper
     assert "somebody" not in detail  # the exception's words may quote the punch
 
 
-def test_while_the_database_is_not_well_it_comes_back_however_often_it_was_received(paper: Paper) -> None:
+def test_while_the_database_does_not_answer_it_comes_back_however_often_it_was_received(paper: Paper) -> None:
     paper.well = False
 
-    settled = paper.settle(message(BUG, 200))
+    settled = paper.settle(message(1), message(BUG, 200))
 
     assert list(settled.failures) == [f"m{BUG}"]
+    assert "since when is not known: OperationalError: gone" in settled.failures[f"m{BUG}"]
     assert paper.put == []
 
 
-@pytest.mark.parametrize("receives", range(1, PATIENCE))
-def test_before_that_it_comes_back(paper: Paper, receives: int) -> None:
-    assert list(paper.settle(message(BUG, receives)).failures) == [f"m{BUG}"]
+@pytest.mark.parametrize("since", [{}, {f"m{BUG}": PATIENCE - 1.0}])
+def test_before_that_it_comes_back_however_often_it_was_received(paper: Paper, since: dict[str, float]) -> None:
+    paper.since = since
+    assert list(paper.settle(message(1), message(BUG, 200)).failures) == [f"m{BUG}"]
     assert paper.put == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 54])
+@pytest.mark.parametrize("breaks", ["the rules", "the store"])
+def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it_lasts(
+    monkeypatch: pytest.MonkeyPatch, size: int, breaks: str
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    paper = Paper()
+    drain = paper.drain()
+    paper.settle(message(1), drain=drain)  # before it broke
+    if breaks == "the rules":
+        monkeypatch.setattr(ponto.drain, "parse", fail)
+    else:
+        monkeypatch.setattr(paper, "save", fail)
+    batch = [message(employee, 200) for employee in range(100, 100 + size)]
+    paper.since = {each["messageId"]: PATIENCE for each in batch}
+    monkeypatch.setattr(ponto.drain, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + PATIENCE))
+
+    settled = drain.settle(batch, time.monotonic() + PATIENCE + 60)
+
+    assert len(settled.failures) == size
+    assert settled.transient == set()  # they come back after the queue's own timeout
+    assert paper.put == []
+
+
+def test_one_that_comes_alone_is_dead_lettered_if_a_punch_was_stored_since_it_failed_first(paper: Paper) -> None:
+    drain, alone = paper.drain(), message(BUG)
+    paper.since = {f"m{BUG}": PATIENCE}
+    assert list(paper.settle(alone, drain=drain).failures) == [f"m{BUG}"]  # nothing proves that our code works
+
+    paper.settle(message(1), drain=drain)
+
+    assert paper.settle(alone, drain=drain).failures == {}
+    assert [reason for _, reason, _ in paper.put] == [Reason.UNEXPECTED]
+
+
+def test_several_that_our_code_fails_on_prove_nothing_of_each_other(paper: Paper) -> None:
+    drain, twin = paper.drain(), message(BUG)
+    twin["messageId"] = "twin"
+    paper.since = {f"m{BUG}": PATIENCE, "twin": PATIENCE}
+    paper.settle(message(1), drain=drain)
+
+    assert paper.settle(message(BUG), twin, drain=drain).failures.keys() == {f"m{BUG}", "twin"}
+    assert paper.put == []
+
+
+@pytest.mark.parametrize(
+    ("receives", "minutes", "is_suspect"), [(8, 10.6, False), (3, 600, False), (4, 22.4, False), (4, 22.6, True)]
+)
+def test_a_record_that_comes_back_soon_is_none_that_kills(receives: int, minutes: float, is_suspect: bool) -> None:
+    known, new = first_received(message(1, receives), 60 * minutes), message(2)
+    assert by_risk([known, new], 451) == ([[new], [known]] if is_suspect else [[known, new]])
+
+
+@pytest.mark.parametrize("stamp", [None, "", "soon"])
+def test_nothing_is_concluded_from_a_first_receive_that_cannot_be_read(stamp: str | None) -> None:
+    odd = message(1, 200)
+    odd["attributes"]["ApproximateFirstReceiveTimestamp"] = cast(str, stamp)
+    assert len(by_risk([odd, message(2)], 451)) == 1
+    del odd["attributes"]["ApproximateFirstReceiveTimestamp"]  # type: ignore[misc]
+    assert len(by_risk([odd, message(2)], 451)) == 1
 
 
 def test_first_receives_are_stored_before_those_received_often_are_tried() -> None:
@@ -122,7 +204,7 @@ def test_first_receives_are_stored_before_those_received_often_are_tried() -> No
 def test_what_was_received_often_is_tried_in_halves_and_nothing_is_left_out(counts: list[int]) -> None:
     records = [message(employee, receives) for employee, receives in enumerate(counts, 1)]
 
-    parts = by_risk(records)
+    parts = by_risk(records, 0)
 
     assert sorted(each["messageId"] for part in parts for each in part) == sorted(each["messageId"] for each in records)
     assert all(parts)
@@ -136,7 +218,7 @@ def test_what_was_received_often_is_tried_in_halves_and_nothing_is_left_out(coun
 
 def test_a_killer_does_not_always_stand_before_the_same_neighbours() -> None:
     def first_part(receives: int) -> frozenset[str]:
-        return frozenset(each["messageId"] for each in by_risk([message(e, receives) for e in range(1, 9)])[0])
+        return frozenset(each["messageId"] for each in by_risk([message(e, receives) for e in range(1, 9)], 0)[0])
 
     assert len({first_part(receives) for receives in range(4, 40)}) > 1
 

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import handler
+from ponto import log
 from ponto.config import ConfigurationError, Settings
 from ponto.drain import Drain
-from ponto.punch import Reason
+from ponto.punch import Punch, Reason, parse
+from ponto.redelivery import HASTEN_SECONDS, NotHastened
 from ponto.sqs import PUT_ASIDE_SECONDS, BatchResponse, DeadLetters, NotFromSqs, Record, Rejection
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import NOT_SQS, RECEIVED_MS, Context, record, sqs_event
@@ -46,6 +48,10 @@ class PaperStore:
         self.entries, self.deadline = list(entries), deadline
         return [self.answers.get(entry.punch.usuario_id, STORED) for entry in entries]
 
+    def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
+        del message_ids, deadline
+        return {}
+
 
 class PaperDeadLetters:
     """Takes what it is given, but for the messages in `refuses`."""
@@ -66,9 +72,26 @@ class PaperDeadLetters:
         return [(rejection.record["messageId"], rejection.reason, rejection.detail) for rejection in self.rejections]
 
 
+class PaperRedelivery:
+    """Remembers what it was given; raises `error` if there is one."""
+
+    def __init__(self, journal: list[str]) -> None:
+        self.hastened: list[str] = []
+        self.deadline = 0.0
+        self.error: Exception | None = None
+        self._journal = journal
+
+    def hasten(self, records: Sequence[Record], deadline: float) -> None:
+        self._journal.append("hasten")
+        self.hastened, self.deadline = [each["messageId"] for each in records], deadline
+        if self.error:
+            raise self.error
+
+
 class Parts:
     def __init__(self) -> None:
         self.journal: list[str] = []
+        self.redelivery = PaperRedelivery(self.journal)
         self.settings = Settings({"password": "CANARY-password"}, None, "https://queue", ZoneInfo("America/Sao_Paulo"))
         self.store = PaperStore(self.journal)
         self.dead_letters = PaperDeadLetters(self.journal)
@@ -79,6 +102,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     parts = Parts()
     drain = Drain(parts.settings.zone, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
     monkeypatch.setattr(handler, "_drain", lambda: drain)
+    monkeypatch.setattr(handler, "_redelivery", lambda: parts.redelivery)
     return parts
 
 
@@ -302,6 +326,72 @@ def test_the_deadlines_leave_time_for_the_dead_letters_and_their_last_call(
     assert end - aside / 2 - 0.01 <= parts.dead_letters.deadline <= end - aside / 2 + took
 
 
+# What comes back sooner
+
+
+def test_what_failed_because_of_the_database_comes_back_sooner_and_nothing_else(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(text: str, zone: ZoneInfo) -> Punch:
+        if "bug" in text:
+            raise ZeroDivisionError
+        return parse(text, zone)
+
+    monkeypatch.setattr("ponto.drain.parse", broken)
+    monkeypatch.setattr(log, "batch", lambda *_: parts.journal.append("log"))
+    parts.store.answers = {2: Outcome(Status.FAILED, "gone"), 3: Outcome(Status.CONFLICT, "another ponto")}
+    parts.dead_letters.refuses = {"conflict": "dead-letter queue: down"}
+
+    response = run(
+        record(punch(1), "good"), record(punch(2), "gone"), record(punch(3), "conflict"), record('"bug"', "bug")
+    )
+
+    assert sorted(failed(response)) == ["bug", "conflict", "gone"]
+    assert parts.redelivery.hastened == ["gone"]
+    assert parts.journal[-2:] == ["log", "hasten"]  # the last act
+    assert capsys.readouterr().out == ""
+
+
+def test_a_batch_without_such_failures_calls_nobody(parts: Parts) -> None:
+    run(record(punch(1)), record("{"))
+    assert "hasten" not in parts.journal
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(75, HASTEN_SECONDS), (10, 2)])
+def test_time_is_kept_for_the_call(parts: Parts, seconds: float, kept: float) -> None:
+    parts.store.answers = {1: Outcome(Status.FAILED, "gone")}
+    before = time.monotonic()
+    run(record(punch(1)), seconds=seconds)
+    took = time.monotonic() - before
+    assert before + seconds - kept - 0.01 <= parts.redelivery.deadline <= before + seconds - kept + took
+
+
+@pytest.mark.parametrize("error", [NotHastened("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")])
+def test_the_answer_never_depends_on_that_call(
+    parts: Parts, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    parts.store.answers = {1: Outcome(Status.FAILED, "gone")}
+    parts.redelivery.error = error
+
+    assert failed(run(record(punch(1), "one"))) == ["one"]
+
+    _, warning = map(json.loads, capsys.readouterr().out.splitlines())
+    assert warning == {
+        "level": "WARNING",
+        "message": f"redelivery: {type(error).__name__}: {error}",
+        "requestId": Context.aws_request_id,
+    }
+
+
+def test_nor_on_the_configuration_of_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    drain = Drain(parts.settings.zone, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
+    monkeypatch.setattr(handler, "_drain", lambda: drain)
+    handler._redelivery.cache_clear()
+    parts.store.answers = {1: Outcome(Status.FAILED, "gone")}
+    assert failed(run(record(punch(1), "one"))) == ["one"]
+
+
 # The log
 
 
@@ -314,7 +404,8 @@ def test_one_line_tells_how_the_batch_went(parts: Parts, capsys: pytest.CaptureF
     parts.dead_letters.refuses = {"unreadable": "dead-letter queue: down"}
     received_ms = int(time.time() * 1000) - 5_000
     bodies = [punch(1), punch(2), punch(3), punch(5), punch(5), "[]", "[]"]
-    run(record("{", "unreadable"), *(record(body, received_ms=received_ms) for body in bodies))
+    unreadable = record("{", "unreadable", received_ms - 1_000)
+    run(unreadable, *(record(body, received_ms=received_ms) for body in bodies))
 
     captured = capsys.readouterr()
     line = json.loads(captured.out)
@@ -323,6 +414,7 @@ def test_one_line_tells_how_the_batch_went(parts: Parts, capsys: pytest.CaptureF
     del line["_aws"], line["FunctionName"]  # the test of the log line looks at them
     assert 0 <= line.pop("milliseconds") < 60_000
     assert 5_000 <= line.pop("oldestMilliseconds") < 60_000
+    assert 6_000 <= line.pop("oldestFailedMilliseconds") < 60_000
     assert line == {
         "level": "WARNING",
         "message": "batch",
@@ -375,7 +467,7 @@ def test_nothing_of_a_body_and_no_password_is_logged(
     out, err = capfd.readouterr()
     line = json.loads(out)
     assert line["rejected"] >= len(bad)
-    for name in ("milliseconds", "oldestMilliseconds"):  # any digits
+    for name in ("milliseconds", "oldestMilliseconds", "oldestFailedMilliseconds"):  # any digits
         line.pop(name, None)
     assert not [trace for trace in ("TRACE", "4242", "2424", "CANARY") if trace in json.dumps(line)]
     assert err == ""

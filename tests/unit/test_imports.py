@@ -13,13 +13,14 @@ ROOT = Path(__file__).parents[2]
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "drain", "log", "migrations", "roles", "smoke", "sqs", "store"},
+    "handler": {"config", "drain", "log", "migrations", "redelivery", "roles", "smoke", "sqs", "store"},
     "ponto.config": set(),
     "ponto.connection": set(),
     "ponto.drain": {"punch", "sqs", "store"},
     "ponto.log": {"punch", "sqs", "store"},
     "ponto.migrations": {"connection"},
     "ponto.punch": set(),
+    "ponto.redelivery": {"sqs"},
     "ponto.roles": {"connection"},
     "ponto.smoke": {"connection"},
     "ponto.sqs": {"punch"},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ponto import log
 from ponto.punch import Punch, Reason
-from ponto.sqs import Rejection
+from ponto.sqs import Record, Rejection
 from ponto.store import Entry, Outcome, Status
 from tests.emf import Metric, metrics
 from tests.events import RECEIVED_MS, record
@@ -39,6 +39,7 @@ def logged(
     outcomes: list[tuple[Entry, Outcome]] | None = None,
     rejections: list[Rejection] | None = None,
     failures: dict[str, str] | None = None,
+    failed: list[Record] | None = None,
 ) -> dict[str, Any]:
     """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; give the line."""
     entries = [entry for entry, _ in outcomes or []]
@@ -50,6 +51,7 @@ def logged(
         [outcome for _, outcome in outcomes or []],
         rejections or [],
         failures or {},
+        failed or [],
     )
     out, err = capsys.readouterr()
     assert out.endswith("\n")
@@ -104,6 +106,27 @@ def test_a_batch_that_stored_nothing_has_no_oldest(capsys: pytest.CaptureFixture
         "batchSize": 1,
         "milliseconds": 12.3,
     }
+
+
+def test_the_oldest_that_comes_back_is_told_by_when_it_was_first_received(capsys: pytest.CaptureFixture[str]) -> None:
+    redriven = record("TRACE", "again", RECEIVED_MS)
+    redriven["messageAttributes"] = {
+        "messageId": {"dataType": "String", "stringValue": "first"},
+        "receivedAt": {"dataType": "Number", "stringValue": str(RECEIVED_MS - 3_600 * SECOND)},
+    }
+    odd = record("TRACE", "odd")
+    odd["attributes"]["SentTimestamp"] = "TRACE"
+
+    line = logged(capsys, failures={"again": "gone", "odd": "gone"}, failed=[record("TRACE", "f"), redriven, odd])
+
+    assert line["oldestFailedMilliseconds"] == 3_605 * SECOND
+    assert "TRACE" not in json.dumps(line)
+    assert "oldestFailedMilliseconds" not in logged(capsys, failures={"odd": "gone"}, failed=[odd])
+
+
+def test_a_warning_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    log.warning("request-1", "what")
+    assert json.loads(capsys.readouterr().out) == {"level": "WARNING", "message": "what", "requestId": "request-1"}
 
 
 def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,6 +193,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
         [Outcome(Status.STORED), Outcome(Status.FAILED, "gone")],
         [rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],
         {"f": "gone"},
+        [record("TRACE", "f", RECEIVED_MS - SECOND)],
     )
     text = capsys.readouterr().out
     counts = {
@@ -182,7 +206,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
         "failed": 1,
         "batchSize": 4,
     }
-    times = {"milliseconds": 12.3, "oldestMilliseconds": 5 * SECOND}
+    times = {"milliseconds": 12.3, "oldestMilliseconds": 5 * SECOND, "oldestFailedMilliseconds": 6 * SECOND}
     dimensions = {"FunctionName": FUNCTION}
     assert metrics(text) == {
         **{("BatidaPonto", name): Metric(dimensions, value, "Count") for name, value in counts.items()},
@@ -192,7 +216,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_batch_in_which_nothing_happened_says_so_of_every_count(capsys: pytest.CaptureFixture[str]) -> None:
-    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {})
+    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {}, [])
     found = metrics(capsys.readouterr().out)
     assert {name for _, name in found} == {
         *("stored", "duplicates", "rejected", *REASONS, "failed", "batchSize"),
@@ -204,6 +228,6 @@ def test_outside_lambda_it_is_nobodys_metric(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
-    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {})
+    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {}, [])
     for metric in metrics(capsys.readouterr().out).values():
         assert metric.dimensions == {"FunctionName": "none"}

@@ -421,9 +421,9 @@ def test_always_on_servers_are_as_large_as_the_peak(
 
 
 def test_the_bill_counts_the_projects_own_metrics_alarms_and_endpoints(capsys: pytest.CaptureFixture[str]) -> None:
-    log.batch("1", 1.0, time.time(), [], [], [], {})
+    log.batch("1", 1.0, time.time(), [], [], [], {}, [])
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
-    # oldestMilliseconds is a metric of a batch that stored something.
+    # oldestMilliseconds is of a batch that stored something; oldestFailedMilliseconds of one that failed, rarely.
     assert len({metric["Name"] for metric in directive["Metrics"]} | {"oldestMilliseconds"}) == costs.METRICS
 
     alarms = 0

@@ -1,0 +1,62 @@
+"""When records that failed because of the database come back: soon, then later and later."""
+
+import time
+from collections.abc import Sequence
+
+from ponto.sqs import CALL, Record, client, receive_count
+
+HASTEN_SECONDS = 6.0
+"""What is kept of the function's time for a call: boto3's import on a small function, and the call's own timeouts."""
+
+
+class NotHastened(Exception):
+    """Some records come back only after the queue's own visibility timeout. The message says why."""
+
+
+class Redelivery:
+    """Sets the visibility of records of the queue of punches."""
+
+    def __init__(self, queue_url: str, delays: Sequence[int]) -> None:
+        """Calls nobody.
+
+        Args:
+            queue_url: of the queue of punches; empty: every record comes back after the queue's own timeout.
+            delays: how long a record stays hidden after its first receive, its second, and so on, s. The last is the
+                queue's own timeout, which holds without a call.
+        """
+        self._queue_url = queue_url
+        self._delays = delays[:-1]
+
+    def hasten(self, records: Sequence[Record], deadline: float) -> None:
+        """Let records that failed become visible before the queue's own timeout is over.
+
+        Args:
+            records: as they were received. Those received often keep the queue's own timeout.
+            deadline: `time.monotonic()` seconds past which no call is begun.
+
+        Raises:
+            NotHastened: SQS refused some, or there was no time for them.
+            botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused a call.
+        """
+        soon = [record for record in records if receive_count(record) <= len(self._delays)]
+        if not soon or not self._queue_url:
+            return
+        sqs, refused = None, set[str]()
+        for start in range(0, len(soon), CALL):
+            if time.monotonic() > deadline:
+                raise NotHastened("no time left")
+            sqs = sqs or client()
+            answer = sqs.change_message_visibility_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {
+                        "Id": str(index),
+                        "ReceiptHandle": record["receiptHandle"],
+                        "VisibilityTimeout": self._delays[receive_count(record) - 1],
+                    }
+                    for index, record in enumerate(soon[start : start + CALL])
+                ],
+            )
+            refused |= {failed["Code"] for failed in answer.get("Failed", [])}
+        if refused:
+            raise NotHastened(", ".join(sorted(refused)))

@@ -1,0 +1,128 @@
+"""When a record that failed is visible again, asked of a queue of moto's; and what happens if SQS does not help."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+
+from ponto import redelivery, sqs
+from ponto.redelivery import HASTEN_SECONDS, NotHastened, Redelivery
+from ponto.sqs import Record
+from tests.events import aws, record
+
+DELAYS = (5, 10, 20, 40, 80, 160, 320, 451)
+URL = "https://sqs.us-east-1.amazonaws.com/123456789012/punches"
+
+
+def received(times: int = 1, handle: str = "handle") -> Record:
+    made = record("{}", f"m{times}")
+    made["attributes"]["ApproximateReceiveCount"] = str(times)
+    made["receiptHandle"] = handle
+    return made
+
+
+def soon() -> float:
+    return time.monotonic() + 60
+
+
+@pytest.fixture
+def stubber(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    with aws():
+        client = boto3.client("sqs")
+        monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+        with Stubber(client) as stubber:
+            yield stubber
+            stubber.assert_no_pending_responses()
+
+
+def expect(stubber: Stubber, seconds: list[int], failed: list[str] | None = None) -> None:
+    entries = [
+        {"Id": str(index), "ReceiptHandle": "handle", "VisibilityTimeout": each} for index, each in enumerate(seconds)
+    ]
+    codes = [{"Id": str(index), "Code": code, "SenderFault": True} for index, code in enumerate(failed or [])]
+    answer = {"Successful": [{"Id": each["Id"]} for each in entries[len(codes) :]], "Failed": codes}
+    stubber.add_response("change_message_visibility_batch", answer, {"QueueUrl": URL, "Entries": entries})
+
+
+def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_own_timeout(stubber: Stubber) -> None:
+    expect(stubber, [5, 10, 20, 40, 80, 160, 320])
+    Redelivery(URL, DELAYS).hasten([received(times) for times in range(1, 12)], soon())
+
+
+def test_ten_go_in_a_call(stubber: Stubber) -> None:
+    for size in (10, 10, 3):
+        expect(stubber, [5] * size)
+    Redelivery(URL, DELAYS).hasten([received() for _ in range(23)], soon())
+
+
+@pytest.mark.parametrize(
+    ("url", "delays", "times"),
+    [("", DELAYS, 1), (URL, (), 1), (URL, (451,), 1), (URL, DELAYS, 8), (URL, DELAYS, 200)],
+    ids=["no queue", "no delays", "none below the queue's own", "eighth receive", "day"],
+)
+def test_otherwise_nobody_is_called(
+    monkeypatch: pytest.MonkeyPatch, url: str, delays: tuple[int, ...], times: int
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("no client is needed")
+
+    monkeypatch.setattr(boto3, "client", refuse)
+    Redelivery(url, delays).hasten([received(times)], soon())
+
+
+def test_what_sqs_refuses_is_told_after_all_calls(stubber: Stubber) -> None:
+    expect(stubber, [5] * 10, ["ReceiptHandleIsInvalid", "InternalError", "InternalError"])
+    expect(stubber, [5] * 2)
+    with pytest.raises(NotHastened, match=r"^InternalError, ReceiptHandleIsInvalid$"):
+        Redelivery(URL, DELAYS).hasten([received() for _ in range(12)], soon())
+
+
+def test_after_a_call_that_failed_no_other_is_begun(stubber: Stubber) -> None:
+    stubber.add_client_error("change_message_visibility_batch", "AccessDenied", "no", 403)
+    with pytest.raises(ClientError):
+        Redelivery(URL, DELAYS).hasten([received() for _ in range(12)], soon())
+
+
+def test_without_time_no_call_is_begun_and_boto3_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "client", lambda: pytest.fail("a client was made"))
+    with pytest.raises(NotHastened, match="no time left"):
+        Redelivery(URL, DELAYS).hasten([received()], time.monotonic() - 0.001)
+
+
+def test_the_time_that_is_kept_is_enough_for_a_call_that_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs: list[Any] = []
+    monkeypatch.setattr(boto3, "client", lambda _, config: configs.append(config))
+    sqs.client()
+    [config] = configs
+    imported = 2  # s: a quarter of a second of CPU, of which 256 MB have a seventh
+    assert imported + config.connect_timeout + config.read_timeout <= HASTEN_SECONDS
+
+
+def test_a_queue_shows_the_record_again_when_its_delay_is_over_and_counts_the_receive() -> None:
+    with aws():
+        queues = boto3.client("sqs")
+        url = queues.create_queue(QueueName="punches", Attributes={"VisibilityTimeout": "451"})["QueueUrl"]
+        queues.send_message(QueueUrl=url, MessageBody="{}")
+
+        def receive() -> list[Any]:
+            return list(
+                queues.receive_message(QueueUrl=url, MessageSystemAttributeNames=["ApproximateReceiveCount"]).get(
+                    "Messages", []
+                )
+            )
+
+        [message] = receive()
+        again = received(handle=message["ReceiptHandle"])
+        assert receive() == []
+
+        Redelivery(url, (1, 451)).hasten([again], soon())
+
+        deadline = time.monotonic() + 20
+        while not (found := receive()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert found[0]["Attributes"]["ApproximateReceiveCount"] == "2"
