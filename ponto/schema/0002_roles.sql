@@ -64,7 +64,7 @@ begin
                 from pg_class
                 where relkind in ('r', 'p', 'f')
                     and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
-                    and oid not in ('migracao'::regclass, 'batida'::regclass)
+                    and oid not in ('migracao'::regclass, 'batida'::regclass, 'falha'::regclass)
                     and oid is distinct from to_regclass('batida_original')
             )
         then
