@@ -47,6 +47,8 @@ function columns(api, reasons, hasCluster) {
       graph('Age at storing, oldest of a batch', 'ms',
         line(batches, 'oldestMilliseconds', 'p50', 'p50'),
         line(batches, 'oldestMilliseconds', 'p99', 'p99')),
+      graph('Age of the oldest that failed', 'ms',
+        line(batches, 'oldestFailedMilliseconds', 'Maximum', 'age')),
       graph('Invocations', 'invocations',
         line(lambda, 'Invocations', 'Sum', 'all'),
         line(lambda, 'Errors', 'Sum', 'errors'),

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,14 +29,13 @@ DAY = 24 * HOUR
 ALWAYS = {
     "dead-letters",
     "dead-letters-expire",
-    "oldest-waiting",
-    "punches-expire",
     "keeps-failing",
     "function-errors",
     "function-throttles",
     "gateway-5xx",
+    "gateway-4xx-hours",
 }
-ON_EXPRESSIONS = {"drain-stalled", "gateway-4xx"}
+ON_EXPRESSIONS = {"drain-stalled", "oldest-waiting", "punches-expire", "gateway-4xx"}
 OF_THE_CLUSTER = {"database-connections", "database-capacity"}
 
 # What AWS's services record, with these dimensions, of the resources that this stack makes.
@@ -147,13 +148,15 @@ def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
     visibility = queue["VisibilityTimeout"] / 60
     redriven = queue["RedrivePolicy"]["maxReceiveCount"] * visibility
 
-    # A message is out of this metric's sight after its third receive, two visibility timeouts after the first.
-    assert found["oldest-waiting"]["Threshold"] < 2 * visibility * 60
-    # Whatever fails is seen in each period.
+    # Whatever fails is seen in each period, or in one of those that are looked at together.
+    assert found["oldest-waiting"]["DatapointsToAlarm"] == 1
+    assert period(found["oldest-waiting"]) * found["oldest-waiting"]["EvaluationPeriods"] > visibility + 5
     assert period(found["keeps-failing"]) > visibility
     # Whatever is received has left by then, and what is not has days left.
     waited = found["punches-expire"]["EvaluationPeriods"] * period(found["punches-expire"])
     assert redriven < waited <= queue["MessageRetentionPeriod"] / 60 - 3 * DAY
+    (expression,) = (query["Expression"] for query in found["punches-expire"]["Metrics"] if "Expression" in query)
+    assert f"> {waited * 60_000:.0f} OR" in f"{expression} OR".replace(",", " OR")  # of what fails, in milliseconds
     # A letter may be as old as the queue lets a message become, and has a day left.
     waited = found["dead-letters-expire"]["EvaluationPeriods"] * period(found["dead-letters-expire"])
     assert queue["MessageRetentionPeriod"] / 60 + waited <= dead_letters["MessageRetentionPeriod"] / 60 - DAY
@@ -300,6 +303,10 @@ def _prod_metrics() -> dict[str, Metric]:
         "in flight": metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", queue),
         "age": metric("AWS/SQS", "ApproximateAgeOfOldestMessage", queue),
         "settled": metric("AWS/SQS", "NumberOfMessagesDeleted", queue),
+        "stored": metric("BatidaPonto", "stored", function),
+        "duplicates": metric("BatidaPonto", "duplicates", function),
+        "rejected": metric("BatidaPonto", "rejected", function),
+        "oldest failed": metric("BatidaPonto", "oldestFailedMilliseconds", function),
         "errors": metric("AWS/Lambda", "Errors", function),
         "throttles": metric("AWS/Lambda", "Throttles", function),
         "failed": metric("BatidaPonto", "failed", function),
@@ -349,13 +356,18 @@ def normal(days: int) -> Record:
         record["waiting"][now] = gauge(came // 20 if came > 60 else at_night and came)
         if comes_back or came > 60:
             record["in flight"][now] = gauge(40 if comes_back else 500)
+        if down:
+            record["oldest failed"][now] = gauge(60_000 * (minute - RESTART))
         if comes_back:
             record["age"][now] = gauge(60 * (minute - RESTART))
         elif came:
             record["age"][now] = gauge(40 if at_night else 2)
-        settled = 0 if down else before if at_night else came + 40 * (minute == RESTART + 8)
-        if settled:
-            record["settled"][now] = gauge(settled)
+        stored = 0 if down else before if at_night else came + 40 * (minute == RESTART + 8)
+        if stored or came or before:
+            record["stored"][now] = gauge(stored)
+            record["duplicates"][now] = gauge(stored // 50)
+            record["rejected"][now] = gauge(minute == 11 * HOUR)
+            record["settled"][now] = gauge(stored + stored // 50)
         if came or before:
             record["errors"][now] = gauge(minute == 10 * HOUR + 17)
             record["throttles"][now] = gauge(0)
@@ -384,22 +396,47 @@ def test_a_normal_week_wakes_nobody(prod: Template, section: str) -> None:
 # Incidents: what is written over a normal record from `start` to `end`
 
 
+def _tries(end: int) -> list[int]:
+    """When a punch that fails is tried again, in minutes after it came: after 5, 10, ... 320 s, then every 451."""
+    seconds = list(accumulate([5 * 2**number for number in range(7)] + [451] * (end * 60 // 451)))
+    return [second // 60 for second in seconds if second < end * 60]
+
+
 def _outage(record: Record, start: int, end: int) -> None:
     """The database is down: punches come, fail, return."""
-    arrived = 0
+    for name in ("settled", "stored", "duplicates", "age"):
+        for now in range(start, end):
+            record[name].pop(now, None)
+    arrived, tries = 0, _tries(end - start)
+    failed: Counter[int] = Counter()
+    oldest: dict[int, int] = {}
     for now in range(start, end):
-        arrived += int(record["requests"].get(now, gauge(0)).total)
-        record["settled"].pop(now, None)
-        record["waiting"][now] = gauge(arrived // 9)
-        record["in flight"][now] = gauge(arrived - arrived // 9)
-        record["failed"][now] = gauge(arrived // 8)
-        record["age"][now] = gauge(min(60 * (now - start), 900))
+        came = int(record["requests"].get(now, gauge(0)).total)
+        arrived += came
+        if came:
+            for minute in (now, *(now + after for after in tries if now + after < end)):
+                failed[minute] += came
+                oldest[minute] = max(oldest.get(minute, 0), minute - now)
+            record["age"][now] = gauge(15)  # then it has been received three times
+        record["waiting"][now] = gauge(0)
+        record["in flight"][now] = gauge(arrived)
+        record["failed"][now] = gauge(failed[now])
+    for minute, age in oldest.items():
+        record["oldest failed"][minute] = gauge(60_000 * age)
+        record["stored"][minute] = record["duplicates"][minute] = gauge(0)
+
+
+def _outage_with_bad_messages(record: Record, start: int, end: int) -> None:
+    """The same, and every 4 minutes a message that is no punch is dead-lettered."""
+    _outage(record, start, end)
+    for now in range(start, end, 4):
+        record["settled"][now] = record["rejected"][now] = gauge(1)
 
 
 def _one_message_and_no_line(record: Record, start: int, end: int) -> None:
     """At night: a lone punch, and a function that cannot even log."""
     for now in range(start, end):
-        for name in ("settled", "failed", "in flight", "age"):
+        for name in ("settled", "stored", "duplicates", "failed", "in flight", "age"):
             record[name].pop(now, None)
         seen = (now - start) % 8 == 0
         record["waiting"][now] = gauge(seen)
@@ -410,17 +447,30 @@ def _one_message_and_no_line(record: Record, start: int, end: int) -> None:
 def _paused(record: Record, start: int, end: int) -> None:
     """Nobody receives: the mapping is disabled."""
     for now in range(start, end):
-        for name in ("settled", "failed", "in flight", "errors", "throttles"):
+        for name in ("settled", "stored", "duplicates", "failed", "oldest failed", "in flight", "errors", "throttles"):
             record[name].pop(now, None)
         record["waiting"][now] = gauge(1 + now - start)
         record["age"][now] = gauge(60 * (now - start))
+
+
+def _paused_then_down(record: Record, start: int, end: int) -> None:
+    """Nobody receives for six and a half days; then the database is down, and what waited is nearly always hidden."""
+    resumed = start + 6 * DAY + 12 * HOUR
+    _paused(record, start, resumed)
+    _outage(record, resumed, end)
+    for now in range(resumed, end):
+        hidden = (now - resumed) % 8
+        record["waiting"][now] = gauge(29 * (not hidden))
+        record["in flight"][now] = gauge(29 * bool(hidden))
+        if not hidden:
+            record["oldest failed"][now] = gauge(60_000 * (now - start))
 
 
 def _slow(record: Record, start: int, end: int) -> None:
     """More comes in than is stored."""
     for now in range(start, end):
         record["waiting"][now] = gauge(100_000)
-        record["settled"][now] = gauge(1_000)
+        record["settled"][now] = record["stored"][now] = gauge(1_000)
         record["age"][now] = gauge(60 * (now - start))
 
 
@@ -446,6 +496,17 @@ def _lone_error(record: Record, start: int, end: int) -> None:
         record["errors"].pop(now, None)
     for number in range((end - start) * 60 // 452):
         record["errors"][start + number * 452 // 60] = gauge(1)
+
+
+def _few_people_and_a_bad_client(record: Record, start: int, end: int) -> None:
+    """Ten punch, at the day's peaks, and each is refused."""
+    for now in range(start, end):
+        for name in ("requests", "4xx", "5xx"):
+            record[name].pop(now, None)
+        if now % DAY in PEAKS:
+            record["requests"][now] = gauge(10)
+            record["4xx"][now] = share(10, 10)
+            record["5xx"][now] = share(0, 10)
 
 
 def _over(name: str, value: Callable[[float], Point]) -> Callable[[Record, int, int], None]:
@@ -479,13 +540,16 @@ class Incident(NamedTuple):
 
 INCIDENTS: list[tuple[str, Incident]] = [
     ("dead-letters", Incident(_letter, 3 * HOUR, 5, 5)),
-    ("dead-letters-expire", Incident(_letter, 6 * DAY, 4 * DAY + HOUR, 2 * HOUR)),
-    ("drain-stalled", Incident(_outage, 2 * HOUR, 20, 10)),
+    ("dead-letters-expire", Incident(_letter, 6 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
+    ("drain-stalled", Incident(_outage, 2 * HOUR, 45, 10)),
+    ("drain-stalled", Incident(_outage_with_bad_messages, 2 * HOUR, 45, 10)),
     ("drain-stalled", Incident(_one_message_and_no_line, 2 * HOUR, 20, 10, starts=22 * HOUR)),
     ("drain-stalled", Incident(_paused, 2 * HOUR, 20, 10)),
-    ("oldest-waiting", Incident(_slow, HOUR, 21, 10)),
+    ("oldest-waiting", Incident(_slow, HOUR, 21, 20)),
     ("oldest-waiting", Incident(_paused, HOUR, 21, 20, starts=22 * HOUR)),
+    ("oldest-waiting", Incident(_outage, DAY, 30, 20)),
     ("punches-expire", Incident(_paused, 4 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
+    ("punches-expire", Incident(_paused_then_down, 7 * DAY + 8 * HOUR, 3 * DAY + HOUR, 3 * HOUR)),
     ("keeps-failing", Incident(_some_fail, 3 * HOUR, HOUR + 15, 30)),
     ("keeps-failing", Incident(_outage, 3 * HOUR, HOUR + 15, 30)),
     ("function-errors", Incident(_lone_error, 2 * HOUR, 20, 20)),
@@ -493,6 +557,7 @@ INCIDENTS: list[tuple[str, Incident]] = [
     ("gateway-5xx", Incident(_over("5xx", lambda requests: share(requests * 0.02, requests)), HOUR, 4, 5)),
     ("gateway-5xx", Incident(_lone_device, 2 * HOUR, 6, 10, starts=22 * HOUR, stays=False)),
     ("gateway-4xx", Incident(_over("4xx", lambda requests: share(requests * 0.6, requests)), 25, 15, 15)),
+    ("gateway-4xx-hours", Incident(_few_people_and_a_bad_client, 12 * HOUR, 8 * HOUR, 13 * HOUR, stays=False)),
     ("database-connections", Incident(_over("connections", lambda _: gauge(60)), HOUR, 20, 10)),
     ("database-capacity", Incident(_over("capacity", lambda _: gauge(100)), HOUR, 20, 10)),
 ]

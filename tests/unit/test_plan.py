@@ -367,8 +367,8 @@ def test_a_month_is_quantity_times_price() -> None:
         "Aurora: writes": (880 + 88_000 * 500 / 4096) / 1e6 * 0.20,
         "Network: interface endpoints": 4 * 730 * 0.01,
         "Network: answers": 88_000 * 600 / 1e9 * 0.09,
-        "CloudWatch: own metrics": 12 * 0.30,
-        "CloudWatch: alarms": 15 * 0.10,
+        "CloudWatch: own metrics": 13 * 0.30,
+        "CloudWatch: alarms": 20 * 0.10,
         "CloudWatch: dashboard": 3.00,
         "CloudWatch: logs": 880 * 1_500 / 1e9 * 0.50,
         "KMS: key of the alarms' topic": 1.00,
@@ -423,8 +423,9 @@ def test_always_on_servers_are_as_large_as_the_peak(
 def test_the_bill_counts_the_projects_own_metrics_alarms_and_endpoints(capsys: pytest.CaptureFixture[str]) -> None:
     log.batch("1", 1.0, time.time(), [], [], [], {}, [])
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
-    # oldestMilliseconds is of a batch that stored something; oldestFailedMilliseconds of one that failed, rarely.
-    assert len({metric["Name"] for metric in directive["Metrics"]} | {"oldestMilliseconds"}) == costs.METRICS
+    # The ages are metrics of a batch that stored something, and of one in which something failed.
+    ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}
+    assert len({metric["Name"] for metric in directive["Metrics"]} | ages) == costs.METRICS
 
     alarms = 0
     for name in ("alarms", "alarms-math", "database-create"):
