@@ -114,7 +114,20 @@ def test_a_character_that_sqs_refuses_is_the_senders_fault(client: Client) -> No
     answer = client.post(body.encode())
 
     assert answer.status == 400
-    assert answer.body == {"message": "there is an error in your request: it holds a control character"}
+    reason = "it holds a control character, U+FFFE or U+FFFF"
+    assert answer.body == {"message": f"there is an error in your request: {reason}"}
+
+
+def test_a_punch_after_a_byte_order_mark_is_a_row_or_refused(client: Client) -> None:
+    employee = next(EMPLOYEES)
+
+    answer = client.post(
+        b"\xef\xbb\xbf" + json.dumps({"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}).encode()
+    )
+
+    assert answer.status in (202, 400)  # as the gateway's parser has it
+    client.wait_until_drained()
+    assert len(client.rows(employee)) == (answer.status == 202)
 
 
 def test_a_refusal_names_the_field_and_the_rule(client: Client) -> None:
@@ -202,7 +215,7 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
 
 def test_what_was_put_on_the_queue_by_hand_and_is_no_punch_is_a_dead_letter(client: Client, employee: int) -> None:
     good = {"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
-    bodies = ["hello", "{}", json.dumps(good), '{"usuarioId": 1, "ponto": NaN}']
+    bodies = ["hello", "{}", json.dumps(good), '{"usuarioId": 1, "ponto": NaN}', f"\ufeff{json.dumps(good)}"]
     for body in bodies:
         client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=body)
 
