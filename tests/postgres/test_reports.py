@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -1153,6 +1154,66 @@ def test_working_days_are_those_of_plain_python(database: Database, begin: Begin
         for day, instants in days.items()
     ]
     assert sum(row[3] for row in rows) == len(punches)
+
+
+@st.composite
+def rosters(draw: st.DrawFn) -> Story:
+    """Draw some weeks of one shift, or of two in turn, with delays and punches that were forgotten."""
+    times = [draw(st.lists(st.integers(0, 35 * 60), min_size=1, max_size=4, unique=True)) for _ in range(2)]
+    days = draw(st.lists(st.sampled_from([(), times[0], times[0], times[0], times[1]]), max_size=20))
+    punches = [
+        datetime(2026, 10, 1, 3, tzinfo=UTC) + number * DAY + at * MINUTE + draw(st.integers(-600, 600)) * SECOND
+        for number, shift in enumerate(days)
+        for at in shift
+        if draw(st.integers(0, 9))
+    ]
+    return SAO_PAULO, draw(st.none() | st.times().map(to_minute)), punches
+
+
+def better_cutoff(zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> Row | None:
+    """Give `divididos`, `sugestao`, `restantes` and `folga`, as docs/reports.md says how; None: nobody punched."""
+    days = working_days(zone, cutoff, punches)
+    if not days:
+        return None
+    now = sum(rest_after(days, day) is not None for day in days)
+    found = defaultdict(list)
+    for before, after in pairwise(wall(instant, zone) for instant in sorted(map(to_minute, punches))):
+        hour = before.replace(minute=0) + HOUR
+        while hour <= after:
+            found[hour.time()].append((hour - before, after - hour))
+            hour += HOUR
+
+    def mean(spans: list[timedelta], most: timedelta) -> Fraction:
+        return Fraction(sum((min(span, most) for span in spans), timedelta(0)) // MINUTE, len(spans))
+
+    def merit(hour: time) -> tuple[Fraction, Fraction, int]:
+        around = found[hour]
+        margin = min(mean([one[side] for one in around], 12 * HOUR) for side in (0, 1))
+        return mean([before + after for before, after in around], DAY), margin, -hour.hour
+
+    best = max(found, key=merit, default=None)
+    left = None if best is None else sum(before + after < 11 * HOUR for before, after in found[best])
+    if best is None or left is None or left >= now:
+        return now, None, None, None
+    return now, best, left, int(merit(best)[0]) * MINUTE
+
+
+@given(drawn=rosters() | stories())
+@example(
+    drawn=(SAO_PAULO, None, [instant_of(f"2026-10-{day:02} {at}") for day in range(1, 32) for at in ("06:00", "22:00")])
+)
+@rules
+def test_cutoffs_are_those_of_plain_python(database: Database, begin: Begin, drawn: Story) -> None:
+    _, cutoff, punches = drawn
+    with database.trial():
+        begin(*drawn)
+        rows = database.read("cortes('-infinity', 'infinity')", "divididos, sugestao, restantes, folga")
+        ((kept,),) = database.read("funcionario", "corte")
+
+    assert kept == cutoff
+    expected = better_cutoff(*drawn)
+    assert rows == ([] if expected is None else [expected])
+    assert bool(rows) == bool(punches)
 
 
 @given(drawn=stories(), data=st.data())
