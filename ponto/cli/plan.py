@@ -1,13 +1,20 @@
 """`python -m ponto plan`: what a peak of punches does to a deployment, what a month costs, and what to raise."""
 
 import argparse
+import io
 import math
 import shlex
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ponto.cli import CommandError, costs, picture, tell, tell_json
 from ponto.cli.costs import Line, Load
@@ -29,6 +36,7 @@ _SERVERLESS = Path(__file__).parents[2] / "serverless.yml"
 _ACCOUNT_RATE, _ACCOUNT_BURST = 10_000, 5_000  # requests/s, requests: of an account's REST APIs in a region, by default
 _LARGEST_ACU = 256
 _MOST_CELLS = 10_000  # that are tried
+_PIPED_WIDTH = 160  # columns, where nobody's terminal says
 _REPORTS = 20  # connections for reports and people, as in resources/alarm-values.js
 # A batch of 100: `make bench` stores one in 2.0 ms on a whole core, and 256 MB have 256/1769 of one: 14 ms. The rest
 # is for the ways between SQS, function and Aurora: assumed, until a deployment's own log says better.
@@ -104,7 +112,9 @@ def add_to(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=_run)
-    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="the result as JSON")
+    form.add_argument("--markdown", action="store_true", help="the result as Markdown, for a document")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the peak: .png or .svg; of one load")
 
     load = parser.add_argument_group("the load")
@@ -197,7 +207,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         tell_json([_document(arguments, *pair) for pair in zip(plans, better, strict=True)])
     else:
-        tell("\n".join(_report(arguments, plans, better)))
+        tell("\n".join(_report(arguments, plans, better, _markdown if arguments.markdown else _plain)))
     return 0 if all(plan.fits for plan in plans) else 1
 
 
@@ -343,7 +353,7 @@ def _command(arguments: argparse.Namespace, employees: int) -> str:
     usual = vars(parser.parse_args(["plan", "--employees", str(employees)]))
     words = ["python", "-m", "ponto", "plan", "--employees", str(employees)]
     for name, value in vars(arguments).items():
-        if name not in ("employees", "json", "picture", "run") and value != usual[name]:
+        if name not in ("employees", "json", "markdown", "picture", "run") and value != usual[name]:
             words += [f"--{name.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
 
@@ -382,29 +392,34 @@ def _measures(plan: Plan) -> dict[str, int | float | str]:
 
 
 def _report(
-    arguments: argparse.Namespace, plans: Sequence[Plan], better: Sequence[argparse.Namespace | None]
+    arguments: argparse.Namespace,
+    plans: Sequence[Plan],
+    better: Sequence[argparse.Namespace | None],
+    table: Callable[[Sequence[str], Sequence[Sequence[str]]], Iterator[str]],
 ) -> Iterator[str]:
     settings = plans[0].settings
     stage, account = settings.throttles
     many = arguments.cells > 1
-    yield (
+    is_markdown = table is _markdown
+    yield from _filled(
         f"Everybody punches within {arguments.peak_minutes:g} minutes ({arguments.shape}), "
         f"{arguments.punches_a_day} times a day, {arguments.working_days} days a month. "
         f"{f'{arguments.cells} cells, each' if many else 'One deployment'}: {stage.rate:,} requests/s (burst "
         f"{stage.burst:,}), account {account.rate:,} (burst {account.burst:,}); {settings.concurrency} batches of "
         f"{settings.batch} at once, {settings.batch_milliseconds:g} ms each; database {settings.database_rows:,.0f} "
-        f"rows/s, {settings.connections:,} connections, paused, {settings.resume_seconds} s to resume."
+        f"rows/s, {settings.connections:,} connections, paused, {settings.resume_seconds} s to resume.",
+        is_markdown,
     )
     yield ""
     numbers = [f"{plan.load.employees:,}" for plan in plans]
     measures = [_measures(plan) for plan in plans]
-    yield from _table(
+    yield from table(
         ["a peak of each cell" if many else "a peak", *numbers],
         [[name, *(_written(found[name]) for found in measures)] for name in measures[0]],
     )
     yield ""
     prices = costs.load_prices(arguments.region)
-    yield from _table(
+    yield from table(
         ["a month, US dollars", *numbers],
         [
             *_bill([plan.month for plan in plans]),
@@ -419,17 +434,26 @@ def _report(
     )
     yield ""
     first, last = prices.dated
-    yield f"List prices of {prices.region} without free tier, from pages of {first} to {last}: ponto/cli/prices.json."
+    yield from _filled(
+        f"List prices of {prices.region} without free tier, from pages of {first} to {last}: ponto/cli/prices.json.",
+        is_markdown,
+    )
     if prices.left_out:
         units = "; ".join(prices.left_out)
         yield f"Left out, so that the totals are too low, for no page with its price was found: {units}."
     for plan, change in zip(plans, better, strict=True):
-        if plan.fits:
-            continue
         yield ""
+        if plan.fits:
+            yield from _filled(
+                f"{plan.load.employees:,} employees fit: none is answered 429, and none of their punches waits in the "
+                f"queue for more than {plan.oldest:,} s.",
+                is_markdown,
+            )
+            continue
         yield f"{plan.load.employees:,} employees do not fit:"
         yield ""
-        yield from (f"- {line}" for line in _advice(arguments, plan, change))
+        for line in _advice(arguments, plan, change):
+            yield from _filled(f"- {line}" if is_markdown else f"- {line.replace('`', '')}", is_markdown)
 
 
 def _advice(arguments: argparse.Namespace, plan: Plan, change: argparse.Namespace | None) -> Iterator[str]:
@@ -459,8 +483,34 @@ def _written(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:,}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lay out a table that is readable as it stands, and as Markdown."""
+def _filled(text: str, is_markdown: bool) -> Iterator[str]:
+    """Break a paragraph into lines of the terminal; neither one of Markdown, nor a command, which is copied."""
+    if is_markdown or "python -m " in text:
+        yield text
+    else:
+        yield from textwrap.wrap(text, _width(), subsequent_indent="  " * text.startswith("- "))
+
+
+def _width() -> int:
+    """Give the columns of the terminal, or what a reader of a file can do with."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPED_WIDTH
+
+
+def _plain(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lay out a table for the terminal: figures of many loads take two lines where there is no room for one."""
+    laid_out = Table(box=None, pad_edge=False)
+    for at, cell in enumerate(head):
+        laid_out.add_column(Text(cell), justify="right" if at else "left", overflow="fold")
+    for row in rows:
+        laid_out.add_row(*(Text(cell.replace("**", "")) for cell in row))
+    console = Console(file=io.StringIO(), width=_width(), color_system=None)
+    with console.capture() as capture:
+        console.print(laid_out)
+    yield from (line.rstrip() for line in capture.get().splitlines())
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lay out a table as Markdown, which is readable as it stands."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
 
     def line(cells: Sequence[str]) -> str:

@@ -449,7 +449,7 @@ def test_a_load_that_fits_exits_with_0_and_says_so(run: Callable[[str], Result])
     result = run("--employees 20000")
 
     assert (result.status, result.err) == (0, "")
-    assert re.search(r"\| fits +\| +yes \|", result.out)
+    assert re.search(r"^fits +yes$", result.out, re.MULTILINE)
     assert "do not fit" not in result.out
 
 
@@ -600,8 +600,34 @@ def test_without_matplotlib_a_picture_says_what_is_missing(
 def printed(words: str) -> str:
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        main(shlex.split(words))
+        main([*shlex.split(words), "--markdown"])
     return output.getvalue()
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+@pytest.mark.parametrize(
+    "words", ["--employees 20000", "--employees 1000 20000 1000000", "--employees 50000000 --cells 17"]
+)
+def test_a_terminal_gets_tables_and_sentences_within_its_columns(
+    words: str, columns: int, run: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_width", lambda: columns)
+
+    lines = run(words).out.splitlines()
+
+    commands = [line for line in lines if "python -m" in line]
+    assert max(len(line) for line in lines if line not in commands) <= columns
+    assert not set("|*`") & set("".join(lines))
+    assert any(re.match("this system  +[0-9.,]+", line) for line in lines)
+
+
+def test_the_last_sentence_says_whether_it_fits(run: Callable[[str], Result]) -> None:
+    assert run("--employees 20000").out.splitlines()[-1] == (
+        "20,000 employees fit: none is answered 429, and none of their punches waits in the queue for more than 29 s."
+    )
+    assert run("--employees 1000000").out.splitlines()[-1] == (
+        "- it fits with python -m ponto plan --employees 1000000 --stage-rate 3400"
+    )
 
 
 def written_anew(document: str) -> str:
