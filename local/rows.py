@@ -41,12 +41,17 @@ def main() -> int:
         with connection.cursor() as cursor:
             cursor.execute(_NEWEST, [arguments.count])
             print(f"{'id':36}  {'usuario_id':>10}  {'ponto':32}  {'dispositivo':12}  waited")
-            for identifier, employee, instant, device, waited in cursor:
-                print(f"{identifier}  {employee:>10}  {instant.isoformat():32}  {printable(device):12.12}  {waited}")
+            for identifier, employee, instant, sent, waited in cursor:
+                device = _cut(printable(sent), 12)
+                print(f"{identifier}  {employee:>10}  {instant.isoformat():32}  {device:12}  {waited}")
             print(f"the newest {cursor.rowcount}")
     finally:
         connection.close()
     return 0
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _positive(text: str) -> int:
