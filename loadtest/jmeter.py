@@ -18,6 +18,7 @@ HASHES = FOLDER / "jmeter.sha256"  # of every program that Maven fetches, as sha
 _HOME = FOLDER.parent / ".local" / f"jmeter-{VERSION}"
 _OLDEST = (5, 6)  # that reads the plans
 _OLDEST_JAVA = 17
+_TIMESTAMPS = "jmeter.save.saveservice.timestamp_format"
 _HEAP = ("-Xms256m", "-Xmx1g")
 
 
@@ -35,7 +36,8 @@ class JMeter(NamedTuple):
             folder: where to; JMeter appends to the results of an earlier run.
             properties: the plan's, by name.
         """
-        arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl")]
+        # Milliseconds, whatever an installation is set to. The report would take "ms" for how a date is written.
+        arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl"), f"-J{_TIMESTAMPS}=ms"]
         arguments += [f"-J{name}={value}" for name, value in properties.items()]
         return self._start(arguments, folder, "jmeter")
 

@@ -1,6 +1,7 @@
 """A small load test on the deployed stack: JMeter, the command, and its proof; and a proof that fails."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,10 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     rows = client.query("select usuario_id from batida where usuario_id between %s and %s", first, first + 10**9)
     assert sorted(employee for (employee,) in rows) == list(range(first, first + 200))
     folder = deployed.state / "loadtest"
-    assert (folder / "report" / "index.html").exists()
+    page = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    dates = re.findall(r'<td>(?:Start|End) Time</td>\s*<td>"(.*)"</td>', page)
+    assert len(dates) == 2
+    assert [text for text in dates if not re.match(r"\d+[-/.]\d+[-/.]\d+\D", text)] == []
     assert (folder / "arrivals.png").exists()
 
 
