@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _PIPED_WIDTH = 200  # columns, where nobody's terminal says
 _SHORT = 8  # characters of an id in a table
 _DAY = 86_400  # s
+_HOUR = 3_600  # s
 
 _EPILOG = """examples:
   python -m ponto dlq list --reason conflict --since 2h
@@ -81,7 +82,8 @@ def add_to(commands: Any) -> None:
     purge.add_argument("--yes", action="store_true", help="do not ask")
 
     verb("pause", _pause, "stop draining the queue of punches, which go on being accepted", "--stage dev")
-    verb("resume", _resume, "drain the queue again", "--stage dev")
+    resume = verb("resume", _resume, "drain the queue again", "--stage dev")
+    resume.add_argument("--force", action="store_true", help="though punches could expire in an outage after the pause")
 
 
 def _add_reason(parser: argparse.ArgumentParser) -> None:
@@ -192,7 +194,7 @@ def _purge(arguments: argparse.Namespace) -> int:
 def _pause(arguments: argparse.Namespace) -> int:
     place = target.find(arguments)
     changed = mapping.switch(place, enabled=False)
-    days = mapping.retention_seconds(place) / _DAY
+    days = mapping.times(place).retention / _DAY
     if arguments.json:
         tell_json({"drain": "paused", "changed": changed})
     else:
@@ -204,12 +206,35 @@ def _pause(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    changed = mapping.switch(target.find(arguments), enabled=True)
+    place = target.find(arguments)
+    if not arguments.force:
+        _require_time(place)
+    changed = mapping.switch(place, enabled=True)
     if arguments.json:
         tell_json({"drain": "running", "changed": changed})
     else:
         tell(f"{'running again' if changed else 'it was running already'}: the queue is being drained")
     return 0
+
+
+def _require_time(place: target.Target) -> None:
+    """Refuse to resume when punches could expire in an outage that comes after the pause.
+
+    While nobody receives, they wait visibly, and an alarm counts them. Once received, those that fail are hidden, and
+    one that reaches the end of its retention is gone without a dead letter.
+    """
+    since, kept = mapping.paused_since(place), mapping.times(place)
+    paused = (datetime.now(UTC) - since).total_seconds() if since else 0
+    if paused + kept.failing <= kept.retention:
+        return
+    raise CommandError(
+        f"paused for {paused / _DAY:.1f} of the {kept.retention / _DAY:g} days that a punch is kept: if the database "
+        f"then failed for {kept.failing / _HOUR:.0f} hours, the oldest would be lost without a dead letter. Let the "
+        f"queue keep them for longer first, which holds for those that wait too: aws sqs set-queue-attributes "
+        f"--queue-url {place.queue_url} --attributes MessageRetentionPeriod=1209600; or, with a database that is "
+        "surely healthy, resume with --force. Nothing was changed",
+        1,
+    )
 
 
 # What they are made of.

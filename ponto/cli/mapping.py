@@ -1,7 +1,9 @@
 """Pausing the drain: the event source mapping that hands the queue's punches to the function."""
 
+import json
 import time
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.cli import CommandError
 from ponto.cli.target import Target
@@ -23,11 +25,7 @@ def switch(target: Target, *, enabled: bool) -> bool:
         CommandError: the function has no mapping, or the state was not reached in time.
     """
     functions = target.functions()
-    pages = functions.get_paginator("list_event_source_mappings").paginate(FunctionName=target.function)
-    mappings = [mapping["UUID"] for page in pages for mapping in page["EventSourceMappings"]]
-    if not mappings:
-        raise CommandError(f"function {target.function} has no event source mapping; deploy the stack again")
-    changed = [_switch(functions, mapping, enabled=enabled) for mapping in mappings]
+    changed = [_switch(functions, mapping, enabled=enabled) for mapping in _mappings(target)]
     return any(changed)
 
 
@@ -48,9 +46,39 @@ def _switch(functions: "LambdaClient", mapping: str, *, enabled: bool) -> bool:
     return asked
 
 
-def retention_seconds(target: Target) -> int:
-    """How long a punch may wait in the queue."""
+def paused_since(target: Target) -> datetime | None:
+    """Tell since when the drain has been paused; None: it is not, or AWS does not say.
+
+    Raises:
+        CommandError: the function has no mapping.
+    """
+    functions = target.functions()
+    found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
+    since = [
+        mapping["LastModified"] for mapping in found if mapping["State"] == "Disabled" and "LastModified" in mapping
+    ]
+    return min(since, default=None)
+
+
+class Times(NamedTuple):
+    """How long the queue keeps a punch, in seconds."""
+
+    retention: int  # from its acceptance, whatever happens; then it is lost
+    failing: int  # from its first receive, if it fails each time; then it is dead-lettered
+
+
+def times(target: Target) -> Times:
+    """Ask the queue of punches how long it keeps one."""
     attributes = target.sqs().get_queue_attributes(
-        QueueUrl=target.queue_url, AttributeNames=["MessageRetentionPeriod"]
+        QueueUrl=target.queue_url, AttributeNames=["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"]
     )["Attributes"]
-    return int(attributes["MessageRetentionPeriod"])
+    receives = int(json.loads(attributes.get("RedrivePolicy", "{}")).get("maxReceiveCount", 0))
+    return Times(int(attributes["MessageRetentionPeriod"]), receives * int(attributes["VisibilityTimeout"]))
+
+
+def _mappings(target: Target) -> list[str]:
+    pages = target.functions().get_paginator("list_event_source_mappings").paginate(FunctionName=target.function)
+    found = [mapping["UUID"] for page in pages for mapping in page["EventSourceMappings"]]
+    if not found:
+        raise CommandError(f"function {target.function} has no event source mapping; deploy the stack again")
+    return found

@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -980,6 +980,48 @@ def test_pausing_waits_until_the_drain_stands_and_says_what_it_means(
     assert run("resume").out.startswith("running again")
     assert run("resume", "--json").json == {"drain": "running", "changed": False}
     assert deployment.calls.count("UpdateEventSourceMapping") == 2
+
+
+def paused(deployment: Deployment, days: float, retention_days: int = 9) -> None:
+    """Have the drain paused so long ago, of a queue with the published numbers."""
+    since = datetime.now(UTC) - timedelta(days=days)
+    states = deployment.instead["GetEventSourceMapping"]
+    deployment.instead["GetEventSourceMapping"] = lambda *call: states(*call) | {"LastModified": since}
+    deployment.mapping_states = ["Disabled"]
+    arn = deployment.sqs.get_queue_attributes(QueueUrl=deployment.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
+    policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 246}
+    deployment.sqs.set_queue_attributes(
+        QueueUrl=deployment.queue_url,
+        Attributes={
+            "MessageRetentionPeriod": str(retention_days * 86_400),
+            "VisibilityTimeout": "451",
+            "RedrivePolicy": json.dumps(policy),
+        },
+    )
+
+
+@pytest.mark.parametrize(("days", "retention", "status"), [(7, 9, 0), (7.8, 9, 1), (12, 9, 1), (12, 14, 0)])
+def test_a_pause_after_which_an_outage_could_lose_punches_is_not_ended_without_more(
+    deployment: Deployment, run: Callable[..., Result], days: float, retention: int, status: int
+) -> None:
+    paused(deployment, days, retention)
+
+    result = run("resume")
+
+    assert result.status == status
+    assert ("UpdateEventSourceMapping" in deployment.calls) == (status == 0)
+    if status:
+        assert f"paused for {days:.1f} of the 9 days that a punch is kept" in result.err
+        assert "failed for 31 hours" in result.err
+        assert f"--queue-url {deployment.queue_url} --attributes MessageRetentionPeriod=1209600" in result.err
+        assert run("resume", "--force").status == 0
+
+
+def test_a_drain_that_runs_is_not_asked_since_when(deployment: Deployment, run: Callable[..., Result]) -> None:
+    paused(deployment, 12)
+    deployment.mapping_states = ["Enabled"]
+
+    assert run("resume", "--json").json == {"drain": "running", "changed": False}
 
 
 def test_a_mapping_that_is_changing_is_waited_for_before_it_is_asked(
