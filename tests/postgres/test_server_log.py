@@ -27,9 +27,9 @@ SECRET: dict[str, Any] = {
     "usuario_id": 4_242_424_242,
     "ponto": datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC),
     "latitude": -12.3456789,
-    "dispositivo": "CANARY",
+    "dispositivo": "UNSEEN",
 }
-SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|CANARY")
+SHOWN = re.compile(r"4242424242|2031-07-08|12\.3456789|UNSEEN")
 
 Log = Callable[[], str]
 
@@ -128,8 +128,8 @@ def test_with_the_servers_usual_settings_it_would(server: Server, store: Store, 
 
 
 def test_what_a_message_itself_quotes_stays_in_the_log(store: Store, log: Log) -> None:
-    store.save([entry(punch_id="CANARY")])
+    store.save([entry(punch_id="UNSEEN")])
 
     assert [line.partition("ERROR:  ")[2] for line in log().splitlines()] == [
-        'invalid input syntax for type uuid: "CANARY"'
+        'invalid input syntax for type uuid: "UNSEEN"'
     ]
