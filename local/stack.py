@@ -114,6 +114,7 @@ def running(
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as parts:
         parts.enter_context(_only_one(state))
+        _end_leftover_deploy(state)
         emulator.end_leftover(state / "aws", say)
         emulator.require_free(port)
         if saved.unsaved_since(state / "aws"):
@@ -230,8 +231,7 @@ def _runs_already(state: Path, pid: str) -> str:
 def _deploy(
     state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
 ) -> tuple[gaps.Deployment, Mapping[str, str], str]:
-    # Packaged aside: .serverless is emptied by whatever packages next, a test or `make package`.
-    package = str(state / "package")
+    package = str(_package(state))
     environment = aws.environment() | {
         "LOCAL_DB_HOST": database.host,
         "SLS_AWS_MONITORING_FREQUENCY": "250",
@@ -252,7 +252,7 @@ def _deploy(
         for output in formation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
     }
     resources = formation.describe_stack_resources(StackName=name)["StackResources"]
-    template = json.loads((state / "package" / "cloudformation-template-update-stack.json").read_text())
+    template = json.loads((_package(state) / "cloudformation-template-update-stack.json").read_text())
     api = aws.client("apigateway")
     key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
     deployment = gaps.Deployment(
@@ -264,6 +264,21 @@ def _deploy(
         post=lambda body: _post(_api_url(aws.url, outputs["ApiId"]), key, body),
     )
     return deployment, outputs, key
+
+
+def _package(state: Path) -> Path:
+    # Aside: .serverless is emptied by whatever packages next, a test or `make package`.
+    return state / "package"
+
+
+def _end_leftover_deploy(state: Path) -> None:
+    """End an sls that outlived the run that started it: it would write into the package of the next one."""
+    words = ["--package", str(_package(state))]
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):  # it has just ended, or is another user's
+            found = process.cmdline()
+            if words in [found[place : place + 2] for place in range(len(found))]:
+                os.killpg(os.getpgid(process.pid), signal.SIGKILL)  # pip, too; `_sls` gave them a group of their own
 
 
 def _sls(log: Path, arguments: list[str], environment: Mapping[str, str]) -> None:
