@@ -114,8 +114,8 @@ def running(
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as parts:
         parts.enter_context(_only_one(state))
-        _end_leftover_deploy(state)
-        emulator.end_leftover(state / "aws", say)
+        _end_leftovers(state, say)
+        parts.callback(_end_leftovers, state, say)  # Ctrl-C may come when a process is started and not yet known
         emulator.require_free(port)
         if saved.unsaved_since(state / "aws"):
             say(f"the last run was killed: {_lost(state / 'aws')}")
@@ -271,14 +271,19 @@ def _package(state: Path) -> Path:
     return state / "package"
 
 
-def _end_leftover_deploy(state: Path) -> None:
-    """End an sls that outlived the run that started it: it would write into the package of the next one."""
+def _end_leftovers(state: Path, say: Say) -> None:
+    """End what outlived the run that started it. An sls would write into the package of the next one.
+
+    Raises:
+        LocalError: an emulator is another user's.
+    """
     words = ["--package", str(_package(state))]
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, ProcessLookupError):  # it has just ended, or is another user's
             found = process.cmdline()
             if words in [found[place : place + 2] for place in range(len(found))]:
                 os.killpg(os.getpgid(process.pid), signal.SIGKILL)  # pip, too; `_sls` gave them a group of their own
+    emulator.end_leftover(state / "aws", say)
 
 
 def _sls(log: Path, arguments: list[str], environment: Mapping[str, str]) -> None:
