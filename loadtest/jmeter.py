@@ -78,7 +78,11 @@ def find(home: Path = _HOME) -> JMeter:
     """
     java = _java()
     installed = shutil.which("jmeter")
-    if installed and (version := _version([installed, "--version"], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$")) >= _OLDEST:
+    if (
+        installed
+        and (version := _version([installed, "--version", "-j", os.devnull], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$"))
+        >= _OLDEST
+    ):
         return JMeter((installed,), {"HEAP": " ".join(_HEAP)})
     # JMeter complains when this folder is missing. It is made last, so it tells that all the rest is there.
     complete = home / "lib" / "junit"

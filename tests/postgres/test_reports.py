@@ -249,7 +249,8 @@ def test_a_night_in_which_the_clock_is_changed_has_the_minutes_that_passed(
         (NUUK, NIGHT, "2019-03-30 21:30", "2019-03-31 05:30", 420, 360),
         # 03:00 became 01:00: 00:30 to 05:10 is 6 h 40 min, of them 10 min after the night
         (ZoneInfo("Antarctica/Troll"), NIGHT, "2026-10-25 00:30", "2026-10-25 05:10", 400, 390),
-        # After the end of the 29th came the 31st. Less four hours it is the 30th, whose evening is not there
+        # After the 29th came the 31st, whose night began at 22:00 of a day that is not there
+        (APIA, time(0), "2011-12-31 00:10", "2011-12-31 03:00", 170, 170),
         (APIA, None, "2011-12-31 00:10", "2011-12-31 03:00", 170, 170),
         (APIA, time(0), "2011-12-29 20:00", "2011-12-29 23:59", 239, 119),
     ],
