@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 
 from ponto.__main__ import main
 from ponto.cli.letters import REASONS, Letter, Way
-from ponto.cli.report import as_csv, dead, figures, words
+from ponto.cli.report import as_csv, as_text, dead, figures, words
 from ponto.cli.report.figures import Punch
-from ponto.cli.report.reading import Day, Finding, Minute
+from ponto.cli.report.reading import Card, Day, Finding, Minute, Totals
 from ponto.cli.report.words import LANGUAGES, Language
 
 ROOT = Path(__file__).parents[2]
@@ -231,6 +232,23 @@ def test_dead_letters_are_put_together_by_reason_and_employee() -> None:
         datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC),
     )
     assert dead.heaps(letters, [1]) == [heaps[1]]
+
+
+def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:
+    days = [
+        day(*((f"2026-11-{number:02}T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(
+            dia=date(2026, 11, number), minutos=540
+        )
+        for number in range(1, 31)
+    ]
+    totals = Totals(1, "Maria", None, "America/Sao_Paulo", 30, 30 * 540, 0, 0, 0)
+    out = io.StringIO()
+
+    began = time.process_time()  # of this process, whatever else the machine does
+    as_text.Printer(out, Language("en")).cards([Card(date(2026, 11, 1), totals, days)] * 1_000, "now")
+
+    assert time.process_time() - began < 5  # rich's tables took 16
+    assert out.getvalue().count("08:00 12:00  13:00 18:00    9:00") == 30_000
 
 
 # The document
