@@ -269,8 +269,7 @@ class Bench:
 
 
 def _processes(database: postgres.Postgres) -> list[int]:
-    server = int((database.server.pgdata / "postmaster.pid").read_text().split()[0])
-    return [server, *(child.pid for child in psutil.Process(server).children())]
+    return [database.pid, *(child.pid for child in psutil.Process(database.pid).children())]
 
 
 def _seconds(pid: int) -> float:

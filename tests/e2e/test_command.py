@@ -210,7 +210,6 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> No
     ("module", "arguments", "said"),
     [
         ("local", ["--port", "99999"], "'99999' is not a port"),
-        ("local", ["--state", "/nowhere/with a space"], "with a space in its path"),
         ("local.rows", ["--", "-5"], "'-5' is not a number above 0"),
         ("local.rows", ["--state", "/nowhere"], "nothing runs here"),
     ],

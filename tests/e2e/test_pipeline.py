@@ -262,7 +262,7 @@ def test_the_emulator_still_has_each_gap_that_is_filled_after_the_deploy(deploye
 def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> None:
     emulator = psutil.Process(deployed.stack.aws.process.pid)
     processes = [emulator, *emulator.children(recursive=True)]
-    processes.append(psutil.Process(deployed.stack.database.server.get_pid()))
+    processes.append(psutil.Process(deployed.stack.database.pid))
     listening = {
         (connection.laddr.ip, connection.laddr.port)
         for process in processes

@@ -22,7 +22,7 @@ class Server:
     @property
     def log(self) -> Path:
         """What the server writes down."""
-        return Path(self._running.server.log)
+        return self._running.log
 
     def as_superuser(self, database: str = "postgres") -> dict[str, str]:
         """libpq's keywords of the superuser."""
@@ -65,12 +65,11 @@ def ask(parameters: dict[str, str], statement: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="session")
 def _scram() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))  # not pytest's: the path of a socket has to be short
-    running = postgres.start(folder / "postgres")
+    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
+    running = postgres.start(folder / "postgres", postgres.UNSAFE)
     hba = folder / "postgres" / "pg_hba.conf"
     hba.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
     server = Server(running)
-    server.ask("alter system set fsync = off")
     server.ask("select pg_reload_conf()")
     yield server
     running.stop()

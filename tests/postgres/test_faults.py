@@ -69,7 +69,7 @@ Make = Callable[..., System]
 def server() -> Iterator[local_postgres.Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
     folder = Path(tempfile.mkdtemp(prefix="ponto-"))
-    server = local_postgres.start(folder / "postgres")
+    server = local_postgres.start(folder / "postgres", local_postgres.UNSAFE)
     migrate(parse_dsn(server.url), ZONE)
     with contextlib.closing(psycopg2.connect(server.url)) as connection:
         connection.autocommit = True

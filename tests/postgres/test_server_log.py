@@ -19,7 +19,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding
 SETTINGS = re.findall(r"^alter system set (log_\w+) = ('?\w+'?);$", DOCUMENT, re.MULTILINE)
 USUAL = [
     ("log_min_error_statement", "error"),
-    ("log_error_verbosity", "default"),
+    ("log_error_verbosity", "'default'"),  # the word alone would reset it
     ("log_parameter_max_length_on_error", "-1"),
     ("log_statement", "none"),
 ]
