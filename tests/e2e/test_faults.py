@@ -89,6 +89,38 @@ def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(
     assert client.depth(client.address.dlq_url) == 0
 
 
+@pytest.mark.parametrize("kind", ["stopped", "refusing", "locked"])
+def test_a_database_that_was_away_for_five_seconds_has_all_punches_within_thirty_of_its_return(
+    deployed: Deployed, client: Client, kind: str
+) -> None:
+    # A lock makes statements fail, which come back by their visibility; the others make connections fail, which are
+    # tried again. The queue's own timeout is 109 s.
+    employees = [next(EMPLOYEES) for _ in range(2_000)]
+    began = time.monotonic()
+
+    def post(place: int) -> int:
+        due = began + place / 250
+        time.sleep(max(0, due - time.monotonic()))
+        return client.post(punch(employees[place])).status
+
+    with ThreadPoolExecutor(32) as clients:
+        answers = clients.map(post, range(len(employees)))
+        wait_for(lambda: time.monotonic() > began + 1, "some punches to be stored")
+        with Faults(deployed.stack.database).kinds[kind]():
+            gone = time.monotonic()
+            wait_for(lambda: time.monotonic() > gone + 5, "five seconds")
+        returned = time.monotonic()
+        assert set(answers) == {202}
+    accepted = time.monotonic()
+
+    client.wait_until_drained()
+
+    took = time.monotonic() - returned
+    assert len(client.rows(*employees)) == len(employees)
+    assert took < 30 + accepted - returned
+    assert client.depth(client.address.dlq_url) == 0
+
+
 def test_while_the_function_is_throttled_punches_wait_and_are_not_received(client: Client, stack: Stack) -> None:
     # The emulator's poller knows the reserved concurrency; on AWS maximumConcurrency keeps the pollers below it.
     functions, employees = stack.client("lambda"), [next(EMPLOYEES) for _ in range(20)]
