@@ -134,13 +134,13 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     lost = r"what the emulator was given since .* is lost: queued punches, dead letters, and keys of `ponto keys`"
     assert re.search(lost, run.output())
     run = Run(state, port)
-    wait_for(lambda: "starting the AWS emulator" in run.output(), "the next start")
+    wait_for(lambda: "starting PostgreSQL" in run.output(), "the next start")
     assert re.search(f"the last run was killed: {lost}", run.output())
     assert run.stop(signal.SIGHUP) == 0
     assert processes_of(state) == []
 
 
-@pytest.mark.parametrize("moment", ["starting the AWS emulator", "deploying"])
+@pytest.mark.parametrize("moment", ["starting PostgreSQL", "starting the AWS emulator", "deploying"])
 def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, moment: str) -> None:
     port = free_port()
     run = Run(state, port)

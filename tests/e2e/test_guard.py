@@ -97,6 +97,7 @@ def test_the_key_belongs_to_the_account_of_the_stack(stack: Stack) -> None:
 
 
 def test_everything_of_the_stack_is_private_to_its_user(deployed: Deployed) -> None:
+    assert deployed.state.stat().st_mode & 0o077 == 0
     assert (deployed.state / "stack.json").stat().st_mode & 0o777 == 0o600
     emulators = [deployed.state / "aws", *(deployed.state / "aws").rglob("*")]
     assert len(emulators) > 10
