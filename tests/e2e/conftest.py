@@ -15,6 +15,8 @@ from local import emulator, gaps
 from local.stack import Parameters, Stack, running
 from tests.e2e.client import Client
 
+FUNCTION = "batida-ponto-local-batidaPonto"
+
 
 class Deployed(NamedTuple):
     stack: Stack
@@ -67,14 +69,18 @@ def client(stack: Stack) -> Client:
 
 
 @pytest.fixture
-def redelivery(client: Client) -> Iterator[int]:
+def redelivery(client: Client, stack: Stack) -> Iterator[int]:
     """Let what failed come back after 12 s at most: just longer than the function may take."""
     seconds = 12
-    queue = client.address.queue_url
+    queue, functions = client.address.queue_url, stack.client("lambda")
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
+    delays = {"Variables": variables | {"RETRY_DELAYS": f"5,10,{seconds}"}}  # none above the queue's own
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
+    functions.update_function_configuration(FunctionName=FUNCTION, Environment=delays)
     yield seconds
     client.wait_until_drained()
+    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)
 
 
