@@ -44,12 +44,11 @@ ALWAYS = {
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
     "DeadLettersAlarm": "AWS::CloudWatch::Alarm",
     "DeadLettersExpireAlarm": "AWS::CloudWatch::Alarm",
-    "OldestWaitingAlarm": "AWS::CloudWatch::Alarm",
-    "PunchesExpireAlarm": "AWS::CloudWatch::Alarm",
     "KeepsFailingAlarm": "AWS::CloudWatch::Alarm",
     "FunctionErrorsAlarm": "AWS::CloudWatch::Alarm",
     "FunctionThrottlesAlarm": "AWS::CloudWatch::Alarm",
     "Gateway5xxAlarm": "AWS::CloudWatch::Alarm",
+    "Gateway4xxHoursAlarm": "AWS::CloudWatch::Alarm",
     "Dashboard": "AWS::CloudWatch::Dashboard",
 }
 OWN_TOPIC = {
@@ -59,6 +58,8 @@ OWN_TOPIC = {
 }
 ON_AWS = {  # what the emulator refuses
     "DrainStalledAlarm": "AWS::CloudWatch::Alarm",
+    "OldestWaitingAlarm": "AWS::CloudWatch::Alarm",
+    "PunchesExpireAlarm": "AWS::CloudWatch::Alarm",
     "Gateway4xxAlarm": "AWS::CloudWatch::Alarm",
 }
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
@@ -244,7 +245,7 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(comp
     }
     functions = compiled(stage).of_type("AWS::Lambda::Function")
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
-        "BatidaPontoLambdaFunction": both,
+        "BatidaPontoLambdaFunction": both | {"QUEUE_URL", "RETRY_DELAYS"},
         "SchemaLambdaFunction": both | {"FUNCTION_SECRET_ARN", "RESERVED_CONCURRENCY"},
     }
 

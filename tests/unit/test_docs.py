@@ -257,10 +257,16 @@ def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_a
 def test_an_idle_month_costs_what_its_table_adds_up_to_and_the_readme_says_about_that() -> None:
     deploying = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
     table = deploying.partition("## What an idle month costs\n")[2].partition("\n\n## ")[0]
-    *parts, total = [float(cost) for cost in re.findall(r"\| \**([\d.]+)\** \|$", table, re.MULTILINE)]
+    watching = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8").partition("## What watching costs\n")[2]
+
+    def costs(text: str) -> list[float]:
+        return [float(cost) for cost in re.findall(r"\| \**([\d.]+)\** \|$", text, re.MULTILINE)]
+
+    *parts, total = costs(table)
     about = re.search(r"costs about (\d+) US dollars", README)
 
     assert sum(parts) == pytest.approx(total)
+    assert sum(costs(watching)) == pytest.approx(parts[-1])
     assert about
     assert float(about[1]) == pytest.approx(total, rel=0.1)
 
