@@ -56,7 +56,8 @@ def main() -> int:
     os.environ.update(safe)
 
     for number in _STOPS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
+        # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
         with running(arguments.state, arguments.port, say=_say) as stack:

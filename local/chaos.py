@@ -415,7 +415,8 @@ def main() -> int:
     seed = Random().randrange(2**32) if arguments.seed is None else arguments.seed  # noqa: S311
     _print(f"seed {seed}")
     for number in _STOPS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
+        # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
         outcome = Chaos(address, arguments.state, arguments.punches, arguments.clients, seed).run()

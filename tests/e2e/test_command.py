@@ -156,7 +156,9 @@ def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, mom
 
 
 def test_ctrl_c_during_the_deploy_leaves_nothing_running(state: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
     run = Run(state, free_port())
+    signal.signal(signal.SIGINT, before)
     wait_for(lambda: "deploying" in run.output(), "the deploy to begin")
 
     assert run.stop(signal.SIGINT) == 0
