@@ -9,7 +9,7 @@ from traceback import extract_tb
 from typing import NamedTuple
 
 from ponto.punch import NotAPunch, Reason, parse
-from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, Record, Rejection, by_risk, receipt, signed_in
+from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, Record, Rejection, api_key_id, by_risk, receipt, signed_in
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 
 PATIENCE = 1_800
@@ -153,7 +153,7 @@ class Drain:
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
             if employee != str(punch.usuario_id):
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
-        return Entry(punch, *receipt(record))
+        return Entry(punch, *receipt(record), api_key_id(record))
 
     def _save(self, entries: list[Entry], deadline: float) -> list[Outcome]:
         try:

@@ -146,6 +146,16 @@ def signed_in(record: Record) -> str | None:
     return _text(record, "usuarioId")
 
 
+def api_key_id(record: Record) -> str | None:
+    """Return the id of the API key that a punch came with.
+
+    Only the gateway sets it, and a dead letter that was sent back keeps it. None: the message did not come through the
+    gateway, or that is the local stack's, which knows no such id; or it is longer than the table takes.
+    """
+    key_id = _text(record, "apiKeyId")
+    return key_id if key_id and len(key_id) <= _LONGEST_ID else None
+
+
 def by_risk(records: Sequence[Record], visibility_s: float) -> list[list[Record]]:
     """Divide a batch so that a record that kills the process takes as few others along as can be.
 
@@ -265,6 +275,8 @@ def _attributes(rejection: Rejection) -> "dict[str, MessageAttributeValueTypeDef
         attributes["receivedAt"] = {"DataType": "Number", "StringValue": str(received_ms)}
     if employee := signed_in(rejection.record):  # a redrive is judged by it again
         attributes["usuarioId"] = {"DataType": "String", "StringValue": employee}
+    if key_id := api_key_id(rejection.record):
+        attributes["apiKeyId"] = {"DataType": "String", "StringValue": key_id}
     return attributes
 
 

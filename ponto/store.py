@@ -40,6 +40,7 @@ class Entry(NamedTuple):
     punch: Punch
     message_id: str  # of SQS
     received_ms: int  # SQS's SentTimestamp: ms since the epoch, UTC
+    api_key_id: str | None = None  # of the API key that it came with
 
 
 class Status(StrEnum):
@@ -281,8 +282,9 @@ def _document(entries: list[Entry]) -> str:
                 punch.precisao,
                 received_ms,
                 message_id,
+                api_key_id,
             )
-            for punch, message_id, received_ms in entries
+            for punch, message_id, received_ms, api_key_id in entries
         ]
     )
 

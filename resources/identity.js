@@ -4,7 +4,6 @@ const stop = require('./stop.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
 const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
-const ATTRIBUTE = 'MessageAttribute.1';
 
 module.exports = async ({ resolveVariable }) => {
   const userPool = await resolveVariable('param:userPoolArn');
@@ -16,6 +15,7 @@ module.exports = async ({ resolveVariable }) => {
   }
   const { PostPunch, PunchPreflight } = await resolveVariable('file(resources/api.yml):Resources');
   const request = PostPunch.Properties.Integration.RequestTemplates['application/json'];
+  const ATTRIBUTE = `MessageAttribute.${request.match(/MessageAttribute\.\d+\.Name=/g).length + 1}`; // SQS stops at a gap
   const [preflight] = PunchPreflight.Properties.Integration.IntegrationResponses;
   const ALLOWED = 'method.response.header.Access-Control-Allow-Headers';
   return {

@@ -49,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser, timeout: int = _TIMEOUT_SECON
         "DB_PORT and DB_SSLMODE, where DB_HOST is set in the environment and --state is not given.",
     )
     group.add_argument("--state", type=Path, help="the local stack's folder (default .local)")
+    add_timeout(group, timeout)
+
+
+def add_timeout(group: argparse._ActionsContainer, timeout: int = _TIMEOUT_SECONDS) -> None:
+    """Give a command that names its database otherwise the option of how long a statement may take, seconds."""
     group.add_argument(
         "--timeout",
         type=_seconds,

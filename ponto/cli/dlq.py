@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ponto.cli import CommandError, agreed, files, mailbox, mapping, printable, target, tell, tell_json
-from ponto.cli.letters import REASONS, Letter, Way, instant
+from ponto.cli.letters import REASONS, Letter, Way, an_instant
 from ponto.cli.mailbox import Mailbox
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def add_to(commands: Any) -> None:
     )
     _add_reason(listing)
     listing.add_argument("--employee", type=int, metavar="N", help="punches of this employee only")
-    listing.add_argument("--since", type=_instant, metavar="TIME", help="received then or later: ISO 8601, or 2h ago")
-    listing.add_argument("--until", type=_instant, metavar="TIME", help="received before")
+    listing.add_argument("--since", type=an_instant, metavar="TIME", help="received then or later: ISO 8601, or 2h ago")
+    listing.add_argument("--until", type=an_instant, metavar="TIME", help="received before")
 
     show = verb("show", _show, "everything of one letter", "5f3c")
     show.add_argument("id", help="of the letter, or how it begins")
@@ -76,7 +76,11 @@ def add_to(commands: Any) -> None:
 
     purge = verb("purge", _purge, "export old letters, then delete them", "--older-than 7d")
     purge.add_argument(
-        "--older-than", type=_instant, metavar="AGE", required=True, help="received longer ago: 7d, or an ISO 8601 time"
+        "--older-than",
+        type=an_instant,
+        metavar="AGE",
+        required=True,
+        help="received longer ago: 7d, or an ISO 8601 time",
     )
     purge.add_argument("--export", type=Path, metavar="FILE", help="default dead-letters-<time>.jsonl")
     purge.add_argument("--yes", action="store_true", help="do not ask")
@@ -90,15 +94,6 @@ def _add_reason(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reason", action="append", choices=[str(reason) for reason in REASONS], help="may be repeated"
     )
-
-
-def _instant(text: str) -> int:
-    try:
-        return instant(text)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither ISO 8601, like 2026-10-01T08:00Z, nor an age, like 45s, 30m, 2h, 7d or 1w"
-        ) from None
 
 
 # The commands. Each returns the exit status.

@@ -7,18 +7,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from ponto.cli import CommandError, agreed, say, target, tell, tell_json
+from ponto.cli import CommandError, agreed, database, printable, say, target, tell, tell_json
+from ponto.cli.letters import an_instant
 from ponto.cli.target import explain
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_apigateway.type_defs import UsagePlanTypeDef
+
+_ROWS = (Path(__file__).parent / "sql" / "key_rows.sql").read_text(encoding="utf-8")
+
+_PIPED_WIDTH = 200  # columns, where nobody's terminal says
 
 _RATE = 10.0  # requests/s: what a site with a queue before its clock needs, and a stolen key gets
 _BURST = 20  # requests
@@ -30,6 +37,7 @@ _EPILOG = """examples:
   python -m ponto keys create gate-1 --rate 5 --burst 10 --quota 2000 --stage dev
   python -m ponto keys list --stage dev
   python -m ponto keys revoke gate-1 --stage dev
+  python -m ponto keys rows gate-1 --from 2026-10-01 --stage dev
 
 API Gateway applies throttles and quotas as best it can: they are targets, no hard limits.
 Each key has a usage plan of its own, of which AWS allows 300 in an account and region until asked for more.
@@ -55,7 +63,7 @@ def add_to(commands: Any) -> None:
     """Add `keys` to the commands of `python -m ponto` (argparse's subparsers)."""
     parser = commands.add_parser(
         "keys",
-        help="API keys, one per device or site: create, list, revoke",
+        help="API keys, one per device or site: create, list, revoke; the rows of one",
         description="API keys, one per device or site, each with a throttle and a daily quota of its own.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -71,9 +79,22 @@ def add_to(commands: Any) -> None:
 
     verb("list", _list, "the keys with their limits and today's use, never their values", "--stage dev")
 
-    revoke = verb("revoke", _revoke, "disable a key at once, then delete it", "gate-1 --stage dev")
+    revoke = verb("revoke", _revoke, "disable a key for good", "gate-1 --stage dev")
     revoke.add_argument("name", help="or the id")
     revoke.add_argument("--yes", action="store_true", help="do not ask")
+    revoke.add_argument(
+        "--forget", action="store_true", help="delete it too; its rows are then found by its id only, not by its name"
+    )
+
+    rows = verb(
+        "rows", _rows, "the punches that came with a key, a revoked one too", "gate-1 --from 2026-10-01 --stage dev"
+    )
+    rows.add_argument("name", help="or the id")
+    rows.add_argument(
+        "--from", dest="start", type=an_instant, metavar="TIME", help="received then or later: ISO 8601, or 2h ago"
+    )
+    rows.add_argument("--to", dest="end", type=an_instant, metavar="TIME", help="received before")
+    database.add_timeout(rows)
 
 
 def _a_name(text: str) -> str:
@@ -167,18 +188,84 @@ def _revoke(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not agreed(f"Revoke key {key.name} ({key.id}) of {place.stack}? It cannot be undone."):
         raise CommandError("nothing was revoked", 1)
     if key.id:
-        # Disabled first: whatever fails after that, nobody punches with it.
+        # Disabled first: whatever fails after that, nobody punches with it. It stays, to tell the id of its name.
         gateway.update_api_key(apiKey=key.id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
-        gateway.delete_api_key(apiKey=key.id)
+        if arguments.forget:
+            gateway.delete_api_key(apiKey=key.id)
     _delete_plan(gateway, api_id, place.stage, key.plan_id)
     if arguments.json:
         tell_json({"revoked": key.name, "id": key.id, "usagePlanId": key.plan_id})
     else:
-        tell(f"key {key.name} is revoked; what was accepted with it stays")
+        tell(
+            f"key {key.name} ({key.id}) is revoked; what was accepted with it stays: python -m ponto keys rows {key.id}"
+        )
+    return 0
+
+
+def _rows(arguments: argparse.Namespace) -> int:
+    place = target.find(arguments)
+    whose = argparse.Namespace(
+        state=arguments.state if place.stage == target.LOCAL else None, timeout=arguments.timeout
+    )
+    if place.stage != target.LOCAL and database.is_local(whose):
+        raise CommandError(
+            f"the rows of {place.stack} are in its database; name it with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
+        )
+    ids = _ids(place, arguments.name)
+    times = {"from_ms": arguments.start, "to_ms": arguments.end}
+    with database.connect(whose, read_only=True) as connection, connection.cursor() as cursor:
+        cursor.execute(_ROWS, {"keys": ids or [arguments.name], **times})
+        rows = [_Row(*row) for row in cursor.fetchall()]
+    if not ids and not rows:
+        raise CommandError(f"{place.stack} has no key {arguments.name}, and no row came with a key of that id", 1)
+    if arguments.json:
+        tell_json({"keys": ids or [arguments.name], "rows": [row.shown() for row in rows]})
+        return 0
+    if rows:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = _PIPED_WIDTH
+        table = Table(box=None, pad_edge=False)
+        for column in ("received", "id", "employee", "punched", "device", "key"):
+            table.add_column(column, overflow="fold", justify="right" if column == "employee" else "left")
+        for row in rows:
+            shown = row.shown()
+            table.add_row(*(Text(printable("" if value is None else str(value))) for value in shown.values()))
+        console.print(table)
+    employees = len({row.usuario_id for row in rows})
+    tell(f"{len(rows)} rows of {employees} employees came with {', '.join(ids or [arguments.name])}")
     return 0
 
 
 # What they are made of.
+
+
+class _Row(NamedTuple):
+    """A row of `batida`: field names are its columns."""
+
+    chave: str
+    id: str
+    usuario_id: int
+    ponto: datetime
+    dispositivo: str | None
+    recebida_em: datetime
+
+    def shown(self) -> dict[str, Any]:
+        return {
+            "received": self.recebida_em.isoformat(timespec="milliseconds"),
+            "id": self.id,
+            "employee": self.usuario_id,
+            "punched": self.ponto.isoformat(),
+            "device": self.dispositivo,
+            "key": self.chave,
+        }
+
+
+def _ids(place: target.Target, name: str) -> list[str]:
+    """Give the ids of the keys that have, or had until they were revoked, a name."""
+    label = f"{place.stack}/{name}"
+    pages = place.gateway().get_paginator("get_api_keys").paginate(nameQuery=label, includeValues=False)
+    return [key["id"] for page in pages for key in page.get("items", []) if key.get("name") == label]
 
 
 def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[UsagePlanTypeDef]":

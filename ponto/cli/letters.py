@@ -1,5 +1,6 @@
 """What a dead letter is: a message of the dead-letter queue, read in each of the three shapes that end there."""
 
+import argparse
 import base64
 import json
 import re
@@ -67,7 +68,12 @@ class Letter(NamedTuple):
 
         They name the original message and its time of receipt, so that nothing takes the redrive for the receipt.
         """
-        kept = {name: _copy(value) for name, value in self.attributes.items() if name not in ("reason", "detail")}
+        kept = {
+            name: _copy(value)
+            for name, value in self.attributes.items()
+            if name not in ("reason", "detail")
+            and value.keys() & {"StringValue", "BinaryValue"}  # SQS takes no empty one
+        }
         return kept | {
             "messageId": {"DataType": "String", "StringValue": self.message_id},
             "receivedAt": {"DataType": "Number", "StringValue": str(self.received_ms)},
@@ -190,6 +196,20 @@ def instant(text: str, now: datetime | None = None) -> int:
         if then.tzinfo is None:
             then = then.replace(tzinfo=UTC)
     return (then - _EPOCH) // _MILLISECOND
+
+
+def an_instant(text: str) -> int:
+    """Read an instant of the command line, as `instant` does.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        return instant(text)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither ISO 8601, like 2026-10-01T08:00Z, nor an age, like 45s, 30m, 2h, 7d or 1w"
+        ) from None
 
 
 def age(text: str) -> timedelta:

@@ -46,7 +46,8 @@ create table batida (
     recebida_em timestamptz check (recebida_em >= '1970-01-01 00:00Z' and recebida_em < '3000-01-02 00:00Z'),
     -- Not now(), which is when the transaction began: maybe well before.
     gravada_em timestamptz not null default clock_timestamp(),
-    mensagem_id text check (char_length(mensagem_id) between 1 and 100)
+    mensagem_id text check (char_length(mensagem_id) between 1 and 100),
+    chave text check (char_length(chave) between 1 and 100)
 );
 
 comment on table batida is 'Punches. Rows are added, never changed or removed.';
@@ -63,6 +64,7 @@ comment on column batida.precisao is 'Accuracy of latitude and longitude, metres
 comment on column batida.recebida_em is 'When the queue received it; null: copied from batida_original';
 comment on column batida.gravada_em is 'When the row was written';
 comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
+comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
 
 -- The derived id of a punch is a UUIDv5, which PostgreSQL computes only with an extension.
 -- SHA-1 as in RFC 3174, section 6.1. bigint stands for its unsigned 32-bit words, cut to them by `mask`.

@@ -83,7 +83,7 @@ $$;
 -- By column, so that nobody but the owner says when a row was written.
 grant insert (
     id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em,
-    mensagem_id
+    mensagem_id, chave
 ) on batida to ponto_function;
 -- What ON CONFLICT and the look-up of a taken id read.
 grant select (id, usuario_id, ponto) on batida to ponto_function;

@@ -6,7 +6,7 @@
 -- wait for a session that was inserting the same id, its snapshot is older than that row and cannot see it.
 insert into batida (
     id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao,
-    recebida_em, mensagem_id
+    recebida_em, mensagem_id, chave
 )
 select
     (entry ->> 0)::uuid as id,
@@ -20,7 +20,8 @@ select
     (entry ->> 8)::double precision,
     (entry ->> 9)::double precision,
     to_timestamp((entry ->> 10)::double precision / 1000), -- of milliseconds
-    entry ->> 11
+    entry ->> 11,
+    entry ->> 12
 from jsonb_array_elements(%(entries)s::jsonb) as entry
 order by id
 on conflict (id) do nothing

@@ -276,9 +276,10 @@ def test_keys_of_templates_and_of_other_stages_are_not_listed(prod: Stage, run: 
 # revoke
 
 
+@pytest.mark.parametrize("forget", [False, True])
 @pytest.mark.parametrize("by", ["name", "id"])
-def test_a_revoked_key_is_disabled_and_then_gone_with_its_plan_and_nothing_else(
-    prod: Stage, gateway: Gateway, run: Callable[..., Result], by: str
+def test_a_revoked_key_is_disabled_and_its_plan_gone_and_nothing_else(
+    prod: Stage, gateway: Gateway, run: Callable[..., Result], by: str, forget: bool
 ) -> None:
     run("create", "gate-1", stage=prod)
     run("create", "gate-2")
@@ -286,12 +287,16 @@ def test_a_revoked_key_is_disabled_and_then_gone_with_its_plan_and_nothing_else(
     made = run("create", "gate-1", "--json").json
     gateway.calls.clear()
 
-    result = run("revoke", made[by], "--yes")
+    result = run("revoke", made[by], "--yes", *["--forget"] * forget)
 
     assert result.status == 0
-    assert gateway.everything() == before
     changes = [call for call in gateway.calls if not call.startswith(("Get", "Describe"))]
-    assert changes == ["UpdateApiKey", "DeleteApiKey", "UpdateUsagePlan", "DeleteUsagePlan"]
+    assert changes == ["UpdateApiKey", *["DeleteApiKey"] * forget, "UpdateUsagePlan", "DeleteUsagePlan"]
+    if forget:
+        assert gateway.everything() == before
+    else:  # it tells which id its name had
+        assert gateway.everything() == before | {("key", made["id"])}
+        assert gateway.api.get_api_key(apiKey=made["id"])["enabled"] is False
 
 
 @pytest.mark.parametrize("name", ["", "gate-9", "batida-ponto-local/gate-9"])
@@ -326,7 +331,7 @@ def test_revoking_asks_first(
 
     assert result.status == status
     assert f"Revoke key gate-1 ({made['id']}) of batida-ponto-local?" in result.err
-    assert (("key", made["id"]) in gateway.everything()) == (status != 0)
+    assert gateway.api.get_api_key(apiKey=made["id"])["enabled"] == (status != 0)
 
 
 @pytest.mark.parametrize("operation", ["DeleteApiKey", "UpdateUsagePlan", "DeleteUsagePlan"])
@@ -335,10 +340,10 @@ def test_a_key_that_was_half_revoked_is_revoked_the_second_time(
 ) -> None:
     run("create", "gate-1")
     gateway.instead[operation] = refuse
-    assert run("revoke", "gate-1", "--yes").status == 2
+    assert run("revoke", "gate-1", "--yes", "--forget").status == 2
     del gateway.instead[operation]
 
-    again = run("revoke", "gate-1", "--yes")
+    again = run("revoke", "gate-1", "--yes", "--forget")
 
     # Without its stage a plan cannot be found again; it lets nobody in.
     assert again.status == (1 if operation == "DeleteUsagePlan" else 0)
@@ -414,7 +419,7 @@ def test_every_command_has_an_example() -> None:
     keys.add_to(commands)
     (verbs,) = (each for each in commands.choices["keys"]._actions if isinstance(each, argparse._SubParsersAction))
 
-    assert set(verbs.choices) == {"create", "list", "revoke"}
+    assert set(verbs.choices) == {"create", "list", "revoke", "rows"}
     for name, parser in verbs.choices.items():
         assert f"example:\n  python -m ponto keys {name} " in parser.format_help()
 
@@ -433,6 +438,21 @@ def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run:
     assert (refused.status, refused.body) == (403, {"message": "Forbidden"})
     assert client.post(body, x_api_key=other).status == 202
     assert client.post(body).status == 202  # the template's
+
+
+def test_the_rows_of_a_key_are_looked_up_by_the_id_that_its_name_had_after_it_was_revoked_too(
+    run: Callable[..., Result],
+) -> None:
+    """Which rows these are a database shows (tests/postgres/test_key_rows.py): the emulator knows no key's id."""
+    first = run("create", "gate-1", "--json").json["id"]
+    run("revoke", "gate-1", "--yes")
+    second = run("create", "gate-1", "--json").json["id"]
+    run("create", "gate-10")
+
+    found = run("rows", "gate-1", "--json").json
+
+    assert (set(found["keys"]), found["rows"]) == ({first, second}, [])
+    assert run("rows", "gate-11").status == 1
 
 
 def test_a_key_of_another_api_does_not_let_in(client: Client, prod: Stage, run: Callable[..., Result]) -> None:

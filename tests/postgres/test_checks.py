@@ -101,7 +101,7 @@ def test_any_punch_is_stored(store: Store, body: dict[str, Any]) -> None:
         *(("latitude", degrees) for degrees in (-90.00000001, 90.00000001, "NaN", "Infinity")),
         *(("longitude", degrees) for degrees in (-180.0000001, 180.0000001, "NaN", "-Infinity")),
         *(("precisao", metres) for metres in (-1e-9, 20037508.01, "NaN", "Infinity")),
-        *(("mensagem_id", text) for text in ("", "x" * 101)),
+        *((column, text) for column in ("mensagem_id", "chave") for text in ("", "x" * 101)),
     ],
     ids=lambda value: ascii(value)[:30],
 )

@@ -207,7 +207,7 @@ def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, own
         ("batida", "id", "select"),
         ("batida", "usuario_id", "select"),
         ("batida", "ponto", "select"),
-        *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id")),
+        *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
         ("falha", None, "select"),
         ("falha", None, "delete"),
         ("falha", "mensagem_id", "select"),

@@ -132,17 +132,17 @@ def test_every_column_holds_what_came(store: Store, database: Database) -> None:
         latitude=-23.550520123456789,
         longitude=1e-300,
         precisao=12.5,
-    )
+    )._replace(api_key_id="k4r2p0x9ab")
     before = datetime.now(UTC)
 
     assert store.save([full]) == [STORED]
 
     [row] = database.ask(
         "select id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude,"
-        " precisao, mensagem_id, recebida_em, gravada_em from batida"
+        " precisao, mensagem_id, chave, recebida_em, gravada_em from batida"
     )
-    assert row[:-3] == full.punch
-    assert row[-3] == full.message_id
+    assert row[:-4] == full.punch
+    assert row[-4:-2] == (full.message_id, "k4r2p0x9ab")
     assert row[-2] == datetime(2026, 10, 1, 11, 0, 1, 234_000, tzinfo=UTC)
     assert before <= row[-1] <= datetime.now(UTC)
 
@@ -151,8 +151,8 @@ def test_what_the_device_did_not_send_is_null(store: Store, database: Database) 
     assert store.save([entry()]) == [STORED]
 
     assert database.ask(
-        "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao from batida"
-    ) == [(None,) * 7]
+        "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, chave from batida"
+    ) == [(None,) * 8]
 
 
 @given(st.integers(0, 4_102_444_800_000))  # to the year 2100

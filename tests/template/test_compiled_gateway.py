@@ -13,6 +13,7 @@ from tests.template.conftest import Compile
 from tests.template.packaging import ROOT, Template
 
 STAGES = ["prod", "dev", "local"]
+KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}
 OTHERWISE = "there was an error handling your request"
 CORS_METHOD = "method.response.header.Access-Control-Allow-Origin"
 CORS_GATEWAY = "gatewayresponse.header.Access-Control-Allow-Origin"
@@ -61,11 +62,23 @@ def test_every_value_in_the_request_to_sqs_is_encoded(prod: Template) -> None:
     ['{"usuarioId":1}', '{"x":"&MessageAttribute.1.Name=a&Action=PurgeQueue"}', "%26Action=x", "a+b c", "ção\n", ""],
 )
 def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> None:
-    request = render(_request_template(prod), {"util": Util(), "input": Input(body)})
+    request = render(_request_template(prod), {"util": Util(), "input": Input(body), "context": KEY})
     assert parse_qs(request, keep_blank_values=True, strict_parsing=True) == {
         "Action": ["SendMessage"],
         "MessageBody": [body],
+        "MessageAttribute.1.Name": ["apiKeyId"],
+        "MessageAttribute.1.Value.DataType": ["String"],
+        "MessageAttribute.1.Value.StringValue": ["k4r2p0x9ab"],
     }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_who_punched_is_told_by_the_keys_id_and_never_by_the_key(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    assert re.findall(r"\$context[\w.]*", _request_template(template)) == ["$context.identity.apiKeyId"]
+    assert template.properties("PostPunch")["ApiKeyRequired"] is True  # so it is never empty, which SQS would refuse
+    # Ours say X-Api-Key, so a request without one never comes here.
+    assert "ApiKeySourceType" not in template.properties("Api")
 
 
 def test_an_accepted_punch_is_answered_with_202_and_the_messages_id(prod: Template) -> None:

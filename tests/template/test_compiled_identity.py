@@ -12,10 +12,17 @@ from tests.template import lint
 from tests.template.conftest import USER_POOL, Compile
 from tests.template.packaging import PackagingError, Template
 from tests.template.test_api_deployment import deployment
-from tests.template.test_compiled_gateway import Input, Util, render
+from tests.template.test_compiled_gateway import KEY, Input, Util, render
 
 STAGES = ["prod", "dev", "local"]
 BODY = '{"usuarioId":1,"ponto":"2026-10-01T08:00:00Z"}'
+WITHOUT_A_NUMBER = {
+    "Action": ["SendMessage"],
+    "MessageBody": [BODY],
+    "MessageAttribute.1.Name": ["apiKeyId"],
+    "MessageAttribute.1.Value.DataType": ["String"],
+    "MessageAttribute.1.Value.StringValue": ["k4r2p0x9ab"],
+}
 
 
 @pytest.fixture(params=STAGES)
@@ -24,9 +31,9 @@ def stage(request: pytest.FixtureRequest) -> str:
 
 
 def test_without_a_user_pool_the_template_has_no_word_of_it(compiled: Compile, stage: str) -> None:
-    template = json.dumps(compiled(stage).document)
+    template = json.dumps(compiled(stage).document).replace("$context.identity.apiKeyId", "")  # every stage's
     assert not re.findall(r"(?i)cognito|authorizer\b|identity|claims|userpool|,Authorization", template)
-    assert "MessageAttribute" not in template
+    assert "MessageAttribute.2" not in template
 
 
 def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -> None:
@@ -120,14 +127,13 @@ def test_the_stage_asks_for_tokens_before_the_function_does(signed_in: Template)
     assert "BatidaPontoLambdaFunction" not in found
 
 
-@pytest.mark.parametrize("claim", ["123", "9007199254740991", "1&MessageAttribute.2.Name=x", "a b%26+ção"])
+@pytest.mark.parametrize("claim", ["123", "9007199254740991", "1&MessageAttribute.3.Name=x", "a b%26+ção"])
 def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(signed_in: Template, claim: str) -> None:
     assert _request(signed_in, {"custom:usuarioId": claim, "custom:usuarioid": "9", "sub": "8"}) == {
-        "Action": ["SendMessage"],
-        "MessageBody": [BODY],
-        "MessageAttribute.1.Name": ["usuarioId"],
-        "MessageAttribute.1.Value.DataType": ["String"],
-        "MessageAttribute.1.Value.StringValue": [claim],
+        **WITHOUT_A_NUMBER,
+        "MessageAttribute.2.Name": ["usuarioId"],
+        "MessageAttribute.2.Value.DataType": ["String"],
+        "MessageAttribute.2.Value.StringValue": [claim],
     }
 
 
@@ -135,7 +141,7 @@ def test_the_verified_number_goes_with_the_body_and_adds_nothing_else(signed_in:
 def test_without_a_number_there_is_no_attribute_which_sqs_would_refuse_empty(
     signed_in: Template, claims: dict[str, str]
 ) -> None:
-    assert _request(signed_in, claims) == {"Action": ["SendMessage"], "MessageBody": [BODY]}
+    assert _request(signed_in, claims) == WITHOUT_A_NUMBER
 
 
 def test_the_linter_has_nothing_against_it(signed_in: Template, tmp_path: Any) -> None:
@@ -151,5 +157,5 @@ def test_what_is_no_user_pool_stops_the_deploy_with_an_example(compiled: Compile
 
 def _request(template: Template, claims: dict[str, str]) -> dict[str, list[str]]:
     mapping = template.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"]
-    variables = {"util": Util(), "input": Input(BODY), "context": {"authorizer": {"claims": claims}}}
+    variables = {"util": Util(), "input": Input(BODY), "context": KEY | {"authorizer": {"claims": claims}}}
     return parse_qs(render(mapping, variables), keep_blank_values=True, strict_parsing=True)

@@ -571,6 +571,20 @@ def test_a_letter_that_sqs_moved_is_redriven_with_its_own_id_and_time(
     assert texts == {"messageId": sent, "receivedAt": time}
 
 
+def test_a_redriven_letter_keeps_the_senders_attributes_and_none_that_sqs_refuses(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    deployment.put_aside(apiKeyId={"DataType": "String", "StringValue": "k4r2p0x9ab"})
+
+    run("redrive", "--all")
+
+    (sent,) = deployment.queued()
+    assert sent["MessageAttributes"]["apiKeyId"]["StringValue"] == "k4r2p0x9ab"
+    assert sent["MessageAttributes"].keys() == {"apiKeyId", "messageId", "receivedAt"}
+    empty = read(message())._replace(attributes={"apiKeyId": {"DataType": "String"}})  # of the local stack's gateway
+    assert empty.attributes_to_resend().keys() == {"messageId", "receivedAt"}
+
+
 @pytest.mark.parametrize("wrapped", [False, True], ids=["as on AWS", "as a destination's record"])
 def test_an_asynchronous_event_is_invoked_again(
     deployment: Deployment, run: Callable[..., Result], wrapped: bool

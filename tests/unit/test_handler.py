@@ -144,11 +144,20 @@ def test_the_configuration_is_read_when_first_needed_and_an_error_of_it_fails_th
 def test_good_punches_are_stored_with_their_message_and_time_of_receipt(parts: Parts) -> None:
     response = run(record(punch(1), "one", RECEIVED_MS), record(punch(2), "two", RECEIVED_MS + 1))
     assert response == {"batchItemFailures": []}
-    assert [(entry.punch.usuario_id, *entry[1:]) for entry in parts.store.entries] == [
+    assert [(entry.punch.usuario_id, *entry[1:3]) for entry in parts.store.entries] == [
         (1, "one", RECEIVED_MS),
         (2, "two", RECEIVED_MS + 1),
     ]
     assert parts.dead_letters.rejections == []
+
+
+def test_the_id_of_the_key_that_a_punch_came_with_goes_into_its_row(parts: Parts) -> None:
+    records = [record(punch(number)) for number in (1, 2, 3)]
+    records[0]["messageAttributes"]["apiKeyId"] = {"dataType": "String", "stringValue": "k4r2p0x9ab"}
+    records[1]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}  # as the emulator sends it
+
+    assert run(*records) == {"batchItemFailures": []}
+    assert [entry.api_key_id for entry in parts.store.entries] == ["k4r2p0x9ab", None, None]
 
 
 UNREADABLE: dict[str, Any] = {

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ponto import sqs
 from ponto.punch import Reason
-from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, NotFromSqs, Rejection, records_of
+from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, NotFromSqs, Rejection, api_key_id, records_of
 from tests.events import NOT_SQS, RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record, sqs_event
 
 
@@ -140,6 +140,19 @@ def test_a_letter_keeps_the_number_of_the_employee_who_signed_in(queue: DeadLett
     assert unsent == {}
     letters = {letter.message_id: letter.attributes.get("usuarioId") for letter in queue.letters()}
     assert letters == {"somebody": ("String", "123"), "nobody": None, "no text": None}
+
+
+def test_a_letter_keeps_the_id_of_the_key_that_its_punch_came_with(queue: DeadLetterQueue) -> None:
+    punches = [record("{", name) for name in ("by a key", "by hand", "local")]
+    punches[0]["messageAttributes"]["apiKeyId"] = {"dataType": "String", "stringValue": "k4r2p0x9ab"}
+    punches[2]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}
+
+    assert (
+        DeadLetters(queue.url).put_aside([Rejection(punch, Reason.INVALID, "why") for punch in punches], soon()) == {}
+    )
+
+    letters = {letter.message_id: letter.attributes.get("apiKeyId") for letter in queue.letters()}
+    assert letters == {"by a key": ("String", "k4r2p0x9ab"), "by hand": None, "local": None}
 
 
 def test_more_than_one_call_holds_are_all_sent(queue: DeadLetterQueue) -> None:
@@ -274,3 +287,10 @@ def test_nothing_to_send_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(boto3, "client", refuse)
     assert DeadLetters("https://queue").put_aside([], soon()) == {}
+
+
+def test_a_keys_id_that_is_longer_than_the_table_takes_is_none() -> None:
+    message = record("{}")
+    for given, expected in (("k" * 100, "k" * 100), ("k" * 101, None), ("", None)):
+        message["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": given}}
+        assert api_key_id(message) == expected

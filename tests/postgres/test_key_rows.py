@@ -1,0 +1,118 @@
+"""`python -m ponto keys rows`, on a real database; API Gateway answers from here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+
+from ponto.__main__ import main
+from tests.commands import Result
+from tests.company import fill, write_stack
+
+KEYS = {  # what API Gateway has: gate-1 was revoked once and made anew
+    "k1": "batida-ponto-local/gate-1",
+    "k2": "batida-ponto-local/gate-1",
+    "k3": "batida-ponto-local/gate-10",
+    "k4": "batida-ponto-prod/gate-1",
+}
+ROWS = """
+insert into batida (id, usuario_id, ponto, dispositivo, recebida_em, chave) values
+    ('00000000-0000-4000-8000-000000000001', 7, '2026-10-01T08:00Z', 'gate', '2026-10-01T08:00:01.234Z', 'k1'),
+    ('00000000-0000-4000-8000-000000000002', 8, '2026-10-02T08:00Z', null, '2026-10-02T08:00:01Z', 'k2'),
+    ('00000000-0000-4000-8000-000000000003', 8, '2026-10-03T08:00Z', null, '2026-10-03T08:00:01Z', 'k2'),
+    ('00000000-0000-4000-8000-000000000004', 9, '2026-10-02T08:00Z', null, '2026-10-02T08:00:01Z', 'k3'),
+    ('00000000-0000-4000-8000-000000000005', 9, '2026-10-03T08:00Z', null, '2026-10-03T08:00:01Z', 'gone'),
+    ('00000000-0000-4000-8000-000000000006', 9, '2026-10-04T08:00Z', null, '2026-10-04T08:00:01Z', null)
+"""
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    fill(migrated_url, ROWS)
+    write_stack(tmp_path, migrated_url)
+    monkeypatch.delenv("DB_HOST", raising=False)
+
+    def answer(_: Any, operation: str, parameters: Any) -> Any:
+        assert (operation, parameters["includeValues"]) == ("GetApiKeys", False)
+        prefix = parameters["nameQuery"]  # as AWS reads it
+        return {"items": [{"id": key, "name": name} for key, name in KEYS.items() if name.startswith(prefix)]}
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+
+    def run(*words: object) -> Result:
+        status = main(["keys", "rows", "--state", str(tmp_path), *map(str, words)])
+        return Result(status, *capsys.readouterr())
+
+    return run
+
+
+def numbers(result: Result) -> list[int]:
+    return [int(row["id"][-1]) for row in result.json["rows"]]
+
+
+def test_the_rows_of_a_name_are_those_of_all_keys_that_had_it(run: Run) -> None:
+    result = run("gate-1", "--json")
+
+    assert result.status == 0
+    assert result.json["keys"] == ["k1", "k2"]
+    assert numbers(result) == [1, 2, 3]
+    assert result.json["rows"][0].items() >= {"employee": 7, "device": "gate", "key": "k1"}.items()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--from", "2026-10-02T08:00:01Z"], [2, 3]),
+        (["--to", "2026-10-02T08:00:01Z"], [1]),
+        (["--from", "2026-10-01T08:00:01.234Z", "--to", "2026-10-03"], [1, 2]),
+        (["--from", "2027-01-01"], []),
+    ],
+    ids=str,
+)
+def test_the_rows_are_narrowed_by_the_time_of_receipt(run: Run, words: list[str], expected: list[int]) -> None:
+    assert numbers(run("gate-1", "--json", *words)) == expected
+
+
+def test_a_key_that_api_gateway_no_longer_has_is_found_by_its_id(run: Run) -> None:
+    result = run("gone")
+
+    assert result.status == 0
+    assert "00000000-0000-4000-8000-000000000005" in result.out
+    assert result.out.endswith("1 rows of 1 employees came with gone\n")
+
+
+def test_a_name_that_no_key_has_is_said(run: Run) -> None:
+    result = run("gate-7")
+
+    assert (result.status, result.out) == (1, "")
+    assert "has no key gate-7" in result.err
+
+
+def test_a_terminal_gets_no_control_characters_from_a_device(run: Run, migrated_url: str) -> None:
+    fill(migrated_url, "alter table batida drop constraint batida_dispositivo_check")  # a database may lack it
+    fill(
+        migrated_url,
+        "insert into batida (id, usuario_id, ponto, dispositivo, recebida_em, chave) values"
+        " (gen_random_uuid(), 7, '2026-10-01T08:00Z', E'\\u009b2J\\u202eab\\n', '2026-10-01T08:00Z', 'x')",
+    )
+
+    shown = run("x").out
+
+    assert "?2J?ab?" in shown
+    assert shown.replace("\n", "").isprintable()
+
+
+def test_of_another_stage_the_database_has_to_be_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = [{"OutputKey": name, "OutputValue": "https://queue"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl")]
+    monkeypatch.setattr(
+        BaseClient, "_make_api_call", lambda *_: {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
+    )
+
+    result = run("gate-1", "--stage", "dev")
+
+    assert (result.status, result.out) == (2, "")
+    assert "name it with DB_HOST" in result.err
