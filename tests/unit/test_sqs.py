@@ -291,6 +291,6 @@ def test_nothing_to_send_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_keys_id_that_is_longer_than_the_table_takes_is_none() -> None:
     message = record("{}")
-    for given, expected in (("k" * 100, "k" * 100), ("k" * 101, None), ("", None)):
-        message["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": given}}
+    for value, expected in (("k" * 100, "k" * 100), ("k" * 101, None), ("", None)):
+        message["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": value}}
         assert api_key_id(message) == expected
