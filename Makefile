@@ -7,7 +7,7 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test check loadtest chaos bench format lock package deploy certificates clean
+.PHONY: help setup run rows test test-orders check loadtest chaos bench format lock package deploy certificates clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ rows: setup ## the newest rows of the running local stack
 
 test: check ## everything that CI runs (ARGS="-k conflict" narrows the tests)
 	@python -m pytest $(ARGS)
+
+test-orders: setup ## the end-to-end tests in ten random orders (ARGS="--count 20"; python -m tests.orders --help)
+	@python -m tests.orders $(ARGS)
 
 check: setup .venv-audit/.installed ## format, lint, types, the compiled template as an auditor sees it, and workflows
 	@ruff format --check .

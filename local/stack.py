@@ -223,6 +223,14 @@ def _runs_already(state: Path, pid: str) -> str:
     return f"It runs already, as process {pid or 'unknown'}: {what}"
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait while another stack is packaged: the requirements go through .serverless, whatever --package says."""
+    with (ROOT / "serverless.yml").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _deploy(
     state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
 ) -> tuple[gaps.Deployment, Mapping[str, str], str]:
@@ -238,7 +246,8 @@ def _deploy(
         package,
         *(f"--param={name}={value}" for name, value in parameters.items()),
     ]
-    _sls(state / "package.log", ["package", *options], environment)
+    with _alone():
+        _sls(state / "package.log", ["package", *options], environment)
     _sls(state / "deploy.log", ["deploy", *options], environment)
     formation = aws.client("cloudformation")
     name = f"batida-ponto-{STAGE}"
@@ -300,6 +309,8 @@ def _sls(log: Path, arguments: list[str], environment: Mapping[str, str]) -> Non
         except BaseException:  # Ctrl-C meanwhile: pip and Node go too
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
+            with contextlib.suppress(ProcessLookupError):  # those that it waited for are slower, or gone too
+                os.killpg(process.pid, signal.SIGKILL)
             raise
     if status:
         raise LocalError(f"sls {' '.join(arguments)} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}")

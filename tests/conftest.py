@@ -17,6 +17,8 @@ from psycopg2.extensions import parse_dsn
 from local import postgres as local_postgres
 from ponto.migrations import migrate
 
+pytest_plugins = ["tests.suite"]
+
 TIME_ZONE = "America/Sao_Paulo"
 
 _numbers = itertools.count(1)

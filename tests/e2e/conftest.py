@@ -14,14 +14,14 @@ import pytest
 from local import emulator, gaps
 from local.stack import Parameters, Stack, running
 from tests.e2e.client import Client
-
-FUNCTION = "batida-ponto-local-batidaPonto"
+from tests.e2e.world import FUNCTION, Keeper
 
 
 class Deployed(NamedTuple):
     stack: Stack
     state: Path
     open_gaps: list[str]  # what the emulator had dropped when the stack was new
+    keeper: Keeper
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))  # not pytest's: the path of a socket has to be short
         try:
             with running(state, free_port(), mend=mend, parameters=parameters) as stack:
-                yield Deployed(stack, state, open_gaps)
+                yield Deployed(stack, state, open_gaps, Keeper(stack, state))
         finally:
             shutil.rmtree(state)
 
@@ -59,13 +59,34 @@ def stack(deployed: Deployed) -> Stack:
     return deployed.stack
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _left_by_the_module() -> Iterator[list[Keeper]]:
+    """Hold the fixtures of a module to leaving the system as new."""
+    used: list[Keeper] = []
+    yield used
+    if used and used[0].is_running():  # one of the module's own has ended with it
+        used[0].require_as_new()
+
+
+@pytest.fixture(autouse=True)
+def _left_by_the_test(request: pytest.FixtureRequest, _left_by_the_module: list[Keeper]) -> Iterator[None]:
+    """Hold each test to leaving the system as it found it, so that their order does not matter."""
+    if "deployed" not in request.fixturenames:
+        yield
+        return
+    keeper = request.getfixturevalue("deployed").keeper
+    _left_by_the_module.append(keeper)
+    with keeper.kept():
+        yield
+
+
 @pytest.fixture
-def client(stack: Stack) -> Client:
-    """A client of the deployed system, with queues that are empty to begin with."""
+def client(stack: Stack) -> Iterator[Client]:
+    """A client of the deployed system, after whom the queues are empty."""
     client = Client(stack)
+    yield client
     client.wait_until_drained()
     client.purge_dead_letters()
-    return client
 
 
 @pytest.fixture

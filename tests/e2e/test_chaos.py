@@ -14,7 +14,7 @@ from local.stack import ROOT
 from tests.e2e.client import Client, wait_for
 from tests.e2e.conftest import Deployed
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("redelivery")]
+pytestmark = pytest.mark.usefixtures("redelivery")
 
 COMMAND = [sys.executable, "-m", "local.chaos"]
 

@@ -5,7 +5,6 @@ import json
 import threading
 import urllib.parse
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -16,8 +15,6 @@ from ponto.punch import NotAPunch, Punch, parse
 from tests.contract import Sample, is_a_punch, is_beyond_sqs, is_lenient_json, samples
 from tests.e2e.client import DEADLINE, Client
 from tests.e2e.conftest import Deployed
-
-pytestmark = pytest.mark.timeout(180)
 
 SEED = 20_261_001
 CLIENTS = 8
@@ -68,17 +65,9 @@ class Poster:
 
 
 @pytest.fixture(scope="module")
-def client(deployed: Deployed) -> Client:
-    client = Client(deployed.stack)
-    client.wait_until_drained()
-    client.purge_dead_letters()
-    return client
-
-
-@pytest.fixture(scope="module")
-def answered(client: Client) -> Iterator[list[Answered]]:
-    """Every body, with its answer; the accepted ones are drained."""
-    bodies = samples(SEED, good=1_500, edited=3_000, others=700)
+def drained(deployed: Deployed) -> tuple[list[Answered], list[dict[str, Any]]]:
+    """Every body with its answer, and the dead letters that became of them."""
+    client, bodies = Client(deployed.stack), samples(SEED, good=1_500, edited=3_000, others=700)
     poster = Poster(client)
     try:
         with ThreadPoolExecutor(CLIENTS) as pool:
@@ -86,22 +75,22 @@ def answered(client: Client) -> Iterator[list[Answered]]:
     finally:
         poster.close()
     client.wait_until_drained()
-    yield found
-    client.purge_dead_letters()
+    return found, client.take_dead_letters()
 
 
 @pytest.fixture(scope="module")
-def letters(client: Client, answered: list[Answered]) -> dict[str, Letter]:
+def answered(drained: tuple[list[Answered], list[dict[str, Any]]]) -> list[Answered]:
+    """Every body, with its answer; the accepted ones are drained."""
+    return drained[0]
+
+
+@pytest.fixture(scope="module")
+def letters(drained: tuple[list[Answered], list[dict[str, Any]]]) -> dict[str, Letter]:
     """The dead letters, by the message that each was."""
-    del answered
     found = {}
-    while messages := client.sqs.receive_message(
-        QueueUrl=client.address.dlq_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-    ).get("Messages"):
-        for message in messages:
-            texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-            found[texts["messageId"]] = Letter(texts["reason"], texts["detail"], message["Body"])
-            client.sqs.delete_message(QueueUrl=client.address.dlq_url, ReceiptHandle=message["ReceiptHandle"])
+    for message in drained[1]:
+        texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+        found[texts["messageId"]] = Letter(texts["reason"], texts["detail"], message["Body"])
     return found
 
 

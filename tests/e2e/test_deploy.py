@@ -16,9 +16,11 @@ from local.stack import ROOT
 from ponto import smoke
 from tests.commands import Result
 from tests.e2e.conftest import free_port
+from tests.template.packaging import copy_project
 
 
 class Account(NamedTuple):
+    project: Path
     aws: emulator.Emulator
     database: postgres.Postgres
 
@@ -28,9 +30,7 @@ class Account(NamedTuple):
             "SLS_AWS_MONITORING_FREQUENCY": "250",
         }
         command = [sys.executable, "-m", "ponto", "deploy", "--stage", "local", *words]
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=100
-        )
+        done = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
     def client(self, service: str) -> Any:
@@ -50,11 +50,12 @@ class Account(NamedTuple):
 def account() -> Iterator[Account]:
     state = Path(tempfile.mkdtemp(prefix="ponto-deploy-"))  # not pytest's: the path of a socket has to be short
     try:
+        project = copy_project(state / "project", with_requirements=True)  # beside it, somebody may package
         database = postgres.start(state / "postgres")
         try:
             aws = emulator.start(free_port(), state / "aws", state / "emulator.log")
             try:
-                yield Account(aws, database)
+                yield Account(project, aws, database)
             finally:
                 aws.stop()
         finally:

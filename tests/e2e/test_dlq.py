@@ -8,22 +8,20 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg2
 import pytest
 
 from local.stack import ROOT, Stack
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client, wait_for
 from tests.e2e.conftest import Deployed
-
-FUNCTION = "batida-ponto-local-batidaPonto"
+from tests.e2e.world import FUNCTION
 
 
 @pytest.fixture
 def run(deployed: Deployed) -> Callable[..., Result]:
     def run(verb: str, *words: str, target: tuple[str, ...] = ("--state", str(deployed.state))) -> Result:
         command = [sys.executable, "-m", "ponto", "dlq", verb, *words, *target]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run
@@ -75,12 +73,9 @@ def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
 def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
     client: Client, run: Callable[..., Result], employee: int
 ) -> None:
-    execute(client, f"alter table batida add constraint broken check (usuario_id <> {employee})")
-    try:
+    with client.refusing(employee):
         message_id = client.post(punch_of(employee)).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
-    finally:
-        execute(client, "alter table batida drop constraint broken")
     (letter,) = run("list", "--reason", "refused", "--json").json["letters"]
 
     assert run("redrive", letter["id"][:8]).out == "1 redriven, 0 failed\n"
@@ -88,16 +83,6 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
     client.wait_until_drained()
     assert [row[4] for row in client.rows(employee)] == [message_id]
     assert run("list").out == "0 dead letters\n"
-
-
-def execute(client: Client, statement: str) -> None:
-    """Change the database as its owner."""
-    connection = psycopg2.connect(client.address.database_url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-    finally:
-        connection.close()
 
 
 def test_fifteen_hundred_letters_become_rows_with_the_time_of_their_first_receipt(
@@ -264,7 +249,7 @@ def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punche
 ) -> None:
     def report(*words: str) -> Result:
         command = [sys.executable, "-m", "ponto", "report", *words, "--format", "json", "--state", str(deployed.state)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
     first = punch_of(employee)

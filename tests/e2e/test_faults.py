@@ -15,9 +15,8 @@ from local.chaos import POISON
 from local.faults import Faults
 from local.stack import Stack
 from tests.e2e.client import EMPLOYEES, Client, wait_for
-from tests.e2e.conftest import FUNCTION, Deployed
-
-pytestmark = pytest.mark.timeout(180)
+from tests.e2e.conftest import Deployed
+from tests.e2e.world import FUNCTION
 
 # Stands before the deployed handler.py, which it imports as `original`.
 _KILLER = """

@@ -13,19 +13,16 @@ from local.stack import ROOT
 from tests.e2e.client import Client
 from tests.e2e.conftest import Deployed
 
-pytestmark = [
-    pytest.mark.timeout(300),  # Maven may have to fetch JMeter first
-    pytest.mark.skipif(
-        not shutil.which("jmeter") and not (shutil.which("java") and shutil.which("mvn")),
-        reason="neither jmeter nor java with mvn is on the PATH",
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not shutil.which("jmeter") and not (shutil.which("java") and shutil.which("mvn")),
+    reason="neither jmeter nor java with mvn is on the PATH (apt-get install maven)",
+)
 
 
 def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:
     """Run the command; return its exit status and what summary.json says."""
     command = [sys.executable, "-m", "loadtest", "--state", str(deployed.state), "--json", *words]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     summary = json.loads((deployed.state / "loadtest" / "summary.json").read_text())
     assert json.loads(done.stdout) == summary

@@ -1,15 +1,19 @@
 """From a POST to a row or a dead letter, through the deployed stack."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from local.stack import Stack
+from local.stack import ROOT, Stack
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
 
@@ -146,19 +150,26 @@ def test_the_largest_message_that_sqs_takes_is_stored(client: Client, employee: 
     assert len(client.rows(employee)) == 1
 
 
-def test_over_the_throttle_of_its_key_a_client_is_told_to_come_back(client: Client, stack: Stack) -> None:
+@pytest.fixture
+def slow_key(client: Client, stack: Stack) -> Iterator[str]:
+    """An API key that admits one request a second."""
     api = stack.client("apigateway")
     key = api.create_api_key(name="slow", enabled=True)
-    api_id = client.address.api_url.split("/")[4]
     plan = api.create_usage_plan(
         name="slow",
-        apiStages=[{"apiId": api_id, "stage": "local"}],
+        apiStages=[{"apiId": client.address.api_id, "stage": "local"}],
         throttle={"rateLimit": 1, "burstLimit": 1},
     )
     api.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+    yield key["value"]
+    api.delete_api_key(apiKey=key["id"])
+    api.delete_usage_plan(usagePlanId=plan["id"])
+
+
+def test_over_the_throttle_of_its_key_a_client_is_told_to_come_back(client: Client, slow_key: str) -> None:
     body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
 
-    answers = [client.post(body, x_api_key=key["value"]) for _ in range(3)]
+    answers = [client.post(body, x_api_key=slow_key) for _ in range(3)]
 
     assert {answer.status for answer in answers} == {202, 429}
     assert all("access-control-allow-origin" in answer.headers for answer in answers)
@@ -279,6 +290,16 @@ def test_the_address_file_says_where_everything_is(deployed: Deployed) -> None:
     assert written == deployed.stack.address._asdict()
     assert set(written) >= {"api_url", "api_key", "database_url", "queue_url", "dlq_url", "aws_endpoint_url", "pid"}
     assert written["aws_access_key_id"] == deployed.stack.aws.key
+
+
+def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
+    command = [sys.executable, "-m", "local", "--state", str(deployed.state)]
+
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert second.returncode == 1
+    assert f"It runs already, as process {os.getpid()}" in second.stderr
+    deployed.stack.require_running()
 
 
 def test_the_database_shows_local_times_as_the_original_did(client: Client, employee: int) -> None:

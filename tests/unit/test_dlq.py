@@ -307,7 +307,7 @@ def test_the_list_for_machines_has_all_but_the_punch(deployment: Deployment, run
         (["--until", "2026-10-01T11:00:01.234Z"], set()),
         (["--since", "2026-10-01T11:00:01.234Z", "--until", "2026-10-01T11:00:01.235Z"], {"conflict", "invalid"}),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else " ".join(value),
 )
 def test_the_list_is_narrowed(
     deployment: Deployment, run: Callable[..., Result], words: list[str], expected: set[str]

@@ -555,8 +555,6 @@ def test_every_example_of_the_help_runs(run: Callable[[str], Result], tmp_path: 
 
     assert len(examples) >= 3
     for words in examples:
-        if "--picture" in words:
-            pytest.importorskip("matplotlib")
         assert run(words.replace("peak.png", str(tmp_path / "peak.png"))).status in (0, 1)
 
 
@@ -564,7 +562,6 @@ def test_every_example_of_the_help_runs(run: Callable[[str], Result], tmp_path: 
 def test_a_picture_is_drawn_the_same_each_time(
     run: Callable[[str], Result], tmp_path: Path, name: str, begins: bytes
 ) -> None:
-    pytest.importorskip("matplotlib")
     files = [tmp_path / f"{number}-{name}" for number in range(2)]
 
     for file in files:
@@ -576,8 +573,6 @@ def test_a_picture_is_drawn_the_same_each_time(
 
 
 def test_a_picture_that_cannot_be_written_is_an_error(run: Callable[[str], Result], tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-
     result = run(f"--employees 10 --picture {tmp_path / 'nowhere' / 'peak.png'}")
 
     assert (result.status, "cannot write" in result.err) == (2, True)

@@ -1,0 +1,78 @@
+"""Run the end-to-end tests in random orders, one run after the other, and say which of them failed.
+
+Each run is one process, and deploys a system of its own.
+"""
+
+import argparse
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+ROOT = Path(__file__).parents[1]
+LOGS = ROOT / ".pytest_cache" / "orders"
+
+_EXAMPLES = """examples:
+  make test-orders                                                   ten orders of tests/e2e
+  python -m tests.orders --count 3 tests/e2e/test_dlq.py -- -k conflict
+  python -m tests.orders --seed 7 --seed 8                           these two
+
+exit status: 0 every run passed, 1 one did not
+"""
+
+
+def command(seed: int, words: list[str]) -> list[str]:
+    """Give what runs the tests in the order of a seed.
+
+    Args:
+        seed: of the order and of all examples.
+        words: paths and options for pytest.
+    """
+    return [sys.executable, "-m", "pytest", "-n", "0", f"--randomly-seed={seed}", *(words or ["tests/e2e"])]
+
+
+def run(seed: int, words: list[str]) -> bool:
+    """Run once, write what it printed to a file, and print a line about it; return whether it passed."""
+    log = LOGS / f"{seed}.log"
+    began = time.monotonic()
+    with log.open("wb") as output:
+        status = subprocess.run(
+            command(seed, words), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+        ).returncode
+    last = (log.read_text(errors="replace").splitlines() or ["nothing was printed"])[-1]
+    result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
+    _print(f"seed {seed:>10}  {time.monotonic() - began:4.0f} s  {result}: {last}")
+    return status == 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.orders",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--count", type=int, default=10, help="how many orders (default 10)")
+    parser.add_argument("--seed", type=int, action="append", help="of one order, instead of random ones; repeatable")
+    parser.add_argument("words", nargs="*", help="paths for pytest (default tests/e2e), and its options after --")
+    options = parser.parse_args(arguments)
+    words = options.words
+    seeds = options.seed or [Random().getrandbits(32) for _ in range(options.count)]  # noqa: S311
+    LOGS.mkdir(parents=True, exist_ok=True)
+    failed = [seed for seed in seeds if not run(seed, words)]
+    _print(f"{len(seeds) - len(failed)} of {len(seeds)} orders passed")
+    for seed in failed:
+        _print(f"again: {shlex.join(['python', *command(seed, words)[1:]])}")
+    return 1 if failed else 0
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""How the tests run: in an order that a printed number repeats, side by side, and with nothing skipped in silence."""
+
+import os
+import shlex
+from collections.abc import Generator
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+from hypothesis import core
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+WORKERS = 3
+"""Of which one waits for the deployed system most of the time: right for two processors."""
+
+# What takes longest starts first. Modules that deploy a system of their own come after the one that the others share.
+_SHARED = "tests/e2e"
+_OWN = ("tests/e2e/test_command.py", "tests/e2e/test_identity.py", "tests/e2e/test_deploy.py")
+_ORDER = (_SHARED, *_OWN, "tests/template", "tests/postgres", "tests/unit")
+
+
+def unit_of(node_id: str) -> str:
+    """Tell which tests run one after the other in one process: those with one name.
+
+    They share what is dear: the deployed system, the compiled templates. Of the rest each module is one.
+    """
+    module = node_id.partition("::")[0]
+    folder = str(PurePath(module).parent)
+    return folder if folder in {_SHARED, "tests/template"} and module not in _OWN else module
+
+
+class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives each worker whole units, the longest first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        first = min(self.workqueue, key=_rank)
+        self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
+
+
+def _rank(unit: str) -> int:
+    places = [place for place, start in enumerate(_ORDER) if unit.startswith(start)]
+    return places[-1] if places else len(_ORDER)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _BySystem(config, log)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Use workers for the whole suite only: for a part of it their start would take longer than it does."""
+    narrowed = config.args_source is pytest.Config.ArgsSource.ARGS or any(
+        config.getoption(name) for name in ("keyword", "markexpr", "lf", "collectonly")
+    )
+    return 0 if narrowed else WORKERS
+
+
+def _seed(config: pytest.Config) -> int | None:
+    seed = config.getoption("randomly_seed", None)
+    return seed if isinstance(seed, int) else None  # a text: pytest-randomly is off
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw Hypothesis' examples from the seed of the order too."""
+    if config.getoption("hypothesis_seed", None) is None and (seed := _seed(config)) is not None:
+        core.global_force_seed = seed  # type: ignore[assignment]
+
+
+def _again(config: pytest.Config) -> str:
+    given = [word for word in config.invocation_params.args if not str(word).startswith("--randomly-seed")]
+    return shlex.join(["python", "-m", "pytest", *map(str, given), f"--randomly-seed={_seed(config)}"])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Print the seed at once: a run that is killed has told it."""
+    _print_seed(session.config)
+
+
+def pytest_terminal_summary(config: pytest.Config, exitstatus: int) -> None:
+    """Print it again where a failure is looked for."""
+    if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        _print_seed(config)
+
+
+def _print_seed(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and not hasattr(config, "workerinput") and _seed(config) is not None:
+        reporter.write_line(f"the same order and the same examples again: {_again(config)}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """On CI, whose machine has all that the tests can need, what would be skipped fails."""
+    report = yield
+    if os.environ.get("CI") and report.skipped and isinstance(report.longrepr, tuple):
+        report.outcome = "failed"
+        report.longrepr = f"skipped on CI, where nothing may be: {report.longrepr[2]}"
+    return report

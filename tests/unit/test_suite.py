@@ -1,0 +1,137 @@
+"""How the tests run: what goes side by side, that a seed repeats a run, that a skip is told."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests import orders
+from tests.suite import WORKERS, pytest_xdist_auto_num_workers, unit_of
+
+ROOT = Path(__file__).parents[2]
+
+# Prints what a run drew, and in which order.
+SUITE = """
+import random
+import pytest
+from hypothesis import Phase, given, settings, strategies as st
+
+@pytest.mark.parametrize("number", range(20))
+def test_order(number):
+    print("order", number, random.random())
+
+@settings(max_examples=5, database=None, phases=[Phase.generate])
+@given(st.integers())
+def test_draw(number):
+    print("drawn", number)
+
+@pytest.mark.skip(reason="no moon")
+def test_of_the_night():
+    pass
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    (tmp_path / "test_it.py").write_text(SUITE)
+    return tmp_path
+
+
+def run(folder: Path, *words: str, ci: str = "") -> subprocess.CompletedProcess[str]:
+    """Run pytest with the project's hooks and options on another folder."""
+    options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "-p", "tests.suite", "-s"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *words, str(folder)],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "CI": ci},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def drawn(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.lstrip(".s").startswith(("order", "drawn"))]
+
+
+def test_a_seed_repeats_the_order_and_what_random_and_hypothesis_draw(suite: Path) -> None:
+    first = run(suite, "--randomly-seed=7")
+    again = run(suite, "--randomly-seed=7")
+    other = run(suite, "--randomly-seed=8")
+
+    assert len(drawn(first.stdout)) >= 21
+    assert drawn(again.stdout) == drawn(first.stdout)
+    assert sorted(drawn(other.stdout)) != sorted(drawn(first.stdout))
+    numbers = [[line.split()[1] for line in drawn(each.stdout) if "order" in line] for each in (first, other)]
+    assert sorted(numbers[0]) == sorted(numbers[1])
+    assert numbers[0] != numbers[1]
+
+
+def test_the_seed_is_printed_first_with_the_command_that_repeats_the_run_and_last_after_a_failure(suite: Path) -> None:
+    well = run(suite, "--randomly-seed=7").stdout.splitlines()
+    (suite / "test_it.py").write_text("def test_it(): assert 0")
+    failed = run(suite, "--randomly-seed=7").stdout.splitlines()
+
+    again = [line for line in failed if "python -m pytest " in line and line.endswith(" --randomly-seed=7")]
+    assert len(again) == 2
+    assert failed[0] == again[0]
+    assert str(suite) in well[0]
+    assert [line for line in well if "--randomly-seed" in line] == well[:1]
+
+
+def test_a_skip_is_listed_with_its_reason_and_fails_on_ci(suite: Path) -> None:
+    here, on_ci = run(suite), run(suite, ci="1")
+
+    assert here.returncode == 0
+    assert re.search(r"^SKIPPED \[1\] .*test_it.py:\d+: no moon$", here.stdout, re.MULTILINE)
+    assert on_ci.returncode == 1
+    assert "skipped on CI, where nothing may be: Skipped: no moon" in on_ci.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "workers"),
+    [
+        (pytest.Config.ArgsSource.TESTPATHS, "", WORKERS),
+        (pytest.Config.ArgsSource.TESTPATHS, "keyword", 0),
+        (pytest.Config.ArgsSource.ARGS, "", 0),
+    ],
+)
+def test_workers_are_for_the_whole_suite(source: pytest.Config.ArgsSource, option: str, workers: int) -> None:
+    config: Any = SimpleNamespace(args_source=source, getoption=option.__eq__)
+
+    assert pytest_xdist_auto_num_workers(config) == workers
+
+
+@pytest.mark.parametrize(
+    ("test", "unit"),
+    [
+        ("tests/e2e/test_dlq.py::test_x[a::b/c]", "tests/e2e"),
+        ("tests/e2e/test_command.py::test_x", "tests/e2e/test_command.py"),
+        ("tests/template/test_zip.py::test_x", "tests/template"),
+        ("tests/postgres/test_store.py::test_x", "tests/postgres/test_store.py"),
+    ],
+)
+def test_tests_that_share_what_is_dear_run_in_one_process(test: str, unit: str) -> None:
+    assert unit_of(test) == unit
+
+
+def test_orders_go_on_after_a_failure_and_end_with_a_summary(
+    suite: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (suite / "test_it.py").write_text("import sys\ndef test_it(): assert '--randomly-seed=7' not in sys.argv")
+    monkeypatch.setattr(orders, "LOGS", suite / "logs")
+
+    status = orders.main(["--seed", "7", "--seed", "8", str(suite)])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert status == 1
+    assert [line.split()[1] for line in lines[:2]] == ["7", "8"]
+    assert ["failed" in line for line in lines[:2]] == [True, False]
+    assert lines[2] == "1 of 2 orders passed"
+    assert lines[3] == f"again: python -m pytest -n 0 --randomly-seed=7 {suite}"
+    assert "assert" in (suite / "logs" / "7.log").read_text()
+    assert orders.main(["--seed", "8", str(suite)]) == 0
