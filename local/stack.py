@@ -225,7 +225,7 @@ def _runs_already(state: Path, pid: str) -> str:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Wait while another stack is packaged: the requirements go through .serverless, whatever --package says."""
+    """Wait while another stack is deployed: osls empties and reads .serverless, whatever --package says."""
     with (ROOT / "serverless.yml").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -248,7 +248,7 @@ def _deploy(
     ]
     with _alone():
         _sls(state / "package.log", ["package", *options], environment)
-    _sls(state / "deploy.log", ["deploy", *options], environment)
+        _sls(state / "deploy.log", ["deploy", *options], environment)
     formation = aws.client("cloudformation")
     name = f"batida-ponto-{STAGE}"
     outputs = {
