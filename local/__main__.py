@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -118,7 +119,7 @@ def _say(what: str) -> None:
 def _greet(stack: Stack, state: Path) -> None:
     address = stack.address
     usual = state.resolve() == ROOT / ".local"
-    words = "" if usual else f" --state {state}"
+    words = "" if usual else f" --state {shlex.quote(str(state))}"
     option = "" if usual else f' ARGS="{words.strip()}"'
     print(
         f"""

@@ -38,7 +38,7 @@ def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(emulator.environment()):
             patch.delenv(name)  # boto3 must not find somebody's AWS profile
-        state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))  # not pytest's: the path of a socket has to be short
+        state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))
         try:
             with running(state, free_port(), mend=mend, parameters=parameters) as stack:
                 yield Deployed(stack, state, open_gaps, Keeper(stack, state))

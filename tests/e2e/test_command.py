@@ -59,7 +59,7 @@ class Run:
 @pytest.fixture
 def state() -> Iterator[Path]:
     """A folder for one stack; nothing that runs in it outlives the test."""
-    folder = Path(tempfile.mkdtemp(prefix="ponto-run-"))
+    folder = Path(tempfile.mkdtemp(prefix="ponto run "))
     state = folder / "state"
     yield state
     for process in processes_of(state):
@@ -87,6 +87,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     run.wait_until_ready()
     printed = re.search(r"^curl .*\\\n.*$", run.output(), re.MULTILINE)
     assert printed
+    assert f"""make rows ARGS="--state '{state}'" """ in run.output()  # as make and then a shell take it
 
     answer = subprocess.run(["sh", "-c", printed[0]], capture_output=True, text=True, check=True).stdout
 

@@ -48,7 +48,7 @@ class Account(NamedTuple):
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    state = Path(tempfile.mkdtemp(prefix="ponto-deploy-"))  # not pytest's: the path of a socket has to be short
+    state = Path(tempfile.mkdtemp(prefix="ponto-deploy-"))
     try:
         project = copy_project(state / "project", with_requirements=True)  # beside it, somebody may package
         database = postgres.start(state / "postgres")
