@@ -162,7 +162,8 @@ def _make_private(state: Path) -> None:
     if found.st_uid != os.getuid():
         raise LocalError(f"{state} belongs to another user. Choose another folder with --state")
     if found.st_mode & 0o077:
-        if any(state.iterdir()) and not (state / "lock").exists():
+        # The project's own is ours, whatever made it: the load test keeps JMeter in it, the benchmark its figures.
+        if state != ROOT / ".local" and any(state.iterdir()) and not (state / "lock").exists():
             raise LocalError(f"{state} is open to others, and holds other things. Choose another folder with --state")
         state.chmod(0o700)
 
