@@ -40,7 +40,7 @@ _EXAMPLES = """examples:
 exit status: 0 every accepted message has exactly one end, 1 not so or not proven, 2 no stack runs, 130 after Ctrl-C
 """
 
-_SPREAD = 45  # s over which the punches are spread, if the machine can: one round of all faults
+_SPREAD = 36  # s over which the punches are spread, if the machine can: one round of all faults
 # Seconds that a fault lasts. A lock outlasts the lock timeout, 3 s; a standstill the function's, 10 s.
 _SPELLS = {"locked": (4, 6), "frozen": (11, 13)}
 _SPELL = (1, 4)

@@ -13,9 +13,9 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 WORKERS = 3
 """Of which one waits for the deployed system most of the time: right for two processors."""
 
-# What takes longest starts first. Modules that deploy a system of their own come after the one that the others share.
+# What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
-_OWN = ("tests/e2e/test_command.py", "tests/e2e/test_identity.py", "tests/e2e/test_deploy.py")
+_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "identity", "deploy", "leftovers"))
 _ORDER = (_SHARED, *_OWN, "tests/template", "tests/postgres", "tests/unit")
 
 
