@@ -299,6 +299,7 @@ def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
 
     assert second.returncode == 1
     assert f"It runs already, as process {os.getpid()}" in second.stderr
+    assert "Traceback" not in second.stderr
     deployed.stack.require_running()
 
 
