@@ -168,8 +168,11 @@ def by_risk(records: Sequence[Record], visibility_s: float) -> list[list[Record]
         visibility_s: the queue's own visibility timeout.
     """
     before_ms = 1000 * (time.time() - _TRUSTED * visibility_s)
-    rest = [record for record in records if _is_suspect(record, before_ms)]
-    parts = [[record for record in records if record not in rest]]
+    trusted: list[Record] = []
+    rest: list[Record] = []
+    for record in records:
+        (rest if _is_suspect(record, before_ms) else trusted).append(record)
+    parts = [trusted]
     rest.sort(key=lambda record: hash((record["messageId"], receive_count(record))))
     while rest:
         half = (len(rest) + 1) // 2

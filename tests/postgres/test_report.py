@@ -485,6 +485,20 @@ def test_a_terminal_gets_no_control_characters_from_a_name(run: Run, url: str) -
     assert "?[2J[red]Eve" in run("timecard", "--employee", 108, *MONTH).out
 
 
+@pytest.mark.parametrize("form", report.FORMATS)
+def test_no_format_moves_a_terminals_cursor_or_turns_a_line(
+    form: str, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(url, "insert into funcionario (usuario_id, nome) values (108, E'\\x1b[2J\\u009bEve\\u202e')")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    shown = run("timecard", "--employee", 108, *MONTH, "--format", form).out
+
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", shown)  # a heading of ours, in bold
+    assert "Eve" in shown
+    assert [character for character in "\x1b\u009b\u202e" if character in shown] == []
+
+
 # Files
 
 

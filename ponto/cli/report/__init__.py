@@ -13,7 +13,7 @@ from typing import IO, Any, TypeVar
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ponto.cli import CommandError, database, files, letters, picture, say
+from ponto.cli import CommandError, database, files, letters, picture, printable, say
 from ponto.cli.report import as_csv, as_html, as_json, as_text, chart, dead, figures, reading
 from ponto.cli.report.dead import Unread
 from ponto.cli.report.reading import Limits, Reports
@@ -506,7 +506,15 @@ def _output(arguments: argparse.Namespace) -> Iterator[IO[str]]:
     else:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
-        yield sys.stdout
+        # Text is printable already, and its tables look at the terminal themselves.
+        yield _Terminal() if sys.stdout.isatty() and arguments.format != "text" else sys.stdout
+
+
+class _Terminal(io.StringIO):
+    """Standard output where somebody looks at it: files and pipes get the data whole, a terminal must not obey it."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(printable(text, lines=True))
 
 
 def _counted(found: Iterable[T], arguments: argparse.Namespace, what: str) -> Iterator[T]:
