@@ -16,13 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ponto.cli import CommandError, agreed, files, mailbox, mapping, printable, target, tell, tell_json
+from ponto.cli.console import for_tables
 from ponto.cli.letters import REASONS, Letter, Way, an_instant
 from ponto.cli.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
-_PIPED_WIDTH = 200  # columns, where nobody's terminal says
 _SHORT = 8  # characters of an id in a table
 _DAY = 86_400  # s
 _HOUR = 3_600  # s
@@ -305,9 +305,7 @@ def _delete(box: Mailbox, part: Sequence[Letter], unsent: Mapping[str, str]) -> 
 
 
 def _table(letters: Iterable[Letter]) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
+    console = for_tables()
     table = Table(box=None, pad_edge=False)
     for name in ("id", "reason"):
         table.add_column(name, no_wrap=True)

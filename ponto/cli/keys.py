@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ponto.cli import CommandError, agreed, database, printable, say, target, tell, tell_json
+from ponto.cli.console import for_tables
 from ponto.cli.letters import an_instant
 from ponto.cli.target import explain
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from types_boto3_apigateway.type_defs import UsagePlanTypeDef
 
 _ROWS = (Path(__file__).parent / "sql" / "key_rows.sql").read_text(encoding="utf-8")
-
-_PIPED_WIDTH = 200  # columns, where nobody's terminal says
 
 _RATE = 10.0  # requests/s: what a site with a queue before its clock needs, and a stolen key gets
 _BURST = 20  # requests
@@ -222,9 +221,7 @@ def _rows(arguments: argparse.Namespace) -> int:
         tell_json({"keys": ids or [arguments.name], "rows": [row.shown() for row in rows]})
         return 0
     if rows:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _PIPED_WIDTH
+        console = for_tables()
         table = Table(box=None, pad_edge=False)
         for column in ("received", "id", "employee", "punched", "device", "key"):
             table.add_column(column, overflow="fold", justify="right" if column == "employee" else "left")

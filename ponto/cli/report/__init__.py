@@ -3,6 +3,7 @@
 import argparse
 import io
 import sys
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -417,12 +418,16 @@ def _days(arguments: argparse.Namespace, now: datetime) -> tuple[date, date]:
     if month and (arguments.first or arguments.last):
         raise CommandError("give --month, or --from and --to")
     if month:
-        return month, (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        return month, _last_of(month)
     last = arguments.last or now.date() - timedelta(days=1)
     first = arguments.first or last - timedelta(days=_DAYS - 1)
     if first > last:
         raise CommandError(f"--from {first} is after --to {last}")
     return first, last
+
+
+def _last_of(month: date) -> date:
+    return month.replace(day=monthrange(month.year, month.month)[1])
 
 
 def _distinct(employees: list[int] | None) -> list[int] | None:
@@ -436,8 +441,7 @@ def _whose(employees: list[int] | None) -> str:
 
 def _month_has_punches(reports: Reports, arguments: argparse.Namespace, employees: list[int] | None) -> bool:
     """Tell whether there is something to report on; of all employees there has to be."""
-    last = (arguments.month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    found = reports.has_punches(arguments.month, last, employees)
+    found = reports.has_punches(arguments.month, _last_of(arguments.month), employees)
     if not found and employees is None:
         raise CommandError(f"nobody punched in {arguments.month:%Y-%m}", 1)
     return found
