@@ -31,6 +31,7 @@ from local.faults import Faults, kill_worker
 from local.ledger import Ledger, Letter, Message, Punch, Row, judge
 from local.stack import ROOT, Address
 from ponto.cli.mailbox import Mailbox
+from ponto.derived_id import derive_id
 
 _EXAMPLES = """examples:
   make chaos                                         20,000 punches, two to three minutes
@@ -57,7 +58,6 @@ _RECENT = 200  # messages among which duplicates find their like, so that the tw
 
 _EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 _SAO_PAULO = timezone(timedelta(hours=-3))
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:batida-ponto-serverless:punch")  # see derive_id in ponto/punch.py
 
 
 def _body(**fields: Any) -> str:
@@ -95,11 +95,12 @@ def plan(chance: Random, punches: int, first_employee: int) -> list[Message]:
     messages: list[Message] = []
     for number in range(punches):
         employee, kind = first_employee + number, chance.random()
-        recent = [(message, message.punch.id) for message in messages[-_RECENT:] if message.punch]
+        recent = [message for message in messages[-_RECENT:] if message.punch]
+        sent_ids = [message.punch.id for message in recent if message.punch and '"id"' in message.body]
         if recent and kind < _DUPLICATE:
-            messages.append(chance.choice(recent)[0])
-        elif recent and kind < _DUPLICATE + _CONFLICT:
-            messages.append(_punch(chance, employee, chance.choice(recent)[1]))
+            messages.append(chance.choice(recent))
+        elif sent_ids and kind < _DUPLICATE + _CONFLICT:
+            messages.append(_punch(chance, employee, chance.choice(sent_ids)))
         elif kind < _DUPLICATE + _CONFLICT + _POISON:
             _, body = chance.choice(list(POISON.values()))
             messages.append(Message(body, None))
@@ -113,8 +114,7 @@ def _punch(chance: Random, employee: int, punch_id: str | None) -> Message:
     written = instant.astimezone(chance.choice([UTC, _SAO_PAULO])).isoformat()
     fields: dict[str, Any] = {"usuarioId": employee, "ponto": written}
     if punch_id is None:
-        name = f"{employee}|{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
-        punch_id = str(uuid.uuid5(_NAMESPACE, name))
+        punch_id = derive_id(employee, instant)
     else:
         fields["id"] = chance.choice([punch_id, punch_id.upper()])
     if chance.random() < 0.5:

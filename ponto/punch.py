@@ -5,12 +5,13 @@ because messages reach the queue by other ways too (a script, a redrive), and in
 runs for every punch. The tests hold the two to each other.
 """
 
-import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from ponto.derived_id import derive_id
 
 
 class Punch(NamedTuple):
@@ -59,7 +60,7 @@ _TIMESTAMP_RULE = "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03
 _RULES = {
     "usuarioId": f"must be an integer from 1 to {_LARGEST}",
     "ponto": _TIMESTAMP_RULE,
-    "id": "must be a UUID other than the nil UUID",
+    "id": "must be a UUID, but not the nil UUID nor of version 8",
     "dispositivo": (
         "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
     ),
@@ -72,9 +73,6 @@ _RULES = {
 
 _MINUTE = timedelta(minutes=1)
 _NIL_UUID = "00000000-0000-0000-0000-000000000000"
-
-# uuid5(NAMESPACE_URL, "urn:batida-ponto-serverless:punch")
-_NAMESPACE = bytes.fromhex("9a8c26378721502fa62a4ecf3a2e22c8")
 
 # fullmatch, for Python's `$` lets a trailing newline through; [0-9], for \d knows digits of other scripts.
 # Of a timestamp the shape alone: fromisoformat knows which days exist, but reads more forms than these.
@@ -122,32 +120,6 @@ def parse(body: str, zone: tzinfo) -> Punch:
         longitude=_number("longitude", fields["longitude"], -180, 180) if "longitude" in fields else None,
         precisao=_number("precisao", fields["precisao"], 0, 20037508) if "precisao" in fields else None,
     )
-
-
-def derive_id(usuario_id: int, instant: datetime) -> str:
-    """Give a punch that came without an id the one that every retry of it will get.
-
-    A client can compute it too. It is the UUIDv5 of
-
-    - namespace `9a8c2637-8721-502f-a62a-4ecf3a2e22c8`, itself the UUIDv5 of
-      `urn:batida-ponto-serverless:punch` in the URL namespace of RFC 9562;
-    - name `{usuario_id}|{instant}`, the instant in UTC as `YYYY-MM-DDThh:mm:ss.ffffffZ`, always with six
-      decimals: `123|2026-10-01T11:00:00.000000Z` gives `64707b28-85e0-5fe5-bed9-801ad2f25a07`.
-
-    Args:
-        usuario_id: the employee's number.
-        instant: when the employee punched, aware, in any zone.
-
-    Raises:
-        ValueError: the instant is naive: it would silently be read in the machine's own time zone.
-    """
-    if instant.tzinfo is None:
-        raise ValueError("a naive time is not an instant")
-    utc = instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-    # By hand: uuid.uuid5 would double the time of this function.
-    digest = hashlib.sha1(_NAMESPACE + f"{usuario_id}|{utc}Z".encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) % 4]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def _refuse_constant(name: str) -> Any:
@@ -202,8 +174,9 @@ def _from_local(local: datetime, zone: tzinfo) -> datetime:
 
 
 def _uuid(value: object) -> str:
-    # Refuse the nil UUID: a key that was never set would make all punches of a fleet one.
-    if type(value) is not str or not _uuid_shape(value) or value == _NIL_UUID:
+    # Refuse the nil UUID: a key that was never set would make all punches of a fleet one. And version 8, which derived
+    # ids have: or anybody could take beforehand the one that a colleague's next punch will get.
+    if type(value) is not str or not _uuid_shape(value) or value == _NIL_UUID or value[14] == "8":
         raise _invalid("id")
     return value.lower()
 

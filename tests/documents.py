@@ -128,6 +128,24 @@ def links(document: Path) -> list[str]:
     return re.findall(r"\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)?)\)", prose(document))
 
 
+_DERIVED_IDS = ROOT / "docs" / "derived-ids.md"
+
+
+def derived_ids() -> list[tuple[int, str, str]]:
+    """The published test vectors: employee, instant, id."""
+    rows = re.findall(
+        r"^\| (\d+) \| (\S+Z) \| `([0-9a-f-]{36})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 9, "the table has another form than is looked for"
+    return [(int(employee), instant, derived) for employee, instant, derived in rows]
+
+
+def derived_ids_in(language: str) -> str:
+    """The published code for them."""
+    [code] = [block.text for block in blocks(_DERIVED_IDS) if block.language == language]
+    return code
+
+
 def is_a_test(node: str) -> bool:
     """Tell whether `tests/...::test_name` names a test."""
     path, _, name = node.partition("::")

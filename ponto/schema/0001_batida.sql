@@ -66,64 +66,23 @@ comment on column batida.gravada_em is 'When the row was written';
 comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
 comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
 
--- The derived id of a punch is a UUIDv5, which PostgreSQL computes only with an extension.
--- SHA-1 as in RFC 3174, section 6.1. bigint stands for its unsigned 32-bit words, cut to them by `mask`.
-create function pg_temp.uuid_v5(namespace uuid, name text) returns uuid
-language plpgsql immutable strict as $$
-declare
-    mask constant bigint := x'ffffffff'::bigint;
-    message bytea := uuid_send(namespace) || convert_to(name, 'UTF8');
-    bits constant bigint := 8 * length(message);
-    h0 bigint := x'67452301'::bigint;
-    h1 bigint := x'efcdab89'::bigint;
-    h2 bigint := x'98badcfe'::bigint;
-    h3 bigint := x'10325476'::bigint;
-    h4 bigint := x'c3d2e1f0'::bigint;
-    a bigint; b bigint; c bigint; d bigint; e bigint;
-    f bigint; -- the round's function plus its constant
-    w bigint[]; -- the block's 16 words, expanded to 80
-    digest bytea;
-begin
-    message := message || '\x80' || decode(repeat('00', (119 - length(message) % 64) % 64), 'hex')
-        || int8send(bits);
-    for block in 0 .. length(message) / 64 - 1 loop
-        a := h0; b := h1; c := h2; d := h3; e := h4;
-        for t in 1 .. 80 loop
-            if t <= 16 then
-                w[t] := ('x' || encode(substr(message, 64 * block + 4 * t - 3, 4), 'hex'))::bit(32)::bigint;
-            else
-                f := w[t - 3] # w[t - 8] # w[t - 14] # w[t - 16];
-                w[t] := ((f << 1) | (f >> 31)) & mask;
-            end if;
-            if t <= 20 then
-                f := (d # (b & (c # d))) + x'5a827999'::bigint;
-            elsif t <= 40 then
-                f := (b # c # d) + x'6ed9eba1'::bigint;
-            elsif t <= 60 then
-                f := ((b & c) | (d & (b | c))) + x'8f1bbcdc'::bigint;
-            else
-                f := (b # c # d) + x'ca62c1d6'::bigint;
-            end if;
-            f := (((a << 5) | (a >> 27)) + f + e + w[t]) & mask;
-            e := d;
-            d := c;
-            c := ((b << 30) | (b >> 2)) & mask;
-            b := a;
-            a := f;
-        end loop;
-        h0 := (h0 + a) & mask;
-        h1 := (h1 + b) & mask;
-        h2 := (h2 + c) & mask;
-        h3 := (h3 + d) & mask;
-        h4 := (h4 + e) & mask;
-    end loop;
-    -- A UUID takes the first 16 of the 20 bytes, with the version and the variant written over.
-    digest := substr(int8send(h0), 5) || substr(int8send(h1), 5)
-        || substr(int8send(h2), 5) || substr(int8send(h3), 5);
-    digest := set_byte(digest, 6, (get_byte(digest, 6) & 15) | 80);
-    digest := set_byte(digest, 8, (get_byte(digest, 8) & 63) | 128);
-    return encode(digest, 'hex')::uuid;
-end
+-- As derive_id of ponto/derived_id.py.
+create function pg_temp.derived_id(usuario_id bigint, instant timestamptz) returns uuid
+language sql immutable strict as $$
+    select encode(
+        set_byte(set_byte(id, 6, get_byte(id, 6) & 15 | 128), 8, get_byte(id, 8) & 63 | 128), 'hex'
+    )::uuid
+    from (
+        select
+            substr(int8send(floor(extract(epoch from instant - '1899-12-31 00:00Z') * 1000)::bigint), 3)
+            || substr(
+                sha256(convert_to(
+                    usuario_id || '|' || to_char(instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'UTF8'
+                )),
+                1,
+                10
+            )
+    ) as derived (id)
 $$;
 
 -- Copy the first version's punches. Its handler stored a redelivered message again: the same employee at the
@@ -140,10 +99,7 @@ begin
 
     insert into batida (id, usuario_id, ponto)
     select
-        pg_temp.uuid_v5(
-            '9a8c2637-8721-502f-a62a-4ecf3a2e22c8', -- the namespace of derive_id in ponto/punch.py
-            usuario_id || '|' || to_char(ponto at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-        ),
+        pg_temp.derived_id(usuario_id, ponto),
         usuario_id,
         ponto
     from (
@@ -165,7 +121,7 @@ begin
 end
 $$;
 
-drop function pg_temp.uuid_v5;
+drop function pg_temp.derived_id;
 
 create index on batida (usuario_id, ponto);
 

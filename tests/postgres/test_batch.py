@@ -19,8 +19,9 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.connection import Timeouts
+from ponto.derived_id import derive_id
 from ponto.migrations import SCHEMA
-from ponto.punch import Reason, derive_id
+from ponto.punch import Reason
 from ponto.sqs import Record
 from ponto.store import Store
 from tests.events import RECEIVED_MS, Context, DeadLetterQueue, Letter, aws, record, sqs_event
@@ -205,6 +206,14 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
         "huge": ("invalid", "usuarioId: must be an integer from 1 to 9007199254740991"),
         "NaN": ("malformed", "body: NaN, Infinity, or thousands of digits"),
     }
+
+
+def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage) -> None:
+    colleagues = derive_id(1, EIGHT)
+    assert stage.deliver(record(punch(2, id=colleagues), "taker"), record(punch(1), "colleague")) == []
+
+    assert stage.rows() == {colleagues: (1, EIGHT, "colleague")}
+    assert [(letter.message_id, letter.reason) for letter in stage.queue.letters()] == [("taker", Reason.INVALID)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,16 +21,16 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto.connection import TIMEOUTS
+from ponto.derived_id import derive_id
 from ponto.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
-from ponto.punch import derive_id
 from ponto.store import Outcome, Status, Store
+from tests.documents import derived_ids, derived_ids_in
 from tests.postgres.test_store import entry
 
 ZONE = "America/Sao_Paulo"
 BRT = timezone(timedelta(hours=-3))
 ORIGINAL = "create table batida (id serial primary key, usuario_id integer, ponto timestamp);"
 ALL = sorted(path.name for path in SCHEMA.glob("*.sql"))
-NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:batida-ponto-serverless:punch")
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -481,7 +480,7 @@ def test_a_copied_punch_that_is_sent_again_is_known(ask: Ask, run: Callable[...,
 
     run()
 
-    assert ask("select id from batida") == [("64707b28-85e0-5fe5-bed9-801ad2f25a07",)]
+    assert ask("select id from batida") == [("03a34e43-8380-81c5-aca7-a6486aae4a60",)]
 
 
 def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_matter(
@@ -511,24 +510,39 @@ def test_another_table_of_that_name_is_refused_and_left_alone(ask: Ask, run: Cal
     assert relations(ask) == {"batida", "batida_id_seq", "batida_pkey"}
 
 
+# Derived ids
+
+
 @pytest.fixture
-def uuid_v5(ask: Ask) -> Callable[[uuid.UUID, str], str]:
-    """Give the migration's own function."""
-    text = (SCHEMA / "0001_batida.sql").read_text()
-    ask(text[text.index("create function pg_temp.uuid_v5") : text.index("-- Copy the first version's punches")])
-    return lambda namespace, name: str(ask("select pg_temp.uuid_v5(%s, %s)", str(namespace), name)[0][0])
+def derived_in_sql(ask: Ask) -> Callable[[int, str], str]:
+    """Give the migration's own function, which is the document's."""
+    code = derived_ids_in("sql")
+    assert code in (SCHEMA / "0001_batida.sql").read_text()
+    ask(code)
+    return lambda usuario_id, instant: str(ask("select pg_temp.derived_id(%s, %s)", usuario_id, instant)[0][0])
 
 
-@given(st.uuids(), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=150))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_postgresql_derives_the_same_uuids_as_python(
-    uuid_v5: Callable[[uuid.UUID, str], str], namespace: uuid.UUID, name: str
+@pytest.mark.parametrize(("usuario_id", "instant", "derived"), derived_ids())
+def test_postgresql_derives_the_documents_ids(
+    derived_in_sql: Callable[[int, str], str], usuario_id: int, instant: str, derived: str
 ) -> None:
-    assert uuid_v5(namespace, name) == str(uuid.uuid5(namespace, name))
+    assert derived_in_sql(usuario_id, instant) == derived
 
 
-@pytest.mark.parametrize("length", [0, 38, 39, 40, 47, 48, 102, 103, 104, 112])
-def test_postgresql_derives_the_same_uuids_as_python_at_the_edges_of_sha1s_blocks(
-    uuid_v5: Callable[[uuid.UUID, str], str], length: int
+@given(
+    usuario_id=st.integers(1, 2**53 - 1),
+    instant=st.datetimes(datetime(1899, 12, 31), datetime(3000, 1, 1, 23, 59, 59, 999_999), timezones=st.just(UTC)),
+)
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_postgresql_derives_the_same_ids_as_python(
+    derived_in_sql: Callable[[int, str], str], usuario_id: int, instant: datetime
 ) -> None:
-    assert uuid_v5(NAMESPACE, "x" * length) == str(uuid.uuid5(NAMESPACE, "x" * length))
+    assert derived_in_sql(usuario_id, instant.isoformat()) == derive_id(usuario_id, instant)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Sao_Paulo", "Pacific/Kiritimati"])
+def test_postgresql_derives_the_same_id_whatever_the_sessions_time_zone(
+    ask: Ask, derived_in_sql: Callable[[int, str], str], zone: str
+) -> None:
+    ask(f"set timezone = '{zone}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
+    assert derived_in_sql(123, "2026-10-01T11:00Z") == "03a34e43-8380-81c5-aca7-a6486aae4a60"

@@ -5,7 +5,6 @@ import string
 import subprocess
 import sys
 import traceback
-import uuid
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +13,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ponto.punch import NotAPunch, Punch, Reason, derive_id, parse
+from ponto.derived_id import derive_id
+from ponto.punch import NotAPunch, Punch, Reason, parse
 from tests.strategies import BAD_VALUES, FIELDS, LIMITS, any_json, edited_bodies, good_bodies
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -24,7 +24,7 @@ GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
 RULES = {
     "usuarioId": "must be an integer from 1 to 9007199254740991",
     "ponto": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
-    "id": "must be a UUID other than the nil UUID",
+    "id": "must be a UUID, but not the nil UUID nor of version 8",
     "dispositivo": (
         "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
     ),
@@ -60,7 +60,7 @@ def refused(body: str) -> str | None:
 def test_body_of_the_first_version_is_local_time_with_a_derived_id() -> None:
     punch = parse('{"usuarioId": 123, "ponto": "2020-10-05T08:00:00"}', SAO_PAULO)
     assert punch == Punch(
-        id=str(uuid.uuid5(uuid.UUID(NAMESPACE), "123|2020-10-05T11:00:00.000000Z")),
+        id=derive_id(123, datetime(2020, 10, 5, 11, tzinfo=UTC)),
         usuario_id=123,
         ponto=datetime(2020, 10, 5, 11, tzinfo=UTC),
         deslocamento=None,
@@ -278,38 +278,14 @@ def test_refusal_of_what_is_not_json_never_quotes_it(body: str) -> None:
 
 # Identity
 
-# The first step of the recipe that clients follow.
-NAMESPACE = str(uuid.uuid5(uuid.NAMESPACE_URL, "urn:batida-ponto-serverless:punch"))
 
-zones = st.sampled_from([UTC, SAO_PAULO]) | st.builds(
-    lambda seconds: timezone(timedelta(seconds=seconds)), st.integers(-14 * 3600 - 3599, 14 * 3600 + 3599)
-)
-instants = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31, 23, 59, 59, 999999), timezones=zones)
+def test_a_punch_without_an_id_gets_the_derived_one() -> None:
+    assert read().id == "03a34e43-8380-81c5-aca7-a6486aae4a60"
 
 
-@given(st.integers(1, 2**53 - 1), instants)
-def test_derived_id_is_the_uuid5_of_the_recipe(usuario_id: int, instant: datetime) -> None:
-    name = f"{usuario_id}|{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
-    assert derive_id(usuario_id, instant) == str(uuid.uuid5(uuid.UUID(NAMESPACE), name))
-
-
-def test_derived_id_of_the_documented_example() -> None:
-    example = "64707b28-85e0-5fe5-bed9-801ad2f25a07"
-    assert read().id == example
-    assert derive_id.__doc__ is not None
-    assert example in derive_id.__doc__
-    assert NAMESPACE in derive_id.__doc__
-
-
-def test_derived_id_differs_by_employee_and_by_microsecond() -> None:
-    moments = ["2026-10-01T08:00:00.000001-03:00", "2026-10-01T08:00:00.000002-03:00"]
-    ids = {read(usuarioId=employee, ponto=moment).id for employee in (1, 11) for moment in moments}
-    assert len(ids) == 4
-
-
-def test_derived_id_of_a_naive_time_is_refused() -> None:
-    with pytest.raises(ValueError, match="naive"):
-        derive_id(1, datetime(2026, 10, 1, 8))
+def test_a_client_cannot_send_a_derived_id_not_even_its_own() -> None:
+    for derived in (read().id, read().id.upper()):
+        assert refused(json.dumps(GOOD | {"id": derived})) == f"id: {RULES['id']}"
 
 
 @given(good_bodies())

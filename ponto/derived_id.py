@@ -1,0 +1,40 @@
+"""The id of a punch that came without one: a UUIDv8, which no client may send.
+
+`docs/derived-ids.md` says how to compute it elsewhere, with test vectors.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+# A local time of 1900 can be an instant of 1899: its offset is up to 14:59.
+_BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def derive_id(usuario_id: int, instant: datetime) -> str:
+    """Give a punch that came without an id the one that every retry of it will get.
+
+    In order of the instant, by milliseconds, so that the index of a growing table grows at its end.
+
+    Args:
+        usuario_id: the employee's number.
+        instant: when the employee punched, aware, in any zone, from 1899-12-31T00:00:00Z.
+
+    Returns:
+        The id in its canonical form: lower case, with hyphens.
+
+    Raises:
+        ValueError: the instant is naive: it would silently be read in the machine's own time zone. Or it is earlier.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("a naive time is not an instant")
+    utc = instant.astimezone(UTC)
+    milliseconds = (utc - _BEGIN) // _MILLISECOND
+    if milliseconds < 0:
+        raise ValueError("an instant before 1899-12-31T00:00:00Z has no derived id")
+    time = f"{milliseconds:012x}"
+    name = f"{usuario_id}|{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    digest = hashlib.sha256(name.encode(), usedforsecurity=False).hexdigest()
+    # By hand, as text: the module uuid would double the time of this function.
+    variant = "89ab"[int(digest[4], 16) % 4]
+    return f"{time[:8]}-{time[8:]}-8{digest[1:4]}-{variant}{digest[5:8]}-{digest[8:20]}"

@@ -1,0 +1,100 @@
+"""The id that a punch without one gets: as the document says, in order of time, and nobody else's."""
+
+import json
+import re
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ponto.derived_id import derive_id
+from tests.documents import derived_ids, derived_ids_in
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
+
+employees = st.integers(1, 2**53 - 1)
+zones = st.sampled_from([UTC, SAO_PAULO]) | st.builds(
+    lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-899, 899)
+)
+# All that the wire takes, of any offset.
+instants = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31, 23, 59, 59, 999999), timezones=zones)
+
+
+@pytest.mark.parametrize(("usuario_id", "instant", "derived"), derived_ids())
+def test_python_derives_the_documents_ids(usuario_id: int, instant: str, derived: str) -> None:
+    assert derive_id(usuario_id, datetime.fromisoformat(instant)) == derived
+
+
+def test_javascript_derives_the_documents_ids() -> None:
+    vectors = derived_ids()
+    asked = json.dumps([(usuario_id, instant) for usuario_id, instant, _ in vectors])
+    script = (
+        f"{derived_ids_in('js')}\n"
+        f"Promise.all({asked}.map((each) => deriveId(...each))).then((ids) => console.log(JSON.stringify(ids)));"
+    )
+
+    printed = subprocess.run(["node", "-e", script], capture_output=True, text=True, check=True).stdout
+
+    assert json.loads(printed) == [derived for *_, derived in vectors]
+
+
+def test_the_documents_ids_show_what_the_recipe_could_get_wrong() -> None:
+    instants = [datetime.fromisoformat(instant) for _, instant, _ in derived_ids()]
+
+    assert {1899, 1900, 1969, 2999, 3000} <= {instant.year for instant in instants}
+    assert {0, 1, 1_000, 999_999} <= {instant.microsecond for instant in instants}
+
+
+@given(employees, instants)
+def test_derived_id_is_the_time_and_the_digest(usuario_id: int, instant: datetime) -> None:
+    derived = uuid.UUID(derive_id(usuario_id, instant))
+    name = f"{usuario_id}|{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    digest = int.from_bytes(sha256(name.encode()).digest()[:10])
+
+    assert (derived.version, derived.variant) == (8, uuid.RFC_4122)
+    assert derived.int >> 80 == (instant - BEGIN) // timedelta(milliseconds=1)
+    rest = ~(0xF << 76 | 0x3 << 62) & (1 << 80) - 1  # all but version and variant
+    assert derived.int & rest == digest & rest
+
+
+@given(employees, employees, instants, instants)
+def test_derived_ids_are_in_the_order_of_their_instants(one: int, other: int, early: datetime, late: datetime) -> None:
+    early, late = sorted((early, late))
+    if late - early >= timedelta(milliseconds=1):
+        assert derive_id(one, early) < derive_id(other, late)
+
+
+@given(employees, instants)
+def test_derived_id_is_in_canonical_form(usuario_id: int, instant: datetime) -> None:
+    derived = derive_id(usuario_id, instant)
+    assert derived == str(uuid.UUID(derived))
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", derived)
+
+
+def test_derived_id_differs_by_employee_and_by_microsecond() -> None:
+    moments = [datetime(2026, 10, 1, 11, 0, 0, microsecond, tzinfo=UTC) for microsecond in (1, 2)]
+    assert len({derive_id(employee, moment) for employee in (1, 11) for moment in moments}) == 4
+
+
+def test_derived_id_of_a_naive_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="naive"):
+        derive_id(1, datetime(2026, 10, 1, 8))
+
+
+def test_derived_id_of_a_time_that_the_wire_cannot_deliver_is_refused() -> None:
+    assert derive_id(1, BEGIN) == "00000000-0000-8a8b-ad4d-62e8c2d37b86"
+    with pytest.raises(ValueError, match="before 1899-12-31"):
+        derive_id(1, BEGIN - timedelta(microseconds=1))
+
+
+def test_module_imports_no_more_than_it_needs() -> None:
+    code = "import ponto.derived_id, sys; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert not {"uuid", "zoneinfo", "json"} & set(loaded.split())
