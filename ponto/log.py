@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from ponto.punch import Reason
-from ponto.sqs import NoReceipt, Record, Rejection, receipt
+from ponto.sqs import NoReceipt, Record, Rejection, sent_ms
 from ponto.store import Entry, Outcome, Status
 
 NAMESPACE = "BatidaPonto"
@@ -66,7 +66,7 @@ def batch(
     times = {"milliseconds": round(milliseconds, 1)}
     if received:  # how long the oldest punch waited between the queue and its row; a zero would lower percentiles
         times["oldestMilliseconds"] = round(stored_at * 1000 - min(received))
-    if waiting := list(_received(failed)):  # SQS's own metric leaves out what was received three times
+    if waiting := list(_sent(failed)):  # SQS's own metric leaves out what was received three times
         times["oldestFailedMilliseconds"] = round(stored_at * 1000 - min(waiting))
     line: dict[str, object] = {
         "level": "WARNING" if failures else "INFO",
@@ -102,10 +102,11 @@ def warning(request_id: str, message: str) -> None:
     print(json.dumps({"level": "WARNING", "message": message, "requestId": request_id}), flush=True)  # noqa: T201
 
 
-def _received(records: Sequence[Record]) -> Iterator[int]:
+def _sent(records: Sequence[Record]) -> Iterator[int]:
+    # Of this message, not of its first life: a dead letter that was sent back has waited, and expires, from then on.
     for record in records:
         with suppress(NoReceipt):  # which is why it failed
-            yield receipt(record)[1]
+            yield sent_ms(record)
 
 
 def _reasons() -> list[Reason]:

@@ -94,7 +94,7 @@ def records_of(event: Any) -> list[Record]:
 def receive_count(record: Record) -> int:
     """Tell how often SQS has handed out a message, this time included; 1 where that cannot be read."""
     try:
-        return int(record["attributes"]["ApproximateReceiveCount"])
+        return max(1, int(record["attributes"]["ApproximateReceiveCount"]))
     except (KeyError, TypeError, ValueError):
         return 1  # nothing is concluded from a first receive
 
@@ -110,11 +110,20 @@ def receipt(record: Record) -> tuple[str, int]:
     Raises:
         NoReceipt: SQS's own words cannot be read.
     """
+    sent = sent_ms(record)
+    return first_receipt({name: _text(record, name) for name in _RECEIPT}, sent) or (record["messageId"], sent)
+
+
+def sent_ms(record: Record) -> int:
+    """Return when SQS stored this message, ms since the epoch, UTC.
+
+    Raises:
+        NoReceipt: SQS's own words cannot be read.
+    """
     try:
-        sent_ms = int(record["attributes"]["SentTimestamp"])
+        return int(record["attributes"]["SentTimestamp"])
     except (KeyError, TypeError, ValueError) as error:
         raise NoReceipt(f"SentTimestamp: {type(error).__name__}") from error
-    return first_receipt({name: _text(record, name) for name in _RECEIPT}, sent_ms) or (record["messageId"], sent_ms)
 
 
 def first_receipt(attributes: Mapping[str, str | None], sent_ms: int) -> tuple[str, int] | None:

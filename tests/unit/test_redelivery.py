@@ -53,6 +53,11 @@ def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_o
     Redelivery(URL, DELAYS).hasten([received(times) for times in range(1, 12)], soon())
 
 
+def test_a_receive_count_that_cannot_be_has_the_first_delay(stubber: Stubber) -> None:
+    expect(stubber, [5, 5, 5])
+    Redelivery(URL, DELAYS).hasten([received(0), received(-1), received(-8)], soon())
+
+
 def test_ten_go_in_a_call(stubber: Stubber) -> None:
     for size in (10, 10, 3):
         expect(stubber, [5] * size)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ponto import sqs
 from ponto.punch import Reason
-from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, NotFromSqs, Rejection, api_key_id, records_of
+from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, NotFromSqs, Rejection, api_key_id, receive_count, records_of
 from tests.events import NOT_SQS, RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record, sqs_event
 
 
@@ -66,6 +66,16 @@ def test_the_refusal_quotes_nothing_of_the_event() -> None:
     with pytest.raises(NotFromSqs) as caught:
         records_of({"Records": [{"eventSource": "CANARY", "body": "CANARY"}]})
     assert "CANARY" not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("1", 1), ("7", 7), ("0", 1), ("-1", 1), ("-9", 1), ("", 1), ("often", 1), (None, 1)],
+)
+def test_a_receive_count_that_cannot_be_is_a_first_receive(written: Any, expected: int) -> None:
+    received = record("{}")
+    received["attributes"]["ApproximateReceiveCount"] = written
+    assert receive_count(received) == expected
 
 
 # Dead letters
