@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from ponto.sqs import CALL, Record, client, receive_count
 
-HASTEN_SECONDS = 6.0
+SHORTEN_VISIBILITY_SECONDS = 6.0
 """What is kept of the function's time for a call: boto3's import on a small function, and the call's own timeouts."""
 
 
-class NotHastened(Exception):
+class VisibilityNotShortened(Exception):
     """Some records come back only after the queue's own visibility timeout. The message says why."""
 
 
@@ -27,7 +27,7 @@ class Redelivery:
         self._queue_url = queue_url
         self._delays = delays[:-1]
 
-    def hasten(self, records: Sequence[Record], deadline: float) -> None:
+    def shorten_visibility(self, records: Sequence[Record], deadline: float) -> None:
         """Let records that failed become visible before the queue's own timeout is over.
 
         Args:
@@ -35,7 +35,7 @@ class Redelivery:
             deadline: `time.monotonic()` seconds past which no call is begun.
 
         Raises:
-            NotHastened: SQS refused some, or there was no time for them.
+            VisibilityNotShortened: SQS refused some, or there was no time for them.
             botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused a call.
         """
         soon = [record for record in records if receive_count(record) <= len(self._delays)]
@@ -44,7 +44,7 @@ class Redelivery:
         sqs, refused = None, set[str]()
         for start in range(0, len(soon), CALL):
             if time.monotonic() > deadline:
-                raise NotHastened("no time left")
+                raise VisibilityNotShortened("no time left")
             sqs = sqs or client()
             answer = sqs.change_message_visibility_batch(
                 QueueUrl=self._queue_url,
@@ -59,4 +59,4 @@ class Redelivery:
             )
             refused |= {failed["Code"] for failed in answer.get("Failed", [])}
         if refused:
-            raise NotHastened(", ".join(sorted(refused)))
+            raise VisibilityNotShortened(", ".join(sorted(refused)))

@@ -17,7 +17,7 @@ from ponto import log
 from ponto.config import ConfigurationError, Settings
 from ponto.drain import Drain
 from ponto.punch import Punch, Reason, parse
-from ponto.redelivery import HASTEN_SECONDS, NotHastened
+from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, VisibilityNotShortened
 from ponto.sqs import PUT_ASIDE_SECONDS, BatchResponse, DeadLetters, NotFromSqs, Record, Rejection
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import NOT_SQS, RECEIVED_MS, Context, record, sqs_event
@@ -76,14 +76,14 @@ class PaperRedelivery:
     """Remembers what it was given; raises `error` if there is one."""
 
     def __init__(self, journal: list[str]) -> None:
-        self.hastened: list[str] = []
+        self.shortened: list[str] = []
         self.deadline = 0.0
         self.error: Exception | None = None
         self._journal = journal
 
-    def hasten(self, records: Sequence[Record], deadline: float) -> None:
-        self._journal.append("hasten")
-        self.hastened, self.deadline = [each["messageId"] for each in records], deadline
+    def shorten_visibility(self, records: Sequence[Record], deadline: float) -> None:
+        self._journal.append("shorten_visibility")
+        self.shortened, self.deadline = [each["messageId"] for each in records], deadline
         if self.error:
             raise self.error
 
@@ -356,17 +356,17 @@ def test_what_failed_because_of_the_database_comes_back_sooner_and_nothing_else(
     )
 
     assert sorted(failed(response)) == ["bug", "conflict", "gone"]
-    assert parts.redelivery.hastened == ["gone"]
-    assert parts.journal[-2:] == ["log", "hasten"]  # the last act
+    assert parts.redelivery.shortened == ["gone"]
+    assert parts.journal[-2:] == ["log", "shorten_visibility"]  # the last act
     assert capsys.readouterr().out == ""
 
 
 def test_a_batch_without_such_failures_calls_nobody(parts: Parts) -> None:
     run(record(punch(1)), record("{"))
-    assert "hasten" not in parts.journal
+    assert "shorten_visibility" not in parts.journal
 
 
-@pytest.mark.parametrize(("seconds", "kept"), [(75, HASTEN_SECONDS), (10, 2)])
+@pytest.mark.parametrize(("seconds", "kept"), [(75, SHORTEN_VISIBILITY_SECONDS), (10, 2)])
 def test_time_is_kept_for_the_call(parts: Parts, seconds: float, kept: float) -> None:
     parts.store.answers = {1: Outcome(Status.FAILED, "gone")}
     before = time.monotonic()
@@ -375,7 +375,9 @@ def test_time_is_kept_for_the_call(parts: Parts, seconds: float, kept: float) ->
     assert before + seconds - kept - 0.01 <= parts.redelivery.deadline <= before + seconds - kept + took
 
 
-@pytest.mark.parametrize("error", [NotHastened("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")])
+@pytest.mark.parametrize(
+    "error", [VisibilityNotShortened("no time left"), KeyError("receiptHandle"), ConnectionError("SQS")]
+)
 def test_the_answer_never_depends_on_that_call(
     parts: Parts, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:

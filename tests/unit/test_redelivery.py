@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from ponto import redelivery, sqs
-from ponto.redelivery import HASTEN_SECONDS, NotHastened, Redelivery
+from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotShortened
 from ponto.sqs import Record
 from tests.events import aws, record
 
@@ -50,18 +50,18 @@ def expect(stubber: Stubber, seconds: list[int], failed: list[str] | None = None
 
 def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_own_timeout(stubber: Stubber) -> None:
     expect(stubber, [5, 10, 20, 40, 80, 160, 320])
-    Redelivery(URL, DELAYS).hasten([received(times) for times in range(1, 12)], soon())
+    Redelivery(URL, DELAYS).shorten_visibility([received(times) for times in range(1, 12)], soon())
 
 
 def test_a_receive_count_that_cannot_be_has_the_first_delay(stubber: Stubber) -> None:
     expect(stubber, [5, 5, 5])
-    Redelivery(URL, DELAYS).hasten([received(0), received(-1), received(-8)], soon())
+    Redelivery(URL, DELAYS).shorten_visibility([received(0), received(-1), received(-8)], soon())
 
 
 def test_ten_go_in_a_call(stubber: Stubber) -> None:
     for size in (10, 10, 3):
         expect(stubber, [5] * size)
-    Redelivery(URL, DELAYS).hasten([received() for _ in range(23)], soon())
+    Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(23)], soon())
 
 
 @pytest.mark.parametrize(
@@ -76,26 +76,26 @@ def test_otherwise_nobody_is_called(
         raise AssertionError("no client is needed")
 
     monkeypatch.setattr(boto3, "client", refuse)
-    Redelivery(url, delays).hasten([received(times)], soon())
+    Redelivery(url, delays).shorten_visibility([received(times)], soon())
 
 
 def test_what_sqs_refuses_is_told_after_all_calls(stubber: Stubber) -> None:
     expect(stubber, [5] * 10, ["ReceiptHandleIsInvalid", "InternalError", "InternalError"])
     expect(stubber, [5] * 2)
-    with pytest.raises(NotHastened, match=r"^InternalError, ReceiptHandleIsInvalid$"):
-        Redelivery(URL, DELAYS).hasten([received() for _ in range(12)], soon())
+    with pytest.raises(VisibilityNotShortened, match=r"^InternalError, ReceiptHandleIsInvalid$"):
+        Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(12)], soon())
 
 
 def test_after_a_call_that_failed_no_other_is_begun(stubber: Stubber) -> None:
     stubber.add_client_error("change_message_visibility_batch", "AccessDenied", "no", 403)
     with pytest.raises(ClientError):
-        Redelivery(URL, DELAYS).hasten([received() for _ in range(12)], soon())
+        Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(12)], soon())
 
 
 def test_without_time_no_call_is_begun_and_boto3_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "client", lambda: pytest.fail("a client was made"))
-    with pytest.raises(NotHastened, match="no time left"):
-        Redelivery(URL, DELAYS).hasten([received()], time.monotonic() - 0.001)
+    with pytest.raises(VisibilityNotShortened, match="no time left"):
+        Redelivery(URL, DELAYS).shorten_visibility([received()], time.monotonic() - 0.001)
 
 
 def test_the_time_that_is_kept_is_enough_for_a_call_that_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_the_time_that_is_kept_is_enough_for_a_call_that_gets_no_answer(monkeypa
     sqs.client()
     [config] = configs
     imported = 2  # s: a quarter of a second of CPU, of which 256 MB have a seventh
-    assert imported + config.connect_timeout + config.read_timeout <= HASTEN_SECONDS
+    assert imported + config.connect_timeout + config.read_timeout <= SHORTEN_VISIBILITY_SECONDS
 
 
 def test_a_queue_shows_the_record_again_when_its_delay_is_over_and_counts_the_receive() -> None:
@@ -124,7 +124,7 @@ def test_a_queue_shows_the_record_again_when_its_delay_is_over_and_counts_the_re
         again = received(handle=message["ReceiptHandle"])
         assert receive() == []
 
-        Redelivery(url, (1, 451)).hasten([again], soon())
+        Redelivery(url, (1, 451)).shorten_visibility([again], soon())
 
         deadline = time.monotonic() + 20
         while not (found := receive()):
