@@ -7,7 +7,7 @@ from typing import Any
 from ponto import config, log
 from ponto.drain import Drain
 from ponto.migrations import migrate
-from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery
+from ponto.redelivery import Redelivery
 from ponto.roles import FUNCTION, protect, set_function_password
 from ponto.smoke import is_stored
 from ponto.sqs import BatchResponse, DeadLetters, Record, records_of
@@ -54,15 +54,13 @@ def main(event: Any, context: Any) -> BatchResponse:
     # The last act: from here on the records are hidden for as long as it says.
     transient = [record for record in failed if record["messageId"] in settled.transient]
     if transient:
-        _shorten_visibility(
-            transient, end - min(SHORTEN_VISIBILITY_SECONDS, (end - started) / 5), context.aws_request_id
-        )
+        _shorten_visibility(transient, end, context.aws_request_id)
     return answer
 
 
-def _shorten_visibility(records: list[Record], deadline: float, request_id: str) -> None:
+def _shorten_visibility(records: list[Record], end: float, request_id: str) -> None:
     try:
-        _redelivery().shorten_visibility(records, deadline)
+        _redelivery().shorten_visibility(records, end)
     except Exception as error:  # noqa: BLE001  they come back all the same, after the queue's own visibility timeout
         log.warning(request_id, f"redelivery: {type(error).__name__}: {error}")
 

@@ -61,7 +61,8 @@ class Drain:
             records: messages of SQS.
             end: when the function has to have ended, `time.monotonic()` seconds.
         """
-        aside = min(PUT_ASIDE_SECONDS, (end - time.monotonic()) / 4)  # a short timeout is shared too
+        # Half of a short timeout. It is also what is left for a call that lets what failed come back soon.
+        aside = min(PUT_ASIDE_SECONDS, (end - time.monotonic()) / 2)
         deadline, letters_deadline = end - aside, end - aside / 2
         whole = Settled([], [], [], {}, set())
         unexpected: list[tuple[Record, str]] = []

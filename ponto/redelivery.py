@@ -3,10 +3,11 @@
 import time
 from collections.abc import Sequence
 
-from ponto.sqs import CALL, Record, client, receive_count
+from ponto.sqs import CALL, CALL_SECONDS, Record, client, receive_count
 
-SHORTEN_VISIBILITY_SECONDS = 6.0
-"""What is kept of the function's time for a call: boto3's import on a small function, and the call's own timeouts."""
+SHORTEN_VISIBILITY_SECONDS = 2 + CALL_SECONDS
+"""What has to be left of the function's time: for boto3's import, a quarter of a second of CPU of which 256 MB have a
+seventh, and a call."""
 
 
 class VisibilityNotShortened(Exception):
@@ -27,12 +28,12 @@ class Redelivery:
         self._queue_url = queue_url
         self._delays = delays[:-1]
 
-    def shorten_visibility(self, records: Sequence[Record], deadline: float) -> None:
+    def shorten_visibility(self, records: Sequence[Record], end: float) -> None:
         """Let records that failed become visible before the queue's own timeout is over.
 
         Args:
             records: as they were received. Those received often keep the queue's own timeout.
-            deadline: `time.monotonic()` seconds past which no call is begun.
+            end: when the function has to have ended, `time.monotonic()` seconds. What could end later is not begun.
 
         Raises:
             VisibilityNotShortened: SQS refused some, or there was no time for them.
@@ -41,11 +42,10 @@ class Redelivery:
         soon = [record for record in records if receive_count(record) <= len(self._delays)]
         if not soon or not self._queue_url:
             return
-        sqs, refused = None, set[str]()
+        _require_time(end - SHORTEN_VISIBILITY_SECONDS)
+        sqs, refused = client(), set[str]()
         for start in range(0, len(soon), CALL):
-            if time.monotonic() > deadline:
-                raise VisibilityNotShortened("no time left")
-            sqs = sqs or client()
+            _require_time(end - CALL_SECONDS)
             answer = sqs.change_message_visibility_batch(
                 QueueUrl=self._queue_url,
                 Entries=[
@@ -60,3 +60,8 @@ class Redelivery:
             refused |= {failed["Code"] for failed in answer.get("Failed", [])}
         if refused:
             raise VisibilityNotShortened(", ".join(sorted(refused)))
+
+
+def _require_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise VisibilityNotShortened("no time left")

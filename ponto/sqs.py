@@ -22,6 +22,9 @@ _TIMEOUT = 2  # s, to connect and again to read
 CALL = 10
 """Messages that SQS takes in one call; ten of 64 KiB are below its limit of 1 MiB a call."""
 
+CALL_SECONDS = 2 * _TIMEOUT
+"""How long a call may take."""
+
 PUT_ASIDE_SECONDS = 8.0
 """What the handler keeps of its time for the dead letters: boto3's import on a small function, and one call."""
 
@@ -209,8 +212,8 @@ def client() -> "SQSClient":
     return boto3.client("sqs", config=config)
 
 
-class _UnreachableError(Exception):
-    """SQS did not answer a call."""
+class _EndError(Exception):
+    """No other call is begun. The message says why."""
 
 
 class DeadLetters:
@@ -232,19 +235,20 @@ class DeadLetters:
         """
         unsent: dict[str, str] = {}
         for start in range(0, len(rejections), CALL):
-            if time.monotonic() > deadline:
-                return unsent | _all(rejections[start:], "no time left for the dead-letter queue")
             try:
-                unsent |= self._send(rejections[start : start + CALL])
-            except _UnreachableError as error:  # the next call would fare no better, and take as long
-                return unsent | _all(rejections[start:], f"dead-letter queue: {error}")
+                _require_time(deadline)
+                unsent |= self._send(rejections[start : start + CALL], deadline)
+            except _EndError as error:
+                return unsent | _all(rejections[start:], str(error))
         return unsent
 
-    def _send(self, rejections: Sequence[Rejection]) -> dict[str, str]:
+    def _send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            self._client = self._client or client()
+            if self._client is None:
+                self._client = client()
+                _require_time(deadline)  # that was boto3's import
             answer = self._client.send_message_batch(
                 QueueUrl=self._queue_url,
                 Entries=[
@@ -259,11 +263,17 @@ class DeadLetters:
         except ClientError as error:
             return _all(rejections, f"dead-letter queue: {type(error).__name__}: {error}")
         except BotoCoreError as error:
-            raise _UnreachableError(f"{type(error).__name__}: {error}") from error
+            # The next call would fare no better, and take as long.
+            raise _EndError(f"dead-letter queue: {type(error).__name__}: {error}") from error
         return {
             rejections[int(failed["Id"])].record["messageId"]: f"dead-letter queue: {failed['Code']}"
             for failed in answer.get("Failed", [])
         }
+
+
+def _require_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise _EndError("no time left for the dead-letter queue")
 
 
 def _is_from_sqs(record: object) -> bool:

@@ -1,20 +1,22 @@
 """Outages on a virtual clock: the handler as deployed, with the published numbers, on a model of SQS and Lambda."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
 from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 import handler
 from ponto import drain as drain_module
 from ponto import log, redelivery, sqs
 from ponto.drain import Drain
+from ponto.punch import Punch, parse
 from ponto.redelivery import Redelivery
-from ponto.sqs import DeadLetters, Rejection
+from ponto.sqs import CALL_SECONDS, DeadLetters, Rejection
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import record, sqs_event
 from tests.template.conftest import Compile
@@ -25,6 +27,11 @@ HOUR = 3600  # s
 DAY = 24 * HOUR
 EPOCH = 1_790_000_000  # s: when the clock says 0
 _CONNECTING = 40  # s that a batch takes while the database does not let the function in
+_CLIENT = 2  # s that boto3's import and a client take, at most
+
+
+class Killed(BaseException):
+    """The process was killed: nothing of ours may catch it."""
 
 
 class Message:
@@ -51,7 +58,12 @@ class World:
         self.database_down: list[tuple[float, float]] = []
         self.failing_takes = float(_CONNECTING)  # s that a batch takes meanwhile
         self.our_code_fails: list[tuple[float, float]] = []
+        self.poison: list[Message] = []  # our code fails on each
+        self.killers: list[Message] = []  # each kills the process
+        self.sqs_is_silent = False  # when the function calls it
+        self.warnings: list[str] = []
         self.paused_until = 0.0
+        self.rows: set[str] = set()  # message ids
         self._first_failures: dict[str, float] = {}
         self._visibility = queue["VisibilityTimeout"]
         self._retention = queue["MessageRetentionPeriod"]
@@ -59,12 +71,14 @@ class World:
         self._batch = template.properties(MAPPING)["BatchSize"]
         self._workers = template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]
         self._timeout = template.properties(FUNCTION)["Timeout"]
+        self._drains = [self._start() for _ in range(self._workers)]
+        self._worker = 0  # whose turn it is
 
-    def punch(self, times: Sequence[float]) -> None:
+    def punch(self, times: Sequence[float]) -> list[Message]:
         """Have punches accepted then."""
-        for time in times:
-            message = Message(len(self.messages), time)
-            self.messages[message.record["messageId"]] = message
+        messages = [Message(len(self.messages) + number, time) for number, time in enumerate(times)]
+        self.messages |= {message.record["messageId"]: message for message in messages}
+        return messages
 
     def run(self) -> None:
         """Go on until every message has its end."""
@@ -72,7 +86,7 @@ class World:
         waiting = [(message.sent, name) for name, message in self.messages.items()]
         waiting.sort()
         while waiting:
-            self.now, worker = heappop(free)
+            self.now, self._worker = heappop(free)
             batch: list[Message] = []
             while waiting and waiting[0][0] <= self.now and len(batch) < self._batch:
                 message = self.messages[heappop(waiting)[1]]
@@ -80,9 +94,9 @@ class World:
                     batch.append(message)
             if not batch:
                 if waiting:
-                    heappush(free, (max(self.now + 0.1, waiting[0][0]), worker))
+                    heappush(free, (max(self.now + 0.1, waiting[0][0]), self._worker))
                 continue
-            heappush(free, (self._invoke(batch), worker))
+            heappush(free, (self._invoke(batch), self._worker))
             for message in batch:
                 if not message.end:
                     heappush(waiting, (message.visible_at, message.record["messageId"]))
@@ -111,23 +125,44 @@ class World:
 
     def _invoke(self, batch: list[Message]) -> float:
         """Have the function work on a batch; return when it has ended."""
-        context = SimpleNamespace(aws_request_id="", get_remaining_time_in_millis=lambda: 1000 * self._timeout)
-        response = handler.main(sqs_event(*(message.record for message in batch)), context)
+        end = self.now + self._timeout
+        context = SimpleNamespace(aws_request_id="", get_remaining_time_in_millis=lambda: 1000 * (end - self.now))
+        try:
+            response = handler.main(sqs_event(*(message.record for message in batch)), context)
+        except Killed:
+            self._drains[self._worker] = self._start()
+            return self.now + 1
+        assert self.now <= end
         failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
         for message in batch:
             if message.record["messageId"] not in failed and not message.end:
                 message.end, message.stored_at = "stored", self.now
         return self.now + 0.05
 
+    def _start(self) -> Drain:
+        """Make what a process keeps between its batches."""
+        return Drain(ZoneInfo("UTC"), cast(Store, self), cast(DeadLetters, self), visibility_s=self.delays[-1])
+
     # What the function sees
 
     def time(self) -> float:
         return EPOCH + self.now
 
+    def drain(self) -> Drain:
+        return self._drains[self._worker]
+
+    def parse(self, body: str, zone: ZoneInfo) -> Punch:
+        if body in (message.record["body"] for message in self.poison):
+            raise ZeroDivisionError
+        if body in (message.record["body"] for message in self.killers):
+            raise Killed
+        return parse(body, zone)
+
     def save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         if _is_within(self.now, self.our_code_fails):
             raise ZeroDivisionError
         if not _is_within(self.now, self.database_down):
+            self.rows |= {entry.message_id for entry in entries}
             return [Outcome(Status.STORED)] * len(entries)
         self.now = min(self.now + self.failing_takes, max(self.now, deadline))
         return [Outcome(Status.FAILED, "gone")] * len(entries)
@@ -144,7 +179,14 @@ class World:
             self.messages[rejection.record["messageId"]].end = "dead letter"
         return {}
 
+    def client(self) -> "World":
+        self.now += _CLIENT
+        return self
+
     def change_message_visibility_batch(self, **call: Any) -> dict[str, Any]:
+        if self.sqs_is_silent:
+            self.now += CALL_SECONDS
+            raise ReadTimeoutError(endpoint_url="https://sqs")
         for entry in call["Entries"]:
             self.messages[entry["ReceiptHandle"]].visible_at = self.now + entry["VisibilityTimeout"]
         return {}
@@ -155,17 +197,29 @@ def _is_within(now: float, spells: Sequence[tuple[float, float]]) -> bool:
 
 
 @pytest.fixture
-def world(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World(compiled("prod"))
+def simulate(compiled: Compile, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+    """Give what makes the world of a stage, with parameters as for `Compile`."""
+    return lambda *stage: _simulate(compiled(*stage), monkeypatch)
+
+
+@pytest.fixture
+def world(simulate: Callable[..., World]) -> Iterator[World]:
+    world = simulate("prod")
+    yield world
+    assert world.warnings == []
+
+
+def _simulate(template: Template, monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World(template)
     clock = SimpleNamespace(monotonic=lambda: world.now, time=world.time)
     for module in (handler, drain_module, redelivery, sqs):
         monkeypatch.setattr(module, "time", clock)
-    drain = Drain(ZoneInfo("UTC"), cast(Store, world), cast(DeadLetters, world), visibility_s=world.delays[-1])
-    monkeypatch.setattr(handler, "_drain", lambda: drain)
+    monkeypatch.setattr(drain_module, "parse", world.parse)
+    monkeypatch.setattr(handler, "_drain", world.drain)
     monkeypatch.setattr(handler, "_redelivery", lambda: Redelivery("https://punches", world.delays))
-    monkeypatch.setattr(redelivery, "client", lambda: world)
+    monkeypatch.setattr(redelivery, "client", world.client)
     monkeypatch.setattr(log, "batch", lambda *_: None)
-    monkeypatch.setattr(log, "warning", lambda _, message: pytest.fail(message))
+    monkeypatch.setattr(log, "warning", lambda _, message: world.warnings.append(message))
     return world
 
 
@@ -236,3 +290,70 @@ def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(world
     world.run()
 
     assert world.ends() == {"stored": 600}
+
+
+@pytest.mark.parametrize("stage", [("prod",), ("local",), ("dev", "timeout=30")])
+def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
+    simulate: Callable[..., World], stage: tuple[str, ...]
+) -> None:
+    world = simulate(*stage)
+    world.punch([number / 10 for number in range(300)])
+    world.database_down = [(0, 60)]
+    world.sqs_is_silent = True
+
+    world.run()  # which asserts it of each invocation
+
+    assert world.ends() == {"stored": 300}
+    assert world.warnings
+
+
+@pytest.mark.parametrize("failing_takes", [0.1, 1.1, 3.1])  # a statement, the tries to connect, a lock
+def test_the_local_stage_too_has_all_punches_within_thirty_seconds(
+    simulate: Callable[..., World], failing_takes: float
+) -> None:
+    world = simulate("local")
+    world.failing_takes = failing_takes
+    world.punch([number / 250 for number in range(2_000)])
+    world.database_down = [(1, 6)]
+
+    world.run()
+
+    assert world.ends() == {"stored": 2_000}
+    assert world.last_stored() - 6 < 30
+    assert world.warnings == []
+
+
+@pytest.mark.parametrize("night", [2, 8, 14])
+def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_morning(
+    world: World, night: int
+) -> None:
+    world.poison = world.punch([0])
+    morning = world.punch([night * HOUR + number * 60 for number in range(60)])
+
+    world.run()
+
+    assert world.ends() == {"stored": len(morning), "dead letter": 1}
+    [message] = world.poison
+    assert message.visible_at < (night + 1) * HOUR
+
+
+def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_leaves_by_redrive(world: World) -> None:
+    world.poison = world.punch([0])
+
+    world.run()
+
+    assert world.ends() == {"exhausted": 1}
+    assert world.poison[0].visible_at >= 30 * HOUR
+
+
+@pytest.mark.parametrize("hours", [1, 8, 20])
+def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(world: World, hours: int) -> None:
+    world.punch([number * 10 for number in range(1_000)])
+    world.killers = world.punch([1_000])
+    world.database_down = [(900, 900 + hours * HOUR)]
+
+    world.run()
+
+    [killer] = world.killers
+    assert killer.end == "exhausted"
+    assert world.rows == world.messages.keys() - {killer.record["messageId"]}

@@ -1,7 +1,9 @@
 """When a record that failed is visible again, asked of a queue of moto's; and what happens if SQS does not help."""
 
+import contextlib
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import boto3
@@ -11,7 +13,7 @@ from botocore.stub import Stubber
 
 from ponto import redelivery, sqs
 from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotShortened
-from ponto.sqs import Record
+from ponto.sqs import CALL_SECONDS, Record
 from tests.events import aws, record
 
 DELAYS = (5, 10, 20, 40, 80, 160, 320, 451)
@@ -95,16 +97,50 @@ def test_after_a_call_that_failed_no_other_is_begun(stubber: Stubber) -> None:
 def test_without_time_no_call_is_begun_and_boto3_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "client", lambda: pytest.fail("a client was made"))
     with pytest.raises(VisibilityNotShortened, match="no time left"):
-        Redelivery(URL, DELAYS).shorten_visibility([received()], time.monotonic() - 0.001)
+        Redelivery(URL, DELAYS).shorten_visibility([received()], time.monotonic() + SHORTEN_VISIBILITY_SECONDS)
 
 
-def test_the_time_that_is_kept_is_enough_for_a_call_that_gets_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+class Clock:
+    """Goes on while boto3 is imported and while SQS answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, imported: float, answered: float) -> None:
+        self.now = 0.0
+        self.calls = 0
+        self._imported, self._answered = imported, answered
+        monkeypatch.setattr(redelivery, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(redelivery, "client", self._client)
+
+    def _client(self) -> "Clock":
+        self.now += self._imported
+        return self
+
+    def change_message_visibility_batch(self, **_: object) -> dict[str, Any]:
+        self.calls += 1
+        self.now += self._answered
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("imported", "answered", "calls"),
+    [(2, CALL_SECONDS, 1), (2.1, 0, 0), (1, CALL_SECONDS, 1), (0.5, 0.5, 4), (0.5, 0.1, 10)],
+    ids=["slowest", "import too slow", "one unanswered", "slow", "fast"],
+)
+def test_each_call_is_begun_only_if_there_is_time_for_no_answer(
+    monkeypatch: pytest.MonkeyPatch, imported: float, answered: float, calls: int
+) -> None:
+    clock = Clock(monkeypatch, imported, answered)
+    with contextlib.suppress(VisibilityNotShortened):
+        Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(100)], SHORTEN_VISIBILITY_SECONDS)
+    assert clock.calls == calls
+    assert clock.now <= SHORTEN_VISIBILITY_SECONDS
+
+
+def test_a_call_that_gets_no_answer_takes_no_longer_than_is_reckoned(monkeypatch: pytest.MonkeyPatch) -> None:
     configs: list[Any] = []
     monkeypatch.setattr(boto3, "client", lambda _, config: configs.append(config))
     sqs.client()
     [config] = configs
-    imported = 2  # s: a quarter of a second of CPU, of which 256 MB have a seventh
-    assert imported + config.connect_timeout + config.read_timeout <= SHORTEN_VISIBILITY_SECONDS
+    assert config.connect_timeout + config.read_timeout <= CALL_SECONDS
 
 
 def test_a_queue_shows_the_record_again_when_its_delay_is_over_and_counts_the_receive() -> None:

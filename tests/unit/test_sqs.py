@@ -284,11 +284,24 @@ def test_past_the_deadline_nothing_is_sent(queue: DeadLetterQueue) -> None:
 def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(
     queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([99.0, 100.5, 101.0])
+    clock = iter([99.0, 99.5, 100.5, 101.0])
     monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     unsent = DeadLetters(queue.url).put_aside(rejections(25), 100)
     assert list(unsent) == ids(rejections(25))[10:]
     assert len(queue.letters()) == 10
+
+
+def test_a_deadline_that_passes_while_boto3_is_imported_leaves_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=99.0)
+
+    def client() -> object:  # without a method to call
+        clock.now += 2
+        return object()
+
+    monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(sqs, "client", client)
+    unsent = DeadLetters("https://queue").put_aside(rejections(12), 100)
+    assert unsent == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
 
 
 def test_nothing_to_send_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
