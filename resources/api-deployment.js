@@ -32,8 +32,8 @@ module.exports = async ({ resolveVariable }) => {
           RestApiId: { Ref: 'Api' },
           DeploymentId: { Ref: deployment },
           StageName: await resolveVariable('sls:stage'),
-          TracingEnabled: await resolveVariable('file(resources/tracing.js):enabled'),
-          ...(await resolveVariable('file(resources/access-logs.js):setting')),
+          TracingEnabled: await resolveVariable('file(resources/observability.js):tracing'),
+          ...(await resolveVariable('file(resources/observability.js):accessLogSetting')),
           // What is set for a method counts instead of what is set for all. A path's own slash is written ~1.
           MethodSettings: [
             await throttle('*', '/*', 'stage'),

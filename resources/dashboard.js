@@ -1,7 +1,16 @@
 // One page, read from left to right as the data flows: gateway, queue, function, database, dead letters.
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
+
 const WIDTH = 24; // units of the grid
 const HEIGHT = 6;
-const REASONS = ['Malformed', 'Invalid', 'Conflict', 'Refused', 'Unexpected']; // ponto/punch.py
+
+/** Why a punch is dead-lettered: the values of the class Reason in ponto/punch.py. */
+function reasons() {
+  const code = readFileSync(join(__dirname, '..', 'ponto', 'punch.py'), 'utf8');
+  const [reason] = code.match(/^class Reason\(StrEnum\):[^]+?(?=^\S)/m);
+  return [...reason.matchAll(/^ {4}[A-Z]+ = "([a-z]+)"/gm)].map(([, value]) => value);
+}
 
 const queue = (id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`];
 const gateway = (name) => ['AWS/ApiGateway', 'ApiName', name, 'Stage', '${ApiStage}'];
@@ -14,7 +23,7 @@ const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name
 
 const graph = (title, unit, ...metrics) => ({ title, unit, metrics });
 
-function columns(api, reasons, hasCluster) {
+function columns(api, rejections, hasCluster) {
   const punches = queue('PunchQueue');
   const deadLetters = queue('DeadLetterQueue');
   const flow = {
@@ -74,7 +83,7 @@ function columns(api, reasons, hasCluster) {
       graph('Waiting for somebody', 'letters',
         line(deadLetters, 'ApproximateNumberOfMessagesVisible', 'Maximum', 'visible')),
       graph('Put aside, by reason', 'punches',
-        ...reasons.map((reason) => line(batches, `rejected${reason}`, 'Sum', reason.toLowerCase()))),
+        ...rejections.map((reason) => line(batches, `rejected${reason[0].toUpperCase()}${reason.slice(1)}`, 'Sum', reason))),
     ],
   };
   if (!hasCluster) delete flow.Database;
@@ -119,20 +128,19 @@ function widgets(flow, alarms) {
 
 module.exports = async ({ resolveVariable }) => {
   const named = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+  const userPool = await resolveVariable('param:userPoolArn');
   const hasCluster = (await resolveVariable('param:database')) === 'create';
-  const reasons = (await resolveVariable('param:userPoolArn')) ? [...REASONS, 'Identity'] : REASONS;
-  const files = ['alarms.yml):Resources'];
-  if ((await resolveVariable('param:metricMath')) === 'supported') files.push('alarms-math.yml):supported.Resources');
-  if (hasCluster) files.push('database-create.yml):template.Resources');
-  const resources = await Promise.all(files.map((file) => resolveVariable(`file(resources/${file}`)));
-  const alarms = resources.flatMap((found) => Object.keys(found).filter((id) => found[id].Type === 'AWS::CloudWatch::Alarm'));
+  // Without a user pool nobody signs in, and the function logs no such metric.
+  const isLogged = (reason) => reason !== 'identity' || userPool;
+  const flow = columns(named, reasons().filter(isLogged), hasCluster);
+  const alarms = await resolveVariable('file(resources/alarms.js):ids');
   return {
     Resources: {
       Dashboard: {
         Type: 'AWS::CloudWatch::Dashboard',
         Properties: {
           DashboardName: named,
-          DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets: widgets(columns(named, reasons, hasCluster), alarms) }) },
+          DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets: widgets(flow, alarms) }) },
         },
       },
     },

@@ -1,4 +1,4 @@
-// Which of database-*.yml is used. What would fail only after the deploy stops it here, with what to do.
+// Where the database is and who signs in: an Aurora cluster made here (cluster.yml), or a database of yours.
 const { X509Certificate } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -7,30 +7,101 @@ const stop = require('./stop.js');
 const KINDS = ['create', 'existing'];
 const CERTIFICATES = 'ponto/certificates/rds.pem';
 
+// Where the Data API cannot be had, and a cluster that asks for it is refused:
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.Aurora_Fea_Regions_DB-eng.Feature.Data_API.html
+const WITHOUT_DATA_API = ['ap-south-2', 'ap-southeast-4', 'ap-southeast-6']; // Hyderabad, Melbourne, New Zealand
+
 /** Whether the packaged certificates are also those of a region's clusters: new regions come later than the package. */
 function areKnown(region) {
   const found = readFileSync(join(__dirname, '..', CERTIFICATES), 'utf8').match(/-----BEGIN[^]+?-----END.+/g);
   return found.some((pem) => new X509Certificate(pem).subject.includes(`CN=Amazon RDS ${region} Root CA`));
 }
 
-// Where the Data API cannot be had, and a cluster that asks for it is refused:
-// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.Aurora_Fea_Regions_DB-eng.Feature.Data_API.html
-const WITHOUT_DATA_API = ['ap-south-2', 'ap-southeast-4', 'ap-southeast-6']; // Hyderabad, Melbourne, New Zealand
-
-module.exports = async ({ resolveVariable }) => {
-  const kind = await resolveVariable('param:database');
-  if (!KINDS.includes(kind)) stop(`database: '${kind}' is not one of ${KINDS.join(', ')}.`);
-  const region = await resolveVariable('self:provider.region');
-  if (kind === 'create' && !(await resolveVariable('param:dbSslRootCert')) && !areKnown(region)) {
+/** Stops what would fail only after the deploy, with what to do. */
+function check({ database, dataApi, dbSslRootCert, region }) {
+  if (!KINDS.includes(database)) stop(`database: '${database}' is not one of ${KINDS.join(', ')}.`);
+  if (database === 'create' && !dbSslRootCert && !areKnown(region)) {
     stop(
       `${CERTIFICATES} has none of ${region}. Save https://truststore.pki.rds.amazonaws.com/${region}/${region}-bundle.pem ` +
         `in ponto/certificates, and set dbSslRootCert to 'ponto/certificates/${region}-bundle.pem'.`
     );
   }
-  const dataApi = String(await resolveVariable('param:dataApi')); // --param gives texts
   if (!['true', 'false'].includes(dataApi)) stop(`dataApi: '${dataApi}' is not one of true, false.`);
-  if (kind === 'create' && dataApi === 'true' && WITHOUT_DATA_API.includes(region)) {
+  if (database === 'create' && dataApi === 'true' && WITHOUT_DATA_API.includes(region)) {
     stop(`${region} has no Data API: set dataApi to false, and reach the database through a tunnel (docs/deploy.md).`);
   }
-  return { kind };
+}
+
+const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
+
+const policy = (Description, ...Statement) => ({
+  Type: 'AWS::IAM::ManagedPolicy',
+  Properties: { Description, PolicyDocument: { Version: '2012-10-17', Statement } },
+});
+
+/**
+ * The right to read the owner's secret, and a secret of the function that drains. AWS makes the function's password;
+ * `sls invoke -f schema` gives it to the role, also after it has changed.
+ */
+const secrets = (ownerSecret, key) => ({
+  DatabaseSecretPolicy: policy(
+    "The password of the database's owner",
+    allow('secretsmanager:GetSecretValue', ownerSecret),
+    ...(key ? [allow('kms:Decrypt', key)] : [])
+  ),
+  FunctionSecret: {
+    Type: 'AWS::SecretsManager::Secret',
+    Properties: {
+      Description: "The database's user of the function that stores punches",
+      GenerateSecretString: {
+        SecretStringTemplate: '{"username": "ponto_function"}',
+        GenerateStringKey: 'password',
+        PasswordLength: 40,
+        ExcludePunctuation: true,
+      },
+    },
+  },
+  FunctionSecretPolicy: policy(
+    "The database's password of the function that stores punches",
+    allow('secretsmanager:GetSecretValue', { Ref: 'FunctionSecret' })
+  ),
+});
+
+module.exports = async ({ resolveVariable }) => {
+  const parameter = (name) => resolveVariable(`param:${name}`);
+  const database = await parameter('database');
+  check({
+    database,
+    dataApi: String(await parameter('dataApi')), // --param gives texts
+    dbSslRootCert: await parameter('dbSslRootCert'),
+    region: await resolveVariable('self:provider.region'),
+  });
+
+  const cluster = (attribute) => ({ 'Fn::GetAtt': ['DatabaseCluster', attribute] });
+  const { host, port, ownerSecret, key, resources } =
+    database === 'create'
+      ? {
+          host: cluster('Endpoint.Address'),
+          port: cluster('Endpoint.Port'),
+          ownerSecret: cluster('MasterUserSecret.SecretArn'),
+          resources: await resolveVariable('file(resources/cluster.yml):Resources'),
+        }
+      : {
+          host: await parameter('dbHost'),
+          port: await parameter('dbPort'),
+          ownerSecret: await parameter('dbSecretArn'), // empty: passwords come from the environment or rds_config.py
+          key: await parameter('dbSecretKeyArn'),
+          resources: {},
+        };
+  const ifSecret = (value, otherwise) => (ownerSecret ? value : otherwise);
+  const none = { Ref: 'AWS::NoValue' };
+  return {
+    host,
+    port,
+    ownerSecret,
+    ownerSecretPolicy: ifSecret({ Ref: 'DatabaseSecretPolicy' }, none),
+    functionSecret: ifSecret({ Ref: 'FunctionSecret' }, ''),
+    functionSecretPolicy: ifSecret({ Ref: 'FunctionSecretPolicy' }, none),
+    template: { Resources: { ...resources, ...ifSecret(secrets(ownerSecret, key), {}) } },
+  };
 };

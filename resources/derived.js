@@ -1,34 +1,91 @@
-// Values that follow from parameters by arithmetic, which YAML cannot do. Times are in seconds.
-const OUTAGE = 30 * 3600; // an outage of the database, at least, before a message that fails is dead-lettered
-const PAUSE = 7 * 86400; // of the drain, by an operator
-const RETENTION = PAUSE + 2 * 86400; // whole days; a pause and then an outage lose nothing
-const FIRST_RETRY = 5;
-const MOST_RECEIVES = 1000; // that SQS takes for maxReceiveCount
+// What follows from parameters: numbers, and CloudFormation's words for what a parameter says. One export for each;
+// `${file(resources/derived.js):visibilityTimeout}` calls it. Times are in seconds.
+const stop = require('./stop.js');
 
-// How long a message that failed for the first, second, ... time stays hidden. Each time twice as long, up to the
-// queue's own visibility timeout, which is the last and holds from then on.
-const retryDelays = (visibility) => {
+const parameter = async ({ resolveVariable }, name) => resolveVariable(`param:${name}`);
+const number = async (context, name) => Number(await parameter(context, name)); // --param gives texts
+
+// Queues.
+
+const OUTAGE = 30 * 3600; // of the database, that a message which fails outlives at least before it is dead-lettered
+const FIRST_RETRY = 5;
+const LEAST_VISIBILITY = 109; // with less, an outage would have more receives than the 1,000 that SQS counts
+
+/** How long a message is hidden while it is worked on: AWS asks for six times the function's timeout and the window. */
+async function visibilityTimeout(context) {
+  return Math.max(6 * (await number(context, 'timeout')) + (await number(context, 'batchingWindow')), LEAST_VISIBILITY);
+}
+
+/**
+ * How long a message that failed for the first, second, ... time stays hidden. Each time twice as long, up to the
+ * queue's own visibility timeout, which is the last and holds from then on.
+ */
+function delaysUpTo(visibility) {
   const delays = [];
   for (let delay = FIRST_RETRY; delay < visibility; delay *= 2) delays.push(delay);
   return [...delays, visibility];
-};
+}
 
-// Receives after which SQS dead-letters a message: those of an outage. In it a message returns after each delay.
-const receives = (visibility) => {
-  const sooner = retryDelays(visibility).slice(0, -1);
+async function retryDelays(context) {
+  return delaysUpTo(await visibilityTimeout(context)).join(',');
+}
+
+/** Receives after which SQS dead-letters a message: those of an outage. In it a message returns after each delay. */
+async function maxReceiveCount(context) {
+  const visibility = await visibilityTimeout(context);
+  const sooner = delaysUpTo(visibility).slice(0, -1);
   const rest = OUTAGE - sooner.reduce((sum, delay) => sum + delay, 0);
   return sooner.length + Math.max(0, Math.ceil(rest / visibility));
-};
+}
 
-module.exports = async ({ resolveVariable }) => {
-  const number = async (name) => Number(await resolveVariable(`param:${name}`)); // --param gives texts
-  // AWS asks for six times the function's timeout plus the batching window.
-  let visibilityTimeout = 6 * (await number('timeout')) + (await number('batchingWindow'));
-  while (receives(visibilityTimeout) > MOST_RECEIVES) visibilityTimeout += 1;
-  return {
-    visibilityTimeout,
-    maxReceiveCount: receives(visibilityTimeout),
-    retryDelays: retryDelays(visibilityTimeout).join(','),
-    retentionPeriod: RETENTION,
-  };
+// Database.
+
+/**
+ * Connections that are too many. The function holds at most reservedConcurrency, and twice that while a deploy replaces
+ * its environments, whose connections outlive them; 20 for reports and people.
+ */
+async function tooManyConnections(context) {
+  return 2 * (await number(context, 'reservedConcurrency')) + 20;
+}
+
+// What becomes of what holds punches, and of what that needs, when it leaves the stack.
+
+/** What whenDeleted says, where a resource is replaced. */
+async function replacement(context) {
+  const whenDeleted = await parameter(context, 'whenDeleted');
+  if (!['Retain', 'Delete'].includes(whenDeleted)) stop(`whenDeleted: '${whenDeleted}' is not one of Retain, Delete.`);
+  return whenDeleted;
+}
+
+/** The same where it is deleted. What a failed first deploy made holds nothing yet, and would be in the next one's way. */
+async function deletion(context) {
+  return (await replacement(context)) === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
+}
+
+// The stack.
+
+/** The permissions boundary of every role, where one is asked for: .github/deploy-role.yml makes roles with it only. */
+async function permissionsBoundary(context) {
+  const arn = await parameter(context, 'permissionsBoundary');
+  if (!arn) return { Ref: 'AWS::NoValue' };
+  if (!/^arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy\/\S+$/.test(arn)) {
+    stop(`permissionsBoundary: '${arn}' is not the ARN of a managed policy, like arn:aws:iam::123456789012:policy/boundary.`);
+  }
+  return arn;
+}
+
+/** What the stack and all that it makes is tagged with: service, stage, and the parameter tags. */
+async function tags(context) {
+  const given = String(await parameter(context, 'tags')).split(',').map((tag) => tag.trim()).filter(Boolean);
+  const pairs = given.map((tag) => {
+    const [name, ...value] = tag.split('=');
+    if (name && value.length === 1) return [name.trim(), value[0].trim()];
+    return stop(`The parameter tags has '${tag}'; it takes name=value, comma-separated: costCentre=4711,owner=hr.`);
+  });
+  const own = { service: await context.resolveVariable('self:service'), stage: await context.resolveVariable('sls:stage') };
+  return { ...Object.fromEntries(pairs), ...own };
+}
+
+module.exports = {
+  visibilityTimeout, retryDelays, maxReceiveCount, tooManyConnections, replacement, deletion, permissionsBoundary, tags,
 };

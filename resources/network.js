@@ -169,7 +169,8 @@ module.exports = async ({ resolveVariable }) => {
   else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
     network = await lookUp({ ...names, region: await resolveVariable('self:provider.region') });
   } else if (creates) {
-    resources = privateNetwork(await resolveVariable('file(resources/deletion.js)'));
+    const derived = (name) => resolveVariable(`file(resources/derived.js):${name}`);
+    resources = privateNetwork({ deletion: await derived('deletion'), replacement: await derived('replacement') });
     network = {
       vpcId: { Ref: 'Vpc' },
       subnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],

@@ -37,7 +37,7 @@ _ACCOUNT_RATE, _ACCOUNT_BURST = 10_000, 5_000  # requests/s, requests: of an acc
 _LARGEST_ACU = 256
 _MOST_CELLS = 10_000  # that are tried
 _PIPED_WIDTH = 160  # columns, where nobody's terminal says
-_REPORTS = 20  # connections for reports and people, as in resources/alarm-values.js
+_REPORTS = 20  # connections for reports and people, as in resources/derived.js
 # A batch of 100: `make bench` stores one in 2.0 ms on a whole core, and 256 MB have 256/1769 of one: 14 ms. The rest
 # is for the ways between SQS, function and Aurora: assumed, until a deployment's own log says better.
 _BATCH, _BATCH_MILLISECONDS = 100, 50.0

@@ -104,6 +104,11 @@ def test_a_stage_has_these_alarms(compiled: Compile, stage: str, parameters: lis
     assert alarms(compiled(stage, *parameters), stage).keys() == expected
 
 
+def test_whether_there_is_metric_math_is_one_of_two(project: Path) -> None:
+    with pytest.raises(PackagingError, match="metricMath: 'no' is not one of supported, unsupported"):
+        package(project, "dev", "metricMath=no")
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_what_an_alarm_looks_at_exists(compiled: Compile, own: set[str], stage: str) -> None:
     template = compiled(stage)

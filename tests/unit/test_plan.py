@@ -427,15 +427,9 @@ def test_the_bill_counts_the_projects_own_metrics_alarms_and_endpoints(capsys: p
     ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}
     assert len({metric["Name"] for metric in directive["Metrics"]} | ages) == costs.METRICS
 
-    alarms = 0
-    for name in ("alarms", "alarms-math", "database-create"):
-        document = texts(ROOT / "resources" / f"{name}.yml")
-        resources = (document.get("template") or document.get("supported") or document)["Resources"]
-        for resource in resources.values():
-            if isinstance(resource, dict) and resource["Type"] == "AWS::CloudWatch::Alarm":  # a text: in another file
-                metrics = resource["Properties"].get("Metrics", [{"MetricStat": {}}])
-                alarms += sum("MetricStat" in metric for metric in metrics)
-    assert alarms == costs.ALARM_METRICS
+    alarms = [alarm for group in texts(ROOT / "resources" / "alarms.yml").values() for alarm in group.values()]
+    looked_at = sum("MetricStat" in metric for alarm in alarms for metric in alarm.get("Metrics", [{"MetricStat": {}}]))
+    assert looked_at == costs.ALARM_METRICS
 
     network = (ROOT / "resources" / "network.js").read_text(encoding="utf-8")
     zones = len(re.findall(r"subnet\(\d\)", network))
