@@ -57,17 +57,19 @@ def connect(
         timeouts: how long all tries and each of them may take.
         options: of the session, as libpq's keyword `options` has them, besides those of `parameters`.
         renew: gives the parameters anew, for the password may have been rotated. Called once, after the first try
-            failed, and only if there is time for another.
+            failed, and only if there is time for another. Where it raises CannotConnectError, the old ones are kept.
 
     Raises:
         psycopg2.Error: of the last try.
-        CannotConnectError: there was no time for the first try; or as `renew`.
+        CannotConnectError: there was no time for the first try; or the last one failed, and `renew` did before.
     """
     end = time.monotonic() + timeouts.connect_s
+    failed: psycopg2.OperationalError | None = None  # the last try
+    not_renewed: CannotConnectError | None = None
     while True:
         left = int(end - time.monotonic() + 0.1)  # libpq takes whole seconds, and the first try has all of them
         if left < _LIBPQ_LEAST:
-            raise CannotConnectError("no time left to connect")
+            raise _given_up(failed, not_renewed)
         arguments: dict[str, Any] = {
             "application_name": application_name,
             "connect_timeout": min(left, max(timeouts.try_s, _LIBPQ_LEAST)),
@@ -82,21 +84,34 @@ def connect(
         try:
             connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
         except psycopg2.OperationalError as error:
-            if time.monotonic() + _PAUSE + _LIBPQ_LEAST > end:
-                raise
-            before = parameters
-            parameters, renew = _renewed(parameters, renew, error), None
-            if parameters != before:
-                continue
-            if _WRONG_PASSWORD in str(error):
-                raise
+            failed = error
         else:
             return connection
+        if renew and _is_time_for_another(end):
+            before = parameters
+            try:
+                parameters = renew()
+            except CannotConnectError as error:  # the password may well be what it was
+                not_renewed = error
+            renew = None
+            if parameters != before:
+                continue
+        if _WRONG_PASSWORD in str(failed) or not _is_time_for_another(end):
+            raise _given_up(failed, not_renewed)
         time.sleep(_PAUSE)
 
 
-def _renewed(parameters: Parameters, renew: Callable[[], Parameters] | None, error: psycopg2.Error) -> Parameters:
-    try:
-        return renew() if renew else parameters
-    except CannotConnectError as no_parameters:
-        raise CannotConnectError(f"{no_parameters}, after {error}") from error
+def _is_time_for_another(end: float) -> bool:
+    return time.monotonic() + _PAUSE + _LIBPQ_LEAST <= end
+
+
+def _given_up(failed: psycopg2.Error | None, not_renewed: CannotConnectError | None) -> Exception:
+    if failed is None:
+        return CannotConnectError("no time left to connect")
+    if not_renewed is None:
+        return failed
+    # Without the server's address, which libpq begins with: two reasons have to find room in the log.
+    reason = str(failed).partition("\n")[0].rpartition(" failed: ")[2]
+    error = CannotConnectError(f"{not_renewed}, after {reason}")
+    error.__cause__ = failed
+    return error

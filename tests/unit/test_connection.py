@@ -9,6 +9,7 @@ import psycopg2.extensions
 import pytest
 
 from ponto import connection
+from ponto.config import SECRET_SECONDS
 from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
@@ -136,3 +137,55 @@ def test_a_password_that_was_rotated_while_the_database_resumes_is_found(server:
     server.answers = answer
 
     assert connect({"password": "old"}, "test", renew=renewing("new")) is CONNECTED
+
+
+def unreadable(server: Server, seconds: float) -> Callable[[], Parameters]:
+    """Give a secret that nobody can read, which takes this long to know."""
+
+    def renew() -> Parameters:
+        server.now += seconds
+        raise CannotConnectError("EndpointConnectionError: no Secrets Manager")
+
+    return renew
+
+
+@pytest.mark.parametrize("seconds", [0.1, SECRET_SECONDS])
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, refusal: Answer, seconds: float) -> None:
+    server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
+
+    assert connect({"password": "old"}, "test", renew=unreadable(server, seconds)) is CONNECTED
+
+    assert {each["password"] for each in server.tries} == {"old"}
+    assert 20 <= server.now <= 25.1
+
+
+SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com" (10.0.1.23), port 5432'
+LIBPQ = f"{SERVER} failed: FATAL:  no pg_hba.conf entry for host\n{SERVER} failed: FATAL:  another\n"
+
+
+@pytest.mark.parametrize("seconds", [0.1, SECRET_SECONDS])
+@pytest.mark.parametrize("connect_s", [4, 7, 40])
+def test_a_database_and_a_secret_that_do_not_answer_are_both_named(
+    server: Server, seconds: float, connect_s: int
+) -> None:
+    server.answers = lambda _: (0.1, LIBPQ)
+
+    with pytest.raises(
+        CannotConnectError,
+        match=r"^EndpointConnectionError: no Secrets Manager, after FATAL:  no pg_hba.conf entry for host$",
+    ):
+        connect({}, "test", Timeouts(connect_s=connect_s), renew=unreadable(server, seconds))
+
+    assert server.now <= max(connect_s, 1 + seconds)
+
+
+def test_a_password_that_is_fetched_too_late_for_another_try_hides_no_error(server: Server) -> None:
+    def renew() -> Parameters:
+        server.now += SECRET_SECONDS
+        return {"password": "new"}
+
+    server.answers = lambda _: (0.1, "Connection refused")
+
+    with pytest.raises(psycopg2.OperationalError, match=r"^Connection refused$"):
+        connect({"password": "old"}, "test", Timeouts(connect_s=4), renew=renew)
