@@ -66,10 +66,8 @@ def connect(
     end = time.monotonic() + timeouts.connect_s
     failed: psycopg2.OperationalError | None = None  # the last try
     not_renewed: CannotConnectError | None = None
-    while True:
-        left = int(end - time.monotonic() + 0.1)  # libpq takes whole seconds, and the first try has all of them
-        if left < _LIBPQ_LEAST:
-            raise _given_up(failed, not_renewed)
+    left = timeouts.connect_s
+    while left >= _LIBPQ_LEAST:
         arguments: dict[str, Any] = {
             "application_name": application_name,
             "connect_timeout": min(left, max(timeouts.try_s, _LIBPQ_LEAST)),
@@ -95,10 +93,17 @@ def connect(
                 not_renewed = error
             renew = None
             if parameters != before:
+                left = _seconds_until(end)
                 continue
         if _WRONG_PASSWORD in str(failed) or not _is_time_for_another(end):
-            raise _given_up(failed, not_renewed)
+            break
         time.sleep(_PAUSE)
+        left = _seconds_until(end)
+    raise _given_up(failed, not_renewed)
+
+
+def _seconds_until(end: float) -> int:
+    return int(end - time.monotonic())  # libpq takes whole ones
 
 
 def _is_time_for_another(end: float) -> bool:

@@ -92,6 +92,17 @@ def test_without_time_nothing_is_tried(server: Server, seconds: int) -> None:
     assert server.tries == []
 
 
+def test_a_stall_before_the_first_try_does_not_take_it_away(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def monotonic() -> float:
+        server.now += 0.3  # the machine is busy
+        return server.now
+
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=monotonic, sleep=server.sleep))
+
+    assert connect({}, "test", Timeouts(connect_s=2)) is CONNECTED
+    assert [each["connect_timeout"] for each in server.tries] == [2]
+
+
 def test_a_wrong_password_is_not_repeated(server: Server) -> None:
     server.answers = lambda _: (0.05, REJECTED)
 
