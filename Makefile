@@ -14,7 +14,7 @@ help: ## list the targets
 
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
 
-.venv/.installed: locks/requirements-dev.txt
+.venv/.installed: locks/requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); 3.11 or newer is needed. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
@@ -22,6 +22,7 @@ setup: .venv/.installed node_modules/.installed ## install what the rest needs i
 	@echo "setup: Python packages into .venv (about a minute)"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-dev.txt
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 node_modules/.installed: .venv/.installed package.json package-lock.json
@@ -35,11 +36,11 @@ node_modules/.installed: .venv/.installed package.json package-lock.json
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-audit.txt
 	@touch $@
 
-run: setup ## the whole system on this machine, until Ctrl-C (ARGS="--port 4567": see python -m local --help)
-	@python -m local $(ARGS)
+run: setup ## the whole system on this machine, until Ctrl-C (ARGS="--port 4567": see python -m tools.local --help)
+	@python -m tools.local $(ARGS)
 
 rows: setup ## the newest rows of the running local stack
-	@python -m local.rows $(ARGS)
+	@python -m tools.local.rows $(ARGS)
 
 test: check ## everything that CI runs (ARGS="-k conflict" narrows the tests)
 	@python -m pytest $(ARGS)
@@ -59,11 +60,11 @@ check: setup .venv-audit/.installed ## format, lint, types, the compiled templat
 loadtest: setup ## JMeter's load on the running local stack, and the proof that every punch arrived (ARGS=--help)
 	@python -m loadtest $(ARGS)
 
-chaos: setup ## break the running local stack under load, and prove that nothing is lost (python -m local.chaos --help)
-	@python -m local.chaos $(ARGS)
+chaos: setup ## break the running local stack under load, and prove that nothing is lost (python -m tools.chaos --help)
+	@python -m tools.chaos $(ARGS)
 
-bench: setup ## what the handler does, beside others (ARGS="drain --quick"; python -m bench --help)
-	@python -m bench $(ARGS)
+bench: setup ## what the handler does, beside others (ARGS="drain --quick"; python -m tools.bench --help)
+	@python -m tools.bench $(ARGS)
 
 format: setup ## let ruff format and mend what it can
 	@ruff format .
@@ -76,13 +77,13 @@ package: setup ## compile and zip for STAGE (dev by default) into dist/STAGE, of
 	@sls package --stage $(STAGE) --package dist/$(STAGE)
 	@echo "dist/$(STAGE)/batida-ponto.zip: $$(wc -c < dist/$(STAGE)/batida-ponto.zip) bytes"
 
-deploy: setup ## deploy STAGE (dev by default), migrate, prove it with one punch (python -m ponto deploy --help)
-	@python -m ponto deploy --stage $(STAGE) $(ARGS)
+deploy: setup ## deploy STAGE (dev by default), migrate, prove it with one punch (ponto deploy --help)
+	@ponto deploy --stage $(STAGE) $(ARGS)
 
 certificates: setup ## renew ponto/certificates/rds.pem, by which the way to RDS is verified
-	@node local/certificates.js > ponto/certificates/rds.pem.new
+	@node tools/deploy/certificates.js > ponto/certificates/rds.pem.new
 	@mv ponto/certificates/rds.pem.new ponto/certificates/rds.pem
 
 clean: ## remove what setup and run made, the local database included; not while it runs
-	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local.clean; fi
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m tools.local.clean; fi
 	rm -rf .venv .venv-audit node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

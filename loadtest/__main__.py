@@ -17,7 +17,9 @@ from loadtest import four_peaks, jmeter, picture, proof, target
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.proof import Database, Row, Verdict
 from loadtest.results import Figures, Tail, latency_json, read, summarize
-from ponto.cli import CommandError, files, say, tell, tell_json
+from tools.kit import files
+from tools.kit.errors import CommandError
+from tools.kit.output import print_json, print_result, print_status
 
 _STATE = FOLDER.parent / ".local"
 _STOP = 10  # s for JMeter to end
@@ -109,10 +111,10 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _main(arguments)
     except CommandError as error:
-        say(f"loadtest: {error}")
+        print_status(f"loadtest: {error}")
         return error.status
     except KeyboardInterrupt:
-        say("loadtest: stopped; nothing is proven")
+        print_status("loadtest: stopped; nothing is proven")
         return STOPPED
 
 
@@ -121,7 +123,7 @@ def _main(arguments: argparse.Namespace) -> int:
     tool = jmeter.find()
     place = target.find(arguments.state, dict(os.environ))
     if place.database_url is None:
-        say("no DATABASE_URL: that accepted punches become rows will not be proven")
+        print_status("no DATABASE_URL: that accepted punches become rows will not be proven")
     folder = (arguments.state / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     _clear(folder)
@@ -134,14 +136,14 @@ def _main(arguments: argparse.Namespace) -> int:
     if outcome.verdict:
         picture.draw(folder / "arrivals.png", outcome.figures, outcome.rows, outcome.verdict, outcome.lag)
     if arguments.report:
-        say("making JMeter's HTML report")
+        print_status("making JMeter's HTML report")
         tool.report(folder)
     if arguments.json:
-        tell_json(summary)
+        print_json(summary)
     else:
-        tell(table(summary))
-        tell(f"\n{sentence(summary)}")
-    say(f"files: {folder}")
+        print_result(table(summary))
+        print_result(f"\n{sentence(summary)}")
+    print_status(f"files: {folder}")
     return outcome.status
 
 
@@ -245,7 +247,7 @@ def measure(run: Run, tool: JMeter, place: target.Target, folder: Path) -> Outco
 
 def _load(run: Run, tool: JMeter, place: target.Target, folder: Path, watch: "_Watch") -> None:
     told = ", ".join(f"{name} {value}" for name, value in run.properties.items() if name != "schedule")
-    say(f"JMeter runs {run.plan}.jmx: {told}")
+    print_status(f"JMeter runs {run.plan}.jmx: {told}")
     process = tool.start(FOLDER / f"{run.plan}.jmx", folder, place.properties() | run.properties)
     try:
         while True:
@@ -292,7 +294,7 @@ class _Watch:
             words.append(f"queued {depth:,}")
         line = "  ".join(words)
         if line != self._said and now >= self._said_at + 0.9:
-            say(f"{time.strftime('%H:%M:%S')}  {line}")
+            print_status(f"{time.strftime('%H:%M:%S')}  {line}")
             self._said, self._said_at = line, now
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ponto.cli import CommandError, say
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
 
 FOLDER = Path(__file__).parent
 PROPERTIES = FOLDER / "user.properties"
@@ -88,7 +89,9 @@ def find(home: Path = _HOME) -> JMeter:
     complete = home / "lib" / "junit"
     if not complete.exists():
         if installed:
-            say(f"{installed} is JMeter {'.'.join(map(str, version)) or 'of an unknown version'}; the plans need 5.6")
+            print_status(
+                f"{installed} is JMeter {'.'.join(map(str, version)) or 'of an unknown version'}; the plans need 5.6"
+            )
         _fetch(home)
         verify(home)
         complete.mkdir()
@@ -146,7 +149,7 @@ def _fetch(home: Path) -> None:
         raise CommandError(
             f"neither jmeter 5.6 or newer nor mvn is on the PATH: install one of them (Maven fetches JMeter {VERSION})"
         )
-    say(f"fetching JMeter {VERSION} with Maven: once, about 70 MB")
+    print_status(f"fetching JMeter {VERSION} with Maven: once, about 70 MB")
     home.mkdir(parents=True, exist_ok=True)
     log = home / "maven.log"
     command = [

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from loadtest.proof import Row, Verdict
 from loadtest.results import Figures
-from ponto.cli.picture import save
+from tools.kit.pictures import save
 
 _BARS = 60  # at most, across the picture
 _ACCEPTED, _STORED, _WAITING = "#9ecae1", "#08519c", "#d94801"

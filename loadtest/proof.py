@@ -13,7 +13,8 @@ from psycopg2.extensions import parse_dsn
 
 from loadtest.target import Target
 from ponto import config
-from ponto.cli import CommandError, mailbox
+from tools.dlq import queue_reader as mailbox
+from tools.kit.errors import CommandError
 
 RUN = 10**9
 """Employee numbers that a run has to itself."""

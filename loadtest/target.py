@@ -11,10 +11,10 @@ import boto3
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local import emulator
-from local.stack import Address
-from ponto.cli import CommandError
-from ponto.cli.target import explain
+from tools.kit.errors import CommandError
+from tools.kit.target import explain
+from tools.local import emulator
+from tools.local.stack import Address
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from ponto.__main__ import main
-from ponto.cli import report
 from tests.commands import Result
+from tools.cli import main
+from tools.report import command as report
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 12, 1, 12, 34, 56, tzinfo=UTC)
@@ -39,7 +39,7 @@ def write_stack(folder: Path, url: str, dlq_url: str = "", aws: str = "http://12
 
 
 def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Give a function that runs `python -m ponto report` at `NOW`, whatever the developer's environment says."""
+    """Give a function that runs `ponto report` at `NOW`, whatever the developer's environment says."""
     for name in ("DB_HOST", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
         patch.delenv(name, raising=False)
     patch.setattr(report, "_now", lambda: NOW)

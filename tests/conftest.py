@@ -14,8 +14,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from local import postgres as local_postgres
 from ponto.migrations import migrate
+from tools.local import postgres as local_postgres
 
 pytest_plugins = ["tests.suite"]
 

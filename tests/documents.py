@@ -26,7 +26,7 @@ DOCUMENTS = [
 ]
 
 _FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_KNOWN = ("make", "python -m", "aws", "npx sls")  # programs whose arguments `mistake` can judge
+_KNOWN = ("make", "python -m", "ponto", "aws", "npx sls")  # programs whose arguments `mistake` can judge
 
 # What the AWS command line adds to the services' own operations and options.
 _OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-format", "generate-cli-skeleton"}
@@ -97,7 +97,7 @@ def resolved(command: str) -> str:
         return command
     recipe = _recipes().get(words[1], "")
     given = next((word.partition("=")[2] for word in words[2:] if word.startswith("ARGS=")), "")
-    return f"{recipe} {given}".strip() if recipe.startswith("python -m") else command
+    return f"{recipe} {given}".strip() if recipe.startswith(("python -m", "ponto")) else command
 
 
 def mistake(command: str) -> str | None:
@@ -105,6 +105,8 @@ def mistake(command: str) -> str | None:
     match shlex.split(resolved(command)):
         case ["make", target, *_] if target not in _recipes():
             return f"no target {target}"
+        case ["ponto", *words]:
+            return _mistake_of_python("tools.cli", words)
         case ["python", "-m", module, *words]:
             return _mistake_of_python(module, words)
         case ["aws", service, operation, *words]:

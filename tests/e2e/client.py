@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from local.stack import Stack
+from tools.local.stack import Stack
 
 EMPLOYEES = count(1_000_000)
 """Numbers of people who have not punched yet: all tests share a database whose rows stay."""

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from local import emulator, gaps
-from local.stack import Parameters, Stack, running
 from tests.e2e.client import Client
 from tests.e2e.world import FUNCTION, Keeper
+from tools.local import emulator, gaps
+from tools.local.stack import Parameters, Stack, running
 
 
 class Deployed(NamedTuple):

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from local.faults import Faults
-from local.stack import ROOT
 from tests.e2e.client import Client, wait_for
 from tests.e2e.conftest import Deployed
+from tools.chaos.faults import Faults
+from tools.local.stack import ROOT
 
 pytestmark = pytest.mark.usefixtures("redelivery")
 
-COMMAND = [sys.executable, "-m", "local.chaos"]
+COMMAND = [sys.executable, "-m", "tools.chaos"]
 
 
 @pytest.fixture(autouse=True)

@@ -16,21 +16,21 @@ import psutil
 import psycopg2
 import pytest
 
-from local import emulator
-from local.stack import ROOT
 from tests.e2e.client import wait_for
 from tests.e2e.conftest import free_port
+from tools.local import emulator
+from tools.local.stack import ROOT
 
 
 class Run:
-    """One `python -m local`, as a process of its own."""
+    """One `python -m tools.local`, as a process of its own."""
 
     def __init__(self, state: Path, port: int, root: Path = ROOT) -> None:
         self.state = state
         self._output = state.with_suffix(".out")
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local", "--port", str(port), "--state", str(state)],
+                [sys.executable, "-m", "tools.local", "--port", str(port), "--state", str(state)],
                 cwd=root,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -94,7 +94,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert json.loads(answer)["message"] == "accepted"
     wait_for(lambda: "stored 1" in run.output(), "the stored punch to be shown")
     rows = subprocess.run(
-        [sys.executable, "-m", "local.rows", "--state", str(state)],
+        [sys.executable, "-m", "tools.local.rows", "--state", str(state)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -180,7 +180,7 @@ def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path) -> None:
 def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> None:
     project = state.parent / "project"
     project.mkdir()
-    for name in ("handler.py", "ponto", "local", "resources", "locks", "package.json"):
+    for name in ("handler.py", "ponto", "tools", "resources", "locks", "package.json"):
         source = ROOT / name
         shutil.copytree(source, project / name) if source.is_dir() else shutil.copy(source, project)
     (project / "node_modules").symlink_to(ROOT / "node_modules")
@@ -199,9 +199,9 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> No
 @pytest.mark.parametrize(
     ("module", "arguments", "said"),
     [
-        ("local", ["--port", "99999"], "'99999' is not a port"),
-        ("local.rows", ["--", "-5"], "'-5' is not a number above 0"),
-        ("local.rows", ["--state", "/nowhere"], "nothing runs here"),
+        ("tools.local", ["--port", "99999"], "'99999' is not a port"),
+        ("tools.local.rows", ["--", "-5"], "'-5' is not a number above 0"),
+        ("tools.local.rows", ["--state", "/nowhere"], "nothing runs here"),
     ],
 )
 def test_a_wrong_argument_is_said(module: str, arguments: list[str], said: str) -> None:
@@ -217,7 +217,7 @@ def test_a_wrong_argument_is_said(module: str, arguments: list[str], said: str) 
 def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text('{"database_url": "postgresql://postgres@/pontodb?host=/nowhere"}')
 
-    command = [sys.executable, "-m", "local.rows", "--state", str(tmp_path)]
+    command = [sys.executable, "-m", "tools.local.rows", "--state", str(tmp_path)]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert answer.returncode == 1
@@ -226,7 +226,7 @@ def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> No
 
 def test_the_help_has_examples() -> None:
     answer = subprocess.run(
-        [sys.executable, "-m", "local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tools.local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
     assert "examples:" in answer.stdout

@@ -1,4 +1,4 @@
-"""`python -m ponto deploy` on an emulator and a database of its own, as on an account that has nothing yet."""
+"""`ponto deploy` on an emulator and a database of its own, as on an account that has nothing yet."""
 
 import shutil
 import subprocess
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import psycopg2
 import pytest
 
-from local import emulator, postgres
-from local.stack import ROOT
 from ponto import smoke
 from tests.commands import Result
 from tests.e2e.conftest import free_port
 from tests.template.packaging import copy_project
+from tools.local import emulator, postgres
+from tools.local.stack import ROOT
 
 
 class Account(NamedTuple):
@@ -29,7 +29,7 @@ class Account(NamedTuple):
             "LOCAL_DB_HOST": database_host or self.database.host,
             "SLS_AWS_MONITORING_FREQUENCY": "250",
         }
-        command = [sys.executable, "-m", "ponto", "deploy", "--stage", "local", *words]
+        command = [sys.executable, "-m", "tools.cli", "deploy", "--stage", "local", *words]
         done = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 

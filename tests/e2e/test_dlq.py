@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from local.stack import ROOT, Stack
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client, wait_for
 from tests.e2e.conftest import Deployed
 from tests.e2e.world import FUNCTION
+from tools.local.stack import ROOT, Stack
 
 
 @pytest.fixture
 def run(deployed: Deployed) -> Callable[..., Result]:
     def run(verb: str, *words: str, target: tuple[str, ...] = ("--state", str(deployed.state))) -> Result:
-        command = [sys.executable, "-m", "ponto", "dlq", verb, *words, *target]
+        command = [sys.executable, "-m", "tools.cli", "dlq", verb, *words, *target]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -248,7 +248,17 @@ def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punche
     client: Client, deployed: Deployed, employee: int
 ) -> None:
     def report(*words: str) -> Result:
-        command = [sys.executable, "-m", "ponto", "report", *words, "--format", "json", "--state", str(deployed.state)]
+        command = [
+            sys.executable,
+            "-m",
+            "tools.cli",
+            "report",
+            *words,
+            "--format",
+            "json",
+            "--state",
+            str(deployed.state),
+        ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from local.chaos import POISON
-from local.faults import Faults
-from local.stack import Stack
 from tests.e2e.client import EMPLOYEES, Client, wait_for
 from tests.e2e.conftest import Deployed
 from tests.e2e.world import FUNCTION
+from tools.chaos.command import POISON
+from tools.chaos.faults import Faults
+from tools.local.stack import Stack
 
 # Stands before the deployed handler.py, which it imports as `original`.
 _KILLER = """

@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import emulator
-from local.stack import Stack
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
+from tools.local import emulator
+from tools.local.stack import Stack
 
 PAGE = "http://evil.example"
 CREATE_FUNCTION = json.dumps(

@@ -17,11 +17,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from local.emulator import Emulator
-from local.stack import ROOT
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Answer, Client, wait_for
 from tests.e2e.conftest import Deployed, deploy
+from tools.local.emulator import Emulator
+from tools.local.stack import ROOT
 
 PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only
 
@@ -112,7 +112,7 @@ def redrive(deployed: Deployed) -> Callable[[], Result]:
     def redrive() -> Result:
         words = ["dlq", "redrive", "--all", "--state", str(deployed.state)]
         done = subprocess.run(
-            [sys.executable, "-m", "ponto", *words], cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "tools.cli", *words], cwd=ROOT, capture_output=True, text=True, check=False
         )
         return Result(done.returncode, done.stdout, done.stderr)
 

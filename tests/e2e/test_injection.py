@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ponto.cli import mapping, target
 from tests.e2e.client import DEADLINE, EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
+from tools.dlq import event_source as mapping
+from tools.kit import target
 
 JSON = "application/json"
 LIMIT = 65_536  # bytes that the queue takes

@@ -1,4 +1,4 @@
-"""`python -m ponto keys` on the deployed stack: what it makes in API Gateway, and whom that lets in."""
+"""`ponto keys` on the deployed stack: what it makes in API Gateway, and whom that lets in."""
 
 import argparse
 import io
@@ -13,12 +13,12 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from local.stack import STAGE
-from ponto.__main__ import main
-from ponto.cli import keys
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
+from tools.cli import main
+from tools.keys import command as keys
+from tools.local.stack import STAGE
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -421,7 +421,7 @@ def test_every_command_has_an_example() -> None:
 
     assert set(verbs.choices) == {"create", "list", "revoke", "rows"}
     for name, parser in verbs.choices.items():
-        assert f"example:\n  python -m ponto keys {name} " in parser.format_help()
+        assert f"example:\n  ponto keys {name} " in parser.format_help()
 
 
 # What a key is good for

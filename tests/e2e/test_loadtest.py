@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from local.stack import ROOT
 from tests.e2e.client import Client
 from tests.e2e.conftest import Deployed
+from tools.local.stack import ROOT
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("jmeter") and not (shutil.which("java") and shutil.which("mvn")),
@@ -54,7 +54,7 @@ def test_the_plan_of_a_working_day_runs_too(deployed: Deployed) -> None:
 
 
 def test_punches_that_do_not_become_rows_fail_the_proof(client: Client, deployed: Deployed) -> None:
-    drain = [sys.executable, "-m", "ponto", "dlq", "{}", "--state", str(deployed.state)]
+    drain = [sys.executable, "-m", "tools.cli", "dlq", "{}", "--state", str(deployed.state)]
     subprocess.run([word.format("pause") for word in drain], cwd=ROOT, check=True, capture_output=True)
     try:
         status, summary = loadtest(deployed, "--threads", "2", "--loops", "3", "--patience", "1", "--no-report")

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from local.stack import ROOT, Stack
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
+from tools.local.stack import ROOT, Stack
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_the_drain_has_its_reserved_concurrency(stack: Stack) -> None:
 
 
 def test_the_emulator_still_has_each_gap_that_is_filled_after_the_deploy(deployed: Deployed) -> None:
-    # When one is missing here, the emulator has learnt it: delete its entry from local/gaps.py.
+    # When one is missing here, the emulator has learnt it: delete its entry from tools/local/gaps.py.
     assert deployed.open_gaps == [
         "the request validator",
         "the reserved concurrency",
@@ -293,7 +293,7 @@ def test_the_address_file_says_where_everything_is(deployed: Deployed) -> None:
 
 
 def test_a_second_run_is_told_of_the_first(deployed: Deployed) -> None:
-    command = [sys.executable, "-m", "local", "--state", str(deployed.state)]
+    command = [sys.executable, "-m", "tools.local", "--state", str(deployed.state)]
 
     second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

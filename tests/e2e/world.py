@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import psycopg2
 
-from local.faults import Faults
-from local.stack import Stack
 from tests.e2e.client import Client
+from tools.chaos.faults import Faults
+from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-batidaPonto"
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from local import postgres
+from tools.local import postgres
 
 
 class Server:

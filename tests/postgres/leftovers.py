@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from local import postgres
+from tools.local import postgres
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""`python -m bench --quick` from end to end: every part measures, and writes what the documents say."""
+"""`python -m tools.bench --quick` from end to end: every part measures, and writes what the documents say."""
 
 import json
 import subprocess
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from bench.__main__ import PARTS
-from bench.cold import STARTERS
-from bench.drain import PEERS
-from bench.reports import REPORTS
+from tools.bench.__main__ import PARTS
+from tools.bench.cold import STARTERS
+from tools.bench.drain import PEERS
+from tools.bench.reports import REPORTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give what a quick run wrote."""
     folder = tmp_path_factory.mktemp("bench")
-    words = [sys.executable, "-m", "bench", "--quick", "--punches", "1000", "--folder", str(folder), "--json"]
+    words = [sys.executable, "-m", "tools.bench", "--quick", "--punches", "1000", "--folder", str(folder), "--json"]
     words += ["--set", "max_wal_size=2GB"]
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

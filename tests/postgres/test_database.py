@@ -11,7 +11,8 @@ import psycopg2.errors
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.cli import CommandError, database, target
+from tools.kit import database, target
+from tools.kit.errors import CommandError
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""`python -m ponto demo` against a real PostgreSQL: what it stores, and where it refuses to."""
+"""`ponto demo` against a real PostgreSQL: what it stores, and where it refuses to."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.__main__ import main
-from ponto.cli import demo
-from ponto.cli.company import FIRST_NUMBER, NONE, Company, Rows
 from tests.commands import Result
+from tools.cli import main
+from tools.demo import command as demo
+from tools.demo.company import FIRST_NUMBER, NONE, Company, Rows
 
 Demo = Callable[..., Result]
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -170,9 +170,9 @@ def test_people_are_told_what_there_is_and_what_to_try_next(run: Demo) -> None:
     result = run("--employees", "20", "--months", "1", "--until", "2026-02")
     assert result.status == 0
     assert f"employees {FIRST_NUMBER} to {FIRST_NUMBER + 19}, 2026-02-01 to 2026-02-28, seed 1;" in result.out
-    assert f"  python -m ponto report timecard --employee {FIRST_NUMBER} --month 2026-02\n" in result.out
-    assert "  python -m ponto report exceptions --from 2026-02-01 --to 2026-02-28\n" in result.out
-    assert "  python -m ponto report peak --day 2026-02-" in result.out
+    assert f"  ponto report timecard --employee {FIRST_NUMBER} --month 2026-02\n" in result.out
+    assert "  ponto report exceptions --from 2026-02-01 --to 2026-02-28\n" in result.out
+    assert "  ponto report peak --day 2026-02-" in result.out
     assert len([line for line in result.out.splitlines() if line.startswith("  ")]) >= len(demo.COUNTS)
 
 

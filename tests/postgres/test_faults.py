@@ -18,8 +18,6 @@ import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from local import postgres as local_postgres
-from local.faults import Faults
 from ponto.connection import Timeouts
 from ponto.drain import Drain
 from ponto.migrations import migrate
@@ -28,6 +26,8 @@ from ponto.store import Store
 from tests.events import DeadLetterQueue, aws, record
 from tests.postgres.dying import POINTS
 from tests.postgres.proxy import Proxy
+from tools.chaos.faults import Faults
+from tools.local import postgres as local_postgres
 
 ROOT = Path(__file__).parents[2]
 ZONE = "America/Sao_Paulo"

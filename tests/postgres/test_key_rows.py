@@ -1,4 +1,4 @@
-"""`python -m ponto keys rows`, on a real database; API Gateway answers from here."""
+"""`ponto keys rows`, on a real database; API Gateway answers from here."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from ponto.__main__ import main
 from tests.commands import Result
 from tests.company import fill, write_stack
+from tools.cli import main
 
 KEYS = {  # what API Gateway has: gate-1 was revoked once and made anew
     "k1": "batida-ponto-local/gate-1",

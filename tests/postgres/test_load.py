@@ -1,4 +1,4 @@
-"""`python -m ponto load employees`, against a real PostgreSQL."""
+"""`ponto load employees`, against a real PostgreSQL."""
 
 import io
 import json
@@ -10,8 +10,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.__main__ import main
 from tests.commands import Result
+from tools.cli import main
 
 HEADER = "usuario_id;nome;cpf;fuso;corte\n"
 FILE = f"{HEADER}1;Ana Exemplo;12345678909;America/Rio_Branco;12:00\n2;José Exemplo;;;\n3;Caio Exemplo;;;\n"

@@ -21,7 +21,11 @@ def test_a_terminal_gets_no_control_characters_from_a_row(migrated_url: str, tmp
     write_stack(tmp_path, migrated_url)
 
     shown = subprocess.run(
-        [sys.executable, "-m", "local.rows", "--state", tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tools.local.rows", "--state", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
     assert "?2J?ab" in shown
@@ -38,7 +42,11 @@ def test_a_device_that_is_too_long_is_cut_with_a_mark(migrated_url: str, tmp_pat
     write_stack(tmp_path, migrated_url)
 
     shown = subprocess.run(
-        [sys.executable, "-m", "local.rows", "--state", tmp_path], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tools.local.rows", "--state", tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
     assert "  twelve chars  " in shown

@@ -18,9 +18,9 @@ import psutil
 import psycopg2
 import pytest
 
-from local import postgres, unprivileged
-from local.errors import LocalError
 from tests.postgres.leftovers import KINDS
+from tools.local import postgres, unprivileged
+from tools.local.errors import LocalError
 
 ROOT = Path(__file__).parent.parent.parent
 STARTS = 10
@@ -29,7 +29,7 @@ STARTS = 10
 _START = """
 import json, sys
 from pathlib import Path
-from local import postgres
+from tools.local import postgres
 server = postgres.start(Path(sys.argv[1]), postgres.UNSAFE)
 print(json.dumps({"host": server.host, "modules": list(sys.modules)}))
 """

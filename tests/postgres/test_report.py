@@ -1,4 +1,4 @@
-"""`python -m ponto report` on a real database: golden files, and what a reader does with each format.
+"""`ponto report` on a real database: golden files, and what a reader does with each format.
 
     GOLDEN=write python -m pytest tests/postgres/test_report.py -k golden
 
@@ -23,11 +23,15 @@ import psycopg2
 import pytest
 from botocore.config import Config
 
-from ponto.cli import database, mailbox, report, target
-from ponto.cli.report import as_text, dead, reading
 from tests.commands import Result
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tests.events import aws
+from tools.dlq import queue_reader as mailbox
+from tools.kit import database, target
+from tools.report import as_text
+from tools.report import command as report
+from tools.report import dead_letters as dead
+from tools.report import queries as reading
 
 ROOT = Path(__file__).parents[2]
 
@@ -667,7 +671,7 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
     state = write_stack(tmp_path, migrated_url)
     fill(migrated_url, "insert into funcionario (usuario_id, nome) select n, 'Eve' from generate_series(1, 200) as n")
     fill(migrated_url, A_PUNCH)
-    command = [sys.executable, "-m", "ponto", "report", "timecard", "--all", *MONTH, "--format", form]
+    command = [sys.executable, "-m", "tools.cli", "report", "timecard", "--all", *MONTH, "--format", form]
     environment = {name: value for name, value in os.environ.items() if name != "DB_HOST"}
     with subprocess.Popen(
         [*command, "--state", str(state)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -685,7 +689,7 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
 PEAK_OF_MEMORY = """
 import re, sys
 from pathlib import Path
-from ponto.__main__ import main
+from tools.cli import main
 assert main(sys.argv[1:]) == 0
 print(re.search("VmHWM: *([0-9]+) kB", Path("/proc/self/status").read_text().replace("\t", " "))[1])
 """

@@ -1,4 +1,4 @@
-"""The pages of `python -m ponto report`, opened and printed in the machine's Chromium."""
+"""The pages of `ponto report`, opened and printed in the machine's Chromium."""
 
 import io
 import shutil

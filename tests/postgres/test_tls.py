@@ -151,7 +151,7 @@ def test_a_server_without_tls_is_refused_unless_told_so(serve: Callable[[Path | 
 
 def test_the_bundle_is_what_the_npm_package_has() -> None:
     made = subprocess.run(
-        ["node", "local/certificates.js"],
+        ["node", "tools/deploy/certificates.js"],
         cwd=ROOT,
         env={"PATH": commands_path()},
         capture_output=True,

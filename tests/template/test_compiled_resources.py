@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ponto.cli import deploy, quotas
 from tests.template.conftest import ARN, TOPIC, Compile
 from tests.template.packaging import PackagingError, Template, package
+from tools.deploy import command as deploy
+from tools.deploy import quotas
 
 ALWAYS = {
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from local import emulator
 from tests.template.conftest import Compile
 from tests.template.packaging import PackagingError, Template, package
+from tools.local import emulator
 
 if TYPE_CHECKING:
     from types_boto3_ec2 import EC2Client

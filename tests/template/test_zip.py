@@ -71,7 +71,6 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
 ) -> None:
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()}
     code = {name for name in code if "__pycache__" not in name}
-    code -= {name for name in code if name == "ponto/__main__.py" or name.startswith("ponto/cli/")}  # an operator's
     assert {Path(name).suffix for name in code} == {".py", ".sql", ".json", ".pem"}
     assert _names(package(littered, stage)) == {"handler.py", *code, *configuration}
 

@@ -5,12 +5,12 @@ import uuid
 
 import pytest
 
-from bench import drain, growth
-from bench.__main__ import PARTS, parse, plain
-from bench.cold import Cold
-from bench.drain import PEERS, Drain
-from bench.events import chunks, event, uuid7
-from bench.measure import Aim, Spread, spread, table
+from tools.bench import drain, growth
+from tools.bench.__main__ import PARTS, parse, plain
+from tools.bench.cold import Cold
+from tools.bench.drain import PEERS, Drain
+from tools.bench.events import chunks, event, uuid7
+from tools.bench.measure import Aim, Spread, spread, table
 
 
 def measured(peer: str, batch: int, rate: float) -> Drain:

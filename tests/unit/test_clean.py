@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout with stacks that do nothing."""
-    (tmp_path / "local").mkdir()
-    for name in ("Makefile", "local/__init__.py", "local/clean.py"):
+    (tmp_path / "tools" / "local").mkdir(parents=True)
+    for name in ("Makefile", "tools/local/__init__.py", "tools/local/clean.py"):
         shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("local/__main__.py", "local/serve.py"):
+    for name in ("tools/local/__main__.py", "tools/local/serve.py"):
         (tmp_path / name).write_text("print(flush=True)\nimport time\ntime.sleep(60)\n")
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -33,9 +33,9 @@ def clean(checkout: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["local"], "make run"),
-        (["local", "--state", "/elsewhere"], "make run"),
-        (["local.serve", "4566", "/elsewhere/aws"], "the emulator"),
+        (["tools.local"], "make run"),
+        (["tools.local", "--state", "/elsewhere"], "make run"),
+        (["tools.local.serve", "4566", "/elsewhere/aws"], "the emulator"),
     ],
 )
 def test_a_running_stack_is_named_and_nothing_is_removed(checkout: Path, words: list[str], part: str) -> None:
@@ -53,8 +53,8 @@ def test_a_running_stack_is_named_and_nothing_is_removed(checkout: Path, words: 
 
 def test_a_stack_of_another_checkout_is_no_hindrance(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
-    shutil.copytree(checkout / "local", other / "local")
-    with subprocess.Popen([sys.executable, "-m", "local"], cwd=other, stdout=subprocess.PIPE) as running:
+    shutil.copytree(checkout / "tools", other / "tools")
+    with subprocess.Popen([sys.executable, "-m", "tools.local"], cwd=other, stdout=subprocess.PIPE) as running:
         assert running.stdout
         running.stdout.readline()
         done = clean(checkout)

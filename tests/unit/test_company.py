@@ -1,4 +1,4 @@
-"""The made-up company of `python -m ponto demo`: the same for a seed, and like a real one."""
+"""The made-up company of `ponto demo`: the same for a seed, and like a real one."""
 
 import hashlib
 import os
@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ponto.cli import copying, employees
-from ponto.cli.company import FIRST_NUMBER, LONGEST_DELAY, NONE, Company, Rows
+from tools.demo import binary_copy as copying
+from tools.demo.company import FIRST_NUMBER, LONGEST_DELAY, NONE, Company, Rows
+from tools.load import employees
 
 ROOT = Path(__file__).parents[2]
 FIRST, LAST = date(2026, 9, 1), date(2026, 10, 31)

@@ -1,4 +1,4 @@
-"""`python -m ponto deploy`, but for what the end-to-end test does: questions, patience, and what failures say."""
+"""`ponto deploy`, but for what the end-to-end test does: questions, patience, and what failures say."""
 
 import io
 import json
@@ -12,10 +12,13 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from ponto import smoke
-from ponto.__main__ import main
-from ponto.cli import CommandError, deploy, quotas, say
 from tests.commands import Result
 from tests.events import aws
+from tools.cli import main
+from tools.deploy import command as deploy
+from tools.deploy import quotas
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
 
 URL = "https://api.example.com/dev/ponto"
 PUNCH = {"id": "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11", "usuarioId": smoke.EMPLOYEE, "ponto": "2026-10-01T08:00:00Z"}
@@ -43,7 +46,7 @@ def run(
     def no_stack(*_: object) -> NoReturn:
         raise CommandError("no stack")
 
-    monkeypatch.setattr(deploy, "_sls", lambda command, *_: say(f"(sls {command})"))
+    monkeypatch.setattr(deploy, "_sls", lambda command, *_: print_status(f"(sls {command})"))
     demand = quotas.Demand({}, makes_network=False)
     monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False, demand=demand))
     monkeypatch.setattr(deploy, "outputs_of", no_stack)

@@ -1,4 +1,4 @@
-"""`python -m ponto dlq`: SQS is moto's; CloudFormation and Lambda, of which it uses little, answer from here."""
+"""`ponto dlq`: SQS is moto's; CloudFormation and Lambda, of which it uses little, answer from here."""
 
 import argparse
 import io
@@ -18,12 +18,16 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.__main__ import main
-from ponto.cli import dlq, letters, mailbox, mapping, printable
-from ponto.cli.letters import Letter, Way, instant, iso, read
 from ponto.punch import Reason
 from tests.commands import Result
 from tests.events import RECEIVED_MS, aws
+from tools.cli import main
+from tools.dlq import command as dlq
+from tools.dlq import dead_letters as letters
+from tools.dlq import event_source as mapping
+from tools.dlq import queue_reader as mailbox
+from tools.dlq.dead_letters import Letter, Way, instant, iso, read
+from tools.kit.output import printable
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -1166,8 +1170,8 @@ def test_every_command_has_an_example_and_is_documented() -> None:
     page = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
 
     for name, parser in verbs().items():
-        assert f"example:\n  python -m ponto dlq {name} " in parser.format_help()
-        assert f"python -m ponto dlq {name}" in page
+        assert f"example:\n  ponto dlq {name} " in parser.format_help()
+        assert f"ponto dlq {name}" in page
 
 
 def test_every_reason_is_documented() -> None:

@@ -21,38 +21,35 @@ RUN_BY = {
     "make check": CI,
     "python -m pytest": CI,
     "make package": "tests/template/test_zip.py::test_prods_binaries_fit_the_functions_runtime",
-    "python -m local": "tests/e2e/test_command.py::test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",
-    "python -m local.rows": "tests/e2e/test_command.py::"
+    "python -m tools.local": "tests/e2e/test_command.py::"
     "test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",
-    "python -m local.chaos": "tests/e2e/test_chaos.py::test_every_accepted_message_has_exactly_one_end_whatever_breaks",
-    "python -m bench": "tests/postgres/test_bench.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
+    "python -m tools.local.rows": "tests/e2e/test_command.py::"
+    "test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",
+    "python -m tools.chaos": "tests/e2e/test_chaos.py::test_every_accepted_message_has_exactly_one_end_whatever_breaks",
+    "python -m tools.bench": "tests/postgres/test_bench.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
     "python -m loadtest": "tests/e2e/test_loadtest.py::test_every_accepted_punch_of_a_small_load_is_one_row",
-    "python -m ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",
-    "python -m ponto demo": "tests/postgres/test_demo.py::"
-    "test_what_is_stored_is_what_was_made_up_in_the_order_of_writing",
-    "python -m ponto load employees": "tests/postgres/test_load.py::test_a_file_is_stored_whole",
-    "python -m ponto report timecard": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
-    "python -m ponto report totals": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
-    "python -m ponto report cutoffs": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
-    "python -m ponto report exceptions": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
-    "python -m ponto report peak": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
-    "python -m ponto dlq list": "tests/e2e/test_dlq.py::"
-    "test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
-    "python -m ponto dlq show": "tests/e2e/test_dlq.py::"
-    "test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
-    "python -m ponto dlq redrive": "tests/e2e/test_dlq.py::"
-    "test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
-    "python -m ponto dlq export": "tests/unit/test_dlq.py::test_an_export_has_a_letter_a_line_with_everything",
-    "python -m ponto dlq purge": "tests/e2e/test_dlq.py::test_a_purge_keeps_what_it_deletes_in_a_file",
-    "python -m ponto dlq pause": "tests/e2e/test_dlq.py::"
+    "ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",
+    "ponto demo": "tests/postgres/test_demo.py::test_what_is_stored_is_what_was_made_up_in_the_order_of_writing",
+    "ponto load employees": "tests/postgres/test_load.py::test_a_file_is_stored_whole",
+    "ponto report timecard": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "ponto report totals": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "ponto report cutoffs": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "ponto report exceptions": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "ponto report peak": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "ponto dlq list": "tests/e2e/test_dlq.py::test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
+    "ponto dlq show": "tests/e2e/test_dlq.py::test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
+    "ponto dlq redrive": "tests/e2e/test_dlq.py::test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
+    "ponto dlq export": "tests/unit/test_dlq.py::test_an_export_has_a_letter_a_line_with_everything",
+    "ponto dlq purge": "tests/e2e/test_dlq.py::test_a_purge_keeps_what_it_deletes_in_a_file",
+    "ponto dlq pause": "tests/e2e/test_dlq.py::"
     "test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them",
-    "python -m ponto dlq resume": "tests/e2e/test_dlq.py::"
+    "ponto dlq resume": "tests/e2e/test_dlq.py::"
     "test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them",
 }
 NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
-    "python -m bench.calibrate": "three minutes on a machine that does nothing else",
+    "python -m tools.bench.calibrate": "three minutes on a machine that does nothing else",
     "python -m tests.unit.test_plan": "it writes the document that a test compares",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }

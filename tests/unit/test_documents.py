@@ -52,8 +52,8 @@ def test_a_target_of_make_comes_to_the_module_that_it_runs() -> None:
     "command",
     [
         "make run ARGS='--port 4567'",
-        "python -m ponto dlq list --stage prod --since 2h",
-        "python -m bench --help",
+        "ponto dlq list --stage prod --since 2h",
+        "python -m tools.bench --help",
         "aws sqs set-queue-attributes --queue-url <PunchQueueUrl> --attributes A=1 --region sa-east-1",
         "aws ec2 wait instance-running --instance-ids i-1",
         "npx sls deploy --stage dev --param=a=b",
@@ -69,8 +69,8 @@ def test_a_command_that_can_be_run_has_no_mistake(command: str) -> None:
     [
         ("make everything", "no target everything"),
         ("make run ARGS='--port none'", "'none' is not a port"),
-        ("python -m ponto dlq list --staeg prod", "unrecognized arguments: --staeg"),
-        ("python -m ponto dlq destroy", "invalid choice: 'destroy'"),
+        ("ponto dlq list --staeg prod", "unrecognized arguments: --staeg"),
+        ("ponto dlq destroy", "invalid choice: 'destroy'"),
         ("python -m nothing", "nothing is no command"),
         ("aws sqz list-queues", "no service sqz"),
         ("aws sqs list-queue", "no operation sqs list-queue"),

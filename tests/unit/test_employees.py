@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.cli.employees import COLUMNS, LARGEST, Employee, check_digits, is_cpf, read
+from tools.load.employees import COLUMNS, LARGEST, Employee, check_digits, is_cpf, read
 
 ZONES = {"America/Sao_Paulo", "America/Rio_Branco", "UTC"}
 HEADER = "usuario_id,nome,cpf,fuso,corte\n"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ponto.__main__ import main
-from ponto.cli import CommandError
-from ponto.cli.files import draft, draft_bytes, require_writable
+from tools.cli import main
+from tools.kit.errors import CommandError
+from tools.kit.files import draft, draft_bytes, require_writable
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,11 +123,11 @@ def test_a_picture_of_a_plan_follows_no_link(folder: Path, capsys: pytest.Captur
 
 
 def test_every_picture_is_written_in_one_place() -> None:
-    parts = ("ponto", "bench", "loadtest", "local")
+    parts = ("ponto", "tools", "loadtest")
     drawing = {
         str(file.relative_to(ROOT))
         for part in parts
         for file in (ROOT / part).rglob("*.py")
         if ".savefig(" in file.read_text(encoding="utf-8")
     }
-    assert drawing == {"ponto/cli/picture.py"}
+    assert drawing == {"tools/kit/pictures.py"}

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from local import answers
-from local.guard import Guard, Message, Receive, Scope, Send, make_key
+from tools.local import answers
+from tools.local.guard import Guard, Message, Receive, Scope, Send, make_key
 
 KEY = "LOCALABCDEFGHIJKLMNO"
 HOST = "127.0.0.1:4566"

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from local.chaos import POISON, plan
-from local.ledger import Letter, Message, Punch, Row, judge
 from ponto.punch import NotAPunch, parse
+from tools.chaos.command import POISON, plan
+from tools.chaos.ledger import Letter, Message, Punch, Row, judge
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
 A, B = Punch("a", 1, EIGHT), Punch("b", 2, EIGHT)

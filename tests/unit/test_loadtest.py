@@ -17,7 +17,7 @@ from loadtest import four_peaks, jmeter, results, target
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.proof import Row, Verdict, judge, parameters_of
 from loadtest.target import Target
-from ponto.cli import CommandError
+from tools.kit.errors import CommandError
 
 PLANS = ("punches", "four-peaks")
 HEADER = (

@@ -8,7 +8,9 @@ import pytest
 from tests.documents import ROOT
 
 
-@pytest.mark.parametrize("module", ["ponto", "local", "local.rows", "local.chaos", "loadtest", "bench"])
+@pytest.mark.parametrize(
+    "module", ["tools.cli", "tools.local", "tools.local.rows", "tools.chaos", "loadtest", "tools.bench"]
+)
 def test_without_the_packages_a_command_says_what_to_do(module: str) -> None:
     # -S: without site-packages, as the Python of the system is.
     command = [sys.executable, "-S", "-m", module, "--help"]

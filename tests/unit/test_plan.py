@@ -1,4 +1,4 @@
-"""`python -m ponto plan`: the simulation against what can be worked out by hand, the bill against its arithmetic.
+"""`ponto plan`: the simulation against what can be worked out by hand, the bill against its arithmetic.
 
 `python -m tests.unit.test_plan` writes the command's output into docs/capacity.md anew.
 """
@@ -21,10 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto import log
-from ponto.__main__ import main
-from ponto.cli import costs, plan
-from ponto.cli.costs import Load, load_prices, tiered
-from ponto.cli.simulation import (
+from tests.commands import Result
+from tools.cli import main
+from tools.plan import command as plan
+from tools.plan import costs
+from tools.plan.costs import Load, load_prices, tiered
+from tools.plan.simulation import (
     IN_FLIGHT,
     Bound,
     Limit,
@@ -37,12 +39,11 @@ from ponto.cli.simulation import (
     rows_per_second,
     simulate,
 )
-from tests.commands import Result
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "capacity.md"
 # A command of the document, and what it printed.
-BLOCK = re.compile(r"(<!-- from python -m ponto (plan [^>]*) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- from ponto (plan [^>]*) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 # Two batches of 10 at once, 100 ms each: 200 rows/s.
 SLOW = Settings(concurrency=2, batch=10, batch_milliseconds=100)
@@ -306,7 +307,7 @@ def test_tiers_price_each_part_of_a_quantity() -> None:
 
 
 def test_every_price_has_a_unit_a_page_that_states_it_and_its_day() -> None:
-    document = json.loads((ROOT / "ponto" / "cli" / "prices.json").read_text(encoding="utf-8"))
+    document = json.loads((ROOT / "tools" / "plan" / "prices.json").read_text(encoding="utf-8"))
 
     assert set(document["regions"]) == {"us-east-1", "sa-east-1"}
     for region, prices in document["regions"].items():
@@ -475,7 +476,7 @@ def test_what_it_advises_fits_or_it_advises_nothing(run: Callable[[str], Result]
     assert (result.status, found["fits"]) == (1, False)
     assert any(line.startswith(limit) for line in found["change"]), found["change"]
     if found["command"]:
-        command = found["command"].removeprefix("python -m ponto plan ")
+        command = found["command"].removeprefix("ponto plan ")
         assert run(command).status == 0, command
     else:
         assert found["change"][-1].startswith("larger settings alone")
@@ -541,11 +542,11 @@ def test_what_is_no_request_is_refused_by_the_parser(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         run(words)
-    assert "usage: python -m ponto plan" in capsys.readouterr().err
+    assert "usage: ponto plan" in capsys.readouterr().err
 
 
 def test_every_example_of_the_help_runs(run: Callable[[str], Result], tmp_path: Path) -> None:
-    examples = re.findall(r"^  python -m ponto plan (.*?)(?:   .*)?$", plan._EPILOG, re.MULTILINE)
+    examples = re.findall(r"^  ponto plan (.*?)(?:   .*)?$", plan._EPILOG, re.MULTILINE)
 
     assert len(examples) >= 3
     for words in examples:
@@ -615,7 +616,7 @@ def test_the_last_sentence_says_whether_it_fits(run: Callable[[str], Result]) ->
         "20,000 employees fit: none is answered 429, and none of their punches waits in the queue for more than 29 s."
     )
     assert run("--employees 1000000").out.splitlines()[-1] == (
-        "- it fits with python -m ponto plan --employees 1000000 --stage-rate 3400"
+        "- it fits with ponto plan --employees 1000000 --stage-rate 3400"
     )
 
 

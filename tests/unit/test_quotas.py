@@ -8,9 +8,9 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from ponto.cli import CommandError
-from ponto.cli.quotas import Demand, demand_of, require
 from tests.events import aws
+from tools.deploy.quotas import Demand, demand_of, require
+from tools.kit.errors import CommandError
 
 STACK = "batida-ponto-prod"
 DRAIN = "batida-ponto-prod-batidaPonto"

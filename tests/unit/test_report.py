@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.__main__ import main
-from ponto.cli.letters import REASONS, Letter, Way
-from ponto.cli.report import as_csv, as_text, dead, figures, words
-from ponto.cli.report.figures import Punch
-from ponto.cli.report.reading import Card, Day, Finding, Minute, Totals
-from ponto.cli.report.words import LANGUAGES, Language
+from tools.cli import main
+from tools.dlq.dead_letters import REASONS, Letter, Way
+from tools.report import as_csv, as_text, figures
+from tools.report import dead_letters as dead
+from tools.report import i18n as words
+from tools.report.figures import Punch
+from tools.report.i18n import LANGUAGES, Language
+from tools.report.queries import Card, Day, Finding, Minute, Totals
 
 ROOT = Path(__file__).parents[2]
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from local import stack
-from local.errors import LocalError
+from tools.local import stack
+from tools.local.errors import LocalError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from local import emulator, saved
+from tools.local import emulator, saved
 
 Start = Callable[[str], subprocess.Popen[bytes]]
 

@@ -1,6 +1,0 @@
-"""One machine's AWS: PostgreSQL, an emulator, and the project's own serverless.yml deployed to it."""
-
-from importlib.util import find_spec
-
-if find_spec("psycopg2") is None:  # the Python of the system, or an environment of another project
-    raise SystemExit("psycopg2 is not installed for this Python. Run make setup, then: . .venv/bin/activate")

@@ -1,0 +1,1 @@
+"""What the project's own code does, measured; no test, no claim without it."""

@@ -1,0 +1,105 @@
+"""Whether the drain slows down as the table grows, with random ids and with ids that grow with time."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tools.bench.drain import run
+from tools.bench.events import chunks, uuid4, uuid7
+from tools.bench.measure import Aim, Spread, spread, table
+from tools.bench.server import Server
+
+BATCH = 100
+
+# Kind of ids -> who makes them here, and in PostgreSQL: there one each 100 ms until now.
+_IDS = {
+    "UUIDv4": (uuid4, "gen_random_uuid()"),
+    "UUIDv7": (uuid7, "uuidv7((number - {rows}) * interval '100 milliseconds')"),
+}
+
+# Into a table without its indexes, which are made afterwards: three times as fast.
+_FILL = """
+alter table batida drop constraint batida_pkey;
+drop index batida_usuario_id_ponto_idx;
+insert into batida (id, usuario_id, ponto, deslocamento, offline, recebida_em, mensagem_id)
+select
+    {id}, (random() * 1000000)::bigint, now() - random() * interval '1 year', -180, true, now(), gen_random_uuid()::text
+from generate_series(1, {rows}) as number;
+alter table batida add constraint batida_pkey primary key (id);
+create index on batida (usuario_id, ponto);
+"""
+
+# Both indexes, read into the buffers as far as these hold them: a server that has been in use has them there.
+_WARM = """
+set enable_seqscan = off;
+select count(*) from (select id from batida order by id offset 0) as key;
+select count(*) from (select usuario_id, ponto from batida order by usuario_id, ponto offset 0) as key;
+reset enable_seqscan;
+"""
+
+
+class Growth(NamedTuple):
+    """The handler on a table of some size."""
+
+    ids: str
+    rows: int  # before
+    rows_per_second: Spread
+
+
+def measure(server: Server, millions: Sequence[float], punches: int, rounds: int) -> list[Growth]:
+    """Time the handler on an empty table and on larger ones, all taking turns.
+
+    Args:
+        server: the database.
+        millions: rows of the larger tables.
+        punches: for each, in each round.
+        rounds: how often.
+    """
+    sizes = [0, *(round(number * 1e6) for number in millions)]
+    runs: dict[tuple[str, int], list[float]] = {(ids, rows): [] for rows in sizes for ids in _IDS}
+    for ids, rows in runs:
+        server.use(_name(ids, rows))
+        if rows:
+            began = time.perf_counter()
+            server.ask(_FILL.format(id=_IDS[ids][1].format(rows=rows), rows=rows))
+            server.ask("vacuum analyze batida")
+            server.ask(_WARM)
+            took = time.perf_counter() - began
+            print(f"growth: filled {rows:,} rows of {ids} in {took:.0f} s", file=sys.stderr, flush=True)
+    server.ask("checkpoint")
+    for round_ in range(rounds):
+        for (ids, rows), found in runs.items():
+            print(f"growth: round {round_ + 1} of {rounds}, {ids}, {rows:,} rows", file=sys.stderr, flush=True)
+            server.use(_name(ids, rows))
+            if rows == 0:
+                server.empty()
+            run(server, chunks(10 * BATCH, BATCH, _IDS[ids][0]))  # the connection, and what it caches
+            found.append(punches / run(server, chunks(punches, BATCH, _IDS[ids][0])).seconds)
+    return [Growth(ids, rows, spread(found)) for (ids, rows), found in runs.items()]
+
+
+def aims(found: Sequence[Growth]) -> list[Aim]:
+    """Hold the largest table against the empty one."""
+    largest = max(growth.rows for growth in found)
+    rates = {(growth.ids, growth.rows): growth.rows_per_second.median for growth in found}
+    return [
+        Aim(
+            f"speed on {largest:,} rows, as a share of that on an empty table, {ids}",
+            0.8,
+            rates[ids, largest] / rates[ids, 0],
+        )
+        for ids in _IDS
+    ]
+
+
+def show(found: Sequence[Growth]) -> str:
+    """Lay out rows/s by size and kind of id."""
+    sizes = sorted({growth.rows for growth in found})
+    rates = {(growth.ids, growth.rows): str(growth.rows_per_second) for growth in found}
+    head = ["rows/s on a table of", *(f"{rows:,} rows" for rows in sizes)]
+    return table([head, *([ids, *(rates[ids, rows] for rows in sizes)] for ids in _IDS)])
+
+
+def _name(ids: str, rows: int) -> str:
+    return f"growth_{ids.lower()}_{rows}"

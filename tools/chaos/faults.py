@@ -1,0 +1,144 @@
+"""What breaks under a running system: each fault lasts as long as its `with`, and is mended after it."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from random import Random
+
+import psutil
+import psycopg2
+import psycopg2.extensions
+
+from tools.local import postgres
+
+_ALLOW = f"alter database {postgres.DATABASE} allow_connections true"
+_WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_only"
+_END_SESSIONS = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'batidaPonto'"
+
+
+class Faults:
+    """The faults of one PostgreSQL server."""
+
+    def __init__(self, server: postgres.Postgres) -> None:
+        """Breaks nothing yet."""
+        self._server = server
+
+    @property
+    def kinds(self) -> dict[str, Callable[[], contextlib.AbstractContextManager[None]]]:
+        """All faults, by name."""
+        return {
+            "stopped": self.stopped,
+            "refusing": self.refusing,
+            "read-only": self.read_only,
+            "locked": self.locked,
+            "exhausted": self.exhausted,
+            "frozen": self.frozen,
+        }
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """PostgreSQL crashes, and recovers afterwards from its log."""
+        self._server.crash()
+        try:
+            yield
+        finally:
+            self._server.restart()
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[None]:
+        """The database ends all sessions and takes no new ones."""
+        try:
+            self._administer(f"alter database {postgres.DATABASE} allow_connections false", _END_SESSIONS)
+            yield
+        finally:
+            self._administer(_ALLOW)
+
+    @contextlib.contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Nothing can be written, as on a reader after a failover."""
+        try:
+            self._administer(
+                f"alter database {postgres.DATABASE} set default_transaction_read_only = on", _END_SESSIONS
+            )
+            yield
+        finally:
+            self._administer(_WRITABLE)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Somebody has the table of punches to themselves, as a migration would."""
+        with contextlib.closing(self._connect(postgres.DATABASE)) as connection, connection.cursor() as cursor:
+            cursor.execute("begin; lock table batida in access exclusive mode")
+            yield
+
+    @contextlib.contextmanager
+    def exhausted(self) -> Iterator[None]:
+        """All of max_connections are taken, the functions' own sessions among those that were ended."""
+        with contextlib.ExitStack() as taken:
+
+            def take_all() -> None:
+                with contextlib.suppress(psycopg2.OperationalError):  # too many clients already
+                    while True:
+                        taken.enter_context(contextlib.closing(self._connect("postgres")))
+
+            spare = taken.enter_context(contextlib.closing(self._connect("postgres")))
+            take_all()
+            with spare.cursor() as cursor:
+                cursor.execute(_END_SESSIONS)
+            take_all()
+            yield
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """PostgreSQL's processes stand still, as on a machine that stalls: connected, and no answer."""
+        server = psutil.Process(self._server.pid)
+        try:
+            for process in (server, *server.children()):
+                _signal(process, signal.SIGSTOP)
+            yield
+        finally:
+            self._thaw()
+
+    def mend(self) -> None:
+        """Undo every fault, also those of a run that was killed itself."""
+        self._server.restart()
+        self._thaw()
+        self._administer(_ALLOW, _WRITABLE)
+
+    def _thaw(self) -> None:
+        server = psutil.Process(self._server.pid)
+        for process in (server, *server.children()):
+            _signal(process, signal.SIGCONT)
+
+    def _administer(self, *statements: str) -> None:
+        with contextlib.closing(self._connect("postgres")) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def _connect(self, database: str) -> psycopg2.extensions.connection:
+        connection: psycopg2.extensions.connection = psycopg2.connect(
+            self._server.url, dbname=database, application_name="chaos", connect_timeout=10
+        )
+        connection.autocommit = True
+        return connection
+
+
+def kill_worker(emulator: psutil.Process, chance: Random) -> bool:
+    """Kill -9 one of the processes in which the function runs, at whatever point of a batch it is.
+
+    Args:
+        emulator: their parent.
+        chance: which one.
+
+    Returns:
+        Whether there was one.
+    """
+    workers = [process for process in emulator.children() if process.status() != psutil.STATUS_ZOMBIE]
+    if workers:
+        _signal(chance.choice(workers), signal.SIGKILL)
+    return bool(workers)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)

@@ -1,0 +1,1 @@
+"""ponto demo: a made-up company, to try the reports on."""

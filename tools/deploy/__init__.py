@@ -1,0 +1,1 @@
+"""ponto deploy: deploy, migrate, and prove it with one punch."""

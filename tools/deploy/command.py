@@ -1,0 +1,368 @@
+"""`ponto deploy`: deploy a stage, migrate its database, and prove with one punch that it works."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from ponto import smoke
+from tools.deploy import quotas
+from tools.kit.errors import CommandError
+from tools.kit.output import print_json, print_result, print_status
+from tools.kit.target import LOCAL, add_account_arguments, explain, outputs_of, session_of, stack_name
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+ROOT = Path(__file__).parents[2]
+_PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
+_MIGRATED = 910  # s: longer than the function schema may run
+
+_EXAMPLES = """examples:
+  ponto deploy --stage dev
+  ponto deploy --stage prod --yes --json      asks nothing, as in CI
+  ponto deploy --stage dev --param tracing=true --param alarmEmail=oncall@example.com
+
+exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
+"""
+
+
+class Compiled(NamedTuple):
+    """What the compiled stage says of the steps to come."""
+
+    is_protected: bool  # against deletion: a stage where people punch
+    needs_token: bool  # of an employee's own sign-in, which this command has not
+    demand: quotas.Demand
+
+
+class Proof(NamedTuple):
+    """The punch of the smoke test."""
+
+    id: str
+    message_id: str
+    seconds: float  # from the answer to the row, as far as asking once a second can tell
+
+
+class Done(NamedTuple):
+    """What the command tells."""
+
+    stage: str
+    account: str
+    region: str
+    is_protected: bool
+    applied: list[str]  # migrations
+    notices: list[str]  # of the migrations
+    punch: Proof
+    url: str
+    key_id: str  # never the key
+
+    def show_key(self) -> str:
+        """The command that shows the API key to whoever may see it."""
+        command = "aws apigateway get-api-key --include-value --query value --output text"
+        return f"{command} --region {self.region} --api-key {self.key_id}"
+
+    def for_machines(self) -> dict[str, Any]:
+        """Everything, and the command for the key."""
+        return self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()}
+
+    def for_people(self) -> str:
+        """The same, a line each."""
+        protected = "; the stack is protected from deletion" if self.is_protected else ""
+        return "\n".join(
+            [
+                f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
+                f"migrated   {', '.join(self.applied) or 'nothing to do'}",
+                f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
+                f"URL        {self.url}",
+                f"API key    {self.show_key()}",
+            ]
+        )
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "deploy",
+        help="deploy a stage, migrate its database, and prove it with one punch",
+        description="Says which account and region, holds the stage against the account's quotas, deploys with "
+        "`sls deploy`, applies the migrations, and sends one "
+        f"punch of the reserved employee {smoke.EMPLOYEE} all the way to its row. May be repeated at any time.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--stage", required=True, help="a section of params: in serverless.yml, or a new name")
+    parser.add_argument("--yes", action="store_true", help="do not ask before a stage that is protected")
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="for this deploy only, as for sls; repeatable",
+    )
+    parser.add_argument("--wait", type=int, default=180, metavar="SECONDS", help="for the punch's row (default 180)")
+    parser.add_argument("--json", action="store_true", help="the result for machines; progress goes to stderr anyway")
+    add_account_arguments(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    stage, session = arguments.stage, session_of(arguments)
+    emulator = os.environ.get("AWS_ENDPOINT_URL")
+    if stage == LOCAL and not emulator:
+        raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
+    identity = session.client("sts").get_caller_identity()
+    account, region = identity["Account"], session.region_name
+    where = f"account {account}, region {region}" + (f", the emulator at {emulator}" if emulator else "")
+    print_status(f"stage {stage}: {where}, as {identity['Arn']}")
+
+    compiled = _deploy(arguments, session, where)
+    try:
+        done = _migrate_and_prove(session, stage, account, compiled, emulator, arguments.wait)
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(
+            f"{explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.", status=1
+        ) from error
+    if arguments.json:
+        print_json(done.for_machines())
+    else:
+        print_result(done.for_people())
+    return 0
+
+
+def _migrate_and_prove(
+    session: boto3.Session, stage: str, account: str, compiled: Compiled, emulator: str | None, wait: int
+) -> Done:
+    outputs = outputs_of(session, stage)
+    # One attempt: a second call of a slow migration would only wait for the first. Nothing is said meanwhile, and
+    # what is silent for minutes is forgotten by a NAT on the way.
+    config = Config(read_timeout=_MIGRATED, retries={"total_max_attempts": 1}, tcp_keepalive=True)
+    functions = session.client("lambda", config=config)
+    print_status("applying the migrations")
+    migrated = _schema(functions, stage, {})
+    for notice in migrated["notices"]:
+        print_status(f"  {notice}")
+    url = address_of(outputs, stage, emulator)
+    print_status(f"punching once for the reserved employee {smoke.EMPLOYEE}")
+    punch_id, message_id = _punch(session, url, outputs, needs_token=compiled.needs_token)
+    proof = await_row(functions, stage, punch_id, message_id, wait)
+    return Done(
+        stage,
+        account,
+        session.region_name,
+        compiled.is_protected,
+        **migrated,
+        punch=proof,
+        url=url,
+        key_id=outputs["ApiKeyId"],
+    )
+
+
+def _deploy(arguments: argparse.Namespace, session: boto3.Session, where: str) -> Compiled:
+    with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
+        package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
+        words = ["--stage", arguments.stage, "--region", session.region_name, "--package", str(package)]
+        words += [f"--param={given}" for given in arguments.param]
+        _sls("package", words, credentials_for_sls(session, arguments.stage))
+        compiled = read(package)
+        quotas.require(session, stack_name(arguments.stage), compiled.demand)
+        if compiled.is_protected and not arguments.yes:
+            _ask(arguments.stage, where)
+        _sls("deploy", words, credentials_for_sls(session, arguments.stage))
+    return compiled
+
+
+def _punch(session: boto3.Session, url: str, outputs: Mapping[str, str], *, needs_token: bool) -> tuple[str, str]:
+    """Punch once; give the punch's id and the message's."""
+    key = session.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
+    punch_id = str(uuid.uuid4())
+    punch = {"id": punch_id, "usuarioId": smoke.EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
+    if needs_token:
+        return punch_id, knock_and_queue(session, url, key, outputs["PunchQueueUrl"], punch)
+    return punch_id, knock(url, key, punch, expected=202)["messageId"]
+
+
+def read(package: Path) -> Compiled:
+    """Read what `sls package` wrote.
+
+    Args:
+        package: its folder.
+    """
+    configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
+    template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
+    return Compiled(
+        is_protected=configuration["provider"]["deletionProtection"],
+        needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
+        demand=quotas.demand_of(template),
+    )
+
+
+def address_of(outputs: Mapping[str, str], stage: str, emulator: str | None) -> str:
+    """Give the URL to punch at: the stack's output, which the emulator serves at an address of its own."""
+    if emulator:
+        return f"{emulator}/restapis/{outputs['ApiId']}/{stage}/_user_request_/ponto"
+    return outputs["ApiUrl"]
+
+
+def knock(url: str, key: str, punch: Mapping[str, Any], expected: int) -> Any:
+    """Punch until the gateway answers as it should, for a new stage and key take a moment to be known.
+
+    Args:
+        url: where to punch.
+        key: the API key.
+        punch: sent with one id every time: it is one punch, however often it is accepted.
+        expected: the status.
+
+    Returns:
+        The answer's JSON.
+
+    Raises:
+        CommandError: another answer, or none, and time is up; or an answer that no patience changes.
+    """
+    deadline = time.monotonic() + _PUBLISHED
+    while True:
+        status, text = _post(url, key, punch)
+        if status == expected:
+            return json.loads(text)
+        if status in (400, 413, 415) or status == 202 or time.monotonic() > deadline:
+            raise CommandError(
+                f"POST {url} was answered {status or 'not at all'} instead of {expected}: {text}\n"
+                "The stage is deployed and migrated, but nobody can punch. 401, 403: its authorizer or usage plan; "
+                "5xx: docs/runbook.md#gateway-5xx",
+                status=1,
+            )
+        time.sleep(2)
+
+
+def knock_and_queue(session: boto3.Session, url: str, key: str, queue_url: str, punch: Mapping[str, Any]) -> str:
+    """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
+
+    Returns:
+        The message's id.
+
+    Raises:
+        CommandError: the gateway asked for no token.
+    """
+    knock(url, key, punch, expected=401)
+    sent = session.client("sqs").send_message(
+        QueueUrl=queue_url,
+        MessageBody=json.dumps(punch),
+        # As the gateway passes the verified claim on.
+        MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(punch["usuarioId"])}},
+    )
+    return sent["MessageId"]
+
+
+def _post(url: str, key: str, punch: Mapping[str, Any]) -> tuple[int, str]:
+    """Give the answer's status, 0 for none, and its body."""
+    headers = {"x-api-key": key, "content-type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(punch).encode(), headers)  # noqa: S310  the stack's own
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode(errors="replace")
+    except OSError as error:  # no name yet, no connection, a timeout
+        return 0, str(error)
+
+
+def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int) -> Proof:
+    """Ask the function `schema` until the punch is a row.
+
+    Raises:
+        CommandError: it is none after so many seconds, or the function failed.
+    """
+    started = time.monotonic()
+    while not _schema(functions, stage, {"find": punch_id})["found"]:
+        if time.monotonic() - started > seconds:
+            raise CommandError(
+                f"the punch {punch_id} was accepted as message {message_id}, but is no row after {seconds} s.\n"
+                f"Is the drain paused or failing? ponto dlq list --stage {stage}; "
+                f"npx sls logs --stage {stage} -f batidaPonto. It stays queued; deploy again to try once more.",
+                status=1,
+            )
+        time.sleep(1)
+    return Proof(punch_id, message_id, time.monotonic() - started)
+
+
+def _schema(functions: "LambdaClient", stage: str, event: Mapping[str, str]) -> Any:
+    """Invoke the function `schema`, which alone reaches a private database."""
+    answer = functions.invoke(FunctionName=f"{stack_name(stage)}-schema", Payload=json.dumps(event))
+    payload = json.loads(answer["Payload"].read())
+    if "FunctionError" not in answer:
+        return payload
+    reason = payload.get("errorMessage", payload)
+    raise CommandError(
+        f"the function schema failed: {str(reason).strip()}\n"
+        f"The stage is deployed. Its log: npx sls logs --stage {stage} -f schema. Mend the cause, and deploy again.",
+        status=1,
+    )
+
+
+def _ask(stage: str, where: str) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError(f"stage {stage} is protected, and nobody is here to be asked: give --yes")
+    print_status(f"People punch here. Type {stage} to deploy it to {where}:")
+    if input().strip() != stage:
+        raise CommandError("not deployed")
+
+
+def credentials_for_sls(session: boto3.Session, stage: str) -> dict[str, str]:
+    """Give the environment in which osls works on the account that was announced, and on no other.
+
+    Of profiles and keys osls prefers others than boto3, so it is given the session's keys and nothing to choose from.
+
+    Args:
+        session: whose keys they are.
+        stage: whose own variables osls would prefer.
+
+    Raises:
+        botocore.exceptions.NoCredentialsError: the session has none.
+    """
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    keys = credentials.get_frozen_credentials()
+    prefixes = ("AWS", "AWS_DEFAULT", f"AWS_{stage.upper()}")
+    names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    chosen = {f"{prefix}_{name}" for prefix in prefixes for name in names}
+    environment = {name: value for name, value in os.environ.items() if name not in chosen}
+    given = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
+    return environment | {f"AWS_{name}": value for name, value in given if value}
+
+
+def _sls(command: str, words: list[str], environment: Mapping[str, str]) -> None:
+    """Run osls, which prints to stderr.
+
+    Raises:
+        CommandError: it is not there, or failed.
+    """
+    print_status(f"sls {command}")
+    path = f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}"
+    try:
+        run = subprocess.run(  # noqa: S603  our own words
+            ["sls", command, *words],  # noqa: S607  from node_modules
+            cwd=ROOT,
+            env={**environment, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise CommandError("sls is not installed; make setup does it") from None
+    if run.returncode:
+        raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")

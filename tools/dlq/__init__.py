@@ -1,0 +1,1 @@
+"""ponto dlq: the dead letters of a deployment."""

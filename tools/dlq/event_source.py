@@ -1,0 +1,84 @@
+"""Pausing the drain: the event source mapping that hands the queue's punches to the function."""
+
+import json
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from tools.kit.errors import CommandError
+from tools.kit.target import Target
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+_SETTLES = 300  # s; AWS takes up to a minute or so
+_POLL = 1  # s
+
+
+def switch(target: Target, *, enabled: bool) -> bool:
+    """Let the drain run or not, and wait until it does or does not.
+
+    Returns:
+        Whether that was a change.
+
+    Raises:
+        CommandError: the function has no mapping, or the state was not reached in time.
+    """
+    functions = target.functions()
+    changed = [_switch(functions, mapping, enabled=enabled) for mapping in _mappings(target)]
+    return any(changed)
+
+
+def _switch(functions: "LambdaClient", mapping: str, *, enabled: bool) -> bool:
+    wanted, other = ("Enabled", "Disabled") if enabled else ("Disabled", "Enabled")
+    deadline = time.monotonic() + _SETTLES
+    asked = False
+    while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
+        if state == other and not asked:  # in between (Enabling, Updating, ...) AWS refuses a change
+            functions.update_event_source_mapping(UUID=mapping, Enabled=enabled)
+            asked = True
+        elif time.monotonic() > deadline:
+            raise CommandError(
+                f"event source mapping {mapping} is still {state} after {_SETTLES} s; run it again to wait on", 1
+            )
+        else:
+            time.sleep(_POLL)
+    return asked
+
+
+def paused_since(target: Target) -> datetime | None:
+    """Tell since when the drain has been paused; None: it is not, or AWS does not say.
+
+    Raises:
+        CommandError: the function has no mapping.
+    """
+    functions = target.functions()
+    found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
+    since = [
+        mapping["LastModified"] for mapping in found if mapping["State"] == "Disabled" and "LastModified" in mapping
+    ]
+    return min(since, default=None)
+
+
+class Times(NamedTuple):
+    """How long the queue keeps a punch, in seconds."""
+
+    retention: int  # from its acceptance, whatever happens; then it is lost
+    failing: int  # from its first receive, if it fails each time; then it is dead-lettered
+
+
+def times(target: Target) -> Times:
+    """Ask the queue of punches how long it keeps one."""
+    attributes = target.sqs().get_queue_attributes(
+        QueueUrl=target.queue_url, AttributeNames=["MessageRetentionPeriod", "RedrivePolicy", "VisibilityTimeout"]
+    )["Attributes"]
+    receives = int(json.loads(attributes.get("RedrivePolicy", "{}")).get("maxReceiveCount", 0))
+    return Times(int(attributes["MessageRetentionPeriod"]), receives * int(attributes["VisibilityTimeout"]))
+
+
+def _mappings(target: Target) -> list[str]:
+    pages = target.functions().get_paginator("list_event_source_mappings").paginate(FunctionName=target.function)
+    found = [mapping["UUID"] for page in pages for mapping in page["EventSourceMappings"]]
+    if not found:
+        raise CommandError(f"function {target.function} has no event source mapping; deploy the stack again")
+    return found

@@ -1,0 +1,1 @@
+"""ponto keys: API keys of devices and sites."""

@@ -1,0 +1,1 @@
+"""What the commands share: options, output, files, pictures, and the way to a deployment."""

@@ -1,0 +1,162 @@
+"""Which database a command works on, and a connection to it that can do no more than the command has to."""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+
+from ponto import config
+from ponto.config import ConfigurationError
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
+from tools.kit.target import local_addresses
+
+_READER = "ponto_reports"
+_CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
+_TIMEOUT_SECONDS = 600
+
+_SETTINGS = """
+select
+    set_config('statement_timeout', %(milliseconds)s, false),
+    set_config('default_transaction_read_only', %(read_only)s, false),
+    set_config('max_parallel_workers_per_gather', '0', false) -- a report leaves the other cores to the intake
+"""
+_MIGRATED = "select to_regclass('batida') is not null and to_regclass('funcionario') is not null"
+
+
+class Database(NamedTuple):
+    """A database that a command may connect to."""
+
+    parameters: Mapping[str, Any]  # keyword arguments of `psycopg2.connect`; never log them: a password may be there
+    local: bool  # of the stack that runs on this machine
+
+    @property
+    def name(self) -> str:
+        """The database as HOST/DBNAME, for people."""
+        return f"{self.parameters['host']}/{self.parameters['dbname']}"
+
+
+def add_arguments(parser: argparse.ArgumentParser, timeout: int = _TIMEOUT_SECONDS) -> None:
+    """Give a command the options that name a database; `timeout`, in seconds, is the default of a statement's."""
+    group = parser.add_argument_group(
+        "the database",
+        "That of the running local stack; or that of DB_HOST, DB_NAME, DB_USER, DB_PASSWORD or DB_SECRET_ARN,\n"
+        "DB_PORT and DB_SSLMODE, where DB_HOST is set in the environment and --state is not given.",
+    )
+    group.add_argument("--state", type=Path, help="the local stack's folder (default .local)")
+    add_timeout(group, timeout)
+
+
+def add_timeout(group: argparse._ActionsContainer, timeout: int = _TIMEOUT_SECONDS) -> None:
+    """Give a command that names its database otherwise the option of how long a statement may take, seconds."""
+    group.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=timeout,
+        metavar="S",
+        help=f"that a statement may take, seconds; 0: any time (default {timeout})",
+    )
+
+
+def is_local(arguments: argparse.Namespace) -> bool:
+    """Whether the database that `add_arguments` named is the local stack's. Asks nobody for it."""
+    return arguments.state is not None or not os.environ.get("DB_HOST")
+
+
+def find(arguments: argparse.Namespace) -> Database:
+    """Find the database that `add_arguments` named. Does not connect.
+
+    Raises:
+        CommandError: no local stack runs, or the environment lacks values.
+        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
+    """
+    if not is_local(arguments):
+        try:
+            return Database(config.database_parameters(), local=False)
+        except ConfigurationError as error:
+            raise CommandError(str(error)) from None
+    others = ", or name another database with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
+    url = local_addresses(arguments.state, others)["database_url"]
+    # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
+    return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
+
+
+@contextmanager
+def connect(arguments: argparse.Namespace, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
+    """Connect to the database that `add_arguments` named, and close the connection in the end.
+
+    Args:
+        arguments: with the values of `add_arguments`.
+        read_only: as the role of the reports, where the user may be it, and in transactions that only read.
+
+    Yields:
+        A connection outside of any transaction; what is not committed is rolled back.
+
+    Raises:
+        CommandError: see `find`; or it cannot be reached, or lacks the migrations.
+        botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
+    """
+    database = find(arguments)
+    with closing(_open(database, read_only)) as connection:
+        try:
+            _prepare(connection, database, arguments.timeout, read_only)
+            yield connection
+        except psycopg2.errors.QueryCanceled:
+            raise CommandError(f"a statement took longer than {arguments.timeout} s; give a larger --timeout") from None
+        except psycopg2.errors.InsufficientPrivilege as error:
+            raise CommandError(f"{database.name}: {_line(error)}; sign in as another user (DB_USER)") from None
+        except psycopg2.OperationalError as error:
+            raise CommandError(f"{database.name} broke off: {_line(error)}; repeat the command") from None
+
+
+def _open(database: Database, read_only: bool) -> psycopg2.extensions.connection:
+    arguments = {"connect_timeout": _CONNECT_SECONDS, "application_name": "ponto", **database.parameters}
+    if read_only and database.local:
+        arguments["user"] = _READER  # the socket asks for no password
+    try:
+        connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+    except psycopg2.OperationalError as error:
+        if f'role "{_READER}" does not exist' in str(error):
+            raise _not_migrated(database) from None
+        what = "is the stack still up (make run)?" if database.local else "is DB_HOST right, and reachable from here?"
+        raise CommandError(f"cannot connect to {database.name}: {_line(error)}; {what}") from None
+    return connection
+
+
+def _prepare(connection: psycopg2.extensions.connection, database: Database, timeout: int, read_only: bool) -> None:
+    with connection.cursor() as cursor:
+        if read_only and not database.local:
+            try:
+                cursor.execute(f"set role {_READER}")
+            except psycopg2.errors.InsufficientPrivilege:
+                connection.rollback()  # an analyst's own user, say
+                print_status(f"ponto: not a member of {_READER}; reading with this user's own rights")
+            except psycopg2.errors.InvalidParameterValue:  # there is no such role
+                raise _not_migrated(database) from None
+        # By statement, for a proxy between may refuse them among the options of the connection.
+        cursor.execute(_SETTINGS, {"milliseconds": str(1000 * timeout), "read_only": "on" if read_only else "off"})
+        cursor.execute(_MIGRATED)
+        if cursor.fetchone() != (True,):
+            raise _not_migrated(database)
+    connection.commit()  # or a rollback would undo the settings
+
+
+def _not_migrated(database: Database) -> CommandError:
+    what = "stop and start it: make run" if database.local else "run sls invoke -f schema --stage STAGE"
+    return CommandError(f"{database.name} lacks the migrations of the reports; {what}")
+
+
+def _line(error: psycopg2.Error) -> str:
+    return " ".join(str(error).split())
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal() or int(text) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return int(text)

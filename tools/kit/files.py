@@ -1,0 +1,104 @@
+"""Files that a command writes for its user: whole or not there, and never through a link or over a device."""
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from tools.kit.errors import CommandError
+
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def require_writable(file: Path, *, force: bool = False) -> None:
+    """Refuse what `draft` cannot write, before the work for it is begun, and a file that must not be overwritten.
+
+    Args:
+        file: what is to be written.
+        force: overwrite it if it is there; only ever a regular file.
+
+    Raises:
+        CommandError: it exists, it is no regular file, or its folder does not exist.
+    """
+    if _is_there(file) and not force:
+        raise CommandError(f"{file} exists; name another file, or move it away")
+    if not file.absolute().parent.is_dir():
+        raise CommandError(f"{file.absolute().parent} is not a folder; make it first")
+
+
+@contextmanager
+def draft(file: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
+    """Write a text file: at the end it is on the disk, and until then, or after an error, `file` is as it was.
+
+    Only the user may read the file: it may hold punches. A regular file that is there is overwritten.
+
+    Raises:
+        CommandError: it could not be written, or something else than a regular file is there.
+    """
+    with _draft(file, "w", encoding=encoding, newline="") as text:
+        yield text
+
+
+@contextmanager
+def draft_bytes(file: Path) -> Iterator[IO[bytes]]:
+    """Write a file of bytes, as `draft` does.
+
+    Raises:
+        CommandError: as of `draft`.
+    """
+    with _draft(file, "wb") as out:
+        yield out
+
+
+@contextmanager
+def _draft(file: Path, mode: str, **how: Any) -> Iterator[Any]:
+    folder = file.absolute().parent
+    _is_there(file)
+    try:
+        # Beside the file, so that it can take its place at once; with a name that nobody can foresee.
+        with tempfile.NamedTemporaryFile(mode, dir=folder, delete=False, **how) as out:
+            try:
+                yield out
+                out.flush()
+                os.fsync(out.fileno())
+                _is_there(file)  # or what has come meanwhile would be replaced
+                Path(out.name).replace(file)
+            except BaseException:
+                Path(out.name).unlink()
+                raise
+        _sync(folder)  # the file's name too
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}") from None
+
+
+def _is_there(file: Path) -> bool:
+    """Whether a regular file is there.
+
+    Raises:
+        CommandError: something else is.
+    """
+    try:
+        mode = file.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}") from None
+    if stat.S_ISREG(mode):
+        return True
+    raise CommandError(f"{file} is {_KINDS.get(stat.S_IFMT(mode), 'a device')}; name a regular file, or one to be made")
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,49 @@
+"""Output of the commands: results on standard output, status lines on standard error."""
+
+import json
+import sys
+
+from tools.kit.errors import CommandError
+
+
+def print_result(text: str) -> None:
+    """Print a line of the result."""
+    sys.stdout.write(f"{text}\n")
+
+
+def print_json(document: object) -> None:
+    """Print the result for machines."""
+    print_result(json.dumps(document, indent=2))
+
+
+def print_status(text: str) -> None:
+    """Print a line that is not the result: what is being done, a warning."""
+    sys.stderr.write(f"{text}\n")
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """Make a text that somebody else wrote safe to print.
+
+    A terminal obeys control characters, of C1 (U+0080 to U+009F) too; bidirectional overrides and isolates make a
+    line read as another; line separators forge lines; half a surrogate pair cannot be written at all.
+
+    Args:
+        text: whatever was sent.
+        lines: keep line breaks and tabs, for a text that is printed by itself.
+    """
+    kept = "\n\t" if lines else ""
+    return "".join(character if character.isprintable() or character in kept else "?" for character in text)
+
+
+def confirm(question: str) -> bool:
+    """Ask whoever runs the command.
+
+    Raises:
+        CommandError: nobody is there.
+    """
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise CommandError("nobody is there to be asked; give --yes")
+    return answer.strip().lower() in ("y", "yes")

@@ -1,0 +1,255 @@
+"""Which deployment a command works on: its addresses, and clients to reach them."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+)
+
+from tools.kit.errors import CommandError
+
+if TYPE_CHECKING:
+    from types_boto3_apigateway import APIGatewayClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_sqs import SQSClient
+
+LOCAL = "local"
+_SERVICE = "batida-ponto"
+_STATE = Path(__file__).parents[2] / ".local"
+_REGION = "us-east-1"  # serverless.yml's default, and the emulator's
+_CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+
+
+class Target(NamedTuple):
+    """A deployment."""
+
+    stage: str
+    queue_url: str
+    dlq_url: str
+    session: boto3.Session
+    endpoint_url: str | None = None  # the emulator's; None is AWS
+    api_id: str | None = None  # None: a stack of an earlier version
+    operator_role_arn: str | None = (
+        None  # who alone may send letters back; None: the local stack, or an earlier version
+    )
+
+    @property
+    def stack(self) -> str:
+        """The name of the CloudFormation stack."""
+        return stack_name(self.stage)
+
+    @property
+    def function(self) -> str:
+        """The name of the function that drains the queue."""
+        return f"{self.stack}-batidaPonto"
+
+    def sqs(self) -> "SQSClient":
+        """Make a client of SQS."""
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def sender(self) -> "SQSClient":
+        """Make a client of SQS that may send to the queue of punches: as the operator's role, where there is one.
+
+        The local stack has none: its emulator holds no policy against anybody.
+
+        Raises:
+            CommandError: the user may not take the role on.
+            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused otherwise; see `explain`.
+        """
+        if self.operator_role_arn is None:
+            return self.sqs()
+        try:
+            # For an hour, the most where the user's own session is of a role: a redrive is done long before.
+            taken_on = self.session.client("sts", config=_CONFIG).assume_role(
+                RoleArn=self.operator_role_arn, RoleSessionName="ponto-redrive"
+            )["Credentials"]
+        except ClientError as error:
+            if error.response["Error"].get("Code") != "AccessDenied":
+                raise
+            raise CommandError(
+                f"{explain(error)}\nOnly the operator's role may send letters back; let IAM allow sts:AssumeRole on "
+                f"{self.operator_role_arn} to whoever redrives"
+            ) from None
+        session = boto3.Session(
+            aws_access_key_id=taken_on["AccessKeyId"],
+            aws_secret_access_key=taken_on["SecretAccessKey"],
+            aws_session_token=taken_on["SessionToken"],
+            region_name=self.session.region_name,
+        )
+        return session.client("sqs", config=_CONFIG)
+
+    def functions(self) -> "LambdaClient":
+        """Make a client of Lambda."""
+        return self.session.client("lambda", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def gateway(self) -> "APIGatewayClient":
+        """Make a client of API Gateway's administration."""
+        return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    def require_api(self) -> str:
+        """Give the id of the API.
+
+        Raises:
+            CommandError: the deployment does not tell.
+        """
+        if not self.api_id:
+            raise CommandError(f"{self.stack} does not tell which API is its own (ApiId); deploy it again")
+        return self.api_id
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options that name a deployment."""
+    group = parser.add_argument_group("the deployment")
+    group.add_argument("--stage", default=LOCAL, help="default: local, the one of `make run`")
+    group.add_argument("--state", type=Path, default=_STATE, help="local: its folder (default .local)")
+    add_account_arguments(group)
+
+
+def add_verb(
+    verbs: Any, command: str, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str
+) -> argparse.ArgumentParser:
+    """Add one of the things that a command can do to a deployment.
+
+    Args:
+        verbs: the command's subparsers, of argparse.
+        command: its name.
+        name: of what is added.
+        run: does it; returns the exit status.
+        text: says what it does, beginning in lower case.
+        example: what is written after the two names.
+    """
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  ponto {command} {name} {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    add_arguments(parser)
+    return parser
+
+
+def add_account_arguments(parser: argparse._ActionsContainer) -> None:
+    """Give a command the options that name an account and a region."""
+    parser.add_argument("--profile", help="AWS: of the credentials")
+    parser.add_argument(
+        "--region", help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml"
+    )
+
+
+def stack_name(stage: str) -> str:
+    """Name the CloudFormation stack of a stage, which also starts the functions' names."""
+    return f"{_SERVICE}-{stage}"
+
+
+def session_of(arguments: argparse.Namespace) -> boto3.Session:
+    """Make a session for the account and region that `add_account_arguments` named."""
+    region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
+    return boto3.Session(profile_name=arguments.profile, region_name=region)
+
+
+def find(arguments: argparse.Namespace) -> Target:
+    """Find the deployment that `add_arguments` named.
+
+    Raises:
+        CommandError: there is none, or it is not complete.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
+    """
+    return _local(arguments.state) if arguments.stage == LOCAL else _deployed(arguments)
+
+
+def explain(error: BotoCoreError | ClientError) -> str:
+    """Say in a line what AWS, or the way to it, has against a call, and what to do."""
+    if isinstance(error, ClientError):
+        reason = error.response["Error"]
+        return f"AWS refused {error.operation_name}: {reason.get('Code', '')}: {reason.get('Message', '')}"
+    if isinstance(error, NoCredentialsError):
+        return "no AWS credentials; set AWS_PROFILE, or give --profile"
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return f"{error} Is the stack up (make run), or the network?"
+    return f"{type(error).__name__}: {error}"
+
+
+def local_addresses(state: Path | None, otherwise: str = "") -> Any:
+    """Give what the running local stack says of itself: the fields of `Address` in tools/local/stack.py.
+
+    Args:
+        state: its folder; None: the usual one.
+        otherwise: what else could be done, as the end of the error's sentence.
+
+    Raises:
+        CommandError: none runs.
+    """
+    file = (state or _STATE) / "stack.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CommandError(f"no local stack runs ({file} does not exist); start it with make run{otherwise}") from None
+
+
+def _local(state: Path | None) -> Target:
+    address = local_addresses(state)
+    return Target(
+        stage=LOCAL,
+        queue_url=address["queue_url"],
+        dlq_url=address["dlq_url"],
+        # Never the credentials of the shell: nothing of this may reach AWS.
+        session=boto3.Session(
+            aws_access_key_id=address["aws_access_key_id"],
+            aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there
+            region_name=_REGION,
+        ),
+        endpoint_url=address["aws_endpoint_url"],
+        api_id=address.get("api_id"),
+    )
+
+
+def _deployed(arguments: argparse.Namespace) -> Target:
+    session = session_of(arguments)
+    outputs = outputs_of(session, arguments.stage)
+    return Target(
+        stage=arguments.stage,
+        queue_url=outputs["PunchQueueUrl"],
+        dlq_url=outputs["DeadLetterQueueUrl"],
+        session=session,
+        api_id=outputs.get("ApiId"),
+        operator_role_arn=outputs.get("OperatorRoleArn"),
+    )
+
+
+def outputs_of(session: boto3.Session, stage: str) -> Mapping[str, str]:
+    """Give the outputs of a stage's stack, the queues' addresses among them.
+
+    Raises:
+        CommandError: there is no such stack, or it is not complete.
+    """
+    stack = stack_name(stage)
+    try:
+        found = session.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        raise CommandError(
+            f"no stack {stack} in {session.region_name}; is --stage, --region or --profile another?"
+        ) from None
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    missing = sorted({"PunchQueueUrl", "DeadLetterQueueUrl"} - outputs.keys())
+    if missing:
+        raise CommandError(
+            f"stack {stack} in {session.region_name} ({found['StackStatus']}) has no output {', '.join(missing)}; "
+            "deploy it again"
+        )
+    return outputs

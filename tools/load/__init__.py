@@ -1,0 +1,1 @@
+"""ponto load: employees, for the reports."""

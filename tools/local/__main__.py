@@ -1,0 +1,174 @@
+"""`make run`: the whole system on this machine, until Ctrl-C."""
+
+import argparse
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.local import emulator
+from tools.local.errors import LocalError
+from tools.local.stack import ROOT, Stack, running
+from tools.local.watch import Watch
+
+_DEATH = 5  # s that an emulator may take from its last answer to its end
+
+_EXAMPLES = """examples:
+  make run                              the same as python -m tools.local
+  python -m tools.local --port 4567           when 4566 is taken
+  python -m tools.local --state /tmp/ponto    data of its own, beside the usual .local
+"""
+
+
+def main() -> int:
+    """Run the command line.
+
+    Returns:
+        The exit status: 0 when it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and all is kept, else 1.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.local",
+        description="PostgreSQL, an AWS emulator and this project's serverless.yml deployed to it, on 127.0.0.1. "
+        "Ctrl-C stops everything and keeps rows and queued punches for the next time. An emulator that is killed "
+        "(kill -9, a power cut) loses what it was given since it started: queued punches, dead letters, keys; stored "
+        "rows stay.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=_port, default=4566, help="of the emulator (default 4566)")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        default=ROOT / ".local",
+        help="folder for data, logs and stack.json (default .local)",
+    )
+    arguments = parser.parse_args()
+
+    # Nothing here may reach AWS, whatever the shell is configured for.
+    safe = emulator.environment()
+    os.environ.clear()
+    os.environ.update(safe)
+
+    for number in _STOPS:
+        # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
+    try:
+        with running(arguments.state, arguments.port, say=_say) as stack:
+            _greet(stack, arguments.state)
+            _follow(stack)
+    except LocalError as error:
+        print(f"\nmake run: {error}", file=sys.stderr)
+        return 1
+    except _Stopped:
+        print("stopped; rows and queued punches are kept for the next time")
+        return 0
+    except Exception as error:  # noqa: BLE001  whatever it is, a person reads one sentence, and who mends it the rest
+        print(f"\nmake run: {type(error).__name__}: {error}{_keep(arguments.state)}", file=sys.stderr)
+        return 1
+    raise AssertionError("unreachable: _follow ends by an exception only")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to 65535")
+    return int(text)
+
+
+class _Stopped(BaseException):
+    """Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _stop(*_: object) -> None:
+    # Once: a second Ctrl-C must not interrupt the stopping.
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        print("\nstopping ...", flush=True)
+    except OSError:  # the terminal is gone, and nobody reads what follows
+        nobody = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nobody, sys.stdout.fileno())
+        os.dup2(nobody, sys.stderr.fileno())
+    raise _Stopped
+
+
+def _keep(state: Path) -> str:
+    """Write the traceback into the stack's folder, and say where it is."""
+    file = state / "error.log"
+    try:
+        file.write_text(traceback.format_exc())
+    except OSError:
+        return ""  # the folder itself is the trouble, and the sentence says so
+    return f"; {file} says where"
+
+
+def _say(what: str) -> None:
+    print(f"  {what} ...", flush=True)
+
+
+def _greet(stack: Stack, state: Path) -> None:
+    address = stack.address
+    usual = state.resolve() == ROOT / ".local"
+    words = "" if usual else f" --state {shlex.quote(str(state))}"
+    option = "" if usual else f' ARGS="{words.strip()}"'
+    print(
+        f"""
+Ready. Punch:
+
+{address.curl()}
+
+Then try, in another terminal:
+
+  make rows{option}      the newest rows
+  make loadtest{option}  JMeter's load, and the proof that every punch arrived
+  make chaos{option}     everything breaks while clients punch, and nothing is lost
+  . .venv/bin/activate && ponto demo{words}
+                 a made-up company; then ponto report --help
+
+  API       {address.api_url}
+  API key   {address.api_key}
+  database  {address.database_url}  (psql takes it)
+  AWS       {address.aws_endpoint_url}  (SQS, Lambda and the rest; for the access key id below)
+  log       {stack.aws.log}
+  all this  {state / "stack.json"}
+
+Ctrl-C stops it.
+""",
+        flush=True,
+    )
+
+
+def _look(stack: Stack, watch: Watch) -> str:
+    try:
+        return str(watch.look())
+    except (BotoCoreError, ClientError) as error:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            stack.aws.process.wait(_DEATH)
+        stack.require_running()
+        raise LocalError(f"The emulator does not answer any more ({error}); its log is {stack.aws.log}") from None
+
+
+def _follow(stack: Stack) -> None:
+    watch = Watch(stack)
+    shown = ""
+    while True:
+        stack.require_running()
+        line = _look(stack, watch)
+        if line != shown:
+            print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+            shown = line
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

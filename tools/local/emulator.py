@@ -1,0 +1,295 @@
+"""The AWS emulator, as a child process that listens on the loopback address only, behind the guard."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import psutil
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.local import saved
+from tools.local.errors import LocalError
+from tools.local.guard import make_key
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+# Those that serverless.yml uses, so that it starts fast and opens no other port.
+_SERVICES = "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
+_MODULE = "tools.local.serve"
+_START = 30  # s
+_STALLED = 60  # s without progress, after which a save is given up
+_CLOSE = 2  # s that a process which was killed may take to give up its port
+_SAY = 2  # s between words of progress
+_QUICK = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
+
+Say = Callable[[str], None]
+
+
+class Emulator(NamedTuple):
+    """A running emulator."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    state: Path
+    log: Path
+    key: str  # the access key id that the guard admits
+
+    @property
+    def url(self) -> str:
+        """Where every AWS call goes."""
+        return f"http://{HOST}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment of processes that must reach this emulator and never AWS."""
+        return environment(self.url, self.key)
+
+    def client(self, service: str) -> Any:
+        """Make a boto3 client of it, for example "sqs"."""
+        return client(self.url, self.key, service)
+
+    def is_running(self) -> bool:
+        """Whether the process lives."""
+        return self.process.poll() is None
+
+    def stop(self, say: Say = lambda _: None) -> None:
+        """Let it save its state (queues, functions, API) and end, with the workers it started.
+
+        It may take as long as it makes progress.
+
+        Args:
+            say: told what is being saved, when that takes long.
+
+        Raises:
+            LocalError: not everything is saved; it says what is missing.
+        """
+        if not self.is_running():
+            return
+        held = self._depths()
+        _end(psutil.Process(self.process.pid), self.state, say)
+        if self.process.wait() or saved.unsaved_since(self.state):
+            raise LocalError(self._missing(held))
+
+    def _depths(self) -> dict[str, int]:
+        """How many messages each queue holds, by its name; what the emulator does not tell is left out."""
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
+        sqs = client(self.url, self.key, "sqs", _QUICK)
+        try:
+            found = {
+                url.rsplit("/", 1)[-1]: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+                for url in sqs.list_queues().get("QueueUrls", [])
+            }
+        except (BotoCoreError, ClientError):
+            return {}  # then its own word, in the log, is all there is
+        return {name: sum(int(attributes[each]) for each in names) for name, attributes in found.items()}
+
+    def _missing(self, held: dict[str, int]) -> str:
+        there = saved.saved_messages(self.state)
+        lost = {name: count - len(there.get(name, ())) for name, count in held.items()}
+        queues = "; ".join(f"{lost[name]:,} of {held[name]:,} messages of {name}" for name in held if lost[name] > 0)
+        full = shutil.disk_usage(self.state).free < 1_000_000  # bytes
+        return (
+            f"Not everything could be saved. Missing: {queues or 'what the log names'}. "
+            + ("The disk is full. " if full else "")
+            + f"What was saved before stays; the log, {self.log}, ends:\n{tail(self.log)}"
+        )
+
+
+def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
+    """Give the environment of processes that must never reach AWS.
+
+    Args:
+        url: where the emulator listens; None: the processes need none.
+        key: the access key id of its run.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
+    kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": REGION}
+    return kept | {"AWS_ENDPOINT_URL": url} if url else kept
+
+
+def client(url: str, key: str, service: str, config: Config | None = None) -> Any:
+    """Make a boto3 client of an emulator.
+
+    Args:
+        url: where it listens.
+        key: the access key id of its run.
+        service: for example "sqs".
+        config: boto3's own where None.
+    """
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=key,
+        aws_secret_access_key="none",  # nobody checks signatures
+        config=config,
+    )
+
+
+def start(port: int, state: Path, log: Path) -> Emulator:
+    """Start it and wait until it answers.
+
+    Args:
+        port: where to listen.
+        state: a folder, kept for the next time: queues and what is in them outlive a stop.
+        log: a file for what it prints, the functions' lines among it.
+
+    Raises:
+        LocalError: it did not come up; its log says why.
+    """
+    key = make_key()
+    settings = {
+        "MINISTACK_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "SERVICES": _SERVICES,
+        "IOT_MTLS_ENABLED": "0",  # it would listen on every address
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(saved.folder(state)),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(state / "s3"),
+        "AWS_SESSION_TOKEN": key,  # passed on to functions, whose access key id it makes the account's number
+    }
+    scratch = state / "tmp"  # the functions' unpacked code; what a killed emulator left goes now
+    if scratch.exists():
+        shutil.rmtree(scratch)
+    state.mkdir(mode=0o700, exist_ok=True)
+    state.chmod(0o700)
+    scratch.mkdir(mode=0o700)
+    settings["TMPDIR"] = str(scratch)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", _MODULE, str(port), str(state)],
+            cwd=Path(__file__).parents[2],
+            env=environment(key=key) | settings,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            umask=0o077,
+            start_new_session=True,  # Ctrl-C is ours: it ends after it has been asked to
+        )
+    emulator = Emulator(process, port, state, log, key)
+    try:
+        _wait(emulator)
+    except BaseException:  # Ctrl-C meanwhile, too
+        process.kill()  # nothing has been changed yet
+        process.wait()
+        saved.mark_clean(state)
+        raise
+    return emulator
+
+
+def _wait(emulator: Emulator) -> None:
+    deadline = time.monotonic() + _START
+    while not _answers(emulator):
+        if not emulator.is_running() or time.monotonic() > deadline:
+            raise LocalError(f"The emulator did not start; its log, {emulator.log}, ends:\n{tail(emulator.log)}")
+        time.sleep(0.05)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """Return the last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def end_leftover(state: Path, say: Say = lambda _: None) -> None:
+    """End emulators that outlived the run that started them (which was killed and could not).
+
+    They are found by their command line, which names the folder. They save what they hold.
+
+    Args:
+        state: the folder.
+        say: told what takes long.
+
+    Raises:
+        LocalError: one is another user's.
+    """
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:  # it has just ended, or somebody hides it
+            continue
+        if _MODULE in words and words[-1] == str(state):
+            try:
+                _end(process, state, say)
+            except psutil.AccessDenied:
+                raise LocalError(
+                    f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
+                    "one, or choose another folder with --state"
+                ) from None
+
+
+def _end(process: psutil.Process, state: Path, say: Say) -> None:
+    """Ask a process to end, and wait as long as it makes progress."""
+    began = last = told = time.monotonic()
+    progress = None
+    try:
+        process.terminate()
+        process.resume()  # it may be frozen
+        while process.status() != psutil.STATUS_ZOMBIE:
+            found = _progress(process, state)
+            if found != progress:
+                progress, last = found, time.monotonic()
+            if time.monotonic() > last + _STALLED:
+                process.kill()  # a file is complete or not there: nothing is saved by halves
+            if time.monotonic() > told + _SAY:
+                told = time.monotonic()
+                say(f"saving the queues, for {told - began:.0f} s so far")
+            time.sleep(0.05)
+    except psutil.NoSuchProcess:
+        return
+
+
+def _progress(process: psutil.Process, state: Path) -> tuple[float, ...]:
+    """What changes while it works: seconds of CPU time, and the sizes of the files being written."""
+    times = process.cpu_times()
+    sizes = []
+    for file in saved.folder(state).glob("*.tmp"):
+        try:
+            sizes.append(file.stat().st_size)
+        except FileNotFoundError:
+            continue
+    return (times.user + times.system, *sizes)
+
+
+def require_free(port: int) -> None:
+    """Raise a LocalError when something listens on the port."""
+    deadline = time.monotonic() + _CLOSE
+    while error := _bind(port):
+        if time.monotonic() > deadline:
+            raise LocalError(
+                f"Port {port} is in use ({error}). End what listens there, or choose another: "
+                f'make run ARGS="--port {port + 1}"'
+            )
+        time.sleep(0.05)
+
+
+def _bind(port: int) -> str | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            return error.strerror
+    return None
+
+
+def _answers(emulator: Emulator) -> bool:
+    request = urllib.request.Request(
+        f"{emulator.url}/_ministack/health",
+        headers={"Authorization": f"AWS4-HMAC-SHA256 Credential={emulator.key}/"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=1):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

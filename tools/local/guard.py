@@ -1,0 +1,161 @@
+"""Who may speak to the emulator, which itself checks nothing: no Host, no Origin, no signature.
+
+Without it any web page in the developer's browser, and any user of the machine, could create a function there and so
+run code as the developer. `docs/security.md` names the threat.
+"""
+
+import hmac
+import json
+import re
+import secrets
+import urllib.parse
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from tools.local.answers import complete
+
+KEY = "LOCAL"
+"""How an access key id of a run begins. Letters, for the emulator takes twelve digits for an account's number."""
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
+_api = re.compile(r"/restapis/[0-9a-z]+/local/_user_request_/").match
+# A user pool's public keys. On AWS they are for everybody too, and the emulator's gateway fetches them from itself.
+_public_keys = re.compile(r"/[^/]+/\.well-known/jwks\.json").fullmatch
+_ORIGINS: frozenset[str] = frozenset()  # a page of ours would be named here
+_CORS = b"access-control-"
+
+
+def make_key() -> str:
+    """Make the access key id of one run: whoever knows it may administer the emulator."""
+    return KEY + "".join(secrets.choice(_BASE32) for _ in range(15))
+
+
+class Guard:
+    """An ASGI application in front of another: it lets in what may come in, and completes the API's answers.
+
+    - Another Host than our own is refused: a page of another name that resolves to 127.0.0.1 is none of ours.
+    - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter.
+    - Everything else takes the run's access key id, and no Origin.
+    """
+
+    def __init__(self, application: Application, port: int, key: str) -> None:
+        """Admits from the start.
+
+        Args:
+            application: what is guarded.
+            port: where it is reached, on the loopback address.
+            key: the access key id of this run.
+        """
+        self._application = application
+        self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
+        self._key = key
+        self._closing = False
+
+    def close(self) -> None:
+        """Accept no punch any more: each is asked to come again."""
+        self._closing = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "lifespan":
+            await self._application(scope, receive, send)
+        elif scope["type"] != "http":  # no part of the stack speaks WebSocket
+            await send({"type": "websocket.close"})
+        elif refusal := self._refusal(scope):
+            await _answer(send, 403, refusal)
+        elif not _api(scope["path"]):
+            await self._application(scope, receive, _without_cors(send))
+        elif self._closing:
+            await _answer(send, 503, "the local stack is stopping; send the punch again later")
+        elif scope["method"] == "POST":
+            await self._post(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str | None:
+        """Say why a request may not pass, or None."""
+        hosts = _values(scope, b"host")
+        if len(hosts) != 1 or hosts[0] not in self._hosts:
+            return f"this is {self._hosts[0]} only: another Host is refused"
+        if _api(scope["path"]):
+            return None
+        if not _ORIGINS.issuperset(_values(scope, b"origin")):
+            return "no web page may call the local AWS: a request with an Origin is refused"
+        if scope["method"] == "GET" and _public_keys(scope["path"]):
+            return None
+        if not any(hmac.compare_digest(found.encode(), self._key.encode()) for found in _keys(scope)):
+            return "sign with this run's access key id: aws_access_key_id in stack.json"
+        return None
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a POST on, and complete an answer that needs its body."""
+        body = bytearray()
+        start: Message = {}
+        answer = bytearray()
+
+        async def overheard() -> Message:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        async def completed(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and message["status"] in (400, 500):
+                start = message
+            elif not start:
+                await send(message)
+            else:
+                answer.extend(message.get("body", b""))
+                if not message.get("more_body", False):
+                    status, text = complete(start["status"], bytes(answer), bytes(body))
+                    headers = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
+                    headers.append((b"content-length", str(len(text)).encode()))
+                    await send({**start, "status": status, "headers": headers})
+                    await send({"type": "http.response.body", "body": text})
+
+        await self._application(scope, overheard, completed)
+
+
+def _values(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for found, value in scope["headers"] if found.lower() == name]
+
+
+def _keys(scope: Scope) -> Iterable[str]:
+    """All access key ids that a request names.
+
+    A signature is not checked: whoever knows the id could make one. The emulator gives functions the account's number
+    for an id, and passes its own session token on to them: that is the key too.
+    """
+    for header in _values(scope, b"authorization"):
+        if found := _credential(header):
+            yield found[1]
+    yield from _values(scope, b"x-amz-security-token")
+    query = urllib.parse.parse_qs(scope["query_string"].decode("latin-1"))
+    for credential in query.get("X-Amz-Credential", []):
+        yield credential.partition("/")[0]
+
+
+def _without_cors(send: Send) -> Send:
+    """Drop what would let a page read the answer: the emulator allows every one."""
+
+    async def drop(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message["headers"] if not pair[0].lower().startswith(_CORS)]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return drop
+
+
+async def _answer(send: Send, status: int, sentence: str) -> None:
+    text = json.dumps({"message": sentence}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})

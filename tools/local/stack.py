@@ -1,0 +1,341 @@
+"""The whole system on one machine: start its parts in order, deploy to them, say where they are, stop them."""
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import psutil
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.chaos.faults import Faults
+from tools.local import emulator, gaps, postgres, saved
+from tools.local.errors import LocalError
+
+ROOT = Path(__file__).parents[2]
+STAGE = "local"
+_NODE_COMMANDS = ROOT / "node_modules" / ".bin"
+_RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
+
+Say = Callable[[str], None]
+Mend = Callable[[gaps.Deployment], None]
+Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
+
+
+class Address(NamedTuple):
+    """Where everything is; written to stack.json for tests, load tests and curious people."""
+
+    api_url: str
+    api_id: str
+    api_key: str
+    database_url: str
+    queue_url: str
+    dlq_url: str
+    aws_endpoint_url: str
+    aws_access_key_id: str  # of this run: what the guard admits
+    pid: int
+
+    def curl(self) -> str:
+        """A command that punches once, now."""
+        return (
+            f"curl -sS {self.api_url} -H 'x-api-key: {self.api_key}' -H 'content-type: application/json' \\\n"
+            '    -d "{\\"usuarioId\\": 123, \\"ponto\\": \\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\"}"'
+        )
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator, for example "sqs"."""
+        return emulator.client(self.aws_endpoint_url, self.aws_access_key_id, service)
+
+
+class Stack(NamedTuple):
+    """The running system."""
+
+    address: Address
+    database: postgres.Postgres
+    aws: emulator.Emulator
+
+    def require_running(self) -> None:
+        """Raise a LocalError when a part has died."""
+        if not self.aws.is_running():
+            raise LocalError(
+                f"The emulator ended by itself; {_lost(self.aws.state)}. Its log, {self.aws.log}, ends:\n"
+                f"{emulator.tail(self.aws.log)}"
+            )
+        deadline = time.monotonic() + _RESTART
+        while not self.database.is_running():
+            if time.monotonic() > deadline:
+                raise LocalError(f"PostgreSQL ended by itself; its log is {self.database.log}")
+            time.sleep(0.1)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator, for example "sqs"."""
+        return self.address.client(service)
+
+
+@contextlib.contextmanager
+def running(
+    state: Path,
+    port: int,
+    say: Say = lambda _: None,
+    mend: Mend = gaps.close_all,
+    parameters: Parameters = lambda _: {},
+) -> Iterator[Stack]:
+    """Run the system for as long as the context lasts.
+
+    Args:
+        state: a folder for its data: rows, queues and logs outlive the context.
+        port: the emulator's.
+        say: told what is being done.
+        mend: sets what the emulator drops.
+        parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
+            make what they name.
+
+    Raises:
+        LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
+    """
+    state = state.resolve()
+    _make_private(state)
+    file = state / "stack.json"
+    pid_file = state / "emulator.pid"
+    with contextlib.ExitStack() as parts:
+        parts.enter_context(_only_one(state))
+        _end_leftovers(state, say)
+        parts.callback(_end_leftovers, state, say)  # Ctrl-C may come when a process is started and not yet known
+        emulator.require_free(port)
+        if saved.unsaved_since(state / "aws"):
+            say(f"the last run was killed: {_lost(state / 'aws')}")
+
+        say("starting PostgreSQL")
+        database = postgres.start(state / "postgres")
+        parts.callback(database.stop)
+
+        Faults(database).mend()  # what a killed `make chaos` left
+
+        say("starting the AWS emulator")
+        aws = emulator.start(port, state / "aws", state / "emulator.log")
+        parts.callback(aws.stop, say)
+        _write(pid_file, str(aws.process.pid))
+        parts.callback(pid_file.unlink, missing_ok=True)
+
+        with _explained(aws):
+            say("deploying serverless.yml: sls deploy --stage local")
+            deployment, outputs, key = _deploy(state, aws, database, parameters(aws))
+            mend(deployment)
+
+            say("applying the migrations")
+            _migrate(aws, deployment)
+
+        address = Address(
+            api_url=_api_url(aws.url, outputs["ApiId"]),
+            api_id=outputs["ApiId"],
+            api_key=key,
+            database_url=database.url,
+            queue_url=outputs["PunchQueueUrl"],
+            dlq_url=outputs["DeadLetterQueueUrl"],
+            aws_endpoint_url=aws.url,
+            aws_access_key_id=aws.key,
+            pid=os.getpid(),
+        )
+        _write(file, json.dumps(address._asdict(), indent=2) + "\n")
+        parts.callback(file.unlink, missing_ok=True)
+        yield Stack(address, database, aws)
+
+
+def _make_private(state: Path) -> None:
+    """Make the folder, or take it when it is ours: nobody else may look into it.
+
+    Raises:
+        LocalError: it is somebody else's, or holds other things.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = state.stat()
+    if found.st_uid != os.getuid():
+        raise LocalError(f"{state} belongs to another user. Choose another folder with --state")
+    if found.st_mode & 0o077:
+        # The project's own is ours, whatever made it: the load test keeps JMeter in it, the benchmark its figures.
+        if state != ROOT / ".local" and any(state.iterdir()) and not (state / "lock").exists():
+            raise LocalError(f"{state} is open to others, and holds other things. Choose another folder with --state")
+        state.chmod(0o700)
+
+
+@contextlib.contextmanager
+def _explained(aws: emulator.Emulator) -> Iterator[None]:
+    """Make one sentence of what a call of the emulator fails with."""
+    try:
+        yield
+    except (BotoCoreError, ClientError, OSError, http.client.HTTPException) as error:
+        end = "does not answer as it should" if aws.is_running() else "ended by itself"
+        raise LocalError(
+            f"The emulator {end} ({type(error).__name__}: {error}); its log, {aws.log}, ends:\n{emulator.tail(aws.log)}"
+        ) from None
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that nobody else may read; who reads it sees all of it or nothing."""
+    new = file.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_text(text)
+    new.replace(file)
+
+
+def _lost(aws: Path) -> str:
+    """Say what a killed emulator takes along."""
+    new = "" if saved.folder(aws).exists() else "; the API gets another URL and key"
+    return (
+        f"what the emulator was given since {saved.unsaved_since(aws)} is lost: queued punches, dead letters, and "
+        f"keys of `ponto keys`{new}. Stored rows are kept"
+    )
+
+
+@contextlib.contextmanager
+def _only_one(state: Path) -> Iterator[IO[str]]:
+    with (state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise LocalError(_runs_already(state, lock.read().strip())) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield lock
+        lock.truncate(0)
+
+
+def _runs_already(state: Path, pid: str) -> str:
+    if (state / "stack.json").exists():
+        what = f"end that one, or look into {state / 'stack.json'} for where it is."
+    else:
+        what = "it is starting or stopping. Wait for it, or end it."
+    with contextlib.suppress(ValueError, psutil.Error):
+        if psutil.Process(int(pid)).status() == psutil.STATUS_STOPPED:
+            what = f"it is suspended. `kill -CONT {pid}` lets it go on, `kill {pid}` before that ends it then."
+    return f"It runs already, as process {pid or 'unknown'}: {what}"
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Wait while another stack is deployed: osls empties and reads .serverless, whatever --package says."""
+    with (ROOT / "serverless.yml").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _deploy(
+    state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
+) -> tuple[gaps.Deployment, Mapping[str, str], str]:
+    package = str(_package(state))
+    environment = aws.environment() | {
+        "LOCAL_DB_HOST": database.host,
+        "SLS_AWS_MONITORING_FREQUENCY": "250",
+    }
+    options = [
+        "--stage",
+        STAGE,
+        "--package",
+        package,
+        *(f"--param={name}={value}" for name, value in parameters.items()),
+    ]
+    with _alone():
+        _sls(state / "package.log", ["package", *options], environment)
+        _sls(state / "deploy.log", ["deploy", *options], environment)
+    formation = aws.client("cloudformation")
+    name = f"batida-ponto-{STAGE}"
+    outputs = {
+        output["OutputKey"]: output["OutputValue"]
+        for output in formation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    }
+    resources = formation.describe_stack_resources(StackName=name)["StackResources"]
+    template = json.loads((_package(state) / "cloudformation-template-update-stack.json").read_text())
+    api = aws.client("apigateway")
+    key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
+    deployment = gaps.Deployment(
+        resources=template["Resources"],
+        ids={found["LogicalResourceId"]: found["PhysicalResourceId"] for found in resources},
+        stage=STAGE,
+        api=api,
+        functions=aws.client("lambda"),
+        post=lambda body: _post(_api_url(aws.url, outputs["ApiId"]), key, body),
+    )
+    return deployment, outputs, key
+
+
+def _package(state: Path) -> Path:
+    # Aside: .serverless is emptied by whatever packages next, a test or `make package`.
+    return state / "package"
+
+
+def _end_leftovers(state: Path, say: Say) -> None:
+    """End what outlived the run that started it. An sls would write into the package of the next one.
+
+    Raises:
+        LocalError: an emulator is another user's.
+    """
+    words = ["--package", str(_package(state))]
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):  # it has just ended, or is another user's
+            found = process.cmdline()
+            if words in [found[place : place + 2] for place in range(len(found))]:
+                os.killpg(os.getpgid(process.pid), signal.SIGKILL)  # pip, too; `_sls` gave them a group of their own
+    emulator.end_leftover(state / "aws", say)
+
+
+def _sls(log: Path, arguments: list[str], environment: Mapping[str, str]) -> None:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["sls", *arguments],
+            cwd=ROOT,
+            env={
+                **environment,
+                "PATH": f"{Path(sys.executable).parent}:{_NODE_COMMANDS}:{environment['PATH']}",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait()
+        except BaseException:  # Ctrl-C meanwhile: pip and Node go too
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+            with contextlib.suppress(ProcessLookupError):  # those that it waited for are slower, or gone too
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    if status:
+        raise LocalError(f"sls {' '.join(arguments)} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}")
+
+
+def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment) -> None:
+    answer = deployment.functions.invoke(FunctionName=deployment.ids["SchemaLambdaFunction"])
+    if "FunctionError" in answer:
+        error = json.loads(answer["Payload"].read())
+        raise LocalError(
+            f"The function schema failed: {error.get('errorMessage', error)}\n"
+            f"Its log is {aws.log}; `make clean` removes the local database, if its rows can go."
+        )
+
+
+def _api_url(endpoint: str, api_id: str) -> str:
+    return f"{endpoint}/restapis/{api_id}/{STAGE}/_user_request_/ponto"
+
+
+def _post(url: str, key: str, body: bytes) -> str:
+    headers = {"x-api-key": key, "content-type": "application/json"}
+    request = urllib.request.Request(url, data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(answer.read().decode())
+    except urllib.error.HTTPError as refusal:
+        return refusal.read().decode()

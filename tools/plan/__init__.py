@@ -1,0 +1,1 @@
+"""ponto plan: what a peak does to the queue, and what a month costs."""

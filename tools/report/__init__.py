@@ -1,0 +1,1 @@
+"""ponto report: time cards, exceptions, cut-offs, totals, and the peak of a day."""

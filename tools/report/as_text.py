@@ -1,0 +1,302 @@
+"""Reports for the terminal."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from itertools import islice
+from typing import IO, Any
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tools.kit.output import printable
+from tools.report import figures
+from tools.report.dead_letters import Heap, Unread
+from tools.report.figures import Peak, Punch
+from tools.report.i18n import Language, clock, mask
+from tools.report.queries import Card, Day, Finding, Findings, Totals
+
+_PIPED_WIDTH = 160  # columns, where nobody's terminal says
+_AT_ONCE = 500  # rows of a table that is too long to be held
+_WIDEST, _NARROWEST = 24, 6  # columns of a name or a device in it
+_LONGEST_DAY = date(2026, 12, 30)  # to be written
+_BAR = 20  # columns
+_GAP = "  "  # between columns
+_FINDING = ("dia", "usuario_id", "local", "medida", "tipo", "nome", "dispositivo")  # as figures.finding_cells
+
+Line = list[tuple[str, str]]
+"""Texts that stand beside each other, each with its style."""
+
+
+class _Console(Console):
+    """Leaves a broken pipe to `ponto/__main__.py`: rich would end the process, and not with 0."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # it is called where the error is handled
+
+
+class Printer:
+    """Prints reports; text from outside neither moves the cursor nor styles anything."""
+
+    def __init__(self, out: IO[str], language: Language) -> None:
+        """Takes where to print, and the language."""
+        self._console = _Console(file=out, highlight=False, emoji=False, markup=False)
+        if not self._console.is_terminal:
+            self._console.width = _PIPED_WIDTH
+        self._language = language
+        self._column = language.column
+
+    def heading(self, title: str, *lines: str) -> None:
+        """Print how a report begins."""
+        self._line(Text(printable(title), style="bold"))
+        for line in lines:
+            self._line(Text(printable(line)))
+
+    def cards(self, cards: Iterable[Card], generated: str) -> None:
+        """Print time cards."""
+        certified = self._language.word("timecard", "certified")
+        for card in cards:
+            self._lines(
+                [
+                    *self._card_head(card),
+                    [],
+                    *self._card_table(card.dias, card.totais),
+                    [],
+                    *self._card_foot(card),
+                    [(certified, "dim")],
+                    [(generated, "dim")],
+                    [],
+                ]
+            )
+
+    def table(self, names: Sequence[str], rows: Iterable[Sequence[str]], notes: Sequence[str] = ()) -> None:
+        """Print rows of cells; figures, which are whole, stand to the right, and the name has what room is left."""
+        self._line()
+        cells = [[printable(cell) for cell in row] for row in rows]
+        labels = [self._column(name) for name in names]
+        widths = [
+            max(cell_len(text) for text in (*label.split(), *(row[at] for row in cells)))
+            for at, label in enumerate(labels)
+        ]
+        table = Table(box=None, pad_edge=False)
+        for name, label, width in zip(names, labels, widths, strict=True):
+            if name == "nome":
+                room = self._console.width - (sum(widths) - width) - len(_GAP) * (len(widths) - 1)
+                width = min(width, max(room, _NARROWEST), _WIDEST)
+            table.add_column(
+                label if cell_len(label) <= width else label.replace(" ", "\n"),
+                width=width,
+                no_wrap=True,
+                overflow="ellipsis",
+                justify="left" if name == "nome" else "right",
+            )
+        for row in cells:
+            table.add_row(*map(Text, row))
+        if cells:
+            self._console.print(table)
+        for note in notes:
+            self._line(Text(note, style="dim"))
+
+    def exceptions(self, found: Findings, heaps: list[Heap] | Unread) -> None:
+        """Print how many exceptions there are, the dead letters, then each exception, some at a time."""
+        word = self._language.word
+        self._line()
+        table = self._table(("tipo", "quantidade"), right=("quantidade",))
+        for kind, count in sorted(found.counts.items(), key=lambda item: -item[1]):
+            table.add_row(word("kind", kind), self._language.number(count))
+        self._section(word("exceptions", "summary"), table)
+        self._heaps(heaps)
+        if found.counts:
+            self._line(Text(word("exceptions", "each"), style="bold"))
+        columns = self._finding_columns(found)
+        is_first = True
+        rows = iter(found.each)
+        while part := list(islice(rows, _AT_ONCE)):
+            self._console.print(self._findings(part, columns, header=is_first))
+            is_first = False
+        if found.counts:
+            self._line(Text(word("exceptions", "summed"), style="dim"))
+
+    def peak(self, peak: Peak) -> None:
+        """Print a peak."""
+        language = self._language
+        self._line()
+        table = self._table(("", "total", "busiest"), right=("total",))
+        for name in ("batidas", "recebidas", "gravadas", "fila", "idade"):
+            total = "" if name in ("fila", "idade") else language.number(getattr(peak.total, name))
+            table.add_row(self._column(name), total, figures.busiest(peak, name, language))
+        self._console.print(table)
+        self._line()
+        most = max((max(step.batidas, step.recebidas) for step in peak.steps), default=0) or 1
+        names = ("batidas", "recebidas", "gravadas", "fila", "idade")
+        table = self._table(("minuto", *names, ""), right=names)
+        for step in peak.steps:
+            table.add_row(*figures.step_cells(step, peak, language), "█" * round(_BAR * step.batidas / most))
+        self._console.print(table)
+        self._line(Text(f"{language.word('peak', 'punched_by')} {language.word('peak', 'stored_only')}", style="dim"))
+
+    def _card_head(self, card: Card) -> Iterator[Line]:
+        totals = card.totais
+        yield [(f"{self._language.word('timecard', 'title')}, {self._language.month(card.mes)}", "bold")]
+        parts = (
+            totals.nome or "",
+            f"{self._column('usuario_id')} {totals.usuario_id}",
+            f"CPF {mask(totals.cpf)}" if totals.cpf else "",
+            totals.fuso,
+        )
+        yield [(printable("  ".join(filter(None, parts))), "")]
+        if warning := figures.warning(totals, self._language):
+            yield [(warning, "yellow")]
+
+    def _card_table(self, days: Sequence[Day], totals: Totals) -> Iterator[Line]:
+        """Lay out the days by hand: of ten thousand cards, rich's tables would take most of the time."""
+        labels = [self._column(name) for name in ("dia", "locais", "minutos", "minutos_noturnos")]
+        total = self._language.word("timecard", "total")
+        worked = [clock(totals.minutos), clock(totals.minutos_noturnos)]
+        pairs = [[" ".join(map(_punch, pair)) for pair in figures.pairs(day)] for day in days]
+        marks = [", ".join(figures.marks(day, self._language)) for day in days]
+        day_width = max(len(labels[0]), 2)
+        weekday_width = max(len(self._language.weekday(day.dia)) for day in days)
+        minutes_width, night_width = (
+            max(len(label), len(figure)) for label, figure in zip(labels[2:], worked, strict=True)
+        )
+        beside = day_width + weekday_width + minutes_width + night_width + max(map(len, marks)) + 5 * len(_GAP)
+        cells = [_filled(some, max(self._console.width - beside, _NARROWEST)) for some in pairs]
+        punches_width = max(len(labels[1]), len(total), *(len(line) for lines in cells for line in lines))
+
+        def line(day: str, weekday: str, punches: str, minutes: str, night: str) -> str:
+            return _GAP.join(
+                (
+                    day.ljust(day_width),
+                    weekday.ljust(weekday_width),
+                    punches.ljust(punches_width),
+                    minutes.rjust(minutes_width),
+                    night.rjust(night_width),
+                )
+            )
+
+        yield [(line(labels[0], "", *labels[1:]), "bold")]
+        for day, lines, mark in zip(days, cells, marks, strict=True):
+            night = clock(day.minutos_noturnos) if day.minutos_noturnos else ""
+            minutes = clock(day.minutos) if day.batidas else ""
+            style = "dim" if day.dia.weekday() >= figures.WEEKEND and not day.batidas else ""
+            text = line(f"{day.dia.day:2}", self._language.weekday(day.dia), lines[0], minutes, night)
+            yield [(text, style), (f"{_GAP}{mark}" if mark else "", "yellow")]
+            for more in lines[1:]:
+                yield [(line("", "", more, "", ""), "")]
+        yield [(line("", "", total, *worked), "bold")]
+
+    def _card_foot(self, card: Card) -> Iterator[Line]:
+        names = ["dias_trabalhados", "dias_incompletos", *(["dias_divididos"] if card.totais.dias_divididos else [])]
+        yield [("   ".join(f"{self._column(name)}: {getattr(card.totais, name)}" for name in names), "")]
+        yield [(". ".join(figures.legend(card.dias, self._language)) + ".", "dim")]
+
+    def _heaps(self, heaps: list[Heap] | Unread) -> None:
+        word = self._language.word
+        if isinstance(heaps, Unread):
+            self._line(Text(word("exceptions", "dead_letters"), style="bold"))
+            self._line(Text(printable(figures.unread(heaps, self._language)), style="yellow"))
+            self._line()
+            return
+        table = self._table(
+            ("motivo", "usuario_id", "quantidade", "primeira", "ultima"), right=("usuario_id", "quantidade")
+        )
+        for column in table.columns[1:]:
+            column.no_wrap = True  # the reason gives way
+        for heap in heaps:
+            table.add_row(
+                Text(printable(figures.reason(heap.motivo, self._language))),
+                word("exceptions", "unknown_employee") if heap.usuario_id is None else str(heap.usuario_id),
+                self._language.number(heap.quantidade),
+                self._language.moment(heap.primeira) + " UTC",
+                self._language.moment(heap.ultima) + " UTC",
+            )
+        self._section(word("exceptions", "dead_letters"), table, word("exceptions", "dead_letters_now"))
+
+    def _section(self, title: str, table: Table, note: str = "") -> None:
+        self._line(Text(title, style="bold"))
+        if table.row_count:
+            self._console.print(table)
+            if note:
+                self._line(Text(note, style="dim"))
+        else:
+            self._line(Text(self._language.word("report", "none")))
+        self._line()
+
+    def _finding_columns(self, found: Findings) -> list[tuple[str, int]]:
+        """Give the names and widths of the table's columns: the same for all its parts, which stand below each other.
+
+        What is a figure is whole. The name and the device share what room is left, or only the device has it.
+        """
+        language = self._language
+        has_reset = "redefinida" in found.counts  # its day far away stands where others have a time
+        date_width = len(language.date(_LONGEST_DAY))
+        columns = [
+            ("dia", date_width),
+            ("usuario_id", len(str(found.largest))),
+            ("local", date_width if has_reset else 7),
+            ("medida", 15 if has_reset else 12),
+            ("tipo", max((len(language.word("kind", kind)) for kind in found.counts), default=0)),
+        ]
+        columns = [(name, max(width, len(self._column(name)))) for name, width in columns]
+        room = self._console.width - sum(width + 1 for _, width in columns)
+        for names in (("nome", "dispositivo"), ("dispositivo",)):
+            width = min((room + 1) // len(names) - 1, _WIDEST)
+            if width >= _NARROWEST:
+                return columns + [(name, width) for name in names]
+        return columns
+
+    def _findings(self, findings: Iterable[Finding], columns: list[tuple[str, int]], *, header: bool) -> Table:
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=header)
+        for name, width in columns:
+            justify: Any = "right" if name in ("usuario_id", "medida") else "left"
+            table.add_column(
+                self._column(name), width=width, min_width=width, no_wrap=True, overflow="ellipsis", justify=justify
+            )
+        shown = [_FINDING.index(name) for name, _ in columns]
+        for found in findings:
+            cells = figures.finding_cells(found, self._language)
+            table.add_row(*(Text(printable(cells[at])) for at in shown))
+        return table
+
+    def _table(self, names: Sequence[str], right: Sequence[str] = ()) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for name in names:
+            label = {
+                "total": self._language.word("timecard", "total"),
+                "busiest": self._language.word("peak", "busiest"),
+            }
+            table.add_column(
+                label.get(name) or (name and self._column(name)), justify="right" if name in right else "left"
+            )
+        return table
+
+    def _lines(self, lines: Iterable[Line]) -> None:
+        """Print lines of texts with their styles; without a terminal only the texts, and at once."""
+        if self._console.is_terminal:
+            for line in lines:
+                text = Text.assemble(*line)
+                text.rstrip()
+                self._line(text)
+        else:
+            self._console.file.write("".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines))
+
+    def _line(self, text: Text | str = "") -> None:
+        self._console.print(text, soft_wrap=True)
+
+
+def _filled(words: Sequence[str], width: int) -> list[str]:
+    """Put words on lines that are no wider; at least one line."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(_GAP) + len(word) <= width:
+            lines[-1] += _GAP + word
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _punch(punch: Punch) -> str:
+    offset = f"({punch.offset})" if punch.offset else ""
+    return punch.text + offset + ("+1" if punch.is_next_day else "")

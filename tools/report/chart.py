@@ -1,0 +1,97 @@
+"""The peak as a picture: what was punched, received and stored, what waited, and for how long."""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from tools.kit import pictures as picture
+from tools.kit.pictures import BLUE, GREEN, GREY, ORANGE
+from tools.report.i18n import Language
+from tools.report.queries import Minute
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw(file: Path, minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> None:
+    """Draw minutes into a file, which is overwritten if it is there.
+
+    Raises:
+        CommandError: it is neither .png nor .svg, cannot be written, or matplotlib is not installed.
+    """
+    picture.save(_figure(minutes, zone, title, language), file, file.suffix)
+
+
+def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str:
+    """Draw minutes as an SVG element for a page, without a title.
+
+    Raises:
+        CommandError: matplotlib is not installed.
+    """
+    out = io.BytesIO()
+    picture.save(_figure(minutes, zone, "", language), out, ".svg")
+    whole = out.getvalue().decode()
+    svg = whole[whole.index("<svg") :]  # neither XML's prolog nor a document type
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    return re.sub(r' (?:width|height)="[0-9.]+pt"', "", svg, count=2)  # as wide as the page
+
+
+def _figure(minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> "Figure":
+    figure = picture.new_figure(10, 7.5)
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    rates, depths, ages = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
+    if title:
+        figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+    times = [minute.minuto for minute in minutes]
+    label = language.column
+
+    rates.fill_between(
+        times, [minute.batidas for minute in minutes], color=BLUE, alpha=0.25, linewidth=0, label=label("batidas")
+    )
+    rates.plot(times, [minute.recebidas for minute in minutes], color=ORANGE, linewidth=2, label=label("recebidas"))
+    rates.plot(times, [minute.gravadas for minute in minutes], color=GREEN, linewidth=1, label=label("gravadas"))
+    rates.set_ylabel(language.word("peak", "a_minute"))
+
+    depths.fill_between(
+        times,
+        [minute.fila for minute in minutes],
+        color=GREEN,
+        alpha=0.5,
+        linewidth=0,
+        step="post",
+        label=label("fila"),
+    )
+    depths.set_ylabel(language.word("peak", "waiting"))
+
+    waits = [(minute.minuto, minute.idade.total_seconds()) for minute in minutes if minute.idade is not None]
+    ages.vlines(
+        [time for time, _ in waits], 0, [age for _, age in waits], color=GREY, linewidth=1, label=label("idade")
+    )
+    ages.set_ylabel(language.word("peak", "seconds"))
+
+    for axes in (rates, depths, ages):
+        picture.dress(axes)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: language.number(round(value, 2))))
+        _, top = axes.get_ylim()
+        axes.set_ylim(0, max(top, 1))
+    for axes in (rates, depths):
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    day, month = language.word("strftime", "day"), language.word("strftime", "month")
+    locator = AutoDateLocator(tz=zone)  # type: ignore[no-untyped-call]
+    ages.xaxis.set_major_locator(locator)
+    ages.xaxis.set_major_formatter(
+        ConciseDateFormatter(  # type: ignore[no-untyped-call]
+            locator,
+            tz=zone,
+            formats=["%Y", month, day, "%H:%M", "%H:%M", "%S"],
+            zero_formats=["", "%Y", day, day, "%H:%M", "%H:%M"],
+            show_offset=False,
+        )
+    )
+    ages.set_xlim(times[0], times[-1])
+    return figure

@@ -1,0 +1,96 @@
+"""The two languages of the reports: their words (`i18n.toml`), and numbers and dates as each writes them."""
+
+import datetime as dt
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+
+LANGUAGES = ("en", "pt")
+
+_WORDS = tomllib.loads((Path(__file__).parent / "i18n.toml").read_text(encoding="utf-8"))
+_LOCALES = {"en": "en_US", "pt": "pt_BR"}
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))  # the same in both languages
+
+
+class Language:
+    """What a report says in one of `LANGUAGES`."""
+
+    def __init__(self, name: str) -> None:
+        """Takes one of `LANGUAGES`."""
+        self.name = name
+        self.tag = _LOCALES[name].replace("_", "-")  # as HTML has it
+        self._locale = Locale.parse(_LOCALES[name])
+        # A card a page and a thousand cards a report: Babel takes 20 us for a word that comes again and again.
+        self._weekdays = [format_date(dt.date(2024, 1, 1 + day), "ccc", self._locale).rstrip(".") for day in range(7)]
+
+    def word(self, section: str, name: str, *values: object) -> str:
+        """Give a word or a sentence, its gaps filled."""
+        text: str = _WORDS[section][name][self.name]
+        return text.format(*values) if values else text
+
+    def column(self, name: str) -> str:
+        """Give the label of a column of the database."""
+        return self.word("column", name)
+
+    def number(self, value: float) -> str:
+        """Write a number."""
+        return format_decimal(value, locale=self._locale)
+
+    def date(self, day: dt.date) -> str:
+        """Write a date."""
+        return format_date(day, self.word("pattern", "date"), self._locale)
+
+    def month(self, day: dt.date) -> str:
+        """Write the month of a date."""
+        return format_date(day, self.word("pattern", "month"), self._locale)
+
+    def moment(self, local: dt.datetime) -> str:
+        """Write a date and its time of day, to the minute; no zone."""
+        return format_datetime(local, self.word("pattern", "moment"), locale=self._locale)
+
+    def weekday(self, day: dt.date) -> str:
+        """Give the short name of a day of the week."""
+        return self._weekdays[day.weekday()]
+
+    def span(self, span: dt.timedelta) -> str:
+        """Write a length of time in its two largest units, rounded down; below 10 s with a decimal."""
+        seconds = abs(span.total_seconds())
+        sign = "\N{MINUS SIGN}" if span < dt.timedelta(0) else ""
+        if seconds < 10:
+            return f"{sign}{self.number(round(seconds, 1))} s"
+        for index, (size, unit) in enumerate(_UNITS):
+            if seconds >= size:
+                count, rest = divmod(int(seconds), size)
+                smaller, small_unit = _UNITS[min(index + 1, len(_UNITS) - 1)]
+                more = f" {rest // smaller} {small_unit}" if rest // smaller else ""
+                return f"{sign}{self.number(count)} {unit}{more}"
+        raise AssertionError("10 s and more have a unit")
+
+
+def clock(minutes: int) -> str:
+    """Write worked minutes as hours and minutes, H:MM; hours go on above 24."""
+    return f"{minutes // 60}:{minutes % 60:02}"
+
+
+def mask(cpf: str) -> str:
+    """Write a CPF for a screen that others see: its first three and last two digits left out."""
+    return f"***.{cpf[3:6]}.{cpf[6:9]}-**"
+
+
+def whole(cpf: str) -> str:
+    """Write a CPF as on documents."""
+    return f"{cpf[:3]}.{cpf[3:6]}.{cpf[6:9]}-{cpf[9:]}"
+
+
+def missing() -> list[Any]:
+    """Give the words that are not in every language: none."""
+    return [
+        (section, name)
+        for section, words in _WORDS.items()
+        for name, texts in words.items()
+        if sorted(texts) != sorted(LANGUAGES)
+    ]
