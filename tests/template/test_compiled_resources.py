@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.template import runbook
 from tests.template.conftest import ARN, TOPIC, Compile
 from tests.template.packaging import PackagingError, Template, package
 from tools.deploy import command as deploy
@@ -43,25 +44,12 @@ ALWAYS = {
     "PunchResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
-    "DeadLettersAlarm": "AWS::CloudWatch::Alarm",
-    "DeadLettersExpireAlarm": "AWS::CloudWatch::Alarm",
-    "KeepsFailingAlarm": "AWS::CloudWatch::Alarm",
-    "FunctionErrorsAlarm": "AWS::CloudWatch::Alarm",
-    "FunctionThrottlesAlarm": "AWS::CloudWatch::Alarm",
-    "Gateway5xxAlarm": "AWS::CloudWatch::Alarm",
-    "Gateway4xxHoursAlarm": "AWS::CloudWatch::Alarm",
     "Dashboard": "AWS::CloudWatch::Dashboard",
 }
 OWN_TOPIC = {
     "AlarmTopic": "AWS::SNS::Topic",
     "AlarmTopicPolicy": "AWS::SNS::TopicPolicy",
     "AlarmKey": "AWS::KMS::Key",
-}
-ON_AWS = {  # what the emulator refuses
-    "DrainStalledAlarm": "AWS::CloudWatch::Alarm",
-    "OldestWaitingAlarm": "AWS::CloudWatch::Alarm",
-    "PunchesExpireAlarm": "AWS::CloudWatch::Alarm",
-    "Gateway4xxAlarm": "AWS::CloudWatch::Alarm",
 }
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
 OBSERVED = {"AccessLogGroup": "AWS::Logs::LogGroup", "TracingPolicy": "AWS::IAM::ManagedPolicy"}
@@ -84,10 +72,6 @@ DATABASE = {
     "DatabaseSubnets": "AWS::RDS::DBSubnetGroup",
     "DatabaseSecurityGroup": "AWS::EC2::SecurityGroup",
 }
-DATABASE_ALARMS = {
-    "DatabaseConnectionsAlarm": "AWS::CloudWatch::Alarm",
-    "DatabaseCapacityAlarm": "AWS::CloudWatch::Alarm",
-}
 NETWORK = {  # no internet gateway, no NAT
     "Vpc": "AWS::EC2::VPC",
     "SubnetA": "AWS::EC2::Subnet",
@@ -97,13 +81,13 @@ NETWORK = {  # no internet gateway, no NAT
     "SqsEndpoint": "AWS::EC2::VPCEndpoint",
     "SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint",
 }
-EXISTING_DATABASE = ALWAYS | OWN_TOPIC | ON_AWS
-OWN_DATABASE = EXISTING_DATABASE | WITH_A_SECRET | DATABASE | DATABASE_ALARMS | IN_A_VPC
+EXISTING_DATABASE = ALWAYS | OWN_TOPIC
+OWN_DATABASE = EXISTING_DATABASE | WITH_A_SECRET | DATABASE | IN_A_VPC
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
 @pytest.mark.parametrize(
-    ("stage", "parameters", "expected"),
+    ("stage", "parameters", "expected"),  # besides alarms, which are the runbook's
     [
         ("prod", [], OWN_DATABASE | NETWORK),
         ("dev", [], OWN_DATABASE | NETWORK),
@@ -119,13 +103,15 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_makes_exactly_these_resources(
-    compiled: Compile, stage: str, parameters: list[str], expected: dict[str, str]
+    compiled: Compile, prod: Template, stage: str, parameters: list[str], expected: dict[str, str]
 ) -> None:
     template = compiled(stage, *parameters)
+    sections = runbook.of_a_stage(prod, metric_math=stage != "local", cluster="DatabaseCluster" in expected)
+    alarms = dict.fromkeys(map(runbook.logical_id, sections), runbook.ALARM)
     assert {
         re.sub("^ApiDeployment[0-9a-f]{16}$", "ApiDeployment", name): resource["Type"]
         for name, resource in template.resources.items()
-    } == expected
+    } == expected | alarms
     assert "Conditions" not in template.document
 
 
