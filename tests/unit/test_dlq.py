@@ -1035,6 +1035,72 @@ def test_a_pause_after_which_an_outage_could_lose_punches_is_not_ended_without_m
         assert run("resume", "--force").status == 0
 
 
+def known_ages(deployment: Deployment, waiting: float | None, failed: tuple[float, float] | None = None) -> None:
+    """Have CloudWatch know ages, in days: of the oldest in the queue, and of what failed, so long ago."""
+    now = datetime.now(UTC)
+    points: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    if waiting is not None:
+        key = ("AWS/SQS", "ApproximateAgeOfOldestMessage", "punches")
+        earlier = {"Timestamp": now - timedelta(minutes=10), "Maximum": 13 * 86_400.0}  # before something was stored
+        points[key] = [{"Timestamp": now - timedelta(minutes=5), "Maximum": waiting * 86_400}, earlier]
+    if failed:
+        key = ("BatidaPonto", "oldestFailedMilliseconds", "batida-ponto-dev-batidaPonto")
+        points[key] = [{"Timestamp": now - timedelta(days=failed[1]), "Maximum": failed[0] * 86_400_000}]
+
+    def answer(_: Call, asked: Any) -> Any:
+        assert (asked["Period"], asked["Statistics"]) == (300, ["Maximum"])
+        (dimension,) = asked["Dimensions"]
+        found = points.get((asked["Namespace"], asked["MetricName"], dimension["Value"]), [])
+        return {"Datapoints": [each for each in found if asked["StartTime"] <= each["Timestamp"] <= asked["EndTime"]]}
+
+    deployment.instead["GetMetricStatistics"] = answer
+
+
+@pytest.mark.parametrize(
+    ("waiting", "failed", "status"),
+    [
+        (2.1, None, 0),  # all that waited in the first pause is stored
+        (8, None, 1),  # paused for 6 days, then too shortly drained, then paused for 2 days
+        (2.1, (6, 2), 1),  # the same, but SQS leaves out what failed three times
+        (2.1, (6, 2.5), 0),  # failed long before the pause: it would have been back
+        (None, (6, 2), 1),
+        (None, None, 0),
+    ],
+)
+def test_what_waited_before_the_last_pause_counts_too(
+    deployment: Deployment,
+    run: Callable[..., Result],
+    waiting: float | None,
+    failed: tuple[float, float] | None,
+    status: int,
+) -> None:
+    paused(deployment, 2)
+    known_ages(deployment, waiting, failed)
+
+    result = run("resume")
+
+    assert result.status == status
+    assert ("UpdateEventSourceMapping" in deployment.calls) == (status == 0)
+    if status:
+        assert "the oldest punch has waited for 8.0 of the 9 days that a punch is kept" in result.err
+    else:
+        assert ("CloudWatch has no age of the oldest punch: only the pause was counted" in result.out) == (
+            waiting is None
+        )
+
+
+def test_who_may_not_ask_for_ages_resumes_by_force_only(deployment: Deployment, run: Callable[..., Result]) -> None:
+    paused(deployment, 2)
+    deployment.instead["GetMetricStatistics"] = lambda *_: refuse("AccessDenied")
+
+    result = run("resume")
+
+    assert result.status == 2
+    assert "AccessDenied" in result.err
+    assert "GetMetricStatistics" in deployment.calls
+    assert run("resume", "--force").status == 0
+
+
 def test_a_drain_that_runs_is_not_asked_since_when(deployment: Deployment, run: Callable[..., Result]) -> None:
     paused(deployment, 12)
     deployment.mapping_states = ["Enabled"]

@@ -208,28 +208,34 @@ def _pause(arguments: argparse.Namespace) -> int:
 
 def _resume(arguments: argparse.Namespace) -> int:
     place = target.find(arguments)
-    if not arguments.force:
-        _require_time(place)
+    unknown = "" if arguments.force else _require_time(place)
     changed = mapping.switch(place, enabled=True)
     if arguments.json:
         print_json({"drain": "running", "changed": changed})
     else:
-        print_result(f"{'running again' if changed else 'it was running already'}: the queue is being drained")
+        print_result(f"{'running again' if changed else 'it was running already'}: the queue is being drained{unknown}")
     return 0
 
 
-def _require_time(place: target.Target) -> None:
-    """Refuse to resume when punches could expire in an outage that comes after the pause.
+def _require_time(place: target.Target) -> str:
+    """Refuse to resume when punches could expire in an outage that comes after the pause; return what is not known.
 
     While nobody receives, they wait visibly, and an alarm counts them. Once received, those that fail are hidden, and
     one that reaches the end of its retention is gone without a dead letter.
     """
-    since, kept = mapping.paused_since(place), mapping.times(place)
-    paused = (datetime.now(UTC) - since).total_seconds() if since else 0
-    if paused + kept.failing <= kept.retention:
-        return
+    since = mapping.paused_since(place)
+    if since is None:
+        return ""
+    # The pause itself, and before it: it may have followed another, with too little time to drain the queue.
+    paused = (datetime.now(UTC) - since).total_seconds()
+    waited, kept = mapping.waited(place, since), mapping.times(place)
+    oldest = max(paused, waited.in_queue or 0, waited.failed or 0)
+    if oldest + kept.failing <= kept.retention:
+        known = waited.in_queue is not None
+        return "" if known else ". CloudWatch has no age of the oldest punch: only the pause was counted"
+    what = "paused" if oldest == paused else "the oldest punch has waited"
     raise CommandError(
-        f"paused for {paused / _DAY:.1f} of the {kept.retention / _DAY:g} days that a punch is kept: if the database "
+        f"{what} for {oldest / _DAY:.1f} of the {kept.retention / _DAY:g} days that a punch is kept: if the database "
         f"then failed for {kept.failing / _HOUR:.0f} hours, the oldest would be lost without a dead letter. Let the "
         f"queue keep them for longer first, which holds for those that wait too: aws sqs set-queue-attributes "
         f"--queue-url {place.queue_url} --attributes MessageRetentionPeriod=1209600; or, with a database that is "

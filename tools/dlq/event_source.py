@@ -2,9 +2,10 @@
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from ponto.log import NAMESPACE
 from tools.kit.errors import CommandError
 from tools.kit.target import Target
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _SETTLES = 300  # s; AWS takes up to a minute or so
 _POLL = 1  # s
+_RECENT = timedelta(minutes=15)  # CloudWatch's figures are minutes late, and what fails is back within 8
+_PERIOD = 300  # s
 
 
 def switch(target: Target, *, enabled: bool) -> bool:
@@ -74,6 +77,46 @@ def times(target: Target) -> Times:
     )["Attributes"]
     receives = int(json.loads(attributes.get("RedrivePolicy", "{}")).get("maxReceiveCount", 0))
     return Times(int(attributes["MessageRetentionPeriod"]), receives * int(attributes["VisibilityTimeout"]))
+
+
+class Waited(NamedTuple):
+    """How long the oldest punch in the queue has waited, in seconds; None: CloudWatch has no figure."""
+
+    in_queue: float | None  # as SQS counts it, which leaves out what was received three times or more
+    failed: float | None  # of what failed in the last minutes before the pause, which may be what SQS leaves out
+
+
+def waited(target: Target, paused: datetime) -> Waited:
+    """Ask CloudWatch for how long the oldest punch in the queue has waited.
+
+    Args:
+        target: the deployment.
+        paused: since when its drain has been.
+    """
+    now = datetime.now(UTC)
+    queue = {"Name": "QueueName", "Value": target.queue_url.rpartition("/")[2]}
+    function = {"Name": "FunctionName", "Value": target.function}
+    in_queue = _ages(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", queue, now - _RECENT, now)
+    failed = _ages(target, NAMESPACE, "oldestFailedMilliseconds", function, paused - _RECENT, paused + _RECENT)
+    return Waited(
+        in_queue[max(in_queue)] if in_queue else None,  # the last: something may have been stored since the others
+        max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
+    )
+
+
+def _ages(
+    target: Target, namespace: str, name: str, dimension: dict[str, str], start: datetime, end: datetime
+) -> dict[datetime, float]:
+    answer = target.metrics().get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[dimension],
+        StartTime=start,
+        EndTime=end,
+        Period=_PERIOD,
+        Statistics=["Maximum"],
+    )
+    return {point["Timestamp"]: point["Maximum"] for point in answer["Datapoints"]}
 
 
 def _mappings(target: Target) -> list[str]:

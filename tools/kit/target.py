@@ -93,6 +93,10 @@ class Target(NamedTuple):
         """Make a client of Lambda."""
         return self.session.client("lambda", endpoint_url=self.endpoint_url, config=_CONFIG)
 
+    def metrics(self) -> Any:
+        """Make a client of CloudWatch."""
+        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=_CONFIG)
+
     def gateway(self) -> "APIGatewayClient":
         """Make a client of API Gateway's administration."""
         return self.session.client("apigateway", endpoint_url=self.endpoint_url, config=_CONFIG)
