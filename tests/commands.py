@@ -1,7 +1,11 @@
 """What a command gave, however a test ran it."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from tools.kit.local_stack import Address
 
 
 class Result(NamedTuple):
@@ -12,3 +16,10 @@ class Result(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+def write_stack(folder: Path, **fields: str | int) -> Path:
+    """Write the stack.json of a stack that seems to run in a folder; return the folder."""
+    nowhere = dict.fromkeys(Address._fields, "") | {"pid": os.getpid()}
+    (folder / "stack.json").write_text(json.dumps(nowhere | fields), encoding="utf-8")
+    return folder

@@ -1,6 +1,5 @@
 """The small company of `tests/golden/company.sql`, and how tests ask for its reports."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from tests import commands
 from tests.commands import Result
 from tools.cli import main
 from tools.report import command as report
@@ -32,10 +32,14 @@ def fill(url: str, statement: str | None = None, *values: object) -> None:
 
 def write_stack(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:
     """Make the folder of a local stack with that database; without a queue, nobody listens on port 9."""
-    stack = {"database_url": url, "queue_url": dlq_url, "dlq_url": dlq_url, "aws_endpoint_url": aws}
-    stack["aws_access_key_id"] = "LOCAL"
-    (folder / "stack.json").write_text(json.dumps(stack), encoding="utf-8")
-    return folder
+    return commands.write_stack(
+        folder,
+        database_url=url,
+        queue_url=dlq_url,
+        dlq_url=dlq_url,
+        aws_endpoint_url=aws,
+        aws_access_key_id="LOCAL",
+    )
 
 
 def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:

@@ -9,14 +9,17 @@ import importlib.util
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import click
 import pytest
 from botocore import xform_name
 from botocore.session import Session
+
+from tools.kit import commands as kit
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -173,6 +176,29 @@ class _UnderstoodError(Exception):
     """The parser took the words."""
 
 
+class _MistakenError(Exception):
+    """It did not; the message says why."""
+
+
+def _judge(made: click.Command, name: str, words: Sequence[str] | None = None) -> NoReturn:
+    """Stands for `commands.run`: let the command read the words, and do nothing."""
+
+    def invoke(command: click.Command, context: click.Context) -> None:
+        if command.params and command.params[0].name == "words":  # of argparse
+            context.invoke(command.callback or print, **context.params)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(click.Command, "invoke", invoke)
+        try:
+            with made.make_context(name, list(sys.argv[1:] if words is None else words)) as context:
+                made.invoke(context)
+        except click.exceptions.Exit:
+            pass
+        except click.ClickException as error:
+            raise _MistakenError(error.format_message()) from None
+    raise _UnderstoodError
+
+
 def _mistake_of_python(module: str, words: list[str]) -> str | None:
     """Let the command's own parser judge the words, and stop it there."""
     if module in {"pytest", "venv", "pip"}:
@@ -192,6 +218,7 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
     except (ImportError, AttributeError) as error:
         return f"{module} is no command: {error}"
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kit, "run", _judge)
         patch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
         patch.setattr(argparse.ArgumentParser, "error", lambda _, message: sys.exit(message))
         patch.setattr(sys, "argv", [module, *words])
@@ -201,6 +228,8 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
             return None
         except SystemExit as ended:
             return None if ended.code in {0, None} else f"{module}: {ended.code}"
+        except _MistakenError as error:
+            return f"{module}: {error}"
     return f"{module} looks at no arguments"
 
 

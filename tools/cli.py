@@ -1,25 +1,20 @@
 """`ponto`: what an operator does with a deployment."""
 
 import argparse
-import os
-import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+import click
 
 from tools.demo import command as demo
 from tools.deploy import command as deploy
 from tools.dlq import command as dlq
 from tools.keys import command as keys
-from tools.kit.errors import CommandError
-from tools.kit.output import print_status
-from tools.kit.target import explain
+from tools.kit import commands
 from tools.load import command as load
 from tools.plan import command as plan
 from tools.report import command as report
-
-_COMMANDS = (demo, deploy, dlq, keys, load, plan, report)  # modules with add_to(commands), which sets `run`
 
 _EPILOG = """examples:
   ponto demo                       a made-up company, to try the reports on
@@ -35,6 +30,39 @@ exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 """
 
 
+@commands.group("ponto", epilog=_EPILOG)
+def ponto() -> None:
+    """What an operator does with a deployment of batida-ponto."""
+
+
+def _not_yet(name: str, module: Any) -> click.Command:
+    parser = argparse.ArgumentParser(prog="ponto")
+    module.add_to(parser.add_subparsers())
+
+    def call(words: tuple[str, ...]) -> int:
+        arguments = parser.parse_args([name, *words])
+        return int(arguments.run(arguments))
+
+    return click.Command(
+        name,
+        callback=call,
+        params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    )
+
+
+ponto.add_command(load.load)
+for _name, _module in {
+    "demo": demo,
+    "deploy": deploy,
+    "dlq": dlq,
+    "keys": keys,
+    "plan": plan,
+    "report": report,
+}.items():
+    ponto.add_command(_not_yet(_name, _module))
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command line.
 
@@ -44,34 +72,9 @@ def main(words: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong, 130 after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        prog="ponto",
-        description="What an operator does with a deployment of batida-ponto.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(metavar="command", required=True)
-    for module in _COMMANDS:
-        module.add_to(commands)
-    arguments = parser.parse_args(words)
-    try:
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()
-    except CommandError as error:
-        print_status(f"ponto: {error}")
-        return error.status
-    except (BotoCoreError, ClientError) as error:
-        print_status(f"ponto: {explain(error)}")
-        return 2
-    except KeyboardInterrupt:
-        print_status("ponto: stopped")
-        return 130
-    except BrokenPipeError:  # `| head` has seen enough; the interpreter must not flush into it again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
+    return commands.run(ponto, "ponto", words)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as an exception, so that letters are put back
+    commands.end_on_sigterm()
     sys.exit(main())

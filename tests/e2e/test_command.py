@@ -16,6 +16,7 @@ import psutil
 import psycopg2
 import pytest
 
+from tests.commands import write_stack
 from tests.e2e.client import wait_for
 from tests.e2e.conftest import free_port
 from tools.local import emulator
@@ -215,7 +216,7 @@ def test_a_wrong_argument_is_said(module: str, arguments: list[str], said: str) 
 
 
 def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> None:
-    (tmp_path / "stack.json").write_text('{"database_url": "postgresql://postgres@/pontodb?host=/nowhere"}')
+    write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
 
     command = [sys.executable, "-m", "tools.local.rows", "--state", str(tmp_path)]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,7 +1,6 @@
 """How a command reaches its database: which one, as whom, and what it says when it cannot."""
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ import psycopg2.errors
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from tools.kit import database, target
+from tests.commands import write_stack
+from tools.kit import database, local_stack
 from tools.kit.errors import CommandError
 
 
@@ -35,7 +35,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 @pytest.fixture
 def stack(migrated_url: str, tmp_path: Path) -> Path:
     """Give the folder of a local stack with that database."""
-    (tmp_path / "stack.json").write_text(json.dumps({"database_url": migrated_url}))
+    write_stack(tmp_path, database_url=migrated_url)
     return tmp_path
 
 
@@ -153,7 +153,7 @@ def test_the_folder_of_a_stack_that_was_named_wins_over_the_environment(
 
 
 def test_the_environment_wins_over_a_stack_that_nobody_named(deployment: pytest.MonkeyPatch, stack: Path) -> None:
-    deployment.setattr(target, "_STATE", stack)
+    deployment.setattr(local_stack, "STATE", stack)
     assert not database.find(arguments()).local
     deployment.delenv("DB_HOST")
     assert database.find(arguments()).local
@@ -180,7 +180,7 @@ def test_no_local_stack_is_said(tmp_path: Path) -> None:
 
 
 def test_a_stack_that_was_killed_is_said(tmp_path: Path) -> None:
-    (tmp_path / "stack.json").write_text('{"database_url": "postgresql://postgres@/pontodb?host=/nowhere"}')
+    write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
     said = refusal(arguments("--state", tmp_path))
     assert said.startswith("cannot connect to /nowhere/pontodb: ")
     assert said.endswith("is the stack still up (make run)?")

@@ -1,6 +1,5 @@
 """`ponto demo` against a real PostgreSQL: what it stores, and where it refuses to."""
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -12,7 +11,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from tests.commands import Result
+from tests.commands import Result, write_stack
 from tools.cli import main
 from tools.demo import command as demo
 from tools.demo.company import FIRST_NUMBER, NONE, Company, Rows
@@ -38,7 +37,7 @@ def ask(migrated_url: str) -> Iterator[Ask]:
 @pytest.fixture
 def run(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Demo:
     """Run the command for a local stack's database."""
-    (tmp_path / "stack.json").write_text(json.dumps({"database_url": migrated_url}))
+    write_stack(tmp_path, database_url=migrated_url)
 
     def run(*words: str) -> Result:
         status = main(["demo", "--state", str(tmp_path), *words])

@@ -1,7 +1,6 @@
 """`ponto load employees`, against a real PostgreSQL."""
 
 import io
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.commands import Result
+from tests.commands import Result, write_stack
 from tools.cli import main
 
 HEADER = "usuario_id;nome;cpf;fuso;corte\n"
@@ -42,7 +41,7 @@ def ask(migrated_url: str) -> Iterator[Ask]:
 @pytest.fixture
 def load(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Load:
     """Run the command on a file's text, in a database of a local stack."""
-    (tmp_path / "stack.json").write_text(json.dumps({"database_url": migrated_url}))
+    write_stack(tmp_path, database_url=migrated_url)
 
     def load(text: str, *words: str) -> Result:
         file = tmp_path / "employees.csv"

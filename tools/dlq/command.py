@@ -20,9 +20,9 @@ from tools.dlq import queue_reader as mailbox
 from tools.dlq.dead_letters import REASONS, Letter, Way, an_instant
 from tools.dlq.queue_reader import Mailbox
 from tools.kit import files, target
-from tools.kit.console import for_tables
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, print_json, print_result, printable
+from tools.kit.tables import for_tables
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

@@ -17,9 +17,9 @@ from rich.text import Text
 
 from tools.dlq.dead_letters import an_instant
 from tools.kit import database, target
-from tools.kit.console import for_tables
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, print_json, print_result, print_status, printable
+from tools.kit.tables import for_tables
 from tools.kit.target import explain
 
 if TYPE_CHECKING:

@@ -2,20 +2,25 @@
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
+import click
 import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
 from ponto import config
 from ponto.config import ConfigurationError
+from tools.kit import local_stack
+from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.target import local_addresses
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _READER = "ponto_reports"
 _CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
@@ -42,6 +47,47 @@ class Database(NamedTuple):
         return f"{self.parameters['host']}/{self.parameters['dbname']}"
 
 
+class Where(NamedTuple):
+    """What the options say of the database."""
+
+    state: Path | None = None
+    timeout: int = _TIMEOUT_SECONDS  # of a statement, s; 0: none
+
+
+def options(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
+    """Give a command the options that name a database, as the argument `where`.
+
+    Args:
+        timeout: the default of a statement's, s.
+    """
+
+    def with_options(function: Function) -> Function:
+        @wraps(function)
+        def collected(*args: Any, state: Path | None, timeout: int, **given: Any) -> Any:
+            return function(*args, where=Where(state, timeout), **given)
+
+        return cast(Function, opt.state(timeout_option(timeout)(collected)))
+
+    return with_options
+
+
+def timeout_option(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
+    """Give a command that names its database otherwise the option of how long a statement may take, s."""
+    return click.option(
+        "--timeout",
+        type=click.IntRange(0, 1_000_000),
+        default=timeout,
+        metavar="S",
+        help="That a statement may take, seconds; 0: any time.",
+    )
+
+
+EPILOG = """the database: that of the running local stack; or, where DB_HOST is set in the
+environment and --state is not given, that of DB_HOST, DB_NAME, DB_USER,
+DB_PASSWORD or DB_SECRET_ARN, DB_PORT and DB_SSLMODE
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser, timeout: int = _TIMEOUT_SECONDS) -> None:
     """Give a command the options that name a database; `timeout`, in seconds, is the default of a statement's."""
     group = parser.add_argument_group(
@@ -64,12 +110,12 @@ def add_timeout(group: argparse._ActionsContainer, timeout: int = _TIMEOUT_SECON
     )
 
 
-def is_local(arguments: argparse.Namespace) -> bool:
+def is_local(arguments: "Where | argparse.Namespace") -> bool:
     """Whether the database that `add_arguments` named is the local stack's. Asks nobody for it."""
     return arguments.state is not None or not os.environ.get("DB_HOST")
 
 
-def find(arguments: argparse.Namespace) -> Database:
+def find(arguments: "Where | argparse.Namespace") -> Database:
     """Find the database that `add_arguments` named. Does not connect.
 
     Raises:
@@ -82,13 +128,13 @@ def find(arguments: argparse.Namespace) -> Database:
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
     others = ", or name another database with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
-    url = local_addresses(arguments.state, others)["database_url"]
+    url = local_stack.find(arguments.state, others).database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 
 
 @contextmanager
-def connect(arguments: argparse.Namespace, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
+def connect(arguments: "Where | argparse.Namespace", *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
     """Connect to the database that `add_arguments` named, and close the connection in the end.
 
     Args:

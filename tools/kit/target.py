@@ -1,13 +1,14 @@
 """Which deployment a command works on: its addresses, and clients to reach them."""
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import boto3
+import click
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -17,6 +18,8 @@ from botocore.exceptions import (
     NoCredentialsError,
 )
 
+from tools.kit import local_stack
+from tools.kit import options as opt
 from tools.kit.errors import CommandError
 
 if TYPE_CHECKING:
@@ -26,8 +29,9 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 _SERVICE = "batida-ponto"
-_STATE = Path(__file__).parents[2] / ".local"
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
+Function = TypeVar("Function", bound=Callable[..., Any])
+
 _CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
 
 
@@ -112,11 +116,43 @@ class Target(NamedTuple):
         return self.api_id
 
 
+class Where(NamedTuple):
+    """What the options say of the deployment."""
+
+    stage: str = LOCAL
+    state: Path | None = None
+    profile: str | None = None
+    region: str | None = None
+
+
+def options(function: Function) -> Function:
+    """Give a command the options that name a deployment, as the argument `where`."""
+    stage = click.option("--stage", default=LOCAL, help="`local` is the one of make run.")
+    return stage(opt.state(account_options(function)))
+
+
+def account_options(function: Function) -> Function:
+    """Give a command the options that name an account and a region, as the argument `where`."""
+
+    @wraps(function)
+    def collected(*args: Any, **given: Any) -> Any:
+        where = {name: given.pop(name) for name in Where._fields if name in given}
+        return function(*args, where=Where(**where), **given)
+
+    profile = click.option("--profile", show_default=False, help="AWS: of the credentials.")
+    region = click.option(
+        "--region",
+        show_default=False,
+        help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml.",
+    )
+    return cast(Function, profile(region(collected)))
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a command the options that name a deployment."""
     group = parser.add_argument_group("the deployment")
     group.add_argument("--stage", default=LOCAL, help="default: local, the one of `make run`")
-    group.add_argument("--state", type=Path, default=_STATE, help="local: its folder (default .local)")
+    group.add_argument("--state", type=Path, default=local_stack.STATE, help="local: its folder (default .local)")
     add_account_arguments(group)
 
 
@@ -159,20 +195,20 @@ def stack_name(stage: str) -> str:
     return f"{_SERVICE}-{stage}"
 
 
-def session_of(arguments: argparse.Namespace) -> boto3.Session:
-    """Make a session for the account and region that `add_account_arguments` named."""
-    region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
-    return boto3.Session(profile_name=arguments.profile, region_name=region)
+def session_of(where: Where | argparse.Namespace) -> boto3.Session:
+    """Make a session for the account and region that the options named."""
+    region = where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
+    return boto3.Session(profile_name=where.profile, region_name=region)
 
 
-def find(arguments: argparse.Namespace) -> Target:
-    """Find the deployment that `add_arguments` named.
+def find(where: Where | argparse.Namespace) -> Target:
+    """Find the deployment that the options named.
 
     Raises:
         CommandError: there is none, or it is not complete.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
-    return _local(arguments.state) if arguments.stage == LOCAL else _deployed(arguments)
+    return _local(where.state) if where.stage == LOCAL else _deployed(where)
 
 
 def explain(error: BotoCoreError | ClientError) -> str:
@@ -187,45 +223,23 @@ def explain(error: BotoCoreError | ClientError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def local_addresses(state: Path | None, otherwise: str = "") -> Any:
-    """Give what the running local stack says of itself: the fields of `Address` in tools/local/stack.py.
-
-    Args:
-        state: its folder; None: the usual one.
-        otherwise: what else could be done, as the end of the error's sentence.
-
-    Raises:
-        CommandError: none runs.
-    """
-    file = (state or _STATE) / "stack.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CommandError(f"no local stack runs ({file} does not exist); start it with make run{otherwise}") from None
-
-
 def _local(state: Path | None) -> Target:
-    address = local_addresses(state)
+    address = local_stack.find(state)
     return Target(
         stage=LOCAL,
-        queue_url=address["queue_url"],
-        dlq_url=address["dlq_url"],
-        # Never the credentials of the shell: nothing of this may reach AWS.
-        session=boto3.Session(
-            aws_access_key_id=address["aws_access_key_id"],
-            aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there
-            region_name=_REGION,
-        ),
-        endpoint_url=address["aws_endpoint_url"],
-        api_id=address.get("api_id"),
+        queue_url=address.queue_url,
+        dlq_url=address.dlq_url,
+        session=address.session(),
+        endpoint_url=address.aws_endpoint_url,
+        api_id=address.api_id,
     )
 
 
-def _deployed(arguments: argparse.Namespace) -> Target:
-    session = session_of(arguments)
-    outputs = outputs_of(session, arguments.stage)
+def _deployed(where: Where | argparse.Namespace) -> Target:
+    session = session_of(where)
+    outputs = outputs_of(session, where.stage)
     return Target(
-        stage=arguments.stage,
+        stage=where.stage,
         queue_url=outputs["PunchQueueUrl"],
         dlq_url=outputs["DeadLetterQueueUrl"],
         session=session,

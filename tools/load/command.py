@@ -1,14 +1,14 @@
 """`ponto load`: tables that a file fills."""
 
-import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
+import click
 import psycopg2.extensions
 
-from tools.kit import database
+from tools.kit import commands, database
+from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
 from tools.load import employees
@@ -21,70 +21,62 @@ _ZONES = "select name from pg_timezone_names"
 LOCK = "lock table funcionario in share row exclusive mode"
 """Readers go on; another load waits, so that the counts are true."""
 
-_DESCRIPTION = """\
-Gives the reports the employees' names, time zones and cut-offs.
-
-FILE is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in any order:
-  usuario_id   the employee's number
-  nome         at most 200 characters
-  cpf          11 digits, plain or as 123.456.789-09; may be empty
-  fuso         time zone, as America/Sao_Paulo; empty: the stage's
-  corte        HH:MM, local, at which the working day ends (12:00 for night staff); empty: 04:00
-
-All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they are.
-"""
-
-_EPILOG = """examples:
+_EPILOG = f"""examples:
   ponto load employees employees.csv
   ponto load employees employees.csv --dry-run
   iconv -f windows-1252 -t utf-8 employees.csv | ponto load employees -
 
+{database.EPILOG}
 exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 """
 
 
-def add_to(commands: Any) -> None:
-    """Add `load` to the commands of `ponto` (argparse's subparsers)."""
-    parser = commands.add_parser("load", help="employees, for the reports, from a file")
-    tables = parser.add_subparsers(metavar="table", required=True)
-    loading = tables.add_parser(
-        "employees",
-        help="names, CPFs, time zones and cut-offs, from CSV",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    loading.set_defaults(run=_employees)
-    loading.add_argument("file", metavar="FILE", help="- reads the standard input")
-    loading.add_argument("--dry-run", action="store_true", help="say what would change; store nothing")
-    loading.add_argument("--json", action="store_true", help="the result as JSON")
-    database.add_arguments(loading)
+@commands.group(epilog=_EPILOG)
+def load() -> None:
+    """Employees, for the reports, from a file."""
 
 
-def _employees(arguments: argparse.Namespace) -> int:
-    content = _content(arguments.file)
-    with database.connect(arguments, read_only=arguments.dry_run) as connection, connection.cursor() as cursor:
+@load.command("employees", epilog=_EPILOG)
+@click.argument("file")
+@click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
+@opt.as_json
+@database.options()
+def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: bool) -> None:
+    """Give the reports the employees' names, time zones and cut-offs.
+
+    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in
+    any order:
+
+    \b
+      usuario_id   the employee's number
+      nome         at most 200 characters
+      cpf          11 digits, plain or as 123.456.789-09; may be empty
+      fuso         time zone, as America/Sao_Paulo; empty: the stage's
+      corte        HH:MM, local, at which the working day ends (12:00 for night staff); empty: 04:00
+
+    All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
+    are.
+    """
+    content = _content(file)
+    with database.connect(where, read_only=dry_run) as connection, connection.cursor() as cursor:
         cursor.execute(_ZONES)
         found, faults = employees.read(content, {zone for (zone,) in cursor.fetchall()})
         if faults:
-            if arguments.json:
+            if as_json:
                 print_json({"faults": [fault._asdict() for fault in faults]})
             else:
                 for fault in faults:
                     print_status(str(fault))
-            raise CommandError(
-                f"{arguments.file}: {len(faults)} {'fault' if len(faults) == 1 else 'faults'}; nothing was stored"
-            )
-        counts = store(cursor, found, dry_run=arguments.dry_run)
+            raise CommandError(f"{file}: {len(faults)} {'fault' if len(faults) == 1 else 'faults'}; nothing was stored")
+        counts = store(cursor, found, dry_run=dry_run)
         connection.commit()
-    if arguments.json:
-        print_json(counts | {"dryRun": arguments.dry_run})
+    if as_json:
+        print_json(counts | {"dryRun": dry_run})
     else:
         print_result(
-            f"{'would be ' if arguments.dry_run else ''}inserted {counts['inserted']}, changed {counts['changed']}; "
+            f"{'would be ' if dry_run else ''}inserted {counts['inserted']}, changed {counts['changed']}; "
             f"unchanged {counts['unchanged']}; not in the file and left as they are {counts['others']}"
         )
-    return 0
 
 
 def _content(file: str) -> bytes:

@@ -1,5 +1,10 @@
 """What stops `make run`, said so that somebody can act on it."""
 
+from tools.kit.errors import CommandError
 
-class LocalError(RuntimeError):
+
+class LocalError(CommandError):
     """The message says what was wrong and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 1)

@@ -1,0 +1,103 @@
+"""How every command line ends, and what its help and a shell's completion show."""
+
+import subprocess
+import sys
+from datetime import date, timedelta
+
+import click
+import pytest
+
+from tests.documents import ROOT
+from tools.kit import commands, options
+from tools.kit.errors import CommandError
+
+
+@commands.command(epilog="examples:\n  try 1\n      as it stands\n")
+@click.argument("count", type=options.POSITIVE)
+def attempt(count: int) -> int | None:
+    """Try something."""
+    match count:
+        case 1:
+            return None
+        case 2:
+            raise CommandError("two is not done", 1)
+        case 3:
+            raise KeyboardInterrupt
+        case 4:
+            raise BrokenPipeError
+    return 7
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "message"),
+    [
+        ("1", 0, ""),
+        ("2", 1, "try: two is not done\n"),
+        ("3", 130, "try: stopped\n"),
+        ("5", 7, ""),
+        ("0", 2, "0 is not in the range"),
+        ("x", 2, "'x' is not a valid integer range"),
+    ],
+)
+def test_a_command_ends_with_its_status_and_one_sentence(
+    capsys: pytest.CaptureFixture[str], word: str, status: int, message: str
+) -> None:
+    assert commands.run(attempt, "try", [word]) == status
+    assert message in capsys.readouterr().err
+
+
+def test_help_shows_the_examples_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.run(attempt, "try", ["--help"]) == 0
+    assert capsys.readouterr().out.endswith("\nexamples:\n  try 1\n      as it stands\n")
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m tools.cli --help | head -1; echo ${{PIPESTATUS[0]}}"
+    run = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout.splitlines()[-1] == "0"
+    assert run.stderr == ""
+
+
+def test_a_shell_completes_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools import cli
+
+    monkeypatch.setenv("_PONTO_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "ponto lo")
+    monkeypatch.setenv("COMP_CWORD", "1")
+
+    assert cli.main() == 0
+    assert capsys.readouterr().out == "plain,load\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (options.MONTH, "2026-11", date(2026, 11, 1)),
+        (options.DAY, "2026-11-23", date(2026, 11, 23)),
+        (options.AGE, "30m", timedelta(minutes=30)),
+        (options.RATE, "0.5", 0.5),
+        (options.INSTANT_MS, "1970-01-01T00:00:01", 1_000),
+        (options.INSTANT_MS, "1970-01-01T01:00:01+01:00", 1_000),
+    ],
+)
+def test_a_value_is_read(kind: options.Kind, text: str, value: object) -> None:
+    assert kind.convert(text, None, None) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (options.MONTH, "2026-13", "'2026-13' is not a month, like 2026-11"),
+        (options.MONTH, "1999-12", "'1999-12': the years are 2000 to 2099"),
+        (options.DAY, "2026-02-30", "'2026-02-30' is not a date, like 2026-11-23"),
+        (options.AGE, "3y", "'3y' is not a length of time"),
+        (options.AGE, "99999999999999999d", "is not a length of time"),
+        (options.RATE, "inf", "'inf' is not a number above 0"),
+        (options.INSTANT_MS, "yesterday", "'yesterday' is neither"),
+        (options.INSTANT_MS, "99999999999d", "is neither"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_should_be(kind: options.Kind, text: str, message: str) -> None:
+    with pytest.raises(click.BadParameter, match=message):
+        kind.convert(text, None, None)

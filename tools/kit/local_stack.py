@@ -1,0 +1,82 @@
+"""The stack of `make run` on this machine: what it says of itself in stack.json, and how to reach it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+from botocore.config import Config
+
+from tools.kit.errors import CommandError
+
+ROOT = Path(__file__).parents[2]
+STATE = ROOT / ".local"
+"""Its folder, unless --state names another."""
+
+REGION = "us-east-1"
+
+
+class Address(NamedTuple):
+    """Where everything is; stack.json has these keys."""
+
+    api_url: str
+    api_id: str
+    api_key: str
+    database_url: str
+    queue_url: str
+    dlq_url: str
+    aws_endpoint_url: str
+    aws_access_key_id: str  # of this run: what the guard admits
+    pid: int
+
+    def curl(self) -> str:
+        """A command that punches once, now."""
+        return (
+            f"curl -sS {self.api_url} -H 'x-api-key: {self.api_key}' -H 'content-type: application/json' \\\n"
+            '    -d "{\\"usuarioId\\": 123, \\"ponto\\": \\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\"}"'
+        )
+
+    def session(self) -> boto3.Session:
+        """A session that can reach nothing but the emulator's services, whatever the shell is configured for."""
+        return boto3.Session(
+            aws_access_key_id=self.aws_access_key_id,
+            aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there
+            region_name=REGION,
+        )
+
+    def client(self, service: str, config: Config | None = None) -> Any:
+        """A boto3 client of the emulator, for example "sqs"."""
+        session: Any = self.session()  # its types know a service only as a literal
+        return session.client(service, endpoint_url=self.aws_endpoint_url, config=config)
+
+
+def find(state: Path | None = None, otherwise: str = "") -> Address:
+    """Find the running local stack.
+
+    Args:
+        state: its folder; None: the usual one.
+        otherwise: what else could be done, as the end of the error's sentence.
+
+    Raises:
+        CommandError: none runs there.
+    """
+    file = (state or STATE) / "stack.json"
+    start = f"start it with make run{otherwise}"
+    try:
+        address = Address(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise CommandError(f"no local stack runs ({file} does not exist); {start}") from None
+    if not _is_running(address.pid):
+        raise CommandError(f"no local stack runs ({file} is of one that was killed); {start}")
+    return address
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,119 @@
+"""The options and kinds of values that several commands share. Each kind is checked here, and nowhere else."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_YEARS = range(2000, 2100)  # far from the ends of Python's calendar
+_LARGEST_EMPLOYEE = 2**53 - 1  # as in the punch's schema
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+Day = TypeVar("Day", date, datetime)
+
+
+class Kind(click.ParamType[Any]):
+    """A kind of value, as a function reads it."""
+
+    def __init__(self, name: str, expected: str, read: Callable[[str], Any]) -> None:
+        """Takes the function.
+
+        Args:
+            name: what stands for a value in the help.
+            expected: completes "... is", with an example: "not a month, like 2026-11".
+            read: raises a ValueError or OverflowError for a text that is no such value; one with a message of its own
+                is shown as it is.
+        """
+        self.name = name
+        self._expected = expected
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):  # a default
+            return value
+        try:
+            return self._read(value)
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is {self._expected}", param, ctx)
+
+
+def _in_usual_years(found: Day, text: str) -> Day:
+    if found.year not in _YEARS:
+        raise click.BadParameter(f"{text!r}: the years are {_YEARS[0]} to {_YEARS[-1]}")
+    return found
+
+
+def _month(text: str) -> date:
+    return _in_usual_years(datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date(), text)
+
+
+def _day(text: str) -> date:
+    return _in_usual_years(date.fromisoformat(text), text)
+
+
+def _time(text: str) -> datetime:
+    return _in_usual_years(datetime.fromisoformat(text), text)
+
+
+def age(text: str) -> timedelta:
+    """Read a length of time: a whole number and s, m, h, d or w.
+
+    Raises:
+        ValueError: it is none.
+        OverflowError: it is longer than Python can count.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit not in _UNITS or not (number.isascii() and number.isdecimal()):
+        raise ValueError(text)
+    return timedelta(**{_UNITS[unit]: int(number)})
+
+
+def instant_ms(text: str) -> int:
+    """Read an instant, ISO 8601 with an offset (without: UTC), or how long ago it was.
+
+    Returns:
+        Milliseconds since the epoch, UTC.
+
+    Raises:
+        ValueError, OverflowError: it is none.
+    """
+    try:
+        found = datetime.now(UTC) - age(text)
+    except ValueError:
+        parsed = datetime.fromisoformat(text)
+        found = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return round(found.timestamp() * 1000)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError(text)
+    return number
+
+
+POSITIVE = click.IntRange(min=1, max=2**31 - 1)
+COUNT = click.IntRange(min=0, max=2**31 - 1)
+PERCENT = click.IntRange(0, 100)
+PORT = click.IntRange(1, 65_535)
+EMPLOYEE = click.IntRange(1, _LARGEST_EMPLOYEE)
+RATE = Kind("RATE", "not a number above 0", _finite)
+MONTH = Kind("YYYY-MM", "not a month, like 2026-11", _month)
+DAY = Kind("DATE", "not a date, like 2026-11-23", _day)
+TIME = Kind("TIME", "not a time, like 2026-11-23T07:30", _time)
+AGE = Kind("T", "not a length of time, like 45s, 30m, 2h, 7d or 1w", age)
+INSTANT_MS = Kind(
+    "TIME", "neither ISO 8601, like 2026-10-01T08:00Z, nor an age, like 45s, 30m, 2h, 7d or 1w", instant_ms
+)
+FILE = click.Path(path_type=Path)
+
+as_json = click.option("--json", "as_json", is_flag=True, show_default=False, help="The result as JSON.")
+force = click.option("--force", is_flag=True, show_default=False, help="Overwrite the file.")
+state = click.option(
+    "--state", type=FILE, show_default=False, metavar="DIR", help="The local stack's folder (default .local)."
+)
