@@ -107,7 +107,7 @@ def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document:
 
     assert {command: wrong for command, wrong in written.items() if wrong} == {}
     # A sentence may name a command without all that it needs.
-    incomplete = ("are required: ", "lacks --")
+    incomplete = ("are required: ", "lacks --", "Missing argument ", "Missing option ")
     assert {
         command: wrong for command, wrong in named.items() if wrong and not any(map(wrong.__contains__, incomplete))
     } == {}
