@@ -1,6 +1,8 @@
-"""Bringing a database to the current schema: the files of `ponto/schema`, each applied once, in order."""
+"""Bringing a database to the current schema: the files of `ponto/schema`, each applied once, in order.
 
-import hashlib
+Those of its folder `views` are applied again when their content has changed; see `repeatable`.
+"""
+
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,7 +12,9 @@ from typing import Any, NamedTuple
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
+from ponto import repeatable
 from ponto.connection import Parameters, connect
+from ponto.repeatable import checksum
 
 SCHEMA = Path(__file__).parent / "schema"
 
@@ -48,7 +52,7 @@ class Migrated(NamedTuple):
 
 
 def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patience: Patience = PATIENCE) -> Migrated:
-    """Apply the migrations that the database has not had yet, all of them or none.
+    """Apply the migrations that the database has not had yet, and the views that have changed, all of them or none.
 
     Safe to call at any time and from several places at once: the second caller waits for the first.
 
@@ -62,15 +66,16 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
     Raises:
         MigrationError: the time zone is unknown, a migration failed or did not get its locks, or what was applied
             before is not what the folder holds: one of the files was edited, is missing, or comes before one that was
-            applied.
+            applied. Or a view of somebody's own depends on what would have to be dropped.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     files = {path.name: path.read_bytes() for path in sorted(schema.glob("*.sql"))}
+    views = {f"views/{path.name}": path.read_bytes() for path in sorted(schema.glob("views/*.sql"))}
     holders: dict[Any, str] = {}
     for attempt in range(1, patience.tries + 1):
         with closing(_connect(parameters)) as connection:
             try:
-                return _apply(connection, files, time_zone, patience)
+                return _apply(connection, files, views, time_zone, patience)
             except _LockedError as locked:
                 name = locked.name
                 connection.rollback()
@@ -94,7 +99,11 @@ class _LockedError(Exception):
 
 
 def _apply(
-    connection: psycopg2.extensions.connection, files: Mapping[str, bytes], time_zone: str, patience: Patience
+    connection: psycopg2.extensions.connection,
+    files: Mapping[str, bytes],
+    views: Mapping[str, bytes],
+    time_zone: str,
+    patience: Patience,
 ) -> Migrated:
     """Do the work of `migrate` once. Whatever leaves early is rolled back by closing the connection.
 
@@ -109,13 +118,18 @@ def _apply(
             pending = _pending(files, dict(cursor.fetchall()))
             for name in pending:
                 cursor.execute(files[name])
-                cursor.execute(_RECORD, {"name": name, "checksum": _checksum(files[name])})
+                cursor.execute(_RECORD, {"name": name, "checksum": checksum(files[name])})
+            again: set[str] = set()
+            for name in repeatable.apply(cursor, views):
+                again.add(name)
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()}") from error
+        except repeatable.RefusedError as error:
+            raise MigrationError(f"{name}: {error}") from error
     connection.commit()
-    return Migrated(pending, [notice.strip() for notice in connection.notices])
+    return Migrated([*pending, *sorted(again & views.keys())], [notice.strip() for notice in connection.notices])
 
 
 def _take_turn(cursor: psycopg2.extensions.cursor, patience: Patience) -> None:
@@ -152,10 +166,13 @@ def _connect(parameters: Parameters) -> psycopg2.extensions.connection:
 
 def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:
     """Return the names of the files that were not applied yet, after checking those that were."""
-    for name, checksum in applied.items():
+    for name, before in applied.items():
         if name not in files:
-            raise MigrationError(f"{name}: was applied to this database, but this code, maybe older, does not have it")
-        if checksum != _checksum(files[name]):
+            raise MigrationError(
+                f"{name}: was applied to this database, but this code, maybe older, does not have it "
+                "(a local database begins anew, empty, after `make clean`)"
+            )
+        if before != checksum(files[name]):
             raise MigrationError(
                 f"{name}: was edited after it had been applied; restore it, and add another migration instead "
                 "(a local database begins anew, empty, after `make clean`)"
@@ -167,7 +184,3 @@ def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str
                 f"{name}: comes before {max(applied)}, which was applied already; give it a new number"
             )
     return pending
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

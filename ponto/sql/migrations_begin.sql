@@ -25,6 +25,12 @@ begin
             checksum text not null, -- SHA-256 of the file, hexadecimal
             aplicada_em timestamptz not null default clock_timestamp()
         );
+        create table migracao_repetivel (
+            nome text primary key,
+            checksum text not null,
+            objetos text[] not null, -- what the file makes: "view jornada"
+            aplicada_em timestamptz not null default clock_timestamp()
+        );
     end if;
 end
 $$;

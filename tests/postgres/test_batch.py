@@ -482,7 +482,7 @@ def test_schema_makes_an_empty_database_ready_for_the_first_batch(
     database_url: str, postgres: str, queue: DeadLetterQueue, configure: Callable[[str], None]
 ) -> None:
     configure(database_url)
-    names = sorted(path.name for path in SCHEMA.iterdir())
+    names = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
 
     first = handler.schema({}, Context())
     assert json.loads(json.dumps(first)) == {"applied": names, "notices": first["notices"]}

@@ -30,7 +30,8 @@ from tests.postgres.test_store import entry
 ZONE = "America/Sao_Paulo"
 BRT = timezone(timedelta(hours=-3))
 ORIGINAL = "create table batida (id serial primary key, usuario_id integer, ponto timestamp);"
-ALL = sorted(path.name for path in SCHEMA.glob("*.sql"))
+ALL = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
+LAST = max(path.name for path in SCHEMA.glob("*.sql"))
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -75,7 +76,7 @@ def relations(ask: Ask) -> set[str]:
 
 
 def test_migrations_are_numbered_from_one_without_gaps() -> None:
-    names = sorted(path.name for path in SCHEMA.iterdir())
+    names = sorted(path.name for path in SCHEMA.glob("*.sql"))
 
     assert [re.fullmatch(r"(\d{4})_[a-z0-9_]+\.sql", name)[1] for name in names] == [  # type: ignore[index]
         f"{number:04}" for number in range(1, len(names) + 1)
@@ -94,6 +95,8 @@ def test_an_empty_database_gets_the_table_and_nothing_else(ask: Ask, run: Callab
         "batida_append_only",
         "migracao",
         "migracao_pkey",
+        "migracao_repetivel",
+        "migracao_repetivel_pkey",
         # of the reports
         "batida_ponto_idx",
         "batida_recebida_em_idx",
@@ -101,6 +104,10 @@ def test_an_empty_database_gets_the_table_and_nothing_else(ask: Ask, run: Callab
         "funcionario",
         "funcionario_pkey",
         "funcionario_fuso",
+        "usuario_reservado",
+        "do_usuario",
+        "antes_do_dia",
+        "depois_do_dia",
         "fuso_padrao",
         "batida_local",
         "noturno",
@@ -203,10 +210,10 @@ def test_an_unknown_time_zone_is_refused_and_nothing_is_left(ask: Ask, run: Call
 
 def test_an_edited_migration_is_refused_by_name(run: Callable[..., Migrated], schema: Path) -> None:
     run(schema=schema)
-    edited = schema / "0001_batida.sql"
+    edited = schema / "0002_batida.sql"
     edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
 
-    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: was edited .* after `make clean`"):
+    with pytest.raises(MigrationError, match=r"^0002_batida\.sql: was edited .* after `make clean`"):
         run(schema=schema)
 
 
@@ -221,13 +228,28 @@ def test_a_migration_that_this_code_does_not_have_is_refused_by_name(
         run()
 
 
+def test_a_database_of_the_migrations_before_these_says_how_to_begin_anew(
+    ask: Ask, run: Callable[..., Migrated]
+) -> None:
+    ask(
+        "create table migracao (nome text primary key, checksum text not null, aplicada_em timestamptz default now());"
+        "insert into migracao values ('0001_batida.sql', ''), ('0002_roles.sql', ''), ('0003_reports.sql', '');"
+        "create table batida (id uuid primary key)"
+    )
+
+    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: was applied .*anew, empty, after `make clean`\)$"):
+        run()
+
+    assert relations(ask) == {"batida", "batida_pkey", "migracao", "migracao_pkey"}
+
+
 def test_a_migration_numbered_before_an_applied_one_is_refused_by_name(
     ask: Ask, run: Callable[..., Migrated], schema: Path
 ) -> None:
     run(schema=schema)
     (schema / "0000_late.sql").write_text("create table late ()")
 
-    with pytest.raises(MigrationError, match=rf"^0000_late\.sql: comes before {re.escape(ALL[-1])}"):
+    with pytest.raises(MigrationError, match=rf"^0000_late\.sql: comes before {re.escape(LAST)}"):
         run(schema=schema)
 
     assert "late" not in relations(ask)
@@ -272,7 +294,7 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(
         finally:
             ask("rollback")
 
-        assert first.result().applied == [*ALL, "9000_gate.sql"]
+        assert first.result().applied == sorted([*ALL, "9000_gate.sql"])
         assert second.result() == Migrated([], [])
 
 
@@ -504,7 +526,7 @@ def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_ma
 def test_another_table_of_that_name_is_refused_and_left_alone(ask: Ask, run: Callable[..., Migrated]) -> None:
     ask("create table batida (id serial primary key, quando date)")
 
-    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: table batida exists, but it is not the one"):
+    with pytest.raises(MigrationError, match=r"^0001_original\.sql: table batida exists, but it is not the one"):
         run()
 
     assert relations(ask) == {"batida", "batida_id_seq", "batida_pkey"}
@@ -517,7 +539,7 @@ def test_another_table_of_that_name_is_refused_and_left_alone(ask: Ask, run: Cal
 def derived_in_sql(ask: Ask) -> Callable[[int, str], str]:
     """Give the migration's own function, which is the document's."""
     code = derived_ids_in("sql")
-    assert code in (SCHEMA / "0001_batida.sql").read_text()
+    assert code in (SCHEMA / "0003_original_rows.sql").read_text()
     ask(code)
     return lambda usuario_id, instant: str(ask("select pg_temp.derived_id(%s, %s)", usuario_id, instant)[0][0])
 

@@ -17,7 +17,7 @@ from tests.postgres.conftest import Server, ask
 from tests.postgres.test_store import QUICK, entry
 
 ZONE = "America/Sao_Paulo"
-ALL = sorted(path.name for path in SCHEMA.glob("*.sql"))
+ALL = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
 
 
 @pytest.fixture

@@ -305,9 +305,9 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look() -> N
 
 
 def test_what_the_function_schema_failed_of_is_told() -> None:
-    functions = PaperFunctions({"errorMessage": "0002_roles.sql: permission denied\n"}, failed=True)
+    functions = PaperFunctions({"errorMessage": "0006_roles.sql: permission denied\n"}, failed=True)
     with pytest.raises(
-        CommandError, match=r"0002_roles.sql: permission denied\n.*sls logs --stage dev -f schema"
+        CommandError, match=r"0006_roles.sql: permission denied\n.*sls logs --stage dev -f schema"
     ) as error:
         deploy.await_row(cast(Any, functions), "dev", "id", "message", 0)
     assert error.value.status == 1

@@ -51,6 +51,7 @@ NOT_RUN = {
     "make clean": "it removes what the tests run on",
     "python -m tools.bench.calibrate": "three minutes on a machine that does nothing else",
     "python -m tests.unit.test_plan": "it writes the document that a test compares",
+    "python -m tests.schema": "it writes the file that tests/postgres/test_schema_file.py compares",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }
 SETTINGS = ("export ", ". ", "cd ")  # of the shell itself

@@ -47,7 +47,7 @@ STARTERS = {
         "import handler",
         _FIRST_PUNCH.format(module="handler"),
         ("psycopg2-binary", "tzdata"),
-        ("handler.py", "ponto/*.py", "ponto/sql/*", "ponto/schema/*"),
+        ("handler.py", "ponto/*.py", "ponto/sql/*", "ponto/schema/**/*.sql"),
     ),
     "powertools": Starter(
         "Powertools' BatchProcessor",

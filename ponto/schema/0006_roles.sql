@@ -64,7 +64,10 @@ begin
                 from pg_class
                 where relkind in ('r', 'p', 'f')
                     and relnamespace::regnamespace::text !~ '^(pg_|information_schema$)'
-                    and oid not in ('migracao'::regclass, 'batida'::regclass, 'falha'::regclass)
+                    and oid not in (
+                        'migracao'::regclass, 'migracao_repetivel'::regclass, 'batida'::regclass, 'falha'::regclass,
+                        'funcionario'::regclass
+                    )
                     and oid is distinct from to_regclass('batida_original')
             )
         then
@@ -91,4 +94,5 @@ grant select (id, usuario_id, ponto) on batida to ponto_function;
 -- What the function's own code fails on, and since when.
 grant insert (mensagem_id), select, delete on falha to ponto_function;
 
-grant select on batida to ponto_reports;
+grant select on batida, funcionario to ponto_reports;
+revoke execute on function funcionario_fuso from public;

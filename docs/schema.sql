@@ -1,42 +1,123 @@
--- Reports: punches in local time, working days, time cards, exceptions, the peak.
---
--- Three rules hold everywhere below:
---   - Punches are cut to the minute before anything is computed, so that a reader gets the same from the printed HH:MM.
---   - A working day is (local time - cut-off)::date, so that a night shift belongs to the day on which it began.
---   - Nothing depends on the session's TimeZone, which every client sets as it likes.
---
--- The functions are plain SQL without settings of their own, so that the planner sees through them to the indexes.
+-- The current schema in one file, but for the roles: tables as PostgreSQL's catalog has them after all migrations, then
+-- the files of ponto/schema/views. Written by `python -m tests.schema`, and held to the migrations by a test: change
+-- ponto/schema, not this.
 
--- Rows come nearly in the order of these columns, so that a few bytes per 128 pages find a day among years, and
--- cost the intake next to nothing. Of ponto several ranges are kept: a device with a wrong clock would spoil just one.
-create index on batida using brin (ponto timestamptz_minmax_multi_ops) with (autosummarize = on);
-create index on batida using brin (recebida_em timestamptz_minmax_multi_ops) with (autosummarize = on);
-create index on batida using brin (gravada_em) with (autosummarize = on);
-
-
--- Employees
-
-create table funcionario (
-    usuario_id bigint primary key check (usuario_id between 1 and 9007199254740990),
-    nome text not null check (nome ~ '\S'),
-    cpf text check (cpf ~ '^[0-9]{11}$'),
-    fuso text,
-    corte time check (corte < '24:00' and date_trunc('minute', corte) = corte)
+create table migracao (
+    nome text not null,
+    checksum text not null,
+    aplicada_em timestamp with time zone default clock_timestamp() not null,
+    constraint migracao_pkey PRIMARY KEY (nome)
 );
 
-comment on table funcionario is
-    'Employees. Optional: without it the reports have no names, and one time zone and cut-off for all';
+create table migracao_repetivel (
+    nome text not null,
+    checksum text not null,
+    objetos text[] not null,
+    aplicada_em timestamp with time zone default clock_timestamp() not null,
+    constraint migracao_repetivel_pkey PRIMARY KEY (nome)
+);
+
+create table batida (
+    id uuid not null,
+    usuario_id bigint not null,
+    ponto timestamp with time zone not null,
+    deslocamento smallint,
+    dispositivo text,
+    offline boolean,
+    enviado timestamp with time zone,
+    latitude double precision,
+    longitude double precision,
+    precisao double precision,
+    recebida_em timestamp with time zone,
+    gravada_em timestamp with time zone default clock_timestamp() not null,
+    mensagem_id text,
+    chave text,
+    constraint batida_pkey PRIMARY KEY (id),
+    constraint batida_chave_check CHECK (char_length(chave) >= 1 AND char_length(chave) <= 100),
+    constraint batida_deslocamento_check CHECK (deslocamento >= '-899'::integer AND deslocamento <= 899),
+    constraint batida_dispositivo_check CHECK (char_length(dispositivo) <= 64 AND dispositivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'::text),
+    constraint batida_enviado_check CHECK (enviado >= '1899-12-31 00:00:00+00'::timestamp with time zone AND enviado < '3000-01-02 00:00:00+00'::timestamp with time zone),
+    constraint batida_latitude_check CHECK (latitude >= '-90'::integer::double precision AND latitude <= 90::double precision),
+    constraint batida_longitude_check CHECK (longitude >= '-180'::integer::double precision AND longitude <= 180::double precision),
+    constraint batida_mensagem_id_check CHECK (char_length(mensagem_id) >= 1 AND char_length(mensagem_id) <= 100),
+    constraint batida_ponto_check CHECK (ponto >= '1899-12-31 00:00:00+00'::timestamp with time zone AND ponto < '3000-01-02 00:00:00+00'::timestamp with time zone),
+    constraint batida_precisao_check CHECK (precisao >= 0::double precision AND precisao <= 20037508::double precision),
+    constraint batida_recebida_em_check CHECK (recebida_em >= '1970-01-01 00:00:00+00'::timestamp with time zone AND recebida_em < '3000-01-02 00:00:00+00'::timestamp with time zone),
+    constraint batida_usuario_id_check CHECK (usuario_id >= 1 AND usuario_id <= '9007199254740991'::bigint)
+);
+comment on table batida is 'Punches. Rows are added, never changed or removed.';
+comment on column batida.id is 'Idempotency key: the client''s, or derived from usuario_id and ponto';
+comment on column batida.usuario_id is 'Employee';
+comment on column batida.ponto is 'When the employee punched, by the device''s clock';
+comment on column batida.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
+comment on column batida.dispositivo is 'Device, as it calls itself';
+comment on column batida.offline is 'Whether the device was offline at the punch; null: not said';
+comment on column batida.enviado is 'When the device sent the punch, by its clock';
+comment on column batida.latitude is 'Degrees, by the device';
+comment on column batida.longitude is 'Degrees, by the device';
+comment on column batida.precisao is 'Accuracy of latitude and longitude, metres';
+comment on column batida.recebida_em is 'When the queue received it; null: copied from batida_original';
+comment on column batida.gravada_em is 'When the row was written';
+comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
+comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
+grant select on batida to ponto_reports;
+grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em, mensagem_id, chave) on batida to ponto_function;
+grant select (id, usuario_id, ponto) on batida to ponto_function;
+
+CREATE INDEX batida_usuario_id_ponto_idx ON public.batida USING btree (usuario_id, ponto);
+
+CREATE INDEX batida_ponto_idx ON public.batida USING brin (ponto timestamptz_minmax_multi_ops) WITH (autosummarize='on');
+
+CREATE INDEX batida_recebida_em_idx ON public.batida USING brin (recebida_em timestamptz_minmax_multi_ops) WITH (autosummarize='on');
+
+CREATE INDEX batida_gravada_em_idx ON public.batida USING brin (gravada_em) WITH (autosummarize='on');
+
+CREATE OR REPLACE FUNCTION public.batida_append_only()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    raise exception '% refused: rows of batida are never changed or removed', tg_op;
+end
+$function$;
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON batida FOR EACH STATEMENT EXECUTE FUNCTION batida_append_only();
+
+create table falha (
+    mensagem_id text not null,
+    desde timestamp with time zone default clock_timestamp() not null,
+    constraint falha_pkey PRIMARY KEY (mensagem_id)
+);
+comment on table falha is 'Messages that the function''s own code fails on, so that none is given up before a bad release can be mended';
+comment on column falha.mensagem_id is 'Message of the queue';
+comment on column falha.desde is 'When it failed on it first';
+grant select, delete on falha to ponto_function;
+grant insert (mensagem_id) on falha to ponto_function;
+
+create table funcionario (
+    usuario_id bigint not null,
+    nome text not null,
+    cpf text,
+    fuso text,
+    corte time without time zone,
+    constraint funcionario_pkey PRIMARY KEY (usuario_id),
+    constraint funcionario_corte_check CHECK (corte < '24:00:00'::time without time zone AND date_trunc('minute'::text, corte::interval) = corte::interval),
+    constraint funcionario_cpf_check CHECK (cpf ~ '^[0-9]{11}$'::text),
+    constraint funcionario_nome_check CHECK (nome ~ '\S'::text),
+    constraint funcionario_usuario_id_check CHECK (usuario_id >= 1 AND usuario_id <= '9007199254740990'::bigint)
+);
+comment on table funcionario is 'Employees. Optional: without it the reports have no names, and one time zone and cut-off for all';
 comment on column funcionario.usuario_id is 'Employee''s number, as in batida';
 comment on column funcionario.nome is 'Name';
 comment on column funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 digits; null: not known';
 comment on column funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
-comment on column funcionario.corte is
-    'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
+comment on column funcionario.corte is 'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
+grant select on funcionario to ponto_reports;
 
--- AT TIME ZONE also takes abbreviations and POSIX zones, whose sign is the other way round ("UTC+3" is west of
--- Greenwich). Once a statement, for reading all names takes a while.
-create function funcionario_fuso() returns trigger
-language plpgsql as $$
+CREATE OR REPLACE FUNCTION public.funcionario_fuso()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
 declare
     wrong record;
 begin
@@ -51,20 +132,156 @@ begin
     end if;
     return null;
 end
-$$;
+$function$;
+comment on function funcionario_fuso() is 'Refuses time zones that are not in pg_timezone_names';
+revoke execute on function funcionario_fuso() from public;
 
-comment on function funcionario_fuso is 'Refuses time zones that are not in pg_timezone_names';
+CREATE TRIGGER fuso_insert AFTER INSERT ON funcionario REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION funcionario_fuso();
 
--- One each, for a trigger on both events cannot have the changed rows.
-create trigger fuso_insert after insert on funcionario referencing new table as changed
-for each statement execute function funcionario_fuso();
-create trigger fuso_update after update on funcionario referencing new table as changed
-for each statement execute function funcionario_fuso();
+CREATE TRIGGER fuso_update AFTER UPDATE ON funcionario REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION funcionario_fuso();
+
+-- 01_row_types.sql
+-- What the rows of the reports hold that are no view's.
+
+create type espelho_total as (
+    usuario_id bigint, nome text, cpf text, fuso text, dias_trabalhados int, minutos int, minutos_noturnos int,
+    dias_incompletos int, dias_divididos int
+);
+
+comment on type espelho_total is 'A row of espelho_totais()';
+comment on column espelho_total.usuario_id is 'Employee''s number';
+comment on column espelho_total.nome is 'Employee''s name; null: not in funcionario';
+comment on column espelho_total.cpf is 'CPF, 11 digits; null: not known';
+comment on column espelho_total.fuso is 'Employee''s time zone, or the stage''s';
+comment on column espelho_total.dias_trabalhados is 'Working days of the month that have punches';
+comment on column espelho_total.minutos is 'Worked minutes';
+comment on column espelho_total.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
+comment on column espelho_total.dias_incompletos is 'Days with an odd count of punches';
+comment on column espelho_total.dias_divididos is
+    'Days that have minutos_descanso: the cut-off after them may split a shift';
 
 
--- Punches
+create type excecao as (
+    tipo text, usuario_id bigint, nome text, dia date, id uuid, local timestamp, dispositivo text, medida interval,
+    batidas int
+);
 
-create function fuso_padrao() returns text
+comment on type excecao is 'A row of excecoes()';
+comment on column excecao.tipo is
+    'incompleta: odd count of punches; longa: worked longer than jornada_maxima; proxima: within proximas of the '
+    'employee''s punch before; futura: punched more than futuro after its receipt; atrasada: received more than atraso '
+    'after it was punched; reaberta: a punch was written more than dias days after the working day ended; relogio: '
+    'recebida_em and enviado lie more than desvio apart; dividida: less rest until the next working day than a shift '
+    'leaves, see jornada.minutos_descanso; redefinida: received in these days and punched more than redefinicao away '
+    'from that, as by a clock that was reset';
+comment on column excecao.usuario_id is 'Employee''s number';
+comment on column excecao.nome is 'Employee''s name; null: not in funcionario';
+comment on column excecao.dia is
+    'Working day, in the employee''s time zone: that of the punch; redefinida: that of its receipt';
+comment on column excecao.id is 'The punch''s id, as in batida; null: a whole day';
+comment on column excecao.local is 'The punch''s local time, cut to the minute; null: a whole day';
+comment on column excecao.dispositivo is 'The punch''s device, as it calls itself; null: a whole day, or not said';
+comment on column excecao.medida is
+    'What was measured. incompleta and longa: worked time; proxima: distance, of the times cut to the minute; futura: '
+    'ponto - recebida_em; atrasada: recebida_em - ponto; reaberta: from the end of the working day to the last '
+    'writing; relogio: recebida_em - enviado, below zero for a clock that is fast; dividida: from the last punch to the '
+    'first of the next working day; redefinida: recebida_em - ponto';
+comment on column excecao.batidas is
+    'Punches concerned. incompleta, longa and dividida: the day''s; reaberta: those that were written late; otherwise 1';
+
+
+create type corte_sugerido as (
+    usuario_id bigint, nome text, fuso text, corte time, dias int, divididos int, sugestao time, restantes int,
+    folga interval
+);
+
+comment on type corte_sugerido is 'A row of cortes()';
+comment on column corte_sugerido.usuario_id is 'Employee''s number';
+comment on column corte_sugerido.nome is 'Employee''s name; null: not in funcionario';
+comment on column corte_sugerido.fuso is 'Employee''s time zone, or the stage''s';
+comment on column corte_sugerido.corte is 'Cut-off of the working day now, local time';
+comment on column corte_sugerido.dias is 'Working days that have punches, with this cut-off';
+comment on column corte_sugerido.divididos is 'Of these, those with minutos_descanso';
+comment on column corte_sugerido.sugestao is 'Cut-off that splits fewer, local time; null: keep the present one';
+comment on column corte_sugerido.restantes is 'Days after which it would split a shift still; null: sugestao is';
+comment on column corte_sugerido.folga is
+    'How far apart the punches around it lie on average, a day at most, cut to the minute; null: sugestao is';
+
+
+create type relogio as (
+    dispositivo text, batidas int, funcionarios int, menor interval, mediano interval, maior interval,
+    primeira timestamptz, ultima timestamptz
+);
+
+comment on type relogio is 'A row of relogios()';
+comment on column relogio.dispositivo is 'Device, as it calls itself';
+comment on column relogio.batidas is 'Its punches that say when they were sent';
+comment on column relogio.funcionarios is 'Employees who made them';
+comment on column relogio.menor is 'Smallest recebida_em - enviado: below zero for a clock that is fast';
+comment on column relogio.mediano is 'Median of recebida_em - enviado: about what the clock is wrong by';
+comment on column relogio.maior is 'Largest recebida_em - enviado';
+comment on column relogio.primeira is 'When the first of them was received; an instant';
+comment on column relogio.ultima is 'When the last of them was received; an instant';
+
+
+create type minuto_do_pico as (
+    minuto timestamptz, batidas int, recebidas int, gravadas int, fila int, idade interval
+);
+
+comment on type minuto_do_pico is 'A row of pico()';
+comment on column minuto_do_pico.minuto is 'When the minute began; an instant';
+comment on column minuto_do_pico.batidas is 'Punched in it, by the devices'' clocks';
+comment on column minuto_do_pico.recebidas is
+    'Received by the queue in it, of those that are stored by now: what still waits, or is a dead letter, is no row';
+comment on column minuto_do_pico.gravadas is 'Written in it';
+comment on column minuto_do_pico.fila is
+    'Received and not yet written at its end, of those that are stored by now: dead letters that were sent back later '
+    'included, up to 60 days, but not what still waits';
+comment on column minuto_do_pico.idade is
+    'Longest time from receipt to writing of those written in it; null: none was written';
+
+-- 02_ranges.sql
+-- Which punches a report reads. These functions, as all that follow, are plain SQL without settings of their own, so
+-- that the planner sees through them to the indexes.
+
+create or replace function usuario_reservado() returns bigint
+language sql immutable parallel safe
+return 9007199254740991;
+
+comment on function usuario_reservado is 'The employee for whom a deployment tries itself, and whom no report shows';
+
+-- Not "usuario is null or", of which no index can make use where the number is no literal.
+create or replace function do_usuario(usuario_id bigint, usuario bigint) returns boolean
+language sql immutable parallel safe
+return usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
+    and usuario_id <= coalesce(usuario, 9223372036854775807);
+
+comment on function do_usuario is 'Whether usuario_id is the employee usuario, who is (null) anybody';
+
+-- A working day begins up to a day after its date does, and local times are less than a day from UTC.
+create or replace function antes_do_dia(dia date) returns timestamptz
+language sql immutable parallel safe
+return (dia - 1)::timestamp at time zone 'UTC';
+
+create or replace function depois_do_dia(dia date) returns timestamptz
+language sql immutable parallel safe
+return (dia + 3)::timestamp at time zone 'UTC';
+
+comment on function antes_do_dia is 'An instant at or before all of a working day, whatever its time zone and cut-off';
+comment on function depois_do_dia is 'An instant after all of a working day, whatever its time zone and cut-off';
+
+revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia from public;
+grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia to ponto_reports;
+
+-- 03_punches.sql
+-- Punches in local time.
+--
+-- Three rules hold here and in all that follows:
+--   - Punches are cut to the minute before anything is computed, so that a reader gets the same from the printed HH:MM.
+--   - A working day is (local time - cut-off)::date, so that a night shift belongs to the day on which it began.
+--   - Nothing depends on the session's TimeZone, which every client sets as it likes.
+
+create or replace function fuso_padrao() returns text
 language sql stable parallel safe
 return coalesce(
     (
@@ -80,7 +297,7 @@ return coalesce(
 comment on function fuso_padrao is
     'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
 
-create view batida_local as
+create or replace view batida_local as
 select
     batida.id,
     batida.usuario_id,
@@ -107,7 +324,7 @@ from batida
             coalesce(funcionario.fuso, (select fuso_padrao())) as fuso,
             coalesce(funcionario.corte, '04:00') as corte
     ) as zona
-where batida.usuario_id <> 9007199254740991; -- for whom a deployment tries itself
+where batida.usuario_id <> usuario_reservado();
 
 comment on view batida_local is 'Punches in the employee''s local time, with what lay between punching and writing';
 comment on column batida_local.id is 'Idempotency key, as in batida';
@@ -130,11 +347,15 @@ comment on column batida_local.desvio is
     'recebida_em - enviado, clock skew and travel: below zero for a clock that is fast; null: enviado is';
 comment on column batida_local.corte is 'Cut-off of the employee''s working day, local time';
 
+revoke execute on function fuso_padrao from public;
+grant execute on function fuso_padrao to ponto_reports;
+grant select on batida_local to ponto_reports;
 
--- Working days
+-- 04_night.sql
+-- Night time: from 22:00 to 05:00.
 
 -- Night time from the beginning of 2000 until a local time: 7 hours a day, from 00:00 to 05:00 and from 22:00 to 24:00.
-create function noite(local timestamp) returns interval
+create or replace function noite(local timestamp) returns interval
 language sql immutable parallel safe
 return
     (local::date - date '2000-01-01') * interval '7 hours'
@@ -144,7 +365,7 @@ return
 comment on function noite is
     'Time from 22:00 to 05:00, all of it from the beginning of 2000 until a local time; below zero before';
 
-create function noturno_na_mudanca(entrada timestamptz, saida timestamptz, fuso text) returns interval
+create or replace function noturno_na_mudanca(entrada timestamptz, saida timestamptz, fuso text) returns interval
 language sql immutable parallel safe
 begin atomic
     select count(*) * interval '1 minute'
@@ -157,7 +378,7 @@ comment on function noturno_na_mudanca is 'As noturno(), minute by minute, where
 
 -- A zone may skip 22:00, go back over it, or skip a whole day: then local times do not tell how long the night was.
 -- No zone has ever had two changes within the length of a working day that cancel each other.
-create function noturno(
+create or replace function noturno(
     entrada timestamptz, saida timestamptz, entrada_local timestamp, saida_local timestamp, fuso text
 ) returns interval
 language sql immutable parallel safe
@@ -169,7 +390,13 @@ end;
 comment on function noturno is
     'Of the time between two instants, that in which the clocks of the time zone fuso show 22:00 to 05:00';
 
-create function jornadas(de date, ate date, usuario bigint default null)
+revoke execute on function noite, noturno_na_mudanca, noturno from public;
+grant execute on function noite, noturno_na_mudanca, noturno to ponto_reports;
+
+-- 05_working_days.sql
+-- Working days.
+
+create or replace function jornadas(de date, ate date, usuario bigint default null)
 returns table (
     usuario_id bigint, nome text, dia date, pontos timestamptz[], locais timestamp[], batidas int, pares int,
     minutos int, minutos_noturnos int, incompleta boolean, repetidas int, minutos_descanso int, primeira timestamp,
@@ -226,12 +453,9 @@ begin atomic
                         date_trunc('minute', local) as local
                     from batida_local
                     where dia between de and ate + 1 -- the day after ends the rest
-                        -- What the indexes understand: local times until two days after, each less than a day from UTC.
-                        and ponto >= (de - 1)::timestamp at time zone 'UTC'
-                        and ponto < (ate + 4)::timestamp at time zone 'UTC'
-                        -- Not "usuario is null or", of which no index can make use where the number is no literal.
-                        and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
-                        and usuario_id <= coalesce(usuario, 9223372036854775807)
+                        and ponto >= antes_do_dia(de)
+                        and ponto < depois_do_dia(ate + 1)
+                        and do_usuario(usuario_id, usuario)
                 ) as batida
                 window working_day as (partition by usuario_id, dia order by ponto, id)
             ) as batida
@@ -243,7 +467,7 @@ begin atomic
     order by usuario_id, dia;
 end;
 
-create view jornada as select * from jornadas('-infinity', 'infinity');
+create or replace view jornada as select * from jornadas('-infinity', 'infinity');
 
 comment on function jornadas is
     'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada';
@@ -270,18 +494,22 @@ comment on column jornada.primeira is 'First punch, local time, cut to the minut
 comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
 comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';
 
+revoke execute on function jornadas from public;
+grant execute on function jornadas to ponto_reports;
+grant select on jornada to ponto_reports;
 
--- Time cards
+-- 06_time_cards.sql
+-- Time cards of a month.
 
-create function primeiro_dia(mes date) returns date
+create or replace function primeiro_dia(mes date) returns date
 language sql immutable parallel safe
 return date_trunc('month', mes::timestamp)::date;
 
-create function ultimo_dia(mes date) returns date
+create or replace function ultimo_dia(mes date) returns date
 language sql immutable parallel safe
 return (date_trunc('month', mes::timestamp) + interval '1 month - 1 day')::date;
 
-create function dias_do_mes(mes date) returns setof date
+create or replace function dias_do_mes(mes date) returns setof date
 language sql immutable parallel safe
 begin atomic
     select day::date from generate_series(primeiro_dia(mes)::timestamp, ultimo_dia(mes)::timestamp, '1 day') as day
@@ -292,45 +520,23 @@ comment on function primeiro_dia is 'The first day of the month of a date';
 comment on function ultimo_dia is 'The last day of the month of a date';
 comment on function dias_do_mes is 'The calendar days of the month of a date, in order; none of infinity';
 
-create function espelho(usuario bigint, mes date) returns setof jornada
-language sql stable parallel safe
-begin atomic
-    select
-        usuario,
-        (select nome from funcionario where usuario_id = usuario),
-        dia,
-        coalesce(pontos, '{}'),
-        coalesce(locais, '{}'),
-        coalesce(batidas, 0),
-        coalesce(pares, 0),
-        coalesce(minutos, 0),
-        coalesce(minutos_noturnos, 0),
-        coalesce(incompleta, false),
-        coalesce(repetidas, 0),
-        minutos_descanso,
-        primeira,
-        ultima,
-        gravada_em
-    from dias_do_mes(mes) as dia
-        left join jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario) using (dia)
-    where usuario <> 9007199254740991
-    order by dia;
-end;
-
-comment on function espelho is
-    'Time card of an employee and the month of a date: a row per calendar day, with the columns of the view jornada; '
-    'a day without punches has empty arrays, zeros and nulls';
-
-create function espelhos(mes date) returns setof jornada
+create or replace function espelhos(mes date, usuario bigint default null) returns setof jornada
 language sql stable parallel safe
 begin atomic
     with jornada_do_mes as materialized (
         select *
-        from jornadas(primeiro_dia(mes), ultimo_dia(mes))
+        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario)
     ),
     empregado as (
-        select usuario_id, funcionario.nome
-        from (select distinct usuario_id from jornada_do_mes) as presente full join funcionario using (usuario_id)
+        select usuario_id, ficha.nome
+        from (
+            select usuario_id from jornada_do_mes union select usuario where usuario <> usuario_reservado()
+        ) as presente
+            full join (
+                select usuario_id, nome
+                from funcionario
+                where do_usuario(usuario_id, usuario)
+            ) as ficha using (usuario_id)
     )
     select
         usuario_id,
@@ -354,15 +560,19 @@ begin atomic
     order by usuario_id, dia;
 end;
 
+create or replace function espelho(usuario bigint, mes date) returns setof jornada
+language sql stable parallel safe
+begin atomic
+    select * from espelhos(mes, usuario) where usuario is not null;
+end;
+
 comment on function espelhos is
-    'Time cards, as espelho(), of all who punched in the month of a date or are in funcionario, one after the other';
+    'Time cards of all who punched in the month of a date or are in funcionario, one after the other, or of one '
+    'employee: a row per calendar day, with the columns of the view jornada; a day without punches has empty arrays, '
+    'zeros and nulls';
+comment on function espelho is 'Time card of an employee and the month of a date, as of espelhos()';
 
-create type espelho_total as (
-    usuario_id bigint, nome text, cpf text, fuso text, dias_trabalhados int, minutos int, minutos_noturnos int,
-    dias_incompletos int, dias_divididos int
-);
-
-create function espelho_totais(mes date, usuario bigint default null) returns setof espelho_total
+create or replace function espelho_totais(mes date, usuario bigint default null) returns setof espelho_total
 language sql stable parallel safe
 begin atomic
     select
@@ -389,35 +599,21 @@ begin atomic
         full join (
             select usuario_id, nome, cpf, fuso
             from funcionario
-            where usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
-                and usuario_id <= coalesce(usuario, 9223372036854775807)
+            where do_usuario(usuario_id, usuario)
         ) as empregado using (usuario_id)
     order by usuario_id;
 end;
 
 comment on function espelho_totais is
     'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has';
-comment on type espelho_total is 'A row of espelho_totais()';
-comment on column espelho_total.usuario_id is 'Employee''s number';
-comment on column espelho_total.nome is 'Employee''s name; null: not in funcionario';
-comment on column espelho_total.cpf is 'CPF, 11 digits; null: not known';
-comment on column espelho_total.fuso is 'Employee''s time zone, or the stage''s';
-comment on column espelho_total.dias_trabalhados is 'Working days of the month that have punches';
-comment on column espelho_total.minutos is 'Worked minutes';
-comment on column espelho_total.minutos_noturnos is 'Of these, minutes between 22:00 and 05:00 local time';
-comment on column espelho_total.dias_incompletos is 'Days with an odd count of punches';
-comment on column espelho_total.dias_divididos is
-    'Days that have minutos_descanso: the cut-off after them may split a shift';
 
+revoke execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais from public;
+grant execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais to ponto_reports;
 
--- Exceptions
+-- 07_exceptions.sql
+-- Exceptions: what somebody should look at.
 
-create type excecao as (
-    tipo text, usuario_id bigint, nome text, dia date, id uuid, local timestamp, dispositivo text, medida interval,
-    batidas int
-);
-
-create function excecoes(
+create or replace function excecoes(
     de date, ate date,
     jornada_maxima interval default '10 hours', proximas interval default '1 minute', atraso interval default '1 day',
     futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes',
@@ -442,10 +638,9 @@ begin atomic
     select 'reaberta', usuario_id, nome, dia, null, null, null, max(gravada_em) - fim, count(*)::int
     from batida_local cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
     where dia between de and ate
-        and ponto >= (de - 1)::timestamp at time zone 'UTC'
-        and ponto < (ate + 3)::timestamp at time zone 'UTC'
-        and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
-        and usuario_id <= coalesce(usuario, 9223372036854775807)
+        and ponto >= antes_do_dia(de)
+        and ponto < depois_do_dia(ate)
+        and do_usuario(usuario_id, usuario)
         and recebida_em is not null
         and gravada_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
@@ -456,10 +651,9 @@ begin atomic
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
         from batida_local cross join lateral date_trunc('minute', ponto, fuso) as minuto
         -- From so much earlier that whatever proximas reaches back to is seen
-        where ponto >= (de - 1)::timestamp at time zone 'UTC' - greatest(proximas, '0') - interval '1 minute'
-            and ponto < (ate + 3)::timestamp at time zone 'UTC'
-            and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
-            and usuario_id <= coalesce(usuario, 9223372036854775807)
+        where ponto >= antes_do_dia(de) - greatest(proximas, '0') - interval '1 minute'
+            and ponto < depois_do_dia(ate)
+            and do_usuario(usuario_id, usuario)
     ) as batida
         cross join lateral (
             values
@@ -474,10 +668,9 @@ begin atomic
     select 'redefinida', usuario_id, nome, chegada, id, date_trunc('minute', local), dispositivo, atraso_recebimento, 1
     from batida_local cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
     where chegada between de and ate
-        and recebida_em >= (de - 1)::timestamp at time zone 'UTC'
-        and recebida_em < (ate + 3)::timestamp at time zone 'UTC'
-        and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
-        and usuario_id <= coalesce(usuario, 9223372036854775807)
+        and recebida_em >= antes_do_dia(de)
+        and recebida_em < depois_do_dia(ate)
+        and do_usuario(usuario_id, usuario)
         and greatest(atraso_recebimento, -atraso_recebimento) > redefinicao
     order by 4, 2, 1, 6;
 end;
@@ -487,38 +680,14 @@ comment on function excecoes is
     'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
     'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch; desvio, '
     'between sending and receipt; redefinicao, between punching and receipt, either way';
-comment on type excecao is 'A row of excecoes()';
-comment on column excecao.tipo is
-    'incompleta: odd count of punches; longa: worked longer than jornada_maxima; proxima: within proximas of the '
-    'employee''s punch before; futura: punched more than futuro after its receipt; atrasada: received more than atraso '
-    'after it was punched; reaberta: a punch was written more than dias days after the working day ended; relogio: '
-    'recebida_em and enviado lie more than desvio apart; dividida: less rest until the next working day than a shift '
-    'leaves, see jornada.minutos_descanso; redefinida: received in these days and punched more than redefinicao away '
-    'from that, as by a clock that was reset';
-comment on column excecao.usuario_id is 'Employee''s number';
-comment on column excecao.nome is 'Employee''s name; null: not in funcionario';
-comment on column excecao.dia is
-    'Working day, in the employee''s time zone: that of the punch; redefinida: that of its receipt';
-comment on column excecao.id is 'The punch''s id, as in batida; null: a whole day';
-comment on column excecao.local is 'The punch''s local time, cut to the minute; null: a whole day';
-comment on column excecao.dispositivo is 'The punch''s device, as it calls itself; null: a whole day, or not said';
-comment on column excecao.medida is
-    'What was measured. incompleta and longa: worked time; proxima: distance, of the times cut to the minute; futura: '
-    'ponto - recebida_em; atrasada: recebida_em - ponto; reaberta: from the end of the working day to the last '
-    'writing; relogio: recebida_em - enviado, below zero for a clock that is fast; dividida: from the last punch to the '
-    'first of the next working day; redefinida: recebida_em - ponto';
-comment on column excecao.batidas is
-    'Punches concerned. incompleta, longa and dividida: the day''s; reaberta: those that were written late; otherwise 1';
 
+revoke execute on function excecoes from public;
+grant execute on function excecoes to ponto_reports;
 
--- Cut-offs
+-- 08_cut_offs.sql
+-- Cut-offs that fit better.
 
-create type corte_sugerido as (
-    usuario_id bigint, nome text, fuso text, corte time, dias int, divididos int, sugestao time, restantes int,
-    folga interval
-);
-
-create function cortes(de date, ate date, usuario bigint default null) returns setof corte_sugerido
+create or replace function cortes(de date, ate date, usuario bigint default null) returns setof corte_sugerido
 language sql stable parallel safe
 begin atomic
     with presente as (
@@ -534,10 +703,9 @@ begin atomic
         from batida_local
         where usuario_id in (select usuario_id from presente where divididos > 0)
             and dia between de and ate
-            and ponto >= (de - 1)::timestamp at time zone 'UTC'
-            and ponto < (ate + 3)::timestamp at time zone 'UTC'
-            and usuario_id >= coalesce(usuario, '-9223372036854775808'::bigint)
-            and usuario_id <= coalesce(usuario, 9223372036854775807)
+            and ponto >= antes_do_dia(de)
+            and ponto < depois_do_dia(ate)
+            and do_usuario(usuario_id, usuario)
     ),
     -- Every full hour lies between two punches. Beyond a day their distance says no more, or one vacation would decide.
     hora_cheia as (
@@ -577,27 +745,14 @@ end;
 comment on function cortes is
     'Cut-offs that fit the punches of the working days from de to ate better, of one employee or (null) of all who '
     'punched: the full hour that lies in the widest regular gap between punches';
-comment on type corte_sugerido is 'A row of cortes()';
-comment on column corte_sugerido.usuario_id is 'Employee''s number';
-comment on column corte_sugerido.nome is 'Employee''s name; null: not in funcionario';
-comment on column corte_sugerido.fuso is 'Employee''s time zone, or the stage''s';
-comment on column corte_sugerido.corte is 'Cut-off of the working day now, local time';
-comment on column corte_sugerido.dias is 'Working days that have punches, with this cut-off';
-comment on column corte_sugerido.divididos is 'Of these, those with minutos_descanso';
-comment on column corte_sugerido.sugestao is 'Cut-off that splits fewer, local time; null: keep the present one';
-comment on column corte_sugerido.restantes is 'Days after which it would split a shift still; null: sugestao is';
-comment on column corte_sugerido.folga is
-    'How far apart the punches around it lie on average, a day at most, cut to the minute; null: sugestao is';
 
+revoke execute on function cortes from public;
+grant execute on function cortes to ponto_reports;
 
--- Devices
+-- 09_devices.sql
+-- Devices whose clocks are wrong.
 
-create type relogio as (
-    dispositivo text, batidas int, funcionarios int, menor interval, mediano interval, maior interval,
-    primeira timestamptz, ultima timestamptz
-);
-
-create function relogios(de date, ate date, desvio interval default '5 minutes') returns setof relogio
+create or replace function relogios(de date, ate date, desvio interval default '5 minutes') returns setof relogio
 language sql stable parallel safe
 begin atomic
     select dispositivo, batidas, funcionarios, menor, mediano, maior, primeira, ultima
@@ -615,8 +770,8 @@ begin atomic
         from batida_local
         -- By the queue's clock: the device's, which is asked about, may say 1970.
         where (recebida_em at time zone fuso - corte)::date between de and ate
-            and recebida_em >= (de - 1)::timestamp at time zone 'UTC'
-            and recebida_em < (ate + 3)::timestamp at time zone 'UTC'
+            and recebida_em >= antes_do_dia(de)
+            and recebida_em < depois_do_dia(ate)
             and dispositivo is not null
             and batida_local.desvio is not null
         group by dispositivo
@@ -628,38 +783,28 @@ end;
 comment on function relogios is
     'Devices whose clock was wrong: of the punches received in the working days from de to ate, the median of '
     'recebida_em - enviado is more than desvio away from zero. The widest away come first';
-comment on type relogio is 'A row of relogios()';
-comment on column relogio.dispositivo is 'Device, as it calls itself';
-comment on column relogio.batidas is 'Its punches that say when they were sent';
-comment on column relogio.funcionarios is 'Employees who made them';
-comment on column relogio.menor is 'Smallest recebida_em - enviado: below zero for a clock that is fast';
-comment on column relogio.mediano is 'Median of recebida_em - enviado: about what the clock is wrong by';
-comment on column relogio.maior is 'Largest recebida_em - enviado';
-comment on column relogio.primeira is 'When the first of them was received; an instant';
-comment on column relogio.ultima is 'When the last of them was received; an instant';
 
+revoke execute on function relogios from public;
+grant execute on function relogios to ponto_reports;
 
--- The peak
+-- 10_peak.sql
+-- The peak, minute by minute.
 
-create type minuto_do_pico as (
-    minuto timestamptz, batidas int, recebidas int, gravadas int, fila int, idade interval
-);
-
-create function minuto_de(instante timestamptz) returns timestamptz
+create or replace function minuto_de(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('1 minute', instante, 'epoch');
 
 comment on function minuto_de is 'An instant cut to the minute of UTC, which is that of every time zone in use';
 
 -- In hours, for a day of a session's time zone may have another length.
-create function fila_desde(de timestamptz) returns timestamptz
+create or replace function fila_desde(de timestamptz) returns timestamptz
 language sql stable parallel safe
 return minuto_de(de) - interval '1440 hours';
 
 comment on function fila_desde is
     'Received before this, 60 days earlier, a punch is not of the queue that pico() sees from de on';
 
-create function pico(de timestamptz, ate timestamptz) returns setof minuto_do_pico
+create or replace function pico(de timestamptz, ate timestamptz) returns setof minuto_do_pico
 language sql stable parallel safe
 begin atomic
     with punched as (
@@ -667,7 +812,7 @@ begin atomic
         -- turn (a skip scan of the index on usuario_id and ponto), 10,000 searches for what the BRIN index finds at once.
         select minuto_de(ponto) as minuto, count(batida) as batidas
         from batida
-        where ponto >= minuto_de(de) and ponto < minuto_de(ate) and usuario_id <> 9007199254740991
+        where ponto >= minuto_de(de) and ponto < minuto_de(ate) and usuario_id <> usuario_reservado()
         group by 1
     ),
     -- Who waits is seen at the end of a minute: a punch that was written in the minute of its receipt never waited.
@@ -677,7 +822,7 @@ begin atomic
             count(*) as recebidas,
             count(*) filter (where minuto_de(recebida_em) < minuto_de(gravada_em)) as entram
         from batida
-        where recebida_em >= minuto_de(de) and recebida_em < minuto_de(ate) and usuario_id <> 9007199254740991
+        where recebida_em >= minuto_de(de) and recebida_em < minuto_de(ate) and usuario_id <> usuario_reservado()
         group by 1
     ),
     written as (
@@ -690,7 +835,7 @@ begin atomic
             ) as saem,
             max(gravada_em - recebida_em) as idade
         from batida
-        where gravada_em >= minuto_de(de) and gravada_em < minuto_de(ate) and usuario_id <> 9007199254740991
+        where gravada_em >= minuto_de(de) and gravada_em < minuto_de(ate) and usuario_id <> usuario_reservado()
             and recebida_em is not null -- not copied from the first version's table
         group by 1
     )
@@ -703,7 +848,7 @@ begin atomic
             (
                 select count(*)
                 from batida
-                where recebida_em < minuto_de(de) and gravada_em >= minuto_de(de) and usuario_id <> 9007199254740991
+                where recebida_em < minuto_de(de) and gravada_em >= minuto_de(de) and usuario_id <> usuario_reservado()
                     -- So that an old day is found fast. A dead letter that is sent back keeps its time of receipt;
                     -- a queue keeps either for 14 days.
                     and recebida_em > fila_desde(de)
@@ -721,29 +866,6 @@ end;
 comment on function pico is
     'Minutes from that of de to before that of ate, also those in which nothing happened. Punches of the first version '
     'count as punched only';
-comment on type minuto_do_pico is 'A row of pico()';
-comment on column minuto_do_pico.minuto is 'When the minute began; an instant';
-comment on column minuto_do_pico.batidas is 'Punched in it, by the devices'' clocks';
-comment on column minuto_do_pico.recebidas is
-    'Received by the queue in it, of those that are stored by now: what still waits, or is a dead letter, is no row';
-comment on column minuto_do_pico.gravadas is 'Written in it';
-comment on column minuto_do_pico.fila is
-    'Received and not yet written at its end, of those that are stored by now: dead letters that were sent back later '
-    'included, up to 60 days, but not what still waits';
-comment on column minuto_do_pico.idade is
-    'Longest time from receipt to writing of those written in it; null: none was written';
 
-
--- Who may read: the reports' role, and nobody else.
-
-revoke execute on function
-    funcionario_fuso, fuso_padrao, noite, noturno_na_mudanca, noturno, jornadas, primeiro_dia, ultimo_dia, dias_do_mes,
-    espelho, espelhos, espelho_totais, excecoes, cortes, relogios, minuto_de, fila_desde, pico
-from public;
-
-grant execute on function
-    fuso_padrao, noite, noturno_na_mudanca, noturno, jornadas, primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos,
-    espelho_totais, excecoes, cortes, relogios, minuto_de, fila_desde, pico
-to ponto_reports;
-
-grant select on funcionario, batida_local, jornada to ponto_reports;
+revoke execute on function minuto_de, fila_desde, pico from public;
+grant execute on function minuto_de, fila_desde, pico to ponto_reports;

@@ -1,0 +1,59 @@
+-- The table of punches.
+
+-- The checks admit whatever POST /ponto can deliver (punch.schema.json) and no more: somebody else who signs in as the
+-- function stores no row that breaks a reader. Instants have a day more at both ends, for an offset moves a local year.
+create table batida (
+    id uuid primary key,
+    usuario_id bigint not null check (usuario_id between 1 and 9007199254740991),
+    ponto timestamptz not null check (ponto >= '1899-12-31 00:00Z' and ponto < '3000-01-02 00:00Z'),
+    deslocamento smallint check (deslocamento between -899 and 899),
+    dispositivo text check (
+        char_length(dispositivo) <= 64
+        and dispositivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
+    ),
+    offline boolean,
+    enviado timestamptz check (enviado >= '1899-12-31 00:00Z' and enviado < '3000-01-02 00:00Z'),
+    -- NaN is above all numbers.
+    latitude double precision check (latitude between -90 and 90),
+    longitude double precision check (longitude between -180 and 180),
+    precisao double precision check (precisao between 0 and 20037508),
+    recebida_em timestamptz check (recebida_em >= '1970-01-01 00:00Z' and recebida_em < '3000-01-02 00:00Z'),
+    -- Not now(), which is when the transaction began: maybe well before.
+    gravada_em timestamptz not null default clock_timestamp(),
+    mensagem_id text check (char_length(mensagem_id) between 1 and 100),
+    chave text check (char_length(chave) between 1 and 100)
+);
+
+comment on table batida is 'Punches. Rows are added, never changed or removed.';
+comment on column batida.id is 'Idempotency key: the client''s, or derived from usuario_id and ponto';
+comment on column batida.usuario_id is 'Employee';
+comment on column batida.ponto is 'When the employee punched, by the device''s clock';
+comment on column batida.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
+comment on column batida.dispositivo is 'Device, as it calls itself';
+comment on column batida.offline is 'Whether the device was offline at the punch; null: not said';
+comment on column batida.enviado is 'When the device sent the punch, by its clock';
+comment on column batida.latitude is 'Degrees, by the device';
+comment on column batida.longitude is 'Degrees, by the device';
+comment on column batida.precisao is 'Accuracy of latitude and longitude, metres';
+comment on column batida.recebida_em is 'When the queue received it; null: copied from batida_original';
+comment on column batida.gravada_em is 'When the row was written';
+comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
+comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
+
+create index on batida (usuario_id, ponto);
+
+-- Rows come nearly in the order of these columns, so that a few bytes per 128 pages find a day among years, and
+-- cost the intake next to nothing. Of ponto several ranges are kept: a device with a wrong clock would spoil just one.
+create index on batida using brin (ponto timestamptz_minmax_multi_ops) with (autosummarize = on);
+create index on batida using brin (recebida_em timestamptz_minmax_multi_ops) with (autosummarize = on);
+create index on batida using brin (gravada_em) with (autosummarize = on);
+
+create function batida_append_only() returns trigger
+language plpgsql as $$
+begin
+    raise exception '% refused: rows of batida are never changed or removed', tg_op;
+end
+$$;
+
+create trigger append_only before update or delete or truncate on batida
+for each statement execute function batida_append_only();

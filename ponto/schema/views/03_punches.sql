@@ -1,0 +1,76 @@
+-- Punches in local time.
+--
+-- Three rules hold here and in all that follows:
+--   - Punches are cut to the minute before anything is computed, so that a reader gets the same from the printed HH:MM.
+--   - A working day is (local time - cut-off)::date, so that a night shift belongs to the day on which it began.
+--   - Nothing depends on the session's TimeZone, which every client sets as it likes.
+
+create or replace function fuso_padrao() returns text
+language sql stable parallel safe
+return coalesce(
+    (
+        select split_part(setting, '=', 2)
+        from pg_db_role_setting
+            join pg_database on pg_database.oid = setdatabase
+            cross join unnest(setconfig) as setting
+        where datname = current_database() and setrole = 0 and setting ilike 'timezone=%'
+    ),
+    'UTC'
+);
+
+comment on function fuso_padrao is
+    'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
+
+create or replace view batida_local as
+select
+    batida.id,
+    batida.usuario_id,
+    funcionario.nome,
+    zona.fuso,
+    batida.ponto,
+    batida.ponto at time zone zona.fuso as local,
+    (batida.ponto at time zone zona.fuso - zona.corte)::date as dia,
+    batida.deslocamento,
+    batida.dispositivo,
+    batida.offline,
+    batida.enviado,
+    batida.recebida_em,
+    batida.gravada_em,
+    batida.recebida_em - batida.ponto as atraso_recebimento,
+    batida.gravada_em - batida.recebida_em as atraso_gravacao,
+    batida.recebida_em - batida.enviado as desvio,
+    zona.corte
+from batida
+    left join funcionario using (usuario_id)
+    cross join lateral (
+        select
+            -- In parentheses of its own, it is looked up once a query.
+            coalesce(funcionario.fuso, (select fuso_padrao())) as fuso,
+            coalesce(funcionario.corte, '04:00') as corte
+    ) as zona
+where batida.usuario_id <> usuario_reservado();
+
+comment on view batida_local is 'Punches in the employee''s local time, with what lay between punching and writing';
+comment on column batida_local.id is 'Idempotency key, as in batida';
+comment on column batida_local.usuario_id is 'Employee''s number';
+comment on column batida_local.nome is 'Employee''s name; null: not in funcionario';
+comment on column batida_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
+comment on column batida_local.ponto is 'When the employee punched, by the device''s clock; an instant';
+comment on column batida_local.local is 'The same in local time';
+comment on column batida_local.dia is 'Working day: the date of local less the cut-off';
+comment on column batida_local.deslocamento is 'UTC offset that the device sent, minutes east; null: none';
+comment on column batida_local.dispositivo is 'Device, as it calls itself';
+comment on column batida_local.offline is 'Whether the device was offline at the punch; null: not said';
+comment on column batida_local.enviado is 'When the device sent the punch, by its clock; an instant; null: not said';
+comment on column batida_local.recebida_em is
+    'When the queue received it; an instant; null: a punch of this project''s first version';
+comment on column batida_local.gravada_em is 'When the row was written; an instant';
+comment on column batida_local.atraso_recebimento is 'recebida_em - ponto: below zero for a clock that is fast';
+comment on column batida_local.atraso_gravacao is 'gravada_em - recebida_em: how long it waited in the queue';
+comment on column batida_local.desvio is
+    'recebida_em - enviado, clock skew and travel: below zero for a clock that is fast; null: enviado is';
+comment on column batida_local.corte is 'Cut-off of the employee''s working day, local time';
+
+revoke execute on function fuso_padrao from public;
+grant execute on function fuso_padrao to ponto_reports;
+grant select on batida_local to ponto_reports;

@@ -1,0 +1,72 @@
+-- Exceptions: what somebody should look at.
+
+create or replace function excecoes(
+    de date, ate date,
+    jornada_maxima interval default '10 hours', proximas interval default '1 minute', atraso interval default '1 day',
+    futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes',
+    redefinicao interval default '60 days', usuario bigint default null
+)
+returns setof excecao
+language sql stable parallel safe
+begin atomic
+    -- Whole days, by their punches in order
+    select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, caso.medida, batidas
+    from jornadas(de, ate, usuario)
+        cross join lateral make_interval(mins => minutos) as trabalhado
+        cross join lateral (
+            values
+                ('incompleta', trabalhado, incompleta),
+                ('longa', trabalhado, trabalhado > jornada_maxima),
+                ('dividida', make_interval(mins => minutos_descanso), minutos_descanso is not null)
+        ) as caso (tipo, medida, vale)
+    where caso.vale
+    union all
+    -- Whole days, by when their punches were written; those of the first version were all copied at once
+    select 'reaberta', usuario_id, nome, dia, null, null, null, max(gravada_em) - fim, count(*)::int
+    from batida_local cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
+    where dia between de and ate
+        and ponto >= antes_do_dia(de)
+        and ponto < depois_do_dia(ate)
+        and do_usuario(usuario_id, usuario)
+        and recebida_em is not null
+        and gravada_em > (dia + 1 + dias + corte) at time zone fuso
+    group by usuario_id, nome, dia, fim
+    union all
+    -- Single punches
+    select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
+    from (
+        select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
+        from batida_local cross join lateral date_trunc('minute', ponto, fuso) as minuto
+        -- From so much earlier that whatever proximas reaches back to is seen
+        where ponto >= antes_do_dia(de) - greatest(proximas, '0') - interval '1 minute'
+            and ponto < depois_do_dia(ate)
+            and do_usuario(usuario_id, usuario)
+    ) as batida
+        cross join lateral (
+            values
+                ('proxima', distancia, distancia <= proximas),
+                ('futura', -atraso_recebimento, -atraso_recebimento > futuro),
+                ('atrasada', atraso_recebimento, atraso_recebimento > atraso),
+                ('relogio', batida.desvio, greatest(batida.desvio, -batida.desvio) > excecoes.desvio)
+        ) as caso (tipo, medida, vale)
+    where caso.vale and dia between de and ate
+    union all
+    -- Single punches whose own day is nobody's month, by the working day of their receipt
+    select 'redefinida', usuario_id, nome, chegada, id, date_trunc('minute', local), dispositivo, atraso_recebimento, 1
+    from batida_local cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
+    where chegada between de and ate
+        and recebida_em >= antes_do_dia(de)
+        and recebida_em < depois_do_dia(ate)
+        and do_usuario(usuario_id, usuario)
+        and greatest(atraso_recebimento, -atraso_recebimento) > redefinicao
+    order by 4, 2, 1, 6;
+end;
+
+comment on function excecoes is
+    'What somebody should look at in the working days from de to ate, of one employee or (null) of all. The limits: '
+    'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
+    'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch; desvio, '
+    'between sending and receipt; redefinicao, between punching and receipt, either way';
+
+revoke execute on function excecoes from public;
+grant execute on function excecoes to ponto_reports;

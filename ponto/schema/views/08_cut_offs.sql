@@ -1,0 +1,63 @@
+-- Cut-offs that fit better.
+
+create or replace function cortes(de date, ate date, usuario bigint default null) returns setof corte_sugerido
+language sql stable parallel safe
+begin atomic
+    with presente as (
+        select usuario_id, count(*)::int as dias, count(minutos_descanso)::int as divididos
+        from jornadas(de, ate, usuario)
+        group by usuario_id
+    ),
+    intervalo as (
+        select
+            usuario_id,
+            date_trunc('minute', local) as antes,
+            lead(date_trunc('minute', local)) over (partition by usuario_id order by ponto, id) as depois
+        from batida_local
+        where usuario_id in (select usuario_id from presente where divididos > 0)
+            and dia between de and ate
+            and ponto >= antes_do_dia(de)
+            and ponto < depois_do_dia(ate)
+            and do_usuario(usuario_id, usuario)
+    ),
+    -- Every full hour lies between two punches. Beyond a day their distance says no more, or one vacation would decide.
+    hora_cheia as (
+        select
+            usuario_id,
+            hora::time as hora,
+            avg(least(depois - antes, interval '1 day')) as folga,
+            least(
+                avg(least(hora - antes, interval '12 hours')), avg(least(depois - hora, interval '12 hours'))
+            ) as margem,
+            count(*) filter (where depois - antes < interval '11 hours')::int as divididos
+        from intervalo
+            cross join lateral generate_series(date_trunc('hour', antes) + interval '1 hour', depois, '1 hour') as hora
+        group by usuario_id, hora::time
+    ),
+    melhor as (
+        select distinct on (usuario_id) *
+        from hora_cheia
+        order by usuario_id, folga desc, margem desc, hora
+    )
+    select
+        usuario_id,
+        nome,
+        coalesce(fuso, fuso_padrao()),
+        coalesce(corte, '04:00'),
+        dias,
+        presente.divididos,
+        case when melhor.divididos < presente.divididos then hora end,
+        case when melhor.divididos < presente.divididos then melhor.divididos end,
+        case when melhor.divididos < presente.divididos then date_trunc('minute', melhor.folga) end
+    from presente
+        left join melhor using (usuario_id)
+        left join funcionario using (usuario_id)
+    order by usuario_id;
+end;
+
+comment on function cortes is
+    'Cut-offs that fit the punches of the working days from de to ate better, of one employee or (null) of all who '
+    'punched: the full hour that lies in the widest regular gap between punches';
+
+revoke execute on function cortes from public;
+grant execute on function cortes to ponto_reports;

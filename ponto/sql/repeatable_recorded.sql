@@ -1,0 +1,1 @@
+select nome, checksum, objetos from migracao_repetivel order by nome
