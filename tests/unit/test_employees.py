@@ -51,11 +51,11 @@ def test_a_name_may_hold_the_separator_and_quotes() -> None:
     assert employees[0].nome == 'Exemplo, "Ana" d\'Água'
 
 
-_names = (
-    st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=200)
-    .map(str.strip)
-    .filter(bool)
+_BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_CHARACTERS = st.characters(
+    codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=_BIDIRECTIONAL
 )
+_names = st.text(_CHARACTERS, max_size=200).map(str.strip).filter(bool)
 _cpfs = st.integers(0, 10**9 - 1).map(lambda number: f"{number:09}").map(lambda nine: nine + check_digits(nine))
 _employees = st.builds(
     Employee,
@@ -130,6 +130,17 @@ def test_a_number_out_of_range_is_refused(number: str) -> None:
 def test_a_name_of_more_than_200_characters_is_refused() -> None:
     assert read(f"{HEADER}1,{'é' * 200},,,\n".encode(), ZONES)[1] == []
     assert wrong(f"1,{'é' * 201},,,\n") == ["line 2, nome: has 201 characters, more than 200"]
+
+
+@pytest.mark.parametrize("control", _BIDIRECTIONAL, ids=ascii)
+def test_a_name_that_is_read_in_another_order_than_it_is_written_is_refused(control: str) -> None:
+    name = f"Ana {control}9 oluaP"  # on a page: Ana Paulo 9, after U+202E
+    assert wrong(f"1,{name},,,\n") == [f"line 2, nome: has a bidirectional control, U+{ord(control):04X}; remove it"]
+
+
+@pytest.mark.parametrize("name", ["שרה משה", "ليلى", "\u200fשרה"], ids=["Hebrew", "Arabic", "a mark before Hebrew"])
+def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
+    assert read(f"{HEADER}1,{name},,,\n".encode(), ZONES) == ([Employee(1, name, None, None, None)], [])
 
 
 @pytest.mark.parametrize(

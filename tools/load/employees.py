@@ -17,6 +17,8 @@ _CPF = 11  # digits
 _is_number = re.compile(r"[0-9]{1,16}").fullmatch
 _is_cpf = re.compile(r"[0-9]{11}|[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}").fullmatch
 _is_shorter = re.compile(r"[0-9]{8,10}").fullmatch
+# A name with one is read in another order than it is written, on a page and in a spreadsheet.
+_bidirectional_control = re.compile("[\u202a-\u202e\u2066-\u2069]").search
 _is_time = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]").fullmatch
 
 
@@ -153,6 +155,8 @@ def _wrong_name(text: str) -> str | None:
         return f"has {len(text)} characters, more than {_NAME}"
     if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
         return "has a line break or another control character"
+    if found := _bidirectional_control(text):
+        return f"has a bidirectional control, U+{ord(found[0]):04X}; remove it"
     return None
 
 
