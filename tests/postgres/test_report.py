@@ -34,6 +34,7 @@ from tools.report import dead_letters as dead
 from tools.report import queries as reading
 
 ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "tools" / "report" / "templates"
 
 TIMECARDS = ("timecard", "--all", *MONTH)
 EXCEPTIONS = ("exceptions", *NOVEMBER)
@@ -131,12 +132,22 @@ def rows(text: str) -> list[dict[str, str]]:
 def test_a_report_is_its_golden_file(name: str, words: tuple[str, ...], run: Run) -> None:
     result = run(*words)
     assert result.status == 0, result.err
-    # matplotlib's; test_the_pages_picture looks at it.
-    found = re.sub(r"<svg.*?</svg>", "<svg></svg>", result.out, flags=re.DOTALL)
+    # The picture is matplotlib's, and the style every page's: the next test and test_the_pages_picture look at them.
+    found = re.sub(r"<(svg|style)\b.*?</\1>", r"<\1></\1>", result.out, flags=re.DOTALL)
 
     if os.environ.get("GOLDEN") == "write":
         (GOLDEN / name).write_text(found, encoding="utf-8")
     assert found == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "words", [TIMECARDS, TOTALS, (*EXCEPTIONS, "--no-queue"), CUTOFFS, PEAK], ids=lambda words: words[0]
+)
+def test_a_page_has_its_style_within(words: tuple[str, ...], run: Run) -> None:
+    page = re.sub(r"<svg.*?</svg>", "", run(*words, "--format", "html").out, flags=re.DOTALL)
+
+    styles = re.findall(r"<style\b.*?>\n(.*?)</style>", page, re.DOTALL)
+    assert styles == [(TEMPLATES / "page.css").read_text(encoding="utf-8").removesuffix("\n")]
 
 
 @pytest.mark.usefixtures("dlq")

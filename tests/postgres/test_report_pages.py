@@ -3,6 +3,7 @@
 import io
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
 from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
+from tools.report import dead_letters as dead
 
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _SWITCHES = [
@@ -124,6 +126,34 @@ def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
     assert page.messages == []
     assert [url for url in page.requests if not url.startswith("file:")] == []
     assert len(page.requests) == 1
+
+
+# The words in the cells of tables that are shown on more than one line.
+_BROKEN_WORDS = """
+[...document.querySelectorAll(".wide td")].flatMap(cell => {
+    const text = cell.firstChild
+    return [...text?.textContent.matchAll(/\\S+/g) ?? []].filter(word => {
+        const range = document.createRange()
+        range.setStart(text, word.index)
+        range.setEnd(text, word.index + word[0].length)
+        return new Set([...range.getClientRects()].map(line => line.top)).size > 1
+    }).map(word => word[0])
+})
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_on_a_phone_a_table_scrolls_and_breaks_no_word(
+    language: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2026, 11, 3, tzinfo=UTC)
+    monkeypatch.setattr(dead, "read", lambda *_: [dead.Heap("conflict", 102, 2, moment, moment)])
+    page = opened("exceptions", *NOVEMBER, "--lang", language)
+
+    would_be, is_ = page.widths(_PHONE)
+
+    assert page.page.evaluate(_BROKEN_WORDS) == []
+    assert would_be <= is_
 
 
 @pytest.mark.parametrize(
