@@ -11,9 +11,17 @@ const OUTAGE = 30 * 3600; // of the database, that a message which fails outlive
 const FIRST_RETRY = 5;
 const LEAST_VISIBILITY = 109; // with less, an outage would have more receives than the 1,000 that SQS counts
 
+/** How long a batch may wait to be full. What AWS would refuse in the middle of a deploy stops it here. */
+async function batchingWindow(context) {
+  const batch = await number(context, 'batchSize');
+  const window = await number(context, 'batchingWindow');
+  if (batch > 10 && window < 1) stop(`batchingWindow: a batchSize of ${batch} needs 1 s at least, and one up to 10 none.`);
+  return window;
+}
+
 /** How long a message is hidden while it is worked on: AWS asks for six times the function's timeout and the window. */
 async function visibilityTimeout(context) {
-  return Math.max(6 * (await number(context, 'timeout')) + (await number(context, 'batchingWindow')), LEAST_VISIBILITY);
+  return Math.max(6 * (await number(context, 'timeout')) + (await batchingWindow(context)), LEAST_VISIBILITY);
 }
 
 /**
@@ -87,5 +95,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  visibilityTimeout, retryDelays, maxReceiveCount, tooManyConnections, replacement, deletion, permissionsBoundary, tags,
+  batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, tooManyConnections, replacement, deletion,
+  permissionsBoundary, tags,
 };

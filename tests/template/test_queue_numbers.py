@@ -1,5 +1,6 @@
 """The queues and the function between them: the values that follow from each other."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from ponto.config import SECRET_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.sqs import PUT_ASIDE_SECONDS
 from tests.template.conftest import Compile
-from tests.template.packaging import Template
+from tests.template.packaging import PackagingError, Template, package
 
 FUNCTION = "BatidaPontoLambdaFunction"
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
@@ -63,18 +64,29 @@ def test_schema_knows_the_concurrency_from_which_the_limit_of_connections_follow
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(compiled: Compile, stage: str) -> None:
+def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(
+    compiled: Compile, prod: Template, stage: str
+) -> None:
     template = compiled(stage)
     mapping = template.properties(MAPPING)
     assert mapping["EventSourceArn"] == {"Fn::GetAtt": ["PunchQueue", "Arn"]}
     assert mapping["FunctionName"] == {"Fn::GetAtt": [FUNCTION, "Arn"]}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert mapping["Enabled"] is True
-    # AWS asks for a window above 10 a batch. 100 of the largest messages would exceed the 6 MB of an
-    # invocation; SQS then hands over fewer.
-    assert mapping["BatchSize"] == 100
-    assert mapping["MaximumBatchingWindowInSeconds"] >= 1
+    assert mapping["BatchSize"] == prod.properties(MAPPING)["BatchSize"]
+    assert mapping["MaximumBatchingWindowInSeconds"] >= 1 or mapping["BatchSize"] <= 10  # as AWS asks
     assert len(template.of_type("AWS::Lambda::EventSourceMapping")) == 1
+
+
+@pytest.mark.parametrize(("batch", "window"), [("1", "0"), ("10", "0"), ("11", "1"), ("1000", "1"), ("10000", "300")])
+def test_a_batch_is_as_large_as_is_said(compiled: Compile, batch: str, window: str) -> None:
+    mapping = compiled("dev", f"batchSize={batch}", f"batchingWindow={window}").properties(MAPPING)
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (int(batch), int(window))
+
+
+def test_more_than_ten_a_batch_without_a_window_stop_the_deploy_as_aws_would(project: Path) -> None:
+    with pytest.raises(PackagingError, match="batchingWindow: a batchSize of 11 needs 1 s at least"):
+        package(project, "dev", "batchSize=11", "batchingWindow=0")
 
 
 @pytest.mark.parametrize("stage", DEPLOYED)
@@ -211,6 +223,8 @@ def test_prod_is_the_published_configuration(prod: Template) -> None:
         256,
     )
     assert function["Environment"]["Variables"]["TIME_ZONE"] == "America/Sao_Paulo"
+    # 100 of the largest messages would exceed the 6 MB of an invocation; SQS then hands over fewer.
+    assert prod.properties(MAPPING)["BatchSize"] == 100
     assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 246
     assert function["Environment"]["Variables"]["RETRY_DELAYS"] == "5,10,20,40,80,160,320,451"
 
