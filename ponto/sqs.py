@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from ponto.punch import Reason
@@ -185,12 +186,17 @@ def by_risk(records: Sequence[Record], visibility_s: float) -> list[list[Record]
     for record in records:
         (rest if _is_suspect(record, before_ms) else trusted).append(record)
     parts = [trusted]
-    rest.sort(key=lambda record: hash((record["messageId"], receive_count(record))))
+    rest.sort(key=_shuffled)
     while rest:
         half = (len(rest) + 1) // 2
         parts.append(rest[:half])
         rest = rest[half:]
     return [part for part in parts if part]
+
+
+def _shuffled(record: Record) -> bytes:
+    # Not hash(), whose order no other process repeats.
+    return sha256(f"{receive_count(record)} {record['messageId']}".encode(), usedforsecurity=False).digest()
 
 
 def _is_suspect(record: Record, before_ms: float) -> bool:

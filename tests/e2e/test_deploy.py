@@ -14,7 +14,7 @@ import pytest
 from ponto import smoke
 from tests.commands import Result
 from tests.e2e.conftest import free_port
-from tests.template.packaging import copy_project
+from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
 from tools.local.stack import ROOT
 

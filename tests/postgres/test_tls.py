@@ -16,7 +16,7 @@ from ponto.config import connection_parameters, load
 from ponto.store import Outcome, Status, Store
 from tests.postgres.test_store import QUICK, entry
 from tests.postgres.tls import Authority, Front, front
-from tests.template.packaging import ROOT, commands_path
+from tools.kit.packaging import ROOT, commands_path
 
 BUNDLE = ROOT / "ponto" / "certificates" / "rds.pem"
 YEAR = 365 * 86_400  # s

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.template.packaging import Package, Template, copy_project, package
+from tools.kit.packaging import Package, Template, copy_project, package
 
 ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
 

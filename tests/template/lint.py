@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.template.packaging import ROOT, copy_project, package
+from tools.kit.packaging import ROOT, copy_project, package
 
 STAGES = ("prod", "dev", "local")
 DEPLOY_ROLE = ROOT / ".github" / "deploy-role.yml"  # a template too

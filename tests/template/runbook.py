@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from tests.template.cloudwatch import metrics
-from tests.template.packaging import ROOT, Template
+from tools.kit.packaging import ROOT, Template
+from tools.simulate.cloudwatch import metrics
 
 ALARM = "AWS::CloudWatch::Alarm"
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")

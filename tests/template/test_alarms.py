@@ -15,10 +15,10 @@ from ponto.punch import Punch
 from ponto.store import Entry, Outcome, Status
 from tests.emf import metrics as embedded
 from tests.events import record
-from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 from tests.template.conftest import TOPIC, USER_POOL, Compile
-from tests.template.packaging import ROOT, PackagingError, Template, package
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
+from tools.kit.packaging import ROOT, PackagingError, Template, package
+from tools.simulate.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 
 STAGES = ["prod", "dev", "local"]
 FUNCTION = "BatidaPontoLambdaFunction"

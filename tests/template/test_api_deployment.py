@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import Compile
-from tests.template.packaging import ROOT, Template, commands_path
+from tools.kit.packaging import ROOT, Template, commands_path
 
 PUBLISHED = [  # in the order of resources/api.yml
     "Api",

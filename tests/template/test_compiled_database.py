@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import ARN, Compile
-from tests.template.packaging import NO_AWS, ROOT, PackagingError, Template, package
+from tools.kit.packaging import NO_AWS, ROOT, PackagingError, Template, package
 
 
 @pytest.mark.parametrize(("stage", "protected", "backups"), [("prod", True, 7), ("dev", False, 1)])

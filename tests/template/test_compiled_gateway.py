@@ -10,7 +10,7 @@ import airspeed  # type: ignore[import-untyped]
 import pytest
 
 from tests.template.conftest import Compile
-from tests.template.packaging import ROOT, Template
+from tools.kit.packaging import ROOT, Template
 
 STAGES = ["prod", "dev", "local"]
 KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}

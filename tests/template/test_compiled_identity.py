@@ -10,9 +10,9 @@ import pytest
 
 from tests.template import lint
 from tests.template.conftest import USER_POOL, Compile
-from tests.template.packaging import PackagingError, Template
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY, Input, Util, render
+from tools.kit.packaging import PackagingError, Template
 
 STAGES = ["prod", "dev", "local"]
 BODY = '{"usuarioId":1,"ponto":"2026-10-01T08:00:00Z"}'

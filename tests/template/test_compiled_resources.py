@@ -10,9 +10,9 @@ import pytest
 
 from tests.template import runbook
 from tests.template.conftest import ARN, TOPIC, Compile
-from tests.template.packaging import PackagingError, Template, package
 from tools.deploy import command as deploy
 from tools.deploy import quotas
+from tools.kit.packaging import PackagingError, Template, package
 
 ALWAYS = {
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",

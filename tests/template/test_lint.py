@@ -10,7 +10,7 @@ import pytest
 
 from tests.template import lint
 from tests.template.conftest import Compile
-from tests.template.packaging import Template
+from tools.kit.packaging import Template
 
 CHECKOVS = {rule for rule in lint.IGNORED if rule.startswith("CKV")}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.template.conftest import Compile
-from tests.template.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template, package
 from tools.local import emulator
 
 if TYPE_CHECKING:

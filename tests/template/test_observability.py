@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.template.conftest import Compile
-from tests.template.packaging import Template
+from tools.kit.packaging import Template
 
 STAGES = pytest.mark.parametrize("stage", ["prod", "dev", "local"])
 

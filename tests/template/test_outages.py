@@ -20,8 +20,8 @@ from ponto.sqs import CALL_SECONDS, DeadLetters, Rejection
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import record, sqs_event
 from tests.template.conftest import Compile
-from tests.template.packaging import Template
 from tests.template.test_queue_numbers import FUNCTION, MAPPING, delays_of
+from tools.kit.packaging import Template
 
 HOUR = 3600  # s
 DAY = 24 * HOUR

@@ -9,7 +9,7 @@ from ponto.config import SECRET_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.sqs import PUT_ASIDE_SECONDS
 from tests.template.conftest import Compile
-from tests.template.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template, package
 
 FUNCTION = "BatidaPontoLambdaFunction"
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"

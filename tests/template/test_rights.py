@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.template.conftest import ARN, Compile
-from tests.template.packaging import ROOT, PackagingError, Template, package
+from tools.kit.packaging import ROOT, PackagingError, Template, package
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 

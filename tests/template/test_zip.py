@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.template.conftest import Zip
-from tests.template.packaging import ROOT, Package, copy_project, package
+from tools.kit.packaging import ROOT, Package, copy_project, package
 
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
 
