@@ -51,9 +51,9 @@ def _not_yet(name: str, module: Any) -> click.Command:
     )
 
 
+ponto.add_command(demo.demo)
 ponto.add_command(load.load)
 for _name, _module in {
-    "demo": demo,
     "deploy": deploy,
     "dlq": dlq,
     "keys": keys,

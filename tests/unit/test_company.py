@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.demo import binary_copy as copying
+from tools.demo import binary_copy
 from tools.demo.company import FIRST_NUMBER, LONGEST_DELAY, NONE, Company, Rows
 from tools.load import employees
 
@@ -33,7 +33,7 @@ def rows(company: Company) -> Rows:
 
 
 def digest(seed: int, first: date = FIRST, last: date = LAST) -> str:
-    parts = copying.encode(Company(seed, 60).rows(first, last))
+    parts = binary_copy.encode(Company(seed, 60).rows(first, last))
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
@@ -120,20 +120,20 @@ def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_ran
 @pytest.mark.parametrize(
     ("what", "of", "least", "most"),
     [
-        ("punches", "working days", 3.7, 4.4),
-        ("night shifts", "working days", 0.04, 0.12),
-        ("forgotten", "working days", 0.010, 0.020),
-        ("odd days", "working days", 0.014, 0.030),
-        ("double taps", "punches", 0.0010, 0.0020),
-        ("offline batches", "working days", 0.008, 0.016),
-        ("punched offline", "offline batches", 3.0, 5.0),
-        ("received a day late", "punches", 0.0008, 0.0040),
-        ("days changed after three", "offline batches", 0.05, 0.20),
-        ("wrong clocks", "punches", 0.0001, 0.05),
-        ("in the future", "wrong clocks", 0.0, 1.0),
-        ("without offset", "punches", 0.02, 0.15),
-        ("with position", "punches", 0.15, 0.40),
-        ("waited a minute", "punches", 0.0005, 0.01),
+        ("punches", "workingDays", 3.7, 4.4),
+        ("nightShifts", "workingDays", 0.04, 0.12),
+        ("forgotten", "workingDays", 0.010, 0.020),
+        ("oddDays", "workingDays", 0.014, 0.030),
+        ("doubleTaps", "punches", 0.0010, 0.0020),
+        ("offlineBatches", "workingDays", 0.008, 0.016),
+        ("punchedOffline", "offlineBatches", 3.0, 5.0),
+        ("receivedADayLate", "punches", 0.0008, 0.0040),
+        ("daysChangedAfterThree", "offlineBatches", 0.05, 0.20),
+        ("wrongClocks", "punches", 0.0001, 0.05),
+        ("inTheFuture", "wrongClocks", 0.0, 1.0),
+        ("withoutOffset", "punches", 0.02, 0.15),
+        ("withPosition", "punches", 0.15, 0.40),
+        ("waitedAMinute", "punches", 0.0005, 0.01),
     ],
 )
 @pytest.mark.usefixtures("rows")
@@ -148,9 +148,9 @@ def test_the_counts_are_those_of_the_rows(company: Company, rows: Rows) -> None:
     # An old terminal does not say that it was offline.
     old = rows["deslocamento"] == NONE
     assert (rows["offline"][old] == NONE).all()
-    assert (rows["offline"] == 1).sum() <= company.counts["punched offline"] <= 1.2 * (rows["offline"] == 1).sum()
-    assert company.counts["without offset"] == (rows["deslocamento"] == NONE).sum()
-    assert company.counts["with position"] == (~np.isnan(rows["latitude"])).sum()
+    assert (rows["offline"] == 1).sum() <= company.counts["punchedOffline"] <= 1.2 * (rows["offline"] == 1).sum()
+    assert company.counts["withoutOffset"] == (rows["deslocamento"] == NONE).sum()
+    assert company.counts["withPosition"] == (~np.isnan(rows["latitude"])).sum()
 
 
 def test_nobody_works_on_sundays_and_everybody_has_a_vacation(rows: Rows) -> None:

@@ -20,9 +20,6 @@ from numpy.typing import NDArray
 from tools.load.employees import Employee, check_digits
 
 FIRST_NUMBER = 1_000_001
-LARGEST = 500_000
-"""How many employees it may have: so far the CPFs are a range of their own, and the devices' names of one width."""
-
 LONGEST_DELAY = timedelta(days=10)
 """After the end of the last day nothing arrives later than this."""
 
@@ -138,7 +135,8 @@ class Company:
 
         Args:
             seed: 0 or more; which company it is.
-            employees: how many, at most LARGEST.
+            employees: how many, at most 500,000: so far their CPFs are a range of their own, and the devices' names
+                of one width.
         """
         self.counts: Counter[str] = Counter()  # of what `rows` has given so far
         self._seed = seed
@@ -229,8 +227,8 @@ class Company:
         shifts = len(who)
 
         local, is_there = _times(draw, people.start[who] + people.habit[who], kind, day.weekday() == 5)
-        self.counts["working days"] += shifts
-        self.counts["night shifts"] += int((kind == Kind.NIGHT).sum())
+        self.counts["workingDays"] += shifts
+        self.counts["nightShifts"] += int((kind == Kind.NIGHT).sum())
 
         forgets = draw.random(shifts) < _FORGOTTEN
         is_there[forgets, draw.integers(0, is_there.sum(axis=1))[forgets]] = False
@@ -240,8 +238,8 @@ class Company:
         is_there = np.stack([is_there, taps], axis=2).reshape(shifts, 12)
         local = np.stack([local, again], axis=2).reshape(shifts, 12)
         self.counts["forgotten"] += int(forgets.sum())
-        self.counts["double taps"] += int(taps.sum())
-        self.counts["odd days"] += int((is_there.sum(axis=1) % 2).sum())
+        self.counts["doubleTaps"] += int(taps.sum())
+        self.counts["oddDays"] += int((is_there.sum(axis=1) % 2).sum())
 
         shift, slot = np.nonzero(is_there)  # shift by shift, each in order of time
         place = who[shift]
@@ -303,8 +301,8 @@ class Company:
         end = np.repeat(punched[begins + lengths - 1], lengths)
         at_once = punched + draw.gamma(2, 400, len(shift)).astype(np.int64)
         at_once += ((draw.random(len(shift)) < _TRIED_AGAIN) * draw.exponential(20 * _SECOND, len(shift))).astype(int)
-        self.counts["offline batches"] += int(offline[begins].sum())
-        self.counts["punched offline"] += int(offline.sum())
+        self.counts["offlineBatches"] += int(offline[begins].sum())
+        self.counts["punchedOffline"] += int(offline.sum())
         return offline, np.where(offline, end + delay[shift] + turn * 300, at_once)
 
     def _skew(self, year: int, month: int) -> _Integers:
@@ -321,13 +319,13 @@ class Company:
         self.counts.update(
             {
                 "punches": len(rows),
-                "received a day late": int((late > 24 * 60 * minutes).sum()),
-                "days changed after three": int((rows["ends"] & (rows["gravada_em"] > rows["limit"])).sum()),
-                "wrong clocks": int((np.abs(skew) > 5 * minutes).sum()),
-                "in the future": int((-late > 5 * minutes).sum()),
-                "without offset": int((rows["deslocamento"] == NONE).sum()),
-                "with position": int((~np.isnan(rows["latitude"])).sum()),
-                "waited a minute": int((rows["gravada_em"] - rows["recebida_em"] > minutes).sum()),
+                "receivedADayLate": int((late > 24 * 60 * minutes).sum()),
+                "daysChangedAfterThree": int((rows["ends"] & (rows["gravada_em"] > rows["limit"])).sum()),
+                "wrongClocks": int((np.abs(skew) > 5 * minutes).sum()),
+                "inTheFuture": int((-late > 5 * minutes).sum()),
+                "withoutOffset": int((rows["deslocamento"] == NONE).sum()),
+                "withPosition": int((~np.isnan(rows["latitude"])).sum()),
+                "waitedAMinute": int((rows["gravada_em"] - rows["recebida_em"] > minutes).sum()),
             }
         )
 

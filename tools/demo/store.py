@@ -1,0 +1,157 @@
+"""How a made-up company comes into a database: where it may, whole or not at all."""
+
+import io
+import time
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import psycopg2.errors
+import psycopg2.extensions
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tools.kit.database import Database
+from tools.kit.errors import CommandError
+from tools.load import command as load
+
+if TYPE_CHECKING:
+    from tools.demo.company import Company, Rows
+
+_READ = 256 * 1024  # bytes that psycopg2 asks for at a time
+
+
+def require_meant(into: Database, yes_into: str | None) -> None:
+    """Let no made-up punch into a deployment's database by accident.
+
+    Args:
+        into: where the company would be stored.
+        yes_into: HOST/DBNAME that the user has named again; None: not.
+
+    Raises:
+        CommandError: it is not the local stack's, and not the one named.
+    """
+    if into.local:
+        if yes_into is not None:
+            raise CommandError("--yes-into is for the database of DB_HOST, which is not set, or --state was given")
+        return
+    if yes_into is None:
+        raise CommandError(
+            f"DB_HOST names {into.name}, where made-up punches would stay for ever; if it is for trying things out, "
+            f"confirm it: --yes-into {into.name}. The local stack's database is the one of --state .local"
+        )
+    if yes_into != into.name:
+        raise CommandError(f"--yes-into {yes_into} is not where DB_HOST and DB_NAME lead: {into.name}")
+
+
+def store(
+    connection: psycopg2.extensions.connection, company: "Company", first: date, last: date, *, alone: bool
+) -> None:
+    """Store the employees, and their punches from the first day to the last.
+
+    Args:
+        connection: to the database, outside of any transaction.
+        company: none of whose rows were drawn yet.
+        first: day of the punches.
+        last: day of the punches.
+        alone: refuse where there are other punches.
+
+    Raises:
+        CommandError: the company's numbers are taken, or others have punches; nothing was stored.
+    """
+    from tools.demo import binary_copy
+
+    with connection.cursor() as cursor:
+        # One transaction: rows cannot be removed, so half a company would be there for ever.
+        cursor.execute(load.LOCK)
+        require_room(cursor, company.numbers, alone=alone)
+        load.store(cursor, company.employees(), dry_run=False)
+        chunks = _watched(company.rows(first, last), (last - first).days + 1)
+        _copy(cursor, binary_copy.COLUMNS, binary_copy.encode(chunks))
+    connection.commit()
+
+
+def analyze(connection: psycopg2.extensions.connection) -> None:
+    """Gather the statistics by which PostgreSQL plans; the connection is outside of transactions from then on."""
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("vacuum (analyze) batida, funcionario")
+
+
+def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *, alone: bool) -> None:
+    """Refuse where the company's numbers are taken, or, if it is to be alone, where there is any punch.
+
+    Raises:
+        CommandError: it is so.
+    """
+    for taken, what in (
+        ("select exists (select from batida where usuario_id between %s and %s)", "batida has punches of"),
+        ("select exists (select from funcionario where usuario_id between %s and %s)", "funcionario has"),
+    ):
+        cursor.execute(taken, numbers)
+        if cursor.fetchone() == (True,):
+            raise CommandError(
+                f"{what} employees {numbers[0]} to {numbers[1]} already, maybe of an earlier demo; nothing was stored. "
+                "Locally, make clean begins anew"
+            )
+    if alone:
+        cursor.execute("select exists (select from batida)")
+        if cursor.fetchone() == (True,):
+            raise CommandError("batida has punches already, so this is no database for a demo; nothing was stored")
+
+
+def _copy(cursor: psycopg2.extensions.cursor, columns: Iterable[str], parts: Iterator[bytes]) -> None:
+    stream = _Stream(parts)
+    copy = f"copy batida ({', '.join(columns)}) from stdin (format binary)"
+    try:
+        cursor.copy_expert(copy, io.BufferedReader(stream, _READ), size=_READ)
+    except psycopg2.errors.QueryCanceled:
+        if stream.error is not None:  # psycopg2 makes this of whatever happens in the reading, Ctrl-C included
+            raise stream.error from None
+        raise
+
+
+class _Stream(io.RawIOBase):
+    """A file of parts that are made as they are read."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self.error: BaseException | None = None  # that ended the reading
+        self._parts = parts
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            while not self._rest:
+                self._rest = memoryview(next(self._parts))
+        except StopIteration:
+            return 0
+        except BaseException as error:
+            self.error = error
+            raise
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+
+def _watched(chunks: "Iterable[Rows]", days: int) -> "Iterator[Rows]":
+    """Pass days on, showing how far it is."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("days, {task.fields[rows]:,} punches, {task.fields[speed]:,.0f}/s"),
+        TimeRemainingColumn(),
+    )
+    started = time.monotonic()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("storing", total=days, rows=0, speed=0)
+        rows = 0
+        for chunk in chunks:
+            yield chunk
+            rows += len(chunk)
+            progress.update(bar, advance=1, rows=rows, speed=rows / (time.monotonic() - started))
