@@ -23,3 +23,11 @@ def write_stack(folder: Path, **fields: str | int) -> Path:
     nowhere = dict.fromkeys(Address._fields, "") | {"pid": os.getpid()}
     (folder / "stack.json").write_text(json.dumps(nowhere | fields), encoding="utf-8")
     return folder
+
+
+def write_sls(project: Path, script: str) -> None:
+    """Write a project's `sls`: what it does is a script of sh."""
+    file = project / "node_modules" / ".bin" / "sls"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    file.chmod(0o755)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tools.demo import command as demo
-from tools.deploy import command as deploy
+from tools.deploy.command import deploy
 from tools.dlq import command as dlq
 from tools.keys import command as keys
 from tools.kit import commands
@@ -52,9 +52,9 @@ def _not_yet(name: str, module: Any) -> click.Command:
 
 
 ponto.add_command(demo.demo)
+ponto.add_command(deploy)
 ponto.add_command(load.load)
 for _name, _module in {
-    "deploy": deploy,
     "dlq": dlq,
     "keys": keys,
     "plan": plan,

@@ -78,6 +78,6 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Ac
     assert done.status == 0, done.err
     assert done.json["applied"] == sorted(path.name for path in (ROOT / "ponto" / "schema").glob("*.sql"))
     assert account.rows() == [(done.json["punch"]["id"], smoke.EMPLOYEE)]
-    key = account.client("apigateway").get_api_key(apiKey=done.json["key_id"], includeValue=True)["value"]
+    key = account.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err
-    assert done.json["show_key"].startswith("aws apigateway get-api-key")
+    assert done.json["showKey"].startswith("aws apigateway get-api-key")

@@ -12,11 +12,13 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from ponto import smoke
-from tests.commands import Result
+from tests.commands import Result, write_sls
+from tests.documents import ROOT
 from tests.events import aws
 from tools.cli import main
 from tools.deploy import command as deploy
 from tools.deploy import quotas
+from tools.kit import osls
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 
@@ -119,20 +121,18 @@ def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(
 
 
 @pytest.mark.usefixtures("session")
-def test_an_sls_that_fails_ends_it_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    environments = list[dict[str, str]]()
-
-    def fail(*_: object, env: dict[str, str], **__: object) -> object:
-        environments.append(env)
-        return type("Done", (), {"returncode": 1})
-
-    monkeypatch.setattr("subprocess.run", fail)
+def test_an_sls_that_fails_ends_it_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_sls(tmp_path, 'echo "profile=$AWS_DEV_PROFILE path=$PATH"; exit 1')
+    monkeypatch.setattr(osls, "ROOT", tmp_path)
     monkeypatch.setenv("AWS_DEV_PROFILE", "another")
     assert main(["deploy", "--stage", "dev"]) == 2
-    (environment,) = environments
-    assert "AWS_DEV_PROFILE" not in environment
-    assert "node_modules" in environment["PATH"]
-    assert "ponto: sls package failed, as it says above; nothing was migrated" in capsys.readouterr().err
+    captured = capfd.readouterr()
+    assert "profile= path=" in captured.err
+    assert "node_modules" in captured.err.partition("path=")[2]
+    assert "ponto: sls package failed, as it says above; nothing was migrated" in captured.err
+    assert captured.out == ""
 
 
 @pytest.fixture
@@ -337,5 +337,5 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
 
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:
-    schema = json.loads((deploy.ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
     assert schema["properties"]["usuarioId"]["maximum"] == smoke.EMPLOYEE

@@ -1,38 +1,38 @@
 """`ponto deploy`: deploy a stage, migrate its database, and prove with one punch that it works."""
 
-import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
+import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ponto import smoke
 from tools.deploy import quotas
+from tools.kit import commands, osls, target
+from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import print_json, print_result, print_status
-from tools.kit.target import LOCAL, add_account_arguments, explain, outputs_of, session_of, stack_name
+from tools.kit.osls import outputs_of, stack_name
+from tools.kit.output import camel_case, print_json, print_result, print_status
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-ROOT = Path(__file__).parents[2]
 _PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
 _MIGRATED = 910  # s: longer than the function schema may run
 
-_EXAMPLES = """examples:
+_EPILOG = """examples:
   ponto deploy --stage dev
   ponto deploy --stage prod --yes --json      asks nothing, as in CI
   ponto deploy --stage dev --param tracing=true --param alarmEmail=oncall@example.com
@@ -58,7 +58,7 @@ class Proof(NamedTuple):
 
 
 class Done(NamedTuple):
-    """What the command tells."""
+    """What the command prints."""
 
     stage: str
     account: str
@@ -77,7 +77,7 @@ class Done(NamedTuple):
 
     def for_machines(self) -> dict[str, Any]:
         """Everything, and the command for the key."""
-        return self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()}
+        return camel_case(self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()})
 
     def for_people(self) -> str:
         """The same, a line each."""
@@ -93,60 +93,49 @@ class Done(NamedTuple):
         )
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "deploy",
-        help="deploy a stage, migrate its database, and prove it with one punch",
-        description="Says which account and region, holds the stage against the account's quotas, deploys with "
-        "`sls deploy`, applies the migrations, and sends one "
-        f"punch of the reserved employee {smoke.EMPLOYEE} all the way to its row. May be repeated at any time.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--stage", required=True, help="a section of params: in serverless.yml, or a new name")
-    parser.add_argument("--yes", action="store_true", help="do not ask before a stage that is protected")
-    parser.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="for this deploy only, as for sls; repeatable",
-    )
-    parser.add_argument("--wait", type=int, default=180, metavar="SECONDS", help="for the punch's row (default 180)")
-    parser.add_argument("--json", action="store_true", help="the result for machines; progress goes to stderr anyway")
-    add_account_arguments(parser)
-    parser.set_defaults(run=_run)
+@commands.command(epilog=_EPILOG)
+@click.option("--stage", required=True, help="A section of params: in serverless.yml, or a new name.")
+@click.option("--yes", is_flag=True, show_default=False, help="Do not ask before a stage that is protected.")
+@click.option(
+    "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
+)
+@click.option("--wait", type=opt.COUNT, default=180, metavar="SECONDS", help="For the punch's row.")
+@opt.as_json
+@target.account_options
+def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, as_json: bool) -> None:
+    """Deploy a stage, migrate its database, and prove it with one punch.
 
-
-def _run(arguments: argparse.Namespace) -> int:
-    stage, session = arguments.stage, session_of(arguments)
+    Prints which account and region, holds the stage against the account's quotas, deploys with `sls deploy`, applies
+    the migrations, and sends one punch of a reserved employee all the way to its row. May be repeated at any time.
+    Progress goes to standard error.
+    """
+    stage, session = where.stage, target.session_of(where)
     emulator = os.environ.get("AWS_ENDPOINT_URL")
-    if stage == LOCAL and not emulator:
+    if stage == target.LOCAL and not emulator:
         raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
     identity = session.client("sts").get_caller_identity()
     account, region = identity["Account"], session.region_name
-    where = f"account {account}, region {region}" + (f", the emulator at {emulator}" if emulator else "")
-    print_status(f"stage {stage}: {where}, as {identity['Arn']}")
+    place = f"account {account}, region {region}" + (f", the emulator at {emulator}" if emulator else "")
+    print_status(f"stage {stage}: {place}, as {identity['Arn']}")
 
-    compiled = _deploy(arguments, session, where)
+    compiled = _deploy(session, stage, params, place, is_confirmed=yes)
     try:
-        done = _migrate_and_prove(session, stage, account, compiled, emulator, arguments.wait)
+        done = _migrate_and_prove(session, stage, account, compiled, emulator, wait)
     except (BotoCoreError, ClientError) as error:
         raise CommandError(
-            f"{explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.", status=1
+            f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.",
+            status=1,
         ) from error
-    if arguments.json:
+    if as_json:
         print_json(done.for_machines())
     else:
         print_result(done.for_people())
-    return 0
 
 
 def _migrate_and_prove(
     session: boto3.Session, stage: str, account: str, compiled: Compiled, emulator: str | None, wait: int
 ) -> Done:
-    outputs = outputs_of(session, stage)
+    outputs = outputs_of(session.client("cloudformation"), stage)
     # One attempt: a second call of a slow migration would only wait for the first. Nothing is said meanwhile, and
     # what is silent for minutes is forgotten by a NAT on the way.
     config = Config(read_timeout=_MIGRATED, retries={"total_max_attempts": 1}, tcp_keepalive=True)
@@ -171,17 +160,17 @@ def _migrate_and_prove(
     )
 
 
-def _deploy(arguments: argparse.Namespace, session: boto3.Session, where: str) -> Compiled:
+def _deploy(session: boto3.Session, stage: str, params: Sequence[str], place: str, *, is_confirmed: bool) -> Compiled:
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
-        words = ["--stage", arguments.stage, "--region", session.region_name, "--package", str(package)]
-        words += [f"--param={given}" for given in arguments.param]
-        _sls("package", words, credentials_for_sls(session, arguments.stage))
+        options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
+        options += [f"--param={given}" for given in params]
+        _sls("package", options, credentials_for_sls(session, stage))
         compiled = read(package)
-        quotas.require(session, stack_name(arguments.stage), compiled.demand)
-        if compiled.is_protected and not arguments.yes:
-            _ask(arguments.stage, where)
-        _sls("deploy", words, credentials_for_sls(session, arguments.stage))
+        quotas.require(session, stack_name(stage), compiled.demand)
+        if compiled.is_protected and not is_confirmed:
+            _confirm(stage, place)
+        _sls("deploy", options, credentials_for_sls(session, stage))
     return compiled
 
 
@@ -313,10 +302,10 @@ def _schema(functions: "LambdaClient", stage: str, event: Mapping[str, str]) -> 
     )
 
 
-def _ask(stage: str, where: str) -> None:
+def _confirm(stage: str, place: str) -> None:
     if not sys.stdin.isatty():
         raise CommandError(f"stage {stage} is protected, and nobody is here to be asked: give --yes")
-    print_status(f"People punch here. Type {stage} to deploy it to {where}:")
+    print_status(f"People punch here. Type {stage} to deploy it to {place}:")
     if input().strip() != stage:
         raise CommandError("not deployed")
 
@@ -345,24 +334,12 @@ def credentials_for_sls(session: boto3.Session, stage: str) -> dict[str, str]:
     return environment | {f"AWS_{name}": value for name, value in given if value}
 
 
-def _sls(command: str, words: list[str], environment: Mapping[str, str]) -> None:
+def _sls(command: str, options: Sequence[str], environment: Mapping[str, str]) -> None:
     """Run osls, which prints to stderr.
 
     Raises:
         CommandError: it is not there, or failed.
     """
     print_status(f"sls {command}")
-    path = f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}"
-    try:
-        run = subprocess.run(  # noqa: S603  our own words
-            ["sls", command, *words],  # noqa: S607  from node_modules
-            cwd=ROOT,
-            env={**environment, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise CommandError("sls is not installed; make setup does it") from None
-    if run.returncode:
+    if osls.run(command, options, environment):
         raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")

@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from tools.kit.errors import CommandError
 
@@ -14,6 +16,22 @@ def print_result(text: str) -> None:
 def print_json(document: object) -> None:
     """Print the result for machines."""
     print_result(json.dumps(document, indent=2))
+
+
+def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell names as JSON's keys are on the wire: `messageId` for `message_id`; those of mappings within, too."""
+
+    def spelled(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return camel_case(value)
+        return [spelled(each) for each in value] if isinstance(value, list) else value
+
+    return {_camel(name): spelled(value) for name, value in fields.items()}
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
 
 
 def print_status(text: str) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -21,6 +21,7 @@ from botocore.exceptions import (
 from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
+from tools.kit.osls import outputs_of, stack_name
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 LOCAL = "local"
-_SERVICE = "batida-ponto"
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -190,11 +190,6 @@ def add_account_arguments(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def stack_name(stage: str) -> str:
-    """Name the CloudFormation stack of a stage, which also starts the functions' names."""
-    return f"{_SERVICE}-{stage}"
-
-
 def session_of(where: Where | argparse.Namespace) -> boto3.Session:
     """Make a session for the account and region that the options named."""
     region = where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
@@ -237,7 +232,7 @@ def _local(state: Path | None) -> Target:
 
 def _deployed(where: Where | argparse.Namespace) -> Target:
     session = session_of(where)
-    outputs = outputs_of(session, where.stage)
+    outputs = outputs_of(session.client("cloudformation", config=_CONFIG), where.stage)
     return Target(
         stage=where.stage,
         queue_url=outputs["PunchQueueUrl"],
@@ -246,28 +241,3 @@ def _deployed(where: Where | argparse.Namespace) -> Target:
         api_id=outputs.get("ApiId"),
         operator_role_arn=outputs.get("OperatorRoleArn"),
     )
-
-
-def outputs_of(session: boto3.Session, stage: str) -> Mapping[str, str]:
-    """Give the outputs of a stage's stack, the queues' addresses among them.
-
-    Raises:
-        CommandError: there is no such stack, or it is not complete.
-    """
-    stack = stack_name(stage)
-    try:
-        found = session.client("cloudformation", config=_CONFIG).describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
-            raise
-        raise CommandError(
-            f"no stack {stack} in {session.region_name}; is --stage, --region or --profile another?"
-        ) from None
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    missing = sorted({"PunchQueueUrl", "DeadLetterQueueUrl"} - outputs.keys())
-    if missing:
-        raise CommandError(
-            f"stack {stack} in {session.region_name} ({found['StackStatus']}) has no output {', '.join(missing)}; "
-            "deploy it again"
-        )
-    return outputs

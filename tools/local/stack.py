@@ -6,12 +6,10 @@ import http.client
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,12 +17,12 @@ import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.chaos.faults import Faults
+from tools.kit import osls
 from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 
 ROOT = Path(__file__).parents[2]
 STAGE = "local"
-_NODE_COMMANDS = ROOT / "node_modules" / ".bin"
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 Say = Callable[[str], None]
@@ -248,15 +246,11 @@ def _deploy(
         *(f"--param={name}={value}" for name, value in parameters.items()),
     ]
     with _alone():
-        _sls(state / "package.log", ["package", *options], environment)
-        _sls(state / "deploy.log", ["deploy", *options], environment)
+        for command in ("package", "deploy"):
+            _sls(command, options, environment, state / f"{command}.log")
     formation = aws.client("cloudformation")
-    name = f"batida-ponto-{STAGE}"
-    outputs = {
-        output["OutputKey"]: output["OutputValue"]
-        for output in formation.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
-    }
-    resources = formation.describe_stack_resources(StackName=name)["StackResources"]
+    outputs = osls.outputs_of(formation, STAGE)
+    resources = formation.describe_stack_resources(StackName=osls.stack_name(STAGE))["StackResources"]
     template = json.loads((_package(state) / "cloudformation-template-update-stack.json").read_text())
     api = aws.client("apigateway")
     key = api.get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
@@ -287,34 +281,17 @@ def _end_leftovers(state: Path, say: Say) -> None:
         with contextlib.suppress(psutil.Error, ProcessLookupError):  # it has just ended, or is another user's
             found = process.cmdline()
             if words in [found[place : place + 2] for place in range(len(found))]:
-                os.killpg(os.getpgid(process.pid), signal.SIGKILL)  # pip, too; `_sls` gave them a group of their own
+                os.killpg(
+                    os.getpgid(process.pid), signal.SIGKILL
+                )  # pip, too; `osls.run` gave them a group of their own
     emulator.end_leftover(state / "aws", say)
 
 
-def _sls(log: Path, arguments: list[str], environment: Mapping[str, str]) -> None:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["sls", *arguments],
-            cwd=ROOT,
-            env={
-                **environment,
-                "PATH": f"{Path(sys.executable).parent}:{_NODE_COMMANDS}:{environment['PATH']}",
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+def _sls(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    if osls.run(command, options, environment, log):
+        raise LocalError(
+            f"sls {' '.join([command, *options])} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}"
         )
-        try:
-            status = process.wait()
-        except BaseException:  # Ctrl-C meanwhile: pip and Node go too
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-            with contextlib.suppress(ProcessLookupError):  # those that it waited for are slower, or gone too
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if status:
-        raise LocalError(f"sls {' '.join(arguments)} failed; its output, {log}, ends:\n{emulator.tail(log, 30)}")
 
 
 def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment) -> None:

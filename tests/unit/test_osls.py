@@ -1,0 +1,142 @@
+"""How osls is run: where its output goes, what Ctrl-C ends, and what its stack gives."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+from botocore.stub import Stubber
+
+from tests.commands import write_sls
+from tests.documents import ROOT
+from tools.kit import osls
+from tools.kit.errors import CommandError
+
+# It starts what would outlive it, as osls starts pip, and says so.
+SLOW = 'sleep 600 & echo "$$ $!" > processes.new; mv processes.new processes; wait'
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(osls, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_its_status_is_returned_and_its_output_is_on_standard_error(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_sls(project, 'echo "$@ in $PWD for $STAGE"; echo trouble >&2; exit 3')
+
+    assert osls.run("package", ["--stage", "dev"], {"PATH": os.environ["PATH"], "STAGE": "x"}) == 3
+    assert capfd.readouterr() == ("", f"package --stage dev in {project} for x\ntrouble\n")
+
+
+def test_its_output_is_in_the_log_if_there_is_one(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    write_sls(project, "echo told; echo trouble >&2")
+
+    assert osls.run("deploy", [], os.environ, project / "deploy.log") == 0
+    assert (project / "deploy.log").read_text() == "told\ntrouble\n"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_it_a_sentence_says_what_installs_it(project: Path) -> None:
+    with pytest.raises(CommandError, match="sls is not installed; make setup does it"):
+        osls.run("package", [], {"PATH": str(project)})
+
+
+def has_ended(process: psutil.Process, within: float) -> bool:
+    """Whether a process ends in so many seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:  # whoever inherits it may not ask for its status
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("log", ["log", ""])
+def test_what_interrupts_the_waiting_ends_it_and_with_a_log_all_that_it_started(tmp_path: Path, log: str) -> None:
+    write_sls(tmp_path, SLOW)
+    code = f"""
+import os, subprocess
+from pathlib import Path
+from tools.kit import osls
+
+wait = subprocess.Popen.wait
+def say_and_wait(process):
+    Path({str(tmp_path / "waiting")!r}).touch()
+    return wait(process)
+
+subprocess.Popen.wait = say_and_wait
+osls.ROOT = Path({str(tmp_path)!r})
+osls.run("package", [], os.environ, Path({str(tmp_path / log)!r}) if {log!r} else None)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL) as run:
+        while not all((tmp_path / name).exists() for name in ("waiting", "processes")):
+            assert run.poll() is None
+            time.sleep(0.01)
+        sls, started = map(psutil.Process, map(int, (tmp_path / "processes").read_text().split()))
+        try:
+            assert (os.getpgid(sls.pid) == os.getpgid(run.pid)) == (not log)
+            run.send_signal(signal.SIGINT)
+            run.wait()
+            assert has_ended(sls, within=300)
+            assert has_ended(started, within=300 if log else 0) == bool(log)
+        finally:
+            for process in (sls, started):
+                if process.is_running():
+                    process.kill()
+
+
+def stack_of(outputs: Sequence[str] | None) -> Any:
+    """Give a client of CloudFormation that knows one stack, with these outputs, or none."""
+    formation = boto3.client("cloudformation", "sa-east-1", aws_access_key_id="id", aws_secret_access_key="key")  # noqa: S106
+    stub = Stubber(formation)
+    if outputs is None:
+        stub.add_client_error("describe_stacks", "ValidationError", "Stack with id batida-ponto-dev does not exist")
+    else:
+        found = {
+            "StackName": "batida-ponto-dev",
+            "CreationTime": datetime(2026, 11, 23, tzinfo=UTC),
+            "StackStatus": "CREATE_COMPLETE",
+            "Outputs": [{"OutputKey": name, "OutputValue": f"of {name}"} for name in outputs],
+        }
+        stub.add_response("describe_stacks", {"Stacks": [found]}, {"StackName": "batida-ponto-dev"})
+    stub.activate()
+    return formation
+
+
+def test_the_outputs_of_a_stack_are_those_of_its_stage() -> None:
+    names = ["PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"]
+
+    assert osls.outputs_of(stack_of(names), "dev") == {name: f"of {name}" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (None, "no stack batida-ponto-dev in sa-east-1; is --stage, --region or --profile another?"),
+        (
+            ["PunchQueueUrl"],
+            "stack batida-ponto-dev in sa-east-1 (CREATE_COMPLETE) has no output DeadLetterQueueUrl; deploy it again",
+        ),
+    ],
+)
+def test_a_stack_that_is_not_there_or_not_complete_is_named_with_its_region(
+    outputs: list[str] | None, message: str
+) -> None:
+    with pytest.raises(CommandError) as error:
+        osls.outputs_of(stack_of(outputs), "dev")
+    assert str(error.value) == message

@@ -1,0 +1,105 @@
+"""osls, which packages and deploys serverless.yml, and the outputs of the stack that it makes."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from tools.kit.errors import CommandError
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+
+ROOT = Path(__file__).parents[2]
+_SERVICE = "batida-ponto"
+_REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
+
+
+def stack_name(stage: str) -> str:
+    """Name the CloudFormation stack of a stage, which also starts the functions' names."""
+    return f"{_SERVICE}-{stage}"
+
+
+def run(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> int:
+    """Run osls on the project's serverless.yml, and wait for its end.
+
+    Args:
+        command: of osls: `package`, `deploy`.
+        options: of that command.
+        environment: all of its variables; to PATH this Python and the project's Node packages are added.
+        log: a file for what it prints. It is then not in the terminal's process group but in one of its own, with the
+            pip and the Node that it starts, and whatever interrupts the waiting ends all of them. None: it prints to
+            standard error, and Ctrl-C reaches it from the terminal.
+
+    Returns:
+        Its exit status.
+
+    Raises:
+        CommandError: it is not installed.
+    """
+    words = ["sls", command, *options]
+    path = f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{environment['PATH']}"
+    with contextlib.nullcontext(sys.stderr) if log is None else log.open("wb") as output:
+        process = _start(words, {**environment, "PATH": path}, output, own_group=log is not None)
+        try:
+            return process.wait()
+        except BaseException:
+            _end(process, own_group=log is not None)
+            raise
+
+
+def _start(
+    words: Sequence[str], environment: Mapping[str, str], output: IO[Any], *, own_group: bool
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603  our own words
+            words,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=own_group,
+        )
+    except FileNotFoundError:
+        raise CommandError("sls is not installed; make setup does it") from None
+
+
+def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
+    if not own_group:
+        process.kill()
+        process.wait()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
+    with contextlib.suppress(ProcessLookupError):  # those that it waited for are slower, or gone too
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
+    """Give the outputs of a stage's stack, the queues' addresses among them.
+
+    Raises:
+        CommandError: there is no such stack, or it is not complete.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    stack, region = stack_name(stage), formation.meta.region_name
+    try:
+        found = formation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        raise CommandError(f"no stack {stack} in {region}; is --stage, --region or --profile another?") from None
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    if missing := sorted(_REQUIRED - outputs.keys()):
+        raise CommandError(
+            f"stack {stack} in {region} ({found['StackStatus']}) has no output {', '.join(missing)}; deploy it again"
+        )
+    return outputs
