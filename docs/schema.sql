@@ -32,6 +32,7 @@ create table batida (
     gravada_em timestamp with time zone default clock_timestamp() not null,
     mensagem_id text,
     chave text,
+    sequencia bigint,
     constraint batida_pkey PRIMARY KEY (id),
     constraint batida_chave_check CHECK (char_length(chave) >= 1 AND char_length(chave) <= 100),
     constraint batida_deslocamento_check CHECK (deslocamento >= '-899'::integer AND deslocamento <= 899),
@@ -43,6 +44,7 @@ create table batida (
     constraint batida_ponto_check CHECK (ponto >= '1899-12-31 00:00:00+00'::timestamp with time zone AND ponto < '3000-01-02 00:00:00+00'::timestamp with time zone),
     constraint batida_precisao_check CHECK (precisao >= 0::double precision AND precisao <= 20037508::double precision),
     constraint batida_recebida_em_check CHECK (recebida_em >= '1970-01-01 00:00:00+00'::timestamp with time zone AND recebida_em < '3000-01-02 00:00:00+00'::timestamp with time zone),
+    constraint batida_sequencia_check CHECK (sequencia >= 1 AND sequencia <= '9007199254740991'::bigint),
     constraint batida_usuario_id_check CHECK (usuario_id >= 1 AND usuario_id <= '9007199254740991'::bigint)
 );
 comment on table batida is 'Punches. Rows are added, never changed or removed.';
@@ -60,8 +62,9 @@ comment on column batida.recebida_em is 'When the queue received it; null: copie
 comment on column batida.gravada_em is 'When the row was written';
 comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
 comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
+comment on column batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
 grant select on batida to ponto_reports;
-grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em, mensagem_id, chave) on batida to ponto_function;
+grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em, mensagem_id, chave, sequencia) on batida to ponto_function;
 grant select (id, usuario_id, ponto) on batida to ponto_function;
 
 CREATE INDEX batida_usuario_id_ponto_idx ON public.batida USING btree (usuario_id, ponto);

@@ -1,36 +1,98 @@
-"""What a punch is: the rules of `POST /ponto` and the translation from the wire to the table `batida`.
+"""What a punch is: its fields, and the translation from the wire to the table `batida`.
 
-The rules are those of `punch.schema.json`, which API Gateway checks first. They are checked again here
-because messages reach the queue by other ways too (a script, a redrive), and in plain Python because this
-runs for every punch. The tests hold the two to each other.
+API Gateway checks the same rules first, by `punch.schema.json`, which `make fields` writes from here. They are checked
+again because messages reach the queue by other ways too (a script, a redrive).
 """
 
 import json
-import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import orjson
 
 from ponto.derived_id import derive_id
+from ponto.fields import LARGEST, Field, NotText, boolean, integer, name_, number, timestamp, uuid
 
 
 class Punch(NamedTuple):
-    """What an employee did, in the table's terms: field names are the columns of `batida`."""
+    """What an employee did: the one declaration of the fields, each with its name on the wire, its rule and its text.
 
-    id: str  # canonical lower-case UUID
-    usuario_id: int
-    ponto: datetime  # aware: UTC, or the offset that the device sent
-    deslocamento: int | None  # the offset that the device sent, minutes east of UTC; None when it sent none
-    dispositivo: str | None
-    offline: bool | None
-    enviado: datetime | None  # aware
-    latitude: float | None  # degrees
-    longitude: float | None  # degrees
-    precisao: float | None  # metres
+    What has no default comes first. The names here are the columns of `batida`, and `sql/store.sql` takes a row in this
+    order.
+    """
+
+    id: Annotated[
+        str,  # canonical: lower case
+        uuid(
+            "id",
+            "Idempotency key made by the client: a UUID of any version but 8, and not the nil one. When absent, it is "
+            "derived from usuarioId and the instant of ponto, as a UUIDv8.",
+        ),
+    ]
+    usuario_id: Annotated[int, integer("usuarioId", 1, LARGEST, "The employee's number.", required=True)]
+    ponto: Annotated[
+        datetime,  # aware: UTC, or the offset that the device sent
+        timestamp(
+            "ponto",
+            "When the employee punched: ISO 8601 date and time, to the microsecond, years 1900 to 2999 (which every "
+            "reader of the table can represent in any time zone). With Z or an offset of up to 14:59; without either "
+            "it is local time in the stage's time zone.",
+            required=True,
+        ),
+    ]
+    deslocamento: int | None = None  # the offset that came with ponto, minutes east of UTC; None: it came with none
+    dispositivo: Annotated[
+        str | None,
+        name_(
+            "dispositivo",
+            64,
+            "The device that the employee punched on: at most 64 characters, without control characters, line breaks "
+            "or bidirectional controls.",
+        ),
+    ] = None
+    offline: Annotated[bool | None, boolean("offline", "Whether the device was offline when the employee punched.")] = (
+        None
+    )
+    enviado: Annotated[
+        datetime | None,  # aware
+        timestamp("enviado", "The device's clock when it sent this attempt, written like ponto."),
+    ] = None
+    latitude: Annotated[float | None, number("latitude", -90, 90, "Degrees north of the equator.")] = None
+    longitude: Annotated[float | None, number("longitude", -180, 180, "Degrees east of Greenwich.")] = None
+    precisao: Annotated[
+        float | None,
+        number(
+            "precisao",
+            0,
+            20037508,
+            "Radius in metres within which the position is certain; at most half the Earth's circumference, for no two "
+            "points are farther apart.",
+        ),
+    ] = None
+    sequencia: Annotated[
+        int | None,
+        integer(
+            "sequencia",
+            1,
+            LARGEST,
+            "The device's own running number of the punch: 1, 2, 3 and so on, so that a punch that never arrives "
+            "leaves a gap.",
+        ),
+    ] = None
+
+
+FIELDS: dict[str, Field] = {
+    column: hint.__metadata__[0] for column, hint in Punch.__annotations__.items() if hasattr(hint, "__metadata__")
+}
+"""What the body may have, by column, in the order of the columns."""
+
+WIRE = tuple(sorted(FIELDS.values(), key=lambda field: not field.required))
+"""The same in the order of the documents and of refusals: first what is required."""
 
 
 class Reason(StrEnum):
-    """Why a record is put aside. The values travel as message attributes: change none."""
+    """Why a record is dead-lettered. The values travel as message attributes: change none."""
 
     MALFORMED = "malformed"  # not JSON text
     INVALID = "invalid"  # JSON, but not a punch by the schema
@@ -53,37 +115,10 @@ class NotAPunch(ValueError):
         self.detail = detail
 
 
-_LARGEST = 2**53 - 1  # JavaScript, in clients and in the gateway's templates, rounds larger ones
-_TIMESTAMP_RULE = "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999"
-
-# The fields of the body, each with the rule that a bad one is answered with.
-_RULES = {
-    "usuarioId": f"must be an integer from 1 to {_LARGEST}",
-    "ponto": _TIMESTAMP_RULE,
-    "id": "must be a UUID, but not the nil UUID nor of version 8",
-    "dispositivo": (
-        "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
-    ),
-    "offline": "must be true or false",
-    "enviado": _TIMESTAMP_RULE,
-    "latitude": "must be a number from -90 to 90",
-    "longitude": "must be a number from -180 to 180",
-    "precisao": "must be a number from 0 to 20037508",
-}
-
-_MINUTE = timedelta(minutes=1)
-_NIL_UUID = "00000000-0000-0000-0000-000000000000"
-
-# fullmatch, for Python's `$` lets a trailing newline through; [0-9], for \d knows digits of other scripts.
-# Of a timestamp the shape alone: fromisoformat knows which days exist, but reads more forms than these.
-_timestamp_shape = re.compile(
-    r"(?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}"
-    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
-    r"(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?"
-).fullmatch
-_uuid_shape = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}").fullmatch
-# U+061C, U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069 make a name read in another order than it is written.
-_device_shape = re.compile(r"[^\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,64}").fullmatch
+_READERS = {field.name: (Punch._fields.index(column), field.read) for column, field in FIELDS.items()}
+_ID, _EMPLOYEE, _INSTANT, _OFFSET, _SENT = map(
+    Punch._fields.index, ("id", "usuario_id", "ponto", "deslocamento", "enviado")
+)
 
 
 def parse(body: str, zone: tzinfo) -> Punch:
@@ -99,27 +134,37 @@ def parse(body: str, zone: tzinfo) -> Punch:
         NotAPunch: MALFORMED when it is not JSON text, INVALID when it breaks a rule of the schema.
     """
     fields = _decode(body)
-    for name in fields:
-        if name not in _RULES:
-            raise NotAPunch(Reason.INVALID, f"unknown field {name[:64]!a}"[:200])
-    for name in ("usuarioId", "ponto"):
-        if name not in fields:
-            raise NotAPunch(Reason.INVALID, f"{name}: required")
+    row: list[Any] = [None] * len(Punch._fields)
+    try:
+        for name, value in fields.items():
+            place, read = _READERS[name]
+            row[place] = read(value)
+    except (KeyError, ValueError):
+        _refuse(fields)
+        raise
+    if row[_EMPLOYEE] is None or row[_INSTANT] is None:
+        _refuse(fields)
 
-    usuario_id = _employee(fields["usuarioId"])
-    ponto, deslocamento = _instant("ponto", fields["ponto"], zone)
-    return Punch(  # `in`, for null is not the way to leave a field out
-        id=_uuid(fields["id"]) if "id" in fields else derive_id(usuario_id, ponto),
-        usuario_id=usuario_id,
-        ponto=ponto,
-        deslocamento=deslocamento,
-        dispositivo=_device(fields["dispositivo"]) if "dispositivo" in fields else None,
-        offline=_boolean("offline", fields["offline"]) if "offline" in fields else None,
-        enviado=_instant("enviado", fields["enviado"], zone)[0] if "enviado" in fields else None,
-        latitude=_number("latitude", fields["latitude"], -90, 90) if "latitude" in fields else None,
-        longitude=_number("longitude", fields["longitude"], -180, 180) if "longitude" in fields else None,
-        precisao=_number("precisao", fields["precisao"], 0, 20037508) if "precisao" in fields else None,
-    )
+    offset = row[_INSTANT].utcoffset()
+    if offset is None:
+        row[_INSTANT] = _from_local(row[_INSTANT], zone)
+    else:
+        row[_OFFSET] = (86_400 * offset.days + offset.seconds) // 60
+    if row[_SENT] is not None and row[_SENT].tzinfo is None:
+        row[_SENT] = _from_local(row[_SENT], zone)
+    if row[_ID] is None:
+        row[_ID] = derive_id(row[_EMPLOYEE], row[_INSTANT])
+    return Punch._make(row)
+
+
+def _decode(body: str) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        fields = _decode_again(body)
+    if type(fields) is not dict:
+        raise NotAPunch(Reason.INVALID, "body: must be an object")
+    return fields
 
 
 def _refuse_constant(name: str) -> Any:
@@ -129,39 +174,35 @@ def _refuse_constant(name: str) -> Any:
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _decode(body: str) -> dict[str, Any]:
+def _decode_again(body: str) -> Any:
+    """Read what orjson does not: it may be JSON all the same, for example with a number beyond a double."""
     # `from None` throughout: a traceback in the log must not quote the body.
     try:
-        fields = _decoder.decode(body.removeprefix("\ufeff"))  # the byte order mark that Windows writes before a text
+        return _decoder.decode(body.removeprefix("\ufeff"))  # the byte order mark that Windows writes before a text
     except json.JSONDecodeError as error:
         raise NotAPunch(Reason.MALFORMED, f"body: not JSON, character {error.pos}") from None
     except RecursionError:
         raise NotAPunch(Reason.MALFORMED, "body: nested too deeply") from None
     except ValueError:
         raise NotAPunch(Reason.MALFORMED, "body: NaN, Infinity, or thousands of digits") from None
-    if type(fields) is not dict:
-        raise NotAPunch(Reason.INVALID, "body: must be an object")
-    return fields
 
 
-def _employee(value: object) -> int:
-    if type(value) is not int or not 1 <= value <= _LARGEST:  # by type, for True is an int too
-        raise _invalid("usuarioId")
-    return value
-
-
-def _instant(name: str, value: object, zone: tzinfo) -> tuple[datetime, int | None]:
-    """Return the instant, aware, and the offset that was sent with it in minutes east of UTC, if any."""
-    if type(value) is not str or not _timestamp_shape(value):
-        raise _invalid(name)
-    try:
-        written = datetime.fromisoformat(value)
-    except ValueError:  # 30 February
-        raise _invalid(name) from None
-    offset = written.utcoffset()
-    if offset is None:
-        return _from_local(written, zone), None
-    return written, offset // _MINUTE
+def _refuse(fields: dict[str, Any]) -> None:
+    """Raise what is wrong with a body, the same whatever the order of its fields."""
+    for name in fields:
+        if name not in _READERS:
+            raise NotAPunch(Reason.INVALID, f"unknown field {name[:64]!a}"[:200]) from None
+    for field in WIRE:
+        if field.required and field.name not in fields:
+            raise NotAPunch(Reason.INVALID, f"{field.name}: required") from None
+    for field in WIRE:
+        if field.name in fields:
+            try:
+                field.read(fields[field.name])
+            except NotText:
+                raise NotAPunch(Reason.MALFORMED, f"{field.name}: half a surrogate pair") from None
+            except ValueError:
+                raise NotAPunch(Reason.INVALID, f"{field.name}: {field.rule}") from None
 
 
 def _from_local(local: datetime, zone: tzinfo) -> datetime:
@@ -171,39 +212,3 @@ def _from_local(local: datetime, zone: tzinfo) -> datetime:
     if offset is None or other is None:
         raise TypeError("the zone knows no offset from UTC")
     return (local - min(offset, other)).replace(tzinfo=UTC)
-
-
-def _uuid(value: object) -> str:
-    # Refuse the nil UUID: a key that was never set would make all punches of a fleet one. And version 8, which derived
-    # ids have: or anybody could take beforehand the one that a colleague's next punch will get.
-    if type(value) is not str or not _uuid_shape(value) or value == _NIL_UUID or value[14] == "8":
-        raise _invalid("id")
-    return value.lower()
-
-
-def _device(value: object) -> str:
-    if type(value) is not str or not _device_shape(value):
-        raise _invalid("dispositivo")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        # Half a surrogate pair ("\ud800") is not text: UTF-8 cannot hold it. It is the one thing that the
-        # schema lets through and this does not, for regular expression engines differ on surrogates.
-        raise NotAPunch(Reason.MALFORMED, "dispositivo: half a surrogate pair") from None
-    return value
-
-
-def _boolean(name: str, value: object) -> bool:
-    if type(value) is not bool:
-        raise _invalid(name)
-    return value
-
-
-def _number(name: str, value: object, low: int, high: int) -> float:
-    if type(value) is bool or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise _invalid(name)
-    return float(value)
-
-
-def _invalid(name: str) -> NotAPunch:
-    return NotAPunch(Reason.INVALID, f"{name}: {_RULES[name]}")

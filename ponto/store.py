@@ -4,16 +4,20 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from math import isfinite
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 import psycopg2
 import psycopg2.extensions
 
 from ponto.connection import TIMEOUTS, CannotConnectError, Parameters, Timeouts, connect
-from ponto.punch import Punch
+from ponto.punch import FIELDS, Punch
 
 _SQL = Path(__file__).parent / "sql"
 _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
@@ -32,6 +36,9 @@ _OF_AN_ENTRY = ("22", "23", "54")
 _REFUSAL = "22"
 
 _QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any language that PostgreSQL speaks
+
+
+_numbers = itemgetter(*(Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"))
 
 
 class Entry(NamedTuple):
@@ -266,27 +273,12 @@ def _compare(punch: Punch, there: _Row) -> Outcome:
 
 
 def _document(entries: list[Entry]) -> str:
-    # Arrays, for names would take a sixth of a batch's time: store.sql has the positions.
-    return json.dumps(
-        [
-            (
-                punch.id,
-                punch.usuario_id,
-                punch.ponto.isoformat(),
-                punch.deslocamento,
-                punch.dispositivo,
-                punch.offline,
-                punch.enviado and punch.enviado.isoformat(),
-                punch.latitude,
-                punch.longitude,
-                punch.precisao,
-                received_ms,
-                message_id,
-                api_key_id,
-            )
-            for punch, message_id, received_ms, api_key_id in entries
-        ]
-    )
+    rows = [(*punch, received_ms, message_id, api_key_id) for punch, message_id, received_ms, api_key_id in entries]
+    numbers = [number for row in rows for number in _numbers(row) if number]
+    if isfinite(sum(numbers)):  # of NaN, orjson would write null
+        with suppress(orjson.JSONEncodeError):  # half a surrogate pair, for example
+            return orjson.dumps(rows).decode()
+    return json.dumps(rows, default=datetime.isoformat)  # PostgreSQL says what is wrong with it
 
 
 def _each(chunks: list[list[Entry]], outcome: Outcome) -> dict[str, "_Row | Outcome"]:

@@ -200,7 +200,7 @@ def _beside_a_limit(chance: random.Random, body: Body) -> bytes:
 
 @_edit
 def _a_number_in_other_words(chance: random.Random, body: Body) -> bytes:
-    name = chance.choice(["usuarioId", "latitude", "longitude", "precisao"])
+    name = chance.choice([name for name, rule in FIELDS.items() if rule["type"] in ("integer", "number")])
     words = ["NaN", "Infinity", "-Infinity", "1e400", "-0", "01", "+1", "1.", ".5", "0x1", "1_0", "1.0", "1e0", "1E1"]
     return _json({**body, name: "THIS"}).replace(b'"THIS"', chance.choice(words).encode())
 

@@ -35,8 +35,24 @@ _timestamps: list[Any] = [
     *("2026-10-01T08:00:00.\u0661", "2026-10-01T08:00-0\u0663:00"),
 ]
 
+# What every field of a type refuses.
+_BAD_OF_TYPE: dict[str, list[Any]] = {
+    "integer": [None, True, False, 1.0, 1e3, 1.5, "1", [1], {}, 10**400, -(10**400)],
+    "number": [None, True, False, "1", [1], {}, 10**400, -(10**400)],
+    "boolean": [None, 0, 1, "true", []],
+    "string": [None, 1, True, [], {}],
+}
+
+
+def _beyond(rule: dict[str, Any]) -> list[Any]:
+    """Give what a field's own limits are there to refuse."""
+    return [rule["minimum"] - 1, rule["maximum"] + 1] if "minimum" in rule else []
+
+
 # For each field, values of every kind that its rule is there to refuse.
 BAD_VALUES: dict[str, list[Any]] = {
+    name: _BAD_OF_TYPE[rule["type"]] + _beyond(rule) for name, rule in FIELDS.items()
+} | {
     "usuarioId": [0, -1, 2**53, 10**400, 1.0, 1e3, 1.5, True, "123", "1, now()), (2", [1], {}, None],
     "ponto": _timestamps,
     "id": [
@@ -60,6 +76,7 @@ BAD_VALUES: dict[str, list[Any]] = {
 
 # Fields that are just admitted.
 LIMITS: list[Body] = [
+    *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
     {"usuarioId": 1},
     {"usuarioId": 2**53 - 1},
     {"dispositivo": ""},

@@ -1,11 +1,11 @@
 -- Store one batch, sent as one JSON document, and return the ids that were new. Each entry is an array in the order
--- of the columns, as _document in store.py makes it.
+-- of the fields of Punch (punch.py), and then what came with the message.
 --
 -- In order of id, so that workers with the same ids wait for each other instead of deadlocking.
 -- What stands under an id that was not new is read by another statement (existing.sql): when this one had to
 -- wait for a session that was inserting the same id, its snapshot is older than that row and cannot see it.
 insert into batida (
-    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao,
+    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
     recebida_em, mensagem_id, chave
 )
 select
@@ -19,9 +19,10 @@ select
     (entry ->> 7)::double precision,
     (entry ->> 8)::double precision,
     (entry ->> 9)::double precision,
-    to_timestamp((entry ->> 10)::double precision / 1000), -- of milliseconds
-    entry ->> 11,
-    entry ->> 12
+    (entry ->> 10)::bigint,
+    to_timestamp((entry ->> 11)::double precision / 1000), -- of milliseconds
+    entry ->> 12,
+    entry ->> 13
 from jsonb_array_elements(%(entries)s::jsonb) as entry
 order by id
 on conflict (id) do nothing

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
-from ponto.punch import NotAPunch, Punch, parse
+from ponto.punch import FIELDS, NotAPunch, Punch, parse
 from ponto.store import Entry, Outcome, Status, Store
 from tests.strategies import LIMITS, good_bodies
 
@@ -101,6 +101,12 @@ def test_any_punch_is_stored(store: Store, body: dict[str, Any]) -> None:
         *(("latitude", degrees) for degrees in (-90.00000001, 90.00000001, "NaN", "Infinity")),
         *(("longitude", degrees) for degrees in (-180.0000001, 180.0000001, "NaN", "-Infinity")),
         *(("precisao", metres) for metres in (-1e-9, 20037508.01, "NaN", "Infinity")),
+        *(
+            (column, beyond)
+            for column, field in FIELDS.items()
+            if "minimum" in field.limits
+            for beyond in (field.limits["minimum"] - 1, field.limits["maximum"] + 1)
+        ),
         *((column, text) for column in ("mensagem_id", "chave") for text in ("", "x" * 101)),
     ],
     ids=lambda value: ascii(value)[:30],

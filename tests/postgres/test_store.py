@@ -1,6 +1,7 @@
 """`Store` against a real PostgreSQL: what is kept, what is told about it, and what breaks in between."""
 
 import errno
+import json
 import random
 import socket
 import time
@@ -16,12 +17,13 @@ import psycopg2.extensions
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
 from ponto import store as store_module
 from ponto.connection import TIMEOUTS, Timeouts, connect
 from ponto.drain import Drain
-from ponto.punch import Punch
+from ponto.punch import FIELDS, Punch, parse
 from ponto.sqs import DeadLetters
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.events import record
@@ -132,6 +134,7 @@ def test_every_column_holds_what_came(store: Store, database: Database) -> None:
         latitude=-23.550520123456789,
         longitude=1e-300,
         precisao=12.5,
+        sequencia=41,
     )._replace(api_key_id="k4r2p0x9ab")
     before = datetime.now(UTC)
 
@@ -139,7 +142,7 @@ def test_every_column_holds_what_came(store: Store, database: Database) -> None:
 
     [row] = database.ask(
         "select id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude,"
-        " precisao, mensagem_id, chave, recebida_em, gravada_em from batida"
+        " precisao, sequencia, mensagem_id, chave, recebida_em, gravada_em from batida"
     )
     assert row[:-4] == full.punch
     assert row[-4:-2] == (full.message_id, "k4r2p0x9ab")
@@ -151,8 +154,9 @@ def test_what_the_device_did_not_send_is_null(store: Store, database: Database) 
     assert store.save([entry()]) == [STORED]
 
     assert database.ask(
-        "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, chave from batida"
-    ) == [(None,) * 8]
+        "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia, chave"
+        " from batida"
+    ) == [(None,) * 9]
 
 
 @given(st.integers(0, 4_102_444_800_000))  # to the year 2100
@@ -319,6 +323,25 @@ def test_any_batches_have_the_outcomes_that_a_dictionary_gives(
         assert statuses(store.save(entries)) == expected
 
     assert database.punches() == [(id_, *model[id_]) for id_ in sorted(model)]
+
+
+def test_each_field_of_the_wire_is_kept_in_its_column(store: Store, database: Database) -> None:
+    every: dict[str, Any] = {
+        "id": "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b",
+        "enviado": "2026-10-03T08:00Z",
+        "ponto": "2026-10-01T08:00Z",
+    }
+    for place, field in enumerate(FIELDS.values()):  # each with a value of its own
+        every.setdefault(
+            field.name, {"integer": 100 + place, "number": place + 0.5, "boolean": True}.get(field.type, field.name)
+        )
+    punch = parse(json.dumps(every), UTC)
+
+    assert store.save([Entry(punch, "message", RECEIVED_MS)]) == [STORED]
+
+    assert None not in punch
+    statement = sql.SQL("select {} from batida").format(sql.SQL(", ").join(map(sql.Identifier, Punch._fields)))
+    assert database.ask(statement.as_string(database.connection)) == [punch]
 
 
 # Other sessions

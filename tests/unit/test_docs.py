@@ -11,6 +11,8 @@ import yaml
 from ponto.punch import Reason
 from tests import documents
 from tests.documents import DOCUMENTS, ROOT, Block, blocks, commands, links, mistake, prose, resolved, slugs
+from tests.strategies import FIELDS
+from tools import fields
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -47,6 +49,7 @@ RUN_BY = {
     "test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them",
 }
 NOT_RUN = {
+    "make fields": "it writes the files that a test compares",
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
     "python -m tools.bench.calibrate": "three minutes on a machine that does nothing else",
@@ -78,6 +81,16 @@ def shell(document: Path, *marks: str) -> list[str]:
         if block.language == "sh" and block.mark in marks
         for command in commands(block.text)
     ]
+
+
+def test_the_model_and_the_table_are_what_make_fields_writes_from_the_declaration() -> None:
+    assert {path for path, text in fields.files().items() if path.read_text(encoding="utf-8") != text} == set()
+
+
+def test_the_changelog_names_every_field_that_the_original_did_not_have() -> None:
+    assert {f"`{name}`" for name in FIELDS.keys() - {"usuarioId", "ponto"}} <= set(
+        re.findall(r"`\w+`", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    )
 
 
 def test_the_table_of_fields_is_the_schemas() -> None:

@@ -446,15 +446,12 @@ def test_one_line_tells_how_the_batch_went(parts: Parts, capsys: pytest.CaptureF
 
 # Values that are good, easy to find, and found nowhere else in a line.
 _TRACES = {
-    "usuarioId": 424_242_424_242,
+    name: {"integer": 424_242_424_242, "number": 42.4242, "boolean": True, "string": "TRACE 4242"}[rule["type"]]
+    for name, rule in FIELDS.items()
+} | {
     "ponto": "2424-04-24T04:24:24.424242+04:24",
     "id": "42424242-4242-4242-8242-424242424242",
-    "dispositivo": "TRACE 4242",
-    "offline": True,
     "enviado": "2424-04-24T04:24:24.424242+04:24",
-    "latitude": 42.4242,
-    "longitude": 42.4242,
-    "precisao": 4242.4242,
 }
 
 

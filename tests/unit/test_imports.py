@@ -18,9 +18,10 @@ ARROWS = {
     "ponto.connection": set(),
     "ponto.derived_id": set(),
     "ponto.drain": {"punch", "sqs", "store"},
+    "ponto.fields": set(),
     "ponto.log": {"punch", "sqs", "store"},
     "ponto.migrations": {"connection", "repeatable"},
-    "ponto.punch": {"derived_id"},
+    "ponto.punch": {"derived_id", "fields"},
     "ponto.redelivery": {"sqs"},
     "ponto.repeatable": set(),
     "ponto.roles": {"connection"},
@@ -34,9 +35,10 @@ FOREIGN = {
     "ponto.connection": {"psycopg2"},
     "ponto.migrations": {"psycopg2"},
     "ponto.repeatable": {"psycopg2"},
+    "ponto.punch": {"orjson"},
     "ponto.roles": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
-    "ponto.store": {"psycopg2"},
+    "ponto.store": {"orjson", "psycopg2"},
 }
 
 
@@ -99,14 +101,14 @@ def test_each_package_from_elsewhere_has_its_module() -> None:
     assert {name: foreign for name, foreign in found.items() if foreign} == FOREIGN
 
 
-def test_the_handler_loads_psycopg2_only() -> None:
-    assert installed(loaded_by("import handler") - loaded_by("")) == {"psycopg2"}
+def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
+    assert installed(loaded_by("import handler") - loaded_by("")) == {"orjson", "psycopg2"}
 
 
 @pytest.mark.parametrize("module", ["ponto.punch", "ponto.sqs"])
-def test_the_rules_and_the_queue_load_nothing_but_the_standard_library(module: str) -> None:
+def test_the_rules_and_the_queue_load_nothing_but_orjson_and_the_standard_library(module: str) -> None:
     loaded = loaded_by(f"import {module}") - loaded_by("")
-    assert not installed(loaded)
+    assert installed(loaded) == {"orjson"}
     assert "handler" not in loaded
 
 

@@ -14,14 +14,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ponto.derived_id import derive_id
-from ponto.punch import NotAPunch, Punch, Reason, parse
+from ponto.punch import WIRE, NotAPunch, Punch, Reason, parse
 from tests.strategies import BAD_VALUES, FIELDS, LIMITS, any_json, edited_bodies, good_bodies
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BRT = timezone(timedelta(hours=-3))
 GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
 
-RULES = {
+RULES = {field.name: field.rule for field in WIRE} | {
     "usuarioId": "must be an integer from 1 to 9007199254740991",
     "ponto": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
     "id": "must be a UUID, but not the nil UUID nor of version 8",
@@ -84,6 +84,7 @@ def test_full_body_is_translated_to_the_columns_of_the_table() -> None:
         "latitude": -23,
         "longitude": -46.625,
         "precisao": 12.5,
+        "sequencia": 41,
     }
     punch = parse(json.dumps(body), SAO_PAULO)
     assert punch == Punch(
@@ -97,6 +98,7 @@ def test_full_body_is_translated_to_the_columns_of_the_table() -> None:
         latitude=-23.0,
         longitude=-46.625,
         precisao=12.5,
+        sequencia=41,
     )
     assert isinstance(punch.latitude, float)
 
@@ -310,7 +312,7 @@ def test_same_instant_written_with_another_offset_is_the_same_punch(body: dict[s
 def test_module_imports_neither_aws_nor_the_driver_nor_the_handler() -> None:
     code = "import ponto.punch, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert not {"boto3", "botocore", "psycopg2", "handler", "zoneinfo", "uuid"} & set(loaded.split())
+    assert not {"boto3", "botocore", "psycopg2", "handler", "zoneinfo"} & set(loaded.split())
 
 
 def test_zone_without_offsets_is_a_mistake_of_the_caller() -> None:

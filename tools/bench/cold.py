@@ -46,7 +46,7 @@ STARTERS = {
         "handler",
         "import handler",
         _FIRST_PUNCH.format(module="handler"),
-        ("psycopg2-binary", "tzdata"),
+        ("orjson", "psycopg2-binary", "tzdata"),
         ("handler.py", "ponto/*.py", "ponto/sql/*", "ponto/schema/**/*.sql"),
     ),
     "powertools": Starter(
