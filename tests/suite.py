@@ -7,11 +7,14 @@ from pathlib import PurePath
 from typing import Any
 
 import pytest
-from hypothesis import core
+from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 WORKERS = 3
 """Of which one waits for the deployed system most of the time: right for two processors."""
+
+settings.register_profile("of any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("of any machine")  # what a property costs on a busy one says nothing
 
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"

@@ -3,20 +3,18 @@
 import contextlib
 import http.client
 import json
-import time
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any, NamedTuple
 
 import psycopg2
 
+from tests.waiting import DEADLINE, wait_for
 from tools.local.stack import Stack
 
 EMPLOYEES = count(1_000_000)
 """Numbers of people who have not punched yet: all tests share a database whose rows stay."""
-
-DEADLINE = 60  # s, for what takes a second or two on an idle machine; whatever failed is not back by then
 
 
 class Answer(NamedTuple):
@@ -122,12 +120,3 @@ class Client:
     def purge_dead_letters(self) -> None:
         """Delete all dead letters, those that somebody has received too."""
         self.sqs.purge_queue(QueueUrl=self.address.dlq_url)
-
-
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
-    """Poll until a condition holds; fail when it does not within some seconds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        time.sleep(0.05)

@@ -90,7 +90,7 @@ def client(stack: Stack) -> Iterator[Client]:
 
 
 @pytest.fixture
-def redelivery(client: Client, stack: Stack) -> Iterator[int]:
+def redelivery(client: Client, stack: Stack) -> Iterator[None]:
     """Let what failed come back after 12 s at most: just longer than the function may take."""
     seconds = 12
     queue, functions = client.address.queue_url, stack.client("lambda")
@@ -99,7 +99,7 @@ def redelivery(client: Client, stack: Stack) -> Iterator[int]:
     delays = {"Variables": variables | {"RETRY_DELAYS": f"5,10,{seconds}"}}  # none above the queue's own
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
     functions.update_function_configuration(FunctionName=FUNCTION, Environment=delays)
-    yield seconds
+    yield
     client.wait_until_drained()
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.client import Client, wait_for
+from tests.e2e.client import Client
 from tests.e2e.conftest import Deployed
+from tests.waiting import DEADLINE, started, wait_for
 from tools.chaos.faults import Faults
 from tools.local.stack import ROOT
 
@@ -22,7 +23,7 @@ COMMAND = [sys.executable, "-m", "tools.chaos"]
 @pytest.fixture(autouse=True)
 def _restarted(deployed: Deployed) -> Iterator[None]:
     yield
-    deployed.stack.database.restart()  # nothing but to take note of the process id, which a restart changes
+    Faults(deployed.stack.database).mend()  # and take note of the process id, which a restart changes
 
 
 def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: Deployed, client: Client) -> None:
@@ -52,14 +53,19 @@ def test_stopped_in_the_middle_it_mends_everything(
 ) -> None:
     said = tmp_path / "said"
     arguments = ["--state", str(deployed.state), "--punches", "500", "--clients", "2", "--seed", "7"]
-    with said.open("wb") as output:
-        run = subprocess.Popen([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL)
     faults = moments or list(Faults(deployed.stack.database).kinds)
-    wait_for(lambda: any(said.read_text().endswith(f"  {fault}\n") for fault in faults), "a fault to have begun", 90)
+    with (
+        said.open("wb") as output,
+        started([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL) as run,
+    ):
+        wait_for(
+            lambda: run.poll() is not None or said.read_text().endswith(tuple(f"  {fault}\n" for fault in faults)),
+            "a fault to have begun",
+        )
 
-    run.send_signal(number)
+        run.send_signal(number)
 
-    assert run.wait(30) == 130
+        assert run.wait(DEADLINE) == 130
     client.post({"usuarioId": 999_999, "ponto": "2026-10-01T08:00:00Z"})
     client.wait_until_drained()
     assert len(client.rows(999_999)) == 1

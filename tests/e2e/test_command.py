@@ -1,5 +1,6 @@
 """`make run` as a person uses it: what it prints, how it ends, and what it leaves behind."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,8 +18,8 @@ import psycopg2
 import pytest
 
 from tests.commands import write_stack
-from tests.e2e.client import wait_for
 from tests.e2e.conftest import free_port
+from tests.waiting import DEADLINE, started, wait_for
 from tools.local import emulator
 from tools.local.stack import ROOT
 
@@ -26,25 +27,24 @@ from tools.local.stack import ROOT
 class Run:
     """One `python -m tools.local`, as a process of its own."""
 
-    def __init__(self, state: Path, port: int, root: Path = ROOT) -> None:
+    def __init__(self, state: Path, process: subprocess.Popen[bytes], output: Path) -> None:
         self.state = state
-        self._output = state.with_suffix(".out")
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tools.local", "--port", str(port), "--state", str(state)],
-                cwd=root,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        self.process = process
+        self._output = output
 
     def output(self) -> str:
         """What it has printed."""
         return self._output.read_text()
 
+    def wait_until(self, words: str) -> None:
+        """Wait until it prints some words."""
+        wait_for(lambda: words in self.output() or self.process.poll() is not None, words)
+        assert words in self.output(), self.output()
+        assert self.process.poll() is None, self.output()
+
     def wait_until_ready(self) -> None:
         """Wait for the first line of the flow."""
-        wait_for(lambda: "accepted 0" in self.output() or self.process.poll() is not None, "the stack", 120)
-        assert self.process.poll() is None, self.output()
+        self.wait_until("accepted 0")
 
     def address(self) -> dict[str, str]:
         """What stack.json says."""
@@ -54,7 +54,10 @@ class Run:
     def stop(self, number: signal.Signals) -> int:
         """Send a signal; return the exit status."""
         self.process.send_signal(number)
-        return self.process.wait(60)
+        return self.process.wait(DEADLINE)
+
+
+Start = Callable[..., Run]
 
 
 @pytest.fixture
@@ -63,9 +66,26 @@ def state() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ponto run "))
     state = folder / "state"
     yield state
-    for process in processes_of(state):
+    left = processes_of(state)
+    for process in left:
         process.kill()
+    psutil.wait_procs(left, DEADLINE)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def start(state: Path) -> Iterator[Start]:
+    """Start a stack in the folder, on a port, from a checkout."""
+    output = state.with_suffix(".out")
+    with contextlib.ExitStack() as runs:
+
+        def start(port: int, root: Path = ROOT) -> Run:
+            command = [sys.executable, "-m", "tools.local", "--port", str(port), "--state", str(state)]
+            with output.open("wb") as file:
+                process = runs.enter_context(started(command, cwd=root, stdout=file, stderr=subprocess.STDOUT))
+            return Run(state, process, output)
+
+        yield start
 
 
 def processes_of(state: Path) -> list[psutil.Process]:
@@ -82,9 +102,9 @@ def processes_of(state: Path) -> list[psutil.Process]:
     return found
 
 
-def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path) -> None:
+def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path, start: Start) -> None:
     port = free_port()
-    run = Run(state, port)
+    run = start(port)
     run.wait_until_ready()
     printed = re.search(r"^curl .*\\\n.*$", run.output(), re.MULTILINE)
     assert printed
@@ -93,7 +113,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     answer = subprocess.run(["sh", "-c", printed[0]], capture_output=True, text=True, check=True).stdout
 
     assert json.loads(answer)["message"] == "accepted"
-    wait_for(lambda: "stored 1" in run.output(), "the stored punch to be shown")
+    run.wait_until("stored 1")
     rows = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", str(state)],
         cwd=ROOT,
@@ -110,13 +130,13 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     assert not (state / "stack.json").exists()
 
     # Killed: what it could not stop is stopped by the next run, which then works as ever.
-    run = Run(state, port)
+    run = start(port)
     run.wait_until_ready()
     again = run.address()
     assert again.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a key of its own
     assert again | {"pid": first["pid"]} == first
     run.stop(signal.SIGKILL)
-    run = Run(state, port)
+    run = start(port)
     run.wait_until_ready()
     with psycopg2.connect(run.address()["database_url"]) as connection, connection.cursor() as cursor:
         cursor.execute("select usuario_id from batida")
@@ -125,7 +145,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
 
     # A part that dies takes the rest along, with a word about it.
     os.kill(int((state / "emulator.pid").read_text()), signal.SIGKILL)
-    assert run.process.wait(60) == 1
+    assert run.process.wait(DEADLINE) == 1
     assert "The emulator ended by itself" in run.output()
     assert "Traceback" not in run.output()
     assert processes_of(state) == []
@@ -133,52 +153,51 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     # What it took along is said, then and at the next start.
     lost = r"what the emulator was given since .* is lost: queued punches, dead letters, and keys of `ponto keys`"
     assert re.search(lost, run.output())
-    run = Run(state, port)
-    wait_for(lambda: "starting PostgreSQL" in run.output(), "the next start")
+    run = start(port)
+    run.wait_until("starting PostgreSQL")
     assert re.search(f"the last run was killed: {lost}", run.output())
     assert run.stop(signal.SIGHUP) == 0
     assert processes_of(state) == []
 
 
 @pytest.mark.parametrize("moment", ["starting PostgreSQL", "starting the AWS emulator", "deploying"])
-def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, moment: str) -> None:
+def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, start: Start, moment: str) -> None:
     port = free_port()
-    run = Run(state, port)
-    wait_for(lambda: moment in run.output(), moment, 60)
+    run = start(port)
+    run.wait_until(moment)
     run.stop(signal.SIGKILL)
 
-    run = Run(state, port)
+    run = start(port)
 
-    wait_for(lambda: "deploying" in run.output() or run.process.poll() is not None, "the deploy to begin", 60)
-    assert run.process.poll() is None, run.output()
+    run.wait_until("deploying")
     assert run.stop(signal.SIGHUP) == 0
     assert processes_of(state) == []
 
 
-def test_ctrl_c_during_the_deploy_leaves_nothing_running(state: Path) -> None:
+def test_ctrl_c_during_the_deploy_leaves_nothing_running(state: Path, start: Start) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
-    run = Run(state, free_port())
+    run = start(free_port())
     signal.signal(signal.SIGINT, before)
-    wait_for(lambda: "deploying" in run.output(), "the deploy to begin")
+    run.wait_until("deploying")
 
     assert run.stop(signal.SIGINT) == 0
-    wait_for(lambda: processes_of(state) == [], "what was killed to be gone", 5)
+    wait_for(lambda: processes_of(state) == [], "what was killed to be gone")
 
 
-def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path) -> None:
+def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: Start) -> None:
     with socket.socket() as taken:
         taken.bind((emulator.HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        run = Run(state, port)
+        run = start(port)
 
-        assert run.process.wait(60) == 1
+        assert run.process.wait(DEADLINE) == 1
 
     assert f"Port {port} is in use" in run.output()
     assert processes_of(state) == []
 
 
-def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> None:
+def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start: Start) -> None:
     project = state.parent / "project"
     project.mkdir()
     for name in ("handler.py", "ponto", "tools", "resources", "locks", "package.json"):
@@ -189,9 +208,9 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path) -> No
         (ROOT / "serverless.yml").read_text().replace("handler.main", "${file(absent.yml)}")
     )
 
-    run = Run(state, free_port(), root=project)
+    run = start(free_port(), root=project)
 
-    assert run.process.wait(60) == 1
+    assert run.process.wait(DEADLINE) == 1
     assert "sls package --stage local" in run.output()
     assert "functions.batidaPonto.handler" in run.output()
     assert processes_of(state) == []

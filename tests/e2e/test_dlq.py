@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from tests.commands import Result
-from tests.e2e.client import EMPLOYEES, Client, wait_for
+from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
 from tests.e2e.world import FUNCTION
+from tests.waiting import wait_for
 from tools.local.stack import ROOT, Stack
 
 

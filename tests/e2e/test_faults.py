@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.client import EMPLOYEES, Client, wait_for
+from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
 from tests.e2e.world import FUNCTION
+from tests.waiting import wait_for
 from tools.chaos.command import POISON
 from tools.chaos.faults import Faults
 from tools.local.stack import Stack
@@ -65,9 +66,8 @@ def test_what_is_no_punch_is_put_aside_at_its_first_receive_and_its_batch_mates_
     assert sorted(row[1] for row in client.rows(*employees)) == employees
 
 
-def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(
-    deployed: Deployed, client: Client, redelivery: int
-) -> None:
+@pytest.mark.usefixtures("redelivery")
+def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(deployed: Deployed, client: Client) -> None:
     # The workers' connections are open: a statement on one has no end, where connecting would be given up in time.
     with ThreadPoolExecutor(10) as clients:
         list(clients.map(client.post, [punch(next(EMPLOYEES)) for _ in range(100)]))
@@ -81,7 +81,7 @@ def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(
             lambda: deployed.stack.aws.log.read_text().count("timed out after") > timed_out, "the function's timeout"
         )
 
-    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the redelivery", 3 * redelivery)
+    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the redelivery")
     assert sorted(row[4] for row in client.rows(*employees)) == sorted(accepted)
     assert client.depth(client.address.dlq_url) == 0
 
@@ -145,13 +145,12 @@ def test_while_the_function_is_throttled_punches_wait_and_are_not_received(clien
 
 
 @pytest.fixture
-def deadly(deployed: Deployed, client: Client) -> Iterator[int]:
-    """Deploy a function that a body kills, and let SQS give up soon; give after how many receives."""
+def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
+    """Deploy a function that a body kills, and let SQS give up soon."""
     functions, queue = deployed.stack.client("lambda"), client.address.queue_url
     package = (deployed.state / "package" / "batida-ponto.zip").read_bytes()
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout", "RedrivePolicy"])
-    receives = 20
-    policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": receives}
+    policy = json.loads(before["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": 20}
     client.sqs.set_queue_attributes(
         QueueUrl=queue, Attributes={"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(policy)}
     )
@@ -159,7 +158,7 @@ def deadly(deployed: Deployed, client: Client) -> Iterator[int]:
     known = {"Variables": variables | {"RETRY_DELAYS": "1"}}
     functions.update_function_configuration(FunctionName=FUNCTION, Environment=known)
     functions.update_function_code(FunctionName=FUNCTION, ZipFile=_with_killer(package))
-    yield receives
+    yield
     functions.update_function_code(FunctionName=FUNCTION, ZipFile=package)
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
     client.wait_until_drained()
@@ -175,8 +174,9 @@ def _with_killer(package: bytes) -> bytes:
     return made.getvalue()
 
 
+@pytest.mark.usefixtures("deadly")
 def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_neighbours_are_stored(
-    deployed: Deployed, client: Client, deadly: int
+    deployed: Deployed, client: Client
 ) -> None:
     log, (killer, companion, *late) = deployed.stack.aws.log, [next(EMPLOYEES) for _ in range(7)]
     deaths = _deaths(log.read_text)
@@ -188,7 +188,7 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
     for employee in late:
         client.post(punch(employee))
 
-    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave", 6 * deadly)
+    wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave")
 
     assert sorted(row[1] for row in client.rows(companion, *late)) == sorted([companion, *late])
     assert client.rows(killer) == []

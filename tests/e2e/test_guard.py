@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
+from tests.waiting import DEADLINE
 from tools.local import emulator
 from tools.local.stack import Stack
 
@@ -28,7 +29,7 @@ CREATE_FUNCTION = json.dumps(
 
 def send(stack: Stack, method: str, path: str, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
     """Send a request as anybody on the machine can."""
-    connection = http.client.HTTPConnection(emulator.HOST, stack.aws.port, timeout=30)
+    connection = http.client.HTTPConnection(emulator.HOST, stack.aws.port, timeout=DEADLINE)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     answer.read()

@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.commands import Result
-from tests.e2e.client import EMPLOYEES, Answer, Client, wait_for
+from tests.e2e.client import EMPLOYEES, Answer, Client
 from tests.e2e.conftest import Deployed, deploy
+from tests.waiting import wait_for
 from tools.local.emulator import Emulator
 from tools.local.stack import ROOT
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.e2e.client import DEADLINE, EMPLOYEES, Client
+from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
+from tests.waiting import DEADLINE
 from tools.dlq import event_source as mapping
 from tools.kit import target
 

@@ -10,13 +10,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.client import wait_for
 from tests.e2e.conftest import free_port
+from tests.waiting import wait_for
 from tools.local import emulator, saved
 from tools.local.emulator import Emulator
 from tools.local.errors import LocalError
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import contextlib
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
 
+from tests.waiting import started, wait_for
 from tools.local import postgres
 
 
@@ -43,7 +43,7 @@ def _zombie(server: postgres.Postgres) -> Iterator[None]:
     children = [child for child in postgres._children if child.pid == process.pid]
     postgres._children[:] = [child for child in postgres._children if child not in children]
     process.kill()
-    _until(lambda: process.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: process.status() == psutil.STATUS_ZOMBIE, "the server's end")
     yield
     for child in children:
         child.wait()
@@ -66,13 +66,12 @@ def _reused(server: postgres.Postgres) -> Iterator[None]:
     files = [server.data / "postmaster.pid", Path(server.host) / ".s.PGSQL.5432.lock"]
     contents = [file.read_text().split("\n", 1)[1] for file in files]
     server.crash()
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with started(["sleep", "infinity"]) as other:
         for file, content in zip(files, contents, strict=True):
             file.write_text(f"{other.pid}\n{content}")
         assert not server.is_running()
         yield
         assert other.poll() is None
-        other.kill()
 
 
 @contextlib.contextmanager
@@ -89,11 +88,11 @@ def _starting(server: postgres.Postgres) -> Iterator[None]:
     """The run was killed before its server, which goes on, had written its process id."""
     server.stop()
     stopped = ["sh", "-c", 'kill -STOP $$; exec "$@"', "sh", *postgres.command(server.data)]
-    process = subprocess.Popen(stopped, stderr=subprocess.DEVNULL, start_new_session=True)
-    _until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
-    assert not (server.data / "postmaster.pid").exists()
-    yield
-    assert process.wait(0) != 0
+    with started(stopped, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED, "it to stand still")
+        assert not (server.data / "postmaster.pid").exists()
+        yield
+        assert process.wait(0) != 0
 
 
 KINDS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]] = {
@@ -106,10 +105,3 @@ KINDS: dict[str, Callable[[postgres.Postgres], AbstractContextManager[None]]] = 
     "empty process id": _empty,
     "starting": _starting,
 }
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

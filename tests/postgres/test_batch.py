@@ -405,7 +405,7 @@ def _histories(draw: st.DrawFn) -> tuple[list[Message], list[Delivery]]:
 _every_fault = [Delivery([2, 1, 0, 3, 4], fault) for fault in reversed(Fault)]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=_histories())
 @example(
     history=(

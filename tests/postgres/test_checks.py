@@ -76,9 +76,7 @@ def test_local_times_at_the_wires_edges_are_stored_whatever_the_stages_zone(
 
 
 @given(good_bodies())
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_punch_is_stored(store: Store, body: dict[str, Any]) -> None:
     punch = parse(json.dumps(body), ZoneInfo("America/Sao_Paulo"))
 

@@ -225,7 +225,6 @@ def test_whatever_happens_the_ledger_balances(migrated_url: str, monkeypatch: py
         settings=settings(
             max_examples=250,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )

@@ -1,5 +1,6 @@
 """The server that `make run` starts: private, whoever starts it, and whatever a run before left."""
 
+import contextlib
 import json
 import os
 import pwd
@@ -8,7 +9,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +19,7 @@ import psycopg2
 import pytest
 
 from tests.postgres.leftovers import KINDS
+from tests.waiting import started, wait_for
 from tools.local import postgres, unprivileged
 from tools.local.errors import LocalError
 
@@ -62,7 +63,7 @@ def test_a_server_that_dies_is_seen_to_be_dead(folder: Path) -> None:
 
     os.kill(server.pid, signal.SIGKILL)
 
-    _until(lambda: not server.is_running())
+    wait_for(lambda: not server.is_running(), "its death to be seen")
     server.stop()  # no matter
 
 
@@ -210,15 +211,13 @@ def test_it_starts_at_the_first_try_whatever_was_left(lasting: postgres.Postgres
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "frozen"])
 def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -> None:
     data, half = folder / "postgres", folder / "postgres.new"
-    starting = subprocess.Popen(
-        [sys.executable, "-c", _START, str(data)], cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL
-    )
-    _until((half / "PG_VERSION").exists)
-    starting.kill()
-    starting.wait()
+    command = [sys.executable, "-c", _START, str(data)]
+    with started(command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL):
+        wait_for((half / "PG_VERSION").exists, "a half of it")
     _, left = postgres._processes(data)
     for process in left:
-        process.kill() if killed else process.suspend()
+        with contextlib.suppress(psutil.NoSuchProcess):  # without its parent it ends, sooner or later
+            process.kill() if killed else process.suspend()
     assert not data.exists()
 
     server = postgres.start(data, postgres.UNSAFE)
@@ -298,10 +297,3 @@ def _rights(path: Path) -> tuple[int, int, int]:
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def _until(condition: Any) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -70,7 +70,7 @@ def test_local_times_around_every_change_of_offset_are_read_as_postgresql_reads_
     assert by_consumer(near, zone) == by_postgres(database_url, near, zone)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     zone=st.sampled_from(ZONES),
     locals_=st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31, 23, 59, 59)), min_size=20, max_size=50),

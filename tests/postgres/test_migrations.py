@@ -26,6 +26,7 @@ from ponto.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 from ponto.store import Outcome, Status, Store
 from tests.documents import derived_ids, derived_ids_in
 from tests.postgres.test_store import entry
+from tests.waiting import DEADLINE, started, wait_for
 
 ZONE = "America/Sao_Paulo"
 BRT = timezone(timedelta(hours=-3))
@@ -279,10 +280,7 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(
     )
 
     def until_one_waits_for(locktype: str) -> None:
-        deadline = time.monotonic() + 10
-        while ask(waits, locktype) != [(1,)]:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for(lambda: ask(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
 
     with ThreadPoolExecutor() as threads:
         try:
@@ -335,7 +333,7 @@ def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_whe
         try:
             migrated = threads.submit(run, schema=schema, patience=HURRIED._replace(tries=100))
             for _ in range(3):
-                _until(lambda: _waits(ask))
+                wait_for(lambda: _waits(ask), "the migration to want the table")
                 outcome, seconds = store(database_url)
                 assert outcome == Outcome(Status.STORED)
                 assert seconds < 2.5
@@ -387,21 +385,19 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
         "from ponto.migrations import PATIENCE, migrate;"
         "migrate(parse_dsn(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), PATIENCE._replace(idle_ms=1_000))"
     )
-    client = subprocess.Popen(
-        [sys.executable, "-c", call, database_url, ZONE, str(schema)], stderr=subprocess.PIPE, text=True
-    )
-    try:
+    command = [sys.executable, "-c", call, database_url, ZONE, str(schema)]
+    with started(command, stderr=subprocess.PIPE, text=True) as client:
         held = (
             "select count(*) from pg_locks where granted and relation = 'batida'::regclass"
             " and mode = 'AccessExclusiveLock'"
         )
-        _until(lambda: ask(held) == [(1,)])
+        wait_for(lambda: ask(held) == [(1,)], "the migration to have the table")
         client.send_signal(signal.SIGSTOP)
 
-        ask("set lock_timeout = '10s'; select from batida")
-    finally:
+        ask(f"set lock_timeout = '{DEADLINE}s'; select from batida")
+
         client.send_signal(signal.SIGCONT)
-        error = client.communicate(timeout=30)[1]
+        error = client.communicate(timeout=DEADLINE)[1]
     assert client.returncode == 1
     assert "MigrationError: 9000_lock.sql: " in error
     assert "done" not in relations(ask)
@@ -412,13 +408,6 @@ def _waits(ask: Ask) -> bool:
         "select count(*) from pg_locks where not granted and locktype = 'relation'"
         " and database = (select oid from pg_database where datname = current_database())"
     ) == [(1,)]
-
-
-def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 # The first version's table
@@ -474,7 +463,7 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
         max_size=20,
     )
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_rows_of_the_first_version_become_the_punches_that_derive_id_names(
     ask: Ask, run: Callable[..., Migrated], rows: list[tuple[int | None, datetime | None]]
 ) -> None:
@@ -555,7 +544,7 @@ def test_postgresql_derives_the_documents_ids(
     usuario_id=st.integers(1, 2**53 - 1),
     instant=st.datetimes(datetime(1899, 12, 31), datetime(3000, 1, 1, 23, 59, 59, 999_999), timezones=st.just(UTC)),
 )
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_postgresql_derives_the_same_ids_as_python(
     derived_in_sql: Callable[[int, str], str], usuario_id: int, instant: datetime
 ) -> None:

@@ -26,6 +26,7 @@ from botocore.config import Config
 from tests.commands import Result
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tests.events import aws
+from tests.waiting import DEADLINE, started
 from tools.dlq import queue_reader as mailbox
 from tools.kit import database, target
 from tools.report import as_text
@@ -684,7 +685,7 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
     fill(migrated_url, A_PUNCH)
     command = [sys.executable, "-m", "tools.cli", "report", "timecard", "--all", *MONTH, "--format", form]
     environment = {name: value for name, value in os.environ.items() if name != "DB_HOST"}
-    with subprocess.Popen(
+    with started(
         [*command, "--state", str(state)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout
@@ -693,7 +694,7 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
         process.stdout.close()
 
         assert process.stderr.read() == b""
-        assert process.wait() == 0
+        assert process.wait(DEADLINE) == 0
 
 
 # Not the resource usage of a child, which counts what its parent had when it was forked.

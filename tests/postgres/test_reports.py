@@ -1121,7 +1121,7 @@ def begin(database: Database) -> Begin:
     return begin
 
 
-rules = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+rules = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @given(drawn=stories())

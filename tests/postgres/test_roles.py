@@ -12,9 +12,10 @@ import pytest
 from ponto.migrations import PATIENCE, SCHEMA, MigrationError, migrate
 from ponto.punch import Punch
 from ponto.roles import protect, set_password
-from ponto.store import Entry, Outcome, Status, Store
+from ponto.store import Outcome, Status, Store
 from tests.postgres.conftest import Server, ask
 from tests.postgres.test_store import QUICK, entry
+from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
 ALL = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
@@ -93,10 +94,7 @@ def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
         try:
             cursor.execute("set role master; create role ponto_function login; create role ponto_reports login")
             second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE)
-            deadline = time.monotonic() + 10
-            while server.ask(waits) != [(1,)]:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_for(lambda: server.ask(waits) == [(1,)], "the second to wait for the first")
         finally:
             first.commit()
             first.close()
@@ -347,18 +345,11 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     assert outcome.status is Status.FAILED
     assert "too many connections for role" in outcome.detail
     stores[0].close()
-    _until_stored(stores[4], late)
+    wait_for(lambda: stores[4].save([late])[0].status is Status.STORED, "room for another connection")
     for store in stores:
         store.close()
     protect(owner, 5)
     assert server.ask(limits) == [(20,), (20,)]
-
-
-def _until_stored(store: Store, late: Entry) -> None:
-    deadline = time.monotonic() + 10
-    while store.save([late])[0].status is not Status.STORED:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(

@@ -13,7 +13,8 @@ import pytest
 from ponto.migrations import migrate
 from ponto.store import Store
 from tests.postgres.conftest import Server, ask
-from tests.postgres.test_store import QUICK, entry, until
+from tests.postgres.test_store import QUICK, entry
+from tests.waiting import wait_for
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding="utf-8")
 SETTINGS = re.findall(r"^alter system set (log_\w+) = ('?\w+'?);$", DOCUMENT, re.MULTILINE)
@@ -38,7 +39,9 @@ def configure(server: Server, settings: list[tuple[str, str]]) -> None:
     for name, value in settings:
         server.ask(f"alter system set {name} = {value}")
     server.ask("select pg_reload_conf()")
-    until(lambda: all(server.ask(f"show {name}") == [(value.strip("'"),)] for name, value in settings))
+    wait_for(
+        lambda: all(server.ask(f"show {name}") == [(value.strip("'"),)] for name, value in settings), "the settings"
+    )
 
 
 @pytest.fixture

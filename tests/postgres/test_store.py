@@ -6,7 +6,7 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -27,6 +27,7 @@ from ponto.punch import FIELDS, Punch, parse
 from ponto.sqs import DeadLetters
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.events import record
+from tests.waiting import wait_for
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
@@ -42,13 +43,6 @@ def entry(usuario_id: int = 1, ponto: datetime = EIGHT, punch_id: str | None = N
 
 def statuses(outcomes: Sequence[Outcome]) -> list[Status]:
     return [outcome.status for outcome in outcomes]
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 class Database:
@@ -87,7 +81,7 @@ class Database:
     def end_stores_connection(self) -> None:
         [(pid,)] = self.stores_backends()
         assert self.ask("select pg_terminate_backend(%s)", pid) == [(True,)]
-        until(lambda: (pid,) not in self.stores_backends())
+        wait_for(lambda: (pid,) not in self.stores_backends(), "the session to be gone")
 
 
 @pytest.fixture
@@ -160,7 +154,7 @@ def test_what_the_device_did_not_send_is_null(store: Store, database: Database) 
 
 
 @given(st.integers(0, 4_102_444_800_000))  # to the year 2100
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_time_of_receipt_is_kept_to_the_millisecond(store: Store, database: Database, ms: int) -> None:
     only = entry()._replace(received_ms=ms)
 
@@ -178,7 +172,7 @@ def test_the_time_of_writing_is_the_rows_own_not_that_of_the_statement(
     store = Store(lambda: database.way)
     with ThreadPoolExecutor() as threads:
         saved = threads.submit(store.save, [blocked, behind])
-        until(database.store_waits)
+        wait_for(database.store_waits, "the store to wait")
         [(while_waiting,)] = database.ask("select clock_timestamp()")
         other.rollback()
         assert saved.result() == [STORED, STORED]
@@ -298,7 +292,7 @@ IDS = [str(uuid.UUID(int=number)) for number in range(5)]
         max_size=3,
     )
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_batches_have_the_outcomes_that_a_dictionary_gives(
     store: Store, database: Database, batches: list[list[tuple[str, int, datetime, str | None]]]
 ) -> None:
@@ -364,7 +358,7 @@ def test_an_id_that_another_session_is_inserting_is_judged_by_what_that_session_
     patient = Store(lambda: database.way)
     with ThreadPoolExecutor() as threads:
         saved = threads.submit(patient.save, [entry(), ours, entry()])
-        until(database.store_waits)
+        wait_for(database.store_waits, "the store to wait")
         if commit:
             other.commit()
         else:
@@ -442,7 +436,7 @@ def test_a_kept_connection_that_was_ended_costs_no_failure(store: Store, databas
 def test_a_kept_connection_that_was_ended_for_idling_costs_no_failure(database: Database) -> None:
     store = Store(lambda: database.way, Timeouts(idle_ms=50))
     store.save([entry()])
-    until(lambda: not database.stores_backends())
+    wait_for(lambda: not database.stores_backends(), "the session to be gone")
 
     assert store.save([entry()]) == [STORED]
 
@@ -455,16 +449,16 @@ def test_a_connection_that_breaks_in_the_middle_of_a_statement_is_replaced_if_it
     insert(other, only)
     with ThreadPoolExecutor() as threads:
         saved = threads.submit(store.save, [only])
-        until(database.store_waits)
+        wait_for(database.store_waits, "the store to wait")
         database.end_stores_connection()
-        until(database.store_waits)
+        wait_for(database.store_waits, "the store to wait")
         other.rollback()
         assert saved.result() == [STORED]
         # And is not if it was new: whatever ended it may end the next.
         store.close()
         other.cursor().execute("lock table batida in access exclusive mode")
         saved = threads.submit(store.save, [entry()])
-        until(database.store_waits)
+        wait_for(database.store_waits, "the store to wait")
         database.end_stores_connection()
         [outcome] = saved.result()
 

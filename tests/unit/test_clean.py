@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import started
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -14,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 def checkout(tmp_path: Path) -> Path:
     """A checkout with stacks that do nothing."""
     (tmp_path / "tools" / "local").mkdir(parents=True)
-    for name in ("Makefile", "tools/local/__init__.py", "tools/local/clean.py"):
+    for name in ("Makefile", "tools/__init__.py", "tools/local/__init__.py", "tools/local/clean.py"):
         shutil.copy(ROOT / name, tmp_path / name)
     for name in ("tools/local/__main__.py", "tools/local/serve.py"):
-        (tmp_path / name).write_text("print(flush=True)\nimport time\ntime.sleep(60)\n")
+        (tmp_path / name).write_text("print(flush=True)\nimport signal\nsignal.pause()\n")
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -39,11 +41,10 @@ def clean(checkout: Path) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_a_running_stack_is_named_and_nothing_is_removed(checkout: Path, words: list[str], part: str) -> None:
-    with subprocess.Popen([sys.executable, "-m", *words], cwd=checkout, stdout=subprocess.PIPE) as running:
+    with started([sys.executable, "-m", *words], cwd=checkout, stdout=subprocess.PIPE) as running:
         assert running.stdout
         running.stdout.readline()  # it is up
         done = clean(checkout)
-        running.kill()
 
     assert done.returncode != 0
     assert f"make clean: {part} still runs as process {running.pid}; end it first" in done.stderr
@@ -54,11 +55,10 @@ def test_a_running_stack_is_named_and_nothing_is_removed(checkout: Path, words: 
 def test_a_stack_of_another_checkout_is_no_hindrance(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     shutil.copytree(checkout / "tools", other / "tools")
-    with subprocess.Popen([sys.executable, "-m", "tools.local"], cwd=other, stdout=subprocess.PIPE) as running:
+    with started([sys.executable, "-m", "tools.local"], cwd=other, stdout=subprocess.PIPE) as running:
         assert running.stdout
         running.stdout.readline()
         done = clean(checkout)
-        running.kill()
 
     assert done.returncode == 0, done.stderr
     assert not (checkout / ".venv").exists()

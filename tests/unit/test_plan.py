@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto import log
@@ -268,7 +268,6 @@ settings_strategy = st.builds(
 coming_strategy = st.lists(st.integers(0, 200), min_size=1, max_size=60)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(coming_strategy, settings_strategy)
 def test_no_punch_is_lost_or_made_in_any_second(coming: list[int], settings: Settings) -> None:
     arrived = stored = 0
@@ -282,7 +281,6 @@ def test_no_punch_is_lost_or_made_in_any_second(coming: list[int], settings: Set
     assert stored == sum(coming)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(coming_strategy, settings_strategy, st.integers(1, 60))
 def test_more_at_once_never_drains_later(coming: list[int], settings: Settings, more: int) -> None:
     larger = settings._replace(concurrency=settings.concurrency + more)
@@ -290,7 +288,6 @@ def test_more_at_once_never_drains_later(coming: list[int], settings: Settings, 
     assert simulate(coming, larger).end <= simulate(coming, settings).end + 1e-6
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(coming_strategy, settings_strategy)
 def test_the_same_peak_twice_is_the_same(coming: list[int], settings: Settings) -> None:
     assert simulate(coming, settings) == simulate(coming, settings)

@@ -144,7 +144,7 @@ def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None
     assert busiest == {"batidas": (8, 5), "recebidas": None, "gravadas": (10, 0), "fila": (8, 6), "idade": (8, 5)}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 31 * 1_440), st.sampled_from(["America/Sao_Paulo", "America/New_York", "Asia/Kolkata"]))
 def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) -> None:
     start = datetime(2026, 10, 20, tzinfo=UTC)  # New York's clocks change on November 1st

@@ -110,7 +110,7 @@ def test_consumer_admits_what_the_schema_admits(body: dict[str, Any]) -> None:
     parse(json.dumps(body), UTC)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 @given(edited_bodies(), st.booleans())
 def test_consumer_and_schema_agree_one_edit_away_from_good(body: dict[str, Any], escape: bool) -> None:
     text = json.dumps(body, ensure_ascii=escape)

@@ -105,7 +105,7 @@ _sqs_text = st.text(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies=st.lists(_sqs_text, min_size=1, max_size=10))
 def test_any_bodies_arrive_character_for_character(queue: DeadLetterQueue, bodies: list[str]) -> None:
     rejected = [Rejection(record(body), Reason.MALFORMED, "body: not JSON") for body in bodies]

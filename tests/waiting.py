@@ -1,0 +1,42 @@
+"""Waiting for what a machine does at its own pace: one deadline for all of it, far beyond what anything takes.
+
+How fast something is belongs to tools/bench. A shorter time stands in a test only where that time is what is promised.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+DEADLINE = 300  # s; whatever is not there by then does not come
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    """Poll until a condition holds; fail when it never does.
+
+    Args:
+        condition: looks once.
+        what: completes "waited 300 s for ...".
+    """
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {DEADLINE} s for {what}")
+        time.sleep(0.02)
+
+
+@contextmanager
+def started(command: Sequence[str | Path], **how: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Run a process beside a test, which it does not outlive, however the test ends.
+
+    Args:
+        command: its words.
+        how: further arguments of `subprocess.Popen`.
+    """
+    with subprocess.Popen(command, **how) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
