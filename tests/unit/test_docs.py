@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from ponto.punch import Reason
-from tests import documents
+from tests import documents, figures
 from tests.documents import DOCUMENTS, ROOT, Block, blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
 from tools import fields
@@ -53,7 +53,7 @@ NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
     "python -m tools.bench.calibrate": "three minutes on a machine that does nothing else",
-    "python -m tests.unit.test_plan": "it writes the document that a test compares",
+    "python -m tests.figures": "it writes the documents that tests compare",
     "python -m tests.schema": "it writes the file that tests/postgres/test_schema_file.py compares",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }
@@ -263,6 +263,12 @@ def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_a
     assert "custom:usuarioId" in options["read-attributes"]
     assert options["write-attributes"]
     assert "custom:usuarioId" not in options["write-attributes"]
+
+
+@pytest.mark.parametrize("name", ["runbook.md", "deploy.md"])  # test_plan.py has capacity.md
+def test_figures_are_those_that_follow_from_the_code(name: str) -> None:
+    document = (figures.DOCS / name).read_text(encoding="utf-8")
+    assert figures.DOCUMENTS[name](document) == document, "make figures writes them anew"
 
 
 def test_an_idle_month_costs_what_its_table_adds_up_to_and_the_readme_says_about_that() -> None:

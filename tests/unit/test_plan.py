@@ -1,10 +1,5 @@
-"""`ponto plan`: the simulation against what can be worked out by hand, the bill against its arithmetic.
+"""`ponto plan`: the simulation against what can be worked out by hand, the bill against its arithmetic."""
 
-`python -m tests.unit.test_plan` writes the command's output into docs/capacity.md anew.
-"""
-
-import contextlib
-import io
 import json
 import re
 import shlex
@@ -21,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto import log
+from tests import figures
 from tests.commands import Result
 from tools.cli import main
 from tools.plan import command as plan
@@ -41,9 +37,6 @@ from tools.plan.simulation import (
 )
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "capacity.md"
-# A command of the document, and what it printed.
-BLOCK = re.compile(r"(<!-- from ponto (plan [^>]*) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 # Two batches of 10 at once, 100 ms each: 200 rows/s.
 SLOW = Settings(concurrency=2, batch=10, batch_milliseconds=100)
@@ -366,7 +359,7 @@ def test_a_month_is_quantity_times_price() -> None:
         "Network: interface endpoints": 4 * 730 * 0.01,
         "Network: answers": 88_000 * 600 / 1e9 * 0.09,
         "CloudWatch: own metrics": 13 * 0.30,
-        "CloudWatch: alarms": 20 * 0.10,
+        "CloudWatch: alarms": costs.alarm_metrics() * 0.10,
         "CloudWatch: dashboard": 3.00,
         "CloudWatch: logs": 880 * 1_500 / 1e9 * 0.50,
         "KMS: key of the alarms' topic": 1.00,
@@ -418,16 +411,12 @@ def test_always_on_servers_are_as_large_as_the_peak(
     )
 
 
-def test_the_bill_counts_the_projects_own_metrics_alarms_and_endpoints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bill_counts_the_projects_own_metrics_and_endpoints(capsys: pytest.CaptureFixture[str]) -> None:
     log.batch("1", 1.0, time.time(), [], [], [], {}, [])
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
     # The ages are metrics of a batch that stored something, and of one in which something failed.
     ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}
     assert len({metric["Name"] for metric in directive["Metrics"]} | ages) == costs.METRICS
-
-    alarms = [alarm for group in texts(ROOT / "resources" / "alarms.yml").values() for alarm in group.values()]
-    looked_at = sum("MetricStat" in metric for alarm in alarms for metric in alarm.get("Metrics", [{"MetricStat": {}}]))
-    assert looked_at == costs.ALARM_METRICS
 
     network = (ROOT / "resources" / "network.js").read_text(encoding="utf-8")
     zones = len(re.findall(r"subnet\(\d\)", network))
@@ -618,13 +607,6 @@ def test_without_matplotlib_a_picture_says_what_is_missing(
 # The document
 
 
-def printed(words: str) -> str:
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        main([*shlex.split(words), "--markdown"])
-    return output.getvalue()
-
-
 @pytest.mark.parametrize("columns", [80, 100, 160])
 @pytest.mark.parametrize(
     "words", ["--employees 20000", "--employees 1000 20000 1000000", "--employees 50000000 --cells 17"]
@@ -651,16 +633,8 @@ def test_the_last_sentence_says_whether_it_fits(run: Callable[[str], Result]) ->
     )
 
 
-def written_anew(document: str) -> str:
-    return BLOCK.sub(lambda block: f"{block[1]}{printed(block[2])}{block[4]}", document)
-
-
 def test_the_documents_tables_are_what_the_command_prints() -> None:
-    document = DOCUMENT.read_text(encoding="utf-8")
+    document = (figures.DOCS / "capacity.md").read_text(encoding="utf-8")
 
-    assert len(BLOCK.findall(document)) >= 3
-    assert written_anew(document) == document, "python -m tests.unit.test_plan writes them anew"
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(written_anew(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+    assert len(figures.BLOCK.findall(document)) >= 3
+    assert figures.capacity(document) == document, "make figures writes them anew"

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
+
 from tools.plan.simulation import Peak, Settings
 
 HOURS = 730  # of a month, as AWS counts
@@ -29,7 +31,6 @@ LEAST_ACU = 0.5  # of a database that is not paused
 ENDPOINTS = 2 * 2  # SQS and Secrets Manager, in two zones
 SECRETS = 2  # the owner's, and the function's
 METRICS = 13  # in each line of the log
-ALARM_METRICS = 20
 RECEIVE = 10  # messages that SQS hands over, or deletes, in a request
 LONG_POLL = 20  # s that a request for messages of an empty queue waits
 
@@ -40,6 +41,15 @@ _DATABASES = (("rds_t4g_medium", 500), ("rds_r7g_large", 3_000))  # rows/s that 
 _LEAST_SERVERS = 2  # one in each of two zones
 _LCU_CONNECTIONS = 25  # new connections/s that an LCU takes
 _DOUBLINGS = 5  # from large to 16xlarge, the largest
+
+
+def alarm_metrics() -> int:
+    """Count the metrics that resources/alarms.yml looks at, which AWS charges for."""
+    text = (Path(__file__).parents[2] / "resources" / "alarms.yml").read_text(encoding="utf-8")
+    groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
+    alarms = [alarm for group in groups.values() for alarm in group.values()]
+    # Metric math lists its metrics, among its expressions; without it an alarm looks at one.
+    return sum("MetricStat" in found for alarm in alarms for found in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
 class Load(NamedTuple):
@@ -195,7 +205,7 @@ def month(load: Load, peak: Peak, settings: Settings, memory: int, pause_seconds
         ("Network", "interface endpoints", "vpc_endpoint", ENDPOINTS * HOURS * cells),
         ("Network", "answers", "transfer_out", answers * ANSWER_BYTES / 1e9),
         ("CloudWatch", "own metrics", "cloudwatch_metric", METRICS * cells),
-        ("CloudWatch", "alarms", "cloudwatch_alarm", ALARM_METRICS * cells),
+        ("CloudWatch", "alarms", "cloudwatch_alarm", alarm_metrics() * cells),
         ("CloudWatch", "dashboard", "cloudwatch_dashboard", cells),
         ("CloudWatch", "logs", "cloudwatch_logs", batches * peaks * LOG_BYTES / 1e9),
         ("KMS", "key of the alarms' topic", "kms_key", cells),
