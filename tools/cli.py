@@ -13,7 +13,7 @@ from tools.dlq import command as dlq
 from tools.keys import command as keys
 from tools.kit import commands
 from tools.load import command as load
-from tools.plan import command as plan
+from tools.plan.command import plan
 from tools.report import command as report
 
 _EPILOG = """examples:
@@ -54,10 +54,10 @@ def _not_yet(name: str, module: Any) -> click.Command:
 ponto.add_command(demo.demo)
 ponto.add_command(deploy)
 ponto.add_command(load.load)
+ponto.add_command(plan)
 for _name, _module in {
     "dlq": dlq,
     "keys": keys,
-    "plan": plan,
     "report": report,
 }.items():
     ponto.add_command(_not_yet(_name, _module))

@@ -13,6 +13,7 @@ _LARGEST_EMPLOYEE = 2**53 - 1  # as in the punch's schema
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Day = TypeVar("Day", date, datetime)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Kind(click.ParamType[Any]):
@@ -40,6 +41,16 @@ class Kind(click.ParamType[Any]):
             self.fail(error.message, param, ctx)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is {self._expected}", param, ctx)
+
+
+class FloatRange(click.FloatRange):
+    """A number in a range; Click's own lets NaN through, which is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
 
 
 def _in_usual_years(found: Day, text: str) -> Day:

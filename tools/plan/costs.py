@@ -52,7 +52,7 @@ def alarm_metrics() -> int:
     return sum("MetricStat" in found for alarm in alarms for found in alarm.get("Metrics", [{"MetricStat": {}}]))
 
 
-class Load(NamedTuple):
+class Workload(NamedTuple):
     """What employees do in a month."""
 
     employees: int
@@ -87,7 +87,7 @@ class Prices:
     """Of one region: those that a public page was found for."""
 
     def __init__(self, region: str, prices: Mapping[str, Any], left_out: Sequence[str]) -> None:
-        """Takes what `load_prices` read, and the units of what it has no price of."""
+        """Takes what `prices_of` read, and the units of what it has no price of."""
         self.region = region
         self.left_out = left_out
         self._prices = prices
@@ -134,7 +134,7 @@ def regions() -> list[str]:
     return list(_read()["regions"])
 
 
-def load_prices(region: str) -> Prices:
+def prices_of(region: str) -> Prices:
     """Read `prices.json`.
 
     Raises:
@@ -166,19 +166,21 @@ def tiered(quantity: float, tiers: Sequence[tuple[float | None, float]]) -> floa
     return dollars
 
 
-def month(load: Load, peak: Peak, settings: Settings, memory: int, pause_seconds: int, prices: Prices) -> list[Line]:
+def month(
+    workload: Workload, peak: Peak, settings: Settings, memory: int, pause_seconds: int, prices: Prices
+) -> list[Line]:
     """Bill a month of this system.
 
     Args:
-        load: of all cells.
+        workload: of all cells.
         peak: of one cell.
         settings: of the deployment that had the peak.
         memory: of the function, MB.
         pause_seconds: of idleness after which the database pauses.
         prices: of the region.
     """
-    cells = load.cells
-    peaks = load.peaks * cells
+    cells = workload.cells
+    peaks = workload.peaks * cells
     million = 1_000_000
     batches = sum(second.batches for second in peak.seconds)
     # A batch takes as many requests as it has tens of messages, or part of ten.
@@ -190,17 +192,17 @@ def month(load: Load, peak: Peak, settings: Settings, memory: int, pause_seconds
         + environments * (settings.resume_seconds * 1000 + INIT_MILLISECONDS)  # each waits for the database once
     )
     empty = cells * settings.pollers.first * DAYS * 86_400 / LONG_POLL
-    gigabytes = load.punches * load.months_kept * ROW_BYTES / 1e9
-    writes = batches * peaks + load.punches * LOG_RECORD_BYTES / 4096
+    gigabytes = workload.punches * workload.months_kept * ROW_BYTES / 1e9
+    writes = batches * peaks + workload.punches * LOG_RECORD_BYTES / 4096
     return prices.bill(
         # 429s are not charged: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-pricing.html
-        ("API Gateway", "accepted punches", "apigateway_requests", load.punches / million),
-        ("SQS", "send", "sqs_requests", load.punches / million),
+        ("API Gateway", "accepted punches", "apigateway_requests", workload.punches / million),
+        ("SQS", "send", "sqs_requests", workload.punches / million),
         ("SQS", "receive and delete, tens", "sqs_requests", (2 * tens * peaks + empty) / million),
         ("Lambda", "batches", "lambda_requests", batches * peaks / million),
         ("Lambda", "duration", "lambda_compute", milliseconds * peaks / 1000 * memory / 1024),
-        ("Aurora", "capacity", "aurora_capacity", capacity_hours(load, peak, pause_seconds) * cells),
-        ("Aurora", f"rows of {load.months_kept} months", "aurora_storage", gigabytes),
+        ("Aurora", "capacity", "aurora_capacity", capacity_hours(workload, peak, pause_seconds) * cells),
+        ("Aurora", f"rows of {workload.months_kept} months", "aurora_storage", gigabytes),
         ("Aurora", "writes", "aurora_io", writes / million),
         ("Network", "interface endpoints", "vpc_endpoint", ENDPOINTS * HOURS * cells),
         ("Network", "answers", "transfer_out", answers * ANSWER_BYTES / 1e9),
@@ -213,26 +215,26 @@ def month(load: Load, peak: Peak, settings: Settings, memory: int, pause_seconds
     )
 
 
-def capacity_hours(load: Load, peak: Peak, pause_seconds: int) -> float:
+def capacity_hours(workload: Workload, peak: Peak, pause_seconds: int) -> float:
     """Return the ACU-hours of a month's working days, of one cell.
 
     While it stores, the database has as many units as its rows/s need; otherwise the least, for as long as it is kept
     awake, by the peaks and the pause that follows each at least; at night and on other days it pauses.
     """
     working = sum(max(second.stored / DATABASE_ROWS - LEAST_ACU, 0) for second in peak.seconds) / 3600
-    peaks_awake = load.punches_a_day * (peak.end + pause_seconds) / 3600
-    awake = min(max(load.awake_hours, peaks_awake), 24)
-    return load.working_days * (load.punches_a_day * working + awake * LEAST_ACU)
+    peaks_awake = workload.punches_a_day * (peak.end + pause_seconds) / 3600
+    awake = min(max(workload.awake_hours, peaks_awake), 24)
+    return workload.working_days * (workload.punches_a_day * working + awake * LEAST_ACU)
 
 
-def always_on(load: Load, arriving: int, prices: Prices) -> list[Line]:
+def always_on(workload: Workload, arriving: int, prices: Prices) -> list[Line]:
     """Bill a month of servers that are as large as the peak, day and night.
 
     It leaves out logs, alarms, secrets and whoever looks after the servers, and is empty where a server's price is not
     known.
 
     Args:
-        load: of all cells.
+        workload: of all cells.
         arriving: punches/s at the highest, of all cells.
         prices: of the region.
     """
@@ -243,14 +245,14 @@ def always_on(load: Load, arriving: int, prices: Prices) -> list[Line]:
     if size > 1:  # an instance is as large as a power of two, up to the largest; beyond it there are several
         largest = 2**_DOUBLINGS
         size = 2 ** math.ceil(math.log2(size)) if size <= largest else largest * math.ceil(size / largest)
-    gigabytes = load.punches * load.months_kept * ROW_BYTES / 1e9
+    gigabytes = workload.punches * workload.months_kept * ROW_BYTES / 1e9
     return prices.bill(
         ("EC2", f"{servers:,} x {server.removeprefix('ec2_').replace('_', '.', 1)}", server, servers * HOURS),
         ("ALB", "hours", "load_balancer", HOURS),
-        ("ALB", "connections", "load_balancer_lcu", load.punches / _LCU_CONNECTIONS / 3600),
+        ("ALB", "connections", "load_balancer_lcu", workload.punches / _LCU_CONNECTIONS / 3600),
         ("RDS", f"{size:,} x db.{database.removeprefix('rds_').replace('_', '.', 1)}", database, size * HOURS),
-        ("RDS", f"rows of {load.months_kept} months", "rds_storage", gigabytes),
-        ("Network", "answers", "transfer_out", load.punches * ANSWER_BYTES / 1e9),
+        ("RDS", f"rows of {workload.months_kept} months", "rds_storage", gigabytes),
+        ("Network", "answers", "transfer_out", workload.punches * ANSWER_BYTES / 1e9),
     )
 
 
