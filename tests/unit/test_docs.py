@@ -13,6 +13,7 @@ from tests import documents, figures
 from tests.documents import DOCUMENTS, ROOT, Block, blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
 from tools import fields
+from tools.dlq.dead_letters import REASONS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -112,6 +113,15 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     table = README.partition("| `reason` | |")[2].partition("\n\n")[0]
 
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [reason.value for reason in Reason]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"), [("dead-letters.md", r"^\| (`\w+`.*?) \|"), ("runbook.md", r"^- (`\w+`(?:, `\w+`)*): ")]
+)
+def test_what_helps_is_said_of_every_reason(name: str, rows: str) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    named = [reason for row in re.findall(rows, text, re.MULTILINE) for reason in re.findall(r"`(\w+)`", row)]
+    assert [reason for reason in named if reason in REASONS] == [str(reason) for reason in REASONS]
 
 
 @each_document

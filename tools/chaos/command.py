@@ -26,6 +26,7 @@ import psycopg2
 from botocore.exceptions import BotoCoreError
 
 from ponto.derived_id import derive_id
+from ponto.punch import Reason
 from tools.chaos.faults import Faults, kill_worker
 from tools.chaos.ledger import Ledger, Letter, Message, Punch, Row, judge
 from tools.dlq.queue_reader import Mailbox
@@ -65,21 +66,21 @@ def _body(**fields: Any) -> str:
 
 
 POISON = {
-    "not JSON": ("malformed", "hello"),
-    "NaN": ("malformed", '{"usuarioId": NaN, "ponto": "2026-10-01T08:00:00Z"}'),
-    "too deep": ("malformed", "[" * 30_000 + "]" * 30_000),
-    "thousands of digits": ("malformed", '{"usuarioId": ' + "9" * 60_000 + "}"),
-    "half a surrogate pair": ("malformed", _body(dispositivo="\ud800")),
-    "no object": ("invalid", "[]"),
-    "no employee": ("invalid", '{"ponto": "2026-10-01T08:00:00Z"}'),
-    "unknown field": ("invalid", _body(usuarioID=1)),
-    "64 KiB": ("invalid", _body(dispositivo="x" * 65_468)),
-    "NUL": ("invalid", _body(dispositivo="a\0b")),
-    "10^400": ("invalid", _body(usuarioId=10**400)),
-    "1e400": ("invalid", _body(latitude=0).replace(": 0}", ": 1e400}")),
-    "impossible date": ("invalid", _body(ponto="2026-02-30T08:00:00Z")),
-    "leap second": ("invalid", _body(ponto="2016-12-31T23:59:60Z")),
-    "year 10000": ("invalid", _body(ponto="10000-01-01T00:00:00Z")),
+    "not JSON": (Reason.MALFORMED, "hello"),
+    "NaN": (Reason.MALFORMED, '{"usuarioId": NaN, "ponto": "2026-10-01T08:00:00Z"}'),
+    "too deep": (Reason.MALFORMED, "[" * 30_000 + "]" * 30_000),
+    "thousands of digits": (Reason.MALFORMED, '{"usuarioId": ' + "9" * 60_000 + "}"),
+    "half a surrogate pair": (Reason.MALFORMED, _body(dispositivo="\ud800")),
+    "no object": (Reason.INVALID, "[]"),
+    "no employee": (Reason.INVALID, '{"ponto": "2026-10-01T08:00:00Z"}'),
+    "unknown field": (Reason.INVALID, _body(usuarioID=1)),
+    "64 KiB": (Reason.INVALID, _body(dispositivo="x" * 65_468)),
+    "NUL": (Reason.INVALID, _body(dispositivo="a\0b")),
+    "10^400": (Reason.INVALID, _body(usuarioId=10**400)),
+    "1e400": (Reason.INVALID, _body(latitude=0).replace(": 0}", ": 1e400}")),
+    "impossible date": (Reason.INVALID, _body(ponto="2026-02-30T08:00:00Z")),
+    "leap second": (Reason.INVALID, _body(ponto="2016-12-31T23:59:60Z")),
+    "year 10000": (Reason.INVALID, _body(ponto="10000-01-01T00:00:00Z")),
 }
 """Bodies that the gateway would refuse, by name: the reason that each is put aside for, and the body."""
 

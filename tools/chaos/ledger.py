@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from ponto.punch import Reason
+
 
 class Punch(NamedTuple):
     """What a row has to hold."""
@@ -74,7 +76,7 @@ def judge(accepted: Mapping[str, Message], rows: Iterable[Row], letters: Iterabl
         if letter:
             reasons[letter.reason] += 1
             # Of what is a punch, only a conflict is put aside: another punch stands under its id.
-            may_be = message.punch is None or (letter.reason == "conflict" and row is not None and not is_there)
+            may_be = message.punch is None or (letter.reason == Reason.CONFLICT and row is not None and not is_there)
             if not may_be or letter.body != message.body:
                 misplaced.append(message_id)
         elif row is None or not is_there:
