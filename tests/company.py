@@ -10,7 +10,7 @@ import pytest
 from tests import commands
 from tests.commands import Result
 from tools.cli import main
-from tools.report import command as report
+from tools.report import period
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 12, 1, 12, 34, 56, tzinfo=UTC)
@@ -46,7 +46,7 @@ def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     """Give a function that runs `ponto report` at `NOW`, whatever the developer's environment says."""
     for name in ("DB_HOST", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
         patch.delenv(name, raising=False)
-    patch.setattr(report, "_now", lambda: NOW)
+    patch.setattr(period, "now", NOW.astimezone)
 
     def run(*words: object) -> Result:
         capsys.readouterr()

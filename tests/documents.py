@@ -194,6 +194,8 @@ def _judge(made: click.Command, name: str, words: Sequence[str] | None = None) -
                 made.invoke(context)
         except click.exceptions.Exit:
             pass
+        except click.exceptions.NoArgsIsHelpError:
+            raise _MistakenError("Missing argument 'COMMAND'") from None
         except click.ClickException as error:
             raise _MistakenError(error.format_message()) from None
     raise _UnderstoodError

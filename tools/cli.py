@@ -55,10 +55,10 @@ ponto.add_command(demo.demo)
 ponto.add_command(deploy)
 ponto.add_command(load.load)
 ponto.add_command(plan)
+ponto.add_command(report.report)
 for _name, _module in {
     "dlq": dlq,
     "keys": keys,
-    "report": report,
 }.items():
     ponto.add_command(_not_yet(_name, _module))
 

@@ -5,7 +5,6 @@
 writes the golden files anew; look at the difference before committing it.
 """
 
-import argparse
 import csv
 import io
 import json
@@ -29,10 +28,8 @@ from tests.events import aws
 from tests.waiting import DEADLINE, started
 from tools.dlq import queue_reader as mailbox
 from tools.kit import database, target
-from tools.report import as_text
-from tools.report import command as report
-from tools.report import dead_letters as dead
-from tools.report import queries as reading
+from tools.report import as_text, dead_letters, queries
+from tools.report.output import FORMATS
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "tools" / "report" / "templates"
@@ -265,7 +262,7 @@ def test_cutoffs_are_of_those_who_need_one_or_of_all(run: Run) -> None:
     assert who("--employee", 103, "--employee", 101) == [101, 103]
     assert run("cutoffs", *NOVEMBER, "--employee", 107).out == run(*CUTOFFS, "--employee", 107).out
     assert "No cut-off splits shifts regularly." in run("cutoffs", "--from", "2026-11-01", "--to", "2026-11-15").out
-    assert run(*CUTOFFS, "--from", "2026-11-01").err == "ponto: give --month, or --from and --to\n"
+    assert "--month is not allowed with --from" in run(*CUTOFFS, "--from", "2026-11-01").err
 
 
 # At 80 columns
@@ -389,7 +386,7 @@ def test_the_exceptions_of_an_employee_have_that_employees_dead_letters(run: Run
     assert found["nao_gravadas"] == []
 
 
-@pytest.mark.parametrize("form", report.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_queue_that_cannot_be_reached_is_told_and_is_not_all_of_it(
     form: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -429,6 +426,16 @@ def test_the_limits_of_exceptions_are_those_asked_for(run: Run) -> None:
 
     assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 5, "dividida": 4, "redefinida": 3}
     assert found["limites"]["jornada_maxima_segundos"] == 12 * 3600
+
+
+@pytest.mark.parametrize("option", ["--longest-day", "--nearest", "--latest", "--earliest", "--skew", "--reset"])
+def test_the_longest_limit_that_can_be_asked_for_is_one_that_the_database_can_add(option: str, run: Run) -> None:
+    assert run(*EXCEPTIONS, "--no-queue", option, "52142w").status == 0
+    assert run(*EXCEPTIONS, "--no-queue", "--settled-days", "100000").status == 0
+
+    refused = run(*EXCEPTIONS, "--no-queue", option, "52143w")
+    assert refused.status == 2
+    assert f"Invalid value for '{option}': '52143w' is not a length of time" in refused.err
 
 
 def test_exceptions_are_those_of_the_30_days_until_yesterday_by_default(run: Run) -> None:
@@ -490,7 +497,7 @@ def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead, "read", lambda *_: [dead.Heap("\x1b[2J[red]", None, 1, moment, moment)])
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Heap("\x1b[2J[red]", None, 1, moment, moment)])
 
     assert "?[2J[red]" in run(*EXCEPTIONS).out
 
@@ -501,7 +508,7 @@ def test_a_terminal_gets_no_control_characters_from_a_name(run: Run, url: str) -
     assert "?[2J[red]Eve" in run("timecard", "--employee", 108, *MONTH).out
 
 
-@pytest.mark.parametrize("form", report.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_no_format_moves_a_terminals_cursor_or_turns_a_line(
     form: str, run: Run, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -518,7 +525,7 @@ def test_no_format_moves_a_terminals_cursor_or_turns_a_line(
 # Files
 
 
-@pytest.mark.parametrize("form", report.FORMATS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_file_is_for_its_owner_and_is_what_the_terminal_shows(form: str, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "report"
 
@@ -573,7 +580,7 @@ def test_a_report_of_nobody_is_told_and_leaves_no_file(
 ) -> None:
     fill(url, "delete from funcionario")
 
-    for form in report.FORMATS:
+    for form in FORMATS:
         result = run(*words, "--format", form, "--output", tmp_path / "report")
 
         assert (result.status, result.out) == (1, "")
@@ -657,8 +664,8 @@ def test_a_report_reads_as_the_role_that_can_do_nothing_else(run: Run, url: str)
 
 def test_a_report_cannot_write(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DB_HOST", raising=False)
-    arguments = argparse.Namespace(state=write_stack(tmp_path, url), timeout=60)
-    with database.connect(arguments, read_only=True) as connection, reading.opened(connection) as reports:
+    arguments = database.Where(write_stack(tmp_path, url), timeout=60)
+    with database.connect(arguments, read_only=True) as connection, queries.opened(connection) as reports:
         assert str(reports.zone()) == "America/Sao_Paulo"
         with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
             cursor.execute("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())")
@@ -668,8 +675,8 @@ def test_what_is_written_meanwhile_is_in_no_part_of_a_report(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DB_HOST", raising=False)
-    arguments = argparse.Namespace(state=write_stack(tmp_path, url), timeout=60)
-    with database.connect(arguments, read_only=True) as connection, reading.opened(connection) as reports:
+    arguments = database.Where(write_stack(tmp_path, url), timeout=60)
+    with database.connect(arguments, read_only=True) as connection, queries.opened(connection) as reports:
         before = list(reports.cards(date(2026, 11, 1)))
         fill(url, "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 100, '2026-11-03T08:00Z')")
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
 from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
-from tools.report import dead_letters as dead
+from tools.report import dead_letters
 
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _SWITCHES = [
@@ -147,7 +147,7 @@ def test_on_a_phone_a_table_scrolls_and_breaks_no_word(
     language: str, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead, "read", lambda *_: [dead.Heap("conflict", 102, 2, moment, moment)])
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Heap("conflict", 102, 2, moment, moment)])
     page = opened("exceptions", *NOVEMBER, "--lang", language)
 
     would_be, is_ = page.widths(_PHONE)

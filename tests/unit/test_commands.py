@@ -59,15 +59,22 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
     assert run.stderr == ""
 
 
-def test_a_shell_completes_commands(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("line", "place", "completed"),
+    [("ponto lo", 1, "plain,load\n"), ("ponto report timecard --mon", 3, "plain,--month\n")],
+    ids=["a command", "an option of a line that lacks another"],
+)
+def test_a_shell_completes(
+    line: str, place: int, completed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tools import cli
 
     monkeypatch.setenv("_PONTO_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "ponto lo")
-    monkeypatch.setenv("COMP_CWORD", "1")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(place))
 
     assert cli.main() == 0
-    assert capsys.readouterr().out == "plain,load\n"
+    assert capsys.readouterr().out == completed
 
 
 @pytest.mark.parametrize(

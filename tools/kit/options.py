@@ -1,7 +1,7 @@
 """The options and kinds of values that several commands share. Each kind is checked here, and nowhere else."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ import click
 
 _YEARS = range(2000, 2100)  # far from the ends of Python's calendar
 _LARGEST_EMPLOYEE = 2**53 - 1  # as in the punch's schema
+_LONGEST_AGE = timedelta(days=365_000)  # what a database can still add to a date
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Day = TypeVar("Day", date, datetime)
@@ -53,6 +54,35 @@ class FloatRange(click.FloatRange):
         return found
 
 
+class Instead(click.Option):
+    """An option that is given instead of others, never beside them."""
+
+    def __init__(self, *declarations: Any, instead_of: Sequence[str], one_of_them: bool = False, **how: Any) -> None:
+        """Takes what `click.Option` takes.
+
+        Args:
+            declarations: as of an option.
+            instead_of: the names of the others, as `--from`.
+            one_of_them: this one or another has to be given.
+            how: as of an option.
+        """
+        super().__init__(*declarations, **how)
+        self._others = instead_of
+        self._one_of_them = one_of_them
+
+    def handle_parse_result(
+        self, ctx: click.Context, opts: Mapping[str, Any], args: list[str]
+    ) -> tuple[Any, list[str]]:
+        given = {option for param in ctx.command.params if param.name in opts for option in param.opts}
+        beside = [other for other in self._others if other in given]
+        if not ctx.resilient_parsing:  # as while a shell completes the line
+            if self.name in opts and beside:
+                raise click.UsageError(f"{self.opts[0]} is not allowed with {beside[0]}.", ctx)
+            if self._one_of_them and self.name not in opts and not beside:
+                raise click.UsageError(f"Missing option '{self.opts[0]}' or '{self._others[0]}'.", ctx)
+        return super().handle_parse_result(ctx, opts, args)
+
+
 def _in_usual_years(found: Day, text: str) -> Day:
     if found.year not in _YEARS:
         raise click.BadParameter(f"{text!r}: the years are {_YEARS[0]} to {_YEARS[-1]}")
@@ -76,12 +106,15 @@ def age(text: str) -> timedelta:
 
     Raises:
         ValueError: it is none.
-        OverflowError: it is longer than Python can count.
+        OverflowError: it is longer than a thousand years.
     """
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not (number.isascii() and number.isdecimal()):
         raise ValueError(text)
-    return timedelta(**{_UNITS[unit]: int(number)})
+    found = timedelta(**{_UNITS[unit]: int(number)})
+    if found > _LONGEST_AGE:
+        raise OverflowError(text)
+    return found
 
 
 def instant_ms(text: str) -> int:

@@ -139,13 +139,15 @@ def account_options(function: Function) -> Function:
         where = {name: given.pop(name) for name in Where._fields if name in given}
         return function(*args, where=Where(**where), **given)
 
-    profile = click.option("--profile", show_default=False, help="AWS: of the credentials.")
-    region = click.option(
-        "--region",
-        show_default=False,
-        help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml.",
-    )
-    return cast(Function, profile(region(collected)))
+    return cast(Function, profile_option(region_option(collected)))
+
+
+profile_option = click.option("--profile", show_default=False, help="AWS: of the credentials.")
+region_option = click.option(
+    "--region",
+    show_default=False,
+    help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml.",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

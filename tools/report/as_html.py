@@ -7,8 +7,7 @@ from typing import IO, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tools.report import figures
-from tools.report import i18n as words
+from tools.report import figures, i18n
 from tools.report.dead_letters import Heap, Unread
 from tools.report.figures import Peak
 from tools.report.i18n import Language
@@ -68,8 +67,8 @@ def _write(out: IO[str], template: str, language: Language, **values: Any) -> No
         language=language,
         word=language.word,
         column=language.column,
-        clock=words.clock,
-        cpf=words.whole,
+        clock=i18n.clock,
+        cpf=i18n.whole,
         figures=figures,
         is_weekend=lambda day: day.weekday() >= figures.WEEKEND,
         **values,

@@ -30,7 +30,7 @@ Line = list[tuple[str, str]]
 
 
 class _Console(Console):
-    """Leaves a broken pipe to `ponto/__main__.py`: rich would end the process, and not with 0."""
+    """Leaves a broken pipe to `commands.run`: rich would end the process, and not with 0."""
 
     def on_broken_pipe(self) -> None:
         raise  # it is called where the error is handled

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from tools.kit import pictures as picture
+from tools.kit import pictures
 from tools.kit.pictures import BLUE, GREEN, GREY, ORANGE
 from tools.report.i18n import Language
 from tools.report.queries import Minute
@@ -22,7 +22,7 @@ def draw(file: Path, minutes: Sequence[Minute], zone: ZoneInfo, title: str, lang
     Raises:
         CommandError: it is neither .png nor .svg, cannot be written, or matplotlib is not installed.
     """
-    picture.save(_figure(minutes, zone, title, language), file, file.suffix)
+    pictures.save(_figure(minutes, zone, title, language), file, file.suffix)
 
 
 def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str:
@@ -32,7 +32,7 @@ def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str
         CommandError: matplotlib is not installed.
     """
     out = io.BytesIO()
-    picture.save(_figure(minutes, zone, "", language), out, ".svg")
+    pictures.save(_figure(minutes, zone, "", language), out, ".svg")
     whole = out.getvalue().decode()
     svg = whole[whole.index("<svg") :]  # neither XML's prolog nor a document type
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
@@ -40,7 +40,7 @@ def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str
 
 
 def _figure(minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> "Figure":
-    figure = picture.new_figure(10, 7.5)
+    figure = pictures.new_figure(10, 7.5)
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -75,7 +75,7 @@ def _figure(minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Lan
     ages.set_ylabel(language.word("peak", "seconds"))
 
     for axes in (rates, depths, ages):
-        picture.dress(axes)
+        pictures.dress(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: language.number(round(value, 2))))
         _, top = axes.get_ylim()
         axes.set_ylim(0, max(top, 1))

@@ -1,10 +1,12 @@
 """The dead letters beside the exceptions: punches that the database does not have, by reason and employee."""
 
-import argparse
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.dlq import queue_reader as mailbox
@@ -12,6 +14,8 @@ from tools.dlq.dead_letters import Letter
 from tools.kit import database, target
 from tools.kit.errors import CommandError
 from tools.report.queries import Employees
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Heap(NamedTuple):
@@ -30,28 +34,45 @@ class Unread(NamedTuple):
     why: str | None  # None: it was not to be
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a command that has the options of `database` those that name the queue."""
-    group = parser.add_argument_group("the dead-letter queue")
-    group.add_argument("--stage", help="whose queue it is (default: local, if the database is the local stack's)")
-    target.add_account_arguments(group)
-    group.add_argument("--no-queue", action="store_true", help="leave it alone")
+class Queue(NamedTuple):
+    """What the options say of the queue."""
+
+    stage: str | None = None  # None: that of the local stack, if the database is its
+    profile: str | None = None
+    region: str | None = None
 
 
-def read(arguments: argparse.Namespace, employees: Employees) -> list[Heap] | Unread:
+def options(function: Function) -> Function:
+    """Give a command the options that name the queue, as the argument `queue`; None: it is to be left alone."""
+
+    @wraps(function)
+    def collected(
+        *args: Any, stage: str | None, profile: str | None, region: str | None, no_queue: bool, **given: Any
+    ) -> Any:
+        return function(*args, queue=None if no_queue else Queue(stage, profile, region), **given)
+
+    stage = click.option(
+        "--stage",
+        help="Whose dead-letter queue is read (default: that of the local stack, if the database is its).",
+    )
+    no_queue = click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone.")
+    return cast(Function, stage(target.profile_option(target.region_option(no_queue(collected)))))
+
+
+def read(queue: Queue | None, where: database.Where, employees: Employees) -> list[Heap] | Unread:
     """Look into the queue, and put back what was looked at.
 
     Args:
-        arguments: with the values of `add_arguments` and `database.add_arguments`.
+        queue: which; None: none is to be read.
+        where: the database beside it.
         employees: letters of these only; None: everybody's.
     """
-    if arguments.no_queue:
+    if queue is None:
         return Unread(None)
-    if arguments.stage is None and not database.is_local(arguments):
+    if queue.stage is None and not database.is_local(where):
         return Unread("the database is not the local stack's; name its --stage, or --no-queue")
-    arguments.stage = arguments.stage or target.LOCAL
     try:
-        place = target.find(arguments)
+        place = target.find(target.Where(queue.stage or target.LOCAL, where.state, queue.profile, queue.region))
         with mailbox.opened(place.sqs(), place.dlq_url) as box:
             return heaps(box.letters, employees)
     except CommandError as error:

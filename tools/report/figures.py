@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tools.dlq import dead_letters as letters
@@ -173,6 +173,13 @@ def busiest(peak: Peak, column: str, language: Language) -> str:
     if _has_days(peak):
         return language.word("peak", "on", written, language.moment(step.start))
     return language.word("peak", "at", written, f"{step.start:%H:%M}")
+
+
+def generated(now: datetime, language: Language) -> str:
+    """Say when a report was made; `now` is in the stage's zone."""
+    zone: Any = now.tzinfo
+    offset = f"{now:%z}"
+    return language.word("report", "generated", language.moment(now), f"{zone.key} (UTC{offset[:3]}:{offset[3:]})")
 
 
 def reason(name: str, language: Language) -> str:

@@ -1,0 +1,104 @@
+"""How a report is written, and where: a format, a language; a file, a pipe or a terminal."""
+
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tools.kit import files
+from tools.kit.output import printable
+from tools.report import as_html, as_text
+from tools.report.i18n import Language
+
+FORMATS = ("text", "csv", "json", "html")
+_EVERY = 500  # rows or cards between two looks of the progress
+
+T = TypeVar("T")
+
+
+class Output(NamedTuple):
+    """What the options say of it."""
+
+    format: str  # one of FORMATS
+    separator: str  # of csv
+    language: Language  # of text and html
+    file: Path | None  # None: standard output
+    force: bool  # the file may be there
+
+    def require_writable(self) -> None:
+        """Refuse a file that cannot be written, before the work for it is begun.
+
+        Raises:
+            CommandError: see `files.require_writable`.
+        """
+        if self.file:
+            files.require_writable(self.file, force=self.force)
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[str]]:
+        """Open where the report goes: always UTF-8, as html says of itself and json has to be."""
+        if self.file:
+            encoding = "utf-8-sig" if self.format == "csv" else "utf-8"
+            with files.draft(self.file, encoding) as file:
+                yield file
+        else:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")
+            # Text is printable already, and its tables look at the terminal themselves.
+            yield _Terminal() if sys.stdout.isatty() and self.format != "text" else sys.stdout
+
+    def counted(self, found: Iterable[T], what: str) -> Iterator[T]:
+        """Show on a terminal how far it is, unless the report itself appears there.
+
+        Args:
+            found: what is passed on.
+            what: its name, in the plural.
+        """
+        console = Console(stderr=True)
+        shown = console.is_terminal and bool(self.file or not sys.stdout.isatty())
+        columns = (SpinnerColumn(), TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, disable=not shown) as progress:
+            bar = progress.add_task(what, total=None)
+            count = 0
+            for count, one in enumerate(found, 1):
+                yield one
+                if count % _EVERY == 0:
+                    progress.update(bar, completed=count)
+            progress.update(bar, completed=count)
+
+    def write_table(
+        self,
+        title: str,
+        lines: Sequence[str],
+        names: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        notes: Sequence[str],
+    ) -> None:
+        """Write a report that is one table as text or html: its title, lines below it, rows, and notes in the end.
+
+        Args:
+            title: of the report.
+            lines: of its period and the like.
+            names: of the columns, those of the database.
+            rows: their cells.
+            notes: what a reader has to know.
+        """
+        with self.opened() as out:
+            if self.format == "html":
+                as_html.table(out, title, lines, names, rows, notes, self.language)
+            else:
+                printer = as_text.Printer(out, self.language)
+                printer.heading(title, *lines)
+                printer.table(names, rows, notes)
+
+
+class _Terminal(io.StringIO):
+    """Standard output where somebody looks at it: files and pipes get the data whole, a terminal must not obey it."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(printable(text, lines=True))

@@ -1,0 +1,70 @@
+"""The working days and the instants that a report is of, where the options leave some to be found."""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from tools.kit.errors import CommandError
+
+DAYS = 30
+"""How many there are by default."""
+
+_LONGEST_PEAK = timedelta(days=31)  # a row a minute is held
+
+
+def now(zone: ZoneInfo) -> datetime:
+    """Give the present in the stage's zone."""
+    return datetime.now(UTC).astimezone(zone)
+
+
+def last_of(month: date) -> date:
+    """Give the last day of a day's month."""
+    return month.replace(day=monthrange(month.year, month.month)[1])
+
+
+def days(first: date | None, last: date | None, today: date) -> tuple[date, date]:
+    """Give the first and the last working day of a report.
+
+    Args:
+        first: what --from says; None: DAYS until the last.
+        last: what --to says; None: yesterday, for today's punches have no end yet.
+        today: in the stage's zone.
+
+    Raises:
+        CommandError: the first is after the last.
+    """
+    last = last or today - timedelta(days=1)
+    first = first or last - timedelta(days=DAYS - 1)
+    if first > last:
+        raise CommandError(f"--from {first} is after --to {last}")
+    return first, last
+
+
+def stretch(
+    day: date | None, start: datetime | None, end: datetime | None, present: datetime
+) -> tuple[datetime, datetime]:
+    """Give the instants from which and until when a peak is asked for, in UTC.
+
+    Args:
+        day: of the stage's zone; None: today, where `start` is None.
+        start: what --from says, instead of a day; without an offset, the stage's time.
+        end: what --to says.
+        present: now, in the stage's zone.
+
+    Raises:
+        CommandError: one of --from and --to is missing, or they are no peak.
+    """
+    if (start is None) != (end is None):
+        raise CommandError("give --from and --to together, or --day")
+    if start is None or end is None:
+        day = day or present.date()
+        start = datetime.combine(day, datetime.min.time(), present.tzinfo)
+        end = datetime.combine(day + timedelta(days=1), datetime.min.time(), present.tzinfo)
+    start, end = (_aware(moment, present).astimezone(UTC) for moment in (start, end))
+    if not start < end <= start + _LONGEST_PEAK:
+        raise CommandError(f"a peak ends after it begins, and lasts at most {_LONGEST_PEAK.days} days")
+    return start, end
+
+
+def _aware(moment: datetime, present: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=present.tzinfo)
