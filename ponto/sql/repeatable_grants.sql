@@ -1,10 +1,11 @@
 -- The rights on these views, their columns and functions, as the statements that give them again.
-with given (right_, holder, grantee, with_option) as (
+with given (privilege, holder, grantee, with_option) as (
     select privilege_type, format('table %%s', oid::regclass), grantee, is_grantable
     from pg_class cross join aclexplode(relacl)
     where relnamespace = current_schema()::regnamespace and relname = any(%(names)s::name[]) and grantee <> relowner
     union all
-    select format('%%s (%%I)', privilege_type, attname), format('table %%s', pg_class.oid::regclass), grantee, is_grantable
+    select
+        format('%%s (%%I)', privilege_type, attname), format('table %%s', pg_class.oid::regclass), grantee, is_grantable
     from pg_class join pg_attribute on attrelid = pg_class.oid cross join aclexplode(attacl)
     where relnamespace = current_schema()::regnamespace and relname = any(%(names)s::name[]) and grantee <> relowner
     union all
@@ -15,7 +16,7 @@ with given (right_, holder, grantee, with_option) as (
 select
     format(
         'grant %%s on %%s to %%s%%s',
-        right_,
+        privilege,
         holder,
         case grantee when 0 then 'public' else grantee::regrole::text end,
         case when with_option then ' with grant option' end
