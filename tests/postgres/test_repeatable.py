@@ -299,7 +299,7 @@ def test_what_a_numbered_migration_had_to_drop_is_made_again(
     ask: Ask, run: Callable[[], Migrated], schema: Path
 ) -> None:
     (schema / "9000_wider.sql").write_text(
-        "drop function relogios; drop function pico;alter table batida add column sequencia bigint"
+        "drop function relogios; drop function pico;alter table batida add column anything bigint"
     )
 
     assert run().applied == ["9000_wider.sql", "views/09_devices.sql", PEAK]
