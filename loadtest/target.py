@@ -1,20 +1,17 @@
 """What is loaded: the running local stack, or a deployed one that environment variables name."""
 
-import json
-import os
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
-import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.kit import local_stack
 from tools.kit.errors import CommandError
 from tools.kit.target import explain
 from tools.local import emulator
-from tools.local.stack import Address
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -59,11 +56,11 @@ class Target(NamedTuple):
         return sum(map(int, found.values()))
 
 
-def find(state: Path, environment: Mapping[str, str]) -> Target:
+def find(state: Path | None, environment: Mapping[str, str]) -> Target:
     """Find what to load: API_URL and API_KEY, or else the local stack.
 
     Args:
-        state: the local stack's folder.
+        state: the local stack's folder; None: the usual one.
         environment: variables.
 
     Raises:
@@ -71,16 +68,8 @@ def find(state: Path, environment: Mapping[str, str]) -> Target:
     """
     if "API_URL" in environment:
         return _deployed(environment)
-    try:
-        address = Address(**json.loads((state / "stack.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        address = None
-    if address is None or not psutil.pid_exists(address.pid):
-        raise CommandError("nothing runs here; start it with make run, or name a deployed API with API_URL and API_KEY")
-    # Nothing local may reach AWS, whatever the shell is configured for.
-    safe = emulator.environment()
-    os.environ.clear()
-    os.environ.update(safe)
+    address = local_stack.find(state, ", or name a deployed API with API_URL and API_KEY")
+    emulator.isolate()
     return Target(
         address.api_url,
         address.api_key,

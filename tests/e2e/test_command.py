@@ -20,8 +20,8 @@ import pytest
 from tests.commands import write_stack
 from tests.e2e.conftest import free_port
 from tests.waiting import DEADLINE, started, wait_for
+from tools.kit.local_stack import ROOT
 from tools.local import emulator
-from tools.local.stack import ROOT
 
 
 class Run:
@@ -219,9 +219,9 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
 @pytest.mark.parametrize(
     ("module", "arguments", "said"),
     [
-        ("tools.local", ["--port", "99999"], "'99999' is not a port"),
-        ("tools.local.rows", ["--", "-5"], "'-5' is not a number above 0"),
-        ("tools.local.rows", ["--state", "/nowhere"], "nothing runs here"),
+        ("tools.local", ["--port", "99999"], "99999 is not in the range 1<=x<=65535"),
+        ("tools.local.rows", ["--", "-5"], "-5 is not in the range"),
+        ("tools.local.rows", ["--state", "/nowhere"], "no local stack runs (/nowhere/stack.json does not exist)"),
     ],
 )
 def test_a_wrong_argument_is_said(module: str, arguments: list[str], said: str) -> None:

@@ -14,9 +14,9 @@ import pytest
 from ponto import smoke
 from tests.commands import Result
 from tests.e2e.conftest import free_port
+from tools.kit.local_stack import ROOT
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
-from tools.local.stack import ROOT
 
 
 class Account(NamedTuple):

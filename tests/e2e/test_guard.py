@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
 from tests.waiting import DEADLINE
+from tools.kit import local_stack
 from tools.local import emulator
 from tools.local.stack import Stack
 
@@ -60,7 +61,7 @@ def test_another_users_call_without_the_key_is_refused(stack: Stack) -> None:
     client: Any = boto3.client(
         "lambda",
         endpoint_url=stack.aws.url,
-        region_name=emulator.REGION,
+        region_name=local_stack.REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106
     )

@@ -21,8 +21,8 @@ from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Answer, Client
 from tests.e2e.conftest import Deployed, deploy
 from tests.waiting import wait_for
+from tools.kit.local_stack import ROOT
 from tools.local.emulator import Emulator
-from tools.local.stack import ROOT
 
 PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.conftest import Deployed
-from tools.local.stack import ROOT
+from tools.kit.local_stack import ROOT
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("jmeter") and not (shutil.which("java") and shutil.which("mvn")),

@@ -15,7 +15,8 @@ import pytest
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
-from tools.local.stack import ROOT, Stack
+from tools.kit.local_stack import ROOT
+from tools.local.stack import Stack
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.template.conftest import Compile
+from tools.kit import local_stack
 from tools.kit.packaging import PackagingError, Template, package
 from tools.local import emulator
 
@@ -141,7 +142,7 @@ def _vpc(ec2: "EC2Client", name: str, block: str) -> str:
 
 
 def _subnet(ec2: "EC2Client", vpc: str, name: str, block: str, zone: str) -> str:
-    zone = f"{emulator.REGION}{zone}"
+    zone = f"{local_stack.REGION}{zone}"
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=zone)["Subnet"]["SubnetId"]
     ec2.create_tags(Resources=[subnet], Tags=[{"Key": "Name", "Value": name}])
     return subnet

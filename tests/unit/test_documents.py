@@ -68,7 +68,7 @@ def test_a_command_that_can_be_run_has_no_mistake(command: str) -> None:
     ("command", "what"),
     [
         ("make everything", "no target everything"),
-        ("make run ARGS='--port none'", "'none' is not a port"),
+        ("make run ARGS='--port none'", "'none' is not a valid integer range"),
         ("ponto dlq list --staeg prod", "unrecognized arguments: --staeg"),
         ("ponto dlq destroy", "invalid choice: 'destroy'"),
         ("python -m nothing", "nothing is no command"),

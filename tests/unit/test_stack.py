@@ -11,7 +11,7 @@ from tools.local.errors import LocalError
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(stack, "ROOT", tmp_path)
+    monkeypatch.setattr(stack, "STATE", tmp_path / ".local")
     return tmp_path
 
 

@@ -3,11 +3,9 @@
 The promise: after a 202 a punch ends as exactly one row, or in the dead-letter queue with its reason.
 """
 
-import argparse
 import contextlib
 import http.client
 import json
-import os
 import signal
 import sys
 import threading
@@ -21,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import click
 import psutil
 import psycopg2
 from botocore.exceptions import BotoCoreError
@@ -30,11 +29,14 @@ from ponto.punch import Reason
 from tools.chaos.faults import Faults, kill_worker
 from tools.chaos.ledger import Ledger, Letter, Message, Punch, Row, judge
 from tools.dlq.queue_reader import Mailbox
+from tools.kit import commands, local_stack
+from tools.kit import options as opt
+from tools.kit.local_stack import STATE, Address
+from tools.kit.output import camel_case, print_json
 from tools.local import emulator, postgres
 from tools.local.errors import LocalError
-from tools.local.stack import ROOT, Address
 
-_EXAMPLES = """examples:
+_EPILOG = """examples:
   make chaos                                         20,000 punches, two to three minutes
   make chaos ARGS="--punches 2000 --clients 10"
   python -m tools.chaos --seed 7 --state /tmp/ponto  the same choices again, on another stack
@@ -223,8 +225,8 @@ class Traffic:
             wait = min(2 * wait, 4)
 
 
-class Outcome(NamedTuple):
-    """A run."""
+class ChaosResult(NamedTuple):
+    """What came of a run."""
 
     seed: int
     accepted: int
@@ -279,7 +281,7 @@ class Chaos:
         self._happened: Counter[str] = Counter()
         self._said = 0.0
 
-    def run(self) -> Outcome:
+    def run(self) -> ChaosResult:
         """Do it all: break, mend, wait until the queue is empty, and find the end of each message.
 
         Raises:
@@ -295,7 +297,7 @@ class Chaos:
             self._faults.mend()
         queued = self._drain()
         ledger = self._judge()
-        return Outcome(
+        return ChaosResult(
             self._seed,
             len(self._traffic.accepted),
             queued,
@@ -382,45 +384,29 @@ select id, usuario_id, ponto, coalesce(mensagem_id, '') from batida where usuari
 """
 
 
-def main() -> int:
-    """Run the command line.
+@commands.command(epilog=_EPILOG)
+@click.option("--punches", type=opt.POSITIVE, default=20_000, help="Messages to send.")
+@click.option("--clients", type=opt.POSITIVE, default=50, help="Connections at once.")
+@click.option("--seed", type=int, help="Of what is sent and which fault comes when (default: random).")
+@opt.state
+def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> int:
+    """Break the running local stack under load, and prove that nothing is lost.
 
-    Returns:
-        The exit status: 0 when every accepted message has exactly one end, 1 when not so or not proven, 2 when no
-        stack runs, 130 after Ctrl-C.
+    Punches while workers are killed and the database is stopped, locked, frozen, made read-only, filled and closed;
+    then finds the end of every accepted message, and prints the summary as JSON. Writes chaos/summary.json into the
+    stack's folder. Dead letters of the run are taken from the queue once counted, if all is well. The rows stay.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.chaos",
-        description="Punch on the running local stack while its workers are killed and its database is stopped, "
-        "locked, frozen, made read-only, filled and closed; then find the end of every accepted message. Writes "
-        "chaos/summary.json into the stack's folder. Dead letters of the run are taken from the queue once counted, "
-        "if all is well. The rows stay.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--punches", type=_positive, default=20_000, help="messages to send (default 20000)")
-    parser.add_argument("--clients", type=_positive, default=50, help="connections at once (default 50)")
-    parser.add_argument("--seed", type=int, help="of what is sent and which fault comes when (default: random)")
-    parser.add_argument("--state", type=Path, default=ROOT / ".local", help="the stack's folder (default .local)")
-    arguments = parser.parse_args()
-
-    # Nothing here may reach AWS, whatever the shell is configured for.
-    safe = emulator.environment()
-    os.environ.clear()
-    os.environ.update(safe)
-
-    address = _running(arguments.state)
-    if address is None:
-        _complain("nothing runs here; start it with make run, and wait until it is ready")
-        return 2
-    seed = Random().randrange(2**32) if arguments.seed is None else arguments.seed  # noqa: S311
+    emulator.isolate()
+    state = state or STATE
+    address = local_stack.find(state)
+    seed = Random().randrange(2**32) if seed is None else seed  # noqa: S311
     _print(f"seed {seed}")
     for number in _STOPS:
         # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        outcome = Chaos(address, arguments.state, arguments.punches, arguments.clients, seed).run()
+        result = Chaos(address, state, punches, clients, seed).run()
     except LocalError as error:
         _complain(str(error))
         return 1
@@ -431,16 +417,21 @@ def main() -> int:
         _complain("stopped; everything is mended, nothing is proven")
         return 130
 
-    summary = outcome.summary()
-    file = arguments.state / "chaos" / "summary.json"
+    summary = result.summary()
+    file = state / "chaos" / "summary.json"
     file.parent.mkdir(exist_ok=True)
     file.write_text(json.dumps(summary, indent=2) + "\n")
-    print(json.dumps(summary, indent=2))
-    if not outcome.ledger.is_clean:
+    print_json(camel_case(summary))
+    if not result.ledger.is_clean:
         _complain(f"not every accepted message has exactly one end; {file} names some")
         return 1
     _print("every accepted message has exactly one end")
     return 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(chaos, "make chaos", words)
 
 
 class _Stopped(BaseException):
@@ -456,21 +447,6 @@ def _stop(*_: object) -> None:
         signal.signal(number, signal.SIG_IGN)
     _print("\nmending ...")
     raise _Stopped
-
-
-def _running(state: Path) -> Address | None:
-    try:
-        address = Address(**json.loads((state / "stack.json").read_text()))
-    except FileNotFoundError:
-        return None
-    return address if psutil.pid_exists(address.pid) else None
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
 
 
 def _print(line: str) -> None:

@@ -39,16 +39,32 @@ class Address(NamedTuple):
 
     def session(self) -> boto3.Session:
         """A session that can reach nothing but the emulator's services, whatever the shell is configured for."""
-        return boto3.Session(
-            aws_access_key_id=self.aws_access_key_id,
-            aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there
-            region_name=REGION,
-        )
+        return _session(self.aws_access_key_id)
 
-    def client(self, service: str, config: Config | None = None) -> Any:
+    def client(self, service: str) -> Any:
         """A boto3 client of the emulator, for example "sqs"."""
-        session: Any = self.session()  # its types know a service only as a literal
-        return session.client(service, endpoint_url=self.aws_endpoint_url, config=config)
+        return client(self.aws_endpoint_url, self.aws_access_key_id, service)
+
+
+def client(url: str, access_key_id: str, service: str, config: Config | None = None) -> Any:
+    """Make a boto3 client of an emulator.
+
+    Args:
+        url: where it listens.
+        access_key_id: of its run.
+        service: for example "sqs".
+        config: boto3's own where None.
+    """
+    session: Any = _session(access_key_id)  # its types know a service only as a literal
+    return session.client(service, endpoint_url=url, config=config)
+
+
+def _session(access_key_id: str) -> boto3.Session:
+    return boto3.Session(
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there
+        region_name=REGION,
+    )
 
 
 def find(state: Path | None = None, otherwise: str = "") -> Address:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +11,8 @@ from rich.text import Text
 from tools.kit.output import printable
 
 _PIPED_WIDTH = 200  # columns, where nobody's terminal says
+_WRAPPED_WIDTH = 20  # that a long text has at least
+_GAP = 2  # between two columns
 
 
 class Column(NamedTuple):
@@ -29,12 +32,21 @@ def for_tables() -> Console:
 
 
 def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table on standard output; whatever stands in a cell is made printable."""
+    """Print a table on standard output; whatever stands in a cell is made printable.
+
+    What a narrow terminal has no room for goes on in its next line, so that an id can still be copied.
+    """
+    cells = [[printable(cell) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False)
-    for name, right, wraps in columns:
+    needed = _GAP * (len(columns) - 1)
+    for place, (name, right, wraps) in enumerate(columns):
         table.add_column(
             name, justify="right" if right else "left", no_wrap=not wraps, overflow="fold" if wraps else "ellipsis"
         )
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    for_tables().print(table)
+        width = max(map(cell_len, (name, *(row[place] for row in cells))))
+        needed += min(width, _WRAPPED_WIDTH) if wraps else width
+    for row in cells:
+        table.add_row(*map(Text, row))
+    console = for_tables()
+    console.width = max(console.width, needed)
+    console.print(table)

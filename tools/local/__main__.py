@@ -1,6 +1,5 @@
 """`make run`: the whole system on this machine, until Ctrl-C."""
 
-import argparse
 import contextlib
 import os
 import shlex
@@ -9,77 +8,64 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.kit import commands
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.local_stack import STATE
 from tools.local import emulator
 from tools.local.errors import LocalError
-from tools.local.stack import ROOT, Stack, running
+from tools.local.stack import Stack, running
 from tools.local.watch import Watch
 
 _DEATH = 5  # s that an emulator may take from its last answer to its end
 
-_EXAMPLES = """examples:
-  make run                              the same as python -m tools.local
-  python -m tools.local --port 4567           when 4566 is taken
-  python -m tools.local --state /tmp/ponto    data of its own, beside the usual .local
+_EPILOG = """examples:
+  make run                                   the same as python -m tools.local
+  python -m tools.local --port 4567          when 4566 is taken
+  python -m tools.local --state /tmp/ponto   data of its own, beside the usual .local
+
+exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and all is kept, 1 it did not start or broke
+off, 2 the request is wrong
 """
 
 
-def main() -> int:
-    """Run the command line.
+@commands.command("run", epilog=_EPILOG)
+@click.option("--port", type=opt.PORT, default=4566, help="Of the emulator.")
+@opt.state
+def run_stack(port: int, state: Path | None) -> int:
+    """The whole system on this machine: PostgreSQL, an AWS emulator, and this project's serverless.yml deployed to it.
 
-    Returns:
-        The exit status: 0 when it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and all is kept, else 1.
+    It listens on 127.0.0.1. Ctrl-C stops everything and keeps rows and queued punches for the next time. An emulator
+    that is killed (kill -9, a power cut) loses what it was given since it started: queued punches, dead letters, keys;
+    stored rows stay. The folder of --state holds data, logs and stack.json.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.local",
-        description="PostgreSQL, an AWS emulator and this project's serverless.yml deployed to it, on 127.0.0.1. "
-        "Ctrl-C stops everything and keeps rows and queued punches for the next time. An emulator that is killed "
-        "(kill -9, a power cut) loses what it was given since it started: queued punches, dead letters, keys; stored "
-        "rows stay.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=_port, default=4566, help="of the emulator (default 4566)")
-    parser.add_argument(
-        "--state",
-        type=Path,
-        default=ROOT / ".local",
-        help="folder for data, logs and stack.json (default .local)",
-    )
-    arguments = parser.parse_args()
-
-    # Nothing here may reach AWS, whatever the shell is configured for.
-    safe = emulator.environment()
-    os.environ.clear()
-    os.environ.update(safe)
+    emulator.isolate()
+    state = state or STATE
 
     for number in _STOPS:
         # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        with running(arguments.state, arguments.port, say=_say) as stack:
-            _greet(stack, arguments.state)
+        with running(state, port, say=_say) as stack:
+            _greet(stack, state)
             _follow(stack)
-    except LocalError as error:
+    except CommandError as error:
         print(f"\nmake run: {error}", file=sys.stderr)
         return 1
     except _Stopped:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
     except Exception as error:  # noqa: BLE001  whatever it is, a person reads one sentence, and who mends it the rest
-        print(f"\nmake run: {type(error).__name__}: {error}{_keep(arguments.state)}", file=sys.stderr)
+        print(f"\nmake run: {type(error).__name__}: {error}{_keep(state)}", file=sys.stderr)
         return 1
     raise AssertionError("unreachable: _follow ends by an exception only")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65_536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: 1 to 65535")
-    return int(text)
 
 
 class _Stopped(BaseException):
@@ -118,7 +104,7 @@ def _say(what: str) -> None:
 
 def _greet(stack: Stack, state: Path) -> None:
     address = stack.address
-    usual = state.resolve() == ROOT / ".local"
+    usual = state.resolve() == STATE
     words = "" if usual else f" --state {shlex.quote(str(state))}"
     option = "" if usual else f' ARGS="{words.strip()}"'
     print(
@@ -168,6 +154,11 @@ def _follow(stack: Stack) -> None:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
             shown = line
         time.sleep(1)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(run_stack, "make run", words)
 
 
 if __name__ == "__main__":

@@ -12,17 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import boto3
 import psutil
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.kit import local_stack
 from tools.local import saved
 from tools.local.errors import LocalError
 from tools.local.guard import make_key
 
 HOST = "127.0.0.1"
-REGION = "us-east-1"
 # Those that serverless.yml uses, so that it starts fast and opens no other port.
 _SERVICES = "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
 _MODULE = "tools.local.serve"
@@ -55,7 +54,7 @@ class Emulator(NamedTuple):
 
     def client(self, service: str) -> Any:
         """Make a boto3 client of it, for example "sqs"."""
-        return client(self.url, self.key, service)
+        return local_stack.client(self.url, self.key, service)
 
     def is_running(self) -> bool:
         """Whether the process lives."""
@@ -82,7 +81,7 @@ class Emulator(NamedTuple):
     def _depths(self) -> dict[str, int]:
         """How many messages each queue holds, by its name; what the emulator does not tell is left out."""
         names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
-        sqs = client(self.url, self.key, "sqs", _QUICK)
+        sqs = local_stack.client(self.url, self.key, "sqs", _QUICK)
         try:
             found = {
                 url.rsplit("/", 1)[-1]: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
@@ -112,27 +111,15 @@ def environment(url: str | None = None, key: str = "none") -> dict[str, str]:
         key: the access key id of its run.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_"))}
-    kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": REGION}
+    kept |= {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "none", "AWS_REGION": local_stack.REGION}
     return kept | {"AWS_ENDPOINT_URL": url} if url else kept
 
 
-def client(url: str, key: str, service: str, config: Config | None = None) -> Any:
-    """Make a boto3 client of an emulator.
-
-    Args:
-        url: where it listens.
-        key: the access key id of its run.
-        service: for example "sqs".
-        config: boto3's own where None.
-    """
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=url,
-        region_name=REGION,
-        aws_access_key_id=key,
-        aws_secret_access_key="none",  # nobody checks signatures
-        config=config,
-    )
+def isolate() -> None:
+    """Let nothing of this process reach AWS, whatever the shell is configured for."""
+    safe = environment()
+    os.environ.clear()
+    os.environ.update(safe)
 
 
 def start(port: int, state: Path, log: Path) -> Emulator:
@@ -169,7 +156,7 @@ def start(port: int, state: Path, log: Path) -> Emulator:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", _MODULE, str(port), str(state)],
-            cwd=Path(__file__).parents[2],
+            cwd=local_stack.ROOT,
             env=environment(key=key) | settings,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,63 +1,70 @@
 """`make rows`: what the running local stack has stored last."""
 
-import argparse
-import json
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
+import click
 import psycopg2
 
-from tools.kit.output import printable
-from tools.local.stack import ROOT
+from tools.kit import commands, local_stack, tables
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import print_result, printable
+from tools.kit.tables import Column
 
 _NEWEST = """
 select id, usuario_id, ponto, coalesce(dispositivo, ''), gravada_em - recebida_em
 from batida order by gravada_em desc limit %s
 """
+_COLUMNS = (
+    Column("id"),
+    Column("usuario_id", right=True),
+    Column("ponto"),
+    Column("dispositivo"),
+    Column("waited", right=True),
+)
+_DEVICE = 12  # characters of a device's name that are shown
+
+_EPILOG = """examples:
+  make rows
+  make rows ARGS=50
+
+exit status: 0 done, 1 the stack does not run any more, 2 the request is wrong, or no stack runs
+"""
 
 
-def main() -> int:
-    """Print the newest rows; the exit status is 1 when no stack runs."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.local.rows",
-        description="The newest rows of batida, in the database of the running local stack.",
-        epilog="example:\n  make rows ARGS=50",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("count", type=_positive, nargs="?", default=10, help="how many (default 10)")
-    parser.add_argument("--state", type=Path, default=ROOT / ".local", help="the stack's folder (default .local)")
-    arguments = parser.parse_args()
+@commands.command(epilog=_EPILOG)
+@click.argument("count", type=opt.POSITIVE, default=10)
+@opt.state
+def rows(count: int, state: Path | None) -> None:
+    """The newest COUNT rows of batida (default 10), in the database of the running local stack."""
+    address = local_stack.find(state)
     try:
-        address = json.loads((arguments.state / "stack.json").read_text())
-    except FileNotFoundError:
-        print("make rows: nothing runs here; start it with make run", file=sys.stderr)
-        return 1
-    try:
-        connection = psycopg2.connect(address["database_url"], hostaddr="")  # not where PGHOSTADDR points
+        connection = psycopg2.connect(address.database_url, hostaddr="")  # not where PGHOSTADDR points
     except psycopg2.OperationalError:
-        print("make rows: it does not run any more; start it with make run", file=sys.stderr)
-        return 1
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_NEWEST, [arguments.count])
-            print(f"{'id':36}  {'usuario_id':>10}  {'ponto':32}  {'dispositivo':12}  waited")
-            for identifier, employee, instant, sent, waited in cursor:
-                device = _cut(printable(sent), 12)
-                print(f"{identifier}  {employee:>10}  {instant.isoformat():32}  {device:12}  {waited}")
-            print(f"the newest {cursor.rowcount}")
-    finally:
-        connection.close()
-    return 0
+        raise CommandError("the local stack does not run any more; start it with make run", 1) from None
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(_NEWEST, [count])
+        newest = cursor.fetchall()
+    tables.show(
+        _COLUMNS,
+        [
+            (identifier, str(employee), instant.isoformat(), _cut(printable(device), _DEVICE), str(waited))
+            for identifier, employee, instant, device, waited in newest
+        ],
+    )
+    print_result(f"the newest {len(newest)}")
 
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return int(text)
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(rows, "make rows", words)
 
 
 if __name__ == "__main__":

@@ -18,41 +18,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.chaos.faults import Faults
 from tools.kit import osls
+from tools.kit.local_stack import ROOT, STATE, Address
 from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 
-ROOT = Path(__file__).parents[2]
 STAGE = "local"
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 Say = Callable[[str], None]
 Mend = Callable[[gaps.Deployment], None]
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
-
-
-class Address(NamedTuple):
-    """Where everything is; written to stack.json for tests, load tests and curious people."""
-
-    api_url: str
-    api_id: str
-    api_key: str
-    database_url: str
-    queue_url: str
-    dlq_url: str
-    aws_endpoint_url: str
-    aws_access_key_id: str  # of this run: what the guard admits
-    pid: int
-
-    def curl(self) -> str:
-        """A command that punches once, now."""
-        return (
-            f"curl -sS {self.api_url} -H 'x-api-key: {self.api_key}' -H 'content-type: application/json' \\\n"
-            '    -d "{\\"usuarioId\\": 123, \\"ponto\\": \\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\"}"'
-        )
-
-    def client(self, service: str) -> Any:
-        """A boto3 client of the emulator, for example "sqs"."""
-        return emulator.client(self.aws_endpoint_url, self.aws_access_key_id, service)
 
 
 class Stack(NamedTuple):
@@ -161,7 +136,7 @@ def _make_private(state: Path) -> None:
         raise LocalError(f"{state} belongs to another user. Choose another folder with --state")
     if found.st_mode & 0o077:
         # The project's own is ours, whatever made it: the load test keeps JMeter in it, the benchmark its figures.
-        if state != ROOT / ".local" and any(state.iterdir()) and not (state / "lock").exists():
+        if state != STATE and any(state.iterdir()) and not (state / "lock").exists():
             raise LocalError(f"{state} is open to others, and holds other things. Choose another folder with --state")
         state.chmod(0o700)
 

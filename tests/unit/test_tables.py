@@ -1,0 +1,45 @@
+"""Tables: what is shortened on a narrow terminal, and what is not."""
+
+import re
+
+import pytest
+
+from tools.kit import tables
+from tools.kit.tables import Column
+
+
+@pytest.fixture
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"COLUMNS": "40", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was printed, without what makes letters bold."""
+    return re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out).splitlines()
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_what_must_not_wrap_is_whole_on_a_narrow_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    punch = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
+
+    tables.show([Column("id"), Column("device, as sent"), Column("count", right=True)], [(punch, "a gate", "7")])
+
+    [heading, row] = lines(capsys)
+    assert heading.split() == ["id", "device,", "as", "sent", "count"]
+    assert row == f"{punch}  a gate               7"
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_a_long_text_wraps(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show([Column("n"), Column("detail", wraps=True)], [("1", "word " * 20)])
+
+    printed = lines(capsys)
+    assert len(printed) > 3
+    assert max(map(len, printed)) <= 40
+
+
+def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.show([Column("id"), Column("count", right=True)], [])
+
+    assert capsys.readouterr().out.split() == ["id", "count"]
