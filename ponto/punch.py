@@ -27,7 +27,7 @@ class Punch(NamedTuple):
         uuid(
             "id",
             "Idempotency key made by the client: a UUID of any version but 8, and not the nil one. When absent, it is "
-            "derived from usuarioId and the instant of ponto, as a UUIDv8.",
+            "derived from usuarioId and ponto.",
         ),
     ]
     usuario_id: Annotated[int, integer("usuarioId", 1, LARGEST, "The employee's number.", required=True)]
@@ -35,9 +35,8 @@ class Punch(NamedTuple):
         datetime,  # aware: UTC, or the offset that the device sent
         timestamp(
             "ponto",
-            "When the employee punched: ISO 8601 date and time, to the microsecond, years 1900 to 2999 (which every "
-            "reader of the table can represent in any time zone). With Z or an offset of up to 14:59; without either "
-            "it is local time in the stage's time zone.",
+            "When the employee punched: ISO 8601 date and time, to the microsecond, years 1900 to 2999. With Z or an "
+            "offset of up to 14:59; without either it is local time in the stage's time zone.",
             required=True,
         ),
     ]
@@ -47,8 +46,7 @@ class Punch(NamedTuple):
         name_(
             "dispositivo",
             64,
-            "The device that the employee punched on: at most 64 characters, without control characters, line breaks "
-            "or bidirectional controls.",
+            "The device: at most 64 characters, without control characters, line breaks or bidirectional controls.",
         ),
     ] = None
     offline: Annotated[bool | None, boolean("offline", "Whether the device was offline when the employee punched.")] = (
@@ -65,9 +63,8 @@ class Punch(NamedTuple):
         number(
             "precisao",
             0,
-            20037508,
-            "Radius in metres within which the position is certain; at most half the Earth's circumference, for no two "
-            "points are farther apart.",
+            20037508,  # half the Earth's circumference: no two points are farther apart
+            "Radius in metres within which the position is certain.",
         ),
     ] = None
     sequencia: Annotated[
@@ -76,8 +73,7 @@ class Punch(NamedTuple):
             "sequencia",
             1,
             LARGEST,
-            "The device's own running number of the punch: 1, 2, 3 and so on, so that a punch that never arrives "
-            "leaves a gap.",
+            "The device's own running number of the punch: 1, 2, 3, ...",
         ),
     ] = None
 

@@ -28,7 +28,7 @@ function check({ database, dataApi, dbSslRootCert, region }) {
   }
   if (!['true', 'false'].includes(dataApi)) stop(`dataApi: '${dataApi}' is not one of true, false.`);
   if (database === 'create' && dataApi === 'true' && WITHOUT_DATA_API.includes(region)) {
-    stop(`${region} has no Data API: set dataApi to false, and reach the database through a tunnel (docs/deploy.md).`);
+    stop(`${region} has no Data API: set dataApi to false, and reach the database through a tunnel (docs/operations.md).`);
   }
 }
 

@@ -10,13 +10,13 @@ from ponto.punch import Punch
 from ponto.store import Entry, Store
 from tests.documents import ROOT, blocks
 
-DEPLOYING = ROOT / "docs" / "deploy.md"
+OPERATING = ROOT / "docs" / "operations.md"
 
 
 @pytest.fixture
 def erasure() -> str:
     """Give the statement that erases employee 123."""
-    statements = [block.text for block in blocks(DEPLOYING) if block.language == "sql"]
+    statements = [block.text for block in blocks(OPERATING) if block.language == "sql"]
     [statement] = [statement for statement in statements if "delete from batida" in statement]
     assert "bigint := 123;" in statement
     return statement
@@ -92,7 +92,7 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
 
 def test_rows_are_brought_back_over_what_is_there(migrated_url: str) -> None:
     punch(migrated_url, 123, 124)
-    [block] = [b.text for b in blocks(DEPLOYING) if "create temp table back" in b.text]
+    [block] = [b.text for b in blocks(OPERATING) if "create temp table back" in b.text]
     create, copy, insert = re.findall(r'-c "(.*?)"', block)[1:]
     assert copy == r"\copy back from batida.copy"
 
