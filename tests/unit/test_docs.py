@@ -331,13 +331,15 @@ def test_both_readmes_have_the_same_commands() -> None:
 
 
 def test_both_readmes_have_the_same_contract() -> None:
-    """The fields with their bounds, the answers, and the sample body: what a client's author reads."""
+    """The sample body, the fields with types and bounds, and the answers: what a client's author reads."""
 
     def contract(text: str) -> object:
         part = text.partition("x-api-key`:\n")[2].partition("\n## ")[0]
-        rows = re.findall(r"^\| (`\w+`|\dxx|\d{3})(.*)$", part, re.MULTILINE)
-        return re.findall(r"^\{.*\}$", part, re.MULTILINE), [
-            (name, sorted(re.findall(r"-?\d+|`\{.*?\}`|integer|string|boolean|number", rest))) for name, rest in rows
-        ]
+        fields = re.findall(r"^\| `(\w+)` \| (\w+).*? \| (.*) \|$", part, re.MULTILINE)
+        return (
+            re.findall(r"^\{.*\}$", part, re.MULTILINE),
+            [(name, kind, re.findall(r"-?\d+", rule)) for name, kind, rule in fields],
+            re.findall(r"^\| (\dxx|\d{3})( `.*?`)? \|", part, re.MULTILINE),
+        )
 
     assert contract(PORTUGUESE.read_text(encoding="utf-8")) == contract(README)

@@ -218,7 +218,7 @@ class _Gateway:
 
 
 class _Devices:
-    """What clients do after a 429 (docs/clients.md): wait 1 s, 2 s, 4 s, ... with a random part of up to as much again."""
+    """What clients do after a 429 (docs/clients.md): wait 1 s, 2 s, 4 s, ... and a random part of up to as much."""
 
     def __init__(self) -> None:
         self.waiting = 0
