@@ -31,7 +31,7 @@ def _redelivery() -> Redelivery:
 
 
 def main(event: Any, context: Any) -> BatchResponse:
-    """Store a batch of punches, put aside what never can be, and report the rest, so that SQS brings it back.
+    """Store a batch of punches, dead-letter what never can be, and report the rest, so that SQS brings it back.
 
     Args:
         event: messages from SQS; the mapping must have ReportBatchItemFailures.
@@ -45,14 +45,12 @@ def main(event: Any, context: Any) -> BatchResponse:
     records = records_of(event)
     end = started + context.get_remaining_time_in_millis() / 1000
 
-    settled = _drain().settle(records, end)
+    processed = _drain().process(records, end)
 
-    milliseconds = (time.monotonic() - started) * 1000
-    failed = [record for record in records if record["messageId"] in settled.failures]
-    log.batch(context.aws_request_id, milliseconds, time.time(), *settled[:4], failed)
-    answer: BatchResponse = {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in settled.failures]}
+    log.batch(context.aws_request_id, (time.monotonic() - started) * 1000, time.time(), processed)
+    answer: BatchResponse = {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
     # The last act: from here on the records are hidden for as long as it says.
-    transient = [record for record in failed if record["messageId"] in settled.transient]
+    transient = [failure.record for failure in processed.failures.values() if failure.is_transient]
     if transient:
         _shorten_visibility(transient, end, context.aws_request_id)
     return answer

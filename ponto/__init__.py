@@ -1,1 +1,1 @@
-"""The consumer of the queue of punches: reads each record, stores it, puts aside what can never be stored."""
+"""The consumer of the queue of punches: reads each record, stores it, dead-letters what can never be stored."""

@@ -3,31 +3,53 @@
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
 
+from ponto.isolation import PATIENCE, by_risk, in_halves
 from ponto.punch import NotAPunch, Reason, parse
-from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, Record, Rejection, api_key_id, by_risk, receipt, signed_in
+from ponto.sqs import DEAD_LETTER_SECONDS, DeadLetters, Record, Rejection, api_key_id, receipt, signed_in
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 
-PATIENCE = 1_800
-"""Seconds for which our own code may fail on a record before it is dead-lettered: time to take a release back."""
+
+class Failure(NamedTuple):
+    """A record that has to come back."""
+
+    record: Record
+    detail: str  # why
+    is_transient: bool = False  # because of the database: it may come back soon
 
 
-class Settled(NamedTuple):
-    """What became of some records."""
+@dataclass
+class Processed:
+    """What became of a batch: each record is one of these."""
 
-    entries: list[Entry]  # what was given to PostgreSQL, and
-    outcomes: list[Outcome]  # what it did with each
-    rejections: list[Rejection]  # what can never be stored
-    failures: dict[str, str]  # why, by the message id of each record that has to come back
-    transient: set[str]  # the message ids of those that failed because of the database
+    stored: list[Entry] = field(default_factory=list)
+    duplicates: list[Entry] = field(default_factory=list)
+    dead_lettered: list[Rejection] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)  # by message id
+
+
+class _Bug(NamedTuple):
+    """A record that our own code fails on."""
+
+    record: Record
+    place: str  # in the code
+
+
+@dataclass
+class _Deadlines:
+    """`time.monotonic()` seconds past which nothing is begun."""
+
+    database: float
+    dead_letters: float
 
 
 class Drain:
-    """Stores punches, and puts aside what never can be one."""
+    """Stores punches, and dead-letters what can never be one."""
 
     def __init__(
         self,
@@ -54,97 +76,95 @@ class Drain:
         self._visibility_s = visibility_s
         self._stored_at = -math.inf  # `time.monotonic()`, of the last batch with a punch that went all the way
 
-    def settle(self, records: Sequence[Record], end: float) -> Settled:
-        """Store what is good, put aside what can never be stored, and tell what has to come back.
+    def process(self, records: Sequence[Record], end: float) -> Processed:
+        """Store what is good, dead-letter what can never be stored, and say what has to come back.
 
         Args:
             records: messages of SQS.
             end: when the function has to have ended, `time.monotonic()` seconds.
         """
         # Half of a short timeout. It is also what is left for a call that lets what failed come back soon.
-        aside = min(PUT_ASIDE_SECONDS, (end - time.monotonic()) / 2)
-        deadline, letters_deadline = end - aside, end - aside / 2
-        whole = Settled([], [], [], {}, set())
-        unexpected: list[tuple[Record, str]] = []
+        kept = min(DEAD_LETTER_SECONDS, (end - time.monotonic()) / 2)
+        deadlines = _Deadlines(end - kept, end - kept / 2)
+        processed = Processed()
+        bugs: list[_Bug] = []
         for part in by_risk(records, self._visibility_s):
-            unexpected += self._settle(part, whole, deadline, letters_deadline)
-        works = any(status in (Status.STORED, Status.DUPLICATE) for status, _ in whole.outcomes)
+            bugs += self._process(part, processed, deadlines)
+        works = bool(processed.stored or processed.duplicates)
         if works:
             self._stored_at = time.monotonic()
-        if unexpected:
-            rejections = self._judge(unexpected, whole, deadline, works=works, is_alone=len(records) == 1)
-            if rejections:
-                self._dead_letter(rejections, whole, letters_deadline)
-        return whole
+        if bugs:
+            self._judge(bugs, processed, deadlines, works=works, is_alone=len(records) == 1)
+        return processed
 
-    def _settle(
-        self, records: Sequence[Record], whole: Settled, deadline: float, letters_deadline: float
-    ) -> list[tuple[Record, str]]:
-        """Settle a part of a batch, but for those that our own code fails on: return them, and where."""
+    def _process(self, records: Sequence[Record], processed: Processed, deadlines: _Deadlines) -> list[_Bug]:
+        """Process a part of a batch, but for the records that our own code fails on, which are returned."""
         readable: list[Record] = []
         entries: list[Entry] = []
         rejections: list[Rejection] = []
-        unexpected: list[tuple[Record, str]] = []
-
+        bugs: list[_Bug] = []
         for record in records:
             try:
-                entry = self._read(record)
+                entries.append(self._read(record))
+                readable.append(record)
             except NotAPunch as error:
                 rejections.append(Rejection(record, error.reason, error.detail))
             except Exception as error:  # noqa: BLE001  a bug of ours must not hold up the record's batch-mates
-                unexpected.append((record, _where(error)))
-            else:
-                readable.append(record)
-                entries.append(entry)
+                bugs.append(_Bug(record, _where(error)))
 
-        outcomes = self._save(entries, deadline)
-        for record, (status, detail) in zip(readable, outcomes, strict=True):
-            if status is Status.FAILED:
-                whole.failures[record["messageId"]] = detail
-                whole.transient.add(record["messageId"])
+        outcomes = self._save(entries, deadlines.database)
+        for record, entry, (status, detail) in zip(readable, entries, outcomes, strict=True):
+            if status is Status.STORED:
+                processed.stored.append(entry)
+            elif status is Status.DUPLICATE:
+                processed.duplicates.append(entry)
+            elif status is Status.FAILED:
+                processed.failures[record["messageId"]] = Failure(record, detail, is_transient=True)
             elif status is Status.UNEXPECTED:
-                unexpected.append((record, detail))
-            elif status in (Status.CONFLICT, Status.REFUSED):
+                bugs.append(_Bug(record, detail))
+            else:
                 rejections.append(Rejection(record, Reason(status), detail))
-
-        whole.entries.extend(entries)
-        whole.outcomes.extend(outcomes)
-        self._dead_letter(rejections, whole, letters_deadline)
-        return unexpected
+        self._dead_letter(rejections, processed, deadlines)
+        return bugs
 
     def _judge(
         self,
-        unexpected: Sequence[tuple[Record, str]],
-        whole: Settled,
-        deadline: float,
+        bugs: Sequence[_Bug],
+        processed: Processed,
+        deadlines: _Deadlines,
         *,
         works: bool,
         is_alone: bool,
-    ) -> list[Rejection]:
-        """Return those to be dead-lettered of the records that our own code fails on.
+    ) -> None:
+        """Dead-letter those records that our own code has failed on for long, while it stores others.
 
-        They are those that it has failed on for long, while it stores others. A release that fails on everything
-        dead-letters nothing, however long it lasts; nor does an outage.
+        A release that fails on everything dead-letters nothing, however long it lasts; nor does an outage.
         """
         rejections: list[Rejection] = []
         unknown = ""
         try:
-            failing = self._store.failing([record["messageId"] for record, _ in unexpected], deadline)
+            failing = self._store.failing([bug.record["messageId"] for bug in bugs], deadlines.database)
         except NoAnswer as error:
             failing, unknown = {}, f"; since when is not known: {error}"
-        for record, detail in unexpected:
+        for record, place in bugs:
             seconds = failing.get(record["messageId"], 0)
             # Whoever comes alone has no batch-mate that proves it; a punch stored since its first failure does.
             proven = works or (is_alone and time.monotonic() - self._stored_at < seconds)
             if proven and seconds >= PATIENCE:
-                rejections.append(Rejection(record, Reason.UNEXPECTED, detail))
+                rejections.append(Rejection(record, Reason.UNEXPECTED, place))
             else:
-                whole.failures[record["messageId"]] = f"unexpected: {detail}{unknown}"
-        return rejections
+                processed.failures[record["messageId"]] = Failure(record, f"unexpected: {place}{unknown}")
+        if rejections:
+            self._dead_letter(rejections, processed, deadlines)
 
-    def _dead_letter(self, rejections: list[Rejection], whole: Settled, deadline: float) -> None:
-        whole.rejections.extend(rejections)
-        whole.failures.update(self._dead_letters.put_aside(rejections, deadline))
+    def _dead_letter(self, rejections: Sequence[Rejection], processed: Processed, deadlines: _Deadlines) -> None:
+        unsent = self._dead_letters.send(rejections, deadlines.dead_letters)
+        for rejection in rejections:
+            message_id = rejection.record["messageId"]
+            if message_id in unsent:
+                processed.failures[message_id] = Failure(rejection.record, unsent[message_id])
+            else:
+                processed.dead_lettered.append(rejection)
 
     def _read(self, record: Record) -> Entry:
         punch = parse(record["body"], self._zone)
@@ -156,14 +176,13 @@ class Drain:
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
         return Entry(punch, *receipt(record), api_key_id(record))
 
-    def _save(self, entries: list[Entry], deadline: float) -> list[Outcome]:
-        try:
-            return self._store.save(entries, deadline)
-        except Exception as error:  # noqa: BLE001  a bug of ours: find the entry that it fails on, store the others
-            if len(entries) == 1:
-                return [Outcome(Status.UNEXPECTED, _where(error))]
-        half = len(entries) // 2
-        return self._save(entries[:half], deadline) + self._save(entries[half:], deadline)
+    def _save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
+        return in_halves(
+            entries,
+            lambda part: self._store.save(part, deadline),
+            Exception,  # a bug of ours: find the entry that it fails on, store the others
+            lambda error: Outcome(Status.UNEXPECTED, _where(error)),
+        )
 
 
 def _where(error: Exception) -> str:

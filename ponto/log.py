@@ -7,12 +7,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from ponto.drain import Processed
 from ponto.punch import Reason
-from ponto.sqs import NoReceipt, Record, Rejection, sent_ms
-from ponto.store import Entry, Outcome, Status
+from ponto.sqs import NoReceipt, Record, sent_ms
 
 NAMESPACE = "BatidaPonto"
 
@@ -20,53 +20,36 @@ _ERRORS = 5  # distinct errors in a line: an outage gives every record of a batc
 _DIMENSION = "FunctionName"  # as in AWS/Lambda
 
 
-def batch(
-    request_id: str,
-    milliseconds: float,
-    stored_at: float,
-    entries: Sequence[Entry],
-    outcomes: Sequence[Outcome],
-    rejections: Sequence[Rejection],
-    failures: Mapping[str, str],
-    failed: Sequence[Record],
-) -> None:
-    """Say how a batch went.
+def batch(request_id: str, milliseconds: float, stored_at: float, processed: Processed) -> None:
+    """Log how a batch went.
 
     Args:
         request_id: Lambda's, of this invocation.
         milliseconds: how long the batch took.
         stored_at: when PostgreSQL had answered, seconds since the epoch, UTC.
-        entries: what was given to PostgreSQL, and
-        outcomes: what became of each.
-        rejections: what could never be stored.
-        failures: why, for each message id that will come back. It may name rejections too: those that the
-            dead-letter queue did not take, which are counted as failed, not as rejected.
-        failed: their records.
+        processed: what became of its records.
     """
-    statuses = Counter(status for status, _ in outcomes)
-    rejected = Counter(
-        rejection.reason.value for rejection in rejections if rejection.record["messageId"] not in failures
-    )
-    received = [
-        entry.received_ms for entry, (status, _) in zip(entries, outcomes, strict=True) if status is Status.STORED
-    ]
-    settled = {
-        "stored": statuses[Status.STORED],
-        "duplicates": statuses[Status.DUPLICATE],
+    failures = processed.failures.values()
+    rejected = Counter(rejection.reason.value for rejection in processed.dead_lettered)
+    done = {
+        "stored": len(processed.stored),
+        "duplicates": len(processed.duplicates),
         "rejected": rejected.total(),
     }
     counts = {
-        **settled,
+        **done,
         # Zeros too: a metric that was never sent does not exist, and nobody can tell an alarm's or a graph's
         # silence from a misspelt name.
         **{f"rejected{reason.capitalize()}": rejected[reason.value] for reason in _reasons()},
         "failed": len(failures),
-        "batchSize": sum(settled.values()) + len(failures),
+        "batchSize": sum(done.values()) + len(failures),
     }
     times = {"milliseconds": round(milliseconds, 1)}
-    if received:  # how long the oldest punch waited between the queue and its row; a zero would lower percentiles
-        times["oldestMilliseconds"] = round(stored_at * 1000 - min(received))
-    if waiting := list(_sent(failed)):  # SQS's own metric leaves out what was received three times
+    if processed.stored:  # how long the oldest waited between the queue and its row; a zero would lower percentiles
+        times["oldestMilliseconds"] = round(stored_at * 1000 - min(entry.received_ms for entry in processed.stored))
+    if waiting := list(
+        _sent(failure.record for failure in failures)
+    ):  # SQS's own metric leaves out what was received three times
         times["oldestFailedMilliseconds"] = round(stored_at * 1000 - min(waiting))
     line: dict[str, object] = {
         "level": "WARNING" if failures else "INFO",
@@ -76,7 +59,7 @@ def batch(
         **times,
     }
     if failures:
-        line["errors"] = sorted(set(failures.values()))[:_ERRORS]
+        line["errors"] = sorted({failure.detail for failure in failures})[:_ERRORS]
     line[_DIMENSION] = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none")  # Lambda always sets it
     units = dict.fromkeys(counts, "Count") | dict.fromkeys(times, "Milliseconds")
     line["_aws"] = {
@@ -93,7 +76,7 @@ def batch(
 
 
 def warning(request_id: str, message: str) -> None:
-    """Say what went wrong beside a batch, and changed nothing of it.
+    """Log what went wrong beside a batch, and changed nothing of it.
 
     Args:
         request_id: Lambda's, of this invocation.
@@ -102,7 +85,7 @@ def warning(request_id: str, message: str) -> None:
     print(json.dumps({"level": "WARNING", "message": message, "requestId": request_id}), flush=True)  # noqa: T201
 
 
-def _sent(records: Sequence[Record]) -> Iterator[int]:
+def _sent(records: Iterable[Record]) -> Iterator[int]:
     # Of this message, not of its first life: a dead letter that was sent back has waited, and expires, from then on.
     for record in records:
         with suppress(NoReceipt):  # which is why it failed

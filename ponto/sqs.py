@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from ponto.punch import Reason
@@ -17,7 +16,6 @@ _milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on 
 _LONGEST_ID = 100  # characters: SQS's own limit, and the column's
 _RECEIPT = ("messageId", "receivedAt")  # the attributes of a message that was sent back
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
-_TRUSTED = 3  # receives, and visibility timeouts: a message may come back for reasons that are not its own
 _TIMEOUT = 2  # s, to connect and again to read
 
 CALL = 10
@@ -26,7 +24,7 @@ CALL = 10
 CALL_SECONDS = 2 * _TIMEOUT
 """How long a call may take."""
 
-PUT_ASIDE_SECONDS = 8.0
+DEAD_LETTER_SECONDS = 8.0
 """What the handler keeps of its time for the dead letters: boto3's import on a small function, and one call."""
 
 
@@ -103,6 +101,14 @@ def receive_count(record: Record) -> int:
         return 1  # nothing is concluded from a first receive
 
 
+def first_received_ms(record: Record) -> int | None:
+    """Return when SQS handed out a message first, ms since the epoch, UTC; None where that cannot be read."""
+    try:
+        return int(record["attributes"]["ApproximateFirstReceiveTimestamp"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def receipt(record: Record) -> tuple[str, int]:
     """Return the id of the message that first brought a body, and when SQS first stored it.
 
@@ -115,7 +121,8 @@ def receipt(record: Record) -> tuple[str, int]:
         NoReceipt: SQS's own words cannot be read.
     """
     sent = sent_ms(record)
-    return first_receipt({name: _text(record, name) for name in _RECEIPT}, sent) or (record["messageId"], sent)
+    first = _text(record, "messageId") and first_receipt({name: _text(record, name) for name in _RECEIPT}, sent)
+    return first or (record["messageId"], sent)
 
 
 def sent_ms(record: Record) -> int:
@@ -169,44 +176,6 @@ def api_key_id(record: Record) -> str | None:
     return key_id if key_id and len(key_id) <= _LONGEST_ID else None
 
 
-def by_risk(records: Sequence[Record], visibility_s: float) -> list[list[Record]]:
-    """Divide a batch so that a record that kills the process takes as few others along as can be.
-
-    A killer comes back after the queue's own visibility timeout each time. What was received often, but sooner, failed
-    in an orderly way. The suspects come last, in halves, down to one, in an order that differs at each receive:
-    whatever stands in a part before the killer's is stored.
-
-    Args:
-        records: the batch.
-        visibility_s: the queue's own visibility timeout.
-    """
-    before_ms = 1000 * (time.time() - _TRUSTED * visibility_s)
-    trusted: list[Record] = []
-    rest: list[Record] = []
-    for record in records:
-        (rest if _is_suspect(record, before_ms) else trusted).append(record)
-    parts = [trusted]
-    rest.sort(key=_shuffled)
-    while rest:
-        half = (len(rest) + 1) // 2
-        parts.append(rest[:half])
-        rest = rest[half:]
-    return [part for part in parts if part]
-
-
-def _shuffled(record: Record) -> bytes:
-    # Not hash(), whose order no other process repeats.
-    return sha256(f"{receive_count(record)} {record['messageId']}".encode(), usedforsecurity=False).digest()
-
-
-def _is_suspect(record: Record, before_ms: float) -> bool:
-    try:
-        first_ms = int(record["attributes"]["ApproximateFirstReceiveTimestamp"])
-    except (KeyError, TypeError, ValueError):
-        return False
-    return receive_count(record) > _TRUSTED and first_ms <= before_ms
-
-
 def client() -> "SQSClient":
     """Make a client whose calls end soon, one way or the other."""
     # Imported here: it takes ten times as long as psycopg2, and most batches hold good punches only.
@@ -229,7 +198,7 @@ class DeadLetters:
         self._queue_url = queue_url
         self._client: SQSClient | None = None
 
-    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+    def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         """Send each record to the dead-letter queue, its body untouched, with what an operator needs to know.
 
         Args:

@@ -46,7 +46,7 @@ def send(client: Client, body: str) -> str:
     return str(sent["MessageId"])
 
 
-def test_what_is_no_punch_is_put_aside_at_its_first_receive_and_its_batch_mates_are_stored(client: Client) -> None:
+def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_mates_are_stored(client: Client) -> None:
     employees = [next(EMPLOYEES) for _ in POISON]
     expected = {}
     for employee, (reason, body) in zip(employees, POISON.values(), strict=True):

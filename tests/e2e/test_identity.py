@@ -258,7 +258,7 @@ def test_an_account_without_a_number_punches_for_nobody(client: Client, pool: Us
     assert client.rows(employee) == []
 
 
-def test_what_did_not_come_through_the_gateway_is_put_aside(client: Client) -> None:
+def test_what_did_not_come_through_the_gateway_is_dead_lettered(client: Client) -> None:
     employee = next(EMPLOYEES)
     client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=json.dumps(punch(employee)))
 

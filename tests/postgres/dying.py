@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import parse_dsn
 
+from ponto.connection import TIMEOUTS
 from ponto.drain import Drain
+from ponto.session import Session
 from ponto.sqs import DeadLetters, Rejection
 from ponto.store import Store
 
@@ -29,12 +31,13 @@ def die_at(point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class DyingStore(Store):
+class DyingSession(Session):
     """Dies around its first statement."""
 
-    def _execute_once(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    def execute(self, statement: str, values: Mapping[str, object], deadline: float) -> list[tuple[Any, ...]]:
+        """Run it; as in `Session`."""
         die_at("before the statement")
-        rows = super()._execute_once(statement, values)
+        rows = super().execute(statement, values, deadline)
         die_at("after the statement")
         return rows
 
@@ -42,7 +45,7 @@ class DyingStore(Store):
 class Paper:
     """Dead letters on paper."""
 
-    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+    def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         """Write them down; as in `DeadLetters`."""
         assert deadline > time.monotonic()
         die_at("before the dead letters")
@@ -54,12 +57,13 @@ class Paper:
 
 
 def main() -> None:
-    """Settle the records, and print the ids of those that have to come back."""
+    """Process the records, and print the ids of those that have to come back."""
     given = json.load(sys.stdin)
-    store = DyingStore(lambda: parse_dsn(given["url"]))
+    store = Store(dict)
+    store._session = DyingSession(lambda: parse_dsn(given["url"]), TIMEOUTS)
     drain = Drain(ZoneInfo("America/Sao_Paulo"), store, cast(DeadLetters, Paper()))
-    settled = drain.settle(given["records"], time.monotonic() + 60)
-    sys.stdout.write(json.dumps(list(settled.failures)))
+    processed = drain.process(given["records"], time.monotonic() + 60)
+    sys.stdout.write(json.dumps(list(processed.failures)))
 
 
 if __name__ == "__main__":

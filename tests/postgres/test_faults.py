@@ -47,7 +47,7 @@ class System:
 
     def deliver(self, *records: Record) -> list[str]:
         """Return the ids of the messages that come back."""
-        return list(self._drain.settle(records, time.monotonic() + 60).failures)
+        return list(self._drain.process(records, time.monotonic() + 60).failures)
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
         with contextlib.closing(psycopg2.connect(**self._direct)) as connection:

@@ -52,7 +52,7 @@ class Letters:
     broken: bool = False
     kill: str = ""
 
-    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+    def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         del deadline
         if self.kill == "before the dead letters":
             raise KilledError
@@ -210,7 +210,7 @@ class Ledger(RuleBasedStateMachine):
             assert same, f"lost: {body}"
 
     @invariant()
-    def only_what_can_never_be_stored_is_put_aside(self) -> None:
+    def only_what_can_never_be_stored_is_dead_lettered(self) -> None:
         for letter in self.letters.taken:
             reason = letter["messageAttributes"].get("reason")
             if reason and reason["stringValue"] == Reason.CONFLICT:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import random
 import socket
 import time
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 from psycopg2.extensions import parse_dsn
 
 from ponto import store as store_module
@@ -198,13 +200,13 @@ def test_a_batch_of_new_punches_is_one_statement_on_one_connection(
 
     store = Store(parameters)
     statements: list[str] = []
-    execute = store._execute_once
+    execute = store._session._run
 
-    def recording(statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    def recording(on: Connection, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         statements.append(statement)
-        return execute(statement, values)
+        return execute(on, statement, values)
 
-    monkeypatch.setattr(store, "_execute_once", recording)
+    monkeypatch.setattr(store._session, "_run", recording)
     for _ in range(3):
         assert store.save([entry() for _ in range(100)]) == [STORED] * 100
     store.close()
@@ -265,13 +267,17 @@ def test_repeats_within_a_batch_are_compared_with_the_older_row_when_there_is_on
     assert statuses(outcomes) == [Status.CONFLICT, Status.DUPLICATE, Status.CONFLICT]
 
 
-def test_a_repeat_of_a_refused_punch_has_its_own_turn(store: Store, database: Database) -> None:
+def test_a_repeat_of_a_refused_punch_comes_back_and_has_its_own_turn_then(store: Store, database: Database) -> None:
     refused = entry(1, dispositivo="\x00")
     good = entry(1, punch_id=refused.punch.id)
 
     outcomes = store.save([refused, refused, good, good])
 
-    assert statuses(outcomes) == [Status.REFUSED, Status.REFUSED, Status.STORED, Status.DUPLICATE]
+    assert statuses(outcomes) == [Status.REFUSED, Status.FAILED, Status.FAILED, Status.FAILED]
+    assert outcomes[1].detail == "an earlier punch of this batch had its id, and was refused"
+    assert database.punches() == []
+    assert statuses(store.save([refused, good, good])) == [Status.REFUSED, Status.FAILED, Status.FAILED]
+    assert statuses(store.save([good, good])) == [Status.STORED, Status.DUPLICATE]
     assert len(database.punches()) == 1
 
 
@@ -300,13 +306,15 @@ def test_any_batches_have_the_outcomes_that_a_dictionary_gives(
     model: dict[str, tuple[int, datetime]] = {}
     for batch in batches:
         expected = []
-        sent: set[str] = set()  # PostgreSQL gets an id once a batch; again only when it refused it
+        refused: dict[str, bool] = {}  # whether the first of an id was: the others come back then
         for punch_id, usuario_id, ponto, dispositivo in batch:
             there = model.get(punch_id)
-            if dispositivo and punch_id not in sent:
+            if refused.get(punch_id):
+                expected.append(Status.FAILED)
+                continue
+            if refused.setdefault(punch_id, bool(dispositivo)):
                 expected.append(Status.REFUSED)
                 continue
-            sent.add(punch_id)
             if there is None:
                 model[punch_id] = (usuario_id, ponto)
                 expected.append(Status.STORED)
@@ -491,10 +499,10 @@ def test_a_batch_in_parts_ends_in_time_though_nobody_answers_the_connection() ->
             each["attributes"]["ApproximateReceiveCount"] = "4"
         end = time.monotonic() + 8  # of which the database may have 6
 
-        settled = silence.settle(records, end)
+        processed = silence.process(records, end)
 
     assert time.monotonic() < end
-    assert len(settled.failures) == 100
+    assert len(processed.failures) == 100
 
 
 def test_a_server_that_never_answers_fails_the_batch_within_the_connect_timeout() -> None:
@@ -685,12 +693,12 @@ def test_what_the_schema_makes_impossible_waits_and_all_others_are_stored(
 
 def test_a_refusal_leaves_the_connection_in_use(store: Store) -> None:
     store.save([entry()])
-    pid = store._connection and store._connection.info.backend_pid
+    pid = store._session._connection and store._session._connection.info.backend_pid
 
     store.save([entry(dispositivo="\x00")])
 
     assert pid
-    assert pid == (store._connection and store._connection.info.backend_pid)
+    assert pid == (store._session._connection and store._session._connection.info.backend_pid)
 
 
 @pytest.mark.parametrize("where", ["database", "role"])
@@ -700,7 +708,7 @@ def test_what_is_answered_for_is_on_disk_whatever_the_servers_default(database: 
     try:
         store = Store(lambda: database.way, QUICK)
         store.save([entry()])
-        assert store._execute("show synchronous_commit", {}) == [("on",)]
+        assert store._session.execute("show synchronous_commit", {}, math.inf) == [("on",)]
         store.close()
     finally:
         database.ask(f"alter {where} {name} reset synchronous_commit")
@@ -719,15 +727,15 @@ def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
     store: Store, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = [*(entry() for _ in range(4)), entry(dispositivo="\x00")]
-    execute, statements = store._execute_once, 0
+    execute, statements = store._session._run, 0
 
-    def counting(statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    def counting(on: Connection, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         nonlocal statements
         statements += 1
-        return execute(statement, values)
+        return execute(on, statement, values)
 
-    monkeypatch.setattr(store, "_execute_once", counting)
-    monkeypatch.setattr("ponto.store.time", SimpleNamespace(monotonic=lambda: 0.0 if statements < 2 else 10.0))
+    monkeypatch.setattr(store._session, "_run", counting)
+    monkeypatch.setattr("ponto.session.time", SimpleNamespace(monotonic=lambda: 0.0 if statements < 2 else 10.0))
 
     outcomes = store.save(entries, deadline=5)
 

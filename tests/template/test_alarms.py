@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from ponto import log
+from ponto.drain import Failure, Processed
 from ponto.punch import Punch
-from ponto.store import Entry, Outcome, Status
+from ponto.store import Entry
 from tests.emf import metrics as embedded
 from tests.events import record
 from tests.template.conftest import TOPIC, USER_POOL, Compile
@@ -44,9 +45,8 @@ def own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     """The names of the metrics that the function logs, when something was stored, and something failed."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "the-function")
     absent: dict[str, Any] = dict.fromkeys(Punch._fields)
-    log.batch(
-        "", 1, 1e9, [Entry(Punch(**absent), "", 0)], [Outcome(Status.STORED)], [], {"m": "gone"}, [record("", "m")]
-    )
+    stored, failure = Entry(Punch(**absent), "", 0), Failure(record("", "m"), "gone")
+    log.batch("", 1, 1e9, Processed(stored=[stored], failures={"m": failure}))
     found = embedded(capsys.readouterr().out)
     assert {namespace for namespace, _ in found} == {"BatidaPonto"}
     assert [found[key].dimensions for key in found] == [{"FunctionName": "the-function"}] * len(found)

@@ -12,7 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 
 import handler
 from ponto import drain as drain_module
-from ponto import log, redelivery, sqs
+from ponto import isolation, log, redelivery, sqs
 from ponto.drain import Drain
 from ponto.punch import Punch, parse
 from ponto.redelivery import Redelivery
@@ -173,7 +173,7 @@ class World:
         self._first_failures |= {name: self.now for name in message_ids if name not in before}
         return before
 
-    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+    def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         del deadline
         for rejection in rejections:
             self.messages[rejection.record["messageId"]].end = "dead letter"
@@ -212,7 +212,7 @@ def world(simulate: Callable[..., World]) -> Iterator[World]:
 def _simulate(template: Template, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(template)
     clock = SimpleNamespace(monotonic=lambda: world.now, time=world.time)
-    for module in (handler, drain_module, redelivery, sqs):
+    for module in (handler, drain_module, isolation, redelivery, sqs):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(drain_module, "parse", world.parse)
     monkeypatch.setattr(handler, "_drain", world.drain)

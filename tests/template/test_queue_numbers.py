@@ -7,7 +7,7 @@ import pytest
 
 from ponto.config import SECRET_SECONDS
 from ponto.connection import TIMEOUTS
-from ponto.sqs import PUT_ASIDE_SECONDS
+from ponto.sqs import DEAD_LETTER_SECONDS
 from tests.template.conftest import Compile
 from tools.kit.packaging import PackagingError, Template, package
 
@@ -97,8 +97,8 @@ def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: 
     before = max(dead_connection, SECRET_SECONDS)  # whoever has had a connection has the password
     stored = before + TIMEOUTS.connect_s + statement
     looked_up = stored + statement
-    assert stored < timeout - PUT_ASIDE_SECONDS  # past which the look-up would not be started
-    assert looked_up < timeout - PUT_ASIDE_SECONDS / 2  # past which no dead letter would be sent
+    assert stored < timeout - DEAD_LETTER_SECONDS  # past which the look-up would not be started
+    assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # past which no dead letter would be sent
     assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms
 
 

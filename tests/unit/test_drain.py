@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ponto.drain
-from ponto.drain import PATIENCE, Drain, Settled
+from ponto.drain import Drain, Failure, Processed
+from ponto.isolation import PATIENCE, by_risk
 from ponto.punch import Punch, Reason, parse
-from ponto.sqs import Attribute, DeadLetters, Record, Rejection, by_risk, receipt, receive_count
+from ponto.sqs import Attribute, DeadLetters, Record, Rejection, receipt, receive_count
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.events import RECEIVED_MS, record
 
@@ -58,7 +59,7 @@ class Paper:
             raise NoAnswer("OperationalError: gone")
         return {message_id: self.since[message_id] for message_id in message_ids if message_id in self.since}
 
-    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+    def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         assert deadline > time.monotonic()
         self.put += rejections
         return {}
@@ -66,9 +67,9 @@ class Paper:
     def drain(self, *, identity: bool = False) -> Drain:
         return Drain(ZONE, cast(Store, self), cast(DeadLetters, self), identity=identity)
 
-    def settle(self, *records: Record, identity: bool = False, drain: Drain | None = None) -> Settled:
+    def process(self, *records: Record, identity: bool = False, drain: Drain | None = None) -> Processed:
         drain = drain or self.drain(identity=identity)
-        return drain.settle(records, time.monotonic() + 60)
+        return drain.process(records, time.monotonic() + 60)
 
 
 def break_parse(patch: pytest.MonkeyPatch) -> None:
@@ -89,41 +90,53 @@ def paper(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def test_a_record_that_our_code_fails_on_is_reported_alone(paper: Paper) -> None:
-    settled = paper.settle(*(message(employee) for employee in range(1, 21)))
+    processed = paper.process(*(message(employee) for employee in range(1, 21)))
 
     assert sorted(chain(*paper.batches)) == [employee for employee in range(1, 21) if employee != BUG]
-    assert list(settled.failures) == [f"m{BUG}"]
-    assert settled.failures[f"m{BUG}"].startswith("unexpected: ")
+    assert list(processed.failures) == [f"m{BUG}"]
+    assert processed.failures[f"m{BUG}"].detail.startswith("unexpected: ")
     assert paper.put == []
 
 
 def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(paper: Paper) -> None:
     paper.since = {f"m{BUG}": PATIENCE}
 
-    settled = paper.settle(message(1), message(BUG))
+    processed = paper.process(message(1), message(BUG))
 
     assert PATIENCE == 30 * 60
-    assert settled.failures == {}
+    assert processed.failures == {}
     ((put, reason, detail),) = paper.put
     assert (put["messageId"], reason) == (f"m{BUG}", Reason.UNEXPECTED)
     assert "Error at test_drain.py:" in detail
     assert "somebody" not in detail  # the exception's words may quote the punch
 
 
+def test_a_dead_letter_that_was_not_taken_has_failed_and_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = Paper()
+    monkeypatch.setattr(paper, "send", lambda *_: {"m7": "dead-letter queue: down"})
+    unreadable = [record("{", name) for name in ("m7", "m8")]
+
+    processed = paper.process(message(1), *unreadable)
+
+    assert [rejection.record["messageId"] for rejection in processed.dead_lettered] == ["m8"]
+    assert processed.failures == {"m7": Failure(unreadable[0], "dead-letter queue: down")}
+    assert not processed.failures["m7"].is_transient
+
+
 def test_while_the_database_does_not_answer_it_comes_back_however_often_it_was_received(paper: Paper) -> None:
     paper.well = False
 
-    settled = paper.settle(message(1), message(BUG, 200))
+    processed = paper.process(message(1), message(BUG, 200))
 
-    assert list(settled.failures) == [f"m{BUG}"]
-    assert "since when is not known: OperationalError: gone" in settled.failures[f"m{BUG}"]
+    assert list(processed.failures) == [f"m{BUG}"]
+    assert "since when is not known: OperationalError: gone" in processed.failures[f"m{BUG}"].detail
     assert paper.put == []
 
 
 @pytest.mark.parametrize("since", [{}, {f"m{BUG}": PATIENCE - 1.0}])
 def test_before_that_it_comes_back_however_often_it_was_received(paper: Paper, since: dict[str, float]) -> None:
     paper.since = since
-    assert list(paper.settle(message(1), message(BUG, 200)).failures) == [f"m{BUG}"]
+    assert list(paper.process(message(1), message(BUG, 200)).failures) == [f"m{BUG}"]
     assert paper.put == []
 
 
@@ -137,7 +150,7 @@ def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it
 
     paper = Paper()
     drain = paper.drain()
-    paper.settle(message(1), drain=drain)  # before it broke
+    paper.process(message(1), drain=drain)  # before it broke
     if breaks == "the rules":
         monkeypatch.setattr(ponto.drain, "parse", fail)
     else:
@@ -146,21 +159,23 @@ def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it
     paper.since = {each["messageId"]: PATIENCE for each in batch}
     monkeypatch.setattr(ponto.drain, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + PATIENCE))
 
-    settled = drain.settle(batch, time.monotonic() + PATIENCE + 60)
+    processed = drain.process(batch, time.monotonic() + PATIENCE + 60)
 
-    assert len(settled.failures) == size
-    assert settled.transient == set()  # they come back after the queue's own timeout
+    assert len(processed.failures) == size
+    assert not any(
+        failure.is_transient for failure in processed.failures.values()
+    )  # they come back after the queue's own timeout
     assert paper.put == []
 
 
 def test_one_that_comes_alone_is_dead_lettered_if_a_punch_was_stored_since_it_failed_first(paper: Paper) -> None:
     drain, alone = paper.drain(), message(BUG)
     paper.since = {f"m{BUG}": PATIENCE}
-    assert list(paper.settle(alone, drain=drain).failures) == [f"m{BUG}"]  # nothing proves that our code works
+    assert list(paper.process(alone, drain=drain).failures) == [f"m{BUG}"]  # nothing proves that our code works
 
-    paper.settle(message(1), drain=drain)
+    paper.process(message(1), drain=drain)
 
-    assert paper.settle(alone, drain=drain).failures == {}
+    assert paper.process(alone, drain=drain).failures == {}
     assert [reason for _, reason, _ in paper.put] == [Reason.UNEXPECTED]
 
 
@@ -168,9 +183,9 @@ def test_several_that_our_code_fails_on_prove_nothing_of_each_other(paper: Paper
     drain, twin = paper.drain(), message(BUG)
     twin["messageId"] = "twin"
     paper.since = {f"m{BUG}": PATIENCE, "twin": PATIENCE}
-    paper.settle(message(1), drain=drain)
+    paper.process(message(1), drain=drain)
 
-    assert paper.settle(message(BUG), twin, drain=drain).failures.keys() == {f"m{BUG}", "twin"}
+    assert paper.process(message(BUG), twin, drain=drain).failures.keys() == {f"m{BUG}", "twin"}
     assert paper.put == []
 
 
@@ -194,7 +209,7 @@ def test_nothing_is_concluded_from_a_first_receive_that_cannot_be_read(stamp: st
 def test_first_receives_are_stored_before_those_received_often_are_tried() -> None:
     paper = Paper()
 
-    paper.settle(message(1, 50), message(2), message(3, 3), message(4, 4))
+    paper.process(message(1, 50), message(2), message(3, 3), message(4, 4))
 
     assert paper.batches[0] == [2, 3]
     assert sorted(chain(*paper.batches[1:])) == [1, 4]
@@ -300,15 +315,15 @@ SOMEBODY_ELSE = [text(value) for value in ("8", "77", " 7", "07", "7.0", "+7", "
 
 
 @pytest.mark.parametrize("claim", [*NOBODY, *SOMEBODY_ELSE], ids=repr)
-def test_a_punch_that_is_not_of_who_signed_in_is_put_aside_and_its_batch_mates_are_stored(
+def test_a_punch_that_is_not_of_who_signed_in_is_dead_lettered_and_its_batch_mates_are_stored(
     claim: Attribute | None,
 ) -> None:
     paper = Paper()
 
-    settled = paper.settle(signed_in(text("6"), 6), signed_in(claim, 7), signed_in(text("8"), 8), identity=True)
+    processed = paper.process(signed_in(text("6"), 6), signed_in(claim, 7), signed_in(text("8"), 8), identity=True)
 
     assert paper.batches == [[6, 8]]
-    assert settled.failures == {}
+    assert processed.failures == {}
     ((put, reason, detail),) = paper.put
     assert (put["messageId"], reason) == ("m7", Reason.IDENTITY)
     assert ("names no employee" in detail) == (claim in NOBODY)
@@ -319,7 +334,7 @@ def test_a_punch_that_is_not_of_who_signed_in_is_put_aside_and_its_batch_mates_a
 def test_without_a_user_pool_nobody_is_asked_who_they_are(claim: Attribute | None) -> None:
     paper = Paper()
 
-    paper.settle(signed_in(claim, 7))
+    paper.process(signed_in(claim, 7))
 
     assert (paper.batches, paper.put) == ([[7]], [])
 
@@ -328,7 +343,7 @@ def test_without_a_user_pool_nobody_is_asked_who_they_are(claim: Attribute | Non
 def test_exactly_the_employee_who_signed_in_punches(employee: int, other: int | None) -> None:
     paper = Paper()
 
-    paper.settle(signed_in(text(str(other or employee)), employee), identity=True)
+    paper.process(signed_in(text(str(other or employee)), employee), identity=True)
 
     is_stored = other is None or other == employee
     assert (paper.batches[0], len(paper.put)) == (([employee], 0) if is_stored else ([], 1))
@@ -338,6 +353,6 @@ def test_what_is_no_punch_says_so_whoever_signed_in() -> None:
     paper = Paper()
     made = record('{"usuarioId": 0}')
 
-    paper.settle(made, identity=True)
+    paper.process(made, identity=True)
 
     assert [reason for _, reason, _ in paper.put] == [Reason.INVALID]

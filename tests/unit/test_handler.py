@@ -18,7 +18,7 @@ from ponto.config import ConfigurationError, Settings
 from ponto.drain import Drain
 from ponto.punch import Punch, Reason, parse
 from ponto.redelivery import VisibilityNotShortened
-from ponto.sqs import PUT_ASIDE_SECONDS, BatchResponse, DeadLetters, NotFromSqs, Record, Rejection
+from ponto.sqs import DEAD_LETTER_SECONDS, BatchResponse, DeadLetters, NotFromSqs, Record, Rejection
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import NOT_SQS, RECEIVED_MS, Context, record, sqs_event
 from tests.strategies import FIELDS, any_json, edited_bodies, good_bodies
@@ -62,8 +62,8 @@ class PaperDeadLetters:
         self.deadline = 0.0
         self._journal = journal
 
-    def put_aside(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
-        self._journal.append("put aside")
+    def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+        self._journal.append("dead letters")
         self.rejections, self.deadline = list(rejections), deadline
         ids = [rejection.record["messageId"] for rejection in rejections]
         return {message_id: why for message_id, why in self.refuses.items() if message_id in ids}
@@ -201,7 +201,7 @@ def test_a_time_without_an_offset_is_local_in_the_stages_zone(parts: Parts) -> N
     assert entry.punch.ponto.isoformat() == "2026-10-01T11:00:00+00:00"
 
 
-def test_what_is_no_punch_is_put_aside_with_its_reason_and_stops_no_neighbour(parts: Parts) -> None:
+def test_what_is_no_punch_is_dead_lettered_with_its_reason_and_stops_no_neighbour(parts: Parts) -> None:
     records = [
         record(punch(1), "good 1"),
         record("{", "not JSON"),
@@ -320,10 +320,12 @@ def test_every_record_has_exactly_one_end_and_the_log_counts_it(
 
 def test_good_punches_are_saved_before_dead_letters_are_sent(parts: Parts) -> None:
     run(record("{"), record(punch()))
-    assert parts.journal == ["save", "put aside"]
+    assert parts.journal == ["save", "dead letters"]
 
 
-@pytest.mark.parametrize(("seconds", "aside"), [(60, PUT_ASIDE_SECONDS), (16, PUT_ASIDE_SECONDS), (10, 5), (1, 0.5)])
+@pytest.mark.parametrize(
+    ("seconds", "aside"), [(60, DEAD_LETTER_SECONDS), (16, DEAD_LETTER_SECONDS), (10, 5), (1, 0.5)]
+)
 def test_the_deadlines_leave_time_for_the_dead_letters_and_their_last_call(
     parts: Parts, seconds: float, aside: float
 ) -> None:

@@ -17,17 +17,19 @@ ARROWS = {
     "ponto.config": set(),
     "ponto.connection": set(),
     "ponto.derived_id": set(),
-    "ponto.drain": {"punch", "sqs", "store"},
+    "ponto.drain": {"isolation", "punch", "sqs", "store"},
     "ponto.fields": set(),
-    "ponto.log": {"punch", "sqs", "store"},
+    "ponto.isolation": {"sqs"},
+    "ponto.log": {"drain", "punch", "sqs"},
     "ponto.migrations": {"connection", "repeatable"},
     "ponto.punch": {"derived_id", "fields"},
     "ponto.redelivery": {"sqs"},
     "ponto.repeatable": set(),
     "ponto.roles": {"connection"},
+    "ponto.session": {"connection"},
     "ponto.smoke": {"connection"},
     "ponto.sqs": {"punch"},
-    "ponto.store": {"connection", "punch"},
+    "ponto.store": {"connection", "isolation", "punch", "session"},
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
@@ -37,6 +39,7 @@ FOREIGN = {
     "ponto.repeatable": {"psycopg2"},
     "ponto.punch": {"orjson"},
     "ponto.roles": {"psycopg2"},
+    "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},
 }

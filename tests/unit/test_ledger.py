@@ -66,7 +66,7 @@ def test_two_rows_are_noticed(twin: Row) -> None:
         (Letter("1", "conflict", "A"), [Row(A, "1")]),
         (Letter("1", "conflict", "changed"), [Row(OTHER, "2")]),
     ],
-    ids=["put aside without need", "conflict with nothing", "both ends", "another body"],
+    ids=["dead-lettered without need", "conflict with nothing", "both ends", "another body"],
 )
 def test_a_dead_letter_that_should_not_be_is_noticed(letter: Letter, rows: list[Row]) -> None:
     found = judge({"1": Message("A", A)}, rows, [letter])
@@ -88,7 +88,7 @@ def test_what_is_sent_is_what_the_ledger_expects() -> None:
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_poison_is_put_aside_for_the_reason_it_says(name: str) -> None:
+def test_poison_is_dead_lettered_for_the_reason_it_says(name: str) -> None:
     reason, body = POISON[name]
 
     with pytest.raises(NotAPunch) as refusal:

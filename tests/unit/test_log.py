@@ -1,6 +1,7 @@
 """The one line per batch, as Logs Insights and the alarms read it."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ponto import log
+from ponto.drain import Failure, Processed
 from ponto.punch import Punch, Reason
 from ponto.sqs import Record, Rejection
-from ponto.store import Entry, Outcome, Status
+from ponto.store import Entry
 from tests.emf import Metric, metrics
 from tests.events import RECEIVED_MS, record
 
@@ -34,25 +36,32 @@ def rejection(reason: Reason, message_id: str) -> Rejection:
     return Rejection(record("TRACE", message_id), reason, "TRACE")
 
 
+def undated(message_id: str) -> Record:
+    made = record("TRACE", message_id)
+    made["attributes"]["SentTimestamp"] = "TRACE"
+    return made
+
+
 def logged(
     capsys: pytest.CaptureFixture[str],
-    outcomes: list[tuple[Entry, Outcome]] | None = None,
-    rejections: list[Rejection] | None = None,
+    stored: Sequence[Entry] = (),
+    duplicates: Sequence[Entry] = (),
+    dead_lettered: Sequence[Rejection] = (),
     failures: dict[str, str] | None = None,
-    failed: list[Record] | None = None,
+    failed: Sequence[Record] = (),
 ) -> dict[str, Any]:
-    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; give the line."""
-    entries = [entry for entry, _ in outcomes or []]
-    log.batch(
-        "request-1",
-        12.3456,
-        RECEIVED_MS / 1000 + 5,
-        entries,
-        [outcome for _, outcome in outcomes or []],
-        rejections or [],
-        failures or {},
-        failed or [],
+    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; give the line.
+
+    `failures` says why, by message id, of the records of `failed`; or of such as nobody says when they were received.
+    """
+    records = {each["messageId"]: each for each in failed}
+    processed = Processed(
+        list(stored),
+        list(duplicates),
+        list(dead_lettered),
+        {name: Failure(records.get(name, undated(name)), why) for name, why in (failures or {}).items()},
     )
+    log.batch("request-1", 12.3456, RECEIVED_MS / 1000 + 5, processed)
     out, err = capsys.readouterr()
     assert out.endswith("\n")
     assert out.count("\n") == 1
@@ -64,8 +73,7 @@ def logged(
 
 
 def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
-    stored = Outcome(Status.STORED)
-    assert logged(capsys, [(entry(), stored), (entry(received_ms=RECEIVED_MS - SECOND), stored)]) == {
+    assert logged(capsys, [entry(), entry(received_ms=RECEIVED_MS - SECOND)]) == {
         "level": "INFO",
         "message": "batch",
         "requestId": "request-1",
@@ -83,18 +91,16 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_oldest_is_of_the_stored_ones_only(capsys: pytest.CaptureFixture[str]) -> None:
     line = logged(
         capsys,
-        [
-            (entry(), Outcome(Status.STORED)),
-            (entry(received_ms=RECEIVED_MS - SECOND), Outcome(Status.DUPLICATE)),
-            (entry("f", RECEIVED_MS - SECOND), Outcome(Status.FAILED, "gone")),
-        ],
+        stored=[entry()],
+        duplicates=[entry(received_ms=RECEIVED_MS - SECOND)],
         failures={"f": "gone"},
+        failed=[record("TRACE", "f", RECEIVED_MS - SECOND)],
     )
     assert line["oldestMilliseconds"] == 5 * SECOND
 
 
 def test_a_batch_that_stored_nothing_has_no_oldest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert logged(capsys, [(entry(), Outcome(Status.DUPLICATE))]) == {
+    assert logged(capsys, duplicates=[entry()]) == {
         "level": "INFO",
         "message": "batch",
         "requestId": "request-1",
@@ -114,10 +120,13 @@ def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.Capt
         "messageId": {"dataType": "String", "stringValue": "first"},
         "receivedAt": {"dataType": "Number", "stringValue": str(RECEIVED_MS - 3_600 * SECOND)},
     }
-    odd = record("TRACE", "odd")
-    odd["attributes"]["SentTimestamp"] = "TRACE"
+    odd = undated("odd")
 
-    line = logged(capsys, failures={"again": "gone", "odd": "gone"}, failed=[record("TRACE", "f"), redriven, odd])
+    line = logged(
+        capsys,
+        failures=dict.fromkeys(("f", "again", "odd"), "gone"),
+        failed=[record("TRACE", "f"), redriven, odd],
+    )
 
     assert line["oldestFailedMilliseconds"] == 5 * SECOND
     assert "TRACE" not in json.dumps(line)
@@ -131,7 +140,7 @@ def test_a_warning_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     rejections = [rejection(reason, f"{reason} {number}") for number in range(2) for reason in Reason]
-    line = logged(capsys, rejections=[*rejections, rejection(Reason.INVALID, "one more")])
+    line = logged(capsys, dead_lettered=[*rejections, rejection(Reason.INVALID, "one more")])
     assert line["level"] == "INFO"  # it is the client's error
     assert line["rejected"] == line["batchSize"] == 2 * len(Reason) + 1
     assert {name: line[name] for name in REASONS} == dict.fromkeys(REASONS, 2) | {"rejectedInvalid": 3}
@@ -146,17 +155,15 @@ def test_where_nobody_signs_in_there_is_no_metric_of_it(
 
 
 def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:
-    rejections = [rejection(Reason.INVALID, "taken"), rejection(Reason.MALFORMED, "not taken")]
-    line = logged(capsys, rejections=rejections, failures={"not taken": "dead-letter queue: down"})
+    taken = rejection(Reason.INVALID, "taken")
+    line = logged(capsys, dead_lettered=[taken], failures={"not taken": "dead-letter queue: down"})
     assert (line["level"], line["rejected"], line["failed"]) == ("WARNING", 1, 1)
     assert line["rejectedInvalid"] == 1
     assert line["errors"] == ["dead-letter queue: down"]
 
 
 def test_an_error_of_every_record_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    failed = Outcome(Status.FAILED, "OperationalError: gone")
-    entries = [entry(str(number)) for number in range(100)]
-    line = logged(capsys, [(each, failed) for each in entries], failures={e.message_id: failed.detail for e in entries})
+    line = logged(capsys, failures={str(number): "OperationalError: gone" for number in range(100)})
     assert line["level"] == "WARNING"
     assert line["failed"] == 100
     assert line["errors"] == ["OperationalError: gone"]
@@ -177,9 +184,11 @@ def test_any_error_text_stays_within_the_line(capsys: pytest.CaptureFixture[str]
 def test_neither_body_nor_detail_nor_message_id_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     line = logged(
         capsys,
-        [(entry("TRACE"), Outcome(Status.CONFLICT, "TRACE"))],
-        [rejection(Reason.CONFLICT, "TRACE 1"), rejection(Reason.INVALID, "TRACE 2")],
+        [entry("TRACE")],
+        [entry("TRACE")],
+        [rejection(Reason.CONFLICT, "TRACE 1")],
         {"TRACE 2": "down"},
+        [record("TRACE", "TRACE 2")],
     )
     assert "TRACE" not in json.dumps(line)
 
@@ -189,11 +198,11 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
         "request-1",
         12.3456,
         RECEIVED_MS / 1000 + 5,
-        [entry(), entry("f")],
-        [Outcome(Status.STORED), Outcome(Status.FAILED, "gone")],
-        [rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],
-        {"f": "gone"},
-        [record("TRACE", "f", RECEIVED_MS - SECOND)],
+        Processed(
+            stored=[entry()],
+            dead_lettered=[rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],
+            failures={"f": Failure(record("TRACE", "f", RECEIVED_MS - SECOND), "gone")},
+        ),
     )
     text = capsys.readouterr().out
     counts = {
@@ -216,7 +225,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_batch_in_which_nothing_happened_says_so_of_every_count(capsys: pytest.CaptureFixture[str]) -> None:
-    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {}, [])
+    log.batch("request-1", 1, RECEIVED_MS / 1000, Processed())
     found = metrics(capsys.readouterr().out)
     assert {name for _, name in found} == {
         *("stored", "duplicates", "rejected", *REASONS, "failed", "batchSize"),
@@ -228,6 +237,6 @@ def test_outside_lambda_it_is_nobodys_metric(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
-    log.batch("request-1", 1, RECEIVED_MS / 1000, [], [], [], {}, [])
+    log.batch("request-1", 1, RECEIVED_MS / 1000, Processed())
     for metric in metrics(capsys.readouterr().out).values():
         assert metric.dimensions == {"FunctionName": "none"}

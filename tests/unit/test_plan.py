@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from ponto import log
+from ponto.drain import Processed
 from tests import figures
 from tests.commands import Result
 from tools.cli import main
@@ -413,7 +414,7 @@ def test_always_on_servers_are_as_large_as_the_peak(
 
 
 def test_the_bill_counts_the_projects_own_metrics_and_endpoints(capsys: pytest.CaptureFixture[str]) -> None:
-    log.batch("1", 1.0, time.time(), [], [], [], {}, [])
+    log.batch("1", 1.0, time.time(), Processed())
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
     # The ages are metrics of a batch that stored something, and of one in which something failed.
     ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}

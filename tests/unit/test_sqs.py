@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ponto import sqs
 from ponto.punch import Reason
-from ponto.sqs import PUT_ASIDE_SECONDS, DeadLetters, NotFromSqs, Rejection, api_key_id, receive_count, records_of
+from ponto.sqs import DEAD_LETTER_SECONDS, DeadLetters, NotFromSqs, Rejection, api_key_id, receive_count, records_of
 from tests.events import NOT_SQS, RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record, sqs_event
 
 
@@ -94,7 +94,7 @@ def test_a_receive_count_that_cannot_be_is_a_first_receive(written: Any, expecte
 )
 def test_the_body_arrives_character_for_character(queue: DeadLetterQueue, body: str) -> None:
     rejected = [Rejection(record(body), Reason.INVALID, "body: must be an object")]
-    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert DeadLetters(queue.url).send(rejected, soon()) == {}
     assert [letter.body for letter in queue.letters()] == [body]
 
 
@@ -109,13 +109,13 @@ _sqs_text = st.text(
 @given(bodies=st.lists(_sqs_text, min_size=1, max_size=10))
 def test_any_bodies_arrive_character_for_character(queue: DeadLetterQueue, bodies: list[str]) -> None:
     rejected = [Rejection(record(body), Reason.MALFORMED, "body: not JSON") for body in bodies]
-    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert DeadLetters(queue.url).send(rejected, soon()) == {}
     assert sorted(letter.body for letter in queue.letters()) == sorted(bodies)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_attributes_say_why_which_message_and_when_it_was_received(queue: DeadLetterQueue, reason: Reason) -> None:
-    DeadLetters(queue.url).put_aside([Rejection(record("{", "message-1"), reason, "ponto: required")], soon())
+    DeadLetters(queue.url).send([Rejection(record("{", "message-1"), reason, "ponto: required")], soon())
     [letter] = queue.letters()
     assert letter.attributes == {
         "reason": ("String", reason.value),
@@ -131,7 +131,7 @@ def test_what_is_no_punch_and_has_no_receipt_is_sent_without_a_time_and_costs_it
     rejected = rejections(3)
     rejected[1].record["attributes"]["SentTimestamp"] = "soon"
 
-    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert DeadLetters(queue.url).send(rejected, soon()) == {}
     times = {letter.message_id: letter.attributes.get("receivedAt") for letter in queue.letters()}
     assert times == {
         "message-0": ("Number", str(RECEIVED_MS)),
@@ -145,7 +145,7 @@ def test_a_letter_keeps_the_number_of_the_employee_who_signed_in(queue: DeadLett
     punches[0]["messageAttributes"]["usuarioId"] = {"dataType": "String", "stringValue": "123"}
     punches[2]["messageAttributes"]["usuarioId"] = {"dataType": "String", "stringValue": ""}
 
-    unsent = DeadLetters(queue.url).put_aside([Rejection(punch, Reason.IDENTITY, "why") for punch in punches], soon())
+    unsent = DeadLetters(queue.url).send([Rejection(punch, Reason.IDENTITY, "why") for punch in punches], soon())
 
     assert unsent == {}
     letters = {letter.message_id: letter.attributes.get("usuarioId") for letter in queue.letters()}
@@ -157,9 +157,7 @@ def test_a_letter_keeps_the_id_of_the_key_that_its_punch_came_with(queue: DeadLe
     punches[0]["messageAttributes"]["apiKeyId"] = {"dataType": "String", "stringValue": "k4r2p0x9ab"}
     punches[2]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}
 
-    assert (
-        DeadLetters(queue.url).put_aside([Rejection(punch, Reason.INVALID, "why") for punch in punches], soon()) == {}
-    )
+    assert DeadLetters(queue.url).send([Rejection(punch, Reason.INVALID, "why") for punch in punches], soon()) == {}
 
     letters = {letter.message_id: letter.attributes.get("apiKeyId") for letter in queue.letters()}
     assert letters == {"by a key": ("String", "k4r2p0x9ab"), "by hand": None, "local": None}
@@ -167,25 +165,25 @@ def test_a_letter_keeps_the_id_of_the_key_that_its_punch_came_with(queue: DeadLe
 
 def test_more_than_one_call_holds_are_all_sent(queue: DeadLetterQueue) -> None:
     rejected = rejections(25)
-    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert DeadLetters(queue.url).send(rejected, soon()) == {}
     assert sorted(letter.message_id for letter in queue.letters()) == sorted(ids(rejected))
 
 
 def test_a_full_call_of_the_largest_bodies_fits(queue: DeadLetterQueue) -> None:
     rejected = [Rejection(record("x" * 65_536), Reason.MALFORMED, "d" * 200) for _ in range(10)]
-    assert DeadLetters(queue.url).put_aside(rejected, soon()) == {}
+    assert DeadLetters(queue.url).send(rejected, soon()) == {}
     assert len(queue.letters()) == 10
 
 
 def test_one_client_serves_every_call(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     letters = DeadLetters(queue.url)
-    letters.put_aside(rejections(1), soon())
+    letters.send(rejections(1), soon())
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise AssertionError("another client")
 
     monkeypatch.setattr(boto3, "client", refuse)
-    assert letters.put_aside(rejections(25), soon()) == {}
+    assert letters.send(rejections(25), soon()) == {}
 
 
 def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(stubber: Stubber) -> None:
@@ -199,7 +197,7 @@ def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(stubber: 
             ],
         },
     )
-    assert DeadLetters("https://queue").put_aside(rejections(3), soon()) == {
+    assert DeadLetters("https://queue").send(rejections(3), soon()) == {
         "message-0": "dead-letter queue: InternalError",
         "message-2": "dead-letter queue: InvalidMessageContents",
     }
@@ -211,14 +209,14 @@ def test_a_refused_call_fails_its_own_messages_only(stubber: Stubber) -> None:
     stubber.add_client_error("send_message_batch", "AccessDenied", "no", 403)
     stubber.add_response("send_message_batch", {"Successful": taken[:5], "Failed": []})
     rejected = rejections(25)
-    unsent = DeadLetters("https://queue").put_aside(rejected, soon())
+    unsent = DeadLetters("https://queue").send(rejected, soon())
     assert list(unsent) == ids(rejected)[10:20]
     assert all("AccessDenied" in why for why in unsent.values())
 
 
 def test_without_the_queue_every_message_is_returned(queue: DeadLetterQueue) -> None:
     with queue.missing():
-        unsent = DeadLetters(queue.url).put_aside(rejections(12), soon())
+        unsent = DeadLetters(queue.url).send(rejections(12), soon())
     assert list(unsent) == ids(rejections(12))
     assert all("NonExistentQueue" in why or "QueueDoesNotExist" in why for why in unsent.values())
 
@@ -226,7 +224,7 @@ def test_without_the_queue_every_message_is_returned(queue: DeadLetterQueue) -> 
 def test_without_a_region_every_message_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     with aws():
         monkeypatch.delenv("AWS_DEFAULT_REGION")
-        unsent = DeadLetters("https://queue").put_aside(rejections(2), soon())
+        unsent = DeadLetters("https://queue").send(rejections(2), soon())
     assert list(unsent) == ["message-0", "message-1"]
     assert "NoRegionError" in unsent["message-0"]
 
@@ -252,7 +250,7 @@ def test_a_network_that_fails_returns_every_message_after_one_attempt(
 
     monkeypatch.setattr(botocore.httpsession.URLLib3Session, "send", fail)
     with aws_environment():
-        unsent = DeadLetters("https://queue").put_aside(rejections(12), soon())
+        unsent = DeadLetters("https://queue").send(rejections(12), soon())
     assert list(unsent) == ids(rejections(12))
     assert all(type(error).__name__ in why for why in unsent.values())
     assert len(attempts) == 1
@@ -269,14 +267,14 @@ def test_a_call_that_gets_no_answer_ends_within_the_time_that_the_handler_keeps_
         return client(service, config=config)
 
     monkeypatch.setattr(boto3, "client", spy)
-    DeadLetters(queue.url).put_aside(rejections(1), soon())
+    DeadLetters(queue.url).send(rejections(1), soon())
     [config] = configs
     # The handler lets a call begin until half of its reserve is left.
-    assert config.connect_timeout + config.read_timeout <= PUT_ASIDE_SECONDS / 2
+    assert config.connect_timeout + config.read_timeout <= DEAD_LETTER_SECONDS / 2
 
 
 def test_past_the_deadline_nothing_is_sent(queue: DeadLetterQueue) -> None:
-    unsent = DeadLetters(queue.url).put_aside(rejections(12), time.monotonic() - 0.001)
+    unsent = DeadLetters(queue.url).send(rejections(12), time.monotonic() - 0.001)
     assert unsent == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
     assert queue.letters() == []
 
@@ -286,7 +284,7 @@ def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(
 ) -> None:
     clock = iter([99.0, 99.5, 100.5, 101.0])
     monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    unsent = DeadLetters(queue.url).put_aside(rejections(25), 100)
+    unsent = DeadLetters(queue.url).send(rejections(25), 100)
     assert list(unsent) == ids(rejections(25))[10:]
     assert len(queue.letters()) == 10
 
@@ -300,7 +298,7 @@ def test_a_deadline_that_passes_while_boto3_is_imported_leaves_everything(monkey
 
     monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr(sqs, "client", client)
-    unsent = DeadLetters("https://queue").put_aside(rejections(12), 100)
+    unsent = DeadLetters("https://queue").send(rejections(12), 100)
     assert unsent == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
 
 
@@ -309,7 +307,7 @@ def test_nothing_to_send_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> Non
         raise AssertionError("no client is needed")
 
     monkeypatch.setattr(boto3, "client", refuse)
-    assert DeadLetters("https://queue").put_aside([], soon()) == {}
+    assert DeadLetters("https://queue").send([], soon()) == {}
 
 
 def test_a_keys_id_that_is_longer_than_the_table_takes_is_none() -> None:
