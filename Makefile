@@ -7,7 +7,7 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test test-orders check loadtest chaos bench format fields figures lock package deploy certificates clean
+.PHONY: help setup run rows test test-orders check loadtest chaos bench format docs lock package deploy certificates clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,11 +70,8 @@ format: setup ## let ruff format and mend what it can
 	@ruff format .
 	@ruff check --fix .
 
-fields: setup ## write what follows from the fields in ponto/punch.py: the gateway's model, the README's table
-	@python -m tools.fields
-
-figures: setup ## write the documents' figures that follow from the code anew
-	@python -m tests.figures
+docs: setup ## write what follows from the code into the documents: tables, bills, plans, the schema
+	@python -m tests.generated
 
 lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, for every Python and system, into locks/
 	@python -m tests.lock

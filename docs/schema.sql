@@ -1,6 +1,6 @@
 -- The current schema in one file, but for the roles: tables as PostgreSQL's catalog has them after all migrations, then
--- the files of ponto/schema/views. Written by `python -m tests.schema`, and held to the migrations by a test: change
--- ponto/schema, not this.
+-- the files of ponto/schema/views. Written by `make docs`, and held to the migrations by a test: change ponto/schema,
+-- not this.
 
 create table migracao (
     nome text not null,

@@ -1,6 +1,6 @@
 """What a punch is: its fields, and the translation from the wire to the table `batida`.
 
-API Gateway checks the same rules first, by `punch.schema.json`, which `make fields` writes from here. They are checked
+API Gateway checks the same rules first, by `punch.schema.json`, which `make docs` writes from here. They are checked
 again because messages reach the queue by other ways too (a script, a redrive).
 """
 

@@ -76,7 +76,10 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Ac
     # The emulator's CloudFormation takes what only stages in the cloud have, too.
     done = account.deploy("--json", "--param=whenDeleted=Retain", "--param=alarmEmail=oncall@example.com")
     assert done.status == 0, done.err
-    assert done.json["applied"] == sorted(path.name for path in (ROOT / "ponto" / "schema").glob("*.sql"))
+    schema = ROOT / "ponto" / "schema"
+    assert done.json["applied"] == [
+        str(path.relative_to(schema)) for pattern in ("*.sql", "views/*.sql") for path in sorted(schema.glob(pattern))
+    ]
     assert account.rows() == [(done.json["punch"]["id"], smoke.EMPLOYEE)]
     key = account.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err

@@ -1282,24 +1282,6 @@ def test_the_view_the_functions_and_the_totals_agree(database: Database, begin: 
 
 # The document
 
-SHORT = {"timestamp with time zone": "timestamptz", " without time zone": ""}
-
-
-@pytest.mark.parametrize("name", re.findall("<!-- columns: (.*) -->", DOCUMENT))
-def test_the_document_has_the_databases_own_words(database: Database, name: str) -> None:
-    columns = database.ask(
-        "select attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) from pg_attribute"
-        " where attrelid = %s::regclass and attnum > 0 order by attnum",
-        name,
-    )
-    rows = ["| column | type | |", "|---|---|---|"]
-    for column, type_, comment in columns:
-        for long, short in SHORT.items():
-            type_ = type_.replace(long, short)
-        rows.append(f"| `{column}` | {type_} | {comment} |")
-
-    assert DOCUMENT.partition(f"<!-- columns: {name} -->\n")[2].partition("\n<!-- end -->")[0] == "\n".join(rows)
-
 
 def test_every_example_of_the_document_runs(database: Database) -> None:
     database.ask("set role ponto_reports")

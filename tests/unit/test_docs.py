@@ -8,10 +8,10 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from tests import documents, figures
+from tests import documents
 from tests.documents import DOCUMENTS, ROOT, blocks, commands, links, mistake, prose, resolved, slugs
+from tests.generated import fields, files, marks
 from tests.strategies import FIELDS
-from tools import fields
 from tools.dlq.dead_letters import REASONS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,12 +49,10 @@ RUN_BY = {
     "test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them",
 }
 NOT_RUN = {
-    "make fields": "it writes the files that a test compares",
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
     "python -m tools.bench.calibrate": "three minutes on a machine that does nothing else",
-    "python -m tests.figures": "it writes the documents that tests compare",
-    "python -m tests.schema": "it writes the file that tests/postgres/test_schema_file.py compares",
+    "python -m tests.generated": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }
 SETTINGS = ("export ", ". ", "cd ")  # of the shell itself
@@ -83,8 +81,18 @@ def shell(document: Path, *marks: str) -> list[str]:
     ]
 
 
-def test_the_model_and_the_table_are_what_make_fields_writes_from_the_declaration() -> None:
-    assert {path for path, text in fields.files().items() if path.read_text(encoding="utf-8") != text} == set()
+def test_the_gateways_model_follows_from_the_declaration() -> None:
+    assert fields.SCHEMA.read_text(encoding="utf-8") == fields.schema(), "make docs writes it"
+
+
+@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each.name != "capacity.md"], ids=names)
+def test_what_follows_from_the_code_is_current(document: Path) -> None:  # test_plan.py has capacity.md
+    assert document.read_text(encoding="utf-8") == files.document(document), "make docs writes it"
+
+
+def test_a_part_that_nothing_writes_is_an_error() -> None:
+    with pytest.raises(ValueError, match="nothing writes what stands below <!-- from nowhere -->"):
+        marks.filled("<!-- from nowhere -->\n| table |\n<!-- end -->\n")
 
 
 def test_the_changelog_names_every_field_that_the_original_did_not_have() -> None:
@@ -277,12 +285,6 @@ def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_a
     assert "custom:usuarioId" in options["read-attributes"]
     assert options["write-attributes"]
     assert "custom:usuarioId" not in options["write-attributes"]
-
-
-@pytest.mark.parametrize("name", ["runbook.md", "deploy.md"])  # test_plan.py has capacity.md
-def test_figures_are_those_that_follow_from_the_code(name: str) -> None:
-    document = (figures.DOCS / name).read_text(encoding="utf-8")
-    assert figures.DOCUMENTS[name](document) == document, "make figures writes them anew"
 
 
 def test_an_idle_month_costs_what_its_table_adds_up_to_and_the_readme_says_about_that() -> None:

@@ -1,0 +1,43 @@
+"""`make docs`: write what follows from the code into documents and files, and name those that changed."""
+
+import argparse
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from ponto.migrations import migrate
+from tests.conftest import TIME_ZONE
+from tests.documents import ROOT
+from tests.generated import files
+from tools.kit.output import print_result
+from tools.local import postgres
+
+
+def main() -> None:
+    """Run the command line."""
+    argparse.ArgumentParser(prog="python -m tests.generated", description=__doc__).parse_args()
+    _write(files.from_code())
+    with tempfile.TemporaryDirectory(prefix="ponto-") as folder:
+        server = postgres.start(Path(folder) / "postgres", postgres.UNSAFE)
+        try:
+            parameters: dict[str, Any] = {"host": server.host, "dbname": "postgres", "user": postgres.USER}
+            migrate(parameters, TIME_ZONE)
+            with closing(psycopg2.connect(**parameters)) as connection:
+                _write(files.from_database(connection))
+        finally:
+            server.stop()
+
+
+def _write(written: Mapping[Path, str]) -> None:
+    for path, text in written.items():
+        if path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print_result(str(path.relative_to(ROOT)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""What a database with all migrations gives: docs/schema.sql, and the documents' tables of columns."""
+
+from contextlib import closing
+
+import psycopg2
+
+from tests.documents import ROOT
+from tests.generated import files, marks, schema
+
+
+def test_what_follows_from_the_database_is_current(migrated_url: str) -> None:
+    reports = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
+    with closing(psycopg2.connect(migrated_url)) as connection:
+        written = files.from_database(connection)
+
+    assert len([source for source in marks.sources(reports) if source.startswith("columns: ")]) >= 8
+    assert {path for path, text in written.items() if path.read_text(encoding="utf-8") != text} == set(), "make docs"
+
+
+def test_a_table_of_columns_has_the_comments_of_the_database(migrated_url: str) -> None:
+    with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("comment on column funcionario.nome is 'Another'")
+
+        written = marks.filled_from(connection, "<!-- columns: funcionario -->\n<!-- end -->\n")
+
+    assert "\n| `nome` | text | Another |\n" in written
+
+
+def test_the_file_makes_the_same_in_an_empty_database(database_url: str, template_database: str) -> None:
+    assert template_database, "its migrations make the roles, which are the server's"
+    text = schema.FILE.read_text(encoding="utf-8")
+    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(text)
+        connection.commit()
+
+    with closing(psycopg2.connect(database_url)) as connection:
+        assert schema.written(connection) == text
