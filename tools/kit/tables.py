@@ -11,7 +11,7 @@ from rich.text import Text
 from tools.kit.output import printable
 
 _PIPED_WIDTH = 200  # columns, where nobody's terminal says
-_WRAPPED_WIDTH = 20  # that a long text has at least
+_WRAPPED_WIDTH = 18  # that a long text has at least: four go beside each other in 80 columns
 _GAP = 2  # between two columns
 
 
