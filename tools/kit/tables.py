@@ -31,22 +31,28 @@ def for_tables() -> Console:
     return console
 
 
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Table:
+    """Lay out a table; whatever stands in a cell is made printable."""
+    made = Table(box=None, pad_edge=False)
+    for name, right, wraps in columns:
+        made.add_column(
+            name, justify="right" if right else "left", no_wrap=not wraps, overflow="fold" if wraps else "ellipsis"
+        )
+    for row in rows:
+        made.add_row(*(Text(printable(cell)) for cell in row))
+    return made
+
+
 def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table on standard output; whatever stands in a cell is made printable.
+    """Print a table on standard output.
 
     What a narrow terminal has no room for goes on in its next line, so that an id can still be copied.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
-    table = Table(box=None, pad_edge=False)
     needed = _GAP * (len(columns) - 1)
-    for place, (name, right, wraps) in enumerate(columns):
-        table.add_column(
-            name, justify="right" if right else "left", no_wrap=not wraps, overflow="fold" if wraps else "ellipsis"
-        )
-        width = max(map(cell_len, (name, *(row[place] for row in cells))))
-        needed += min(width, _WRAPPED_WIDTH) if wraps else width
-    for row in cells:
-        table.add_row(*map(Text, row))
+    for place, column in enumerate(columns):
+        width = max(map(cell_len, (column.name, *(row[place] for row in cells))))
+        needed += min(width, _WRAPPED_WIDTH) if column.wraps else width
     console = for_tables()
     console.width = max(console.width, needed)
-    console.print(table)
+    console.print(table(columns, cells))

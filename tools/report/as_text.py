@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tools.kit import tables
 from tools.kit.output import printable
+from tools.kit.tables import Column
 from tools.report import figures
 from tools.report.dead_letters import Heap, Unread
 from tools.report.figures import Peak, Punch
@@ -24,6 +26,8 @@ _LONGEST_DAY = date(2026, 12, 30)  # to be written
 _BAR = 20  # columns
 _GAP = "  "  # between columns
 _FINDING = ("dia", "usuario_id", "local", "medida", "tipo", "nome", "dispositivo")  # as figures.finding_cells
+
+_FIGURES = {"usuario_id", "quantidade", "batidas", "recebidas", "gravadas", "fila", "idade"}  # stand to the right
 
 Line = list[tuple[str, str]]
 """Texts that stand beside each other, each with its style."""
@@ -102,17 +106,17 @@ class Printer:
         """Print how many exceptions there are, the dead letters, then each exception, some at a time."""
         word = self._language.word
         self._line()
-        table = self._table(("tipo", "quantidade"), right=("quantidade",))
-        for kind, count in sorted(found.counts.items(), key=lambda item: -item[1]):
-            table.add_row(word("kind", kind), self._language.number(count))
-        self._section(word("exceptions", "summary"), table)
+        by_count = sorted(found.counts.items(), key=lambda item: -item[1])
+        rows = [(word("kind", kind), self._language.number(count)) for kind, count in by_count]
+        kinds = tables.table(self._columns("tipo", "quantidade"), rows)
+        self._section(word("exceptions", "summary"), kinds)
         self._heaps(heaps)
         if found.counts:
             self._line(Text(word("exceptions", "each"), style="bold"))
         columns = self._finding_columns(found)
         is_first = True
-        rows = iter(found.each)
-        while part := list(islice(rows, _AT_ONCE)):
+        each = iter(found.each)
+        while part := list(islice(each, _AT_ONCE)):
             self._console.print(self._findings(part, columns, header=is_first))
             is_first = False
         if found.counts:
@@ -122,18 +126,24 @@ class Printer:
         """Print a peak."""
         language = self._language
         self._line()
-        table = self._table(("", "total", "busiest"), right=("total",))
-        for name in ("batidas", "recebidas", "gravadas", "fila", "idade"):
-            total = "" if name in ("fila", "idade") else language.number(getattr(peak.total, name))
-            table.add_row(self._column(name), total, figures.busiest(peak, name, language))
-        self._console.print(table)
+        names = ("batidas", "recebidas", "gravadas", "fila", "idade")
+        total, busiest = language.word("timecard", "total"), language.word("peak", "busiest")
+        columns = [Column("", wraps=True), Column(total, right=True, wraps=True), Column(busiest, wraps=True)]
+        rows = [
+            (
+                self._column(name),
+                "" if name in ("fila", "idade") else language.number(getattr(peak.total, name)),
+                figures.busiest(peak, name, language),
+            )
+            for name in names
+        ]
+        self._console.print(tables.table(columns, rows))
         self._line()
         most = max((max(step.batidas, step.recebidas) for step in peak.steps), default=0) or 1
-        names = ("batidas", "recebidas", "gravadas", "fila", "idade")
-        table = self._table(("minuto", *names, ""), right=names)
-        for step in peak.steps:
-            table.add_row(*figures.step_cells(step, peak, language), "█" * round(_BAR * step.batidas / most))
-        self._console.print(table)
+        bars = ("█" * round(_BAR * step.batidas / most) for step in peak.steps)
+        cells = ((*figures.step_cells(step, peak, language), bar) for step, bar in zip(peak.steps, bars, strict=True))
+        columns = [*self._columns("minuto", *names), Column("", wraps=True)]
+        self._console.print(tables.table(columns, cells))
         self._line(Text(f"{language.word('peak', 'punched_by')} {language.word('peak', 'stored_only')}", style="dim"))
 
     def _card_head(self, card: Card) -> Iterator[Line]:
@@ -199,19 +209,19 @@ class Printer:
             self._line(Text(printable(figures.unread(heaps, self._language)), style="yellow"))
             self._line()
             return
-        table = self._table(
-            ("motivo", "usuario_id", "quantidade", "primeira", "ultima"), right=("usuario_id", "quantidade")
-        )
-        for column in table.columns[1:]:
-            column.no_wrap = True  # the reason gives way
-        for heap in heaps:
-            table.add_row(
-                Text(printable(figures.reason(heap.motivo, self._language))),
+        first, *others = self._columns("motivo", "usuario_id", "quantidade", "primeira", "ultima")
+        columns = [first, *(column._replace(wraps=False) for column in others)]  # the reason gives way
+        rows = [
+            (
+                figures.reason(heap.motivo, self._language),
                 word("exceptions", "unknown_employee") if heap.usuario_id is None else str(heap.usuario_id),
                 self._language.number(heap.quantidade),
                 self._language.moment(heap.primeira) + " UTC",
                 self._language.moment(heap.ultima) + " UTC",
             )
+            for heap in heaps
+        ]
+        table = tables.table(columns, rows)
         self._section(word("exceptions", "dead_letters"), table, word("exceptions", "dead_letters_now"))
 
     def _section(self, title: str, table: Table, note: str = "") -> None:
@@ -260,17 +270,8 @@ class Printer:
             table.add_row(*(Text(printable(cells[at])) for at in shown))
         return table
 
-    def _table(self, names: Sequence[str], right: Sequence[str] = ()) -> Table:
-        table = Table(box=None, pad_edge=False)
-        for name in names:
-            label = {
-                "total": self._language.word("timecard", "total"),
-                "busiest": self._language.word("peak", "busiest"),
-            }
-            table.add_column(
-                label.get(name) or (name and self._column(name)), justify="right" if name in right else "left"
-            )
-        return table
+    def _columns(self, *names: str) -> list[Column]:
+        return [Column(self._column(name), right=name in _FIGURES, wraps=True) for name in names]
 
     def _lines(self, lines: Iterable[Line]) -> None:
         """Print lines of texts with their styles; without a terminal only the texts, and at once."""
