@@ -262,8 +262,12 @@ def test_the_documents_samples_are_of_the_golden_files() -> None:
     samples = re.findall(r"```text\n(.*?)\n```", document, re.DOTALL)
     printed = [lines(file.read_text(encoding="utf-8")) for file in (ROOT / "tests" / "golden").glob("*-en.txt")]
 
+    def is_printed(sample: str) -> bool:
+        parts = sample.split("\n...\n")  # between them something is left out
+        return any(all(part in text for part in parts) for text in printed)
+
     assert samples
-    assert [sample for sample in samples if not any(sample in text for text in printed)] == []
+    assert [sample for sample in samples if not is_printed(sample)] == []
 
 
 # The command line
