@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from loadtest.proof import Row, Verdict
 from loadtest.results import Figures
-from tools.kit.pictures import save
+from tools.kit.pictures import BLUE, GREEN, dress, new_figure, save
 
 _BARS = 60  # at most, across the picture
-_ACCEPTED, _STORED, _WAITING = "#9ecae1", "#08519c", "#d94801"
 
 
 def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, lag: float | None) -> None:
@@ -25,7 +22,6 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, la
         verdict: for the title.
         lag: seconds from the last 202 to the last row.
     """
-    mpl.use("agg")  # no display
     began = figures.began_ms
     accepted = sorted((at - began) / 1000 for at in figures.accepted_ms)
     stored = sorted((row.stored_ms - began) / 1000 for row in rows if row.id in figures.accepted)
@@ -37,27 +33,24 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, la
     waiting = [before - after for before, after in zip(_until(accepted, moments), _until(stored, moments), strict=True)]
     waiting = [max(0, depth) for depth in waiting]  # a row may be there before its 202 has reached the client
 
-    figure = Figure(figsize=(10, 6), layout="constrained")
+    figure = new_figure(10, 6, _title(figures, verdict, lag, max(waiting)))
     flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    figure.suptitle(_title(figures, verdict, lag, max(waiting)), fontsize=13)
 
-    flow.stairs(_per_second(accepted, edges), edges, fill=True, color=_ACCEPTED, label="accepted: answered with 202")
-    flow.stairs(_per_second(stored, edges), edges, color=_STORED, linewidth=2, label="stored: a row in PostgreSQL")
-    flow.set_ylabel("punches per second")
+    accepted_rates = _per_second(accepted, edges)
+    flow.stairs(accepted_rates, edges, fill=True, color=BLUE, alpha=0.3, label="accepted: answered with 202")
+    flow.stairs(_per_second(stored, edges), edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
+    flow.set_ylabel("punches a second")
 
-    queue.fill_between(moments, waiting, color=_WAITING, alpha=0.85, linewidth=0, label="accepted and not stored yet")
+    queue.fill_between(moments, waiting, color=GREEN, alpha=0.5, linewidth=0, label="accepted and not stored yet")
     queue.set_ylabel("punches waiting")
     queue.set_xlabel("seconds since the first request")
     queue.set_xlim(0, edges[-1])
     queue.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     for axes in (flow, queue):
-        axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 1))  # room for the legend
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.set_ylim(top=max(axes.get_ylim()[1], 1))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        axes.grid(axis="y", alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(loc="upper right", ncols=2, frameon=False)
+        dress(axes)
     save(figure, file, file.suffix, dpi=120)
 
 

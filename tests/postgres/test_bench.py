@@ -39,7 +39,7 @@ def test_each_part_says_on_what_it_ran_and_which_aims_it_met(folder: Path, part:
     assert document.keys() == {"machine", "results", "aims"}
     assert document["machine"].keys() == {"began", "seconds", "python", "cores", "loadBefore", "loadAfter", "settings"}
     assert document["aims"]
-    assert all(aim.keys() == {"text", "wanted", "reached", "at_most", "met"} for aim in document["aims"])
+    assert all(aim.keys() == {"text", "wanted", "reached", "atMost", "met"} for aim in document["aims"])
 
 
 def test_every_peer_is_measured_at_every_batch_size(folder: Path) -> None:
@@ -48,8 +48,8 @@ def test_every_peer_is_measured_at_every_batch_size(folder: Path) -> None:
     assert {(drain["peer"], drain["batch"]) for drain in results} == {
         (peer, batch) for peer in PEERS for batch in (10, 100, 1000)
     }
-    assert all(drain["rows_per_second"].keys() == {"median", "least", "most"} for drain in results)
-    assert all(drain["rows_per_second"]["least"] > 0 for drain in results)
+    assert all(drain["rowsPerSecond"].keys() == {"median", "least", "most"} for drain in results)
+    assert all(drain["rowsPerSecond"]["least"] > 0 for drain in results)
 
 
 def test_a_table_grows_with_both_kinds_of_ids(folder: Path) -> None:
@@ -70,8 +70,8 @@ def test_the_function_is_larger_than_its_driver_and_both_start(folder: Path) -> 
     results = {cold["starter"]: cold for cold in read(folder, "cold")["results"]}
 
     assert results.keys() == STARTERS.keys()
-    assert results["bare"]["import_ms"]["median"] < results["psycopg2"]["import_ms"]["median"]
-    assert 0 == results["bare"]["zip_mb"] < results["psycopg2"]["zip_mb"] < results["ours"]["zip_mb"]
+    assert results["bare"]["importMs"]["median"] < results["psycopg2"]["importMs"]["median"]
+    assert 0 == results["bare"]["zipMb"] < results["psycopg2"]["zipMb"] < results["ours"]["zipMb"]
 
 
 def test_duplicates_are_measured_against_fresh_punches(folder: Path) -> None:
@@ -82,7 +82,7 @@ def test_each_report_is_measured_with_its_plan_and_so_is_the_intake_beside_them(
     results = read(folder, "reports")["results"]
 
     assert [query["report"] for query in results["queries"]] == list(REPORTS)
-    assert all(query["rows"] and query["plan"] and query["naive_plan"] for query in results["queries"])
+    assert all(query["rows"] and query["plan"] and query["naivePlan"] for query in results["queries"])
     assert results["punches"] > 0
     assert results["reports"] > 0
     assert results["alone"]["least"] > 0

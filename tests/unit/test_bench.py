@@ -2,11 +2,13 @@
 
 import json
 import uuid
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from tools.bench import __main__ as command
 from tools.bench import drain, growth
-from tools.bench.__main__ import PARTS, parse, plain
+from tools.bench.__main__ import PARTS, Sizes, plain
 from tools.bench.cold import Cold
 from tools.bench.drain import PEERS, Drain
 from tools.bench.events import chunks, event, uuid7
@@ -64,7 +66,7 @@ def test_every_peer_has_its_row() -> None:
 def test_results_become_json() -> None:
     one = Spread(1.0, 1.0, 1.0)
 
-    assert json.loads(json.dumps(plain([Cold("ours", one, one, one, 4.5)])))[0]["import_ms"]["median"] == 1.0
+    assert json.loads(json.dumps(plain([Cold("ours", one, one, one, 4.5)])))[0]["importMs"]["median"] == 1.0
 
 
 def test_batches_add_up_to_the_punches_all_different() -> None:
@@ -83,43 +85,62 @@ def test_a_uuid7_is_one_and_grows_with_time() -> None:
     assert str(made)[:13] >= before[:13]
 
 
-def test_all_parts_are_measured_by_default() -> None:
-    given = parse([])
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Sequence[str], Sizes]]:
+    """Give which parts some words measure, and how much of each."""
+    found: list[tuple[Sequence[str], Sizes]] = []
 
-    assert given.parts == list(PARTS)
-    assert (given.punches, given.batch, given.rounds, given.millions) == (100_000, [10, 100, 1_000], 5, [1, 10])
+    def measure(parts: Sequence[str], sizes: Sizes, *_: object, as_json: bool) -> None:
+        assert not as_json
+        found.append((parts, sizes))
+
+    def asked(*words: str) -> tuple[Sequence[str], Sizes]:
+        monkeypatch.setattr(command, "measure", measure)
+        assert command.main(words) == 0
+        return found.pop()
+
+    return asked
 
 
-def test_quick_is_small_and_can_be_overruled() -> None:
-    given = parse(["cold", "drain", "--quick", "--rounds", "2"])
+def test_all_parts_are_measured_by_default(asked: Callable[..., tuple[Sequence[str], Sizes]]) -> None:
+    parts, sizes = asked()
 
-    assert given.parts == ["drain", "cold"]
-    assert (given.punches, given.rounds, given.starts) == (2_000, 2, 1)
+    assert parts == list(PARTS)
+    assert (sizes.punches, sizes.batch, sizes.rounds, sizes.millions) == (100_000, (10, 100, 1_000), 5, (1, 10))
+
+
+def test_quick_is_small_and_can_be_overruled(asked: Callable[..., tuple[Sequence[str], Sizes]]) -> None:
+    parts, sizes = asked("cold", "drain", "--quick", "--rounds", "2")
+
+    assert parts == ["drain", "cold"]
+    assert (sizes.punches, sizes.rounds, sizes.starts) == (2_000, 2, 1)
+
+
+def test_sizes_that_are_given_twice_are_measured_once(asked: Callable[..., tuple[Sequence[str], Sizes]]) -> None:
+    _, sizes = asked("--batch", "100", "--batch", "10", "--batch", "100", "--millions", "2", "--millions", "0.5")
+
+    assert (sizes.batch, sizes.millions) == ((10, 100), (0.5, 2.0))
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["drains"], "no part is called drains; there are drain, growth"),
-        (["--punches", "10"], "--punches is at least 500"),
-        (["--rounds", "0"], "1 or more"),
-        (["--set", "fsync"], "fsync is not NAME=VALUE"),
-        (["--millions", "-1"], "--millions is more than 0"),
+        (["drains"], "'drains' is not one of 'drain', 'growth'"),
+        (["--punches", "10"], "10 is not in the range x>=500"),
+        (["--rounds", "0"], "0 is not in the range 1<=x"),
+        (["--set", "fsync"], "'fsync' is not NAME=VALUE"),
+        (["--millions", "-1"], "'-1' is not a number above 0"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
     words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as refused:
-        parse(words)
-
-    assert refused.value.code == 2
+    assert command.main(words) == 2
     assert complaint in capsys.readouterr().err
 
 
 def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse(["--help"])
+    assert command.main(["--help"]) == 0
 
     shown = capsys.readouterr().out
     assert "examples:" in shown

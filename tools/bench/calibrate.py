@@ -9,7 +9,6 @@ the database is on AWS, something that all batches share. How long it works on a
 same run. It grows with the queue, which the emulator searches for every batch: sizes far apart are not comparable.
 """
 
-import argparse
 import json
 import os
 import socket
@@ -17,15 +16,19 @@ import statistics
 import sys
 import tempfile
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import psutil
 import psycopg2
 
-from tools.dlq import event_source as mapping
-from tools.kit import target
+from tools.dlq import event_source
+from tools.kit import commands, target
+from tools.kit import options as opt
 from tools.kit.errors import CommandError
+from tools.kit.output import camel_case, print_json, print_result, print_status
 from tools.local import emulator, postgres
 from tools.local.errors import LocalError
 from tools.local.stack import Stack, running
@@ -37,7 +40,7 @@ TOLERANCE = 25  # %
 _LEAST_CONCURRENCY = 2  # that maximumConcurrency takes
 _DEADLINE = 120  # s for a drain
 
-_EXAMPLES = """examples:
+_EPILOG = """examples:
   python -m tools.bench.calibrate
   python -m tools.bench.calibrate --punches 6000 4000 --concurrency 5 2 --rounds 5
   python -m tools.bench.calibrate --json
@@ -46,7 +49,7 @@ exit status: 0 the prediction is within 25 %, 1 it is not, 2 the stack did not r
 """
 
 
-class Run(NamedTuple):
+class MeasuredDrain(NamedTuple):
     """A drain that was measured."""
 
     punches: int
@@ -63,8 +66,8 @@ class Run(NamedTuple):
 class Pair(NamedTuple):
     """A drain that calibrates, and one soon after it that was predicted: so both had the machine equally busy."""
 
-    first: Run
-    second: Run
+    first: MeasuredDrain
+    second: MeasuredDrain
 
     @property
     def settings(self) -> Settings:
@@ -91,70 +94,68 @@ class Pair(NamedTuple):
         )
 
 
-def main() -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.bench.calibrate",
-        description="Calibrates the simulation with one drain of the local stack, and predicts another.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--punches", type=int, nargs=2, default=[6000, 4000], metavar="N", help="of the two drains (6000 4000)"
-    )
-    parser.add_argument(
-        "--concurrency", type=int, nargs=2, default=[2, 5], metavar="N", help="batches at once, 2 or more (2 5)"
-    )
-    parser.add_argument("--rounds", type=int, default=3, help="of both in turn; the median error counts (default 3)")
-    parser.add_argument("--json", action="store_true", help="for machines")
-    arguments = parser.parse_args()
-    if min(arguments.concurrency) < _LEAST_CONCURRENCY or min(arguments.punches) < BATCH or arguments.rounds < 1:
-        parser.error(f"a concurrency is {_LEAST_CONCURRENCY} or more, a size {BATCH} or more, rounds are 1 or more")
-
-    # Nothing here may reach AWS, whatever the shell is configured for.
-    safe = emulator.environment()
-    os.environ.clear()
-    os.environ.update(safe)
+@commands.command(epilog=_EPILOG)
+@click.option(
+    "--punches", type=click.IntRange(min=BATCH), nargs=2, default=(6000, 4000), metavar="N N", help="Of the two drains."
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=_LEAST_CONCURRENCY),
+    nargs=2,
+    default=(2, 5),
+    metavar="N N",
+    help="Batches at once in the two drains.",
+)
+@click.option("--rounds", type=opt.POSITIVE, default=3, help="Of both in turn; the median error counts.")
+@opt.as_json
+def calibrate(punches: tuple[int, int], concurrency: tuple[int, int], rounds: int, *, as_json: bool) -> int:
+    """Calibrate the simulation behind ponto plan with one drain of a local stack of its own, and predict another."""
+    emulator.isolate()
     try:
         with tempfile.TemporaryDirectory(prefix="ponto-calibrate-", ignore_cleanup_errors=True) as folder:
             state = Path(folder)
-            with running(state, _free_port(), say=_say) as stack:
-                pairs, row_bytes = _measure(Bench(stack, state), arguments)
-    except (LocalError, CommandError) as error:
-        _say(str(error))
-        return 2
+            with running(state, _free_port(), say=print_status) as stack:
+                pairs, row_bytes = _measure(Bench(stack, state), punches, concurrency, rounds)
+    except LocalError as error:
+        raise CommandError(str(error)) from None
 
     error_percent = statistics.median(pair.error_percent for pair in pairs)
     within = abs(error_percent) <= TOLERANCE
-    if arguments.json:
-        document = {
-            "rounds": [
-                {
-                    "calibrated": pair.first._asdict(),
-                    "batchMilliseconds": pair.settings.batch_milliseconds,
-                    "measured": pair.second._asdict(),
-                    "predictedSeconds": pair.predicted,
-                    "errorPercent": pair.error_percent,
-                }
-                for pair in pairs
-            ],
-            "errorPercent": error_percent,
-            "within": within,
-            "rowBytes": row_bytes,
-        }
-        print(json.dumps(document, indent=2))
+    if as_json:
+        print_json(
+            {
+                "rounds": [
+                    {
+                        "calibrated": camel_case(pair.first._asdict()),
+                        "batchMilliseconds": pair.settings.batch_milliseconds,
+                        "measured": camel_case(pair.second._asdict()),
+                        "predictedSeconds": pair.predicted,
+                        "errorPercent": pair.error_percent,
+                    }
+                    for pair in pairs
+                ],
+                "errorPercent": error_percent,
+                "within": within,
+                "rowBytes": row_bytes,
+            }
+        )
         return 0 if within else 1
     for number, pair in enumerate(pairs, 1):
-        print(f"round {number}: {pair}")
+        print_result(f"round {number}: {pair}")
     cpu = statistics.median(pair.first.database_microseconds for pair in pairs)
-    print(
+    print_result(
         f"error, median: {error_percent:+.0f} % ({'within' if within else 'beyond'} {TOLERANCE} %)\n"
         f"PostgreSQL: {cpu:.0f} us of CPU and {row_bytes:.0f} bytes a row"
     )
     return 0 if within else 1
 
 
-def calibrated(run: Run) -> Settings:
+def main(words: Sequence[str] | None = None) -> int:
+    """MeasuredDrain the command line; see `commands.run`."""
+    return commands.run(calibrate, "python -m tools.bench.calibrate", words)
+
+
+def calibrated(run: MeasuredDrain) -> Settings:
     """Find the milliseconds of a batch with which the simulation drains as fast as a run did.
 
     Args:
@@ -197,22 +198,22 @@ class Bench:
         self._stack = stack
         self._sqs = stack.client("sqs")
         self._functions = stack.client("lambda")
-        self._target = target.find(argparse.Namespace(stage=target.LOCAL, state=state))
+        self._target = target.find(target.Where(state=state))
         self._database = psycopg2.connect(stack.address.database_url)
         self._database.autocommit = True
         self._runs = 0  # each has an employee of its own, so that its rows are told from others'
 
-    def drain(self, punches: int, concurrency: int) -> Run:
+    def drain(self, punches: int, concurrency: int) -> MeasuredDrain:
         """Fill the queue while the drain is paused, let it drain, and measure that."""
         self._runs += 1
-        mapping.switch(self._target, enabled=False)
+        event_source.switch(self._target, enabled=False)
         self._allow(concurrency)
         self._fill(punches)
         emulator_before, database_before = self._cpu()
-        mapping.switch(self._target, enabled=True)
+        event_source.switch(self._target, enabled=True)
         seconds = self._wait(punches)
         emulator_after, database_after = self._cpu()
-        return Run(
+        return MeasuredDrain(
             punches,
             concurrency,
             seconds,
@@ -282,18 +283,17 @@ def _seconds(pid: int) -> float:
     return float(times.user + times.system)
 
 
-def _measure(bench: Bench, arguments: argparse.Namespace) -> tuple[list[Pair], float]:
-    most = max(arguments.concurrency)
-    _say("warming up")
+def _measure(
+    bench: Bench, punches: tuple[int, int], concurrency: tuple[int, int], rounds: int
+) -> tuple[list[Pair], float]:
+    most = max(concurrency)
+    print_status("warming up")
     bench.drain(100 * most, most)
     pairs = []
-    for round_ in range(arguments.rounds):
-        first, second = (
-            bench.drain(punches, concurrency)
-            for punches, concurrency in zip(arguments.punches, arguments.concurrency, strict=True)
-        )
+    for round_ in range(rounds):
+        first, second = map(bench.drain, punches, concurrency)
         pairs.append(Pair(first, second))
-        _say(f"round {round_ + 1} of {arguments.rounds}; load {os.getloadavg()[0]:.1f}")
+        print_status(f"round {round_ + 1} of {rounds}; load {os.getloadavg()[0]:.1f}")
     return pairs, bench.row_bytes()
 
 
@@ -303,9 +303,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
+    commands.end_on_sigterm()
     sys.exit(main())

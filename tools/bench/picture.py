@@ -5,27 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import StrMethodFormatter
 
 from tools.bench.cold import STARTERS, Cold
 from tools.bench.drain import PEERS, Drain
 from tools.bench.duplicates import Duplicates
 from tools.bench.growth import Growth
-from tools.bench.workers import Load
-from tools.kit.pictures import save
+from tools.bench.workers import Workload
+from tools.kit.pictures import BLUE, GREEN, GREY, ORANGE, RED, SKY, YELLOW, dress, new_figure, save
 
-# Okabe and Ito's colours, which colour-blind people tell apart. Ours is the same everywhere.
-_OURS, _GREY = "#0072B2", "#999999"
+_OURS = BLUE  # everywhere
 _COLOURS = {
-    "original": "#D55E00",
-    "powertools": "#E69F00",
-    "powertools_1": "#F0C96B",
-    "execute_values": "#009E73",
+    "original": RED,
+    "powertools": ORANGE,
+    "powertools_1": YELLOW,
+    "execute_values": GREEN,
     "ours": _OURS,
-    "copy": _GREY,
+    "copy": GREY,
 }
+_ROOM = 1.12  # above the highest bar, for its figure
 
 
 def draw(file: Path, measured: Mapping[str, Any]) -> None:
@@ -43,14 +41,7 @@ def draw(file: Path, measured: Mapping[str, Any]) -> None:
     }
     below = [name for name in panels if name in measured]
     halves = ("drain" in measured) + bool(below)
-    figure = Figure(figsize=(13, 4.5 * halves), layout="constrained")
-    figure.suptitle(
-        "The drain: from the SQS event to the answer, and what surrounds it",
-        fontsize=14,
-        fontweight="bold",
-        x=0.01,
-        ha="left",
-    )
+    figure = new_figure(13, 4.5 * halves, "The drain: from the SQS event to the answer, and what surrounds it")
     grid = figure.add_gridspec(halves, 1)
     if "drain" in measured:
         _drain(figure.add_subfigure(grid[0]).subplots(), measured["drain"])
@@ -71,51 +62,44 @@ def _drain(axes: Axes, found: Sequence[Drain]) -> None:
         _bars(axes, at, [drain.rows_per_second for drain in mine], _COLOURS[name], width, peer.label)
     axes.set_xticks(range(len(batches)), [f"batches of {batch:,}" for batch in batches])
     axes.set_ylabel("rows a second (median, least to most)")
-    axes.set_title("One connection, against other ways to do it", loc="left", fontsize=11)
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
-    _tidy(axes)
+    _dress(axes, "One connection, against other ways to do it", columns=2)
 
 
 def _growth(axes: Axes, found: Sequence[Growth]) -> None:
     sizes = sorted({growth.rows for growth in found})
-    for place, (ids, colour) in enumerate((("UUIDv4", "#56B4E9"), ("UUIDv7", _OURS))):
+    for place, (ids, colour) in enumerate((("UUIDv4", SKY), ("UUIDv7", _OURS))):
         mine = [growth.rows_per_second for growth in found if growth.ids == ids]
         at = [number + (place - 0.5) * 0.4 for number in range(len(mine))]
         _bars(axes, at, mine, colour, 0.4, f"{ids}, {'random' if ids == 'UUIDv4' else 'in order of time'}")
     axes.set_xticks(range(len(sizes)), [f"{rows / 1e6:g} million" if rows else "empty" for rows in sizes])
     axes.set_xlabel("rows in the table before")
     axes.set_ylabel("rows a second")
-    axes.set_title("A growing table", loc="left", fontsize=11)
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
-    _tidy(axes, room=1.4)
+    _dress(axes, "A growing table")
 
 
-def _workers(axes: Axes, found: Sequence[Load]) -> None:
-    _bars(axes, range(len(found)), [load.rows_per_second for load in found], _OURS, 0.6)
-    axes.set_xticks(range(len(found)), [f"{load.load}\n{load.deadlocks} deadlocks" for load in found])
+def _workers(axes: Axes, found: Sequence[Workload]) -> None:
+    _bars(axes, range(len(found)), [workload.rows_per_second for workload in found], _OURS, 0.6)
+    axes.set_xticks(range(len(found)), [f"{each.workload}\n{each.deadlocks} deadlocks" for each in found])
     axes.set_xlabel("whose punches")
     axes.set_ylabel("punches a second, all together")
-    axes.set_title(f"{found[0].workers} processes at once", loc="left", fontsize=11)
-    _tidy(axes)
+    _dress(axes, f"{found[0].workers} processes at once")
 
 
 def _cold(axes: Axes, found: Sequence[Cold]) -> None:
     starters = [cold for cold in found if cold.starter != "bare"]
     for place, cold in enumerate(starters):
-        colour = _COLOURS.get(cold.starter, _GREY)
+        colour = _COLOURS.get(cold.starter, GREY)
         _bars(axes, [place], [cold.import_ms], colour, 0.6, digits=0)
     axes.set_xticks(range(len(starters)), [STARTERS[cold.starter].label.replace(" ", "\n") for cold in starters])
     axes.set_ylabel("milliseconds to import")
-    axes.set_title("Cold start", loc="left", fontsize=11)
-    _tidy(axes)
+    _dress(axes, "Cold start")
 
 
 def _duplicates(axes: Axes, found: Duplicates) -> None:
     _bars(axes, range(2), list(found), _OURS, 0.6, digits=2)
     axes.set_xticks(range(2), ["fresh", "all duplicates"])
     axes.set_ylabel("milliseconds a batch of 100")
-    axes.set_title("Duplicates", loc="left", fontsize=11)
-    _tidy(axes)
+    _dress(axes, "Duplicates")
 
 
 def _bars(
@@ -137,9 +121,7 @@ def _bars(
         )
 
 
-def _tidy(axes: Axes, room: float = 1.15) -> None:
-    axes.set_ylim(0, room * max(bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
-    axes.grid(axis="y", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+def _dress(axes: Axes, title: str, columns: int = 6) -> None:
+    axes.set_ylim(top=_ROOM * max(bar.get_height() for bar in axes.patches if isinstance(bar, Rectangle)))
+    dress(axes, title, columns)
+    axes.grid(visible=False, axis="x")  # bars stand side by side

@@ -18,24 +18,24 @@ from tools.bench.server import Server
 BATCH = 100
 WORKERS = 5  # reservedConcurrency in serverless.yml
 
-_LOADS = {
+_WORKLOADS = {
     "each its own": "each worker has punches of its own",
     "all the same": "all workers have the same punches, each in batches and an order of its own",
 }
 
 
-class Load(NamedTuple):
-    """Workers with some load."""
+class Workload(NamedTuple):
+    """Workers with some workload."""
 
-    load: str
+    workload: str
     workers: int
     rows_per_second: Spread  # of all workers together
     failures: int  # punches that have to come back, in all rounds
     deadlocks: int  # that PostgreSQL counted, in all rounds
 
 
-def measure(server: Server, punches: int, rounds: int, workers: int = WORKERS) -> list[Load]:
-    """Time some handlers at once, with each load in turn.
+def measure(server: Server, punches: int, rounds: int, workers: int = WORKERS) -> list[Workload]:
+    """Time some handlers at once, with each workload in turn.
 
     Args:
         server: the database.
@@ -46,44 +46,53 @@ def measure(server: Server, punches: int, rounds: int, workers: int = WORKERS) -
     Raises:
         RuntimeError: rows are missing, or there are too many.
     """
-    runs: dict[str, list[float]] = {load: [] for load in _LOADS}
-    failures = dict.fromkeys(_LOADS, 0)
-    deadlocks = dict.fromkeys(_LOADS, 0)
+    runs: dict[str, list[float]] = {workload: [] for workload in _WORKLOADS}
+    failures = dict.fromkeys(_WORKLOADS, 0)
+    deadlocks = dict.fromkeys(_WORKLOADS, 0)
     for round_ in range(rounds):
-        for load in _LOADS:
-            print(f"workers: round {round_ + 1} of {rounds}, {load}", file=sys.stderr, flush=True)
-            server.use("workers_" + load.replace(" ", "_"))
+        for workload in _WORKLOADS:
+            print(f"workers: round {round_ + 1} of {rounds}, {workload}", file=sys.stderr, flush=True)
+            server.use("workers_" + workload.replace(" ", "_"))
             server.empty()
             before = _deadlocks(server)
-            seconds, failed = _run(_shares(load, punches, workers))
+            seconds, failed = _run(_shares(workload, punches, workers))
             handled = punches * workers
-            expected = (handled if load == "each its own" else punches) + workers  # each stores one to connect
+            expected = (handled if workload == "each its own" else punches) + workers  # each stores one to connect
             if not failed and server.rows() != expected:
-                raise RuntimeError(f"{load}: {server.rows():,} rows, not {expected:,}")
-            runs[load].append(handled / seconds)
-            failures[load] += failed
-            deadlocks[load] += _deadlocks(server) - before
-    return [Load(load, workers, spread(found), failures[load], deadlocks[load]) for load, found in runs.items()]
+                raise RuntimeError(f"{workload}: {server.rows():,} rows, not {expected:,}")
+            runs[workload].append(handled / seconds)
+            failures[workload] += failed
+            deadlocks[workload] += _deadlocks(server) - before
+    return [
+        Workload(workload, workers, spread(found), failures[workload], deadlocks[workload])
+        for workload, found in runs.items()
+    ]
 
 
-def aims(found: Sequence[Load]) -> list[Aim]:
+def aims(found: Sequence[Workload]) -> list[Aim]:
     """Demand that no worker deadlocks with another."""
-    return [Aim(f"deadlocks, {load.load}", 0, load.deadlocks, at_most=True) for load in found]
+    return [Aim(f"deadlocks, {workload.workload}", 0, workload.deadlocks, at_most=True) for workload in found]
 
 
-def show(found: Sequence[Load]) -> str:
+def show(found: Sequence[Workload]) -> str:
     """Lay out rows/s, failures and deadlocks."""
     rows = [
-        [_LOADS[load.load], str(load.rows_per_second), f"{load.failures:,}", f"{load.deadlocks:,}"] for load in found
+        [
+            _WORKLOADS[workload.workload],
+            str(workload.rows_per_second),
+            f"{workload.failures:,}",
+            f"{workload.deadlocks:,}",
+        ]
+        for workload in found
     ]
     return table([[f"{found[0].workers} at once, batches of {BATCH}", "punches/s", "came back", "deadlocks"], *rows])
 
 
-def _shares(load: str, punches: int, workers: int) -> list[list[Event]]:
+def _shares(workload: str, punches: int, workers: int) -> list[list[Event]]:
     shares = []
     common = event(punches)["Records"]
     for _ in range(workers):
-        records = event(punches)["Records"] if load == "each its own" else random.sample(common, punches)
+        records = event(punches)["Records"] if workload == "each its own" else random.sample(common, punches)
         shares.append([{"Records": records[start : start + BATCH]} for start in range(0, punches, BATCH)])
     return shares
 

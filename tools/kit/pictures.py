@@ -1,5 +1,6 @@
 """What all pictures share: their kinds of files, their colours and looks, and how they are written."""
 
+import math
 from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _FORMATS = (".png", ".svg")
 # Okabe and Ito's colours, which colour-blind people tell apart.
 BLUE, GREEN, ORANGE, RED, GREY = "#0072B2", "#009E73", "#E69F00", "#D55E00", "#666666"
+SKY, YELLOW = "#56B4E9", "#F0E442"  # for what is of the same kind as the blue and the orange
 
 
 def require_format(file: Path) -> None:
@@ -26,8 +28,13 @@ def require_format(file: Path) -> None:
         raise CommandError(f"{file.name}: a picture is {' or '.join(_FORMATS)}")
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """Make a figure, inches.
+def new_figure(width: float, height: float, title: str = "") -> "Figure":
+    """Make a figure.
+
+    Args:
+        width: inches.
+        height: inches.
+        title: above all of it; may have several lines.
 
     Raises:
         CommandError: matplotlib is not installed.
@@ -36,21 +43,38 @@ def new_figure(width: float, height: float) -> "Figure":
         from matplotlib import figure  # here, for it takes a second and nothing else needs it
     except ImportError:
         raise CommandError("a picture needs matplotlib: pip install -r requirements-tools.txt") from None
-    return figure.Figure(figsize=(width, height), layout="constrained")
+    made = figure.Figure(figsize=(width, height), layout="constrained")
+    if title:
+        made.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+    return made
 
 
-def dress(axes: "Axes") -> None:
-    """Give axes of counts the looks of all pictures; call it when all is drawn, for the legend."""
-    from matplotlib.ticker import StrMethodFormatter
+def dress(axes: "Axes", title: str = "", columns: int = 6) -> None:
+    """Give axes the looks of all pictures; call it when all is drawn, for the legend.
+
+    Args:
+        axes: of numbers from 0 on.
+        title: above them, where a picture has several that show different things.
+        columns: of the legend.
+    """
+    from matplotlib.ticker import FuncFormatter
 
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:,.0f}" if value == int(value) else f"{value:g}")
+    )
     axes.grid(visible=True, alpha=0.3)
+    axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+    labels = axes.get_legend_handles_labels()[1]
+    if title:
+        axes.set_title(title, loc="left", fontsize=11, pad=6 + 14 * math.ceil(len(labels) / columns))
+    if not labels:
+        return
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=6,
+        ncols=columns,
         columnspacing=1.2,
         frameon=False,
         fontsize=9,

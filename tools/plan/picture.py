@@ -19,9 +19,8 @@ def draw(file: Path, forecast: Forecast) -> None:
     seconds = forecast.peak.seconds
     minutes = [second / 60 for second in range(1, len(seconds) + 1)]
     stored = _smooth([second.stored for second in seconds])
-    figure = new_figure(10, 7)
+    figure = new_figure(10, 7, _title(forecast))
     rates, depths = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    figure.suptitle(_title(forecast), fontsize=13, fontweight="bold", x=0.01, ha="left")
 
     arrived = [second.arrived for second in seconds]
     rates.fill_between(minutes, arrived, color=BLUE, alpha=0.2, linewidth=0, label="employees")

@@ -40,13 +40,11 @@ def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str
 
 
 def _figure(minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> "Figure":
-    figure = pictures.new_figure(10, 7.5)
+    figure = pictures.new_figure(10, 7.5, title)
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     rates, depths, ages = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
-    if title:
-        figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
     times = [minute.minuto for minute in minutes]
     label = language.column
 
