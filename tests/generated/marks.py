@@ -79,7 +79,6 @@ def _columns(connection: psycopg2.extensions.connection, relation: str) -> str:
 _WRITERS: Writers = {
     r"from ponto (plan .*)": _printed,
     r"from ponto/punch\.schema\.json": fields.table,
-    r"from ponto --help": commands.commands,
-    r"from make help": commands.targets,
+    r"from ponto --help": commands.table,
 }
 _OF_A_DATABASE: Writers = {r"columns: (\w+)": _columns}
