@@ -5,11 +5,11 @@ from functools import cache
 from typing import Any
 
 from ponto import config, log
+from ponto.admin.find_punch import is_stored
+from ponto.admin.migrations import migrate
+from ponto.admin.roles import FUNCTION, protect, set_function_password
 from ponto.drain import Drain
-from ponto.migrations import migrate
 from ponto.redelivery import Redelivery
-from ponto.roles import FUNCTION, protect, set_function_password
-from ponto.smoke import is_stored
 from ponto.sqs import BatchResponse, DeadLetters, Record, records_of
 from ponto.store import Store
 

@@ -21,16 +21,19 @@ _ROOT = Path(__file__).parent.parent
 _RDS_CERTIFICATES = Path(__file__).parent / "certificates" / "rds.pem"
 _VERIFIED = ("verify-full", "verify-ca", "require")  # libpq takes require for verify-ca where a root is named
 
-# libpq's keyword -> its name in rds_config.py, and in the environment
-_NAMES = {
-    "host": ("db_host", "DB_HOST"),
-    "dbname": ("db_name", "DB_NAME"),
-    "user": ("db_username", "DB_USER"),
-    "password": ("db_password", "DB_PASSWORD"),
-    "port": ("db_port", "DB_PORT"),
-    "sslmode": ("db_sslmode", "DB_SSLMODE"),
-    "sslrootcert": ("db_sslrootcert", "DB_SSLROOTCERT"),
+# libpq's keyword -> its name in rds_config.py
+_IN_FILE = {
+    "host": "db_host",
+    "dbname": "db_name",
+    "user": "db_username",
+    "password": "db_password",
+    "port": "db_port",
+    "sslmode": "db_sslmode",
+    "sslrootcert": "db_sslrootcert",
 }
+IN_ENVIRONMENT = {keyword: name.upper() for keyword, name in _IN_FILE.items()} | {"user": "DB_USER"}
+"""libpq's keyword -> its name in the environment."""
+
 _OPTIONAL = {"port", "sslmode", "sslrootcert"}
 
 
@@ -98,12 +101,21 @@ def connection_parameters(settings: Settings) -> dict[str, str]:
     """Give libpq's keywords, the password fetched anew where a secret holds it.
 
     Raises:
+        ConfigurationError, botocore.exceptions.BotoCoreError, ClientError: as of `with_login`.
+    """
+    return with_login(settings.database, settings.secret_arn)
+
+
+def with_login(database: dict[str, str], secret_arn: str | None) -> dict[str, str]:
+    """Give libpq's keywords with the user and the password of a secret, unless they have a password.
+
+    Raises:
         ConfigurationError: the secret has not the form that RDS gives it.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
-    if settings.secret_arn is None or "password" in settings.database:
-        return settings.database
-    return settings.database | login(settings.secret_arn)._asdict()
+    if secret_arn is None or "password" in database:
+        return database
+    return database | login(secret_arn)._asdict()
 
 
 def login(arn: str) -> Login:
@@ -130,21 +142,6 @@ def login(arn: str) -> Login:
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
 
-def database_parameters() -> dict[str, str]:
-    """Give libpq's keywords as the environment alone has them: to a command, which needs nothing else.
-
-    Not as `rds_config.py` has them: who sets DB_HOST for a command is not to reach another database.
-
-    Raises:
-        ConfigurationError: naming all that is missing; or as `connection_parameters`, like what else that raises.
-    """
-    database, missing = _read(dict(os.environ), 1)
-    if missing:
-        raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
-    secret_arn = os.environ.get("DB_SECRET_ARN") or None
-    return connection_parameters(Settings(database, secret_arn, dlq_url="", zone=ZoneInfo("UTC")))
-
-
 def _reserved_concurrency() -> int | None:
     value = os.environ.get("RESERVED_CONCURRENCY", "")
     if value and not value.isdecimal():
@@ -168,25 +165,32 @@ def _retry_delays() -> tuple[int, ...]:
 
 
 def _database() -> tuple[dict[str, str], list[str]]:
-    """Return libpq's keywords, and the names of those that are missing."""
     try:
-        return _read(vars(importlib.import_module("rds_config")), 0)
+        return read_database(vars(importlib.import_module("rds_config")), _IN_FILE)
     except ModuleNotFoundError as error:
         if error.name != "rds_config":
             raise
-        return _read(dict(os.environ), 1)
+        return read_database(os.environ, IN_ENVIRONMENT)
 
 
-def _read(source: dict[str, Any], column: int) -> tuple[dict[str, str], list[str]]:
-    """Do the work of `_database` on one source, whose names are the `column`th of `_NAMES`."""
-    found = {keyword: str(source.get(names[column]) or "") for keyword, names in _NAMES.items()}
+def read_database(values: Mapping[str, Any], names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return libpq's keywords, and the names of those that are missing.
+
+    Args:
+        values: by the names.
+        names: what libpq's keywords are called there.
+
+    Raises:
+        ConfigurationError: as of `tls`.
+    """
+    found = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
     optional = set(_OPTIONAL)
     if _is_socket(found["host"]):  # the server may trust its own machine
         optional.add("password")
-    found |= tls(found, _NAMES["sslmode"][column], _NAMES["sslrootcert"][column])
+    found |= tls(found, names["sslmode"], names["sslrootcert"])
     if os.environ.get("DB_SECRET_ARN"):
         optional |= {"user", "password"}
-    missing = [names[column] for keyword, names in _NAMES.items() if not found[keyword] and keyword not in optional]
+    missing = [name for keyword, name in names.items() if not found[keyword] and keyword not in optional]
     return {keyword: value for keyword, value in found.items() if value}, missing
 
 

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.migrations import migrate
+from ponto.admin.migrations import migrate
 from tools.local import postgres as local_postgres
 
 pytest_plugins = ["tests.suite"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg2
 
-from ponto.migrations import migrate
+from ponto.admin.migrations import migrate
 from tests.conftest import TIME_ZONE
 from tests.documents import ROOT
 from tests.generated import files

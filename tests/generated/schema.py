@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg2.extensions
 
-from ponto.migrations import SCHEMA
+from ponto.admin.migrations import SCHEMA
 
 FILE = Path(__file__).parents[2] / "docs" / "schema.sql"
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 import handler
+from ponto.admin.migrations import SCHEMA
 from ponto.connection import Timeouts
 from ponto.derived_id import derive_id
-from ponto.migrations import SCHEMA
 from ponto.punch import Reason
 from ponto.sqs import Record
 from ponto.store import Store

@@ -18,9 +18,9 @@ import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from ponto.admin.migrations import migrate
 from ponto.connection import Timeouts
 from ponto.drain import Drain
-from ponto.migrations import migrate
 from ponto.sqs import DeadLetters, Record
 from ponto.store import Store
 from tests.events import DeadLetterQueue, aws, record

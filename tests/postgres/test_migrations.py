@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
+from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
-from ponto.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 from ponto.store import Outcome, Status, Store
 from tests.documents import derived_ids, derived_ids_in
 from tests.postgres.test_store import entry
@@ -382,7 +382,7 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
     (schema / "9000_lock.sql").write_text(f"{NEEDS_THE_TABLE}; select pg_sleep(0.5)")
     call = (
         "import sys; from pathlib import Path; from psycopg2.extensions import parse_dsn;"
-        "from ponto.migrations import PATIENCE, migrate;"
+        "from ponto.admin.migrations import PATIENCE, migrate;"
         "migrate(parse_dsn(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), PATIENCE._replace(idle_ms=1_000))"
     )
     command = [sys.executable, "-c", call, database_url, ZONE, str(schema)]

@@ -15,8 +15,8 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto import config
+from ponto.admin.roles import NotTheFunction
 from ponto.connection import Timeouts
-from ponto.roles import NotTheFunction
 from ponto.sqs import Record
 from ponto.store import Outcome, Status, Store
 from tests.events import Context, DeadLetterQueue, aws, record, sqs_event

@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto import repeatable
-from ponto.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
+from ponto.admin import repeatable
+from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
-from ponto.migrations import SCHEMA, migrate
+from ponto.admin.migrations import SCHEMA, migrate
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's
 NEW_YORK = ZoneInfo("America/New_York")

@@ -9,9 +9,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.migrations import PATIENCE, SCHEMA, MigrationError, migrate
+from ponto.admin.migrations import PATIENCE, SCHEMA, MigrationError, migrate
+from ponto.admin.roles import protect, set_password
 from ponto.punch import Punch
-from ponto.roles import protect, set_password
 from ponto.store import Outcome, Status, Store
 from tests.postgres.conftest import Server, ask
 from tests.postgres.test_store import QUICK, entry

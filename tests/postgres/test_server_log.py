@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.migrations import migrate
+from ponto.admin.migrations import migrate
 from ponto.store import Store
 from tests.postgres.conftest import Server, ask
 from tests.postgres.test_store import QUICK, entry

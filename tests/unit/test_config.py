@@ -16,11 +16,11 @@ from ponto.config import (
     Login,
     Settings,
     connection_parameters,
-    database_parameters,
     load,
     login,
 )
 from tests.events import aws
+from tools.kit.database import database_parameters
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient

@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "drain", "log", "migrations", "redelivery", "roles", "smoke", "sqs", "store"},
+    "handler": {"config", "drain", "log", "redelivery", "sqs", "store"}
+    | {"admin.find_punch", "admin.migrations", "admin.roles"},
+    "ponto.admin.find_punch": {"admin.owner", "connection"},
+    "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection"},
+    "ponto.admin.owner": {"connection"},
+    "ponto.admin.repeatable": set(),
+    "ponto.admin.roles": {"admin.owner", "connection"},
     "ponto.config": set(),
     "ponto.connection": set(),
     "ponto.derived_id": set(),
@@ -21,24 +27,21 @@ ARROWS = {
     "ponto.fields": set(),
     "ponto.isolation": {"sqs"},
     "ponto.log": {"drain", "punch", "sqs"},
-    "ponto.migrations": {"connection", "repeatable"},
     "ponto.punch": {"derived_id", "fields"},
     "ponto.redelivery": {"sqs"},
-    "ponto.repeatable": set(),
-    "ponto.roles": {"connection"},
     "ponto.session": {"connection"},
-    "ponto.smoke": {"connection"},
     "ponto.sqs": {"punch"},
     "ponto.store": {"connection", "isolation", "punch", "session"},
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
+    "ponto.admin.migrations": {"psycopg2"},
+    "ponto.admin.owner": {"psycopg2"},
+    "ponto.admin.repeatable": {"psycopg2"},
+    "ponto.admin.roles": {"psycopg2"},
     "ponto.config": {"boto3", "botocore"},
     "ponto.connection": {"psycopg2"},
-    "ponto.migrations": {"psycopg2"},
-    "ponto.repeatable": {"psycopg2"},
     "ponto.punch": {"orjson"},
-    "ponto.roles": {"psycopg2"},
     "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},

@@ -47,7 +47,7 @@ STARTERS = {
         "import handler",
         _FIRST_PUNCH.format(module="handler"),
         ("orjson", "psycopg2-binary", "tzdata"),
-        ("handler.py", "ponto/*.py", "ponto/sql/*", "ponto/schema/**/*.sql"),
+        ("handler.py", "ponto/**/*.py", "ponto/**/*.sql"),
     ),
     "powertools": Starter(
         "Powertools' BatchProcessor",

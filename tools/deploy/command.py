@@ -18,7 +18,7 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from ponto import smoke
+from ponto.admin import find_punch
 from tools.deploy import quotas
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
@@ -145,7 +145,7 @@ def _migrate_and_prove(
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
     url = address_of(outputs, stage, emulator)
-    print_status(f"punching once for the reserved employee {smoke.EMPLOYEE}")
+    print_status(f"punching once for the reserved employee {find_punch.RESERVED_EMPLOYEE}")
     punch_id, message_id = _punch(session, url, outputs, needs_token=compiled.needs_token)
     proof = await_row(functions, stage, punch_id, message_id, wait)
     return Done(
@@ -178,7 +178,7 @@ def _punch(session: boto3.Session, url: str, outputs: Mapping[str, str], *, need
     """Punch once; give the punch's id and the message's."""
     key = session.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
-    punch = {"id": punch_id, "usuarioId": smoke.EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
+    punch = {"id": punch_id, "usuarioId": find_punch.RESERVED_EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
     if needs_token:
         return punch_id, knock_and_queue(session, url, key, outputs["PunchQueueUrl"], punch)
     return punch_id, knock(url, key, punch, expected=202)["messageId"]

@@ -124,13 +124,27 @@ def find(arguments: "Where | argparse.Namespace") -> Database:
     """
     if not is_local(arguments):
         try:
-            return Database(config.database_parameters(), local=False)
+            return Database(database_parameters(), local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
     others = ", or name another database with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
     url = local_stack.find(arguments.state, others).database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
+
+
+def database_parameters() -> dict[str, str]:
+    """Give libpq's keywords as the environment alone has them.
+
+    Not as `rds_config.py` has them: who sets DB_HOST for a command is not to reach another database.
+
+    Raises:
+        ConfigurationError: naming all that is missing; or as `config.with_login`, like what else that raises.
+    """
+    database, missing = config.read_database(os.environ, config.IN_ENVIRONMENT)
+    if missing:
+        raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
+    return config.with_login(database, os.environ.get("DB_SECRET_ARN") or None)
 
 
 @contextmanager

@@ -5,18 +5,17 @@ Those of its folder `views` are applied again when their content has changed; se
 
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg2
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
-from ponto import repeatable
-from ponto.connection import Parameters, connect
-from ponto.repeatable import checksum
+from ponto.admin import repeatable
+from ponto.admin.owner import connected
+from ponto.admin.repeatable import checksum
+from ponto.connection import Parameters
 
-SCHEMA = Path(__file__).parent / "schema"
+SCHEMA = Path(__file__).parents[1] / "schema"
 
 _SQL = Path(__file__).parent / "sql"
 _TURN = (_SQL / "migrations_turn.sql").read_text(encoding="utf-8")
@@ -73,7 +72,7 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
     views = {f"views/{path.name}": path.read_bytes() for path in sorted(schema.glob("views/*.sql"))}
     holders: dict[Any, str] = {}
     for attempt in range(1, patience.tries + 1):
-        with closing(_connect(parameters)) as connection:
+        with connected(parameters) as connection:
             try:
                 return _apply(connection, files, views, time_zone, patience)
             except _LockedError as locked:
@@ -155,13 +154,6 @@ def _those(holders: Mapping[Any, str]) -> str:
     if not holders:
         return "who holds it is not known"
     return f"{' and '.join(holders.values())} hold{'s' if len(holders) == 1 else ''} locks"
-
-
-def _connect(parameters: Parameters) -> psycopg2.extensions.connection:
-    connection = connect(parameters, "batidaPonto schema")
-    # So that each statement sees what was committed while an earlier one waited for the lock.
-    connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)
-    return connection
 
 
 def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:

@@ -1,13 +1,13 @@
-"""The punch that proves a deployment: of nobody, and looked for among the rows."""
+"""Finding a punch among the rows, and whose punch proves a deployment."""
 
 import uuid
-from contextlib import closing
 from pathlib import Path
 
-from ponto.connection import Parameters, connect
+from ponto.admin.owner import connected
+from ponto.connection import Parameters
 
-EMPLOYEE = 9_007_199_254_740_991
-"""The largest `usuarioId`, which is given to nobody: reports leave its punches out."""
+RESERVED_EMPLOYEE = 9_007_199_254_740_991
+"""The largest `usuarioId`, whom a deployment's proof punches for, and no person: reports leave its punches out."""
 
 _FIND = (Path(__file__).parent / "sql" / "find.sql").read_text(encoding="utf-8")
 
@@ -24,7 +24,7 @@ def is_stored(parameters: Parameters, punch_id: str) -> bool:
         psycopg2.Error: no connection, or no table.
     """
     wanted = str(uuid.UUID(punch_id))
-    with closing(connect(parameters, "batidaPonto smoke")) as connection, connection.cursor() as cursor:
+    with connected(parameters) as connection, connection.cursor() as cursor:
         cursor.execute(_FIND, {"id": wanted})
         [(found,)] = cursor.fetchall()
         return bool(found)

@@ -1,11 +1,11 @@
 """The roles that the migrations make: their passwords, and what they may not keep or use up."""
 
-from contextlib import closing
 from pathlib import Path
 
 from psycopg2.extensions import encrypt_password, quote_ident
 
-from ponto.connection import Parameters, connect
+from ponto.admin.owner import connected
+from ponto.connection import Parameters
 
 FUNCTION = "ponto_function"
 """The role that stores punches."""
@@ -57,7 +57,7 @@ def protect(parameters: Parameters, concurrency: int | None) -> list[str]:
     Raises:
         psycopg2.Error: no connection, or the user may not alter the roles; the message says what it lacks.
     """
-    with closing(connect(parameters, "batidaPonto schema")) as connection, connection.cursor() as cursor:
+    with connected(parameters) as connection, connection.cursor() as cursor:
         limit = None if concurrency is None else _REPLACED * concurrency
         cursor.execute("set local client_min_messages = notice")
         cursor.execute(_PROTECT, {"function": limit, "reports": _REPORTS})
@@ -78,7 +78,7 @@ def set_password(parameters: Parameters, role: str, password: str) -> None:
     Raises:
         psycopg2.Error: no connection, no such role, or the user may not alter it; the message says what it lacks.
     """
-    with closing(connect(parameters, "batidaPonto schema")) as connection, connection.cursor() as cursor:
+    with connected(parameters) as connection, connection.cursor() as cursor:
         hashed = encrypt_password(password, role, connection, "scram-sha-256")
         cursor.execute(f"alter role {quote_ident(role, cursor)} password %s", [hashed])
         connection.commit()
