@@ -17,7 +17,7 @@ from tests.documents import ROOT
 from tests.events import aws
 from tools.cli import main
 from tools.deploy import command as deploy
-from tools.deploy import quotas
+from tools.deploy import proof, quotas
 from tools.kit import osls
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
@@ -118,7 +118,7 @@ def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "Invoke")
 
     monkeypatch.setattr(deploy, "outputs_of", lambda *_: {})
-    monkeypatch.setattr(deploy, "_schema", refuse)
+    monkeypatch.setattr(proof, "invoke_schema", refuse)
     result = run("--stage", "prod", "--yes")
     assert result.status == 1
     assert "AWS refused Invoke: AccessDenied: not you\nThe stage is deployed, but not proven." in result.err
@@ -223,7 +223,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], list[Any]]:
             punches.append(punch)
             return answers.pop(0) if len(answers) > 1 else answers[0]
 
-        monkeypatch.setattr(deploy, "_post", post)
+        monkeypatch.setattr(proof, "_post", post)
         monkeypatch.setattr("time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
         monkeypatch.setattr("time.monotonic", lambda: clock[0])
         return punches
@@ -238,7 +238,7 @@ def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(
     gateway: Callable[[Answers], list[Any]],
 ) -> None:
     punches = gateway([(0, "no such host"), (403, '{"message":"Forbidden"}'), (500, "{}"), ACCEPTED])
-    assert deploy.knock(URL, "the key", PUNCH, expected=202)["messageId"] == "1"
+    assert proof.post_until(URL, "the key", PUNCH, expected=202)["messageId"] == "1"
     assert punches == [PUNCH] * 4
 
 
@@ -247,7 +247,7 @@ def test_a_gateway_that_keeps_refusing_is_given_up_on_and_the_key_is_not_told(
 ) -> None:
     punches = gateway([(403, '{"message":"Forbidden"}')])
     with pytest.raises(CommandError, match=r"was answered 403 instead of 202: .*Forbidden") as failure:
-        deploy.knock(URL, "the key", PUNCH, expected=202)
+        proof.post_until(URL, "the key", PUNCH, expected=202)
     assert failure.value.status == 1
     assert "the key" not in str(failure.value)
     assert len(punches) > 10
@@ -259,7 +259,7 @@ def test_an_answer_that_no_patience_changes_is_told_at_once(
 ) -> None:
     punches = gateway([(status, "no")])
     with pytest.raises(CommandError, match=f"was answered {status}"):
-        deploy.knock(URL, "the key", PUNCH, expected=202)
+        proof.post_until(URL, "the key", PUNCH, expected=202)
     assert len(punches) == 1
 
 
@@ -270,7 +270,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
     gateway([(401, '{"message":"Unauthorized"}')])
 
-    message_id = deploy.knock_and_queue(session, URL, "the key", queue, PUNCH)
+    message_id = proof.refuse_and_queue(session, URL, "the key", queue, PUNCH)
 
     (message,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
     assert message["MessageId"] == message_id
@@ -285,7 +285,7 @@ def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(
 ) -> None:
     gateway([ACCEPTED])
     with pytest.raises(CommandError, match="was answered 202 instead of 401"):
-        deploy.knock_and_queue(session, URL, "the key", "https://queue", PUNCH)
+        proof.refuse_and_queue(session, URL, "the key", "https://queue", PUNCH)
 
 
 class PaperFunctions:
@@ -303,7 +303,7 @@ class PaperFunctions:
 def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look() -> None:
     functions = PaperFunctions({"found": False})
     with pytest.raises(CommandError, match=r"is no row after 0 s.\n.*ponto dlq list --stage dev") as failure:
-        deploy.await_row(cast(Any, functions), "dev", PUNCH["id"], "message", 0)  # type: ignore[arg-type]
+        proof.await_row(cast(Any, functions), "dev", PUNCH["id"], "message", 0)  # type: ignore[arg-type]
     assert failure.value.status == 1
     assert functions.calls == [("batida-ponto-dev-schema", {"find": PUNCH["id"]})]
 
@@ -313,7 +313,7 @@ def test_what_the_function_schema_failed_of_is_told() -> None:
     with pytest.raises(
         CommandError, match=r"0006_roles.sql: permission denied\n.*sls logs --stage dev -f schema"
     ) as error:
-        deploy.await_row(cast(Any, functions), "dev", "id", "message", 0)
+        proof.await_row(cast(Any, functions), "dev", "id", "message", 0)
     assert error.value.status == 1
 
 
@@ -325,7 +325,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         True,
         ["0001.sql", "0002.sql"],
         [],
-        deploy.Proof("id", "message", 1.26),
+        proof.Proof("id", "message", 1.26),
         URL,
         "k",
     )

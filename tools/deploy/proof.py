@@ -1,0 +1,142 @@
+"""What proves a deployed stage: one punch, sent as a device sends it and awaited as a row."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+
+from ponto.admin import find_punch
+from tools.kit.errors import CommandError
+from tools.kit.osls import stack_name
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+_PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
+
+
+class Proof(NamedTuple):
+    """The punch of the smoke test."""
+
+    id: str
+    message_id: str
+    seconds: float  # from the answer to the row, as far as asking once a second can tell
+
+
+def punch_once(session: boto3.Session, url: str, outputs: Mapping[str, str], *, needs_token: bool) -> tuple[str, str]:
+    """Punch once; give the punch's id and the message's."""
+    key = session.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
+    punch_id = str(uuid.uuid4())
+    punch = {"id": punch_id, "usuarioId": find_punch.RESERVED_EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
+    if needs_token:
+        return punch_id, refuse_and_queue(session, url, key, outputs["PunchQueueUrl"], punch)
+    return punch_id, post_until(url, key, punch, expected=202)["messageId"]
+
+
+def address_of(outputs: Mapping[str, str], stage: str, emulator: str | None) -> str:
+    """Give the URL to punch at: the stack's output, which the emulator serves at an address of its own."""
+    if emulator:
+        return f"{emulator}/restapis/{outputs['ApiId']}/{stage}/_user_request_/ponto"
+    return outputs["ApiUrl"]
+
+
+def post_until(url: str, key: str, punch: Mapping[str, Any], expected: int) -> Any:
+    """Punch until the gateway answers as it should, for a new stage and key take a moment to be known.
+
+    Args:
+        url: where to punch.
+        key: the API key.
+        punch: sent with one id every time: it is one punch, however often it is accepted.
+        expected: the status.
+
+    Returns:
+        The answer's JSON.
+
+    Raises:
+        CommandError: another answer, or none, and time is up; or an answer that no patience changes.
+    """
+    deadline = time.monotonic() + _PUBLISHED
+    while True:
+        status, text = _post(url, key, punch)
+        if status == expected:
+            return json.loads(text)
+        if status in (400, 413, 415) or status == 202 or time.monotonic() > deadline:
+            raise CommandError(
+                f"POST {url} was answered {status or 'not at all'} instead of {expected}: {text}\n"
+                "The stage is deployed and migrated, but nobody can punch. 401, 403: its authorizer or usage plan; "
+                "5xx: docs/runbook.md#gateway-5xx",
+                status=1,
+            )
+        time.sleep(2)
+
+
+def refuse_and_queue(session: boto3.Session, url: str, key: str, queue_url: str, punch: Mapping[str, Any]) -> str:
+    """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
+
+    Returns:
+        The message's id.
+
+    Raises:
+        CommandError: the gateway asked for no token.
+    """
+    post_until(url, key, punch, expected=401)
+    sent = session.client("sqs").send_message(
+        QueueUrl=queue_url,
+        MessageBody=json.dumps(punch),
+        # As the gateway passes the verified claim on.
+        MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(punch["usuarioId"])}},
+    )
+    return sent["MessageId"]
+
+
+def _post(url: str, key: str, punch: Mapping[str, Any]) -> tuple[int, str]:
+    """Give the answer's status, 0 for none, and its body."""
+    headers = {"x-api-key": key, "content-type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(punch).encode(), headers)  # noqa: S310  the stack's own
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, answer.read().decode(errors="replace")
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode(errors="replace")
+    except OSError as error:  # no name yet, no connection, a timeout
+        return 0, str(error)
+
+
+def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int) -> Proof:
+    """Ask the function `schema` until the punch is a row.
+
+    Raises:
+        CommandError: it is none after so many seconds, or the function failed.
+    """
+    started = time.monotonic()
+    while not invoke_schema(functions, stage, {"find": punch_id})["found"]:
+        if time.monotonic() - started > seconds:
+            raise CommandError(
+                f"the punch {punch_id} was accepted as message {message_id}, but is no row after {seconds} s.\n"
+                f"Is the drain paused or failing? ponto dlq list --stage {stage}; "
+                f"npx sls logs --stage {stage} -f batidaPonto. It stays queued; deploy again to try once more.",
+                status=1,
+            )
+        time.sleep(1)
+    return Proof(punch_id, message_id, time.monotonic() - started)
+
+
+def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str]) -> Any:
+    """Invoke the function `schema`, which alone reaches a private database."""
+    answer = functions.invoke(FunctionName=f"{stack_name(stage)}-schema", Payload=json.dumps(event))
+    payload = json.loads(answer["Payload"].read())
+    if "FunctionError" not in answer:
+        return payload
+    reason = payload.get("errorMessage", payload)
+    raise CommandError(
+        f"the function schema failed: {str(reason).strip()}\n"
+        f"The stage is deployed. Its log: npx sls logs --stage {stage} -f schema. Mend the cause, and deploy again.",
+        status=1,
+    )
