@@ -13,7 +13,7 @@ from psycopg2.extensions import parse_dsn
 
 from loadtest.target import Target
 from ponto import config
-from tools.dlq import queue_reader as mailbox
+from tools.dlq import queue_reader
 from tools.kit.errors import CommandError
 
 RUN = 10**9
@@ -136,11 +136,11 @@ class Database:
 
 
 def dead_letters(target: Target) -> set[str]:
-    """Return the ids of the punches in the dead-letter queue, and put the letters back."""
+    """Return the ids of the punches in the dead-letter queue, and put them back."""
     if target.sqs is None or not target.depth(target.dlq_url):
         return set()
-    with mailbox.opened(target.sqs, target.dlq_url) as box:
-        return {punch for letter in box.letters if (punch := _id(letter.body))}
+    with queue_reader.opened(target.sqs, target.dlq_url) as reader:
+        return {punch for message in reader.messages if (punch := _id(message.body))}
 
 
 def wait(

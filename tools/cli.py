@@ -1,16 +1,12 @@
 """`ponto`: what an operator does with a deployment."""
 
-import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
-
-import click
 
 from tools.demo import command as demo
 from tools.deploy.command import deploy
-from tools.dlq import command as dlq
-from tools.keys import command as keys
+from tools.dlq.command import dlq
+from tools.keys.command import keys
 from tools.kit import commands
 from tools.load import command as load
 from tools.plan.command import plan
@@ -35,32 +31,13 @@ def ponto() -> None:
     """What an operator does with a deployment of batida-ponto."""
 
 
-def _not_yet(name: str, module: Any) -> click.Command:
-    parser = argparse.ArgumentParser(prog="ponto")
-    module.add_to(parser.add_subparsers())
-
-    def call(words: tuple[str, ...]) -> int:
-        arguments = parser.parse_args([name, *words])
-        return int(arguments.run(arguments))
-
-    return click.Command(
-        name,
-        callback=call,
-        params=[click.Argument(["words"], nargs=-1, type=click.UNPROCESSED)],
-        context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    )
-
-
 ponto.add_command(demo.demo)
 ponto.add_command(deploy)
+ponto.add_command(dlq)
+ponto.add_command(keys)
 ponto.add_command(load.load)
 ponto.add_command(plan)
 ponto.add_command(report.report)
-for _name, _module in {
-    "dlq": dlq,
-    "keys": keys,
-}.items():
-    ponto.add_command(_not_yet(_name, _module))
 
 
 def main(words: Sequence[str] | None = None) -> int:

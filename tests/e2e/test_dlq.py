@@ -58,18 +58,18 @@ def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
     message_id = client.post(second.encode()).body["messageId"]
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
 
-    (letter,) = run("list", "--employee", str(employee), "--json").json["letters"]
-    assert (letter["reason"], letter["messageId"]) == ("conflict", message_id)
-    assert str(first["id"]) in letter["detail"]
-    assert letter["id"][:8] in run("list", "--reason", "conflict").out
-    assert run("show", letter["id"][:8], "--json").json["body"] == second
+    (dead_letter,) = run("list", "--employee", str(employee), "--json").json["deadLetters"]
+    assert (dead_letter["reason"], dead_letter["messageId"]) == ("conflict", message_id)
+    assert str(first["id"]) in dead_letter["detail"]
+    assert dead_letter["id"][:8] in run("list", "--reason", "conflict").out
+    assert run("show", dead_letter["id"][:8], "--json").json["body"] == second
 
     assert run("redrive", "--reason", "conflict").status == 0
     client.wait_until_drained()
 
-    (again,) = run("list", "--json").json["letters"]
-    assert again["id"] != letter["id"]
-    assert {**again, "id": 0, "receives": 0} == {**letter, "id": 0, "receives": 0}
+    (again,) = run("list", "--json").json["deadLetters"]
+    assert again["id"] != dead_letter["id"]
+    assert {**again, "id": 0, "receives": 0} == {**dead_letter, "id": 0, "receives": 0}
 
 
 def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
@@ -78,16 +78,16 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
     with client.refusing(employee):
         message_id = client.post(punch_of(employee)).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
-    (letter,) = run("list", "--reason", "refused", "--json").json["letters"]
+    (dead_letter,) = run("list", "--reason", "refused", "--json").json["deadLetters"]
 
-    assert run("redrive", letter["id"][:8]).out == "1 redriven, 0 failed\n"
+    assert run("redrive", dead_letter["id"][:8]).out == "1 redriven, 0 failed\n"
 
     client.wait_until_drained()
     assert [row[4] for row in client.rows(employee)] == [message_id]
     assert run("list").out == "0 dead letters\n"
 
 
-def test_fifteen_hundred_letters_become_rows_with_the_time_of_their_first_receipt(
+def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_receipt(
     client: Client, run: Callable[..., Result]
 ) -> None:
     employees = [next(EMPLOYEES) for _ in range(1_500)]
@@ -119,7 +119,7 @@ def test_a_redriven_punch_reaches_the_queue_with_the_originals_id_and_time(
 ) -> None:
     body = json.dumps(punch_of(employee), indent=3)
     sent = client.sqs.send_message(QueueUrl=client.address.dlq_url, MessageBody=body)["MessageId"]
-    (letter,) = run("list", "--json").json["letters"]
+    (dead_letter,) = run("list", "--json").json["deadLetters"]
 
     run("redrive", sent)
 
@@ -127,7 +127,7 @@ def test_a_redriven_punch_reaches_the_queue_with_the_originals_id_and_time(
     assert message["Body"] == body
     texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert texts["messageId"] == sent
-    assert letter["received"].endswith(f".{texts['receivedAt'][-3:]}Z")
+    assert dead_letter["received"].endswith(f".{texts['receivedAt'][-3:]}Z")
 
 
 def receive(client: Client) -> list[Any]:
@@ -165,21 +165,21 @@ def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_s
     assert len(client.rows(employee)) == 1
 
 
-def test_a_failed_asynchronous_event_is_invoked_again_and_is_a_new_letter_when_it_fails_again(
+def test_a_failed_asynchronous_event_is_invoked_again_and_is_a_new_dead_letter_when_it_fails_again(
     client: Client, stack: Stack, run: Callable[..., Result]
 ) -> None:
     event = {"Records": [{"eventSource": "aws:s3", "key": str(uuid.uuid4())}]}
     stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(event))
-    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the letter of the event")
-    (first,) = run("list", "--json").json["letters"]
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter of the event")
+    (first,) = run("list", "--json").json["deadLetters"]
     assert first["reason"] == "asynchronous"
     assert "not from SQS" in first["detail"]
 
     assert run("redrive", "--reason", "asynchronous").out == "1 redriven, 0 failed\n"
 
-    (letter,) = client.dead_letters(1)
-    assert letter["MessageId"] != first["id"]
-    assert json.loads(letter["Body"])["requestPayload"] == event
+    (dead_letter,) = client.dead_letters(1)
+    assert dead_letter["MessageId"] != first["id"]
+    assert json.loads(dead_letter["Body"])["requestPayload"] == event
 
 
 def test_an_asynchronous_event_that_can_succeed_does(client: Client, run: Callable[..., Result], employee: int) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
 from tests.waiting import DEADLINE
-from tools.dlq import event_source as mapping
+from tools.dlq import event_source
 from tools.kit import target
 
 JSON = "application/json"
@@ -133,9 +133,9 @@ def paused(deployed: Deployed) -> Iterator[Client]:
     client = Client(deployed.stack)
     client.wait_until_drained()
     place = target.find(argparse.Namespace(stage=target.LOCAL, state=deployed.state))
-    mapping.switch(place, enabled=False)
+    event_source.switch(place, enabled=False)
     yield client
-    mapping.switch(place, enabled=True)
+    event_source.switch(place, enabled=True)
     client.wait_until_drained()
 
 

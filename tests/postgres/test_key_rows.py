@@ -1,5 +1,6 @@
 """`ponto keys rows`, on a real database; API Gateway answers from here."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from botocore.client import BaseClient
 from tests.commands import Result
 from tests.company import fill, write_stack
 from tools.cli import main
+from tools.kit import local_stack
 
 KEYS = {  # what API Gateway has: gate-1 was revoked once and made anew
     "k1": "batida-ponto-local/gate-1",
@@ -104,6 +106,17 @@ def test_a_terminal_gets_no_control_characters_from_a_device(run: Run, migrated_
 
     assert "?2J?ab?" in shown
     assert shown.replace("\n", "").isprintable()
+
+
+def test_the_local_stacks_rows_are_in_its_own_database_whatever_the_environment_names(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del run
+    monkeypatch.setenv("DB_HOST", "nowhere.invalid")
+    monkeypatch.setattr(local_stack, "STATE", tmp_path)
+
+    assert main(["keys", "rows", "gate-1", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["rows"]) == 3
 
 
 def test_of_another_stage_the_database_has_to_be_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from tests.commands import Result
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tests.events import aws
 from tests.waiting import DEADLINE, started
-from tools.dlq import queue_reader as mailbox
+from tools.dlq import queue_reader
 from tools.kit import database, target
 from tools.report import as_text, dead_letters, queries
 from tools.report.output import FORMATS
@@ -96,7 +96,7 @@ def run(
 def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A dead-letter queue with three letters; give its URL."""
     with aws():
-        monkeypatch.setattr(mailbox, "WAIT_SECONDS", 0)
+        monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
         sqs = boto3.client("sqs", region_name="us-east-1")
         queue = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         for reason, received, body in (

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import click
 import pytest
@@ -36,7 +36,7 @@ def attempt(count: int) -> int | None:
         ("3", 130, "try: stopped\n"),
         ("5", 7, ""),
         ("0", 2, "0 is not in the range"),
-        ("x", 2, "'x' is not a valid integer range"),
+        ("x", 2, "'x' is not a whole number"),
     ],
 )
 def test_a_command_ends_with_its_status_and_one_sentence(
@@ -84,11 +84,13 @@ def test_a_shell_completes(
         (options.DAY, "2026-11-23", date(2026, 11, 23)),
         (options.AGE, "30m", timedelta(minutes=30)),
         (options.RATE, "0.5", 0.5),
+        (options.POSITIVE, "1", 1),
+        (options.INTEGER, "-1", -1),
         (options.INSTANT_MS, "1970-01-01T00:00:01", 1_000),
         (options.INSTANT_MS, "1970-01-01T01:00:01+01:00", 1_000),
     ],
 )
-def test_a_value_is_read(kind: options.Kind, text: str, value: object) -> None:
+def test_a_value_is_read(kind: options.Kind | options.Whole, text: str, value: object) -> None:
     assert kind.convert(text, None, None) == value
 
 
@@ -101,10 +103,37 @@ def test_a_value_is_read(kind: options.Kind, text: str, value: object) -> None:
         (options.AGE, "3y", "'3y' is not a length of time"),
         (options.AGE, "99999999999999999d", "is not a length of time"),
         (options.RATE, "inf", "'inf' is not a number above 0"),
+        (options.INTEGER, "\u0661", "'\u0661' is not a whole number"),
+        (options.INTEGER, "1_000", "'1_000' is not a whole number"),
+        (options.COUNT, "1.5", "'1.5' is not a whole number"),
+        (options.EMPLOYEE, "9007199254740992", "9007199254740992 is not in the range"),
+        (options.EMPLOYEE, "9" * 5_000, "is not a whole number"),
         (options.INSTANT_MS, "yesterday", "'yesterday' is neither"),
         (options.INSTANT_MS, "99999999999d", "is neither"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_it_should_be(kind: options.Kind, text: str, message: str) -> None:
+def test_a_wrong_value_is_named_with_what_it_should_be(
+    kind: options.Kind | options.Whole, text: str, message: str
+) -> None:
     with pytest.raises(click.BadParameter, match=message):
         kind.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-10-01T11:00:01.234Z", "2026-10-01T11:00:01.234Z"),
+        ("2026-10-01T08:00:01.234-03:00", "2026-10-01T11:00:01.234Z"),
+        ("2026-10-01T11:00", "2026-10-01T11:00:00.000Z"),
+        ("2026-10-01", "2026-10-01T00:00:00.000Z"),
+        ("90s", "2026-10-01T11:58:30.000Z"),
+        ("30m", "2026-10-01T11:30:00.000Z"),
+        ("2h", "2026-10-01T10:00:00.000Z"),
+        ("7d", "2026-09-24T12:00:00.000Z"),
+        ("1w", "2026-09-24T12:00:00.000Z"),
+    ],
+)
+def test_an_instant_is_iso_in_utc_or_how_long_ago(text: str, expected: str) -> None:
+    now = datetime(2026, 10, 1, 12, tzinfo=UTC)
+
+    assert options.instant_ms(text, now) == round(datetime.fromisoformat(expected).timestamp() * 1000)

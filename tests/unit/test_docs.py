@@ -41,7 +41,7 @@ RUN_BY = {
     "ponto dlq list": "tests/e2e/test_dlq.py::test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
     "ponto dlq show": "tests/e2e/test_dlq.py::test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
     "ponto dlq redrive": "tests/e2e/test_dlq.py::test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",
-    "ponto dlq export": "tests/unit/test_dlq.py::test_an_export_has_a_letter_a_line_with_everything",
+    "ponto dlq export": "tests/unit/test_dlq.py::test_an_export_has_a_line_of_each_dead_letter_with_everything",
     "ponto dlq purge": "tests/e2e/test_dlq.py::test_a_purge_keeps_what_it_deletes_in_a_file",
     "ponto dlq pause": "tests/e2e/test_dlq.py::"
     "test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them",

@@ -8,7 +8,7 @@ import pytest
 
 from ponto.punch import NotAPunch, parse
 from tools.chaos.command import POISON, plan
-from tools.chaos.ledger import Letter, Message, Punch, Row, judge
+from tools.chaos.ledger import DeadLetter, Message, Punch, Row, judge
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
 A, B = Punch("a", 1, EIGHT), Punch("b", 2, EIGHT)
@@ -26,14 +26,18 @@ def test_each_end_is_told_from_the_others() -> None:
     found = judge(
         accepted,
         [Row(A, "first")],
-        [Letter("other", "conflict", "OTHER"), Letter("poison", "malformed", "?"), Letter("poison", "malformed", "?")],
+        [
+            DeadLetter("other", "conflict", "OTHER"),
+            DeadLetter("poison", "malformed", "?"),
+            DeadLetter("poison", "malformed", "?"),
+        ],
     )
 
     assert found.is_clean
     assert (found.stored, found.duplicates, found.dead_letters) == (1, 1, {"conflict": 1, "malformed": 1})
 
 
-def test_neither_a_row_nor_a_letter_is_a_loss() -> None:
+def test_neither_a_row_nor_a_dead_letter_is_a_loss() -> None:
     found = judge({"1": Message("A", A), "2": Message("?", None)}, [Row(B, "3")], [])
 
     assert found.lost == ["1", "2"]
@@ -59,17 +63,17 @@ def test_two_rows_are_noticed(twin: Row) -> None:
 
 
 @pytest.mark.parametrize(
-    ("letter", "rows"),
+    ("dead_letter", "rows"),
     [
-        (Letter("1", "exhausted", "A"), []),
-        (Letter("1", "conflict", "A"), []),
-        (Letter("1", "conflict", "A"), [Row(A, "1")]),
-        (Letter("1", "conflict", "changed"), [Row(OTHER, "2")]),
+        (DeadLetter("1", "exhausted", "A"), []),
+        (DeadLetter("1", "conflict", "A"), []),
+        (DeadLetter("1", "conflict", "A"), [Row(A, "1")]),
+        (DeadLetter("1", "conflict", "changed"), [Row(OTHER, "2")]),
     ],
     ids=["dead-lettered without need", "conflict with nothing", "both ends", "another body"],
 )
-def test_a_dead_letter_that_should_not_be_is_noticed(letter: Letter, rows: list[Row]) -> None:
-    found = judge({"1": Message("A", A)}, rows, [letter])
+def test_a_dead_letter_that_should_not_be_is_noticed(dead_letter: DeadLetter, rows: list[Row]) -> None:
+    found = judge({"1": Message("A", A)}, rows, [dead_letter])
 
     assert found.misplaced == ["1"]
     assert not found.is_clean

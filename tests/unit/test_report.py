@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools.cli import main
-from tools.dlq.dead_letters import REASONS, Letter, Way
+from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.report import as_csv, as_text, dead_letters, figures, i18n
 from tools.report.figures import Punch
 from tools.report.i18n import LANGUAGES, Language
@@ -215,13 +215,13 @@ def test_a_reason_is_no_formula_and_a_number_below_zero_is_left_alone() -> None:
 
 
 def test_dead_letters_are_put_together_by_reason_and_employee() -> None:
-    def letter(reason: str, employee: int, received_ms: int) -> Letter:
+    def message(reason: str, employee: int, received_ms: int) -> DeadLetter:
         body = f'{{"usuarioId": {employee}}}'
-        return Letter("id", Way.PUT_ASIDE, reason, "", "m", received_ms, 1, body, {}, {})
+        return DeadLetter("id", Way.REJECTED, reason, "", "m", received_ms, 1, body, {}, {})
 
-    letters = [letter("invalid", 1, 0), letter("conflict", 2, 9_000), letter("conflict", 2, 1_000)]
+    messages = [message("invalid", 1, 0), message("conflict", 2, 9_000), message("conflict", 2, 1_000)]
 
-    heaps = dead_letters.heaps(letters, None)
+    heaps = dead_letters.heaps(messages, None)
 
     assert [(heap.motivo, heap.usuario_id, heap.quantidade) for heap in heaps] == [
         ("conflict", 2, 2),
@@ -231,7 +231,7 @@ def test_dead_letters_are_put_together_by_reason_and_employee() -> None:
         datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
         datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC),
     )
-    assert dead_letters.heaps(letters, [1]) == [heaps[1]]
+    assert dead_letters.heaps(messages, [1]) == [heaps[1]]
 
 
 def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:

@@ -27,8 +27,8 @@ from botocore.exceptions import BotoCoreError
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from tools.chaos.faults import Faults, kill_worker
-from tools.chaos.ledger import Ledger, Letter, Message, Punch, Row, judge
-from tools.dlq.queue_reader import Mailbox
+from tools.chaos.ledger import DeadLetter, Ledger, Message, Punch, Row, judge
+from tools.dlq.queue_reader import QueueReader
 from tools.kit import commands, local_stack
 from tools.kit import options as opt
 from tools.kit.local_stack import STATE, Address
@@ -352,15 +352,15 @@ class Chaos:
             rows = [Row(Punch(*punch), message_id) for *punch, message_id in cursor]
         # Who hung up does not know the id of what may have been accepted; the body tells it is of this run.
         bodies = {message.body for message in self._messages}
-        mailbox = Mailbox(self._sqs, self._address.dlq_url)
+        reader = QueueReader(self._sqs, self._address.dlq_url)
         try:
-            mailbox.receive_all()
-            ours = [letter for letter in mailbox.letters if letter.message_id in accepted or letter.body in bodies]
-            ledger = judge(accepted, rows, [Letter(letter.message_id, letter.reason, letter.body) for letter in ours])
+            reader.receive_all()
+            ours = [found for found in reader.messages if found.message_id in accepted or found.body in bodies]
+            ledger = judge(accepted, rows, [DeadLetter(each.message_id, each.reason, each.body) for each in ours])
             if ledger.is_clean:  # otherwise somebody wants to look at them
-                mailbox.delete(ours)
+                reader.delete(ours)
         finally:
-            mailbox.put_back()
+            reader.put_back()
         return ledger
 
     def _depth(self) -> int:

@@ -30,7 +30,7 @@ class Row(NamedTuple):
     message_id: str
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """What is in the dead-letter queue."""
 
     message_id: str  # of the message as it was accepted
@@ -54,30 +54,32 @@ class Ledger(NamedTuple):
         return not (self.lost or self.stored_twice or self.misplaced)
 
 
-def judge(accepted: Mapping[str, Message], rows: Iterable[Row], letters: Iterable[Letter]) -> Ledger:
+def judge(accepted: Mapping[str, Message], rows: Iterable[Row], dead_letters: Iterable[DeadLetter]) -> Ledger:
     """Find the end of each accepted message.
 
     Args:
         accepted: by message id.
         rows: all that the run may have stored.
-        letters: of the run; a message may have several, for a batch that broke off is put aside again.
+        dead_letters: of the run; a message may have several, for a batch that broke off is dead-lettered again.
     """
     rows = list(rows)
     standing = {row.punch.id: row for row in rows}
-    put_aside = {letter.message_id: letter for letter in letters}
+    by_message = {dead_letter.message_id: dead_letter for dead_letter in dead_letters}
     stored = duplicates = 0
     reasons: Counter[str] = Counter()
     lost: list[str] = []
     misplaced: list[str] = []
     for message_id, message in accepted.items():
         row = standing.get(message.punch.id) if message.punch else None
-        letter = put_aside.get(message_id)
+        dead_letter = by_message.get(message_id)
         is_there = row is not None and row.punch == message.punch
-        if letter:
-            reasons[letter.reason] += 1
-            # Of what is a punch, only a conflict is put aside: another punch stands under its id.
-            may_be = message.punch is None or (letter.reason == Reason.CONFLICT and row is not None and not is_there)
-            if not may_be or letter.body != message.body:
+        if dead_letter:
+            reasons[dead_letter.reason] += 1
+            # Of what is a punch, only a conflict is dead-lettered: another punch stands under its id.
+            may_be = message.punch is None or (
+                dead_letter.reason == Reason.CONFLICT and row is not None and not is_there
+            )
+            if not may_be or dead_letter.body != message.body:
                 misplaced.append(message_id)
         elif row is None or not is_there:
             lost.append(message_id)

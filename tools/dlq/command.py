@@ -1,28 +1,25 @@
 """`ponto dlq`: looks into the dead-letter queue, and acts on what is there."""
 
-import argparse
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
-from rich.text import Text
 
-from tools.dlq import event_source as mapping
-from tools.dlq import queue_reader as mailbox
-from tools.dlq.dead_letters import REASONS, Letter, Way, an_instant
-from tools.dlq.queue_reader import Mailbox
-from tools.kit import files, target
+from tools.dlq import event_source, queue_reader
+from tools.dlq.dead_letters import REASONS, DeadLetter, Way
+from tools.dlq.queue_reader import QueueReader
+from tools.kit import commands, files, tables, target
+from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, print_json, print_result, printable
-from tools.kit.tables import for_tables
+from tools.kit.tables import Column
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -30,191 +27,219 @@ if TYPE_CHECKING:
 _SHORT = 8  # characters of an id in a table
 _DAY = 86_400  # s
 _HOUR = 3_600  # s
+_COLUMNS = (
+    Column("id"),
+    Column("reason"),
+    Column("employee", right=True),
+    Column("received"),
+    Column("times", right=True),
+    Column("why", wraps=True),
+)
 
 _EPILOG = """examples:
   ponto dlq list --reason conflict --since 2h
   ponto dlq show 5f3c
   ponto dlq redrive --reason exhausted --dry-run
-  ponto dlq export letters.jsonl --stage dev
+  ponto dlq export dead-letters.jsonl --stage dev
   ponto dlq purge --older-than 7d --stage dev
   ponto dlq pause --stage dev
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 """
 
-
-def add_to(commands: Any) -> None:
-    """Add `dlq` to the commands of `ponto` (argparse's subparsers)."""
-    parser = commands.add_parser(
-        "dlq",
-        help="dead letters: list, show, redrive, export, purge; pause the drain",
-        description="Looks into the dead-letter queue and acts on what is there (docs/dead-letters.md).",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verbs = parser.add_subparsers(metavar="command", required=True)
-    verb = partial(target.add_verb, verbs, "dlq")
-
-    listing = verb(
-        "list", _list, "the letters, oldest first, and how many of each reason", "--reason conflict --since 2h"
-    )
-    _add_reason(listing)
-    listing.add_argument("--employee", type=int, metavar="N", help="punches of this employee only")
-    listing.add_argument("--since", type=an_instant, metavar="TIME", help="received then or later: ISO 8601, or 2h ago")
-    listing.add_argument("--until", type=an_instant, metavar="TIME", help="received before")
-
-    show = verb("show", _show, "everything of one letter", "5f3c")
-    show.add_argument("id", help="of the letter, or how it begins")
-
-    redrive = verb(
-        "redrive", _redrive, "send letters where they failed, then delete them", "--reason exhausted --dry-run"
-    )
-    redrive.add_argument("ids", nargs="*", metavar="id", help="of a letter, or how it begins")
-    redrive.add_argument("--all", action="store_true", help="every letter")
-    _add_reason(redrive)
-    redrive.add_argument("--dry-run", action="store_true", help="say what would be sent; send nothing")
-
-    exporting = verb("export", _export, "write all letters to a file, a JSON object a line", "letters.jsonl")
-    exporting.add_argument("file", type=Path)
-    exporting.add_argument("--force", action="store_true", help="overwrite the file")
-
-    purge = verb("purge", _purge, "export old letters, then delete them", "--older-than 7d")
-    purge.add_argument(
-        "--older-than",
-        type=an_instant,
-        metavar="AGE",
-        required=True,
-        help="received longer ago: 7d, or an ISO 8601 time",
-    )
-    purge.add_argument("--export", type=Path, metavar="FILE", help="default dead-letters-<time>.jsonl")
-    purge.add_argument("--yes", action="store_true", help="do not ask")
-
-    verb("pause", _pause, "stop draining the queue of punches, which go on being accepted", "--stage dev")
-    resume = verb("resume", _resume, "drain the queue again", "--stage dev")
-    resume.add_argument("--force", action="store_true", help="though punches could expire in an outage after the pause")
+_reasons = click.option(
+    "--reason",
+    "reasons",
+    type=click.Choice([str(reason) for reason in REASONS]),
+    multiple=True,
+    metavar="REASON",
+    help=f"One of {', '.join(REASONS)}; may be repeated.",
+)
 
 
-def _add_reason(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--reason", action="append", choices=[str(reason) for reason in REASONS], help="may be repeated"
-    )
+@commands.group(epilog=_EPILOG)
+def dlq() -> None:
+    """Dead letters: list, redrive, export, purge; pause the drain.
+
+    See docs/dead-letters.md.
+    """
 
 
-# The commands. Each returns the exit status.
-
-
-def _list(arguments: argparse.Namespace) -> int:
-    letters = _read(target.find(arguments))
-    found = [letter for letter in letters if _is_wanted(letter, arguments)]
-    totals = Counter(letter.reason for letter in found)
-    if arguments.json:
-        print_json({"letters": [letter.summary() for letter in found], "totals": totals})
-        return 0
+@dlq.command("list", epilog="example:\n  ponto dlq list --reason conflict --since 2h\n")
+@_reasons
+@click.option("--employee", type=opt.INTEGER, metavar="N", help="Punches of this employee only.")
+@click.option("--since", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
+@click.option("--until", type=opt.INSTANT_MS, help="Received before.")
+@opt.as_json
+@target.options
+def list_dead_letters(
+    where: target.Where,
+    reasons: Sequence[str],
+    employee: int | None,
+    since: int | None,
+    until: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the dead letters, oldest first, with totals by reason."""
+    messages = _read(target.find(where))
+    found = [
+        message
+        for message in messages
+        if (not reasons or message.reason in reasons)
+        and (employee is None or message.employee == employee)
+        and (since is None or message.received_ms >= since)
+        and (until is None or message.received_ms < until)
+    ]
+    totals = Counter(message.reason for message in found)
+    if as_json:
+        print_json({"deadLetters": [message.summary() for message in found], "totals": totals})
+        return
     if found:
         _table(found)
-    of_all = "" if len(found) == len(letters) else f" of {len(letters)}"
+    of_all = "" if len(found) == len(messages) else f" of {len(messages)}"
     by_reason = ", ".join(f"{count} {reason}" for reason, count in sorted(totals.items()))
     print_result(f"{len(found)}{of_all} dead letters{': ' if by_reason else ''}{by_reason}")
-    return 0
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    letter = _one(_read(target.find(arguments)), arguments.id)
-    if letter is None:
-        raise CommandError(f"no dead letter's id begins with {arguments.id!r}; see the list", 1)
-    if arguments.json:
-        print_json(letter.whole())
-        return 0
-    for name, value in letter.summary().items():
+@dlq.command(epilog="example:\n  ponto dlq show 5f3c\n")
+@click.argument("prefix", metavar="ID")
+@opt.as_json
+@target.options
+def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
+    """Print everything of one dead letter.
+
+    ID may be the beginning of its id.
+    """
+    message = _one(_read(target.find(where)), prefix)
+    if message is None:
+        raise CommandError(f"no dead letter's id begins with {prefix!r}; see the list", 1)
+    if as_json:
+        print_json(message.whole())
+        return
+    for name, value in message.summary().items():
         print_result(f"{name:12}  {'' if value is None else printable(str(value))}")
-    for name, attribute in letter.attributes.items():
+    for name, attribute in message.attributes.items():
         print_result(f"attribute     {printable(name)} = {printable(str(attribute.get('StringValue', '(binary)')))}")
-    for name, text in letter.system.items():
+    for name, text in message.system.items():
         print_result(f"SQS           {printable(name)} = {printable(text)}")
     print_result("")
-    print_result(_pretty(letter.body))
-    return 0
+    print_result(_pretty(message.body))
 
 
-def _redrive(arguments: argparse.Namespace) -> int:
-    if sum(map(bool, (arguments.ids, arguments.all, arguments.reason))) != 1:
-        raise CommandError("say which letters: --all, --reason, or ids")
-    place = target.find(arguments)
-    sender = None if arguments.dry_run else place.sender()  # before any letter is hidden
-    with mailbox.opened(place.sqs(), place.dlq_url) as box:
-        chosen, failed = _choose(box.letters, arguments)
+@dlq.command(epilog="example:\n  ponto dlq redrive --reason exhausted --dry-run\n")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "every", is_flag=True, show_default=False, help="Every dead letter.")
+@_reasons
+@click.option("--dry-run", is_flag=True, show_default=False, help="Print what would be sent; send nothing.")
+@opt.as_json
+@target.options
+def redrive(
+    where: target.Where, ids: Sequence[str], reasons: Sequence[str], *, every: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Send dead letters back to where they failed, then delete them.
+
+    ID may be the beginning of an id.
+    """
+    if sum(map(bool, (ids, every, reasons))) != 1:
+        raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
+    place = target.find(where)
+    sender = None if dry_run else place.sender()  # before any dead letter is hidden
+    with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+        chosen, failed = _choose(reader.messages, ids, reasons)
         if sender:
-            failed |= _send_and_delete(place, sender, box, chosen)
-    redriven = [letter.id for letter in chosen if letter.id not in failed]
-    if arguments.json:
-        print_json({"redriven": redriven, "failed": failed, "dryRun": arguments.dry_run})
+            failed |= _send_and_delete(place, sender, reader, chosen)
+    redriven = [message.id for message in chosen if message.id not in failed]
+    if as_json:
+        print_json({"redriven": redriven, "failed": failed, "dryRun": dry_run})
     else:
-        if arguments.dry_run and chosen:
+        if dry_run and chosen:
             _table(chosen)
-        print_result(
-            f"{len(redriven)} {'would be redriven' if arguments.dry_run else 'redriven'}, {len(failed)} failed"
-        )
-        _tell_failures(failed)
+        print_result(f"{len(redriven)} {'would be redriven' if dry_run else 'redriven'}, {len(failed)} failed")
+        _print_failures(failed)
     return 1 if failed else 0
 
 
-def _export(arguments: argparse.Namespace) -> int:
-    files.require_writable(arguments.file, force=arguments.force)
-    letters = _read(target.find(arguments))
-    _write(arguments.file, letters)
-    if arguments.json:
-        print_json({"exported": len(letters), "file": str(arguments.file)})
+@dlq.command(epilog="example:\n  ponto dlq export dead-letters.jsonl\n")
+@click.argument("file", type=opt.FILE)
+@opt.force
+@opt.as_json
+@target.options
+def export(where: target.Where, file: Path, *, force: bool, as_json: bool) -> None:
+    """Write all dead letters to a file, a JSON object a line."""
+    files.require_writable(file, force=force)
+    messages = _read(target.find(where))
+    _write(file, messages)
+    if as_json:
+        print_json({"exported": len(messages), "file": str(file)})
     else:
-        print_result(f"{len(letters)} dead letters exported to {arguments.file}")
-    return 0
+        print_result(f"{len(messages)} dead letters exported to {file}")
 
 
-def _purge(arguments: argparse.Namespace) -> int:
-    file = arguments.export or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
+@dlq.command(epilog="example:\n  ponto dlq purge --older-than 7d\n")
+@click.option(
+    "--older-than", type=opt.INSTANT_MS, required=True, metavar="AGE", help="Received longer ago: 7d, or ISO 8601."
+)
+@click.option("--export", "file", type=opt.FILE, metavar="FILE", help="Default: dead-letters-<time>.jsonl.")
+@opt.yes
+@opt.as_json
+@target.options
+def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool, as_json: bool) -> int:
+    """Export old dead letters, then delete them."""
+    file = file or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     files.require_writable(file)
-    place = target.find(arguments)
+    place = target.find(where)
     failed: dict[str, str] = {}
-    with mailbox.opened(place.sqs(), place.dlq_url) as box:
-        old = [letter for letter in box.letters if letter.received_ms < arguments.older_than]
+    with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+        old = [message for message in reader.messages if message.received_ms < older_than]
         if old:
-            if not arguments.yes and not confirm(
-                f"Export {len(old)} of {len(box.letters)} dead letters to {file}, then delete them?"
+            if not yes and not confirm(
+                f"Export {len(old)} of {len(reader.messages)} dead letters to {file}, then delete them?"
             ):
                 raise CommandError("nothing was deleted", 1)
             _write(file, old)
-            failed = box.delete(old)
+            failed = reader.delete(old)
     deleted = len(old) - len(failed)
-    if arguments.json:
+    if as_json:
         print_json({"deleted": deleted, "failed": failed, "file": str(file) if old else None})
     else:
         print_result(f"{deleted} dead letters deleted, {len(failed)} failed" + (f"; exported to {file}" if old else ""))
-        _tell_failures(failed)
+        _print_failures(failed)
     return 1 if failed else 0
 
 
-def _pause(arguments: argparse.Namespace) -> int:
-    place = target.find(arguments)
-    changed = mapping.switch(place, enabled=False)
-    days = mapping.times(place).retention / _DAY
-    if arguments.json:
+@dlq.command(epilog="example:\n  ponto dlq pause --stage dev\n")
+@opt.as_json
+@target.options
+def pause(where: target.Where, *, as_json: bool) -> None:
+    """Stop draining the queue of punches, which go on being accepted."""
+    place = target.find(where)
+    changed = event_source.switch(place, enabled=False)
+    days = event_source.times(place).retention / _DAY
+    if as_json:
         print_json({"drain": "paused", "changed": changed})
     else:
         print_result(
             f"{'paused' if changed else 'it was paused already'}: no batch begins until `dlq resume`. Punches are "
             f"still accepted and wait in the queue, each for at most {days:g} days; longer is lost."
         )
-    return 0
 
 
-def _resume(arguments: argparse.Namespace) -> int:
-    place = target.find(arguments)
-    unknown = "" if arguments.force else _require_time(place)
-    changed = mapping.switch(place, enabled=True)
-    if arguments.json:
+@dlq.command(epilog="example:\n  ponto dlq resume --stage dev\n")
+@click.option(
+    "--force", is_flag=True, show_default=False, help="Though punches could expire in an outage after the pause."
+)
+@opt.as_json
+@target.options
+def resume(where: target.Where, *, force: bool, as_json: bool) -> None:
+    """Drain the queue again."""
+    place = target.find(where)
+    unknown = "" if force else _require_time(place)
+    changed = event_source.switch(place, enabled=True)
+    if as_json:
         print_json({"drain": "running", "changed": changed})
     else:
         print_result(f"{'running again' if changed else 'it was running already'}: the queue is being drained{unknown}")
-    return 0
 
 
 def _require_time(place: target.Target) -> str:
@@ -223,12 +248,12 @@ def _require_time(place: target.Target) -> str:
     While nobody receives, they wait visibly, and an alarm counts them. Once received, those that fail are hidden, and
     one that reaches the end of its retention is gone without a dead letter.
     """
-    since = mapping.paused_since(place)
+    since = event_source.paused_since(place)
     if since is None:
         return ""
     # The pause itself, and before it: it may have followed another, with too little time to drain the queue.
     paused = (datetime.now(UTC) - since).total_seconds()
-    waited, kept = mapping.waited(place, since), mapping.times(place)
+    waited, kept = event_source.waited(place, since), event_source.times(place)
     oldest = max(paused, waited.in_queue or 0, waited.failed or 0)
     if oldest + kept.failing <= kept.retention:
         known = waited.in_queue is not None
@@ -244,95 +269,84 @@ def _require_time(place: target.Target) -> str:
     )
 
 
-# What they are made of.
+def _read(place: target.Target) -> list[DeadLetter]:
+    with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+        return reader.messages
 
 
-def _read(place: target.Target) -> list[Letter]:
-    with mailbox.opened(place.sqs(), place.dlq_url) as box:
-        return box.letters
-
-
-def _write(file: Path, letters: Iterable[Letter]) -> None:
+def _write(file: Path, messages: Iterable[DeadLetter]) -> None:
     with files.draft(file) as lines:
-        for letter in letters:
-            lines.write(json.dumps(letter.whole()) + "\n")
+        for message in messages:
+            lines.write(json.dumps(message.whole()) + "\n")
 
 
-def _is_wanted(letter: Letter, arguments: argparse.Namespace) -> bool:
-    return (
-        (arguments.reason is None or letter.reason in arguments.reason)
-        and (arguments.employee is None or letter.employee == arguments.employee)
-        and (arguments.since is None or letter.received_ms >= arguments.since)
-        and (arguments.until is None or letter.received_ms < arguments.until)
-    )
-
-
-def _one(letters: Iterable[Letter], prefix: str) -> Letter | None:
-    found = [letter for letter in letters if prefix and letter.id.startswith(prefix)]
+def _one(messages: Iterable[DeadLetter], prefix: str) -> DeadLetter | None:
+    found = [message for message in messages if prefix and message.id.startswith(prefix)]
     if len(found) > 1:
-        raise CommandError(f"{prefix!r} is ambiguous: {', '.join(letter.id for letter in found)}")
+        raise CommandError(f"{prefix!r} is ambiguous: {', '.join(message.id for message in found)}")
     return found[0] if found else None
 
 
-def _choose(letters: Sequence[Letter], arguments: argparse.Namespace) -> tuple[list[Letter], dict[str, str]]:
-    """Return the letters to redrive, and why for each id that is none of them."""
-    if arguments.all:
-        return list(letters), {}
-    if arguments.reason:
-        return [letter for letter in letters if letter.reason in arguments.reason], {}
-    named = {prefix: _one(letters, prefix) for prefix in arguments.ids}
-    chosen = {letter.id: letter for letter in named.values() if letter}
-    return list(chosen.values()), {prefix: "no such dead letter" for prefix, letter in named.items() if not letter}
+def _choose(
+    messages: Sequence[DeadLetter], ids: Sequence[str], reasons: Sequence[str]
+) -> tuple[list[DeadLetter], dict[str, str]]:
+    """Return the dead letters to redrive, by id or reason or else all, and why for each id that is none of them."""
+    if not ids:
+        return [message for message in messages if not reasons or message.reason in reasons], {}
+    named = {prefix: _one(messages, prefix) for prefix in ids}
+    chosen = {message.id: message for message in named.values() if message}
+    return list(chosen.values()), {prefix: "no such dead letter" for prefix, message in named.items() if not message}
 
 
 def _send_and_delete(
-    place: target.Target, sender: "SQSClient", box: Mailbox, letters: Sequence[Letter]
+    place: target.Target, sender: "SQSClient", reader: QueueReader, messages: Sequence[DeadLetter]
 ) -> dict[str, str]:
-    """Send first, then delete: whoever kills this loses nothing, and repeats at most one call's letters.
+    """Send first, then delete: whoever kills this loses nothing, and repeats at most one call's messages.
 
     Returns:
-        Why, for the id of each letter that is still in the dead-letter queue.
+        Why, for the id of each message that is still in the dead-letter queue.
     """
     functions = place.functions()
-    punches = [letter for letter in letters if letter.way is not Way.ASYNCHRONOUS]
-    events = [letter for letter in letters if letter.way is Way.ASYNCHRONOUS]
+    punches = [message for message in messages if message.way is not Way.ASYNCHRONOUS]
+    events = [message for message in messages if message.way is Way.ASYNCHRONOUS]
     failed: dict[str, str] = {}
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("redriving", total=len(letters))
-        for part in mailbox.in_calls(punches):
-            unsent = mailbox.send(sender, place.queue_url, part)
-            failed |= unsent | _delete(box, part, unsent)
+        bar = progress.add_task("redriving", total=len(messages))
+        for part in queue_reader.in_calls(punches):
+            unsent = queue_reader.send(sender, place.queue_url, part)
+            failed |= unsent | _delete(reader, part, unsent)
             progress.advance(bar, len(part))
-        for part in mailbox.in_calls(events, 1):  # no unique id absorbs a repeated event that is no punch
-            unsent = mailbox.invoke(functions, place.function, part)
-            failed |= unsent | _delete(box, part, unsent)
+        for part in queue_reader.in_calls(events, 1):  # no unique id absorbs a repeated event that is no punch
+            unsent = queue_reader.invoke(functions, place.function, part)
+            failed |= unsent | _delete(reader, part, unsent)
             progress.advance(bar)
     return failed
 
 
-def _delete(box: Mailbox, part: Sequence[Letter], unsent: Mapping[str, str]) -> dict[str, str]:
-    kept = box.delete([letter for letter in part if letter.id not in unsent])
+def _delete(reader: QueueReader, part: Sequence[DeadLetter], unsent: Mapping[str, str]) -> dict[str, str]:
+    kept = reader.delete([message for message in part if message.id not in unsent])
     return {name: f"sent, but not deleted (sending it again does no harm): {why}" for name, why in kept.items()}
 
 
-def _table(letters: Iterable[Letter]) -> None:
-    console = for_tables()
-    table = Table(box=None, pad_edge=False)
-    for name in ("id", "reason"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("employee", justify="right", no_wrap=True)
-    table.add_column("received", no_wrap=True)
-    table.add_column("times", justify="right", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    for letter in letters:
-        employee = "" if letter.employee is None else str(letter.employee)
-        cells = (letter.id[:_SHORT], letter.reason, employee, letter.received, str(letter.receives), letter.detail)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    console.print(table)
+def _table(messages: Iterable[DeadLetter]) -> None:
+    tables.show(
+        _COLUMNS,
+        (
+            (
+                message.id[:_SHORT],
+                message.reason,
+                "" if message.employee is None else str(message.employee),
+                message.received,
+                str(message.receives),
+                message.detail,
+            )
+            for message in messages
+        ),
+    )
 
 
-def _tell_failures(failed: Mapping[str, str]) -> None:
+def _print_failures(failed: Mapping[str, str]) -> None:
     by_reason: defaultdict[str, list[str]] = defaultdict(list)
     for name, why in failed.items():
         by_reason[why].append(name)

@@ -1,9 +1,7 @@
-"""What a dead letter is: a message of the dead-letter queue, read in each of the three shapes that end there."""
+"""Dead letters: the messages of the dead-letter queue, read in each of the three shapes that arrive there."""
 
-import argparse
 import base64
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,24 +19,25 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_relative = re.compile(r"([0-9]{1,6})([smhdw])").fullmatch
 
 
 class Way(StrEnum):
-    """How a letter came into the queue."""
+    """How a message came into the dead-letter queue."""
 
-    PUT_ASIDE = "put aside"  # by the function, at its first receive
+    REJECTED = "rejected"  # by the function, at its first receive
     EXHAUSTED = "exhausted"  # by SQS, after maxReceiveCount receives
     ASYNCHRONOUS = "asynchronous"  # by Lambda, after its retries of an asynchronous invocation
 
 
 REASONS = (*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS)
-"""Why a letter is there: the function's reasons, and a word for each of the ways that give none."""
+"""Why a message is there: the function's reasons, and a word for each of the ways that give none."""
 
 
-class Letter(NamedTuple):
-    """A dead letter. `message_id` and `received_ms` are those of the message as the gateway stored it."""
+class DeadLetter(NamedTuple):
+    """A message of the dead-letter queue.
+
+    `message_id` and `received_ms` are those of the message as the gateway stored it.
+    """
 
     id: str  # MessageId in the dead-letter queue
     way: Way
@@ -111,7 +110,7 @@ class Letter(NamedTuple):
         }
 
 
-def read(message: "MessageTypeDef") -> Letter:
+def read(message: "MessageTypeDef") -> DeadLetter:
     """Read a message of the dead-letter queue, received with all its attributes."""
     attributes = message.get("MessageAttributes", {})
     texts = {name: value.get("StringValue", "") for name, value in attributes.items()}
@@ -121,7 +120,7 @@ def read(message: "MessageTypeDef") -> Letter:
     sent_ms = int(system.get("SentTimestamp", "0"))
     # A punch that was redriven once carries its first receipt too, however it came back.
     message_id, received_ms = first_receipt(texts, sent_ms) or (message["MessageId"], sent_ms)
-    return Letter(
+    return DeadLetter(
         id=message["MessageId"],
         way=way,
         reason=reason,
@@ -137,7 +136,7 @@ def read(message: "MessageTypeDef") -> Letter:
 
 def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
     if "reason" in texts:
-        return Way.PUT_ASIDE, texts["reason"], texts.get("detail", "")
+        return Way.REJECTED, texts["reason"], texts.get("detail", "")
     if {"RequestID", "ErrorCode"} <= texts.keys():
         return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}"
     if record := _destination_record(body):
@@ -148,7 +147,7 @@ def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
 
 
 def _destination_record(body: str) -> dict[str, Any] | None:
-    """Give the record that wraps an event where the emulator, or a destination of Lambda, wrote the letter."""
+    """Give the record that wraps an event where the emulator, or a destination of Lambda, wrote the message."""
     fields = _object(body)
     return fields if fields and {"requestContext", "requestPayload"} <= fields.keys() else None
 
@@ -174,51 +173,3 @@ def _copy(value: "MessageAttributeValueOutputTypeDef") -> "MessageAttributeValue
 def iso(milliseconds: int) -> str:
     """Write an instant, ms since the epoch, as ISO 8601 in UTC."""
     return (_EPOCH + milliseconds * _MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def instant(text: str, now: datetime | None = None) -> int:
-    """Read an instant: ISO 8601, in UTC when it has no offset, or how long ago: 45s, 30m, 2h, 7d, 1w.
-
-    Args:
-        text: what to read.
-        now: from when "ago" counts, aware; the present by default.
-
-    Returns:
-        Milliseconds since the epoch.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if _relative(text):
-        then = (now or datetime.now(UTC)) - age(text)
-    else:
-        then = datetime.fromisoformat(text)
-        if then.tzinfo is None:
-            then = then.replace(tzinfo=UTC)
-    return (then - _EPOCH) // _MILLISECOND
-
-
-def an_instant(text: str) -> int:
-    """Read an instant of the command line, as `instant` does.
-
-    Raises:
-        argparse.ArgumentTypeError: it is none.
-    """
-    try:
-        return instant(text)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is neither ISO 8601, like 2026-10-01T08:00Z, nor an age, like 45s, 30m, 2h, 7d or 1w"
-        ) from None
-
-
-def age(text: str) -> timedelta:
-    """Read a length of time: 45s, 30m, 2h, 7d or 1w.
-
-    Raises:
-        ValueError: it is none.
-    """
-    found = _relative(text)
-    if not found:
-        raise ValueError(f"{text!r} is no length of time")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -12,10 +12,10 @@ from tools.kit.target import Target
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-_SETTLES = 300  # s; AWS takes up to a minute or so
-_POLL = 1  # s
+_SWITCH_SECONDS = 300  # AWS takes up to a minute or so
+_POLL_SECONDS = 1
 _RECENT = timedelta(minutes=15)  # CloudWatch's figures are minutes late, and what fails is back within 8
-_PERIOD = 300  # s
+_PERIOD_SECONDS = 300
 
 
 def switch(target: Target, *, enabled: bool) -> bool:
@@ -34,7 +34,7 @@ def switch(target: Target, *, enabled: bool) -> bool:
 
 def _switch(functions: "LambdaClient", mapping: str, *, enabled: bool) -> bool:
     wanted, other = ("Enabled", "Disabled") if enabled else ("Disabled", "Enabled")
-    deadline = time.monotonic() + _SETTLES
+    deadline = time.monotonic() + _SWITCH_SECONDS
     asked = False
     while (state := functions.get_event_source_mapping(UUID=mapping)["State"]) != wanted:
         if state == other and not asked:  # in between (Enabling, Updating, ...) AWS refuses a change
@@ -42,10 +42,10 @@ def _switch(functions: "LambdaClient", mapping: str, *, enabled: bool) -> bool:
             asked = True
         elif time.monotonic() > deadline:
             raise CommandError(
-                f"event source mapping {mapping} is still {state} after {_SETTLES} s; run it again to wait on", 1
+                f"event source mapping {mapping} is still {state} after {_SWITCH_SECONDS} s; run it again to wait on", 1
             )
         else:
-            time.sleep(_POLL)
+            time.sleep(_POLL_SECONDS)
     return asked
 
 
@@ -113,7 +113,7 @@ def _ages(
         Dimensions=[dimension],
         StartTime=start,
         EndTime=end,
-        Period=_PERIOD,
+        Period=_PERIOD_SECONDS,
         Statistics=["Maximum"],
     )
     return {point["Timestamp"]: point["Maximum"] for point in answer["Datapoints"]}

@@ -1,4 +1,4 @@
-"""The dead-letter queue as something to look into: letters are received, and put back unless they were deleted."""
+"""Reading the dead-letter queue: messages are received, and put back unless they were deleted."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.dlq import dead_letters as letters
-from tools.dlq.dead_letters import Letter
+from tools.dlq import dead_letters
+from tools.dlq.dead_letters import DeadLetter
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
     from types_boto3_sqs import SQSClient
 
-HIDDEN_SECONDS = 900  # for thousands of letters and a slow answer; what a killed command hid returns after it
+HIDDEN_SECONDS = 900  # for thousands of messages and a slow answer; what a killed command hid returns after it
 WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, not a sample of them
 
 _CALL = 10  # messages that SQS takes in one call
@@ -26,12 +26,12 @@ _ITS_OWN_FAULT = {"BatchRequestTooLong", "InvalidAttributeValue", "InvalidMessag
 T = TypeVar("T")
 
 
-class Mailbox:
-    """The letters that were received, hidden from everybody else meanwhile."""
+class QueueReader:
+    """The dead letters that were received, hidden from everybody else meanwhile."""
 
     def __init__(self, sqs: "SQSClient", dlq_url: str) -> None:
         """Receives nothing yet; see `opened`."""
-        self.letters: list[Letter] = []  # the first received by the gateway first
+        self.messages: list[DeadLetter] = []  # the first received by the gateway first
         self._sqs = sqs
         self._url = dlq_url
         self._handles: dict[str, str] = {}  # message id -> the receipt handle that SQS gave last
@@ -51,12 +51,12 @@ class Mailbox:
             found = {message["MessageId"]: message for message in messages}  # one answer may hold a message twice too
             new = [message for name, message in found.items() if name not in self._handles]
             self._handles |= {name: message["ReceiptHandle"] for name, message in found.items()}
-            self.letters += map(letters.read, new)
+            self.messages += map(dead_letters.read, new)
             nothing_new = 0 if new else nothing_new + 1
-        self.letters.sort(key=lambda letter: letter.received_ms)
+        self.messages.sort(key=lambda message: message.received_ms)
 
-    def delete(self, unwanted: Sequence[Letter]) -> dict[str, str]:
-        """Delete letters for good.
+    def delete(self, unwanted: Sequence[DeadLetter]) -> dict[str, str]:
+        """Delete messages for good.
 
         Returns:
             Why, for the id of each that is still there.
@@ -67,12 +67,12 @@ class Mailbox:
                 answer = self._sqs.delete_message_batch(
                     QueueUrl=self._url,
                     Entries=[
-                        {"Id": str(index), "ReceiptHandle": self._handles[letter.id]}
-                        for index, letter in enumerate(part)
+                        {"Id": str(index), "ReceiptHandle": self._handles[message.id]}
+                        for index, message in enumerate(part)
                     ],
                 )
             except (BotoCoreError, ClientError) as error:
-                kept |= {letter.id: explain(error) for letter in part}
+                kept |= {message.id: explain(error) for message in part}
                 continue
             for done in answer.get("Successful", []):
                 del self._handles[part[int(done["Id"])].id]
@@ -96,16 +96,18 @@ class Mailbox:
                 )
                 lost += len(answer.get("Failed", []))
             except (BotoCoreError, ClientError) as error:
-                print_status(f"could not put letters back: {explain(error)}")
+                print_status(f"could not put dead letters back: {explain(error)}")
                 lost += len(part)
         self._handles.clear()
         if lost:
-            print_status(f"{lost} letters stay hidden; they return by themselves within {HIDDEN_SECONDS // 60} minutes")
+            print_status(
+                f"{lost} dead letters stay hidden; they return by themselves within {HIDDEN_SECONDS // 60} minutes"
+            )
 
 
 @contextmanager
-def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[Mailbox]:
-    """Receive all letters, and put back at the end, however it comes, those that were not deleted."""
+def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
+    """Receive all dead letters, and put back at the end, however it comes, those that were not deleted."""
     depth = sqs.get_queue_attributes(
         QueueUrl=dlq_url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]
@@ -116,16 +118,16 @@ def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[Mailbox]:
             f"about {hidden} more are hidden: somebody reads them, or was killed while reading; "
             f"they return within {HIDDEN_SECONDS // 60} minutes"
         )
-    mailbox = Mailbox(sqs, dlq_url)
+    reader = QueueReader(sqs, dlq_url)
     try:
-        mailbox.receive_all()
-        yield mailbox
+        reader.receive_all()
+        yield reader
     finally:
-        mailbox.put_back()
+        reader.put_back()
 
 
-def send(sqs: "SQSClient", queue_url: str, punches: Sequence[Letter]) -> dict[str, str]:
-    """Send at most ten letters to the queue of punches, bodies untouched.
+def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dict[str, str]:
+    """Send at most ten dead letters to the queue of punches, bodies untouched.
 
     Returns:
         Why, for the id of each that was not sent, or not known to be.
@@ -134,34 +136,34 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[Letter]) -> dict[st
         answer = sqs.send_message_batch(
             QueueUrl=queue_url,
             Entries=[
-                {"Id": str(index), "MessageBody": letter.body, "MessageAttributes": letter.attributes_to_resend()}
-                for index, letter in enumerate(punches)
+                {"Id": str(index), "MessageBody": message.body, "MessageAttributes": message.attributes_to_resend()}
+                for index, message in enumerate(punches)
             ],
         )
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
         if len(punches) > 1 and code.rpartition(".")[2] in _ITS_OWN_FAULT:
             # One that is too large must not keep its neighbours.
-            return {name: why for letter in punches for name, why in send(sqs, queue_url, [letter]).items()}
-        return {letter.id: explain(error) for letter in punches}
+            return {name: why for message in punches for name, why in send(sqs, queue_url, [message]).items()}
+        return {message.id: explain(error) for message in punches}
     return {
         punches[int(failed["Id"])].id: f"{failed['Code']}: {failed.get('Message', '')}"
         for failed in answer.get("Failed", [])
     }
 
 
-def invoke(functions: "LambdaClient", function: str, events: Sequence[Letter]) -> dict[str, str]:
-    """Invoke the function asynchronously again, with the event of each letter.
+def invoke(functions: "LambdaClient", function: str, events: Sequence[DeadLetter]) -> dict[str, str]:
+    """Invoke the function asynchronously again, with the event of each dead letter.
 
     Returns:
         Why, for the id of each whose event Lambda did not take, or is not known to have taken.
     """
     failed: dict[str, str] = {}
-    for letter in events:
+    for message in events:
         try:
-            functions.invoke(FunctionName=function, InvocationType="Event", Payload=letter.event())
+            functions.invoke(FunctionName=function, InvocationType="Event", Payload=message.event())
         except (BotoCoreError, ClientError) as error:
-            failed[letter.id] = explain(error)
+            failed[message.id] = explain(error)
     return failed
 
 

@@ -1,25 +1,20 @@
 """`ponto keys`: an API key for each device or site, each with limits of its own."""
 
-import argparse
-import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from tools.dlq.dead_letters import an_instant
-from tools.kit import database, target
+from tools.kit import commands, database, local_stack, tables, target
+from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm, print_json, print_result, print_status, printable
-from tools.kit.tables import for_tables
+from tools.kit.output import confirm, print_json, print_result, print_status
+from tools.kit.tables import Column
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
@@ -32,7 +27,25 @@ _RATE = 10.0  # requests/s: what a site with a queue before its clock needs, and
 _BURST = 20  # requests
 _QUOTA = 10_000  # requests a day
 _TAG = "batida-ponto:key"  # on what this command makes: the name; what lacks it is never touched
-_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
+_is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
+
+_KEYS = (
+    Column("name", wraps=True),
+    Column("id"),
+    Column("enabled"),
+    Column("requests/s", right=True),
+    Column("burst", right=True),
+    Column("a day", right=True),
+    Column("today", right=True),
+)
+_PUNCHES = (
+    Column("received", wraps=True),
+    Column("id", wraps=True),
+    Column("employee", right=True, wraps=True),
+    Column("punched", wraps=True),
+    Column("device", wraps=True),
+    Column("key", wraps=True),
+)
 
 _EPILOG = """examples:
   ponto keys create gate-1 --rate 5 --burst 10 --quota 2000 --stage dev
@@ -41,7 +54,7 @@ _EPILOG = """examples:
   ponto keys rows gate-1 --from 2026-10-01 --stage dev
 
 API Gateway applies throttles and quotas as best it can: they are targets, no hard limits.
-Each key has a usage plan of its own, of which AWS allows 300 in an account and region until asked for more.
+Each key has its own usage plan, of which AWS allows 300 in an account and region until asked for more.
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 """
@@ -60,181 +73,164 @@ class Key(NamedTuple):
     used_today: int | None  # requests since midnight UTC; None: the API does not say
 
 
-def add_to(commands: Any) -> None:
-    """Add `keys` to the commands of `ponto` (argparse's subparsers)."""
-    parser = commands.add_parser(
-        "keys",
-        help="API keys, one per device or site: create, list, revoke; the rows of one",
-        description="API keys, one per device or site, each with a throttle and a daily quota of its own.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verbs = parser.add_subparsers(metavar="command", required=True)
-    verb = partial(target.add_verb, verbs, "keys")
-
-    create = verb("create", _create, "make a key and show its value, this once", "gate-1 --rate 5 --stage dev")
-    create.add_argument("name", type=_a_name, help="of the device or site: letters, digits, . _ -; at most 64")
-    create.add_argument("--rate", type=_a_rate, default=_RATE, metavar="N", help=f"requests/s (default {_RATE:g})")
-    create.add_argument("--burst", type=_a_count, default=_BURST, metavar="N", help=f"requests (default {_BURST})")
-    create.add_argument("--quota", type=_a_count, default=_QUOTA, metavar="N", help=f"a day (default {_QUOTA})")
-
-    verb("list", _list, "the keys with their limits and today's use, never their values", "--stage dev")
-
-    revoke = verb("revoke", _revoke, "disable a key for good", "gate-1 --stage dev")
-    revoke.add_argument("name", help="or the id")
-    revoke.add_argument("--yes", action="store_true", help="do not ask")
-    revoke.add_argument(
-        "--forget", action="store_true", help="delete it too; its rows are then found by its id only, not by its name"
-    )
-
-    rows = verb(
-        "rows", _rows, "the punches that came with a key, a revoked one too", "gate-1 --from 2026-10-01 --stage dev"
-    )
-    rows.add_argument("name", help="or the id")
-    rows.add_argument(
-        "--from", dest="start", type=an_instant, metavar="TIME", help="received then or later: ISO 8601, or 2h ago"
-    )
-    rows.add_argument("--to", dest="end", type=an_instant, metavar="TIME", help="received before")
-    database.add_timeout(rows)
-
-
-def _a_name(text: str) -> str:
-    if not _name(text):
-        raise argparse.ArgumentTypeError(f"{text!r}: letters, digits, . _ - and a letter or digit first; at most 64")
+def _name(text: str) -> str:
+    if not _is_name(text):
+        raise ValueError(text)
     return text
 
 
-def _a_rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = math.nan
-    if not 0 < rate < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return rate
+NAME = opt.Kind("NAME", "not a name: letters, digits, . _ - and a letter or digit first; at most 64", _name)
 
 
-def _a_count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**31):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
+@commands.group(epilog=_EPILOG)
+def keys() -> None:
+    """API keys, one per device or site; the rows of one.
+
+    Each has its own throttle and daily quota.
+    """
 
 
-# The commands. Each returns the exit status.
+@keys.command(epilog="example:\n  ponto keys create gate-1 --rate 5 --stage dev\n")
+@click.argument("name", type=NAME)
+@click.option("--rate", type=opt.RATE, default=_RATE, metavar="N", help="Requests a second.")
+@click.option("--burst", type=opt.POSITIVE, default=_BURST, metavar="N", help="Requests at once.")
+@click.option("--quota", type=opt.POSITIVE, default=_QUOTA, metavar="N", help="Requests a day.")
+@opt.as_json
+@target.options
+def create(where: target.Where, name: str, rate: float, burst: int, quota: int, *, as_json: bool) -> None:
+    """Make a key and print its value, this once.
 
-
-def _create(arguments: argparse.Namespace) -> int:
-    place = target.find(arguments)
+    NAME is the device's or site's: letters, digits, . _ -; at most 64.
+    """
+    place = target.find(where)
     api_id, gateway = place.require_api(), place.gateway()
-    if any(plan["tags"][_TAG] == arguments.name for plan in _plans(gateway, api_id, place.stage)):
-        raise CommandError(f"there is a key {arguments.name} already; name another, or revoke it first")
-    label = f"{place.stack}/{arguments.name}"
-    tags = {_TAG: arguments.name}
+    if any(plan["tags"][_TAG] == name for plan in _plans(gateway, api_id, place.stage)):
+        raise CommandError(f"there is a key {name} already; name another, or revoke it first")
+    label = f"{place.stack}/{name}"
+    tags = {_TAG: name}
     with _explained_limit(), _undone_on_failure() as undo:
         key = gateway.create_api_key(name=label, enabled=True, tags=tags)
         undo(lambda: gateway.delete_api_key(apiKey=key["id"]))
         plan = gateway.create_usage_plan(
             name=label,
             apiStages=[{"apiId": api_id, "stage": place.stage}],
-            throttle={"rateLimit": arguments.rate, "burstLimit": arguments.burst},
-            quota={"limit": arguments.quota, "period": "DAY"},
+            throttle={"rateLimit": rate, "burstLimit": burst},
+            quota={"limit": quota, "period": "DAY"},
             tags=tags,
         )
         undo(lambda: _delete_plan(gateway, api_id, place.stage, plan["id"]))
         gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
-    if arguments.json:
-        made = Key(
-            arguments.name, key["id"], plan["id"], True, arguments.rate, arguments.burst, arguments.quota, used_today=0
-        )
+    if as_json:
+        made = Key(name, key["id"], plan["id"], True, rate, burst, quota, used_today=0)
         print_json(_shown(made) | {"value": key["value"]})
     else:
-        print_status(f"key {arguments.name} ({key['id']}); it may take a minute to work. Its value, shown this once:")
+        print_status(f"key {name} ({key['id']}); it may take a minute to work. Its value, shown this once:")
         print_result(key["value"])
-    return 0
 
 
-def _list(arguments: argparse.Namespace) -> int:
-    place = target.find(arguments)
-    keys = list(_keys(place.gateway(), place.require_api(), place.stage))
-    if arguments.json:
-        print_json({"keys": [_shown(key) for key in keys]})
-        return 0
-    if keys:
-        console = Console(highlight=False, soft_wrap=True)
-        table = Table(box=None, pad_edge=False)
-        for column in ("name", "id", "enabled"):
-            table.add_column(column, no_wrap=True)
-        for column in ("requests/s", "burst", "a day", "today"):
-            table.add_column(column, justify="right", no_wrap=True)
-        for key in keys:
-            used = "?" if key.used_today is None else str(key.used_today)
-            enabled = "yes" if key.enabled else "no"
-            table.add_row(key.name, key.id or "(none)", enabled, f"{key.rate:g}", str(key.burst), str(key.quota), used)
-        console.print(table)
-    print_result(f"{len(keys)} keys made by this command")
-    return 0
-
-
-def _revoke(arguments: argparse.Namespace) -> int:
-    place = target.find(arguments)
-    api_id, gateway = place.require_api(), place.gateway()
-    found = [key for key in _keys(gateway, api_id, place.stage, usage=False) if arguments.name in (key.name, key.id)]
-    if not found:
-        raise CommandError(f"no key {arguments.name} was made by this command for {place.stack}; see the list", 1)
-    if len(found) > 1:
-        raise CommandError(
-            f"{arguments.name} is ambiguous; give one of the ids {', '.join(str(key.id) for key in found)}"
+@keys.command("list", epilog="example:\n  ponto keys list --stage dev\n")
+@opt.as_json
+@target.options
+def list_keys(where: target.Where, *, as_json: bool) -> None:
+    """Print the keys with their limits and today's use, never their values."""
+    place = target.find(where)
+    found = list(_keys(place.gateway(), place.require_api(), place.stage))
+    if as_json:
+        print_json({"keys": [_shown(key) for key in found]})
+        return
+    if found:
+        tables.show(
+            _KEYS,
+            (
+                (
+                    key.name,
+                    key.id or "(none)",
+                    "yes" if key.enabled else "no",
+                    f"{key.rate:g}",
+                    str(key.burst),
+                    str(key.quota),
+                    "?" if key.used_today is None else str(key.used_today),
+                )
+                for key in found
+            ),
         )
+    print_result(f"{len(found)} keys made by this command")
+
+
+@keys.command(epilog="example:\n  ponto keys revoke gate-1 --stage dev\n")
+@click.argument("name")
+@opt.yes
+@click.option(
+    "--forget",
+    is_flag=True,
+    show_default=False,
+    help="Delete it too; its rows are then found by its id only, not by its name.",
+)
+@opt.as_json
+@target.options
+def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: bool) -> None:
+    """Disable a key for good.
+
+    NAME may be the key's id.
+    """
+    place = target.find(where)
+    api_id, gateway = place.require_api(), place.gateway()
+    found = [key for key in _keys(gateway, api_id, place.stage, usage=False) if name in (key.name, key.id)]
+    if not found:
+        raise CommandError(f"no key {name} was made by this command for {place.stack}; see the list", 1)
+    if len(found) > 1:
+        raise CommandError(f"{name} is ambiguous; give one of the ids {', '.join(str(key.id) for key in found)}")
     (key,) = found
-    if not arguments.yes and not confirm(f"Revoke key {key.name} ({key.id}) of {place.stack}? It cannot be undone."):
+    if not yes and not confirm(f"Revoke key {key.name} ({key.id}) of {place.stack}? It cannot be undone."):
         raise CommandError("nothing was revoked", 1)
     if key.id:
-        # Disabled first: whatever fails after that, nobody punches with it. It stays, to tell the id of its name.
+        # Disabled first: whatever fails after that, nobody punches with it. It stays, for its id's name to be known.
         gateway.update_api_key(apiKey=key.id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
-        if arguments.forget:
+        if forget:
             gateway.delete_api_key(apiKey=key.id)
     _delete_plan(gateway, api_id, place.stage, key.plan_id)
-    if arguments.json:
+    if as_json:
         print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.plan_id})
     else:
         print_result(f"key {key.name} ({key.id}) is revoked; what was accepted with it stays: ponto keys rows {key.id}")
-    return 0
 
 
-def _rows(arguments: argparse.Namespace) -> int:
-    place = target.find(arguments)
-    whose = argparse.Namespace(
-        state=arguments.state if place.stage == target.LOCAL else None, timeout=arguments.timeout
-    )
-    if place.stage != target.LOCAL and database.is_local(whose):
-        raise CommandError(
-            f"the rows of {place.stack} are in its database; name it with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
+@keys.command(epilog="example:\n  ponto keys rows gate-1 --from 2026-10-01 --stage dev\n")
+@click.argument("name")
+@click.option("--from", "start", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
+@click.option("--to", "end", type=opt.INSTANT_MS, help="Received before.")
+@database.timeout_option()
+@opt.as_json
+@target.options
+def rows(where: target.Where, name: str, start: int | None, end: int | None, timeout: int, *, as_json: bool) -> None:
+    """Print the punches that came with a key, a revoked one too.
+
+    NAME may be the key's id.
+    """
+    place = target.find(where)
+    if place.stage == target.LOCAL:  # its own database, whatever DB_HOST says
+        of = database.Where(where.state or local_stack.STATE, timeout)
+    else:
+        of = database.Where(None, timeout)
+        if database.is_local(of):
+            raise CommandError(
+                f"the rows of {place.stack} are in its database; name it with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
+            )
+    ids = _ids(place, name)
+    with database.connect(of, read_only=True) as connection, connection.cursor() as cursor:
+        cursor.execute(_ROWS, {"keys": ids or [name], "from_ms": start, "to_ms": end})
+        found = [_Row(*row) for row in cursor.fetchall()]
+    if not ids and not found:
+        raise CommandError(f"{place.stack} has no key {name}, and no row came with a key of that id", 1)
+    if as_json:
+        print_json({"keys": ids or [name], "rows": [row.shown() for row in found]})
+        return
+    if found:
+        tables.show(
+            _PUNCHES, (["" if value is None else str(value) for value in row.shown().values()] for row in found)
         )
-    ids = _ids(place, arguments.name)
-    times = {"from_ms": arguments.start, "to_ms": arguments.end}
-    with database.connect(whose, read_only=True) as connection, connection.cursor() as cursor:
-        cursor.execute(_ROWS, {"keys": ids or [arguments.name], **times})
-        rows = [_Row(*row) for row in cursor.fetchall()]
-    if not ids and not rows:
-        raise CommandError(f"{place.stack} has no key {arguments.name}, and no row came with a key of that id", 1)
-    if arguments.json:
-        print_json({"keys": ids or [arguments.name], "rows": [row.shown() for row in rows]})
-        return 0
-    if rows:
-        console = for_tables()
-        table = Table(box=None, pad_edge=False)
-        for column in ("received", "id", "employee", "punched", "device", "key"):
-            table.add_column(column, overflow="fold", justify="right" if column == "employee" else "left")
-        for row in rows:
-            shown = row.shown()
-            table.add_row(*(Text(printable("" if value is None else str(value))) for value in shown.values()))
-        console.print(table)
-    employees = len({row.usuario_id for row in rows})
-    print_result(f"{len(rows)} rows of {employees} employees came with {', '.join(ids or [arguments.name])}")
-    return 0
-
-
-# What they are made of.
+    employees = len({row.usuario_id for row in found})
+    print_result(f"{len(found)} rows of {employees} employees came with {', '.join(ids or [name])}")
 
 
 class _Row(NamedTuple):

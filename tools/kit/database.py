@@ -75,7 +75,7 @@ def timeout_option(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Func
     """Give a command that names its database otherwise the option of how long a statement may take, s."""
     return click.option(
         "--timeout",
-        type=click.IntRange(0, 1_000_000),
+        type=opt.Whole(0, 1_000_000),
         default=timeout,
         metavar="S",
         help="That a statement may take, seconds; 0: any time.",

@@ -1,6 +1,7 @@
 """The options and kinds of values that several commands share. Each kind is checked here, and nowhere else."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 _YEARS = range(2000, 2100)  # far from the ends of Python's calendar
 _LARGEST_EMPLOYEE = 2**53 - 1  # as in the punch's schema
 _LONGEST_AGE = timedelta(days=365_000)  # what a database can still add to a date
+_is_whole = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 Day = TypeVar("Day", date, datetime)
@@ -117,8 +119,12 @@ def age(text: str) -> timedelta:
     return found
 
 
-def instant_ms(text: str) -> int:
+def instant_ms(text: str, now: datetime | None = None) -> int:
     """Read an instant, ISO 8601 with an offset (without: UTC), or how long ago it was.
+
+    Args:
+        text: what to read.
+        now: from when "ago" counts, aware; the present by default.
 
     Returns:
         Milliseconds since the epoch, UTC.
@@ -127,11 +133,17 @@ def instant_ms(text: str) -> int:
         ValueError, OverflowError: it is none.
     """
     try:
-        found = datetime.now(UTC) - age(text)
+        found = (now or datetime.now(UTC)) - age(text)
     except ValueError:
         parsed = datetime.fromisoformat(text)
         found = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     return round(found.timestamp() * 1000)
+
+
+def _integer(text: str) -> int:
+    if not _is_whole(text):
+        raise ValueError(text)
+    return int(text)
 
 
 def _finite(text: str) -> float:
@@ -141,11 +153,21 @@ def _finite(text: str) -> float:
     return number
 
 
-POSITIVE = click.IntRange(min=1, max=2**31 - 1)
-COUNT = click.IntRange(min=0, max=2**31 - 1)
-PERCENT = click.IntRange(0, 100)
-PORT = click.IntRange(1, 65_535)
-EMPLOYEE = click.IntRange(1, _LARGEST_EMPLOYEE)
+class Whole(click.IntRange):
+    """A whole number in plain digits: Python's own reading knows those of other scripts, spaces and underscores."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not _is_whole(value):
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+INTEGER = Kind("INTEGER", "not a whole number", _integer)
+POSITIVE = Whole(1, 2**31 - 1)
+COUNT = Whole(0, 2**31 - 1)
+PERCENT = Whole(0, 100)
+PORT = Whole(1, 65_535)
+EMPLOYEE = Whole(1, _LARGEST_EMPLOYEE)
 RATE = Kind("RATE", "not a number above 0", _finite)
 MONTH = Kind("YYYY-MM", "not a month, like 2026-11", _month)
 DAY = Kind("DATE", "not a date, like 2026-11-23", _day)
@@ -157,6 +179,7 @@ INSTANT_MS = Kind(
 FILE = click.Path(path_type=Path)
 
 as_json = click.option("--json", "as_json", is_flag=True, show_default=False, help="The result as JSON.")
+yes = click.option("--yes", is_flag=True, show_default=False, help="Do not ask.")
 force = click.option("--force", is_flag=True, show_default=False, help="Overwrite the file.")
 state = click.option(
     "--state", type=FILE, show_default=False, metavar="DIR", help="The local stack's folder (default .local)."

@@ -20,7 +20,7 @@ class Column(NamedTuple):
 
     name: str
     right: bool = False  # numbers
-    wraps: bool = False  # else it is never shortened
+    wraps: bool = False  # where the terminal is narrow; the others are shortened only if that does not suffice
 
 
 def for_tables() -> Console:

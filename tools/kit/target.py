@@ -44,9 +44,7 @@ class Target(NamedTuple):
     session: boto3.Session
     endpoint_url: str | None = None  # the emulator's; None is AWS
     api_id: str | None = None  # None: a stack of an earlier version
-    operator_role_arn: str | None = (
-        None  # who alone may send letters back; None: the local stack, or an earlier version
-    )
+    operator_role_arn: str | None = None  # who alone may redrive; None: the local stack, or an earlier version
 
     @property
     def stack(self) -> str:
@@ -82,7 +80,7 @@ class Target(NamedTuple):
             if error.response["Error"].get("Code") != "AccessDenied":
                 raise
             raise CommandError(
-                f"{explain(error)}\nOnly the operator's role may send letters back; let IAM allow sts:AssumeRole on "
+                f"{explain(error)}\nOnly the operator's role may redrive; let IAM allow sts:AssumeRole on "
                 f"{self.operator_role_arn} to whoever redrives"
             ) from None
         session = boto3.Session(
@@ -148,40 +146,6 @@ region_option = click.option(
     show_default=False,
     help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml.",
 )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a command the options that name a deployment."""
-    group = parser.add_argument_group("the deployment")
-    group.add_argument("--stage", default=LOCAL, help="default: local, the one of `make run`")
-    group.add_argument("--state", type=Path, default=local_stack.STATE, help="local: its folder (default .local)")
-    add_account_arguments(group)
-
-
-def add_verb(
-    verbs: Any, command: str, name: str, run: Callable[[argparse.Namespace], int], text: str, example: str
-) -> argparse.ArgumentParser:
-    """Add one of the things that a command can do to a deployment.
-
-    Args:
-        verbs: the command's subparsers, of argparse.
-        command: its name.
-        name: of what is added.
-        run: does it; returns the exit status.
-        text: says what it does, beginning in lower case.
-        example: what is written after the two names.
-    """
-    parser: argparse.ArgumentParser = verbs.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=f"example:\n  ponto {command} {name} {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    parser.add_argument("--json", action="store_true", help="the result as JSON")
-    add_arguments(parser)
-    return parser
 
 
 def add_account_arguments(parser: argparse._ActionsContainer) -> None:

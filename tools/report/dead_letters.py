@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.dlq import queue_reader as mailbox
-from tools.dlq.dead_letters import Letter
+from tools.dlq import queue_reader
+from tools.dlq.dead_letters import DeadLetter
 from tools.kit import database, target
 from tools.kit.errors import CommandError
 from tools.report.queries import Employees
@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Heap(NamedTuple):
     """Dead letters with the same reason and employee."""
 
-    motivo: str  # one of `letters.REASONS`
+    motivo: str  # one of `tools.dlq.dead_letters.REASONS`
     usuario_id: int | None  # None: the body does not tell
     quantidade: int
     primeira: datetime  # when the gateway received the oldest, UTC
@@ -65,7 +65,7 @@ def read(queue: Queue | None, where: database.Where, employees: Employees) -> li
     Args:
         queue: which; None: none is to be read.
         where: the database beside it.
-        employees: letters of these only; None: everybody's.
+        employees: dead letters of these only; None: everybody's.
     """
     if queue is None:
         return Unread(None)
@@ -73,20 +73,20 @@ def read(queue: Queue | None, where: database.Where, employees: Employees) -> li
         return Unread("the database is not the local stack's; name its --stage, or --no-queue")
     try:
         place = target.find(target.Where(queue.stage or target.LOCAL, where.state, queue.profile, queue.region))
-        with mailbox.opened(place.sqs(), place.dlq_url) as box:
-            return heaps(box.letters, employees)
+        with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+            return heaps(reader.messages, employees)
     except CommandError as error:
         return Unread(str(error))
     except (BotoCoreError, ClientError) as error:
         return Unread(target.explain(error))
 
 
-def heaps(letters: list[Letter], employees: Employees) -> list[Heap]:
+def heaps(messages: list[DeadLetter], employees: Employees) -> list[Heap]:
     """Put together what has the same reason and employee; the highest heaps first."""
     together: defaultdict[tuple[str, int | None], list[int]] = defaultdict(list)
-    for letter in letters:
-        if employees is None or letter.employee in employees:
-            together[letter.reason, letter.employee].append(letter.received_ms)
+    for message in messages:
+        if employees is None or message.employee in employees:
+            together[message.reason, message.employee].append(message.received_ms)
     made = [
         Heap(reason, number, len(times), _instant(min(times)), _instant(max(times)))
         for (reason, number), times in together.items()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tools.dlq import dead_letters as letters
+from tools.dlq.dead_letters import REASONS
 from tools.report.dead_letters import Unread
 from tools.report.i18n import Language, clock
 from tools.report.queries import CutOff, Day, Finding, Minute, Totals
@@ -183,8 +183,8 @@ def generated(now: datetime, language: Language) -> str:
 
 
 def reason(name: str, language: Language) -> str:
-    """Write why a letter is dead; the word that `dlq` knows too."""
-    return f"{name}: {language.word('reason', name)}" if name in letters.REASONS else name
+    """Write why a message was dead-lettered; the word that `dlq` knows too."""
+    return f"{name}: {language.word('reason', name)}" if name in REASONS else name
 
 
 def unread(found: Unread, language: Language) -> str:
