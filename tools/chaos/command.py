@@ -84,7 +84,7 @@ POISON = {
     "leap second": (Reason.INVALID, _body(ponto="2016-12-31T23:59:60Z")),
     "year 10000": (Reason.INVALID, _body(ponto="10000-01-01T00:00:00Z")),
 }
-"""Bodies that the gateway would refuse, by name: the reason that each is put aside for, and the body."""
+"""Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
 
 
 def plan(chance: Random, punches: int, first_employee: int) -> list[Message]:

@@ -46,7 +46,7 @@ class Ledger(NamedTuple):
     dead_letters: dict[str, int]  # by reason
     lost: list[str]  # message ids: neither a row nor a dead letter
     stored_twice: list[str]  # what has more than one row
-    misplaced: list[str]  # message ids: put aside though it could be stored, or with another body; or both ends
+    misplaced: list[str]  # message ids: dead-lettered though it could be stored, or with another body; or both ends
 
     @property
     def is_clean(self) -> bool:

@@ -13,7 +13,7 @@ class Flow(NamedTuple):
     queued: int  # waiting or being stored
     stored: int
     duplicates: int
-    rejected: int  # put aside by the function
+    rejected: int  # dead-lettered by the function
     failed: int  # tries that will be repeated
     dead_letters: int
 
