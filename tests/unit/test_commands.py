@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import click
 import pytest
 
+from tests.commands import write_stack
 from tests.documents import ROOT
-from tools.kit import commands, options
+from tools.kit import commands, local_stack, options
 from tools.kit.errors import CommandError
 
 
@@ -137,3 +139,20 @@ def test_an_instant_is_iso_in_utc_or_how_long_ago(text: str, expected: str) -> N
     now = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
     assert options.instant_ms(text, now) == round(datetime.fromisoformat(expected).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("text", ["{}", '{"pid": 1, "colour": "red"}', "[]", "", "{"])
+def test_a_local_stack_of_another_version_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "stack.json").write_text(text)
+
+    with pytest.raises(CommandError, match="is of another version; stop its stack, and start it with make run"):
+        local_stack.find(tmp_path)
+
+
+def test_a_local_stack_that_was_killed_is_said(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    write_stack(tmp_path, pid=process.pid)
+
+    with pytest.raises(CommandError, match="is of one that was killed"):
+        local_stack.find(tmp_path)

@@ -16,6 +16,8 @@ STATE = ROOT / ".local"
 
 REGION = "us-east-1"
 
+_LACKING = {"api_id": ""}  # what stacks of earlier versions did not say
+
 
 class Address(NamedTuple):
     """Where everything is; stack.json has these keys."""
@@ -75,14 +77,16 @@ def find(state: Path | None = None, otherwise: str = "") -> Address:
         otherwise: what else could be done, as the end of the error's sentence.
 
     Raises:
-        CommandError: none runs there.
+        CommandError: none runs there, or one of another version.
     """
     file = (state or STATE) / "stack.json"
     start = f"start it with make run{otherwise}"
     try:
-        address = Address(**json.loads(file.read_text(encoding="utf-8")))
+        address = Address(**_LACKING | json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise CommandError(f"no local stack runs ({file} does not exist); {start}") from None
+    except (TypeError, ValueError):
+        raise CommandError(f"{file} is of another version; stop its stack, and {start}") from None
     if not _is_running(address.pid):
         raise CommandError(f"no local stack runs ({file} is of one that was killed); {start}")
     return address
