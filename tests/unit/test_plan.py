@@ -565,7 +565,7 @@ def test_what_cannot_be_is_refused_with_a_reason(run: Callable[[str], Result], w
     [
         ("", "Missing option '--employees'"),
         ("--employees 0", "'--employees': 0 is not in the range 1<=x"),
-        ("--employees many", "'--employees': 'many' is not a valid integer range"),
+        ("--employees many", "'--employees': 'many' is not a whole number"),
         ("--employees 1 --peak-minutes 0", "'--peak-minutes': 0.0 is not in the range 0<x"),
         ("--employees 1 --peak-minutes nan", "'--peak-minutes': 'nan' is not a number"),
         ("--employees 1 --database-rows inf", "'--database-rows': 'inf' is not a number above 0"),

@@ -278,7 +278,7 @@ def test_the_documents_samples_are_of_the_golden_files() -> None:
     [
         ("timecard --employee 1 --month 11/2026", "'11/2026' is not a month, like 2026-11"),
         ("timecard --employee 1 --month 2026-13", "'2026-13' is not a month, like 2026-11"),
-        ("timecard --employee x --month 2026-11", "'x' is not a valid integer range"),
+        ("timecard --employee x --month 2026-11", "'x' is not a whole number"),
         ("timecard --employee 1 --all --month 2026-11", "not allowed with"),
         ("timecard --month 2026-11", "Missing option '--all' or '--employee'"),
         ("exceptions --from yesterday", "'yesterday' is not a date, like 2026-11-23"),

@@ -48,14 +48,14 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--employees", type=click.IntRange(1, _LARGEST), default=200, metavar="N", help="How many.")
-@click.option("--months", type=click.IntRange(1, _MOST_MONTHS), default=3, metavar="N", help="How many.")
+@click.option("--employees", type=opt.Whole(1, _LARGEST), default=200, metavar="N", help="How many.")
+@click.option("--months", type=opt.Whole(1, _MOST_MONTHS), default=3, metavar="N", help="How many.")
 @click.option(
     "--until",
     type=opt.MONTH,
     help="The last month (default: the last one of which nothing can be on its way any more).",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, metavar="N", help="Another gives another company.")
+@click.option("--seed", type=opt.Whole(min=0), default=1, metavar="N", help="Another gives another company.")
 @click.option(
     "--yes-into", metavar="HOST/DBNAME", help="The database of DB_HOST, named again: it must hold no punches yet."
 )

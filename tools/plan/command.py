@@ -70,7 +70,7 @@ def _assumption(
 @_assumption("account_burst", opt.POSITIVE, "N", "Requests.")
 @_assumption(
     "concurrency",
-    click.IntRange(1, MAXIMUM_CONCURRENCY),
+    opt.Whole(1, MAXIMUM_CONCURRENCY),
     "N",
     "Batches at once, reserved and maximum; where no more is possible, --cells share the employees.",
 )

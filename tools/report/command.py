@@ -100,7 +100,7 @@ def _limits(function: Function) -> Function:
     collected = click.option(
         "--settled-days",
         "dias",
-        type=click.IntRange(0, 100_000),
+        type=opt.Whole(0, 100_000),
         default=3,
         metavar="N",
         help="So many days after a day ended, it changed.",
