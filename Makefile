@@ -7,7 +7,7 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test test-orders check loadtest chaos bench format docs lock package deploy certificates clean
+.PHONY: help setup run rows test test-orders check loadtest chaos simulate bench format docs lock package deploy certificates clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ loadtest: setup ## JMeter's load on the running local stack, and the proof that 
 
 chaos: setup ## break the running local stack under load, and prove that nothing is lost (python -m tools.chaos --help)
 	@python -m tools.chaos $(ARGS)
+
+simulate: setup ## a year of punches in a minute, under simulated time, queue and faults (python -m tools.simulate --help)
+	@python -m tools.simulate $(ARGS)
 
 bench: setup ## what the handler does, beside others (ARGS="drain --quick"; python -m tools.bench --help)
 	@python -m tools.bench $(ARGS)

@@ -1,0 +1,219 @@
+"""`make simulate`: weeks in which every rule holds, and faults of ours that are found, each with its story."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import boto3
+import psycopg2
+import pytest
+
+import handler
+from ponto import connection
+from ponto.derived_id import derive_id
+from tests.documents import ROOT
+from tools.kit.packaging import Template
+from tools.plan.simulation import Settings as PlanSettings
+from tools.plan.simulation import Shape, arrivals, rows_per_second
+from tools.plan.simulation import simulate as simulate_plan
+from tools.simulate import faults, settings, story
+from tools.simulate.clock import DAY, HOUR
+from tools.simulate.command import run
+from tools.simulate.employees import Sending
+from tools.simulate.faults import PLANTED, Kind, Spell
+from tools.simulate.settings import Settings
+from tools.simulate.world import Outcome, Plan, World
+
+WEEKS = 50
+FOUND = {  # by which seed each planted fault is found, and in how many days
+    "visibility": (0, 7, "held"),
+    "receives": (0, 7, "dead letter"),
+    "retention": (5, 28, "expired"),
+    "commit": (0, 7, "lost"),
+    "success": (0, 7, "lost"),
+    "look-up": (0, 7, "waits"),
+    "backoff": (13, 7, "waits"),
+}
+
+Live = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def deployed(prod: Template) -> Settings:
+    return settings.of_template(prod)
+
+
+@pytest.fixture
+def live(migrated_url: str, deployed: Settings) -> Live:
+    """Give what runs a plan."""
+
+    def run_plan(plan: Plan, planted: Settings = deployed, say: Callable[[str], None] | None = None) -> Outcome:
+        return run(plan, planted, migrated_url, say)
+
+    return run_plan
+
+
+def of_seed(seed: int, days: int = 7, employees: int = 20) -> Plan:
+    return Plan(seed, days, range(1, employees + 1), faults.draw(seed, days))
+
+
+def calm(*spells: Spell, days: int = 7, employees: int = 5) -> Plan:
+    return Plan(1, days, range(1, employees + 1), spells, odd=False)
+
+
+def test_in_fifty_weeks_every_rule_holds(live: Live) -> None:
+    for seed in range(WEEKS):
+        outcome = live(of_seed(seed, employees=12))
+
+        assert outcome.broken is None, f"seed {seed}: {outcome.broken}"
+        assert outcome.accepted == sum(outcome.counts.values())
+        assert outcome.counts["stored"] > 100
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_fault_of_ours_is_found_and_its_story_is_short(live: Live, deployed: Settings, name: str) -> None:
+    seed, days, rule = FOUND[name]
+    planted, plan = PLANTED[name].plant(deployed), of_seed(seed, days, employees=56)
+
+    broken = live(plan, planted).broken
+
+    assert broken
+    assert broken.rule == rule
+    short = story.shorten(plan, broken, lambda candidate: live(candidate, planted).broken)
+    lines: list[str] = []
+    again = live(short, planted, lines.append).broken
+    assert again
+    assert again.rule == rule
+    told = list(story.tell(lines))
+    assert told[-1].endswith(f"broken: {again}")
+    assert len(told) < 40
+
+
+def test_every_fault_that_can_be_planted_is_found() -> None:
+    assert FOUND.keys() == PLANTED.keys()
+
+
+def test_a_week_without_faults_stores_all_and_needs_no_operator(live: Live) -> None:
+    outcome = live(calm())
+    assert outcome.broken is None
+    assert outcome.counts["waiting"] == outcome.counts["dead-lettered"] == 0
+
+
+def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live) -> None:
+    pause = Spell(DAY, 8 * DAY, Kind.PAUSED)
+    outcome = live(calm(pause, Spell(pause.end, pause.end + 30 * HOUR, Kind.REFUSED), days=14))
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
+
+
+def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
+    lines: list[str] = []
+    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSED), days=9), say=lines.append)
+
+    assert outcome.broken is None
+    assert any("SQS moves it to the dead-letter queue" in line for line in lines)
+    assert any("an operator sends message" in line for line in lines)
+    assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
+
+
+def test_what_nobody_looks_after_expires_and_its_alarm_has_fired_days_before(live: Live, deployed: Settings) -> None:
+    forgotten = calm(Spell(DAY, 15 * DAY, Kind.PAUSED), days=16)
+
+    outcome = live(forgotten)
+    assert outcome.broken is None
+    assert outcome.counts["expired"]
+
+    deaf = {section: alarm | {"Threshold": 10**9} for section, alarm in deployed.alarms.items()}
+    broken = live(forgotten, deployed._replace(alarms=deaf)).broken
+    assert broken
+    assert broken.rule == "expired"
+
+
+def test_dead_letters_that_nobody_looks_at_expire_after_their_alarm(live: Live) -> None:
+    spells = [Spell(DAY, 4 * DAY, Kind.REFUSED), Spell(DAY, 24 * DAY, Kind.AWAY)]
+    outcome = live(calm(*spells, days=25))
+
+    assert outcome.broken is None
+    assert outcome.counts["expired"]
+
+
+def test_the_same_seed_gives_the_same_trace_in_another_process(tmp_path: Path, prod: Template) -> None:
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps(prod.document))
+    traces = []
+    for hashing in ("1", "2"):
+        trace = tmp_path / f"trace-{hashing}"
+        command = [sys.executable, "-m", "tools.simulate", "--seed", "13", "--days", "5", "--employees", "20"]
+        done = subprocess.run(
+            [*command, "--template", template, "--trace", trace],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": hashing},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.match(r"accepted \d+, stored \d+, duplicates \d+, dead-lettered \d+, waiting \d+", done.stdout)
+        traces.append(trace.read_bytes())
+
+    assert traces[0] == traces[1]
+    assert len(traces[0].splitlines()) > 500
+    assert re.fullmatch(rb"(day \d+ \d\d:\d\d:\d\d\.\d{3}  [^\n]+\n)+", traces[0])
+
+
+def test_a_planted_fault_ends_the_command_with_its_story(tmp_path: Path, prod: Template) -> None:
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps(prod.document))
+    command = [sys.executable, "-m", "tools.simulate", "--seed", "1", "--days", "7", "--fault", "commit"]
+    done = subprocess.run([*command, "--template", template], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    *told, again, last = done.stdout.splitlines()
+    assert "broken: message" in told[-1]
+    assert again == 'the whole of it: make simulate ARGS="--seed 1 --days 7 --fault commit"'
+    assert last.startswith("accepted ")
+
+
+def test_a_run_leaves_the_modules_the_environment_and_psycopg2_as_they_were(live: Live) -> None:
+    def seen() -> list[object]:
+        return [dict(os.environ), psycopg2.connect, boto3.client, vars(handler)["time"], vars(connection)["time"]]
+
+    before = seen()
+    live(calm(days=1))
+    assert seen() == before
+
+
+def test_the_simulator_and_the_plan_agree_on_the_drain_of_a_peak(migrated_url: str, prod: Template) -> None:
+    deployed = settings.of_template(prod)._replace(batch_milliseconds=1_000)  # so slow that there is something to drain
+    punches = 12_000
+    coming = arrivals(punches, 8, Shape.UNIFORM)
+    full = deployed.batch_milliseconds + deployed.row_milliseconds * deployed.batch
+    plan_settings = PlanSettings(deployed.concurrency, deployed.batch, full, 1e9)
+    assert rows_per_second(deployed.concurrency, plan_settings) < punches / 16
+    expected = simulate_plan(coming, plan_settings).end
+    sendings = [_sending(50, punches**2)]  # which wakes the database
+    sendings += [
+        _sending(100 + second + number / count, 1 + second * punches + number)
+        for second, count in enumerate(coming)
+        for number in range(count)
+    ]
+    world = World(Plan(1, 1, [], [], odd=False, sendings=sendings), deployed, partial(psycopg2.connect, migrated_url))
+
+    outcome = world.run()
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == 1 + punches
+    assert world.stored_at - 100 == pytest.approx(expected, rel=0.1)
+
+
+def _sending(at: float, employee: int) -> Sending:
+    when = datetime(2026, 1, 1, 11, tzinfo=UTC)
+    body = json.dumps({"usuarioId": employee, "ponto": when.isoformat()})
+    return Sending(at, body, derive_id(employee, when), employee, int(when.timestamp()) * 10**6, "somebody punches")
