@@ -3,7 +3,6 @@
 The drain stands still meanwhile, and the queue itself is read.
 """
 
-import argparse
 import http.client
 import json
 import random
@@ -132,7 +131,7 @@ def paused(deployed: Deployed) -> Iterator[Client]:
     """Nobody drains the queue."""
     client = Client(deployed.stack)
     client.wait_until_drained()
-    place = target.find(argparse.Namespace(stage=target.LOCAL, state=deployed.state))
+    place = target.find(target.Where(state=deployed.state))
     event_source.switch(place, enabled=False)
     yield client
     event_source.switch(place, enabled=True)

@@ -1,6 +1,5 @@
 """Which database a command works on, and a connection to it that can do no more than the command has to."""
 
-import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -88,47 +87,25 @@ DB_PASSWORD or DB_SECRET_ARN, DB_PORT and DB_SSLMODE
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser, timeout: int = _TIMEOUT_SECONDS) -> None:
-    """Give a command the options that name a database; `timeout`, in seconds, is the default of a statement's."""
-    group = parser.add_argument_group(
-        "the database",
-        "That of the running local stack; or that of DB_HOST, DB_NAME, DB_USER, DB_PASSWORD or DB_SECRET_ARN,\n"
-        "DB_PORT and DB_SSLMODE, where DB_HOST is set in the environment and --state is not given.",
-    )
-    group.add_argument("--state", type=Path, help="the local stack's folder (default .local)")
-    add_timeout(group, timeout)
+def is_local(where: Where) -> bool:
+    """Whether the database that `options` named is the local stack's. Asks nobody for it."""
+    return where.state is not None or not os.environ.get("DB_HOST")
 
 
-def add_timeout(group: argparse._ActionsContainer, timeout: int = _TIMEOUT_SECONDS) -> None:
-    """Give a command that names its database otherwise the option of how long a statement may take, seconds."""
-    group.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=timeout,
-        metavar="S",
-        help=f"that a statement may take, seconds; 0: any time (default {timeout})",
-    )
-
-
-def is_local(arguments: "Where | argparse.Namespace") -> bool:
-    """Whether the database that `add_arguments` named is the local stack's. Asks nobody for it."""
-    return arguments.state is not None or not os.environ.get("DB_HOST")
-
-
-def find(arguments: "Where | argparse.Namespace") -> Database:
-    """Find the database that `add_arguments` named. Does not connect.
+def find(where: Where) -> Database:
+    """Find the database that `options` named. Does not connect.
 
     Raises:
         CommandError: no local stack runs, or the environment lacks values.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
-    if not is_local(arguments):
+    if not is_local(where):
         try:
             return Database(database_parameters(), local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
     others = ", or name another database with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
-    url = local_stack.find(arguments.state, others).database_url
+    url = local_stack.find(where.state, others).database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 
@@ -148,11 +125,11 @@ def database_parameters() -> dict[str, str]:
 
 
 @contextmanager
-def connect(arguments: "Where | argparse.Namespace", *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
-    """Connect to the database that `add_arguments` named, and close the connection in the end.
+def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
+    """Connect to the database that `options` named, and close the connection in the end.
 
     Args:
-        arguments: with the values of `add_arguments`.
+        where: which database, and how long a statement may take.
         read_only: as the role of the reports, where the user may be it, and in transactions that only read.
 
     Yields:
@@ -162,13 +139,13 @@ def connect(arguments: "Where | argparse.Namespace", *, read_only: bool) -> Iter
         CommandError: see `find`; or it cannot be reached, or lacks the migrations.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
-    database = find(arguments)
+    database = find(where)
     with closing(_open(database, read_only)) as connection:
         try:
-            _prepare(connection, database, arguments.timeout, read_only)
+            _prepare(connection, database, where.timeout, read_only)
             yield connection
         except psycopg2.errors.QueryCanceled:
-            raise CommandError(f"a statement took longer than {arguments.timeout} s; give a larger --timeout") from None
+            raise CommandError(f"a statement took longer than {where.timeout} s; give a larger --timeout") from None
         except psycopg2.errors.InsufficientPrivilege as error:
             raise CommandError(f"{database.name}: {_line(error)}; sign in as another user (DB_USER)") from None
         except psycopg2.OperationalError as error:
@@ -214,9 +191,3 @@ def _not_migrated(database: Database) -> CommandError:
 
 def _line(error: psycopg2.Error) -> str:
     return " ".join(str(error).split())
-
-
-def _seconds(text: str) -> int:
-    if not text.isdecimal() or int(text) > 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return int(text)

@@ -1,6 +1,5 @@
 """Which deployment a command works on: its addresses, and clients to reach them."""
 
-import argparse
 import os
 from collections.abc import Callable
 from functools import wraps
@@ -148,21 +147,13 @@ region_option = click.option(
 )
 
 
-def add_account_arguments(parser: argparse._ActionsContainer) -> None:
-    """Give a command the options that name an account and a region."""
-    parser.add_argument("--profile", help="AWS: of the credentials")
-    parser.add_argument(
-        "--region", help=f"AWS: default AWS_REGION, AWS_DEFAULT_REGION, then {_REGION}, as in serverless.yml"
-    )
-
-
-def session_of(where: Where | argparse.Namespace) -> boto3.Session:
+def session_of(where: Where) -> boto3.Session:
     """Make a session for the account and region that the options named."""
     region = where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
     return boto3.Session(profile_name=where.profile, region_name=region)
 
 
-def find(where: Where | argparse.Namespace) -> Target:
+def find(where: Where) -> Target:
     """Find the deployment that the options named.
 
     Raises:
@@ -196,7 +187,7 @@ def _local(state: Path | None) -> Target:
     )
 
 
-def _deployed(where: Where | argparse.Namespace) -> Target:
+def _deployed(where: Where) -> Target:
     session = session_of(where)
     outputs = outputs_of(session.client("cloudformation", config=_CONFIG), where.stage)
     return Target(
