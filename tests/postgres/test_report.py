@@ -94,7 +94,7 @@ def run(
 
 @pytest.fixture
 def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A dead-letter queue with three letters; give its URL."""
+    """A dead-letter queue with three messages; give its URL."""
     with aws():
         monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
         sqs = boto3.client("sqs", region_name="us-east-1")
@@ -367,7 +367,7 @@ def test_dead_letters_are_counted_by_reason_and_employee_and_put_back(run: Run, 
     found = run(*EXCEPTIONS, "--format", "json").json
 
     assert found["fila_lida"]
-    assert [(heap["motivo"], heap["usuario_id"], heap["quantidade"]) for heap in found["nao_gravadas"]] == [
+    assert [(group["motivo"], group["usuario_id"], group["quantidade"]) for group in found["nao_gravadas"]] == [
         ("conflict", 102, 2),
         ("malformed", None, 1),
     ]
@@ -497,7 +497,7 @@ def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Heap("\x1b[2J[red]", None, 1, moment, moment)])
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("\x1b[2J[red]", None, 1, moment, moment)])
 
     assert "?[2J[red]" in run(*EXCEPTIONS).out
 

@@ -147,7 +147,7 @@ def test_on_a_phone_a_table_scrolls_and_breaks_no_word(
     language: str, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moment = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Heap("conflict", 102, 2, moment, moment)])
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("conflict", 102, 2, moment, moment)])
     page = opened("exceptions", *NOVEMBER, "--lang", language)
 
     would_be, is_ = page.widths(_PHONE)

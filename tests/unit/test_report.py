@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tools.cli import main
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.report import as_csv, as_text, dead_letters, figures, i18n
-from tools.report.figures import Punch
+from tools.report.figures import ShownPunch
 from tools.report.i18n import LANGUAGES, Language
 from tools.report.queries import Card, Day, Finding, Minute, Totals
 
@@ -104,7 +104,7 @@ def test_a_screen_does_not_show_a_whole_cpf() -> None:
 def test_punches_stand_in_pairs_and_the_odd_one_alone() -> None:
     found = figures.pairs(day(("2026-11-02T08:00", -3), ("2026-11-02T12:00", -3), ("2026-11-03T01:00", -3)))
 
-    assert found == [[Punch("08:00", False, ""), Punch("12:00", False, "")], [Punch("01:00", True, "")]]
+    assert found == [[ShownPunch("08:00", False, ""), ShownPunch("12:00", False, "")], [ShownPunch("01:00", True, "")]]
 
 
 def test_a_day_with_two_offsets_shows_each() -> None:
@@ -205,7 +205,7 @@ def test_a_reason_is_no_formula_and_a_number_below_zero_is_left_alone() -> None:
     moment = datetime(2026, 11, 2, tzinfo=UTC)
     found = Finding("relogio", 1, None, moment.date(), None, None, None, timedelta(seconds=-420), 1, 1)
 
-    as_csv.exceptions(out, [found], [dead_letters.Heap("=1", None, 1, moment, moment)], ";")
+    as_csv.exceptions(out, [found], [dead_letters.Group("=1", None, 1, moment, moment)], ";")
 
     first, second = csv.DictReader(io.StringIO(out.getvalue()), delimiter=";")
     assert (first["medida_segundos"], second["motivo"]) == ("-420", "'=1")
@@ -221,17 +221,17 @@ def test_dead_letters_are_put_together_by_reason_and_employee() -> None:
 
     messages = [message("invalid", 1, 0), message("conflict", 2, 9_000), message("conflict", 2, 1_000)]
 
-    heaps = dead_letters.heaps(messages, None)
+    groups = dead_letters.grouped(messages, None)
 
-    assert [(heap.motivo, heap.usuario_id, heap.quantidade) for heap in heaps] == [
+    assert [(group.motivo, group.usuario_id, group.quantidade) for group in groups] == [
         ("conflict", 2, 2),
         ("invalid", 1, 1),
     ]
-    assert (heaps[0].primeira, heaps[0].ultima) == (
+    assert (groups[0].primeira, groups[0].ultima) == (
         datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
         datetime(1970, 1, 1, 0, 0, 9, tzinfo=UTC),
     )
-    assert dead_letters.heaps(messages, [1]) == [heaps[1]]
+    assert dead_letters.grouped(messages, [1]) == [groups[1]]
 
 
 def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:

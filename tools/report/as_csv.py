@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from typing import IO, Any
 
-from tools.report.dead_letters import Heap
+from tools.report.dead_letters import Group
 from tools.report.queries import CutOff, Day, Finding, Minute, Totals
 
 SEPARATORS = (",", ";")
@@ -65,7 +65,7 @@ def cutoffs(out: IO[str], rows: Iterable[CutOff], separator: str = SEPARATORS[0]
 
 
 def exceptions(
-    out: IO[str], findings: Iterable[Finding], heaps: Iterable[Heap], separator: str = SEPARATORS[0]
+    out: IO[str], findings: Iterable[Finding], groups: Iterable[Group], separator: str = SEPARATORS[0]
 ) -> None:
     """Write exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
     write = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
@@ -85,8 +85,10 @@ def exceptions(
                 None,
             )
         )
-    for heap in heaps:
-        write(("nao_gravada", heap.usuario_id, None, None, None, None, None, None, heap.quantidade, text(heap.motivo)))
+    for group in groups:
+        write(
+            ("nao_gravada", group.usuario_id, None, None, None, None, None, None, group.quantidade, text(group.motivo))
+        )
 
 
 def peak(out: IO[str], minutes: Iterable[Minute], separator: str = SEPARATORS[0]) -> None:

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.report import figures, i18n
-from tools.report.dead_letters import Heap, Unread
+from tools.report.dead_letters import Group, Unread
 from tools.report.figures import Peak
 from tools.report.i18n import Language
 from tools.report.queries import Card, Finding
@@ -33,14 +33,14 @@ def exceptions(
     lines: Sequence[str],
     counts: Mapping[str, int],
     findings: Iterable[Finding],
-    heaps: list[Heap] | Unread,
+    groups: list[Group] | Unread,
     language: Language,
 ) -> None:
     """Write exceptions as they come, below `lines`."""
     by_count = sorted(counts.items(), key=lambda item: -item[1])
-    unread = figures.unread(heaps, language) if isinstance(heaps, Unread) else None
+    unread = figures.unread(groups, language) if isinstance(groups, Unread) else None
     _write(
-        out, "exceptions.html", language, lines=lines, counts=by_count, findings=findings, heaps=heaps, unread=unread
+        out, "exceptions.html", language, lines=lines, counts=by_count, findings=findings, groups=groups, unread=unread
     )
 
 

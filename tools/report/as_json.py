@@ -6,7 +6,7 @@ from datetime import date
 from typing import IO, Any
 
 from tools.report.as_csv import clock, instant, local, seconds
-from tools.report.dead_letters import Heap, Unread
+from tools.report.dead_letters import Group, Unread
 from tools.report.queries import Card, CutOff, Day, Finding, Limits, Minute, Totals
 
 
@@ -36,7 +36,7 @@ def exceptions(
     head: Mapping[str, Any],
     counts: Mapping[str, int],
     findings: Iterable[Finding],
-    heaps: list[Heap] | Unread,
+    groups: list[Group] | Unread,
 ) -> None:
     """Write exceptions as one document, one on a line of its own.
 
@@ -45,13 +45,13 @@ def exceptions(
         head: how the document begins.
         counts: of each kind.
         findings: each.
-        heaps: the dead letters; or why there are none.
+        groups: the dead letters; or why there are none.
     """
     start = {
         **head,
         "totais": counts,
-        "fila_lida": not isinstance(heaps, Unread),
-        "nao_gravadas": None if isinstance(heaps, Unread) else [_heap(heap) for heap in heaps],
+        "fila_lida": not isinstance(groups, Unread),
+        "nao_gravadas": None if isinstance(groups, Unread) else [_group(group) for group in groups],
     }
     _listed(out, start, "excecoes", map(_finding, findings))
 
@@ -105,8 +105,8 @@ def _finding(found: Finding) -> dict[str, Any]:
     return fields | {"medida_segundos": seconds(span)}
 
 
-def _heap(heap: Heap) -> dict[str, Any]:
-    return heap._asdict() | {"primeira": instant(heap.primeira), "ultima": instant(heap.ultima)}
+def _group(group: Group) -> dict[str, Any]:
+    return group._asdict() | {"primeira": instant(group.primeira), "ultima": instant(group.ultima)}
 
 
 def _between(minute: Minute) -> dict[str, int]:

@@ -14,8 +14,8 @@ from tools.kit import tables
 from tools.kit.output import printable
 from tools.kit.tables import Column
 from tools.report import figures
-from tools.report.dead_letters import Heap, Unread
-from tools.report.figures import Peak, Punch
+from tools.report.dead_letters import Group, Unread
+from tools.report.figures import Peak, ShownPunch
 from tools.report.i18n import Language, clock, mask
 from tools.report.queries import Card, Day, Finding, Findings, Totals
 
@@ -102,7 +102,7 @@ class Printer:
         for note in notes:
             self._line(Text(note, style="dim"))
 
-    def exceptions(self, found: Findings, heaps: list[Heap] | Unread) -> None:
+    def exceptions(self, found: Findings, groups: list[Group] | Unread) -> None:
         """Print how many exceptions there are, the dead letters, then each exception, some at a time."""
         word = self._language.word
         self._line()
@@ -110,7 +110,7 @@ class Printer:
         rows = [(word("kind", kind), self._language.number(count)) for kind, count in by_count]
         kinds = tables.table(self._columns("tipo", "quantidade"), rows)
         self._section(word("exceptions", "summary"), kinds)
-        self._heaps(heaps)
+        self._dead_letters(groups)
         if found.counts:
             self._line(Text(word("exceptions", "each"), style="bold"))
         columns = self._finding_columns(found)
@@ -202,24 +202,24 @@ class Printer:
         yield [("   ".join(f"{self._column(name)}: {getattr(card.totais, name)}" for name in names), "")]
         yield [(". ".join(figures.legend(card.dias, self._language)) + ".", "dim")]
 
-    def _heaps(self, heaps: list[Heap] | Unread) -> None:
+    def _dead_letters(self, groups: list[Group] | Unread) -> None:
         word = self._language.word
-        if isinstance(heaps, Unread):
+        if isinstance(groups, Unread):
             self._line(Text(word("exceptions", "dead_letters"), style="bold"))
-            self._line(Text(printable(figures.unread(heaps, self._language)), style="yellow"))
+            self._line(Text(printable(figures.unread(groups, self._language)), style="yellow"))
             self._line()
             return
         first, *others = self._columns("motivo", "usuario_id", "quantidade", "primeira", "ultima")
         columns = [first, *(column._replace(wraps=False) for column in others)]  # the reason gives way
         rows = [
             (
-                figures.reason(heap.motivo, self._language),
-                word("exceptions", "unknown_employee") if heap.usuario_id is None else str(heap.usuario_id),
-                self._language.number(heap.quantidade),
-                self._language.moment(heap.primeira) + " UTC",
-                self._language.moment(heap.ultima) + " UTC",
+                figures.reason(group.motivo, self._language),
+                word("exceptions", "unknown_employee") if group.usuario_id is None else str(group.usuario_id),
+                self._language.number(group.quantidade),
+                self._language.moment(group.primeira) + " UTC",
+                self._language.moment(group.ultima) + " UTC",
             )
-            for heap in heaps
+            for group in groups
         ]
         table = tables.table(columns, rows)
         self._section(word("exceptions", "dead_letters"), table, word("exceptions", "dead_letters_now"))
@@ -298,6 +298,6 @@ def _filled(words: Sequence[str], width: int) -> list[str]:
     return lines or [""]
 
 
-def _punch(punch: Punch) -> str:
+def _punch(punch: ShownPunch) -> str:
     offset = f"({punch.offset})" if punch.offset else ""
     return punch.text + offset + ("+1" if punch.is_next_day else "")

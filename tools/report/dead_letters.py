@@ -18,7 +18,7 @@ from tools.report.queries import Employees
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Heap(NamedTuple):
+class Group(NamedTuple):
     """Dead letters with the same reason and employee."""
 
     motivo: str  # one of `tools.dlq.dead_letters.REASONS`
@@ -59,7 +59,7 @@ def options(function: Function) -> Function:
     return cast(Function, stage(target.profile_option(target.region_option(no_queue(collected)))))
 
 
-def read(queue: Queue | None, where: database.Where, employees: Employees) -> list[Heap] | Unread:
+def read(queue: Queue | None, where: database.Where, employees: Employees) -> list[Group] | Unread:
     """Look into the queue, and put back what was looked at.
 
     Args:
@@ -74,24 +74,24 @@ def read(queue: Queue | None, where: database.Where, employees: Employees) -> li
     try:
         place = target.find(target.Where(queue.stage or target.LOCAL, where.state, queue.profile, queue.region))
         with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
-            return heaps(reader.messages, employees)
+            return grouped(reader.messages, employees)
     except CommandError as error:
         return Unread(str(error))
     except (BotoCoreError, ClientError) as error:
         return Unread(target.explain(error))
 
 
-def heaps(messages: list[DeadLetter], employees: Employees) -> list[Heap]:
-    """Put together what has the same reason and employee; the highest heaps first."""
+def grouped(messages: list[DeadLetter], employees: Employees) -> list[Group]:
+    """Put together what has the same reason and employee; the largest groups first."""
     together: defaultdict[tuple[str, int | None], list[int]] = defaultdict(list)
     for message in messages:
         if employees is None or message.employee in employees:
             together[message.reason, message.employee].append(message.received_ms)
     made = [
-        Heap(reason, number, len(times), _instant(min(times)), _instant(max(times)))
+        Group(reason, number, len(times), _instant(min(times)), _instant(max(times)))
         for (reason, number), times in together.items()
     ]
-    return sorted(made, key=lambda heap: (-heap.quantidade, heap.motivo, heap.usuario_id or 0))
+    return sorted(made, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -41,9 +41,9 @@ def write(
     language = output.language
     now = period.now(reports.zone())
     first, last = period.days(first, last, now.date())
-    unstored = dead_letters.read(queue, where, asked)
+    groups = dead_letters.read(queue, where, asked)
     found = reports.exceptions(first, last, limits, asked, in_sum=output.format in ("text", "html"))
-    if not found.counts and (isinstance(unstored, Unread) or not unstored):
+    if not found.counts and (isinstance(groups, Unread) or not groups):
         employees.require_punches(reports, first, last, asked)
     found = found._replace(each=output.counted(found.each, "exceptions"))
     with output.opened() as out:
@@ -57,13 +57,13 @@ def write(
             figures.generated(now, language),
         ]
         if output.format == "csv":
-            as_csv.exceptions(out, found.each, [] if isinstance(unstored, Unread) else unstored, output.separator)
+            as_csv.exceptions(out, found.each, [] if isinstance(groups, Unread) else groups, output.separator)
         elif output.format == "html":
-            as_html.exceptions(out, lines, found.counts, found.each, unstored, language)
+            as_html.exceptions(out, lines, found.counts, found.each, groups, language)
         elif output.format == "text":
             printer = as_text.Printer(out, language)
             printer.heading(language.word("exceptions", "title"), *lines)
-            printer.exceptions(found, unstored)
+            printer.exceptions(found, groups)
         else:
             head = {
                 "de": first.isoformat(),
@@ -72,8 +72,8 @@ def write(
                 "limites": as_json.limits(limits),
                 "gerado_em": now.isoformat(timespec="seconds"),
             }
-            as_json.exceptions(out, head, found.counts, found.each, unstored)
-    if isinstance(unstored, Unread) and unstored.why:
-        print_status(f"ponto: the dead-letter queue was not read: {unstored.why}")
+            as_json.exceptions(out, head, found.counts, found.each, groups)
+    if isinstance(groups, Unread) and groups.why:
+        print_status(f"ponto: the dead-letter queue was not read: {groups.why}")
         return 1
     return 0

@@ -18,7 +18,7 @@ _MOST_ROWS = 32  # of a table of a peak
 _STEPS = (1, 5, 15, 60, 1_440)  # minutes
 
 
-class Punch(NamedTuple):
+class ShownPunch(NamedTuple):
     """A punch as a reader sees it."""
 
     text: str  # HH:MM
@@ -45,12 +45,12 @@ class Peak(NamedTuple):
     steps: list[Step]  # without those at both ends in which nothing happened
 
 
-def pairs(day: Day) -> list[list[Punch]]:
+def pairs(day: Day) -> list[list[ShownPunch]]:
     """Put the punches of a day in pairs, in order; of an odd number, the last one stands alone."""
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     several = len(set(offsets)) > 1
     punches = [
-        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "")
+        ShownPunch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "")
         for local, offset in zip(day.locais, offsets, strict=True)
     ]
     return [punches[at : at + 2] for at in range(0, len(punches), 2)]
