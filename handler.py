@@ -5,9 +5,6 @@ from functools import cache
 from typing import Any
 
 from ponto import config, log
-from ponto.admin.find_punch import is_stored
-from ponto.admin.migrations import migrate
-from ponto.admin.roles import FUNCTION, protect, set_function_password
 from ponto.drain import Drain
 from ponto.redelivery import Redelivery
 from ponto.sqs import BatchResponse, DeadLetters, Record, records_of
@@ -76,6 +73,11 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
         `applied`, the names of the migrations, and `notices`, what they reported, and which role's settings were taken
         back and whose password was set; or `found`.
     """
+    # Imported here: `main`, whose cold starts people wait for, needs none of it.
+    from ponto.admin.find_punch import is_stored
+    from ponto.admin.migrations import migrate
+    from ponto.admin.roles import FUNCTION, protect, set_function_password
+
     settings = config.load()
     owner = config.connection_parameters(settings)
     if isinstance(event, dict) and "find" in event:

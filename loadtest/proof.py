@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from loadtest.target import Target
+from loadtest.system import System
 from ponto import config
 from tools.dlq import queue_reader
 from tools.kit.errors import CommandError
@@ -135,22 +135,22 @@ class Database:
         self._connection.close()
 
 
-def dead_letters(target: Target) -> set[str]:
+def dead_letters(system: System) -> set[str]:
     """Return the ids of the punches in the dead-letter queue, and put them back."""
-    if target.sqs is None or not target.depth(target.dlq_url):
+    if system.sqs is None or not system.depth(system.dlq_url):
         return set()
-    with queue_reader.opened(target.sqs, target.dlq_url) as reader:
+    with queue_reader.opened(system.sqs, system.dlq_url) as reader:
         return {punch for message in reader.messages if (punch := _id(message.body))}
 
 
 def wait(
-    database: Database, target: Target, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
+    database: Database, system: System, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
 ) -> tuple[Verdict, list[Row]]:
     """Wait until every accepted punch has its end, or nothing moves any more; say which end, and give the rows.
 
     Args:
         database: where rows appear.
-        target: whose queues are looked at, if they can be.
+        system: whose queues are looked at, if they can be.
         accepted: employee by id.
         patience: seconds without a new row after which nobody waits any longer.
         look: called at each look, for progress.
@@ -163,14 +163,14 @@ def wait(
         count, now = database.count(), time.monotonic()
         if count != before:
             before, moved = count, now
-        is_empty = target.depth(target.queue_url) == 0
+        is_empty = system.depth(system.queue_url) == 0
         empty_since = (empty_since or now) if is_empty else None
         gave_up = now > moved + patience or (empty_since is not None and now > empty_since + _EMPTY)
         if count >= len(accepted) or gave_up:
             rows = database.rows()
             verdict = judge(accepted, rows, ())
             if gave_up:
-                return judge(accepted, rows, dead_letters(target)), rows
+                return judge(accepted, rows, dead_letters(system)), rows
             if not verdict.missing:
                 return verdict, rows
         time.sleep(_LOOK)

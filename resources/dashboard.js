@@ -45,7 +45,7 @@ function columns(api, rejections, hasCluster) {
         line(punches, 'ApproximateAgeOfOldestMessage', 'Maximum', 'age')),
       graph('In and out', 'punches',
         line(punches, 'NumberOfMessagesSent', 'Sum', 'sent'),
-        line(punches, 'NumberOfMessagesDeleted', 'Sum', 'settled')),
+        line(punches, 'NumberOfMessagesDeleted', 'Sum', 'processed')),
     ],
     Function: [
       graph('Punches', 'punches',
@@ -80,9 +80,9 @@ function columns(api, rejections, hasCluster) {
         line(cluster, 'ACUUtilization', 'Average', 'in use')),
     ],
     'Dead letters': [
-      graph('Waiting for somebody', 'letters',
+      graph('Waiting for somebody', 'messages',
         line(deadLetters, 'ApproximateNumberOfMessagesVisible', 'Maximum', 'visible')),
-      graph('Put aside, by reason', 'punches',
+      graph('Dead-lettered by the function, by reason', 'punches',
         ...rejections.map((reason) => line(batches, `rejected${reason[0].toUpperCase()}${reason.slice(1)}`, 'Sum', reason))),
     ],
   };

@@ -1,6 +1,5 @@
 """Known vulnerabilities of the pinned packages, as pip-audit and npm audit know them: warnings, never a failure."""
 
-import argparse
 import json
 import subprocess
 import sys
@@ -8,6 +7,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+
+from tools.kit import commands
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60  # that each may take; a build does not wait longer for advice
@@ -140,9 +141,12 @@ def _line(text: str, at: int = 0) -> str:
     return rows[at][:200] if rows else "no answer"
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.advisories", description=__doc__)
-    parser.parse_args()
+@commands.command(epilog="example:\n  python -m tests.advisories\n")
+def advisories() -> None:
+    """Print the known vulnerabilities of the pinned packages, as pip-audit and npm audit know them.
+
+    They are warnings, never a failure.
+    """
     askers = {"pip-audit": _pip, "npm audit": _npm}
     with ThreadPoolExecutor() as pool:
         answers = list(pool.map(lambda name: lines(name, askers[name], ACCEPTED), askers))
@@ -150,7 +154,11 @@ def main() -> int:
         sys.stdout.write("".join(f"{line}\n" for line in told))
     for stale in sorted(ACCEPTED.keys() - set[str]().union(*(known for _, known in answers))):
         sys.stdout.write(f"advisories: {stale} is accepted in tests/advisories.py, but nobody reports it any more\n")
-    return 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(advisories, "python -m tests.advisories", words)
 
 
 if __name__ == "__main__":

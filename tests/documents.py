@@ -3,7 +3,6 @@
 A block of commands is fenced as `sh` when a test runs them, and as `sh aws` when they need an account.
 """
 
-import argparse
 import importlib
 import importlib.util
 import re
@@ -12,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import click
 import pytest
@@ -201,12 +200,6 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
     """Let the command's own parser judge the words, and stop it there."""
     if module in {"pytest", "venv", "pip"}:
         return None
-    own = argparse.ArgumentParser.parse_args
-
-    def parse_and_stop(parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
-        own(parser, *given)
-        raise _UnderstoodError
-
     try:
         name = f"{module}.__main__" if importlib.util.find_spec(f"{module}.__main__") else module
     except ModuleNotFoundError:
@@ -217,15 +210,11 @@ def _mistake_of_python(module: str, words: list[str]) -> str | None:
         return f"{module} is no command: {error}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kit, "run", _judge)
-        patch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
-        patch.setattr(argparse.ArgumentParser, "error", lambda _, message: sys.exit(message))
         patch.setattr(sys, "argv", [module, *words])
         try:
             main()
         except _UnderstoodError:
             return None
-        except SystemExit as ended:
-            return None if ended.code in {0, None} else f"{module}: {ended.code}"
         except _MistakenError as error:
             return f"{module}: {error}"
     return f"{module} looks at no arguments"

@@ -1,13 +1,11 @@
-"""`make lock`: writes locks/, each package of requirements*.txt and all that they need, with versions and hashes.
+"""`make lock`: what the project needs, pinned and hashed."""
 
-One lock serves every Python and system that the README names. That each package has a wheel for all of them, so that
-nothing is compiled on anybody's machine, is asked of the registry first.
-"""
-
-import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from tools.kit import commands
 
 ROOT = Path(__file__).parents[1]
 LOCKS = ROOT / "locks"
@@ -19,20 +17,31 @@ SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-dar
 _UV = ROOT / ".venv-audit" / "bin" / "uv"
 
 
-def main() -> int:
-    """Write the locks; the exit status is 1 when a package cannot be had for one of the Pythons or systems."""
-    argparse.ArgumentParser(prog="python -m tests.lock", description=__doc__).parse_args()
+_EPILOG = """example:
+  make lock
+
+exit status: 0 written, 1 a package cannot be had for one of the Pythons or systems
+"""
+
+
+@commands.command(epilog=_EPILOG)
+def lock() -> int:
+    """Write locks/: each package of requirements*.txt and all that they need, with versions and hashes.
+
+    One lock serves every Python and system that the README names. That each package has a wheel for all of them, so
+    that nothing is compiled on anybody's machine, is asked of the registry first.
+    """
     LOCKS.mkdir(exist_ok=True)
     for name in REQUIREMENTS:
-        lock = str(LOCKS / name)
+        written = str(LOCKS / name)
         sys.stdout.write(f"locks/{name}\n")
         options = ["--universal", "--python-version", PYTHONS[0], "--generate-hashes"]
-        if not _compile(name, "-o", lock, *options, "--custom-compile-command", "make lock"):
+        if not _compile(name, "-o", written, *options, "--custom-compile-command", "make lock"):
             return 1
         for python in PYTHONS:
             for system in SYSTEMS:
                 wheels = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
-                if not _compile(name, "-o", "/dev/null", "-c", lock, *wheels):
+                if not _compile(name, "-o", "/dev/null", "-c", written, *wheels):
                     sys.stderr.write(f"make lock: not every package has a wheel for Python {python} on {system}\n")
                     return 1
     return 0
@@ -41,6 +50,11 @@ def main() -> int:
 def _compile(name: str, *options: str) -> bool:
     command = [str(_UV), "pip", "compile", "--quiet", name, *options]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(lock, "make lock", words)
 
 
 if __name__ == "__main__":

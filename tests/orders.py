@@ -3,27 +3,32 @@
 Each run is one process, and deploys a system of its own.
 """
 
-import argparse
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+
+import click
+
+from tools.kit import commands
+from tools.kit import options as opt
 
 ROOT = Path(__file__).parents[1]
 LOGS = ROOT / ".pytest_cache" / "orders"
 
-_EXAMPLES = """examples:
+_EPILOG = """examples:
   make test-orders                                                   ten orders of tests/e2e
   python -m tests.orders --count 3 tests/e2e/test_dlq.py -- -k conflict
   python -m tests.orders --seed 7 --seed 8                           these two
 
-exit status: 0 every run passed, 1 one did not
+exit status: 0 every run passed, 1 one did not, 2 the request is wrong
 """
 
 
-def command(seed: int, words: list[str]) -> list[str]:
+def command(seed: int, words: Sequence[str]) -> list[str]:
     """Give what runs the tests in the order of a seed.
 
     Args:
@@ -33,7 +38,7 @@ def command(seed: int, words: list[str]) -> list[str]:
     return [sys.executable, "-m", "pytest", "-n", "0", f"--randomly-seed={seed}", *(words or ["tests/e2e"])]
 
 
-def run(seed: int, words: list[str]) -> bool:
+def run(seed: int, words: Sequence[str]) -> bool:
     """Run once, write what it printed to a file, and print a line about it; return whether it passed."""
     log = LOGS / f"{seed}.log"
     began = time.monotonic()
@@ -47,26 +52,35 @@ def run(seed: int, words: list[str]) -> bool:
     return status == 0
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.orders",
-        description=__doc__,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--count", type=int, default=10, help="how many orders (default 10)")
-    parser.add_argument("--seed", type=int, action="append", help="of one order, instead of random ones; repeatable")
-    parser.add_argument("words", nargs="*", help="paths for pytest (default tests/e2e), and its options after --")
-    options = parser.parse_args(arguments)
-    words = options.words
-    seeds = options.seed or [Random().getrandbits(32) for _ in range(options.count)]  # noqa: S311
+@commands.command(epilog=_EPILOG)
+@click.option("--count", type=opt.POSITIVE, default=10, metavar="N", help="How many orders.")
+@click.option(
+    "--seed",
+    "seeds",
+    type=click.IntRange(0, 2**32 - 1),
+    multiple=True,
+    metavar="N",
+    help="Of one order, instead of random ones; repeatable.",
+)
+@click.argument("words", nargs=-1)
+def orders(count: int, seeds: tuple[int, ...], words: tuple[str, ...]) -> int:
+    """Run the end-to-end tests in random orders, one run after the other, and say which of them failed.
+
+    WORDS are paths for pytest (default tests/e2e), and its options after --. Each run is one process, and deploys a
+    system of its own.
+    """
+    chosen = seeds or tuple(Random().getrandbits(32) for _ in range(count))  # noqa: S311
     LOGS.mkdir(parents=True, exist_ok=True)
-    failed = [seed for seed in seeds if not run(seed, words)]
-    _print(f"{len(seeds) - len(failed)} of {len(seeds)} orders passed")
+    failed = [seed for seed in chosen if not run(seed, words)]
+    _print(f"{len(chosen) - len(failed)} of {len(chosen)} orders passed")
     for seed in failed:
         _print(f"again: {shlex.join(['python', *command(seed, words)[1:]])}")
     return 1 if failed else 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(orders, "make test-orders", words)
 
 
 def _print(line: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.summary import for_json
 from tests.e2e.client import Client
 from tests.e2e.conftest import Deployed
 from tools.kit.local_stack import ROOT
@@ -25,7 +26,7 @@ def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     summary = json.loads((deployed.state / "loadtest" / "summary.json").read_text())
-    assert json.loads(done.stdout) == summary
+    assert json.loads(done.stdout) == for_json(summary)
     return done.returncode, summary
 
 

@@ -1,8 +1,8 @@
 """`make docs`: write what follows from the code into documents and files, and name those that changed."""
 
-import argparse
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ from ponto.admin.migrations import migrate
 from tests.conftest import TIME_ZONE
 from tests.documents import ROOT
 from tests.generated import files
+from tools.kit import commands
 from tools.kit.output import print_result
 from tools.local import postgres
 
 
-def main() -> None:
-    """Run the command line."""
-    argparse.ArgumentParser(prog="python -m tests.generated", description=__doc__).parse_args()
+@commands.command(epilog="example:\n  make docs\n")
+def docs() -> None:
+    """Write what follows from the code into documents and files, and name those that changed."""
     _write(files.from_code())
     with tempfile.TemporaryDirectory(prefix="ponto-") as folder:
         server = postgres.start(Path(folder) / "postgres", postgres.UNSAFE)
@@ -39,5 +40,10 @@ def _write(written: Mapping[Path, str]) -> None:
             print_result(str(path.relative_to(ROOT)))
 
 
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(docs, "make docs", words)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import psycopg2
 import psycopg2.errors
 import pytest
 from psycopg2.extensions import parse_dsn
 
 from tests.commands import write_stack
-from tools.kit import database, local_stack
+from tools.kit import commands, database, local_stack
 from tools.kit.database import Where
 from tools.kit.errors import CommandError
 
@@ -65,18 +64,6 @@ def role(migrated_url: str) -> Iterator[Callable[[str], str]]:
         execute(migrated_url, f"drop owned by {name}; drop role {name}")
 
 
-@click.command()
-@database.options()
-def _where(where: Where) -> Where:
-    return where
-
-
-def arguments(*words: object) -> Where:
-    """Read the options as a command does."""
-    found: Where = _where.main([str(word) for word in words], standalone_mode=False)
-    return found
-
-
 def execute(url: str, statement: str) -> None:
     connection = psycopg2.connect(url)
     connection.autocommit = True
@@ -93,8 +80,8 @@ def one(connection: psycopg2.extensions.connection, statement: str) -> Any:
         return row[0]
 
 
-def refusal(words: Where, *, read_only: bool = True) -> str:
-    with pytest.raises(CommandError) as caught, database.connect(words, read_only=read_only):
+def refusal(where: Where, *, read_only: bool = True) -> str:
+    with pytest.raises(CommandError) as caught, database.connect(where, read_only=read_only):
         pass
     assert caught.value.status == 2
     return str(caught.value)
@@ -104,13 +91,13 @@ def refusal(words: Where, *, read_only: bool = True) -> str:
 
 
 def test_a_reader_of_the_local_stack_is_the_user_of_the_reports(stack: Path) -> None:
-    with database.connect(arguments("--state", stack), read_only=True) as connection:
+    with database.connect(Where(stack), read_only=True) as connection:
         assert one(connection, "select session_user") == "ponto_reports"
         assert one(connection, "select current_setting('application_name')") == "ponto"
 
 
 def test_a_writer_of_the_local_stack_is_its_owner(stack: Path) -> None:
-    with database.connect(arguments("--state", stack), read_only=False) as connection:
+    with database.connect(Where(stack), read_only=False) as connection:
         assert one(connection, "select session_user") == "postgres"
         assert one(connection, "select current_setting('transaction_read_only')") == "off"
 
@@ -118,13 +105,13 @@ def test_a_writer_of_the_local_stack_is_its_owner(stack: Path) -> None:
 def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: Path) -> None:
     with pytest.MonkeyPatch.context() as tunnel:
         tunnel.setenv("PGHOSTADDR", "127.0.0.1")
-        with database.connect(arguments("--state", stack), read_only=False) as connection:
+        with database.connect(Where(stack), read_only=False) as connection:
             assert one(connection, "select inet_server_addr()") is None
 
 
 @pytest.mark.usefixtures("deployment")
 def test_the_database_of_the_environment_is_read_in_the_role_of_the_reports() -> None:
-    with database.connect(arguments(), read_only=True) as connection:
+    with database.connect(Where(), read_only=True) as connection:
         connection.rollback()  # which must not give the rights back
         assert one(connection, "select current_user") == "ponto_reports"
         assert one(connection, "select current_setting('statement_timeout')") == "10min"
@@ -134,7 +121,7 @@ def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights
     deployment: pytest.MonkeyPatch, role: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployment.setenv("DB_USER", role("analyst"))
-    with database.connect(arguments(), read_only=True) as connection:
+    with database.connect(Where(), read_only=True) as connection:
         assert one(connection, "select current_user") == "analyst"
         assert one(connection, "select current_setting('transaction_read_only')") == "on"
     assert capsys.readouterr().err == "ponto: not a member of ponto_reports; reading with this user's own rights\n"
@@ -146,7 +133,7 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
     execute(migrated_url, "grant insert on funcionario to clerk, ponto_reports")
-    with database.connect(arguments(*(["--state", stack] if local else [])), read_only=True) as connection:
+    with database.connect(Where(stack if local else None), read_only=True) as connection:
         connection.rollback()
         with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
             cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
@@ -156,24 +143,24 @@ def test_the_folder_of_a_stack_that_was_named_wins_over_the_environment(
     stack: Path, environment: pytest.MonkeyPatch
 ) -> None:
     environment.setenv("DB_HOST", "db.example.com")
-    assert database.find(arguments("--state", stack)).local
+    assert database.find(Where(stack)).local
 
 
 def test_the_environment_wins_over_a_stack_that_nobody_named(deployment: pytest.MonkeyPatch, stack: Path) -> None:
     deployment.setattr(local_stack, "STATE", stack)
-    assert not database.find(arguments()).local
+    assert not database.find(Where()).local
     deployment.delenv("DB_HOST")
-    assert database.find(arguments()).local
+    assert database.find(Where()).local
 
 
 def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
     for commit in (False, True):
-        with database.connect(arguments("--state", stack), read_only=False) as connection:
+        with database.connect(Where(stack), read_only=False) as connection:
             with connection.cursor() as cursor:
                 cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
             if commit:
                 connection.commit()
-        with database.connect(arguments("--state", stack), read_only=True) as connection:
+        with database.connect(Where(stack), read_only=True) as connection:
             assert one(connection, "select count(*) from funcionario") == int(commit)
 
 
@@ -181,27 +168,27 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
 
 
 def test_no_local_stack_is_said(tmp_path: Path) -> None:
-    said = refusal(arguments("--state", tmp_path))
+    said = refusal(Where(tmp_path))
     assert said.startswith("no local stack runs")
     assert "make run" in said
 
 
 def test_a_stack_that_was_killed_is_said(tmp_path: Path) -> None:
     write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
-    said = refusal(arguments("--state", tmp_path))
+    said = refusal(Where(tmp_path))
     assert said.startswith("cannot connect to /nowhere/pontodb: ")
     assert said.endswith("is the stack still up (make run)?")
 
 
 def test_what_the_environment_lacks_is_named(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_HOST", "db.example.com")
-    assert refusal(arguments()) == "Missing: DB_NAME, DB_USER, DB_PASSWORD. Set them in the environment."
+    assert refusal(Where()) == "Missing: DB_NAME, DB_USER, DB_PASSWORD. Set them in the environment."
 
 
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     deployment.setenv("DB_PASSWORD", "CANARY")
     deployment.setenv("DB_NAME", "absent")
-    said = refusal(arguments())
+    said = refusal(Where())
     assert 'database "absent" does not exist' in said
     assert "CANARY" not in said
 
@@ -210,17 +197,17 @@ def test_a_database_without_the_migrations_of_the_reports_is_said(
     deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
 ) -> None:
     execute(migrated_url, "alter table funcionario rename to other")
-    assert "sls invoke -f schema" in refusal(arguments())
-    assert "make run" in refusal(arguments("--state", stack))
+    assert "sls invoke -f schema" in refusal(Where())
+    assert "make run" in refusal(Where(stack))
     deployment.setattr(database, "_READER", "absent_role")
-    assert "sls invoke -f schema" in refusal(arguments())
-    assert "make run" in refusal(arguments("--state", stack))
+    assert "sls invoke -f schema" in refusal(Where())
+    assert "make run" in refusal(Where(stack))
 
 
 def test_a_statement_that_takes_too_long_is_said(stack: Path) -> None:
     with (
         pytest.raises(CommandError, match="longer than 1 s; give a larger --timeout"),
-        database.connect(arguments("--state", stack, "--timeout", 1), read_only=True) as connection,
+        database.connect(Where(stack, timeout=1), read_only=True) as connection,
     ):
         one(connection, "select pg_sleep(30)")
 
@@ -229,7 +216,7 @@ def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, rol
     deployment.setenv("DB_USER", role("stranger"))
     with (
         pytest.raises(CommandError, match="permission denied for table funcionario; sign in as another user"),
-        database.connect(arguments(), read_only=False) as connection,
+        database.connect(Where(), read_only=False) as connection,
     ):
         one(connection, "select count(*) from funcionario")
 
@@ -237,14 +224,17 @@ def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, rol
 def test_a_connection_that_breaks_is_said(stack: Path) -> None:
     with (
         pytest.raises(CommandError, match=r"broke off: .*repeat the command"),
-        database.connect(arguments("--state", stack), read_only=False) as connection,
+        database.connect(Where(stack), read_only=False) as connection,
     ):
         one(connection, "select pg_terminate_backend(pg_backend_pid())")
 
 
 @pytest.mark.parametrize("text", ["-1", "x", "1.5", "9999999"])
-def test_a_timeout_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter, match=f"{text}'? is not ") as caught:
-        arguments("--timeout", text)
-    assert caught.value.param
-    assert caught.value.param.name == "timeout"
+def test_a_timeout_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    @commands.command(epilog="")
+    @database.options()
+    def ask(where: Where) -> None:
+        raise AssertionError(f"understood as {where}")
+
+    assert commands.run(ask, "ask", ["--timeout", text]) == 2
+    assert "Invalid value for '--timeout'" in capsys.readouterr().err

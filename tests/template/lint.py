@@ -1,6 +1,5 @@
 """cfn-lint, with its rules for serverless applications, and checkov on compiled templates and the deploying role."""
 
-import argparse
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tools.kit import commands
 from tools.kit.packaging import ROOT, copy_project, package
 
 STAGES = ("prod", "dev", "local")
@@ -105,16 +105,17 @@ def _run(folder: Path, program: Path, *arguments: str | Path) -> "subprocess.Com
     )
 
 
-def main() -> int:
-    reasons = "\n".join(f"  {rule}\n    {reason}" for rule, reason in IGNORED.items())
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.template.lint",
-        description=f"{__doc__}\nIt needs no AWS account, and ends with 1 if it found something.",
-        epilog=f"ignored rules:\n{reasons}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.parse_args()
+_EPILOG = "example:\n  python -m tests.template.lint\n\nignored rules:\n" + "\n".join(
+    f"  {rule}\n    {reason}" for rule, reason in IGNORED.items()
+)
 
+
+@commands.command(epilog=_EPILOG)
+def lint() -> int:
+    """Look at compiled templates and the deploying role with cfn-lint, its serverless rules, and checkov.
+
+    It needs no AWS account, and ends with 1 if it found something.
+    """
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         folder = Path(temporary)
         project = copy_project(folder / "project")
@@ -127,7 +128,12 @@ def main() -> int:
         sys.stdout.write(f"{finding}\n")
     looked_at = ", ".join((*STAGES, DEPLOY_ROLE.name))
     sys.stdout.write(f"template lint: {looked_at}: {len(found) or 'no'} finding{'s' * (len(found) != 1)}\n")
-    return bool(found)
+    return 1 if found else 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(lint, "python -m tests.template.lint", words)
 
 
 if __name__ == "__main__":

@@ -95,8 +95,11 @@ def test_a_fault_of_ours_is_found_and_its_story_is_short(live: Live, deployed: S
     assert len(told) < 40
 
 
-def test_every_fault_that_can_be_planted_is_found() -> None:
+def test_every_fault_that_can_be_planted_is_found_and_documented() -> None:
     assert FOUND.keys() == PLANTED.keys()
+    table = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\|[^|]+\| `([a-z-]+)` \| `([a-z ]+)` \| (\d+) \| (\d+) \|$", table, re.MULTILINE)
+    assert {name: (int(seed), int(days), rule) for name, rule, seed, days in rows} == FOUND
 
 
 def test_a_week_without_faults_stores_all_and_needs_no_operator(live: Live) -> None:

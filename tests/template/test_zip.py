@@ -78,7 +78,7 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
 @pytest.mark.parametrize("stage", ["prod", "local"])
 def test_holds_no_configuration_that_is_not_there_and_no_tests(zipped: Zip, stage: str) -> None:
     names = _names(zipped(stage))
-    own = {name for name in names if not re.match(r"psycopg2|tzdata", name)}
+    own = {name for name in names if not re.match(r"orjson|psycopg2|tzdata", name)}
     assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto", "requirements.txt"}
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from loadtest import __main__ as command
-from loadtest import four_peaks, jmeter, results, target
+from loadtest import four_peaks, jmeter, results, system
+from loadtest import summary as summaries
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.proof import Row, Verdict, judge, parameters_of
-from loadtest.target import Target
+from loadtest.system import System
 from tools.kit.errors import CommandError
 
 PLANS = ("punches", "four-peaks")
@@ -290,8 +291,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({jtl!r})"
         monkeypatch.setattr(jmeter, "find", lambda: JMeter((sys.executable, "-c", script), {}))
         url = None if rows is None else "a database"
-        place = Target("http://127.0.0.1:1/ponto", "key", url, "", "", None)
-        monkeypatch.setattr(target, "find", lambda *_: place)
+        place = System("http://127.0.0.1:1/ponto", "key", url, "", "", None)
+        monkeypatch.setattr(system, "find", lambda *_: place)
 
         class Stored:
             def __init__(self, *_: object) -> None: ...
@@ -360,14 +361,33 @@ def test_a_picture_is_drawn(run: Command, tmp_path: Path) -> None:
     assert (tmp_path / "loadtest" / "arrivals.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_table_stands_beside_the_originals_headline(run: Command) -> None:
+def test_the_table_stands_beside_the_originals_headline(run: Command, capsys: pytest.CaptureFixture[str]) -> None:
     _, summary = run(HEADER + line(0, elapsed=1000), [row(0)])
 
-    table = command.table(summary)
+    summaries.show(summary)
 
+    table = capsys.readouterr().out
     assert re.search(r"^requests/s +909\.1 +1\.0$", table, re.MULTILINE)
     assert re.search(r"^average, ms +197 +1,000$", table, re.MULTILINE)
-    assert command.sentence(summary) == "1 accepted punches = 1 rows"
+    assert table.splitlines()[-1] == summaries.sentence(summary) == "1 accepted punches = 1 rows"
+
+
+def test_another_plan_has_nothing_to_stand_beside(run: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    _, summary = run(HEADER + line(0, elapsed=1000), [row(0)], "--plan", "four-peaks")
+
+    summaries.show(summary)
+
+    assert re.search(r"^requests/s +1\.0$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Command) -> None:
+    _, summary = run(HEADER + line(0) + line(1, code="429", failure="no_such_thing"), [row(0)])
+
+    printed = summaries.for_json(summary)
+
+    assert printed["failures"] == {"punch: 429: no_such_thing": 1}
+    assert printed["latencyMs"] == summary["latency_ms"]
+    assert len(printed) == len(summary)
 
 
 def test_a_jmeter_that_sends_nothing_is_2(run: Command) -> None:
@@ -458,7 +478,7 @@ def test_an_old_jmeter_on_the_path_is_not(path: Path, tmp_path: Path) -> None:
 
 def test_without_a_stack_it_says_what_to_start(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="make run"):
-        target.find(tmp_path, {})
+        system.find(tmp_path, {})
 
 
 @pytest.mark.parametrize(
@@ -471,13 +491,13 @@ def test_without_a_stack_it_says_what_to_start(tmp_path: Path) -> None:
 )
 def test_a_deployed_api_needs_its_variables(tmp_path: Path, environment: dict[str, str], words: str) -> None:
     with pytest.raises(CommandError, match=words):
-        target.find(tmp_path, environment)
+        system.find(tmp_path, environment)
 
 
 def test_a_deployed_api_becomes_properties_of_the_plan(tmp_path: Path) -> None:
     environment = {"API_URL": "https://abc.execute-api.us-east-1.amazonaws.com/dev/ponto", "API_KEY": "k"}
 
-    found = target.find(tmp_path, environment)
+    found = system.find(tmp_path, environment)
 
     assert found.properties() == {
         "protocol": "https",

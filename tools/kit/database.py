@@ -88,12 +88,12 @@ DB_PASSWORD or DB_SECRET_ARN, DB_PORT and DB_SSLMODE
 
 
 def is_local(where: Where) -> bool:
-    """Whether the database that the options named is the local stack's. Asks nobody for it."""
+    """Whether the database that `options` named is the local stack's. Asks nobody for it."""
     return where.state is not None or not os.environ.get("DB_HOST")
 
 
 def find(where: Where) -> Database:
-    """Find the database that the options named. Does not connect.
+    """Find the database that `options` named. Does not connect.
 
     Raises:
         CommandError: no local stack runs, or the environment lacks values.
@@ -126,10 +126,10 @@ def database_parameters() -> dict[str, str]:
 
 @contextmanager
 def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.connection]:
-    """Connect to the database that the options named, and close the connection in the end.
+    """Connect to the database that `options` named, and close the connection in the end.
 
     Args:
-        where: what the options say.
+        where: which database, and how long a statement may take.
         read_only: as the role of the reports, where the user may be it, and in transactions that only read.
 
     Yields:

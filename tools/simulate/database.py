@@ -61,6 +61,11 @@ def broken() -> psycopg2.OperationalError:
     return psycopg2.OperationalError(_BROKEN)
 
 
+def crashed() -> psycopg2.DatabaseError:
+    """Give psycopg2's error for a server that crashed: the connection looks open still."""
+    return psycopg2.DatabaseError(_BROKEN)
+
+
 class Database:
     """The server, and the way to it."""
 
@@ -219,6 +224,8 @@ class Connection:
         database.point()
         if self.closed:
             raise psycopg2.InterfaceError("connection already closed")
+        if self._real is None:
+            raise crashed()
         kinds = database.weather.at(clock.now)
         writes = "insert into batida" in statement
         self._fail_before(kinds, writes=writes)
@@ -264,9 +271,9 @@ class Connection:
         database, clock = self._database, self._database.clock
         if database.weather.restarted(self._used, clock.now):
             clock.advance(0.001)
-            raise self._break(broken())
+            raise self._break(crashed(), closed=0)
         if clock.now - self._used > self._idle_s:
-            raise self._break(recorded("57P05", "terminating connection due to idle-session timeout"))
+            raise self._break(broken())
         if not kinds:
             return
         if Kind.SILENT in kinds:
@@ -274,7 +281,7 @@ class Connection:
             raise self._break(psycopg2.OperationalError(SILENT))
         if kinds & RESTARTS and not database.only_reads(kinds):
             clock.advance(0.001)
-            raise self._break(broken())
+            raise self._break(crashed(), closed=0)
         if Kind.LOCKED in kinds and writes:
             clock.advance(self._lock_s)
             raise recorded("55P03", "canceling statement due to lock timeout")
@@ -287,7 +294,7 @@ class Connection:
                 raise recorded("57014", "canceling statement due to statement timeout")
             clock.advance(database.chance.uniform(0.5, self._statement_s - 0.1))
 
-    def _break(self, error: psycopg2.Error) -> psycopg2.Error:
+    def _break(self, error: psycopg2.Error, closed: int = 2) -> psycopg2.Error:
         self.close()
-        self.closed = 2
+        self.closed = closed
         return error

@@ -24,7 +24,7 @@ _DEPTH: "Sequence[QueueAttributeFilterType]" = (
 )
 
 
-class Target(NamedTuple):
+class System(NamedTuple):
     """A running system."""
 
     api_url: str
@@ -56,7 +56,7 @@ class Target(NamedTuple):
         return sum(map(int, found.values()))
 
 
-def find(state: Path | None, environment: Mapping[str, str]) -> Target:
+def find(state: Path | None, environment: Mapping[str, str]) -> System:
     """Find what to load: API_URL and API_KEY, or else the local stack.
 
     Args:
@@ -70,7 +70,7 @@ def find(state: Path | None, environment: Mapping[str, str]) -> Target:
         return _deployed(environment)
     address = local_stack.find(state, ", or name a deployed API with API_URL and API_KEY")
     emulator.isolate()
-    return Target(
+    return System(
         address.api_url,
         address.api_key,
         address.database_url,
@@ -80,7 +80,7 @@ def find(state: Path | None, environment: Mapping[str, str]) -> Target:
     )
 
 
-def _deployed(environment: Mapping[str, str]) -> Target:
+def _deployed(environment: Mapping[str, str]) -> System:
     api_url = environment["API_URL"]
     if urllib.parse.urlsplit(api_url).scheme not in ("http", "https"):
         raise CommandError(f"API_URL is no URL of an API: {api_url!r}; expected https://.../ponto")
@@ -95,4 +95,4 @@ def _deployed(environment: Mapping[str, str]) -> Target:
             sqs = boto3.client("sqs")
         except BotoCoreError as error:
             raise CommandError(f"no client of SQS: {explain(error)}") from None
-    return Target(api_url, environment["API_KEY"], environment.get("DATABASE_URL") or None, queue_url, dlq_url, sqs)
+    return System(api_url, environment["API_KEY"], environment.get("DATABASE_URL") or None, queue_url, dlq_url, sqs)

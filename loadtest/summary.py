@@ -1,0 +1,153 @@
+"""What a run came to: for machines, as a table beside the original's figures, and in a sentence."""
+
+from typing import Any, NamedTuple
+
+from loadtest.proof import Row, Verdict
+from loadtest.results import Figures, latency_json
+from tools.kit import tables
+from tools.kit.output import camel_case, print_result
+from tools.kit.tables import Column
+
+_SHOWN = 20  # ids of what went wrong
+
+MISSING, NOT_PROVEN, ERRORS = 1, 3, 4
+
+
+class TestPlan(NamedTuple):
+    """What JMeter does."""
+
+    name: str  # of the .jmx file
+    properties: dict[str, object]  # of the plan, but for where to
+
+
+class LoadResult(NamedTuple):
+    """What came of a run."""
+
+    figures: Figures
+    rows: list[Row]
+    verdict: Verdict | None  # None: nobody could count rows
+    depths: list[tuple[float, int]]  # of the queue: seconds since the run began, messages
+    load: float  # the machine's average over a minute, when the last answer was there
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds from the last 202 to the last row, by the clocks of the two machines."""
+        stored = [row.stored_ms for row in self.rows if row.id in self.figures.accepted]
+        return (max(stored) - self.figures.last_accepted_ms) / 1000 if stored else None
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        if self.verdict is None:
+            return NOT_PROVEN
+        if not self.verdict.is_clean:
+            return MISSING
+        return ERRORS if self.figures.errors else 0
+
+    def summary(self, plan: TestPlan) -> dict[str, Any]:
+        """Give it for JSON; what nobody could count is null."""
+        figures, verdict = self.figures, self.verdict
+        lag = self.lag
+        found: dict[str, Any] = {
+            "plan": plan.name,
+            "properties": plan.properties,
+            "requests": figures.requests,
+            "accepted": len(figures.accepted),
+            "repeats": figures.repeats,
+            "refused": figures.refused,
+            "errors": figures.errors,
+            "stored": verdict and verdict.stored,
+            "dead_letters": verdict and verdict.dead_letters,
+            "missing": verdict and len(verdict.missing),
+            "stored_twice": verdict and len(verdict.stored_twice),
+            "seconds": round(figures.seconds, 3),
+            "requests_per_second": round(figures.requests_per_second, 1),
+            "latency_ms": latency_json(figures.latency),
+            "drain_lag_seconds": None if lag is None else round(lag, 3),
+            "queue_depth": [{"seconds": round(at, 1), "messages": depth} for at, depth in self.depths],
+            "load_average": round(self.load, 2),
+        }
+        if figures.failures:
+            found["failures"] = figures.failures
+        if verdict and not verdict.is_clean:
+            found["examples"] = {
+                "missing": verdict.missing[:_SHOWN],
+                "stored_twice": verdict.stored_twice[:_SHOWN],
+            }
+        return found
+
+
+_ORIGINAL = {
+    "requests": "20,000",
+    "seconds": "22",
+    "requests/s": "909.1",
+    "average, ms": "197",
+    "min": "141",
+    "max": "1,559",
+    "errors": "0.00 %",
+    "accepted punches": "unreadable",
+    "rows": "not counted",
+}
+
+
+def for_json(summary: dict[str, Any]) -> dict[str, Any]:
+    """Spell a summary as commands print JSON, in camelCase; what failed is named as it was answered."""
+    named = {name: value for name, value in summary.items() if name != "failures"}
+    return camel_case(named) | {name: summary[name] for name in summary.keys() - named.keys()}
+
+
+def show(summary: dict[str, Any]) -> None:
+    """Print a summary beside the original's headline, and what it comes to in a sentence.
+
+    Args:
+        summary: as `Outcome.summary` gives it.
+    """
+    latency = summary["latency_ms"]
+
+    def count(name: str) -> str:
+        return "not counted" if summary[name] is None else f"{summary[name]:,}"
+
+    lag = summary["drain_lag_seconds"]
+    lines = {
+        "requests": count("requests"),
+        "seconds": f"{summary['seconds']:,.1f}",
+        "requests/s": f"{summary['requests_per_second']:,.1f}",
+        "average, ms": f"{latency['average']:,.0f}",
+        **{name: f"{latency[name]:,}" for name in ("min", "p50", "p95", "p99", "max")},
+        "errors": f"{100 * summary['errors'] / summary['requests']:.2f} %",
+        "accepted punches": count("accepted"),
+        "repeats": count("repeats"),
+        "refused": count("refused"),
+        "rows": count("stored"),
+        "dead letters": count("dead_letters"),
+        "missing": count("missing"),
+        "stored twice": count("stored_twice"),
+        "last row after last 202, s": "not counted" if lag is None else f"{lag:.1f}",
+        "load average": f"{summary['load_average']:.1f}",
+    }
+    ours = Column("this run", right=True)
+    if summary["plan"] == "punches":
+        columns = [Column(""), Column("the original", right=True), ours]
+        tables.show(columns, [(name, _ORIGINAL.get(name, ""), value) for name, value in lines.items()])
+    else:  # another shape of load: nothing to compare it with
+        tables.show([Column(""), ours], list(lines.items()))
+    print_result(f"\n{sentence(summary)}")
+
+
+def sentence(summary: dict[str, Any]) -> str:
+    """Say the result in a sentence.
+
+    Args:
+        summary: as `Outcome.summary` gives it.
+    """
+    accepted, stored = f"{summary['accepted']:,} accepted punches", summary["stored"]
+    if stored is None:
+        text = f"{accepted}; not proven that they became rows: set DATABASE_URL"
+    elif summary["missing"] or summary["stored_twice"]:
+        text = f"BROKEN: {accepted}, {summary['missing']:,} missing, {summary['stored_twice']:,} stored twice"
+    else:
+        letters = f" and {summary['dead_letters']:,} dead letters" if summary["dead_letters"] else ""
+        text = f"{accepted} = {stored:,} rows{letters}"
+    if summary["errors"]:
+        text += f"; {summary['errors']:,} requests failed: {next(iter(summary['failures']))}"
+    return text
