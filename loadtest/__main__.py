@@ -197,8 +197,8 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
 
 
 def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:
-    told = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
-    print_status(f"JMeter runs {plan.name}.jmx: {told}")
+    shown = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
+    print_status(f"JMeter runs {plan.name}.jmx: {shown}")
     process = tool.start(FOLDER / f"{plan.name}.jmx", folder, system.properties() | plan.properties)
     try:
         while True:
@@ -228,11 +228,11 @@ class _Watch:
         self._system = system
         self._database = database
         self._tail = Tail(results)
-        self._began = self._said_at = time.monotonic()
-        self._said = ""
+        self._began = self._printed_at = time.monotonic()
+        self._printed = ""
 
     def look(self) -> None:
-        """Look, and say what is new."""
+        """Look, and print what is new."""
         now = time.monotonic()
         accepted = self._tail.look()
         depth = self._system.depth(self._system.queue_url)
@@ -244,9 +244,9 @@ class _Watch:
         if depth is not None:
             words.append(f"queued {depth:,}")
         line = "  ".join(words)
-        if line != self._said and now >= self._said_at + 0.9:
+        if line != self._printed and now >= self._printed_at + 0.9:
             print_status(f"{time.strftime('%H:%M:%S')}  {line}")
-            self._said, self._said_at = line, now
+            self._printed, self._printed_at = line, now
 
 
 def _stop(*_: object) -> None:

@@ -135,7 +135,7 @@ def show(summary: dict[str, Any]) -> None:
 
 
 def sentence(summary: dict[str, Any]) -> str:
-    """Say the result in a sentence.
+    """Give the result in a sentence.
 
     Args:
         summary: as `Outcome.summary` gives it.

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ponto.punch import NotAPunch, parse
-from tools.chaos.command import POISON, plan
-from tools.chaos.ledger import DeadLetter, Message, Punch, Row, judge
+from tools.chaos.command import POISON, make_messages
+from tools.chaos.ledger import DeadLetter, Message, PunchKey, Row, judge
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
-A, B = Punch("a", 1, EIGHT), Punch("b", 2, EIGHT)
-OTHER = Punch("a", 3, EIGHT)  # under A's id
+A, B = PunchKey("a", 1, EIGHT), PunchKey("b", 2, EIGHT)
+OTHER = PunchKey("a", 3, EIGHT)  # under A's id
 
 
 def test_each_end_is_told_from_the_others() -> None:
@@ -52,7 +52,7 @@ def test_a_row_with_other_content_is_a_loss() -> None:
 
 @pytest.mark.parametrize(
     "twin",
-    [Row(A._replace(id="c"), "2"), Row(Punch("c", 4, EIGHT), "1")],
+    [Row(A._replace(id="c"), "2"), Row(PunchKey("c", 4, EIGHT), "1")],
     ids=["same punch under another id", "same message"],
 )
 def test_two_rows_are_noticed(twin: Row) -> None:
@@ -80,7 +80,7 @@ def test_a_dead_letter_that_should_not_be_is_noticed(dead_letter: DeadLetter, ro
 
 
 def test_what_is_sent_is_what_the_ledger_expects() -> None:
-    messages = plan(Random(1), 2_000, 10**9)  # noqa: S311
+    messages = make_messages(Random(1), 2_000, 10**9)  # noqa: S311
 
     for body, punch in messages:
         if punch:

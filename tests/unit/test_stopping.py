@@ -55,7 +55,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "_STALLED", 1)
-    monkeypatch.setattr(emulator, "_SAY", 0.5)
+    monkeypatch.setattr(emulator, "_BETWEEN_LINES", 0.5)
 
 
 def end(process: subprocess.Popen[bytes], state: Path) -> list[str]:

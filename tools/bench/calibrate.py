@@ -114,7 +114,7 @@ def calibrate(punches: tuple[int, int], concurrency: tuple[int, int], rounds: in
     try:
         with tempfile.TemporaryDirectory(prefix="ponto-calibrate-", ignore_cleanup_errors=True) as folder:
             state = Path(folder)
-            with running(state, _free_port(), say=print_status) as stack:
+            with running(state, _free_port(), print_status=print_status) as stack:
                 pairs, row_bytes = _measure(Bench(stack, state), punches, concurrency, rounds)
     except LocalError as error:
         raise CommandError(str(error)) from None

@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from tools.chaos.faults import Faults, kill_worker
-from tools.chaos.ledger import DeadLetter, Ledger, Message, Punch, Row, judge
+from tools.chaos.ledger import DeadLetter, Ledger, Message, PunchKey, Row, judge
 from tools.dlq.queue_reader import QueueReader
 from tools.kit import commands, local_stack
 from tools.kit import options as opt
@@ -51,7 +51,7 @@ _SPELL = (1, 4)
 _CALM = (1, 2)  # s between two faults
 _TICK = 0.25  # s
 _KILL = 0.15  # how likely a worker is killed, each tick
-_SAY = 2  # s between lines of progress
+_BETWEEN_LINES = 2  # s between lines of progress
 _TIMEOUT = 30  # s for an answer of the gateway
 
 # How likely each kind of message is; the rest are new punches.
@@ -87,7 +87,7 @@ POISON = {
 """Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
 
 
-def plan(chance: Random, punches: int, first_employee: int) -> list[Message]:
+def make_messages(chance: Random, punches: int, first_employee: int) -> list[Message]:
     """Make up what is sent, in order.
 
     Args:
@@ -122,7 +122,7 @@ def _punch(chance: Random, employee: int, punch_id: str | None) -> Message:
         fields["id"] = chance.choice([punch_id, punch_id.upper()])
     if chance.random() < 0.5:
         fields |= {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
-    return Message(json.dumps(fields), Punch(punch_id, employee, instant))
+    return Message(json.dumps(fields), PunchKey(punch_id, employee, instant))
 
 
 class Traffic:
@@ -272,14 +272,14 @@ class Chaos:
         self._seed = seed
         self._chance, self._killing = Random(seed), Random(seed)  # noqa: S311  one each: what a seed repeats is the order
         self._employees = range(first := Random().randrange(10**6, 9 * 10**6) * 10**9, first + punches)  # noqa: S311
-        self._messages = plan(self._chance, punches, first)
+        self._messages = make_messages(self._chance, punches, first)
         self._traffic = Traffic(address, self._messages, clients, seed)
         self._faults = Faults(postgres.attach(state / "postgres"))
         self._emulator = psutil.Process(int((state / "emulator.pid").read_text()))
         self._sqs = address.client("sqs")
         self._visibility = self._queue("VisibilityTimeout")  # s
         self._happened: Counter[str] = Counter()
-        self._said = 0.0
+        self._printed_at = 0.0
 
     def run(self) -> ChaosResult:
         """Do it all: break, mend, wait until the queue is empty, and find the end of each message.
@@ -323,7 +323,7 @@ class Chaos:
         """Let a spell pass, while workers are killed."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            self._say(what)
+            self._print_progress(what)
             self._traffic.goes_on()  # for what it raises
             if self._killing.random() < _KILL and kill_worker(self._emulator, self._killing):
                 self._happened["worker killed"] += 1
@@ -336,7 +336,7 @@ class Chaos:
         """
         shortest, deadline = sys.maxsize, 0.0
         while depth := self._depth():
-            self._say("draining")
+            self._print_progress("draining")
             if depth < shortest:
                 shortest, deadline = depth, time.monotonic() + 2 * self._visibility + 30
             if time.monotonic() > deadline:
@@ -349,7 +349,7 @@ class Chaos:
         connection = psycopg2.connect(self._address.database_url)
         with contextlib.closing(connection), connection.cursor() as cursor:
             cursor.execute(_ROWS, [self._employees.start, self._employees.stop])
-            rows = [Row(Punch(*punch), message_id) for *punch, message_id in cursor]
+            rows = [Row(PunchKey(*punch), message_id) for *punch, message_id in cursor]
         # Who hung up does not know the id of what may have been accepted; the body tells it is of this run.
         bodies = {message.body for message in self._messages}
         reader = QueueReader(self._sqs, self._address.dlq_url)
@@ -372,9 +372,9 @@ class Chaos:
         answer = self._sqs.get_queue_attributes(QueueUrl=self._address.queue_url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
-    def _say(self, what: str) -> None:
-        if time.monotonic() > self._said + _SAY:
-            self._said = time.monotonic()
+    def _print_progress(self, what: str) -> None:
+        if time.monotonic() > self._printed_at + _BETWEEN_LINES:
+            self._printed_at = time.monotonic()
             sent = f"accepted {len(self._traffic.accepted):,} of {len(self._messages):,}"
             _print(f"{time.strftime('%H:%M:%S')}  {sent}  queued {self._depth():,}  {what}")
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from ponto.punch import Reason
 
 
-class Punch(NamedTuple):
-    """What a row has to hold."""
+class PunchKey(NamedTuple):
+    """What tells one punch from another, and a row has to hold."""
 
     id: str  # canonical lower-case UUID
     usuario_id: int
@@ -20,13 +20,13 @@ class Message(NamedTuple):
     """What was sent."""
 
     body: str
-    punch: Punch | None  # None: no punch can be made of it
+    punch: PunchKey | None  # None: no punch can be made of it
 
 
 class Row(NamedTuple):
     """What was stored."""
 
-    punch: Punch
+    punch: PunchKey
     message_id: str
 
 

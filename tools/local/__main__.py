@@ -53,7 +53,7 @@ def run_stack(port: int, state: Path | None) -> int:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        with running(state, port, say=_say) as stack:
+        with running(state, port, print_status=_print_status) as stack:
             _greet(stack, state)
             _follow(stack)
     except CommandError as error:
@@ -98,7 +98,7 @@ def _keep(state: Path) -> str:
     return f"; {file} says where"
 
 
-def _say(what: str) -> None:
+def _print_status(what: str) -> None:
     print(f"  {what} ...", flush=True)
 
 

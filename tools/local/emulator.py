@@ -28,10 +28,10 @@ _MODULE = "tools.local.serve"
 _START = 30  # s
 _STALLED = 60  # s without progress, after which a save is given up
 _CLOSE = 2  # s that a process which was killed may take to give up its port
-_SAY = 2  # s between words of progress
+_BETWEEN_LINES = 2  # s between lines of progress
 _QUICK = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
 
-Say = Callable[[str], None]
+PrintStatus = Callable[[str], None]
 
 
 class Emulator(NamedTuple):
@@ -60,13 +60,13 @@ class Emulator(NamedTuple):
         """Whether the process lives."""
         return self.process.poll() is None
 
-    def stop(self, say: Say = lambda _: None) -> None:
+    def stop(self, print_status: PrintStatus = lambda _: None) -> None:
         """Let it save its state (queues, functions, API) and end, with the workers it started.
 
         It may take as long as it makes progress.
 
         Args:
-            say: told what is being saved, when that takes long.
+            print_status: called with what is being saved, when that takes long.
 
         Raises:
             LocalError: not everything is saved; it says what is missing.
@@ -74,7 +74,7 @@ class Emulator(NamedTuple):
         if not self.is_running():
             return
         held = self._depths()
-        _end(psutil.Process(self.process.pid), self.state, say)
+        _end(psutil.Process(self.process.pid), self.state, print_status)
         if self.process.wait() or saved.unsaved_since(self.state):
             raise LocalError(self._missing(held))
 
@@ -188,14 +188,14 @@ def tail(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def end_leftover(state: Path, say: Say = lambda _: None) -> None:
+def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:
     """End emulators that outlived the run that started them (which was killed and could not).
 
     They are found by their command line, which names the folder. They save what they hold.
 
     Args:
         state: the folder.
-        say: told what takes long.
+        print_status: called with what takes long.
 
     Raises:
         LocalError: one is another user's.
@@ -207,7 +207,7 @@ def end_leftover(state: Path, say: Say = lambda _: None) -> None:
             continue
         if _MODULE in words and words[-1] == str(state):
             try:
-                _end(process, state, say)
+                _end(process, state, print_status)
             except psutil.AccessDenied:
                 raise LocalError(
                     f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
@@ -215,9 +215,9 @@ def end_leftover(state: Path, say: Say = lambda _: None) -> None:
                 ) from None
 
 
-def _end(process: psutil.Process, state: Path, say: Say) -> None:
+def _end(process: psutil.Process, state: Path, print_status: PrintStatus) -> None:
     """Ask a process to end, and wait as long as it makes progress."""
-    began = last = told = time.monotonic()
+    began = last = printed = time.monotonic()
     progress = None
     try:
         process.terminate()
@@ -228,9 +228,9 @@ def _end(process: psutil.Process, state: Path, say: Say) -> None:
                 progress, last = found, time.monotonic()
             if time.monotonic() > last + _STALLED:
                 process.kill()  # a file is complete or not there: nothing is saved by halves
-            if time.monotonic() > told + _SAY:
-                told = time.monotonic()
-                say(f"saving the queues, for {told - began:.0f} s so far")
+            if time.monotonic() > printed + _BETWEEN_LINES:
+                printed = time.monotonic()
+                print_status(f"saving the queues, for {printed - began:.0f} s so far")
             time.sleep(0.05)
     except psutil.NoSuchProcess:
         return

@@ -25,7 +25,7 @@ from tools.local.errors import LocalError
 STAGE = "local"
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
-Say = Callable[[str], None]
+PrintStatus = Callable[[str], None]
 Mend = Callable[[gaps.Deployment], None]
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
@@ -59,7 +59,7 @@ class Stack(NamedTuple):
 def running(
     state: Path,
     port: int,
-    say: Say = lambda _: None,
+    print_status: PrintStatus = lambda _: None,
     mend: Mend = gaps.close_all,
     parameters: Parameters = lambda _: {},
 ) -> Iterator[Stack]:
@@ -68,7 +68,7 @@ def running(
     Args:
         state: a folder for its data: rows, queues and logs outlive the context.
         port: the emulator's.
-        say: told what is being done.
+        print_status: called with what is being done.
         mend: sets what the emulator drops.
         parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
             make what they name.
@@ -82,30 +82,32 @@ def running(
     pid_file = state / "emulator.pid"
     with contextlib.ExitStack() as parts:
         parts.enter_context(_only_one(state))
-        _end_leftovers(state, say)
-        parts.callback(_end_leftovers, state, say)  # Ctrl-C may come when a process is started and not yet known
+        _end_leftovers(state, print_status)
+        parts.callback(
+            _end_leftovers, state, print_status
+        )  # Ctrl-C may come when a process is started and not yet known
         emulator.require_free(port)
         if saved.unsaved_since(state / "aws"):
-            say(f"the last run was killed: {_lost(state / 'aws')}")
+            print_status(f"the last run was killed: {_lost(state / 'aws')}")
 
-        say("starting PostgreSQL")
+        print_status("starting PostgreSQL")
         database = postgres.start(state / "postgres")
         parts.callback(database.stop)
 
         Faults(database).mend()  # what a killed `make chaos` left
 
-        say("starting the AWS emulator")
+        print_status("starting the AWS emulator")
         aws = emulator.start(port, state / "aws", state / "emulator.log")
-        parts.callback(aws.stop, say)
+        parts.callback(aws.stop, print_status)
         _write(pid_file, str(aws.process.pid))
         parts.callback(pid_file.unlink, missing_ok=True)
 
         with _explained(aws):
-            say("deploying serverless.yml: sls deploy --stage local")
+            print_status("deploying serverless.yml: sls deploy --stage local")
             deployment, outputs, key = _deploy(state, aws, database, parameters(aws))
             mend(deployment)
 
-            say("applying the migrations")
+            print_status("applying the migrations")
             _migrate(aws, deployment)
 
         address = Address(
@@ -245,7 +247,7 @@ def _package(state: Path) -> Path:
     return state / "package"
 
 
-def _end_leftovers(state: Path, say: Say) -> None:
+def _end_leftovers(state: Path, print_status: PrintStatus) -> None:
     """End what outlived the run that started it. An sls would write into the package of the next one.
 
     Raises:
@@ -259,7 +261,7 @@ def _end_leftovers(state: Path, say: Say) -> None:
                 os.killpg(
                     os.getpgid(process.pid), signal.SIGKILL
                 )  # pip, too; `osls.run` gave them a group of their own
-    emulator.end_leftover(state / "aws", say)
+    emulator.end_leftover(state / "aws", print_status)
 
 
 def _sls(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
