@@ -40,8 +40,7 @@ class _Bug(NamedTuple):
     place: str  # in the code
 
 
-@dataclass
-class _Deadlines:
+class _Deadlines(NamedTuple):
     """`time.monotonic()` seconds past which nothing is begun."""
 
     database: float

@@ -6,7 +6,6 @@ The promise: after a 202 a punch ends as exactly one row, or in the dead-letter 
 import contextlib
 import http.client
 import json
-import signal
 import sys
 import threading
 import time
@@ -33,6 +32,7 @@ from tools.kit import commands, local_stack
 from tools.kit import options as opt
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
+from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator, postgres
 from tools.local.errors import LocalError
 
@@ -401,10 +401,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     address = local_stack.find(state)
     seed = Random().randrange(2**32) if seed is None else seed  # noqa: S311
     _print(f"seed {seed}")
-    for number in _STOPS:
-        # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _stop)
+    raise_once(lambda: _print("\nmending ..."))
     try:
         result = Chaos(address, state, punches, clients, seed).run()
     except LocalError as error:
@@ -413,7 +410,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     except (BotoCoreError, psycopg2.Error, psutil.Error) as error:
         _complain(f"the stack does not answer any more; look whether make run still runs: {error}")
         return 1
-    except _Stopped:
+    except Stopped:
         _complain("stopped; everything is mended, nothing is proven")
         return 130
 
@@ -432,21 +429,6 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
     return commands.run(chaos, "make chaos", words)
-
-
-class _Stopped(BaseException):
-    """Ctrl-C, SIGTERM, or the terminal was closed."""
-
-
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def _stop(*_: object) -> None:
-    # Once: a second Ctrl-C must not interrupt the mending.
-    for number in _STOPS:
-        signal.signal(number, signal.SIG_IGN)
-    _print("\nmending ...")
-    raise _Stopped
 
 
 def _print(line: str) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
+from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator
 from tools.local.errors import LocalError
 from tools.local.stack import Stack, running
@@ -48,10 +48,7 @@ def run_stack(port: int, state: Path | None) -> int:
     emulator.isolate()
     state = state or STATE
 
-    for number in _STOPS:
-        # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _stop)
+    raise_once(_announce)
     try:
         with running(state, port, print_status=_print_status) as stack:
             _greet(stack, state)
@@ -59,7 +56,7 @@ def run_stack(port: int, state: Path | None) -> int:
     except CommandError as error:
         print(f"\nmake run: {error}", file=sys.stderr)
         return 1
-    except _Stopped:
+    except Stopped:
         print("stopped; rows and queued punches are kept for the next time")
         return 0
     except Exception as error:  # noqa: BLE001  whatever it is, a person reads one sentence, and who mends it the rest
@@ -68,24 +65,13 @@ def run_stack(port: int, state: Path | None) -> int:
     raise AssertionError("unreachable: _follow ends by an exception only")
 
 
-class _Stopped(BaseException):
-    """Ctrl-C, SIGTERM, or the terminal was closed."""
-
-
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-def _stop(*_: object) -> None:
-    # Once: a second Ctrl-C must not interrupt the stopping.
-    for number in _STOPS:
-        signal.signal(number, signal.SIG_IGN)
+def _announce() -> None:
     try:
         print("\nstopping ...", flush=True)
     except OSError:  # the terminal is gone, and nobody reads what follows
         nobody = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nobody, sys.stdout.fileno())
         os.dup2(nobody, sys.stderr.fileno())
-    raise _Stopped
 
 
 def _keep(state: Path) -> str:

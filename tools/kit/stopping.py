@@ -1,0 +1,29 @@
+"""Stopping a command that has something to undo: it is told once, by an exception, and is not interrupted again."""
+
+import signal
+from collections.abc import Callable
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+def raise_once(announce: Callable[[], None]) -> None:
+    """Let the first signal to stop raise `Stopped` in the main thread, and ignore all that follow.
+
+    Args:
+        announce: is called before; what it raises is not caught, and the terminal may be gone.
+    """
+
+    def stop(*_: object) -> None:
+        for number in _SIGNALS:  # a second Ctrl-C must not interrupt the undoing
+            signal.signal(number, signal.SIG_IGN)
+        announce()
+        raise Stopped
+
+    for number in _SIGNALS:
+        # Ignored it is nohup's wish; a SIGINT that is ignored is the shell's, of all that it runs in the background.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
