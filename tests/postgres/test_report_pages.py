@@ -156,6 +156,17 @@ def test_on_a_phone_a_table_scrolls_and_breaks_no_word(
     assert would_be <= is_
 
 
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_on_a_phone_no_heading_of_a_time_card_sticks_out_of_its_column(language: str, opened: Open) -> None:
+    page = opened("timecard", "--employee", "103", *MONTH, "--lang", language)
+
+    would_be, is_ = page.widths(_PHONE)
+
+    wide = "[...document.querySelectorAll('.card th')].filter(th => th.scrollWidth > th.clientWidth)"
+    assert page.page.evaluate(f"{wide}.map(th => th.textContent)") == []
+    assert would_be <= is_
+
+
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
