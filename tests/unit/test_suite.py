@@ -1,6 +1,7 @@
 """How the tests run: what goes side by side, that a seed repeats a run, that a skip is told."""
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +91,22 @@ def test_a_skip_is_listed_with_its_reason_and_fails_on_ci(suite: Path) -> None:
     assert re.search(r"^SKIPPED \[1\] .*test_it.py:\d+: no moon$", here.stdout, re.MULTILINE)
     assert on_ci.returncode == 1
     assert "skipped on CI, where nothing may be: Skipped: no moon" in on_ci.stdout
+
+
+def test_what_the_tests_start_can_be_hung_up_on_under_nohup_too(suite: Path) -> None:
+    (suite / "test_it.py").write_text("""
+import subprocess, sys
+def test_it():
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGHUP)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -1
+""")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is started inherits it
+    try:
+        done = run(suite)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(
