@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psutil
 import psycopg2
 import psycopg2.extensions
 import pytest
@@ -26,6 +28,7 @@ from ponto.store import Store
 from tests.events import DeadLetterQueue, aws, record
 from tests.postgres.dying import POINTS
 from tests.postgres.proxy import Proxy
+from tests.waiting import wait_for
 from tools.chaos.faults import Faults
 from tools.local import postgres as local_postgres
 
@@ -123,6 +126,21 @@ def ids(records: list[Record]) -> list[str]:
 
 
 # The database is away
+
+
+def test_all_connections_are_taken_also_that_of_a_session_which_was_slow_to_end(
+    server: local_postgres.Postgres,
+) -> None:
+    with contextlib.closing(psycopg2.connect(server.url, application_name="batidaPonto")) as connection:
+        backend = psutil.Process(connection.info.backend_pid)
+        backend.suspend()
+        thaw = threading.Timer(1, backend.resume)
+        thaw.start()
+        with Faults(server).exhausted():
+            thaw.join()
+            wait_for(lambda: not backend.is_running(), "the session to end")
+            with pytest.raises(psycopg2.OperationalError, match="too many clients already"):
+                psycopg2.connect(server.url)
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])

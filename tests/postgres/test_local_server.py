@@ -197,6 +197,21 @@ def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytes
     assert list(folder.iterdir()) == []
 
 
+def test_a_process_that_a_server_has_just_forked_is_no_other_server(tmp_path: Path) -> None:
+    # It has the server's own command line until it gives itself a title.
+    fork = "import os, time; print(os.fork(), flush=True); time.sleep(600)"
+    command = [sys.executable, "-c", fork, "postgres", "-D", str(tmp_path)]
+    with started(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        child = psutil.Process(max(int(server.stdout.readline()), int(server.stdout.readline())))
+
+        servers, others = postgres._processes(tmp_path)
+        child.kill()
+
+    assert [process.pid for process in servers] == [server.pid]
+    assert others == [child]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_starts_at_the_first_try_whatever_was_left(lasting: postgres.Postgres, kind: str) -> None:
     for _ in range(STARTS):

@@ -13,7 +13,8 @@ from tools.local import postgres
 
 _ALLOW = f"alter database {postgres.DATABASE} allow_connections true"
 _WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_only"
-_END_SESSIONS = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'batidaPonto'"
+# Waiting up to 10 s for each to be gone: until then it takes up a connection.
+_END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'batidaPonto'"
 
 
 class Faults:

@@ -190,16 +190,19 @@ def _end(data: Path, steps: Iterable[tuple[signal.Signals, int]]) -> None:
 
 def _processes(data: Path) -> tuple[list[psutil.Process], list[psutil.Process]]:
     """Find what uses the folder, or makes it: servers, and all others."""
-    servers, others = [], []
+    serving, others = [], []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # ended meanwhile, a zombie, or another user's
             if _serves(process, data):
-                servers.append(process)
+                serving.append((process.ppid(), process))
             elif _is_given(process, "initdb", _unfinished(data)) or (
                 process.name() == "postgres" and Path(process.cwd()) in (data, _unfinished(data))
             ):
                 others.append(process)
-    return servers, others
+    # What a server has just forked has its command line, until it gives itself a title.
+    servers = {process.pid for _, process in serving}
+    forked = [process for parent, process in serving if parent in servers]
+    return [process for parent, process in serving if parent not in servers], [*others, *forked]
 
 
 def _serves(process: psutil.Process, data: Path) -> bool:
