@@ -146,8 +146,8 @@ def sentence(summary: dict[str, Any]) -> str:
     elif summary["missing"] or summary["stored_twice"]:
         text = f"BROKEN: {accepted}, {summary['missing']:,} missing, {summary['stored_twice']:,} stored twice"
     else:
-        letters = f" and {summary['dead_letters']:,} dead letters" if summary["dead_letters"] else ""
-        text = f"{accepted} = {stored:,} rows{letters}"
+        dead_letters = f" and {summary['dead_letters']:,} dead letters" if summary["dead_letters"] else ""
+        text = f"{accepted} = {stored:,} rows{dead_letters}"
     if summary["errors"]:
         text += f"; {summary['errors']:,} requests failed: {next(iter(summary['failures']))}"
     return text

@@ -75,7 +75,7 @@ class Context:
         return max(0, int((self._end - time.monotonic()) * 1000))
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     body: str
     attributes: dict[str, tuple[str, str]]  # name -> data type and value
 
@@ -93,14 +93,14 @@ class DeadLetterQueue:
 
     def __init__(self) -> None:
         self._sqs: SQSClient = boto3.client("sqs")
-        self._letters: list[Letter] = []
+        self._dead_letters: list[DeadLetter] = []
         self.url = self._create()
 
-    def letters(self) -> list[Letter]:
+    def dead_letters(self) -> list[DeadLetter]:
         """Give everything sent since the last call."""
         self._collect()
-        letters, self._letters = self._letters, []
-        return letters
+        dead_letters, self._dead_letters = self._dead_letters, []
+        return dead_letters
 
     @contextmanager
     def missing(self) -> Iterator[None]:
@@ -124,7 +124,7 @@ class DeadLetterQueue:
                     name: (value["DataType"], value["StringValue"])
                     for name, value in message["MessageAttributes"].items()
                 }
-                self._letters.append(Letter(message["Body"], attributes))
+                self._dead_letters.append(DeadLetter(message["Body"], attributes))
 
 
 @contextmanager

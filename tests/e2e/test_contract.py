@@ -35,7 +35,7 @@ class Answered(NamedTuple):
         return str(self.answer["messageId"])
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     reason: str
     detail: str
     body: str
@@ -86,12 +86,12 @@ def answered(drained: tuple[list[Answered], list[dict[str, Any]]]) -> list[Answe
 
 
 @pytest.fixture(scope="module")
-def letters(drained: tuple[list[Answered], list[dict[str, Any]]]) -> dict[str, Letter]:
+def dead_letters(drained: tuple[list[Answered], list[dict[str, Any]]]) -> dict[str, DeadLetter]:
     """The dead letters, by the message that each was."""
     found = {}
     for message in drained[1]:
         texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-        found[texts["messageId"]] = Letter(texts["reason"], texts["detail"], message["Body"])
+        found[texts["messageId"]] = DeadLetter(texts["reason"], texts["detail"], message["Body"])
     return found
 
 
@@ -136,23 +136,23 @@ def test_the_emulator_is_lenient_about_what_is_listed_and_it_is_little(answered:
 
 
 def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_know(
-    client: Client, answered: list[Answered], letters: dict[str, Letter]
+    client: Client, answered: list[Answered], dead_letters: dict[str, DeadLetter]
 ) -> None:
     expected: dict[str, int] = {}
-    unknowable: dict[str, Letter] = {}
+    unknowable: dict[str, DeadLetter] = {}
     for each in accepted(answered):
         punch = judged(each.sample.body)
         if isinstance(punch, Punch):
             expected[punch.id] = punch.usuario_id
         else:
-            unknowable[each.message_id] = Letter(punch.reason, punch.detail, each.sample.body.decode())
+            unknowable[each.message_id] = DeadLetter(punch.reason, punch.detail, each.sample.body.decode())
 
     rows = client.query("select id::text, usuario_id from batida where id = any(%s::uuid[])", list(expected))
     assert dict(rows) == expected
     assert len(expected) > 500  # without an id, equal punches are one
     lenient = {each.message_id for each in answered if each.status == 202 and not is_a_punch(each.sample.body)}
-    assert {name: letter for name, letter in letters.items() if name not in lenient} == unknowable
-    assert {letter.detail for letter in unknowable.values()} == UNKNOWABLE
+    assert {name: dead_letter for name, dead_letter in dead_letters.items() if name not in lenient} == unknowable
+    assert {dead_letter.detail for dead_letter in unknowable.values()} == UNKNOWABLE
 
 
 def judged(body: bytes) -> Punch | NotAPunch:

@@ -54,13 +54,13 @@ def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_ma
         send(client, json.dumps(punch(employee)))
 
     # At its first receive: whatever our own code fails on would not be back within the visibility timeout of 109 s.
-    letters = client.dead_letters(len(POISON))
+    dead_letters = client.dead_letters(len(POISON))
 
     found = {}
-    for letter in letters:
-        texts = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    for dead_letter in dead_letters:
+        texts = {name: value["StringValue"] for name, value in dead_letter["MessageAttributes"].items()}
         assert texts["detail"]
-        found[texts["messageId"]] = (texts["reason"], letter["Body"])
+        found[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
     assert found == expected
     client.wait_until_drained()
     assert sorted(row[1] for row in client.rows(*employees)) == employees
@@ -193,9 +193,12 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
     assert sorted(row[1] for row in client.rows(companion, *late)) == sorted([companion, *late])
     assert client.rows(killer) == []
     # Neighbours that were stored each time, and never acknowledged, may leave with it.
-    letters = {letter["MessageId"]: letter for letter in client.dead_letters(client.depth(client.address.dlq_url))}
-    assert letters[message_id]["Body"] == body
-    assert "MessageAttributes" not in letters[message_id]  # by SQS, not by the function
+    dead_letters = {
+        dead_letter["MessageId"]: dead_letter
+        for dead_letter in client.dead_letters(client.depth(client.address.dlq_url))
+    }
+    assert dead_letters[message_id]["Body"] == body
+    assert "MessageAttributes" not in dead_letters[message_id]  # by SQS, not by the function
 
 
 def _deaths(read: Callable[[], str]) -> int:

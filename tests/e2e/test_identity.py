@@ -124,8 +124,8 @@ def punch(employee: int) -> dict[str, object]:
     return {"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
 
 
-def attributes(letter: dict[str, Any]) -> dict[str, str]:
-    return {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+def attributes(dead_letter: dict[str, Any]) -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in dead_letter["MessageAttributes"].items()}
 
 
 # Tokens
@@ -231,9 +231,9 @@ def test_nobody_punches_for_somebody_else(client: Client, pool: UserPool) -> Non
     answer = client.post(body, authorization=pool.sign_in(employee).identity)
 
     assert answer.status == 202  # the gateway cannot compare; what it took is kept
-    (letter,) = client.dead_letters(1)
-    assert letter["Body"].encode() == body
-    found = attributes(letter)
+    (dead_letter,) = client.dead_letters(1)
+    assert dead_letter["Body"].encode() == body
+    found = attributes(dead_letter)
     assert (found["reason"], found["usuarioId"], found["messageId"]) == (
         "identity",
         str(employee),
@@ -251,8 +251,8 @@ def test_an_account_without_a_number_punches_for_nobody(client: Client, pool: Us
 
     assert client.post(punch(employee), authorization=token).status == 202
 
-    (letter,) = client.dead_letters(1)
-    found = attributes(letter)
+    (dead_letter,) = client.dead_letters(1)
+    found = attributes(dead_letter)
     assert found["reason"] == "identity"
     assert "usuarioId" not in found
     assert client.rows(employee) == []
@@ -262,9 +262,9 @@ def test_what_did_not_come_through_the_gateway_is_dead_lettered(client: Client) 
     employee = next(EMPLOYEES)
     client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=json.dumps(punch(employee)))
 
-    (letter,) = client.dead_letters(1)
+    (dead_letter,) = client.dead_letters(1)
 
-    assert attributes(letter)["reason"] == "identity"
+    assert attributes(dead_letter)["reason"] == "identity"
     assert client.rows(employee) == []
 
 
@@ -278,8 +278,8 @@ def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
     assert redrive().out == "1 redriven, 0 failed\n"
 
     client.wait_until_drained()
-    (letter,) = client.dead_letters(1)
-    found = attributes(letter)
+    (dead_letter,) = client.dead_letters(1)
+    found = attributes(dead_letter)
     assert (found["reason"], found["usuarioId"]) == ("identity", str(employee))
     assert client.rows(employee, colleague) == []
 

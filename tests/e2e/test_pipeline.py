@@ -215,9 +215,9 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
 
     answer = client.post(second)
 
-    (letter,) = client.dead_letters(1)
-    assert letter["Body"].encode() == second
-    attributes = {name: found["StringValue"] for name, found in letter["MessageAttributes"].items()}
+    (dead_letter,) = client.dead_letters(1)
+    assert dead_letter["Body"].encode() == second
+    attributes = {name: found["StringValue"] for name, found in dead_letter["MessageAttributes"].items()}
     assert attributes["reason"] == "conflict"
     assert first["id"] in attributes["detail"]
     assert attributes["messageId"] == answer.body["messageId"]
@@ -231,9 +231,11 @@ def test_what_was_put_on_the_queue_by_hand_and_is_no_punch_is_a_dead_letter(clie
     for body in bodies:
         client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=body)
 
-    letters = client.dead_letters(3)
+    dead_letters = client.dead_letters(3)
 
-    reasons = {letter["Body"]: letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters}
+    reasons = {
+        dead_letter["Body"]: dead_letter["MessageAttributes"]["reason"]["StringValue"] for dead_letter in dead_letters
+    }
     assert reasons == {bodies[0]: "malformed", bodies[1]: "invalid", bodies[3]: "malformed"}
     client.wait_until_drained()
     assert len(client.rows(employee)) == 1
@@ -248,8 +250,8 @@ def test_an_asynchronous_event_that_is_no_punch_ends_in_the_functions_dead_lette
         FunctionName="batida-ponto-local-batidaPonto", InvocationType="Event", Payload=json.dumps(event)
     )
 
-    (letter,) = client.dead_letters(1)
-    assert json.loads(letter["Body"])["requestPayload"] == event
+    (dead_letter,) = client.dead_letters(1)
+    assert json.loads(dead_letter["Body"])["requestPayload"] == event
 
 
 def test_the_drain_has_its_reserved_concurrency(stack: Stack) -> None:

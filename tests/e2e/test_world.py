@@ -17,7 +17,7 @@ def execute(deployed: Deployed, statement: str) -> None:
         cursor.execute(statement)
 
 
-def letter(deployed: Deployed) -> None:
+def dead_letter(deployed: Deployed) -> None:
     deployed.stack.client("sqs").send_message(QueueUrl=deployed.stack.address.dlq_url, MessageBody="{")
 
 
@@ -70,7 +70,7 @@ def read_only(deployed: Deployed) -> None:
 @pytest.mark.parametrize(
     ("leave", "names"),
     [
-        (letter, ["dead_letters"]),
+        (dead_letter, ["dead_letters"]),
         (visibility, ["queue"]),
         (pause, ["drains"]),
         (pause_and_punch, ["punches", "drains"]),

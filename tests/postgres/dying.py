@@ -1,6 +1,6 @@
 """The drain in a process that kills itself at a point of its batch: `python -m tests.postgres.dying POINT FOLDER`.
 
-Reads records and the database's URL as JSON from standard input. Dead letters are lines of FOLDER/letters, which,
+Reads records and the database's URL as JSON from standard input. Dead letters are lines of FOLDER/dead_letters, which,
 unlike a queue in memory, outlive the process.
 """
 
@@ -49,7 +49,7 @@ class Paper:
         """Write them down; as in `DeadLetters`."""
         assert deadline > time.monotonic()
         die_at("before the dead letters")
-        with (Path(sys.argv[2]) / "letters").open("a") as paper:
+        with (Path(sys.argv[2]) / "dead_letters").open("a") as paper:
             for rejection in rejections:
                 paper.write(rejection.record["messageId"] + "\n")
         die_at("after the dead letters")

@@ -24,7 +24,7 @@ from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from ponto.sqs import Record
 from ponto.store import Store
-from tests.events import RECEIVED_MS, Context, DeadLetterQueue, Letter, aws, record, sqs_event
+from tests.events import RECEIVED_MS, Context, DeadLetter, DeadLetterQueue, aws, record, sqs_event
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
@@ -48,10 +48,10 @@ class Stage:
         self._outside.close()
 
     def reset(self) -> None:
-        """Have no rows and no letters; for the examples of a property, which share a database."""
+        """Have no rows and no dead letters; for the examples of a property, which share a database."""
         # As a replica, for the table's trigger refuses it to everybody else.
         self.ask("set session_replication_role = replica; truncate batida; reset session_replication_role")
-        self.queue.letters()
+        self.queue.dead_letters()
 
     def deliver(self, *records: Record, seconds: float = 60) -> list[str]:
         """Give the function a batch; return the ids of the messages that will come back."""
@@ -144,8 +144,11 @@ def punch(usuario_id: int = 1, ponto: str = EIGHT_LOCAL, **more: Any) -> str:
     return json.dumps({"usuarioId": usuario_id, "ponto": ponto, **more})
 
 
-def reasons(letters: list[Letter]) -> dict[str, tuple[str, str]]:
-    return {letter.message_id: (letter.reason, letter.attributes["detail"][1]) for letter in letters}
+def reasons(dead_letters: list[DeadLetter]) -> dict[str, tuple[str, str]]:
+    return {
+        dead_letter.message_id: (dead_letter.reason, dead_letter.attributes["detail"][1])
+        for dead_letter in dead_letters
+    }
 
 
 # A batch
@@ -194,10 +197,10 @@ def test_a_mixed_batch_leaves_exactly_the_good_rows_and_the_bad_letters(stage: S
             datetime.fromtimestamp(RECEIVED_MS // 1000, UTC) + timedelta(milliseconds=RECEIVED_MS % 1000),
         )
     ]
-    letters = stage.queue.letters()
-    assert len(letters) == 8
-    assert all(letter.body == bodies[letter.message_id] for letter in letters)
-    assert reasons(letters) == {
+    dead_letters = stage.queue.dead_letters()
+    assert len(dead_letters) == 8
+    assert all(dead_letter.body == bodies[dead_letter.message_id] for dead_letter in dead_letters)
+    assert reasons(dead_letters) == {
         "conflict within": ("conflict", f"id {A} belongs to a punch with another usuario_id"),
         "conflict with older": ("conflict", f"id {B} belongs to a punch with another usuario_id and ponto"),
         "refused": ("refused", "SQLSTATE 22012: division by zero"),
@@ -218,7 +221,9 @@ def test_nobody_can_take_the_id_that_a_colleagues_punch_will_derive(stage: Stage
     assert stage.deliver(record(punch(2, id=colleagues), "taker"), record(punch(1), "colleague")) == []
 
     assert stage.rows() == {colleagues: (1, EIGHT, "colleague")}
-    assert [(letter.message_id, letter.reason) for letter in stage.queue.letters()] == [("taker", Reason.INVALID)]
+    assert [(dead_letter.message_id, dead_letter.reason) for dead_letter in stage.queue.dead_letters()] == [
+        ("taker", Reason.INVALID)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +249,7 @@ def test_sql_in_any_text_is_data(stage: Stage, text: str) -> None:
     stored = record(punch(2, dispositivo=text), f"message {text}")
     assert stage.deliver(*refused, stored) == []
     assert stage.ask("select usuario_id, dispositivo, mensagem_id from batida") == [(2, text, f"message {text}")]
-    assert {letter.message_id: letter.body for letter in stage.queue.letters()} == {
+    assert {dead_letter.message_id: dead_letter.body for dead_letter in stage.queue.dead_letters()} == {
         each["messageId"]: each["body"] for each in refused
     }
 
@@ -253,9 +258,9 @@ def test_with_no_time_left_the_whole_batch_comes_back(stage: Stage) -> None:
     batch = [record(punch(1), "good"), record("{", "malformed")]
     assert stage.deliver(*batch, seconds=0) == ["good", "malformed"]
     assert stage.rows() == {}
-    assert stage.queue.letters() == []
+    assert stage.queue.dead_letters() == []
     assert stage.deliver(*batch) == []
-    assert len(stage.rows()) == len(stage.queue.letters()) == 1
+    assert len(stage.rows()) == len(stage.queue.dead_letters()) == 1
 
 
 def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_other(
@@ -271,7 +276,7 @@ def test_a_schema_that_is_newer_than_the_code_rejects_no_punch_and_blocks_no_oth
 
     assert stage.deliver(*batch) == ["m7", "taken"]
 
-    assert stage.queue.letters() == []
+    assert stage.queue.dead_letters() == []
     assert sorted(message for *_, message in stage.rows().values()) == ["m1", "m2", "taken"]
     assert json.loads(capsys.readouterr().out)["errors"] == [
         'CheckViolation (SQLSTATE 23514): new row for relation "batida" violates check constraint "batida_check"',
@@ -287,7 +292,7 @@ def test_a_column_that_must_be_given_and_that_the_code_does_not_know_makes_the_w
 
     assert len(stage.deliver(*batch)) == 20
 
-    assert stage.queue.letters() == []
+    assert stage.queue.dead_letters() == []
     stage.ask("alter table batida alter turno drop not null")
     assert stage.deliver(*batch) == []
     assert len(stage.rows()) == 20
@@ -302,7 +307,7 @@ def test_while_the_database_is_down_good_records_come_back_and_are_stored_once_w
     with stage.database_down():
         assert stage.deliver(*good, record("{", "malformed")) == ["good 1", "good 2", "good 3"]
         assert stage.deliver(*good) == ["good 1", "good 2", "good 3"]
-    assert [letter.message_id for letter in stage.queue.letters()] == ["malformed"]
+    assert [dead_letter.message_id for dead_letter in stage.queue.dead_letters()] == ["malformed"]
 
     for _ in range(2):
         assert stage.deliver(*good) == []
@@ -314,7 +319,7 @@ def test_while_neither_database_nor_dead_letter_queue_answers_everything_comes_b
     with stage.database_down(), stage.queue.missing():
         assert sorted(stage.deliver(*batch)) == ["good", "malformed"]
     assert stage.deliver(*batch) == []
-    assert len(stage.rows()) == len(stage.queue.letters()) == 1
+    assert len(stage.rows()) == len(stage.queue.dead_letters()) == 1
 
 
 def test_a_conflict_that_could_not_be_dead_lettered_comes_back_and_is_dead_lettered_then(stage: Stage) -> None:
@@ -323,7 +328,7 @@ def test_a_conflict_that_could_not_be_dead_lettered_comes_back_and_is_dead_lette
         assert stage.deliver(*batch) == ["second"]
     assert stage.deliver(batch[1]) == []
     assert stage.rows() == {A: (1, EIGHT, "first")}
-    assert [letter.message_id for letter in stage.queue.letters()] == ["second"]
+    assert [dead_letter.message_id for dead_letter in stage.queue.dead_letters()] == ["second"]
 
 
 def test_an_unreachable_server_is_logged_without_the_password(
@@ -429,7 +434,7 @@ def test_whatever_is_delivered_however_often_each_record_has_exactly_one_end(
 
     def deliver(delivery: Delivery) -> None:
         down, missing = (delivery.fault is fault for fault in (Fault.DATABASE_DOWN, Fault.QUEUE_MISSING))
-        letters: Counter[tuple[str, str, str]] = Counter()
+        dead_letters: Counter[tuple[str, str, str]] = Counter()
         reported: set[str] = set()
         refused: set[str] = set()  # bodies: a repeat in the same batch comes back
         for place in delivery.messages:
@@ -453,7 +458,7 @@ def test_whatever_is_delivered_however_often_each_record_has_exactly_one_end(
             if reason is not None and missing:
                 reported.add(message_id)
             elif reason is not None:
-                letters[message.body, message_id, reason] += 1
+                dead_letters[message.body, message_id, reason] += 1
                 ends[place].add(End.DEAD_LETTERED)
 
         records = [record(messages[place].body, str(place)) for place in delivery.messages]
@@ -470,7 +475,7 @@ def test_whatever_is_delivered_however_often_each_record_has_exactly_one_end(
 
         assert len(failed) == len(set(failed))
         assert set(failed) == reported
-        assert Counter((each.body, each.message_id, each.reason) for each in stage.queue.letters()) == letters
+        assert Counter((each.body, each.message_id, each.reason) for each in stage.queue.dead_letters()) == dead_letters
         assert stage.rows() == rows
 
     for delivery in deliveries:
@@ -497,7 +502,7 @@ def test_schema_makes_an_empty_database_ready_for_the_first_batch(
     stage = Stage(database_url, postgres, queue)
     assert stage.deliver(record(punch(1), "good"), record("{", "malformed")) == []
     assert stage.rows() == {derive_id(1, EIGHT): (1, EIGHT, "good")}
-    assert [letter.message_id for letter in queue.letters()] == ["malformed"]
+    assert [dead_letter.message_id for dead_letter in queue.dead_letters()] == ["malformed"]
     stage.close()
 
 

@@ -159,7 +159,7 @@ def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_
     for _ in range(2):  # and again a day later
         assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
-    assert system.queue.letters() == []
+    assert system.queue.dead_letters() == []
 
 
 def test_a_crash_between_two_batches_costs_the_second_no_failure(server: local_postgres.Postgres, make: Make) -> None:
@@ -191,7 +191,7 @@ def test_a_slow_database_fails_the_batch_within_the_statement_timeout_and_it_is_
     system.ask("drop trigger slow on batida")
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
-    assert system.queue.letters() == []
+    assert system.queue.dead_letters() == []
 
 
 # The way to it breaks
@@ -214,7 +214,7 @@ def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_r
     assert sorted(back) == ([] if kept else ids(batch))  # a kept connection is replaced, and asked again
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
-    assert system.queue.letters() == []
+    assert system.queue.dead_letters() == []
 
 
 def test_a_database_that_takes_long_to_resume_is_waited_for(migrated_url: str, make: Make, proxy: Proxy) -> None:
@@ -258,14 +258,14 @@ def test_a_database_that_resumes_too_slowly_fails_the_batch_and_it_is_stored_onc
     proxy.delay = 0
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
-    assert system.queue.letters() == []
+    assert system.queue.dead_letters() == []
 
 
 # The function's process dies
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_process_that_is_killed_in_the_middle_of_a_batch_leaves_nothing_that_the_next_does_not_settle(
+def test_a_process_that_is_killed_in_the_middle_of_a_batch_leaves_nothing_that_the_next_does_not_process(
     migrated_url: str, make: Make, tmp_path: Path, point: str
 ) -> None:
     system, good, poison = make(parse_dsn(migrated_url)), punches(), record("hello")
@@ -288,5 +288,5 @@ def test_a_process_that_is_killed_in_the_middle_of_a_batch_leaves_nothing_that_t
     assert run("never").stdout == "[]"
     assert system.stored(*good) == ids(good)
     # Twice if the first was sent and nobody was told: the attribute messageId tells that they are one.
-    letters = (tmp_path / "letters").read_text().split()
-    assert letters == [poison["messageId"]] * (2 if point == "after the dead letters" else 1)
+    dead_letters = (tmp_path / "dead_letters").read_text().split()
+    assert dead_letters == [poison["messageId"]] * (2 if point == "after the dead letters" else 1)

@@ -46,7 +46,7 @@ class Message:
 
 @dataclass
 class Letters:
-    """A dead-letter queue that can break, or see the process killed before or after it has taken a letter."""
+    """A dead-letter queue that can break, or see the process killed before or after it has taken a dead letter."""
 
     taken: list[Record] = field(default_factory=list)
     broken: bool = False
@@ -58,21 +58,21 @@ class Letters:
             raise KilledError
         if self.broken:
             return {rejection.record["messageId"]: "broken" for rejection in rejections}
-        self.taken += [_letter(rejection) for rejection in rejections]
+        self.taken += [_dead_letter(rejection) for rejection in rejections]
         if self.kill == "after the dead letters":
             raise KilledError
         return {}
 
 
-def _letter(rejection: Rejection) -> Record:
+def _dead_letter(rejection: Rejection) -> Record:
     message_id, received_ms = receipt(rejection.record)
-    letter = record(rejection.record["body"])
-    letter["messageAttributes"] = {
+    dead_letter = record(rejection.record["body"])
+    dead_letter["messageAttributes"] = {
         "messageId": {"dataType": "String", "stringValue": message_id},
         "receivedAt": {"dataType": "Number", "stringValue": str(received_ms)},
         "reason": {"dataType": "String", "stringValue": rejection.reason},
     }
-    return letter
+    return dead_letter
 
 
 def origin(of: Record) -> str:
@@ -87,13 +87,13 @@ class Ledger(RuleBasedStateMachine):
         super().__init__()
         self.accepted: dict[str, str] = {}  # body, by message id
         self.queue: list[Message] = []
-        self.letters = Letters()
+        self.dead_letters = Letters()
         self.outage = False
         self._parameters: dict[str, Any] = parse_dsn(url)
         self._store = Store(self._where, Timeouts(connect_s=2, statement_ms=2_000, lock_ms=1_000))
         self._look = psycopg2.connect(url)
         self._look.autocommit = True
-        drain = Drain(ZoneInfo("America/Sao_Paulo"), self._store, cast(DeadLetters, self.letters))
+        drain = Drain(ZoneInfo("America/Sao_Paulo"), self._store, cast(DeadLetters, self.dead_letters))
         patch.setattr(handler, "_drain", lambda: drain)
 
     def _where(self) -> dict[str, Any]:
@@ -139,14 +139,14 @@ class Ledger(RuleBasedStateMachine):
         for message in batch:
             message.receives += 1
             message.record["attributes"]["ApproximateReceiveCount"] = str(message.receives)
-        self.letters.kill = f"{end} the dead letters"
+        self.dead_letters.kill = f"{end} the dead letters"
         try:
             response = handler.main(sqs_event(*(message.record for message in batch)), Context())
         except KilledError:
             self._store.close()
             return
         finally:
-            self.letters.kill = ""
+            self.dead_letters.kill = ""
         if end == "lost answer":
             return
         kept = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
@@ -157,20 +157,20 @@ class Ledger(RuleBasedStateMachine):
     def sqs_gives_up(self) -> None:
         for message in [message for message in self.queue if message.receives >= MAX_RECEIVES]:
             self.queue.remove(message)
-            self.letters.taken.append(message.record)  # as it is: same id, same first time of receipt
+            self.dead_letters.taken.append(message.record)  # as it is: same id, same first time of receipt
 
-    @precondition(lambda self: self.letters.taken)
+    @precondition(lambda self: self.dead_letters.taken)
     @rule(data=st.data())
     def send_back(self, data: st.DataObject) -> None:
-        letter = data.draw(st.sampled_from(self.letters.taken))
-        again = record(letter["body"])
-        message_id, received_ms = receipt(letter)
+        dead_letter = data.draw(st.sampled_from(self.dead_letters.taken))
+        again = record(dead_letter["body"])
+        message_id, received_ms = receipt(dead_letter)
         again["messageAttributes"] = {
             "messageId": {"dataType": "String", "stringValue": message_id},
             "receivedAt": {"dataType": "Number", "stringValue": str(received_ms)},
         }
         self.queue.append(Message(again))  # sent before it is deleted
-        self.letters.taken.remove(letter)
+        self.dead_letters.taken.remove(dead_letter)
 
     # What breaks
 
@@ -181,7 +181,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(broken=st.booleans())
     def dead_letter_queue(self, broken: bool) -> None:
-        self.letters.broken = broken
+        self.dead_letters.broken = broken
 
     # What always holds
 
@@ -190,14 +190,14 @@ class Ledger(RuleBasedStateMachine):
         rows = self._ask("select id::text, usuario_id, ponto, mensagem_id from batida")
         by_message = [message_id for *_, message_id in rows]
         waiting = {origin(message.record) for message in self.queue}
-        aside = {origin(letter) for letter in self.letters.taken}
+        dead_lettered = {origin(dead_letter) for dead_letter in self.dead_letters.taken}
 
         assert len(by_message) == len(set(by_message)), "a message is two rows"
         assert set(by_message) <= set(self.accepted)
         for message_id, body in self.accepted.items():
-            if message_id in waiting or message_id in aside or message_id in by_message:
+            if message_id in waiting or message_id in dead_lettered or message_id in by_message:
                 continue
-            # Settled otherwise: it repeated a punch that stands.
+            # Neither of them: it repeated a punch that stands.
             fields = json.loads(body)
             hour = int(fields["ponto"][11:13])
             same = [
@@ -211,12 +211,12 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def only_what_can_never_be_stored_is_dead_lettered(self) -> None:
-        for letter in self.letters.taken:
-            reason = letter["messageAttributes"].get("reason")
+        for dead_letter in self.dead_letters.taken:
+            reason = dead_letter["messageAttributes"].get("reason")
             if reason and reason["stringValue"] == Reason.CONFLICT:
-                assert "id" in json.loads(letter["body"])
+                assert "id" in json.loads(dead_letter["body"])
             elif reason:
-                assert letter["body"] in POISON
+                assert dead_letter["body"] in POISON
 
 
 def test_whatever_happens_the_ledger_balances(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

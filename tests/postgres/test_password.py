@@ -147,7 +147,7 @@ def test_a_rotated_password_costs_a_running_function_no_failure(
         assert system.fetched == ["ponto_function"]
 
     assert system.stored() == 7
-    assert system.queue.letters() == []
+    assert system.queue.dead_letters() == []
     out, err = capfd.readouterr()
     assert {json.loads(line)["failed"] for line in out.splitlines()} == {0}
     assert "CANARY" not in out + err
@@ -171,7 +171,7 @@ def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_o
     system.apply_schema()
     assert system.deliver(*batch) == []
     assert system.stored() == 4
-    assert system.queue.letters() == []
+    assert system.queue.dead_letters() == []
     out, err = capfd.readouterr()
     assert "password authentication failed" in out
     assert "CANARY" not in out + err

@@ -147,7 +147,7 @@ def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
     assert redriven < waited <= queue["MessageRetentionPeriod"] / 60 - 3 * DAY
     (expression,) = (query["Expression"] for query in found["punches-expire"]["Metrics"] if "Expression" in query)
     assert f"> {waited * 60_000:.0f} OR" in f"{expression} OR".replace(",", " OR")  # of what fails, in milliseconds
-    # A letter may be as old as the queue lets a message become, and has a day left.
+    # A dead letter may be as old as the queue lets a message become, and has a day left.
     waited = found["dead-letters-expire"]["EvaluationPeriods"] * period(found["dead-letters-expire"])
     assert queue["MessageRetentionPeriod"] / 60 + waited <= dead_letters["MessageRetentionPeriod"] / 60 - DAY
 
@@ -292,7 +292,7 @@ def _prod_metrics() -> dict[str, Metric]:
         "waiting": metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue),
         "in flight": metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", queue),
         "age": metric("AWS/SQS", "ApproximateAgeOfOldestMessage", queue),
-        "settled": metric("AWS/SQS", "NumberOfMessagesDeleted", queue),
+        "deleted": metric("AWS/SQS", "NumberOfMessagesDeleted", queue),
         "stored": metric("BatidaPonto", "stored", function),
         "duplicates": metric("BatidaPonto", "duplicates", function),
         "rejected": metric("BatidaPonto", "rejected", function),
@@ -302,7 +302,7 @@ def _prod_metrics() -> dict[str, Metric]:
         "failed": metric("BatidaPonto", "failed", function),
         "connections": metric("AWS/RDS", "DatabaseConnections", cluster),
         "capacity": metric("AWS/RDS", "ACUUtilization", cluster),
-        "letters": metric(
+        "dead_letters": metric(
             "AWS/SQS",
             "ApproximateNumberOfMessagesVisible",
             {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}},
@@ -357,7 +357,7 @@ def normal(days: int) -> Record:
             record["stored"][now] = gauge(stored)
             record["duplicates"][now] = gauge(stored // 50)
             record["rejected"][now] = gauge(minute == 11 * HOUR)
-            record["settled"][now] = gauge(stored + stored // 50)
+            record["deleted"][now] = gauge(stored + stored // 50)
         if came or before:
             record["errors"][now] = gauge(minute == 10 * HOUR + 17)
             record["throttles"][now] = gauge(0)
@@ -394,7 +394,7 @@ def _tries(end: int) -> list[int]:
 
 def _outage(record: Record, start: int, end: int) -> None:
     """The database is down: punches come, fail, return."""
-    for name in ("settled", "stored", "duplicates", "age"):
+    for name in ("deleted", "stored", "duplicates", "age"):
         for now in range(start, end):
             record[name].pop(now, None)
     arrived, tries = 0, _tries(end - start)
@@ -420,13 +420,13 @@ def _outage_with_bad_messages(record: Record, start: int, end: int) -> None:
     """The same, and every 4 minutes a message that is no punch is dead-lettered."""
     _outage(record, start, end)
     for now in range(start, end, 4):
-        record["settled"][now] = record["rejected"][now] = gauge(1)
+        record["deleted"][now] = record["rejected"][now] = gauge(1)
 
 
 def _one_message_and_no_line(record: Record, start: int, end: int) -> None:
     """At night: a lone punch, and a function that cannot even log."""
     for now in range(start, end):
-        for name in ("settled", "stored", "duplicates", "failed", "in flight", "age"):
+        for name in ("deleted", "stored", "duplicates", "failed", "in flight", "age"):
             record[name].pop(now, None)
         seen = (now - start) % 8 == 0
         record["waiting"][now] = gauge(seen)
@@ -437,7 +437,7 @@ def _one_message_and_no_line(record: Record, start: int, end: int) -> None:
 def _paused(record: Record, start: int, end: int) -> None:
     """Nobody receives: the mapping is disabled."""
     for now in range(start, end):
-        for name in ("settled", "stored", "duplicates", "failed", "oldest failed", "in flight", "errors", "throttles"):
+        for name in ("deleted", "stored", "duplicates", "failed", "oldest failed", "in flight", "errors", "throttles"):
             record[name].pop(now, None)
         record["waiting"][now] = gauge(1 + now - start)
         record["age"][now] = gauge(60 * (now - start))
@@ -460,7 +460,7 @@ def _slow(record: Record, start: int, end: int) -> None:
     """More comes in than is stored."""
     for now in range(start, end):
         record["waiting"][now] = gauge(100_000)
-        record["settled"][now] = record["stored"][now] = gauge(1_000)
+        record["deleted"][now] = record["stored"][now] = gauge(1_000)
         record["age"][now] = gauge(60 * (now - start))
 
 
@@ -472,12 +472,12 @@ def _some_fail(record: Record, start: int, end: int) -> None:
             record["failed"][now] = gauge(3)
 
 
-def _letter(record: Record, start: int, end: int) -> None:
+def _dead_letter(record: Record, start: int, end: int) -> None:
     """A dead letter, hidden now and then by somebody who looks at it; afterwards SQS goes on for six hours."""
     for now in range(start, end):
-        record["letters"][now] = gauge((now - start) % (6 * HOUR) != 17)
+        record["dead_letters"][now] = gauge((now - start) % (6 * HOUR) != 17)
     for now in range(end, end + 6 * HOUR):
-        record["letters"][now] = gauge(0)
+        record["dead_letters"][now] = gauge(0)
 
 
 def _lone_error(record: Record, start: int, end: int) -> None:
@@ -529,8 +529,8 @@ class Incident(NamedTuple):
 
 
 INCIDENTS: list[tuple[str, Incident]] = [
-    ("dead-letters", Incident(_letter, 3 * HOUR, 5, 5)),
-    ("dead-letters-expire", Incident(_letter, 6 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
+    ("dead-letters", Incident(_dead_letter, 3 * HOUR, 5, 5)),
+    ("dead-letters-expire", Incident(_dead_letter, 6 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
     ("drain-stalled", Incident(_outage, 2 * HOUR, 45, 10)),
     ("drain-stalled", Incident(_outage_with_bad_messages, 2 * HOUR, 45, 10)),
     ("drain-stalled", Incident(_one_message_and_no_line, 2 * HOUR, 20, 10, starts=22 * HOUR)),

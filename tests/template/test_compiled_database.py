@@ -146,10 +146,10 @@ def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) ->
 
 
 def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template) -> None:
-    queue, letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
+    queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
     secrets = [{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}, {"Ref": "FunctionSecret"}]
     expected: dict[str, list[tuple[str, object]]] = {
-        "SqsEndpoint": [("sqs:SendMessage", letters), ("sqs:ChangeMessageVisibility", queue)],
+        "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
         "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
     }
     assert {

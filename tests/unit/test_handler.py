@@ -301,18 +301,22 @@ def test_every_record_has_exactly_one_end_and_the_log_counts_it(
         response = run(*(record(body, str(number)) for number, body in enumerate(bodies)))
 
     reported = failed(response)
-    put_aside = [message_id for message_id, *_ in parts.dead_letters.reasons() if message_id not in reported]
-    settled = [
+    dead_lettered = [message_id for message_id, *_ in parts.dead_letters.reasons() if message_id not in reported]
+    processed = [
         entry.message_id
         for entry in parts.store.entries
         if _status_of_an_employee.get(entry.punch.usuario_id, Status.STORED) in (Status.STORED, Status.DUPLICATE)
     ]
-    assert sorted(reported + put_aside + settled) == sorted(str(number) for number in range(len(bodies)))
+    assert sorted(reported + dead_lettered + processed) == sorted(str(number) for number in range(len(bodies)))
 
     line = json.loads(out.getvalue())
     assert line["failed"] == len(reported)
-    assert line["rejected"] == len(put_aside) == sum(line.get(f"rejected{reason.capitalize()}", 0) for reason in Reason)
-    assert line["stored"] + line["duplicates"] == len(settled)
+    assert (
+        line["rejected"]
+        == len(dead_lettered)
+        == sum(line.get(f"rejected{reason.capitalize()}", 0) for reason in Reason)
+    )
+    assert line["stored"] + line["duplicates"] == len(processed)
 
 
 # Order and time
@@ -324,17 +328,17 @@ def test_good_punches_are_saved_before_dead_letters_are_sent(parts: Parts) -> No
 
 
 @pytest.mark.parametrize(
-    ("seconds", "aside"), [(60, DEAD_LETTER_SECONDS), (16, DEAD_LETTER_SECONDS), (10, 5), (1, 0.5)]
+    ("seconds", "reserve"), [(60, DEAD_LETTER_SECONDS), (16, DEAD_LETTER_SECONDS), (10, 5), (1, 0.5)]
 )
 def test_the_deadlines_leave_time_for_the_dead_letters_and_their_last_call(
-    parts: Parts, seconds: float, aside: float
+    parts: Parts, seconds: float, reserve: float
 ) -> None:
     before = time.monotonic()
     run(record("{"), record(punch()), seconds=seconds)
     took = time.monotonic() - before
     end = before + seconds
-    assert end - aside - 0.01 <= parts.store.deadline <= end - aside + took
-    assert end - aside / 2 - 0.01 <= parts.dead_letters.deadline <= end - aside / 2 + took
+    assert end - reserve - 0.01 <= parts.store.deadline <= end - reserve + took
+    assert end - reserve / 2 - 0.01 <= parts.dead_letters.deadline <= end - reserve / 2 + took
 
 
 # What comes back sooner

@@ -95,7 +95,7 @@ def test_a_receive_count_that_cannot_be_is_a_first_receive(written: Any, expecte
 def test_the_body_arrives_character_for_character(queue: DeadLetterQueue, body: str) -> None:
     rejected = [Rejection(record(body), Reason.INVALID, "body: must be an object")]
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    assert [letter.body for letter in queue.letters()] == [body]
+    assert [dead_letter.body for dead_letter in queue.dead_letters()] == [body]
 
 
 # What XML 1.0 admits, which is what SQS does.
@@ -110,14 +110,14 @@ _sqs_text = st.text(
 def test_any_bodies_arrive_character_for_character(queue: DeadLetterQueue, bodies: list[str]) -> None:
     rejected = [Rejection(record(body), Reason.MALFORMED, "body: not JSON") for body in bodies]
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    assert sorted(letter.body for letter in queue.letters()) == sorted(bodies)
+    assert sorted(dead_letter.body for dead_letter in queue.dead_letters()) == sorted(bodies)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_attributes_say_why_which_message_and_when_it_was_received(queue: DeadLetterQueue, reason: Reason) -> None:
     DeadLetters(queue.url).send([Rejection(record("{", "message-1"), reason, "ponto: required")], soon())
-    [letter] = queue.letters()
-    assert letter.attributes == {
+    [dead_letter] = queue.dead_letters()
+    assert dead_letter.attributes == {
         "reason": ("String", reason.value),
         "detail": ("String", "ponto: required"),
         "messageId": ("String", "message-1"),
@@ -132,7 +132,7 @@ def test_what_is_no_punch_and_has_no_receipt_is_sent_without_a_time_and_costs_it
     rejected[1].record["attributes"]["SentTimestamp"] = "soon"
 
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    times = {letter.message_id: letter.attributes.get("receivedAt") for letter in queue.letters()}
+    times = {dead_letter.message_id: dead_letter.attributes.get("receivedAt") for dead_letter in queue.dead_letters()}
     assert times == {
         "message-0": ("Number", str(RECEIVED_MS)),
         "message-1": None,
@@ -148,8 +148,10 @@ def test_a_letter_keeps_the_number_of_the_employee_who_signed_in(queue: DeadLett
     unsent = DeadLetters(queue.url).send([Rejection(punch, Reason.IDENTITY, "why") for punch in punches], soon())
 
     assert unsent == {}
-    letters = {letter.message_id: letter.attributes.get("usuarioId") for letter in queue.letters()}
-    assert letters == {"somebody": ("String", "123"), "nobody": None, "no text": None}
+    dead_letters = {
+        dead_letter.message_id: dead_letter.attributes.get("usuarioId") for dead_letter in queue.dead_letters()
+    }
+    assert dead_letters == {"somebody": ("String", "123"), "nobody": None, "no text": None}
 
 
 def test_a_letter_keeps_the_id_of_the_key_that_its_punch_came_with(queue: DeadLetterQueue) -> None:
@@ -159,31 +161,33 @@ def test_a_letter_keeps_the_id_of_the_key_that_its_punch_came_with(queue: DeadLe
 
     assert DeadLetters(queue.url).send([Rejection(punch, Reason.INVALID, "why") for punch in punches], soon()) == {}
 
-    letters = {letter.message_id: letter.attributes.get("apiKeyId") for letter in queue.letters()}
-    assert letters == {"by a key": ("String", "k4r2p0x9ab"), "by hand": None, "local": None}
+    dead_letters = {
+        dead_letter.message_id: dead_letter.attributes.get("apiKeyId") for dead_letter in queue.dead_letters()
+    }
+    assert dead_letters == {"by a key": ("String", "k4r2p0x9ab"), "by hand": None, "local": None}
 
 
 def test_more_than_one_call_holds_are_all_sent(queue: DeadLetterQueue) -> None:
     rejected = rejections(25)
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    assert sorted(letter.message_id for letter in queue.letters()) == sorted(ids(rejected))
+    assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(ids(rejected))
 
 
 def test_a_full_call_of_the_largest_bodies_fits(queue: DeadLetterQueue) -> None:
     rejected = [Rejection(record("x" * 65_536), Reason.MALFORMED, "d" * 200) for _ in range(10)]
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    assert len(queue.letters()) == 10
+    assert len(queue.dead_letters()) == 10
 
 
 def test_one_client_serves_every_call(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    letters = DeadLetters(queue.url)
-    letters.send(rejections(1), soon())
+    dead_letters = DeadLetters(queue.url)
+    dead_letters.send(rejections(1), soon())
 
     def refuse(*_: object, **__: object) -> NoReturn:
         raise AssertionError("another client")
 
     monkeypatch.setattr(boto3, "client", refuse)
-    assert letters.send(rejections(25), soon()) == {}
+    assert dead_letters.send(rejections(25), soon()) == {}
 
 
 def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(stubber: Stubber) -> None:
@@ -276,7 +280,7 @@ def test_a_call_that_gets_no_answer_ends_within_the_time_that_the_handler_keeps_
 def test_past_the_deadline_nothing_is_sent(queue: DeadLetterQueue) -> None:
     unsent = DeadLetters(queue.url).send(rejections(12), time.monotonic() - 0.001)
     assert unsent == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
-    assert queue.letters() == []
+    assert queue.dead_letters() == []
 
 
 def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(
@@ -286,7 +290,7 @@ def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(
     monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     unsent = DeadLetters(queue.url).send(rejections(25), 100)
     assert list(unsent) == ids(rejections(25))[10:]
-    assert len(queue.letters()) == 10
+    assert len(queue.dead_letters()) == 10
 
 
 def test_a_deadline_that_passes_while_boto3_is_imported_leaves_everything(monkeypatch: pytest.MonkeyPatch) -> None:
