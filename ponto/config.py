@@ -55,6 +55,14 @@ class Settings(NamedTuple):
     retry_delays: tuple[int, ...] = ()  # s, of each receive; the last is the queue's visibility timeout
 
 
+class ImportSettings(NamedTuple):
+    """What `load_import` found."""
+
+    queue_url: str  # of the queue of punches
+    zone: ZoneInfo  # in which a time sent without an offset is local
+    identity: bool  # whether a punch must be of an employee who is vouched for
+
+
 class Login(NamedTuple):
     """What a secret holds; never log it."""
 
@@ -77,12 +85,7 @@ def load() -> Settings:
             f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does), or copy "
             "rds_config.example.py to rds_config.py for those that start with db_."
         )
-    try:
-        zone = ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
-        raise ConfigurationError(
-            f"TIME_ZONE: {time_zone!r} is not a time zone; use a name like America/Sao_Paulo."
-        ) from None
+    zone = _zone(time_zone)
     secret, functions_secret = (os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN"))
     return Settings(
         database,
@@ -95,6 +98,18 @@ def load() -> Settings:
         os.environ.get("QUEUE_URL", ""),
         _retry_delays(),
     )
+
+
+def load_import() -> ImportSettings:
+    """Read the settings of the function that imports files, which knows no database.
+
+    Raises:
+        ConfigurationError: naming all that is missing.
+    """
+    found = {name: os.environ.get(name, "") for name in ("QUEUE_URL", "TIME_ZONE")}
+    if missing := [name for name, value in found.items() if not value]:
+        raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does).")
+    return ImportSettings(found["QUEUE_URL"], _zone(found["TIME_ZONE"]), _identity())
 
 
 def connection_parameters(settings: Settings) -> dict[str, str]:
@@ -140,6 +155,15 @@ def login(arn: str) -> Login:
         return Login(secret["username"], secret["password"])
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
+        raise ConfigurationError(
+            f"TIME_ZONE: {name!r} is not a time zone; use a name like America/Sao_Paulo."
+        ) from None
 
 
 def _reserved_concurrency() -> int | None:

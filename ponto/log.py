@@ -9,10 +9,14 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ponto.drain import Processed
 from ponto.punch import Reason
 from ponto.sqs import NoReceipt, Record, sent_ms
+
+if TYPE_CHECKING:
+    from ponto.imports import Task
 
 NAMESPACE = "BatidaPonto"
 
@@ -73,6 +77,26 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
         ],
     }
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
+
+
+def imported(request_id: str, task: "Task") -> None:
+    """Log how far the import of a file is.
+
+    Args:
+        request_id: Lambda's, of this invocation.
+        task: the file.
+    """
+    line = {
+        "level": "INFO",
+        "message": "import",
+        "requestId": request_id,
+        "file": task.key,
+        "nextLine": task.position.line,
+        "accepted": task.accepted,
+        "refused": task.refused,
+        "rounds": task.rounds,
+    }
+    print(json.dumps(line), flush=True)  # noqa: T201
 
 
 def warning(request_id: str, message: str) -> None:

@@ -13,20 +13,23 @@ ROOT = Path(__file__).parents[2]
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "drain", "log", "redelivery", "sqs", "store"}
+    "handler": {"config", "drain", "imports", "log", "redelivery", "sqs", "store"}
     | {"admin.find_punch", "admin.migrations", "admin.roles"},
     "ponto.admin.find_punch": {"admin.owner", "connection"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection"},
     "ponto.admin.owner": {"connection"},
     "ponto.admin.repeatable": set(),
     "ponto.admin.roles": {"admin.owner", "connection"},
+    "ponto.batches": {"lines", "sqs"},
     "ponto.config": set(),
     "ponto.connection": set(),
     "ponto.derived_id": set(),
     "ponto.drain": {"isolation", "punch", "sqs", "store"},
     "ponto.fields": set(),
+    "ponto.imports": {"batches", "config", "lines"},
     "ponto.isolation": {"sqs"},
-    "ponto.log": {"drain", "punch", "sqs"},
+    "ponto.lines": {"punch"},
+    "ponto.log": {"drain", "imports", "punch", "sqs"},
     "ponto.punch": {"derived_id", "fields"},
     "ponto.redelivery": {"sqs"},
     "ponto.session": {"connection"},
@@ -39,8 +42,11 @@ FOREIGN = {
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},
     "ponto.admin.roles": {"psycopg2"},
+    "ponto.batches": {"botocore", "types_boto3_sqs"},
     "ponto.config": {"boto3", "botocore"},
     "ponto.connection": {"psycopg2"},
+    "ponto.imports": {"boto3", "botocore", "types_boto3_lambda"},
+    "ponto.lines": {"orjson"},
     "ponto.punch": {"orjson"},
     "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},

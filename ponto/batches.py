@@ -1,0 +1,191 @@
+"""Lines of a file, sent to the queue of punches in batches, by several threads, and each answer looked at."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from ponto.lines import Line, Position
+from ponto.sqs import CALL
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+
+THREADS = 8
+_AHEAD = 4 * THREADS  # batches that are read while the first of them is not answered
+_LINES = 1_000  # of a batch, refused ones included: a file of bad lines stops in time too
+_FIRST_DELAY = 0.1  # s, then twice as long each time
+_LONGEST_DELAY = 5.0  # s
+
+# Codes of SQS, by their last part: what it has against a message, and what passes.
+_OF_A_MESSAGE = {"BatchRequestTooLong", "InvalidAttributeValue", "InvalidMessageContents", "InvalidParameterValue"}
+_PASSING = {"KmsThrottled", "OverLimit", "RequestThrottled", "RequestTimeout", "Throttling", "ThrottlingException"}
+
+
+class NotSent(Exception):
+    """The queue did not take a batch. The message says why."""
+
+
+class OutOfTime(Exception):
+    """There are more lines than there was time."""
+
+
+class Sent(NamedTuple):
+    """What became of lines that follow one another."""
+
+    accepted: int
+    refused: list[Line]
+    next: Position  # after the last of them
+
+
+Send = Callable[[Sequence[Line], float], dict[int, str]]
+"""Sends at most ten punches before an instant, and says why, by its line's number, for each that can never be sent."""
+
+
+def send_all(lines: Iterable[Line], send: Send, stop: float) -> Iterator[Sent]:
+    """Send the punches among lines.
+
+    What it gives is sent, in the order of the file, so that whoever goes on begins behind it. More may have been sent
+    than was given; sending that again does no harm, for a punch has an id.
+
+    Args:
+        lines: as `ponto.lines` reads them.
+        send: is called by several threads at once.
+        stop: `time.monotonic()` seconds past which no batch is begun.
+
+    Raises:
+        OutOfTime: it is past `stop`; all that was read is sent.
+        NotSent: of `send`.
+        Exception: whatever reading a line raised; all batches before it are sent.
+    """
+    batches = _batches(lines)
+    waiting: deque[tuple[list[Line], Future[dict[int, str]]]] = deque()
+    end: Exception | None = None
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            while end is None:
+                try:
+                    batch = next(batches, None)
+                except Exception as error:  # noqa: BLE001  raised below
+                    end = error
+                    break
+                if batch is None:
+                    break
+                waiting.append((batch, pool.submit(send, [line for line in batch if not line.refusal], stop)))
+                if len(waiting) == _AHEAD:
+                    yield _sent(*waiting.popleft())
+                if time.monotonic() > stop:
+                    end = OutOfTime("the time is over")
+            while waiting:
+                yield _sent(*waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+    if end:
+        raise end
+
+
+def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    batch: list[Line] = []
+    punches = 0
+    for line in lines:
+        batch.append(line)
+        punches += not line.refusal
+        if punches == CALL or len(batch) == _LINES:
+            yield batch
+            batch, punches = [], 0
+    if batch:
+        yield batch
+
+
+def _sent(batch: list[Line], answer: Future[dict[int, str]]) -> Sent:
+    unsent = answer.result()
+    refused = [
+        line._replace(refusal=line.refusal or unsent[line.number])
+        for line in batch
+        if line.refusal or line.number in unsent
+    ]
+    return Sent(len(batch) - len(refused), refused, batch[-1].next)
+
+
+class Sender:
+    """Sends to the queue of punches. For several threads."""
+
+    def __init__(self, sqs: "SQSClient", queue_url: str, *, identity: bool) -> None:
+        """Calls nobody.
+
+        Args:
+            sqs: a client that tries each call once, with a connection for each thread.
+            queue_url: of the queue of punches.
+            identity: vouch for each punch's employee, as the gateway does for who signed in.
+        """
+        self._sqs = sqs
+        self._url = queue_url
+        self._identity = identity
+
+    def send(self, punches: Sequence[Line], stop: float) -> dict[int, str]:
+        """Send at most ten punches, again and again where the queue is what fails.
+
+        Args:
+            punches: the lines.
+            stop: `time.monotonic()` seconds past which no call is begun, but for the first.
+
+        Returns:
+            Why, by its line's number, for each that the queue can never take.
+
+        Raises:
+            NotSent: the queue refuses whatever it is sent, or kept failing.
+        """
+        refused: dict[int, str] = {}
+        left = list(punches)
+        delay = _FIRST_DELAY
+        while left:
+            left, why = self._try(left, refused)
+            if left:
+                if time.monotonic() + delay > stop:
+                    raise NotSent(f"the queue of punches: {why}")
+                time.sleep(delay)
+                delay = min(2 * delay, _LONGEST_DELAY)
+        return refused
+
+    def _try(self, punches: list[Line], refused: dict[int, str]) -> tuple[list[Line], str]:
+        """Send once; return those that can be tried again, and why they have to be."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self._sqs.send_message_batch(
+                QueueUrl=self._url, Entries=[self._entry(*each) for each in enumerate(punches)]
+            )
+        except BotoCoreError as error:
+            return punches, f"{type(error).__name__}: {error}"
+        except ClientError as error:
+            code = _last(error.response["Error"].get("Code", ""))
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if code in _OF_A_MESSAGE:
+                if len(punches) == 1:
+                    refused[punches[0].number] = f"line: the queue does not take it: {code}"
+                    return [], ""
+                tries = [self._try([punch], refused) for punch in punches]  # one must not keep its neighbours
+                return [punch for left, _ in tries for punch in left], next((why for left, why in tries if left), "")
+            if status >= 500 or code in _PASSING:
+                return punches, f"{type(error).__name__}: {error}"
+            raise NotSent(f"the queue of punches: {error}") from error
+        failed = {punches[int(entry["Id"])]: entry for entry in answer.get("Failed", [])}
+        refused |= {
+            punch.number: f"line: the queue does not take it: {_last(entry['Code'])}"
+            for punch, entry in failed.items()
+            if entry["SenderFault"] and _last(entry["Code"]) in _OF_A_MESSAGE
+        }
+        left = [punch for punch in failed if punch.number not in refused]
+        return left, ", ".join(sorted({failed[punch]["Code"] for punch in left}))
+
+    def _entry(self, index: int, punch: Line) -> "SendMessageBatchRequestEntryTypeDef":
+        entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": punch.body}
+        if self._identity:
+            entry["MessageAttributes"] = {"usuarioId": {"DataType": "String", "StringValue": str(punch.employee)}}
+        return entry
+
+
+def _last(code: str) -> str:
+    return code.rpartition(".")[2]

@@ -1,0 +1,214 @@
+"""A file in the bucket, from the event that names it to its punches in the queue and its results beside it.
+
+Lambda invokes it asynchronously. It sends as far as the time reaches, and hands the rest on to a next invocation. What
+it raises, Lambda tries twice again, and then puts the event, which says where to go on, into the dead-letter queue.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import tzinfo
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote_plus
+
+from ponto.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
+from ponto.config import ImportSettings
+from ponto.lines import BEGIN, Position, lines
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+INCOMING = "incoming/"
+RESULTS = "results/"
+MOST_ROUNDS = 96
+"""Invocations for a file: a day of them. A redrive begins to count anew."""
+
+_RESERVE = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
+_TIMEOUT = 10  # s, to connect and again to read
+_IN_MEMORY = 1 << 20  # bytes of results; more go to the disk
+
+
+class NotFromS3(ValueError):
+    """The event names no file."""
+
+
+class TooManyRounds(RuntimeError):
+    """A file took more invocations than it may. The event says where it would go on."""
+
+
+class Task(NamedTuple):
+    """A file, and how far it is imported."""
+
+    record: Any  # of the event, as S3 wrote it
+    position: Position = BEGIN
+    accepted: int = 0  # lines before it that are in the queue
+    refused: int = 0  # those that never will be
+    rounds: int = 0  # invocations so far
+
+    @property
+    def bucket(self) -> str:
+        return str(self.record["s3"]["bucket"]["name"])
+
+    @property
+    def key(self) -> str:
+        return unquote_plus(self.record["s3"]["object"]["key"])
+
+    @property
+    def version(self) -> str | None:
+        """Which of the bucket's versions of the file."""
+        version: str | None = self.record["s3"]["object"].get("versionId")
+        return version
+
+    def after(self, sent: Sent) -> "Task":
+        """Give the file after some more lines of it."""
+        return self._replace(
+            position=sent.next,
+            accepted=self.accepted + sent.accepted,
+            refused=self.refused + len(sent.refused),
+        )
+
+    def event(self) -> dict[str, Any]:
+        """Give the event of which this is read."""
+        offset, line = self.position
+        done = {"offset": offset, "line": line, "accepted": self.accepted, "refused": self.refused}
+        return {"Records": [self.record], "continuation": done | {"rounds": self.rounds}}
+
+
+def tasks_of(event: Any) -> list[Task]:
+    """Read the event of an upload, or of an invocation that another one handed its rest to.
+
+    Raises:
+        NotFromS3: it is neither.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(records, list) or not records or not all(map(_is_from_s3, records)):
+        raise NotFromS3("The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key.")
+    done = event.get("continuation")
+    if done is None:
+        return [Task(record) for record in records]
+    position = Position(done["offset"], done["line"])
+    return [Task(record, position, done["accepted"], done["refused"], done["rounds"]) for record in records]
+
+
+def _is_from_s3(record: Any) -> bool:
+    try:
+        return record["eventSource"] == "aws:s3" and bool(
+            record["s3"]["bucket"]["name"] and record["s3"]["object"]["key"]
+        )
+    except (KeyError, TypeError):
+        return False
+
+
+class Importer:
+    """Imports files of the bucket."""
+
+    def __init__(self, zone: tzinfo, s3: Any, sender: Sender, functions: "LambdaClient") -> None:
+        """Calls nobody.
+
+        Args:
+            zone: the stage's, in which a time sent without an offset is local.
+            s3: a client of S3.
+            sender: to the queue of punches.
+            functions: a client of Lambda, to hand on by.
+        """
+        self._zone = zone
+        self._s3 = s3
+        self._sender = sender
+        self._functions = functions
+
+    def run(self, event: Any, end: float) -> Task:
+        """Import the file of an event, or as much of it as there is time for, and hand the rest on.
+
+        Args:
+            event: of S3, or what this handed on.
+            end: when the function has to have ended, `time.monotonic()` seconds.
+
+        Returns:
+            How far the file is now.
+
+        Raises:
+            NotFromS3: the event is another.
+            NotPunches: the file as a whole cannot be read.
+            NotSent, OutOfTime: the queue took nothing.
+            TooManyRounds: the file took more invocations than it may.
+            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+        """
+        task, *others = tasks_of(event)
+        for other in others:  # S3 sends one file an event; a hand may send more
+            self._hand_on(other)
+        if task.rounds >= MOST_ROUNDS:
+            raise TooManyRounds(
+                f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
+            )
+        now, is_whole = self._send(task, end - _RESERVE)
+        if is_whole:
+            self._put(
+                now, "summary.json", _json({"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds})
+            )
+        else:
+            self._hand_on(now)
+        return now
+
+    def _send(self, task: Task, stop: float) -> tuple[Task, bool]:
+        """Send, note what is refused, and return how far the file is, and whether that is all of it."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        now = task._replace(rounds=task.rounds + 1)
+        is_whole = False
+        with SpooledTemporaryFile(_IN_MEMORY) as refused:
+            try:
+                for sent in send_all(lines(self._opener(task), self._zone, task.position), self._sender.send, stop):
+                    for line in sent.refused:
+                        refused.write(_json({"line": line.number, "reason": line.refusal}))
+                    now = now.after(sent)
+                is_whole = True
+            except (OutOfTime, NotSent, BotoCoreError, ClientError):
+                if now.position == task.position:  # to hand on what is as it was would never end
+                    raise
+            if now.refused > task.refused:
+                refused.seek(0)
+                # Named by where it begins, so that an invocation that is repeated writes it over.
+                self._put(task, f"refused-from-line-{task.position.line}.ndjson", refused)
+        return now, is_whole
+
+    def _opener(self, task: Task) -> Callable[[int], IO[bytes]]:
+        version = {"VersionId": task.version} if task.version else {}
+
+        def open_at(offset: int) -> IO[bytes]:
+            part = {"Range": f"bytes={offset}-"} if offset else {}
+            body: IO[bytes] = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **part)["Body"]
+            return body
+
+        return open_at
+
+    def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
+        # In a folder for the version: a file that is mended and sent again has results of its own.
+        key = f"{RESULTS}{task.key.removeprefix(INCOMING)}/{task.version}/{name}"
+        self._s3.put_object(Bucket=task.bucket, Key=key, Body=content)
+
+    def _hand_on(self, task: Task) -> None:
+        self._functions.invoke(
+            FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"], InvocationType="Event", Payload=_json(task.event())
+        )
+
+
+def importer(settings: ImportSettings) -> Importer:
+    """Make an importer with clients of its own."""
+    import boto3
+    from botocore.config import Config
+
+    queue = Config(
+        connect_timeout=_TIMEOUT,
+        read_timeout=_TIMEOUT,
+        retries={"total_max_attempts": 1},  # the sender's own are the retries
+        max_pool_connections=THREADS,
+        parameter_validation=False,  # a tenth of a call
+    )
+    sender = Sender(boto3.client("sqs", config=queue), settings.queue_url, identity=settings.identity)
+    s3: Any = boto3.client("s3")
+    return Importer(settings.zone, s3, sender, boto3.client("lambda"))
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document).encode() + b"\n"

@@ -1,0 +1,220 @@
+"""The lines of a file of punches, each checked by the rules of a punch: NDJSON or CSV, gzip or not.
+
+What a file is, its content says, not its name. It is read as a stream: however long it or a line is, memory is not.
+"""
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import tzinfo
+from itertools import chain
+from typing import IO, NamedTuple
+
+import orjson
+
+from ponto.punch import WIRE, NotAPunch, parse
+
+LONGEST = 65_536
+"""Bytes of a line: what the queue takes as a body."""
+
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
+_BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
+_COLUMNS = {field.name: field.type for field in WIRE}
+_REQUIRED = {field.name for field in WIRE if field.required}
+
+_integer = re.compile("-?(?:0|[1-9][0-9]{0,17})").fullmatch
+_number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
+
+
+class NotPunches(ValueError):
+    """The file as a whole cannot be read. The message says why, and quotes nothing of it."""
+
+
+class Position(NamedTuple):
+    """A place between two lines."""
+
+    offset: int = 0  # bytes before it, uncompressed
+    line: int = 1  # the number of the line that begins there
+
+
+BEGIN = Position()
+
+
+class Line(NamedTuple):
+    """A line that is not blank: a punch, or why it is none."""
+
+    number: int
+    next: Position  # after it
+    body: str = ""  # of a punch: as of POST /ponto
+    employee: int = 0  # of a punch
+    refusal: str = ""  # quotes no value
+
+
+class _Raw(NamedTuple):
+    number: int
+    next: Position
+    content: bytes | None  # None: it is too long
+
+
+def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = BEGIN) -> Iterator[Line]:
+    """Read and check the lines of a file.
+
+    Args:
+        open_at: opens the file as it is stored, from a byte on.
+        zone: the stage's time zone, in which a time sent without an offset is local.
+        start: where to go on. In a compressed file, what comes before is read again.
+
+    Raises:
+        NotPunches: its first line is neither a JSON object nor the header of a CSV file, or its compression is broken.
+    """
+    try:
+        yield from _lines(open_at, zone, start)
+    except _BROKEN as error:
+        raise NotPunches(f"the compression is broken, or the file incomplete: {type(error).__name__}") from None
+
+
+def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -> Iterator[Line]:
+    with ExitStack() as opened:
+        stored = opened.enter_context(io.BufferedReader(_Readable(open_at(0)), _CHUNK))
+        is_compressed = stored.peek(len(_GZIP)).startswith(_GZIP)
+        content: io.BufferedIOBase = gzip.GzipFile(fileobj=stored) if is_compressed else stored
+        rest = _raw(content, BEGIN)
+        first = next(rest, None)
+        if first is None:
+            return
+        header = _header(first)
+        read = _of_csv(*header) if header else _of_json
+        if start.offset > first.next.offset:
+            if is_compressed:
+                _skip(content, start.offset - first.next.offset)
+            else:
+                stored.close()
+                content = opened.enter_context(io.BufferedReader(_Readable(open_at(start.offset)), _CHUNK))
+            rest = _raw(content, start)
+        elif not header and start.offset < first.next.offset:
+            rest = chain([first], rest)
+        for line in rest:
+            yield _check(line, read, zone)
+
+
+def _skip(content: io.BufferedIOBase, size: int) -> None:
+    while size and (part := content.read(min(size, _CHUNK))):
+        size -= len(part)
+
+
+def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
+    """Cut into lines, without those that are blank and the byte order mark of the first."""
+    offset, number = start
+    while line := content.readline(LONGEST + 2):
+        offset += len(line)
+        is_whole = line.endswith(b"\n")
+        is_long = len(line.rstrip(b"\r\n")) > LONGEST
+        while not is_whole and (part := content.readline(_CHUNK)):
+            offset += len(part)
+            is_whole, is_long = part.endswith(b"\n"), is_long or part.strip() != b""
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if is_long or line.strip():
+            yield _Raw(number, Position(offset, number + 1), None if is_long else line)
+        number += 1
+
+
+def _header(first: _Raw) -> tuple[list[str], str] | None:
+    """Give the columns of a CSV file and what separates them; None: the file is NDJSON.
+
+    Raises:
+        NotPunches: it is neither.
+    """
+    try:
+        text = (first.content or b"").decode().strip()
+    except UnicodeDecodeError:
+        text = ""
+    if text.startswith("{"):
+        return None
+    separator = ";" if text.count(";") > text.count(",") else ","
+    try:
+        columns = next(csv.reader([text], delimiter=separator), [])
+    except csv.Error:
+        columns = []
+    if not set(columns) <= _COLUMNS.keys() or not set(columns) >= _REQUIRED or len(set(columns)) != len(columns):
+        # Not which: where there is no header, it is a punch.
+        raise NotPunches(
+            f"line {first.number} is neither a JSON object nor a header: the columns are usuarioId and ponto, and of "
+            f"{', '.join(name for name in _COLUMNS if name not in _REQUIRED)} those that there are"
+        )
+    return columns, separator
+
+
+_Reader = Callable[[str], str]
+
+
+def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
+    number, after, content = line
+    if content is None:
+        return Line(number, after, refusal=f"line: longer than {LONGEST} bytes")
+    try:
+        body = read(content.decode().strip())
+        return Line(number, after, body, parse(body, zone).usuario_id)
+    except UnicodeDecodeError:
+        return Line(number, after, refusal="line: not UTF-8")
+    except NotAPunch as error:
+        return Line(number, after, refusal=error.detail)
+    except csv.Error:
+        return Line(number, after, refusal="line: not CSV")
+    except _CellCountError as error:
+        return Line(number, after, refusal=str(error))
+
+
+def _of_json(text: str) -> str:
+    return text
+
+
+class _CellCountError(ValueError):
+    """A line of CSV has more or fewer cells than the header."""
+
+
+def _of_csv(columns: Sequence[str], separator: str) -> _Reader:
+    def read(text: str) -> str:
+        cells = next(csv.reader([text], delimiter=separator, strict=True))
+        if len(cells) != len(columns):
+            raise _CellCountError(f"line: {len(cells)} cells, and the header has {len(columns)}")
+        named = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
+        return orjson.dumps(named).decode()
+
+    return read
+
+
+def _value(name: str, cell: str) -> object:
+    """Give what a cell says in the type of its column; what is none of that type stays a text, and is refused."""
+    match _COLUMNS[name]:
+        case "integer" if _integer(cell):
+            return int(cell)
+        case "number" if _number(cell):
+            return float(cell)
+        case "boolean" if cell in ("true", "false"):
+            return cell == "true"
+    return cell
+
+
+class _Readable(io.RawIOBase):
+    """What has a `read` only, as the bodies of S3's answers, for a BufferedReader."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview[int] | bytearray") -> int:  # type: ignore[override]
+        part = self._stream.read(len(buffer))
+        buffer[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()

@@ -1,0 +1,236 @@
+"""The lines of a file: what each is, where it ends, and that reading may begin anywhere and costs no memory."""
+
+import csv
+import gzip
+import io
+import json
+import tracemalloc
+from typing import IO, Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ponto.lines import BEGIN, LONGEST, Line, NotPunches, Position, lines
+from ponto.punch import NotAPunch, parse
+from tests.strategies import Body, edited_bodies, good_bodies
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+GOOD = b'{"usuarioId": 1, "ponto": "2026-10-01T08:00"}'
+HEADER = b"usuarioId,ponto,dispositivo,offline,latitude\n"
+
+
+class Stored:
+    """A file as S3 gives it: a body that can be read only."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.opened: list[int] = []
+
+    def open_at(self, offset: int) -> IO[bytes]:
+        self.opened.append(offset)
+        return io.BytesIO(self.content[offset:])
+
+
+def read(content: bytes, start: Position = BEGIN) -> list[Line]:
+    return list(lines(Stored(content).open_at, ZONE, start))
+
+
+def refusals(content: bytes) -> dict[int, str]:
+    return {line.number: line.refusal for line in read(content) if line.refusal}
+
+
+def test_a_line_is_a_punch_as_it_stands() -> None:
+    (line,) = read(b"  " + GOOD + b" \r\n")
+    assert line == Line(1, Position(len(GOOD) + 5, 2), GOOD.decode(), 1)
+
+
+def test_an_empty_file_has_no_lines() -> None:
+    assert read(b"") == read(b"\n \r\n") == read(gzip.compress(b"")) == []
+
+
+def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
+    content = b"\n".join(
+        [
+            b"\xef\xbb\xbf" + GOOD,
+            b"",
+            b'{"usuarioId": "1, now()), (2", "ponto": "2026-10-01T08:00"}',
+            b'{"usuarioId": 1, "ponto": "2026-02-30T08:00"}',
+            b'{"usuarioId": 1',
+            b'{"usuarioId": 1, "ponto": "2026-10-01T08:00", "nome": "Ana"}',
+            b"\xff\xfe",
+            b" " * LONGEST + GOOD,
+            b"usuarioId,ponto",
+            GOOD,
+        ]
+    )
+    assert refusals(content) == {
+        3: "usuarioId: must be an integer from 1 to 9007199254740991",
+        4: "ponto: must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
+        5: "body: not JSON, character 15",
+        6: "unknown field 'nome'",
+        7: "line: not UTF-8",
+        8: "line: longer than 65536 bytes",
+        9: "body: not JSON, character 0",
+    }
+    assert [line.number for line in read(content) if not line.refusal] == [1, 10]
+
+
+@pytest.mark.parametrize("size", [LONGEST - 1, LONGEST, LONGEST + 1, LONGEST + 2, LONGEST + 3, 3_000_000])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_a_line_may_be_as_long_as_the_queue_takes(size: int, end: bytes) -> None:
+    long = GOOD[:-1].ljust(size - 1) + b"}"
+    first, second = read(GOOD + b"\n" + long + end)[:2]
+    assert bool(second.refusal) is (size > LONGEST)
+    assert second.next == Position(len(GOOD) + 1 + size + len(end), 3)
+    assert first.refusal == ""
+
+
+def test_csv_says_the_same_as_json() -> None:
+    content = HEADER + b'7,2026-10-01T08:00,"gate ""1"", north",true,-23.5\n8,2026-10-01T09:00,,,\n'
+    assert [json.loads(line.body) for line in read(content)] == [
+        {
+            "usuarioId": 7,
+            "ponto": "2026-10-01T08:00",
+            "dispositivo": 'gate "1", north',
+            "offline": True,
+            "latitude": -23.5,
+        },
+        {"usuarioId": 8, "ponto": "2026-10-01T09:00"},
+    ]
+
+
+def test_csv_with_semicolons_and_a_byte_order_mark_as_spreadsheets_write_it() -> None:
+    (line,) = read(b"\xef\xbb\xbfponto;usuarioId\r\n2026-10-01T08:00;7\r\n")
+    assert (line.number, line.employee) == (2, 7)
+
+
+def test_bad_lines_of_csv() -> None:
+    content = HEADER + b"\n".join(
+        [
+            b"x,2026-10-01T08:00,,,",
+            b"1,2026-10-01T08:00,,yes,",
+            b"1,2026-10-01T08:00,,",
+            b'1,"2026',
+            b"1,,,,",
+            b"1,2026-10-01T08:00,,,1e999",
+        ]
+    )
+    assert refusals(content) == {
+        2: "usuarioId: must be an integer from 1 to 9007199254740991",
+        3: "offline: must be true or false",
+        4: "line: 4 cells, and the header has 5",
+        5: "line: not CSV",
+        6: "ponto: required",
+        7: "latitude: must be a number from -90 to 90",
+    }
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"123,2026-10-01T08:00",  # no header
+        b"usuarioId,nome,ponto",
+        b"usuarioId",
+        b"usuarioId,ponto,ponto",
+        b"\xff\xfe{",
+        b"[1]",
+        b"\x00",
+        b"x" * (LONGEST + 1),
+    ],
+)
+def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: bytes) -> None:
+    with pytest.raises(NotPunches, match="line 2 is neither a JSON object nor a header: the columns are") as caught:
+        read(b"\n" + first + b"\n" + GOOD)
+    assert "123" not in str(caught.value)
+    assert "nome" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda whole: whole[:-9], lambda whole: whole[:-8] + b"\0" * 8, lambda whole: whole[:20] + b"\xff" * 20]
+)
+def test_broken_compression_is_said_after_what_could_be_read(spoil: Any) -> None:
+    with pytest.raises(NotPunches, match="the compression is broken, or the file incomplete"):
+        read(spoil(gzip.compress((GOOD + b"\n") * 100)))
+
+
+def test_one_compressed_part_may_follow_another() -> None:
+    assert len(read(gzip.compress(GOOD + b"\n") + gzip.compress(GOOD))) == 2
+
+
+@settings(max_examples=20)
+@given(st.lists(good_bodies() | edited_bodies(), max_size=5), st.booleans(), st.sampled_from(["\n", "\r\n", "\n\n"]))
+def test_a_line_is_judged_as_a_message_is(bodies: list[Body], compressed: bool, end: str) -> None:
+    texts = [json.dumps(body) for body in bodies]
+    content = end.join(texts).encode()
+    found = read(gzip.compress(content) if compressed else content)
+    assert [line.body or line.refusal for line in found] == [_judged(text) for text in texts]
+
+
+def _judged(text: str) -> str:
+    try:
+        parse(text, ZONE)
+    except NotAPunch as error:
+        return error.detail
+    return text
+
+
+@settings(max_examples=20)
+@given(good_bodies())
+def test_a_punch_in_csv_is_the_punch_in_json(body: Body) -> None:
+    given_ = {name: value for name, value in body.items() if value != ""}  # an empty cell is none
+    cells = [json.dumps(value) if not isinstance(value, str) else value for value in given_.values()]
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerows([list(given_), cells])
+    (line,) = read(text.getvalue().encode())
+    assert line.refusal == ""
+    assert parse(line.body, ZONE) == parse(json.dumps(given_), ZONE)
+
+
+@settings(max_examples=30)
+@given(st.data())
+@pytest.mark.parametrize("is_csv", [False, True])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_reading_may_go_on_behind_any_line(is_csv: bool, compressed: bool, data: st.DataObject) -> None:
+    good = b"1,2026-10-01T08:00,,," if is_csv else GOOD
+    parts = st.lists(st.sampled_from([good, b"", b"bad", b" ", b"\xc3\xa9"]), max_size=8)
+    content = b"\n".join([HEADER.strip() if is_csv else GOOD, *data.draw(parts)])
+    stored = Stored(gzip.compress(content) if compressed else content)
+    whole = list(lines(stored.open_at, ZONE))
+    for place, line in enumerate(whole):
+        assert list(lines(stored.open_at, ZONE, line.next)) == whole[place + 1 :]
+
+
+def test_what_is_not_compressed_is_not_read_twice() -> None:
+    stored = Stored((GOOD + b"\n") * 1_000)
+    start = Position(900 * (len(GOOD) + 1), 901)
+    assert len(list(lines(stored.open_at, ZONE, start))) == 100
+    assert stored.opened == [0, start.offset]
+
+
+class _Long(io.RawIOBase):
+    """A punch, and then a unit again and again, never as a whole in memory."""
+
+    def __init__(self, unit: bytes, size: int) -> None:
+        self._unit = unit * (65_536 // len(unit))
+        self._parts = size // len(self._unit)
+        self._next = GOOD + b"\n"
+
+    def read(self, size: int = -1) -> bytes:
+        part, self._next = self._next, self._unit if self._parts > 0 else b""
+        self._parts -= 1
+        assert len(part) <= size
+        return part
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(b" " * 63 + b"\n", 1), (b"x", 2)], ids=["blank lines", "one line"])
+def test_memory_is_flat(unit: bytes, expected: int) -> None:
+    tracemalloc.start()
+    try:
+        found = list(lines(lambda _: cast(IO[bytes], _Long(unit, 2_000_000)), ZONE))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == expected
+    assert peak < 5_000_000

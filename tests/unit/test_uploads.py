@@ -1,0 +1,418 @@
+"""`handler.imported` with a bucket, a queue and a Lambda of paper: what is sent, noted, handed on, and raised."""
+
+import gzip
+import io
+import json
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import handler
+from ponto import batches, imports
+from ponto.batches import NotSent, OutOfTime, Sender
+from ponto.config import ConfigurationError
+from ponto.imports import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
+from ponto.lines import NotPunches
+from tests.events import NOT_SQS, Context, record, sqs_event
+from tests.unit.test_lines import ZONE
+
+BUCKET = "batida-ponto-dev-uploads-1q2w3e"
+RESERVE = imports._RESERVE
+FUNCTION = "batida-ponto-dev-importacao"
+
+
+def client_error(code: str, status: int = 400) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": "as it is"}, "ResponseMetadata": cast(Any, {"HTTPStatusCode": status})},
+        "Call",
+    )
+
+
+class Bucket:
+    """S3, as far as it is used."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str | None], bytes] = {}
+        self.results: dict[str, bytes] = {}
+        self.fails_after: int | None = None  # bytes of a body
+
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "bytes=0-") -> Any:  # noqa: N803
+        assert Bucket == BUCKET
+        if (Key, VersionId) not in self.objects:
+            raise client_error("NoSuchKey", 404)
+        offset = int(Range.removeprefix("bytes=").removesuffix("-"))
+        return {"Body": _Body(self.objects[Key, VersionId][offset:], self.fails_after)}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803
+        assert Bucket == BUCKET
+        self.results[Key] = Body if isinstance(Body, bytes) else Body.read()
+
+
+class _Body(io.BytesIO):
+    def __init__(self, content: bytes, fails_after: int | None) -> None:
+        super().__init__(content)
+        self._fails_after = fails_after
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self._fails_after is not None and self.tell() >= self._fails_after:
+            raise ReadTimeoutError(endpoint_url="https://s3")
+        return super().read(size if self._fails_after is None else self._fails_after)
+
+
+class Queue:
+    """SQS, as far as it is used. It answers each call with the next of `answers`, then takes everything."""
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+        self.attributes: list[Any] = []
+        self.answers: list[Any] = []  # an exception, or by id the code of a refusal
+        self.never: dict[str, str] = {}  # the code of a refusal, by a part of the body
+        self.seconds = 0.0  # that each call takes
+        self.at_once = 0
+        self._lock = threading.Lock()
+        self._now = 0
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Any]) -> Any:  # noqa: N803
+        assert QueueUrl == "https://queue"
+        assert 1 <= len(Entries) <= 10
+        with self._lock:
+            self._now += 1
+            self.at_once = max(self.at_once, self._now)
+            answer = self.answers.pop(0) if self.answers else {}
+        time.sleep(self.seconds)
+        with self._lock:
+            self._now -= 1
+            if isinstance(answer, Exception):
+                raise answer
+            failed = []
+            for entry in Entries:
+                code = answer.get(entry["Id"]) or next(
+                    (code for part, code in self.never.items() if part in entry["MessageBody"]), None
+                )
+                if code:
+                    failed.append({"Id": entry["Id"], "Code": code, "SenderFault": code.startswith("Invalid")})
+                else:
+                    self.bodies.append(entry["MessageBody"])
+                    self.attributes.append(entry.get("MessageAttributes"))
+            return {"Failed": failed} if failed else {}
+
+    def employees(self) -> list[int]:
+        return [json.loads(body)["usuarioId"] for body in self.bodies]
+
+
+class Functions:
+    """Lambda, as far as it is used."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> None:  # noqa: N803
+        assert (FunctionName, InvocationType) == (FUNCTION, "Event")
+        self.events.append(json.loads(Payload))
+
+
+class Paper(SimpleNamespace):
+    """What surrounds the function."""
+
+    bucket: Bucket
+    queue: Queue
+    functions: Functions
+
+    def upload(self, content: bytes, key: str = "incoming/clock.ndjson", version: str | None = "v1") -> Any:
+        self.bucket.objects[key, version] = content
+        return event(key, version)
+
+    def run(self, event: Any, seconds: float = 30) -> None:
+        handler.imported(event, Context(RESERVE + seconds))
+
+    def run_all(self, event: Any, seconds: float) -> int:
+        """Run until nothing is handed on; return how many invocations that were."""
+        rounds = 0
+        self.functions.events.append(event)
+        while self.functions.events:
+            rounds += 1
+            self.run(self.functions.events.pop(0), seconds)
+        return rounds
+
+    def result(self, name: str, folder: str = "results/clock.ndjson/v1") -> Any:
+        return [json.loads(line) for line in self.bucket.results[f"{folder}/{name}"].splitlines()]
+
+
+def event(key: str, version: str | None, bucket: str = BUCKET) -> Any:
+    quoted = key.replace("%", "%25").replace(" ", "+")
+    found: dict[str, Any] = {"key": quoted, "size": 1} | ({"versionId": version} if version else {})
+    return {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": bucket}, "object": found}}]}
+
+
+def punch(employee: int, **more: object) -> bytes:
+    return json.dumps({"usuarioId": employee, "ponto": "2026-10-01T08:00Z"} | more).encode()
+
+
+def file(first: int, last: int) -> bytes:
+    return b"\n".join(punch(employee) for employee in range(first, last + 1))
+
+
+@pytest.fixture
+def paper(monkeypatch: pytest.MonkeyPatch) -> Paper:
+    return _paper(monkeypatch)
+
+
+def _paper(monkeypatch: pytest.MonkeyPatch, *, identity: bool = False) -> Paper:
+    paper = Paper(bucket=Bucket(), queue=Queue(), functions=Functions())
+    sender = Sender(cast(Any, paper.queue), "https://queue", identity=identity)
+    importer = Importer(ZONE, paper.bucket, sender, cast(Any, paper.functions))
+    monkeypatch.setattr(imports, "importer", lambda _: importer)
+    monkeypatch.setattr(batches, "_FIRST_DELAY", 0.001)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
+    monkeypatch.setenv("QUEUE_URL", "https://queue")
+    monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
+    return paper
+
+
+def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
+    paper: Paper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paper.queue.seconds = 0.02
+    content = file(1, 995)
+    paper.run(paper.upload(content, "incoming/gate 1/100%.ndjson"))
+    assert sorted(paper.queue.bodies) == sorted(content.decode().split("\n"))
+    assert paper.queue.at_once == batches.THREADS
+    assert paper.queue.attributes == [None] * 995
+    folder = "results/gate 1/100%.ndjson/v1"
+    assert paper.result("summary.json", folder) == [{"accepted": 995, "refused": 0, "rounds": 1}]
+    assert len(paper.bucket.results) == 1
+    line = json.loads(capsys.readouterr().out)
+    assert line["message"] == "import"
+    assert (line["file"], line["accepted"], line["refused"], line["nextLine"]) == (
+        "incoming/gate 1/100%.ndjson", 995, 0, 996
+    )  # fmt: skip
+
+
+def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(paper: Paper) -> None:
+    paper.run(paper.upload(b"\n".join([punch(1), b"{", punch(0), punch(4)])))
+    assert paper.queue.employees() == [1, 4]
+    assert paper.result("summary.json") == [{"accepted": 2, "refused": 2, "rounds": 1}]
+    assert paper.result("refused-from-line-1.ndjson") == [
+        {"line": 2, "reason": "body: not JSON, character 1"},
+        {"line": 3, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
+    ]
+
+
+def test_a_file_without_punches_has_results_too(paper: Paper) -> None:
+    paper.run(paper.upload(b""))
+    paper.run(paper.upload(b"\n".join([b"{"] * 2_500), version="v2"))
+    assert paper.queue.bodies == []
+    assert paper.result("summary.json") == [{"accepted": 0, "refused": 0, "rounds": 1}]
+    assert len(paper.result("refused-from-line-1.ndjson", "results/clock.ndjson/v2")) == 2_500
+
+
+def test_an_old_versions_results_are_not_those_of_the_mended_file(paper: Paper) -> None:
+    paper.run(paper.upload(b"{"))
+    paper.run(paper.upload(punch(1), version="v2"))
+    assert paper.result("summary.json")[0]["refused"] == 1
+    assert paper.result("summary.json", "results/clock.ndjson/v2") == [{"accepted": 1, "refused": 0, "rounds": 1}]
+
+
+def test_without_versions_the_file_as_it_is_now_is_read(paper: Paper) -> None:
+    paper.run(paper.upload(punch(1), version=None))
+    assert paper.queue.employees() == [1]
+
+
+def test_where_employees_sign_in_the_upload_vouches_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = _paper(monkeypatch, identity=True)
+    paper.run(paper.upload(file(1, 2)))
+    assert paper.queue.attributes == [
+        {"usuarioId": {"DataType": "String", "StringValue": str(employee)}} for employee in (1, 2)
+    ]
+
+
+# The queue
+
+
+def test_what_the_queue_refuses_for_now_is_sent_again_and_the_rest_is_not(paper: Paper) -> None:
+    paper.queue.answers = [{"0": "InternalError", "7": "InternalError"}, {"1": "InternalError"}]
+    paper.run(paper.upload(file(1, 10)))
+    assert paper.queue.employees() == [2, 3, 4, 5, 6, 7, 9, 10, 1, 8]
+    assert paper.result("summary.json")[0]["accepted"] == 10
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("InternalFailure", 500),
+        client_error("AWS.SimpleQueueService.RequestThrottled", 403),
+        EndpointConnectionError(endpoint_url="https://queue"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_call_that_fails_for_now_is_made_again(paper: Paper, error: Exception) -> None:
+    paper.queue.answers = [error, error]
+    paper.run(paper.upload(file(1, 10)))
+    assert paper.queue.employees() == list(range(1, 11))
+
+
+def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are_not(paper: Paper) -> None:
+    paper.queue.answers = [client_error("InvalidMessageContents"), {}, client_error("InvalidMessageContents")]
+    paper.run(paper.upload(file(1, 3)))
+    assert paper.queue.employees() == [1, 3]
+    reason = "line: the queue does not take it: InvalidMessageContents"
+    assert paper.result("refused-from-line-1.ndjson") == [{"line": 2, "reason": reason}]
+
+    paper.queue.never = {'"usuarioId": 5,': "InvalidParameterValue"}
+    paper.run(paper.upload(file(4, 6), version="v2"))
+    assert paper.queue.employees() == [1, 3, 4, 6]
+
+
+def test_a_queue_that_is_closed_to_the_function_fails_the_file_at_once(paper: Paper) -> None:
+    paper.queue.answers = [client_error("AccessDenied", 403)] * 100
+    with pytest.raises(NotSent, match=r"the queue of punches: .*AccessDenied"):
+        paper.run(paper.upload(file(1, 5)))
+    assert (paper.bucket.results, paper.functions.events) == ({}, [])
+
+
+def test_a_queue_that_keeps_failing_fails_the_file_when_the_time_is_over(paper: Paper) -> None:
+    paper.queue.never = {"usuarioId": "InternalError"}
+    with pytest.raises(NotSent, match="the queue of punches: InternalError"):
+        paper.run(paper.upload(file(1, 500)), seconds=0.1)
+
+
+# Going on
+
+
+def test_what_the_time_does_not_suffice_for_is_handed_on_and_nothing_is_left_out(paper: Paper) -> None:
+    paper.queue.seconds = 0.02
+    content = b"\n".join(punch(number) if number % 7 else b"{" for number in range(1, 2_001))
+    rounds = paper.run_all(paper.upload(content), seconds=0.05)
+    assert rounds > 1
+    assert sorted(paper.queue.employees()) == [number for number in range(1, 2_001) if number % 7]  # each once
+    assert paper.result("summary.json") == [{"accepted": 1715, "refused": 285, "rounds": rounds}]
+    noted = [
+        line["line"]
+        for name in paper.bucket.results
+        if "refused" in name
+        for line in paper.result(name.rpartition("/")[2])
+    ]
+    assert sorted(noted) == [number for number in range(1, 2_001) if number % 7 == 0]
+
+
+def test_a_compressed_file_is_handed_on_by_its_uncompressed_offset(paper: Paper) -> None:
+    paper.queue.seconds = 0.02
+    content = file(1, 1_000)
+    rounds = paper.run_all(paper.upload(gzip.compress(content), "incoming/a.gz"), seconds=0.05)
+    assert rounds > 1
+    assert sorted(paper.queue.employees()) == list(range(1, 1_001))
+
+
+def test_what_is_handed_on_is_the_event_and_the_place(paper: Paper) -> None:
+    paper.queue.seconds = 0.02
+    upload = paper.upload(file(1, 2_000))
+    paper.run(upload, seconds=0.05)
+    (handed,) = paper.functions.events
+    assert handed["Records"] == upload["Records"]
+    done = handed["continuation"]
+    assert (done["refused"], done["rounds"], done["line"]) == (0, 1, done["accepted"] + 1)
+    (task,) = tasks_of(handed)
+    assert file(1, 2_000)[task.position.offset :] == file(task.position.line, 2_000)
+    assert task.event() == handed
+
+
+@settings(max_examples=20)
+@given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(0, 8))
+def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bool], calls: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        paper = _paper(patch)
+        content = b"\n".join(punch(number) if is_good else b"{" for number, is_good in enumerate(good, 1))
+        paper.queue.answers = [{}] * calls + [client_error("AccessDenied", 403)] * 100
+        upload = paper.upload(content)
+        try:
+            paper.run(upload)
+        except NotSent:
+            paper.functions.events = [upload]  # as Lambda tries it again, or a redrive
+        paper.queue.answers = []
+        if paper.functions.events:
+            paper.run_all(paper.functions.events.pop(), 30)
+        expected = [number for number, is_good in enumerate(good, 1) if is_good]
+        assert sorted(set(paper.queue.employees())) == expected
+        summary = paper.result("summary.json")[0]
+        assert (summary["accepted"], summary["refused"]) == (len(expected), len(good) - len(expected))
+
+
+def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from(paper: Paper) -> None:
+    upload = paper.upload(file(1, 5_000))
+    paper.bucket.fails_after = 100_000
+    paper.run(upload)
+    (handed,) = paper.functions.events
+    assert handed["continuation"]["line"] > 1_000
+    paper.bucket.fails_after = None
+    paper.run_all(paper.functions.events.pop(), 30)
+    assert sorted(set(paper.queue.employees())) == list(range(1, 5_001))
+
+    paper.bucket.fails_after = 0
+    with pytest.raises(ReadTimeoutError):
+        paper.run(upload)
+
+
+def test_a_round_that_gets_nowhere_is_not_handed_on(paper: Paper) -> None:
+    paper.queue.answers = [{str(entry): "InternalError" for entry in range(10)}] * 1_000
+    with pytest.raises((OutOfTime, NotSent)):
+        paper.run(paper.upload(file(1, 10)), seconds=0.01)
+    assert paper.functions.events == []
+
+
+def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: Paper) -> None:
+    (task,) = tasks_of(paper.upload(file(1, 10)))
+    with pytest.raises(TooManyRounds, match=f"line 1 is reached after {MOST_ROUNDS} invocations; redrive it to go on"):
+        paper.run(task._replace(rounds=MOST_ROUNDS).event())
+    paper.run(task._replace(rounds=MOST_ROUNDS - 1).event())
+    assert len(paper.queue.bodies) == 10
+
+
+# Files and events as a whole
+
+
+def test_a_file_that_is_broken_raises_after_what_could_be_read(paper: Paper) -> None:
+    whole = gzip.compress(file(1, 2_000))
+    with pytest.raises(NotPunches, match="the compression is broken"):
+        paper.run(paper.upload(whole[:-9], "incoming/a.gz"))
+    assert len(paper.queue.bodies) >= 1_990
+    assert paper.functions.events == []
+
+
+def test_a_file_that_is_only_named_as_if_it_were_compressed_is_read(paper: Paper) -> None:
+    paper.run(paper.upload(file(1, 3), "incoming/a.ndjson.gz"))
+    assert paper.queue.employees() == [1, 2, 3]
+
+
+def test_a_file_of_something_else_and_one_that_is_gone_raise(paper: Paper) -> None:
+    with pytest.raises(NotPunches, match="line 1 is neither"):
+        paper.run(paper.upload(b"%PDF-1.7\n"))
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        paper.run(event("incoming/gone", "v1"))
+    assert paper.bucket.results == {}
+
+
+def test_of_several_files_in_an_event_each_gets_an_invocation(paper: Paper) -> None:
+    events = [paper.upload(punch(number), f"incoming/{number}") for number in (1, 2, 3)]
+    assert paper.run_all({"Records": [each["Records"][0] for each in events]}, 30) == 3
+    assert sorted(paper.queue.employees()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("name", NOT_SQS.keys() - {"S3"})
+def test_another_event_raises_that(name: str) -> None:
+    with pytest.raises(NotFromS3, match="The event is not from S3"):
+        tasks_of(NOT_SQS[name])
+    with pytest.raises(NotFromS3):
+        tasks_of(sqs_event(record("{}")))
+
+
+def test_a_function_without_its_settings_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QUEUE_URL", "TIME_ZONE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="Missing: QUEUE_URL, TIME_ZONE"):
+        handler.imported(event("incoming/a", "v"), Context())
