@@ -32,24 +32,30 @@ begin
         return;
     end if;
 
-    insert into batida (id, usuario_id, ponto)
-    select
-        pg_temp.derived_id(usuario_id, ponto),
-        usuario_id,
-        ponto
-    from (
-        select distinct usuario_id, ponto::timestamptz as ponto
+    with original as (
+        select
+            usuario_id,
+            ponto,
+            -- Neither null nor infinite, and of the years that a client may send.
+            coalesce(usuario_id > 0 and ponto >= '1900-01-01' and ponto < '3000-01-01', false) as is_punch
         from batida_original
-        -- Neither null nor infinite, and of the years that a client may send.
-        where usuario_id > 0 and ponto >= '1900-01-01' and ponto < '3000-01-01'
-    ) as punch;
-    get diagnostics copied = row_count;
-
+    ),
+    inserted as (
+        insert into batida (id, usuario_id, ponto)
+        select
+            pg_temp.derived_id(usuario_id, ponto),
+            usuario_id,
+            ponto
+        from (select distinct usuario_id, ponto::timestamptz as ponto from original where is_punch) as punch
+        returning id
+    )
     select
         count(*),
-        count(*) filter (where usuario_id > 0 and ponto >= '1900-01-01' and ponto < '3000-01-01')
-    into total, possible
-    from batida_original;
+        count(*) filter (where is_punch),
+        (select count(*) from inserted)
+    into total, possible, copied
+    from original;
+
     raise notice
         'batida_original: % rows, % punches copied, % repeats, % left out (no employee above 0, no time from 1900 to 2999)',
         total, copied, possible - copied, total - possible;

@@ -126,7 +126,8 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
 
 
 def test_the_readme_is_read_in_minutes() -> None:
-    assert len(README.split()) <= 1_200
+    by_hand = re.sub(r"<!-- from .*?<!-- end -->", "", README, flags=re.DOTALL)  # a further field is no reason to fail
+    assert len(by_hand.split()) <= 1_000
 
 
 @pytest.mark.parametrize(

@@ -548,7 +548,7 @@ def test_connections_follow_the_largest_size_as_in_awss_table(acu: int, expected
         ("--employees 10 --awake-hours nan", "'--awake-hours': 'nan' is not a number"),
         ("--employees 10 --resume-seconds -1", "'--resume-seconds': -1 is not in the range 0<=x"),
         ("--employees 10 --peak-minutes 1441", "'--peak-minutes': 1441.0 is not in the range 0<x<=1440"),
-        ("--employees 10 --json --markdown", "--json and --markdown exclude each other"),
+        ("--employees 10 --json --markdown", "--markdown is not allowed with --json"),
         ("--employees 10 20 --picture peak.png", "a picture shows one load"),
         ("--employees 10 --picture peak.pdf", "a picture is .png or .svg"),
     ],

@@ -95,7 +95,13 @@ def _assumption(
 )
 @click.option("--picture", "picture_file", type=opt.FILE, metavar="FILE", help="Draw the peak: .png or .svg.")
 @click.option(
-    "--markdown", "as_markdown", is_flag=True, show_default=False, help="The result as Markdown, for a document."
+    "--markdown",
+    "as_markdown",
+    is_flag=True,
+    show_default=False,
+    cls=opt.Instead,
+    instead_of=["--json"],
+    help="The result as Markdown, for a document.",
 )
 @opt.as_json
 def plan(
@@ -112,8 +118,6 @@ def plan(
     Simulates a peak in which everybody punches, second by second, and prices a month of them (docs/capacity.md says
     how). Asks nobody: limits come from serverless.yml and from here.
     """
-    if as_json and as_markdown:
-        raise click.UsageError("--json and --markdown exclude each other")
     assumptions, employees = Assumptions(**assumed), employees + more
     if picture_file:
         require_format(picture_file)
