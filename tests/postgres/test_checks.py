@@ -45,6 +45,14 @@ def function(migrated_url: str) -> Iterator[psycopg2.extensions.connection]:
         yield connection
 
 
+@pytest.fixture
+def owner(migrated_url: str) -> Iterator[psycopg2.extensions.connection]:
+    """Give a session that may read every column."""
+    with closing(psycopg2.connect(migrated_url)) as connection:
+        connection.autocommit = True
+        yield connection
+
+
 def entry(punch: Punch) -> Entry:
     return Entry(punch._replace(id=str(uuid.uuid4())), str(uuid.uuid4()), RECEIVED_MS)
 
@@ -77,10 +85,19 @@ def test_local_times_at_the_wires_edges_are_stored_whatever_the_stages_zone(
 
 @given(good_bodies())
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_any_punch_is_stored(store: Store, body: dict[str, Any]) -> None:
-    punch = parse(json.dumps(body), ZoneInfo("America/Sao_Paulo"))
+def test_any_punch_is_stored_as_it_is(
+    store: Store, owner: psycopg2.extensions.connection, body: dict[str, Any]
+) -> None:
+    any_punch = entry(parse(json.dumps(body), ZoneInfo("America/Sao_Paulo")))
 
-    assert store.save([entry(punch)]) == [Outcome(Status.STORED)]
+    assert store.save([any_punch]) == [Outcome(Status.STORED)]
+
+    with owner.cursor() as cursor:
+        cursor.execute(
+            f"select {', '.join(Punch._fields)} from batida where id = %s",  # noqa: S608
+            [any_punch.punch.id],
+        )
+        assert cursor.fetchall() == [any_punch.punch]
 
 
 @pytest.mark.parametrize(
