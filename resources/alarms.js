@@ -41,11 +41,12 @@ module.exports = async ({ resolveVariable }) => {
   if (!['supported', 'unsupported'].includes(metricMath)) {
     stop(`metricMath: '${metricMath}' is not one of supported, unsupported.`);
   }
-  const { everywhere, onExpressions, ofTheCluster } = await resolveVariable('file(resources/alarms.yml)');
+  const { everywhere, onExpressions, ofTheCluster, ofUploads } = await resolveVariable('file(resources/alarms.yml)');
   const alarms = {
     ...everywhere,
     ...(metricMath === 'supported' && onExpressions),
     ...((await resolveVariable('param:database')) === 'create' && ofTheCluster),
+    ...((await resolveVariable('file(resources/uploads.js):isOn')) && ofUploads),
   };
 
   const { arn, resources } = await topic(resolveVariable);

@@ -15,6 +15,7 @@ function reasons() {
 const queue = (id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`];
 const gateway = (name) => ['AWS/ApiGateway', 'ApiName', name, 'Stage', '${ApiStage}'];
 const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
+const imports = ['AWS/Lambda', 'FunctionName', '${ImportacaoLambdaFunction}'];
 const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
 const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
 
@@ -23,7 +24,7 @@ const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name
 
 const graph = (title, unit, ...metrics) => ({ title, unit, metrics });
 
-function columns(api, rejections, hasCluster) {
+function columns(api, rejections, hasCluster, hasUploads) {
   const punches = queue('PunchQueue');
   const deadLetters = queue('DeadLetterQueue');
   const flow = {
@@ -86,6 +87,13 @@ function columns(api, rejections, hasCluster) {
         ...rejections.map((reason) => line(batches, `rejected${reason[0].toUpperCase()}${reason.slice(1)}`, 'Sum', reason))),
     ],
   };
+  if (hasUploads) {
+    flow.Function.push(
+      graph('Files', 'invocations',
+        line(imports, 'Invocations', 'Sum', 'imports'),
+        line(imports, 'Errors', 'Sum', 'errors'),
+        line(imports, 'AsyncEventsDropped', 'Sum', 'failed')));
+  }
   if (!hasCluster) delete flow.Database;
   return Object.entries(flow);
 }
@@ -132,7 +140,8 @@ module.exports = async ({ resolveVariable }) => {
   const hasCluster = (await resolveVariable('param:database')) === 'create';
   // Without a user pool nobody signs in, and the function logs no such metric.
   const isLogged = (reason) => reason !== 'identity' || userPool;
-  const flow = columns(named, reasons().filter(isLogged), hasCluster);
+  const hasUploads = await resolveVariable('file(resources/uploads.js):isOn');
+  const flow = columns(named, reasons().filter(isLogged), hasCluster, hasUploads);
   const alarms = await resolveVariable('file(resources/alarms.js):ids');
   return {
     Resources: {

@@ -225,6 +225,7 @@ def _mistake_of_aws(service: str, operation: str, words: list[str]) -> str | Non
     own = _OWN_COMMANDS.get((service, operation))
     if own is not None:
         return _unknown(options, own)
+    service = {"s3api": "s3"}.get(service, service)  # `aws s3` is of files
     session = Session()
     if service not in session.get_available_services():
         return f"no service {service}"

@@ -50,6 +50,12 @@ def prod(compiled: Compile) -> Template:
 
 
 @pytest.fixture(scope="session")
+def complete(compiled: Compile) -> Template:
+    """Give prod with uploads: every alarm, and all that auditors may have something against."""
+    return compiled("prod", "uploads=true")
+
+
+@pytest.fixture(scope="session")
 def dev(compiled: Compile) -> Template:
     return compiled("dev")
 

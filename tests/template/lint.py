@@ -19,11 +19,13 @@ AUDITED = ("prod", "dev")  # by checkov: local is one machine, with nothing to e
 # What the two find and we do not follow: a rule, everywhere, or a rule of checkov and the one resource it may concern.
 IGNORED = {
     "ES1001": "an SQS source has no OnFailure destination: what fails there goes by the queue's redrive",
+    "ES1007": "a failed import goes to the function's dead-letter queue: its message is the event, for a redrive",
     "ES2000": "access logs are the parameter accessLogs: they need an account-wide role that a new account lacks",
     "ES6000": "the dead-letter queue itself has none after it",
     "W3005": "osls writes a function's DependsOn itself",
     "WS1000": "X-Ray is the parameter tracing: it costs per trace, and the log says what a batch did",
     "WS2002": "X-Ray is the parameter tracing: there is no code to trace in the gateway",
+    "CKV_AWS_18 UploadBucket": "results say what became of a file; who may put files there is CloudTrail's to record",
     "CKV_AWS_18 ServerlessDeploymentBucket": "it holds code and templates, which git has too, and no punch",
     "CKV_AWS_21 ServerlessDeploymentBucket": "each deploy has a folder of its own, and osls keeps the last five",
     "CKV_AWS_27": "SQS encrypts both queues with its own key; one of ours would cost per call and bring nobody else in",
@@ -38,6 +40,7 @@ IGNORED = {
     "CKV_AWS_111 NetworkInterfacesPolicy": "the interfaces do not exist yet when the right to make them is asked for",
     "CKV_AWS_115 SchemaLambdaFunction": "a deploy invokes it; a lock keeps two apart, and reserving takes from others",
     "CKV_AWS_116 SchemaLambdaFunction": "whoever invokes it waits for its answer, so nobody misses a failure",
+    "CKV_AWS_117 ImportacaoLambdaFunction": "it needs no database, and S3 and Lambda, which the private network lacks",
     "CKV_AWS_118 DatabaseInstance": "metrics of an operating system that nobody can log in to, paid for per GB of logs",
     "CKV_AWS_120 ApiStage": "every request is a POST that must be stored; there is nothing to cache",
     "CKV_AWS_149 FunctionSecret": "Secrets Manager encrypts it with its own key, and no other account reads it",
@@ -120,7 +123,7 @@ def lint() -> int:
         folder = Path(temporary)
         project = copy_project(folder / "project")
         for stage in STAGES:
-            shutil.copy(package(project, stage).template_file, folder / f"{stage}.json")
+            shutil.copy(package(project, stage, "uploads=true").template_file, folder / f"{stage}.json")
         shutil.copy(DEPLOY_ROLE, folder)
         found = findings(folder, [DEPLOY_ROLE.name, *(f"{stage}.json" for stage in STAGES)])
         found += audit(folder, [DEPLOY_ROLE.name, *(f"{stage}.json" for stage in AUDITED)])

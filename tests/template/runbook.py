@@ -8,6 +8,7 @@ from tools.simulate.cloudwatch import metrics
 
 ALARM = "AWS::CloudWatch::Alarm"
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+_IMPORTS = "ImportacaoLambdaFunction"
 _COSTS = "What watching costs"  # the last section, of no alarm
 SECTIONS = {
     title: text
@@ -23,20 +24,22 @@ def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
     }
 
 
-def of_a_stage(prod: Template, *, metric_math: bool, cluster: bool) -> set[str]:
+def of_a_stage(complete: Template, *, metric_math: bool, cluster: bool, uploads: bool = False) -> set[str]:
     """Give the sections whose alarms a stage has: all, but for those on what it lacks.
 
     Args:
-        prod: the template with all alarms, which says what each looks at.
+        complete: the template with all alarms, which says what each looks at.
         metric_math: whether the stage may have alarms on expressions.
         cluster: whether it makes the database's cluster.
+        uploads: whether it imports files.
     """
-    compiled = alarms(prod)
+    compiled = alarms(complete)
     return {
         section
         for section in SECTIONS
         if (metric_math or "Metrics" not in compiled[section])
         and (cluster or all(namespace != "AWS/RDS" for namespace, _, _ in metrics(compiled[section])))
+        and (uploads or _IMPORTS not in str(metrics(compiled[section])))
     }
 
 

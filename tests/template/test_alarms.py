@@ -35,7 +35,7 @@ QUEUE_METRICS = {
     "NumberOfMessagesDeleted",
     "NumberOfMessagesSent",
 }
-FUNCTION_METRICS = {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"}
+FUNCTION_METRICS = {"AsyncEventsDropped", "ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"}
 GATEWAY_METRICS = {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"}
 CLUSTER_METRICS = {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity"}
 
@@ -75,6 +75,7 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
     ("stage", "parameters", "metric_math", "cluster"),
     [
         ("prod", [], True, True),
+        ("prod", ["uploads=true"], True, True),
         ("dev", [], True, True),
         ("dev", ["database=existing", "dbHost=db.example.com"], True, False),
         ("prod", ["metricMath=unsupported"], False, True),
@@ -83,10 +84,11 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_a_stage_has_the_alarms_of_the_runbook_but_for_what_it_lacks(
-    compiled: Compile, prod: Template, stage: str, parameters: list[str], metric_math: bool, cluster: bool
+    compiled: Compile, complete: Template, stage: str, parameters: list[str], metric_math: bool, cluster: bool
 ) -> None:
     found = alarms(compiled(stage, *parameters), stage)
-    assert found.keys() == of_a_stage(prod, metric_math=metric_math, cluster=cluster)
+    uploads = "uploads=true" in parameters
+    assert found.keys() == of_a_stage(complete, metric_math=metric_math, cluster=cluster, uploads=uploads)
     assert len(found) >= 7
 
 
@@ -113,9 +115,9 @@ def test_an_alarm_tells_the_topic_and_names_its_section_of_the_runbook(compiled:
         assert alarm["AlarmDescription"].endswith(f". docs/runbook.md#{section}")
 
 
-def test_the_runbook_has_a_section_for_each_alarm_and_no_other(prod: Template) -> None:
+def test_the_runbook_has_a_section_for_each_alarm_and_no_other(complete: Template) -> None:
     assert re.findall("^## (.*)$", TEXT, re.MULTILINE) == [*SECTIONS, "What watching costs"]  # each once
-    assert SECTIONS.keys() == alarms(prod).keys()
+    assert SECTIONS.keys() == alarms(complete).keys()
     for section in SECTIONS.values():
         assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
 
@@ -285,7 +287,9 @@ def _prod_metrics() -> dict[str, Metric]:
     queue = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
     function = {"FunctionName": {"Ref": FUNCTION}}
     cluster = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
+    imports = {"FunctionName": {"Ref": "ImportacaoLambdaFunction"}}
     return {
+        "files failed": metric("AWS/Lambda", "AsyncEventsDropped", imports),
         "requests": metric("AWS/ApiGateway", "Count", gateway),
         "4xx": metric("AWS/ApiGateway", "4XXError", gateway),
         "5xx": metric("AWS/ApiGateway", "5XXError", gateway),
@@ -376,8 +380,8 @@ def _phases(alarm: Any) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_normal_week_wakes_nobody(prod: Template, section: str) -> None:
-    alarm, record = alarms(prod)[section], normal(days=7)
+def test_a_normal_week_wakes_nobody(complete: Template, section: str) -> None:
+    alarm, record = alarms(complete)[section], normal(days=7)
     for phase in _phases(alarm):
         for minute, state in states(alarm, record.series, 7 * DAY, phase):
             assert state is State.OK, f"minute {minute % DAY} of day {minute // DAY}, phase {phase}"
@@ -480,6 +484,12 @@ def _dead_letter(record: Record, start: int, end: int) -> None:
         record["dead_letters"][now] = gauge(0)
 
 
+def _file_failed(record: Record, start: int, _: int) -> None:
+    """A file was given up, and then the next."""
+    for now in (start, start + 4):
+        record["files failed"][now] = gauge(1)
+
+
 def _lone_error(record: Record, start: int, end: int) -> None:
     """One message that the function fails on as a whole: once a visibility timeout."""
     for now in range(start, end):
@@ -548,20 +558,21 @@ INCIDENTS: list[tuple[str, Incident]] = [
     ("gateway-5xx", Incident(_lone_device, 2 * HOUR, 6, 10, starts=22 * HOUR, stays=False)),
     ("gateway-4xx", Incident(_over("4xx", lambda requests: share(requests * 0.6, requests)), 25, 15, 15)),
     ("gateway-4xx-hours", Incident(_few_people_and_a_bad_client, 12 * HOUR, 8 * HOUR, 13 * HOUR, stays=False)),
+    ("imports-failed", Incident(_file_failed, 5, 6, 15)),
     ("database-connections", Incident(_over("connections", lambda _: gauge(60)), HOUR, 20, 10)),
     ("database-capacity", Incident(_over("capacity", lambda _: gauge(100)), HOUR, 20, 10)),
 ]
 
 
-def test_every_alarm_has_an_incident(prod: Template) -> None:
-    assert {section for section, _ in INCIDENTS} == alarms(prod).keys()
+def test_every_alarm_has_an_incident(complete: Template) -> None:
+    assert {section for section, _ in INCIDENTS} == alarms(complete).keys()
 
 
 @pytest.mark.parametrize(
     ("section", "incident"), INCIDENTS, ids=[f"{name} {found.happens.__name__}" for name, found in INCIDENTS]
 )
-def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, incident: Incident) -> None:
-    alarm = alarms(prod)[section]
+def test_an_alarm_fires_in_time_stays_and_clears(complete: Template, section: str, incident: Incident) -> None:
+    alarm = alarms(complete)[section]
     start = DAY + incident.starts
     end = start + incident.lasts
     days = end // DAY + 2
@@ -671,7 +682,13 @@ def _shown(template: Template) -> set[Metric]:
 
 @pytest.mark.parametrize(
     ("stage", "parameters"),
-    [("prod", []), ("dev", []), ("local", []), ("dev", ["database=existing", "dbHost=db.example.com"])],
+    [
+        ("prod", []),
+        ("prod", ["uploads=true"]),
+        ("dev", []),
+        ("local", []),
+        ("dev", ["database=existing", "dbHost=db.example.com"]),
+    ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_the_dashboard_shows_exists(compiled: Compile, own: set[str], stage: str, parameters: list[str]) -> None:
@@ -687,7 +704,9 @@ def _id(arn: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize(("parameters", "more"), [([], set()), ([f"userPoolArn={USER_POOL}"], {"rejectedIdentity"})])
+@pytest.mark.parametrize(
+    ("parameters", "more"), [([], set()), ([f"userPoolArn={USER_POOL}", "uploads=true"], {"rejectedIdentity"})]
+)
 def test_the_dashboard_shows_whatever_an_alarm_looks_at_and_whatever_the_function_logs(
     compiled: Compile, own: set[str], parameters: list[str], more: set[str]
 ) -> None:

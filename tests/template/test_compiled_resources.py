@@ -53,6 +53,16 @@ OWN_TOPIC = {
 }
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
 OBSERVED = {"AccessLogGroup": "AWS::Logs::LogGroup", "TracingPolicy": "AWS::IAM::ManagedPolicy"}
+UPLOADS = {
+    "ImportacaoLogGroup": "AWS::Logs::LogGroup",
+    "ImportacaoLambdaFunction": "AWS::Lambda::Function",
+    "ImportacaoLambdaEvConf": "AWS::Lambda::EventInvokeConfig",
+    "ImportacaoRole": "AWS::IAM::Role",
+    "UploadBucket": "AWS::S3::Bucket",
+    "UploadBucketPolicy": "AWS::S3::BucketPolicy",
+    "UploadPermission": "AWS::Lambda::Permission",
+    "UploadPolicy": "AWS::IAM::ManagedPolicy",
+}
 IN_A_VPC = {"NetworkInterfacesPolicy": "AWS::IAM::ManagedPolicy"}
 WITH_A_SECRET = {
     "DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy",
@@ -99,14 +109,21 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("dev", ["database=existing", *GIVEN_SUBNETS], EXISTING_DATABASE | IN_A_VPC),
         ("prod", ["alarmEmail=oncall@example.com"], OWN_DATABASE | NETWORK | WITH_AN_ADDRESS),
         ("prod", ["accessLogs=true", "tracing=true"], OWN_DATABASE | NETWORK | OBSERVED),
+        ("prod", ["uploads=true"], OWN_DATABASE | NETWORK | UPLOADS),
+        ("local", ["uploads=true"], ALWAYS | OWN_TOPIC | UPLOADS),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_makes_exactly_these_resources(
-    compiled: Compile, prod: Template, stage: str, parameters: list[str], expected: dict[str, str]
+    compiled: Compile, complete: Template, stage: str, parameters: list[str], expected: dict[str, str]
 ) -> None:
     template = compiled(stage, *parameters)
-    sections = runbook.of_a_stage(prod, metric_math=stage != "local", cluster="DatabaseCluster" in expected)
+    sections = runbook.of_a_stage(
+        complete,
+        metric_math=stage != "local",
+        cluster="DatabaseCluster" in expected,
+        uploads="UploadBucket" in expected,
+    )
     alarms = dict.fromkeys(map(runbook.logical_id, sections), runbook.ALARM)
     assert {
         re.sub("^ApiDeployment[0-9a-f]{16}$", "ApiDeployment", name): resource["Type"]

@@ -114,7 +114,7 @@ def test_every_role_has_the_boundary_that_a_parameter_names_or_none(compiled: Co
 @pytest.mark.parametrize(
     ("stage", "parameters"),
     [
-        ("prod", ["tracing=true", "accessLogs=true"]),
+        ("prod", ["tracing=true", "accessLogs=true", "uploads=true"]),
         ("dev", ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"]),
     ],
 )

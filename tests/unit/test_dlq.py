@@ -82,14 +82,14 @@ class Deployment:
         }
         return self.send(body, attributes | more)
 
-    def asynchronous(self) -> str:
+    def asynchronous(self, event: Any = None, error: str = "The event is not from SQS") -> str:
         """A dead letter of Lambda, as AWS writes it."""
         attributes = {
             "RequestID": {"DataType": "String", "StringValue": "1"},
             "ErrorCode": {"DataType": "Number", "StringValue": "200"},
-            "ErrorMessage": {"DataType": "String", "StringValue": "The event is not from SQS"},
+            "ErrorMessage": {"DataType": "String", "StringValue": error},
         }
-        return self.send(json.dumps(EVENT), attributes)
+        return self.send(json.dumps(event or EVENT), attributes)
 
     def send(self, body: str, attributes: Any = None) -> str:
         """A message of the dead-letter queue; without attributes, one that SQS has moved."""
@@ -593,6 +593,47 @@ def test_an_asynchronous_event_is_invoked_again(
     assert invocation == {"FunctionName": "batida-ponto-dev-batidaPonto", "InvocationType": "Event"}
     assert deployment.queued() == []
     assert deployment.dead_letters() == []
+
+
+FILE = {
+    "Records": [
+        {
+            "eventSource": "aws:s3",
+            "s3": {"bucket": {"name": "b"}, "object": {"key": "incoming/gate+1.csv", "versionId": "v"}},
+        }
+    ]
+}
+CONTINUED = {"offset": 9_000, "line": 101, "accepted": 99, "refused": 1, "rounds": 96}
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["as on AWS", "as a destination's record"])
+def test_a_file_is_listed_as_such_and_goes_on_where_it_stopped(
+    deployment: Deployment, run: Callable[..., Result], wrapped: bool
+) -> None:
+    event = FILE | {"continuation": CONTINUED}
+    if wrapped:
+        failure = {"errorMessage": "no more"}
+        deployment.send(json.dumps({"requestContext": {}, "requestPayload": event, "responsePayload": failure}))
+    else:
+        deployment.asynchronous(event, "no more")
+
+    (found,) = run("list", "--reason", "file", "--json").json["deadLetters"]
+    assert found["detail"] == f"incoming/gate 1.csv, from line 101: {'' if wrapped else '200: '}no more"
+    assert found["employee"] is None
+
+    assert run("redrive", "--reason", "file").status == 0
+    (invocation,) = deployment.invocations
+    assert json.loads(invocation.pop("Payload")) == FILE | {"continuation": CONTINUED | {"rounds": 0}}
+    assert invocation == {"FunctionName": "batida-ponto-dev-importacao", "InvocationType": "Event"}
+    assert deployment.dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"continuation": 1}, {"continuation": {}}, {"Records": [{"eventSource": "aws:s3"}]}]
+)
+def test_what_only_resembles_a_files_event_is_one_of_another_invocation(spoilt: Any) -> None:
+    body = json.dumps(FILE | spoilt)
+    assert read(message(body, RequestID="1", ErrorCode="200", ErrorMessage="no")).way is Way.ASYNCHRONOUS
 
 
 def test_only_dead_letters_of_the_reason_are_redriven(deployment: Deployment, run: Callable[..., Result]) -> None:

@@ -307,8 +307,8 @@ def _send_and_delete(
         Why, for the id of each message that is still in the dead-letter queue.
     """
     functions = place.functions()
-    punches = [message for message in messages if message.way is not Way.ASYNCHRONOUS]
-    events = [message for message in messages if message.way is Way.ASYNCHRONOUS]
+    punches = [message for message in messages if not message.way.is_event]
+    events = [message for message in messages if message.way.is_event]
     failed: dict[str, str] = {}
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
@@ -318,7 +318,8 @@ def _send_and_delete(
             failed |= unsent | _delete(reader, part, unsent)
             progress.advance(bar, len(part))
         for part in queue_reader.in_calls(events, 1):  # no unique id absorbs a repeated event that is no punch
-            unsent = queue_reader.invoke(functions, place.function, part)
+            function = place.import_function if part[0].way is Way.FILE else place.function
+            unsent = queue_reader.invoke(functions, function, part)
             failed |= unsent | _delete(reader, part, unsent)
             progress.advance(bar)
     return failed

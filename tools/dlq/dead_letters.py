@@ -1,4 +1,4 @@
-"""Dead letters: the messages of the dead-letter queue, read in each of the three shapes that arrive there."""
+"""Dead letters: the messages of the dead-letter queue, read in each of the shapes that arrive there."""
 
 import base64
 import json
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ponto.imports import NotFromS3, Task, tasks_of
 from ponto.punch import Reason
 from ponto.sqs import first_receipt
 
@@ -27,9 +28,15 @@ class Way(StrEnum):
     REJECTED = "rejected"  # by the function, at its first receive
     EXHAUSTED = "exhausted"  # by SQS, after maxReceiveCount receives
     ASYNCHRONOUS = "asynchronous"  # by Lambda, after its retries of an asynchronous invocation
+    FILE = "file"  # the same, of the function that imports files
+
+    @property
+    def is_event(self) -> bool:
+        """Whether the message is an event, and no punch."""
+        return self in (Way.ASYNCHRONOUS, Way.FILE)
 
 
-REASONS = (*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS)
+REASONS = (*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS, Way.FILE)
 """Why a message is there: the function's reasons, and a word for each of the ways that give none."""
 
 
@@ -58,7 +65,7 @@ class DeadLetter(NamedTuple):
     @property
     def employee(self) -> int | None:
         """The employee of the punch, where the body tells."""
-        fields = _object(self.body) if self.way is not Way.ASYNCHRONOUS else None
+        fields = None if self.way.is_event else _object(self.body)
         employee = fields.get("usuarioId") if fields else None
         return employee if type(employee) is int else None
 
@@ -79,9 +86,13 @@ class DeadLetter(NamedTuple):
         }
 
     def event(self) -> bytes:
-        """Give the event of the asynchronous invocation that failed."""
-        record = _destination_record(self.body)
-        return (json.dumps(record["requestPayload"]) if record else self.body).encode()
+        """Give the event of the asynchronous invocation that failed.
+
+        That of a file begins to count its invocations anew, and goes on where it stopped.
+        """
+        if self.way is Way.FILE:
+            return json.dumps(_task(self.body)._replace(rounds=0).event()).encode()
+        return json.dumps(_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
         """Give what a list shows, for JSON; no punch."""
@@ -138,12 +149,37 @@ def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
     if "reason" in texts:
         return Way.REJECTED, texts["reason"], texts.get("detail", "")
     if {"RequestID", "ErrorCode"} <= texts.keys():
-        return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}"
+        return _of_event(body, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}")
     if record := _destination_record(body):
         answer = record.get("responsePayload")
         error = answer.get("errorMessage", "") if isinstance(answer, dict) else ""
-        return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, str(error)
+        return _of_event(body, str(error))
     return Way.EXHAUSTED, Way.EXHAUSTED, "received too often; the function's log says why it failed"
+
+
+def _of_event(body: str, error: str) -> tuple[Way, str, str]:
+    try:
+        task = _task(body)
+    except NotFromS3:
+        return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, error
+    return Way.FILE, Way.FILE, f"{task.key}, from line {task.position.line}: {error}"
+
+
+def _task(body: str) -> Task:
+    """Read the file of an event. Whoever may write to the dead-letter queue may have written anything.
+
+    Raises:
+        NotFromS3: it is of none.
+    """
+    try:
+        return tasks_of(_event(body))[0]
+    except (KeyError, TypeError):
+        raise NotFromS3("the event has not the form that an import gives it") from None
+
+
+def _event(body: str) -> Any:
+    record = _destination_record(body)
+    return record["requestPayload"] if record else _object(body)
 
 
 def _destination_record(body: str) -> dict[str, Any] | None:

@@ -55,6 +55,11 @@ class Target(NamedTuple):
         """The name of the function that drains the queue."""
         return f"{self.stack}-batidaPonto"
 
+    @property
+    def import_function(self) -> str:
+        """The name of the function that imports files."""
+        return f"{self.stack}-importacao"
+
     def sqs(self) -> "SQSClient":
         """Make a client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)

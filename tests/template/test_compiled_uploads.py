@@ -1,0 +1,185 @@
+"""What the parameter uploads adds: a bucket that is closed, and a function that may send what is in it."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template import lint
+from tests.template.conftest import USER_POOL, Compile
+from tests.template.test_compiled_resources import UPLOADS
+from tests.template.test_rights import rights
+from tools.deploy import command as deploy
+from tools.deploy import quotas
+from tools.kit.packaging import PackagingError, Template, package
+
+FUNCTION = "ImportacaoLambdaFunction"
+
+
+@pytest.fixture(params=["prod", "local"])
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_without_uploads_the_template_has_no_word_of_them(compiled: Compile, stage: str) -> None:
+    assert "mportacao" not in json.dumps(compiled(stage).document)
+    assert "Upload" not in json.dumps(compiled(stage).document)
+
+
+def test_whether_there_are_uploads_is_one_of_two(project: Path) -> None:
+    with pytest.raises(PackagingError, match="uploads: 'yes' is not one of true, false"):
+        package(project, "dev", "uploads=yes")
+
+
+def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: str) -> None:
+    plain, template = (copy.deepcopy(compiled(stage, *given).document) for given in ([], ["uploads=true"]))
+    resources = template["Resources"]
+    for name in (*UPLOADS, "ImportsFailedAlarm"):
+        del resources[name]
+    assert template["Outputs"].pop("UploadBucketName") == {"Value": {"Ref": "UploadBucket"}}
+    _, denied = resources["PunchQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    senders = denied["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
+    assert senders.pop() == {"Fn::GetAtt": ["ImportacaoRole", "Arn"]}
+    for found in (resources, plain["Resources"]):
+        del found["Dashboard"]
+        for function in ("BatidaPontoLambdaFunction", "SchemaLambdaFunction"):
+            del found[function]["Properties"]["Code"]  # its key names the time
+    assert template == plain
+
+
+def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_needs(complete: Template) -> None:
+    function = complete.properties(FUNCTION)
+    assert function["Handler"] == "handler.imported"
+    assert function["Timeout"] == 900
+    assert function["RecursiveLoop"] == "Allow"
+    assert function["ReservedConcurrentExecutions"] == 2
+    assert function["DeadLetterConfig"] == {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
+    assert "VpcConfig" not in function
+    assert function["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": "PunchQueue"}
+    assert "IDENTITY" not in function["Environment"]["Variables"]
+    config = complete.properties("ImportacaoLambdaEvConf")
+    assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
+    assert config["DestinationConfig"] == {}  # the dead-letter queue is the function's own
+
+
+def test_where_employees_sign_in_it_vouches_for_them(compiled: Compile) -> None:
+    function = compiled("prod", f"userPoolArn={USER_POOL}", "uploads=true").properties(FUNCTION)
+    assert function["Environment"]["Variables"]["IDENTITY"] == "required"
+
+
+def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Template, prod: Template) -> None:
+    added = {name: found for name, found in rights(complete).items() if name not in rights(prod)}
+    incoming, results = (
+        json.dumps({"Fn::Sub": f"${{UploadBucket.Arn}}/{folder}/*"}) for folder in ("incoming", "results")
+    )
+    assert added == {
+        "ImportacaoRole": {
+            ("sqs:SendMessage", "PunchQueue.Arn"),
+            ("sqs:SendMessage", "DeadLetterQueue.Arn"),
+            ("logs:CreateLogStream", "ImportacaoLogGroup.Arn"),
+            ("logs:PutLogEvents", "ImportacaoLogGroup.Arn"),
+        },
+        "UploadPolicy": {
+            ("s3:GetObject", incoming),
+            ("s3:GetObjectVersion", incoming),
+            ("s3:PutObject", results),
+            ("lambda:InvokeFunction", f"{FUNCTION}.Arn"),
+        },
+    }
+    role = complete.properties("ImportacaoRole")
+    (grant,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert grant["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert role["ManagedPolicyArns"] == []
+    assert complete.properties("UploadPolicy")["Roles"] == [{"Ref": "ImportacaoRole"}]
+
+
+def test_its_role_has_the_boundary_and_the_traces_of_the_others(compiled: Compile) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    template = compiled("prod", "uploads=true", "tracing=true", f"permissionsBoundary={boundary}")
+    role = template.properties("ImportacaoRole")
+    assert role["PermissionsBoundary"] == boundary
+    assert role["ManagedPolicyArns"] == [{"Ref": "TracingPolicy"}]
+    assert template.properties(FUNCTION)["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_only_s3_of_this_account_invokes_it_and_before_the_bucket_asks_to(complete: Template) -> None:
+    assert complete.of_type("AWS::Lambda::Permission") == {
+        "UploadPermission": {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Ref": FUNCTION},
+            "Principal": "s3.amazonaws.com",
+            "SourceAccount": {"Ref": "AWS::AccountId"},
+        }
+    }
+    assert complete.resources["UploadBucket"]["DependsOn"] == ["UploadPermission"]
+
+
+def test_files_that_come_in_are_notified_and_results_are_not(complete: Template) -> None:
+    assert complete.properties("UploadBucket")["NotificationConfiguration"] == {
+        "LambdaConfigurations": [
+            {
+                "Event": "s3:ObjectCreated:*",
+                "Function": {"Fn::GetAtt": [FUNCTION, "Arn"]},
+                "Filter": {"S3Key": {"Rules": [{"Name": "prefix", "Value": "incoming/"}]}},
+            }
+        ]
+    }
+
+
+def test_the_bucket_is_private_encrypted_versioned_and_forgets(complete: Template) -> None:
+    bucket = complete.properties("UploadBucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert "BucketName" not in bucket  # CloudFormation's cannot be foreseen, and taken by another account
+    old, deleted = bucket["LifecycleConfiguration"]["Rules"]
+    days = complete.properties("DeadLetterQueue")["MessageRetentionPeriod"] / 86_400
+    assert old["ExpirationInDays"] >= old["NoncurrentVersionExpiration"]["NoncurrentDays"] > days  # a redrive finds it
+    assert deleted == {"Id": "deleted", "Status": "Enabled", "ExpiredObjectDeleteMarker": True}
+
+
+def test_the_bucket_is_reached_by_tls_only(complete: Template) -> None:
+    policy = complete.properties("UploadBucketPolicy")
+    assert policy["Bucket"] == {"Ref": "UploadBucket"}
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [{"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}],
+            "Condition": {"Bool": {"aws:SecureTransport": False}},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "deleted", "replaced"), [("prod", "RetainExceptOnCreate", "Retain"), ("dev", "Delete", "Delete")]
+)
+def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
+    compiled: Compile, name: str, deleted: str, replaced: str
+) -> None:
+    bucket = compiled(name, "uploads=true").resources["UploadBucket"]
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (deleted, replaced)
+
+
+def test_a_deploy_counts_the_concurrency_that_it_reserves(project: Path) -> None:
+    made = package(project, "dev", "uploads=true")
+    reserved = {"batida-ponto-dev-batidaPonto": 5, "batida-ponto-dev-importacao": 2}
+    assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True)
+
+
+def test_no_resource_waits_in_a_circle_as_they_would_if_the_permission_named_the_bucket(
+    tmp_path: Path, complete: Template
+) -> None:
+    document: Any = json.loads(json.dumps(complete.document))
+    document["Resources"]["UploadPermission"]["Properties"]["SourceArn"] = {"Fn::GetAtt": ["UploadBucket", "Arn"]}
+    (tmp_path / "prod.json").write_text(json.dumps(document))
+    found = lint.findings(tmp_path, ["prod.json"])
+    assert found
+    assert all("E3004" in finding for finding in found)
