@@ -7,10 +7,10 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test test-orders check loadtest chaos simulate bench format docs lock package deploy certificates clean
+.PHONY: help setup run rows test test-orders check loadtest chaos simulate interleavings bench format docs lock package deploy certificates clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
 
@@ -65,6 +65,9 @@ chaos: setup ## break the running local stack under load, and prove that nothing
 
 simulate: setup ## a year of punches in a minute, under simulated time, queue and faults (python -m tools.simulate --help)
 	@python -m tools.simulate $(ARGS)
+
+interleavings: setup ## every order in which two programs can meet in the database (python -m tools.interleavings --help)
+	@python -m tools.interleavings $(ARGS)
 
 bench: setup ## what the handler does, beside others (ARGS="drain --quick"; python -m tools.bench --help)
 	@python -m tools.bench $(ARGS)

@@ -30,6 +30,8 @@ RUN_BY = {
     "python -m tools.chaos": "tests/e2e/test_chaos.py::test_every_accepted_message_has_exactly_one_end_whatever_breaks",
     "python -m tools.simulate": "tests/template/test_simulate.py::"
     "test_the_same_seed_gives_the_same_trace_in_another_process",
+    "python -m tools.interleavings": "tests/postgres/test_interleavings.py::"
+    "test_the_command_runs_all_orders_once_and_counts_them",
     "python -m tools.bench": "tests/postgres/test_bench.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
     "python -m loadtest": "tests/e2e/test_loadtest.py::test_every_accepted_punch_of_a_small_load_is_one_row",
     "ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",

@@ -1,34 +1,26 @@
 """`make simulate`: a year of punches in a minute, from one seed, and what must hold at every step of it."""
 
 import secrets
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 import click
 import psycopg2
-import psycopg2.extensions
-from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import migrate
 from tools.kit import commands
 from tools.kit import options as opt
-from tools.kit.errors import CommandError
 from tools.kit.files import draft, require_writable
 from tools.kit.output import print_result, print_status
-from tools.local import postgres
-from tools.local.errors import LocalError
+from tools.local.temporary import server
 from tools.simulate import faults, settings, story
 from tools.simulate.checks import BrokenError
 from tools.simulate.settings import Settings
 from tools.simulate.world import Outcome, Plan, World
 
-_ZONE = "America/Sao_Paulo"
 _EMPLOYEES = 56  # of whom each has a day off a week: 70,000 punches a year
 _LARGEST_SEED = 2**32
 
@@ -115,27 +107,6 @@ def run(plan: Plan, deployed: Settings, url: str, say: Callable[[str], None] | N
             cursor.execute("truncate batida, falha")
     # What is committed need not survive a power cut: only who sees it matters.
     return World(plan, deployed, partial(connect, url, options="-c synchronous_commit=off"), say).run()
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """Start a PostgreSQL for a while; give the URL of a migrated database.
-
-    Raises:
-        CommandError: it does not start.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
-    try:
-        running = postgres.start(folder / "postgres", postgres.UNSAFE)
-    except LocalError as error:
-        shutil.rmtree(folder)
-        raise CommandError(str(error)) from None
-    try:
-        migrate(parse_dsn(running.url), _ZONE)
-        yield running.url
-    finally:
-        running.stop()
-        shutil.rmtree(folder)
 
 
 def _tell(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str) -> int:

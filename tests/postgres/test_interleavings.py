@@ -1,0 +1,103 @@
+"""Programs that meet in PostgreSQL, statement by statement, in every order; and faults of ours that are found."""
+
+import re
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import pytest
+
+from tests.documents import ROOT
+from tools.interleavings import command
+from tools.interleavings.command import explore
+from tools.interleavings.faults import PLANTED
+from tools.interleavings.runs import Run, Stage, stage
+from tools.interleavings.scenarios import SCENARIOS
+
+SAMPLE = 8  # interleavings of a scenario
+WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
+FOUND = {  # by which scenario each planted fault is found, and what is then said
+    "look-up": ("same", "its id was taken, but the row that took it cannot be seen"),
+    "order": ("same", "deadlock detected"),
+    "turn": ("migrations", "migrations failed"),
+    "snapshot": ("report", "a report is of two moments"),
+}
+
+
+@pytest.fixture
+def here(migrated_url: str) -> Iterator[Stage]:
+    """Give a stage on a database of its own."""
+    with stage(migrated_url) as made:
+        yield made
+
+
+def first_broken(runs: Iterator[Run]) -> Run:
+    return next(run for run in runs if run.broken)
+
+
+def test_statements_that_meet_leave_what_some_serial_order_leaves(here: Stage) -> None:
+    for name in SCENARIOS:
+        runs = list(explore(here, name, sample=None if name in WHOLE else SAMPLE, seed=1))
+
+        assert [(run.order, run.broken) for run in runs if run.broken] == [], name
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_fault_of_ours_is_found_and_the_same_order_shows_it_again(here: Stage, name: str) -> None:
+    scenario, said = FOUND[name]
+
+    found = first_broken(explore(here, scenario, PLANTED[name]))
+
+    assert said in " ".join(found.broken)
+    [again] = explore(here, scenario, PLANTED[name], order=found.order)
+    assert again == found
+
+
+def test_every_fault_that_can_be_planted_is_found_and_documented() -> None:
+    document = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    section = document.split("\n## Every interleaving\n")[1]
+    rows = re.findall(r"^\| (.+) \| `([a-z-]+)` \| `([a-z ]+)` \| [^|`]+ \|$", section, re.MULTILINE)
+
+    assert {name: scenario for _, name, scenario in rows} == {name: scenario for name, (scenario, _) in FOUND.items()}
+    assert {name: what.replace("`", "") for what, name, _ in rows} == {
+        name: each.what for name, each in PLANTED.items()
+    }
+
+
+@pytest.fixture
+def _on_this_server(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command start none of its own."""
+    monkeypatch.setattr(command, "server", lambda: nullcontext(migrated_url))
+
+
+@pytest.mark.usefixtures("_on_this_server")
+def test_the_command_runs_all_orders_once_and_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--only", "same"]) == 0
+
+    one, total = capsys.readouterr().out.splitlines()
+    assert one == "same: 24 interleavings, 2 outcomes"
+    assert re.fullmatch(r"24 interleavings of 1 scenarios in \d+ s: all end as serial ones do", total)
+
+
+@pytest.mark.usefixtures("_on_this_server")
+def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(["--only", "same", "--fault", "look-up"]) == 1
+
+    first, *_, broken, again = capsys.readouterr().out.splitlines()
+    assert first == "A   before: insert into batida ( id,"
+    assert broken.startswith("broken: ")
+    assert re.fullmatch(r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', again)
+
+
+@pytest.mark.usefixtures("_on_this_server")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--order", "A"], "--order is of one scenario"),
+        (["--only", "same", "--order", "Z"], "Z is not possible here"),
+    ],
+)
+def test_a_wrong_request_is_told(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert command.main(words) == 2
+    assert said in capsys.readouterr().err

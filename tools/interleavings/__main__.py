@@ -1,0 +1,10 @@
+"""`python -m tools.interleavings`."""
+
+import sys
+
+from tools.interleavings.command import main
+from tools.kit import commands
+
+if __name__ == "__main__":
+    commands.end_on_sigterm()
+    sys.exit(main())

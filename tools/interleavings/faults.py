@@ -1,0 +1,94 @@
+"""Faults of ours that are planted to see that they are found. Each is right as long as nothing else happens."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+
+_STORES, _LOOKS_UP = "insert into batida (", "from batida\nwhere id = any("
+_READS_TOO = """
+with new as (STORE)
+select id, null, null from new
+union all
+select id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint
+from batida
+where id in (select (entry ->> 0)::uuid from jsonb_array_elements(%(entries)s::jsonb) as entry)
+"""
+
+Rows = list[tuple[Any, ...]]
+
+
+class Fault:
+    """Changes statements on their way to PostgreSQL; this one changes none."""
+
+    what = "none"
+
+    def rewrite(self, query: Any) -> Any:
+        """Give the statement that runs instead."""
+        return query
+
+    def read(self, slot: int, query: Any, rows: Rows) -> Rows:  # noqa: ARG002  what others need
+        """Give what the program gets for a statement that was to run in a slot."""
+        return rows
+
+    def settings(self, named: dict[str, Any]) -> dict[str, Any]:
+        """Give what a transaction's settings become."""
+        return named
+
+
+class _Replaced(Fault):
+    def __init__(self, what: str, replaced: Mapping[str, str], where: str) -> None:
+        self.what = what
+        self._replaced = replaced
+        self._where = where
+
+    def rewrite(self, query: Any) -> Any:
+        if isinstance(query, bytes) or self._where not in query:
+            return query
+        for old, new in self._replaced.items():
+            if old not in query:
+                raise AssertionError(f"no {old!r} in {query}")
+            query = query.replace(old, new)
+        return query
+
+
+class _OneStatement(Fault):
+    """What stands under an id is read by the statement that found it taken, and by its snapshot."""
+
+    what = "no existing.sql: the statement that stores reads what stands, too"
+
+    def __init__(self) -> None:
+        self._standing: dict[int, Rows] = defaultdict(list)
+
+    def rewrite(self, query: Any) -> Any:
+        if isinstance(query, bytes) or _STORES not in query:
+            return query
+        return _READS_TOO.replace("STORE", query)
+
+    def read(self, slot: int, query: Any, rows: Rows) -> Rows:
+        if _STORES in query:
+            self._standing[slot] = [row for row in rows if row[1] is not None]
+            return [row[:1] for row in rows if row[1] is None]
+        return self._standing[slot] if _LOOKS_UP in query else rows
+
+
+class _EachStatementItsOwn(Fault):
+    what = "a report whose statements each see another moment"
+
+    def settings(self, named: dict[str, Any]) -> dict[str, Any]:
+        return named | {"isolation_level": ISOLATION_LEVEL_READ_COMMITTED}
+
+
+NONE = Fault()
+
+PLANTED: dict[str, Fault] = {
+    "look-up": _OneStatement(),
+    "order": _Replaced("rows are stored in the order in which they came", {"order by id\n": ""}, _STORES),
+    "turn": _Replaced(
+        "migrations do not wait for each other",
+        {"select pg_advisory_xact_lock(0x626174696461)": "select 0"},
+        "pg_advisory_xact_lock",
+    ),
+    "snapshot": _EachStatementItsOwn(),
+}

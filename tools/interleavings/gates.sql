@@ -1,0 +1,27 @@
+-- Boundaries within a statement: before each row of an INSERT, and after the last, before it commits. There a session
+-- waits for a lock that the scheduler holds. A sequence counts them, for a rollback does not take its numbers back.
+create schema gates;
+grant usage on schema gates to public;
+
+create function gates.pass() returns trigger
+language plpgsql as $$
+declare
+    slot constant int := nullif(current_setting('gates.slot', true), '');
+begin
+    if slot is not null then
+        perform pg_advisory_xact_lock_shared(slot, nextval(format('gates.turn_%s', slot))::int);
+    end if;
+    return new;
+end
+$$;
+
+create trigger before_row before insert on batida for each row execute function gates.pass();
+create trigger before_commit after insert on batida for each statement execute function gates.pass();
+
+-- So that nothing but a session's steps takes a lock, and a deadlock does not last a second.
+alter table batida set (autovacuum_enabled = false);
+do $$
+begin
+    execute format('alter database %I set deadlock_timeout = 10', current_database());
+end
+$$;

@@ -1,0 +1,91 @@
+"""Which programs meet, and over what."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from tools.interleavings.programs import Draining, Migrating, Program, Redriving, Reporting
+from tools.interleavings.world import REFUSED, Message
+
+
+class Scenario(NamedTuple):
+    """Programs that run beside each other; they are A, B and so on."""
+
+    what: str
+    programs: Callable[[], Sequence[Program]]
+    mortal: frozenset[str] = frozenset()  # who may be killed, cut or tired of waiting, once in a run
+    migrates: bool = False
+
+
+def _batch(sender: str, *punches: int, employee: int = 1) -> list[Message]:
+    """A batch of messages that are named by who sent them and their punch."""
+    return [Message(f"{sender}{place}-{punch}", punch, employee) for place, punch in enumerate(punches, 1)]
+
+
+def _refused(sender: str, punch: int) -> Message:
+    return Message(f"{sender}-{punch}", punch, device=REFUSED)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "same": Scenario(
+        "two drains: the same punches, in another order",
+        lambda: (Draining(_batch("a", 1, 2)), Draining(_batch("b", 2, 1))),
+    ),
+    "other": Scenario(
+        "two drains: other punches under the same ids",
+        lambda: (Draining(_batch("a", 1, 2)), Draining(_batch("b", 2, 1, employee=2))),
+    ),
+    "overlap": Scenario(
+        "two drains: some ids in common, some twice in a batch",
+        lambda: (Draining(_batch("a", 1, 2, 3)), Draining([*_batch("b", 3, 4, 2), *_batch("c", 3, employee=2)])),
+    ),
+    "refused": Scenario(
+        "two drains, of which one has a punch that a newer schema refuses, so that it stores the others in parts",
+        lambda: (
+            Draining([*_batch("a", 1), _refused("x", 2), *_batch("c", 3)]),
+            Draining(_batch("b", 3, 1)),
+        ),
+    ),
+    "batches": Scenario(
+        "two drains of two batches each, that have both ids in common",
+        lambda: (Draining(_batch("a", 1), _batch("c", 2)), Draining(_batch("b", 2), _batch("d", 1, employee=2))),
+    ),
+    "three": Scenario(
+        "three drains with one id, one of them with another punch under it",
+        lambda: (Draining(_batch("a", 1)), Draining(_batch("b", 1)), Draining(_batch("c", 1, employee=2))),
+    ),
+    "killed": Scenario(
+        "two drains of the same punch, one of which is killed, cut or tired of waiting, and what it had comes again",
+        lambda: (Draining(_batch("a", 1), answers=True), Draining(_batch("b", 1))),
+        mortal=frozenset("A"),
+    ),
+    "killed, other": Scenario(
+        "the same with two punches, of which one stands under another's id",
+        lambda: (Draining(_batch("a", 1, 2), answers=True), Draining(_batch("b", 2, employee=2))),
+        mortal=frozenset("A"),
+    ),
+    "redrive": Scenario(
+        "a dead letter is redriven by a command that may be killed, while the device's own second try is drained",
+        lambda: (Redriving(*_batch("a", 1)), Draining(_batch("b", 1))),
+        mortal=frozenset("A"),
+    ),
+    "migration": Scenario(
+        "a drain of two batches, and a migration that locks the table",
+        lambda: (Draining(_batch("a", 1), _batch("c", 2)), Migrating()),
+        migrates=True,
+    ),
+    "migration killed": Scenario(
+        "a drain, and a migration that is killed or cut, and run again; or the drain is, or is tired of waiting",
+        lambda: (Draining(_batch("a", 1), answers=True), Migrating()),
+        mortal=frozenset("AB"),
+        migrates=True,
+    ),
+    "migrations": Scenario(
+        "the migrations, run twice at once",
+        lambda: (Migrating(), Migrating()),
+        migrates=True,
+    ),
+    "report": Scenario(
+        "a report, and a drain of three batches",
+        lambda: (Reporting(), Draining(_batch("a", 1), _batch("b", 2), _batch("c", 3))),
+    ),
+}
