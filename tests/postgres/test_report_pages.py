@@ -1,7 +1,6 @@
 """The pages of `ponto report`, opened and printed in the machine's Chromium."""
 
 import io
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,18 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
+from tests import chromium
 from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tools.report import dead_letters
 
-_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-_SWITCHES = [
-    "--no-sandbox",  # root has none
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 _PHONE, _SCREEN = (360, 740), (1280, 900)
 A4 = (595, 842)  # points
 
@@ -39,11 +30,9 @@ from generate_series(timestamptz '2026-10-01 00:00-03', '2026-10-31 00:00-03', '
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium, with a profile of its own that is thrown away."""
-    found = next(filter(None, map(shutil.which, _CHROMIUMS)), None)
-    if found is None:
-        pytest.skip(f"no Chromium on this machine (looked for {', '.join(_CHROMIUMS)}); apt-get install chromium")
+    found = chromium.find()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_SWITCHES)
+        browser = playwright.chromium.launch(executable_path=found, args=chromium.SWITCHES)
         yield browser
         browser.close()
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tools.kit import site
 from tools.local import answers
 from tools.local.guard import Guard, Message, Receive, Scope, Send, make_key
 
@@ -185,6 +186,36 @@ def test_the_api_is_for_every_origin(method: str, host: str) -> None:
 )
 def test_what_only_looks_like_the_api_takes_the_key(path: str) -> None:
     refused(ask(Emulator(), path, "GET"))
+
+
+PAGE_PATH = PUNCH.removesuffix("ponto")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_page_lies_beside_the_api_and_the_emulator_is_not_asked(method: str) -> None:
+    emulator = Emulator()
+
+    for name, file in site.files().items():
+        answer = ask(emulator, PAGE_PATH + name, method, closing=True)
+        assert (answer.status, answer.body) == (200, file.body if method == "GET" else b"")
+        assert answer.headers[b"content-security-policy"] == site.POLICY.encode()
+        assert answer.headers[b"content-length"] == str(len(file.body) if method == "GET" else 0).encode()
+        assert b"access-control-allow-origin" not in answer.headers
+    assert emulator.asked == []
+
+
+@pytest.mark.parametrize("name", ["ponto", "index.html", "..", "../package.json", "%2e%2e/package.json", "a/page.js"])
+def test_no_other_file_is_served(name: str) -> None:
+    emulator = Emulator()
+
+    ask(emulator, PAGE_PATH + name, "GET")
+
+    assert emulator.asked == [PAGE_PATH + name]
+
+
+def test_the_page_is_for_no_other_host_and_not_below_the_rest_of_aws() -> None:
+    assert "another Host" in refused(ask(Emulator(), PAGE_PATH, "GET", hosts=("evil.example:4566",)))
+    refused(ask(Emulator(), "/page.js", "GET"))
 
 
 def test_a_user_pools_public_keys_are_public() -> None:

@@ -23,6 +23,7 @@ class Address(NamedTuple):
     """Where everything is; stack.json has these keys."""
 
     api_url: str
+    page_url: str  # where employees punch by a browser
     api_id: str
     api_key: str
     database_url: str

@@ -95,7 +95,11 @@ def _greet(stack: Stack, state: Path) -> None:
     option = "" if usual else f' ARGS="{words.strip()}"'
     print(
         f"""
-Ready. Punch:
+Ready. Punch on this page, which keeps the key:
+
+  {address.page_url}#key={address.api_key}
+
+or so:
 
 {address.curl()}
 

@@ -9,9 +9,10 @@ import json
 import re
 import secrets
 import urllib.parse
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from tools.kit import site
 from tools.local.answers import complete
 
 KEY = "LOCAL"
@@ -26,9 +27,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
 _api = re.compile(r"/restapis/[0-9a-z]+/local/_user_request_/").match
+_page = re.compile(r"/restapis/[0-9a-z]+/local/_user_request_/(?P<file>[\w.-]*)").fullmatch
 # A user pool's public keys. On AWS they are for everybody too, and the emulator's gateway fetches them from itself.
 _public_keys = re.compile(r"/[^/]+/\.well-known/jwks\.json").fullmatch
-_ORIGINS: frozenset[str] = frozenset()  # a page of ours would be named here
 _CORS = b"access-control-"
 
 
@@ -42,6 +43,7 @@ class Guard:
 
     - Another Host than our own is refused: a page of another name that resolves to 127.0.0.1 is none of ours.
     - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter.
+    - The page, `web/`, lies beside `POST /ponto`, as a CloudFront distribution has it on AWS.
     - Everything else takes the run's access key id, and no Origin.
     """
 
@@ -70,6 +72,8 @@ class Guard:
             await send({"type": "websocket.close"})
         elif refusal := self._refusal(scope):
             await _answer(send, 403, refusal)
+        elif page := _file(scope):
+            await _send(send, 200, page.headers, b"" if scope["method"] == "HEAD" else page.body)
         elif not _api(scope["path"]):
             await self._application(scope, receive, _without_cors(send))
         elif self._closing:
@@ -86,7 +90,7 @@ class Guard:
             return f"this is {self._hosts[0]} only: another Host is refused"
         if _api(scope["path"]):
             return None
-        if not _ORIGINS.issuperset(_values(scope, b"origin")):
+        if _values(scope, b"origin"):  # of our page too: it speaks to the API only
             return "no web page may call the local AWS: a request with an Origin is refused"
         if scope["method"] == "GET" and _public_keys(scope["path"]):
             return None
@@ -123,6 +127,14 @@ class Guard:
         await self._application(scope, overheard, completed)
 
 
+def _file(scope: Scope) -> site.File | None:
+    """Read the file of the page that is asked for, anew each time: a developer reloads and sees what was changed."""
+    found = _page(scope["path"])
+    if not found or scope["method"] not in ("GET", "HEAD"):
+        return None
+    return site.files().get(found["file"])
+
+
 def _values(scope: Scope, name: bytes) -> list[str]:
     return [value.decode("latin-1") for found, value in scope["headers"] if found.lower() == name]
 
@@ -156,6 +168,12 @@ def _without_cors(send: Send) -> Send:
 
 async def _answer(send: Send, status: int, sentence: str) -> None:
     text = json.dumps({"message": sentence}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(text)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await _send(send, status, {"content-type": "application/json"}, text)
+
+
+async def _send(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    written = [(name.encode(), value.encode()) for name, value in headers.items()]
+    if b"content-length" not in dict(written):
+        written.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": written})
+    await send({"type": "http.response.body", "body": body})

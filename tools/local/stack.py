@@ -112,6 +112,7 @@ def running(
 
         address = Address(
             api_url=_api_url(aws.url, outputs["ApiId"]),
+            page_url=_api_url(aws.url, outputs["ApiId"]).removesuffix("ponto"),
             api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,

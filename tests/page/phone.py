@@ -1,0 +1,196 @@
+"""An employee's browser with the page."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from tests import chromium
+from tests.waiting import DEADLINE, wait_for
+
+_MS = 1000 * DEADLINE
+_USUAL: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
+expect.set_options(timeout=_MS)
+
+HERE, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
+"""What the page says of a punch."""
+
+_CLOCK = """
+((speed) => {
+  const Real = Date, later = setTimeout, often = setInterval, elapsed = performance.now.bind(performance)
+  const began = Real.now() - elapsed()
+  const now = () => Math.floor(began + speed * elapsed() + window.ahead)
+  window.ahead = 0
+  window.Date = class extends Real {
+    constructor(...given) { given.length ? super(...given) : super(now()) }
+    static now() { return now() }
+  }
+  performance.now = () => speed * elapsed()
+  window.setTimeout = (work, ms) => later(work, ms / speed)
+  window.setInterval = (work, ms) => often(work, ms / speed)
+  AbortSignal.timeout = ms => {
+    const controller = new AbortController()
+    later(() => controller.abort(), ms / speed)
+    return controller.signal
+  }
+  delete ServiceWorkerRegistration.prototype.sync // the worker has the real clock
+})(%d)
+"""
+
+
+def clock(speed: int = 1) -> str:
+    """Give a script for `Phone.open`: the page's time goes faster, and `window.ahead` (ms) sets its clock."""
+    return _CLOCK % speed
+
+
+class Phone:
+    """A browser with storage of its own."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        """Opens nothing yet.
+
+        Args:
+            context: the browser.
+            url: the page's.
+        """
+        context.set_default_timeout(_MS)
+        self.context = context
+        self.url = url
+        self.messages: list[str] = []  # what the pages wrote to the console, or threw
+
+    def open(self, fragment: str = "", before: str = "", *, worker: bool = True) -> Page:
+        """Open the page in a tab.
+
+        Args:
+            fragment: of the address, for example "#key=...".
+            before: a script that runs before the page's own.
+            worker: wait until the page works without network too.
+        """
+        page = self.context.new_page()
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        if before:
+            page.add_init_script(before)
+        page.goto(self.url + fragment)
+        if worker:
+            page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+        return page
+
+
+@contextmanager
+def started() -> Iterator[Playwright]:
+    """Start Playwright, where there is a Chromium."""
+    chromium.find()
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@contextmanager
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Start a browser for many phones."""
+    browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextmanager
+def phone(browser: Browser, url: str, **how: Any) -> Iterator[Phone]:
+    """Give a phone, new from its box.
+
+    Args:
+        browser: shared with others, who see nothing of it.
+        url: the page's.
+        how: playwright's: locale, color_scheme, viewport, service_workers.
+    """
+    context = browser.new_context(**_USUAL | how)
+    try:
+        yield Phone(context, url)
+    finally:
+        context.close()
+
+
+def start(playwright: Playwright, profile: Path, url: str) -> Phone:
+    """Start a phone that keeps its data in a folder, and that `kill` can end."""
+    context = playwright.chromium.launch_persistent_context(
+        profile, executable_path=chromium.find(), args=chromium.SWITCHES, **_USUAL
+    )
+    return Phone(context, url)
+
+
+def kill(profile: Path) -> None:
+    """Kill the browser's process, all at once, as an empty battery does."""
+    word = f"--user-data-dir={profile}"
+    processes = [process for process in psutil.process_iter() if word in _words(process)]
+    mains = [process for process in processes if not any(each.startswith("--type=") for each in _words(process))]
+    assert mains, "no browser runs"
+    for process in mains:
+        os.kill(process.pid, signal.SIGKILL)
+    wait_for(lambda: not any(process.is_running() for process in processes), "the browser's end")
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has just ended
+        return []
+
+
+def punch(page: Page, employee: int | None = None) -> str:
+    """Press the button once; give what the page answers.
+
+    Args:
+        page: a tab.
+        employee: typed before; None: whom the page remembers.
+    """
+    if employee is not None:
+        page.locator("#employee").fill(str(employee))
+    page.locator("#press").click()
+    outcome = page.locator("#outcome")
+    expect(outcome).not_to_have_text("")
+    return outcome.inner_text()
+
+
+def press(page: Page, times: int) -> None:
+    """Press the button as often as this, each time after the thanks for the last, for whom the page remembers."""
+    page.evaluate(
+        """async times => {
+            for (; times; times--) {
+                document.getElementById("press").click()
+                while (!document.querySelector("#outcome.good:not(:empty)")) await new Promise(requestAnimationFrame)
+            }
+        }""",
+        times,
+    )
+
+
+def wait_for_states(page: Page, *expected: str) -> None:
+    """Wait until the page says this of its punches, the newest first."""
+    expect(page.locator("#punches .state")).to_have_text(list(expected))
+
+
+def look_again(page: Page) -> None:
+    """Let the page try at once, as when the network comes back."""
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+
+def enter_key(page: Page, key: str) -> None:
+    """Type another key in the settings."""
+    page.locator("#settings").evaluate("details => { details.open = true }")
+    page.locator("#key").fill(key)
+    page.get_by_role("button", name="Salvar").click()
+
+
+def exported(page: Page) -> list[dict[str, Any]]:
+    """Export the punches of a page."""
+    page.locator("#settings").evaluate("details => { details.open = true }")
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    return [json.loads(line) for line in download.value.path().read_text().splitlines()]

@@ -1,0 +1,135 @@
+"""The rules of the page's outbox, run by Node: what an answer means, when to try again, how a punch is written."""
+
+import json
+import re
+import subprocess
+import uuid
+from typing import Any
+
+import pytest
+
+from ponto.fields import LARGEST
+from tools.kit.local_stack import ROOT
+
+RULES = (ROOT / "web" / "rules.js").as_uri()
+
+
+def evaluate(expression: str) -> Any:
+    """Evaluate JavaScript that knows the rules."""
+    code = f'import * as rules from "{RULES}"; console.log(JSON.stringify({expression}))'
+    command = ["node", "--no-warnings", "--input-type=module", "--eval", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_ids_are_uuids_of_version_7_that_sort_by_time() -> None:
+    found = evaluate(
+        "[0, 1, 1790852400000, 281474976710655].flatMap(now => "
+        "[0, 255].map(byte => rules.uuid7(now, new Uint8Array(16).fill(byte))))"
+    )
+
+    assert found == sorted(found)
+    assert found[5].replace("-", "") == f"{1790852400000:012x}7fffbfffffffffffffff"
+    for identifier in found:
+        parsed = uuid.UUID(identifier)
+        assert (parsed.version, parsed.variant, str(parsed)) == (7, uuid.RFC_4122, identifier)
+
+
+@pytest.mark.parametrize(
+    ("offset", "expected"),
+    [
+        (-180, "2026-10-01T08:00:00.007-03:00"),
+        (0, "2026-10-01T11:00:00.007+00:00"),
+        (345, "2026-10-01T16:45:00.007+05:45"),
+        (-210, "2026-10-01T07:30:00.007-03:30"),
+        (840, "2026-10-02T01:00:00.007+14:00"),
+    ],
+)
+def test_an_instant_is_local_time_with_its_offset(offset: int, expected: str) -> None:
+    assert evaluate(f'rules.timestamp(new Date("2026-10-01T11:00:00.007Z"), {offset})') == expected
+
+
+def test_only_202_is_sent_and_only_the_bodys_own_faults_are_refusals() -> None:
+    found = evaluate("Array.from({length: 600}, (_, status) => rules.meaning(status))")
+
+    named = {
+        meaning: [status for status, each in enumerate(found) if each == meaning]
+        for meaning in ("sent", "refused", "stop")
+    }
+    assert named == {"sent": [202], "refused": [400, 413, 415], "stop": [401, 403]}
+    assert set(found) == {*named, "again"}
+
+
+def test_waits_double_up_to_five_minutes_with_as_much_again_at_random() -> None:
+    assert evaluate("[1, 2, 3, 8, 9, 10, 5000].map(failed => rules.delay(failed, 0, () => 0))") == [
+        1000, 2000, 4000, 128_000, 256_000, 300_000, 300_000,
+    ]  # fmt: skip
+    assert evaluate("[1, 3].map(failed => rules.delay(failed, 0, () => 0.5))") == [1500, 6000]
+    assert evaluate("[1, 10].map(failed => rules.delay(failed, 60_000, () => 0.5))") == [60_500, 450_000]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("null", 0),
+        ('""', 0),
+        ('"soon"', 0),
+        ('"-5"', 0),
+        ('" 7 "', 7000),
+        ('"86400"', 3_600_000),
+        ('"Thu, 01 Oct 2026 11:00:30 GMT"', 30_000),  # whatever this machine's clock says
+        ('"Thu, 01 Oct 2026 10:00:00 GMT"', 0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_by_the_servers_own_clock(value: str, expected: int) -> None:
+    assert evaluate(f'rules.retryAfter({value}, "Thu, 01 Oct 2026 11:00:00 GMT")') == expected
+
+
+def test_a_clock_that_was_set_makes_no_wait_longer() -> None:
+    retry = "{at: 10_000, delay: 4000}"
+    assert evaluate(f"[6000, 9000, 10_000, 5e9, 5000, -5e9].map(now => rules.left({retry}, now))") == [
+        4000, 1000, 0, 0, 0, 0,
+    ]  # fmt: skip
+    assert evaluate("rules.left(null, 0)") == 0
+
+
+def test_the_clocks_are_compared_in_the_middle_of_a_quick_answer() -> None:
+    date = '"Thu, 01 Oct 2026 11:00:00 GMT"'
+    began = f"Date.parse({date})"
+
+    assert evaluate(f"rules.skewOf({date}, {began} + 40_000, 1000)") == 40_000
+    assert evaluate(f"[rules.skewOf({date}, {began}, 20_000), rules.skewOf(null, 0, 1)]") == [None, None]
+    assert evaluate("[30_000, -30_000, 30_001, -30_001, null].map(rules.isSkewed)") == [False, False, True, True, False]
+
+
+def test_employees_are_whole_numbers_that_javascript_keeps_exactly() -> None:
+    texts = ["1", " 0123 ", str(LARGEST), str(LARGEST + 1), "0", "", "1.5", "1e3", "-1", "१२", "9" * 17]
+    assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, LARGEST, *[None] * 8]
+
+
+def test_a_name_and_its_suffix_are_a_device_that_the_api_takes() -> None:
+    schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text())["properties"]["dispositivo"]
+    names = evaluate('["", " Portão\\u202e 1\\n", "x".repeat(99), "😀".repeat(99)].map(rules.nameOf)')
+
+    assert names == ["", "Portão 1", "x" * 40, "😀" * 40]
+    for name in names:
+        device = f"{name}-abcdefgh"
+        assert len(device) <= schema["maxLength"]
+        assert re.search(schema["pattern"], device)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("abcDEF123", "abcDEF123"),
+        ("  abc\n", "abc"),
+        ("https://ponto.example/#key=a%2Bb", "a+b"),
+        ("", None),
+        ("two words", None),
+        ("chave-é", None),
+        ("https://ponto.example/#key=", None),
+    ],
+)
+def test_a_key_is_typed_or_pasted_with_its_link(text: str, expected: str | None) -> None:
+    assert evaluate(f"rules.keyOf({json.dumps(text)})") == expected

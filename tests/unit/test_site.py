@@ -1,0 +1,89 @@
+"""The files of the page, as a server has to send them."""
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.kit import site
+
+TEXTS = re.compile(r"\b(?:from|import) \"\./([\w.]+)\"")
+
+
+def copy(folder: Path) -> Path:
+    folder.mkdir()
+    for file in site.WEB.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def hashes(files: dict[str, site.File]) -> Any:
+    found = re.search(rb"^const SHELL = (\{.*\})$", files["sw.js"].body, re.MULTILINE)
+    assert found
+    return json.loads(found[1])
+
+
+def test_the_worker_knows_the_hash_of_every_other_file() -> None:
+    files = site.files()
+
+    found = hashes(files)
+    found.pop("sw.js")
+    assert found == {
+        name: base64.b64encode(hashlib.sha256(file.body).digest()).decode()
+        for name, file in files.items()
+        if name != "sw.js"
+    }
+
+
+@pytest.mark.parametrize("name", ["index.html", "icon-192.png", "sw.js"])
+def test_a_change_of_any_file_is_another_version(name: str, tmp_path: Path) -> None:
+    folder = copy(tmp_path / "web")
+    with (folder / name).open("ab") as file:
+        file.write(b"\n")
+
+    assert hashes(site.files(folder))["sw.js"] != hashes(site.files())["sw.js"]
+
+
+def test_every_file_has_its_type_and_the_strict_policy() -> None:
+    for name, file in site.files().items():
+        assert file.headers["content-type"], name
+        policy = file.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert "unsafe-" not in policy
+        assert "*" not in policy
+        assert file.headers["cache-control"] == "no-cache"
+
+
+def test_nothing_comes_from_elsewhere_and_every_import_is_a_file() -> None:
+    files = site.files()
+    for name, file in files.items():
+        if not name.endswith(".png"):
+            text = file.body.decode()
+            assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text) == [], name
+            assert set(TEXTS.findall(text)) <= files.keys(), name
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    text = (site.WEB / "i18n.js").read_text(encoding="utf-8")
+    portuguese, _, english = text.partition('  "pt-BR": {')[2].partition("  en: {")
+    names = [re.findall(r"^    (\w+):", part, re.MULTILINE) for part in (portuguese, english.partition("\n}\n")[0])]
+
+    assert names[0] == names[1]
+    shown = re.findall(r'data-word="(\w+)"', (site.WEB / "index.html").read_text(encoding="utf-8"))
+    assert set(shown) <= set(names[0])
+
+
+def test_a_file_of_an_unknown_type_and_a_worker_without_a_place_are_refused(tmp_path: Path) -> None:
+    folder = copy(tmp_path / "web")
+    (folder / "notes.txt").touch()
+    with pytest.raises(ValueError, match=r"web/notes\.txt is of no type"):
+        site.files(folder)
+
+    (folder / "notes.txt").unlink()
+    (folder / "sw.js").write_text("const SHELL = {}\nconst SHELL = {}\n")
+    with pytest.raises(ValueError, match=r"sw\.js must have the line"):
+        site.files(folder)

@@ -1,0 +1,88 @@
+"""The page for employees: the files of `web/` as a server has to send them."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.kit.local_stack import ROOT
+
+WEB = ROOT / "web"
+
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+_WORKER = "sw.js"
+_MARK = b"const SHELL = {}"
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        *(f"{what}-src 'self'" for what in ("script", "style", "img", "connect", "manifest", "worker")),
+        *(f"{what} 'none'" for what in ("base-uri", "form-action", "frame-ancestors")),
+    ]
+)
+"""The Content-Security-Policy: nothing but the page's own files and its own origin's API."""
+
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-cache",  # the worker keeps the files; whoever asks a server wants the newest
+}
+"""What every file is sent with, in lower case."""
+
+
+class File(NamedTuple):
+    """A file of the page."""
+
+    body: bytes
+    headers: dict[str, str]  # its own type, and HEADERS
+
+
+def files(folder: Path = WEB) -> dict[str, File]:
+    """Read the page.
+
+    Args:
+        folder: where its sources are.
+
+    Returns:
+        Its files by their paths below the page's address, "" for the page itself. The worker has the hashes of all.
+
+    Raises:
+        ValueError: the worker has no place for the hashes, or a file is of no known type.
+    """
+    bodies = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    return {
+        "" if name == "index.html" else name: File(body, {"content-type": _type(name), **HEADERS})
+        for name, body in (bodies | {_WORKER: _with_hashes(bodies)}).items()
+    }
+
+
+def _with_hashes(bodies: dict[str, bytes]) -> bytes:
+    """Write the files' hashes into the worker; its own stands for the version as a whole."""
+    worker = bodies[_WORKER]
+    if worker.count(_MARK) != 1:
+        raise ValueError(f"{_WORKER} must have the line {_MARK.decode()} once")
+    hashes = {"" if name == "index.html" else name: _hash(body) for name, body in bodies.items()}
+    hashes[_WORKER] = _hash(json.dumps(hashes).encode())
+    return worker.replace(_MARK, b"const SHELL = " + json.dumps(hashes).encode())
+
+
+def _hash(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()
+
+
+def _type(name: str) -> str:
+    try:
+        return _TYPES[Path(name).suffix]
+    except KeyError:
+        raise ValueError(f"web/{name} is of no type that tools/kit/site.py knows") from None

@@ -1,0 +1,130 @@
+/** The page's texts. A function takes what it is about. */
+
+const span = (skew, [days, hours, minutes, seconds]) => {
+  const total = Math.round(Math.abs(skew) / 1000)
+  const parts = [
+    [Math.floor(total / 86_400), days],
+    [Math.floor(total / 3600) % 24, hours],
+    [Math.floor(total / 60) % 60, minutes],
+    [total % 60, seconds],
+  ]
+  const shown = parts.filter(([number]) => number > 0).slice(0, 2)
+  return shown.map(([number, unit]) => `${number} ${unit}`).join(" ")
+}
+
+export const TEXTS = {
+  "pt-BR": {
+    other: ["en", "English"],
+    title: "Ponto",
+    employee: "Número do empregado",
+    press: "Bater ponto",
+    today: "Hoje",
+    settings: "Ajustes",
+    key: "Chave deste aparelho",
+    device: "Nome do aparelho",
+    kiosk: "Quiosque: teclado na tela, uma pessoa de cada vez",
+    save: "Salvar",
+    export: "Exportar as batidas deste aparelho",
+    clear: "Limpar",
+    back: "Apagar o último",
+    thanks: (time, employee) => `Obrigado! Batida das ${time} do empregado ${employee} guardada neste aparelho.`,
+    noEmployee: "Digite o número do empregado: um número inteiro, de 1 em diante.",
+    full: "A batida NÃO foi guardada: a memória deste aparelho está cheia. Libere espaço e bata de novo.",
+    failed: reason => `A batida NÃO foi guardada: ${reason}. Bata de novo.`,
+    waiting: "neste aparelho",
+    sent: "enviada",
+    recorded: "registrada",
+    refused: reason => `recusada: ${reason}`,
+    summary: (waiting, refused, shown) =>
+      [
+        shown === 0 ? "Nenhuma batida ainda." : "",
+        waiting === 1 ? "1 espera neste aparelho." : waiting > 1 ? `${waiting} esperam neste aparelho.` : "",
+        refused === 0 ? "" : refused === 1 ? "1 foi recusada." : `${refused} foram recusadas.`,
+      ]
+        .join(" ")
+        .trim(),
+    number: number => `nº ${number}`,
+    noKey: "Este aparelho ainda não tem chave: as batidas ficam guardadas aqui. Digite, cole ou leia a chave em Ajustes.",
+    stopped: status =>
+      `A chave deste aparelho foi recusada (${status}). As batidas ficam guardadas aqui e seguem quando houver outra chave em Ajustes.`,
+    retrying: "O servidor não recebe batidas agora: elas ficam guardadas aqui e são enviadas depois, sozinhas.",
+    skewed: skew =>
+      `O relógio deste aparelho está ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "adiantado" : "atrasado"}. Acerte-o; o servidor anota a diferença.`,
+    broken: "Este navegador não consegue ler ou gravar os dados do aparelho. Libere espaço ou reinicie o navegador.",
+    persistent: "O navegador prometeu guardar os dados até que alguém os apague.",
+    best: "O navegador pode apagar os dados se faltar espaço: instale a página na tela inicial antes da primeira batida sem rede.",
+    keySet: end => `Há uma chave guardada, que termina em ${end}. Uma nova a substitui.`,
+    keyUnset: "Nenhuma chave guardada. Aceita também o link que a contém.",
+    keyWrong: "Isso não é uma chave: são letras e algarismos, sem espaços.",
+    deviceState: name => `O servidor o conhece por ${name}. Um nome novo começa outra numeração.`,
+    deviceUnset: "Será completado por um sufixo só desta instalação.",
+    saved: "Salvo.",
+    replaceTitle: "Trocar a chave?",
+    replaceText: "O link traz outra chave que a guardada neste aparelho. Troque só se quem cuida do ponto lhe deu o link.",
+    replaceNo: "Manter a guardada",
+    replaceYes: "Trocar",
+  },
+  en: {
+    other: ["pt-BR", "Português"],
+    title: "Time clock",
+    employee: "Employee number",
+    press: "Punch",
+    today: "Today",
+    settings: "Settings",
+    key: "Key of this device",
+    device: "Name of this device",
+    kiosk: "Kiosk: number pad, a new person each time",
+    save: "Save",
+    export: "Export the punches of this device",
+    clear: "Clear",
+    back: "Delete the last digit",
+    thanks: (time, employee) => `Thank you! Punch of employee ${employee} at ${time} kept on this device.`,
+    noEmployee: "Enter the employee number: a whole number, from 1.",
+    full: "The punch was NOT kept: the storage of this device is full. Free some space and punch again.",
+    failed: reason => `The punch was NOT kept: ${reason}. Punch again.`,
+    waiting: "on this device",
+    sent: "sent",
+    recorded: "recorded",
+    refused: reason => `refused: ${reason}`,
+    summary: (waiting, refused, shown) =>
+      [
+        shown === 0 ? "No punch yet." : "",
+        waiting === 1 ? "1 waits on this device." : waiting > 1 ? `${waiting} wait on this device.` : "",
+        refused === 0 ? "" : refused === 1 ? "1 was refused." : `${refused} were refused.`,
+      ]
+        .join(" ")
+        .trim(),
+    number: number => `no. ${number}`,
+    noKey: "This device has no key yet: punches are kept here. Type, paste or scan the key in Settings.",
+    stopped: status =>
+      `The key of this device was refused (${status}). Punches are kept here, and go out once there is another key in Settings.`,
+    retrying: "The server takes no punches right now: they are kept here and sent later, by themselves.",
+    skewed: skew =>
+      `The clock of this device is ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "fast" : "slow"}. Set it; the server notes the difference.`,
+    broken: "This browser cannot read or write the device's data. Free some space or restart the browser.",
+    persistent: "The browser has promised to keep the data until somebody deletes them.",
+    best: "The browser may delete the data when space runs out: install the page on the home screen before the first offline punch.",
+    keySet: end => `A key is kept, ending in ${end}. A new one replaces it.`,
+    keyUnset: "No key is kept. The link that holds it will do too.",
+    keyWrong: "This is no key: it has letters and digits, and no spaces.",
+    deviceState: name => `The server knows it as ${name}. A new name begins another numbering.`,
+    deviceUnset: "A suffix of this installation only will be added.",
+    saved: "Saved.",
+    replaceTitle: "Replace the key?",
+    replaceText: "The link brings another key than the one kept on this device. Replace it only if whoever runs the time clock gave you the link.",
+    replaceNo: "Keep the old one",
+    replaceYes: "Replace",
+  },
+}
+
+/**
+ * Choose a language.
+ * @param {string | null} remembered
+ * @param {readonly string[]} wanted the browser's, best first
+ * @returns {"pt-BR" | "en"}
+ */
+export function choose(remembered, wanted) {
+  if (remembered in TEXTS) return remembered
+  const first = wanted.find(each => /^(pt|en)\b/i.test(each)) ?? "pt"
+  return /^en/i.test(first) ? "en" : "pt-BR"
+}

@@ -1,0 +1,169 @@
+/** Sends what waits, oldest first: by one tab, or the worker, at a time. A punch is marked after its answer, never before. */
+
+import * as database from "./database.js"
+import { ANSWER_MS, delay, left, meaning, retryAfter, skewOf, timestamp } from "./rules.js"
+
+const API = new URL("./ponto", import.meta.url)
+const BUSY_MS = 1000
+const ASKED_TOGETHER_MS = 200 // between two receipts: they share the key's throttle with the punches
+const FIRST_RECEIPT_MS = 2000
+const LONGEST_RECEIPT_MS = 600_000
+const RECEIPTS_MS = 14 * 24 * 3_600_000 // a dead letter is gone by then: what is no row will be none
+
+const channel = new BroadcastChannel("outbox")
+
+/**
+ * Be told when something changes, whichever tab does it.
+ * @param {() => void} listener
+ */
+export function onChange(listener) {
+  channel.addEventListener("message", listener)
+  addEventListener("outbox", listener)
+}
+
+/** Tell all tabs that something has changed. */
+export function changed() {
+  channel.postMessage("changed")
+  dispatchEvent(new Event("outbox"))
+}
+
+/**
+ * Ask the API.
+ * @param {URL} address
+ * @param {string} key
+ * @param {RequestInit} request
+ * @returns {Promise<{status: number, body: any, asked: number, skew: number | null}>} status 0 when no whole answer came;
+ *     asked: ms, by Retry-After
+ */
+async function ask(address, key, request) {
+  const began = Date.now()
+  const start = performance.now()
+  try {
+    const answer = await fetch(address, {
+      ...request,
+      headers: { ...request.headers, "x-api-key": key },
+      signal: AbortSignal.timeout(ANSWER_MS),
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    })
+    const elapsed = performance.now() - start
+    const text = await answer.text()
+    const date = answer.headers.get("date")
+    return {
+      status: answer.status,
+      body: parsed(text),
+      asked: retryAfter(answer.headers.get("retry-after"), date),
+      skew: skewOf(date, began, elapsed),
+    }
+  } catch {
+    return { status: 0, body: null, asked: 0, skew: null } // fetch does not say why, and it does not matter
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Send all that waits, as far as it goes.
+ * @returns {Promise<number | null>} ms after which to try again; null when nothing waits that could be sent
+ */
+export function flush() {
+  return navigator.locks.request("outbox", { ifAvailable: true }, lock => (lock ? empty() : BUSY_MS))
+}
+
+async function empty() {
+  for (;;) {
+    const { key, refusedKey, retry } = await database.remembered("key", "refusedKey", "retry")
+    if (!key || refusedKey?.key === key) return null
+    const wait = left(retry, Date.now())
+    if (wait > 0) return wait
+    const punch = await database.oldestWaiting()
+    if (!punch) return null
+
+    const body = JSON.stringify({ ...punch.body, enviado: timestamp(new Date()) })
+    const answer = await ask(API, key, { method: "POST", headers: { "content-type": "application/json" }, body })
+    if (answer.skew !== null) await database.remember("skew", answer.skew)
+    switch (meaning(answer.status)) {
+      case "sent":
+        await database.mark(punch.order, { state: "sent" })
+        break
+      case "refused":
+        await database.mark(punch.order, { state: "refused", reason: String(answer.body?.message ?? answer.status) })
+        break
+      case "stop":
+        await database.remember("refusedKey", { key, status: answer.status })
+        break
+      default:
+        await putOff((retry?.attempts ?? 0) + 1, answer)
+        changed()
+        continue
+    }
+    if (retry) await database.remember("retry", null)
+    changed()
+  }
+}
+
+function putOff(attempts, answer) {
+  const wait = delay(attempts, answer.asked)
+  return database.remember("retry", { attempts, delay: wait, at: Date.now() + wait, answered: answer.status !== 0 })
+}
+
+/** Try at once what no server asked to put off: the network is back, or somebody looks. */
+export async function hurry() {
+  const { retry } = await database.remembered("retry")
+  if (retry && !retry.answered) await database.remember("retry", { ...retry, at: 0 })
+}
+
+/** Try a key again that was refused before: it may have been enabled meanwhile. */
+export async function tryKeyAgain() {
+  const { refusedKey } = await database.remembered("refusedKey")
+  if (refusedKey) await database.remember("refusedKey", null)
+}
+
+const receipts = new Map() // order -> {asked: how often, due: by performance.now()}
+let quiet = { until: 0, attempts: 0 } // no receipt is asked for before
+
+/**
+ * Ask whether what was sent is a row by now.
+ * @returns {Promise<number | null>} ms after which to ask again; null when there is nothing to ask for
+ */
+export function collect() {
+  return navigator.locks.request("receipts", { ifAvailable: true }, lock => (lock ? askForAll() : LONGEST_RECEIPT_MS))
+}
+
+async function askForAll() {
+  const { key, refusedKey } = await database.remembered("key", "refusedKey")
+  const since = Date.now() - RECEIPTS_MS
+  const sent = (await database.all("sent")).filter(punch => Date.parse(punch.body.ponto) > since)
+  if (!key || refusedKey?.key === key || sent.length === 0) return null
+  const orders = new Set(sent.map(punch => punch.order))
+  for (const order of receipts.keys()) if (!orders.has(order)) receipts.delete(order) // another tab has got it
+  for (const punch of sent) {
+    const receipt = receipts.get(punch.order) ?? { asked: 0, due: performance.now() + FIRST_RECEIPT_MS }
+    receipts.set(punch.order, receipt)
+    if (performance.now() < Math.max(receipt.due, quiet.until)) continue
+    const answer = await ask(new URL(`${API}/${punch.body.id}`), key, {})
+    if (answer.status === 200 && answer.body?.situacao === "gravada" && answer.body.id === punch.body.id) {
+      await database.mark(punch.order, { state: "recorded" })
+      receipts.delete(punch.order)
+      changed()
+    } else if (answer.status === 404) {
+      receipt.due = performance.now() + Math.min(delay(++receipt.asked, answer.asked), LONGEST_RECEIPT_MS)
+    } else {
+      // The database resumes, there is no network, or a stage without receipts: it says nothing of the punch.
+      quiet.until = performance.now() + Math.min(delay(++quiet.attempts, answer.asked), LONGEST_RECEIPT_MS)
+      break
+    }
+    quiet.attempts = 0
+    await new Promise(resolve => setTimeout(resolve, ASKED_TOGETHER_MS))
+  }
+  if (receipts.size === 0) return null
+  const due = Math.min(...Array.from(receipts.values(), receipt => receipt.due))
+  return Math.max(Math.max(due, quiet.until) - performance.now(), 0)
+}

@@ -1,0 +1,366 @@
+/** The page: a clock, a button, and what became of each punch of today. */
+
+import * as database from "./database.js"
+import { choose, TEXTS } from "./i18n.js"
+import * as outbox from "./outbox.js"
+import { employeeOf, isSkewed, keyIn, keyOf, nameOf, timestamp, uuid7 } from "./rules.js"
+
+const LONGEST_MS = 60_000 // without a look at the outbox
+const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
+const SHOWN = 100 // punches in the list
+
+const element = id => document.getElementById(id)
+const page = {
+  texts: TEXTS["pt-BR"],
+  kiosk: false,
+  writing: 0, // punches that are being kept
+  touched: performance.now(),
+  broken: false,
+  retrying: false,
+}
+
+/* Words */
+
+function speak(language) {
+  page.texts = TEXTS[language]
+  document.documentElement.lang = language
+  document.title = page.texts.title
+  for (const each of document.querySelectorAll("[data-word]")) each.textContent = page.texts[each.dataset.word]
+  const [other, name] = page.texts.other
+  element("language").lang = other
+  element("language").textContent = name
+  for (const key of element("pad").children) if (key.dataset.label) key.ariaLabel = page.texts[key.dataset.label]
+  element("outcome").textContent = element("saved").textContent = ""
+  tick()
+}
+
+const locale = () => document.documentElement.lang
+const clockTime = date => date.toLocaleTimeString(locale(), { hourCycle: "h23" })
+
+function tick() {
+  const now = new Date()
+  const time = clockTime(now)
+  element("minutes").textContent = time.slice(0, 5)
+  element("seconds").textContent = time.slice(5)
+  element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
+}
+
+/* The button */
+
+async function press() {
+  tell("", true) // the same words as before are read out again
+  const employee = employeeOf(element("employee").value)
+  if (employee === null) {
+    tell(page.texts.noEmployee, false)
+    element("employee").ariaInvalid = "true"
+    element("employee").focus()
+    return
+  }
+  element("employee").ariaInvalid = null
+  const now = new Date()
+  const body = {
+    id: uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16))),
+    usuarioId: employee,
+    ponto: timestamp(now),
+    offline: !navigator.onLine || page.retrying,
+  }
+  page.writing++
+  try {
+    await database.add(body)
+    tell(page.texts.thanks(clockTime(now), employee), true)
+    if (page.kiosk) element("employee").value = ""
+    else await database.remember("employee", employee)
+  } catch (error) {
+    tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(error.message), false)
+  } finally {
+    page.writing--
+  }
+  outbox.changed()
+  wake()
+  sync()
+}
+
+function tell(text, good) {
+  const outcome = element("outcome")
+  outcome.className = good ? "good" : "bad"
+  outcome.textContent = text
+}
+
+function makePad() {
+  const keys = [..."123456789", "clear", "0", "back"].map(name => {
+    const key = document.createElement("button")
+    key.type = "button"
+    key.textContent = { clear: "C", back: "⌫" }[name] ?? name
+    if (name.length > 1) key.dataset.label = name
+    key.addEventListener("click", () => {
+      const input = element("employee")
+      const value = { clear: "", back: input.value.slice(0, -1) }[name] ?? input.value + name
+      input.value = value.slice(0, input.maxLength)
+    })
+    return key
+  })
+  element("pad").append(...keys)
+}
+
+/* What became of the punches */
+
+const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
+
+function line(punch) {
+  const item = document.createElement("li")
+  const at = new Date(punch.body.ponto)
+  const time = document.createElement("time")
+  time.dateTime = punch.body.ponto
+  time.textContent = isToday(punch) ? clockTime(at) : `${at.toLocaleDateString(locale())} ${clockTime(at)}`
+  const number = document.createElement("span")
+  number.className = "number"
+  number.textContent = page.texts.number(punch.body.sequencia)
+  const state = document.createElement("span")
+  state.className = `state ${punch.state}`
+  state.textContent = punch.state === "refused" ? page.texts.refused(punch.reason) : page.texts[punch.state]
+  item.append(time, " ", state, " ", number)
+  return item
+}
+
+let drawing = Promise.resolve()
+
+/** Draw everything anew, one drawing after the other. */
+function draw() {
+  drawing = drawing.then(drawNow).catch(broke)
+  return drawing
+}
+
+async function drawNow() {
+  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device")
+  const [waiting, refused] = await Promise.all([database.count("waiting"), database.count("refused")])
+  const punches = await database.recent(SHOWN, punch => isToday(punch) || ["waiting", "refused"].includes(punch.state))
+  page.broken = false
+  page.retrying = waiting > 0 && found.retry !== null
+  element("summary").textContent = page.texts.summary(waiting, refused, punches.length)
+  element("punches").replaceChildren(...punches.map(line))
+  warn([
+    !found.key && page.texts.noKey,
+    found.key && found.refusedKey?.key === found.key && page.texts.stopped(found.refusedKey.status),
+    page.retrying && page.texts.retrying,
+    isSkewed(found.skew) && page.texts.skewed(found.skew),
+  ])
+  element("key-state").textContent = found.key ? page.texts.keySet(found.key.slice(-4)) : page.texts.keyUnset
+  element("device-state").textContent = found.device
+    ? page.texts.deviceState(found.device.dispositivo)
+    : page.texts.deviceUnset
+}
+
+/** Show warnings; what is there already is left alone, or it would be read out again. */
+function warn(texts) {
+  const wanted = texts.filter(Boolean)
+  const warnings = element("warnings")
+  for (const shown of [...warnings.children]) if (!wanted.includes(shown.textContent)) shown.remove()
+  const there = Array.from(warnings.children, shown => shown.textContent)
+  for (const text of wanted.filter(text => !there.includes(text))) {
+    const paragraph = document.createElement("p")
+    paragraph.textContent = text
+    warnings.append(paragraph)
+  }
+}
+
+function broke(error) {
+  console.error(error)
+  page.broken = true
+  warn([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
+}
+
+/* Sending */
+
+let sending, asking
+
+async function wake() {
+  clearTimeout(sending)
+  let wait = LONGEST_MS
+  try {
+    wait = Math.min((await outbox.flush()) ?? LONGEST_MS, LONGEST_MS)
+    askForReceipts()
+  } catch (error) {
+    broke(error)
+  }
+  clearTimeout(sending) // another call may have set it meanwhile
+  sending = setTimeout(wake, wait)
+}
+
+async function askForReceipts() {
+  clearTimeout(asking)
+  let wait = LONGEST_MS
+  try {
+    const next = await outbox.collect()
+    if (next === null) return
+    wait = next
+  } catch (error) {
+    broke(error)
+  }
+  clearTimeout(asking)
+  asking = setTimeout(askForReceipts, wait)
+}
+
+async function hurry() {
+  try {
+    await outbox.hurry()
+  } catch (error) {
+    broke(error)
+  }
+  wake()
+}
+
+/** Let the browser send when the network is back, the page closed or not, where it can do that. */
+async function sync() {
+  try {
+    const registration = await navigator.serviceWorker.ready
+    await registration.sync?.register("outbox")
+  } catch {
+    // It is a bonus: not allowed, or not to be had here.
+  }
+}
+
+/* Settings */
+
+async function take(key) {
+  if (key === null) return
+  const { key: old } = await database.remembered("key")
+  if (old && old !== key && !(await confirmed())) return
+  await database.remember("key", key)
+  await outbox.tryKeyAgain()
+  outbox.changed()
+  wake()
+}
+
+function confirmed() {
+  const dialog = element("replace")
+  dialog.returnValue = "no"
+  dialog.showModal()
+  return new Promise(resolve =>
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }),
+  )
+}
+
+/** Take the key out of the address, where it must not stay. */
+function keyFromAddress() {
+  const key = keyIn(location.hash)
+  if (location.hash.startsWith("#key=")) history.replaceState(null, "", location.pathname + location.search)
+  return key
+}
+
+async function save() {
+  const typed = element("key").value
+  const key = typed.trim() === "" ? null : keyOf(typed)
+  element("key").ariaInvalid = typed.trim() !== "" && key === null ? "true" : null
+  if (element("key").ariaInvalid) {
+    element("saved").textContent = page.texts.keyWrong
+    element("key").focus()
+    return
+  }
+  await database.rename(nameOf(element("device").value))
+  if (key !== null) {
+    await database.remember("key", key)
+    await outbox.tryKeyAgain()
+    element("key").value = ""
+  }
+  await database.remember("kiosk", element("kiosk").checked)
+  if (element("kiosk").checked) await database.remember("employee", null)
+  await show(element("kiosk").checked)
+  element("saved").textContent = page.texts.saved
+  outbox.changed()
+  wake()
+}
+
+async function show(kiosk) {
+  page.kiosk = kiosk
+  document.body.classList.toggle("kiosk", kiosk)
+  element("pad").hidden = !kiosk
+  const { employee } = await database.remembered("employee")
+  if (kiosk) element("employee").value = ""
+  else element("employee").value ||= employee ?? "" // somebody may have begun to type
+}
+
+async function exportAll() {
+  const lines = (await database.everything()).map(punch => `${JSON.stringify(punch.body)}\n`)
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }))
+  link.download = `ponto-${timestamp(new Date()).slice(0, 19).replaceAll(":", "")}.ndjson`
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), LONGEST_MS)
+}
+
+/** Ask that the punches outlive a lack of space, and say whether they do. */
+async function persist() {
+  const kept = (await navigator.storage?.persist?.()) ?? false
+  element("storage").textContent = kept ? page.texts.persistent : page.texts.best
+}
+
+/* New versions */
+
+async function install() {
+  const registration = await navigator.serviceWorker?.register("sw.js", { type: "module", updateViaCache: "none" })
+  if (!registration) return
+  let controlled = navigator.serviceWorker.controller !== null
+  let replaced = false
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    replaced = controlled // the first worker of all brings no other version
+    controlled = true
+  })
+  setInterval(() => {
+    const idle = page.writing === 0 && performance.now() - page.touched > IDLE_MS
+    if (replaced && idle) location.reload()
+    else if (registration.waiting && idle) registration.waiting.postMessage("take over")
+  }, 1000)
+  setInterval(() => registration.update().catch(() => {}), 3_600_000) // without network there is none
+}
+
+/* Start */
+
+async function start() {
+  makePad()
+  const link = keyFromAddress()
+  speak(choose(null, navigator.languages))
+  setInterval(tick, 250)
+
+  for (const event of ["pointerdown", "keydown"])
+    addEventListener(event, () => (page.touched = performance.now()), { passive: true })
+  element("punch").addEventListener("submit", event => (event.preventDefault(), press()))
+  element("punch").addEventListener("keydown", event => {
+    if (event.key === "Enter" && event.repeat) event.preventDefault() // a key that is held is one punch
+  })
+  element("press").addEventListener("click", event => {
+    if (event.detail > 1) event.preventDefault() // so is a double click
+  })
+  element("remembered").addEventListener("submit", event => (event.preventDefault(), save().catch(broke)))
+  element("export").addEventListener("click", () => exportAll().catch(broke))
+  element("language").addEventListener("click", () => {
+    const [language] = page.texts.other
+    speak(language)
+    database.remember("language", language).then(draw).then(persist).catch(broke)
+  })
+  addEventListener("online", hurry)
+  addEventListener("hashchange", () => take(keyFromAddress()).catch(broke))
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") hurry()
+  })
+  outbox.onChange(draw)
+
+  try {
+    const { language, kiosk, device, key } = await database.remembered("language", "kiosk", "device", "key")
+    speak(choose(language, navigator.languages))
+    element("settings").open = !key && !link
+    element("kiosk").checked = kiosk === true
+    element("device").value = device?.name ?? ""
+    await show(kiosk === true)
+    await outbox.tryKeyAgain()
+    await database.prune()
+  } catch (error) {
+    broke(error)
+  }
+  await draw()
+  hurry()
+  take(link).catch(broke)
+  persist().catch(console.error)
+  install().catch(console.error) // the page works without, but not from nothing when offline
+}
+
+start()

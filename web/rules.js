@@ -1,0 +1,145 @@
+/** How a punch is written, what an answer means, and when to try again: no storage, no network, no page. */
+
+export const ANSWER_MS = 30_000 // the gateway itself gives up after 29 s
+const LONGEST_WAIT_MS = 300_000
+const LONGEST_ASKED_MS = 3_600_000 // a server that asks for more is asked again after an hour
+const SKEW_MS = 30_000 // the legal limit of a clock by program
+const SURE_MS = 10_000 // an answer that took longer says too little about the clock
+
+/**
+ * Make a UUIDv7: it sorts by time, and its time is this device's word.
+ * @param {number} now ms since the epoch
+ * @param {Uint8Array} random 16 bytes
+ * @returns {string} in lower case
+ */
+export function uuid7(now, random) {
+  const bytes = Uint8Array.from(random)
+  for (let place = 5, rest = now; place >= 0; place--, rest = Math.floor(rest / 256)) bytes[place] = rest % 256
+  bytes[6] = 0x70 | (bytes[6] & 0x0f)
+  bytes[8] = 0x80 | (bytes[8] & 0x3f)
+  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("")
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5")
+}
+
+/**
+ * Write an instant as local time with its offset, to the millisecond: 2026-10-01T08:00:00.000-03:00.
+ * @param {Date} date
+ * @param {number} offset minutes east of UTC; the device's own unless given
+ * @returns {string}
+ */
+export function timestamp(date, offset = -date.getTimezoneOffset()) {
+  const local = new Date(date.getTime() + 60_000 * offset).toISOString().slice(0, -1)
+  const minutes = Math.abs(offset)
+  const two = number => String(number).padStart(2, "0")
+  return `${local}${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
+}
+
+/**
+ * Read an employee's number.
+ * @param {string} text as it was typed
+ * @returns {number | null} null when it is none
+ */
+export function employeeOf(text) {
+  const number = /^\d{1,16}$/.test(text.trim()) ? Number(text) : 0
+  return number >= 1 && Number.isSafeInteger(number) ? number : null
+}
+
+/**
+ * Leave out of a device's name what the API refuses, and leave room for the suffix.
+ * @param {string} text as it was typed
+ * @returns {string}
+ */
+export function nameOf(text) {
+  return Array.from(text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, "").trim())
+    .slice(0, 40)
+    .join("")
+    .trim()
+}
+
+/**
+ * Say what becomes of a punch by the answer to its POST.
+ * @param {number} status HTTP's; 0: there was no answer
+ * @returns {"sent" | "refused" | "stop" | "again"}
+ */
+export function meaning(status) {
+  if (status === 202) return "sent"
+  if (status === 400 || status === 413 || status === 415) return "refused"
+  if (status === 401 || status === 403) return "stop"
+  return "again" // 408, 429, 5xx, none, and what only a server between can have answered: a 200, a 404
+}
+
+/**
+ * Read a Retry-After.
+ * @param {string | null} value the header: seconds or a date
+ * @param {string | null} date the same answer's Date, which a date is counted from
+ * @returns {number} ms; 0 when it asks for nothing
+ */
+export function retryAfter(value, date) {
+  if (!value) return 0
+  const from = Date.parse(date ?? "") || Date.now()
+  const asked = /^\s*\d+\s*$/.test(value) ? 1000 * Number(value) : Date.parse(value) - from
+  return Math.min(Math.max(asked || 0, 0), LONGEST_ASKED_MS)
+}
+
+/**
+ * Say how long to wait: 1 s, 2 s, 4 s, ... and as much again at random, so that devices do not come back together.
+ * @param {number} attempts those that have failed, 1 or more
+ * @param {number} asked by Retry-After, ms; the random part comes on top
+ * @param {() => number} random from 0 to 1
+ * @returns {number} ms
+ */
+export function delay(attempts, asked, random = Math.random) {
+  const base = Math.min(1000 * 2 ** (attempts - 1), LONGEST_WAIT_MS)
+  return Math.max(base, asked) + random() * base
+}
+
+/**
+ * Say how much of a wait is left. Where the clock was set meanwhile, nothing: no wait becomes longer by that.
+ * @param {{at: number, delay: number} | null} retry when it ends, ms since the epoch, and how long it was
+ * @param {number} now ms since the epoch
+ * @returns {number} ms
+ */
+export function left(retry, now) {
+  const rest = retry ? retry.at - now : 0
+  return rest > 0 && rest <= retry.delay ? rest : 0
+}
+
+/**
+ * Tell how far this device's clock is ahead of the server's.
+ * @param {string | null} date the answer's Date
+ * @param {number} began ms since the epoch, when the request was sent
+ * @param {number} elapsed ms until the answer
+ * @returns {number | null} ms, negative when behind; null when the answer does not say
+ */
+export function skewOf(date, began, elapsed) {
+  const server = Date.parse(date ?? "") + 500 // Date has no fractions
+  return Number.isNaN(server) || elapsed > SURE_MS ? null : began + elapsed / 2 - server
+}
+
+/**
+ * Whether a difference between the clocks is to be shown.
+ * @param {number | null} skew ms
+ * @returns {boolean}
+ */
+export function isSkewed(skew) {
+  return skew !== null && Math.abs(skew) > SKEW_MS
+}
+
+/**
+ * Read the key that a link brings in its fragment, which no server sees: #key=...
+ * @param {string} fragment with its #
+ * @returns {string | null}
+ */
+export function keyIn(fragment) {
+  return fragment.startsWith("#key=") ? keyOf(new URLSearchParams(fragment.slice(1)).get("key") ?? "") : null
+}
+
+/**
+ * Read a key, or the link that holds one, as it was typed or pasted.
+ * @param {string} text
+ * @returns {string | null} null when no API key looks like that
+ */
+export function keyOf(text) {
+  const given = text.includes("#key=") ? keyIn(text.slice(text.indexOf("#"))) ?? "" : text.trim()
+  return /^[!-~]{1,128}$/.test(given) ? given : null
+}

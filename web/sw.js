@@ -1,0 +1,50 @@
+/** Keeps the page for when there is no network, one version as a whole, and sends in the background where browsers do. */
+
+import { flush } from "./outbox.js"
+
+// File -> its SHA-256, in base64: whoever serves this file writes them here, so that a change of any is a new version.
+const SHELL = {}
+const NAME = `shell ${SHELL["sw.js"]}`
+
+self.addEventListener("install", event => event.waitUntil(store()))
+self.addEventListener("activate", event => event.waitUntil(Promise.all([clear(), self.clients.claim()])))
+self.addEventListener("message", event => {
+  if (event.data === "take over") self.skipWaiting()
+})
+self.addEventListener("sync", event => {
+  if (event.tag === "outbox") event.waitUntil(send())
+})
+self.addEventListener("fetch", event => {
+  const { request } = event
+  const url = new URL(request.url)
+  const file = url.href.replace(/[?#].*$/, "").slice(new URL("./", self.location.href).href.length)
+  // The worker itself is the browser's matter; a punch or a receipt is never answered from here.
+  if (request.method !== "GET" || !(file in SHELL) || file === "sw.js") return
+  event.respondWith(caches.match(url.origin + url.pathname, { cacheName: NAME }).then(found => found ?? fetch(request)))
+})
+
+/** Fetch all files, and keep all or none: one of another version breaks it off, and the browser tries again later. */
+async function store() {
+  const files = await Promise.all(
+    Object.entries(SHELL)
+      .filter(([file]) => file !== "sw.js")
+      .map(async ([file, hash]) => {
+        const url = new URL(file || "./", self.location.href)
+        const answer = await fetch(url, { cache: "no-cache" })
+        const digest = await crypto.subtle.digest("SHA-256", await answer.clone().arrayBuffer())
+        if (btoa(String.fromCharCode(...new Uint8Array(digest))) !== hash) throw new Error(`another version of ${url}`)
+        return [url, answer]
+      }),
+  )
+  const cache = await caches.open(NAME)
+  for (const [url, answer] of files) await cache.put(url, answer)
+}
+
+async function clear() {
+  for (const name of await caches.keys()) if (name.startsWith("shell ") && name !== NAME) await caches.delete(name)
+}
+
+/** The browser tries again by itself when this fails. */
+async function send() {
+  if ((await flush()) !== null) throw new Error("some punches still wait")
+}
