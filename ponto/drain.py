@@ -20,7 +20,7 @@ class Failure(NamedTuple):
 
     record: Record
     detail: str  # why
-    is_transient: bool = False  # because of the database: it may come back soon
+    is_transient: bool = False  # nothing is wrong with it: it may come back soon
 
 
 @dataclass
@@ -147,7 +147,8 @@ class Drain:
             failing, unknown = {}, f"; since when is not known: {error}"
         for record, place in bugs:
             seconds = failing.get(record["messageId"], 0)
-            # Whoever comes alone has no batch-mate that proves it; a punch stored since its first failure does.
+            # That the rest works is proven by the others of the batch; to a record alone, by a punch stored since its
+            # first failure.
             proven = works or (is_alone and time.monotonic() - self._stored_at < seconds)
             if proven and seconds >= PATIENCE:
                 rejections.append(Rejection(record, Reason.UNEXPECTED, place))

@@ -51,9 +51,8 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
     times = {"milliseconds": round(milliseconds, 1)}
     if processed.stored:  # how long the oldest waited between the queue and its row; a zero would lower percentiles
         times["oldestMilliseconds"] = round(stored_at * 1000 - min(entry.received_ms for entry in processed.stored))
-    if waiting := list(
-        _sent(failure.record for failure in failures)
-    ):  # SQS's own metric leaves out what was received three times
+    waiting = list(_sent(failure.record for failure in failures))
+    if waiting:  # SQS's own metric leaves out what was received three times
         times["oldestFailedMilliseconds"] = round(stored_at * 1000 - min(waiting))
     line: dict[str, object] = {
         "level": "WARNING" if failures else "INFO",

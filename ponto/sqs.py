@@ -138,7 +138,7 @@ def sent_ms(record: Record) -> int:
 
 
 def first_receipt(attributes: Mapping[str, str | None], sent_ms: int) -> tuple[str, int] | None:
-    """Return the receipt that a message carries because it was a dead letter, and was sent back.
+    """Return the receipt that a message carries when it is a dead letter that was sent back.
 
     A redrive is a new message to SQS, and carries the receipt of its first life as attributes. Whoever may send to the
     queue can write them, so a time is believed only if it can be true: not later than that of the message which says

@@ -25,8 +25,9 @@ module.exports = async ({ resolveVariable }) => {
       },
       ApiStage: {
         Type: 'AWS::ApiGateway::Stage',
-        // A user pool that is no longer there: the function stops asking who signed in before the gateway stops saying
-        // it, or what is accepted between the two would be a dead letter. With one it is the other way round (identity.js).
+        // When sign-in is turned off, the function changes first: until the gateway has changed too, punches come with an
+        // employee that it no longer asks for. In the other order they would come without one that it still asks for, and
+        // be dead letters. When sign-in is turned on, the gateway changes first (identity.js).
         ...((await resolveVariable('param:userPoolArn')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
         Properties: {
           RestApiId: { Ref: 'Api' },

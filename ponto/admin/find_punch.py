@@ -1,13 +1,10 @@
-"""Finding a punch among the rows, and whose punch proves a deployment."""
+"""Finding a punch among the rows."""
 
 import uuid
 from pathlib import Path
 
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
-
-RESERVED_EMPLOYEE = 9_007_199_254_740_991
-"""The largest `usuarioId`, whom a deployment's proof punches for, and no person: reports leave its punches out."""
 
 _FIND = (Path(__file__).parent / "sql" / "find.sql").read_text(encoding="utf-8")
 

@@ -1,8 +1,8 @@
 """The repeatable migrations: views and functions, in files that are applied again when their content has changed.
 
-What can be replaced in place is, so that nobody's own view notices. Otherwise all that these files made is dropped, in
-the reverse order of its making and never with CASCADE, and made again. Row types have a file of their own, for
-PostgreSQL replaces none.
+What PostgreSQL can replace is replaced in place: views that somebody made on top do not notice. Otherwise all that
+these files made is dropped, in reverse order and never with CASCADE, and made again. Row types have a file of their
+own, for PostgreSQL replaces none.
 """
 
 import hashlib
@@ -50,8 +50,8 @@ def apply(cursor: psycopg2.extensions.cursor, files: Mapping[str, bytes]) -> Ite
     """Bring views and functions to what the files say, in the transaction of the cursor.
 
     Yields:
-        The name of each file before it is applied, or of one that is the reason for what comes next; some twice. None
-        when there is nothing to do.
+        The name of each file before it is applied, and of each file whose change is why others are applied again: a
+        name can come twice. Nothing when no file has changed.
 
     Args:
         cursor: of the migrations' transaction, whose turn it is.

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import psycopg2
 import pytest
 
-from ponto.admin import find_punch
 from tests.commands import Result
 from tests.e2e.conftest import free_port
+from tools.deploy.proof import RESERVED_EMPLOYEE
 from tools.kit.local_stack import ROOT
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
@@ -80,7 +80,7 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Ac
     assert done.json["applied"] == [
         str(path.relative_to(schema)) for pattern in ("*.sql", "views/*.sql") for path in sorted(schema.glob(pattern))
     ]
-    assert account.rows() == [(done.json["punch"]["id"], find_punch.RESERVED_EMPLOYEE)]
+    assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
     key = account.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err
     assert done.json["showKey"].startswith("aws apigateway get-api-key")

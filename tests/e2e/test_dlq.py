@@ -274,7 +274,7 @@ def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punche
     card = report("timecard", "--employee", str(employee), "--month", "2026-10").json
 
     assert "incompleta" in [finding["tipo"] for finding in exceptions["excecoes"]]
-    (group,) = exceptions["nao_gravadas"]
-    assert (group["motivo"], group["usuario_id"], group["quantidade"]) == ("conflict", employee, 1)
+    (group,) = exceptions["naoGravadas"]
+    assert (group["motivo"], group["usuarioId"], group["quantidade"]) == ("conflict", employee, 1)
     assert client.depth(client.address.dlq_url) == 1
     assert card["dias"][0]["pontos"] == ["2026-10-01T08:00:00Z"]

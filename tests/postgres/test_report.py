@@ -161,8 +161,8 @@ def test_csv_and_json_hold_the_figures_that_were_added_up_by_hand(run: Run) -> N
     cards = [json.loads(line) for line in run(*TIMECARDS, "--format", "json").out.splitlines()]
     days = rows(run(*TIMECARDS, "--format", "csv").out)
 
-    totals = {card["funcionario"]["usuario_id"]: card["totais"] for card in cards}
-    assert {number: (found["minutos"], found["minutos_noturnos"]) for number, found in totals.items()} == {
+    totals = {card["funcionario"]["usuarioId"]: card["totais"] for card in cards}
+    assert {number: (found["minutos"], found["minutosNoturnos"]) for number, found in totals.items()} == {
         101: (21 * (8 * 60 + 30), 0),
         102: (2 * 5 * 60 + 4 * 60 + 11 * 60 + 4 * 60 + 60, 0),
         103: (3 * 8 * 60, 3 * 7 * 60),
@@ -175,8 +175,8 @@ def test_csv_and_json_hold_the_figures_that_were_added_up_by_hand(run: Run) -> N
         own = [day for day in days if day["usuario_id"] == str(number)]
         assert len(own) == 30
         assert sum(int(day["minutos"]) for day in own) == found["minutos"]
-        assert sum(int(day["minutos_noturnos"]) for day in own) == found["minutos_noturnos"]
-        assert sum(day["incompleta"] == "true" for day in own) == found["dias_incompletos"]
+        assert sum(int(day["minutos_noturnos"]) for day in own) == found["minutosNoturnos"]
+        assert sum(day["incompleta"] == "true" for day in own) == found["diasIncompletos"]
 
 
 def test_csv_and_json_give_the_same_times_as_they_were_punched(run: Run) -> None:
@@ -186,7 +186,7 @@ def test_csv_and_json_give_the_same_times_as_they_were_punched(run: Run) -> None
     (card,) = [
         card
         for card in map(json.loads, run(*TIMECARDS, "--format", "json").out.splitlines())
-        if card["funcionario"]["usuario_id"] == 105
+        if card["funcionario"]["usuarioId"] == 105
     ]
 
     found = card["dias"][0]
@@ -238,14 +238,14 @@ def test_the_exceptions_of_several_employees_are_those_of_each_by_day(run: Run) 
     found = run(*EXCEPTIONS, *words).json
 
     assert found["usuarios"] == [106, 107]
-    assert found["excecoes"] == [one for one in everybody if one["usuario_id"] in (106, 107)]
+    assert found["excecoes"] == [one for one in everybody if one["usuarioId"] in (106, 107)]
 
 
 def test_totals_are_those_of_the_cards(run: Run) -> None:
     cards = [json.loads(line) for line in run(*TIMECARDS, "--format", "json").out.splitlines()]
 
     assert run(*TOTALS, "--format", "json").json["totais"] == [
-        {**{name: card["funcionario"][name] for name in ("usuario_id", "nome", "cpf", "fuso")}, **card["totais"]}
+        {**{name: card["funcionario"][name] for name in ("usuarioId", "nome", "cpf", "fuso")}, **card["totais"]}
         for card in cards
     ]
     assert [row["minutos"] for row in rows(run(*TOTALS, "--format", "csv").out)] == [
@@ -255,7 +255,7 @@ def test_totals_are_those_of_the_cards(run: Run) -> None:
 
 def test_cutoffs_are_of_those_who_need_one_or_of_all(run: Run) -> None:
     def who(*words: object) -> list[int]:
-        return [one["usuario_id"] for one in run(*CUTOFFS, "--format", "json", *words).json["cortes"]]
+        return [one["usuarioId"] for one in run(*CUTOFFS, "--format", "json", *words).json["cortes"]]
 
     assert who() == [107]
     assert who("--all") == [101, 102, 103, 105, 106, 107]
@@ -366,8 +366,8 @@ def test_at_80_columns_a_day_of_ten_punches_takes_two_lines(run: Run) -> None:
 def test_dead_letters_are_counted_by_reason_and_employee_and_put_back(run: Run, dlq: str) -> None:
     found = run(*EXCEPTIONS, "--format", "json").json
 
-    assert found["fila_lida"]
-    assert [(group["motivo"], group["usuario_id"], group["quantidade"]) for group in found["nao_gravadas"]] == [
+    assert found["filaLida"]
+    assert [(group["motivo"], group["usuarioId"], group["quantidade"]) for group in found["naoGravadas"]] == [
         ("conflict", 102, 2),
         ("malformed", None, 1),
     ]
@@ -381,9 +381,9 @@ def test_dead_letters_are_counted_by_reason_and_employee_and_put_back(run: Run, 
 def test_the_exceptions_of_an_employee_have_that_employees_dead_letters(run: Run) -> None:
     found = run(*EXCEPTIONS, "--format", "json", "--employee", 106).json
 
-    assert [finding["usuario_id"] for finding in found["excecoes"]] == [106]
+    assert [finding["usuarioId"] for finding in found["excecoes"]] == [106]
     assert found["totais"] == {"longa": 1}
-    assert found["nao_gravadas"] == []
+    assert found["naoGravadas"] == []
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -396,7 +396,7 @@ def test_a_queue_that_cannot_be_reached_is_told_and_is_not_all_of_it(
 
     assert result.status == 1
     assert "the dead-letter queue was not read: Could not connect" in result.err
-    assert form == "csv" or "was not read" in result.out or '"fila_lida": false' in result.out
+    assert form == "csv" or "was not read" in result.out or '"filaLida": false' in result.out
 
 
 def test_a_queue_that_is_not_to_be_read_is_told_in_the_report_and_no_failure(run: Run) -> None:
@@ -420,18 +420,18 @@ def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
 
 
 def test_the_limits_of_exceptions_are_those_asked_for(run: Run) -> None:
-    limits = "--longest-day 12h --skew 1h --latest 6d --nearest 0s --settled-days 30"
+    limits = "--longest-day 12h --skew 1h --latest 6d --nearest 0s --final-days 30"
 
     found = run(*EXCEPTIONS, "--no-queue", "--format", "json", *limits.split()).json
 
     assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 5, "dividida": 4, "redefinida": 3}
-    assert found["limites"]["jornada_maxima_segundos"] == 12 * 3600
+    assert found["limites"]["jornadaMaximaSegundos"] == 12 * 3600
 
 
 @pytest.mark.parametrize("option", ["--longest-day", "--nearest", "--latest", "--earliest", "--skew", "--reset"])
 def test_the_longest_limit_that_can_be_asked_for_is_one_that_the_database_can_add(option: str, run: Run) -> None:
     assert run(*EXCEPTIONS, "--no-queue", option, "52142w").status == 0
-    assert run(*EXCEPTIONS, "--no-queue", "--settled-days", "100000").status == 0
+    assert run(*EXCEPTIONS, "--no-queue", "--final-days", "100000").status == 0
 
     refused = run(*EXCEPTIONS, "--no-queue", option, "52143w")
     assert refused.status == 2

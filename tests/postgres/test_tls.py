@@ -1,6 +1,7 @@
 """The way to a remote database: real handshakes with a real PostgreSQL behind them, and the certificates of RDS."""
 
 import contextlib
+import os
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from ponto.config import connection_parameters, load
 from ponto.store import Outcome, Status, Store
 from tests.postgres.test_store import QUICK, entry
 from tests.postgres.tls import Authority, Front, front
-from tools.kit.packaging import ROOT, commands_path
+from tools.kit import osls
+from tools.kit.packaging import ROOT
 
 BUNDLE = ROOT / "ponto" / "certificates" / "rds.pem"
 YEAR = 365 * 86_400  # s
@@ -153,7 +155,7 @@ def test_the_bundle_is_what_the_npm_package_has() -> None:
     made = subprocess.run(
         ["node", "tools/deploy/certificates.js"],
         cwd=ROOT,
-        env={"PATH": commands_path()},
+        env={"PATH": osls.search_path(os.environ)},
         capture_output=True,
         text=True,
         check=True,

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import Compile
-from tools.kit.packaging import ROOT, Template, commands_path
+from tools.kit import osls
+from tools.kit.packaging import ROOT, Template
 
 PUBLISHED = [  # in the order of resources/api.yml
     "Api",
@@ -122,7 +124,7 @@ def made_of(api: Any, identity: Any = None) -> str:
     run = subprocess.run(
         ["node", "-e", SCRIPT],
         cwd=ROOT,
-        env={"PATH": commands_path()},
+        env={"PATH": osls.search_path(os.environ)},
         input=json.dumps(variables),
         capture_output=True,
         text=True,

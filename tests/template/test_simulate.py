@@ -53,8 +53,8 @@ def deployed(prod: Template) -> Settings:
 def live(migrated_url: str, deployed: Settings) -> Live:
     """Give what runs a plan."""
 
-    def run_plan(plan: Plan, planted: Settings = deployed, say: Callable[[str], None] | None = None) -> Outcome:
-        return run(plan, planted, migrated_url, say)
+    def run_plan(plan: Plan, planted: Settings = deployed, write_trace: Callable[[str], None] | None = None) -> Outcome:
+        return run(plan, planted, migrated_url, write_trace)
 
     return run_plan
 
@@ -90,7 +90,7 @@ def test_a_fault_of_ours_is_found_and_its_story_is_short(live: Live, deployed: S
     again = live(short, planted, lines.append).broken
     assert again
     assert again.rule == rule
-    told = list(story.tell(lines))
+    told = list(story.condensed(lines))
     assert told[-1].endswith(f"broken: {again}")
     assert len(told) < 40
 
@@ -118,7 +118,7 @@ def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live
 
 def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
     lines: list[str] = []
-    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSED), days=9), say=lines.append)
+    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSED), days=9), write_trace=lines.append)
 
     assert outcome.broken is None
     assert any("SQS moves it to the dead-letter queue" in line for line in lines)

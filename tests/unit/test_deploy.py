@@ -11,7 +11,6 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from ponto.admin import find_punch
 from tests.commands import Result, write_sls
 from tests.documents import ROOT
 from tests.events import aws
@@ -25,7 +24,7 @@ from tools.kit.output import print_status
 URL = "https://api.example.com/dev/ponto"
 PUNCH = {
     "id": "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11",
-    "usuarioId": find_punch.RESERVED_EMPLOYEE,
+    "usuarioId": proof.RESERVED_EMPLOYEE,
     "ponto": "2026-10-01T08:00:00Z",
 }
 
@@ -342,4 +341,4 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text(encoding="utf-8"))
-    assert schema["properties"]["usuarioId"]["maximum"] == find_punch.RESERVED_EMPLOYEE
+    assert schema["properties"]["usuarioId"]["maximum"] == proof.RESERVED_EMPLOYEE

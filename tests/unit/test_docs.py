@@ -231,7 +231,7 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
 
 @each_document
 def test_every_file_that_is_named_exists(document: Path) -> None:
-    named = re.findall(r"`((?:ponto|resources|tests|local|docs|bench|loadtest)/[\w./-]+\.\w+)`", prose(document))
+    named = re.findall(r"`((?:ponto|resources|tests|tools|docs|loadtest|web)/[\w./-]+\.\w+)`", prose(document))
 
     assert [path for path in named if not (ROOT / path).exists()] == []
 

@@ -394,7 +394,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
 
     Punches while workers are killed and the database is stopped, locked, frozen, made read-only, filled and closed;
     then finds the end of every accepted message, and prints the summary as JSON. Writes chaos/summary.json into the
-    stack's folder. Dead letters of the run are taken from the queue once counted, if all is well. The rows stay.
+    stack's folder. Dead letters of the run are taken from the queue once counted, if nothing was lost. The rows stay.
     """
     emulator.isolate()
     state = state or STATE

@@ -13,7 +13,6 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from ponto.admin import find_punch
 from tools.deploy import proof, quotas
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
@@ -128,7 +127,7 @@ def _migrate_and_prove(
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
     url = proof.address_of(outputs, stage, emulator)
-    print_status(f"punching once for the reserved employee {find_punch.RESERVED_EMPLOYEE}")
+    print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
     punch_id, message_id = proof.punch_once(session, url, outputs, needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
     return Done(

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 
-from ponto.admin import find_punch
+from ponto.fields import LARGEST
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
+
+RESERVED_EMPLOYEE = LARGEST
+"""Whom the punch is for, and no person: reports leave its punches out."""
 
 _PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
 
@@ -33,7 +36,7 @@ def punch_once(session: boto3.Session, url: str, outputs: Mapping[str, str], *, 
     """Punch once; give the punch's id and the message's."""
     key = session.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
-    punch = {"id": punch_id, "usuarioId": find_punch.RESERVED_EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
+    punch = {"id": punch_id, "usuarioId": RESERVED_EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
     if needs_token:
         return punch_id, refuse_and_queue(session, url, key, outputs["PunchQueueUrl"], punch)
     return punch_id, post_until(url, key, punch, expected=202)["messageId"]

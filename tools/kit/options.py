@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from ponto.fields import LARGEST
+
 _YEARS = range(2000, 2100)  # far from the ends of Python's calendar
-_LARGEST_EMPLOYEE = 2**53 - 1  # as in the punch's schema
 _LONGEST_AGE = timedelta(days=365_000)  # what a database can still add to a date
 _is_whole = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -167,7 +168,7 @@ POSITIVE = Whole(1, 2**31 - 1)
 COUNT = Whole(0, 2**31 - 1)
 PERCENT = Whole(0, 100)
 PORT = Whole(1, 65_535)
-EMPLOYEE = Whole(1, _LARGEST_EMPLOYEE)
+EMPLOYEE = Whole(1, LARGEST)
 RATE = Kind("RATE", "not a number above 0", _finite)
 MONTH = Kind("YYYY-MM", "not a month, like 2026-11", _month)
 DAY = Kind("DATE", "not a date, like 2026-11-23", _day)

@@ -44,14 +44,18 @@ def run(command: str, options: Sequence[str], environment: Mapping[str, str], lo
         CommandError: it is not installed.
     """
     words = ["sls", command, *options]
-    path = f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{environment['PATH']}"
     with contextlib.nullcontext(sys.stderr) if log is None else log.open("wb") as output:
-        process = _start(words, {**environment, "PATH": path}, output, own_group=log is not None)
+        process = _start(words, {**environment, "PATH": search_path(environment)}, output, own_group=log is not None)
         try:
             return process.wait()
         except BaseException:
             _end(process, own_group=log is not None)
             raise
+
+
+def search_path(environment: Mapping[str, str]) -> str:
+    """Give the PATH of an environment with this interpreter, the Node beside it, and `sls` first."""
+    return f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{environment['PATH']}"
 
 
 def _start(

@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[2]
+from tools.kit import osls
+
+ROOT = osls.ROOT
 
 NO_AWS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nothing listens there: a call to AWS fails
@@ -87,11 +88,6 @@ def copy_project(target: Path, *, with_requirements: bool = False) -> Path:
     return target
 
 
-def commands_path() -> str:
-    """Give the PATH with this interpreter, the Node beside it, and `sls` first."""
-    return f"{Path(sys.executable).parent}:{ROOT / 'node_modules' / '.bin'}:{os.environ['PATH']}"
-
-
 def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] = NO_AWS) -> Package:
     """Run `sls package`.
 
@@ -108,7 +104,7 @@ def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] 
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_", "SLS_"))
     }
-    environment |= {**aws, "PATH": commands_path()}
+    environment |= {**aws, "PATH": osls.search_path(os.environ)}
     run = subprocess.run(  # noqa: S603  the project's own command, which make setup installed
         ["sls", "package", "--stage", stage, "--package", folder, *(f"--param={given}" for given in parameters)],  # noqa: S607
         cwd=project,

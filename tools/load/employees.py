@@ -7,8 +7,10 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-LARGEST = 2**53 - 2
-"""The largest number of an employee; 2**53 - 1 is the one whom a deployment's smoke test punches for."""
+from ponto import fields
+
+LARGEST = fields.LARGEST - 1
+"""The largest number of an employee: the one after it is whom a deployment's smoke test punches for."""
 
 _NAME = 200  # characters
 _CPF = 11  # digits

@@ -1,4 +1,7 @@
-"""Reports as JSON: the database's names, ISO 8601, whatever the language. What may be long is written as it comes."""
+"""Reports as JSON: the database's names in camelCase, as on the wire, and ISO 8601, whatever the language.
+
+What may be long is written as it comes.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -12,13 +15,13 @@ from tools.report.queries import Card, CutOff, Day, Finding, Limits, Minute, Tot
 
 def card(out: IO[str], found: Card, generated: str) -> None:
     """Write one time card as one document."""
-    out.write(json.dumps(_card(found, generated), indent=2, ensure_ascii=False) + "\n")
+    out.write(json.dumps(_on_the_wire(_card(found, generated)), indent=2, ensure_ascii=False) + "\n")
 
 
 def cards(out: IO[str], found: Iterable[Card], generated: str) -> None:
     """Write time cards as JSON Lines, the document of one a line."""
     for one in found:
-        out.write(json.dumps(_card(one, generated), ensure_ascii=False) + "\n")
+        out.write(json.dumps(_on_the_wire(_card(one, generated)), ensure_ascii=False) + "\n")
 
 
 def totals(out: IO[str], head: Mapping[str, Any], rows: Iterable[Totals]) -> None:
@@ -62,7 +65,7 @@ def peak(out: IO[str], head: Mapping[str, Any], minutes: Iterable[Minute]) -> No
         {"minuto": instant(minute.minuto), **_between(minute), "idade_segundos": seconds(minute.idade)}
         for minute in minutes
     ]
-    out.write(json.dumps({**head, "minutos": rows}, indent=2, ensure_ascii=False) + "\n")
+    out.write(json.dumps(_on_the_wire({**head, "minutos": rows}), indent=2, ensure_ascii=False) + "\n")
 
 
 def limits(found: Limits) -> dict[str, Any]:
@@ -123,11 +126,23 @@ def _cutoff(found: CutOff) -> dict[str, Any]:
     return fields | {"folga_segundos": seconds(span)}
 
 
+def _on_the_wire(value: Any) -> Any:
+    """Give the same with the names of fields in camelCase."""
+    if isinstance(value, Mapping):
+        return {_camel_case(name): _on_the_wire(each) for name, each in value.items()}
+    return [_on_the_wire(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
 def _listed(out: IO[str], head: Mapping[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
     """Write a document that ends with a list, which may be long: an element a line, as they come."""
-    out.write(f'{json.dumps(head, indent=2, ensure_ascii=False)[:-2]},\n  "{name}": [')
+    out.write(f'{json.dumps(_on_the_wire(head), indent=2, ensure_ascii=False)[:-2]},\n  "{name}": [')
     comma = ""
     for row in rows:
-        out.write(f"{comma}\n    {json.dumps(row, ensure_ascii=False)}")
+        out.write(f"{comma}\n    {json.dumps(_on_the_wire(row), ensure_ascii=False)}")
         comma = ","
     out.write("\n  ]\n}\n" if comma else "]\n}\n")

@@ -31,9 +31,10 @@ _EPILOG = f"""examples:
   ponto report cutoffs --month 2026-11
   ponto report peak --day 2026-11-23 --picture peak.png
 
-Text and html are written in the language; csv and json have the database's names, UTC or local times as ISO 8601, and
-lengths of time in minutes or seconds, as the name says. csv: with commas, or --separator ";"; a file begins with the
-mark (BOM) by which spreadsheets know UTF-8, a pipe does not. A text that a spreadsheet would run gets an apostrophe.
+Text and html are written in the language. csv has the database's names, json the same in camelCase; times are ISO 8601,
+UTC or local, and lengths of time are minutes or seconds, as the name says. csv: with commas, or --separator ";"; a file
+begins with the mark (BOM) by which spreadsheets know UTF-8, a pipe does not. A text that a spreadsheet would run gets
+an apostrophe.
 
 {_STATUS}"""
 
@@ -98,12 +99,12 @@ def _limits(function: Function) -> Function:
         return function(*args, limits=Limits(**{name: given.pop(name) for name in Limits._fields}), **given)
 
     collected = click.option(
-        "--settled-days",
+        "--final-days",
         "dias",
         type=opt.Whole(0, 100_000),
         default=3,
         metavar="N",
-        help="So many days after a day ended, it changed.",
+        help="A day changed more than so many days after its end.",
     )(collected)
     for name, field, default, text in (
         ("--reset", "redefinicao", "60d", "So far from its receipt, a punch is found on the day of its receipt."),

@@ -40,12 +40,12 @@ class BrokenError(Exception):
 class Accepted:
     """A message that the gateway answered with a 202, and what became of it."""
 
-    __slots__ = ("excused", "expired", "id", "letters", "number", "queued", "removed", "row", "sending", "state")
+    __slots__ = ("dead_letters", "excused", "expired", "id", "number", "queued", "removed", "row", "sending", "state")
 
     def __init__(self, number: int, message_id: str, sending: Sending) -> None:
         self.number, self.id, self.sending = number, message_id, sending
         self.queued = 1  # messages of it in the queue of punches, and
-        self.letters = 0  # in the dead-letter queue
+        self.dead_letters = 0  # in the dead-letter queue
         self.row = ""  # stored, duplicates; or conflict: another punch stands under its id
         self.removed = self.expired = False
         self.excused = False  # an invocation that stored it did not return, or SQS handed it out twice
@@ -55,7 +55,7 @@ class Accepted:
         """Tell where it is; None: nowhere."""
         if self.queued:
             return "waiting"
-        if self.letters:
+        if self.dead_letters:
             return "dead-lettered"
         if self.row in ("stored", "duplicates"):
             return self.row
@@ -150,7 +150,7 @@ class Ledger:
         """Compare every accepted message with the rows, at the end.
 
         Raises:
-            BrokenError: a row is of nobody, or a message is not where it was said to be.
+            BrokenError: a row is of no accepted message, or a message is not where it was said to be.
         """
         unknown = rows.keys() - {each.sending.id for each in self.accepted}
         if unknown:

@@ -84,19 +84,19 @@ def simulate(
             with draft(trace) if trace else nullcontext() as file:
                 outcome = run(plan, deployed, url, partial(_write, file) if file else None)
             if outcome.broken:
-                return _tell(plan, deployed, url, outcome, again)
+                return _print_outcome(plan, deployed, url, outcome, again)
             print_result(f"{outcome} ({days} days of seed {each} in {time.monotonic() - begin:.1f} s)")
     return 0
 
 
-def run(plan: Plan, deployed: Settings, url: str, say: Callable[[str], None] | None = None) -> Outcome:
+def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], None] | None = None) -> Outcome:
     """Run a plan on a database, whose rows are removed before.
 
     Args:
         plan: what happens.
         deployed: what is deployed.
         url: of a migrated database, as its superuser.
-        say: takes each line of the trace.
+        write_trace: takes each line of the trace.
     """
     connect = psycopg2.connect  # which is replaced while the function runs
     with closing(connect(url)) as connection:
@@ -106,10 +106,10 @@ def run(plan: Plan, deployed: Settings, url: str, say: Callable[[str], None] | N
             cursor.execute("set session_replication_role = replica")
             cursor.execute("truncate batida, falha")
     # What is committed need not survive a power cut: only who sees it matters.
-    return World(plan, deployed, partial(connect, url, options="-c synchronous_commit=off"), say).run()
+    return World(plan, deployed, partial(connect, url, options="-c synchronous_commit=off"), write_trace).run()
 
 
-def _tell(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str) -> int:
+def _print_outcome(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str) -> int:
     print_status("a rule was broken; making the story short")
 
     def breaks(candidate: Plan) -> BrokenError | None:
@@ -119,7 +119,7 @@ def _tell(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str
     short = story.shorten(plan, outcome.broken, breaks)
     lines: list[str] = []
     run(short, deployed, url, lines.append)
-    for line in story.tell(lines):
+    for line in story.condensed(lines):
         print_result(line)
     print_result(f"the whole of it: {again}")
     print_result(str(outcome))

@@ -88,7 +88,7 @@ class Database:
         """
         self.clock, self.weather, self.chance, self.settings = clock, weather, chance, settings
         self.point: Callable[[], None] = lambda: None  # called where a process may be killed
-        self.say: Callable[[str], None] | None = None  # takes what a trace is to have
+        self.write_trace: Callable[[str], None] | None = None  # takes what a trace is to have
         self.owner: object = None  # the function's process that runs
         self._sessions: list[Connection] = []
         self._connect = connect
@@ -160,8 +160,8 @@ class Database:
         if clock.now > max(self._awake_until, self._resumes_at):
             self._resumes_at = clock.now + self.chance.uniform(*_RESUME)
             self._awake_until = self._resumes_at + _UNTIL_PAUSE
-            if self.say:
-                self.say(f"the database was paused, and resumes in {self._resumes_at - clock.now:.1f} s")
+            if self.write_trace:
+                self.write_trace(f"the database was paused, and resumes in {self._resumes_at - clock.now:.1f} s")
         left = self._resumes_at - clock.now
         if left <= 0:
             return

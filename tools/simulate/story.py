@@ -90,7 +90,7 @@ def _fewer(parts: Sequence[Part], suffice: Callable[[Sequence[Part]], bool]) -> 
     return parts
 
 
-def tell(lines: Sequence[str]) -> Iterator[str]:
+def condensed(lines: Sequence[str]) -> Iterator[str]:
     """Give the lines of a trace, but of each run of lines that say the same only the first and the last."""
     shapes = [re.sub(r"\d+(\.\d+)?( (d|h|min|s)\b)*", "#", line) for line in lines]
     often, told = Counter(shapes), Counter[str]()

@@ -74,7 +74,7 @@ class World:
         plan: Plan,
         settings: Settings,
         connect: Callable[[], psycopg2.extensions.connection],
-        say: Callable[[str], None] | None = None,
+        write_trace: Callable[[str], None] | None = None,
     ) -> None:
         """Sets everything up at the first midnight.
 
@@ -82,14 +82,14 @@ class World:
             plan: what happens.
             settings: what is deployed.
             connect: opens a connection to a migrated database without rows.
-            say: takes each line of the trace.
+            write_trace: takes each line of the trace.
         """
         self.plan, self.settings = plan, settings
         self.ledger = Ledger()
         self.stored_at = 0.0  # when the last batch was deleted
         self.invocations = 0
         self._clock = Clock()
-        self._say = say
+        self._write_trace = write_trace
         self._weather = Weather(plan.spells)
         self._ids = Random(f"ids {plan.seed}")
         self._chance = Random(f"world {plan.seed}")
@@ -99,7 +99,7 @@ class World:
         self._dead = Queue(Random(f"dead letters {plan.seed}"), 30, settings.dead_letter_retention)
         self._queue.odd, self._dead.odd = plan.odd, False
         self._queue.on_exhausted, self._queue.on_expired = self._exhausted, self._expired
-        self._dead.on_expired = self._letter_expired
+        self._dead.on_expired = self._dead_letter_expired
         self._database = Database(connect, self._clock, self._weather, Random(f"database {plan.seed}"), settings)
         self._function = Function(
             self._clock,
@@ -111,8 +111,8 @@ class World:
             settings.timeout,
         )
         self._database.point = self._function.point
-        if say:
-            self._database.say = lambda text: self._meanwhile.append(f"{stamp(self._clock.now)}    {text}")
+        if write_trace:
+            self._database.write_trace = lambda text: self._meanwhile.append(f"{stamp(self._clock.now)}    {text}")
         self._audit_connection = connect()
         self._audit_connection.autocommit = True
         self._auditor = Auditor(self._audit_connection)
@@ -166,8 +166,8 @@ class World:
         heappush(self._events, (when, next(self._order), happens, what))
 
     def _trace(self, text: str) -> None:
-        if self._say:
-            self._say(f"{stamp(self._clock.now)}  {text}")
+        if self._write_trace:
+            self._write_trace(f"{stamp(self._clock.now)}  {text}")
 
     def _begin(self) -> None:
         for spell in self.plan.spells:
@@ -198,7 +198,7 @@ class World:
         now = self._clock.now
         message_id = self._new_id()
         accepted = self.ledger.accept(message_id, sending)
-        if self._say:
+        if self._write_trace:
             self._trace(f"{sending.what}: {accepted}")
         self._queue.add(Message(message_id, sending.body, accepted, now, {}), now)
         self._wake()
@@ -299,13 +299,13 @@ class World:
                 before = self._alarms.failed.get(minute)
                 most = max(milliseconds, before.most) if before else milliseconds
                 self._alarms.failed[minute] = Point(most, 1, most, most)
-        if self._say:
+        if self._write_trace:
             why = [error for line in done.warned for error in line.get("errors", [line["message"]])]
             end = "; ".join([done.error, *why] if done.error else why) or "done"
             took = length(done.end - self._clock.now)
             self._trace(f"batch of {len(batch)}: {_named(batch)}: {end}, after {took}")
             for text in self._meanwhile:
-                self._say(text)
+                self._write_trace(text)
             self._meanwhile.clear()
 
     def _finish(self, ended: tuple[list[Message], list[str], set[str], str]) -> None:
@@ -322,7 +322,7 @@ class World:
             elif error:
                 accepted.excused = True
             self.ledger.follow(accepted, now)
-            if message.id not in failed and accepted.sending.id and accepted.row == "" and not accepted.letters:
+            if message.id not in failed and accepted.sending.id and accepted.row == "" and not accepted.dead_letters:
                 what = f"{accepted} was deleted from the queue before it was a row"
                 raise BrokenError("lost", now, what, accepted)
         self.stored_at = now
@@ -345,7 +345,7 @@ class World:
             for message in self._working
             if texts["messageId"] in (message.id, message.origin.id) and message.body == body
         )
-        if self._say:
+        if self._write_trace:
             text = f"{accepted} becomes a dead letter: {texts['reason']}, {texts['detail']}"
             self._meanwhile.append(f"{stamp(now)}    {text}")
         self._auditor.look([accepted])
@@ -359,7 +359,7 @@ class World:
             name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
             for name, value in attributes.items()
         }
-        accepted.letters += 1
+        accepted.dead_letters += 1
         self._dead.add(Message(self._new_id(), body, accepted, sent, given), self._clock.now)
         self._call_operator()
 
@@ -373,10 +373,10 @@ class World:
             if accepted.row != "conflict":
                 promised = PROMISED - self.settings.visibility
                 checks.exhausted(accepted, message.first_received, amiss, promised, now)
-        accepted.letters += 1
+        accepted.dead_letters += 1
         # "When a message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
-        letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
-        self._dead.add(letter, now)
+        dead_letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
+        self._dead.add(dead_letter, now)
         self._call_operator()
         self.ledger.follow(accepted, now)
 
@@ -397,23 +397,23 @@ class World:
             return
         self._operator_comes = False
         self._dead.refresh(now)
-        for letter in list(self._dead.messages()):
-            accepted: Accepted = letter.origin
-            self._dead.remove(letter, now)
-            accepted.letters -= 1
+        for dead_letter in list(self._dead.messages()):
+            accepted: Accepted = dead_letter.origin
+            self._dead.remove(dead_letter, now)
+            accepted.dead_letters -= 1
             if accepted.sending.id and accepted.row != "conflict":
-                self._redrive(letter)
+                self._redrive(dead_letter)
             else:
                 accepted.removed = True
                 self._trace(f"an operator removes the dead letter of {accepted}")
             self.ledger.follow(accepted, now)
         self._watch()
 
-    def _redrive(self, letter: Message) -> None:
+    def _redrive(self, dead_letter: Message) -> None:
         """Send a punch back as `ponto dlq redrive` does: a new message, with the first one's receipt."""
-        now, accepted = self._clock.now, letter.origin
+        now, accepted = self._clock.now, dead_letter.origin
         kept: dict[str, Any] = {
-            name: value for name, value in letter.attributes.items() if name not in ("reason", "detail")
+            name: value for name, value in dead_letter.attributes.items() if name not in ("reason", "detail")
         }
         received = str(round(1000 * (self._clock.time() - now + accepted.sending.at)))
         receipt: dict[str, Any] = {
@@ -422,7 +422,7 @@ class World:
         }
         self._trace(f"an operator sends {accepted} back")
         accepted.queued += 1
-        self._queue.add(Message(self._new_id(), letter.body, accepted, now, receipt | kept), now)
+        self._queue.add(Message(self._new_id(), dead_letter.body, accepted, now, receipt | kept), now)
         self._wake()
 
     def _expired(self, message: Message) -> None:
@@ -431,9 +431,9 @@ class World:
         message.origin.expired = True
         self.ledger.follow(message.origin, self._clock.now)
 
-    def _letter_expired(self, message: Message) -> None:
+    def _dead_letter_expired(self, message: Message) -> None:
         self._judge_expiry(message, "dead-letters-expire")
-        message.origin.letters -= 1
+        message.origin.dead_letters -= 1
         message.origin.expired = True
         self.ledger.follow(message.origin, self._clock.now)
 
