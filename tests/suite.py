@@ -20,7 +20,7 @@ settings.load_profile("of any machine")  # what a property costs on a busy one s
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
 _OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "identity", "deploy", "leftovers"))
-_ORDER = (_SHARED, *_OWN, "tests/template", "tests/postgres", "tests/unit")
+_ORDER = (_SHARED, *_OWN, "tests/template", "tests/postgres", "tests/tools", "tests/unit")
 
 
 def unit_of(node_id: str) -> str:

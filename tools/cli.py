@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from tools.conformance.command import conformance
 from tools.demo import command as demo
 from tools.deploy.command import deploy
 from tools.dlq.command import dlq
@@ -13,6 +14,7 @@ from tools.plan.command import plan
 from tools.report import command as report
 
 _EPILOG = """examples:
+  ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch
   ponto demo                       a made-up company, to try the reports on
   ponto deploy --stage dev         deploy, migrate, and prove it with one punch
   ponto dlq list                   the dead letters of the running local stack
@@ -31,6 +33,7 @@ def ponto() -> None:
     """What an operator does with a deployment of batida-ponto."""
 
 
+ponto.add_command(conformance)
 ponto.add_command(demo.demo)
 ponto.add_command(deploy)
 ponto.add_command(dlq)

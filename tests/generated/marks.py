@@ -14,7 +14,7 @@ from functools import partial
 
 import psycopg2.extensions
 
-from tests.generated import commands, fields
+from tests.generated import commands, conformance, fields
 from tools import cli
 
 Writers = Mapping[str, Callable[..., str]]
@@ -80,5 +80,6 @@ _WRITERS: Writers = {
     r"from ponto (plan .*)": _printed,
     r"from ponto/punch\.schema\.json": fields.table,
     r"from ponto --help": commands.table,
+    r"from ponto conformance": conformance.table,
 }
 _OF_A_DATABASE: Writers = {r"columns: (\w+)": _columns}

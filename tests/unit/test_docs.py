@@ -34,6 +34,7 @@ RUN_BY = {
     "test_the_command_runs_all_orders_once_and_counts_them",
     "python -m tools.bench": "tests/postgres/test_bench.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
     "python -m loadtest": "tests/e2e/test_loadtest.py::test_every_accepted_punch_of_a_small_load_is_one_row",
+    "ponto conformance": "tests/tools/test_conformance_command.py::test_a_run_ends_by_itself_and_prints_its_verdicts",
     "ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",
     "ponto demo": "tests/postgres/test_demo.py::test_what_is_stored_is_what_was_made_up_in_the_order_of_writing",
     "ponto load employees": "tests/postgres/test_load.py::test_a_file_is_stored_whole",

@@ -1,0 +1,50 @@
+"""The conformance kit before the deployed stack: it harms no punch, and alone it answers as the stack does."""
+
+import json
+import uuid
+
+from tests.e2e.client import EMPLOYEES, Client
+from tests.tools.clients import Client as Device
+from tests.tools.clients import bodies
+from tools.conformance import contract, rules
+from tools.conformance.rules import Expected
+from tools.conformance.run import Settings, serving
+
+SCALE = 0.005
+
+
+def test_every_punch_that_was_accepted_through_the_kit_is_one_row_and_the_others_are_none(client: Client) -> None:
+    punches = [{**body, "usuarioId": next(EMPLOYEES)} for body in bodies(12)]
+    with serving(Settings(20, target=client.address.api_url, scale=SCALE, longest_wait=260)) as kit:
+        Device(kit.url, SCALE, 1, client.address.api_key).run(punches)
+        seen = kit.wait(Expected(len(punches)), None)
+
+    assert {verdict.rule.name: verdict.word for verdict in rules.judge(seen)} == {r.name: "kept" for r in rules.RULES}
+    client.wait_until_drained()
+    rows = client.rows(*(punch["usuarioId"] for punch in punches))
+    assert sorted(str(row[0]) for row in rows) == sorted({each.id for each in seen.attempts if each.is_stored})
+    assert len(rows) >= len(punches) - 2
+
+
+def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> None:
+    punch = {"id": str(uuid.uuid4()), "usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00-03:00"}
+    api = contract.Api(client.address.api_key)
+    good = json.dumps(punch).encode()
+    requests: list[tuple[bytes, dict[str, str | None]]] = [
+        (good, {}),
+        (good, {"x-api-key": None}),
+        (good, {"x-api-key": "another"}),
+        (good, {"content-type": "text/plain"}),
+        (json.dumps({**punch, "usuarioId": 0}).encode(), {}),
+        (b'{"usuarioId": 1}', {}),
+        (b"\xff", {}),
+        (good.ljust(contract.MOST_BYTES), {}),
+        (good.ljust(contract.MOST_BYTES + 1), {}),
+    ]
+    for body, changed in requests:
+        headers = {"content-type": "application/json", "x-api-key": client.address.api_key} | changed
+        told = api.answer("POST", "/ponto", {name: value for name, value in headers.items() if value}, body)
+        real = client.post(body, "POST", **changed)
+        message, real_message = json.loads(told.body)["message"], real.body["message"]
+        assert (told.status, message) == (real.status, real_message), (changed, body[:80])
+    client.wait_until_drained()

@@ -1,0 +1,179 @@
+"""Clients of POST /ponto: a right one, and ones that are each wrong in one way."""
+
+import http.client
+import itertools
+import json
+import time
+import urllib.parse
+import uuid
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, NamedTuple
+
+Body = dict[str, Any]
+
+REFUSED = {400, 413, 415}
+ACCEPTED = 202
+_TIMEOUT_S = 40.0
+_LONGEST_S = 120.0
+_BEGIN = datetime(2026, 10, 1, 8, tzinfo=UTC)
+
+
+def bodies(count: int) -> list[Body]:
+    """Make punches of one device."""
+    return [
+        {
+            "id": str(uuid.uuid4()),
+            "usuarioId": 100 + number,
+            "ponto": (_BEGIN + timedelta(seconds=number)).isoformat(),
+            "dispositivo": "gate-1",
+            "sequencia": number + 1,
+        }
+        for number in range(count)
+    ]
+
+
+class Told(NamedTuple):
+    """What came back."""
+
+    status: int  # 0: no whole answer
+    retry_after: float  # s; 0: none
+
+
+class Client:
+    """A right client: one punch after the other, each until it is accepted or refused."""
+
+    def __init__(self, url: str, scale: float, seed: int, key: str = "key") -> None:
+        """Sends nothing yet.
+
+        Args:
+            url: of the API's punches.
+            scale: s by the wall clock for a second of the client's waits.
+            seed: of the random part of its waits.
+            key: the API's.
+        """
+        self._url = urllib.parse.urlsplit(url)
+        self._scale = scale
+        self._key = key
+        self._random = Random(seed)  # noqa: S311  chance that repeats
+
+    def run(self, punches: Iterable[Body]) -> None:
+        """Send all."""
+        for punch in punches:
+            self.deliver(punch)
+
+    def deliver(self, punch: Body) -> Told:
+        """Send one, until it is accepted or refused; give the last answer."""
+        for failures in itertools.count():
+            told = self.send(punch)
+            if self.is_done(told, failures + 1):
+                break
+            self.sleep(self.wait(failures, told))
+        return told
+
+    def is_done(self, told: Told, tries: int) -> bool:  # noqa: ARG002  for those that count
+        """Whether there is nothing more to do for a punch."""
+        return told.status == ACCEPTED or told.status in REFUSED
+
+    def wait(self, failures: int, told: Told) -> float:
+        """How long to wait after so many failures before this one, s."""
+        return max(self.backoff(failures), told.retry_after)
+
+    def backoff(self, failures: int) -> float:
+        """1 s, 2 s, 4 s, ... and a random part."""
+        least = min(2.0**failures, _LONGEST_S)
+        return least * (1 + self._random.random())
+
+    def send(self, punch: Mapping[str, Any]) -> Told:
+        """Try once."""
+        connection = http.client.HTTPConnection(self._url.netloc, timeout=_TIMEOUT_S * self._scale)
+        headers = {"content-type": "application/json", "x-api-key": self._key}
+        try:
+            connection.request("POST", self._url.path, json.dumps(punch), headers)
+            answer = connection.getresponse()
+            answer.read()
+        except (OSError, http.client.HTTPException):
+            return Told(0, 0)
+        finally:
+            connection.close()
+        return Told(answer.status, float(answer.headers.get("retry-after", 0)))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, by the client's own clock."""
+        time.sleep(seconds * self._scale)
+
+
+class NewIdEachTime(Client):
+    """Makes the id when it sends, not when the employee punches."""
+
+    def send(self, punch: Mapping[str, Any]) -> Told:
+        return super().send({**punch, "id": str(uuid.uuid4())})
+
+
+class RemovesFirst(Client):
+    """Takes a punch out of the outbox, then sends it."""
+
+    def is_done(self, told: Told, tries: int) -> bool:  # noqa: ARG002
+        return True
+
+
+class NeverWaits(Client):
+    """Tries again at once, unless it is asked to wait."""
+
+    def backoff(self, failures: int) -> float:  # noqa: ARG002
+        return 0
+
+
+class RetriesRefusals(Client):
+    """Takes a refusal for a failure."""
+
+    def is_done(self, told: Told, tries: int) -> bool:  # noqa: ARG002
+        return told.status == ACCEPTED
+
+
+class IgnoresRetryAfter(Client):
+    """Knows only its own waits."""
+
+    def wait(self, failures: int, told: Told) -> float:  # noqa: ARG002
+        return self.backoff(failures)
+
+
+class GivesUp(Client):
+    """Tries four times."""
+
+    def is_done(self, told: Told, tries: int) -> bool:
+        return super().is_done(told, tries) or tries == 4
+
+
+class Stampedes(Client):
+    """Sends everything that waits at once, whenever it sends."""
+
+    def run(self, punches: Iterable[Body]) -> None:
+        waiting = list(punches)
+        failures = 0
+        with ThreadPoolExecutor(len(waiting)) as pool:
+            while True:
+                told = list(pool.map(self.send, waiting))
+                waiting = [punch for punch, each in zip(waiting, told, strict=True) if not self.is_done(each, 1)]
+                if not waiting:
+                    return
+                self.sleep(max(self.wait(failures, each) for each in told))
+                failures += 1
+
+
+class SendsAgain(Client):
+    """Forgets what was accepted, and takes it for a new punch."""
+
+    def run(self, punches: Iterable[Body]) -> None:
+        for punch in punches:
+            if self.deliver(punch).status == ACCEPTED:
+                self.deliver({**punch, "id": str(uuid.uuid4())})
+
+
+class StampsAnew(Client):
+    """Sends the time of the attempt for that of the punch."""
+
+    def send(self, punch: Mapping[str, Any]) -> Told:
+        return super().send({**punch, "ponto": datetime.now(UTC).isoformat()})

@@ -1,0 +1,93 @@
+"""The conformance kit against clients that are right, and against ones that are each wrong in one way."""
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from tests.tools.clients import (
+    Client,
+    GivesUp,
+    IgnoresRetryAfter,
+    NeverWaits,
+    NewIdEachTime,
+    RemovesFirst,
+    RetriesRefusals,
+    SendsAgain,
+    Stampedes,
+    StampsAnew,
+    bodies,
+)
+from tools.conformance import rules
+from tools.conformance.rules import Expected, Verdict
+from tools.conformance.run import Settings, serving
+
+SCALE = 0.005
+SCALES: dict[type[Client], float] = {NeverWaits: 0.05}  # its waits are what the machine takes
+STALLING: set[type[Client]] = {
+    NeverWaits,
+    IgnoresRetryAfter,
+    Stampedes,
+}  # a machine that stalls makes them look patient now and then
+PUNCHES = 12
+LONGEST_WAIT = 260.0  # contract seconds; these clients wait 240 at most
+
+FAULTS: dict[type[Client], str] = {
+    NewIdEachTime: "changed its id",
+    StampsAnew: "changed its id",
+    RemovesFirst: "lost",
+    NeverWaits: "did not back off",
+    RetriesRefusals: "retried a refusal",
+    IgnoresRetryAfter: "ignored Retry-After",
+    GivesUp: "gave up",
+    Stampedes: "stampeded",
+    SendsAgain: "duplicated",
+}
+
+
+class Run(NamedTuple):
+    """A client, and the kit's number."""
+
+    client: type[Client]
+    seed: int
+
+    def judged(self) -> list[Verdict]:
+        """Let the client send its punches to the kit."""
+        expected = Expected(PUNCHES)
+        scale = SCALES.get(self.client, SCALE)
+        with serving(Settings(self.seed, scale=scale, longest_wait=LONGEST_WAIT)) as kit:
+            self.client(kit.url, scale, self.seed).run(bodies(PUNCHES))
+            return rules.judge(kit.wait(expected, None))
+
+
+def judged(runs: Sequence[Run]) -> dict[Run, list[Verdict]]:
+    """Do runs side by side: what they do is wait."""
+    with ThreadPoolExecutor(len(runs)) as pool:
+        return dict(zip(runs, pool.map(Run.judged, runs), strict=True))
+
+
+def broken(verdicts: Sequence[Verdict]) -> list[str]:
+    """Name the rules that were broken."""
+    return [verdict.rule.name for verdict in verdicts if verdict.word == "broken"]
+
+
+def test_a_right_client_is_convicted_of_nothing_and_every_rule_was_tried() -> None:
+    found = judged([Run(Client, seed) for seed in range(20)])
+    for run, verdicts in found.items():
+        assert {verdict.rule.name: verdict.word for verdict in verdicts} == {
+            rule.name: "kept" for rule in rules.RULES
+        }, f"{run}: {[line for verdict in verdicts for line in verdict.lines()]}"
+
+
+def test_each_wrong_client_is_convicted_of_its_own_fault_and_of_no_other() -> None:
+    found = judged([Run(client, seed) for client, seed in itertools.product(FAULTS, range(3))])
+    for run, verdicts in found.items():
+        lines = [line for verdict in verdicts for line in verdict.lines()]
+        own = [FAULTS[run.client]]
+        assert broken(verdicts) in ([own, []] if run.client in STALLING else [own]), f"{run}: {lines}"
+    convicted = {run.client for run, verdicts in found.items() if broken(verdicts)}
+    assert convicted == FAULTS.keys()
+
+
+def test_there_is_a_wrong_client_for_every_rule() -> None:
+    assert set(FAULTS.values()) == {rule.name for rule in rules.RULES}

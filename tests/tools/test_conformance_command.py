@@ -1,0 +1,275 @@
+"""`ponto conformance` as somebody runs it, and what it lets through."""
+
+import contextlib
+import http.client
+import json
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.commands import Result
+from tests.tools.clients import Client, NewIdEachTime, bodies
+from tests.waiting import DEADLINE, started, wait_for
+from tools import cli
+from tools.conformance import command
+from tools.conformance.contract import Answer
+from tools.conformance.faults import Fault, Script, Way
+from tools.conformance.rules import Expected
+from tools.conformance.run import Kit, Settings, serving
+
+SCALE = 0.002
+HEADERS = {"content-type": "application/json", "x-api-key": "key"}
+
+
+class Running(NamedTuple):
+    """The command, while it listens."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+
+    def end(self) -> Result:
+        """Wait for its result."""
+        out, err = self.process.communicate(timeout=DEADLINE)
+        return Result(self.process.returncode, out, err)
+
+
+@contextlib.contextmanager
+def running(*words: str) -> Iterator[Running]:
+    """Run `ponto conformance`."""
+    line = [sys.executable, "-m", "tools.cli", "conformance", "--listen", "127.0.0.1:0"]
+    line += ["--time-scale", str(SCALE), *words]
+    with started(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        first = process.stderr.readline() if process.stderr else ""
+        found = re.search(r"http://\S+/ponto", first)
+        assert found, first
+        yield Running(process, found[0])
+
+
+def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
+    punches = bodies(10)
+    sent = tmp_path / "sent.ndjson"
+    sent.write_text("\n".join(map(json.dumps, punches)))
+    with running("--expect", str(sent), "--seed", "5", "--json") as kit:
+        Client(kit.url, SCALE, 1).run(punches)
+        result = kit.end()
+
+    assert result.status == 0, result
+    assert {each["verdict"] for each in result.json["rules"]} == {"kept"}
+    assert {name: result.json[name] for name in ("seed", "punches", "waiting", "missing")} == {
+        "seed": 5,
+        "punches": 10,
+        "waiting": 0,
+        "missing": 0,
+    }
+    assert result.json["accepted"] + result.json["refused"] == 10
+    assert {each["id"] for each in result.json["log"]} == {punch["id"] for punch in punches}
+    assert len(result.json["log"]) == result.json["attempts"]
+
+
+def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
+    with running("--seed", "5") as kit:
+        NewIdEachTime(kit.url, SCALE, 1).run(bodies(10))
+        kit.process.send_signal(signal.SIGINT)
+        result = kit.end()
+
+    assert result.status == 1, result
+    assert re.search(r"^changed its id +broken +\d+$", result.out, re.MULTILINE)
+    assert re.search(r"^changed its id: punch \d+ \([0-9a-f-]{36}\) came again with the id ", result.out, re.MULTILINE)
+    assert re.search(r"^seed 5: 10 punches in \d+ attempts, \d+ accepted, 1 refused$", result.out, re.MULTILINE)
+
+
+def test_a_run_in_which_nothing_came_judges_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "raise_once", lambda _: None)  # signals belong to the tests
+
+    assert cli.main(["conformance", "--listen", "127.0.0.1:0", "--for", "0s"]) == 2
+    assert "no punch came" in capsys.readouterr().err
+
+
+def test_an_address_in_use_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    with serving(Settings(1)) as kit:
+        address = kit.url.split("/")[2]
+        assert cli.main(["conformance", "--listen", address]) == 2
+    assert capsys.readouterr().err == f"ponto: cannot listen on {address}: Address already in use\n"
+
+
+class Stack:
+    """Stands for the stack: keeps what came, and answers."""
+
+    def __init__(self) -> None:
+        """Listens at once."""
+        self.came: list[tuple[str, str, dict[str, str], bytes]] = []
+        came = self.came
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                came.append((self.command, self.path, dict(self.headers), body))
+                text = b'{"message":"accepted"}' if self.command == "POST" else b"<p>page</p>"
+                self.send_response(202 if self.command == "POST" else 200)
+                self.send_header("content-length", str(len(text)))
+                self.send_header("x-own", "kept")
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = handle_any  # noqa: N815  http.server's
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/stage/ponto"
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def stack() -> Iterator[Stack]:
+    """Stand for a stack."""
+    with contextlib.closing(Stack()) as stack:
+        yield stack
+
+
+def ask(kit: Kit, method: str, path: str, body: Any = None, **headers: str) -> tuple[Answer, str]:
+    """Send a request; give the answer and its Date."""
+    connection = http.client.HTTPConnection(kit.url.split("/")[2], timeout=DEADLINE)
+    try:
+        connection.request(method, path, body, HEADERS | headers, encode_chunked=isinstance(body, list))
+        answer = connection.getresponse()
+        given = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(answer.status, given, answer.read()), given["date"]
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing go wrong."""
+    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.ACCEPT))
+
+
+@pytest.mark.usefixtures("calm")
+def test_what_a_client_sends_is_passed_on_as_it_is_and_the_stacks_answer_too(stack: Stack) -> None:
+    body = json.dumps(bodies(1)[0]).encode()
+    with serving(Settings(1, target=stack.url)) as kit:
+        answer, _ = ask(kit, "POST", "/ponto", body, authorization="Bearer x")
+        page, _ = ask(kit, "GET", "/page.js?v=1")
+
+    assert (answer.status, answer.headers["x-own"]) == (202, "kept")
+    assert page.body == b"<p>page</p>"
+    (method, path, headers, came), (_, page_path, _, _) = stack.came
+    assert (method, path, came, page_path) == ("POST", "/stage/ponto", body, "/stage/page.js?v=1")
+    given = {name.lower(): value for name, value in headers.items()}
+    assert (given["x-api-key"], given["authorization"]) == ("key", "Bearer x")
+    assert given["host"] == stack.url.split("/")[2]
+
+
+@pytest.mark.usefixtures("calm")
+def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
+    with serving(Settings(1, target=stack.url)) as kit:
+        answers = [ask(kit, "GET", path)[0].status for path in ("/../other", "/a/%2e%2e/b", "http://elsewhere/x")]
+    assert answers == [403, 403, 403]
+    assert stack.came == []
+
+
+def test_what_is_passed_on_twice_comes_twice_and_is_answered_once(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.TWICE))
+    with serving(Settings(1, target=stack.url)) as kit:
+        assert ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())[0].status == 202
+    assert len(stack.came) == 2
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_stack_that_does_not_answer_is_a_502_and_is_printed_once(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.close()
+    with serving(Settings(1, target=stack.url)) as kit:
+        assert [ask(kit, "POST", "/ponto", b"{}")[0].status for _ in range(2)] == [502, 502]
+    assert capsys.readouterr().err.count("does not answer") == 1
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
+    body = json.dumps(bodies(1)[0]).encode()
+    with serving(Settings(1)) as kit:
+        assert ask(kit, "POST", "/ponto", iter([body[:50], body[50:]]))[0].status == 202
+        assert ask(kit, "POST", "/ponto", b"", **{"content-length": "99999999"})[0].status == 413
+        assert ask(kit, "POST", "/ponto", b"", **{"content-length": "x"})[0].status == 413
+
+
+@pytest.mark.parametrize(
+    ("way", "stored", "error"),
+    [
+        (Way.DROP, True, http.client.RemoteDisconnected),
+        (Way.LATE_SILENCE, True, http.client.RemoteDisconnected),
+        (Way.SILENCE, False, ConnectionResetError),
+        (Way.RESET, False, ConnectionResetError),
+        (Way.CUT, True, (ConnectionResetError, http.client.IncompleteRead)),
+    ],
+)
+def test_a_client_sees_a_connection_that_breaks(
+    monkeypatch: pytest.MonkeyPatch, way: Way, stored: bool, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(Script, "next", lambda *_: Fault(way))
+    with serving(Settings(1, scale=SCALE)) as kit:
+        with pytest.raises(error):
+            ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())
+        kit.wait(Expected(), 100)
+        [attempt] = kit.seen(Expected()).attempts
+    assert attempt.is_stored is stored
+    assert attempt.status == (202 if way is Way.CUT else 0)
+
+
+def test_a_wrong_date_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.ACCEPT, clock=-400 * 86_400))
+    with serving(Settings(1)) as kit:
+        wrong = ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())[1]
+        right = ask(kit, "OPTIONS", "/ponto")[1]
+    assert wrong.split()[3] != right.split()[3]  # the year
+
+
+def test_a_client_that_turns_away_from_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.SILENCE))
+    with serving(Settings(1)) as kit:
+        host, port = kit.url.split("/")[2].split(":")
+        body = json.dumps(bodies(1)[0])
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(f"POST /ponto HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+            kit.wait(Expected(), 0.3)
+            assert kit.seen(Expected()).attempts[0].ended is None
+        while kit.seen(Expected()).attempts[0].ended is None:
+            kit.wait(Expected(), kit.now() + 0.05)
+        assert kit.now() < 30
+
+
+@pytest.mark.usefixtures("calm")
+@pytest.mark.parametrize("reads", [True, False])
+def test_an_answer_is_sure_when_the_client_has_read_it(reads: bool) -> None:
+    with serving(Settings(1)) as kit:
+        host, port = kit.url.split("/")[2].split(":")
+        with socket.create_connection((host, int(port)), DEADLINE) as connection:
+            connection.sendall(b"POST /ponto HTTP/1.1\r\nx-api-key: k\r\ncontent-length: 2\r\n\r\n{}")
+            select.select([connection], [], [], DEADLINE)  # it is there
+            while reads and connection.recv(4096):
+                pass
+        wait_for(lambda: kit.seen(Expected()).attempts[0].is_sure is reads, "the end of the connection")

@@ -1,0 +1,363 @@
+"""What convicts a client and what does not, from what was seen; and what is done to it by seed."""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools import cli
+from tools.conformance import contract, rules
+from tools.conformance.command import expected_in
+from tools.conformance.faults import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Fault, Script, Way
+from tools.conformance.rules import Attempt, Expected, Seen
+from tools.kit.errors import CommandError
+
+EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
+NINE = datetime(2026, 10, 1, 9, tzinfo=UTC)
+LONGEST_WAIT = 900.0
+PATIENT = 10_000.0  # s; long after everything
+
+FAILED = {"status": 503}
+ACCEPTED = {"status": 202}
+
+
+def attempt(begun: float, punch: int = 0, lasts: float = 0.5, **more: Any) -> Attempt:
+    """Make an attempt that is answered with nothing unless `more` says otherwise."""
+    fields: dict[str, Any] = {"id": f"id-{punch}", "what": (100 + punch, EIGHT), "ended": begun + lasts}
+    return Attempt(**{"punch": punch, "begun": begun, **fields, **more})
+
+
+def broken(attempts: Iterable[Attempt], expected: Expected = Expected(), now: float = PATIENT) -> list[str]:  # noqa: B008
+    """Name the rules that are broken."""
+    log = sorted(attempts, key=lambda each: each.begun)
+    changed = max((each.ended or 0 for each in log), default=0.0)
+    verdicts = rules.judge(Seen(log, expected, now, changed, LONGEST_WAIT))
+    return [verdict.rule.name for verdict in verdicts if verdict.word == "broken"]
+
+
+def failing(*waits: float, then: int = 202) -> list[Attempt]:
+    """Make attempts of one punch with waits between them, s, of which the last is answered otherwise."""
+    log, now = [], 0.0
+    for wait in waits:
+        log.append(attempt(now, lasts=0, **FAILED))
+        now += wait
+    return [*log, attempt(now, status=then)]
+
+
+def test_nothing_is_held_against_a_client_that_backs_off_until_it_is_accepted() -> None:
+    assert broken(failing(1, 2, 4, 8, 16, 32, 64)) == []
+
+
+def test_a_punch_that_failed_once_and_never_came_again_is_lost() -> None:
+    assert broken([attempt(0)]) == ["lost"]
+    assert broken([attempt(0, status=429)]) == ["lost"]
+
+
+def test_a_punch_that_came_again_and_then_no_more_was_given_up() -> None:
+    assert broken([attempt(0), attempt(1)]) == ["gave up"]
+    assert broken([attempt(0), attempt(1, status=200)]) == ["gave up"]  # a 200 is no 202: something between said it
+
+
+def test_nobody_is_convicted_of_giving_up_before_the_longest_wait_is_over() -> None:
+    assert broken([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT - 1) == []
+    assert broken([attempt(0), attempt(1)], now=1.5 + LONGEST_WAIT) == ["gave up"]
+    assert broken([attempt(0, status=429, retry_after=3_600)], now=3_600) == []
+
+
+def test_nobody_is_convicted_while_an_attempt_is_open() -> None:
+    assert broken([attempt(0), attempt(1, ended=None)]) == []
+
+
+def test_a_client_whose_key_is_refused_keeps_its_punches_and_is_right() -> None:
+    assert broken([attempt(0), attempt(1, status=403)]) == []
+    assert broken([attempt(0, status=401)]) == []
+
+
+def test_an_answer_that_was_cut_may_be_taken_for_the_202_that_it_is() -> None:
+    assert broken([attempt(0, status=202, is_sure=False)]) == []
+    assert broken([attempt(0, status=202, is_sure=False), attempt(2, **ACCEPTED)]) == []
+
+
+def test_a_dropped_answer_is_no_answer_though_the_punch_was_stored() -> None:
+    assert broken([attempt(0, is_stored=True)]) == ["lost"]
+
+
+def test_the_same_id_after_a_202_is_harmless() -> None:
+    assert broken([attempt(0, **ACCEPTED), attempt(3, **ACCEPTED)]) == []
+
+
+def test_another_id_after_a_202_is_a_second_row() -> None:
+    assert broken([attempt(0, **ACCEPTED), attempt(3, id="other", **ACCEPTED)]) == ["duplicated"]
+
+
+@pytest.mark.parametrize("told", [{}, FAILED, {"status": 202, "is_sure": False}])
+def test_another_id_before_a_202_is_a_changed_id(told: dict[str, Any]) -> None:
+    assert broken([attempt(0, **told), attempt(3, id="other", **ACCEPTED)]) == ["changed its id"]
+
+
+def test_the_same_id_with_another_instant_or_employee_is_a_changed_punch() -> None:
+    assert broken([attempt(0), attempt(3, what=(100, NINE), **ACCEPTED)]) == ["changed its id"]
+    assert broken([attempt(0), attempt(3, what=(7, EIGHT), **ACCEPTED)]) == ["changed its id"]
+
+
+def test_two_punches_of_one_instant_that_were_both_expected_are_two() -> None:
+    log = [attempt(0, **ACCEPTED), attempt(3, id="other", **ACCEPTED)]
+    assert broken(log, Expected(2, frozenset({"id-0", "other"}))) == []
+
+
+@pytest.mark.parametrize("status", sorted(REFUSALS))
+def test_a_refused_punch_is_done(status: int) -> None:
+    assert broken([attempt(0, status=status)]) == []
+    assert broken([attempt(0), attempt(1, status=status)]) == []
+    assert broken([attempt(0, status=status), attempt(1, **ACCEPTED)]) == ["retried a refusal"]
+
+
+def test_what_is_no_punch_is_refused_and_done_too() -> None:
+    assert broken([attempt(0, id="", what=None, status=400)]) == []
+    assert broken([attempt(0, id="", what=None, status=400), attempt(1, id="", what=None, status=400)]) == [
+        "retried a refusal"
+    ]
+
+
+def test_an_attempt_that_was_on_its_way_before_the_refusal_is_no_retry() -> None:
+    assert broken([attempt(0, lasts=2, status=400), attempt(1, status=400)]) == []
+
+
+@pytest.mark.parametrize("waits", [(0,) * 7, (1,) * 7, (0.5,) * 20, (1, 2, 4, 0, 0, 0, 0, 0, 0, 0)])
+def test_who_tries_each_second_or_faster_does_not_back_off(waits: tuple[float, ...]) -> None:
+    assert broken(failing(*waits)) == ["did not back off"]
+
+
+@pytest.mark.parametrize(
+    "waits", [(0,) * 6, (1, 2, 3, 4, 5, 6, 7), (5,) * 7, (0.1, 1, 0.3, 2, 4, 0, 20), (0, 0, 0, 0, 0, 0, 8)]
+)
+def test_a_short_wait_now_and_then_is_no_fault(waits: tuple[float, ...]) -> None:
+    assert broken(failing(*waits)) == []
+
+
+def test_failures_of_several_punches_are_not_added_up() -> None:
+    log = [attempt(number, number % 2, lasts=0, **FAILED) for number in range(12)]
+    assert broken([*log, attempt(20, 0, **ACCEPTED), attempt(21, 1, **ACCEPTED)]) == []
+
+
+def test_who_turns_away_from_a_silent_attempt_does_not_come_too_early() -> None:
+    log = [attempt(12.0 * number, lasts=30, is_silent=True) for number in range(9)]
+    assert broken([*log, attempt(200, **ACCEPTED)]) == []
+
+
+def test_more_than_four_punches_at_once_are_a_stampede() -> None:
+    calm = [attempt(number / 10, number, lasts=5, **ACCEPTED) for number in range(4)]
+    assert broken(calm) == []
+    assert broken([*calm, attempt(1, 9, **ACCEPTED)]) == []  # nothing had failed
+    failed = [attempt(0, 20, lasts=0.1, **FAILED), attempt(100, 20, **ACCEPTED)]
+    assert broken([*failed, *calm, attempt(1, 9, **ACCEPTED)]) == ["stampeded"]
+
+
+def test_many_punches_one_after_the_other_are_no_stampede() -> None:
+    log = [attempt(number / 100, number, lasts=0.01, **ACCEPTED) for number in range(200)]
+    assert broken([attempt(0, 500, lasts=0, **FAILED), *log, attempt(9, 500, **ACCEPTED)]) == []
+
+
+def test_attempts_without_an_answer_and_attempts_of_one_punch_count_once_or_not() -> None:
+    silent = [attempt(number / 10, number, lasts=30, is_silent=True) for number in range(9)]
+    retried = [attempt(2 + number / 10, 9, lasts=30, **ACCEPTED) for number in range(9)]
+    assert broken([*silent, *retried, *(attempt(50 + n, n, **ACCEPTED) for n in range(9))]) == []
+
+
+def test_who_comes_before_the_time_that_was_asked_for_ignores_it() -> None:
+    asked = attempt(0, lasts=0, status=429, retry_after=20)
+    assert broken([asked, attempt(2, **ACCEPTED)]) == ["ignored Retry-After"]
+    assert broken([asked, attempt(17.9, **ACCEPTED)]) == ["ignored Retry-After"]
+    assert broken([asked, attempt(18.1, **ACCEPTED)]) == []
+    assert broken([asked, attempt(2, 1, **ACCEPTED), attempt(30, **ACCEPTED)]) == []  # another punch
+
+
+def test_a_retry_after_that_did_not_arrive_cannot_be_ignored() -> None:
+    asked = attempt(0, lasts=0, status=429, retry_after=20, is_sure=False)
+    assert broken([asked, attempt(2, **ACCEPTED)]) == []
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        Expected(2),
+        Expected(2, frozenset({"id-0", "other"})),
+        Expected(2, frozenset({"id-0"}), {(101, EIGHT): 1}),
+        Expected(2, frozenset(), {(100, EIGHT): 2}),
+    ],
+)
+def test_what_was_expected_and_never_came_is_lost(expected: Expected) -> None:
+    log = [attempt(0, **ACCEPTED)]
+    assert broken(log, expected) == ["lost"]
+    assert broken(log, expected, now=LONGEST_WAIT - 1) == []
+    assert broken(log, Expected(1, frozenset({"id-0"}))) == []
+    assert broken(log, Expected(1, frozenset(), {(100, EIGHT): 1})) == []
+
+
+def test_a_rule_without_an_occasion_was_not_tried() -> None:
+    verdicts = rules.judge(Seen([attempt(0, **ACCEPTED)], Expected(), PATIENT, 0, LONGEST_WAIT))
+    assert {verdict.rule.name: verdict.word for verdict in verdicts} == {
+        "lost": "not tried",
+        "duplicated": "kept",
+        "changed its id": "not tried",
+        "retried a refusal": "not tried",
+        "gave up": "not tried",
+        "did not back off": "not tried",
+        "stampeded": "not tried",
+        "ignored Retry-After": "not tried",
+    }
+
+
+def test_evidence_is_shown_as_far_as_it_can_be_read() -> None:
+    [verdict, *_] = rules.judge(Seen([attempt(0, n) for n in range(30)], Expected(), PATIENT, 0, LONGEST_WAIT))
+    assert len(verdict.found.evidence) == 30
+    assert verdict.lines()[0] == "punch 1 (id-0) failed once (without an answer) and was never tried again"
+    assert verdict.lines()[-1] == "and 25 more"
+
+
+def head_of_line(seed: int, punches: int = 10) -> list[list[Fault]]:
+    """Let a client that sends one punch after the other, each until it is accepted or refused, meet its faults."""
+    script, now, met = Script(seed), 0.0, []
+    for punch in range(punches):
+        faults: list[Fault] = []
+        while not faults or (faults[-1].way not in {Way.ACCEPT, Way.TWICE} and faults[-1].status not in REFUSALS):
+            faults.append(script.next(punch, now))
+            now += 2.0 ** len(faults)
+        met.append(faults)
+    return met
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_ten_punches_meet_everything(seed: int) -> None:
+    met = head_of_line(seed)
+    flat = list(itertools.chain.from_iterable(met))
+    ways = Counter(fault.way for fault in flat)
+
+    assert ways.keys() >= {Way.ACCEPT, Way.TWICE, Way.DROP, Way.CUT, Way.RESET, Way.ANSWER}
+    assert ways.keys() & SILENT
+    statuses = Counter(fault.status for fault in flat)
+    assert statuses[429] >= 2
+    assert statuses[500] >= 1
+    assert statuses[400] + statuses[413] == 1
+    assert any(fault.retry_after for fault in flat)
+    assert any(fault.status == 429 and fault.retry_after is None for fault in flat)
+    assert any(fault.clock for fault in flat)
+    assert any(len(faults) > OUTAGE_FAILURES for faults in met)
+    assert max(map(len, met)) <= OUTAGE_FAILURES + 3  # or waits become longer than any client's
+
+
+def test_a_seed_repeats_a_run() -> None:
+    assert head_of_line(7, 30) == head_of_line(7, 30)
+    assert head_of_line(7, 30) != head_of_line(8, 30)
+
+
+def test_a_refused_punch_is_refused_again_but_not_for_ever() -> None:
+    script = Script(1)
+    for punch in range(10):
+        for _ in range(20):
+            fault = script.next(punch, 0)
+            if fault.status in REFUSALS:
+                assert [script.next(punch, 0).status for _ in range(4)] == [*[fault.status] * 3, 0]
+                return
+    raise AssertionError("none was refused")
+
+
+def test_an_outage_is_over_in_the_end_for_a_client_that_gives_up() -> None:
+    script = Script(3)
+    faults = [script.next(punch, 0) for punch in range(200)]
+    assert faults[-1].way not in ACCEPTING
+    assert any(script.next(punch, 601).way in ACCEPTING for punch in range(200, 220))
+
+
+GOOD: dict[str, Any] = {"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"}
+HEADERS = {"content-type": "application/json; charset=utf-8", "x-api-key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({}, GOOD, 202),
+        ({"x-api-key": ""}, GOOD, 403),
+        ({"x-api-key": "other"}, GOOD, 403),
+        ({"content-type": "text/plain"}, GOOD, 415),
+        ({}, {**GOOD, "usuarioId": 0}, 400),
+        ({}, {**GOOD, "dispositivo": "x" * 65_536}, 400),
+    ],
+)
+def test_without_a_stack_it_answers_as_the_contract_has_it(
+    headers: dict[str, str], body: dict[str, Any], status: int
+) -> None:
+    answer = contract.Api("k").answer("POST", "/ponto", HEADERS | headers, json.dumps(body).encode())
+    assert answer.status == status
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_without_a_stack_a_body_of_more_than_the_queue_takes_is_too_large() -> None:
+    body = json.dumps(GOOD).encode().ljust(contract.MOST_BYTES + 1)
+    assert contract.Api(None).answer("POST", "/ponto", HEADERS, body).status == 413
+
+
+def test_without_a_stack_a_refusal_says_why() -> None:
+    answer = contract.Api(None).answer("POST", "/ponto", HEADERS, b'{"usuarioId": 1}')
+    assert json.loads(answer.body) == {"message": "there is an error in your request: ponto: required"}
+    answer = contract.Api(None).answer("POST", "/ponto", HEADERS, b"\xff")
+    assert json.loads(answer.body) == {"message": "there is an error in your request: body: must be UTF-8 text"}
+
+
+def test_without_a_stack_there_is_a_receipt_of_what_was_accepted() -> None:
+    api, path = contract.Api(None), f"/ponto/{GOOD['id']}"
+    assert api.answer("GET", path, HEADERS, b"").headers["retry-after"] == "5"
+    api.answer("POST", "/ponto", HEADERS, json.dumps(GOOD).encode())
+    assert json.loads(api.answer("GET", path, HEADERS, b"").body) == {"situacao": "gravada", "id": GOOD["id"]}
+    assert api.answer("GET", path, {}, b"").status == 403
+
+
+def test_without_a_stack_there_is_nothing_else() -> None:
+    api = contract.Api(None)
+    assert api.answer("GET", "/other", HEADERS, b"").status == 403
+    assert api.answer("GET", "/ponto", HEADERS, b"").status == 403
+    assert api.answer("OPTIONS", "/ponto", {}, b"").status == 204
+
+
+def test_a_file_of_what_is_expected_names_punches_by_id_or_by_employee_and_instant(tmp_path: Path) -> None:
+    file = tmp_path / "sent.ndjson"
+    lines = [
+        {"id": str(GOOD["id"]).upper()},
+        GOOD,
+        {"usuarioId": 2, "ponto": "2026-10-01T05:00:00-03:00", "dispositivo": "gate"},
+        {"usuarioId": 2, "ponto": "2026-10-01T08:00:00Z"},
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    assert expected_in(file, 1) == Expected(3, frozenset({GOOD["id"]}), {(2, EIGHT): 2})
+    assert expected_in(file, 10).punches == 10
+
+
+@pytest.mark.parametrize(
+    "line", ["[]", "{}", "x", '{"usuarioId": 1}', '{"usuarioId": 0, "ponto": "2026-10-01T08:00Z"}']
+)
+def test_a_line_that_names_no_punch_is_an_error(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "sent.ndjson"
+    file.write_text('{"id": "1"}\n' + line)
+    with pytest.raises(CommandError, match=r"sent\.ndjson, line 2: "):
+        expected_in(file, 0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--listen", "8080"],
+        ["--listen", "127.0.0.1:70000"],
+        ["--listen", "127.0.0.1:0", "--target", "https://api.example.com/dev"],
+        ["--listen", "127.0.0.1:0", "--target", "https://api.example.com/dev/ponto", "--stage", "local"],
+        ["--listen", "127.0.0.1:0", "--time-scale", "0"],
+        ["--listen", "127.0.0.1:0", "--time-scale", "2"],
+        [],
+    ],
+)
+def test_a_wrong_request_is_refused(words: list[str]) -> None:
+    assert cli.main(["conformance", *words]) == 2

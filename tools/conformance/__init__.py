@@ -1,0 +1,1 @@
+"""ponto conformance: whether a client keeps the contract when servers and networks misbehave."""

@@ -1,0 +1,265 @@
+"""`ponto conformance`: whether a client keeps the contract when servers and networks misbehave."""
+
+import json
+import secrets
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from ponto.punch import NotAPunch, parse
+from tools.conformance import rules
+from tools.conformance.rules import Attempt, Expected, Seen, Verdict
+from tools.conformance.run import Kit, Settings, serving
+from tools.kit import commands, local_stack, tables
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import print_json, print_result, print_status
+from tools.kit.stopping import Stopped, raise_once
+from tools.kit.target import LOCAL
+
+_EPILOG = """examples:
+  ponto conformance --listen 127.0.0.1:8080 --punches 20            no stack: it answers by itself
+  ponto conformance --listen 127.0.0.1:8080 --stage local           before the stack of make run
+  ponto conformance --listen 0.0.0.0:8080 --expect sent.ndjson --seed 7
+  ponto conformance --listen 127.0.0.1:8080 --punches 20 --time-scale 0.01
+
+Send punches to http://<listen>/ponto, best from an outbox that is full already. See docs/clients.md.
+
+exit status: 0 no rule was broken, 1 one was, 2 the request is wrong, or nothing came that could be judged
+"""
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(text)
+    return Address(host, int(port))
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or not text.endswith("/ponto"):
+        raise ValueError(text)
+    return text
+
+
+@commands.command(epilog=_EPILOG)
+@click.option(
+    "--listen",
+    type=opt.Kind("HOST:PORT", "not an address and a port, like 127.0.0.1:8080", _address),
+    required=True,
+    help="Where the client is to send its punches.",
+)
+@click.option(
+    "--target",
+    type=opt.Kind("URL", "not the address of an API's punches, like https://.../dev/ponto", _url),
+    show_default=False,
+    help="Pass punches on to this POST /ponto; never one in use.",
+)
+@click.option(
+    "--stage",
+    type=click.Choice([LOCAL]),
+    cls=opt.Instead,
+    instead_of=["--target"],
+    show_default=False,
+    help="Pass punches on to the stack of make run. Without either, it answers by itself.",
+)
+@click.option("--key", show_default=False, help="Without a stack: the API key to admit; by default any.")
+@click.option("--seed", type=opt.COUNT, show_default=False, help="Misbehave as in the run of this number.")
+@click.option("--punches", type=opt.COUNT, default=0, show_default=False, help="End when as many came to an end.")
+@click.option(
+    "--expect",
+    type=opt.FILE,
+    show_default=False,
+    metavar="FILE",
+    help="What the client was asked to send, an object a line, with id or with usuarioId and ponto.",
+)
+@click.option("--for", "most", type=opt.AGE, show_default=False, help="End after this time at the latest.")
+@click.option(
+    "--longest-wait",
+    type=opt.AGE,
+    default=timedelta(minutes=15),
+    show_default="15m",
+    help="The longest that the client waits between two attempts: one that is silent for longer has given up.",
+)
+@click.option(
+    "--time-scale",
+    type=opt.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    help="Shorten all times by this factor, for a client that shortens its own as much.",
+)
+@opt.as_json
+@opt.state
+def conformance(
+    listen: Address,
+    target: str | None,
+    stage: str | None,
+    key: str | None,
+    seed: int | None,
+    punches: int,
+    expect: Path | None,
+    most: timedelta | None,
+    longest_wait: timedelta,
+    time_scale: float,
+    state: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Stand before the API, misbehave, and judge a client.
+
+    It loses answers, resets connections, is silent, refuses, asks to wait, breaks down for a while, each by seed, and
+    ends with a verdict for each rule of docs/clients.md: at --punches, at --for, or at Ctrl-C.
+    """
+    if stage:
+        target = local_stack.find(state, "; or let it answer by itself, without --stage").api_url
+    expected = expected_in(expect, punches) if expect and expect.exists() else Expected(punches)
+    settings = Settings(
+        secrets.randbelow(1_000_000) if seed is None else seed,
+        listen.host,
+        listen.port,
+        target,
+        key,
+        time_scale,
+        longest_wait.total_seconds(),
+    )
+    try:
+        with serving(settings) as kit:
+            _announce(kit)
+            seen = _wait(kit, expected, None if most is None else most.total_seconds())
+    except OSError as error:
+        raise CommandError(f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}") from None
+    if expect:
+        seen = seen._replace(expected=expected_in(expect, punches))  # it may have been written meanwhile
+    return _report(settings.seed, seen, as_json=as_json)
+
+
+def _announce(kit: Kit) -> None:
+    to = f"before {kit.settings.target}" if kit.settings.target else "answering by itself"
+    print_status(f"ponto conformance: send punches to {kit.url} ({to}), seed {kit.settings.seed}; Ctrl-C ends")
+
+
+def _wait(kit: Kit, expected: Expected, most: float | None) -> Seen:
+    try:
+        raise_once(lambda: print_status("ponto conformance: the run is judged"))
+        return kit.wait(expected, most)
+    except Stopped:
+        return kit.seen(expected)
+
+
+def expected_in(file: Path, count: int) -> Expected:
+    """Read what the client was asked to send.
+
+    Raises:
+        CommandError: it cannot be read, or a line names no punch.
+    """
+    ids: set[str] = set()
+    whats = Counter[tuple[int, datetime]]()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"cannot read {file}: {error}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            if fields.get("id"):
+                ids.add(str(fields["id"]).lower())
+            else:
+                named = {name: fields[name] for name in ("usuarioId", "ponto")}
+                punch = parse(json.dumps(named), UTC)
+                whats[punch.usuario_id, punch.ponto] += 1
+        except (ValueError, AttributeError, KeyError, NotAPunch):
+            raise CommandError(
+                f"{file}, line {number}: not an object with an id, or with usuarioId and ponto"
+            ) from None
+    return Expected(max(count, len(ids) + whats.total()), frozenset(ids), whats)
+
+
+def _report(seed: int, seen: Seen, *, as_json: bool) -> int:
+    """Print the verdicts; give the exit status."""
+    if not seen.attempts:
+        raise CommandError("no punch came, so there is nothing to judge; send some to /ponto while it runs")
+    verdicts = rules.judge(seen)
+    punches = list(seen.punches().values())
+    counts = {
+        "punches": len(punches),
+        "attempts": len(seen.attempts),
+        "accepted": sum(any(each.accepted for each in attempts) for attempts in punches),
+        "refused": sum(
+            any(each.refused for each in attempts) and not any(each.accepted for each in attempts)
+            for attempts in punches
+        ),
+        "withoutKey": sum(rules.waits_for_a_key(attempts) for attempts in punches),
+        "waiting": sum(
+            not rules.is_settled(attempts)
+            and not rules.was_left(attempts, seen)
+            and not rules.waits_for_a_key(attempts)
+            for attempts in punches
+        ),
+        "missing": len(rules.missing(seen)),
+    }
+    if as_json:
+        attempts = [_attempt(each) for each in seen.attempts]
+        print_json({"seed": seed, **counts, "rules": [_rule(each) for each in verdicts], "log": attempts})
+    else:
+        _print(seed, counts, verdicts)
+    if not counts["accepted"]:
+        print_status("ponto conformance: no punch was accepted; is the key right, and are the bodies punches?")
+    if any(verdict.word == "broken" for verdict in verdicts):
+        return 1
+    return 0 if counts["accepted"] else 2
+
+
+def _rule(verdict: Verdict) -> dict[str, object]:
+    found = verdict.found
+    return {
+        "rule": verdict.rule.name,
+        "verdict": verdict.word,
+        "occasions": found.occasions,
+        "evidence": found.evidence,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    return {
+        "punch": attempt.punch + 1,
+        "id": attempt.id,
+        "begun": round(attempt.begun, 3),
+        "ended": None if attempt.ended is None else round(attempt.ended, 3),
+        "done": attempt.done,
+        "stored": attempt.is_stored,
+        "status": attempt.status,
+    }
+
+
+def _print(seed: int, counts: dict[str, int], verdicts: list[Verdict]) -> None:
+    tables.show(
+        (tables.Column("rule"), tables.Column("verdict"), tables.Column("occasions", right=True)),
+        [(verdict.rule.name, verdict.word, str(verdict.found.occasions)) for verdict in verdicts],
+    )
+    for verdict in verdicts:
+        for line in verdict.lines():
+            print_result(f"{verdict.rule.name}: {line}")
+    others = ", ".join(
+        f"{counts[name]} {text}"
+        for name, text in (
+            ("waiting", "still waiting, for which the run was too short"),
+            ("withoutKey", "waiting for a key"),
+            ("missing", "that never came"),
+        )
+        if counts[name]
+    )
+    print_result(
+        f"seed {seed}: {counts['punches']} punches in {counts['attempts']} attempts, {counts['accepted']} accepted, "
+        f"{counts['refused']} refused{', ' if others else ''}{others}"
+    )

@@ -1,0 +1,259 @@
+"""A run: what stands between a client and the stack, passes requests on or answers them, and misbehaves on the way."""
+
+import http.client
+import threading
+import time
+import urllib.parse
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from email.utils import formatdate
+from typing import NamedTuple
+
+from ponto.punch import Punch
+from tools.conformance import contract, rules
+from tools.conformance.contract import Answer
+from tools.conformance.faults import ACCEPTING, SILENT, Fault, Script, Way
+from tools.conformance.listener import Connection, Listener, Request
+from tools.conformance.rules import Attempt, Expected, Seen
+from tools.kit.output import print_status
+
+_SILENCE_S = 30.0
+_HELD_S = 1.0
+_LEAST_HELD = 0.1  # s by the wall clock: what a client's threads need to begin
+_WATCHED_S = 10.0  # how long after the last answer a client is watched for what it should not send
+_LEAST_WATCHED = 0.2  # s by the wall clock
+_READ_S = 5.0  # s by the wall clock that a client has for reading an answer
+_UPSTREAM_S = 35.0  # s by the wall clock; the gateway itself gives up after 29
+_HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "content-length",
+        "date",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+
+
+class Settings(NamedTuple):
+    """How a run is to be."""
+
+    seed: int
+    host: str = "127.0.0.1"
+    port: int = 0  # 0: any that is free
+    target: str | None = None  # the URL of the stack's POST /ponto; None: answer by the contract
+    key: str | None = None  # that is admitted where there is no stack; None: any
+    scale: float = 1.0  # seconds by the wall clock for a second of the contract
+    longest_wait: float = 900.0  # contract seconds
+
+
+class Kit:
+    """A run: the server, and what it has seen."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Listens at once; `serving` closes it too.
+
+        Raises:
+            OSError: it cannot listen there.
+        """
+        self.settings = settings
+        self._script = Script(settings.seed)
+        self._began = time.monotonic()
+        self._changed = 0.0  # contract seconds
+        self._lock = threading.Condition()
+        self._attempts: list[Attempt] = []
+        self._numbers: dict[Hashable, int] = {}
+        self._punches = 0
+        self._held_until = 0.0  # s, monotonic
+        self._closing = threading.Event()
+        self._api = contract.Api(settings.key)
+        self._target = urllib.parse.urlsplit(settings.target) if settings.target else None
+        self._complained = False
+        self._listener = Listener(settings.host, settings.port, self._serve)
+
+    @property
+    def url(self) -> str:
+        """Where punches are to be sent."""
+        return f"http://{self.settings.host}:{self._listener.port}/ponto"
+
+    def close(self) -> None:
+        """Listen no more; whatever is open is closed without an answer."""
+        self._closing.set()
+        self._listener.close()
+
+    def now(self) -> float:
+        """Contract seconds since the run began."""
+        return (time.monotonic() - self._began) / self.settings.scale
+
+    def seen(self, expected: Expected) -> Seen:
+        """Give what was seen until now."""
+        with self._lock:
+            return Seen(list(self._attempts), expected, self.now(), self._changed, self.settings.longest_wait)
+
+    def wait(self, expected: Expected, most: float | None) -> Seen:
+        """Wait until nothing more is to come.
+
+        Args:
+            expected: what the client was asked to send; where it says nothing, only `most` ends the run.
+            most: contract seconds after which the run ends anyway.
+        """
+        watched = max(_WATCHED_S, _LEAST_WATCHED / self.settings.scale)
+        while True:
+            seen = self.seen(expected)
+            if _is_done(seen, watched):
+                return seen
+            if most is not None and seen.now >= most:
+                return seen
+            with self._lock:
+                self._lock.wait(0.05)
+
+    def _serve(self, request: Request, connection: Connection) -> None:
+        if request.method == "POST" and request.path.partition("?")[0] == "/ponto":
+            self._punch(request, connection)
+        else:  # the preflight of a browser, a receipt, the page: no misbehaviour
+            connection.send(self._pass_on(request), formatdate(usegmt=True))
+
+    def _punch(self, request: Request, connection: Connection) -> None:
+        """Serve one attempt to send a punch."""
+        found = contract.read(request.body)
+        with self._lock:
+            begun = self.now()
+            number = self._number(found, request.body)
+            fault = self._script.next(number, begun)
+            attempt = Attempt(number, "", None, begun, None, is_silent=fault.way in SILENT, done=fault.text())
+            if isinstance(found, Punch):
+                attempt = attempt._replace(id=found.id, what=(found.usuario_id, found.ponto))
+            place = len(self._attempts)
+            self._attempts.append(attempt)
+            if fault.held:
+                held = max(_HELD_S * self.settings.scale, _LEAST_HELD)
+                self._held_until = max(self._held_until, time.monotonic() + held)
+            delay = self._held_until - time.monotonic()
+        if delay > 0:
+            self._closing.wait(delay)
+        answer = self._outcome(fault, request)
+        if fault.way in SILENT:
+            connection.wait_until_gone(_SILENCE_S * self.settings.scale, self._closing)
+        attempt = self._told(
+            attempt._replace(is_stored=fault.way in ACCEPTING and _ok(answer)), fault, answer, connection
+        )
+        self._note(place, attempt, fault)
+        if attempt.status and attempt.is_sure and not connection.was_read(_READ_S, self._closing):
+            with self._lock:
+                self._attempts[place] = attempt._replace(is_sure=False)
+
+    def _note(self, place: int, attempt: Attempt, fault: Fault) -> None:
+        with self._lock:
+            self._attempts[place] = attempt
+            if fault.way is not Way.ACCEPT or attempt.accepted:  # else it is the stack that refuses, perhaps for ever
+                self._changed = max(self._changed, (attempt.ended or 0) + (attempt.retry_after or 0))
+            self._lock.notify_all()
+
+    def _number(self, found: Punch | str, body: bytes) -> int:
+        """Find which punch an attempt is of, by its id or else by what makes a punch another one."""
+        if isinstance(found, str):
+            keys: list[Hashable] = [body]
+        else:
+            keys = [found.id, (found.usuario_id, found.ponto, found.dispositivo, found.sequencia)]
+        number = next((self._numbers[key] for key in keys if key in self._numbers), None)
+        if number is None:
+            number = self._punches
+            self._punches += 1
+            self._changed = self.now()
+        for key in keys:
+            self._numbers.setdefault(key, number)
+        return number
+
+    def _outcome(self, fault: Fault, request: Request) -> Answer | None:
+        """Do what is to be done before the answer; None: there is none."""
+        if fault.way is Way.ANSWER:
+            return contract.made_up(fault.status, fault.retry_after)
+        if fault.way not in ACCEPTING:
+            return None
+        if fault.way is Way.TWICE:
+            self._pass_on(request)
+        return self._pass_on(request)
+
+    def _told(self, attempt: Attempt, fault: Fault, answer: Answer | None, connection: Connection) -> Attempt:
+        """Answer as the fault has it, and note what the client could know."""
+        if answer is None or self._closing.is_set():
+            ended = self.now()
+            connection.reset()
+            return attempt._replace(ended=ended)
+        if fault.way in SILENT or (fault.way is Way.DROP and _ok(answer)):
+            return attempt._replace(ended=self.now())
+        is_sure = not connection.has_gone()
+        retry_after = answer.headers.get("retry-after", "")
+        attempt = attempt._replace(
+            status=answer.status,
+            retry_after=float(retry_after) if retry_after.isdecimal() else None,
+            ended=self.now(),  # before it is sent: whoever answers at once did not answer earlier
+        )
+        date = formatdate(time.time() + fault.clock, usegmt=True)
+        if fault.way is Way.CUT and _ok(answer):
+            connection.send(answer, date, whole=False)
+            connection.reset()
+            return attempt._replace(is_sure=False)
+        return attempt._replace(is_sure=connection.send(answer, date, whole=True) and is_sure)
+
+    def _pass_on(self, request: Request) -> Answer:
+        method, path, headers, body = request
+        if self._target is None:
+            return self._api.answer(method, path.partition("?")[0], headers, body)
+        if ".." in urllib.parse.unquote(path) or not path.startswith(
+            "/"
+        ):  # nothing but what is below the API's address
+            return contract.message(403, "Forbidden")
+        make = http.client.HTTPSConnection if self._target.scheme == "https" else http.client.HTTPConnection
+        upstream = make(self._target.netloc, timeout=_UPSTREAM_S)
+        kept = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
+        try:
+            upstream.request(method, self._target.path.removesuffix("/ponto") + path, body or None, kept)
+            answer = upstream.getresponse()
+            given = {name.lower(): value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+            return Answer(answer.status, given, answer.read())
+        except (OSError, http.client.HTTPException) as error:
+            if not self._complained:
+                self._complained = True
+                print_status(f"ponto conformance: {self.settings.target} does not answer ({error}); clients get a 502")
+            return contract.message(502, "there was an error handling your request")
+        finally:
+            upstream.close()
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Kit]:
+    """Listen for as long as the context lasts."""
+    kit = Kit(settings)
+    try:
+        yield kit
+    finally:
+        kit.close()
+
+
+def _is_done(seen: Seen, watched: float) -> bool:
+    """Whether all that the client was asked to send has come to an end, or nothing has gone on for too long.
+
+    Args:
+        seen: until now.
+        watched: how long a client is watched at the end for what it should not send, s.
+    """
+    if seen.expected == Expected() or any(attempt.ended is None for attempt in seen.attempts):
+        return False
+    if seen.is_over(seen.changed):
+        return True
+    punches = seen.punches().values()
+    return (
+        all(rules.is_settled(each) or rules.was_left(each, seen) or rules.waits_for_a_key(each) for each in punches)
+        and not rules.missing(seen)
+        and seen.now - max((attempt.ended or 0) for attempt in seen.attempts) >= watched
+    )
+
+
+def _ok(answer: Answer | None) -> bool:
+    return answer is not None and answer.status == 202
