@@ -2,13 +2,16 @@
 
 import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ponto import config, log
 from ponto.drain import Drain
 from ponto.redelivery import Redelivery
 from ponto.sqs import BatchResponse, DeadLetters, Record, records_of
 from ponto.store import Store
+
+if TYPE_CHECKING:
+    from ponto.receipt import Answer, Receipts
 
 
 @cache  # once per execution environment: what one batch set up serves the next
@@ -25,6 +28,14 @@ def _drain() -> Drain:
 def _redelivery() -> Redelivery:
     settings = config.load()
     return Redelivery(settings.queue_url, settings.retry_delays)
+
+
+@cache
+def _receipts() -> "Receipts":
+    from ponto.receipt import Receipts  # here: `main`, whose cold starts people wait for, does without it
+
+    settings = config.load()
+    return Receipts(lambda: config.connection_parameters(settings), settings.cors_origin, identity=settings.identity)
 
 
 def main(event: Any, context: Any) -> BatchResponse:
@@ -60,10 +71,20 @@ def _shorten_visibility(records: list[Record], end: float, request_id: str) -> N
         log.warning(request_id, f"redelivery: {type(error).__name__}: {error}")
 
 
-def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Apply the migrations that the database has not had yet, and what the roles may do; set the function's password.
+def receipt(event: Any, context: Any) -> "Answer":
+    """Say whether a punch is a row; to an employee who signed in also which of their last two days are.
 
-    `sls invoke -f schema` does it after a deploy, and after that secret has changed.
+    Args:
+        event: a GET, as API Gateway's proxy integration gives it.
+        context: Lambda's, which knows the request's id.
+    """
+    return _receipts().answer(event, lambda text: log.warning(context.aws_request_id, text))
+
+
+def schema(event: Any, context: Any) -> dict[str, Any]:
+    """Apply the migrations that the database has not had yet, and what the roles may do; set the functions' passwords.
+
+    `sls invoke -f schema` does it after a deploy, and after a secret of theirs has changed.
 
     Args:
         event: {"find": id} asks instead whether the punch of that id is a row; anything else is not looked at.
@@ -76,17 +97,18 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
     from ponto.admin.find_punch import is_stored
     from ponto.admin.migrations import migrate
-    from ponto.admin.roles import FUNCTION, protect, set_function_password
+    from ponto.admin.roles import FUNCTION, RECEIPTS, protect, set_function_password
 
     settings = config.load()
     owner = config.connection_parameters(settings)
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
     migrated = migrate(owner, settings.zone.key)
-    migrated.notices.extend(protect(owner, settings.reserved_concurrency))
-    if settings.function_secret_arn:
-        set_function_password(owner, *config.login(settings.function_secret_arn))
-        migrated.notices.append(f"password set: {FUNCTION}")
+    migrated.notices.extend(protect(owner, settings.reserved_concurrency, settings.receipt_concurrency))
+    for role, secret_arn in ((FUNCTION, settings.function_secret_arn), (RECEIPTS, settings.receipt_secret_arn)):
+        if secret_arn:
+            set_function_password(owner, role, *config.login(secret_arn))
+            migrated.notices.append(f"password set: {role}")
     return migrated._asdict()
 
 

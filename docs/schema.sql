@@ -66,6 +66,7 @@ comment on column batida.sequencia is 'The device''s own running number of the p
 grant select on batida to ponto_reports;
 grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em, mensagem_id, chave, sequencia) on batida to ponto_function;
 grant select (id, usuario_id, ponto) on batida to ponto_function;
+grant select (id, usuario_id, ponto, recebida_em, gravada_em) on batida to ponto_receipts;
 
 CREATE INDEX batida_usuario_id_ponto_idx ON public.batida USING btree (usuario_id, ponto);
 

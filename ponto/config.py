@@ -53,6 +53,9 @@ class Settings(NamedTuple):
     identity: bool = False  # whether a punch must be of the employee who signed in
     queue_url: str = ""  # of the queue of punches; empty: what failed comes back after the queue's own timeout
     retry_delays: tuple[int, ...] = ()  # s, of each receive; the last is the queue's visibility timeout
+    receipt_secret_arn: str | None = None  # that of the role which looks receipts up; `schema` alone is told
+    receipt_concurrency: int | None = None  # reserved, of the function that does; `schema` alone is told
+    cors_origin: str = ""  # the web origin that may read a receipt; `receipt` alone is told
 
 
 class ImportSettings(NamedTuple):
@@ -86,17 +89,22 @@ def load() -> Settings:
             "rds_config.example.py to rds_config.py for those that start with db_."
         )
     zone = _zone(time_zone)
-    secret, functions_secret = (os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN"))
+    secret, functions_secret, receipts_secret = (
+        os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "RECEIPT_SECRET_ARN")
+    )
     return Settings(
         database,
         secret,
         dlq_url,
         zone,
         functions_secret,
-        _reserved_concurrency(),
+        _executions("RESERVED_CONCURRENCY"),
         _identity(),
         os.environ.get("QUEUE_URL", ""),
         _retry_delays(),
+        receipts_secret,
+        _executions("RECEIPT_CONCURRENCY"),
+        os.environ.get("CORS_ORIGIN", ""),
     )
 
 
@@ -166,10 +174,10 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _reserved_concurrency() -> int | None:
-    value = os.environ.get("RESERVED_CONCURRENCY", "")
+def _executions(name: str) -> int | None:
+    value = os.environ.get(name, "")
     if value and not value.isdecimal():
-        raise ConfigurationError(f"RESERVED_CONCURRENCY: {value!r} is not a number of executions.")
+        raise ConfigurationError(f"{name}: {value!r} is not a number of executions.")
     return int(value) if value else None
 
 

@@ -21,14 +21,24 @@ UNANSWERED = (NoTimeLeftError, CannotConnectError, psycopg2.Error)
 class Session:
     """Runs statements on one connection, each in a transaction of its own. For one thread."""
 
-    def __init__(self, parameters: Callable[[], Parameters], timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        parameters: Callable[[], Parameters],
+        timeouts: Timeouts,
+        application_name: str = "batidaPonto",
+        options: str = "",
+    ) -> None:
         """Does not connect.
 
         Args:
             parameters: gives the keyword arguments of `psycopg2.connect`. Called for the first connection, and
                 after one has failed, for the password may have rotated.
             timeouts: how long a session may wait.
+            application_name: what PostgreSQL shows of the session.
+            options: of the session, as libpq's keyword `options` has them, besides its timeouts.
         """
+        self._application_name = application_name
+        self._options = options
         self._parameters = parameters
         self._timeouts = timeouts
         self._given: Parameters | None = None  # by parameters
@@ -81,9 +91,11 @@ class Session:
         options = (
             f"-c statement_timeout={wait.statement_ms} -c lock_timeout={wait.lock_ms} "
             f"-c idle_session_timeout={wait.idle_ms} "
-            "-c synchronous_commit=on"  # what is answered for as stored is on disk, whatever the server's default
+            "-c synchronous_commit=on "  # what is answered for as stored is on disk, whatever the server's default
+            + self._options
         )
-        connection = connect(given, "batidaPonto", wait._replace(connect_s=int(left)), options=options, renew=renew)
+        wait = wait._replace(connect_s=int(left))
+        connection = connect(given, self._application_name, wait, options=options, renew=renew)
         connection.autocommit = True  # a statement is a transaction, without the round trips of begin and commit
         return connection
 

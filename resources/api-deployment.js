@@ -10,9 +10,10 @@ module.exports = async ({ resolveVariable }) => {
   );
   const hash = createHash('sha256').update(JSON.stringify(published)).digest('hex').slice(0, 16);
   const deployment = `ApiDeployment${hash}`;
-  const throttle = async (HttpMethod, ResourcePath, name) => ({
+  const throttle = async (HttpMethod, ResourcePath, name, more) => ({
     HttpMethod,
     ResourcePath,
+    ...more,
     ThrottlingRateLimit: await resolveVariable(`param:${name}RateLimit`),
     ThrottlingBurstLimit: await resolveVariable(`param:${name}BurstLimit`),
   });
@@ -38,8 +39,12 @@ module.exports = async ({ resolveVariable }) => {
           // What is set for a method counts instead of what is set for all. A path's own slash is written ~1.
           MethodSettings: [
             await throttle('*', '/*', 'stage'),
-            await throttle('POST', '/~1ponto', 'punch'),
+            // Metrics of its own, for the alarms: a receipt that is not there yet is a 404, and no trouble.
+            await throttle('POST', '/~1ponto', 'punch', { MetricsEnabled: true }),
             await throttle('OPTIONS', '/~1ponto', 'preflight'),
+            await throttle('GET', '/~1ponto~1{id}', 'receipt'),
+            await throttle('OPTIONS', '/~1ponto~1{id}', 'preflight'),
+            ...(identity.ListReceipts ? [await throttle('GET', '/~1ponto', 'receipt')] : []),
           ],
         },
       },

@@ -13,9 +13,12 @@ function reasons() {
 }
 
 const queue = (id) => ['AWS/SQS', 'QueueName', `\${${id}.QueueName}`];
-const gateway = (name) => ['AWS/ApiGateway', 'ApiName', name, 'Stage', '${ApiStage}'];
+const gateway = (name) => [ // of punches, as resources/api-deployment.js asks for
+  'AWS/ApiGateway', 'ApiName', name, 'Method', 'POST', 'Resource', '/ponto', 'Stage', '${ApiStage}',
+];
 const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
 const imports = ['AWS/Lambda', 'FunctionName', '${ImportacaoLambdaFunction}'];
+const receipts = ['AWS/Lambda', 'FunctionName', '${ReceiptLambdaFunction}'];
 const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
 const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
 
@@ -37,6 +40,10 @@ function columns(api, rejections, hasCluster, hasUploads) {
         line(gateway(api), 'Latency', 'p50', 'p50'),
         line(gateway(api), 'Latency', 'p99', 'p99'),
         line(gateway(api), 'IntegrationLatency', 'p99', 'SQS p99')),
+      graph('Receipts', 'requests',
+        line(receipts, 'Invocations', 'Sum', 'all'),
+        line(receipts, 'Errors', 'Sum', 'errors'),
+        line(receipts, 'Throttles', 'Sum', 'throttles')),
     ],
     Queue: [
       graph('Depth', 'punches',

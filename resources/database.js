@@ -39,9 +39,22 @@ const policy = (Description, ...Statement) => ({
   Properties: { Description, PolicyDocument: { Version: '2012-10-17', Statement } },
 });
 
+const generated = (Description, username) => ({
+  Type: 'AWS::SecretsManager::Secret',
+  Properties: {
+    Description,
+    GenerateSecretString: {
+      SecretStringTemplate: `{"username": "${username}"}`,
+      GenerateStringKey: 'password',
+      PasswordLength: 40,
+      ExcludePunctuation: true,
+    },
+  },
+});
+
 /**
- * The right to read the owner's secret, and a secret of the function that drains. AWS makes the function's password;
- * `sls invoke -f schema` gives it to the role, also after it has changed.
+ * The right to read the owner's secret, and secrets of the functions that drain and that look receipts up. AWS makes
+ * their passwords; `sls invoke -f schema` gives them to the roles, also after they have changed.
  */
 const secrets = (ownerSecret, key) => ({
   DatabaseSecretPolicy: policy(
@@ -49,21 +62,15 @@ const secrets = (ownerSecret, key) => ({
     allow('secretsmanager:GetSecretValue', ownerSecret),
     ...(key ? [allow('kms:Decrypt', key)] : [])
   ),
-  FunctionSecret: {
-    Type: 'AWS::SecretsManager::Secret',
-    Properties: {
-      Description: "The database's user of the function that stores punches",
-      GenerateSecretString: {
-        SecretStringTemplate: '{"username": "ponto_function"}',
-        GenerateStringKey: 'password',
-        PasswordLength: 40,
-        ExcludePunctuation: true,
-      },
-    },
-  },
+  FunctionSecret: generated("The database's user of the function that stores punches", 'ponto_function'),
   FunctionSecretPolicy: policy(
     "The database's password of the function that stores punches",
     allow('secretsmanager:GetSecretValue', { Ref: 'FunctionSecret' })
+  ),
+  ReceiptSecret: generated("The database's user of the function that looks receipts up", 'ponto_receipts'),
+  ReceiptSecretPolicy: policy(
+    "The database's password of the function that looks receipts up",
+    allow('secretsmanager:GetSecretValue', { Ref: 'ReceiptSecret' })
   ),
 });
 
@@ -102,6 +109,8 @@ module.exports = async ({ resolveVariable }) => {
     ownerSecretPolicy: ifSecret({ Ref: 'DatabaseSecretPolicy' }, none),
     functionSecret: ifSecret({ Ref: 'FunctionSecret' }, ''),
     functionSecretPolicy: ifSecret({ Ref: 'FunctionSecretPolicy' }, none),
+    receiptSecret: ifSecret({ Ref: 'ReceiptSecret' }, ''),
+    receiptSecretPolicy: ifSecret({ Ref: 'ReceiptSecretPolicy' }, none),
     template: { Resources: { ...resources, ...ifSecret(secrets(ownerSecret, key), {}) } },
   };
 };

@@ -49,11 +49,11 @@ async function maxReceiveCount(context) {
 // Database.
 
 /**
- * Connections that are too many. The function holds at most reservedConcurrency, and twice that while a deploy replaces
- * its environments, whose connections outlive them; 20 for reports and people.
+ * Connections that are too many. Each function holds at most its reserved concurrency, and twice that while a deploy
+ * replaces its environments, whose connections outlive them; 20 for reports and people.
  */
 async function tooManyConnections(context) {
-  return 2 * (await number(context, 'reservedConcurrency')) + 20;
+  return 2 * ((await number(context, 'reservedConcurrency')) + (await number(context, 'receiptConcurrency'))) + 20;
 }
 
 // What becomes of what holds punches, and of what that needs, when it leaves the stack.

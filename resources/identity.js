@@ -13,11 +13,20 @@ module.exports = async ({ resolveVariable }) => {
       `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
     );
   }
-  const { PostPunch, PunchPreflight } = await resolveVariable('file(resources/api.yml):Resources');
+  const { PostPunch, PunchPreflight, GetReceipt, ReceiptPreflight } = await resolveVariable('file(resources/api.yml):Resources');
   const request = PostPunch.Properties.Integration.RequestTemplates['application/json'];
   const ATTRIBUTE = `MessageAttribute.${request.match(/MessageAttribute\.\d+\.Name=/g).length + 1}`; // SQS stops at a gap
-  const [preflight] = PunchPreflight.Properties.Integration.IntegrationResponses;
-  const ALLOWED = 'method.response.header.Access-Control-Allow-Headers';
+  const ALLOWED = 'method.response.header.Access-Control-Allow-';
+  const signsIn = { AuthorizationType: 'COGNITO_USER_POOLS', AuthorizerId: { Ref: 'EmployeeSignIn' } };
+  const preflight = (method, more) => {
+    const [{ ResponseParameters }] = method.Properties.Integration.IntegrationResponses;
+    const headers = ResponseParameters[`${ALLOWED}Headers`].replace(/'$/, ",Authorization'");
+    const allowed = { [`${ALLOWED}Headers`]: headers, ...more };
+    return {
+      Type: 'AWS::ApiGateway::Method',
+      Properties: { Integration: { IntegrationResponses: [{ ResponseParameters: allowed }] } },
+    };
+  };
   return {
     template: {
       extensions: {
@@ -26,6 +35,10 @@ module.exports = async ({ resolveVariable }) => {
       },
       Resources: {
         BatidaPontoLambdaFunction: {
+          Type: 'AWS::Lambda::Function',
+          Properties: { Environment: { Variables: { IDENTITY: 'required' } } },
+        },
+        ReceiptLambdaFunction: {
           Type: 'AWS::Lambda::Function',
           Properties: { Environment: { Variables: { IDENTITY: 'required' } } },
         },
@@ -42,8 +55,7 @@ module.exports = async ({ resolveVariable }) => {
         PostPunch: {
           Type: 'AWS::ApiGateway::Method',
           Properties: {
-            AuthorizationType: 'COGNITO_USER_POOLS',
-            AuthorizerId: { Ref: 'EmployeeSignIn' },
+            ...signsIn,
             Integration: {
               RequestTemplates: {
                 // SQS refuses an attribute without a value, so an account without a number sends none.
@@ -54,15 +66,12 @@ module.exports = async ({ resolveVariable }) => {
             },
           },
         },
-        PunchPreflight: {
-          Type: 'AWS::ApiGateway::Method',
-          Properties: {
-            Integration: {
-              IntegrationResponses: [
-                { ResponseParameters: { [ALLOWED]: preflight.ResponseParameters[ALLOWED].replace(/'$/, ",Authorization'") } },
-              ],
-            },
-          },
+        PunchPreflight: preflight(PunchPreflight, { [`${ALLOWED}Methods`]: "'GET,POST,OPTIONS'" }),
+        GetReceipt: { Type: 'AWS::ApiGateway::Method', Properties: signsIn },
+        ReceiptPreflight: preflight(ReceiptPreflight),
+        ListReceipts: {
+          ...GetReceipt,
+          Properties: { ...GetReceipt.Properties, ...signsIn, ResourceId: { Ref: 'PunchResource' } },
         },
       },
     },

@@ -118,7 +118,9 @@ function privateNetwork({ deletion, replacement }) {
     ),
     SecretsManagerEndpoint: endpoint(
       'secretsmanager',
-      allow('secretsmanager:GetSecretValue', [arn('DatabaseCluster', 'MasterUserSecret.SecretArn'), { Ref: 'FunctionSecret' }])
+      allow('secretsmanager:GetSecretValue', [
+        arn('DatabaseCluster', 'MasterUserSecret.SecretArn'), { Ref: 'FunctionSecret' }, { Ref: 'ReceiptSecret' },
+      ])
     ),
   };
 }

@@ -10,23 +10,27 @@ from ponto.connection import Parameters
 FUNCTION = "ponto_function"
 """The role that stores punches."""
 
+RECEIPTS = "ponto_receipts"
+"""The role that looks receipts up."""
+
 _PROTECT = (Path(__file__).parent / "sql" / "roles.sql").read_text(encoding="utf-8")
 
-# Of the function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
+# Of a function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
 # (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
 _REPLACED = 4
 _REPORTS = 20  # connections of those who read
 
 
 class NotTheFunction(ValueError):
-    """The function's secret names another role."""
+    """A function's secret names another role."""
 
 
-def set_function_password(parameters: Parameters, user: str, password: str) -> None:
-    """Give the role that stores punches the password of its secret, as `set_password` does.
+def set_function_password(parameters: Parameters, role: str, user: str, password: str) -> None:
+    """Give the role of a function the password of its secret, as `set_password` does.
 
     Args:
         parameters: as of `set_password`.
+        role: FUNCTION or RECEIPTS.
         user: whom the secret names: whoever may write it is not to set anybody else's password.
         password: what the secret holds.
 
@@ -34,22 +38,20 @@ def set_function_password(parameters: Parameters, user: str, password: str) -> N
         NotTheFunction: the secret names another role.
         psycopg2.Error: as of `set_password`.
     """
-    if user != FUNCTION:
-        raise NotTheFunction(
-            f"The secret of FUNCTION_SECRET_ARN has the username {user!r}; it must be {FUNCTION}. "
-            "No password was changed."
-        )
-    set_password(parameters, FUNCTION, password)
+    if user != role:
+        raise NotTheFunction(f"The function's secret has the username {user!r}; it must be {role}. It was not used.")
+    set_password(parameters, role, password)
 
 
-def protect(parameters: Parameters, concurrency: int | None) -> list[str]:
-    """Limit the connections of the two roles, and take back settings that they made for their own sessions.
+def protect(parameters: Parameters, concurrency: int | None, receipts: int | None = None) -> list[str]:
+    """Limit the connections of the three roles, and take back settings that they made for their own sessions.
 
     Sessions that are open stay as they are.
 
     Args:
         parameters: as of `set_password`.
-        concurrency: the function's reserved concurrency; None: the limit of its role stays as it is.
+        concurrency: the reserved concurrency of the function that stores; None: the limit of its role stays as it is.
+        receipts: the same of the function that looks receipts up.
 
     Returns:
         A line for each role whose settings were taken back.
@@ -58,9 +60,12 @@ def protect(parameters: Parameters, concurrency: int | None) -> list[str]:
         psycopg2.Error: no connection, or the user may not alter the roles; the message says what it lacks.
     """
     with connected(parameters) as connection, connection.cursor() as cursor:
-        limit = None if concurrency is None else _REPLACED * concurrency
+        limits = {
+            name: None if reserved is None else _REPLACED * reserved
+            for name, reserved in (("function", concurrency), ("receipts", receipts))
+        }
         cursor.execute("set local client_min_messages = notice")
-        cursor.execute(_PROTECT, {"function": limit, "reports": _REPORTS})
+        cursor.execute(_PROTECT, {**limits, "reports": _REPORTS})
         connection.commit()
         return [notice.strip() for notice in connection.notices]
 

@@ -31,15 +31,22 @@ class Client:
         self.sqs = stack.client("sqs")
         self._url = urllib.parse.urlsplit(stack.address.api_url)
 
-    def post(self, body: object, method: str = "POST", **headers: str | None) -> Answer:
-        """POST a punch: an object is sent as JSON, bytes as they are. A header given as None is left out."""
+    def post(self, body: object, method: str = "POST", below: str = "", **headers: str | None) -> Answer:
+        """POST a punch: an object is sent as JSON, bytes as they are. A header given as None is left out.
+
+        Args:
+            body: what to send.
+            method: another one asks for something else.
+            below: what follows the path `/ponto`.
+            headers: besides the content type and the key.
+        """
         sent = {"content-type": "application/json", "x-api-key": self.address.api_key}
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE)
         try:
             connection.request(
                 method,
-                self._url.path,
+                self._url.path + below,
                 body if isinstance(body, bytes) else json.dumps(body).encode(),
                 {name: value for name, value in (sent | given).items() if value is not None},
             )
@@ -52,6 +59,10 @@ class Client:
             )
         finally:
             connection.close()
+
+    def get(self, identifier: object, method: str = "GET", **headers: str | None) -> Answer:
+        """Ask for a receipt. A header given as None is left out."""
+        return self.post(b"", method, f"/{identifier}", content_type=None, **headers)
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a query on the stack's database."""

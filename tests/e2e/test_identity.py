@@ -300,6 +300,31 @@ def test_a_redriven_letter_of_the_right_employee_becomes_a_row(
     assert client.depth(client.address.dlq_url) == 0
 
 
+# Receipts
+
+
+def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(client: Client, pool: UserPool) -> None:
+    employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
+    token, others = (pool.sign_in(number).identity for number in (employee, colleague))
+    client.post(punch(employee), authorization=token)  # without an id: it derives one
+    client.wait_until_drained()
+    ((derived, *_),) = client.rows(employee)
+
+    listed = client.post(b"", "GET", content_type=None, authorization=token)
+
+    assert [(each["id"], each["usuarioId"]) for each in listed.body["batidas"]] == [(derived, employee)]
+    assert client.get(derived, authorization=token).body == listed.body["batidas"][0]
+    assert client.get(derived, authorization=others).status == 404
+    assert client.post(b"", "GET", content_type=None, authorization=others).body == {"batidas": []}
+
+
+def test_a_receipt_takes_the_sign_in_and_the_key(client: Client, pool: UserPool) -> None:
+    token = pool.sign_in(next(EMPLOYEES)).identity
+    for below in ("", f"/{uuid.uuid4()}"):
+        assert client.post(b"", "GET", below, content_type=None).status == 401
+        assert client.post(b"", "GET", below, content_type=None, authorization=token, x_api_key=None).status == 403
+
+
 def test_a_browser_may_ask_whether_it_may_send_a_token(client: Client) -> None:
     answers: list[Answer] = []
 

@@ -14,6 +14,7 @@ _COST = re.compile(r"\| \**([\d.]+)\** \|$", re.MULTILINE)
 def runbook(text: str) -> str:
     """Count the metrics in what watching costs."""
     text = _row(text, r"metrics of alarms x 0\.10", costs.alarm_metrics(), 0.10)
+    text = _row(text, r"metrics that the gateway keeps for `POST /ponto` x 0\.30", costs.GATEWAY_METRICS, 0.30)
     return _row(text, r"metrics of our own x 0\.30", costs.METRICS, 0.30)
 
 

@@ -52,7 +52,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
 
     assert migrate(owner, ZONE).applied == ALL
 
-    for role in ("ponto_function", "ponto_reports"):
+    for role in ("ponto_function", "ponto_receipts", "ponto_reports"):
         way = {**owner, "user": role, "password": "one"}
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             ask(way, "select")
@@ -189,19 +189,29 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
     store.close()
 
 
+RIGHTS = """
+select relname, null, privilege
+from pg_class
+    cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
+where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
+    and has_table_privilege('ROLE', pg_class.oid, privilege)
+union all
+select relname, attname, privilege
+from pg_class
+    join pg_attribute on attrelid = pg_class.oid
+    cross join unnest(array['select', 'insert', 'update', 'references']) privilege
+where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
+    and has_column_privilege('ROLE', pg_class.oid, attnum, privilege)
+"""
+
+
+def rights(server: Server, database: str, role: str) -> set[tuple[Any, ...]]:
+    """What a role may do in a database with anything of ours: relation, column, privilege."""
+    return set(server.ask(RIGHTS.replace("ROLE", role), database))
+
+
 def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, owner: dict[str, str]) -> None:
-    held = server.ask(
-        "select relname, null, privilege from pg_class cross join"
-        " unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege"
-        " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')"
-        " and has_table_privilege('ponto_function', pg_class.oid, privilege)"
-        " union all select relname, attname, privilege from pg_class join pg_attribute on attrelid = pg_class.oid"
-        " cross join unnest(array['select', 'insert', 'update', 'references']) privilege"
-        " where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0"
-        " and not attisdropped and has_column_privilege('ponto_function', pg_class.oid, attnum, privilege)",
-        owner["dbname"],
-    )
-    assert set(held) == {
+    assert rights(server, owner["dbname"], "ponto_function") == {
         ("batida", "id", "select"),
         ("batida", "usuario_id", "select"),
         ("batida", "ponto", "select"),
@@ -212,6 +222,38 @@ def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, own
         ("falha", "desde", "select"),
         ("falha", "mensagem_id", "insert"),
     }
+
+
+def test_whoever_looks_receipts_up_reads_what_a_receipt_says_and_no_more(server: Server, owner: dict[str, str]) -> None:
+    assert rights(server, owner["dbname"], "ponto_receipts") == {
+        ("batida", name, "select") for name in ("id", "usuario_id", "ponto", "recebida_em", "gravada_em")
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())",
+        "update batida set usuario_id = 2",
+        "delete from batida",
+        "truncate batida",
+        "select dispositivo from batida",
+        "select latitude from batida",
+        "select chave from batida",
+        "select * from batida",
+        "select nome from funcionario",
+        "select from falha",
+        "create table more ()",
+        "create temporary table more ()",
+        "drop table batida",
+        "set role ponto_reports",
+        "set role ponto_function",
+    ],
+)
+def test_whoever_looks_receipts_up_is_refused_whatever_else(owner: dict[str, str], statement: str) -> None:
+    set_password(owner, "ponto_receipts", "of receipts")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ask({**owner, "user": "ponto_receipts", "password": "of receipts"}, statement)
 
 
 @pytest.mark.parametrize(
@@ -350,6 +392,11 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
         store.close()
     protect(owner, 5)
     assert server.ask(limits) == [(20,), (20,)]
+
+    receipts = "select rolconnlimit from pg_roles where rolname = 'ponto_receipts'"
+    assert server.ask(receipts) == [(-1,)]
+    protect(owner, 5, 2)
+    assert server.ask(receipts) == [(8,)]
 
 
 def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(

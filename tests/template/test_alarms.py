@@ -56,7 +56,12 @@ def own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 def recorded_by(template: Template, own: set[str]) -> set[Metric]:
     """Every metric that exists in a deployed stage."""
     gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
-    found = {metric("AWS/ApiGateway", name, gateway) for name in GATEWAY_METRICS}
+    methods = [
+        {"Method": setting["HttpMethod"], "Resource": setting["ResourcePath"].removeprefix("/").replace("~1", "/")}
+        for setting in template.properties("ApiStage")["MethodSettings"]
+        if setting.get("MetricsEnabled")
+    ]
+    found = {metric("AWS/ApiGateway", name, gateway | of) for name in GATEWAY_METRICS for of in [{}, *methods]}
     for queue in template.of_type("AWS::SQS::Queue"):
         dimensions = {"QueueName": {"Fn::GetAtt": [queue, "QueueName"]}}
         found |= {metric("AWS/SQS", name, dimensions) for name in QUEUE_METRICS}
@@ -126,6 +131,8 @@ def test_the_costs_are_counted(prod: Template, own: set[str]) -> None:
     watched = sum(len(metrics(alarm)) for alarm in alarms(prod).values())
     assert watched == costs.alarm_metrics()
     assert len(own) == costs.METRICS
+    detailed = [each for each in prod.properties("ApiStage")["MethodSettings"] if each.get("MetricsEnabled")]
+    assert len(detailed) * len(GATEWAY_METRICS) == costs.GATEWAY_METRICS
     assert len(prod.of_type("AWS::KMS::Key")) == len(prod.of_type("AWS::CloudWatch::Dashboard")) == 1
 
 
@@ -155,9 +162,9 @@ def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
 
 
 def test_the_connections_that_are_too_many_follow_from_the_concurrency(compiled: Compile) -> None:
-    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * 5 + 20
-    more = alarms(compiled("prod", "reservedConcurrency=40", "maximumConcurrency=40"))
-    assert more["database-connections"]["Threshold"] == 2 * 40 + 20
+    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * (5 + 2) + 20
+    more = alarms(compiled("prod", "reservedConcurrency=40", "maximumConcurrency=40", "receiptConcurrency=3"))
+    assert more["database-connections"]["Threshold"] == 2 * (40 + 3) + 20
 
 
 # Who is told
@@ -283,7 +290,7 @@ class Record:
 
 
 def _prod_metrics() -> dict[str, Metric]:
-    gateway = {"ApiName": "batida-ponto-prod", "Stage": {"Ref": "ApiStage"}}
+    gateway = {"ApiName": "batida-ponto-prod", "Method": "POST", "Resource": "/ponto", "Stage": {"Ref": "ApiStage"}}
     queue = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
     function = {"FunctionName": {"Ref": FUNCTION}}
     cluster = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}

@@ -82,18 +82,32 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
         "DB_SSLROOTCERT": "",  # RDS's
     }
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    functions = {"Ref": "FunctionSecret"}
+    functions, receipts = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}
     assert database_variables(prod) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
-        "SchemaLambdaFunction": both | {"DB_USER": "ponto", "DB_SECRET_ARN": owners, "FUNCTION_SECRET_ARN": functions},
+        "ReceiptLambdaFunction": both | {"DB_USER": "ponto_receipts", "DB_SECRET_ARN": receipts},
+        "SchemaLambdaFunction": both
+        | {
+            "DB_USER": "ponto",
+            "DB_SECRET_ARN": owners,
+            "FUNCTION_SECRET_ARN": functions,
+            "RECEIPT_SECRET_ARN": receipts,
+        },
     }
 
 
-def test_secrets_manager_makes_the_functions_password(prod: Template) -> None:
-    assert prod.properties("FunctionSecret") == {
-        "Description": "The database's user of the function that stores punches",
+@pytest.mark.parametrize(
+    ("secret", "what", "user"),
+    [
+        ("FunctionSecret", "stores punches", "ponto_function"),
+        ("ReceiptSecret", "looks receipts up", "ponto_receipts"),
+    ],
+)
+def test_secrets_manager_makes_the_functions_password(prod: Template, secret: str, what: str, user: str) -> None:
+    assert prod.properties(secret) == {
+        "Description": f"The database's user of the function that {what}",
         "GenerateSecretString": {
-            "SecretStringTemplate": '{"username": "ponto_function"}',
+            "SecretStringTemplate": f'{{"username": "{user}"}}',
             "GenerateStringKey": "password",
             "PasswordLength": 40,
             "ExcludePunctuation": True,
@@ -147,7 +161,8 @@ def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) ->
 
 def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template) -> None:
     queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
-    secrets = [{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}, {"Ref": "FunctionSecret"}]
+    owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
+    secrets = [owners, {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}]
     expected: dict[str, list[tuple[str, object]]] = {
         "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
         "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
@@ -176,11 +191,15 @@ def test_the_function_gets_a_secret_beside_the_owners_of_an_existing_database(co
     assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
     assert variables["SchemaLambdaFunction"]["DB_SECRET_ARN"] == ARN
     assert variables["SchemaLambdaFunction"]["FUNCTION_SECRET_ARN"] == functions
+    receipts = {"Ref": "ReceiptSecret"}
+    assert variables["ReceiptLambdaFunction"]["DB_SECRET_ARN"] == receipts
+    assert variables["SchemaLambdaFunction"]["RECEIPT_SECRET_ARN"] == receipts
 
 
-def test_one_machine_has_the_same_two_users(local: Template) -> None:
+def test_one_machine_has_the_same_users(local: Template) -> None:
     variables = database_variables(local)
     assert variables["BatidaPontoLambdaFunction"]["DB_USER"] == "ponto_function"
+    assert variables["ReceiptLambdaFunction"]["DB_USER"] == "ponto_receipts"
     assert variables["SchemaLambdaFunction"]["DB_USER"] == "postgres"
 
 

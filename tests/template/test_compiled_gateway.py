@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, quote_plus
 import airspeed  # type: ignore[import-untyped]
 import pytest
 
+from ponto import receipt
+from ponto.config import SECRET_SECONDS
 from tests.template.conftest import Compile
 from tools.kit.packaging import ROOT, Template
 
@@ -17,6 +19,7 @@ KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}
 OTHERWISE = "there was an error handling your request"
 CORS_METHOD = "method.response.header.Access-Control-Allow-Origin"
 CORS_GATEWAY = "gatewayresponse.header.Access-Control-Allow-Origin"
+EXPOSED = "Access-Control-Expose-Headers"
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -146,15 +149,21 @@ def test_every_answer_lets_the_one_origin_read_it(
 ) -> None:
     template = compiled(stage, *parameters)
     methods = template.of_type("AWS::ApiGateway::Method")
+    proxied = methods.pop("GetReceipt")  # whose headers are the function's
+    assert proxied["Integration"]["Type"] == "AWS_PROXY"
+    assert template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]["CORS_ORIGIN"] == origin
     assert {
         (name, response["StatusCode"]): response["ResponseParameters"][CORS_METHOD]
         for name, method in methods.items()
         for response in method["Integration"]["IntegrationResponses"]
-    } == dict.fromkeys([("PostPunch", "202"), ("PostPunch", "500"), ("PunchPreflight", "204")], f"'{origin}'")
+    } == dict.fromkeys(
+        [("PostPunch", "202"), ("PostPunch", "500"), ("PunchPreflight", "204"), ("ReceiptPreflight", "204")],
+        f"'{origin}'",
+    )
     assert {
-        answer["ResponseType"]: answer["ResponseParameters"]
+        answer["ResponseType"]: answer["ResponseParameters"][CORS_GATEWAY]
         for answer in template.of_type("AWS::ApiGateway::GatewayResponse").values()
-    } == {kind: {CORS_GATEWAY: f"'{origin}'"} for kind in ("DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY")}
+    } == dict.fromkeys(("DEFAULT_4XX", "DEFAULT_5XX", "BAD_REQUEST_BODY"), f"'{origin}'")
     for method in methods.values():  # the gateway drops a header that a method does not declare
         declared = {each["StatusCode"]: set(each["ResponseParameters"]) for each in method["MethodResponses"]}
         assert declared == {
@@ -163,17 +172,68 @@ def test_every_answer_lets_the_one_origin_read_it(
         }
 
 
-def test_a_browser_may_ask_before_it_punches_without_a_key(prod: Template) -> None:
-    method = prod.properties("PunchPreflight")
-    assert (method["HttpMethod"], method["ResourceId"]) == ("OPTIONS", {"Ref": "PunchResource"})
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_page_may_read_the_time_and_when_to_come_again_of_every_answer(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    for response in template.properties("PostPunch")["Integration"]["IntegrationResponses"]:
+        assert response["ResponseParameters"][f"method.response.header.{EXPOSED}"] == f"'{receipt.EXPOSED}'"
+    answers = template.of_type("AWS::ApiGateway::GatewayResponse")
+    for answer in answers.values():
+        assert answer["ResponseParameters"][f"gatewayresponse.header.{EXPOSED}"] == f"'{receipt.EXPOSED}'"
+    assert {
+        name: answer["ResponseParameters"].get("gatewayresponse.header.Retry-After") for name, answer in answers.items()
+    } == {"ClientError": None, "InvalidBody": None, "ServerError": f"'{receipt.UNAVAILABLE_S}'"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    method = template.properties("GetReceipt")
+    function = "functions/${ReceiptLambdaFunction.Arn}/invocations"
+    assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "ReceiptResource"})
+    assert template.properties("ReceiptResource") == {
+        "RestApiId": {"Ref": "Api"},
+        "ParentId": {"Ref": "PunchResource"},
+        "PathPart": "{id}",
+    }
+    assert method["ApiKeyRequired"] is True
+    assert method["Integration"] == {
+        "Type": "AWS_PROXY",
+        "IntegrationHttpMethod": "POST",
+        "Credentials": {"Fn::GetAtt": ["ApiRole", "Arn"]},
+        "Uri": {"Fn::Sub": f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/{function}"},
+    }
+
+
+def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
+    times = receipt.TIMEOUTS
+    first = 1_000 * (SECRET_SECONDS + times.connect_s) + times.statement_ms
+    later = times.network_ms + 1_000 * times.connect_s + times.statement_ms
+    assert max(first, later) <= 13_000  # as ponto/receipt.py says
+    assert times.statement_ms <= times.network_ms
+    assert 13 < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "methods", "headers"),
+    [
+        ("PunchPreflight", "PunchResource", "POST,OPTIONS", "Content-Type,X-Api-Key"),
+        ("ReceiptPreflight", "ReceiptResource", "GET,OPTIONS", "X-Api-Key"),
+    ],
+)
+def test_a_browser_may_ask_before_it_punches_or_looks_a_receipt_up_without_a_key(
+    prod: Template, name: str, resource: str, methods: str, headers: str
+) -> None:
+    method = prod.properties(name)
+    assert (method["HttpMethod"], method["ResourceId"]) == ("OPTIONS", {"Ref": resource})
     assert "ApiKeyRequired" not in method
     assert method["Integration"]["Type"] == "MOCK"
     (response,) = method["Integration"]["IntegrationResponses"]
     status = json.loads(method["Integration"]["RequestTemplates"]["application/json"])["statusCode"]
     assert str(status) == response["StatusCode"]
     allowed = response["ResponseParameters"]
-    assert allowed["method.response.header.Access-Control-Allow-Methods"] == "'POST,OPTIONS'"
-    assert allowed["method.response.header.Access-Control-Allow-Headers"] == "'Content-Type,X-Api-Key'"
+    assert allowed["method.response.header.Access-Control-Allow-Methods"] == f"'{methods}'"
+    assert allowed["method.response.header.Access-Control-Allow-Headers"] == f"'{headers}'"
 
 
 def test_what_the_gateway_answers_by_itself_is_json_too(prod: Template) -> None:
@@ -203,9 +263,10 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
         ("*", "/*"): (rate, burst),
         ("POST", "/~1ponto"): (rate, burst),
         ("OPTIONS", "/~1ponto"): (200, 200),
+        ("GET", "/~1ponto~1{id}"): (100, 20),
+        ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
     }
-    methods = template.of_type("AWS::ApiGateway::Method").values()
-    assert {method["HttpMethod"] for method in methods} == {method for method, path in _throttles(template)} - {"*"}
+    assert _methods(template) == _throttles(template).keys() - {("*", "/*")}
     plan = template.properties("UsagePlan")
     assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
     assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": stage}]
@@ -218,13 +279,22 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
 
 
 def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compiled: Compile) -> None:
-    limits = {"stage": 7, "punch": 5, "preflight": 3, "key": 2}
+    limits = {"stage": 7, "punch": 5, "preflight": 3, "receipt": 4, "key": 2}
     given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
     template = compiled("dev", *given)
-    assert list(_throttles(template).values()) == [("7", "7"), ("5", "5"), ("3", "3")]
+    assert list(_throttles(template).values()) == [("7", "7"), ("5", "5"), ("3", "3"), ("4", "4"), ("3", "3")]
     assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": "2", "BurstLimit": "2"}
     followed = _throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
     assert followed["POST", "/~1ponto"] == followed["*", "/*"] == ("7", "8")
+
+
+def _methods(template: Template) -> set[tuple[str, str]]:
+    """The methods there are, with their paths as a throttle names them."""
+    paths = {"PunchResource": "/~1ponto", "ReceiptResource": "/~1ponto~1{id}"}
+    return {
+        (method["HttpMethod"], paths[method["ResourceId"]["Ref"]])
+        for method in template.of_type("AWS::ApiGateway::Method").values()
+    }
 
 
 def _throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]]:

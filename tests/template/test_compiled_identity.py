@@ -50,13 +50,24 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
             "IdentitySource": "method.request.header.Authorization",
         },
     }
-    post = resources["PostPunch"]["Properties"]
-    assert post.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
-    assert post["AuthorizationType"] == "COGNITO_USER_POOLS"
-    assert "AuthorizationScopes" not in post  # with scopes it would ask for an access token, which has no attribute
-    variables = resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
-    assert variables.pop("IDENTITY") == "required"
     before = plain["Resources"]
+    listed = resources.pop("ListReceipts")["Properties"]
+    assert listed.pop("ResourceId") == {"Ref": "PunchResource"}
+    post, receipt = (resources[name]["Properties"] for name in ("PostPunch", "GetReceipt"))
+    assert listed == {name: value for name, value in receipt.items() if name != "ResourceId"}
+    for method in (post, receipt):
+        assert method.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
+        assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
+        assert "AuthorizationScopes" not in method  # with scopes it would ask for an access token, without attributes
+    for name in ("BatidaPontoLambdaFunction", "ReceiptLambdaFunction"):
+        assert resources[name]["Properties"]["Environment"]["Variables"].pop("IDENTITY") == "required"
+    settings = resources["ApiStage"]["Properties"]["MethodSettings"]
+    assert settings.pop() == {
+        "HttpMethod": "GET",
+        "ResourcePath": "/~1ponto",
+        "ThrottlingRateLimit": 100,
+        "ThrottlingBurstLimit": 20,
+    }
     function = resources["BatidaPontoLambdaFunction"]
     assert function["DependsOn"] == [*before["BatidaPontoLambdaFunction"]["DependsOn"], "ApiStage"]
     function["DependsOn"].remove("ApiStage")
@@ -64,15 +75,22 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
     assert "DependsOn" not in resources["ApiStage"]
 
     # As without one, but for:
-    post["AuthorizationType"] = "NONE"
+    post["AuthorizationType"] = receipt["AuthorizationType"] = "NONE"
     post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
-    answer, _ = (_preflight(found) for found in (resources, before))
-    answer["method.response.header.Access-Control-Allow-Headers"] = "'Content-Type,X-Api-Key'"
+    allowed = "method.response.header.Access-Control-Allow-"
+    for name, headers, methods in (
+        ("PunchPreflight", "Content-Type,X-Api-Key", "GET,POST,OPTIONS"),
+        ("ReceiptPreflight", "X-Api-Key", "GET,OPTIONS"),
+    ):
+        answer = _preflight(resources, name)
+        assert answer.pop(f"{allowed}Headers") == f"'{headers},Authorization'"
+        assert answer.pop(f"{allowed}Methods") == f"'{methods}'"
+        answer |= {header: _preflight(before, name)[header] for header in (f"{allowed}Headers", f"{allowed}Methods")}
     for found in (resources, before):
         del found["Dashboard"]
         del found[deployment(Template({"Resources": found, "Outputs": {}}))]
         del found["ApiStage"]["Properties"]["DeploymentId"]
-        for function in ("BatidaPontoLambdaFunction", "SchemaLambdaFunction"):
+        for function in ("BatidaPontoLambdaFunction", "ReceiptLambdaFunction", "SchemaLambdaFunction"):
             del found[function]["Properties"]["Code"]  # its key names the time
     assert template == plain
 
@@ -88,8 +106,8 @@ def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gatew
     assert "ApiStage" not in json.dumps(resources["BatidaPontoLambdaFunction"])
 
 
-def _preflight(resources: Any) -> Any:
-    (response,) = resources["PunchPreflight"]["Properties"]["Integration"]["IntegrationResponses"]
+def _preflight(resources: Any, name: str = "PunchPreflight") -> Any:
+    (response,) = resources[name]["Properties"]["Integration"]["IntegrationResponses"]
     return response["ResponseParameters"]
 
 

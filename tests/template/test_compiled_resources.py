@@ -21,6 +21,9 @@ ALWAYS = {
     "BatidaPontoLambdaFunction": "AWS::Lambda::Function",
     "BatidaPontoEventSourceMappingSQSPunchQueue": "AWS::Lambda::EventSourceMapping",
     "BatidaPontoRole": "AWS::IAM::Role",
+    "ReceiptLogGroup": "AWS::Logs::LogGroup",
+    "ReceiptLambdaFunction": "AWS::Lambda::Function",
+    "ReceiptRole": "AWS::IAM::Role",
     "SchemaLogGroup": "AWS::Logs::LogGroup",
     "SchemaLambdaFunction": "AWS::Lambda::Function",
     "SchemaRole": "AWS::IAM::Role",
@@ -42,6 +45,9 @@ ALWAYS = {
     "PunchPreflight": "AWS::ApiGateway::Method",
     "PunchModel": "AWS::ApiGateway::Model",
     "PunchResource": "AWS::ApiGateway::Resource",
+    "GetReceipt": "AWS::ApiGateway::Method",
+    "ReceiptPreflight": "AWS::ApiGateway::Method",
+    "ReceiptResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
     "Dashboard": "AWS::CloudWatch::Dashboard",
@@ -68,9 +74,10 @@ WITH_A_SECRET = {
     "DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy",
     "FunctionSecret": "AWS::SecretsManager::Secret",
     "FunctionSecretPolicy": "AWS::IAM::ManagedPolicy",
+    "ReceiptSecret": "AWS::SecretsManager::Secret",
+    "ReceiptSecretPolicy": "AWS::IAM::ManagedPolicy",
 }
 GENERATED = {
-    "SecretStringTemplate": '{"username": "ponto_function"}',
     "GenerateStringKey": "password",
     "PasswordLength": 40,
     "ExcludePunctuation": True,
@@ -215,7 +222,8 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     project: Path, stage: str, protected: bool
 ) -> None:
     made = package(project, stage)
-    demand = quotas.Demand({f"batida-ponto-{stage}-batidaPonto": 5}, makes_network=True)
+    reserved = {f"batida-ponto-{stage}-batidaPonto": 5, f"batida-ponto-{stage}-receipt": 2}
+    demand = quotas.Demand(reserved, makes_network=True)
     assert deploy.read(made.folder) == deploy.Compiled(is_protected=protected, needs_token=False, demand=demand)
     template = json.loads(made.template_file.read_text())
     template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] = "COGNITO_USER_POOLS"
@@ -236,7 +244,7 @@ def test_tags_that_are_none_stop_the_deploy_and_say_the_form(project: Path, tags
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
 def test_the_functions_environment_names_the_database_and_holds_no_password(compiled: Compile, stage: str) -> None:
-    both = {
+    each = {
         "TIME_ZONE",
         "DLQ_URL",
         "DB_HOST",
@@ -249,8 +257,10 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(comp
     }
     functions = compiled(stage).of_type("AWS::Lambda::Function")
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
-        "BatidaPontoLambdaFunction": both | {"QUEUE_URL", "RETRY_DELAYS"},
-        "SchemaLambdaFunction": both | {"FUNCTION_SECRET_ARN", "RESERVED_CONCURRENCY"},
+        "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS"},
+        "ReceiptLambdaFunction": each | {"CORS_ORIGIN"},
+        "SchemaLambdaFunction": each
+        | {"FUNCTION_SECRET_ARN", "RECEIPT_SECRET_ARN", "RESERVED_CONCURRENCY", "RECEIPT_CONCURRENCY"},
     }
 
 
@@ -270,8 +280,16 @@ def test_no_property_holds_a_secret(compiled: Compile, stage: str) -> None:
         ("FUNCTION_SECRET_ARN", '{"Ref": "FunctionSecret"}'),
         ("DB_SECRET_ARN", '""'),
         ("FUNCTION_SECRET_ARN", '""'),
-        ("GenerateSecretString", json.dumps(GENERATED)),  # Secrets Manager makes it
+        ("DB_SECRET_ARN", '{"Ref": "ReceiptSecret"}'),
+        ("RECEIPT_SECRET_ARN", '{"Ref": "ReceiptSecret"}'),
+        ("RECEIPT_SECRET_ARN", '""'),
         *((name, json.dumps(value)) for name, value in GENERATED.items()),
+        *(
+            (name, json.dumps(value))
+            for role in ("ponto_function", "ponto_receipts")
+            for template_ in [{"SecretStringTemplate": f'{{"username": "{role}"}}'}]
+            for name, value in [("GenerateSecretString", template_ | GENERATED), *template_.items()]
+        ),  # Secrets Manager makes it
         ("ApiKeyRequired", "true"),
         ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # of the gateway's integration: its role
     }

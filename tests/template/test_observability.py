@@ -51,9 +51,9 @@ def test_an_access_log_is_json_also_where_a_variable_is_empty(observed: Template
     assert set(json.loads(written).values()) == {"-"}
 
 
-def test_traces_cover_the_gateway_and_both_functions(observed: Template) -> None:
+def test_traces_cover_the_gateway_and_every_function(observed: Template) -> None:
     assert observed.properties("ApiStage")["TracingEnabled"] is True
     functions = observed.of_type("AWS::Lambda::Function").values()
-    assert [function["TracingConfig"] for function in functions] == [{"Mode": "Active"}] * 2
-    for role in ("BatidaPontoRole", "SchemaRole"):
+    assert [function["TracingConfig"] for function in functions] == [{"Mode": "Active"}] * 3
+    for role in ("BatidaPontoRole", "ReceiptRole", "SchemaRole"):
         assert {"Ref": "TracingPolicy"} in observed.properties(role)["ManagedPolicyArns"]

@@ -191,13 +191,13 @@ def test_a_policy_speaks_of_its_own_queue_only(compiled: Compile, stage: str) ->
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_only_the_function_that_drains_has_a_dead_letter_queue_and_reserved_concurrency(
+def test_only_the_function_that_drains_has_a_dead_letter_queue_and_what_runs_for_strangers_is_bounded(
     compiled: Compile, stage: str
 ) -> None:
     functions = compiled(stage).of_type("AWS::Lambda::Function")
     target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert _present(functions, "DeadLetterConfig") == {FUNCTION: target}
-    assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5}
+    assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReceiptLambdaFunction": 2}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -211,6 +211,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(compiled: Compile, stage
     assert "SchemaLambdaFunction" not in str(outside)
     assert {name: each["Handler"] for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         FUNCTION: "handler.main",
+        "ReceiptLambdaFunction": "handler.receipt",
         "SchemaLambdaFunction": "handler.schema",
     }
 

@@ -15,7 +15,7 @@ ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
 
 ROLES: Rights = {
-    "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
+    "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn"), ("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn")},
     "OperatorRole": {("sqs:SendMessage", "PunchQueue.Arn")},
     "BatidaPontoRole": {
         ("sqs:ReceiveMessage", "PunchQueue.Arn"),
@@ -25,6 +25,10 @@ ROLES: Rights = {
         ("sqs:SendMessage", "DeadLetterQueue.Arn"),
         ("logs:CreateLogStream", "BatidaPontoLogGroup.Arn"),
         ("logs:PutLogEvents", "BatidaPontoLogGroup.Arn"),
+    },
+    "ReceiptRole": {
+        ("logs:CreateLogStream", "ReceiptLogGroup.Arn"),
+        ("logs:PutLogEvents", "ReceiptLogGroup.Arn"),
     },
     "SchemaRole": {
         ("logs:CreateLogStream", "SchemaLogGroup.Arn"),
@@ -51,6 +55,7 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
     return {
         "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owners), *more},
         "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
+        "ReceiptSecretPolicy": {("secretsmanager:GetSecretValue", "ReceiptSecret")},
     }
 
 
@@ -75,11 +80,18 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
     template = compiled(stage, *parameters)
     assert rights(template) == expected
     schemas_policies = expected.keys() - ROLES.keys()
-    drains_policies = schemas_policies - {"DatabaseSecretPolicy"}  # the owner's password
+    drains_policies = schemas_policies - {"DatabaseSecretPolicy", "ReceiptSecretPolicy"}  # others' passwords
+    receipts_policies = schemas_policies - {"DatabaseSecretPolicy", "FunctionSecretPolicy"}
     assert {
         name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
         for name, role in template.of_type("AWS::IAM::Role").items()
-    } == {"ApiRole": set(), "OperatorRole": set(), "BatidaPontoRole": drains_policies, "SchemaRole": schemas_policies}
+    } == {
+        "ApiRole": set(),
+        "OperatorRole": set(),
+        "BatidaPontoRole": drains_policies,
+        "ReceiptRole": receipts_policies,
+        "SchemaRole": schemas_policies,
+    }
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])
@@ -95,10 +107,12 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(co
         "ApiRole": [("Allow", "sts:AssumeRole", {"Service": "apigateway.amazonaws.com"})],
         "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # whom IAM there lets
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
+        "ReceiptRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
     }
     assert {name: _name(each["Role"]) for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
+        "ReceiptLambdaFunction": "ReceiptRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
     }
 

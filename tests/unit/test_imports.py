@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "drain", "imports", "log", "redelivery", "sqs", "store"}
+    "handler": {"config", "drain", "imports", "log", "receipt", "redelivery", "sqs", "store"}
     | {"admin.find_punch", "admin.migrations", "admin.roles"},
     "ponto.admin.find_punch": {"admin.owner", "connection"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection"},
@@ -31,6 +31,7 @@ ARROWS = {
     "ponto.lines": {"punch"},
     "ponto.log": {"drain", "imports", "punch", "sqs"},
     "ponto.punch": {"derived_id", "fields"},
+    "ponto.receipt": {"connection", "session"},
     "ponto.redelivery": {"sqs"},
     "ponto.session": {"connection"},
     "ponto.sqs": {"punch"},
@@ -48,6 +49,7 @@ FOREIGN = {
     "ponto.imports": {"boto3", "botocore", "types_boto3_lambda"},
     "ponto.lines": {"orjson"},
     "ponto.punch": {"orjson"},
+    "ponto.receipt": {"psycopg2"},
     "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},
@@ -114,7 +116,9 @@ def test_each_package_from_elsewhere_has_its_module() -> None:
 
 
 def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
-    assert installed(loaded_by("import handler") - loaded_by("")) == {"orjson", "psycopg2"}
+    loaded = loaded_by("import handler") - loaded_by("")
+    assert installed(loaded) == {"orjson", "psycopg2"}
+    assert not loaded & {"ponto.receipt", "ponto.admin"}  # which a batch does without
 
 
 @pytest.mark.parametrize("module", ["ponto.punch", "ponto.sqs"])

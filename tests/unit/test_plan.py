@@ -360,12 +360,12 @@ def test_a_month_is_quantity_times_price() -> None:
         "Aurora: writes": (880 + 88_000 * 500 / 4096) / 1e6 * 0.20,
         "Network: interface endpoints": 4 * 730 * 0.01,
         "Network: answers": 88_000 * 600 / 1e9 * 0.09,
-        "CloudWatch: own metrics": 13 * 0.30,
+        "CloudWatch: own metrics": (13 + 5) * 0.30,
         "CloudWatch: alarms": costs.alarm_metrics() * 0.10,
         "CloudWatch: dashboard": 3.00,
         "CloudWatch: logs": 880 * 1_500 / 1e9 * 0.50,
         "KMS: key of the alarms' topic": 1.00,
-        "Secrets Manager: both database passwords": 2 * 0.40,
+        "Secrets Manager: database passwords": 3 * 0.40,
     }
     assert {f"{line.service}: {line.what}": line.dollars for line in lines} == pytest.approx(expected)
 

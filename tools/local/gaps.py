@@ -74,16 +74,28 @@ def _set_validator(deployment: Deployment) -> None:
     )
 
 
+_RESERVED = "ReservedConcurrentExecutions"
+
+
+def _reserving(deployment: Deployment) -> dict[str, int]:
+    """The functions that reserve concurrency, by name, with how much."""
+    return {
+        deployment.ids[name]: each["Properties"][_RESERVED]
+        for name, each in deployment.resources.items()
+        if each["Type"] == "AWS::Lambda::Function" and _RESERVED in each["Properties"]
+    }
+
+
 def _lacks_concurrency(deployment: Deployment) -> bool:
-    name = deployment.ids["BatidaPontoLambdaFunction"]
-    return "ReservedConcurrentExecutions" not in deployment.functions.get_function_concurrency(FunctionName=name)
+    return any(
+        _RESERVED not in deployment.functions.get_function_concurrency(FunctionName=name)
+        for name in _reserving(deployment)
+    )
 
 
 def _set_concurrency(deployment: Deployment) -> None:
-    deployment.functions.put_function_concurrency(
-        FunctionName=deployment.ids["BatidaPontoLambdaFunction"],
-        ReservedConcurrentExecutions=deployment.properties("BatidaPontoLambdaFunction")["ReservedConcurrentExecutions"],
-    )
+    for name, reserved in _reserving(deployment).items():
+        deployment.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 
 def _lacks_dead_letters(deployment: Deployment) -> bool:

@@ -161,7 +161,8 @@ def _settings(assumed: Assumptions, parameters: Mapping[str, str]) -> Settings:
         batch=batch,
         batch_milliseconds=assumed.batch_milliseconds or BATCH_MILLISECONDS + PUNCH_MILLISECONDS * batch,
         database_rows=assumed.database_rows or acu * costs.DATABASE_ROWS,
-        connections=max_connections(acu) - _REPORTS,
+        # Of receipts too, twice what runs: a deploy replaces environments whose connections outlive them.
+        connections=max_connections(acu) - _REPORTS - 2 * int(parameters["receiptConcurrency"]),
         resume_seconds=assumed.resume_seconds,
         throttles=(
             Throttle(Limit.STAGE, rate, burst),

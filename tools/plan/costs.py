@@ -29,8 +29,9 @@ LEAST_ACU = 0.5  # of a database that is not paused
 
 # This project's own: tests hold them against serverless.yml's resources.
 ENDPOINTS = 2 * 2  # SQS and Secrets Manager, in two zones
-SECRETS = 2  # the owner's, and the function's
+SECRETS = 3  # the owner's, and those of the functions that store and that look receipts up
 METRICS = 13  # in each line of the log
+GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
 RECEIVE = 10  # messages that SQS hands over, or deletes, in a request
 LONG_POLL = 20  # s that a request for messages of an empty queue waits
 
@@ -206,12 +207,12 @@ def month(
         ("Aurora", "writes", "aurora_io", writes / million),
         ("Network", "interface endpoints", "vpc_endpoint", ENDPOINTS * HOURS * cells),
         ("Network", "answers", "transfer_out", answers * ANSWER_BYTES / 1e9),
-        ("CloudWatch", "own metrics", "cloudwatch_metric", METRICS * cells),
+        ("CloudWatch", "own metrics", "cloudwatch_metric", (METRICS + GATEWAY_METRICS) * cells),
         ("CloudWatch", "alarms", "cloudwatch_alarm", alarm_metrics() * cells),
         ("CloudWatch", "dashboard", "cloudwatch_dashboard", cells),
         ("CloudWatch", "logs", "cloudwatch_logs", batches * peaks * LOG_BYTES / 1e9),
         ("KMS", "key of the alarms' topic", "kms_key", cells),
-        ("Secrets Manager", "both database passwords", "secret", SECRETS * cells),
+        ("Secrets Manager", "database passwords", "secret", SECRETS * cells),
     )
 
 

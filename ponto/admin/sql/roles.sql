@@ -1,4 +1,4 @@
--- Limit the connections of the two roles, and take back the settings that they made for themselves: every role may
+-- Limit the connections of the three roles, and take back the settings that they made for themselves: every role may
 -- alter those of its own sessions, so that a search_path would outlive the sessions of whoever took a function over.
 do $$
 declare
@@ -11,7 +11,9 @@ begin
             rolname as role,
             coalesce(connections, rolconnlimit) as connections,
             rolconnlimit as before
-        from (values ('ponto_function', %(function)s::int), ('ponto_reports', %(reports)s)) as given (role, connections)
+        from (
+            values ('ponto_function', %(function)s::int), ('ponto_receipts', %(receipts)s), ('ponto_reports', %(reports)s)
+        ) as given (role, connections)
             join pg_roles on rolname = role
     loop
         -- Only what differs: a deploy alters nothing, needs no right to, and does not collide with another one.
@@ -33,12 +35,12 @@ begin
     end loop;
 exception
     when insufficient_privilege then
-        raise exception '%% may not alter the roles ponto_function and ponto_reports: %%', current_user, sqlerrm
+        raise exception '%% may not alter the roles ponto_function, ponto_receipts and ponto_reports: %%', current_user, sqlerrm
         using
             errcode = 'insufficient_privilege',
             hint = format(
-                'As an administrator: alter role %%1$I createrole; grant ponto_function, ponto_reports to %%1$I '
-                'with admin option. Then try again.',
+                'As an administrator: alter role %%1$I createrole; grant ponto_function, ponto_receipts, ponto_reports '
+                'to %%1$I with admin option. Then try again.',
                 current_user
             );
 end

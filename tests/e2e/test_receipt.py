@@ -1,0 +1,88 @@
+"""Receipts through the deployed stack: from a punch to what its employee is told of it."""
+
+import uuid
+
+from tests.e2e.client import EMPLOYEES, Client
+from tests.waiting import wait_for
+from tools.chaos.faults import Faults
+from tools.local.stack import Stack
+
+FUNCTION = "batida-ponto-local-receipt"
+
+
+def punch(employee: int) -> dict[str, object]:
+    return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"}
+
+
+def test_a_punch_is_not_found_until_it_is_a_row_and_then_it_is_told(client: Client) -> None:
+    sent = punch(next(EMPLOYEES))
+    before = client.get(sent["id"])
+
+    accepted = client.post(sent)
+
+    assert accepted.status == 202
+    client.wait_until_drained()
+    answer = client.get(sent["id"])
+    assert answer.status == 200
+    assert {name: answer.body[name] for name in ("situacao", "id", "usuarioId", "ponto")} == {
+        "situacao": "gravada",
+        "id": sent["id"],
+        "usuarioId": sent["usuarioId"],
+        "ponto": "2026-10-01T11:00:00Z",
+    }
+    assert answer.body["recebidaEm"] <= answer.body["gravadaEm"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert (before.status, int(before.headers["retry-after"])) == (404, 5)
+    for each in (before, accepted, answer):
+        assert each.headers["access-control-allow-origin"] == "*"
+        assert "Date" in each.headers["access-control-expose-headers"]
+        assert "date" in each.headers
+
+
+def test_a_derived_id_is_not_told_to_a_key(client: Client) -> None:
+    employee = next(EMPLOYEES)
+    client.post({"usuarioId": employee, "ponto": "2026-10-01T08:00:00-03:00"})
+    client.wait_until_drained()
+    ((derived, *_),) = client.rows(employee)
+
+    assert client.get(derived).status == 404
+
+
+def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client) -> None:
+    for refused in (client.get(str(uuid.uuid4()), x_api_key=None), client.get(str(uuid.uuid4()), x_api_key="wrong")):
+        assert refused.status == 403
+        assert "Date" in refused.headers["access-control-expose-headers"]
+    assert client.post(b"", method="GET").status == 403  # no list without a user pool
+
+
+def test_a_browser_may_ask_whether_it_may_look_a_receipt_up(client: Client) -> None:
+    answer = client.get(str(uuid.uuid4()), method="OPTIONS", x_api_key=None)
+
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-methods"] == "GET,OPTIONS"
+    assert answer.headers["access-control-allow-headers"] == "X-Api-Key"
+
+
+def test_the_functions_session_is_of_the_role_that_reads_receipts(client: Client) -> None:
+    client.get(str(uuid.uuid4()))
+
+    sessions = "select distinct usename from pg_stat_activity where application_name = 'batidaPonto receipts'"
+    assert client.query(sessions) == [("ponto_receipts",)]
+
+
+def test_no_more_run_at_once_than_is_reserved(stack: Stack) -> None:
+    functions = stack.client("lambda")
+    assert functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"] == 2
+
+
+def test_while_the_database_is_down_it_says_when_to_ask_again_and_the_punch_is_told_afterwards(
+    client: Client, stack: Stack
+) -> None:
+    sent = punch(next(EMPLOYEES))
+    client.get(sent["id"])
+    with Faults(stack.database).stopped():
+        answers = [client.get(sent["id"]) for _ in range(2)]
+        assert client.post(sent).status == 202
+
+    assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "15")] * 2
+    wait_for(lambda: client.get(sent["id"]).status == 200, "the receipt")

@@ -1,0 +1,358 @@
+"""Receipts against a real PostgreSQL: who is told of which row, and what is answered while it does not answer."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import parse_dsn
+
+import handler
+from ponto import config
+from ponto.connection import Parameters
+from ponto.receipt import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
+from ponto.store import Entry, Store
+from tests.events import Context
+from tests.postgres.test_store import EIGHT, Database, database, entry, store
+from tests.waiting import wait_for
+
+__all__ = ["database", "store"]  # fixtures
+
+ORIGIN = "https://ponto.example.com"
+QUICK = TIMEOUTS._replace(connect_s=2, try_s=2, statement_ms=500)
+
+
+def event(identifier: str | None, claims: dict[str, str] | None = None) -> dict[str, Any]:
+    """A request as API Gateway's proxy integration gives it, as far as it is looked at."""
+    return {
+        "resource": "/ponto" if identifier is None else "/ponto/{id}",
+        "httpMethod": "GET",
+        "pathParameters": None if identifier is None else {"id": identifier},
+        "requestContext": {} if claims is None else {"authorizer": {"claims": claims}},
+    }
+
+
+class Clerk:
+    """Asks for receipts."""
+
+    def __init__(self, parameters: Parameters, *, identity: bool) -> None:
+        self.warnings: list[str] = []
+        self.parameters = parameters
+        self.fetched = 0
+        self.receipts = Receipts(self._fetch, ORIGIN, identity=identity, timeouts=QUICK)
+
+    def ask(self, identifier: str | None, **claims: str) -> Answer:
+        """Ask; `employee` is the number of who signed in."""
+        verified = {"custom:usuarioId": claims["employee"], "sub": "8"} if "employee" in claims else None
+        return self.receipts.answer(event(identifier, verified), self.warnings.append)
+
+    def status(self, identifier: str | None, **claims: str) -> int:
+        return self.ask(identifier, **claims)["statusCode"]
+
+    def _fetch(self) -> Parameters:
+        self.fetched += 1
+        return self.parameters
+
+
+@pytest.fixture
+def clerk(database: Database) -> Iterator[Clerk]:
+    """Give the function of a stage without a user pool."""
+    clerk = Clerk(parse_dsn(database.url) | {"user": "ponto_receipts"}, identity=False)
+    yield clerk
+    clerk.receipts.close()
+
+
+@pytest.fixture
+def signed_in(database: Database) -> Iterator[Clerk]:
+    """Give the function of a stage with one."""
+    clerk = Clerk(parse_dsn(database.url) | {"user": "ponto_receipts"}, identity=True)
+    yield clerk
+    clerk.receipts.close()
+
+
+def of_version(version: str) -> str:
+    text = str(uuid.uuid4())
+    return f"{text[:14]}{version}{text[15:]}"
+
+
+def stored(store: Store, *entries: Entry) -> None:
+    store.save(entries)
+
+
+# What it says
+
+
+def test_a_receipt_says_what_the_row_says_and_nobody_may_keep_it(
+    clerk: Clerk,
+    database: Database,
+    store: Store,
+) -> None:
+    punch = entry(usuario_id=7, dispositivo="portão", latitude=1.0, longitude=2.0)
+    stored(store, punch)
+    [(written,)] = database.ask(
+        "select to_char(gravada_em at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') from batida"
+    )
+
+    answer = clerk.ask(punch.punch.id)
+
+    body = json.loads(answer["body"])
+    assert body.pop("gravadaEm").startswith(written)
+    assert body == {
+        "situacao": "gravada",
+        "id": punch.punch.id,
+        "usuarioId": 7,
+        "ponto": "2026-10-01T11:00:00Z",
+        "recebidaEm": "2026-10-01T11:00:01.234000Z",
+    }
+    assert answer["statusCode"] == 200
+    assert answer["headers"] == {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "Access-Control-Allow-Origin": ORIGIN,
+        "Access-Control-Expose-Headers": "Date,Retry-After",
+    }
+    assert clerk.status(punch.punch.id.upper()) == 200
+    assert clerk.warnings == []
+
+
+def test_where_there_is_no_row_it_says_what_cannot_be_told_apart_and_when_to_ask_again(clerk: Clerk) -> None:
+    answer = clerk.ask(str(uuid.uuid4()))
+
+    assert answer["statusCode"] == 404
+    assert answer["headers"]["Retry-After"] == str(NOT_FOUND_S)
+    assert answer["headers"]["Cache-Control"] == "no-store"
+    assert json.loads(answer["body"]) == {"message": NOT_FOUND}
+    assert "cannot be told apart" in NOT_FOUND
+
+
+# Whom
+
+
+@pytest.mark.parametrize("version", "0123456789abcdef")
+def test_a_key_alone_is_told_of_ids_that_nobody_can_guess(
+    clerk: Clerk,
+    store: Store,
+    version: str,
+) -> None:
+    identifier = of_version(version)
+    stored(store, entry(punch_id=identifier))
+
+    assert clerk.status(identifier) == (200 if version in "47" else 404)
+
+
+@pytest.mark.parametrize("version", "123456789")
+def test_an_employee_who_signed_in_is_told_of_all_their_own_and_of_nobody_elses(
+    signed_in: Clerk,
+    store: Store,
+    version: str,
+) -> None:
+    own, others = entry(5, punch_id=of_version(version)), entry(6, punch_id=of_version(version))
+    stored(store, own, others)
+
+    assert signed_in.status(own.punch.id, employee="5") == 200
+    assert signed_in.ask(others.punch.id, employee="5") == signed_in.ask(str(uuid.uuid4()), employee="5")
+
+
+@pytest.mark.parametrize("number", ["", "0", "05", " 5", "5 ", "-5", "5.0", "\u0665", "5,6", "5 or true", "9" * 17])
+def test_a_sign_in_without_a_good_number_is_told_of_nothing(
+    signed_in: Clerk,
+    store: Store,
+    number: str,
+) -> None:
+    punch = entry(5)
+    stored(store, punch)
+
+    assert signed_in.status(punch.punch.id, employee=number) == 404
+    assert json.loads(signed_in.ask(None, employee=number)["body"]) == {"batidas": []}
+    assert signed_in.fetched == 0  # the database is not asked
+
+
+def test_where_employees_sign_in_a_key_alone_is_told_of_nothing(
+    signed_in: Clerk,
+    store: Store,
+) -> None:
+    punch = entry(5)
+    stored(store, punch)
+
+    assert signed_in.status(punch.punch.id) == 404
+    assert json.loads(signed_in.ask(None)["body"]) == {"batidas": []}
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "",
+        "1",
+        "' or true --",
+        "%s",
+        "{0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e}",
+        "urn:uuid:0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e",
+        "0199a1f27c1e7b529d1f6b1f0a4c2d3e",
+        "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e\n",
+        "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3é",
+    ],
+)
+def test_what_is_no_id_is_not_found_without_a_look(clerk: Clerk, signed_in: Clerk, identifier: str) -> None:
+    assert clerk.status(identifier) == signed_in.status(identifier, employee="5") == 404
+    assert clerk.fetched == signed_in.fetched == 0
+
+
+# The list
+
+
+def test_the_list_has_the_employees_own_of_two_days_the_newest_first(
+    signed_in: Clerk,
+    database: Database,
+    store: Store,
+) -> None:
+    now = int(time.time() * 1000)
+    ages = [timedelta(0), timedelta(hours=47, minutes=59), timedelta(hours=48, minutes=1), timedelta(days=9)]
+    own = [entry(5, EIGHT + age)._replace(received_ms=now - int(age.total_seconds() * 1000)) for age in ages]
+    stored(store, *reversed(own), entry(6)._replace(received_ms=now))
+    database.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now())")  # of no receipt
+
+    listed = json.loads(signed_in.ask(None, employee="5")["body"])["batidas"]
+
+    assert [each["id"] for each in listed] == [each.punch.id for each in own[:2]]
+    assert listed == [json.loads(signed_in.ask(each["id"], employee="5")["body"]) for each in listed]
+
+
+def test_a_list_has_an_end(
+    signed_in: Clerk,
+    database: Database,
+) -> None:
+    database.ask(
+        "insert into batida (id, usuario_id, ponto, recebida_em)"
+        " select gen_random_uuid(), 5, now(), now() from generate_series(1, %s)",
+        MOST + 1,
+    )
+
+    assert len(json.loads(signed_in.ask(None, employee="5")["body"])["batidas"]) == MOST
+
+
+# What breaks
+
+
+def test_a_session_that_was_ended_costs_no_receipt(
+    clerk: Clerk,
+    database: Database,
+    store: Store,
+) -> None:
+    punch = entry()
+    stored(store, punch)
+    sessions = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto receipts'"
+    assert clerk.status(punch.punch.id) == 200
+    assert database.ask(f"select usename {sessions}") == [("ponto_receipts",)]
+
+    database.ask(f"select pg_terminate_backend(pid) {sessions}")
+    wait_for(lambda: not database.ask(f"select pid {sessions}"), "the session to be gone")
+
+    assert clerk.status(punch.punch.id) == 200
+    assert clerk.warnings == []
+
+
+def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others_do_not_wait_for_it(
+    clerk: Clerk, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [(name,)] = database.ask("select current_database()")
+    database.ask(f"alter database {name} connection limit 0")
+    try:
+        began = time.monotonic()
+        answer = clerk.ask(str(uuid.uuid4()))
+        assert time.monotonic() - began < 13
+        assert clerk.status(str(uuid.uuid4())) == 503  # a moment later: at once, without a try
+    finally:
+        database.ask(f"alter database {name} connection limit -1")
+
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["Retry-After"] == str(UNAVAILABLE_S)
+    assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
+    assert json.loads(answer["body"]) == {"message": UNAVAILABLE}
+    assert clerk.warnings[0].startswith("receipt: OperationalError: ")
+    assert clerk.warnings[1:] == ["receipt: CannotConnectError: the database did not answer less than 5 s ago"]
+
+    later = time.monotonic() + 5
+    monkeypatch.setattr("ponto.receipt.time.monotonic", lambda: later)
+    assert clerk.status(str(uuid.uuid4())) == 404  # it is back
+
+
+def test_a_table_that_is_locked_holds_nobody_up_for_long(
+    clerk: Clerk, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocker = database.connect()
+    try:
+        blocker.cursor().execute("lock table batida")
+
+        assert clerk.status(str(uuid.uuid4())) == 503
+    finally:
+        blocker.close()
+
+    later = time.monotonic() + 5
+    monkeypatch.setattr("ponto.receipt.time.monotonic", lambda: later)
+    assert clerk.status(str(uuid.uuid4())) == 404
+    [warning] = clerk.warnings
+    assert warning.startswith("receipt: QueryCanceled: canceling statement due to")
+
+
+def test_a_password_that_cannot_be_fetched_is_a_503_and_is_not_said(
+    database: Database,
+) -> None:
+    def refuse() -> Parameters:
+        raise LookupError("no secret")
+
+    warnings: list[str] = []
+    answer = Receipts(refuse, ORIGIN, timeouts=QUICK).answer(event(str(uuid.uuid4())), warnings.append)
+
+    assert answer["statusCode"] == 503
+    assert warnings == ["receipt: CannotConnectError: LookupError: no secret"]
+    assert "secret" not in answer["body"]
+    assert database.ask("select 1") == [(1,)]
+
+
+# The role
+
+
+def test_a_session_cannot_write_and_ends_by_itself(clerk: Clerk) -> None:
+    assert clerk.status(str(uuid.uuid4())) == 404
+    connection = clerk.receipts._session._connection
+    assert connection is not None
+    with connection.cursor() as cursor:
+        cursor.execute("select current_setting('idle_session_timeout'), current_setting('statement_timeout')")
+        assert cursor.fetchall() == [("1min", "500ms")]
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            cursor.execute("select lo_create(0)")
+
+
+# The entry point
+
+
+def test_the_entry_point_answers_with_what_the_environment_says(
+    database: Database,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    way: dict[str, str] = dict(parse_dsn(database.url))
+    settings = config.Settings(way | {"user": "ponto_receipts"}, None, "", None, cors_origin=ORIGIN)  # type: ignore[arg-type]
+    monkeypatch.setattr(config, "load", lambda: settings)
+    handler._receipts.cache_clear()
+    punch = entry()
+    stored(store, punch)
+    try:
+        answer = handler.receipt(event(punch.punch.id), Context())
+        assert answer["statusCode"] == 200
+        assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
+        assert capsys.readouterr().out == ""
+
+        handler._receipts().close()
+        settings.database["host"] = "/nowhere"
+        assert handler.receipt(event(punch.punch.id), Context())["statusCode"] == 503
+        line = json.loads(capsys.readouterr().out)
+        assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)
+        assert line["message"].startswith("receipt: OperationalError: ")
+    finally:
+        handler._receipts.cache_clear()
