@@ -20,7 +20,7 @@ settings.load_profile("of any machine")  # what a property costs on a busy one s
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
 _OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "identity", "deploy", "leftovers"))
-_ORDER = (_SHARED, *_OWN, "tests/template", "tests/postgres", "tests/tools", "tests/unit")
+_ORDER = (_SHARED, *_OWN, "tests/template", "tests/postgres", "tests/page", "tests/tools", "tests/unit")
 
 
 def unit_of(node_id: str) -> str:
@@ -100,6 +100,14 @@ def _print_seed(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter and not hasattr(config, "workerinput") and _seed(config) is not None:
         reporter.write_line(f"the same order and the same examples again: {_again(config)}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what runs by night, unless marks are asked for."""
+    if not config.getoption("markexpr"):
+        nightly = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in nightly]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,6 +30,10 @@ def test_order(number):
 def test_draw(number):
     print("drawn", number)
 
+@pytest.mark.nightly
+def test_takes_long():
+    print("order nightly")
+
 @pytest.mark.skip(reason="no moon")
 def test_of_the_night():
     pass
@@ -65,6 +69,7 @@ def test_a_seed_repeats_the_order_and_what_random_and_hypothesis_draw(suite: Pat
     other = run(suite, "--randomly-seed=8")
 
     assert len(drawn(first.stdout)) >= 21
+    assert "nightly" not in first.stdout
     assert drawn(again.stdout) == drawn(first.stdout)
     assert sorted(drawn(other.stdout)) != sorted(drawn(first.stdout))
     numbers = [[line.split()[1] for line in drawn(each.stdout) if "order" in line] for each in (first, other)]

@@ -1,0 +1,60 @@
+"""The page before the conformance kit: it keeps every rule of the contract, whatever goes wrong."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.page.between import Answer, Between, json_answer
+from tests.page.phone import Phone, clock, enter_key, phone, press, punch
+from tools.conformance import rules
+from tools.conformance.rules import Expected
+from tools.conformance.run import Settings, serving
+
+SPEED = 50  # of the page's clock. A page that did not back off would look slow; test_outbox.py sees its waits.
+PUNCHES = 10
+TOGETHER = 20  # phones
+_CALM = """
+const often = setInterval
+window.setInterval = (work, ms) => (ms < 1000 ? 0 : often(work, ms)) // the face of the clock: most of what a page does
+AbortSignal.timeout = () => new AbortController().signal // the kit ends its silence itself, and the machine may be busy
+"""
+
+
+def recorded(path: str, _headers: Mapping[str, str], body: bytes | None) -> Answer:
+    """Accept every punch, and know its row at once."""
+    if body is None:
+        return json_answer(200, {"situacao": "gravada", "id": path.removeprefix("ponto/")})
+    return json_answer(202, {"message": "accepted"})
+
+
+def require_conformance(browser: Browser, server: Between, seeds: Sequence[int]) -> None:
+    """Let a phone send its punches for each seed, all at once, and hold it to every rule."""
+    server.api = recorded
+    with ExitStack() as stack:
+        context = stack.enter_context(phone(browser, "", service_workers="block")).context
+        kits = []
+        for seed in seeds:
+            settings = Settings(seed, target=f"{server.url}ponto", scale=1 / SPEED)
+            kit = stack.enter_context(serving(settings))  # of another port: of an origin with storage of its own
+            page = Phone(context, kit.url.removesuffix("ponto")).open("", clock(SPEED) + _CALM, worker=False)
+            punch(page, seed + 1)
+            press(page, PUNCHES - 1)
+            enter_key(page, "key")  # until then all wait
+            kits.append(kit)
+        for kit in kits:
+            verdicts = rules.judge(kit.wait(Expected(PUNCHES), None))
+            assert {verdict.rule.name: verdict.word for verdict in verdicts} == {
+                rule.name: "kept" for rule in rules.RULES
+            }, (kit.settings.seed, [line for verdict in verdicts for line in verdict.lines()])
+
+
+def test_the_page_keeps_every_rule(browser: Browser, server: Between) -> None:
+    require_conformance(browser, server, range(TOGETHER))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(TOGETHER, 200, TOGETHER))
+def test_the_page_keeps_every_rule_by_many_seeds(browser: Browser, server: Between, first: int) -> None:
+    require_conformance(browser, server, range(first, first + TOGETHER))
