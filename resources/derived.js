@@ -38,12 +38,15 @@ async function retryDelays(context) {
   return delaysUpTo(await visibilityTimeout(context)).join(',');
 }
 
-/** Receives after which SQS dead-letters a message: those of an outage. In it a message returns after each delay. */
+/**
+ * Receives after which SQS dead-letters a message: those of an outage, in which it returns after each delay, and the one
+ * that finds the database back.
+ */
 async function maxReceiveCount(context) {
   const visibility = await visibilityTimeout(context);
   const sooner = delaysUpTo(visibility).slice(0, -1);
   const rest = OUTAGE - sooner.reduce((sum, delay) => sum + delay, 0);
-  return sooner.length + Math.max(0, Math.ceil(rest / visibility));
+  return sooner.length + Math.max(0, Math.ceil(rest / visibility)) + 1;
 }
 
 // Database.

@@ -249,7 +249,11 @@ def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(worl
     assert world.last_stored() - minutes * 60 <= min(minutes * 60, world.delays[-1]) + 10
 
 
-def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_everything(world: World) -> None:
+@pytest.mark.parametrize("failing_takes", [0, 0.1, _CONNECTING])
+def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_everything(
+    world: World, failing_takes: float
+) -> None:
+    world.failing_takes = failing_takes
     world.punch(range(100))
     world.database_down = [(0, 30 * HOUR)]
     world.run()

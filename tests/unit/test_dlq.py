@@ -1041,7 +1041,7 @@ def paused(deployment: Deployment, days: float, retention_days: int = 9) -> None
     deployment.instead["GetEventSourceMapping"] = lambda *call: states(*call) | {"LastModified": since}
     deployment.mapping_states = ["Disabled"]
     arn = deployment.sqs.get_queue_attributes(QueueUrl=deployment.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
-    policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 246}
+    policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 247}
     deployment.sqs.set_queue_attributes(
         QueueUrl=deployment.queue_url,
         Attributes={

@@ -371,8 +371,7 @@ class World:
             amiss = self._weather.amiss(message.first_received, now)
             self._auditor.look([accepted])
             if accepted.row != "conflict":
-                promised = PROMISED - self.settings.visibility
-                checks.exhausted(accepted, message.first_received, amiss, promised, now)
+                checks.exhausted(accepted, message.first_received, amiss, PROMISED, now)
         accepted.dead_letters += 1
         # "When a message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
         dead_letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
