@@ -7,7 +7,7 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test test-orders check loadtest chaos simulate interleavings bench format docs lock package deploy certificates clean
+.PHONY: help setup run rows test test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy certificates clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test: check ## everything that CI runs (ARGS="-k conflict" narrows the tests)
 
 test-orders: setup ## the end-to-end tests in ten random orders (ARGS="--count 20"; python -m tests.orders --help)
 	@python -m tests.orders $(ARGS)
+
+test-versions: setup ## the tests of the database on PostgreSQL 16 and 17 (python -m tests.versions --help)
+	@python -m tests.versions $(ARGS)
 
 check: setup .venv-audit/.installed ## format, lint, types, the compiled template as an auditor sees it, and workflows
 	@ruff format --check .

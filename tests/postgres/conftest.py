@@ -12,6 +12,9 @@ import pytest
 
 from tools.local import postgres
 
+HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
+"""Who may sign in, and how: pg_hba.conf."""
+
 
 class Server:
     """A server that trusts its superuser, and asks everybody else for a password (SCRAM)."""
@@ -68,7 +71,7 @@ def _scram() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="ponto-"))
     running = postgres.start(folder / "postgres", postgres.UNSAFE)
     hba = folder / "postgres" / "pg_hba.conf"
-    hba.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
+    hba.write_text(HBA)
     server = Server(running)
     server.ask("select pg_reload_conf()")
     yield server

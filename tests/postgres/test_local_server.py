@@ -17,7 +17,10 @@ from typing import Any
 import psutil
 import psycopg2
 import pytest
+from psycopg2.extensions import parse_dsn
 
+from ponto.admin.migrations import migrate
+from tests import versions
 from tests.postgres.leftovers import KINDS
 from tests.waiting import started, wait_for
 from tools.local import postgres, unprivileged
@@ -266,8 +269,8 @@ def test_what_stops_it_from_starting_is_said_in_one_sentence(folder: Path, name:
 def test_a_folder_that_is_none_of_ours_is_left_alone(folder: Path) -> None:
     data = folder / "postgres"
     data.mkdir()
-    (data / "PG_VERSION").write_text("16\n")
-    with pytest.raises(LocalError, match="no data folder of PostgreSQL 18"):
+    (data / "PG_VERSION").write_text("15\n")
+    with pytest.raises(LocalError, match=f"no data folder of PostgreSQL {postgres.version()}"):
         postgres.start(data)
 
     with pytest.raises(LocalError, match="No server was started"):
@@ -312,3 +315,15 @@ def _rights(path: Path) -> tuple[int, int, int]:
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_programs_of_another_version_serve_the_schema_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PONTO_POSTGRES", str(versions.programs("16")))
+    server = postgres.start(folder / "postgres", postgres.UNSAFE)
+    try:
+        assert migrate(parse_dsn(server.url), "America/Sao_Paulo").applied
+        with closing(psycopg2.connect(server.url)) as connection, connection.cursor() as cursor:
+            cursor.execute("show server_version_num")
+            assert cursor.fetchall()[0][0].startswith("16")
+    finally:
+        server.stop()

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.versions import VERSIONS
+
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -91,6 +93,14 @@ def test_tests_run_on_the_oldest_and_on_the_deployed_python() -> None:
         if "setup-python" in step.get("uses", "")
     ]
     assert versions == [deployed[1]]
+
+
+def test_the_database_is_tested_on_the_versions_that_the_suite_does_not_run_on() -> None:
+    matrix = jobs(GITHUB / "workflows" / "test.yml")["versions"]["strategy"]["matrix"]
+    assert matrix["postgres"] == list(VERSIONS)
+    deployed = re.search(r"EngineVersion: '(\d+)\.", (ROOT / "resources" / "cluster.yml").read_text())
+    assert deployed
+    assert deployed[1] in VERSIONS
 
 
 def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> None:

