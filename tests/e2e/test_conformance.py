@@ -6,6 +6,7 @@ import uuid
 from tests.e2e.client import EMPLOYEES, Client
 from tests.tools.clients import Client as Device
 from tests.tools.clients import bodies
+from tests.waiting import wait_for
 from tools.conformance import contract, rules
 from tools.conformance.rules import Expected
 from tools.conformance.run import Settings, serving
@@ -48,3 +49,14 @@ def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> 
         message, real_message = json.loads(told.body)["message"], real.body["message"]
         assert (told.status, message) == (real.status, real_message), (changed, body[:80])
     client.wait_until_drained()
+
+    path = f"/{punch['id']}"
+    wait_for(lambda: client.post(b"", "GET", path).status == 200, "the row")
+    for below in (path, f"/{uuid.uuid4()}"):
+        told = api.answer("GET", f"/ponto{below}", {"x-api-key": client.address.api_key}, b"")
+        real = client.post(b"", "GET", below)
+        body = json.loads(told.body)
+        times = {"recebidaEm": real.body.get("recebidaEm"), "gravadaEm": real.body.get("gravadaEm")}
+        assert body | (times if told.status == 200 else {}) == real.body
+        for name in ("retry-after", "cache-control", "access-control-expose-headers", "access-control-allow-origin"):
+            assert told.headers.get(name) == real.headers.get(name), name

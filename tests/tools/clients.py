@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from random import Random
 from typing import Any, NamedTuple
 
@@ -103,6 +104,44 @@ class Client:
     def sleep(self, seconds: float) -> None:
         """Wait, by the client's own clock."""
         time.sleep(seconds * self._scale)
+
+
+class FourAtOnce(Client):
+    """Sends up to four punches at once, each with waits of its own: right too."""
+
+    def run(self, punches: Iterable[Body]) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(self.deliver, punches))
+
+
+class LeavesAllToChance(Client):
+    """Waits any part of what it should, as many libraries do: right too."""
+
+    def backoff(self, failures: int) -> float:
+        return self._random.random() * min(2.0**failures, _LONGEST_S)
+
+
+class TriesOthersMeanwhile(Client):
+    """Goes on with the next punch while one waits to be tried again: right too."""
+
+    def run(self, punches: Iterable[Body]) -> None:
+        waiting = [(0.0, number, 0, punch) for number, punch in enumerate(punches)]
+        while waiting:
+            due, number, failures, punch = waiting.pop(0)
+            time.sleep(max(due - time.monotonic(), 0))
+            told = self.send(punch)
+            if not self.is_done(told, failures + 1):
+                due = time.monotonic() + self.wait(failures, told) * self._scale
+                waiting = sorted([*waiting, (due, number, failures + 1, punch)], key=itemgetter(0, 1))
+
+
+class ForgetsWhatWasAccepted(Client):
+    """Sends accepted punches once more, as after a crash, with the same ids: right too."""
+
+    def run(self, punches: Iterable[Body]) -> None:
+        for punch in punches:
+            if self.deliver(punch).status == ACCEPTED:
+                self.deliver(punch)
 
 
 class NewIdEachTime(Client):

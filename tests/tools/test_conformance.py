@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 from tests.tools.clients import (
     Client,
+    ForgetsWhatWasAccepted,
+    FourAtOnce,
     GivesUp,
     IgnoresRetryAfter,
+    LeavesAllToChance,
     NeverWaits,
     NewIdEachTime,
     RemovesFirst,
@@ -16,6 +19,7 @@ from tests.tools.clients import (
     SendsAgain,
     Stampedes,
     StampsAnew,
+    TriesOthersMeanwhile,
     bodies,
 )
 from tools.conformance import rules
@@ -77,6 +81,13 @@ def test_a_right_client_is_convicted_of_nothing_and_every_rule_was_tried() -> No
         assert {verdict.rule.name: verdict.word for verdict in verdicts} == {
             rule.name: "kept" for rule in rules.RULES
         }, f"{run}: {[line for verdict in verdicts for line in verdict.lines()]}"
+
+
+def test_clients_that_are_right_in_other_ways_are_convicted_of_nothing() -> None:
+    clients = (FourAtOnce, LeavesAllToChance, TriesOthersMeanwhile, ForgetsWhatWasAccepted)
+    found = judged([Run(client, seed) for client, seed in itertools.product(clients, range(20, 25))])
+    for run, verdicts in found.items():
+        assert broken(verdicts) == [], f"{run}: {[line for verdict in verdicts for line in verdict.lines()]}"
 
 
 def test_each_wrong_client_is_convicted_of_its_own_fault_and_of_no_other() -> None:

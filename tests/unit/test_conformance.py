@@ -313,8 +313,16 @@ def test_without_a_stack_there_is_a_receipt_of_what_was_accepted() -> None:
     api, path = contract.Api(None), f"/ponto/{GOOD['id']}"
     assert api.answer("GET", path, HEADERS, b"").headers["retry-after"] == "5"
     api.answer("POST", "/ponto", HEADERS, json.dumps(GOOD).encode())
-    assert json.loads(api.answer("GET", path, HEADERS, b"").body) == {"situacao": "gravada", "id": GOOD["id"]}
+    told = json.loads(api.answer("GET", path, HEADERS, b"").body)
+    assert told.pop("recebidaEm") == told.pop("gravadaEm")
+    assert told == {"situacao": "gravada", **GOOD}
     assert api.answer("GET", path, {}, b"").status == 403
+
+
+def test_without_a_stack_there_is_no_receipt_by_an_id_that_can_be_guessed() -> None:
+    api, old = contract.Api(None), "5f3c0a80-0000-1000-8000-000000000001"
+    api.answer("POST", "/ponto", HEADERS, json.dumps({**GOOD, "id": old}).encode())
+    assert [api.answer("GET", f"/ponto/{id_}", HEADERS, b"").status for id_ in (old, "x")] == [404, 404]
 
 
 def test_without_a_stack_there_is_nothing_else() -> None:

@@ -4,15 +4,16 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ponto import receipt
 from ponto.punch import NotAPunch, Punch, parse
 
 MOST_BYTES = 65_536
 """Of a body: what the queue takes, `maximumMessageSize` in resources/queue.yml."""
 
-CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": "Date, Retry-After"}
+CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": receipt.EXPOSED}
 """On every answer, or a browser's page sees no status."""
 
 PREFLIGHT = {
@@ -22,8 +23,10 @@ PREFLIGHT = {
     "access-control-max-age": "3600",
 }
 
-_is_receipt = re.compile(r"/ponto/([0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})").fullmatch
+_receipt_of = re.compile("/ponto/([^/]+)").fullmatch
+_is_random = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NOT_READ = "there is an error in your request"
+_TOO_LARGE = f"{_NOT_READ}: it is larger than {MOST_BYTES} bytes"
 
 
 class Answer(NamedTuple):
@@ -42,15 +45,14 @@ def message(status: int, text: str, **headers: str) -> Answer:
         text: the message.
         headers: more of them, `_` for `-`.
     """
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, {"content-type": "application/json", **CORS, **named}, json.dumps({"message": text}).encode())
+    return _json(status, {"message": text}, **headers)
 
 
 def made_up(status: int, retry_after: int | None = None) -> Answer:
     """Make an answer that says something else than what happened, in the gateway's words."""
     texts = {
         400: f"{_NOT_READ}: made up by the conformance kit",
-        413: f"{_NOT_READ}: it is larger than {MOST_BYTES} bytes",
+        413: _TOO_LARGE,
         429: "Too Many Requests",
     }
     headers = {} if retry_after is None else {"retry_after": str(retry_after)}
@@ -68,12 +70,12 @@ def read(body: bytes) -> Punch | str:
 
 
 class Api:
-    """Answers as the stack does."""
+    """Answers as the stack does, without a user pool."""
 
     def __init__(self, key: str | None) -> None:
         """Takes the API key to admit; None: any."""
         self._key = key
-        self._accepted: set[str] = set()
+        self._accepted: dict[str, tuple[Punch, datetime]] = {}  # by id: the first punch, and when it came
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a request.
@@ -84,16 +86,15 @@ class Api:
             headers: names in lower case.
             body: of the request.
         """
-        if method == "OPTIONS":
+        asked = _receipt_of(path)
+        if (path, method) == ("/ponto", "OPTIONS") or (asked and method == "OPTIONS"):
             return Answer(204, PREFLIGHT, b"")
-        if path != "/ponto" and not _is_receipt(path):
-            return message(403, "Missing Authentication Token")  # so says the gateway of an address that it lacks
+        if (path, method) != ("/ponto", "POST") and not (asked and method == "GET"):
+            return message(403, "Missing Authentication Token")  # so says the gateway of what it does not have
         key = headers.get("x-api-key", "")
         if not key or (self._key is not None and key != self._key):
             return message(403, "Forbidden")
-        if receipt := _is_receipt(path):
-            return self._receipt(receipt[1]) if method == "GET" else message(403, "Missing Authentication Token")
-        return self._punch(headers, body) if method == "POST" else message(403, "Missing Authentication Token")
+        return self._receipt(asked[1].lower()) if asked else self._punch(headers, body)
 
     def _punch(self, headers: Mapping[str, str], body: bytes) -> Answer:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -102,13 +103,29 @@ class Api:
         if isinstance(found, str):
             return message(400, f"{_NOT_READ}: {found}")
         if len(body) > MOST_BYTES:
-            return message(413, f"{_NOT_READ}: it is larger than {MOST_BYTES} bytes")
-        self._accepted.add(found.id)
-        text = json.dumps({"message": "accepted", "messageId": str(uuid.uuid4())})
-        return Answer(202, {"content-type": "application/json", **CORS}, text.encode())
+            return message(413, _TOO_LARGE)
+        self._accepted.setdefault(found.id, (found, datetime.now(UTC)))
+        return _json(202, {"message": "accepted", "messageId": str(uuid.uuid4())})
 
     def _receipt(self, id_: str) -> Answer:
-        if id_ not in self._accepted:
-            return message(404, "there is no row of this punch: it waits, or was never sent", retry_after="5")
-        text = json.dumps({"situacao": "gravada", "id": id_})
-        return Answer(200, {"content-type": "application/json", **CORS}, text.encode())
+        if id_ not in self._accepted or not _is_random(id_):
+            return message(404, receipt.NOT_FOUND, retry_after=str(receipt.NOT_FOUND_S), cache_control="no-store")
+        punch, received = self._accepted[id_]
+        row = {
+            "situacao": "gravada",
+            "id": id_,
+            "usuarioId": punch.usuario_id,
+            "ponto": _instant(punch.ponto),
+            "recebidaEm": _instant(received),
+            "gravadaEm": _instant(received),
+        }
+        return _json(200, row, cache_control="no-store")
+
+
+def _instant(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _json(status: int, body: object, **headers: str) -> Answer:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, {"content-type": "application/json", **CORS, **named}, json.dumps(body).encode())
