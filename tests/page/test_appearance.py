@@ -3,23 +3,14 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.page import phone as phones
+from tests.page.axe import require_nothing
 from tests.page.between import Between, Fault, json_answer
 from tests.page.phone import SENT, clock, press, punch
-from tools.kit.local_stack import ROOT
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-FINDINGS = "axe.run().then(found => found.violations.map(each => [each.id, ...each.nodes.map(node => node.html)]))"
 LONGEST = 9_007_199_254_740_991
-
-
-def require_nothing(page: Page) -> None:
-    """Hold the page as it is to axe's rules, and to its width."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    assert page.evaluate(FINDINGS) == []
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
 @pytest.mark.parametrize(

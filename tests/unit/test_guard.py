@@ -4,12 +4,13 @@ import asyncio
 import json
 import re
 import urllib.parse
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tools.kit import site
-from tools.local import answers
+from tools.local import answers, flow
 from tools.local.guard import Guard, Message, Receive, Scope, Send, make_key
 
 KEY = "LOCALABCDEFGHIJKLMNO"
@@ -50,10 +51,11 @@ def ask(
     body: bytes = b"",
     closing: bool = False,
     hosts: tuple[str, ...] = (HOST,),
+    view: flow.Flow | None = None,
     **headers: str,
 ) -> Answer:
     """Send a request through a guard."""
-    guard = Guard(emulator, 4566, KEY)
+    guard = Guard(emulator, 4566, KEY, view)
     if closing:
         guard.close()
     sent: list[Message] = []
@@ -311,3 +313,80 @@ def test_a_branch_of_the_template_is_chosen_as_aws_would(code: str, reason: str,
 def test_a_condition_of_another_kind_is_no_silence() -> None:
     with pytest.raises(ValueError, match="does not know"):
         answers.without_conditions(TEMPLATE.replace("'One'", "$two"))
+
+
+QUEUES: dict[str, list[dict[str, Any]]] = {
+    "queue": [{"id": "m1", "body": "{}", "sent_at": 0.0}],
+    "dlq": [
+        {
+            "id": f"d{number}",
+            "body": "{}",
+            "sent_at": 0.0,
+            "sys": {"SentTimestamp": "1790852400000"},
+            "message_attributes": {"reason": {"DataType": "String", "StringValue": f"reason {number}"}},
+        }
+        for number in range(9)
+    ],
+}
+
+
+@pytest.fixture
+def view(tmp_path: Path) -> flow.Flow:
+    address = {"queue_url": "queue", "dlq_url": "dlq", "api_url": "http://api", "api_key": "secret"}
+    (tmp_path / "stack.json").write_text(json.dumps(address))
+    batch = {"message": "batch", "stored": 3, "duplicates": 1, "failed": 2}
+    (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
+    return flow.Flow(tmp_path, QUEUES.__getitem__)
+
+
+def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(view: flow.Flow) -> None:
+    emulator = Emulator(202)
+    ask(emulator, PUNCH, view=view)
+    answer = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
+    again = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
+
+    numbers = json.loads(answer.body)
+    assert answer.status == 200
+    assert (numbers["accepted"], numbers["waiting"], numbers["deadLetters"]) == (1, 1, 9)
+    assert (numbers["stored"], numbers["duplicates"], numbers["failed"]) == (6, 2, 4)
+    assert numbers["ageSeconds"] > 0
+    assert [letter["reason"] for letter in numbers["lastDeadLetters"]] == [f"reason {n}" for n in range(8, 0, -1)]
+    assert json.loads(again.body)["stored"] == 6  # each line of the log once
+    assert emulator.asked == [PUNCH]
+
+
+@pytest.mark.parametrize("name", ["numbers", "stop-database/10"])
+@pytest.mark.parametrize("headers", [{}, {"x_run": "LOCAL"}, {"x_run": "LOCAL", "origin": PAGE}])
+def test_the_view_tells_and_stops_nothing_without_the_runs_key(
+    name: str, headers: dict[str, Any], view: flow.Flow
+) -> None:
+    for method in ("GET", "POST", "OPTIONS"):
+        answer = ask(Emulator(), f"/flow/{name}", method, view=view, **headers)
+
+        assert answer.status == 403
+        assert b"secret" not in answer.body
+        assert not any(header.startswith(b"access-control-") for header in answer.headers)
+
+
+def test_a_name_that_was_rebound_does_not_reach_the_view(view: flow.Flow) -> None:
+    for path in ("/flow/", "/flow/numbers"):
+        assert ask(Emulator(), path, "GET", view=view, hosts=("evil.example",), x_run=KEY).status == 403
+
+
+@pytest.mark.parametrize("name", ["stop-database/0", "stop-database/61", "stop-database/", "../x", "stack.json"])
+def test_the_view_has_nothing_else(name: str, view: flow.Flow) -> None:
+    assert ask(Emulator(), f"/flow/{name}", "POST", view=view, x_run=KEY).status == 404
+
+
+def test_the_views_files_are_for_everybody_with_the_strict_policy(view: flow.Flow) -> None:
+    for name in ("", "view.js", "view.css"):
+        answer = ask(Emulator(), f"/flow/{name}", "GET", view=view)
+
+        assert answer.status == 200
+        assert answer.headers[b"content-security-policy"].startswith(b"default-src 'none'")
+
+
+def test_before_the_stack_is_ready_the_view_says_so(tmp_path: Path) -> None:
+    view = flow.Flow(tmp_path, QUEUES.__getitem__)
+
+    assert ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).status == 503

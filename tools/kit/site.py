@@ -55,7 +55,7 @@ def files(folder: Path = WEB) -> dict[str, File]:
         folder: where its sources are.
 
     Returns:
-        Its files by their paths below the page's address, "" for the page itself. The worker has the hashes of all.
+        Its files by their paths below the page's address, "" for the page itself. A worker has the hashes of all.
 
     Raises:
         ValueError: the worker has no place for the hashes, or a file is of no known type.
@@ -63,18 +63,20 @@ def files(folder: Path = WEB) -> dict[str, File]:
     bodies = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     return {
         "" if name == "index.html" else name: File(body, {"content-type": _type(name), **HEADERS})
-        for name, body in (bodies | {_WORKER: _with_hashes(bodies)}).items()
+        for name, body in _with_hashes(bodies).items()
     }
 
 
-def _with_hashes(bodies: dict[str, bytes]) -> bytes:
-    """Write the files' hashes into the worker; its own stands for the version as a whole."""
+def _with_hashes(bodies: dict[str, bytes]) -> dict[str, bytes]:
+    """Write the files' hashes into the worker, if there is one; its own stands for the version as a whole."""
+    if _WORKER not in bodies:
+        return bodies
     worker = bodies[_WORKER]
     if worker.count(_MARK) != 1:
         raise ValueError(f"{_WORKER} must have the line {_MARK.decode()} once")
     hashes = {"" if name == "index.html" else name: _hash(body) for name, body in bodies.items()}
     hashes[_WORKER] = _hash(json.dumps(hashes).encode())
-    return worker.replace(_MARK, b"const SHELL = " + json.dumps(hashes).encode())
+    return bodies | {_WORKER: worker.replace(_MARK, b"const SHELL = " + json.dumps(hashes).encode())}
 
 
 def _hash(body: bytes) -> str:

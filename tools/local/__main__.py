@@ -18,7 +18,7 @@ from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
 from tools.kit.stopping import Stopped, raise_once
-from tools.local import emulator
+from tools.local import emulator, flow
 from tools.local.errors import LocalError
 from tools.local.stack import Stack, running
 from tools.local.watch import Watch
@@ -102,6 +102,10 @@ Ready. Punch on this page, which keeps the key:
 or so:
 
 {address.curl()}
+
+and see it flow:
+
+  {address.aws_endpoint_url}{flow.PATH}#key={address.aws_access_key_id}
 
 Then try, in another terminal:
 

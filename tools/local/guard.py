@@ -4,6 +4,7 @@ Without it any web page in the developer's browser, and any user of the machine,
 run code as the developer. `docs/security.md` names the threat.
 """
 
+import asyncio
 import hmac
 import json
 import re
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from tools.kit import site
+from tools.local import flow
 from tools.local.answers import complete
 
 KEY = "LOCAL"
@@ -31,6 +33,7 @@ _page = re.compile(r"/restapis/[0-9a-z]+/local/_user_request_/(?P<file>[\w.-]*)"
 # A user pool's public keys. On AWS they are for everybody too, and the emulator's gateway fetches them from itself.
 _public_keys = re.compile(r"/[^/]+/\.well-known/jwks\.json").fullmatch
 _CORS = b"access-control-"
+_JSON = {"content-type": "application/json"}
 
 
 def make_key() -> str:
@@ -44,18 +47,21 @@ class Guard:
     - Another Host than our own is refused: a page of another name that resolves to 127.0.0.1 is none of ours.
     - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter.
     - The page, `web/`, lies beside `POST /ponto`, as a CloudFront distribution has it on AWS.
+    - The view of what flows through takes the run's access key id in a header that no other page can send.
     - Everything else takes the run's access key id, and no Origin.
     """
 
-    def __init__(self, application: Application, port: int, key: str) -> None:
+    def __init__(self, application: Application, port: int, key: str, view: flow.Flow | None = None) -> None:
         """Admits from the start.
 
         Args:
             application: what is guarded.
             port: where it is reached, on the loopback address.
             key: the access key id of this run.
+            view: what is at flow.PATH, if anything.
         """
         self._application = application
+        self._view = view
         self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._key = key
         self._closing = False
@@ -70,6 +76,8 @@ class Guard:
             await self._application(scope, receive, send)
         elif scope["type"] != "http":  # no part of the stack speaks WebSocket
             await send({"type": "websocket.close"})
+        elif self._view and scope["path"].startswith(flow.PATH) and self._is_for_us(scope):
+            await self._show(self._view, scope, send)
         elif refusal := self._refusal(scope):
             await _answer(send, 403, refusal)
         elif page := _file(scope):
@@ -83,10 +91,25 @@ class Guard:
         else:
             await self._application(scope, receive, send)
 
+    async def _show(self, view: flow.Flow, scope: Scope, send: Send) -> None:
+        """Serve the view. A header of one's own is what no page of another origin can send without asking."""
+        name = scope["path"].removeprefix(flow.PATH)
+        file = site.files(flow.FOLDER).get(name) if scope["method"] == "GET" else None
+        if file:
+            await _send(send, 200, file.headers, file.body)
+        elif not any(hmac.compare_digest(given.encode(), self._key.encode()) for given in _values(scope, b"x-run")):
+            await _answer(send, 403, "open the link that make run printed: it ends in #key=")
+        else:
+            status, body = await asyncio.to_thread(view.answer, scope["method"], name)
+            await _send(send, status, {**_JSON, "cache-control": "no-store"}, json.dumps(body).encode())
+
+    def _is_for_us(self, scope: Scope) -> bool:
+        hosts = _values(scope, b"host")
+        return len(hosts) == 1 and hosts[0] in self._hosts
+
     def _refusal(self, scope: Scope) -> str | None:
         """Say why a request may not pass, or None."""
-        hosts = _values(scope, b"host")
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
+        if not self._is_for_us(scope):
             return f"this is {self._hosts[0]} only: another Host is refused"
         if _api(scope["path"]):
             return None
@@ -111,6 +134,8 @@ class Guard:
 
         async def completed(message: Message) -> None:
             nonlocal start
+            if self._view and message["type"] == "http.response.start" and message["status"] == 202:
+                self._view.accepted += 1
             if message["type"] == "http.response.start" and message["status"] in (400, 500):
                 start = message
             elif not start:
@@ -168,7 +193,7 @@ def _without_cors(send: Send) -> Send:
 
 async def _answer(send: Send, status: int, sentence: str) -> None:
     text = json.dumps({"message": sentence}).encode()
-    await _send(send, status, {"content-type": "application/json"}, text)
+    await _send(send, status, _JSON, text)
 
 
 async def _send(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:

@@ -19,8 +19,10 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as emulator  # type: ignore[import-untyped]
+from ministack.services import sqs  # type: ignore[import-untyped]
 
 from tools.local import saved
+from tools.local.flow import Flow
 from tools.local.guard import Guard
 
 HOST = "127.0.0.1"
@@ -37,7 +39,7 @@ def main(port: int, state: Path) -> int:
     Returns:
         The exit status: 0 when all that the emulator holds is saved, 1 when not.
     """
-    guard = Guard(emulator.app, port, os.environ["AWS_ACCESS_KEY_ID"])
+    guard = Guard(emulator.app, port, os.environ["AWS_ACCESS_KEY_ID"], Flow(state.parent, _messages))
     _raise_limit_of_files()
     began, asked = asyncio.run(_serve(guard, port, state))
     holding = {name: found for name, give in _services().items() if name in asked and (found := give()) is not None}
@@ -75,6 +77,14 @@ async def _serve(guard: Guard, port: int, state: Path) -> tuple[float, set[str]]
     saved.mark_running(state)
     await serve(guard, config, shutdown_trigger=stopping.wait, mode="asgi")  # type: ignore[arg-type]  # looser types
     return began, asked
+
+
+def _messages(url: str) -> list[dict[str, Any]]:
+    """Look into a queue, without receiving: nobody who works there notices."""
+    for _, queue in list(sqs._queues.all_items()):
+        if queue["url"] == url:
+            return list(queue["messages"])
+    return []
 
 
 def _services() -> dict[str, Callable[[], Any]]:

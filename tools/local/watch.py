@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tools.local.stack import Stack
+if TYPE_CHECKING:  # the emulator's own process reads the log too, and has no stack
+    from tools.local.stack import Stack
 
 
 class Flow(NamedTuple):
@@ -33,7 +34,7 @@ class Flow(NamedTuple):
 class Watch:
     """Follows a running stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: "Stack") -> None:
         self._log = LogLines(stack.aws.log)
         self._sqs = stack.client("sqs")
         self._address = stack.address

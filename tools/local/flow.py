@@ -1,0 +1,126 @@
+"""The view for operators and demonstrations: what goes through the running stack, second by second.
+
+It is served by the emulator's process, where the queues are, and it is not deployed: on AWS there is the dashboard.
+"""
+
+import json
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools.chaos.faults import Faults
+from tools.dlq import dead_letters
+from tools.local import postgres
+from tools.local.watch import LogLines
+
+FOLDER = Path(__file__).parent / "view"
+PATH = "/flow/"
+_LONGEST = 60  # s that the database may be stopped for
+_LAST = 8  # dead letters that are shown
+
+
+Messages = Callable[[str], Sequence[Mapping[str, Any]]]
+"""Gives the emulator's messages of a queue by its URL, oldest first, without receiving them."""
+
+
+class Answer(NamedTuple):
+    """An answer of the view's."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class Flow:
+    """Reads the numbers of one stack, and stops its database when it is asked to."""
+
+    def __init__(self, state: Path, messages: Messages) -> None:
+        """Reads nothing yet: the stack may still be starting.
+
+        Args:
+            state: the stack's folder.
+            messages: looks into a queue.
+        """
+        self._state = state
+        self._messages = messages
+        self._log: LogLines | None = None
+        self._totals: Counter[str] = Counter()
+        self.accepted = 0  # counted by who stands before the gateway
+        self._lock = threading.Lock()
+        self._stopping: threading.Thread | None = None
+        self._error = ""
+
+    def answer(self, method: str, name: str) -> Answer:
+        """Answer a request below PATH that is not for a file.
+
+        Args:
+            method: HTTP's.
+            name: what is asked for, without PATH.
+        """
+        stop = re.fullmatch(r"stop-database/(\d{1,2})", name)
+        if (method, name) == ("GET", "numbers"):
+            try:
+                address = json.loads((self._state / "stack.json").read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                return Answer(503, {"message": "the stack is starting or stopping"})
+            with self._lock:
+                return self._numbers(address)
+        if method == "POST" and stop and 1 <= int(stop[1]) <= _LONGEST:
+            with self._lock:
+                return self._stop_database(int(stop[1]))
+        return Answer(404, {"message": f"there is no {method} {PATH}{name}"})
+
+    def _numbers(self, address: dict[str, Any]) -> Answer:
+        waiting = self._messages(address["queue_url"])
+        dead = self._messages(address["dlq_url"])
+        self._log = self._log or LogLines(self._state / "emulator.log")
+        for line in self._log.new():
+            for name in ("stored", "duplicates", "failed"):
+                self._totals[name] += line[name]
+        return Answer(
+            200,
+            {
+                "accepted": self.accepted,
+                "waiting": len(waiting),
+                "stored": self._totals["stored"],
+                "duplicates": self._totals["duplicates"],
+                "failed": self._totals["failed"],
+                "deadLetters": len(dead),
+                "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
+                "databaseStopped": self._stopping is not None and self._stopping.is_alive(),
+                "error": self._error,
+                "lastDeadLetters": [_shown(message) for message in reversed(dead[-_LAST:])],
+                "api": {"url": address["api_url"], "key": address["api_key"]},
+            },
+        )
+
+    def _stop_database(self, seconds: int) -> Answer:
+        if self._stopping is not None and self._stopping.is_alive():
+            return Answer(409, {"message": "the database is stopped already"})
+        # Not a daemon: the process ends when the database is back.
+        self._stopping = threading.Thread(target=self._stop_for, args=(seconds,))
+        self._stopping.start()
+        return Answer(202, {"seconds": seconds})
+
+    def _stop_for(self, seconds: int) -> None:
+        self._error = ""
+        try:
+            with Faults(postgres.attach(self._state / "postgres")).refusing():
+                time.sleep(seconds)
+        except Exception as error:  # noqa: BLE001  the view shows it; nobody waits for this thread
+            self._error = f"{type(error).__name__}: {error}"
+
+
+def _shown(message: Mapping[str, Any]) -> dict[str, Any]:
+    letter = dead_letters.read(
+        {
+            "MessageId": message["id"],
+            "Body": message["body"],
+            "Attributes": message.get("sys", {}),
+            "MessageAttributes": message.get("message_attributes", {}),
+        }
+    )
+    return {key: letter.summary()[key] for key in ("id", "reason", "detail", "received")}
