@@ -78,11 +78,16 @@ def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = B
         raise NotPunches(f"the compression is broken, or the file incomplete: {type(error).__name__}") from None
 
 
+def is_compressed(start: bytes) -> bool:
+    """Tell from its first two bytes whether a file is compressed by gzip."""
+    return start.startswith(_GZIP)
+
+
 def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -> Iterator[Line]:
     with ExitStack() as opened:
         stored = opened.enter_context(io.BufferedReader(_Readable(open_at(0)), _CHUNK))
-        is_compressed = stored.peek(len(_GZIP)).startswith(_GZIP)
-        content: io.BufferedIOBase = gzip.GzipFile(fileobj=stored) if is_compressed else stored
+        in_gzip = is_compressed(stored.peek(len(_GZIP)))
+        content: io.BufferedIOBase = gzip.GzipFile(fileobj=stored) if in_gzip else stored
         rest = _raw(content, BEGIN)
         first = next(rest, None)
         if first is None:
@@ -90,7 +95,7 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
         header = _header(first)
         read = _of_csv(*header) if header else _of_json
         if start.offset > first.next.offset:
-            if is_compressed:
+            if in_gzip:
                 _skip(content, start.offset - first.next.offset)
             else:
                 stored.close()

@@ -7,6 +7,7 @@ from tools.conformance.command import conformance
 from tools.demo import command as demo
 from tools.deploy.command import deploy
 from tools.dlq.command import dlq
+from tools.imports.command import import_file
 from tools.keys.command import keys
 from tools.kit import commands
 from tools.load import command as load
@@ -19,6 +20,7 @@ _EPILOG = """examples:
   ponto deploy --stage dev         deploy, migrate, and prove it with one punch
   ponto dlq list                   the dead letters of the running local stack
   ponto dlq redrive --all --stage dev
+  ponto import october.csv         punches of a file, through the API
   ponto keys create gate-1         an API key for a device or site, its value shown once
   ponto load employees staff.csv   names, time zones and cut-offs for the reports
   ponto plan --employees 20000     what a peak does to the queue, and what a month costs
@@ -37,6 +39,7 @@ ponto.add_command(conformance)
 ponto.add_command(demo.demo)
 ponto.add_command(deploy)
 ponto.add_command(dlq)
+ponto.add_command(import_file)
 ponto.add_command(keys)
 ponto.add_command(load.load)
 ponto.add_command(plan)

@@ -44,7 +44,7 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
     assert senders.pop() == {"Fn::GetAtt": ["ImportacaoRole", "Arn"]}
     for found in (resources, plain["Resources"]):
         del found["Dashboard"]
-        for function in ("BatidaPontoLambdaFunction", "SchemaLambdaFunction"):
+        for function in ("BatidaPontoLambdaFunction", "ReceiptLambdaFunction", "SchemaLambdaFunction"):
             del found[function]["Properties"]["Code"]  # its key names the time
     assert template == plain
 
@@ -170,7 +170,11 @@ def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
 
 def test_a_deploy_counts_the_concurrency_that_it_reserves(project: Path) -> None:
     made = package(project, "dev", "uploads=true")
-    reserved = {"batida-ponto-dev-batidaPonto": 5, "batida-ponto-dev-importacao": 2}
+    reserved = {
+        "batida-ponto-dev-batidaPonto": 5,
+        "batida-ponto-dev-importacao": 2,
+        "batida-ponto-dev-receipt": 2,
+    }
     assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True)
 
 

@@ -37,6 +37,7 @@ RUN_BY = {
     "ponto conformance": "tests/tools/test_conformance_command.py::test_a_run_ends_by_itself_and_prints_its_verdicts",
     "ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",
     "ponto demo": "tests/postgres/test_demo.py::test_what_is_stored_is_what_was_made_up_in_the_order_of_writing",
+    "ponto import": "tests/e2e/test_uploads.py::test_a_laptop_imports_the_same_file_through_the_api",
     "ponto load employees": "tests/postgres/test_load.py::test_a_file_is_stored_whole",
     "ponto report timecard": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "ponto report totals": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",

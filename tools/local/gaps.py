@@ -4,7 +4,7 @@ A closed list: each gap takes its values from the compiled template, and can tel
 it, so that a test fails once it has learnt better and the entry can go.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tools.local import answers
@@ -74,46 +74,40 @@ def _set_validator(deployment: Deployment) -> None:
     )
 
 
-_RESERVED = "ReservedConcurrentExecutions"
-
-
-def _reserving(deployment: Deployment) -> dict[str, int]:
-    """The functions that reserve concurrency, by name, with how much."""
-    return {
-        deployment.ids[name]: each["Properties"][_RESERVED]
-        for name, each in deployment.resources.items()
-        if each["Type"] == "AWS::Lambda::Function" and _RESERVED in each["Properties"]
-    }
+def _functions_with(deployment: Deployment, name: str) -> Iterator[tuple[str, Any]]:
+    """Give the deployed name of each function whose template has a property, and the property."""
+    for logical_id, resource in deployment.resources.items():
+        if resource["Type"] == "AWS::Lambda::Function" and name in resource["Properties"]:
+            yield deployment.ids[logical_id], resource["Properties"][name]
 
 
 def _lacks_concurrency(deployment: Deployment) -> bool:
     return any(
-        _RESERVED not in deployment.functions.get_function_concurrency(FunctionName=name)
-        for name in _reserving(deployment)
+        "ReservedConcurrentExecutions" not in deployment.functions.get_function_concurrency(FunctionName=name)
+        for name, _ in _functions_with(deployment, "ReservedConcurrentExecutions")
     )
 
 
 def _set_concurrency(deployment: Deployment) -> None:
-    for name, reserved in _reserving(deployment).items():
+    for name, reserved in _functions_with(deployment, "ReservedConcurrentExecutions"):
         deployment.functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=reserved)
 
 
 def _lacks_dead_letters(deployment: Deployment) -> bool:
-    name = deployment.ids["BatidaPontoLambdaFunction"]
-    found = deployment.functions.get_function_configuration(FunctionName=name)
-    return not found.get("DeadLetterConfig", {}).get("TargetArn")
+    found = [
+        deployment.functions.get_function_configuration(FunctionName=name)
+        for name, _ in _functions_with(deployment, "DeadLetterConfig")
+    ]
+    return not all(each.get("DeadLetterConfig", {}).get("TargetArn") for each in found)
 
 
 def _set_dead_letters(deployment: Deployment) -> None:
-    target = deployment.properties("BatidaPontoLambdaFunction")["DeadLetterConfig"]["TargetArn"]
-    queue, _ = target["Fn::GetAtt"]
-    name = deployment.ids[queue].rsplit("/", 1)[-1]
-    function = deployment.functions.get_function_configuration(FunctionName=deployment.ids["BatidaPontoLambdaFunction"])
-    _, _, _, region, account, *_ = function["FunctionArn"].split(":")
-    deployment.functions.update_function_configuration(
-        FunctionName=function["FunctionName"],
-        DeadLetterConfig={"TargetArn": f"arn:aws:sqs:{region}:{account}:{name}"},
-    )
+    for name, config in _functions_with(deployment, "DeadLetterConfig"):
+        queue, _ = config["TargetArn"]["Fn::GetAtt"]
+        function = deployment.functions.get_function_configuration(FunctionName=name)
+        _, _, _, region, account, *_ = function["FunctionArn"].split(":")
+        target = f"arn:aws:sqs:{region}:{account}:{deployment.ids[queue].rsplit('/', 1)[-1]}"
+        deployment.functions.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": target})
 
 
 def _set_plain_request(deployment: Deployment) -> None:

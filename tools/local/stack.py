@@ -104,7 +104,8 @@ def running(
 
         with _explained(aws):
             print_status("deploying serverless.yml: sls deploy --stage local")
-            deployment, outputs, key = _deploy(state, aws, database, parameters(aws))
+            # Files can be imported here too: what costs something on AWS costs nothing.
+            deployment, outputs, key = _deploy(state, aws, database, {"uploads": "true"} | dict(parameters(aws)))
             mend(deployment)
 
             print_status("applying the migrations")

@@ -1,0 +1,155 @@
+"""Files of punches, from the bucket to rows and results, and a file that fails, from the dead-letter queue back."""
+
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.commands import Result
+from tests.e2e.client import EMPLOYEES, Client
+from tests.e2e.conftest import Deployed
+from tests.e2e.test_dlq import run as run
+from tests.waiting import wait_for
+from tools.kit import osls
+from tools.kit.local_stack import ROOT
+from tools.local.stack import Stack
+
+FUNCTION = "batida-ponto-local-importacao"
+KEY = "incoming/gate 1/october"
+
+
+class Bucket:
+    """The deployed bucket."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._s3 = stack.client("s3")
+        self.name = osls.outputs_of(stack.client("cloudformation"), "local")["UploadBucketName"]
+
+    def upload(self, content: bytes, key: str = KEY) -> str:
+        """Put a file; give the folder of its results."""
+        version = self._s3.put_object(Bucket=self.name, Key=key, Body=content)["VersionId"]
+        return f"{key.replace('incoming', 'results', 1)}/{version}"
+
+    def lines(self, key: str) -> list[Any] | None:
+        """Give the lines of a result; None: it is not there."""
+        found = self._s3.list_objects_v2(Bucket=self.name, Prefix=key).get("Contents", [])
+        if not found:
+            return None
+        return [json.loads(line) for line in self._s3.get_object(Bucket=self.name, Key=key)["Body"].read().splitlines()]
+
+    def wait_for(self, folder: str) -> Any:
+        """Wait until a file is done; give its summary."""
+        wait_for(lambda: self.lines(f"{folder}/summary.json"), f"{folder}/summary.json")
+        (summary,) = self.lines(f"{folder}/summary.json") or [None]
+        return summary
+
+    def empty(self) -> None:
+        """Delete everything, all versions."""
+        found = self._s3.list_object_versions(Bucket=self.name)
+        for version in (*found.get("Versions", []), *found.get("DeleteMarkers", [])):
+            self._s3.delete_object(Bucket=self.name, Key=version["Key"], VersionId=version["VersionId"])
+
+
+@pytest.fixture
+def bucket(stack: Stack, client: Client) -> Iterator[Bucket]:
+    bucket = Bucket(stack)
+    yield bucket
+    client.wait_until_drained()
+    bucket.empty()
+
+
+@pytest.fixture
+def employees() -> list[int]:
+    """Fifty people who have not punched yet."""
+    return [next(EMPLOYEES) for _ in range(50)]
+
+
+def ndjson(employees: list[int]) -> bytes:
+    return b"".join(
+        json.dumps({"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}).encode() + b"\n" for employee in employees
+    )
+
+
+def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
+    client: Client, bucket: Bucket, employees: list[int]
+) -> None:
+    content = ndjson(employees[:-1]) + b'{"usuarioId": 0}\n' + b"\n"
+    folder = bucket.upload(content)
+    assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1, "rounds": 1}
+    assert bucket.lines(f"{folder}/refused-from-line-1.ndjson") == [{"line": 50, "reason": "ponto: required"}]
+
+    again = bucket.upload(content)
+    # Longer, in another form, and compressed though its name does not say so.
+    rows = "".join(f"{employee};2026-10-01T05:00:00\r\n" for employee in employees)  # local time
+    longer = bucket.upload(gzip.compress(f"usuarioId;ponto\r\n{rows}".encode()))
+    named = bucket.upload(ndjson(employees), "incoming/october.ndjson.gz")
+    assert again != folder
+    assert [bucket.wait_for(each)["accepted"] for each in (again, longer, named)] == [49, 50, 50]
+
+    client.wait_until_drained()
+    assert sorted(row[1] for row in client.rows(*employees)) == sorted(employees)
+    assert client.depth(client.address.dlq_url) == 0
+
+
+def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redrive(
+    client: Client, stack: Stack, bucket: Bucket, employees: list[int], run: Callable[..., Result]
+) -> None:
+    functions = stack.client("lambda")
+    variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
+    nowhere = variables | {"QUEUE_URL": f"{variables['QUEUE_URL']}-is-gone"}
+    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": nowhere})
+    try:
+        folder = bucket.upload(ndjson(employees))
+        wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
+    finally:
+        functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
+    (dead_letter,) = run("list", "--reason", "file", "--json").json["deadLetters"]
+    assert dead_letter["detail"].startswith(f"{KEY}, from line 1: the queue of punches: ")
+
+    assert run("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
+
+    assert bucket.wait_for(folder)["accepted"] == 50
+    client.wait_until_drained()
+    assert len(client.rows(*employees)) == 50
+
+
+def test_a_laptop_imports_the_same_file_through_the_api(
+    client: Client, deployed: Deployed, employees: list[int], tmp_path: Path
+) -> None:
+    file = tmp_path / "october.ndjson.gz"
+    file.write_bytes(gzip.compress(ndjson(employees) + b'{"usuarioId": 0}\n'))
+    for _ in range(2):
+        words = [sys.executable, "-m", "tools.cli", "import", str(file), "--state", str(deployed.state)]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.stdout.startswith("50 accepted, 1 refused: see "), done.stderr
+        assert done.returncode == 1
+
+    client.wait_until_drained()
+    assert len(client.rows(*employees)) == 50
+
+
+def test_a_worker_that_is_killed_in_mid_file_loses_nothing(client: Client, stack: Stack, bucket: Bucket) -> None:
+    employees = [next(EMPLOYEES) for _ in range(3_000)]
+    folder = bucket.upload(ndjson(employees))
+    wait_for(lambda: client.depth(client.address.queue_url) > 0, "the first punches")
+    assert bucket.lines(f"{folder}/summary.json") is None, "it was done before it could be killed"
+    workers = _workers(stack)  # warm ones too
+    assert workers
+    for worker in workers:
+        worker.kill()
+
+    assert bucket.wait_for(folder)["accepted"] == 3_000
+    client.wait_until_drained()
+    assert len(client.rows(*employees)) == 3_000
+
+
+def _workers(stack: Stack) -> list[psutil.Process]:
+    """Give the processes of the function that imports files."""
+    children = psutil.Process(stack.aws.process.pid).children()
+    return [child for child in children if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == FUNCTION]

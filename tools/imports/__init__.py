@@ -1,0 +1,1 @@
+"""ponto import: the punches of a file, sent through the API."""
