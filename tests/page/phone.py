@@ -1,7 +1,7 @@
 """An employee's browser with the page."""
 
-import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -171,7 +171,7 @@ def press(page: Page, times: int) -> None:
     )
 
 
-def wait_for_states(page: Page, *expected: str) -> None:
+def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
     """Wait until the page says this of its punches, the newest first."""
     expect(page.locator("#punches .state")).to_have_text(list(expected))
 
@@ -188,9 +188,10 @@ def enter_key(page: Page, key: str) -> None:
     page.get_by_role("button", name="Salvar").click()
 
 
-def exported(page: Page) -> list[dict[str, Any]]:
-    """Export the punches of a page."""
+def exported(page: Page) -> bytes:
+    """Export the punches of a page; give the file."""
     page.locator("#settings").evaluate("details => { details.open = true }")
     with page.expect_download() as download:
         page.locator("#export").click()
-    return [json.loads(line) for line in download.value.path().read_text().splitlines()]
+    assert download.value.suggested_filename.endswith(".ndjson")
+    return download.value.path().read_bytes()

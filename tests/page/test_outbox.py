@@ -1,5 +1,6 @@
 """What the page does with punches and keys, by what a server answers."""
 
+import io
 import itertools
 import json
 import re
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from ponto.lines import lines
 from ponto.punch import parse
 from tests.page.between import Answer, Between, Fault, accept, json_answer
 from tests.page.phone import (
@@ -90,7 +92,7 @@ def test_a_refused_punch_is_shown_and_kept_and_the_next_one_goes_on(server: Betw
     page.reload()
     wait_for_states(page, *shown)
     assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3, 4]
-    assert [line["sequencia"] for line in exported(page)] == [1, 2, 3, 4]
+    assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == [1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -184,18 +186,20 @@ def test_receipts_are_asked_for_while_a_later_punch_waits(server: Between, phone
     wait_for_states(page, HERE, RECORDED)
 
 
-def test_the_export_has_every_punch_as_the_api_takes_it(server: Between, phone: Phone) -> None:
+def test_an_import_reads_every_punch_of_an_export(server: Between, phone: Phone) -> None:
     server.faults = [Fault(400), Fault(), Fault(500, {"Retry-After": "3600"})]
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     press(page, 2)
     wait_for_states(page, HERE, SENT, "recusada: made up: 400")
 
-    lines = exported(page)
+    file = exported(page)
 
-    punches = [parse(json.dumps(line), UTC) for line in lines]
+    found = list(lines(lambda offset: io.BytesIO(file[offset:]), UTC))
+    assert [line.refusal for line in found] == ["", "", ""]
+    punches = [parse(line.body, UTC) for line in found]
     assert [(each.usuario_id, each.sequencia) for each in punches] == [(EMPLOYEE, 1), (EMPLOYEE, 2), (EMPLOYEE, 3)]
-    assert {line["id"] for line in lines} == {post.body["id"] for post in server.posts}
+    assert {str(each.id) for each in punches} == {post.body["id"] for post in server.posts}
 
 
 def save(page: Page) -> None:
