@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg2.extensions
 
 from tests.documents import DOCUMENTS
-from tests.generated import fields, figures, marks, schema
+from tests.generated import fields, figures, marks, openapi, schema
 
 
 def document(path: Path) -> str:
@@ -17,7 +17,11 @@ def document(path: Path) -> str:
 
 def from_code() -> dict[Path, str]:
     """Give the files that need no database."""
-    return {fields.SCHEMA: fields.schema(), **{path: document(path) for path in DOCUMENTS}}
+    return {
+        fields.SCHEMA: fields.schema(),
+        openapi.FILE: openapi.openapi(),
+        **{path: document(path) for path in DOCUMENTS},
+    }
 
 
 def from_database(connection: psycopg2.extensions.connection) -> dict[Path, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import jsonschema
 import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
@@ -16,6 +17,7 @@ from ponto import config
 from ponto.connection import Parameters
 from ponto.receipt import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
 from ponto.store import Entry, Store
+from tests.documents import ROOT
 from tests.events import Context
 from tests.postgres.test_store import EIGHT, Database, database, entry, store
 from tests.waiting import wait_for
@@ -100,6 +102,8 @@ def test_a_receipt_says_what_the_row_says_and_nobody_may_keep_it(
     answer = clerk.ask(punch.punch.id)
 
     body = json.loads(answer["body"])
+    openapi = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(openapi["components"]["schemas"]["Receipt"]).validate(body)
     assert body.pop("gravadaEm").startswith(written)
     assert body == {
         "situacao": "gravada",
