@@ -4,6 +4,7 @@ Lambda invokes it asynchronously. It sends as far as the time reaches, and hands
 it raises, Lambda tries twice again, and then puts the event, which says where to go on, into the dead-letter queue.
 """
 
+import io
 import json
 import os
 from collections.abc import Callable
@@ -173,11 +174,18 @@ class Importer:
         return now, is_whole
 
     def _opener(self, task: Task) -> Callable[[int], IO[bytes]]:
+        from botocore.exceptions import ClientError
+
         version = {"VersionId": task.version} if task.version else {}
 
         def open_at(offset: int) -> IO[bytes]:
             part = {"Range": f"bytes={offset}-"} if offset else {}
-            body: IO[bytes] = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **part)["Body"]
+            try:
+                body: IO[bytes] = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **part)["Body"]
+            except ClientError as error:
+                if error.response["Error"].get("Code") != "InvalidRange":
+                    raise
+                return io.BytesIO()  # the file ends there: the time was over with its last line
             return body
 
         return open_at

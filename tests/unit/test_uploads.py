@@ -18,7 +18,7 @@ from ponto import batches, imports
 from ponto.batches import NotSent, OutOfTime, Sender
 from ponto.config import ConfigurationError
 from ponto.imports import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
-from ponto.lines import NotPunches
+from ponto.lines import NotPunches, Position
 from tests.events import NOT_SQS, Context, record, sqs_event
 from tests.unit.test_lines import ZONE
 
@@ -42,12 +42,15 @@ class Bucket:
         self.results: dict[str, bytes] = {}
         self.fails_after: int | None = None  # bytes of a body
 
-    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "bytes=0-") -> Any:  # noqa: N803
+    def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "") -> Any:  # noqa: N803
         assert Bucket == BUCKET
         if (Key, VersionId) not in self.objects:
             raise client_error("NoSuchKey", 404)
-        offset = int(Range.removeprefix("bytes=").removesuffix("-"))
-        return {"Body": _Body(self.objects[Key, VersionId][offset:], self.fails_after)}
+        content = self.objects[Key, VersionId]
+        offset = int(Range.removeprefix("bytes=").removesuffix("-") or 0)
+        if Range and offset >= len(content):
+            raise client_error("InvalidRange", 416)
+        return {"Body": _Body(content[offset:], self.fails_after)}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803
         assert Bucket == BUCKET
@@ -307,6 +310,15 @@ def test_a_compressed_file_is_handed_on_by_its_uncompressed_offset(paper: Paper)
     rounds = paper.run_all(paper.upload(gzip.compress(content), "incoming/a.gz"), seconds=0.05)
     assert rounds > 1
     assert sorted(paper.queue.employees()) == list(range(1, 1_001))
+
+
+def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(paper: Paper) -> None:
+    content = file(1, 20)
+    (task,) = tasks_of(paper.upload(content))
+    at_the_end = task._replace(position=Position(len(content), 21), accepted=20, rounds=1)
+    paper.run(at_the_end.event())
+    assert paper.queue.bodies == []
+    assert paper.result("summary.json") == [{"accepted": 20, "refused": 0, "rounds": 2}]
 
 
 def test_what_is_handed_on_is_the_event_and_the_place(paper: Paper) -> None:
