@@ -125,4 +125,4 @@ def imported(event: Any, context: Any) -> None:
     from ponto.imports import importer  # as in `schema`
 
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-    log.imported(context.aws_request_id, importer(config.load_import()).run(event, end))
+    log.imported(context.aws_request_id, *importer(config.load_import()).run(event, end))

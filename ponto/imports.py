@@ -118,7 +118,7 @@ class Importer:
         self._sender = sender
         self._functions = functions
 
-    def run(self, event: Any, end: float) -> Task:
+    def run(self, event: Any, end: float) -> tuple[Task, str]:
         """Import the file of an event, or as much of it as there is time for, and hand the rest on.
 
         Args:
@@ -126,7 +126,7 @@ class Importer:
             end: when the function has to have ended, `time.monotonic()` seconds.
 
         Returns:
-            How far the file is now.
+            How far the file is now, and why the rest was handed on; an empty text: the file is done.
 
         Raises:
             NotFromS3: the event is another.
@@ -142,36 +142,35 @@ class Importer:
             raise TooManyRounds(
                 f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
             )
-        now, is_whole = self._send(task, end - _RESERVE)
-        if is_whole:
-            self._put(
-                now, "summary.json", _json({"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds})
-            )
-        else:
+        now, why = self._send(task, end - _RESERVE)
+        if why:
             self._hand_on(now)
-        return now
+        else:
+            summary = {"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds}
+            self._put(now, "summary.json", _json(summary))
+        return now, why
 
-    def _send(self, task: Task, stop: float) -> tuple[Task, bool]:
-        """Send, note what is refused, and return how far the file is, and whether that is all of it."""
+    def _send(self, task: Task, stop: float) -> tuple[Task, str]:
+        """Send, note what is refused, and return how far the file is, and why no further, if that is not all of it."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         now = task._replace(rounds=task.rounds + 1)
-        is_whole = False
+        why = ""
         with SpooledTemporaryFile(_IN_MEMORY) as refused:
             try:
                 for sent in send_all(lines(self._opener(task), self._zone, task.position), self._sender.send, stop):
                     for line in sent.refused:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
                     now = now.after(sent)
-                is_whole = True
-            except (OutOfTime, NotSent, BotoCoreError, ClientError):
+            except (OutOfTime, NotSent, BotoCoreError, ClientError) as error:
                 if now.position == task.position:  # to hand on what is as it was would never end
                     raise
+                why = f"{type(error).__name__}: {error}"
             if now.refused > task.refused:
                 refused.seek(0)
                 # Named by where it begins, so that an invocation that is repeated writes it over.
                 self._put(task, f"refused-from-line-{task.position.line}.ndjson", refused)
-        return now, is_whole
+        return now, why
 
     def _opener(self, task: Task) -> Callable[[int], IO[bytes]]:
         from botocore.exceptions import ClientError

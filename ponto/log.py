@@ -78,12 +78,13 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
 
 
-def imported(request_id: str, task: "Task") -> None:
+def imported(request_id: str, task: "Task", why: str) -> None:
     """Log how far the import of a file is.
 
     Args:
         request_id: Lambda's, of this invocation.
         task: the file.
+        why: the rest was handed on; empty: the file is done.
     """
     line = {
         "level": "INFO",
@@ -95,6 +96,8 @@ def imported(request_id: str, task: "Task") -> None:
         "refused": task.refused,
         "rounds": task.rounds,
     }
+    if why:
+        line["handedOn"] = why
     print(json.dumps(line), flush=True)  # noqa: T201
 
 

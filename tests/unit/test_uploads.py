@@ -192,6 +192,7 @@ def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
     assert len(paper.bucket.results) == 1
     line = json.loads(capsys.readouterr().out)
     assert line["message"] == "import"
+    assert "handedOn" not in line
     assert (line["file"], line["accepted"], line["refused"], line["nextLine"]) == (
         "incoming/gate 1/100%.ndjson", 995, 0, 996
     )  # fmt: skip
@@ -355,10 +356,13 @@ def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bo
         assert (summary["accepted"], summary["refused"]) == (len(expected), len(good) - len(expected))
 
 
-def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from(paper: Paper) -> None:
+def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from_and_the_log_tells_why(
+    paper: Paper, capsys: pytest.CaptureFixture[str]
+) -> None:
     upload = paper.upload(file(1, 5_000))
     paper.bucket.fails_after = 100_000
     paper.run(upload)
+    assert json.loads(capsys.readouterr().out)["handedOn"].startswith("ReadTimeoutError: ")
     (handed,) = paper.functions.events
     assert handed["continuation"]["line"] > 1_000
     paper.bucket.fails_after = None
