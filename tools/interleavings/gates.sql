@@ -18,7 +18,7 @@ $$;
 create trigger before_row before insert on batida for each row execute function gates.pass();
 create trigger before_commit after insert on batida for each statement execute function gates.pass();
 
--- So that nothing but a session's steps takes a lock, and a deadlock does not last a second.
+-- No vacuum in the middle of a step; and a deadlock that does not last a second.
 alter table batida set (autovacuum_enabled = false);
 do $$
 begin

@@ -49,7 +49,7 @@ class Stage:
             whole: each transaction is one step: the serial orders.
         """
         world, programs = self._world, dict[Session, Program]()
-        world.begin(migrates=scenario.migrates)
+        world.begin(migrates=scenario.migrates, view=scenario.view)
 
         def session_of(program: Program) -> Session:
             slot = len(programs) + 1
@@ -66,8 +66,8 @@ class Stage:
             return [session_of(program) for program in found]
 
         sessions = [session_of(program) for program in scenario.programs()]
-        steps = self._scheduler.run(sessions, choose, follow, scenario.mortal)
-        broken = world.broken(migrates=scenario.migrates, deaths=bool(scenario.mortal))
+        steps = self._scheduler.run(sessions, choose, follow, scenario.harms)
+        broken = world.broken(migrates=scenario.migrates, deaths=bool(scenario.harms))
         return Run(steps, world.outcome(), broken)
 
     def serial(self, scenario: Scenario, fault: Fault = NONE) -> set[Outcome]:

@@ -50,7 +50,7 @@ class Scheduler:
         sessions: Sequence[Session],
         choose: Choose,
         follow: Callable[[Sequence[Session]], Sequence[Session]],
-        mortal: frozenset[str] = frozenset(),
+        harms: frozenset[str] = frozenset(),
     ) -> list[tuple[str, str]]:
         """Run sessions to their ends, each step as chosen.
 
@@ -59,7 +59,7 @@ class Scheduler:
             choose: takes the possible steps. A name lets that session go on; `A!` kills its process, `A~` cuts its
                 connection, `A?` lets it wait no longer.
             follow: gives the sessions that come now, when some have just ended.
-            mortal: one of these may be killed, cut or tired of waiting, once.
+            harms: of these steps one may be chosen, once.
 
         Returns:
             The steps: which was chosen, and where its session stood.
@@ -73,7 +73,7 @@ class Scheduler:
         self._gone.clear()
         steps: list[tuple[str, str]] = []
         try:
-            self._run(steps, sessions, choose, follow, mortal)
+            self._run(steps, sessions, choose, follow, harms)
         except BaseException:
             self._abandon()
             raise
@@ -85,13 +85,13 @@ class Scheduler:
         sessions: Sequence[Session],
         choose: Choose,
         follow: Callable[[Sequence[Session]], Sequence[Session]],
-        mortal: frozenset[str],
+        harms: frozenset[str],
     ) -> None:
         for session in sessions:
             self._begin(session)
         while True:
             self._follow(follow)
-            options = self._options(mortal)
+            options = self._options(harms)
             if not options:
                 if len(self._gone) == len(self._sessions):
                     return
@@ -102,7 +102,7 @@ class Scheduler:
             steps.append((step, self._where(session)))
             if step != session.name:
                 session.is_harmed = True
-                mortal = frozenset()
+                harms = frozenset()
             self._do(session, step[len(session.name) :])
             self._settle()
 
@@ -129,17 +129,18 @@ class Scheduler:
         session.start()
         self._settle()
 
-    def _options(self, mortal: frozenset[str]) -> list[str]:
+    def _options(self, harms: frozenset[str]) -> list[str]:
         found: list[str] = []
         for session in self._sessions:
+            possible = ""
             if session.at or session in self._gated:
                 found.append(session.name)
-                if session.name in mortal and not session.is_killed:
-                    found.append(f"{session.name}!")
-                    if session.pid and not session.is_whole:
-                        found.append(f"{session.name}~")
-            elif session in self._blocked and session.name in mortal:
-                found.append(f"{session.name}?")
+                # Between transactions, a cut connection is one that is made anew.
+                possible = "!" if session.is_whole else "!~"
+            elif session in self._blocked:
+                possible = "?"
+            if not session.is_killed:
+                found += [f"{session.name}{how}" for how in possible if f"{session.name}{how}" in harms]
         return found
 
     def _where(self, session: Session) -> str:
@@ -206,6 +207,7 @@ class Scheduler:
             pids = {session: session.pid for session in moving}  # it may be connecting anew
             self._cursor.execute(_WAITING, (list(pids.values()),))
             seen = {pid: (blockers, is_there) for pid, blockers, is_there in self._cursor.fetchall()}
+            ours = {session.pid for session in self._sessions}  # an autovacuum's lock is over soon
             blocked: set[Session] = set()
             for session, pid in pids.items():
                 blockers, is_there = seen[pid]
@@ -213,7 +215,7 @@ class Scheduler:
                     self._gone.add(session)
                 elif self._pid in blockers:
                     self._gated.add(session)
-                elif blockers:
+                elif ours.intersection(blockers):
                     blocked.add(session)
             # All at the time of the query, or one that went on meanwhile may have let another go on.
             if all(session in self._gone | self._gated | blocked for session in moving):

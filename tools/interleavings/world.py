@@ -38,8 +38,8 @@ delete from falha;
 _UNDO = """
 alter table batida drop constraint if exists proxima;
 delete from migracao where nome = %(next)s;
-update migracao_repetivel set checksum = 'of before' where nome = %(changed)s;
 """
+_UNDO_VIEW = "update migracao_repetivel set checksum = 'of before' where nome = %(changed)s"
 _ROWS = "select id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint, mensagem_id from batida order by id"
 _MIGRATED = """
 select
@@ -126,17 +126,20 @@ class World:
         shutil.copytree(SCHEMA, self.schema)
         (self.schema / _NEXT).write_text("alter table batida add constraint proxima check (usuario_id > 0);\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
-        self.begin(migrates=False)
+        self.begin(migrates=False, view=False)
 
-    def begin(self, *, migrates: bool) -> None:
+    def begin(self, *, migrates: bool, view: bool) -> None:
         """Forget the run before.
 
         Args:
-            migrates: something is to be left to migrate.
+            migrates: a migration is to be left.
+            view: a view is to have changed, too.
         """
         self._ask(_RESET)
         if migrates:
             self._ask(_UNDO, _NAMES)
+        if view:
+            self._ask(_UNDO_VIEW, _NAMES)
         self.accepted: dict[str, Message] = {}
         self.statuses: dict[str, str] = {}  # of messages, the last one
         self.letters: set[tuple[str, str]] = set()  # messages, with their reasons
