@@ -80,9 +80,18 @@ export function add(body) {
   )
 }
 
-/** @returns {Promise<Punch | undefined>} the oldest that is to be sent */
-export function oldestWaiting() {
-  return transact("readonly", (punches, _, give) => when(punches.index("state").get(inState("waiting")), give))
+/**
+ * @param {number | null} employee whose; null: anybody's
+ * @returns {Promise<Punch | undefined>} the oldest that is to be sent
+ */
+export function oldestWaiting(employee) {
+  return transact("readonly", (punches, _, give) =>
+    when(punches.index("state").openCursor(inState("waiting")), function step(cursor) {
+      if (!cursor) return
+      if (employee === null || cursor.value.body.usuarioId === employee) give(cursor.value)
+      else cursor.continue()
+    }),
+  )
 }
 
 /**

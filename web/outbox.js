@@ -1,6 +1,7 @@
 /** Sends what waits, oldest first: by one tab, or the worker, at a time. A punch is marked after its answer, never before. */
 
 import * as database from "./database.js"
+import { renew } from "./sign-in.js"
 import { ANSWER_MS, delay, left, meaning, retryAfter, skewOf, timestamp } from "./rules.js"
 
 const API = new URL("./ponto", import.meta.url)
@@ -31,17 +32,18 @@ export function changed() {
  * Ask the API.
  * @param {URL} address
  * @param {string} key
+ * @param {{token: string} | null} session of an employee who signed in
  * @param {RequestInit} request
  * @returns {Promise<{status: number, body: any, asked: number, skew: number | null}>} status 0 when no whole answer came;
  *     asked: ms, by Retry-After
  */
-async function ask(address, key, request) {
+async function ask(address, key, session, request) {
   const began = Date.now()
   const start = performance.now()
   try {
     const answer = await fetch(address, {
       ...request,
-      headers: { ...request.headers, "x-api-key": key },
+      headers: { ...request.headers, "x-api-key": key, ...(session && { authorization: session.token }) },
       signal: AbortSignal.timeout(ANSWER_MS),
       cache: "no-store",
       credentials: "omit",
@@ -78,16 +80,18 @@ export function flush() {
 }
 
 async function empty() {
+  let renewed = false
   for (;;) {
-    const { key, refusedKey, retry } = await database.remembered("key", "refusedKey", "retry")
+    const { key, refusedKey, retry, session } = await database.remembered("key", "refusedKey", "retry", "session")
     if (!key || refusedKey?.key === key) return null
     const wait = left(retry, Date.now())
     if (wait > 0) return wait
-    const punch = await database.oldestWaiting()
+    // Who signed in punches for nobody else: another's punches wait for their own sign-in.
+    const punch = await database.oldestWaiting(session?.employee ?? null)
     if (!punch) return null
 
     const body = JSON.stringify({ ...punch.body, enviado: timestamp(new Date()) })
-    const answer = await ask(API, key, { method: "POST", headers: { "content-type": "application/json" }, body })
+    const answer = await ask(API, key, session, { method: "POST", headers: { "content-type": "application/json" }, body })
     if (answer.skew !== null) await database.remember("skew", answer.skew)
     switch (meaning(answer.status)) {
       case "sent":
@@ -97,6 +101,17 @@ async function empty() {
         await database.mark(punch.order, { state: "refused", reason: String(answer.body?.message ?? answer.status) })
         break
       case "stop":
+        if (answer.status === 401 && session && !renewed) {
+          const outcome = await renew(session)
+          renewed = outcome === "renewed"
+          if (renewed) continue
+          if (outcome === "again") {
+            await putOff((retry?.attempts ?? 0) + 1, { asked: 0, status: 0 })
+            changed()
+            continue
+          }
+          await database.remember("session", null)
+        }
         await database.remember("refusedKey", { key, status: answer.status })
         break
       default:
@@ -104,6 +119,7 @@ async function empty() {
         changed()
         continue
     }
+    renewed = false
     if (retry) await database.remember("retry", null)
     changed()
   }
@@ -138,9 +154,11 @@ export function collect() {
 }
 
 async function askForAll() {
-  const { key, refusedKey } = await database.remembered("key", "refusedKey")
+  const { key, refusedKey, session } = await database.remembered("key", "refusedKey", "session")
   const since = Date.now() - RECEIPTS_MS
-  const sent = (await database.all("sent")).filter(punch => Date.parse(punch.body.ponto) > since)
+  const sent = (await database.all("sent")).filter(
+    punch => Date.parse(punch.body.ponto) > since && (!session || punch.body.usuarioId === session.employee),
+  )
   if (!key || refusedKey?.key === key || sent.length === 0) return null
   const orders = new Set(sent.map(punch => punch.order))
   for (const order of receipts.keys()) if (!orders.has(order)) receipts.delete(order) // another tab has got it
@@ -148,7 +166,7 @@ async function askForAll() {
     const receipt = receipts.get(punch.order) ?? { asked: 0, due: performance.now() + FIRST_RECEIPT_MS }
     receipts.set(punch.order, receipt)
     if (performance.now() < Math.max(receipt.due, quiet.until)) continue
-    const answer = await ask(new URL(`${API}/${punch.body.id}`), key, {})
+    const answer = await ask(new URL(`${API}/${punch.body.id}`), key, session, {})
     if (answer.status === 200 && answer.body?.situacao === "gravada" && answer.body.id === punch.body.id) {
       await database.mark(punch.order, { state: "recorded" })
       receipts.delete(punch.order)

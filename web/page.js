@@ -3,6 +3,7 @@
 import * as database from "./database.js"
 import { choose, TEXTS } from "./i18n.js"
 import * as outbox from "./outbox.js"
+import * as signIn from "./sign-in.js"
 import { employeeOf, isSkewed, keyIn, keyOf, nameOf, timestamp, uuid7 } from "./rules.js"
 
 const LONGEST_MS = 60_000 // without a look at the outbox
@@ -16,6 +17,8 @@ const page = {
   writing: 0, // punches that are being kept
   touched: performance.now(),
   broken: false,
+  pool: false, // employees sign in
+  session: false, // one has
   retrying: false,
 }
 
@@ -131,7 +134,7 @@ function draw() {
 }
 
 async function drawNow() {
-  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device")
+  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session")
   const [waiting, refused] = await Promise.all([database.count("waiting"), database.count("refused")])
   const punches = await database.recent(SHOWN, punch => isToday(punch) || ["waiting", "refused"].includes(punch.state))
   page.broken = false
@@ -140,10 +143,19 @@ async function drawNow() {
   element("punches").replaceChildren(...punches.map(line))
   warn([
     !found.key && page.texts.noKey,
-    found.key && found.refusedKey?.key === found.key && page.texts.stopped(found.refusedKey.status),
+    page.pool && !found.session && page.texts.notSignedIn,
+    found.key &&
+      found.refusedKey?.key === found.key &&
+      !(page.pool && !found.session) &&
+      page.texts.stopped(found.refusedKey.status),
     page.retrying && page.texts.retrying,
     isSkewed(found.skew) && page.texts.skewed(found.skew),
   ])
+  element("who").hidden = !page.pool
+  element("sign").textContent = found.session ? page.texts.signOut(found.session.employee) : page.texts.signIn
+  page.session = found.session !== null
+  element("employee").readOnly = page.session
+  if (page.session) element("employee").value = found.session.employee
   element("key-state").textContent = found.key ? page.texts.keySet(found.key.slice(-4)) : page.texts.keyUnset
   element("device-state").textContent = found.device
     ? page.texts.deviceState(found.device.dispositivo)
@@ -279,6 +291,32 @@ async function show(kiosk) {
   else element("employee").value ||= employee ?? "" // somebody may have begun to type
 }
 
+/** Where the stage has a user pool: offer it, and take what it sent back. */
+async function joinPool() {
+  const answer = new URLSearchParams(location.search)
+  const answered = answer.has("state")
+  if (answered) history.replaceState(null, "", location.pathname)
+  page.pool = (await signIn.userPool()) !== null
+  if (page.pool && answered) {
+    try {
+      await signIn.finish(answer)
+    } catch (error) {
+      tell(page.texts.signInFailed(error.message), false)
+    }
+    await outbox.tryKeyAgain()
+  }
+  outbox.changed()
+  wake()
+}
+
+async function sign() {
+  if (!page.session) return signIn.begin()
+  await database.remember("session", null)
+  await database.remember("employee", null)
+  element("employee").value = ""
+  outbox.changed()
+}
+
 async function exportAll() {
   const lines = (await database.everything()).map(punch => `${JSON.stringify(punch.body)}\n`)
   const link = document.createElement("a")
@@ -332,6 +370,7 @@ async function start() {
   })
   element("remembered").addEventListener("submit", event => (event.preventDefault(), save().catch(broke)))
   element("export").addEventListener("click", () => exportAll().catch(broke))
+  element("sign").addEventListener("click", () => sign().catch(broke))
   element("language").addEventListener("click", () => {
     const [language] = page.texts.other
     speak(language)
@@ -357,6 +396,7 @@ async function start() {
     broke(error)
   }
   await draw()
+  joinPool().catch(console.error) // without network and without the worker nobody knows whether there is one
   hurry()
   take(link).catch(broke)
   persist().catch(console.error)

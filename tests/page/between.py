@@ -16,7 +16,7 @@ from tools.kit import site
 
 Answer = tuple[int, Mapping[str, str], bytes]
 Api = Callable[[str, Mapping[str, str], bytes | None], Answer]
-"""Answers a path below the page's address, with its headers, and a body where it is a POST."""
+"""Answers a path below the page's address, with its headers in lower case, and a body where it is a POST."""
 
 
 class Fault(NamedTuple):
@@ -47,6 +47,7 @@ class Between:
         """
         self.api = api
         self.folder = site.WEB
+        self.sign_in: site.SignIn | None = None
         self.down = False  # nothing is answered
         self.api_down = False  # no punch is answered, the page is
         self.faults: list[Fault] = []  # one for each punch that comes, in order
@@ -100,12 +101,12 @@ def _handler(server: Between) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             name = self.path.removeprefix("/stage/").partition("?")[0]
-            file = site.files(server.folder).get(name)
+            file = site.files(server.folder, server.sign_in).get(name)
             if file:
                 self._answer(200, file.headers, file.body)
             else:
                 server.receipts.append(name.removeprefix("ponto/"))
-                self._answer(*server.api(name, dict(self.headers), None))
+                self._answer(*server.api(name, self._sent(), None))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
@@ -118,11 +119,14 @@ def _handler(server: Between) -> type[BaseHTTPRequestHandler]:
                 status, headers, text = json_answer(fault.status, {"message": f"made up: {fault.status}"})
                 headers = {**headers, **fault.headers}
             else:
-                status, headers, text = server.api("ponto", dict(self.headers), body)
+                status, headers, text = server.api("ponto", self._sent(), body)
             told = 0 if fault.lost else status
             server.posts.append(Post(self.headers["x-api-key"], json.loads(body), told))
             if not fault.lost:
                 self._answer(status, headers, text)
+
+        def _sent(self) -> dict[str, str]:
+            return {name.lower(): value for name, value in self.headers.items()}
 
         def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
             self.send_response(status)
@@ -152,7 +156,7 @@ def stack_at(page_url: str) -> Api:
     """
 
     def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        kept = {name: value for name, value in headers.items() if name.lower() in ("content-type", "x-api-key")}
+        kept = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
         request = urllib.request.Request(page_url + path, body, kept)  # noqa: S310  the stack's own
         try:
             with urllib.request.urlopen(request, timeout=DEADLINE) as given:  # noqa: S310

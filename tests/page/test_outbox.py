@@ -178,7 +178,7 @@ def test_receipts_are_asked_for_while_a_later_punch_waits(server: Between, phone
         if body is not None
         else json_answer(200, {"situacao": "gravada", "id": path[len("ponto/") :]})
     )
-    page = phone.open(worker=False)
+    page = phone.open("", clock(SPEED), worker=False)
     punch(page, EMPLOYEE)
     press(page, 1)
     page.goto(phone.url + KEY)

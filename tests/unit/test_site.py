@@ -58,6 +58,17 @@ def test_every_file_has_its_type_and_the_strict_policy() -> None:
         assert file.headers["cache-control"] == "no-cache"
 
 
+def test_a_user_pool_is_named_in_the_settings_and_the_policy_lets_the_page_ask_it_for_tokens() -> None:
+    pool = site.SignIn("https://ponto.example/oauth2/authorize", "https://ponto.example/oauth2/token", "client")
+    without, with_pool = site.files(), site.files(sign_in=pool)
+
+    assert json.loads(without["config.json"].body) == {}
+    assert json.loads(with_pool["config.json"].body) == {"signIn": pool._asdict()}
+    assert "connect-src 'self'; " in without[""].headers["content-security-policy"]
+    assert "connect-src 'self' https://ponto.example; " in with_pool[""].headers["content-security-policy"]
+    assert hashes(without)["sw.js"] != hashes(with_pool)["sw.js"]
+
+
 def test_nothing_comes_from_elsewhere_and_every_import_is_a_file() -> None:
     files = site.files()
     for name, file in files.items():

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import urllib.parse
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
@@ -41,6 +43,14 @@ HEADERS = {
 """What every file is sent with, in lower case."""
 
 
+class SignIn(NamedTuple):
+    """Where employees sign in: a Cognito user pool's domain, and an app client without a secret."""
+
+    authorize: str  # URL
+    token: str  # URL
+    client: str  # its id
+
+
 class File(NamedTuple):
     """A file of the page."""
 
@@ -48,11 +58,12 @@ class File(NamedTuple):
     headers: dict[str, str]  # its own type, and HEADERS
 
 
-def files(folder: Path = WEB) -> dict[str, File]:
+def files(folder: Path = WEB, sign_in: SignIn | None = None) -> dict[str, File]:
     """Read the page.
 
     Args:
         folder: where its sources are.
+        sign_in: of a stage with a user pool.
 
     Returns:
         Its files by their paths below the page's address, "" for the page itself. A worker has the hashes of all.
@@ -61,8 +72,15 @@ def files(folder: Path = WEB) -> dict[str, File]:
         ValueError: the worker has no place for the hashes, or a file is of no known type.
     """
     bodies = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    headers = HEADERS
+    if _WORKER in bodies:
+        bodies["config.json"] = json.dumps({"signIn": sign_in._asdict()} if sign_in else {}).encode()
+    if sign_in:
+        parts = urllib.parse.urlsplit(sign_in.token)
+        here, there = "connect-src 'self'", f"connect-src 'self' {parts.scheme}://{parts.netloc}"
+        headers = HEADERS | {"content-security-policy": POLICY.replace(here, there)}
     return {
-        "" if name == "index.html" else name: File(body, {"content-type": _type(name), **HEADERS})
+        "" if name == "index.html" else name: File(body, {"content-type": _type(name), **headers})
         for name, body in _with_hashes(bodies).items()
     }
 

@@ -1,0 +1,127 @@
+"""Employees who sign in by a user pool: authorization code with PKCE, tokens that end, and whose punches are sent."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.page.axe import require_nothing
+from tests.page.between import Answer, Between, accept, json_answer
+from tests.page.phone import HERE, SENT, Phone, clock, look_again, press, punch, wait_for_states
+from tests.page.user_pool import UserPool, user_pool
+
+KEY = "#key=first"
+ANA, RUI = 123, 456
+
+
+@pytest.fixture
+def pool(server: Between) -> Iterator[UserPool]:
+    """Give the stage a user pool: who sends a punch has signed in, by the newest token."""
+
+    with user_pool() as signed_in:
+
+        def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+            if headers.get("authorization") in signed_in.tokens[-1:]:
+                return accept(path, headers, body)
+            return json_answer(401, {"message": "Unauthorized"})
+
+        server.sign_in, server.api = signed_in.settings, api
+        yield signed_in
+
+
+def sign_in(page: Page, pool: UserPool, employee: int) -> None:
+    pool.employee = employee
+    page.get_by_role("button", name="Entrar com a sua conta").click()
+    page.get_by_role("button", name=f"Sair da conta do empregado {employee}").wait_for()
+
+
+def test_who_signs_in_punches_by_their_own_number(server: Between, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+    require_nothing(page)
+    sign_in(page, pool, ANA)
+
+    expect(page.locator("#employee")).to_have_value(str(ANA))
+    expect(page.locator("#employee")).not_to_be_editable()
+    expect(page).to_have_url(phone.url)
+    punch(page)
+    wait_for_states(page, SENT)
+    expect(page.locator("#warnings")).to_have_text("")
+    require_nothing(page)
+    asked, token = pool.questions
+    assert asked | {"state": "", "code_challenge": ""} == {
+        "response_type": "code",
+        "client_id": pool.settings.client,
+        "redirect_uri": phone.url,
+        "scope": "openid",
+        "state": "",
+        "code_challenge_method": "S256",
+        "code_challenge": "",
+    }
+    assert len(token["code_verifier"]) == 43
+    assert [post.body["usuarioId"] for post in server.posts] == [ANA]
+
+
+def test_punches_wait_for_their_own_employees_sign_in(server: Between, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    punch(page, RUI)
+    punch(page, ANA)
+    wait_for_states(page, HERE, HERE)
+
+    sign_in(page, pool, ANA)
+    wait_for_states(page, SENT, HERE)
+    page.get_by_role("button", name="Sair").click()
+    expect(page.locator("#employee")).to_have_value("")
+    sign_in(page, pool, RUI)
+
+    wait_for_states(page, SENT, SENT)
+    assert [post.body["usuarioId"] for post in server.posts if post.status == 202] == [ANA, RUI]
+
+
+def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(server: Between, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    sign_in(page, pool, ANA)
+    pool.make_token()  # what the phone has is no good any more
+
+    punch(page)
+    press(page, 1)
+
+    wait_for_states(page, SENT, SENT)
+    assert pool.questions[-1] == {
+        "client_id": pool.settings.client,
+        "grant_type": "refresh_token",
+        "refresh_token": "refresh",
+    }
+    assert [post.status for post in server.posts] == [401, 202, 202]
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_session_that_has_ended_keeps_everything_until_the_next(
+    status: int, server: Between, phone: Phone, pool: UserPool
+) -> None:
+    page = phone.open(KEY, clock(20), worker=False)
+    sign_in(page, pool, ANA)
+    pool.make_token()
+    pool.status = status
+
+    punch(page)
+    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou" if status == 400 else "não recebe batidas agora")
+    wait_for_states(page, HERE)
+    pool.status = 200
+    if status == 400:
+        sign_in(page, pool, ANA)
+    else:
+        look_again(page)
+
+    wait_for_states(page, SENT)
+    assert len({post.body["id"] for post in server.posts}) == 1
+
+
+@pytest.mark.parametrize("answer", ["?code=code&state=forged", "?error=access_denied&state=forged"])
+def test_a_code_that_this_device_did_not_ask_for_is_not_taken(answer: str, phone: Phone, pool: UserPool) -> None:
+    phone.url += answer
+    page = phone.open(worker=False)
+
+    expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
+    assert "?" not in page.url
+    assert pool.questions == []

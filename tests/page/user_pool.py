@@ -1,0 +1,101 @@
+"""A server that plays a Cognito user pool's domain: it signs everybody in, and holds clients to PKCE."""
+
+import base64
+import hashlib
+import json
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from tools.kit import site
+
+CLIENT = "app client"
+
+
+class UserPool:
+    """Listens on a port of its own."""
+
+    def __init__(self) -> None:
+        """Listens at once."""
+        self.employee = 0  # who signs in next
+        self.status = 200  # of the token endpoint
+        self.tokens: list[str] = []  # made so far
+        self.questions: list[dict[str, str]] = []  # to both endpoints
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    @property
+    def settings(self) -> site.SignIn:
+        """What the page is told."""
+        origin = f"http://127.0.0.1:{self._server.server_port}"
+        return site.SignIn(f"{origin}/oauth2/authorize", f"{origin}/oauth2/token", CLIENT)
+
+    def make_token(self) -> str:
+        """Make an ID token; nobody checks its signature here."""
+        claims = {"custom:usuarioId": str(self.employee), "number": len(self.tokens), "name": "Conceição"}
+        body = base64.urlsafe_b64encode(json.dumps(claims, ensure_ascii=False).encode()).decode().rstrip("=")
+        self.tokens.append(f"header.{body}.signature")
+        return self.tokens[-1]
+
+    def grant(self, fields: dict[str, str]) -> tuple[int, dict[str, str]]:
+        """Answer the token endpoint."""
+        self.questions.append(fields)
+        if self.status != 200:
+            return self.status, {"error": "made up"}
+        if fields["grant_type"] == "refresh_token":
+            good = fields["refresh_token"] == "refresh"  # noqa: S105
+            return (200, {"id_token": self.make_token()}) if good else (400, {"error": "invalid_grant"})
+        asked = next(each for each in reversed(self.questions) if "code_challenge" in each)
+        digest = hashlib.sha256(fields["code_verifier"].encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        good = (challenge, CLIENT) == (asked["code_challenge"], fields["client_id"]) and fields["code"] == "code"
+        if not good or fields["redirect_uri"] != asked["redirect_uri"]:
+            return 400, {"error": "invalid_grant"}
+        return 200, {"id_token": self.make_token(), "refresh_token": "refresh"}
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@contextmanager
+def user_pool() -> Iterator[UserPool]:
+    """Listen for as long as the context lasts."""
+    pool = UserPool()
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _handler(pool: UserPool) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+            pool.questions.append(asked)
+            answer = urllib.parse.urlencode({"code": "code", "state": asked["state"]})
+            self.send_response(302)
+            self.send_header("location", f"{asked['redirect_uri']}?{answer}")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_POST(self) -> None:
+            fields = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
+            status, answer = pool.grant(fields)
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("access-control-allow-origin", "*")  # as Cognito's token endpoint has it
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: `questions` has it."""
+
+    return Handler
