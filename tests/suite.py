@@ -71,10 +71,11 @@ def _seed(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw Hypothesis' examples from the seed of the order too, and let commands under test be hung up on."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # Under nohup. What is ignored is handed on to processes that are started, a handler is not.
-        signal.signal(signal.SIGHUP, lambda *_: None)
+    """Draw Hypothesis' examples from the seed of the order too, and let commands under test be stopped."""
+    # Under nohup, and behind a shell's &. What is ignored is handed on to processes that are started, a handler is not.
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     if config.getoption("hypothesis_seed", None) is None and (seed := _seed(config)) is not None:
         core.global_force_seed = seed  # type: ignore[assignment]
 

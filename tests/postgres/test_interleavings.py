@@ -13,7 +13,7 @@ from tools.interleavings.faults import PLANTED
 from tools.interleavings.runs import Run, Stage, stage
 from tools.interleavings.scenarios import SCENARIOS
 
-SAMPLE = 8  # interleavings of a scenario
+SAMPLE = 5  # interleavings of a scenario
 WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
 FOUND = {  # by which scenario each planted fault is found, and what is then said
     "look-up": ("same", "its id was taken, but the row that took it cannot be seen"),

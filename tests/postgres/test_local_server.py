@@ -202,7 +202,8 @@ def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytes
 
 def test_a_process_that_a_server_has_just_forked_is_no_other_server(tmp_path: Path) -> None:
     # It has the server's own command line until it gives itself a title.
-    fork = "import os, time; print(os.fork(), flush=True); time.sleep(600)"
+    # A line is one write, or two processes' lines could mingle.
+    fork = "import os, time; os.write(1, b'%d\\n' % os.fork()); time.sleep(600)"
     command = [sys.executable, "-c", fork, "postgres", "-D", str(tmp_path)]
     with started(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
@@ -249,9 +250,9 @@ def test_a_folder_that_was_half_made_is_made_again(folder: Path, killed: bool) -
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("no_such", "thing", 'unrecognized configuration parameter "no_such"'),
-        ("fsync", "perhaps", 'parameter "fsync" requires a Boolean value'),
-        ("wal_level", "minimal", 'WAL streaming ("max_wal_senders" > 0) requires'),
+        ("no_such", "thing", "unrecognized configuration parameter no_such"),
+        ("fsync", "perhaps", "parameter fsync requires a Boolean value"),
+        ("wal_level", "minimal", "WAL streaming (max_wal_senders > 0) requires"),
     ],
 )
 def test_what_stops_it_from_starting_is_said_in_one_sentence(folder: Path, name: str, value: str, reason: str) -> None:
@@ -260,7 +261,8 @@ def test_what_stops_it_from_starting_is_said_in_one_sentence(folder: Path, name:
     with pytest.raises(LocalError) as caught:
         postgres.start(data, {name: value})
 
-    assert str(caught.value).startswith(f"PostgreSQL did not start: {reason}")
+    unquoted = str(caught.value).replace('"', "")  # versions differ
+    assert unquoted.startswith(f"PostgreSQL did not start: {reason}")
     assert str(caught.value).endswith(f"; its log is {data / 'log'}")
     assert "\n" not in str(caught.value)
     assert postgres._processes(data) == ([], [])

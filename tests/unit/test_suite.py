@@ -102,14 +102,17 @@ def test_what_the_tests_start_can_be_hung_up_on_under_nohup_too(suite: Path) -> 
     (suite / "test_it.py").write_text("""
 import subprocess, sys
 def test_it():
-    code = "import os, signal; os.kill(os.getpid(), signal.SIGHUP)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -1
+    for number in (1, 2):
+        code = f"import os; os.kill(os.getpid(), {number})"
+        assert subprocess.run([sys.executable, "-c", code]).returncode == -number
 """)
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is started inherits it
+    # As nohup does, and a shell's &; what is started inherits it.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
     try:
         done = run(suite)
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     assert done.returncode == 0, done.stdout
 
