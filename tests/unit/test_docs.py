@@ -42,6 +42,7 @@ RUN_BY = {
     "ponto report timecard": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "ponto report totals": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "ponto report cutoffs": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
+    "ponto report gaps": "tests/postgres/test_gaps.py::test_the_report_in_every_format",
     "ponto report exceptions": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "ponto report peak": "tests/postgres/test_report.py::test_a_report_is_its_golden_file",
     "ponto dlq list": "tests/e2e/test_dlq.py::test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive",

@@ -12,7 +12,7 @@ from datetime import datetime, time, timedelta
 from typing import IO, Any
 
 from tools.report.dead_letters import Group
-from tools.report.queries import CutOff, Day, Finding, Minute, Totals
+from tools.report.queries import CutOff, Day, Finding, Gap, Minute, Totals
 
 SEPARATORS = (",", ";")
 
@@ -62,6 +62,14 @@ def cutoffs(out: IO[str], rows: Iterable[CutOff], separator: str = SEPARATORS[0]
     for one in rows:
         folga = None if one.folga is None else int(one.folga.total_seconds()) // 60
         write((*one._replace(nome=text(one.nome), corte=clock(one.corte), sugestao=clock(one.sugestao))[:-1], folga))
+
+
+def gaps(out: IO[str], rows: Iterable[Gap], separator: str = SEPARATORS[0]) -> None:
+    """Write numbers of devices that are missing, and those that came twice."""
+    write = csv.writer(out, delimiter=separator, lineterminator="\n").writerow
+    write(Gap._fields)
+    for gap in rows:
+        write((text(gap.dispositivo), *gap[1:5], *map(instant, gap[5:])))
 
 
 def exceptions(

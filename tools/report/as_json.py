@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from tools.report.as_csv import clock, instant, local, seconds
 from tools.report.dead_letters import Group, Unread
-from tools.report.queries import Card, CutOff, Day, Finding, Limits, Minute, Totals
+from tools.report.queries import Card, CutOff, Day, Finding, Gap, Limits, Minute, Totals
 
 
 def card(out: IO[str], found: Card, generated: str) -> None:
@@ -32,6 +32,11 @@ def totals(out: IO[str], head: Mapping[str, Any], rows: Iterable[Totals]) -> Non
 def cutoffs(out: IO[str], head: Mapping[str, Any], rows: Iterable[CutOff]) -> None:
     """Write cut-offs as one document, each employee on a line."""
     _listed(out, head, "cortes", map(_cutoff, rows))
+
+
+def gaps(out: IO[str], head: Mapping[str, Any], rows: Iterable[Gap]) -> None:
+    """Write numbers of devices that are missing, or came twice, as one document, a gap a line."""
+    _listed(out, head, "lacunas", map(_gap, rows))
 
 
 def exceptions(
@@ -124,6 +129,11 @@ def _cutoff(found: CutOff) -> dict[str, Any]:
     fields: dict[str, Any] = found._asdict() | {"corte": clock(found.corte), "sugestao": clock(found.sugestao)}
     span = fields.pop("folga")
     return fields | {"folga_segundos": seconds(span)}
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    times = {name: instant(getattr(gap, name)) for name in ("ponto_antes", "ponto_depois", "desde")}
+    return gap._asdict() | times
 
 
 def _on_the_wire(value: Any) -> Any:

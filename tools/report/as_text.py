@@ -27,6 +27,7 @@ _BAR = 20  # columns
 _GAP = "  "  # between columns
 _FINDING = ("dia", "usuario_id", "local", "medida", "tipo", "nome", "dispositivo")  # as figures.finding_cells
 
+_WORDS = ("nome", "dispositivo")  # of others, which give way
 _FIGURES = {"usuario_id", "quantidade", "batidas", "recebidas", "gravadas", "fila", "idade"}  # stand to the right
 
 Line = list[tuple[str, str]]
@@ -75,7 +76,7 @@ class Printer:
             )
 
     def table(self, names: Sequence[str], rows: Iterable[Sequence[str]], notes: Sequence[str] = ()) -> None:
-        """Print rows of cells; figures, which are whole, stand to the right, and the name has what room is left."""
+        """Print rows of cells; figures, which are whole, to the right; the name or device has what room is left."""
         self._line()
         cells = [[printable(cell) for cell in row] for row in rows]
         labels = [self._column(name) for name in names]
@@ -85,7 +86,7 @@ class Printer:
         ]
         table = Table(box=None, pad_edge=False)
         for name, label, width in zip(names, labels, widths, strict=True):
-            if name == "nome":
+            if name in _WORDS:
                 room = self._console.width - (sum(widths) - width) - len(_GAP) * (len(widths) - 1)
                 width = min(width, max(room, _NARROWEST), _WIDEST)
             table.add_column(
@@ -93,7 +94,7 @@ class Printer:
                 width=width,
                 no_wrap=True,
                 overflow="ellipsis",
-                justify="left" if name == "nome" else "right",
+                justify="left" if name in _WORDS else "right",
             )
         for row in cells:
             table.add_row(*map(Text, row))

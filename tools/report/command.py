@@ -11,7 +11,7 @@ import click
 
 from tools.kit import commands, database, files, pictures
 from tools.kit import options as opt
-from tools.report import as_csv, cutoffs, dead_letters, exceptions, figures, peak, queries, timecard, totals
+from tools.report import as_csv, cutoffs, dead_letters, exceptions, figures, gaps, peak, queries, timecard, totals
 from tools.report.dead_letters import Queue
 from tools.report.i18n import LANGUAGES, Language
 from tools.report.output import FORMATS, Output
@@ -29,6 +29,7 @@ _EPILOG = f"""examples:
   ponto report totals --month 2026-11 --format csv --output november.csv
   ponto report exceptions --from 2026-11-01 --to 2026-11-30
   ponto report cutoffs --month 2026-11
+  ponto report gaps --month 2026-11
   ponto report peak --day 2026-11-23 --picture peak.png
 
 Text and html are written in the language. csv has the database's names, json the same in camelCase; times are ISO 8601,
@@ -41,7 +42,7 @@ an apostrophe.
 
 @commands.group(epilog=_EPILOG)
 def report() -> None:
-    """Time cards, totals, exceptions, cut-offs, the peak.
+    """Time cards, totals, exceptions, cut-offs, gaps, the peak.
 
     Reports from the database, which is only read (docs/report-command.md).
     """
@@ -212,6 +213,36 @@ def report_cutoffs(
     """Cut-offs that split shifts, and better ones."""
     with _opened(where, output) as reports:
         cutoffs.write(reports, output, month, first, last, employees, everybody=everybody)
+
+
+@_report("gaps", "--month 2026-11")
+@click.option(
+    "--month", cls=opt.Instead, instead_of=("--from", "--to"), type=opt.MONTH, help="Instead of --from and --to."
+)
+@click.option("--from", "first", type=opt.DAY, help=f"Day of receipt (default {DAYS} days until --to).")
+@click.option("--to", "last", type=opt.DAY, help="The last day (default yesterday).")
+@click.option(
+    "--all",
+    "ever",
+    cls=opt.Instead,
+    instead_of=("--month", "--from", "--to"),
+    is_flag=True,
+    show_default=False,
+    help="Of all that was ever received.",
+)
+@_shared_options
+def report_gaps(
+    where: database.Where,
+    *,
+    output: Output,
+    month: date | None,
+    first: date | None,
+    last: date | None,
+    ever: bool,
+) -> None:
+    """Numbers of devices that are missing, and those that came twice."""
+    with _opened(where, output) as reports:
+        gaps.write(reports, output, month, first, last, ever=ever)
 
 
 @_report("peak", "--day 2026-11-23 --picture peak.png")

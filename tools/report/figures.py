@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from tools.dlq.dead_letters import REASONS
 from tools.report.dead_letters import Unread
 from tools.report.i18n import Language, clock
-from tools.report.queries import CutOff, Day, Finding, Minute, Totals
+from tools.report.queries import CutOff, Day, Finding, Gap, Minute, Totals
 
 WEEKEND = 5  # the day of the week, Monday 0, from which on it is
 
@@ -151,6 +151,22 @@ def cutoff_cells(one: CutOff, language: Language) -> tuple[str, ...]:
         f"{one.sugestao:%H:%M}" if one.sugestao else language.word("cutoffs", "keep"),
         "" if one.restantes is None else language.number(one.restantes),
         "" if one.folga is None else language.span(one.folga),
+    )
+
+
+GAPS = ("dispositivo", "situacao", "numeros", "ponto_antes", "desde")
+"""The columns of gaps, for who reads them."""
+
+
+def gap_cells(gap: Gap, zone: ZoneInfo, language: Language) -> tuple[str, ...]:
+    """Write numbers of a device that are missing, or one that came twice; times are of the stage's zone."""
+    one = gap.numero_inicial == gap.numero_final
+    return (
+        gap.dispositivo,
+        language.word("gaps", gap.situacao),
+        str(gap.numero_inicial) if one else f"{gap.numero_inicial}\N{EN DASH}{gap.numero_final}",
+        language.moment(gap.ponto_antes.astimezone(zone)) if gap.ponto_antes else "",
+        language.moment(gap.desde.astimezone(zone)),
     )
 
 

@@ -107,6 +107,19 @@ class CutOff(NamedTuple):
     folga: timedelta | None
 
 
+class Gap(NamedTuple):
+    """Numbers of a device that are missing, or one that came twice."""
+
+    dispositivo: str
+    situacao: str  # faltam, repetida
+    numero_inicial: int
+    numero_final: int
+    quantas: int  # numbers that are missing, or rows that have the number
+    ponto_antes: datetime | None  # of the number before, or the earliest of the rows, UTC; None: there is none
+    ponto_depois: datetime  # of the number after, or the latest of the rows, UTC
+    desde: datetime  # since when it shows, UTC
+
+
 class Minute(NamedTuple):
     """A minute of the intake."""
 
@@ -195,6 +208,15 @@ class Reports:
         """
         values = {"usuarios": _array(employees), "divididos": at_least}
         return map(CutOff._make, self._rows("cutoffs", de=first, ate=last, **values))
+
+    def gaps(self, first: date | None, last: date | None) -> Iterator[Gap]:
+        """Give the numbers of devices that are missing, and those that came twice.
+
+        Args:
+            first: what was received from this day of the stage on; None: all that there ever was.
+            last: the last day; None: likewise.
+        """
+        return map(Gap._make, self._rows("gaps", de=first or "-infinity", ate=last or "infinity"))
 
     def peak(self, start: datetime, end: datetime) -> list[Minute]:
         """Give the minutes between two instants."""

@@ -1,0 +1,198 @@
+"""Numbers of devices that are missing or came twice: the view, its days, and `ponto report gaps`."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ponto.store import Store
+from tests.company import Run, runner, write_stack
+from tests.postgres.test_store import Database, database, entry, store
+
+__all__ = ["database", "store"]  # fixtures
+
+FIRST = datetime(2026, 9, 1, 12, tzinfo=UTC)
+MONTHS = [("2026-09-01", "2026-09-30"), ("2026-10-01", "2026-10-31"), ("2026-11-01", "2026-11-30")]
+DEVICES, PUNCHES, DESTROYED = 50, 1_000, 200
+DAY = timedelta(days=1)
+
+
+def number(database: Database, device: str | None, *numbers: int | None, received: datetime = FIRST) -> None:
+    """Store punches with these numbers, each punched and received a day after the one before."""
+    with database.connect() as connection, connection.cursor() as cursor:
+        for days, one in enumerate(numbers):
+            at = received + days * DAY
+            cursor.execute(
+                "insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em)"
+                " values (gen_random_uuid(), 7, %s, %s, %s, %s)",
+                (at, device, one, at + timedelta(seconds=2)),
+            )
+    connection.close()
+
+
+def gaps(database: Database, report: str = "lacunas") -> list[tuple[Any, ...]]:
+    return database.ask(
+        "select dispositivo, situacao, numero_inicial, numero_final, quantas from " + report  # noqa: S608  our own words
+    )
+
+
+@pytest.fixture
+def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return runner(write_stack(tmp_path, database.url), monkeypatch, capsys)
+
+
+def test_of_fifty_thousand_punches_exactly_those_that_were_destroyed_are_named(
+    database: Database, store: Store
+) -> None:
+    seed = random.getrandbits(32)
+    print(f"seed {seed}")  # noqa: T201  pytest shows it with a failure
+    draw = random.Random(seed)  # noqa: S311
+    sent = [(device, one) for device in range(DEVICES) for one in range(1, PUNCHES + 1)]
+    destroyed = set(draw.sample([punch for punch in sent if punch[1] < PUNCHES], DESTROYED))
+    kept = [
+        entry(1 + device, FIRST + one * timedelta(minutes=90), dispositivo=f"gate {device}", sequencia=one)
+        for device, one in sent
+        if (device, one) not in destroyed
+    ]
+    arrived = kept + draw.sample(kept, 500)  # repeats, which are no clones
+    draw.shuffle(arrived)
+    span = 90 * DAY / len(arrived)
+    arrived = [
+        each._replace(received_ms=int((FIRST + at * span).timestamp() * 1000)) for at, each in enumerate(arrived)
+    ]
+    for at in range(0, len(arrived), 2_000):
+        store.save(arrived[at : at + 2_000])
+
+    found = gaps(database)
+
+    named = [(int(device.removeprefix("gate ")), one) for device, _, a, b, _ in found for one in range(a, b + 1)]
+    assert len(named) == DESTROYED
+    assert set(named) == destroyed
+    assert {(situation, b - a + 1 - count) for _, situation, a, b, count in found} == {("faltam", 0)}
+    of_months = [row for de, ate in MONTHS for row in gaps(database, f"lacunas_recebidas('{de}', '{ate}')")]
+    assert sorted(of_months) == sorted(found)
+
+
+def test_a_gap_says_between_which_punches_and_since_when_it_shows(database: Database) -> None:
+    number(database, "gate", 1, 2, 5)
+    number(database, "new", 3)
+
+    assert database.ask("select * from lacunas") == [
+        ("gate", "faltam", 3, 4, 2, FIRST + DAY, FIRST + 2 * DAY, FIRST + 2 * DAY + timedelta(seconds=2)),
+        ("new", "faltam", 1, 2, 2, None, FIRST, FIRST + timedelta(seconds=2)),
+    ]
+
+
+def test_a_number_that_came_under_several_ids_is_named_once(database: Database) -> None:
+    number(database, "clone", 1, 2, 2, 2, 5, 5)
+
+    assert database.ask("select * from lacunas") == [
+        ("clone", "repetida", 2, 2, 3, FIRST + DAY, FIRST + 3 * DAY, FIRST + 3 * DAY + timedelta(seconds=2)),
+        ("clone", "faltam", 3, 4, 2, FIRST + 3 * DAY, FIRST + 4 * DAY, FIRST + 4 * DAY + timedelta(seconds=2)),
+        ("clone", "repetida", 5, 5, 2, FIRST + 4 * DAY, FIRST + 5 * DAY, FIRST + 5 * DAY + timedelta(seconds=2)),
+    ]
+
+
+def test_what_arrives_late_closes_a_gap_of_any_month(database: Database) -> None:
+    number(database, "gate", 1, 2)
+    number(database, "gate", 6, received=FIRST + 30 * DAY)
+    october = "lacunas_recebidas('2026-10-01', '2026-10-31')"
+    assert gaps(database, october) == gaps(database) == [("gate", "faltam", 3, 5, 3)]
+    assert gaps(database, "lacunas_recebidas('2026-09-01', '2026-09-30')") == []
+
+    number(database, "gate", 3, 5, received=FIRST + 61 * DAY)
+
+    assert gaps(database) == gaps(database, "lacunas_recebidas('2026-11-01', '2026-11-30')")
+    assert gaps(database) == [("gate", "faltam", 4, 4, 1)]
+    assert gaps(database, october) == []
+
+
+def test_punches_without_a_number_or_a_device_have_no_gaps(database: Database) -> None:
+    number(database, "gate", None, None)
+    number(database, None, 2, 5)
+
+    assert gaps(database) == []
+
+
+def test_the_days_are_the_stages(database: Database) -> None:
+    number(database, "gate", 1)
+    number(database, "gate", 3, received=datetime(2026, 10, 1, 2, 59, 57, tzinfo=UTC))  # 23:59:59 in Sao Paulo
+
+    database.ask("set timezone = 'Asia/Kathmandu'")
+    assert gaps(database, "lacunas_recebidas('2026-09-30', '2026-09-30')") == [("gate", "faltam", 2, 2, 1)]
+    assert gaps(database, "lacunas_recebidas('2026-10-01', '2026-10-01')") == []
+
+
+@pytest.mark.parametrize("report", ["lacunas", "lacunas_recebidas('2026-09-01', '2026-09-30')"])
+def test_only_the_reports_read_them_and_by_indexes(database: Database, report: str) -> None:
+    number(database, "gate", 2)
+    database.ask("set enable_seqscan = off")  # which a table of one row would get
+
+    database.ask("set role ponto_reports")
+    assert gaps(database, report)
+    plan = "\n".join(line for (line,) in database.ask("explain select * from " + report))  # noqa: S608  our own words
+    assert "Seq Scan on batida" not in plan
+    assert "Function Scan" not in plan
+
+    for role in ("ponto_function", "ponto_receipts"):
+        database.ask("reset role")
+        database.ask(f"set role {role}")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            gaps(database, report)
+
+
+def test_the_report_in_every_format(database: Database, run: Run) -> None:
+    number(database, "=gate", 1, 2, 5, 5, received=datetime(2026, 11, 2, 11, tzinfo=UTC))
+
+    assert json.loads(run("gaps", "--month", "2026-11", "--format", "json").out) == {
+        "de": "2026-11-01",
+        "ate": "2026-11-30",
+        "geradoEm": "2026-12-01T09:34:56-03:00",
+        "lacunas": [
+            {
+                "dispositivo": "=gate",
+                "situacao": "faltam",
+                "numeroInicial": 3,
+                "numeroFinal": 4,
+                "quantas": 2,
+                "pontoAntes": "2026-11-03T11:00:00Z",
+                "pontoDepois": "2026-11-04T11:00:00Z",
+                "desde": "2026-11-04T11:00:02Z",
+            },
+            {
+                "dispositivo": "=gate",
+                "situacao": "repetida",
+                "numeroInicial": 5,
+                "numeroFinal": 5,
+                "quantas": 2,
+                "pontoAntes": "2026-11-04T11:00:00Z",
+                "pontoDepois": "2026-11-05T11:00:00Z",
+                "desde": "2026-11-05T11:00:02Z",
+            },
+        ],
+    }
+    assert run("gaps", "--all", "--format", "csv").out.splitlines() == [
+        "dispositivo,situacao,numero_inicial,numero_final,quantas,ponto_antes,ponto_depois,desde",
+        "'=gate,faltam,3,4,2,2026-11-03T11:00:00Z,2026-11-04T11:00:00Z,2026-11-04T11:00:02Z",
+        "'=gate,repetida,5,5,2,2026-11-04T11:00:00Z,2026-11-05T11:00:00Z,2026-11-05T11:00:02Z",
+    ]
+    text = run("gaps", "--from", "2026-11-01", "--to", "2026-11-30").out
+    assert [" ".join(line.split()) for line in text.splitlines()[4:7]] == [
+        "Device State Numbers After the punch of Shows since",
+        "=gate missing 3\N{EN DASH}4 Nov 3, 2026, 08:00 Nov 4, 2026, 08:00",
+        "=gate came twice 5 Nov 4, 2026, 08:00 Nov 5, 2026, 08:00",
+    ]
+    page = run("gaps", "--month", "2026-11", "--format", "html", "--lang", "pt").out
+    assert '<td class="name">=gate</td>' in page
+    assert "Lacunas nos números dos aparelhos" in page
+
+
+def test_no_gap_is_said_and_is_no_failure(run: Run) -> None:
+    result = run("gaps")
+    assert "No number is missing, and none came twice." in result.out
+    assert result.status == 0
+    assert json.loads(run("gaps", "--all", "--format", "json").out)["lacunas"] == []
