@@ -17,7 +17,7 @@ SAMPLE = 5  # interleavings of a scenario
 WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
 FOUND = {  # by which scenario each planted fault is found, and what is then said
     "look-up": ("same", "its id was taken, but the row that took it cannot be seen"),
-    "order": ("same", "deadlock detected"),
+    "order": ("same", "a deadlock"),
     "turn": ("migrations", "migrations failed"),
     "snapshot": ("report", "a report is of two moments"),
 }

@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from typing import NamedTuple
 
 import click
 
@@ -37,6 +40,27 @@ exit status: 0 every rule held, 1 one was broken, and its steps are printed, 2 t
 """
 
 
+_PROCESSES = 2  # each with a server: a step is taken now by Python, now by PostgreSQL
+
+
+class Asked(NamedTuple):
+    """What is asked of each scenario; see `explore`."""
+
+    fault: str | None
+    sample: int | None
+    seed: int
+    order: str | None
+
+
+class Explored(NamedTuple):
+    """What came of a scenario."""
+
+    name: str
+    interleavings: int
+    outcomes: int
+    shown: Run | None  # the one that was asked for, or broke a rule
+
+
 @commands.command("interleavings", epilog=_EPILOG)
 @click.option(
     "--only", type=click.Choice(list(SCENARIOS)), multiple=True, show_default=False, help="These scenarios; else all."
@@ -55,26 +79,50 @@ def interleavings(only: Sequence[str], sample: int | None, seed: int, order: str
     """
     if order and len(only) != 1:
         raise click.UsageError("--order is of one scenario: give one --only.")
-    planted = PLANTED[fault] if fault else NONE
-    begin, total, names = time.monotonic(), 0, only or list(SCENARIOS)
+    begin, names = time.monotonic(), list(only or SCENARIOS)
+    asked = Asked(fault, sample, seed, order)
+    parts = [part for part in (names[start::_PROCESSES] for start in range(_PROCESSES)) if part]
+    if len(parts) == 1:
+        found = find(parts[0], asked)
+    else:
+        with ProcessPoolExecutor(len(parts)) as processes:
+            found = [each for part in processes.map(find, parts, repeat(asked)) for each in part]
+    for each in found:
+        if each.shown:
+            _tell(each.shown)
+            if each.shown.broken:
+                again = f"--only '{each.name}' --order '{each.shown.order}'{f' --fault {fault}' if fault else ''}"
+                print_result(f'again: make interleavings ARGS="{again}"')
+                return 1
+        print_result(f"{each.name}: {each.interleavings:,} interleavings, {each.outcomes} outcomes")
+    total, took = sum(each.interleavings for each in found), time.monotonic() - begin
+    print_result(f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: all end as serial ones do")
+    return 0
+
+
+def find(names: Sequence[str], asked: Asked) -> list[Explored]:
+    """Explore scenarios on a server of their own, one after the other, up to one in which a rule is broken.
+
+    Args:
+        names: of the scenarios.
+        asked: what of each.
+    """
+    planted = PLANTED[asked.fault] if asked.fault else NONE
+    found: list[Explored] = []
     with server() as url, stage(url) as where:
         for name in names:
             print_status(f"{name}: {SCENARIOS[name].what}")
-            count, outcomes = 0, set()
-            for run in explore(where, name, planted, sample, seed, order):
+            count, outcomes, shown = 0, set(), None
+            for run in explore(where, name, planted, asked.sample, asked.seed, asked.order):
                 count += 1
                 outcomes.add(run.outcome)
-                if order or run.broken:
-                    _tell(run)
-                if run.broken:
-                    again = f"--only '{name}' --order '{run.order}'{f' --fault {fault}' if fault else ''}"
-                    print_result(f'again: make interleavings ARGS="{again}"')
-                    return 1
-            total += count
-            print_result(f"{name}: {count:,} interleavings, {len(outcomes)} outcomes")
-    took = time.monotonic() - begin
-    print_result(f"{total:,} interleavings of {len(names)} scenarios in {took:.0f} s: all end as serial ones do")
-    return 0
+                if asked.order or run.broken:
+                    shown = run
+                    break
+            found.append(Explored(name, count, len(outcomes), shown))
+            if shown and shown.broken:
+                break
+    return found
 
 
 def explore(

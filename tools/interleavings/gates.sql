@@ -18,10 +18,10 @@ $$;
 create trigger before_row before insert on batida for each row execute function gates.pass();
 create trigger before_commit after insert on batida for each statement execute function gates.pass();
 
--- No vacuum in the middle of a step; and a deadlock that does not last a second.
+-- No vacuum in the middle of a step. And the scheduler ends deadlocks, for PostgreSQL's clock is not to choose whom.
 alter table batida set (autovacuum_enabled = false);
 do $$
 begin
-    execute format('alter database %I set deadlock_timeout = 10', current_database());
+    execute format('alter database %I set deadlock_timeout = ''1h''', current_database());
 end
 $$;

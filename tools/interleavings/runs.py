@@ -13,7 +13,7 @@ from tools.interleavings.explorer import Choose
 from tools.interleavings.faults import NONE, Fault
 from tools.interleavings.programs import Draining, Program
 from tools.interleavings.scenarios import Scenario
-from tools.interleavings.scheduler import Scheduler
+from tools.interleavings.scheduler import DEADLOCK, Scheduler
 from tools.interleavings.sessions import Session, stopping
 from tools.interleavings.world import Outcome, World
 
@@ -28,7 +28,7 @@ class Run(NamedTuple):
     @property
     def order(self) -> str:
         """The steps, to be run again."""
-        return " ".join(step for step, _ in self.steps if step != "-")
+        return " ".join(step for step, _ in self.steps if step != DEADLOCK)
 
 
 class Stage:
@@ -68,6 +68,7 @@ class Stage:
         sessions = [session_of(program) for program in scenario.programs()]
         steps = self._scheduler.run(sessions, choose, follow, scenario.harms)
         broken = world.broken(migrates=scenario.migrates, deaths=bool(scenario.harms))
+        broken += [where for step, where in steps if step == DEADLOCK]
         return Run(steps, world.outcome(), broken)
 
     def serial(self, scenario: Scenario, fault: Fault = NONE) -> set[Outcome]:

@@ -57,9 +57,9 @@ SCENARIOS: dict[str, Scenario] = {
         harms=frozenset({"A!", "A~", "A?"}),
     ),
     "killed, other": Scenario(
-        "the same with two punches, of which one stands under another's id",
-        lambda: (Draining(_batch("a", 1, 2), answers=True), Draining(_batch("b", 2, employee=2))),
-        harms=frozenset({"A!", "A~", "A?"}),
+        "two drains of which one is killed, with another punch under the same id",
+        lambda: (Draining(_batch("a", 1), answers=True), Draining(_batch("b", 1, employee=2))),
+        harms=frozenset({"A!"}),
     ),
     "redrive": Scenario(
         "a dead letter is redriven, while the device's own second try is drained",
@@ -83,9 +83,9 @@ SCENARIOS: dict[str, Scenario] = {
         migrates=True,
     ),
     "drain tired": Scenario(
-        "a migration, and a drain that is killed, cut or tired of waiting for it",
-        lambda: (Draining(_batch("a", 1), answers=True), Migrating()),
-        harms=frozenset({"A!", "A~", "A?"}),
+        "a migration, and a drain that is tired of waiting for it",
+        lambda: (Draining(_batch("a", 1)), Migrating()),
+        harms=frozenset({"A?"}),
         migrates=True,
     ),
     "migrations": Scenario(

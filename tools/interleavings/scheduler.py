@@ -10,6 +10,9 @@ from tools.interleavings.explorer import Choose
 from tools.interleavings.sessions import Session
 
 SLOTS = 6
+DEADLOCK = "-"
+"""The step that nobody chose."""
+
 _PATIENCE = 30  # s, for one step on a busy machine
 _SOON, _LATEST = 0.0004, 0.006  # s, between two looks: the later the longer
 
@@ -95,7 +98,7 @@ class Scheduler:
             if not options:
                 if len(self._gone) == len(self._sessions):
                     return
-                self._wait_for_a_deadlocks_end(steps)
+                self._end_deadlock(steps)
                 continue
             step = choose(options)
             session = next(each for each in self._sessions if each.name == step.rstrip("!~?"))
@@ -171,9 +174,7 @@ class Scheduler:
                 if is_gated:
                     self._open(session)
             case "?":
-                self._cursor.execute("select pg_cancel_backend(%s)", (session.pid,))
-                self._blocked.discard(session)
-                self._wait(lambda: not self._blockers(session))
+                self._cancel(session)
 
     def _open(self, session: Session) -> None:
         """Let a session pass the gate that it waits at. The next one is closed before."""
@@ -231,11 +232,17 @@ class Scheduler:
             if not session.at and session not in self._gated and session not in self._gone
         ]
 
-    def _wait_for_a_deadlocks_end(self, steps: list[tuple[str, str]]) -> None:
-        """All wait for each other: PostgreSQL ends that by itself."""
-        steps.append(("-", "a deadlock"))
-        self._wait(lambda: any(not self._blockers(session) for session in self._blocked))
+    def _end_deadlock(self, steps: list[tuple[str, str]]) -> None:
+        """Cancel the last one's statement. PostgreSQL would cancel one too, but which depends on its clock."""
+        victim = max(self._blocked, key=lambda session: session.slot)
+        steps.append((DEADLOCK, f"a deadlock: {victim.name}'s statement is cancelled"))
+        self._cancel(victim)
         self._settle()
+
+    def _cancel(self, session: Session) -> None:
+        self._cursor.execute("select pg_cancel_backend(%s)", (session.pid,))
+        self._blocked.discard(session)
+        self._wait(lambda: not self._blockers(session))
 
     def _blockers(self, session: Session) -> list[int]:
         self._cursor.execute("select pg_blocking_pids(%s)", (session.pid,))
