@@ -125,7 +125,9 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     first = run.address()
 
     assert run.stop(signal.SIGTERM) == 0
-    assert run.output().endswith("stopping ...\nstopped; rows and queued punches are kept for the next time\n")
+    stopping = run.output().splitlines()[run.output().splitlines().index("stopping ...") :]
+    assert stopping[-1] == "stopped; rows and queued punches are kept for the next time"
+    assert all("so far" in line for line in stopping[1:-1])  # as on a machine with much else to do
     assert processes_of(state) == []
     assert not (state / "stack.json").exists()
 
