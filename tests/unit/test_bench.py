@@ -1,18 +1,22 @@
 """`make bench`: how runs become figures, tables and aims, and what its arguments mean."""
 
 import json
+import socket
 import uuid
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from tools.bench import __main__ as command
-from tools.bench import drain, growth
+from tools.bench import distance, drain, growth, open_transaction, proxy
 from tools.bench.__main__ import PARTS, Sizes, plain
 from tools.bench.cold import Cold
+from tools.bench.distance import Distance
 from tools.bench.drain import PEERS, Drain
 from tools.bench.events import chunks, event, uuid7
 from tools.bench.measure import Aim, Spread, spread, table
+from tools.bench.open_transaction import OpenTransaction
 
 
 def measured(peer: str, batch: int, rate: float) -> Drain:
@@ -61,6 +65,95 @@ def test_every_peer_has_its_row() -> None:
 
     assert all(shown.count(f"| `{name}`") == 2 for name in PEERS)
     assert "1,000 (999 to 1,001)" in shown
+
+
+def far(asked_ms: float) -> Distance:
+    rates = {("original", 10): 500, ("original", 100): 1_000, ("ours", 10): 2_000, ("ours", 100): 20_000}
+    return Distance(
+        asked_ms,
+        asked_ms + 0.25,
+        [measured(name, batch, rates.get((name, batch), 40_000)) for name in PEERS for batch in (10, 100)],
+    )
+
+
+def test_at_a_distance_the_handler_is_held_against_its_peers_where_an_aurora_stands() -> None:
+    found = distance.aims([far(0), far(0.5), far(2.5)])
+
+    assert [(aim.text.partition(",")[0], aim.wanted, aim.reached) for aim in found] == [
+        ("at 0.5 ms", 60.0, 40.0),
+        ("at 0.5 ms", 0.75, 0.5),
+    ]
+
+
+def test_each_distance_has_its_round_trip_its_tables_and_its_headline() -> None:
+    shown = distance.show([far(0), far(0.5)])
+
+    near, _, farther = shown.partition("\n\nA round trip of 0.5 ms (`select 1` takes 0.75 ms):\n\n")
+    assert near.startswith("A round trip of 0 ms (`select 1` takes 0.25 ms):\n\n")
+    for part in (near, farther):
+        assert all(part.count(f"| `{name}`") == (2 if name == "ours" else 3) for name in PEERS)
+        assert "| `original`                    |               4.00 |               20.00 |" in part
+        assert part.endswith("The handler at 100 a batch stores 40.0 times what the original does at its own 10.")
+
+
+def test_an_open_transaction_is_held_against_none() -> None:
+    one = Spread(100.0, 99.0, 101.0)
+    found = [OpenTransaction(None, one, one, 0.94), OpenTransaction(0.5, one, one, 0.95)]
+
+    assert [aim.met for aim in open_transaction.aims(found)] == [False, True]
+    assert "| the handler at 0.5 ms  | 100 (99 to 101) |            100 (99 to 101) |" in open_transaction.show(found)
+
+
+def test_each_chunk_is_passed_on_a_delay_after_it_came_whatever_else_is_under_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(proxy, "time", SimpleNamespace(monotonic=lambda: now))
+    client, source = socket.socketpair()
+    sink, server = socket.socketpair()
+    with client, source, sink, server:
+        sink.setblocking(False)
+        server.setblocking(False)
+        way = proxy.Direction(source, sink, 1.0)
+        passed = []
+        for now, sent in [(0.0, b"a"), (0.25, b"b"), (0.5, b"c"), (0.75, b""), (1.0, b""), (1.25, b""), (1.5, b"")]:
+            if sent:
+                client.sendall(sent)
+                way.read()
+            way.write()
+            try:
+                passed.append((now, server.recv(9)))
+            except BlockingIOError:
+                continue
+
+    assert passed == [(1.0, b"a"), (1.25, b"b"), (1.5, b"c")]
+
+
+def test_what_the_sink_does_not_take_at_once_is_kept_in_order() -> None:
+    client, source = socket.socketpair()
+    sink, server = socket.socketpair()
+    sent, got = bytes(range(256)) * 4096, b""
+    with client, source, sink, server:
+        client.setblocking(False)
+        sink.setblocking(False)
+        way = proxy.Direction(source, sink, 0.0)
+        place, was_blocked = 0, False
+        while place < len(sent):
+            place += client.send(sent[place : place + 65_536])
+            way.read()
+            way.write()
+            was_blocked |= way.is_blocked
+        client.shutdown(socket.SHUT_WR)
+        while not way.is_read:
+            way.read()
+        while len(got) < len(sent):
+            got += server.recv(1 << 20)
+            way.write()
+
+        assert was_blocked
+        assert got == sent
+        assert way.is_over
+        assert server.recv(1) == b""
 
 
 def test_results_become_json() -> None:
@@ -123,12 +216,36 @@ def test_sizes_that_are_given_twice_are_measured_once(asked: Callable[..., tuple
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["drain", "--distance", "0"], ["distance"]),
+        (["drain", "--open-transaction"], ["open_transaction"]),
+        (["cold", "drain", "--distance", "2.5", "--open-transaction"], ["distance", "open_transaction", "cold"]),
+    ],
+)
+def test_at_a_distance_other_things_are_measured_instead_of_the_drain(
+    asked: Callable[..., tuple[Sequence[str], Sizes]], words: list[str], expected: list[str]
+) -> None:
+    assert asked(*words)[0] == expected
+
+
+def test_at_a_distance_the_batches_are_the_originals_and_the_handlers_unless_others_are_given(
+    asked: Callable[..., tuple[Sequence[str], Sizes]],
+) -> None:
+    _, sizes = asked("drain", "--distance", "2.5", "--distance", "0", "--distance", "2.5")
+
+    assert (sizes.distance, sizes.batch) == ((0, 2.5), (10, 100))
+    assert asked("drain", "--distance", "2.5", "--batch", "50")[1].batch == (50,)
+
+
+@pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (["drains"], "'drains' is not one of 'drain', 'growth'"),
         (["--punches", "10"], "10 is not in the range x>=500"),
         (["--rounds", "0"], "0 is not in the range 1<=x"),
         (["--set", "fsync"], "'fsync' is not NAME=VALUE"),
+        (["--distance", "-1"], "-1.0 is not in the range 0<=x<=1000"),
         (["--millions", "-1"], "'-1' is not a number above 0"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 import psycopg2
 
-from tools.bench import cold, drain, duplicates, growth, picture, reports, workers
+from tools.bench import cold, distance, drain, duplicates, growth, open_transaction, picture, reports, workers
 from tools.bench.measure import Aim
 from tools.bench.server import Server, running
 from tools.kit import commands, files
@@ -32,12 +32,14 @@ _EPILOG = """parts:
 examples:
   make bench
   python -m tools.bench drain cold
+  python -m tools.bench drain --distance 0 --distance 0.5 --distance 2.5 --open-transaction
   python -m tools.bench growth --millions 1 --rounds 3
   python -m tools.bench growth --set shared_buffers=2GB --set max_wal_size=16GB --folder .local/bench-large
   python -m tools.bench --quick --json
 
 Each part writes FOLDER/PART.json (machine, results, aims; reports with its query plans), and the others together
-FOLDER/drain.png and drain.svg.
+FOLDER/drain.png and drain.svg. With --distance and --open-transaction, drain writes distance.json and
+open_transaction.json instead, and no picture.
 
 exit status: 0 measured, whether aims are met or missed; 2 the request is wrong, or something did not run
 """
@@ -53,6 +55,7 @@ class Sizes(NamedTuple):
     starts: int
     employees: int
     months: int
+    distance: tuple[float, ...] = ()  # ms of a round trip
 
 
 _FULL = Sizes(100_000, (10, 100, 1_000), rounds=5, millions=(1, 10), starts=21, employees=10_000, months=12)
@@ -92,6 +95,19 @@ PARTS = {
     ),
 }
 
+INSTEAD_OF_DRAIN = {
+    "distance": Part(
+        lambda server, sizes: distance.measure(server, sizes.distance, sizes.batch, sizes.punches // 5, sizes.rounds),
+        distance.aims,
+        distance.show,
+    ),
+    "open_transaction": Part(
+        lambda server, sizes: open_transaction.measure(server, sizes.distance, sizes.punches // 5, sizes.rounds),
+        open_transaction.aims,
+        open_transaction.show,
+    ),
+}
+
 
 def _setting(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
@@ -112,6 +128,22 @@ def _setting(text: str) -> tuple[str, str]:
 )
 @click.option(
     "--batch", type=opt.POSITIVE, multiple=True, metavar="N", help="drain: a batch size (default 10, 100 and 1000)."
+)
+@click.option(
+    "--distance",
+    type=opt.FloatRange(0, 1_000),
+    multiple=True,
+    metavar="MS",
+    help="drain: behind a proxy that makes a round trip to PostgreSQL so long, with batches of 10 and 100 where "
+    "--batch says nothing else, and a fifth of the punches. Other users of this machine can "
+    "reach the proxy's port meanwhile.",
+)
+@click.option(
+    "--open-transaction",
+    is_flag=True,
+    show_default=False,
+    help="drain: the handler alone, without and beside a session elsewhere that holds a transaction open; at each "
+    "--distance, where there is one.",
 )
 @click.option("--rounds", type=opt.POSITIVE, metavar="N", help="Of everything in turn (default 5, quick 1).")
 @click.option(
@@ -139,15 +171,22 @@ def bench(
     folder: Path,
     *,
     quick: bool,
+    open_transaction: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
     """Measure the project's own code on a PostgreSQL of its own.
 
-    Each figure is the median of interleaved rounds. Without PART, all parts are measured; --batch, --millions and --set
-    can be given more than once.
+    Each figure is the median of interleaved rounds. Without PART, all parts are measured; --batch, --distance,
+    --millions and --set can be given more than once.
     """
-    chosen = [part for part in PARTS if part in parts or not parts]
+    instead = ["distance"] * bool(given["distance"]) + ["open_transaction"] * open_transaction
+    chosen = [
+        name
+        for part in PARTS
+        if part in parts or not parts
+        for name in (instead if part == "drain" and instead else [part])
+    ]
     measure(chosen, sizes_of(quick=quick, **given), dict(settings), folder, as_json=as_json)
 
 
@@ -158,8 +197,14 @@ def sizes_of(*, quick: bool, **given: Any) -> Sizes:
         quick: small ones.
         given: by the names of `Sizes`; none, or no number, is the usual one.
     """
+    if given.get("distance") and not given.get("batch"):
+        given["batch"] = distance.BATCHES
     sizes = (_QUICK if quick else _FULL)._replace(**{name: size for name, size in given.items() if size})
-    return sizes._replace(batch=tuple(sorted(set(sizes.batch))), millions=tuple(sorted(set(sizes.millions))))
+    return sizes._replace(
+        batch=tuple(sorted(set(sizes.batch))),
+        distance=tuple(sorted(set(sizes.distance))),
+        millions=tuple(sorted(set(sizes.millions))),
+    )
 
 
 def measure(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], folder: Path, *, as_json: bool) -> None:
@@ -181,7 +226,7 @@ def measure(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], fol
     try:
         with running(dict(settings)) as server:
             for name in parts:
-                part = PARTS[name]
+                part = (PARTS | INSTEAD_OF_DRAIN)[name]
                 began, load = time.time(), os.getloadavg()[0]
                 found = measured[name] = part.measure(server, sizes)
                 documents[name] = {
@@ -201,7 +246,7 @@ def measure(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], fol
         raise CommandError(str(error)) from None
     if as_json:
         print_json(documents)
-    if measured.keys() - {"reports"}:  # the picture is of the drain
+    if measured.keys() - {"reports"} - INSTEAD_OF_DRAIN.keys():  # the picture is of the drain
         for file in (folder / "drain.png", folder / "drain.svg"):
             picture.draw(file, measured)
             print_status(f"make bench: {file}")

@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import handler
@@ -44,6 +44,14 @@ class Drain(NamedTuple):
     database_cpu: float  # us a row, of all processes of PostgreSQL
 
 
+class Run(NamedTuple):
+    """What draining took, in seconds."""
+
+    seconds: float
+    function_cpu: float
+    database_cpu: float
+
+
 def measure(server: Server, batches: Sequence[int], punches: int, rounds: int) -> list[Drain]:
     """Time each peer at each batch size, all taking turns.
 
@@ -57,37 +65,55 @@ def measure(server: Server, batches: Sequence[int], punches: int, rounds: int) -
         RuntimeError: somebody did not store all, so that the figure would be worth nothing.
     """
     server.use("drain")
+    counts = {name: int(punches * peer.share) for name, peer in PEERS.items()}
     runs: dict[tuple[str, int], list[Run]] = {(name, batch): [] for batch in batches for name in PEERS}
     for round_ in range(rounds):
-        for (name, batch), found in runs.items():
-            peer = PEERS[name]
-            print(f"drain: round {round_ + 1} of {rounds}, {batch} a batch, {name}", file=sys.stderr, flush=True)
-            server.empty()
-            count = int(punches * peer.share)
-            found.append(
-                run(server, ([peer.prepare(event) for event in part] for part in chunks(count, batch)), peer.main)
-            )
-            if server.rows() != count:
-                raise RuntimeError(f"{name} stored {server.rows():,} of {count:,} punches")
+        take_turns(server, runs, counts, f"drain: round {round_ + 1} of {rounds}")
+    return summaries(runs, counts)
+
+
+def take_turns(
+    server: Server, runs: Mapping[tuple[str, int], list[Run]], counts: Mapping[str, int], status: str
+) -> None:
+    """Have each peer drain once at each batch size, into an empty table.
+
+    Args:
+        server: the database, with one in use.
+        runs: by peer and batch size; each gets one more.
+        counts: of punches, by peer; all are new.
+        status: printed before each, with who it is.
+
+    Raises:
+        RuntimeError: somebody did not store all.
+    """
+    for (name, batch), found in runs.items():
+        peer = PEERS[name]
+        print(f"{status}, {batch} a batch, {name}", file=sys.stderr, flush=True)
+        server.empty()
+        count = counts[name]
+        found.append(run(server, ([peer.prepare(event) for event in part] for part in chunks(count, batch)), peer.main))
+        if server.rows() != count:
+            raise RuntimeError(f"{name} stored {server.rows():,} of {count:,} punches")
+
+
+def summaries(runs: Mapping[tuple[str, int], Sequence[Run]], counts: Mapping[str, int]) -> list[Drain]:
+    """Summarize the runs of each peer at each batch size.
+
+    Args:
+        runs: as of `take_turns`.
+        counts: as of `take_turns`.
+    """
     return [
         Drain(
             name,
             batch,
-            count := int(punches * PEERS[name].share),
+            count := counts[name],
             spread(count / run.seconds for run in found),
             spread(1e6 * run.function_cpu / count for run in found).median,
             spread(1e6 * run.database_cpu / count for run in found).median,
         )
         for (name, batch), found in runs.items()
     ]
-
-
-class Run(NamedTuple):
-    """What draining took, in seconds."""
-
-    seconds: float
-    function_cpu: float
-    database_cpu: float
 
 
 def run(server: Server, parts: Any, main: Callable[[Any, Any], object] = handler.main) -> Run:
@@ -117,19 +143,38 @@ def run(server: Server, parts: Any, main: Callable[[Any, Any], object] = handler
     return Run(seconds, function, database)
 
 
-def aims(found: Sequence[Drain]) -> list[Aim]:
-    """Hold the handler against its peers, where both were measured."""
-    rates = {(drain.peer, drain.batch): drain.rows_per_second.median for drain in found}
-    wanted = [("original", 10, 25.0), ("powertools", 100, 8.0), ("copy", 100, 0.8)]
+def aims(
+    found: Sequence[Drain],
+    wanted: Sequence[tuple[str, int, float]] = (("original", 10, 25.0), ("powertools", 100, 8.0), ("copy", 100, 0.8)),
+    where: str = "",
+) -> list[Aim]:
+    """Hold the handler at 100 a batch against its peers, where both were measured.
+
+    Args:
+        found: what was measured.
+        wanted: a peer, its batch size, and the least multiple of its speed.
+        where: begins each text.
+    """
     return [
-        Aim(
-            f"rows/s of the handler at 100 a batch, as a multiple of {peer} at {batch}",
-            least,
-            rates["ours", 100] / rates[peer, batch],
-        )
+        Aim(f"{where}rows/s of the handler at 100 a batch, as a multiple of {peer} at {batch}", least, multiple)
         for peer, batch, least in wanted
-        if {("ours", 100), (peer, batch)} <= rates.keys()
+        if (multiple := multiple_of(found, peer, batch, ours_at=100)) is not None
     ]
+
+
+def multiple_of(found: Sequence[Drain], peer: str, batch: int, ours_at: int) -> float | None:
+    """Give the handler's speed as a multiple of a peer's, where both were measured.
+
+    Args:
+        found: what was measured.
+        peer: its name.
+        batch: the peer's batch size.
+        ours_at: the handler's.
+    """
+    rates = {(drain.peer, drain.batch): drain.rows_per_second.median for drain in found}
+    if not {("ours", ours_at), (peer, batch)} <= rates.keys():
+        return None
+    return rates["ours", ours_at] / rates[peer, batch]
 
 
 def show(found: Sequence[Drain]) -> str:

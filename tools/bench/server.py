@@ -12,12 +12,21 @@ import psutil
 import psycopg2
 
 import handler
-from tools.bench import peers
+from tools.bench import peers, proxy
 from tools.bench.events import Context
 from tools.local import postgres
 
 # What the handler reads, and what libpq does, of which the peers make use.
-_NAMES = {"host": ("DB_HOST", "PGHOST"), "dbname": ("DB_NAME", "PGDATABASE"), "user": ("DB_USER", "PGUSER")}
+_NAMES = {
+    "host": ("DB_HOST", "PGHOST"),
+    "dbname": ("DB_NAME", "PGDATABASE"),
+    "user": ("DB_USER", "PGUSER"),
+    "password": ("DB_PASSWORD", "PGPASSWORD"),
+    "port": ("DB_PORT", "PGPORT"),
+    "sslmode": ("DB_SSLMODE", "PGSSLMODE"),
+}
+
+_COUNT = "select count(*) from batida"
 
 
 class Server:
@@ -28,12 +37,33 @@ class Server:
         self._postmaster = psutil.Process(running.pid)
         self._database: psycopg2.extensions.connection | None = None
 
-    def use(self, database: str) -> None:
-        """Have the handler and the peers connect to a database, made with the project's schema if it is not there."""
+    @contextmanager
+    def at(self, milliseconds: float) -> Iterator[proxy.Address]:
+        """Give a way to it, until the end of the context, on which a round trip takes so long; see `proxy.running`.
+
+        Other users of this machine can connect there as well: its port is open to them.
+        """
+        with proxy.running(str(Path(self._running.host) / postgres.SOCKET), milliseconds) as way:
+            yield way
+
+    def use(self, database: str, way: proxy.Address | None = None) -> None:
+        """Have the handler and the peers connect to a database, made with the project's schema if it is not there.
+
+        Args:
+            database: its name.
+            way: by which they connect; by default the server's own socket, as this class itself always does.
+        """
         self.close()
         _execute(self._connect("postgres"), f"create database {database}", ignore=psycopg2.errors.DuplicateDatabase)
-        for keyword, value in {"host": self._running.host, "dbname": database, "user": postgres.USER}.items():
-            os.environ |= dict.fromkeys(_NAMES[keyword], value)
+        parameters = {"host": self._running.host, "dbname": database, "user": postgres.USER}
+        if way:
+            parameters |= {"host": proxy.HOST, "port": str(way.port), "sslmode": "disable"}
+            parameters["password"] = "nobody asks for it"  # noqa: S105  but the handler wants one for a host by TCP
+        for keyword, names in _NAMES.items():
+            for name in names:
+                os.environ.pop(name, None)
+            if keyword in parameters:
+                os.environ |= dict.fromkeys(names, parameters[keyword])
         forget()
         handler.schema({}, Context())
         self._database = self._connect(database)
@@ -46,9 +76,29 @@ class Server:
             row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
 
+    @contextmanager
+    def open_transaction(self, database: str) -> Iterator[None]:
+        """Hold a transaction open that has read the punches of a database, until the end of the context.
+
+        Raises:
+            RuntimeError: it did not last, so that whatever ran beside it ran beside nothing.
+        """
+        connection = self._connect(database)
+        try:
+            connection.set_session(isolation_level="REPEATABLE READ", autocommit=False)
+            with connection.cursor() as cursor:
+                cursor.execute(_COUNT)
+                before = cursor.fetchone()
+                yield
+                cursor.execute(_COUNT)
+                if cursor.fetchone() != before:
+                    raise RuntimeError("the transaction that was to be open saw what came after it")
+        finally:
+            connection.close()
+
     def rows(self) -> int:
         """Count the punches."""
-        return int(self.ask("select count(*) from batida"))
+        return int(self.ask(_COUNT))
 
     def empty(self) -> None:
         """Remove all punches, and write out what is unwritten, so that no run pays for the one before."""
@@ -75,7 +125,8 @@ class Server:
             self._database = None
 
     def _connect(self, database: str) -> psycopg2.extensions.connection:
-        connection = psycopg2.connect(host=self._running.host, user=postgres.USER, dbname=database)
+        # Wherever the environment has the others connect.
+        connection = psycopg2.connect(host=self._running.host, port=5432, user=postgres.USER, dbname=database)
         connection.autocommit = True
         return connection
 

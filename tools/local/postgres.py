@@ -30,6 +30,7 @@ from tools.local.errors import LocalError
 
 DATABASE = "pontodb"
 USER = "postgres"
+SOCKET = ".s.PGSQL.5432"  # in the server's folder
 
 # A failed statement's values are personal data, and stay out of the log.
 LOG_SETTINGS = {
@@ -43,7 +44,6 @@ UNSAFE = {"fsync": "off"}  # for data that need not survive a power cut: a test'
 _PROGRAMS = "PONTO_POSTGRES"
 _VERSION = 18  # of the wheel's programs
 _BUILTIN = 17  # the version from which on PostgreSQL has locales of its own
-_SOCKET = ".s.PGSQL.5432"
 _LONGEST = 103  # bytes of a socket's path: 107 on Linux, 103 on macOS
 _CONFIGURATION = "ponto.conf"
 _START = 120  # s: after a crash it first writes what its log has
@@ -187,7 +187,7 @@ def _end(data: Path, steps: Iterable[tuple[signal.Signals, int]]) -> None:
         if left:
             raise LocalError(f"PostgreSQL's process {left[0]} uses {data} and does not end: kill -9 {left[0]}")
     # Else the next one believes it runs, when another program got that process id, or a zombie keeps it.
-    for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{_SOCKET}.lock"):
+    for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{SOCKET}.lock"):
         stale.unlink(missing_ok=True)
 
 
@@ -312,7 +312,7 @@ def _socket_folder(data: Path) -> Path:
 
 
 def _suits(folder: Path) -> bool:
-    return len(os.fsencode(folder / _SOCKET)) <= _LONGEST and re.fullmatch(r"[\w/.@+~= -]+", str(folder)) is not None
+    return len(os.fsencode(folder / SOCKET)) <= _LONGEST and re.fullmatch(r"[\w/.@+~= -]+", str(folder)) is not None
 
 
 def _is_private(folder: Path) -> bool:
