@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from ponto.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
 from ponto.config import ImportSettings
-from ponto.lines import BEGIN, Position, lines
+from ponto.lines import BEGIN, Position, lines, skip
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -180,11 +180,14 @@ class Importer:
         def open_at(offset: int) -> IO[bytes]:
             part = {"Range": f"bytes={offset}-"} if offset else {}
             try:
-                body: IO[bytes] = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **part)["Body"]
+                answer = self._s3.get_object(Bucket=task.bucket, Key=task.key, **version, **part)
             except ClientError as error:
                 if error.response["Error"].get("Code") != "InvalidRange":
                     raise
                 return io.BytesIO()  # the file ends there: the time was over with its last line
+            body: IO[bytes] = answer["Body"]
+            if "ContentRange" not in answer:  # the whole file, as the emulator gives for a part of a version
+                skip(body, offset)
             return body
 
         return open_at

@@ -96,7 +96,7 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
         read = _of_csv(*header) if header else _of_json
         if start.offset > first.next.offset:
             if in_gzip:
-                _skip(content, start.offset - first.next.offset)
+                skip(content, start.offset - first.next.offset)
             else:
                 stored.close()
                 content = opened.enter_context(io.BufferedReader(_Readable(open_at(start.offset)), _CHUNK))
@@ -107,7 +107,8 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
             yield _check(line, read, zone)
 
 
-def _skip(content: io.BufferedIOBase, size: int) -> None:
+def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> None:
+    """Read on for some bytes, of which none is kept."""
     while size and (part := content.read(min(size, _CHUNK))):
         size -= len(part)
 

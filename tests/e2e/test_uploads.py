@@ -36,6 +36,13 @@ class Bucket:
         version = self._s3.put_object(Bucket=self.name, Key=key, Body=content)["VersionId"]
         return f"{key.replace('incoming', 'results', 1)}/{version}"
 
+    def event(self, folder: str, continuation: dict[str, int]) -> Any:
+        """Give the event by which the file of a folder of results is gone on with."""
+        key, _, version = folder.replace("results", "incoming", 1).rpartition("/")
+        place = {"bucket": {"name": self.name}, "object": {"key": key.replace(" ", "+"), "versionId": version}}
+        records = [{"eventSource": "aws:s3", "s3": place}]
+        return {"Records": records, "continuation": continuation | {"rounds": 1}}
+
     def lines(self, key: str) -> list[Any] | None:
         """Give the lines of a result; None: it is not there."""
         found = self._s3.list_objects_v2(Bucket=self.name, Prefix=key).get("Contents", [])
@@ -77,12 +84,18 @@ def ndjson(employees: list[int]) -> bytes:
 
 
 def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
-    client: Client, bucket: Bucket, employees: list[int]
+    client: Client, stack: Stack, bucket: Bucket, employees: list[int]
 ) -> None:
     content = ndjson(employees[:-1]) + b'{"usuarioId": 0}\n' + b"\n"
     folder = bucket.upload(content)
     assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1, "rounds": 1}
     assert bucket.lines(f"{folder}/refused-from-line-1.ndjson") == [{"line": 50, "reason": "ponto: required"}]
+
+    # Gone on with, as if the first invocation had come to line 41.
+    handed = bucket.event(folder, {"offset": len(ndjson(employees[:40])), "line": 41, "accepted": 40, "refused": 0})
+    stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(handed))
+    wait_for(lambda: bucket.wait_for(folder)["rounds"] == 2, "the second round")
+    assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1, "rounds": 2}
 
     again = bucket.upload(content)
     # Longer, in another form, and compressed though its name does not say so.

@@ -41,16 +41,20 @@ class Bucket:
         self.objects: dict[tuple[str, str | None], bytes] = {}
         self.results: dict[str, bytes] = {}
         self.fails_after: int | None = None  # bytes of a body
+        self.knows_ranges = True
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "") -> Any:  # noqa: N803
         assert Bucket == BUCKET
         if (Key, VersionId) not in self.objects:
             raise client_error("NoSuchKey", 404)
         content = self.objects[Key, VersionId]
-        offset = int(Range.removeprefix("bytes=").removesuffix("-") or 0)
-        if Range and offset >= len(content):
+        if not Range or not self.knows_ranges:
+            return {"Body": _Body(content, self.fails_after)}
+        offset = int(Range.removeprefix("bytes=").removesuffix("-"))
+        if offset >= len(content):
             raise client_error("InvalidRange", 416)
-        return {"Body": _Body(content[offset:], self.fails_after)}
+        part = f"bytes {offset}-{len(content) - 1}/{len(content)}"
+        return {"Body": _Body(content[offset:], self.fails_after), "ContentRange": part}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803
         assert Bucket == BUCKET
@@ -310,6 +314,15 @@ def test_a_compressed_file_is_handed_on_by_its_uncompressed_offset(paper: Paper)
     content = file(1, 1_000)
     rounds = paper.run_all(paper.upload(gzip.compress(content), "incoming/a.gz"), seconds=0.05)
     assert rounds > 1
+    assert sorted(paper.queue.employees()) == list(range(1, 1_001))
+
+
+def test_a_store_that_gives_the_whole_file_for_a_part_of_it_costs_reading_it_and_nothing_is_sent_twice(
+    paper: Paper,
+) -> None:
+    paper.bucket.knows_ranges = False
+    paper.queue.seconds = 0.02
+    assert paper.run_all(paper.upload(file(1, 1_000)), seconds=0.05) > 1
     assert sorted(paper.queue.employees()) == list(range(1, 1_001))
 
 
