@@ -7,7 +7,7 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy certificates clean
+.PHONY: help setup run rows test test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy remove certificates clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ package: setup ## compile and zip for STAGE (dev by default) into dist/STAGE, of
 
 deploy: setup ## deploy STAGE (dev by default), migrate, prove it with one punch (ponto deploy --help)
 	@ponto deploy --stage $(STAGE) $(ARGS)
+
+remove: setup ## empty the buckets of STAGE (dev by default) and remove it, after asking (ponto remove --help)
+	@ponto remove --stage $(STAGE) $(ARGS)
 
 certificates: setup ## renew ponto/certificates/rds.pem, by which the way to RDS is verified
 	@node tools/deploy/certificates.js > ponto/certificates/rds.pem.new

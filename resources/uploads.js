@@ -4,6 +4,7 @@
 // permission names the account and not the bucket, and what the function may do with the bucket is a policy of its own,
 // attached to the role, instead of a part of it. Otherwise each would wait for the other.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-s3-bucket-notificationconfiguration.html
+const { PRIVATE, policyOf } = require('./private-bucket.js');
 const stop = require('./stop.js');
 
 const DAYS = 90; // that files and results are kept: longer than the 14 that a dead letter, which names a file, lives
@@ -35,13 +36,7 @@ const bucket = ({ deletion, replacement }) => ({
   DeletionPolicy: deletion,
   UpdateReplacePolicy: replacement,
   Properties: {
-    BucketEncryption: {
-      ServerSideEncryptionConfiguration: [{ ServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' } }],
-    },
-    OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
-    PublicAccessBlockConfiguration: {
-      BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true,
-    },
+    ...PRIVATE,
     VersioningConfiguration: { Status: 'Enabled' },
     LifecycleConfiguration: {
       Rules: [
@@ -78,20 +73,7 @@ const resources = (context) => ({
     },
   },
   UploadBucket: bucket(context),
-  UploadBucketPolicy: {
-    Type: 'AWS::S3::BucketPolicy',
-    Properties: {
-      Bucket: { Ref: 'UploadBucket' },
-      PolicyDocument: policy({
-        Sid: 'TlsOnly',
-        Effect: 'Deny',
-        Principal: '*',
-        Action: 's3:*',
-        Resource: [arn('UploadBucket'), { 'Fn::Sub': '${UploadBucket.Arn}/*' }],
-        Condition: { Bool: { 'aws:SecureTransport': false } },
-      }),
-    },
-  },
+  UploadBucketPolicy: policyOf('UploadBucket'),
   ImportacaoRole: {
     Type: 'AWS::IAM::Role',
     Properties: {

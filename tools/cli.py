@@ -12,6 +12,7 @@ from tools.keys.command import keys
 from tools.kit import commands
 from tools.load import command as load
 from tools.plan.command import plan
+from tools.remove.command import remove
 from tools.report import command as report
 
 _EPILOG = """examples:
@@ -24,6 +25,7 @@ _EPILOG = """examples:
   ponto keys create gate-1         an API key for a device or site, its value shown once
   ponto load employees staff.csv   names, time zones and cut-offs for the reports
   ponto plan --employees 20000     what a peak does to the queue, and what a month costs
+  ponto remove --stage dev         empty its buckets, and remove it
   ponto report timecard --employee 123 --month 2026-11
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
@@ -43,6 +45,7 @@ ponto.add_command(import_file)
 ponto.add_command(keys)
 ponto.add_command(load.load)
 ponto.add_command(plan)
+ponto.add_command(remove)
 ponto.add_command(report.report)
 
 

@@ -51,8 +51,8 @@ def prod(compiled: Compile) -> Template:
 
 @pytest.fixture(scope="session")
 def complete(compiled: Compile) -> Template:
-    """Give prod with uploads: every alarm, and all that auditors may have something against."""
-    return compiled("prod", "uploads=true")
+    """Give prod with uploads and page: every alarm, and all that auditors may have something against."""
+    return compiled("prod", "uploads=true", "site=true")
 
 
 @pytest.fixture(scope="session")

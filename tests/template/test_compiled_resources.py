@@ -69,6 +69,13 @@ UPLOADS = {
     "UploadPermission": "AWS::Lambda::Permission",
     "UploadPolicy": "AWS::IAM::ManagedPolicy",
 }
+SITE = {
+    "SiteBucket": "AWS::S3::Bucket",
+    "SiteBucketPolicy": "AWS::S3::BucketPolicy",
+    "SiteAccess": "AWS::CloudFront::OriginAccessControl",
+    "SiteHeaders": "AWS::CloudFront::ResponseHeadersPolicy",
+    "SiteDistribution": "AWS::CloudFront::Distribution",
+}
 IN_A_VPC = {"NetworkInterfacesPolicy": "AWS::IAM::ManagedPolicy"}
 WITH_A_SECRET = {
     "DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy",
@@ -118,6 +125,7 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("prod", ["accessLogs=true", "tracing=true"], OWN_DATABASE | NETWORK | OBSERVED),
         ("prod", ["uploads=true"], OWN_DATABASE | NETWORK | UPLOADS),
         ("local", ["uploads=true"], ALWAYS | OWN_TOPIC | UPLOADS),
+        ("prod", ["uploads=true", "site=true"], OWN_DATABASE | NETWORK | UPLOADS | SITE),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

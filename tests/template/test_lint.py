@@ -45,7 +45,7 @@ def test_every_ignored_rule_of_the_auditor_would_complain(tmp_path: Path, docume
 
 
 def test_access_logs_and_traces_need_no_exception_once_they_are_asked_for(tmp_path: Path, compiled: Compile) -> None:
-    document = compiled("prod", "accessLogs=true", "tracing=true", "uploads=true").document
+    document = compiled("prod", "accessLogs=true", "tracing=true", "uploads=true", "site=true").document
     until_then = {"ES2000", "WS1000", "WS2002", "CKV_AWS_73 ApiStage", "CKV_AWS_76 ApiStage"}
     ignored = sorted(lint.IGNORED.keys() - until_then)
     assert findings(tmp_path, document, ignored) + audit(tmp_path, document, ignored) == []

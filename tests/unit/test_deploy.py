@@ -187,7 +187,7 @@ def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_ot
     assert announced
     assert announced.access_key == expected["AWS_ACCESS_KEY_ID"]
 
-    assert credentials(deploy.credentials_for_sls(session, "dev")) == expected
+    assert credentials(osls.environment_of(session, "dev")) == expected
 
 
 @pytest.mark.usefixtures("session")
@@ -196,7 +196,7 @@ def test_sls_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) 
     for name, value in rest.items():
         monkeypatch.setenv(name, value)
     for stage in ("endpoint", "ca"):  # AWS_ENDPOINT_..., which is no variable of the stage
-        assert deploy.credentials_for_sls(boto3.Session(), stage).items() >= rest.items()
+        assert osls.environment_of(boto3.Session(), stage).items() >= rest.items()
 
 
 @pytest.mark.usefixtures("profiles")
@@ -204,7 +204,7 @@ def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[s
     assert main(["deploy", "--stage", "dev"]) == 2
     assert capsys.readouterr().err == "ponto: no AWS credentials; set AWS_PROFILE, or give --profile\n"
     with pytest.raises(NoCredentialsError):
-        deploy.credentials_for_sls(boto3.Session(), "dev")
+        osls.environment_of(boto3.Session(), "dev")
 
 
 Answers = list[tuple[int, str]]
@@ -337,6 +337,9 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         "--region sa-east-1 --api-key k",
     ]
     assert "nothing to do" in done._replace(applied=[]).for_people()
+    with_page = done._replace(page_url="https://d1.example.com/")
+    assert with_page.for_people().splitlines()[-1] == "page       https://d1.example.com/"
+    assert (with_page.for_machines()["pageUrl"], done.for_machines()["pageUrl"]) == ("https://d1.example.com/", None)
 
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:

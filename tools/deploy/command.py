@@ -1,8 +1,6 @@
 """`ponto deploy`: deploy a stage, migrate its database, and prove with one punch that it works."""
 
 import json
-import os
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,14 +9,14 @@ from typing import Any, NamedTuple
 import boto3
 import click
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import proof, quotas
+from tools.deploy import page, proof, quotas
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
-from tools.kit.output import camel_case, print_json, print_result, print_status
+from tools.kit.output import camel_case, confirm_by_name, print_json, print_result, print_status
 
 _MIGRATED = 910  # s: longer than the function schema may run
 
@@ -51,6 +49,7 @@ class Done(NamedTuple):
     punch: proof.Proof
     url: str
     key_id: str  # never the key
+    page_url: str | None = None  # for employees, where the parameter site is true
 
     def show_key(self) -> str:
         """The command that shows the API key to whoever may see it."""
@@ -71,6 +70,7 @@ class Done(NamedTuple):
                 f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
                 f"URL        {self.url}",
                 f"API key    {self.show_key()}",
+                *([f"page       {self.page_url}"] if self.page_url else []),
             ]
         )
 
@@ -91,18 +91,11 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     the migrations, and sends one punch of a reserved employee all the way to its row. May be repeated at any time.
     Progress goes to standard error.
     """
-    stage, session = where.stage, target.session_of(where)
-    emulator = os.environ.get("AWS_ENDPOINT_URL")
-    if stage == target.LOCAL and not emulator:
-        raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
-    identity = session.client("sts").get_caller_identity()
-    account, region = identity["Account"], session.region_name
-    place = f"account {account}, region {region}" + (f", the emulator at {emulator}" if emulator else "")
-    print_status(f"stage {stage}: {place}, as {identity['Arn']}")
-
+    stage = where.stage
+    session, account, place = target.announce(where)
     compiled = _deploy(session, stage, params, place, is_confirmed=yes)
     try:
-        done = _migrate_and_prove(session, stage, account, compiled, emulator, wait)
+        done = _migrate_and_prove(session, stage, account, compiled, wait)
     except (BotoCoreError, ClientError) as error:
         raise CommandError(
             f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.",
@@ -114,9 +107,7 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
         print_result(done.for_people())
 
 
-def _migrate_and_prove(
-    session: boto3.Session, stage: str, account: str, compiled: Compiled, emulator: str | None, wait: int
-) -> Done:
+def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compiled: Compiled, wait: int) -> Done:
     outputs = outputs_of(session.client("cloudformation"), stage)
     # One attempt: a second call of a slow migration would only wait for the first. Nothing is said meanwhile, and
     # what is silent for minutes is forgotten by a NAT on the way.
@@ -126,10 +117,13 @@ def _migrate_and_prove(
     migrated = proof.invoke_schema(functions, stage, {})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
-    url = proof.address_of(outputs, stage, emulator)
+    url = proof.address_of(outputs, stage, target.emulator())
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
     punch_id, message_id = proof.punch_once(session, url, outputs, needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
+    if "SiteBucketName" in outputs:
+        print_status("publishing the page")
+        page.publish(session.client("s3"), outputs["SiteBucketName"])
     return Done(
         stage,
         account,
@@ -139,6 +133,7 @@ def _migrate_and_prove(
         punch=proven,
         url=url,
         key_id=outputs["ApiKeyId"],
+        page_url=outputs.get("PageUrl"),
     )
 
 
@@ -147,12 +142,12 @@ def _deploy(session: boto3.Session, stage: str, params: Sequence[str], place: st
         package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
         options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
         options += [f"--param={given}" for given in params]
-        _sls("package", options, credentials_for_sls(session, stage))
+        _sls("package", options, osls.environment_of(session, stage))
         compiled = read(package)
         quotas.require(session, stack_name(stage), compiled.demand)
         if compiled.is_protected and not is_confirmed:
             _confirm(stage, place)
-        _sls("deploy", options, credentials_for_sls(session, stage))
+        _sls("deploy", options, osls.environment_of(session, stage))
     return compiled
 
 
@@ -172,35 +167,8 @@ def read(package: Path) -> Compiled:
 
 
 def _confirm(stage: str, place: str) -> None:
-    if not sys.stdin.isatty():
-        raise CommandError(f"stage {stage} is protected, and nobody is here to be asked: give --yes")
-    print_status(f"People punch here. Type {stage} to deploy it to {place}:")
-    if input().strip() != stage:
+    if not confirm_by_name(f"People punch here. Type {stage} to deploy it to {place}:", stage):
         raise CommandError("not deployed")
-
-
-def credentials_for_sls(session: boto3.Session, stage: str) -> dict[str, str]:
-    """Give the environment in which osls works on the account that was announced, and on no other.
-
-    Of profiles and keys osls prefers others than boto3, so it is given the session's keys and nothing to choose from.
-
-    Args:
-        session: whose keys they are.
-        stage: whose own variables osls would prefer.
-
-    Raises:
-        botocore.exceptions.NoCredentialsError: the session has none.
-    """
-    credentials = session.get_credentials()
-    if credentials is None:
-        raise NoCredentialsError
-    keys = credentials.get_frozen_credentials()
-    prefixes = ("AWS", "AWS_DEFAULT", f"AWS_{stage.upper()}")
-    names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
-    chosen = {f"{prefix}_{name}" for prefix in prefixes for name in names}
-    environment = {name: value for name, value in os.environ.items() if name not in chosen}
-    given = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
-    return environment | {f"AWS_{name}": value for name, value in given if value}
 
 
 def _sls(command: str, options: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
+import boto3
+from botocore.exceptions import ClientError, NoCredentialsError
 
 from tools.kit.errors import CommandError
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudformation.type_defs import StackTypeDef
 
 ROOT = Path(__file__).parents[2]
 _SERVICE = "batida-ponto"
@@ -87,6 +89,46 @@ def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
+def environment_of(session: boto3.Session, stage: str) -> dict[str, str]:
+    """Give the environment in which osls works on the account that was announced, and on no other.
+
+    Of profiles and keys osls prefers others than boto3, so it is given the session's keys and nothing to choose from.
+
+    Args:
+        session: whose keys they are.
+        stage: whose own variables osls would prefer.
+
+    Raises:
+        botocore.exceptions.NoCredentialsError: the session has none.
+    """
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    keys = credentials.get_frozen_credentials()
+    prefixes = ("AWS", "AWS_DEFAULT", f"AWS_{stage.upper()}")
+    names = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
+    chosen = {f"{prefix}_{name}" for prefix in prefixes for name in names}
+    environment = {name: value for name, value in os.environ.items() if name not in chosen}
+    given = zip(names[1:], (keys.access_key, keys.secret_key, keys.token), strict=True)
+    return environment | {f"AWS_{name}": value for name, value in given if value}
+
+
+def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
+    """Describe a stage's stack.
+
+    Raises:
+        CommandError: there is no such stack.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    stack, region = stack_name(stage), formation.meta.region_name
+    try:
+        return formation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        raise CommandError(f"no stack {stack} in {region}; is --stage, --region or --profile another?") from None
+
+
 def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
     """Give the outputs of a stage's stack, the queues' addresses among them.
 
@@ -94,16 +136,11 @@ def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, st
         CommandError: there is no such stack, or it is not complete.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    stack, region = stack_name(stage), formation.meta.region_name
-    try:
-        found = formation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
-            raise
-        raise CommandError(f"no stack {stack} in {region}; is --stage, --region or --profile another?") from None
+    found = stack_of(formation, stage)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
     if missing := sorted(_REQUIRED - outputs.keys()):
         raise CommandError(
-            f"stack {stack} in {region} ({found['StackStatus']}) has no output {', '.join(missing)}; deploy it again"
+            f"stack {stack_name(stage)} in {formation.meta.region_name} "
+            f"({found['StackStatus']}) has no output {', '.join(missing)}; deploy it again"
         )
     return outputs

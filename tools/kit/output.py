@@ -53,6 +53,22 @@ def printable(text: str, *, lines: bool = False) -> str:
     return "".join(character if character.isprintable() or character in kept else "?" for character in text)
 
 
+def confirm_by_name(question: str, name: str) -> bool:
+    """Ask whoever runs the command for a name, where a `y` comes too easily.
+
+    Args:
+        question: says what happens, and what to type.
+        name: what has to be typed.
+
+    Raises:
+        CommandError: no terminal is there.
+    """
+    if not sys.stdin.isatty():
+        raise CommandError("nobody is here to be asked: give --yes")
+    print_status(question)
+    return sys.stdin.readline().strip() == name
+
+
 def confirm(question: str) -> bool:
     """Ask whoever runs the command.
 

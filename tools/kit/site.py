@@ -21,26 +21,15 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 _WORKER = "sw.js"
+_POLICY = "content-security-policy"
 _MARK = b"const SHELL = {}"
 
-POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        *(f"{what}-src 'self'" for what in ("script", "style", "img", "connect", "manifest", "worker")),
-        *(f"{what} 'none'" for what in ("base-uri", "form-action", "frame-ancestors")),
-    ]
-)
-"""The Content-Security-Policy: nothing but the page's own files and its own origin's API."""
+HEADERS: dict[str, str] = json.loads((ROOT / "resources" / "page-headers.json").read_text(encoding="utf-8"))
+"""What every file is sent with, in lower case; on AWS by `resources/site.js`, which reads the same.
 
-HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-cache",  # the worker keeps the files; whoever asks a server wants the newest
-}
-"""What every file is sent with, in lower case."""
+The Content-Security-Policy allows nothing but the page's own files and its own origin's API. Nothing is cached
+unasked: the worker keeps the files, and whoever asks a server wants the newest.
+"""
 
 
 class SignIn(NamedTuple):
@@ -78,7 +67,7 @@ def files(folder: Path = WEB, sign_in: SignIn | None = None) -> dict[str, File]:
     if sign_in:
         parts = urllib.parse.urlsplit(sign_in.token)
         here, there = "connect-src 'self'", f"connect-src 'self' {parts.scheme}://{parts.netloc}"
-        headers = HEADERS | {"content-security-policy": POLICY.replace(here, there)}
+        headers = HEADERS | {_POLICY: HEADERS[_POLICY].replace(here, there)}
     return {
         "" if name == "index.html" else name: File(body, {"content-type": _type(name), **headers})
         for name, body in _with_hashes(bodies).items()

@@ -21,6 +21,7 @@ from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
+from tools.kit.output import print_status
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -156,6 +157,37 @@ def session_of(where: Where) -> boto3.Session:
     """Make a session for the account and region that the options named."""
     region = where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
     return boto3.Session(profile_name=where.profile, region_name=region)
+
+
+def emulator() -> str | None:
+    """Give the address of the emulator that boto3 calls instead of AWS; None: it calls AWS."""
+    return os.environ.get("AWS_ENDPOINT_URL")
+
+
+class Account(NamedTuple):
+    """The account that a stage is deployed to."""
+
+    session: boto3.Session
+    id: str
+    place: str  # account and region, for people
+
+
+def announce(where: Where) -> Account:
+    """Print which account and region a command is about to change.
+
+    Raises:
+        CommandError: the stage is local, and this is AWS.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
+    """
+    if where.stage == LOCAL and not emulator():
+        raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
+    session = session_of(where)
+    identity = session.client("sts").get_caller_identity()
+    place = f"account {identity['Account']}, region {session.region_name}"
+    if address := emulator():
+        place += f", the emulator at {address}"
+    print_status(f"stage {where.stage}: {place}, as {identity['Arn']}")
+    return Account(session, identity["Account"], place)
 
 
 def find(where: Where) -> Target:

@@ -1,0 +1,163 @@
+"""What the parameter site adds: the page's closed bucket, and CloudFront before it and the API."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import Compile
+from tests.template.test_compiled_resources import SITE
+from tools.deploy import page
+from tools.kit import site
+from tools.kit.packaging import PackagingError, Template, package
+
+# Amazon's own, by the ids in its documentation.
+CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+
+
+@pytest.fixture
+def template(complete: Template) -> Template:
+    """A copy, from which a test takes what it has looked at."""
+    return Template(copy.deepcopy(complete.document))
+
+
+@pytest.fixture
+def distribution(template: Template) -> Any:
+    return template.properties("SiteDistribution")["DistributionConfig"]
+
+
+def test_whether_there_is_a_site_is_one_of_two(project: Path) -> None:
+    with pytest.raises(PackagingError, match="site: 'yes' is not one of true, false"):
+        package(project, "dev", "site=yes")
+
+
+def test_a_site_changes_nothing_else(compiled: Compile, template: Template) -> None:
+    plain, found = copy.deepcopy(compiled("prod", "uploads=true").document), template.document
+    for name in SITE:
+        del found["Resources"][name]
+    for name in ("PageUrl", "SiteBucketName"):
+        del found["Outputs"][name]
+    for document in (found, plain):
+        for resource in document["Resources"].values():
+            resource["Properties"].pop("Code", None)  # its key names the time
+    assert found == plain
+
+
+def test_a_deploy_knows_the_pages_address_and_where_its_files_go(template: Template) -> None:
+    assert template.outputs["PageUrl"] == {"Value": {"Fn::Sub": "https://${SiteDistribution.DomainName}/"}}
+    assert template.outputs["SiteBucketName"] == {"Value": {"Ref": "SiteBucket"}}
+
+
+def test_the_bucket_is_private_encrypted_and_goes_with_the_stack(template: Template) -> None:
+    bucket = template.properties("SiteBucket")
+    assert bucket.keys() == {"BucketEncryption", "OwnershipControls", "PublicAccessBlockConfiguration"}
+    uploads = template.properties("UploadBucket")
+    assert bucket.items() <= uploads.items()  # which another test looks at
+    assert "DeletionPolicy" not in template.resources["SiteBucket"]
+
+
+def test_the_bucket_is_read_by_this_distribution_only_and_by_tls(template: Template) -> None:
+    policy = template.properties("SiteBucketPolicy")
+    assert policy["Bucket"] == {"Ref": "SiteBucket"}
+    denied, allowed = policy["PolicyDocument"]["Statement"]
+    assert denied == {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [{"Fn::GetAtt": ["SiteBucket", "Arn"]}, {"Fn::Sub": "${SiteBucket.Arn}/*"}],
+        "Condition": {"Bool": {"aws:SecureTransport": False}},
+    }
+    arn = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${SiteDistribution}"
+    assert allowed == {
+        "Sid": "Site",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Action": "s3:GetObject",
+        "Resource": {"Fn::Sub": "${SiteBucket.Arn}/*"},
+        "Condition": {"StringEquals": {"AWS:SourceArn": {"Fn::Sub": arn}}},
+    }
+
+
+def test_cloudfront_signs_what_it_asks_the_bucket_for(template: Template, distribution: Any) -> None:
+    files, _ = distribution["Origins"]
+    assert files == {
+        "Id": "files",
+        "DomainName": {"Fn::GetAtt": ["SiteBucket", "RegionalDomainName"]},
+        "OriginAccessControlId": {"Fn::GetAtt": ["SiteAccess", "Id"]},
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+    }
+    access = template.properties("SiteAccess")["OriginAccessControlConfig"]
+    del access["Name"]
+    assert access == {"OriginAccessControlOriginType": "s3", "SigningBehavior": "always", "SigningProtocol": "sigv4"}
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev"])
+def test_the_api_is_on_the_pages_origin_as_its_stage(compiled: Compile, stage: str) -> None:
+    template = compiled(stage, "uploads=true", "site=true")
+    _, api = template.properties("SiteDistribution")["DistributionConfig"]["Origins"]
+    assert api == {
+        "Id": "api",
+        "DomainName": {"Fn::Sub": "${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}"},
+        "OriginPath": f"/{stage}",
+        "CustomOriginConfig": {"OriginProtocolPolicy": "https-only", "OriginSSLProtocols": ["TLSv1.2"]},
+    }
+    whole = f"https://{api['DomainName']['Fn::Sub']}{api['OriginPath']}/ponto"
+    assert template.outputs["ApiUrl"] == {"Value": {"Fn::Sub": whole}}
+
+
+def test_every_path_of_the_api_is_passed_on_with_all_that_a_client_sends_and_cached_never(distribution: Any) -> None:
+    behaviors = distribution["CacheBehaviors"]
+    assert [behavior.pop("PathPattern") for behavior in behaviors] == ["/ponto", "/ponto/*"]
+    for behavior in behaviors:
+        assert set(behavior.pop("AllowedMethods")) >= {"GET", "POST", "OPTIONS"}
+        assert behavior == {
+            "TargetOriginId": "api",
+            "ViewerProtocolPolicy": "https-only",
+            "CachePolicyId": CACHING_DISABLED,
+            "OriginRequestPolicyId": ALL_VIEWER_EXCEPT_HOST_HEADER,
+        }
+    assert not [name for name in site.files() if name.startswith("ponto")]
+
+
+def test_no_answer_is_replaced_and_no_error_kept(distribution: Any) -> None:
+    kept = distribution["CustomErrorResponses"]
+    assert {found["ErrorCode"] for found in kept} == {400, 403, 404, 405, 414, 500, 501, 502, 503, 504}
+    assert all(found == {"ErrorCode": found["ErrorCode"], "ErrorCachingMinTTL": 0} for found in kept)
+
+
+def test_files_are_read_by_tls_and_asked_for_anew(distribution: Any) -> None:
+    assert distribution["DefaultCacheBehavior"] == {
+        "TargetOriginId": "files",
+        "ViewerProtocolPolicy": "redirect-to-https",
+        "AllowedMethods": ["GET", "HEAD"],
+        "CachePolicyId": CACHING_OPTIMIZED,
+        "Compress": True,
+        "ResponseHeadersPolicyId": {"Ref": "SiteHeaders"},
+    }
+    assert distribution["DefaultRootObject"] == page.INDEX
+
+
+def test_files_have_the_headers_that_they_have_locally_and_come_by_tls_from_then_on(template: Template) -> None:
+    policy = template.properties("SiteHeaders")["ResponseHeadersPolicyConfig"]
+    security = policy["SecurityHeadersConfig"]
+    assert security.pop("StrictTransportSecurity")["AccessControlMaxAgeSec"] >= 365 * 86_400
+    customs = policy["CustomHeadersConfig"]["Items"]
+    assert all(found.pop("Override") is True for found in [*security.values(), *customs])
+    sent = {
+        "content-security-policy": security.pop("ContentSecurityPolicy")["ContentSecurityPolicy"],
+        "referrer-policy": security.pop("ReferrerPolicy")["ReferrerPolicy"],
+        "x-content-type-options": "nosniff" if security.pop("ContentTypeOptions") == {} else None,
+        **{found["Header"]: found["Value"] for found in customs},
+    }
+    assert security == {}
+    assert sent == {name: value for name, value in site.HEADERS.items() if name != "cache-control"}  # the objects' own
+
+
+def test_what_is_named_for_a_whole_account_names_stage_and_region(template: Template) -> None:
+    name = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+    assert template.properties("SiteAccess")["OriginAccessControlConfig"]["Name"] == name
+    assert template.properties("SiteHeaders")["ResponseHeadersPolicyConfig"]["Name"] == name

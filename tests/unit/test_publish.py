@@ -1,0 +1,73 @@
+"""The page's files in the bucket that CloudFront reads."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.events import aws
+from tools.deploy import page
+from tools.kit import site
+
+BUCKET = "site"
+
+
+@pytest.fixture
+def s3() -> Iterator[Any]:
+    with aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+def keys(s3: Any) -> set[str]:
+    return {found["Key"] for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
+
+
+def test_every_file_is_there_with_its_type_and_asked_for_anew_each_time(s3: Any) -> None:
+    page.publish(s3, BUCKET)
+
+    files = site.files()
+    assert keys(s3) == {name or "index.html" for name in files}
+    for name, file in files.items():
+        found = s3.get_object(Bucket=BUCKET, Key=name or "index.html")
+        assert found["Body"].read() == file.body
+        assert (found["ContentType"], found["CacheControl"]) == (file.headers["content-type"], "no-cache")
+
+
+def test_what_is_no_file_of_the_page_any_more_goes(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="old.js", Body=b"1")
+    s3.put_object(Bucket=BUCKET, Key="page.js", Body=b"2")
+
+    page.publish(s3, BUCKET)
+    page.publish(s3, BUCKET)
+
+    assert keys(s3) == {name or "index.html" for name in site.files()}
+    assert s3.get_object(Bucket=BUCKET, Key="page.js")["Body"].read() == site.files()["page.js"].body
+
+
+def test_the_page_and_its_worker_come_after_what_they_name_and_nothing_goes_before(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="old.js", Body=b"1")
+    done: list[str] = []
+    for verb in ("put_object", "delete_object"):
+        call = getattr(s3, verb)
+
+        def noted(call: Any = call, **how: Any) -> Any:
+            done.append(how["Key"])
+            return call(**how)
+
+        monkeypatch.setattr(s3, verb, noted)
+
+    page.publish(s3, BUCKET)
+
+    assert done[-3:] == ["index.html", "sw.js", "old.js"]
+    assert len(done) == len(site.files()) + 1
+
+
+def test_a_bucket_that_refuses_is_no_page_that_is_published(s3: Any) -> None:
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        page.publish(s3, "another")

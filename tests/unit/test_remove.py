@@ -1,0 +1,169 @@
+"""`ponto remove`: what it empties, what it leaves alone, and that it asks."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.commands import Result
+from tests.events import aws
+from tools.cli import main
+from tools.kit import osls
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
+from tools.remove import command as remove
+
+STACK = "batida-ponto-dev"
+BUCKETS = {
+    "ServerlessDeploymentBucket": {"Type": "AWS::S3::Bucket"},
+    "SiteBucket": {"Type": "AWS::S3::Bucket"},
+    "UploadBucket": {
+        "Type": "AWS::S3::Bucket",
+        "DeletionPolicy": "Delete",
+        "Properties": {"VersioningConfiguration": {"Status": "Enabled"}},
+    },
+    "KeptBucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate"},
+    "PunchQueue": {"Type": "AWS::SQS::Queue"},
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Stage:
+    """A stage on moto's AWS, each bucket with an object in two versions where it keeps any."""
+
+    def __init__(self, resources: dict[str, Any], *, is_protected: bool = False) -> None:
+        formation = boto3.client("cloudformation")
+        formation.create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps({"Resources": resources}),
+            EnableTerminationProtection=is_protected,
+        )
+        found = formation.describe_stack_resources(StackName=STACK)["StackResources"]
+        self.buckets = {
+            each["LogicalResourceId"]: each["PhysicalResourceId"]
+            for each in found
+            if each["ResourceType"] == "AWS::S3::Bucket"
+        }
+        self.s3: Any = boto3.client("s3")
+        for name in self.buckets.values():
+            self.s3.put_object(Bucket=name, Key="a", Body=b"1")
+            self.s3.put_object(Bucket=name, Key="a", Body=b"2")
+            self.s3.put_object(Bucket=name, Key="b", Body=b"3")
+        if "UploadBucket" in self.buckets:
+            self.s3.delete_object(Bucket=self.buckets["UploadBucket"], Key="b")
+
+    def full(self) -> set[str]:
+        """Give the logical ids of the buckets with anything in them, be it a version or a mark of a deletion."""
+        return {
+            logical_id
+            for logical_id, name in self.buckets.items()
+            if {"Versions", "DeleteMarkers"} & self.s3.list_object_versions(Bucket=name).keys()
+        }
+
+
+@pytest.fixture(autouse=True)
+def account() -> Iterator[None]:
+    with aws():
+        yield
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    """Run the command with an `sls` that only says what it was asked; `typed` is what somebody answers."""
+
+    def sls(command: str, options: list[str], environment: dict[str, str]) -> int:
+        assert environment["AWS_SECRET_ACCESS_KEY"]
+        print_status(f"(sls {command} {' '.join(options)})")
+        return status
+
+    status = 0
+    monkeypatch.setattr(osls, "run", sls)
+
+    def run(*words: str, typed: str | None = None, ends: int = 0) -> Result:
+        nonlocal status
+        status = ends
+        monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Terminal(typed))
+        return Result(main(["remove", "--stage", "dev", *words]), *capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize(("words", "typed"), [(["--yes"], None), ([], "dev\n")])
+def test_empties_what_goes_with_the_stack_in_all_versions_and_then_removes_it(
+    run: Callable[..., Result], words: list[str], typed: str | None
+) -> None:
+    stage = Stage(BUCKETS)
+    result = run(*words, typed=typed)
+    assert result.status == 0
+    assert stage.full() == {"ServerlessDeploymentBucket", "KeptBucket"}  # osls empties its own
+    assert result.err.splitlines()[0].startswith("stage dev: account 123456789012, region us-east-1, as arn:")
+    assert result.err.splitlines()[-1] == "(sls remove --stage dev --region us-east-1)"
+    assert result.out == "removed    dev, account 123456789012, region us-east-1\n"
+
+
+def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_question_says_what_goes(
+    run: Callable[..., Result],
+) -> None:
+    stage = Stage(BUCKETS)
+    nobody, another = run(), run(typed="prod\n")
+    assert (nobody.status, another.status) == (2, 2)
+    assert "nobody is here to be asked: give --yes" in nobody.err
+    assert another.err.endswith("ponto: not removed\n")
+    (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
+    assert "all that is in SiteBucket, UploadBucket." in asked
+    assert asked.endswith("to remove it from account 123456789012, region us-east-1:")
+    assert stage.full() == stage.buckets.keys()
+    assert "(sls" not in nobody.err + another.err
+
+
+def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Callable[..., Result]) -> None:
+    stage = Stage(BUCKETS, is_protected=True)
+    result = run("--yes")
+    assert result.status == 2
+    assert "--param terminationProtection=false" in result.err
+    assert stage.full() == stage.buckets.keys()
+    assert "(sls" not in result.err
+
+
+def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Callable[..., Result]) -> None:
+    Stage({"PunchQueue": BUCKETS["PunchQueue"]})
+    result = run(typed="dev\n")
+    assert result.status == 0
+    assert "what stage dev does not keep. Type dev" in result.err
+
+
+def test_an_sls_that_fails_is_not_all_of_it(run: Callable[..., Result]) -> None:
+    Stage(BUCKETS)
+    result = run("--yes", ends=1)
+    assert result.status == 1
+    assert result.out == ""
+    assert "sls remove failed, as it says above" in result.err
+
+
+def test_a_stage_that_is_not_there_is_said(run: Callable[..., Result]) -> None:
+    result = run("--yes")
+    assert result.status == 2
+    assert f"no stack {STACK} in us-east-1" in result.err
+
+
+def test_an_object_that_cannot_be_deleted_is_named() -> None:
+    class Refusing:
+        name = "site"
+
+        @property
+        def object_versions(self) -> "Refusing":
+            return self
+
+        def delete(self) -> list[Any]:
+            return [{"Deleted": []}, {"Errors": [{"Key": "a", "Code": "AccessDenied", "Message": "not you"}]}]
+
+    with pytest.raises(CommandError, match="S3 does not delete a of site: AccessDenied: not you") as failure:
+        remove._empty(Refusing())
+    assert failure.value.status == 1

@@ -1,0 +1,1 @@
+"""ponto remove: empty a stage's buckets, and remove its stack."""

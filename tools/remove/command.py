@@ -1,0 +1,84 @@
+"""`ponto remove`: remove a stage's stack, with the buckets that CloudFormation deletes only when they are empty."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from tools.kit import commands, osls, target
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import confirm_by_name, print_result, print_status
+
+_BUCKET = "AWS::S3::Bucket"
+_OSLS = "ServerlessDeploymentBucket"  # its packages, which it removes itself
+
+_EPILOG = """examples:
+  ponto remove --stage dev
+  ponto remove --stage dev --yes      asks nothing
+
+What the stage keeps (whenDeleted: Retain) stays, with what is in it. Accepted punches that wait in the queue do not
+become rows any more: docs/deploy.md#remove says what to do first.
+
+exit status: 0 done, 1 not all of it: run it again, 2 nothing was removed
+"""
+
+
+@commands.command(epilog=_EPILOG)
+@click.option("--stage", required=True, help="As it was deployed.")
+@opt.yes
+@target.account_options
+def remove(where: target.Where, *, yes: bool) -> None:
+    """Remove a stage: empty the buckets that go with it, then `sls remove`.
+
+    Prints which account and region, and asks first. A stack that is protected from deletion is left alone.
+    """
+    stage = where.stage
+    session, _, place = target.announce(where)
+    formation = session.client("cloudformation")
+    if osls.stack_of(formation, stage).get("EnableTerminationProtection"):
+        raise CommandError(
+            f"stack {osls.stack_name(stage)} is protected from deletion. "
+            "Deploy it with --param terminationProtection=false first, if you mean it"
+        )
+    buckets = dict(_buckets(formation, osls.stack_name(stage)))
+    lost = f" and all that is in {', '.join(buckets)}" if buckets else ""
+    question = f"This deletes what stage {stage} does not keep{lost}. Type {stage} to remove it from {place}:"
+    if not yes and not confirm_by_name(question, stage):
+        raise CommandError("not removed")
+
+    s3 = session.resource("s3")
+    for name in buckets.values():
+        print_status(f"emptying {name}")
+        _empty(s3.Bucket(name))
+    print_status("sls remove")
+    options = ["--stage", stage, "--region", session.region_name]
+    if osls.run("remove", options, osls.environment_of(session, stage)):
+        raise CommandError("sls remove failed, as it says above. Mend the cause, and run this again", status=1)
+    print_result(f"removed    {stage}, {place}")
+
+
+def _buckets(formation: Any, stack: str) -> Iterator[tuple[str, str]]:
+    """Give the buckets that go with a stack, by logical id and name."""
+    declared = formation.get_template(StackName=stack)["TemplateBody"]["Resources"]
+    pages = formation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    for found in pages.search("StackResourceSummaries[]"):
+        name = found["LogicalResourceId"]
+        if found["ResourceType"] != _BUCKET or name == _OSLS or found["ResourceStatus"] == "DELETE_COMPLETE":
+            continue
+        if not declared[name].get("DeletionPolicy", "Delete").startswith("Retain"):
+            yield name, found["PhysicalResourceId"]
+
+
+def _empty(bucket: Any) -> None:
+    """Delete all objects of a bucket, in all versions.
+
+    Raises:
+        CommandError: S3 refused to delete one.
+    """
+    for answer in bucket.object_versions.delete():
+        for refused in answer.get("Errors", []):
+            raise CommandError(
+                f"S3 does not delete {refused['Key']} of {bucket.name}: {refused['Code']}: {refused['Message']}",
+                status=1,
+            )
