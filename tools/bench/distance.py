@@ -37,16 +37,19 @@ def measure(
         server: the database.
         milliseconds: of a round trip, for each distance.
         batches: punches in an event.
-        punches: for each peer, in each round, all new; those that insert row by row take a share.
+        punches: for each peer, in each round, at the largest batch size, all new; at the others as many batches. Those
+            that insert row by row take a share, at each size.
         rounds: how often.
 
     Raises:
         RuntimeError: somebody did not store all, or a proxy does not start.
     """
-    runs: list[dict[tuple[str, int], list[Run]]] = [
-        {(name, batch): [] for batch in batches for name in PEERS} for _ in milliseconds
-    ]
-    counts = {name: int(punches * (1 if peer.share == 1 else _SHARE)) for name, peer in PEERS.items()}
+    counts = {
+        (name, batch): int(punches * (batch / max(batches) if peer.share == 1 else _SHARE))
+        for batch in batches
+        for name, peer in PEERS.items()
+    }
+    runs: list[dict[tuple[str, int], list[Run]]] = [{turn: [] for turn in counts} for _ in milliseconds]
     trips: list[list[float]] = [[] for _ in milliseconds]
     with ExitStack() as stack:
         ways = [stack.enter_context(server.at(each)) for each in milliseconds]

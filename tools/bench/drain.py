@@ -65,22 +65,22 @@ def measure(server: Server, batches: Sequence[int], punches: int, rounds: int) -
         RuntimeError: somebody did not store all, so that the figure would be worth nothing.
     """
     server.use("drain")
-    counts = {name: int(punches * peer.share) for name, peer in PEERS.items()}
-    runs: dict[tuple[str, int], list[Run]] = {(name, batch): [] for batch in batches for name in PEERS}
+    counts = {(name, batch): int(punches * peer.share) for batch in batches for name, peer in PEERS.items()}
+    runs: dict[tuple[str, int], list[Run]] = {turn: [] for turn in counts}
     for round_ in range(rounds):
         take_turns(server, runs, counts, f"drain: round {round_ + 1} of {rounds}")
     return summaries(runs, counts)
 
 
 def take_turns(
-    server: Server, runs: Mapping[tuple[str, int], list[Run]], counts: Mapping[str, int], status: str
+    server: Server, runs: Mapping[tuple[str, int], list[Run]], counts: Mapping[tuple[str, int], int], status: str
 ) -> None:
     """Have each peer drain once at each batch size, into an empty table.
 
     Args:
         server: the database, with one in use.
         runs: by peer and batch size; each gets one more.
-        counts: of punches, by peer; all are new.
+        counts: of punches, by peer and batch size; all are new.
         status: printed before each, with who it is.
 
     Raises:
@@ -90,13 +90,13 @@ def take_turns(
         peer = PEERS[name]
         print(f"{status}, {batch} a batch, {name}", file=sys.stderr, flush=True)
         server.empty()
-        count = counts[name]
+        count = counts[name, batch]
         found.append(run(server, ([peer.prepare(event) for event in part] for part in chunks(count, batch)), peer.main))
         if server.rows() != count:
             raise RuntimeError(f"{name} stored {server.rows():,} of {count:,} punches")
 
 
-def summaries(runs: Mapping[tuple[str, int], Sequence[Run]], counts: Mapping[str, int]) -> list[Drain]:
+def summaries(runs: Mapping[tuple[str, int], Sequence[Run]], counts: Mapping[tuple[str, int], int]) -> list[Drain]:
     """Summarize the runs of each peer at each batch size.
 
     Args:
@@ -107,7 +107,7 @@ def summaries(runs: Mapping[tuple[str, int], Sequence[Run]], counts: Mapping[str
         Drain(
             name,
             batch,
-            count := counts[name],
+            count := counts[name, batch],
             spread(count / run.seconds for run in found),
             spread(1e6 * run.function_cpu / count for run in found).median,
             spread(1e6 * run.database_cpu / count for run in found).median,
