@@ -78,6 +78,11 @@ def test_duplicates_are_measured_against_fresh_punches(folder: Path) -> None:
     assert read(folder, "duplicates")["results"].keys() == {"fresh", "again"}
 
 
+def test_an_index_of_numbers_is_measured_against_none(folder: Path) -> None:
+    kinds = [each["kind"] for each in read(folder, "numbers")["results"]]
+    assert kinds == ["a number, the index", "a number, no index", "no number"]
+
+
 def test_each_report_is_measured_with_its_plan_and_so_is_the_intake_beside_them(folder: Path) -> None:
     results = read(folder, "reports")["results"]
 

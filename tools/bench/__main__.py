@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import click
 import psycopg2
 
-from tools.bench import cold, distance, drain, duplicates, growth, open_transaction, picture, reports, workers
+from tools.bench import cold, distance, drain, duplicates, growth, numbers, open_transaction, picture, reports, workers
 from tools.bench.measure import Aim
 from tools.bench.server import Server, running
 from tools.kit import commands, files
@@ -27,6 +27,7 @@ _EPILOG = """parts:
   workers     five processes at once
   cold        importing the function and storing its first punch, in a fresh interpreter
   duplicates  a batch that is in the table already
+  numbers     what the index of the devices' numbers costs the drain
   reports     a made-up company's reports, and the intake while they run
 
 examples:
@@ -87,6 +88,9 @@ PARTS = {
         lambda server, sizes: duplicates.measure(server, sizes.punches // 5, sizes.rounds),
         duplicates.aims,
         duplicates.show,
+    ),
+    "numbers": Part(
+        lambda server, sizes: numbers.measure(server, sizes.punches // 5, sizes.rounds), numbers.aims, numbers.show
     ),
     "reports": Part(
         lambda server, sizes: reports.measure(server, sizes.employees, sizes.months, sizes.punches, sizes.rounds),
@@ -246,7 +250,7 @@ def measure(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], fol
         raise CommandError(str(error)) from None
     if as_json:
         print_json(documents)
-    if measured.keys() - {"reports"} - INSTEAD_OF_DRAIN.keys():  # the picture is of the drain
+    if measured.keys() - {"numbers", "reports"} - INSTEAD_OF_DRAIN.keys():  # the picture is of the drain
         for file in (folder / "drain.png", folder / "drain.svg"):
             picture.draw(file, measured)
             print_status(f"make bench: {file}")
