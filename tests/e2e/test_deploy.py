@@ -1,5 +1,6 @@
 """`ponto deploy` on an emulator and a database of its own, as on an account that has nothing yet."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from tests.commands import Result
 from tests.e2e.conftest import free_port
 from tools.deploy.proof import RESERVED_EMPLOYEE
+from tools.kit import site
 from tools.kit.local_stack import ROOT
 from tools.kit.packaging import copy_project
 from tools.local import emulator, postgres
@@ -74,7 +76,8 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Ac
     assert "deploy again" in broken.err
 
     # The emulator's CloudFormation takes what only stages in the cloud have, too.
-    done = account.deploy("--json", "--param=whenDeleted=Retain", "--param=alarmEmail=oncall@example.com")
+    cloud = ["whenDeleted=Retain", "alarmEmail=oncall@example.com", "site=true"]
+    done = account.deploy("--json", *(f"--param={given}" for given in cloud))
     assert done.status == 0, done.err
     schema = ROOT / "ponto" / "schema"
     assert done.json["applied"] == [
@@ -84,3 +87,12 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Ac
     key = account.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err
     assert done.json["showKey"].startswith("aws apigateway get-api-key")
+
+    # The page is where CloudFront fetches it, as browsers need it.
+    s3 = account.client("s3")
+    (bucket,) = (found["Name"] for found in s3.list_buckets()["Buckets"] if "sitebucket" in found["Name"])
+    for name, file in site.files().items():
+        found = s3.get_object(Bucket=bucket, Key=name or "index.html")
+        assert found["Body"].read() == file.body
+        assert (found["ContentType"], found["CacheControl"]) == (file.headers["content-type"], "no-cache")
+    assert re.fullmatch(r"https://\w+\.cloudfront\.[\w.]+/", done.json["pageUrl"])
