@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -164,5 +165,9 @@ def test_a_worker_that_is_killed_in_mid_file_loses_nothing(client: Client, stack
 
 def _workers(stack: Stack) -> list[psutil.Process]:
     """Give the processes of the function that imports files."""
-    children = psutil.Process(stack.aws.process.pid).children()
-    return [child for child in children if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == FUNCTION]
+    found = []
+    for child in psutil.Process(stack.aws.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # ended, or a zombie
+            if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == FUNCTION:
+                found.append(child)
+    return found
