@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypedDict
 import psycopg2
 
 from ponto.connection import CannotConnectError, Parameters, Timeouts
-from ponto.session import UNANSWERED, Session
+from ponto.session import UNANSWERED, Session, message_of
 
 _SQL = Path(__file__).parent / "sql"
 _RECEIPT = (_SQL / "receipt.sql").read_text(encoding="utf-8")
@@ -173,6 +173,5 @@ def _instant(instant: datetime) -> str:
 
 
 def _reason(error: Exception) -> str:
-    # Never the DETAIL, which quotes rows.
-    message = error.diag.message_primary if isinstance(error, psycopg2.Error) else None
-    return f"{type(error).__name__}: {message or error}".partition("\n")[0][:200]
+    message = message_of(error) if isinstance(error, psycopg2.Error) else error
+    return f"{type(error).__name__}: {message}".partition("\n")[0][:200]

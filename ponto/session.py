@@ -18,6 +18,11 @@ UNANSWERED = (NoTimeLeftError, CannotConnectError, psycopg2.Error)
 """What a statement may raise."""
 
 
+def message_of(error: psycopg2.Error) -> str:
+    """Give what PostgreSQL or libpq says, without the DETAIL, which quotes rows."""
+    return error.diag.message_primary or str(error)  # an error of libpq's own has a text only
+
+
 class Session:
     """Runs statements on one connection, each in a transaction of its own. For one thread."""
 

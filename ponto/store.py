@@ -17,7 +17,7 @@ import psycopg2
 from ponto.connection import TIMEOUTS, CannotConnectError, Parameters, Timeouts
 from ponto.isolation import in_halves
 from ponto.punch import FIELDS, Punch
-from ponto.session import UNANSWERED, Session
+from ponto.session import UNANSWERED, Session, message_of
 
 _SQL = Path(__file__).parent / "sql"
 _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
@@ -213,24 +213,19 @@ def _document(entries: Sequence[Entry]) -> str:
 def _of_an_entry(error: psycopg2.Error) -> Outcome:
     if not (error.pgcode or "").startswith(_REFUSAL):
         return _failed(error)  # whose message has names of the schema, but no value
-    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', _message(error))}"  # quotes may hold personal data
+    detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', message_of(error))}"  # quotes may hold personal data
     return Outcome(Status.REFUSED, _printable(detail))
 
 
 def _failed(error: Exception) -> Outcome:
     if isinstance(error, psycopg2.Error):
         state = f" (SQLSTATE {error.pgcode})" if error.pgcode else ""
-        detail = f"{type(error).__name__}{state}: {_message(error)}"
+        detail = f"{type(error).__name__}{state}: {message_of(error)}"
     elif isinstance(error, CannotConnectError):
         detail = f"cannot connect to the database: {error}"
     else:
         detail = str(error)
     return Outcome(Status.FAILED, _printable(detail))
-
-
-def _message(error: psycopg2.Error) -> str:
-    # Never the DETAIL, which quotes rows. An error of libpq's own has a text only.
-    return error.diag.message_primary or str(error)
 
 
 def _printable(text: str) -> str:

@@ -4,20 +4,17 @@ Each run is one process, and deploys a system of its own.
 """
 
 import shlex
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 import click
 
+from tests import logged
 from tools.kit import commands
 from tools.kit import options as opt
 
-ROOT = Path(__file__).parents[1]
-LOGS = ROOT / ".pytest_cache" / "orders"
+LOGS = logged.ROOT / ".pytest_cache" / "orders"
 
 _EPILOG = """examples:
   make test-orders                                                   ten orders of tests/e2e
@@ -40,16 +37,9 @@ def command(seed: int, words: Sequence[str]) -> list[str]:
 
 def run(seed: int, words: Sequence[str]) -> bool:
     """Run once, write what it printed to a file, and print a line about it; return whether it passed."""
-    log = LOGS / f"{seed}.log"
-    began = time.monotonic()
-    with log.open("wb") as output:
-        status = subprocess.run(
-            command(seed, words), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
-        ).returncode
-    last = (log.read_text(errors="replace").splitlines() or ["nothing was printed"])[-1]
-    result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
-    _print(f"seed {seed:>10}  {time.monotonic() - began:4.0f} s  {result}: {last}")
-    return status == 0
+    passed, line = logged.run(command(seed, words), LOGS / f"{seed}.log")
+    logged.print_line(f"seed {seed:>10}  {line}")
+    return passed
 
 
 @commands.command(epilog=_EPILOG)
@@ -70,22 +60,16 @@ def orders(count: int, seeds: tuple[int, ...], words: tuple[str, ...]) -> int:
     system of its own.
     """
     chosen = seeds or tuple(Random().getrandbits(32) for _ in range(count))  # noqa: S311
-    LOGS.mkdir(parents=True, exist_ok=True)
     failed = [seed for seed in chosen if not run(seed, words)]
-    _print(f"{len(chosen) - len(failed)} of {len(chosen)} orders passed")
+    logged.print_line(f"{len(chosen) - len(failed)} of {len(chosen)} orders passed")
     for seed in failed:
-        _print(f"again: {shlex.join(['python', *command(seed, words)[1:]])}")
+        logged.print_line(f"again: {shlex.join(['python', *command(seed, words)[1:]])}")
     return 1 if failed else 0
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
     return commands.run(orders, "make test-orders", words)
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -13,18 +13,17 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
+from tests import logged
 from tools.kit import commands
 from tools.kit.errors import CommandError
 from tools.kit.osls import search_path
 
-ROOT = Path(__file__).parents[1]
-FETCHED = ROOT / ".local" / "versions"
+FETCHED = logged.ROOT / ".local" / "versions"
 VERSIONS = ("16", "17")
 """The oldest that pauses at 0 ACU, and the one that the template deploys. The suite itself runs on the newest."""
 
@@ -121,25 +120,16 @@ def run(version: str, words: Sequence[str]) -> bool:
     try:
         folder = programs(version)
     except NotToBeHadError as error:
-        _print(f"PostgreSQL {version}  not to be had: {error}")
+        logged.print_line(f"PostgreSQL {version}  not to be had: {error}")
         return False
-    log, began = FETCHED / f"{version}.log", time.monotonic()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        status = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "2", *(words or _ALL)],
-            cwd=ROOT,
-            env=os.environ | {"PONTO_POSTGRES": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            check=False,
-        ).returncode
-    last = (log.read_text(errors="replace").splitlines() or ["nothing was printed"])[-1]
-    result = "passed" if status == 0 else f"failed, exit status {status}, see {log}"
+    passed, line = logged.run(
+        [sys.executable, "-m", "pytest", "-n", "2", *(words or _ALL)],
+        FETCHED / f"{version}.log",
+        os.environ | {"PONTO_POSTGRES": str(folder)},
+    )
     named = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    _print(f"{named.strip()}  {time.monotonic() - began:4.0f} s  {result}: {last}")
-    return status == 0
+    logged.print_line(f"{named.strip()}  {line}")
+    return passed
 
 
 @commands.command(epilog=_EPILOG)
@@ -160,11 +150,6 @@ def versions(only: tuple[str, ...], words: tuple[str, ...]) -> int:
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
     return commands.run(versions, "make test-versions", words)
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import IO, Any
 
+from tools.kit.output import camel_case
 from tools.report.as_csv import clock, instant, local, seconds
 from tools.report.dead_letters import Group, Unread
 from tools.report.queries import Card, CutOff, Day, Finding, Gap, Limits, Minute, Totals
@@ -15,13 +16,13 @@ from tools.report.queries import Card, CutOff, Day, Finding, Gap, Limits, Minute
 
 def card(out: IO[str], found: Card, generated: str) -> None:
     """Write one time card as one document."""
-    out.write(json.dumps(_on_the_wire(_card(found, generated)), indent=2, ensure_ascii=False) + "\n")
+    out.write(json.dumps(camel_case(_card(found, generated)), indent=2, ensure_ascii=False) + "\n")
 
 
 def cards(out: IO[str], found: Iterable[Card], generated: str) -> None:
     """Write time cards as JSON Lines, the document of one a line."""
     for one in found:
-        out.write(json.dumps(_on_the_wire(_card(one, generated)), ensure_ascii=False) + "\n")
+        out.write(json.dumps(camel_case(_card(one, generated)), ensure_ascii=False) + "\n")
 
 
 def totals(out: IO[str], head: Mapping[str, Any], rows: Iterable[Totals]) -> None:
@@ -70,7 +71,7 @@ def peak(out: IO[str], head: Mapping[str, Any], minutes: Iterable[Minute]) -> No
         {"minuto": instant(minute.minuto), **_between(minute), "idade_segundos": seconds(minute.idade)}
         for minute in minutes
     ]
-    out.write(json.dumps(_on_the_wire({**head, "minutos": rows}), indent=2, ensure_ascii=False) + "\n")
+    out.write(json.dumps(camel_case({**head, "minutos": rows}), indent=2, ensure_ascii=False) + "\n")
 
 
 def limits(found: Limits) -> dict[str, Any]:
@@ -136,23 +137,11 @@ def _gap(gap: Gap) -> dict[str, Any]:
     return gap._asdict() | times
 
 
-def _on_the_wire(value: Any) -> Any:
-    """Give the same with the names of fields in camelCase."""
-    if isinstance(value, Mapping):
-        return {_camel_case(name): _on_the_wire(each) for name, each in value.items()}
-    return [_on_the_wire(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))
-
-
 def _listed(out: IO[str], head: Mapping[str, Any], name: str, rows: Iterable[dict[str, Any]]) -> None:
     """Write a document that ends with a list, which may be long: an element a line, as they come."""
-    out.write(f'{json.dumps(_on_the_wire(head), indent=2, ensure_ascii=False)[:-2]},\n  "{name}": [')
+    out.write(f'{json.dumps(camel_case(head), indent=2, ensure_ascii=False)[:-2]},\n  "{name}": [')
     comma = ""
     for row in rows:
-        out.write(f"{comma}\n    {json.dumps(_on_the_wire(row), ensure_ascii=False)}")
+        out.write(f"{comma}\n    {json.dumps(camel_case(row), ensure_ascii=False)}")
         comma = ","
     out.write("\n  ]\n}\n" if comma else "]\n}\n")
