@@ -24,6 +24,7 @@ from tools import cli
 from tools.conformance import command
 from tools.conformance.contract import Answer
 from tools.conformance.faults import Fault, Script, Way
+from tools.conformance.listener import Connection
 from tools.conformance.rules import Expected
 from tools.conformance.run import Kit, Settings, serving
 
@@ -273,3 +274,20 @@ def test_an_answer_is_sure_when_the_client_has_read_it(reads: bool) -> None:
             while reads and connection.recv(4096):
                 pass
         wait_for(lambda: kit.seen(Expected()).attempts[0].is_sure is reads, "the end of the connection")
+
+
+def test_an_answer_is_noted_before_a_client_can_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.ACCEPT))
+    noted = []
+    send = Connection.send
+
+    with serving(Settings(1)) as kit:
+
+        def looking(self: Connection, answer: Answer, date: str, *, whole: bool = True) -> bool:
+            noted.append([attempt.accepted for attempt in kit.seen(Expected()).attempts])
+            return send(self, answer, date, whole=whole)
+
+        monkeypatch.setattr(Connection, "send", looking)
+        assert ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())[0].status == 202
+
+    assert noted == [[True]]

@@ -139,9 +139,8 @@ class Kit:
         answer = self._outcome(fault, request)
         if fault.way in SILENT:
             connection.wait_until_gone(_SILENCE_S * self.settings.scale, self._closing)
-        attempt = self._told(
-            attempt._replace(is_stored=fault.way in ACCEPTING and _ok(answer)), fault, answer, connection
-        )
+        attempt = attempt._replace(is_stored=fault.way in ACCEPTING and _ok(answer))
+        attempt = self._told(place, attempt, fault, answer, connection)
         self._note(place, attempt, fault)
         if attempt.status and attempt.is_sure and not connection.was_read(_READ_S, self._closing):
             with self._lock:
@@ -179,8 +178,10 @@ class Kit:
             self._pass_on(request)
         return self._pass_on(request)
 
-    def _told(self, attempt: Attempt, fault: Fault, answer: Answer | None, connection: Connection) -> Attempt:
-        """Answer as the fault has it, and note what the client could know."""
+    def _told(
+        self, place: int, attempt: Attempt, fault: Fault, answer: Answer | None, connection: Connection
+    ) -> Attempt:
+        """Answer as the fault has it, and give the attempt with what the client could know."""
         if answer is None or self._closing.is_set():
             ended = self.now()
             connection.reset()
@@ -194,6 +195,7 @@ class Kit:
             retry_after=float(retry_after) if retry_after.isdecimal() else None,
             ended=self.now(),  # before it is sent: whoever answers at once did not answer earlier
         )
+        self._note(place, attempt, fault)  # before it is sent, too: whoever has it may end the run at once
         date = formatdate(time.time() + fault.clock, usegmt=True)
         if fault.way is Way.CUT and _ok(answer):
             connection.send(answer, date, whole=False)
