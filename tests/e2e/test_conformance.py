@@ -5,19 +5,19 @@ import uuid
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.tools.clients import Client as Device
-from tests.tools.clients import bodies
+from tests.tools.clients import VirtualClock, bodies
 from tests.waiting import wait_for
 from tools.conformance import contract, rules
 from tools.conformance.rules import Expected
 from tools.conformance.run import Settings, serving
 
-SCALE = 0.005
-
 
 def test_every_punch_that_was_accepted_through_the_kit_is_one_row_and_the_others_are_none(client: Client) -> None:
     punches = [{**body, "usuarioId": next(EMPLOYEES)} for body in bodies(12)]
-    with serving(Settings(20, target=client.address.api_url, scale=SCALE, longest_wait=260)) as kit:
-        Device(kit.url, SCALE, 1, client.address.api_key).run(punches)
+    clock = VirtualClock()
+    with serving(Settings(20, target=client.address.api_url), clock) as kit:
+        Device(kit.url, clock, 1, client.address.api_key).run(punches)
+        clock.wait(kit.settings.longest_wait)
         seen = kit.wait(Expected(len(punches)), None)
 
     assert {verdict.rule.name: verdict.word for verdict in rules.judge(seen)} == {r.name: "kept" for r in rules.RULES}

@@ -3,15 +3,17 @@
 import http.client
 import itertools
 import json
-import time
+import threading
 import urllib.parse
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from random import Random
 from typing import Any, NamedTuple
+
+from tools.conformance.run import Clock
 
 Body = dict[str, Any]
 
@@ -36,6 +38,32 @@ def bodies(count: int) -> list[Body]:
     ]
 
 
+class VirtualClock(Clock):
+    """Contract seconds that go by when somebody waits, and at no other time: for a client that waits in one thread."""
+
+    def __init__(self, kit_waits: float = 0) -> None:
+        """Begins at 0.
+
+        Args:
+            kit_waits: how long each wait of the kit's takes, s by the wall clock; for whoever comes meanwhile.
+        """
+        super().__init__(1)
+        self._kit_waits = kit_waits
+        self._now = 0.0
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        """Contract seconds since it began."""
+        return self._now
+
+    def wait(self, seconds: float, until: Callable[[float], object] | None = None) -> None:
+        """Let time go by at once, after the wait of the kit's."""
+        if until:
+            until(self._kit_waits)
+        with self._lock:
+            self._now += seconds
+
+
 class Told(NamedTuple):
     """What came back."""
 
@@ -46,17 +74,17 @@ class Told(NamedTuple):
 class Client:
     """A right client: one punch after the other, each until it is accepted or refused."""
 
-    def __init__(self, url: str, scale: float, seed: int, key: str = "key") -> None:
+    def __init__(self, url: str, clock: Clock, seed: int, key: str = "key") -> None:
         """Sends nothing yet.
 
         Args:
             url: of the API's punches.
-            scale: s by the wall clock for a second of the client's waits.
+            clock: by which it waits.
             seed: of the random part of its waits.
             key: the API's.
         """
         self._url = urllib.parse.urlsplit(url)
-        self._scale = scale
+        self._clock = clock
         self._key = key
         self._random = Random(seed)  # noqa: S311  chance that repeats
 
@@ -71,7 +99,7 @@ class Client:
             told = self.send(punch)
             if self.is_done(told, failures + 1):
                 break
-            self.sleep(self.wait(failures, told))
+            self._clock.wait(self.wait(failures, told))
         return told
 
     def is_done(self, told: Told, tries: int) -> bool:  # noqa: ARG002  for those that count
@@ -89,7 +117,7 @@ class Client:
 
     def send(self, punch: Mapping[str, Any]) -> Told:
         """Try once."""
-        connection = http.client.HTTPConnection(self._url.netloc, timeout=_TIMEOUT_S * self._scale)
+        connection = http.client.HTTPConnection(self._url.netloc, timeout=_TIMEOUT_S * self._clock.scale)
         headers = {"content-type": "application/json", "x-api-key": self._key}
         try:
             connection.request("POST", self._url.path, json.dumps(punch), headers)
@@ -100,10 +128,6 @@ class Client:
         finally:
             connection.close()
         return Told(answer.status, float(answer.headers.get("retry-after", 0)))
-
-    def sleep(self, seconds: float) -> None:
-        """Wait, by the client's own clock."""
-        time.sleep(seconds * self._scale)
 
 
 class FourAtOnce(Client):
@@ -128,10 +152,10 @@ class TriesOthersMeanwhile(Client):
         waiting = [(0.0, number, 0, punch) for number, punch in enumerate(punches)]
         while waiting:
             due, number, failures, punch = waiting.pop(0)
-            time.sleep(max(due - time.monotonic(), 0))
+            self._clock.wait(max(due - self._clock.now(), 0))
             told = self.send(punch)
             if not self.is_done(told, failures + 1):
-                due = time.monotonic() + self.wait(failures, told) * self._scale
+                due = self._clock.now() + self.wait(failures, told)
                 waiting = sorted([*waiting, (due, number, failures + 1, punch)], key=itemgetter(0, 1))
 
 
@@ -198,7 +222,7 @@ class Stampedes(Client):
                 waiting = [punch for punch, each in zip(waiting, told, strict=True) if not self.is_done(each, 1)]
                 if not waiting:
                     return
-                self.sleep(max(self.wait(failures, each) for each in told))
+                self._clock.wait(max(self.wait(failures, each) for each in told))
                 failures += 1
 
 

@@ -26,7 +26,7 @@ from tools.conformance.contract import Answer
 from tools.conformance.faults import Fault, Script, Way
 from tools.conformance.listener import Connection
 from tools.conformance.rules import Expected
-from tools.conformance.run import Kit, Settings, serving
+from tools.conformance.run import Clock, Kit, Settings, serving
 
 SCALE = 0.002
 HEADERS = {"content-type": "application/json", "x-api-key": "key"}
@@ -61,7 +61,7 @@ def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
     sent = tmp_path / "sent.ndjson"
     sent.write_text("\n".join(map(json.dumps, punches)))
     with running("--expect", str(sent), "--seed", "5", "--json") as kit:
-        Client(kit.url, SCALE, 1).run(punches)
+        Client(kit.url, Clock(SCALE), 1).run(punches)
         result = kit.end()
 
     assert result.status == 0, result
@@ -79,7 +79,7 @@ def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:
     with running("--seed", "5") as kit:
-        NewIdEachTime(kit.url, SCALE, 1).run(bodies(10))
+        NewIdEachTime(kit.url, Clock(SCALE), 1).run(bodies(10))
         kit.process.send_signal(signal.SIGINT)
         result = kit.end()
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from tools.conformance.faults import REFUSALS
@@ -218,7 +218,7 @@ def _settled_before(attempts: Sequence[Attempt], later: Attempt) -> int | None:
     return next(
         (
             each.status
-            for each in attempts
+            for each in takewhile(lambda each: each is not later, attempts)
             if (each.accepted or each.refused) and each.is_sure and each.ended is not None and each.ended <= later.begun
         ),
         None,

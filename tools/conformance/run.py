@@ -4,7 +4,7 @@ import http.client
 import threading
 import time
 import urllib.parse
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
 from typing import NamedTuple
@@ -52,24 +52,54 @@ class Settings(NamedTuple):
     longest_wait: float = 900.0  # contract seconds
 
 
+class Clock:
+    """Contract seconds by the wall clock."""
+
+    def __init__(self, scale: float) -> None:
+        """Begins at 0.
+
+        Args:
+            scale: seconds by the wall clock for a second of the contract.
+        """
+        self.scale = scale
+        self._began = time.monotonic()
+
+    def now(self) -> float:
+        """Contract seconds since it began."""
+        return (time.monotonic() - self._began) / self.scale
+
+    def wait(self, seconds: float, until: Callable[[float], object] = time.sleep) -> None:
+        """Let time go by.
+
+        Args:
+            seconds: of the contract.
+            until: waits so many seconds by the wall clock, or ends sooner.
+        """
+        until(seconds * self.scale)
+
+
 class Kit:
     """A run: the server, and what it has seen."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Listens at once; `serving` closes it too.
+
+        Args:
+            settings: of the run.
+            clock: another one than the wall clock, at the settings' scale.
 
         Raises:
             OSError: it cannot listen there.
         """
         self.settings = settings
         self._script = Script(settings.seed)
-        self._began = time.monotonic()
+        self._clock = clock or Clock(settings.scale)
         self._changed = 0.0  # contract seconds
         self._lock = threading.Condition()
         self._attempts: list[Attempt] = []
         self._numbers: dict[Hashable, int] = {}
         self._punches = 0
-        self._held_until = 0.0  # s, monotonic
+        self._held_until = 0.0  # contract seconds
         self._closing = threading.Event()
         self._api = contract.Api(settings.key)
         self._target = urllib.parse.urlsplit(settings.target) if settings.target else None
@@ -88,7 +118,7 @@ class Kit:
 
     def now(self) -> float:
         """Contract seconds since the run began."""
-        return (time.monotonic() - self._began) / self.settings.scale
+        return self._clock.now()
 
     def seen(self, expected: Expected) -> Seen:
         """Give what was seen until now."""
@@ -131,14 +161,13 @@ class Kit:
             place = len(self._attempts)
             self._attempts.append(attempt)
             if fault.held:
-                held = max(_HELD_S * self.settings.scale, _LEAST_HELD)
-                self._held_until = max(self._held_until, time.monotonic() + held)
-            delay = self._held_until - time.monotonic()
+                self._held_until = max(self._held_until, begun + max(_HELD_S, _LEAST_HELD / self.settings.scale))
+            delay = self._held_until - begun
         if delay > 0:
-            self._closing.wait(delay)
+            self._clock.wait(delay, self._closing.wait)
         answer = self._outcome(fault, request)
         if fault.way in SILENT:
-            connection.wait_until_gone(_SILENCE_S * self.settings.scale, self._closing)
+            self._clock.wait(_SILENCE_S, lambda most: connection.wait_until_gone(most, self._closing))
         attempt = attempt._replace(is_stored=fault.way in ACCEPTING and _ok(answer))
         attempt = self._told(place, attempt, fault, answer, connection)
         self._note(place, attempt, fault)
@@ -229,9 +258,9 @@ class Kit:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Kit]:
-    """Listen for as long as the context lasts."""
-    kit = Kit(settings)
+def serving(settings: Settings, clock: Clock | None = None) -> Iterator[Kit]:
+    """Listen for as long as the context lasts; the arguments are those of `Kit`."""
+    kit = Kit(settings, clock)
     try:
         yield kit
     finally:
