@@ -1,7 +1,9 @@
 """`python -m tools.bench drain --distance MS --open-transaction`: the proxy, and what the command prints and writes."""
 
 import json
+import multiprocessing
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -10,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +57,16 @@ def address() -> Iterator[proxy.Address]:
 
 
 def connect(address: proxy.Address) -> socket.socket:
-    return socket.create_connection((proxy.HOST, address.port), timeout=60)
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(60)
+    client.connect(f"{address.folder}/socket")
+    return client
+
+
+def test_no_other_user_reaches_it(address: proxy.Address) -> None:
+    assert stat.S_IMODE(Path(address.folder).stat().st_mode) == 0o700
+    [child] = multiprocessing.active_children()
+    assert psutil.Process(child.pid).net_connections("inet") == []
 
 
 def test_each_round_trip_takes_at_least_what_was_asked_and_the_first_a_handshake_more(address: proxy.Address) -> None:
@@ -77,7 +89,7 @@ def test_what_is_sent_arrives_whole_in_order_and_so_does_its_end(address: proxy.
 
 
 def test_no_server_is_the_end_of_the_connection_and_not_of_the_proxy(tmp_path: Path) -> None:
-    with proxy.running(str(tmp_path / "nobody"), 0) as address:
+    with proxy.running(str(tmp_path / "socket"), 0) as address:
         for _ in range(2):
             with connect(address) as client:
                 assert client.recv(1) == b""

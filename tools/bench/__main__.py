@@ -139,8 +139,7 @@ def _setting(text: str) -> tuple[str, str]:
     multiple=True,
     metavar="MS",
     help="drain: behind a proxy that makes a round trip to PostgreSQL so long, with batches of 10 and 100 where "
-    "--batch says nothing else, and a fifth of the punches. Other users of this machine can "
-    "reach the proxy's port meanwhile.",
+    "--batch says nothing else, and a fifth of the punches.",
 )
 @click.option(
     "--open-transaction",

@@ -1,11 +1,13 @@
 """A network before PostgreSQL: what passes arrives later by half a round trip, and any amount may be under way.
 
-A process of its own, so that it does not share the interpreter's lock with what is measured.
+A process of its own, so that it does not share the interpreter's lock with what is measured. It listens on a Unix
+socket in a private folder, as the server does: no other user of this machine can connect.
 """
 
 import math
 import multiprocessing
 import select
+import shutil
 import signal
 import socket
 import time
@@ -13,9 +15,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import NamedTuple
 
-HOST = "127.0.0.1"
+from tools.local import postgres
 
 _CHUNK = 1 << 16  # bytes read at once
 _START = 60  # s: an interpreter on a loaded machine
@@ -24,7 +27,7 @@ _START = 60  # s: an interpreter on a loaded machine
 class Address(NamedTuple):
     """Where the proxy listens, and the round trip that it was asked for."""
 
-    port: int  # of HOST, by TCP
+    folder: str  # of its socket, which has the name of the server's
     milliseconds: float
 
 
@@ -32,8 +35,8 @@ class Address(NamedTuple):
 def running(server: str, milliseconds: float) -> Iterator[Address]:
     """Run a proxy, until the end of the context.
 
-    A connection's handshake takes a round trip. Each chunk is passed on half a round trip after it came, whatever else
-    is under way.
+    A connection's handshake takes a round trip, as TCP's does. Each chunk is passed on half a round trip after it came,
+    whatever else is under way.
 
     Args:
         server: the path of the Unix socket before which it stands.
@@ -44,23 +47,26 @@ def running(server: str, milliseconds: float) -> Iterator[Address]:
     """
     fresh = multiprocessing.get_context("spawn")
     ours, its = fresh.Pipe()
-    process = fresh.Process(target=_serve, args=(server, milliseconds / 1000, its), daemon=True)
+    folder = postgres.private_folder()
+    path = folder / Path(server).name
+    process = fresh.Process(target=_serve, args=(str(path), server, milliseconds / 1000, its), daemon=True)
     process.start()
     its.close()
     try:
         if not ours.poll(_START):
             raise RuntimeError(f"the proxy before {server} did not start within {_START} s")
         try:
-            port: int = ours.recv()
+            ours.recv()
         except EOFError:
             raise RuntimeError(f"the proxy before {server} ended at its start") from None
-        yield Address(port, milliseconds)
+        yield Address(str(folder), milliseconds)
     finally:
         ours.close()  # by which it ends
         process.join(10)
         if process.is_alive():
             process.kill()
             process.join()
+        shutil.rmtree(folder)
 
 
 class Direction:
@@ -163,7 +169,6 @@ class _Proxy:
                         self._close(both)
 
     def _open(self, client: socket.socket) -> None:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server = socket.socket(socket.AF_UNIX)
         try:
             server.connect(self._server)
@@ -182,8 +187,10 @@ class _Proxy:
             direction.source.close()
 
 
-def _serve(server: str, round_trip: float, pipe: Connection) -> None:
+def _serve(path: str, server: str, round_trip: float, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, whose end closes the pipe
-    with socket.create_server((HOST, 0), backlog=128) as listener:
-        pipe.send(listener.getsockname()[1])
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(128)
+        pipe.send("it listens")
         _Proxy(listener, server, round_trip).serve(pipe)

@@ -1,8 +1,6 @@
 """The PostgreSQL that is measured against: one of its own, configured as it comes, on a Unix socket."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ import psycopg2
 import handler
 from tools.bench import peers, proxy
 from tools.bench.events import Context
-from tools.local import postgres
+from tools.local import postgres, temporary
 
 # What the handler reads, and what libpq does, of which the peers make use.
 _NAMES = {
@@ -39,10 +37,7 @@ class Server:
 
     @contextmanager
     def at(self, milliseconds: float) -> Iterator[proxy.Address]:
-        """Give a way to it, until the end of the context, on which a round trip takes so long; see `proxy.running`.
-
-        Other users of this machine can connect there as well: its port is open to them.
-        """
+        """Give a way to it, until the end of the context, on which a round trip takes so long; see `proxy.running`."""
         with proxy.running(str(Path(self._running.host) / postgres.SOCKET), milliseconds) as way:
             yield way
 
@@ -55,10 +50,7 @@ class Server:
         """
         self.close()
         _execute(self._connect("postgres"), f"create database {database}", ignore=psycopg2.errors.DuplicateDatabase)
-        parameters = {"host": self._running.host, "dbname": database, "user": postgres.USER}
-        if way:
-            parameters |= {"host": proxy.HOST, "port": str(way.port), "sslmode": "disable"}
-            parameters["password"] = "nobody asks for it"  # noqa: S105  but the handler wants one for a host by TCP
+        parameters = {"host": way.folder if way else self._running.host, "dbname": database, "user": postgres.USER}
         for keyword, names in _NAMES.items():
             for name in names:
                 os.environ.pop(name, None)
@@ -144,22 +136,19 @@ def running(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     Raises:
         LocalError: PostgreSQL does not start: it has no such setting, or not that value.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ponto-bench-"))
     environment = dict(os.environ)
     try:
-        started = postgres.start(folder / "postgres", settings)
-        os.environ |= {"DLQ_URL": "unused: every punch is good", "TIME_ZONE": "America/Sao_Paulo"}
-        server = Server(started)
-        try:
-            yield server
-        finally:
-            server.close()
-            forget()
-            started.stop()
+        with temporary.postgresql(settings) as started:
+            os.environ |= {"DLQ_URL": "unused: every punch is good", "TIME_ZONE": "America/Sao_Paulo"}
+            server = Server(started)
+            try:
+                yield server
+            finally:
+                server.close()
+                forget()
     finally:
         os.environ.clear()
         os.environ.update(environment)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def forget() -> None:

@@ -305,6 +305,15 @@ def _socket_folder(data: Path) -> Path:
         return data
     if (last := _last_host(data)) and _is_private(Path(last)):  # of a run that was killed
         return Path(last)
+    return private_folder()
+
+
+def private_folder() -> Path:
+    """Make a folder of mode 0700, to be removed by the caller, whose path a socket can have.
+
+    Raises:
+        LocalError: the system's folder for temporary files has too long a path.
+    """
     for parent in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  mkdtemp's are private
         if _suits(Path(parent) / "ponto-12345678"):
             return Path(tempfile.mkdtemp(prefix="ponto-", dir=parent))

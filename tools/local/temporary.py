@@ -1,8 +1,8 @@
-"""A PostgreSQL for a while, with the current schema and no rows."""
+"""A PostgreSQL for a while, on a Unix socket in a private folder."""
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,21 +17,36 @@ _ZONE = "America/Sao_Paulo"
 
 
 @contextmanager
+def postgresql(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
+    """Start a PostgreSQL in a folder of its own; stop it in the end, and remove the folder.
+
+    Args:
+        settings: PostgreSQL's, by name, where its own are not wanted.
+
+    Raises:
+        LocalError: it does not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
+    try:
+        running = postgres.start(folder / "postgres", settings)
+        try:
+            yield running
+        finally:
+            running.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
 def server() -> Iterator[str]:
-    """Start a PostgreSQL, and stop it in the end; give the URL of a migrated database, as its superuser.
+    """Run one; give the URL of a database with the current schema and no rows, as its superuser.
 
     Raises:
         CommandError: it does not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
     try:
-        running = postgres.start(folder / "postgres", postgres.UNSAFE)
+        with postgresql(postgres.UNSAFE) as running:
+            migrate(parse_dsn(running.url), _ZONE)
+            yield running.url
     except LocalError as error:
-        shutil.rmtree(folder)
         raise CommandError(str(error)) from None
-    try:
-        migrate(parse_dsn(running.url), _ZONE)
-        yield running.url
-    finally:
-        running.stop()
-        shutil.rmtree(folder)
