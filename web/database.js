@@ -2,7 +2,7 @@
 
 /**
  * A punch. `body` is what is sent, but for `enviado`.
- * @typedef {{order: number, state: "waiting" | "sent" | "recorded" | "refused", body: object, reason?: string}} Punch
+ * @typedef {{order: number, state: "waiting" | "sent" | "recorded" | "refused" | "conflict", body: object, reason?: string}} Punch
  */
 
 const KEPT_MS = 60 * 24 * 3_600_000 // a recorded punch stays this long

@@ -35,11 +35,13 @@ export const TEXTS = {
     sent: "enviada",
     recorded: "registrada",
     refused: reason => `recusada: ${reason}`,
-    summary: (waiting, refused, shown) =>
+    conflict: "não registrada: outra batida tem o mesmo id. Mostre a quem cuida do ponto.",
+    summary: (waiting, refused, conflicts, shown) =>
       [
         shown === 0 ? "Nenhuma batida ainda." : "",
         waiting === 1 ? "1 espera neste aparelho." : waiting > 1 ? `${waiting} esperam neste aparelho.` : "",
         refused === 0 ? "" : refused === 1 ? "1 foi recusada." : `${refused} foram recusadas.`,
+        conflicts === 0 ? "" : conflicts === 1 ? "1 não foi registrada." : `${conflicts} não foram registradas.`,
       ]
         .join(" ")
         .trim(),
@@ -90,11 +92,13 @@ export const TEXTS = {
     sent: "sent",
     recorded: "recorded",
     refused: reason => `refused: ${reason}`,
-    summary: (waiting, refused, shown) =>
+    conflict: "not recorded: another punch has the same id. Show this to whoever runs the time clock.",
+    summary: (waiting, refused, conflicts, shown) =>
       [
         shown === 0 ? "No punch yet." : "",
         waiting === 1 ? "1 waits on this device." : waiting > 1 ? `${waiting} wait on this device.` : "",
         refused === 0 ? "" : refused === 1 ? "1 was refused." : `${refused} were refused.`,
+        conflicts === 0 ? "" : conflicts === 1 ? "1 was not recorded." : `${conflicts} were not recorded.`,
       ]
         .join(" ")
         .trim(),

@@ -2,7 +2,7 @@
 
 import * as database from "./database.js"
 import { renew } from "./sign-in.js"
-import { ANSWER_MS, delay, left, meaning, retryAfter, skewOf, timestamp } from "./rules.js"
+import { ANSWER_MS, delay, left, meaning, outcome, retryAfter, skewOf, timestamp } from "./rules.js"
 
 const API = new URL("./ponto", import.meta.url)
 const BUSY_MS = 1000
@@ -167,14 +167,15 @@ async function askForAll() {
     receipts.set(punch.order, receipt)
     if (performance.now() < Math.max(receipt.due, quiet.until)) continue
     const answer = await ask(new URL(`${API}/${punch.body.id}`), key, session, {})
-    if (answer.status === 200 && answer.body?.situacao === "gravada" && answer.body.id === punch.body.id) {
-      await database.mark(punch.order, { state: "recorded" })
+    const state = answer.status === 200 ? outcome(answer.body, punch.body) : null
+    if (state) {
+      await database.mark(punch.order, { state })
       receipts.delete(punch.order)
       changed()
     } else if (answer.status === 404) {
       receipt.due = performance.now() + Math.min(delay(++receipt.asked, answer.asked), LONGEST_RECEIPT_MS)
     } else {
-      // The database resumes, there is no network, or a stage without receipts: it says nothing of the punch.
+      // The database resumes, there is no network, or something between answers: it says nothing of the punch.
       quiet.until = performance.now() + Math.min(delay(++quiet.attempts, answer.asked), LONGEST_RECEIPT_MS)
       break
     }

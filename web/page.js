@@ -9,6 +9,7 @@ import { employeeOf, isSkewed, keyIn, keyOf, nameOf, timestamp, uuid7 } from "./
 const LONGEST_MS = 60_000 // without a look at the outbox
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
 const SHOWN = 100 // punches in the list
+const LASTING = ["waiting", "refused", "conflict"] // states that are listed on later days too
 
 const element = id => document.getElementById(id)
 const page = {
@@ -135,11 +136,11 @@ function draw() {
 
 async function drawNow() {
   const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session")
-  const [waiting, refused] = await Promise.all([database.count("waiting"), database.count("refused")])
-  const punches = await database.recent(SHOWN, punch => isToday(punch) || ["waiting", "refused"].includes(punch.state))
+  const [waiting, refused, conflicts] = await Promise.all(["waiting", "refused", "conflict"].map(database.count))
+  const punches = await database.recent(SHOWN, punch => isToday(punch) || LASTING.includes(punch.state))
   page.broken = false
   page.retrying = waiting > 0 && found.retry !== null
-  element("summary").textContent = page.texts.summary(waiting, refused, punches.length)
+  element("summary").textContent = page.texts.summary(waiting, refused, conflicts, punches.length)
   element("punches").replaceChildren(...punches.map(line))
   warn([
     !found.key && page.texts.noKey,

@@ -69,6 +69,20 @@ export function meaning(status) {
 }
 
 /**
+ * Say what becomes of a punch by a receipt, the body of a 200. Instants are compared, however they are written, to the
+ * millisecond, which is all that this page writes.
+ * @param {any} receipt
+ * @param {object} body the punch's own
+ * @returns {"recorded" | "conflict" | null} conflict: its id is another punch's; null: that is no receipt of this id
+ */
+export function outcome(receipt, body) {
+  if (receipt?.situacao !== "gravada" || receipt.id !== body.id) return null
+  const instant = Date.parse(receipt.ponto)
+  if (!Number.isInteger(receipt.usuarioId) || Number.isNaN(instant)) return null
+  return receipt.usuarioId === body.usuarioId && instant === Date.parse(body.ponto) ? "recorded" : "conflict"
+}
+
+/**
  * Read a Retry-After.
  * @param {string | null} value the header: seconds or a date
  * @param {string | null} date the same answer's Date, which a date is counted from

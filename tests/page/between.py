@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,6 +75,22 @@ class Between:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def record(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Accept every punch, and have its row at once: an `Api`."""
+        return accept(path, headers, body) if body is not None else self.receipt(path)
+
+    def receipt(self, path: str, **changes: object) -> Answer:
+        """Answer with a receipt, as the function writes it, of a punch that was sent.
+
+        Args:
+            path: it was asked for by.
+            changes: fields that differ from the punch.
+        """
+        punch = next(post.body for post in self.posts if path == f"ponto/{post.body['id']}")
+        instant = datetime.fromisoformat(punch["ponto"]).astimezone(UTC).isoformat().replace("+00:00", "Z")
+        told = {"situacao": "gravada", "id": punch["id"], "usuarioId": punch["usuarioId"], "ponto": instant}
+        return json_answer(200, told | changes)
 
     def sent(self, employee: int) -> list[Post]:
         """Give the posts of an employee, oldest first."""

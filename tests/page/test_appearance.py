@@ -24,7 +24,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(
     server.api = lambda path, _, body: (
         json_answer(202, {"message": "accepted"})
         if body is not None
-        else json_answer(200, {"situacao": "gravada", "id": path[len("ponto/") :]})
+        else server.receipt(path)
         if path.endswith(server.posts[1].body["id"])
         else json_answer(404, {"message": "not yet"})
     )

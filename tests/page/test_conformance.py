@@ -1,12 +1,12 @@
 """The page before the conformance kit: it keeps every rule of the contract, whatever goes wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.page.between import Answer, Between, json_answer
+from tests.page.between import Between
 from tests.page.phone import Phone, clock, enter_key, phone, press, punch
 from tools.conformance import rules
 from tools.conformance.rules import Expected
@@ -22,16 +22,9 @@ AbortSignal.timeout = () => new AbortController().signal // the kit ends its sil
 """
 
 
-def recorded(path: str, _headers: Mapping[str, str], body: bytes | None) -> Answer:
-    """Accept every punch, and know its row at once."""
-    if body is None:
-        return json_answer(200, {"situacao": "gravada", "id": path.removeprefix("ponto/")})
-    return json_answer(202, {"message": "accepted"})
-
-
 def require_conformance(browser: Browser, server: Between, seeds: Sequence[int]) -> None:
     """Let a phone send its punches for each seed, all at once, and hold it to every rule."""
-    server.api = recorded
+    server.api = server.record
     with ExitStack() as stack:
         context = stack.enter_context(phone(browser, "", service_workers="block")).context
         kits = []

@@ -154,7 +154,7 @@ def test_a_punch_is_recorded_once_its_receipt_says_so(server: Between, phone: Ph
     def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         if body is not None:
             return accept(path, headers, body)
-        return answers.pop(0) if answers else json_answer(200, {"situacao": "gravada", "id": path[len("ponto/") :]})
+        return answers.pop(0) if answers else server.receipt(path)
 
     server.api = api
     page = phone.open(KEY, clock(SPEED), worker=False)
@@ -171,13 +171,36 @@ def test_a_punch_is_recorded_once_its_receipt_says_so(server: Between, phone: Ph
     assert set(server.receipts[len(asked) :]) == {server.posts[-1].body["id"]}  # what is recorded is not asked again
 
 
+def test_a_receipt_of_another_punch_is_shown_as_a_conflict_and_the_punch_kept(server: Between, phone: Phone) -> None:
+    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        if body is not None:
+            return accept(path, headers, body)
+        punch = next(post.body for post in server.posts if path.endswith(post.body["id"]))
+        later = datetime.fromisoformat(punch["ponto"]) + timedelta(milliseconds=1)
+        anothers: dict[int, dict[str, object]] = {1: {"usuarioId": EMPLOYEE + 1}, 2: {"ponto": later.isoformat()}}
+        return server.receipt(path, **anothers.get(punch["sequencia"], {}))
+
+    server.api = api
+    page = phone.open(KEY, clock(SPEED), worker=False)
+    punch(page, EMPLOYEE)
+    press(page, 2)
+
+    conflict = re.compile("^não registrada: .* o mesmo id")
+    wait_for_states(page, RECORDED, conflict, conflict)
+    expect(page.locator("#summary")).to_have_text("2 não foram registradas.")
+    asked = len(server.receipts)
+    page.reload()
+    page.evaluate("window.ahead = 86_400_000")
+    press(page, 1)
+    wait_for_states(page, RECORDED, conflict, conflict)  # recorded ones of yesterday are not listed
+    assert set(server.receipts[asked:]) == {server.posts[-1].body["id"]}
+    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3, 4]  # a 202 is never sent again
+    assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == [1, 2, 3, 4]
+
+
 def test_receipts_are_asked_for_while_a_later_punch_waits(server: Between, phone: Phone) -> None:
     server.faults = [Fault(), Fault(500, {"Retry-After": "3600"})]
-    server.api = lambda path, headers, body: (
-        accept(path, headers, body)
-        if body is not None
-        else json_answer(200, {"situacao": "gravada", "id": path[len("ponto/") :]})
-    )
+    server.api = server.record
     page = phone.open("", clock(SPEED), worker=False)
     punch(page, EMPLOYEE)
     press(page, 1)

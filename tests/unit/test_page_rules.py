@@ -61,6 +61,31 @@ def test_only_202_is_sent_and_only_the_bodys_own_faults_are_refusals() -> None:
     assert set(found) == {*named, "again"}
 
 
+def test_a_receipt_is_held_to_id_employee_and_instant() -> None:
+    punch = {"id": "a", "usuarioId": 123, "ponto": "2026-10-01T08:00:00.007-03:00"}
+    good = {"situacao": "gravada", "id": "a", "usuarioId": 123, "ponto": "2026-10-01T11:00:00.007000Z"}
+    receipts: list[tuple[object, str | None]] = [
+        (good, "recorded"),
+        (good | {"ponto": "2026-10-01T05:00:00.007-06:00"}, "recorded"),
+        (good | {"usuarioId": 124}, "conflict"),
+        (good | {"ponto": "2026-10-01T11:00:00.008000Z"}, "conflict"),
+        (good | {"ponto": "2026-10-01T11:00:00Z"}, "conflict"),
+        (good | {"id": "b"}, None),
+        (good | {"situacao": "na fila"}, None),
+        (good | {"usuarioId": None}, None),
+        (good | {"ponto": "11:00"}, None),
+        (None, None),
+        (7, None),
+        ({}, None),
+    ]
+
+    told = evaluate(
+        f"{json.dumps([each for each, _ in receipts])}.map(each => rules.outcome(each, {json.dumps(punch)}))"
+    )
+
+    assert told == [expected for _, expected in receipts]
+
+
 def test_waits_double_up_to_five_minutes_with_as_much_again_at_random() -> None:
     assert evaluate("[1, 2, 3, 8, 9, 10, 5000].map(failed => rules.delay(failed, 0, () => 0))") == [
         1000, 2000, 4000, 128_000, 256_000, 300_000, 300_000,
