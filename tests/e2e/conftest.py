@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +39,7 @@ def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
             patch.delenv(name)  # boto3 must not find somebody's AWS profile
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))
         try:
-            with running(state, free_port(), mend=mend, parameters=parameters) as stack:
+            with running(state, emulator.free_port(), mend=mend, parameters=parameters) as stack:
                 yield Deployed(stack, state, open_gaps, Keeper(stack, state))
         finally:
             shutil.rmtree(state)
@@ -103,11 +102,3 @@ def redelivery(client: Client, stack: Stack) -> Iterator[None]:
     client.wait_until_drained()
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes=before)
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((emulator.HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

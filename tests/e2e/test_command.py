@@ -18,7 +18,6 @@ import psycopg2
 import pytest
 
 from tests.commands import write_stack
-from tests.e2e.conftest import free_port
 from tests.waiting import DEADLINE, started, wait_for
 from tools.kit.local_stack import ROOT
 from tools.local import emulator
@@ -103,7 +102,7 @@ def processes_of(state: Path) -> list[psutil.Process]:
 
 
 def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path, start: Start) -> None:
-    port = free_port()
+    port = emulator.free_port()
     run = start(port)
     run.wait_until_ready()
     printed = re.search(r"^curl .*\\\n.*$", run.output(), re.MULTILINE)
@@ -164,7 +163,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
 
 @pytest.mark.parametrize("moment", ["starting PostgreSQL", "starting the AWS emulator", "deploying"])
 def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, start: Start, moment: str) -> None:
-    port = free_port()
+    port = emulator.free_port()
     run = start(port)
     run.wait_until(moment)
     run.stop(signal.SIGKILL)
@@ -178,7 +177,7 @@ def test_a_start_that_is_killed_keeps_the_next_one_from_nothing(state: Path, sta
 
 def test_ctrl_c_during_the_deploy_leaves_nothing_running(state: Path, start: Start) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited, as from a shell that starts it with &
-    run = start(free_port())
+    run = start(emulator.free_port())
     signal.signal(signal.SIGINT, before)
     run.wait_until("deploying")
 
@@ -210,7 +209,7 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
         (ROOT / "serverless.yml").read_text().replace("handler.main", "${file(absent.yml)}")
     )
 
-    run = start(free_port(), root=project)
+    run = start(emulator.free_port(), root=project)
 
     assert run.process.wait(DEADLINE) == 1
     assert "sls package --stage local" in run.output()

@@ -13,7 +13,6 @@ import psycopg2
 import pytest
 
 from tests.commands import Result
-from tests.e2e.conftest import free_port
 from tools.deploy.proof import RESERVED_EMPLOYEE
 from tools.kit import site
 from tools.kit.local_stack import ROOT
@@ -55,7 +54,7 @@ def account() -> Iterator[Account]:
         project = copy_project(state / "project", with_requirements=True)  # beside it, somebody may package
         database = postgres.start(state / "postgres")
         try:
-            aws = emulator.start(free_port(), state / "aws", state / "emulator.log")
+            aws = emulator.start(emulator.free_port(), state / "aws", state / "emulator.log")
             try:
                 yield Account(project, aws, database)
             finally:

@@ -10,7 +10,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import free_port
 from tests.waiting import wait_for
 from tools.local import emulator, saved
 from tools.local.emulator import Emulator
@@ -78,7 +77,7 @@ LEFT: list[Callable[[Emulator], None]] = [run_away, freeze, ending, ending_and_f
 
 
 def test_ten_starts_come_up_at_the_first_try_whatever_the_one_before_left(state: Path) -> None:
-    port = free_port()
+    port = emulator.free_port()
     kept = 0
     for leave in LEFT:
         aws = start(state, port)
@@ -94,7 +93,7 @@ def test_ten_starts_come_up_at_the_first_try_whatever_the_one_before_left(state:
 
 
 def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> None:
-    port = free_port()
+    port = emulator.free_port()
     aws = start(state, port)
     put(aws, 70)
     aws.stop()
@@ -114,21 +113,21 @@ def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> N
 
 
 def test_an_emulator_that_was_killed_leaves_a_mark_until_it_has_saved(state: Path) -> None:
-    aws = start(state, free_port())
+    aws = start(state, emulator.free_port())
     assert saved.unsaved_since(state)
     aws.process.kill()
     aws.process.wait()
     assert saved.unsaved_since(state)
     aws.stop()  # there is nothing to stop
 
-    again = start(state, free_port())
+    again = start(state, emulator.free_port())
     again.stop()
 
     assert saved.unsaved_since(state) is None
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_started(state: Path) -> None:
-    aws = start(state, free_port())
+    aws = start(state, emulator.free_port())
     with pytest.raises(LocalError, match=f"Port {aws.port} is in use"):
         emulator.require_free(aws.port)
     aws.stop()

@@ -5,11 +5,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.commands import Result
@@ -17,6 +15,7 @@ from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
 from tests.e2e.test_dlq import run as run
 from tests.waiting import wait_for
+from tools.bench.imports import measure, workers
 from tools.kit import osls
 from tools.kit.local_stack import ROOT
 from tools.local.stack import Stack
@@ -153,21 +152,28 @@ def test_a_worker_that_is_killed_in_mid_file_loses_nothing(client: Client, stack
     folder = bucket.upload(ndjson(employees))
     wait_for(lambda: client.depth(client.address.queue_url) > 0, "the first punches")
     assert bucket.lines(f"{folder}/summary.json") is None, "it was done before it could be killed"
-    workers = _workers(stack)  # warm ones too
-    assert workers
-    for worker in workers:
-        worker.kill()
+    processes = workers(stack, FUNCTION)  # warm ones too
+    assert processes
+    for process in processes:
+        process.kill()
 
     assert bucket.wait_for(folder)["accepted"] == 3_000
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 3_000
 
 
-def _workers(stack: Stack) -> list[psutil.Process]:
-    """Give the processes of the function that imports files."""
-    found = []
-    for child in psutil.Process(stack.aws.process.pid).children():
-        with suppress(psutil.NoSuchProcess):  # ended, or a zombie
-            if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == FUNCTION:
-                found.append(child)
-    return found
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("paused", [False, True])
+def test_an_import_is_measured_with_what_the_drain_did_meanwhile(
+    client: Client, deployed: Deployed, *, paused: bool
+) -> None:
+    lines = 800
+    found = measure(deployed.stack, deployed.state, lines, 0.0, paused=paused)
+    client.wait_until_drained()
+
+    assert found.lines == lines
+    assert lines / 60 < found.lines_per_second == lines / found.seconds
+    assert (found.rows == 0) if paused else (found.rows <= lines)
+    assert 20 < found.peak_mb < 200
+    assert found.cpu.importer > 0
+    assert found.cpu.emulator > 0

@@ -1,15 +1,18 @@
 """`make bench`: how runs become figures, tables and aims, and what its arguments mean."""
 
+import io
 import json
 import socket
 import uuid
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from ponto.lines import lines
 from tools.bench import __main__ as command
-from tools.bench import distance, drain, growth, open_transaction, proxy
+from tools.bench import distance, drain, growth, imports, open_transaction, proxy
 from tools.bench.__main__ import PARTS, Sizes, plain
 from tools.bench.cold import Cold
 from tools.bench.distance import Distance
@@ -154,6 +157,27 @@ def test_what_the_sink_does_not_take_at_once_is_kept_in_order() -> None:
         assert got == sent
         assert way.is_over
         assert server.recv(1) == b""
+
+
+def test_an_import_is_held_against_the_time_of_a_million_lines_and_its_memory() -> None:
+    found = imports.Import(
+        500_000, 29.4, False, 140.0, 64.0, imports.Cpu(75.0, 50.0, 9.0, 3.0), 100_000, 30.0, 3_000, 1.5
+    )
+
+    assert [(aim.wanted, aim.reached, aim.met) for aim in imports.aims(found)] == [(300, 280, True), (200, 64, True)]
+    shown = [" ".join(line.split()) for line in imports.show(found).splitlines()]
+    assert "| CPU of the function, s (us a line) | 75.0 (150) |" in shown
+    assert "| rows stored meanwhile | 100,000 (20.0%) |" in shown
+    assert "| rows/s of the 30 s afterwards, 400,000 waiting | 100 |" in shown
+
+
+def test_the_file_of_an_import_has_a_punch_of_its_own_in_each_line() -> None:
+    file = io.BytesIO()
+    imports.write(file, 20_001)
+
+    found = list(lines(lambda offset: io.BytesIO(file.getvalue()[offset:]), ZoneInfo("UTC")))
+    assert len({line.body for line in found}) == 20_001
+    assert not any(line.refusal for line in found)
 
 
 def test_results_become_json() -> None:

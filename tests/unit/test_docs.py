@@ -59,6 +59,7 @@ NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
     "python -m tools.bench.calibrate": "three minutes on a machine that does nothing else",
+    "python -m tools.bench.imports": "a stack of its own; tests/e2e/test_uploads.py runs its measure()",
     "python -m tests.generated": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }

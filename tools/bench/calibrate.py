@@ -11,7 +11,6 @@ same run. It grows with the queue, which the emulator searches for every batch: 
 
 import json
 import os
-import socket
 import statistics
 import sys
 import tempfile
@@ -114,7 +113,7 @@ def calibrate(punches: tuple[int, int], concurrency: tuple[int, int], rounds: in
     try:
         with tempfile.TemporaryDirectory(prefix="ponto-calibrate-", ignore_cleanup_errors=True) as folder:
             state = Path(folder)
-            with running(state, _free_port(), print_status=print_status) as stack:
+            with running(state, emulator.free_port(), print_status=print_status) as stack:
                 pairs, row_bytes = _measure(Bench(stack, state), punches, concurrency, rounds)
     except LocalError as error:
         raise CommandError(str(error)) from None
@@ -295,12 +294,6 @@ def _measure(
         pairs.append(Pair(first, second))
         print_status(f"round {round_ + 1} of {rounds}; load {os.getloadavg()[0]:.1f}")
     return pairs, bench.row_bytes()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((emulator.HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":
