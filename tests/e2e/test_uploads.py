@@ -5,8 +5,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,8 +20,8 @@ from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.conftest import Deployed
 from tests.e2e.test_dlq import run as run
-from tests.waiting import wait_for
-from tools.bench.imports import measure, workers
+from tests.waiting import DEADLINE, wait_for
+from tools.bench.imports import measure, peak_mb, workers
 from tools.kit import osls
 from tools.kit.local_stack import ROOT
 from tools.local.stack import Stack
@@ -162,12 +168,96 @@ def test_a_worker_that_is_killed_in_mid_file_loses_nothing(client: Client, stack
     assert len(client.rows(*employees)) == 3_000
 
 
+def test_a_file_of_64_mb_takes_the_function_no_more_memory_than_a_small_one(
+    client: Client, stack: Stack, bucket: Bucket
+) -> None:
+    # Of lines as long as the queue takes them, and one that is longer: a million short ones would take minutes.
+    employees = [next(EMPLOYEES) for _ in range(750)]
+    blank = b" " * 65_000
+    line = b'{"usuarioId": %d,%s"ponto": "2026-10-01T08:00:00Z"}\n'
+    content = b"".join(line % (employee, blank) for employee in employees)
+    folder = bucket.upload(content + b"x" * (64_000_000 - len(content)) + b"\n" + line % (0, b""))
+
+    assert bucket.wait_for(folder) == {"accepted": 750, "refused": 2, "rounds": 1}
+    assert 20 < max(map(peak_mb, workers(stack, FUNCTION))) < 150
+    assert bucket.lines(f"{folder}/refused-from-line-1.ndjson") == [
+        {"line": 751, "reason": "line: longer than 65536 bytes"},
+        {"line": 752, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
+    ]
+    client.wait_until_drained()
+    assert len(client.rows(*employees)) == 750
+
+
+def test_a_queue_that_refuses_for_a_while_gets_every_punch_once_it_takes_them(
+    client: Client, stack: Stack, bucket: Bucket
+) -> None:
+    employees = [next(EMPLOYEES) for _ in range(800)]
+    functions = stack.client("lambda")
+    variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
+    # It fails for a while, which the function waits for, and then refuses once for good, so that it hands on.
+    faults = dict.fromkeys(range(10, 40), 503) | {100: 403}
+    with queue_that_answers(stack, faults) as url:
+        changed = variables | {"AWS_ENDPOINT_URL_SQS": url}
+        functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": changed})
+        try:
+            folder = bucket.upload(ndjson(employees))
+            assert bucket.wait_for(folder) == {"accepted": 800, "refused": 0, "rounds": 2}
+        finally:
+            functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
+
+    assert not faults
+    client.wait_until_drained()
+    assert len(client.rows(*employees)) == 800
+
+
+@contextmanager
+def queue_that_answers(stack: Stack, faults: dict[int, int]) -> Iterator[str]:
+    """Stand before the stack's SQS; give the address.
+
+    Args:
+        stack: it runs.
+        faults: the status that a call is answered with instead, by its number from 0; one that happened is removed.
+    """
+    calls, lock = count(), Lock()
+    emulator = urlsplit(stack.address.aws_endpoint_url)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            with lock:
+                status, answer = faults.pop(next(calls), 0), b'{"__type": "com.amazonaws.sqs#AccessDenied"}'
+            if not status:
+                connection = HTTPConnection(emulator.hostname or "", emulator.port, timeout=DEADLINE)
+                with closing(connection):
+                    kept = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+                    connection.request("POST", self.path, body, kept)
+                    response = connection.getresponse()
+                    status, answer = response.status, response.read()
+            self.send_response(status)
+            self.send_header("content-type", "application/x-amz-json-1.0")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.mark.usefixtures("bucket")
 @pytest.mark.parametrize("paused", [False, True])
 def test_an_import_is_measured_with_what_the_drain_did_meanwhile(
     client: Client, deployed: Deployed, *, paused: bool
 ) -> None:
-    lines = 800
+    lines = 300
     found = measure(deployed.stack, deployed.state, lines, 0.0, paused=paused)
     client.wait_until_drained()
 

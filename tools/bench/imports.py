@@ -220,7 +220,7 @@ def _send(stack: Stack, where: target.Target, file: IO[bytes], lines: int) -> fl
     results = f"results/{_KEY}/{version}/"
     peak = 0.0
     while True:
-        peak = max([peak, *map(_peak, workers(stack, where.import_function))])
+        peak = max([peak, *map(peak_mb, workers(stack, where.import_function))])
         found = {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=results).get("Contents", [])}
         if found == {f"{results}summary.json"}:
             return peak
@@ -261,7 +261,7 @@ def _seconds(processes: Sequence[psutil.Process]) -> float:
     return seconds
 
 
-def _peak(process: psutil.Process) -> float:
+def peak_mb(process: psutil.Process) -> float:
     """Give the most memory that a process ever had, MB: VmHWM, as the kernel has it."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines()
