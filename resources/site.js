@@ -25,9 +25,15 @@ const SECURITY = {
   'referrer-policy': (value) => ({ ReferrerPolicy: { ReferrerPolicy: value, Override: true } }),
 };
 
-const responseHeaders = () => {
+/** The policy lets the page ask its own origin, and the user pool for tokens where there is one. */
+const policyWith = (signIn) => {
+  const policy = headers['content-security-policy'];
+  return signIn ? policy.replace("connect-src 'self'", `connect-src 'self' https://${signIn.domain}`) : policy;
+};
+
+const responseHeaders = (signIn) => {
   const { 'cache-control': _, ...sent } = headers; // each object of the bucket has that one itself
-  const entries = Object.entries(sent);
+  const entries = Object.entries({ ...sent, 'content-security-policy': policyWith(signIn) });
   return {
     SecurityHeadersConfig: {
       StrictTransportSecurity: { AccessControlMaxAgeSec: TLS_YEARS * 365 * 86400, IncludeSubdomains: true, Override: true },
@@ -52,7 +58,7 @@ const api = (PathPattern) => ({
   OriginRequestPolicyId: ALL_VIEWER_EXCEPT_HOST_HEADER,
 });
 
-const resources = (stage) => ({
+const resources = (stage, signIn) => ({
   SiteBucket: {
     Type: 'AWS::S3::Bucket',
     Properties: PRIVATE, // without versions: the files are git's, and an earlier page is an earlier deploy
@@ -81,7 +87,7 @@ const resources = (stage) => ({
   },
   SiteHeaders: {
     Type: 'AWS::CloudFront::ResponseHeadersPolicy',
-    Properties: { ResponseHeadersPolicyConfig: { Name: NAME, ...responseHeaders() } },
+    Properties: { ResponseHeadersPolicyConfig: { Name: NAME, ...responseHeaders(signIn) } },
   },
   SiteDistribution: {
     Type: 'AWS::CloudFront::Distribution',
@@ -122,15 +128,34 @@ const resources = (stage) => ({
   },
 });
 
+const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // it goes into the policy
+const CLIENT = /^[A-Za-z0-9_+]{1,128}$/;
+
+/** Where the page signs employees in: a user pool's domain and an app client; null: nowhere. */
+async function signInOf(resolveVariable) {
+  const [pool, domain, client] = await Promise.all(
+    ['userPoolArn', 'userPoolDomain', 'userPoolClientId'].map(async (name) => String(await resolveVariable(`param:${name}`)))
+  );
+  if (!domain && !client) return null;
+  if (!pool || !domain || !client) stop('userPoolDomain and userPoolClientId go together, and with userPoolArn.');
+  if (!HOST.test(domain)) {
+    stop(`userPoolDomain: '${domain}' is not a host in small letters, like ponto.auth.us-east-1.amazoncognito.com.`);
+  }
+  if (!CLIENT.test(client)) stop(`userPoolClientId: '${client}' is not the id of an app client.`);
+  return { domain, client };
+}
+
 module.exports = async ({ resolveVariable }) => {
+  const signIn = await signInOf(resolveVariable);
   const site = String(await resolveVariable('param:site')); // --param gives texts
   if (!['true', 'false'].includes(site)) stop(`site: '${site}' is not one of true, false.`);
   if (site === 'false') return {};
   return {
-    Resources: resources(await resolveVariable('sls:stage')),
+    Resources: resources(await resolveVariable('sls:stage'), signIn),
     Outputs: {
       PageUrl: { Value: { 'Fn::Sub': 'https://${SiteDistribution.DomainName}/' } },
       SiteBucketName: { Value: { Ref: 'SiteBucket' } },
+      ...(signIn && { PageSignInDomain: { Value: signIn.domain }, PageSignInClientId: { Value: signIn.client } }),
     },
   };
 };

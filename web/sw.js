@@ -2,7 +2,8 @@
 
 import { flush } from "./outbox.js"
 
-// File -> its SHA-256, in base64: whoever serves this file writes them here, so that a change of any is a new version.
+// File -> its SHA-256, in base64, the page's with its policy before it: whoever serves this file writes them here, so that
+// a change of any is a new version.
 const SHELL = {}
 const NAME = `shell ${SHELL["sw.js"]}`
 
@@ -30,8 +31,10 @@ async function store() {
       .filter(([file]) => file !== "sw.js")
       .map(async ([file, hash]) => {
         const url = new URL(file || "./", self.location.href)
-        const answer = await fetch(url, { cache: "no-cache" })
-        const digest = await crypto.subtle.digest("SHA-256", await answer.clone().arrayBuffer())
+        const answer = await fetch(url, { cache: "reload" }) // after a 304 browsers would keep the old policy
+        const policy = file === "" ? answer.headers.get("content-security-policy") : ""
+        const whole = new Blob([policy ?? "", await answer.clone().arrayBuffer()])
+        const digest = await crypto.subtle.digest("SHA-256", await whole.arrayBuffer())
         if (btoa(String.fromCharCode(...new Uint8Array(digest))) !== hash) throw new Error(`another version of ${url}`)
         return [url, answer]
       }),

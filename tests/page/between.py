@@ -49,6 +49,7 @@ class Between:
         self.api = api
         self.folder = site.WEB
         self.sign_in: site.SignIn | None = None
+        self.headers: dict[str, str] = {}  # of the page's files, instead of their own
         self.down = False  # nothing is answered
         self.api_down = False  # no punch is answered, the page is
         self.faults: list[Fault] = []  # one for each punch that comes, in order
@@ -120,7 +121,7 @@ def _handler(server: Between) -> type[BaseHTTPRequestHandler]:
             name = self.path.removeprefix("/stage/").partition("?")[0]
             file = site.files(server.folder, server.sign_in).get(name)
             if file:
-                self._answer(200, file.headers, file.body)
+                self._answer(200, file.headers | server.headers, file.body)
             else:
                 server.receipts.append(name.removeprefix("ponto/"))
                 self._answer(*server.api(name, self._sent(), None))

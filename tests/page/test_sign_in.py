@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.page import phone as phones
 from tests.page.axe import require_nothing
 from tests.page.between import Answer, Between, accept, json_answer
 from tests.page.phone import HERE, SENT, Phone, clock, look_again, press, punch, wait_for_states
 from tests.page.user_pool import UserPool, user_pool
+from tools.kit import site
 
 KEY = "#key=first"
 ANA, RUI = 123, 456
@@ -115,6 +117,24 @@ def test_a_session_that_has_ended_keeps_everything_until_the_next(
 
     wait_for_states(page, SENT)
     assert len({post.body["id"] for post in server.posts}) == 1
+
+
+def test_a_page_with_the_policy_of_another_version_is_not_kept(server: Between, browser: Browser) -> None:
+    """It would never be allowed to ask the user pool for tokens. A server of many machines may mix them for a while."""
+    with user_pool() as pool, phones.phone(browser, server.url) as phone:
+        page = phone.open()
+        server.sign_in = pool.settings
+        server.headers = {"content-security-policy": site.HEADERS["content-security-policy"]}
+        update = """navigator.serviceWorker.getRegistration().then(async found => {
+            const state = new Promise(done => found.addEventListener("updatefound", () => {
+                found.installing.addEventListener("statechange", event => done(event.target.state), { once: true })
+            }, { once: true }))
+            await found.update()
+            return state
+        })"""
+        assert page.evaluate(update) == "redundant"
+        server.headers = {}
+        assert page.evaluate(update) == "installed"
 
 
 @pytest.mark.parametrize("answer", ["?code=code&state=forged", "?error=access_denied&state=forged"])

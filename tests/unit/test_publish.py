@@ -1,5 +1,6 @@
 """The page's files in the bucket that CloudFront reads."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +67,33 @@ def test_the_page_and_its_worker_come_after_what_they_name_and_nothing_goes_befo
 
     assert done[-3:] == ["index.html", "sw.js", "old.js"]
     assert len(done) == len(site.files()) + 1
+
+
+SIGN_IN = {
+    "PageSignInDomain": "ponto.auth.sa-east-1.amazoncognito.com",
+    "PageSignInClientId": "1h57kf5cpq17m0eml12EXAMPLE",
+}
+
+
+@pytest.mark.parametrize("needs_token", [False, True])
+@pytest.mark.parametrize("sign_in", [{}, SIGN_IN])
+def test_the_page_of_a_stage_knows_where_its_employees_sign_in_or_the_deploy_says_that_nobody_can(
+    s3: Any, sign_in: dict[str, str], needs_token: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page.publish_stage(s3, {"SiteBucketName": BUCKET, "ApiKeyId": "k", **sign_in}, needs_token=needs_token)
+
+    settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
+    origin = f"https://{SIGN_IN['PageSignInDomain']}"
+    endpoints = {"authorize": f"{origin}/oauth2/authorize", "token": f"{origin}/oauth2/token"}
+    assert settings == ({"signIn": {**endpoints, "client": SIGN_IN["PageSignInClientId"]}} if sign_in else {})
+    assert ("nobody can sign in there" in capsys.readouterr().err) == (needs_token and not sign_in)
+
+
+def test_a_stage_without_a_page_publishes_none(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    page.publish_stage(s3, {"ApiKeyId": "k"}, needs_token=True)
+
+    assert keys(s3) == set()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_bucket_that_refuses_is_no_page_that_is_published(s3: Any) -> None:

@@ -33,7 +33,9 @@ def test_the_worker_knows_the_hash_of_every_other_file() -> None:
     found = hashes(files)
     found.pop("sw.js")
     assert found == {
-        name: base64.b64encode(hashlib.sha256(file.body).digest()).decode()
+        name: base64.b64encode(
+            hashlib.sha256((b"" if name else file.headers["content-security-policy"].encode()) + file.body).digest()
+        ).decode()
         for name, file in files.items()
         if name != "sw.js"
     }
@@ -59,13 +61,14 @@ def test_every_file_has_its_type_and_the_strict_policy() -> None:
 
 
 def test_a_user_pool_is_named_in_the_settings_and_the_policy_lets_the_page_ask_it_for_tokens() -> None:
-    pool = site.SignIn("https://ponto.example/oauth2/authorize", "https://ponto.example/oauth2/token", "client")
+    pool = site.SignIn.at("ponto.example", "client")
     without, with_pool = site.files(), site.files(sign_in=pool)
 
     assert json.loads(without["config.json"].body) == {}
     assert json.loads(with_pool["config.json"].body) == {"signIn": pool._asdict()}
     assert "connect-src 'self'; " in without[""].headers["content-security-policy"]
     assert "connect-src 'self' https://ponto.example; " in with_pool[""].headers["content-security-policy"]
+    assert pool == ("https://ponto.example/oauth2/authorize", "https://ponto.example/oauth2/token", "client")
     assert hashes(without)["sw.js"] != hashes(with_pool)["sw.js"]
 
 

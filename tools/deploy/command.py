@@ -121,9 +121,7 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
     punch_id, message_id = proof.punch_once(session, url, outputs, needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
-    if "SiteBucketName" in outputs:
-        print_status("publishing the page")
-        page.publish(session.client("s3"), outputs["SiteBucketName"])
+    page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
     return Done(
         stage,
         account,

@@ -1,8 +1,10 @@
 """The page for employees, put where CloudFront fetches it (`resources/site.js`)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tools.kit import site
+from tools.kit.output import print_status
 
 INDEX = "index.html"
 """The object of the page itself: the distribution's DefaultRootObject."""
@@ -10,7 +12,29 @@ INDEX = "index.html"
 _LAST = ("", "sw.js")  # the page names the other files; the worker holds the hashes of all
 
 
-def publish(s3: Any, bucket: str) -> None:
+def publish_stage(s3: Any, outputs: Mapping[str, str], *, needs_token: bool) -> None:
+    """Publish the page of a stage, if it has one.
+
+    Args:
+        s3: boto3's client.
+        outputs: of the stack.
+        needs_token: whether the API takes punches of employees who signed in only.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: S3 did not answer, or refused.
+    """
+    if "SiteBucketName" not in outputs:
+        return
+    sign_in = None
+    if "PageSignInDomain" in outputs:
+        sign_in = site.SignIn.at(outputs["PageSignInDomain"], outputs["PageSignInClientId"])
+    print_status("publishing the page")
+    if needs_token and sign_in is None:
+        print_status("  nobody can sign in there yet, so punches stay on their devices: docs/page.md#sign-in")
+    publish(s3, outputs["SiteBucketName"], sign_in)
+
+
+def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:
     """Make a bucket hold the files of the page, and nothing else.
 
     What names others is written after them. A browser that comes in between takes no mixture for a version: its worker
@@ -19,11 +43,12 @@ def publish(s3: Any, bucket: str) -> None:
     Args:
         s3: boto3's client.
         bucket: the name of the bucket.
+        sign_in: of a stage with a user pool.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: S3 did not answer, or refused.
     """
-    files = site.files()
+    files = site.files(sign_in=sign_in)
     for name in sorted(files, key=lambda name: (name in _LAST, name)):
         body, headers = files[name]
         s3.put_object(

@@ -20,6 +20,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
 }
+_PAGE = "index.html"
 _WORKER = "sw.js"
 _POLICY = "content-security-policy"
 _MARK = b"const SHELL = {}"
@@ -38,6 +39,16 @@ class SignIn(NamedTuple):
     authorize: str  # URL
     token: str  # URL
     client: str  # its id
+
+    @classmethod
+    def at(cls, domain: str, client: str) -> "SignIn":
+        """Name Cognito's endpoints.
+
+        Args:
+            domain: the user pool's, without https://.
+            client: the id of an app client.
+        """
+        return cls(f"https://{domain}/oauth2/authorize", f"https://{domain}/oauth2/token", client)
 
 
 class File(NamedTuple):
@@ -69,19 +80,24 @@ def files(folder: Path = WEB, sign_in: SignIn | None = None) -> dict[str, File]:
         here, there = "connect-src 'self'", f"connect-src 'self' {parts.scheme}://{parts.netloc}"
         headers = HEADERS | {_POLICY: HEADERS[_POLICY].replace(here, there)}
     return {
-        "" if name == "index.html" else name: File(body, {"content-type": _type(name), **headers})
-        for name, body in _with_hashes(bodies).items()
+        "" if name == _PAGE else name: File(body, {"content-type": _type(name), **headers})
+        for name, body in _with_hashes(bodies, headers[_POLICY]).items()
     }
 
 
-def _with_hashes(bodies: dict[str, bytes]) -> dict[str, bytes]:
-    """Write the files' hashes into the worker, if there is one; its own stands for the version as a whole."""
+def _with_hashes(bodies: dict[str, bytes], policy: str) -> dict[str, bytes]:
+    """Write the files' hashes into the worker, if there is one; its own stands for the version as a whole.
+
+    The page's is of its policy, too: with the policy of another version it would not be allowed to ask for tokens.
+    """
     if _WORKER not in bodies:
         return bodies
     worker = bodies[_WORKER]
     if worker.count(_MARK) != 1:
         raise ValueError(f"{_WORKER} must have the line {_MARK.decode()} once")
-    hashes = {"" if name == "index.html" else name: _hash(body) for name, body in bodies.items()}
+    hashes = {name: _hash(body) for name, body in bodies.items()}
+    hashes[""] = _hash(policy.encode() + bodies[_PAGE])
+    del hashes[_PAGE]
     hashes[_WORKER] = _hash(json.dumps(hashes).encode())
     return bodies | {_WORKER: worker.replace(_MARK, b"const SHELL = " + json.dumps(hashes).encode())}
 
