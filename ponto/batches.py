@@ -73,11 +73,11 @@ def send_all(lines: Iterable[Line], send: Send, stop: float) -> Iterator[Sent]:
                     break
                 if batch is None:
                     break
-                waiting.append((batch, pool.submit(send, [line for line in batch if not line.refusal], stop)))
+                waiting.append((batch, pool.submit(send, [line for line in batch if line.body], stop)))
                 if len(waiting) == _AHEAD:
                     yield _sent(*waiting.popleft())
                 if time.monotonic() > stop:
-                    end = OutOfTime("the time is over")
+                    end = OutOfTime(f"the time is over, and line {batch[-1].next.line} is not read")
             while waiting:
                 yield _sent(*waiting.popleft())
         finally:
@@ -91,8 +91,8 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
     punches = 0
     for line in lines:
         batch.append(line)
-        punches += not line.refusal
-        if punches == CALL or len(batch) == _LINES:
+        punches += line.body != ""
+        if punches == CALL or len(batch) == _LINES or not (line.body or line.refusal):
             yield batch
             batch, punches = [], 0
     if batch:
@@ -106,7 +106,7 @@ def _sent(batch: list[Line], answer: Future[dict[int, str]]) -> Sent:
         for line in batch
         if line.refusal or line.number in unsent
     ]
-    return Sent(len(batch) - len(refused), refused, batch[-1].next)
+    return Sent(sum(line.body != "" for line in batch) - len(unsent), refused, batch[-1].next)
 
 
 class Sender:

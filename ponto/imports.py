@@ -187,7 +187,8 @@ class Importer:
                 return io.BytesIO()  # the file ends there: the time was over with its last line
             body: IO[bytes] = answer["Body"]
             if "ContentRange" not in answer:  # the whole file, as the emulator gives for a part of a version
-                skip(body, offset)
+                for _ in skip(body, offset):
+                    pass
             return body
 
         return open_at

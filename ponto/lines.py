@@ -23,6 +23,7 @@ LONGEST = 65_536
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
+_QUIET = 1 << 16  # bytes of blank lines, each of a byte, that are read in a fraction of a second
 _BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
 _COLUMNS = {field.name: field.type for field in WIRE}
 _REQUIRED = {field.name for field in WIRE if field.required}
@@ -46,7 +47,7 @@ BEGIN = Position()
 
 
 class Line(NamedTuple):
-    """A line that is not blank: a punch, or why it is none."""
+    """A line that is not blank: a punch, or why it is none. With neither, it only says how far reading has come."""
 
     number: int
     next: Position  # after it
@@ -62,7 +63,7 @@ class _Raw(NamedTuple):
 
 
 def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = BEGIN) -> Iterator[Line]:
-    """Read and check the lines of a file.
+    """Read and check the lines of a file. Whatever is in it, there is something for each mebibyte that is read.
 
     Args:
         open_at: opens the file as it is stored, from a byte on.
@@ -89,14 +90,18 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
         in_gzip = is_compressed(stored.peek(len(_GZIP)))
         content: io.BufferedIOBase = gzip.GzipFile(fileobj=stored) if in_gzip else stored
         rest = _raw(content, BEGIN)
-        first = next(rest, None)
-        if first is None:
+        for first in rest:
+            if first.content != b"":
+                break
+            yield Line(start.line, start)  # whoever goes on reads it again
+        else:
             return
         header = _header(first)
         read = _of_csv(*header) if header else _of_json
         if start.offset > first.next.offset:
             if in_gzip:
-                skip(content, start.offset - first.next.offset)
+                for _ in skip(content, start.offset - first.next.offset):
+                    yield Line(start.line, start)
             else:
                 stored.close()
                 content = opened.enter_context(io.BufferedReader(_Readable(open_at(start.offset)), _CHUNK))
@@ -107,26 +112,34 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
             yield _check(line, read, zone)
 
 
-def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> None:
-    """Read on for some bytes, of which none is kept."""
+def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
+    """Read on for some bytes, of which none is kept; give how many are left, if any, after each mebibyte."""
     while size and (part := content.read(min(size, _CHUNK))):
         size -= len(part)
+        if size:
+            yield size
 
 
 def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
     """Cut into lines, without those that are blank and the byte order mark of the first."""
     offset, number = start
+    heard = offset  # by whoever reads, where there are blank lines only
     while line := content.readline(LONGEST + 2):
+        begin = offset
         offset += len(line)
         is_whole = line.endswith(b"\n")
         is_long = len(line.rstrip(b"\r\n")) > LONGEST
         while not is_whole and (part := content.readline(_CHUNK)):
             offset += len(part)
             is_whole, is_long = part.endswith(b"\n"), is_long or part.strip() != b""
+            yield _Raw(number, Position(begin, number), b"")
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if is_long or line.strip():
             yield _Raw(number, Position(offset, number + 1), None if is_long else line)
+        elif offset >= heard + _QUIET:
+            heard = offset
+            yield _Raw(number, Position(offset, number + 1), b"")
         number += 1
 
 
@@ -161,6 +174,8 @@ _Reader = Callable[[str], str]
 
 def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
     number, after, content = line
+    if content == b"":
+        return Line(number, after)
     if content is None:
         return Line(number, after, refusal=f"line: longer than {LONGEST} bytes")
     try:

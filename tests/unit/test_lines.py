@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import tracemalloc
+from collections.abc import Iterable
 from typing import IO, Any, cast
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ponto.lines
 from ponto.lines import BEGIN, LONGEST, Line, NotPunches, Position, lines
 from ponto.punch import NotAPunch, parse
 from tests.strategies import Body, edited_bodies, good_bodies
@@ -34,7 +36,12 @@ class Stored:
 
 
 def read(content: bytes, start: Position = BEGIN) -> list[Line]:
-    return list(lines(Stored(content).open_at, ZONE, start))
+    return said(lines(Stored(content).open_at, ZONE, start))
+
+
+def said(found: Iterable[Line]) -> list[Line]:
+    """Leave out what only says how far reading has come."""
+    return [line for line in found if line.body or line.refusal]
 
 
 def refusals(content: bytes) -> dict[int, str]:
@@ -197,9 +204,11 @@ def test_reading_may_go_on_behind_any_line(is_csv: bool, compressed: bool, data:
     parts = st.lists(st.sampled_from([good, b"", b"bad", b" ", b"\xc3\xa9"]), max_size=8)
     content = b"\n".join([HEADER.strip() if is_csv else GOOD, *data.draw(parts)])
     stored = Stored(gzip.compress(content) if compressed else content)
-    whole = list(lines(stored.open_at, ZONE))
-    for place, line in enumerate(whole):
-        assert list(lines(stored.open_at, ZONE, line.next)) == whole[place + 1 :]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ponto.lines, "_QUIET", data.draw(st.sampled_from([1, 2, 1_000])))
+        whole = list(lines(stored.open_at, ZONE))
+        for place, line in enumerate(whole):
+            assert said(lines(stored.open_at, ZONE, line.next)) == said(whole[place + 1 :])
 
 
 def test_what_is_not_compressed_is_not_read_twice() -> None:
@@ -216,8 +225,10 @@ class _Long(io.RawIOBase):
         self._unit = unit * (65_536 // len(unit))
         self._parts = size // len(self._unit)
         self._next = GOOD + b"\n"
+        self.given = 0  # bytes
 
     def read(self, size: int = -1) -> bytes:
+        self.given += len(self._next)
         part, self._next = self._next, self._unit if self._parts > 0 else b""
         self._parts -= 1
         assert len(part) <= size
@@ -228,9 +239,34 @@ class _Long(io.RawIOBase):
 def test_memory_is_flat(unit: bytes, expected: int) -> None:
     tracemalloc.start()
     try:
-        found = list(lines(lambda _: cast(IO[bytes], _Long(unit, 2_000_000)), ZONE))
+        found = said(lines(lambda _: cast(IO[bytes], _Long(unit, 2_000_000)), ZONE))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert len(found) == expected
     assert peak < 5_000_000
+
+
+_MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("first", "unit", "start"),
+    [
+        (GOOD, b" " * 63 + b"\n", BEGIN),
+        (GOOD, b"x", BEGIN),
+        (GOOD, b" ", BEGIN),
+        (b"", b" " * 63 + b"\n", BEGIN),
+        (GOOD, b"x", Position(8 * _MIB, 3)),
+    ],
+    ids=["blank lines", "one long line", "one long blank line", "blank lines before the first", "what comes before"],
+)
+def test_whoever_reads_hears_of_each_mebibyte_however_little_is_in_it(
+    first: bytes, unit: bytes, start: Position
+) -> None:
+    # Compressed, it is a file of a few kilobytes, and there can be a thousand times as much.
+    content = first + b"\n" + unit * (8 * _MIB // len(unit))
+    found = list(lines(Stored(gzip.compress(content, compresslevel=1)).open_at, ZONE, start))
+    assert len(found) >= 8
+    assert len(said(found)) <= 2
+    assert all(start <= line.next <= (len(content), len(content)) for line in found)

@@ -317,6 +317,40 @@ def test_a_compressed_file_is_handed_on_by_its_uncompressed_offset(paper: Paper)
     assert sorted(paper.queue.employees()) == list(range(1, 1_001))
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
+def test_a_time_that_is_over_among_blank_lines_is_handed_on_from_there(paper: Paper, pack: Any) -> None:
+    content = punch(1) + b"\n" * 400_000 + punch(2)
+    rounds = paper.run_all(paper.upload(pack(content)), seconds=-1)  # over as soon as it is looked at
+    assert 5 <= rounds <= 10
+    assert paper.queue.employees() == [1, 2]
+    assert paper.result("summary.json") == [{"accepted": 2, "refused": 0, "rounds": rounds}]
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"\n" * 100_000 + punch(1), 1),
+        (punch(1) + b"\n" + b"x" * 3_000_000 + b"\n" + punch(2), 2),
+    ],
+    ids=["blank lines before the first", "one line"],
+)
+def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda_kills_the_function(
+    paper: Paper, content: bytes, line: int
+) -> None:
+    upload = paper.upload(gzip.compress(content))
+    with pytest.raises(OutOfTime, match=f"the time is over, and line {line} is not read"):
+        paper.run_all(upload, seconds=-1)
+    assert "summary.json" not in str(paper.bucket.results)
+
+
+def test_what_comes_before_may_take_the_whole_time(paper: Paper) -> None:
+    content = punch(1) + b"\n" * 3_000_000 + punch(2)
+    (task,) = tasks_of(paper.upload(gzip.compress(content)))
+    later = task._replace(position=Position(2_900_000, 2_900_000))
+    with pytest.raises(OutOfTime, match="the time is over, and line 2900000 is not read"):
+        paper.run(later.event(), seconds=-1)
+
+
 def test_a_store_that_gives_the_whole_file_for_a_part_of_it_costs_reading_it_and_nothing_is_sent_twice(
     paper: Paper,
 ) -> None:
