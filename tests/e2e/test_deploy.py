@@ -26,11 +26,17 @@ class Account(NamedTuple):
     database: postgres.Postgres
 
     def deploy(self, *words: str, database_host: str = "") -> Result:
+        return self._run("deploy", *words, database_host=database_host)
+
+    def remove(self) -> Result:
+        return self._run("remove", "--yes")
+
+    def _run(self, *words: str, database_host: str = "") -> Result:
         environment = self.aws.environment() | {
             "LOCAL_DB_HOST": database_host or self.database.host,
             "SLS_AWS_MONITORING_FREQUENCY": "250",
         }
-        command = [sys.executable, "-m", "tools.cli", "deploy", "--stage", "local", *words]
+        command = [sys.executable, "-m", "tools.cli", *words, "--stage", "local"]
         done = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, check=False)
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -65,7 +71,7 @@ def account() -> Iterator[Account]:
         shutil.rmtree(state)
 
 
-def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Account) -> None:
+def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes_it_again(account: Account) -> None:
     # Deployed, but the functions cannot reach their database.
     broken = account.deploy(database_host="/nowhere")
     assert broken.status == 1, broken.err
@@ -95,3 +101,10 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong(account: Ac
         assert found["Body"].read() == file.body
         assert (found["ContentType"], found["CacheControl"]) == (file.headers["content-type"], "no-cache")
     assert re.fullmatch(r"https://\w+\.cloudfront\.[\w.]+/", done.json["pageUrl"])
+
+    removed = account.remove()
+    assert removed.status == 0, removed.err
+    assert f"emptying {bucket}" in removed.err.splitlines()
+    assert s3.list_buckets()["Buckets"] == []
+    kept = account.client("sqs").list_queues()["QueueUrls"]
+    assert {url.rsplit("-", 2)[1] for url in kept} == {"PunchQueue", "DeadLetterQueue"}  # whenDeleted: Retain

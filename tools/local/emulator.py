@@ -22,8 +22,10 @@ from tools.local.errors import LocalError
 from tools.local.guard import make_key
 
 HOST = "127.0.0.1"
-# Those that serverless.yml uses, so that it starts fast and opens no other port.
-_SERVICES = "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
+# Those that serverless.yml uses, and ecr, where `sls remove` looks for images: it starts fast and opens no other port.
+_SERVICES = (
+    "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,ecr,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
+)
 _MODULE = "tools.local.serve"
 _START = 30  # s
 _STALLED = 60  # s without progress, after which a save is given up
