@@ -72,7 +72,8 @@ class Auditor:
 
     def __init__(self, connection: psycopg2.extensions.connection) -> None:
         self._cursor = connection.cursor()
-        self._cursor.execute("set enable_seqscan = off")  # it plans while the table is empty
+        # It plans once, and while the table is empty.
+        self._cursor.execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
         self._cursor.execute("select from pg_prepared_statements where name = 'audit'")
         if not self._cursor.rowcount:
             self._cursor.execute(_LOOK_UP)
@@ -82,7 +83,7 @@ class Auditor:
         ids = {each.sending.id for each in found if each.sending.id}
         if not ids:
             return
-        self._cursor.execute("execute audit (%s::uuid[])", (sorted(ids),))
+        self._cursor.execute("execute audit (%s)", (f"{{{','.join(sorted(ids))}}}",))  # as PostgreSQL writes an array
         rows = {row[0]: row for row in self._cursor.fetchall()}
         for each in found:
             if row := rows.get(each.sending.id):

@@ -92,7 +92,7 @@ class Database:
         self.owner: object = None  # the function's process that runs
         self._sessions: list[Connection] = []
         self._connect = connect
-        self._free: list[psycopg2.extensions.connection] = []
+        self._free: list[psycopg2.extensions.cursor] = []
         self._all: list[psycopg2.extensions.connection] = []
         self._awake_until = -math.inf
         self._resumes_at = -math.inf
@@ -125,17 +125,17 @@ class Database:
         for session in [session for session in self._sessions if session.owner is owner]:
             session.close()
 
-    def take(self) -> psycopg2.extensions.connection:
-        """Give a real connection that nobody has."""
+    def take(self) -> psycopg2.extensions.cursor:
+        """Give the cursor of a real connection that nobody has."""
         if not self._free:
             self._all.append(self._connect())
-            self._free.append(self._all[-1])
+            self._free.append(self._all[-1].cursor())
         return self._free.pop()
 
-    def give_back(self, session: "Connection", real: psycopg2.extensions.connection) -> None:
+    def give_back(self, session: "Connection", real: psycopg2.extensions.cursor) -> None:
         self._sessions.remove(session)
-        if not real.autocommit:
-            real.rollback()
+        if not real.connection.autocommit:
+            real.connection.rollback()
         self._free.append(real)
 
     def close(self) -> None:
@@ -192,7 +192,7 @@ class Connection:
         self._idle_s = int(options["idle_session_timeout"]) / 1000
         self._network_s = network_ms / 1000
         self._used = database.clock.now
-        self._real: psycopg2.extensions.connection | None = database.take()
+        self._real: psycopg2.extensions.cursor | None = database.take()
         self._rows: list[tuple[Any, ...]] = []
         self.rowcount = -1
 
@@ -255,15 +255,14 @@ class Connection:
         settings, real = self._database.settings, self._real
         assert real is not None  # noqa: S101  it is there until the session is closed
         if settings.commit_late:
-            if real.autocommit:
-                real.autocommit = False
-            real.commit()
-        elif not real.autocommit:
-            real.autocommit = True
-        with real.cursor() as cursor:
-            cursor.execute(statement, values)
-            self._rows = cursor.fetchall() if cursor.description else []
-            self.rowcount = cursor.rowcount
+            if real.connection.autocommit:
+                real.connection.autocommit = False
+            real.connection.commit()
+        elif not real.connection.autocommit:
+            real.connection.autocommit = True
+        real.execute(statement, values)
+        self._rows = real.fetchall() if real.description else []
+        self.rowcount = real.rowcount
         if not settings.look_up and statement.lstrip("- ").find("from batida") > 0 and "insert" not in statement:
             self._rows = []
 

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     PAUSED = "an operator has paused the drain"
     AWAY = "no operator is there"
 
+    __hash__ = str.__hash__  # the enum's own one is written in Python, and asked for at every step
+
 
 RESTARTS = {Kind.REFUSED, Kind.FAILOVER}
 """Kinds that no connection outlives."""

@@ -187,6 +187,10 @@ class Queue:
         """Give all that wait, the oldest first."""
         return (message for _, _, message in sorted(self._oldest) if not message.gone)
 
+    def origins(self) -> Iterator[Any]:
+        """Give what all that wait began with, in any order."""
+        return (message.origin for _, _, message in self._oldest if not message.gone)
+
     def oldest(self) -> Message | None:
         """Give the message that was stored first of those that are there."""
         while self._oldest and self._oldest[0][2].gone:
@@ -238,4 +242,5 @@ class Queue:
         self._sample(now)
 
     def _sample(self, now: float) -> None:
-        self.samples[int(now // 60)] = (len(self._visible), self.live - len(self._visible))
+        visible = len(self._visible)
+        self.samples[int(now // 60)] = (visible, self.live - visible)

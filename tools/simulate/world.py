@@ -219,7 +219,8 @@ class World:
         if now >= self._wakes_at:
             self._wakes_at = float("inf")
         queue.refresh(now)
-        while queue.is_visible() and Kind.PAUSED not in self._weather.at(now):
+        is_paused = Kind.PAUSED in self._weather.at(now)
+        while queue.is_visible() and not is_paused:
             # Which of the pollers gets a message is anybody's guess.
             if self._free and (not self._gathering or self._chance.random() < _OTHER_POLLER):
                 self._free -= 1
@@ -474,8 +475,8 @@ class World:
 
     def _recount(self) -> None:
         """Compare the ledger with what is in the queues, message by message."""
-        waiting = {message.origin.number for message in self._queue.messages()}
-        dead = {message.origin.number for message in self._dead.messages()} - waiting
+        waiting = {origin.number for origin in self._queue.origins()}
+        dead = {origin.number for origin in self._dead.origins()} - waiting
         counts = self.ledger.counts
         if (len(waiting), len(dead)) != (counts["waiting"], counts["dead-lettered"]):
             raise BrokenError("balance", self._clock.now, f"{counts}, but {len(waiting)} wait and {len(dead)} are dead")
