@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable
 from datetime import tzinfo
+from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
@@ -26,6 +27,7 @@ MOST_ROUNDS = 96
 """Invocations for a file: a day of them. A redrive begins to count anew."""
 
 _RESERVE = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
+_LONGEST_NAME = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's
 _TIMEOUT = 10  # s, to connect and again to read
 _IN_MEMORY = 1 << 20  # bytes of results; more go to the disk
 
@@ -85,20 +87,32 @@ def tasks_of(event: Any) -> list[Task]:
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list) or not records or not all(map(_is_from_s3, records)):
         raise NotFromS3("The event is not from S3: expected Records, each with eventSource aws:s3, bucket and key.")
-    done = event.get("continuation")
-    if done is None:
-        return [Task(record) for record in records]
-    position = Position(done["offset"], done["line"])
-    return [Task(record, position, done["accepted"], done["refused"], done["rounds"]) for record in records]
+    first, *others = map(Task, records)
+    if "continuation" in event:  # of the first: an invocation hands on one file
+        first = _continued(first, event["continuation"])
+    return [first, *others]
 
 
 def _is_from_s3(record: Any) -> bool:
     try:
-        return record["eventSource"] == "aws:s3" and bool(
-            record["s3"]["bucket"]["name"] and record["s3"]["object"]["key"]
-        )
+        bucket, key = record["s3"]["bucket"]["name"], record["s3"]["object"]["key"]
+        version = record["s3"]["object"].get("versionId", "")
+        is_from_s3: bool = record["eventSource"] == "aws:s3"
     except (KeyError, TypeError):
         return False
+    return is_from_s3 and all(isinstance(text, str) for text in (bucket, key, version)) and bool(bucket and key)
+
+
+def _continued(task: Task, done: Any) -> Task:
+    try:
+        offset, line, accepted, refused, rounds = (
+            done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
+        )
+    except (KeyError, TypeError):
+        raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
+    if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
+        raise NotFromS3("The event's continuation does not count from where a file begins.")
+    return Task(task.record, Position(offset, line), accepted, refused, rounds)
 
 
 class Importer:
@@ -195,13 +209,22 @@ class Importer:
 
     def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
         # In a folder for the version: a file that is mended and sent again has results of its own.
-        key = f"{RESULTS}{task.key.removeprefix(INCOMING)}/{task.version}/{name}"
+        key = f"{RESULTS}{_shortened(task.key.removeprefix(INCOMING))}/{task.version}/{name}"
         self._s3.put_object(Bucket=task.bucket, Key=key, Body=content)
 
     def _hand_on(self, task: Task) -> None:
         self._functions.invoke(
             FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"], InvocationType="Event", Payload=_json(task.event())
         )
+
+
+def _shortened(name: str) -> str:
+    """Give a name with room behind it in a key of S3: for a longer end its SHA-256 stands."""
+    whole = name.encode()
+    if len(whole) <= _LONGEST_NAME:
+        return name
+    digest = sha256(whole, usedforsecurity=False).hexdigest()
+    return f"{whole[: _LONGEST_NAME - len(digest)].decode(errors='ignore')}{digest}"
 
 
 def importer(settings: ImportSettings) -> Importer:

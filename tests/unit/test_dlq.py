@@ -6,6 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,15 +16,17 @@ import click
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ponto.imports import tasks_of
 from ponto.punch import Reason
 from tests.commands import Result
 from tests.events import RECEIVED_MS, aws
+from tests.strategies import any_json
 from tools.cli import main
 from tools.dlq import dead_letters, event_source, queue_reader
-from tools.dlq.command import dlq
+from tools.dlq.command import _show, _table, dlq
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way, read
 from tools.kit.output import printable
 
@@ -628,12 +631,130 @@ def test_a_file_is_listed_as_such_and_goes_on_where_it_stopped(
     assert deployment.dead_letters() == []
 
 
+def _file(key: object = "incoming/a.csv", **more: object) -> dict[str, Any]:
+    return {"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": key} | more}}
+
+
+def test_of_several_files_in_an_event_none_is_lost_by_a_redrive(
+    deployment: Deployment, run: Callable[..., Result]
+) -> None:
+    event = {"Records": [_file(f"incoming/{name}") for name in "abc"], "note": "as it was"}
+    deployment.asynchronous(event, "no more")
+
+    (found,) = run("list", "--json").json["deadLetters"]
+    assert found["detail"] == "incoming/a and 2 more, from line 1: 200: no more"
+
+    assert run("redrive", "--reason", "file").status == 0
+    assert [json.loads(invocation["Payload"]) for invocation in deployment.invocations] == [event]
+
+
 @pytest.mark.parametrize(
-    "spoilt", [{"continuation": 1}, {"continuation": {}}, {"Records": [{"eventSource": "aws:s3"}]}]
+    "spoilt",
+    [
+        {"continuation": 1},
+        {"continuation": {}},
+        {"continuation": "x"},
+        {"continuation": CONTINUED | {"offset": None}},
+        {"continuation": CONTINUED | {"line": 0}},
+        {"continuation": CONTINUED | {"accepted": True}},
+        {"continuation": CONTINUED | {"rounds": -1}},
+        {"Records": [{"eventSource": "aws:s3"}]},
+        {"Records": [_file(5)]},
+        {"Records": [_file(["x"])]},
+        {"Records": [_file({"a": 1})]},
+        {"Records": [_file(versionId=7)]},
+        {"Records": [_file() | {"s3": {"bucket": {"name": 1}, "object": "key"}}]},
+    ],
+    ids=str,
 )
 def test_what_only_resembles_a_files_event_is_one_of_another_invocation(spoilt: Any) -> None:
     body = json.dumps(FILE | spoilt)
-    assert read(message(body, RequestID="1", ErrorCode="200", ErrorMessage="no")).way is Way.ASYNCHRONOUS
+    found = read(message(body, RequestID="1", ErrorCode="200", ErrorMessage="no"))
+    assert (found.way, found.detail, found.event()) == (Way.ASYNCHRONOUS, "200: no", body.encode())
+
+
+def _nearly(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return good | good | good | any_json()
+
+
+_files = _nearly(
+    st.fixed_dictionaries(
+        {
+            "eventSource": _nearly(st.just("aws:s3")),
+            "s3": _nearly(
+                st.fixed_dictionaries(
+                    {
+                        "bucket": _nearly(st.fixed_dictionaries({"name": _nearly(st.just("b"))})),
+                        "object": _nearly(
+                            st.fixed_dictionaries(
+                                {"key": _nearly(st.text(st.characters(), max_size=5))},
+                                optional={"versionId": _nearly(st.just("v"))},
+                            )
+                        ),
+                    }
+                )
+            ),
+        }
+    )
+)
+_events = st.fixed_dictionaries(
+    {"Records": _nearly(st.lists(_files, max_size=3))},
+    optional={"continuation": _nearly(st.fixed_dictionaries({name: _nearly(st.integers(0, 9)) for name in CONTINUED}))},
+)
+_bodies = st.text(min_size=1, max_size=20) | st.builds(
+    json.dumps,
+    any_json()
+    | _events
+    | st.fixed_dictionaries({"requestContext": any_json(), "requestPayload": _events, "responsePayload": any_json()}),
+)
+
+
+@given(
+    _bodies,
+    st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]),
+)
+@example("[" * 100_000, {"RequestID": "1", "ErrorCode": "200"})
+@example(json.dumps({"requestContext": 1, "requestPayload": {}, "responsePayload": {"errorMessage": {}}}), {})
+def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
+    body: str, attributes: dict[str, str]
+) -> None:
+    found = read(message(body, **attributes))
+
+    assert found.reason in REASONS
+    assert found.whole()["body"] == body
+    assert json.loads(json.dumps(found.whole())).keys() > json.loads(json.dumps(found.summary())).keys()
+    output = io.StringIO()
+    with redirect_stdout(output):
+        _table([found])
+        _show(found)
+    output.getvalue().encode()
+    if found.way is Way.FILE:
+        before = tasks_of(dead_letters._event(body))
+        assert tasks_of(json.loads(found.event())) == [task._replace(rounds=0) for task in before]
+    elif found.way is Way.ASYNCHRONOUS:
+        assert found.event()
+    else:
+        assert found.attributes_to_resend()
+
+
+def test_an_event_that_cannot_be_redriven_keeps_no_other_from_it(
+    deployment: Deployment, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Read with little of the stack in use, written with more of it: nobody can say beforehand how deep is too deep.
+    kept = deployment.asynchronous({"deep": 1})
+    deployment.asynchronous(EVENT)
+    real = DeadLetter.event
+
+    def event(self: DeadLetter) -> bytes:
+        if "deep" in self.body:
+            raise RecursionError
+        return real(self)
+
+    monkeypatch.setattr(DeadLetter, "event", event)
+    result = run("redrive", "--all", "--json")
+
+    assert result.json["failed"] == {kept: "the event cannot be read: RecursionError"}
+    assert len(deployment.invocations) == 1
 
 
 def test_only_dead_letters_of_the_reason_are_redriven(deployment: Deployment, run: Callable[..., Result]) -> None:

@@ -58,6 +58,7 @@ class Bucket:
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803
         assert Bucket == BUCKET
+        assert len(Key.encode()) <= 1_024, "KeyTooLongError"
         self.results[Key] = Body if isinstance(Body, bytes) else Body.read()
 
 
@@ -225,6 +226,23 @@ def test_an_old_versions_results_are_not_those_of_the_mended_file(paper: Paper) 
     paper.run(paper.upload(punch(1), version="v2"))
     assert paper.result("summary.json")[0]["refused"] == 1
     assert paper.result("summary.json", "results/clock.ndjson/v2") == [{"accepted": 1, "refused": 0, "rounds": 1}]
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "\U0001f600"])
+@pytest.mark.parametrize("version", ["3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY", None])
+def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(paper: Paper, letter: str, version: str | None) -> None:
+    # A folder among them, whose name would make a folder of what is cut
+    name = "incoming/a/" + letter * ((1_024 - len("incoming/a/x")) // len(letter.encode()))
+    for last in "xy":
+        paper.run(paper.upload(b"{", name + last, version))
+    assert {result.rpartition("/")[2] for result in paper.bucket.results} == {
+        "summary.json",
+        "refused-from-line-1.ndjson",
+    }
+    folders = {result.rpartition("/")[0] for result in paper.bucket.results}
+    assert len(folders) == 2
+    assert all(folder.startswith(f"results/a/{letter * 100}") for folder in folders)
+    assert all(folder.endswith(f"/{version}") for folder in folders)
 
 
 def test_without_versions_the_file_as_it_is_now_is_read(paper: Paper) -> None:
@@ -462,8 +480,15 @@ def test_a_file_of_something_else_and_one_that_is_gone_raise(paper: Paper) -> No
 
 def test_of_several_files_in_an_event_each_gets_an_invocation(paper: Paper) -> None:
     events = [paper.upload(punch(number), f"incoming/{number}") for number in (1, 2, 3)]
-    assert paper.run_all({"Records": [each["Records"][0] for each in events]}, 30) == 3
+    several = {"Records": [each["Records"][0] for each in events]}
+    assert paper.run_all(several, 30) == 3
     assert sorted(paper.queue.employees()) == [1, 2, 3]
+
+    # Where the first is done, the others are not.
+    (task,) = tasks_of(events[0])
+    done = task._replace(position=Position(len(punch(1)), 2), accepted=1, rounds=1).event()
+    assert paper.run_all(several | {"continuation": done["continuation"]}, 30) == 3
+    assert sorted(paper.queue.employees()) == [1, 2, 2, 3, 3]
 
 
 @pytest.mark.parametrize("name", NOT_SQS.keys() - {"S3"})

@@ -116,15 +116,8 @@ def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
         raise CommandError(f"no dead letter's id begins with {prefix!r}; see the list", 1)
     if as_json:
         print_json(message.whole())
-        return
-    for name, value in message.summary().items():
-        print_result(f"{name:12}  {'' if value is None else printable(str(value))}")
-    for name, attribute in message.attributes.items():
-        print_result(f"attribute     {printable(name)} = {printable(str(attribute.get('StringValue', '(binary)')))}")
-    for name, text in message.system.items():
-        print_result(f"SQS           {printable(name)} = {printable(text)}")
-    print_result("")
-    print_result(_pretty(message.body))
+    else:
+        _show(message)
 
 
 @dlq.command(epilog="example:\n  ponto dlq redrive --reason exhausted --dry-run\n")
@@ -345,6 +338,17 @@ def _table(messages: Iterable[DeadLetter]) -> None:
             for message in messages
         ),
     )
+
+
+def _show(message: DeadLetter) -> None:
+    for name, value in message.summary().items():
+        print_result(f"{name:12}  {'' if value is None else printable(str(value))}")
+    for name, attribute in message.attributes.items():
+        print_result(f"attribute     {printable(name)} = {printable(str(attribute.get('StringValue', '(binary)')))}")
+    for name, text in message.system.items():
+        print_result(f"SQS           {printable(name)} = {printable(text)}")
+    print_result("")
+    print_result(_pretty(message.body))
 
 
 def _print_failures(failed: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ponto.imports import NotFromS3, Task, tasks_of
+from ponto.imports import NotFromS3, tasks_of
 from ponto.punch import Reason
 from ponto.sqs import first_receipt
 
@@ -89,9 +89,14 @@ class DeadLetter(NamedTuple):
         """Give the event of the asynchronous invocation that failed.
 
         That of a file begins to count its invocations anew, and goes on where it stopped.
+
+        Raises:
+            ValueError, RecursionError: it cannot be written as it was read.
         """
         if self.way is Way.FILE:
-            return json.dumps(_task(self.body)._replace(rounds=0).event()).encode()
+            event = _event(self.body)
+            anew = {"continuation": event["continuation"] | {"rounds": 0}} if "continuation" in event else {}
+            return json.dumps(event | anew).encode()
         return json.dumps(_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
@@ -152,29 +157,18 @@ def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
         return _of_event(body, f"{texts['ErrorCode']}: {texts.get('ErrorMessage', '')}")
     if record := _destination_record(body):
         answer = record.get("responsePayload")
-        error = answer.get("errorMessage", "") if isinstance(answer, dict) else ""
-        return _of_event(body, str(error))
+        error = answer.get("errorMessage") if isinstance(answer, dict) else None
+        return _of_event(body, error if isinstance(error, str) else "")
     return Way.EXHAUSTED, Way.EXHAUSTED, "received too often; the function's log says why it failed"
 
 
 def _of_event(body: str, error: str) -> tuple[Way, str, str]:
     try:
-        task = _task(body)
+        task, *others = tasks_of(_event(body))  # whoever may write to the queue may have written anything
     except NotFromS3:
         return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, error
-    return Way.FILE, Way.FILE, f"{task.key}, from line {task.position.line}: {error}"
-
-
-def _task(body: str) -> Task:
-    """Read the file of an event. Whoever may write to the dead-letter queue may have written anything.
-
-    Raises:
-        NotFromS3: it is of none.
-    """
-    try:
-        return tasks_of(_event(body))[0]
-    except (KeyError, TypeError):
-        raise NotFromS3("the event has not the form that an import gives it") from None
+    more = f" and {len(others)} more" if others else ""
+    return Way.FILE, Way.FILE, f"{task.key}{more}, from line {task.position.line}: {error}"
 
 
 def _event(body: str) -> Any:

@@ -161,7 +161,12 @@ def invoke(functions: "LambdaClient", function: str, events: Sequence[DeadLetter
     failed: dict[str, str] = {}
     for message in events:
         try:
-            functions.invoke(FunctionName=function, InvocationType="Event", Payload=message.event())
+            event = message.event()
+        except (ValueError, RecursionError) as error:
+            failed[message.id] = f"the event cannot be read: {type(error).__name__}"
+            continue
+        try:
+            functions.invoke(FunctionName=function, InvocationType="Event", Payload=event)
         except (BotoCoreError, ClientError) as error:
             failed[message.id] = explain(error)
     return failed
