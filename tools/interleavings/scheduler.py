@@ -14,11 +14,13 @@ DEADLOCK = "-"
 """The step that nobody chose."""
 
 _PATIENCE = 30  # s, for one step on a busy machine
-_SOON, _LATEST = 0.0004, 0.006  # s, between two looks: the later the longer
+_SOON, _LATEST = 0.0002, 0.003  # s, between two looks: the later the longer
 
-_WAITING = """
-select pid, pg_blocking_pids(pid), exists (select from pg_stat_activity as each where each.pid = given.pid)
-from unnest(%s) as given (pid)
+# Prepared, and of the function below pg_stat_activity: to plan that view takes longer than most steps.
+_LOOKS = """
+set plan_cache_mode = force_generic_plan;
+prepare waiting (int[]) as
+    select pid, pg_blocking_pids(pid), exists (select from pg_stat_get_activity(pid)) from unnest($1) as given (pid);
 """
 
 
@@ -37,6 +39,7 @@ class Scheduler:
         """
         self._cursor = admin.cursor()
         self._pid = admin.info.backend_pid
+        self._cursor.execute(_LOOKS)
         self._turns = dict.fromkeys(range(1, SLOTS + 1), 1)  # the number of the next gate
         for slot in self._turns:
             self._cursor.execute(f"create sequence gates.turn_{slot}")
@@ -170,7 +173,9 @@ class Scheduler:
                 if not is_gated:
                     self._wait(lambda: not self._is_there(session))
             case "~":
-                self._cursor.execute("select pg_terminate_backend(%s, %s)", (session.pid, 1000 * _PATIENCE))
+                # It could wait by itself, and would look every 100 ms.
+                self._cursor.execute("select pg_terminate_backend(%s)", (session.pid,))
+                self._wait(lambda: not self._is_there(session))
                 if is_gated:
                     self._open(session)
             case "?":
@@ -206,8 +211,7 @@ class Scheduler:
                 return
             ended = {session for session in moving if session.has_ended}
             pids = {session: session.pid for session in moving}  # it may be connecting anew
-            self._cursor.execute(_WAITING, (list(pids.values()),))
-            seen = {pid: (blockers, is_there) for pid, blockers, is_there in self._cursor.fetchall()}
+            seen = self._look(list(pids.values()))
             ours = {session.pid for session in self._sessions}  # an autovacuum's lock is over soon
             blocked: set[Session] = set()
             for session, pid in pids.items():
@@ -242,16 +246,15 @@ class Scheduler:
     def _cancel(self, session: Session) -> None:
         self._cursor.execute("select pg_cancel_backend(%s)", (session.pid,))
         self._blocked.discard(session)
-        self._wait(lambda: not self._blockers(session))
-
-    def _blockers(self, session: Session) -> list[int]:
-        self._cursor.execute("select pg_blocking_pids(%s)", (session.pid,))
-        [(blockers,)] = self._cursor.fetchall()
-        return list(blockers)
+        self._wait(lambda: not self._look([session.pid])[session.pid][0])
 
     def _is_there(self, session: Session) -> bool:
-        self._cursor.execute("select from pg_stat_activity where pid = %s", (session.pid,))
-        return self._cursor.rowcount > 0
+        return self._look([session.pid])[session.pid][1]
+
+    def _look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
+        """See by whom each server process is blocked, and whether it is there."""
+        self._cursor.execute("execute waiting (%s)", (list(pids),))
+        return {pid: (blockers, is_there) for pid, blockers, is_there in self._cursor.fetchall()}
 
     def _wait(self, holds: Callable[[], bool]) -> None:
         end = time.monotonic() + _PATIENCE
