@@ -28,6 +28,7 @@ _GAP = "  "  # between columns
 _FINDING = ("dia", "usuario_id", "local", "medida", "tipo", "nome", "dispositivo")  # as figures.finding_cells
 
 _WORDS = ("nome", "dispositivo")  # of others, which give way
+_WHOLE = "dispositivo"  # goes on below: its end tells one installation from another
 _FIGURES = {"usuario_id", "quantidade", "batidas", "recebidas", "gravadas", "fila", "idade"}  # stand to the right
 
 Line = list[tuple[str, str]]
@@ -88,20 +89,20 @@ class Printer:
         for name, label, width in zip(names, labels, widths, strict=True):
             if name in _WORDS:
                 room = self._console.width - (sum(widths) - width) - len(_GAP) * (len(widths) - 1)
-                width = min(width, max(room, _NARROWEST), _WIDEST)
+                width = min(width, max(room, _NARROWEST), width if name == _WHOLE else _WIDEST)
             table.add_column(
                 label if cell_len(label) <= width else label.replace(" ", "\n"),
                 width=width,
-                no_wrap=True,
-                overflow="ellipsis",
-                justify="left" if name in _WORDS else "right",
+                no_wrap=name != _WHOLE,
+                overflow="fold" if name == _WHOLE else "ellipsis",
+                justify="left" if name in (*_WORDS, "situacao") else "right",
             )
         for row in cells:
             table.add_row(*map(Text, row))
         if cells:
             self._console.print(table)
-        for note in notes:
-            self._line(Text(note, style="dim"))
+        for note in notes:  # on a terminal broken between words
+            self._console.print(Text(note, style="dim"), soft_wrap=not self._console.is_terminal)
 
     def exceptions(self, found: Findings, groups: list[Group] | Unread) -> None:
         """Print how many exceptions there are, the dead letters, then each exception, some at a time."""

@@ -163,10 +163,10 @@ def gap_cells(gap: Gap, zone: ZoneInfo, language: Language) -> tuple[str, ...]:
     one = gap.numero_inicial == gap.numero_final
     return (
         gap.dispositivo,
-        language.word("gaps", gap.situacao),
+        language.word("gaps", gap.situacao, gap.quantas),
         str(gap.numero_inicial) if one else f"{gap.numero_inicial}\N{EN DASH}{gap.numero_final}",
         language.moment(gap.ponto_antes.astimezone(zone)) if gap.ponto_antes else "",
-        language.moment(gap.desde.astimezone(zone)),
+        language.date(gap.desde.astimezone(zone)),
     )
 
 
