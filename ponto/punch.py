@@ -5,6 +5,7 @@ again because messages reach the queue by other ways too (a script, a redrive).
 """
 
 import json
+import re
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
@@ -102,7 +103,8 @@ class NotAPunch(ValueError):
     """A message that no retry can make a punch.
 
     `reason` says why, `detail` which field breaks which rule: printable ASCII, 1 to 200 characters, never a
-    value that was sent (personal data), so that it can be logged and be a message attribute.
+    value that was sent (personal data), so that it can be logged and be a message attribute. Of an unknown field's name
+    it has as much as a misspelt one needs.
     """
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -183,11 +185,16 @@ def _decode_again(body: str) -> Any:
         raise NotAPunch(Reason.MALFORMED, "body: NaN, Infinity, or thousands of digits") from None
 
 
+_speaking = re.compile("[A-Za-z_]{1,32}").fullmatch
+_NOT_SPEAKING = "it is not 1 to 32 letters of ASCII or _"  # but perhaps what a value should be
+
+
 def _refuse(fields: dict[str, Any]) -> None:
     """Raise what is wrong with a body, the same whatever the order of its fields."""
     for name in fields:
         if name not in _READERS:
-            raise NotAPunch(Reason.INVALID, f"unknown field {name[:64]!a}"[:200]) from None
+            shown = f" '{name}'" if _speaking(name) else f", whose name is not shown: {_NOT_SPEAKING}"
+            raise NotAPunch(Reason.INVALID, f"unknown field{shown}") from None
     for field in WIRE:
         if field.required and field.name not in fields:
             raise NotAPunch(Reason.INVALID, f"{field.name}: required") from None

@@ -66,6 +66,7 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
             b'{"usuarioId": 1, "ponto": "2026-02-30T08:00"}',
             b'{"usuarioId": 1',
             b'{"usuarioId": 1, "ponto": "2026-10-01T08:00", "nome": "Ana"}',
+            b'{"usuarioId": 1, "ponto": "2026-10-01T08:00", "Maria 123.456.789-00": true}',
             b"\xff\xfe",
             b" " * LONGEST + GOOD,
             b"usuarioId,ponto",
@@ -77,11 +78,12 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
         4: "ponto: must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
         5: "body: not JSON, character 15",
         6: "unknown field 'nome'",
-        7: "line: not UTF-8",
-        8: "line: longer than 65536 bytes",
-        9: "body: not JSON, character 0",
+        7: "unknown field, whose name is not shown: it is not 1 to 32 letters of ASCII or _",
+        8: "line: not UTF-8",
+        9: "line: longer than 65536 bytes",
+        10: "body: not JSON, character 0",
     }
-    assert [line.number for line in read(content) if not line.refusal] == [1, 10]
+    assert [line.number for line in read(content) if not line.refusal] == [1, 11]
 
 
 @pytest.mark.parametrize("size", [LONGEST - 1, LONGEST, LONGEST + 1, LONGEST + 2, LONGEST + 3, 3_000_000])

@@ -11,7 +11,7 @@ from ponto import receipt
 from ponto.punch import NotAPunch, Punch, parse
 
 MOST_BYTES = 65_536
-"""Of a body: what the queue takes, `maximumMessageSize` in resources/queue.yml."""
+"""Of a body: what the queue takes, `maximumMessageSize` in resources/queues.yml."""
 
 CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": receipt.EXPOSED}
 """On every answer, or a browser's page sees no status."""
