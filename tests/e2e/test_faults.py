@@ -69,9 +69,7 @@ def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_ma
 @pytest.mark.usefixtures("redelivery")
 def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(deployed: Deployed, client: Client) -> None:
     # The workers' connections are open: a statement on one has no end, where connecting would be given up in time.
-    with ThreadPoolExecutor(10) as clients:
-        list(clients.map(client.post, [punch(next(EMPLOYEES)) for _ in range(100)]))
-    client.wait_until_drained()
+    _let_each_worker_work(client)
     employees = [next(EMPLOYEES) for _ in range(3)]
     timed_out = deployed.stack.aws.log.read_text().count("timed out after")
 
@@ -93,12 +91,12 @@ def test_a_database_that_was_away_for_five_seconds_has_all_punches_within_thirty
     # A lock makes statements fail, which come back by their visibility; the others make connections fail, which are
     # tried again. The queue's own timeout is 109 s: only what a function held that was killed, or that could not
     # shorten it, waits for that, as it happens on a machine with much else to do.
-    employees = [next(EMPLOYEES) for _ in range(2_000)]
-    left_to_the_queue, before = _left_to_the_queue(deployed), len(deployed.stack.aws.log.read_text())
+    employees = [next(EMPLOYEES) for _ in range(1_000)]
+    before = len(deployed.stack.aws.log.read_text())
     began = time.monotonic()
 
     def post(place: int) -> int:
-        due = began + place / 250
+        due = began + place / 125
         time.sleep(max(0, due - time.monotonic()))
         return client.post(punch(employees[place])).status
 
@@ -116,14 +114,17 @@ def test_a_database_that_was_away_for_five_seconds_has_all_punches_within_thirty
 
     took = time.monotonic() - returned
     assert len(client.rows(*employees)) == len(employees)
-    came_back = took < 30 + accepted - returned or _left_to_the_queue(deployed) > left_to_the_queue
-    assert came_back, deployed.stack.aws.log.read_text()[before:]  # which says what the last ones waited for
     assert client.depth(client.address.dlq_url) == 0
+    if took > 30 + accepted - returned:
+        _let_each_worker_work(client)  # the emulator may log the end of an invocation with the worker's next one only
+        log = deployed.stack.aws.log.read_text()[before:]
+        assert "timed out after" in log or "redelivery: " in log, log
 
 
-def _left_to_the_queue(deployed: Deployed) -> int:
-    log = deployed.stack.aws.log.read_text()
-    return log.count("timed out after") + log.count("redelivery: ")
+def _let_each_worker_work(client: Client) -> None:
+    with ThreadPoolExecutor(10) as clients:
+        list(clients.map(client.post, [punch(next(EMPLOYEES)) for _ in range(100)]))
+    client.wait_until_drained()
 
 
 def test_while_the_function_is_throttled_punches_wait_and_are_not_received(client: Client, stack: Stack) -> None:
