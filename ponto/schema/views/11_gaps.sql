@@ -7,31 +7,39 @@ returns table (
 )
 language sql stable parallel safe
 begin atomic
-    with aparelho as (
-        select dispositivo, min(sequencia) as menor, max(sequencia) as maior
+    with recursive
+    -- Every device, each by a jump through the index to the next; of some days only, this is empty.
+    nome as (
+        select min(dispositivo) as dispositivo from batida where sequencia is not null and de = '-infinity'
+        union all
+        select (
+            select min(dispositivo) from batida where sequencia is not null and batida.dispositivo > nome.dispositivo
+        )
+        from nome
+        where dispositivo is not null
+    ),
+    aparelho as (
+        select dispositivo, 1::bigint as menor, 9223372036854775807 as maior
+        from nome
+        where dispositivo is not null
+        union all
+        select dispositivo, min(sequencia), max(sequencia)
         from batida
-        where sequencia is not null
+        where de > '-infinity'
+            and sequencia is not null
             and dispositivo is not null
-            and recebida_em >= de::timestamp at time zone (select fuso_padrao())
-            and recebida_em < (ate + 1)::timestamp at time zone (select fuso_padrao())
+            -- By `select`, so that it is computed once and not for every row.
+            and recebida_em >= (select de::timestamp at time zone fuso_padrao())
+            and recebida_em < (select (ate + 1)::timestamp at time zone fuso_padrao())
         group by dispositivo
     ),
-    -- Of the index alone: a row of another id is another row, so that a number which stands twice came twice.
-    numero as (
-        select
-            dispositivo,
-            0::bigint as menor,
-            sequencia,
-            lag(sequencia, 1, 0) over (partition by dispositivo order by sequencia) as anterior
-        from batida
-        where sequencia is not null and dispositivo is not null and de = '-infinity'
-        union all
-        -- Of some days: from the last number before them, or from the first that there can be
-        select
-            dispositivo, menor, sequencia, lag(sequencia, 1, 0) over (partition by dispositivo order by sequencia)
+    -- Device by device, of the index alone: a row of another id is another row, so that a number which stands twice came
+    -- twice. From the last number before those of the days, or from the first that there can be.
+    achado as (
+        select distinct dispositivo, sequencia, anterior
         from aparelho
             cross join lateral (
-                select sequencia
+                select sequencia, lag(sequencia, 1, 0) over (order by sequencia) as anterior
                 from batida
                 where batida.dispositivo = aparelho.dispositivo
                     and sequencia <= maior
@@ -45,12 +53,7 @@ begin atomic
                         ),
                         1
                     )
-            ) as conhecida
-        where de > '-infinity'
-    ),
-    achado as (
-        select distinct dispositivo, sequencia, anterior
-        from numero
+            ) as numero
         where sequencia >= menor and sequencia - anterior <> 1
     )
     select
@@ -73,8 +76,8 @@ begin atomic
             where batida.dispositivo = achado.dispositivo and batida.sequencia = achado.sequencia
         ) as seguinte
     where sequencia > anterior + 1
-        and recebida_em >= de::timestamp at time zone (select fuso_padrao())
-        and recebida_em < (ate + 1)::timestamp at time zone (select fuso_padrao())
+        and recebida_em >= (select de::timestamp at time zone fuso_padrao())
+        and recebida_em < (select (ate + 1)::timestamp at time zone fuso_padrao())
     union all
     select dispositivo, 'repetida', sequencia, sequencia, vezes, copias.primeira, copias.ultima, recebida_em
     from achado
@@ -85,8 +88,8 @@ begin atomic
             where batida.dispositivo = achado.dispositivo and batida.sequencia = achado.sequencia
         ) as copias
     where sequencia = anterior
-        and recebida_em >= de::timestamp at time zone (select fuso_padrao())
-        and recebida_em < (ate + 1)::timestamp at time zone (select fuso_padrao())
+        and recebida_em >= (select de::timestamp at time zone fuso_padrao())
+        and recebida_em < (select (ate + 1)::timestamp at time zone fuso_padrao())
     order by 1, 3, 2;
 end;
 
