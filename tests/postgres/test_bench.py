@@ -94,6 +94,15 @@ def test_each_report_is_measured_with_its_plan_and_so_is_the_intake_beside_them(
     assert results["beside"]["least"] > 0
 
 
+def test_gaps_are_found_among_as_many_numbered_punches(folder: Path) -> None:
+    results = read(folder, "reports")["results"]
+
+    month, every = results["gaps"]["queries"]
+    assert 0.99 < results["gaps"]["punches"] / results["punches"] < 1
+    assert 1 <= month["rows"] <= every["rows"] < 0.01 * results["punches"]
+    assert "Index Only Scan" in "".join(every["plan"])
+
+
 @pytest.mark.parametrize("name", ["drain.png", "drain.svg"])
 def test_the_figures_are_drawn(folder: Path, name: str) -> None:
     assert (folder / name).stat().st_size > 10_000

@@ -12,6 +12,7 @@ from typing import NamedTuple, TextIO
 
 import psycopg2
 
+from tools.bench import gaps
 from tools.bench.drain import run
 from tools.bench.events import chunks
 from tools.bench.measure import Aim, Spread, spread, table
@@ -110,10 +111,11 @@ class Found(NamedTuple):
     alone: Spread  # rows/s of the handler
     beside: Spread  # the same while reports run
     reports: int  # that ended meanwhile
+    gaps: gaps.Found
 
 
 def measure(server: Server, employees: int, months: int, punches: int, rounds: int) -> Found:
-    """Make up a company, time its reports, then the handler alone and beside them, in turn.
+    """Make up a company, time its reports, then the handler alone and beside them, in turn; then gaps among as many.
 
     Args:
         server: the database.
@@ -138,7 +140,8 @@ def measure(server: Server, employees: int, months: int, punches: int, rounds: i
         with _Reading() as reading:
             beside.append(punches / run(server, chunks(punches, BATCH)).seconds)
         reports += reading.ended()
-    return Found(stored, commands, queries, spread(alone), spread(beside), reports)
+    numbered = gaps.measure(server, stored, months, f"{_LAST_MONTH}-01", rounds)
+    return Found(stored, commands, queries, spread(alone), spread(beside), reports, numbered)
 
 
 def aims(found: Found) -> list[Aim]:
@@ -154,6 +157,7 @@ def aims(found: Found) -> list[Aim]:
             for report in [REPORTS[query.report]]
         ),
         Aim("intake while reports run, as a share of that without", 0.8, found.beside.median / found.alone.median),
+        *gaps.aims(found.gaps),
     ]
 
 
@@ -170,7 +174,7 @@ def show(found: Found) -> str:
         ["alone", str(found.alone)],
         [f"while {found.reports:,} reports ran", str(found.beside)],
     ]
-    return f"{table(commands)}\n\n{table(queries)}\n\n{table(intake)}"
+    return f"{table(commands)}\n\n{table(queries)}\n\n{table(intake)}\n\n{gaps.show(found.gaps)}"
 
 
 def _load(employees: int, months: int) -> float:
