@@ -1,7 +1,11 @@
 """`ponto import` with an API of paper: what is sent, tried again, refused and gone on with."""
 
+import gzip
 import http.client
 import json
+import os
+import re
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -27,10 +31,13 @@ class Gateway:
         self.tries: Counter[int] = Counter()
         self.answers: dict[int, list[Answer]] = {}  # by employee
         self.keys: set[str] = set()
+        self.ctrl_c_at = 0  # the employee with whose punch somebody stops the command
         self._lock = threading.Lock()
 
     def answer(self, body: bytes, headers: dict[str, str]) -> Answer:
         employee = json.loads(body)["usuarioId"]
+        if employee == self.ctrl_c_at:
+            os.kill(os.getpid(), signal.SIGINT)
         with self._lock:
             self.keys.add(headers["x-api-key"])
             self.tries[employee] += 1
@@ -176,6 +183,70 @@ def test_a_key_that_is_revoked_stops_it_and_another_goes_on_where_it_stopped(
     assert gateway.tries[2] == tries[2] == 1  # what was known to be accepted is not sent again
     assert len(given.with_name("october.ndjson.refused.ndjson").read_text().splitlines()) == 1
     assert left(given) == {".refused.ndjson"}
+
+
+def test_ctrl_c_ends_the_waiting_too_and_the_same_command_goes_on(
+    gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path
+) -> None:
+    given.write_bytes(file(1, 600))  # more than is read ahead
+    before = signal.getsignal(signal.SIGINT)
+    slow: Answer = (503, "", {"retry-after": "200"})  # for which a thread waits
+    gateway.answers = {500: [slow]}
+    gateway.ctrl_c_at = 500
+
+    stopped = run(str(given), "--state", str(tmp_path))
+
+    assert (stopped.status, stopped.out) == (130, "")
+    assert "stopped" in stopped.err
+    assert signal.getsignal(signal.SIGINT) == before
+    assert gateway.tries[500] == 1
+    assert left(given) == {".progress"}
+    tries = gateway.tries.copy()
+
+    gateway.ctrl_c_at = 0
+    done = run(str(given), "--state", str(tmp_path))
+    assert done.out == "600 accepted, 0 refused\n"
+    assert set(gateway.accepted) == set(range(1, 601))
+    assert gateway.tries[1] == tries[1] == 1
+    assert left(given) == set()
+
+
+@pytest.mark.parametrize(
+    "torn", ['{"line": 1', "\0\0\0", '{"line": 1, "reason": "body: not JSON"}\n{"li', '{}\n[1]\n"x"']
+)
+def test_a_list_of_refused_lines_that_a_crash_tore_is_gone_on_with(
+    gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path, torn: str
+) -> None:
+    given.write_bytes(b"{\n" + file(2, 200) + b"\n{")
+    gateway.answers = {150: [(403, "Forbidden", {})]}
+    assert run(str(given), "--state", str(tmp_path)).status == 1
+    refused = given.with_name("october.ndjson.refused.ndjson")
+    refused.write_text(torn)
+
+    done = run(str(given), "--json", "--state", str(tmp_path))
+
+    assert done.json["refused"] == 2
+    whole = torn.startswith('{"line": 1, ')
+    assert [json.loads(line)["line"] for line in refused.read_text().splitlines()] == ([1, 201] if whole else [201])
+    assert (f"{refused}: of 1 refused before, 1 are missing: the disk or the machine failed" in done.err) is not whole
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
+def test_on_a_terminal_it_shows_how_far_it_is_and_elsewhere_it_is_quiet(
+    run: Callable[..., Result], given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: Any
+) -> None:
+    size = len(given.read_bytes())
+    given.write_bytes(pack(given.read_bytes() + b"\n{"))
+    assert run(str(given), "--state", str(tmp_path)).err == ""
+
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as rich takes it: a terminal is there
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    shown = run(str(given), "--state", str(tmp_path))
+    last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.err).rstrip().splitlines()[-1]
+    assert last.startswith("200 accepted, 1 refused ")
+    assert last.endswith(f" {size + 2}/{size + 2 if pack is bytes else '?'}")
+    assert shown.out.startswith("200 accepted, 1 refused: see ")
 
 
 def test_what_was_begun_for_another_file_is_not_gone_on_with(

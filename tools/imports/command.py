@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import FrameType
@@ -72,7 +72,7 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     api = Api(url, key)
     start = Position(done.offset, done.line)
     try:
-        with _stopped_by_ctrl_c(api), _bar(file) as advance, _kept(progress) as keep, _listed(refused, start) as note:
+        with _stopped_by_ctrl_c(api), _bar(file) as advance, _kept(progress) as keep, _listed(refused, done) as note:
             for sent in send_all(lines(lambda offset: _open(file, offset), _ZONE, start), api.send, math.inf):
                 for line in sent.refused:
                     note(line)
@@ -160,20 +160,33 @@ def _open(file: Path, offset: int) -> IO[bytes]:
 
 
 @contextmanager
-def _listed(file: Path, start: Position) -> Iterator[Callable[[Line], None]]:
+def _listed(file: Path, done: _Done) -> Iterator[Callable[[Line], None]]:
     """Add to the list of refused lines, which is there only if there are some."""
-    before = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    known = [line for line in before if json.loads(line)["line"] < start.line]  # a crash may have left more
-    with file.open("w", encoding="utf-8") as text:
-        text.writelines(f"{line}\n" for line in known)
+    known = _refused_before(file, done.line)
+    if (missing := done.refused - len(known)) > 0:
+        print_status(f"{file}: of {done.refused} refused before, {missing} are missing: the disk or the machine failed")
+    try:
+        with file.open("w", encoding="utf-8") as text:
+            text.writelines(f"{line}\n" for line in known)
 
-        def note(line: Line) -> None:
-            text.write(json.dumps({"line": line.number, "reason": line.refusal}) + "\n")
-            text.flush()
+            def note(line: Line) -> None:
+                text.write(json.dumps({"line": line.number, "reason": line.refusal}) + "\n")
+                text.flush()
 
-        yield note
-    if not file.stat().st_size:
-        file.unlink()
+            yield note
+    finally:
+        if not file.stat().st_size:
+            file.unlink()
+
+
+def _refused_before(file: Path, line: int) -> list[str]:
+    """Give what is listed of the lines before one. A crash may have left more, and torn what it wrote last."""
+    known: list[str] = []
+    for text in file.read_bytes().decode(errors="replace").split("\n") if file.exists() else []:
+        with suppress(ValueError, KeyError, TypeError):
+            if json.loads(text)["line"] < line:
+                known.append(text)
+    return known
 
 
 @contextmanager
