@@ -18,9 +18,8 @@ _WRONG_PASSWORD = "password authentication failed"  # noqa: S105  what PostgreSQ
 class Timeouts(NamedTuple):
     """How long a session may wait.
 
-    The function ends after 75 s. The slowest `Store.save` of one statement takes 55 s: the statement on a dead
-    connection (5 s; or before the first connection the password, 4 s), a new connection (40 s), the statement again
-    (5 s) and the look-up (5 s).
+    The function ends after 75 s. The slowest `Store.save` of one statement takes 55 s: those of `slowest_s`, and the
+    look-up (5 s).
     """
 
     connect_s: int = 40  # all tries: Aurora takes 15 to 40 s to resume from 0 ACU; includes a look at the secret
@@ -29,6 +28,15 @@ class Timeouts(NamedTuple):
     lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
     network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function misses its goodbye
     idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
+
+    def slowest_s(self, password_s: float) -> float:
+        """Tell how long `Session.execute` takes at most: on a dead connection, then on a new one.
+
+        Args:
+            password_s: how long the password takes, which only the first connection waits for besides.
+        """
+        statement_s = self.statement_ms / 1000
+        return max(password_s, statement_s, self.network_ms / 1000) + self.connect_s + statement_s
 
 
 TIMEOUTS = Timeouts()

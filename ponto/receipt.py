@@ -24,9 +24,9 @@ _RECEIPT = (_SQL / "receipt.sql").read_text(encoding="utf-8")
 _RECEIPTS = (_SQL / "receipts.sql").read_text(encoding="utf-8")
 
 TIMEOUTS = Timeouts(connect_s=6, try_s=3, statement_ms=3_000, lock_ms=2_000, network_ms=3_000)
-"""At most 13 s in all: the password (4 s) or a statement on a dead connection (3 s), a connection (6 s), a statement.
+"""13 s at most (`slowest_s`), well within the gateway's 29: the password (4 s), a connection (6 s), a statement (3 s).
 
-Well within the gateway's 29 s. A paused Aurora begins to resume with the first try; whoever asks comes again.
+A paused Aurora begins to resume with the first try; whoever asks comes again.
 """
 
 LISTED = timedelta(hours=48)

@@ -92,11 +92,8 @@ def test_more_than_ten_a_batch_without_a_window_stop_the_deploy_as_aws_would(pro
 @pytest.mark.parametrize("stage", DEPLOYED)
 def test_the_slowest_save_and_the_dead_letters_end_within_the_timeout(compiled: Compile, stage: str) -> None:
     timeout = compiled(stage).properties(FUNCTION)["Timeout"]
-    statement = TIMEOUTS.statement_ms / 1000
-    dead_connection = max(statement, TIMEOUTS.network_ms / 1000)
-    before = max(dead_connection, SECRET_SECONDS)  # whoever has had a connection has the password
-    stored = before + TIMEOUTS.connect_s + statement
-    looked_up = stored + statement
+    stored = TIMEOUTS.slowest_s(SECRET_SECONDS)
+    looked_up = stored + TIMEOUTS.statement_ms / 1000
     assert stored < timeout - DEAD_LETTER_SECONDS  # past which the look-up would not be started
     assert looked_up < timeout - DEAD_LETTER_SECONDS / 2  # past which no dead letter would be sent
     assert TIMEOUTS.lock_ms < TIMEOUTS.statement_ms

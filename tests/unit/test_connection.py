@@ -1,5 +1,6 @@
 """Connecting, on a clock that only goes on while something waits: what is tried, how often, and for how long."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,9 +9,10 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from ponto import connection
+from ponto import connection, receipt
 from ponto.config import SECRET_SECONDS
 from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
+from ponto.receipt import Receipts
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
@@ -26,6 +28,7 @@ class Server:
         self.now = 0.0
         self.answers: Callable[[dict[str, Any]], Answer] = lambda _: (0.0, "")
         self.tries: list[dict[str, Any]] = []
+        self.connected = CONNECTED
 
     def connect(self, **arguments: Any) -> psycopg2.extensions.connection:
         self.tries.append(arguments)
@@ -36,7 +39,7 @@ class Server:
             raise psycopg2.OperationalError("timeout expired")
         if error:
             raise psycopg2.OperationalError(error)
-        return CONNECTED
+        return self.connected
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -169,6 +172,50 @@ def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, ref
 
     assert {each["password"] for each in server.tries} == {"old"}
     assert 20 <= server.now <= 25.1
+
+
+class _Silent:
+    """A connection whose server is gone, which a statement finds out as late as it may."""
+
+    closed = 0
+    autocommit = False
+
+    def __init__(self, server: Server, seconds: float) -> None:
+        self._server = server
+        self._seconds = seconds
+
+    def cursor(self) -> Any:
+        self._server.now += self._seconds
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@pytest.mark.parametrize("resumes", [3, 6, 3600])
+@pytest.mark.parametrize("connected_before", [False, True])
+def test_a_receipt_that_cannot_be_had_is_a_503_in_its_time(
+    server: Server, refusal: Answer, resumes: int, connected_before: bool
+) -> None:
+    times = receipt.TIMEOUTS
+
+    def fetch() -> Parameters:
+        server.now += SECRET_SECONDS
+        return {"password": f"of {server.now}"}
+
+    receipts = Receipts(fetch, "*")
+    if connected_before:
+        receipts._session._given = {"password": "old"}
+        receipts._session._connection = cast(Any, _Silent(server, times.network_ms / 1000))
+    server.answers = lambda _: refusal if server.now < resumes else (0.1, "")
+    server.connected = cast(Any, _Silent(server, times.statement_ms / 1000))
+
+    answer = receipts.answer({"pathParameters": {"id": str(uuid.uuid4())}, "requestContext": {}}, lambda _: None)
+
+    assert answer["statusCode"] == 503
+    assert server.tries
+    assert server.now <= times.slowest_s(SECRET_SECONDS)
 
 
 SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com" (10.0.1.23), port 5432'
