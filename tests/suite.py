@@ -4,10 +4,12 @@ import os
 import shlex
 import signal
 from collections.abc import Generator
+from functools import cache
 from pathlib import PurePath
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -16,6 +18,10 @@ WORKERS = 3
 
 settings.register_profile("of any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("of any machine")  # what a property costs on a busy one says nothing
+
+# Each session of boto3 reads and parses the models of its services anew, for a third of what such a test costs.
+_read_model = cache(JSONFileLoader().load_file)
+pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", lambda _, file_path: _read_model(file_path))
 
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
