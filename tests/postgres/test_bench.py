@@ -1,19 +1,32 @@
-"""`python -m tools.bench --quick` from end to end: every part measures, and writes what the documents say."""
+"""`python -m tools.bench --quick` from end to end: each part measures, and writes what the documents say."""
 
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from tools.bench.__main__ import PARTS
+from ponto.derived_id import derive_id
+from tools.bench import __main__ as command
+from tools.bench import growth, indexes
 from tools.bench.cold import STARTERS
 from tools.bench.drain import PEERS
 from tools.bench.reports import REPORTS
+from tools.bench.server import running
+from tools.local.postgres import UNSAFE
 
 ROOT = Path(__file__).parents[2]
+PARTS = [part for part in command.PARTS if part != "indexes"]  # which copies a database for each of many variants
+# The least that random() gives: a table of millions has it.
+LEAST = """
+create schema least;
+create function least.random() returns double precision language sql as 'select 0.0::double precision';
+set search_path = least, pg_catalog, public
+"""
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give what a quick run wrote."""
     folder = tmp_path_factory.mktemp("bench")
     words = [sys.executable, "-m", "tools.bench", "--quick", "--punches", "1000", "--folder", str(folder), "--json"]
-    words += ["--set", "max_wal_size=2GB"]
+    words += ["--set", "max_wal_size=2GB", *PARTS]
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout) == {part: read(folder, part) for part in PARTS}
@@ -52,11 +65,11 @@ def test_every_peer_is_measured_at_every_batch_size(folder: Path) -> None:
     assert all(drain["rowsPerSecond"]["least"] > 0 for drain in results)
 
 
-def test_a_table_grows_with_both_kinds_of_ids(folder: Path) -> None:
+def test_a_table_grows_with_each_kind_of_ids(folder: Path) -> None:
     results = read(folder, "growth")["results"]
 
     assert {(growth["ids"], growth["rows"]) for growth in results} == {
-        (ids, rows) for ids in ("UUIDv4", "UUIDv7") for rows in (0, 1000)
+        (ids, rows) for ids in ("UUIDv4", "UUIDv7", "derived") for rows in (0, 1000)
     }
 
 
@@ -81,6 +94,24 @@ def test_duplicates_are_measured_against_fresh_punches(folder: Path) -> None:
 def test_an_index_of_numbers_is_measured_against_none(folder: Path) -> None:
     kinds = [each["kind"] for each in read(folder, "numbers")["results"]]
     assert kinds == ["a number, the index", "a number, no index", "no number"]
+
+
+def test_each_index_and_setting_is_measured_on_a_table_of_some_size() -> None:
+    with running(UNSAFE) as server:
+        found = indexes.measure(server, [0.001], punches=100, rounds=1)
+        server.use("derived")
+        server.ask(LEAST)
+        growth.fill(server, "derived", 100)
+        least = server.ask("select min(usuario_id) from batida")
+        newest = server.ask("select id::text from batida order by id desc limit 1")
+
+    assert [(each.rows, each.label) for each in found] == [(1000, variant.label) for variant in indexes.VARIANTS]
+    assert found[0].time_ratio == 1
+    assert f"| {indexes.AS_IT_IS} " in indexes.show(found)
+    assert least == 1
+    ours = UUID(derive_id(1, datetime.now(UTC)))
+    assert UUID(newest).version == ours.version
+    assert 0 <= (ours.int >> 80) - (UUID(newest).int >> 80) < 60_000  # ms
 
 
 def test_each_report_is_measured_with_its_plan_and_so_is_the_intake_beside_them(folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ponto.lines import lines
 from tools.bench import __main__ as command
-from tools.bench import distance, drain, growth, imports, open_transaction, proxy
+from tools.bench import distance, drain, growth, imports, indexes, open_transaction, proxy
 from tools.bench.__main__ import PARTS, Sizes, plain
 from tools.bench.cold import Cold
 from tools.bench.distance import Distance
@@ -56,11 +56,30 @@ def test_the_handler_is_held_against_its_peers() -> None:
 def test_the_largest_table_is_held_against_the_empty_one() -> None:
     found = [
         growth.Growth(ids, rows, Spread(rate, rate, rate))
-        for ids in ("UUIDv4", "UUIDv7")
+        for ids in ("UUIDv4", "UUIDv7", "derived")
         for rows, rate in ((0, 100.0), (1000, 10.0), (2000, 80.0))
     ]
 
     assert [aim.reached for aim in growth.aims(found)] == [0.8, 0.8]
+
+
+def test_what_would_pay_is_named_and_a_table_without_what_is_needed_is_not() -> None:
+    def variant(label: str, ratio: float) -> indexes.Measured:
+        return indexes.Measured(label, 1000, Spread(1.0, 1.0, 1.0), 10.0, ratio, ratio)
+
+    labels = (indexes.AS_IT_IS, "without `batida_ponto_idx`", "prepared", "fillfactor")
+    found = [variant(label, ratio) for label, ratio in zip(labels, (1.0, 0.5, 0.9, 1.1), strict=True)]
+
+    assert [(aim.text.rpartition(", ")[2], aim.met) for aim in indexes.aims(found)] == [
+        ("prepared", False),
+        ("fillfactor", True),
+    ]
+
+
+def test_a_punch_without_an_id_has_an_instant_of_its_own() -> None:
+    bodies = [json.loads(record["body"]) for record in event(2, None)["Records"]]
+
+    assert [body.keys() for body in bodies] == [{"ponto", "usuarioId", "offline"}] * 2
 
 
 def test_every_peer_has_its_row() -> None:

@@ -12,7 +12,19 @@ from typing import Any, NamedTuple
 import click
 import psycopg2
 
-from tools.bench import cold, distance, drain, duplicates, growth, numbers, open_transaction, picture, reports, workers
+from tools.bench import (
+    cold,
+    distance,
+    drain,
+    duplicates,
+    growth,
+    indexes,
+    numbers,
+    open_transaction,
+    picture,
+    reports,
+    workers,
+)
 from tools.bench.measure import Aim
 from tools.bench.server import Server, running
 from tools.kit import commands, files
@@ -28,6 +40,7 @@ _EPILOG = """parts:
   cold        importing the function and storing its first punch, in a fresh interpreter
   duplicates  a batch that is in the table already
   numbers     what the index of the devices' numbers costs the drain
+  indexes     what each index costs the drain, and other settings of them; a prepared statement
   reports     a made-up company's reports, and the intake while they run
 
 examples:
@@ -92,6 +105,11 @@ PARTS = {
     "numbers": Part(
         lambda server, sizes: numbers.measure(server, sizes.punches // 5, sizes.rounds), numbers.aims, numbers.show
     ),
+    "indexes": Part(
+        lambda server, sizes: indexes.measure(server, (0, sizes.millions[0]), sizes.punches // 5, sizes.rounds),
+        indexes.aims,
+        indexes.show,
+    ),
     "reports": Part(
         lambda server, sizes: reports.measure(server, sizes.employees, sizes.months, sizes.punches, sizes.rounds),
         reports.aims,
@@ -154,7 +172,7 @@ def _setting(text: str) -> tuple[str, str]:
     type=opt.RATE,
     multiple=True,
     metavar="N",
-    help="growth: rows of a larger table, in millions (default 1 and 10, quick 0.001).",
+    help="growth: rows of a larger table, in millions (default 1 and 10, quick 0.001); indexes: the least of them.",
 )
 @click.option("--starts", type=opt.POSITIVE, metavar="N", help="cold: interpreters of each kind (default 21, quick 1).")
 @click.option("--employees", type=opt.POSITIVE, metavar="N", help="reports: of the company (default 10000, quick 20).")
@@ -249,7 +267,7 @@ def measure(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], fol
         raise CommandError(str(error)) from None
     if as_json:
         print_json(documents)
-    if measured.keys() - {"numbers", "reports"} - INSTEAD_OF_DRAIN.keys():  # the picture is of the drain
+    if measured.keys() - {"indexes", "numbers", "reports"} - INSTEAD_OF_DRAIN.keys():  # the picture is of the drain
         for file in (folder / "drain.png", folder / "drain.svg"):
             picture.draw(file, measured)
             print_status(f"make bench: {file}")

@@ -5,9 +5,12 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 Event = dict[str, Any]
+NewId = Callable[[], str] | None
+"""Makes the id of a punch; None: the punch has none, and gets one that is derived from its employee and instant."""
 
 
 class Context:
@@ -31,7 +34,7 @@ def uuid7() -> str:
     return str(uuid.UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
 
 
-def event(size: int, new_id: Callable[[], str] = uuid4) -> Event:
+def event(size: int, new_id: NewId = uuid4) -> Event:
     """Make a batch of good punches, all new.
 
     Args:
@@ -45,9 +48,8 @@ def event(size: int, new_id: Callable[[], str] = uuid4) -> Event:
                 "messageId": uuid4(),
                 "body": json.dumps(
                     {
-                        "id": new_id(),
+                        **({"id": new_id(), "ponto": "2026-10-01T08:00:00-03:00"} if new_id else {"ponto": _instant()}),
                         "usuarioId": random.randint(1, 1_000_000),  # noqa: S311  an employee, no secret
-                        "ponto": "2026-10-01T08:00:00-03:00",
                         "offline": True,
                     }
                 ),
@@ -60,7 +62,11 @@ def event(size: int, new_id: Callable[[], str] = uuid4) -> Event:
     }
 
 
-def chunks(punches: int, batch: int, new_id: Callable[[], str] = uuid4, most: int = 10_000) -> Iterator[list[Event]]:
+def _instant() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def chunks(punches: int, batch: int, new_id: NewId = uuid4, most: int = 10_000) -> Iterator[list[Event]]:
     """Give the batches of many punches, some at a time, so that they need not all be in memory.
 
     Args:

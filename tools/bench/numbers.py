@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tools.bench.drain import run
-from tools.bench.events import Event, chunks, event
+from tools.bench.events import Event, NewId, chunks, event, uuid4
 from tools.bench.measure import Aim, Spread, spread, table
 from tools.bench.server import Server
 
@@ -45,7 +45,7 @@ def measure(server: Server, punches: int, rounds: int) -> list[Numbers]:
             server.use(database)
             server.empty()
             run(server, [[event(1)]])  # connects
-            took = run(server, chunks(punches, BATCH) if kind == "no number" else _numbered(punches))
+            took = run(server, chunks(punches, BATCH) if kind == "no number" else numbered(punches))
             if server.rows() != punches + 1:
                 raise RuntimeError(f"{server.rows():,} rows of {punches + 1:,} punches")
             found[kind].append((punches / took.seconds, 1e6 * (took.function_cpu + took.database_cpu) / punches))
@@ -55,10 +55,16 @@ def measure(server: Server, punches: int, rounds: int) -> list[Numbers]:
     ]
 
 
-def _numbered(punches: int) -> Iterator[list[Event]]:
+def numbered(punches: int, new_id: NewId = uuid4) -> Iterator[list[Event]]:
+    """Give batches of punches of some devices, each of which numbers its own.
+
+    Args:
+        punches: how many in all.
+        new_id: makes the id of each.
+    """
     last = [0] * DEVICES
     place = 0
-    for part in chunks(punches, BATCH):
+    for part in chunks(punches, BATCH, new_id):
         for each in part:
             for record in each["Records"]:
                 device = place % DEVICES

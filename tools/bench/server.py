@@ -41,15 +41,20 @@ class Server:
         with proxy.running(str(Path(self._running.host) / postgres.SOCKET), milliseconds) as way:
             yield way
 
-    def use(self, database: str, way: proxy.Address | None = None) -> None:
+    def use(self, database: str, way: proxy.Address | None = None, copy_of: str = "template1") -> None:
         """Have the handler and the peers connect to a database, made with the project's schema if it is not there.
 
         Args:
             database: its name.
             way: by which they connect; by default the server's own socket, as this class itself always does.
+            copy_of: another database, of which it is made where it is not there.
         """
         self.close()
-        _execute(self._connect("postgres"), f"create database {database}", ignore=psycopg2.errors.DuplicateDatabase)
+        _execute(
+            self._connect("postgres"),
+            f"create database {database} template {copy_of}",
+            ignore=psycopg2.errors.DuplicateDatabase,
+        )
         parameters = {"host": way.folder if way else self._running.host, "dbname": database, "user": postgres.USER}
         for keyword, names in _NAMES.items():
             for name in names:
