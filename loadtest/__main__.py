@@ -10,10 +10,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import click
 
-from loadtest import four_peaks, jmeter, picture, proof
+from loadtest import baseline as baselines
+from loadtest import four_peaks, jmeter, machine, picture, proof
 from loadtest import summary as summaries
 from loadtest import system as systems
 from loadtest.jmeter import FOLDER, JMeter
@@ -29,16 +31,21 @@ from tools.kit.output import print_json, print_status
 
 _STOP = 10  # s for JMeter to end
 _STOPPED = 130
+_OPEN_RATE = 200  # arrivals/s, each on a connection of its own: a quarter of what the local stack answers on 2 cores
 
 _EPILOG = """examples:
   make loadtest                                          the original's: 200 threads x 100 loops
   make loadtest ARGS="--repeats 5 --malformed 2"         5 % sent again, 2 % that are no punches
   make loadtest ARGS="--duration 600 --rate 100"         a soak: ten minutes, 100 requests/s
   make loadtest ARGS="--plan four-peaks --seconds 120"   a working day in two minutes
+  cp .local/loadtest/summary.json .local/loadtest/baseline.json; make loadtest
+                                                         beside the run before
+  make loadtest ARGS="--baseline FILE"                   beside another one
   API_URL=https://... API_KEY=... DATABASE_URL=postgresql://... python -m loadtest --rate 500
 
 exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is missing or stored twice;
 2 something is needed first; 3 no DATABASE_URL, so nothing is proven; 4 proven, but some requests failed;
+5 slower than the baseline by more than noise; 6 the same, but other programs kept this machine busy;
 130 after Ctrl-C
 """
 
@@ -54,10 +61,24 @@ exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is m
 @click.option(
     "--rate", type=opt.POSITIVE, metavar="N", help="punches: requests/s of all threads, at most (default: no limit)."
 )
+@click.option(
+    "--open-rate",
+    type=opt.COUNT,
+    metavar="N",
+    help=f"punches: arrivals/s of the open model that follows; 0: none (default {_OPEN_RATE}, at most --rate).",
+)
+@click.option("--open-seconds", type=opt.POSITIVE, default=20, metavar="SECONDS", help="punches: that it lasts.")
 @click.option("--peak", type=opt.POSITIVE, default=300, metavar="N", help="four-peaks: punches/s at the highest peak.")
 @click.option("--seconds", type=opt.POSITIVE, default=120, metavar="SECONDS", help="four-peaks: that the day lasts.")
 @click.option(
     "--patience", type=opt.POSITIVE, default=180, metavar="SECONDS", help="Without a new row before giving up."
+)
+@click.option(
+    "--baseline",
+    type=opt.FILE,
+    metavar="FILE",
+    help="summary.json of an earlier run, to compare with (default: loadtest/baseline.json in the state folder, where "
+    "it is of the same load).",
 )
 @opt.state
 @click.option("--no-report", is_flag=True, show_default=False, help="Without JMeter's HTML report.")
@@ -71,9 +92,12 @@ def loadtest(
     ramp_up: int,
     duration: int | None,
     rate: int | None,
+    open_rate: int | None,
+    open_seconds: int,
     peak: int,
     seconds: int,
     patience: int,
+    baseline: Path | None,
     state: Path | None,
     *,
     no_report: bool,
@@ -81,19 +105,29 @@ def loadtest(
 ) -> int:
     """JMeter's load on the running local stack, or on the API that API_URL names, and what became of every punch.
 
+    Of a closed model, as the original's: so many users, each of whom waits for an answer before the next punch. Then of
+    an open one: punches arrive at a steady rate, whether or not the system keeps up.
+
     The end of every accepted punch is found by its id. Writes summary.json, arrivals.png, results.jtl and JMeter's
     report into the state folder's loadtest/. The rows stay.
     """
-    if plan == "four-peaks":
-        own = four_peaks_properties(peak, seconds)
-    else:
-        own = punches_properties(threads, loops, ramp_up, duration, rate)
     # A number of its own for each employee of a run, below the contract's 2^53.
     first = Random().randrange(10**6, 9 * 10**6) * proof.RUN  # noqa: S311  no secret
-    chosen = TestPlan(plan, {"firstEmployee": first, "repeats": repeats, "malformed": malformed} | own)
+    common: dict[str, object] = {"firstEmployee": first, "repeats": repeats, "malformed": malformed}
+    if plan == "four-peaks":
+        model = f"open model, {peak} punches/s at the peak"
+        plans = [TestPlan(plan, model, common | four_peaks_properties(peak, seconds))]
+    else:
+        model = f"closed model, {threads} users"
+        plans = [TestPlan(plan, model, common | punches_properties(threads, loops, ramp_up, duration, rate))]
+        if open_rate is None:
+            open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
+        if open_rate:
+            own = {"firstEmployee": first + proof.RUN, "schedule": four_peaks.steady(open_rate, open_seconds)}
+            plans.append(TestPlan("four-peaks", f"open model, {open_rate} punches/s", common | own))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        return _run(chosen, state, patience, report=not no_report, as_json=as_json)
+        return _run(plans, state, baseline, patience, report=not no_report, as_json=as_json)
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; nothing is proven")
         return _STOPPED
@@ -130,18 +164,41 @@ def punches_properties(
     }
 
 
-def _run(plan: TestPlan, state: Path | None, patience: int, *, report: bool, as_json: bool) -> int:
+def _run(
+    plans: Sequence[TestPlan],
+    state: Path | None,
+    baseline_file: Path | None,
+    patience: int,
+    *,
+    report: bool,
+    as_json: bool,
+) -> int:
     tool = jmeter.find()
     system = systems.find(state, dict(os.environ))
     if system.database_url is None:
         print_status("no DATABASE_URL: that accepted punches become rows will not be proven")
     folder = ((state or STATE) / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    plan = plans[0]
+    where: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}
+    baseline = _baseline(
+        baseline_file, folder, where | {"plan": plan.name, "model": plan.model, "properties": plan.properties}
+    )
     _clear(folder)
 
     result = measure(plan, tool, system, folder, patience)
+    results = [result]
+    summary = result.summary(plan) | where
+    for arrivals in plans[1:]:
+        (folder / "open").mkdir()
+        results.append(measure(arrivals, tool, system, folder / "open", patience))
+        summary["open_model"] = results[-1].summary(arrivals)
+    statuses = [each.status for each in results]
+    comparison = baselines.compare(*baseline, summary) if baseline else None
+    if comparison:
+        summary["baseline"] = comparison.summary()
+        statuses.append(comparison.status)
 
-    summary = result.summary(plan)
     with files.draft(folder / "summary.json") as text:
         text.write(json.dumps(summary, indent=2) + "\n")
     if result.verdict:
@@ -153,15 +210,39 @@ def _run(plan: TestPlan, state: Path | None, patience: int, *, report: bool, as_
         print_json(summaries.for_json(summary))
     else:
         summaries.show(summary)
+        if comparison:
+            comparison.show()
+    for each, its_plan in zip(results, plans, strict=True):
+        if each.elsewhere.is_busy:
+            print_status(f"{its_plan.model}: {each.elsewhere}. The figures are not the system's alone")
     print_status(f"files: {folder}")
-    return result.status
+    return min(filter(None, statuses), default=0)  # the worst has the least number
+
+
+def _baseline(given: Path | None, folder: Path, load: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Read what to compare with, before the load: a run may take the place of what it is compared with.
+
+    Raises:
+        CommandError: the file that was given is of another load, or of none.
+    """
+    file = given or folder / "baseline.json"
+    if not given and not file.exists():
+        return None
+    found = baselines.read(file)
+    if why := baselines.difference(found, load):
+        if given:
+            raise CommandError(f"the baseline {file} is of another load: {why}")
+        print_status(f"not compared with {file}, which is of another load: {why}")
+        return None
+    return str(file), found
 
 
 def _clear(folder: Path) -> None:
     """Leave no file of an earlier run beside those of this one."""
     for name in ("summary.json", "arrivals.png", "results.jtl"):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / "report", ignore_errors=True)
+    for name in ("report", "open"):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience: float) -> LoadResult:
@@ -180,17 +261,18 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
     first = int(str(plan.properties["firstEmployee"]))
     database = Database(system.database_url, first) if system.database_url else None
     try:
+        others = machine.Watch(system.pids)
         watch = _Watch(system, database, folder / "results.jtl")
         _load(plan, tool, system, folder, watch)
-        load = os.getloadavg()[0]
+        load, elsewhere = os.getloadavg()[0], others.end()
         try:
             figures = summarize(read(folder / "results.jtl"))
         except (FileNotFoundError, ValueError):
             raise CommandError(f"JMeter sent nothing; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}") from None
         if database is None:
-            return LoadResult(figures, [], None, watch.depths, load)
+            return LoadResult(figures, [], None, watch.depths, load, elsewhere)
         verdict, rows = proof.wait(database, system, figures.accepted, patience, watch.look)
-        return LoadResult(figures, rows, verdict, watch.depths, load)
+        return LoadResult(figures, rows, verdict, watch.depths, load, elsewhere)
     finally:
         if database:
             database.close()

@@ -27,6 +27,16 @@ def schedule(csv_text: str, peak: float, seconds: float) -> str:
     return " ".join([*words, f"pause({_PAUSE} s)"])
 
 
+def steady(rate: int, seconds: int) -> str:
+    """Write arrivals at one rate as such a schedule.
+
+    Args:
+        rate: punches/s.
+        seconds: that they last.
+    """
+    return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE} s)"
+
+
 def _minutes(time_of_day: str) -> int:
     hours, minutes = time_of_day.split(":")
     return 60 * int(hours) + int(minutes)

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from loadtest.machine import Elsewhere
 from loadtest.proof import Row, Verdict
 from loadtest.results import Figures, latency_json
 from tools.kit import tables
@@ -17,6 +18,7 @@ class TestPlan(NamedTuple):
     """What JMeter does."""
 
     name: str  # of the .jmx file
+    model: str  # who punches: "closed model, 200 users"
     properties: dict[str, object]  # of the plan, but for where to
 
 
@@ -28,6 +30,7 @@ class LoadResult(NamedTuple):
     verdict: Verdict | None  # None: nobody could count rows
     depths: list[tuple[float, int]]  # of the queue: seconds since the run began, messages
     load: float  # the machine's average over a minute, when the last answer was there
+    elsewhere: Elsewhere
 
     @property
     def lag(self) -> float | None:
@@ -50,6 +53,7 @@ class LoadResult(NamedTuple):
         lag = self.lag
         found: dict[str, Any] = {
             "plan": plan.name,
+            "model": plan.model,
             "properties": plan.properties,
             "requests": figures.requests,
             "accepted": len(figures.accepted),
@@ -66,6 +70,8 @@ class LoadResult(NamedTuple):
             "drain_lag_seconds": None if lag is None else round(lag, 3),
             "queue_depth": [{"seconds": round(at, 1), "messages": depth} for at, depth in self.depths],
             "load_average": round(self.load, 2),
+            "elsewhere": {name: round(share, 3) for name, share in self.elsewhere._asdict().items()}
+            | {"busy": self.elsewhere.is_busy},
         }
         if figures.failures:
             found["failures"] = figures.failures
@@ -92,23 +98,38 @@ _ORIGINAL = {
 
 def for_json(summary: dict[str, Any]) -> dict[str, Any]:
     """Spell a summary as commands print JSON, in camelCase; what failed is named as it was answered."""
-    named = {name: value for name, value in summary.items() if name != "failures"}
-    return camel_case(named) | {name: summary[name] for name in summary.keys() - named.keys()}
+    named = {name: value for name, value in summary.items() if name not in ("failures", "open_model")}
+    spelled = camel_case(named) | {name: summary[name] for name in summary.keys() & {"failures"}}
+    return spelled | ({"openModel": for_json(summary["open_model"])} if "open_model" in summary else {})
 
 
 def show(summary: dict[str, Any]) -> None:
     """Print a summary beside the original's headline, and what it comes to in a sentence.
 
     Args:
-        summary: as `Outcome.summary` gives it.
+        summary: as `LoadResult.summary` gives it; with `open_model`, that of the second run.
     """
+    runs = [run for run in (summary, summary.get("open_model")) if run]
+    columns = [Column(""), *(Column(run["model"], right=True) for run in runs)]
+    cells = [_lines(run) for run in runs]
+    rows = [(name, *(lines[name] for lines in cells)) for name in cells[0]]
+    if summary["plan"] == "punches":  # else it is another shape of load: nothing to compare it with
+        columns.insert(1, Column("the original", right=True))
+        rows = [(name, _ORIGINAL.get(name, ""), *values) for name, *values in rows]
+    tables.show(columns, rows)
+    print_result("")
+    for run in runs:
+        print_result(sentence(run) if len(runs) == 1 else f"{run['model']}: {sentence(run)}")
+
+
+def _lines(summary: dict[str, Any]) -> dict[str, str]:
     latency = summary["latency_ms"]
 
     def count(name: str) -> str:
         return "not counted" if summary[name] is None else f"{summary[name]:,}"
 
     lag = summary["drain_lag_seconds"]
-    lines = {
+    return {
         "requests": count("requests"),
         "seconds": f"{summary['seconds']:,.1f}",
         "requests/s": f"{summary['requests_per_second']:,.1f}",
@@ -124,21 +145,15 @@ def show(summary: dict[str, Any]) -> None:
         "stored twice": count("stored_twice"),
         "last row after last 202, s": "not counted" if lag is None else f"{lag:.1f}",
         "load average": f"{summary['load_average']:.1f}",
+        "CPU of others": f"{summary['elsewhere']['during']:.0%}",
     }
-    ours = Column("this run", right=True)
-    if summary["plan"] == "punches":
-        columns = [Column(""), Column("the original", right=True), ours]
-        tables.show(columns, [(name, _ORIGINAL.get(name, ""), value) for name, value in lines.items()])
-    else:  # another shape of load: nothing to compare it with
-        tables.show([Column(""), ours], list(lines.items()))
-    print_result(f"\n{sentence(summary)}")
 
 
 def sentence(summary: dict[str, Any]) -> str:
     """Give the result in a sentence.
 
     Args:
-        summary: as `Outcome.summary` gives it.
+        summary: as `LoadResult.summary` gives it.
     """
     accepted, stored = f"{summary['accepted']:,} accepted punches", summary["stored"]
     if stored is None:

@@ -33,6 +33,7 @@ class System(NamedTuple):
     queue_url: str
     dlq_url: str
     sqs: "SQSClient | None"  # None: nobody can look at the queues
+    pids: tuple[int, ...] = ()  # of its processes that run on this machine, with all that they started
 
     def properties(self) -> dict[str, object]:
         """Give the plans' properties that say where to."""
@@ -77,6 +78,7 @@ def find(state: Path | None, environment: Mapping[str, str]) -> System:
         address.queue_url,
         address.dlq_url,
         address.client("sqs"),
+        (address.pid,),
     )
 
 

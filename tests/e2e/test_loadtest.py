@@ -31,7 +31,8 @@ def loadtest(deployed: Deployed, *words: str) -> tuple[int, Any]:
 
 
 def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deployed: Deployed) -> None:
-    status, summary = loadtest(deployed, "--threads", "10", "--loops", "20", "--repeats", "20", "--malformed", "10")
+    words = ["--threads", "10", "--loops", "20", "--repeats", "20", "--malformed", "10"]
+    status, summary = loadtest(deployed, *words, "--open-rate", "30", "--open-seconds", "2")
 
     assert (status, summary["errors"]) == (0, 0), summary
     counted = ("requests", "accepted", "repeats", "refused", "stored", "dead_letters", "missing", "stored_twice")
@@ -39,6 +40,10 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     first = summary["properties"]["firstEmployee"]
     rows = client.query("select usuario_id from batida where usuario_id between %s and %s", first, first + 10**9)
     assert sorted(employee for (employee,) in rows) == list(range(first, first + 200))
+    arrivals = summary["open_model"]
+    assert arrivals["properties"]["firstEmployee"] == first + 10**9
+    assert arrivals["accepted"] == arrivals["stored"] > 0
+    assert arrivals["errors"] == 0, arrivals
     folder = deployed.state / "loadtest"
     page = (folder / "report" / "index.html").read_text(encoding="utf-8")
     dates = re.findall(r'<td>(?:Start|End) Time</td>\s*<td>"(.*)"</td>', page)
@@ -48,7 +53,7 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
 
 
 def test_the_plan_of_a_working_day_runs_too(deployed: Deployed) -> None:
-    status, summary = loadtest(deployed, "--plan", "four-peaks", "--seconds", "6", "--peak", "100", "--no-report")
+    status, summary = loadtest(deployed, "--plan", "four-peaks", "--seconds", "4", "--peak", "100", "--no-report")
 
     assert (status, summary["errors"], summary["missing"]) == (0, 0, 0), summary
     assert summary["accepted"] == summary["stored"] > 0
@@ -57,8 +62,9 @@ def test_the_plan_of_a_working_day_runs_too(deployed: Deployed) -> None:
 def test_punches_that_do_not_become_rows_fail_the_proof(client: Client, deployed: Deployed) -> None:
     drain = [sys.executable, "-m", "tools.cli", "dlq", "{}", "--state", str(deployed.state)]
     subprocess.run([word.format("pause") for word in drain], cwd=ROOT, check=True, capture_output=True)
+    alone = ("--open-rate", "0", "--no-report")
     try:
-        status, summary = loadtest(deployed, "--threads", "2", "--loops", "3", "--patience", "1", "--no-report")
+        status, summary = loadtest(deployed, "--threads", "2", "--loops", "3", "--patience", "1", *alone)
     finally:
         subprocess.run([word.format("resume") for word in drain], cwd=ROOT, check=True, capture_output=True)
 

@@ -2,20 +2,24 @@
 
 import hashlib
 import json
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from loadtest import __main__ as command
-from loadtest import four_peaks, jmeter, results, system
+from loadtest import baseline, four_peaks, jmeter, machine, results, system
 from loadtest import summary as summaries
 from loadtest.jmeter import FOLDER, JMeter
+from loadtest.machine import Elsewhere
 from loadtest.proof import Row, Verdict, judge, parameters_of
 from loadtest.system import System
 from tools.kit.errors import CommandError
@@ -283,11 +287,12 @@ def test_a_punch_under_two_ids_was_stored_twice() -> None:
 
 
 Command = Callable[..., tuple[int, Any]]
+QUIET = Elsewhere(before=0.01, during=0.02, stolen=0, load_average=0.5)
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(jtl: str, rows: list[Row] | None, *words: str) -> tuple[int, Any]:
+    def run(jtl: str, rows: list[Row] | None, *words: str, elsewhere: Elsewhere = QUIET) -> tuple[int, Any]:
         script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({jtl!r})"
         monkeypatch.setattr(jmeter, "find", lambda: JMeter((sys.executable, "-c", script), {}))
         url = None if rows is None else "a database"
@@ -306,7 +311,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
             def close(self) -> None: ...
 
         monkeypatch.setattr(command, "Database", Stored)
-        status = command.main(["--state", str(tmp_path), "--no-report", "--patience", "1", *words])
+        monkeypatch.setattr(machine, "Watch", lambda _: SimpleNamespace(end=lambda: elsewhere))
+        arrivals = [] if "--open-rate" in words else ["--open-rate", "0"]
+        status = command.main(["--state", str(tmp_path), "--no-report", "--patience", "1", *arrivals, *words])
         capsys.readouterr()
         return status, json.loads((tmp_path / "loadtest" / "summary.json").read_text())
 
@@ -367,6 +374,7 @@ def test_the_table_stands_beside_the_originals_headline(run: Command, capsys: py
     summaries.show(summary)
 
     table = capsys.readouterr().out
+    assert re.search(r"^ +the original  closed model, 200 users$", table, re.MULTILINE)
     assert re.search(r"^requests/s +909\.1 +1\.0$", table, re.MULTILINE)
     assert re.search(r"^average, ms +197 +1,000$", table, re.MULTILINE)
     assert table.splitlines()[-1] == summaries.sentence(summary) == "1 accepted punches = 1 rows"
@@ -390,9 +398,263 @@ def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Comm
     assert len(printed) == len(summary)
 
 
+def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(
+    run: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, summary = run(HEADER + line(0, elapsed=40), [row(0)], "--open-rate", "50", "--open-seconds", "7")
+
+    arrivals = summary["open_model"]
+    assert (status, arrivals["stored"], arrivals["latency_ms"]["p99"]) == (0, 1, 40)
+    assert arrivals["properties"]["firstEmployee"] == summary["properties"]["firstEmployee"] + 10**9
+    assert arrivals["properties"]["schedule"] == "rate(50/s) random_arrivals(7 s) rate(50/s) pause(3 s)"
+    summaries.show(summary)
+    table = capsys.readouterr().out
+    assert re.search(r"^ +the original +closed model, 200 users +open model, 50 punches/s$", table, re.MULTILINE)
+    assert re.search(r"^p50 +40 +40$", table, re.MULTILINE)
+    assert table.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
+
+
+@pytest.mark.parametrize(("words", "rate"), [([], 200), (["--rate", "150"], 150), (["--rate", "900"], 200)])
+def test_arrivals_are_no_faster_than_what_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], rate: int
+) -> None:
+    plans: list[summaries.TestPlan] = []
+    monkeypatch.setattr(command, "_run", lambda given, *_, **__: plans.extend(given))
+
+    command.main(words)
+
+    assert [plan.model for plan in plans] == ["closed model, 200 users", f"open model, {rate} punches/s"]
+
+
+def test_json_spells_the_open_model_alike(run: Command) -> None:
+    failing = line(1, code="429", failure="no_such_thing")
+    _, summary = run(HEADER + line(0) + failing, [row(0)], "--open-rate", "50")
+
+    printed = summaries.for_json(summary)["openModel"]
+
+    assert printed["failures"] == {"punch: 429: no_such_thing": 1}
+    assert printed["deadLetters"] == 0
+
+
 def test_a_jmeter_that_sends_nothing_is_2(run: Command) -> None:
     with pytest.raises(FileNotFoundError):  # no summary
         run(HEADER, [])
+
+
+# Beside a baseline.
+
+
+def summary_of(**changes: Any) -> dict[str, Any]:
+    """A summary as far as it is compared."""
+    latency = {"average": 200.0, "p50": 200, "p95": 300, "p99": 800}
+    found = {
+        "plan": "punches",
+        "model": "closed model, 200 users",
+        "host": "127.0.0.1",
+        "cores": 2,
+        "properties": {"firstEmployee": 1, "threads": 200},
+        "requests_per_second": 850.0,
+        "latency_ms": latency | changes.pop("latency", {}),
+        "elsewhere": {"busy": False},
+    }
+    return found | changes
+
+
+def arrivals(rate: int = 200, p99: int = 90) -> dict[str, Any]:
+    return {"model": f"open model, {rate} punches/s", "latency_ms": {"p50": 10, "p99": p99}}
+
+
+def test_what_differs_by_less_than_its_noise_is_not_slower() -> None:
+    now = summary_of(requests_per_second=700.0, latency={"average": 240.0, "p50": 240, "p95": 400, "p99": 1500})
+
+    found = baseline.compare("before.json", summary_of(), now)
+
+    assert (found.slower, found.status) == ([], 0)
+    assert found.sentence() == "no figure is worse than in before.json by more than its noise"
+
+
+@pytest.mark.parametrize(
+    ("now", "named"),
+    [
+        (summary_of(requests_per_second=600.0), "requests/s 600 after 850"),
+        (summary_of(latency={"p50": 300}), "p50 300 after 200"),
+        (summary_of(latency={"p99": 1700}), "p99 1,700 after 800"),
+        (summary_of(open_model=arrivals(p99=300)), "open model, 200 punches/s: p99 300 after 90"),
+    ],
+)
+def test_what_is_worse_by_more_is_named(now: dict[str, Any], named: str) -> None:
+    found = baseline.compare("before.json", summary_of(open_model=arrivals()), now)
+
+    assert found.status == baseline.SLOWER
+    assert found.sentence() == f"SLOWER than before.json: {named}"
+
+
+def test_what_is_better_is_no_regression_however_much() -> None:
+    now = summary_of(requests_per_second=9000.0, latency={"average": 1.0, "p50": 1, "p95": 1, "p99": 1})
+
+    assert baseline.compare("before.json", summary_of(), now).status == 0
+
+
+def test_few_milliseconds_are_none() -> None:
+    before, now = ({"p50": 2, "average": 2.0}, {"p50": 6, "average": 6.0})
+
+    assert not baseline.compare("before.json", summary_of(latency=before), summary_of(latency=now)).slower
+
+
+def test_beside_other_programs_the_system_is_not_blamed() -> None:
+    now = summary_of(requests_per_second=100.0, elsewhere={"busy": True})
+
+    found = baseline.compare("before.json", summary_of(), now)
+
+    assert found.status == baseline.UNCERTAIN
+    assert found.sentence() == (
+        "slower than before.json, but this machine was busy with something else: measure again "
+        "(requests/s 100 after 850)"
+    )
+
+
+def test_a_baseline_that_was_measured_beside_others_says_so() -> None:
+    found = baseline.compare("before.json", summary_of(elsewhere={"busy": True}), summary_of())
+
+    assert found.sentence().endswith("; the baseline was measured beside something else")
+
+
+def test_arrivals_at_another_rate_are_not_compared() -> None:
+    found = baseline.compare("x", summary_of(open_model=arrivals(100)), summary_of(open_model=arrivals(200, p99=9999)))
+
+    assert [change.figure for change in found.changes] == ["requests/s", "average, ms", "p50", "p95", "p99"]
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        (summary_of(plan="four-peaks"), "plan is 'four-peaks' there and 'punches' here"),
+        (summary_of(cores=8), "cores is 8 there and 2 here"),
+        (summary_of(properties={"threads": 100}), "threads is 100 there and 200 here"),
+        (summary_of(properties={"threads": 200, "rate": 5}), "rate is 5 there and None here"),
+        (summary_of(properties={"firstEmployee": 2, "threads": 200}), None),
+    ],
+)
+def test_another_load_is_no_comparison(there: dict[str, Any], why: str | None) -> None:
+    assert baseline.difference(there, summary_of()) == why
+
+
+def test_a_summary_of_before_there_were_these_keys_can_be_compared() -> None:
+    before = {name: value for name, value in summary_of().items() if name not in ("model", "host", "cores")}
+
+    assert baseline.difference(before, summary_of()) is None
+    assert baseline.compare("before.json", before, summary_of(open_model=arrivals())).status == 0
+
+
+def test_a_run_is_compared_with_the_kept_one_and_then_with_one_that_is_named(
+    run: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, slow = HEADER + line(0), HEADER + line(0, elapsed=5000)
+    _, summary = run(first, [row(0)])
+    assert "baseline" not in summary
+    kept = tmp_path / "loadtest" / "baseline.json"
+    kept.write_text(json.dumps(summary))
+    named = tmp_path / "named.json"
+    named.write_text(json.dumps(run(slow, [row(0)])[1]))
+
+    status, beside_kept = run(slow, [row(0)])
+    assert (status, beside_kept["baseline"]["file"]) == (5, str(kept))
+    assert [change["figure"] for change in beside_kept["baseline"]["changes"] if change["slower"]] == [
+        "requests/s",
+        "average, ms",
+        "p50",
+        "p95",
+        "p99",
+    ]
+    busy = Elsewhere(before=0.5, during=0.4, stolen=0, load_average=9)
+    assert run(slow, [row(0)], elsewhere=busy)[0] == 6
+    status, beside_named = run(slow, [row(0)], "--baseline", str(named))
+    assert (status, beside_named["baseline"]["file"]) == (0, str(named))
+    assert run(slow + line(1), [row(0)])[0] == 1  # what is missing is worse than what is slow
+    capsys.readouterr()
+
+
+def test_a_kept_run_of_another_load_is_passed_over_and_a_named_one_refused(
+    run: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, summary = run(HEADER + line(0), [row(0)], "--threads", "7")
+    kept = tmp_path / "loadtest" / "baseline.json"
+    kept.write_text(json.dumps(summary))
+
+    status, summary = run(HEADER + line(0), [row(0)])
+
+    assert (status, "baseline" in summary) == (0, False)
+    assert command.main(["--state", str(tmp_path), "--baseline", str(kept)]) == 2
+    assert "is of another load: model is 'closed model, 7 users' there and" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"plan": "punches"}'])
+def test_what_is_no_summary_is_no_baseline(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "baseline.json"
+    file.write_text(text)
+
+    with pytest.raises(CommandError, match=r"baseline\.json is no summary\.json of a load test$"):
+        baseline.read(file)
+
+
+def test_a_baseline_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"none\.json cannot be read: No such file"):
+        baseline.read(tmp_path / "none.json")
+
+
+# What else the machine does.
+
+
+def test_what_neither_the_system_nor_the_load_test_takes_is_others() -> None:
+    cores = os.cpu_count() or 1
+    before = machine.Times(at=100, busy=50, ours=20, stolen=1)
+    after = machine.Times(at=110, busy=50 + 9 * cores, ours=20 + 7 * cores, stolen=1 + cores)
+
+    assert machine.shares(before, after) == pytest.approx((0.2, 0.1))
+
+
+def test_ticks_that_are_counted_apart_are_not_less_than_nothing() -> None:
+    assert machine.shares(machine.Times(0, 0, 0, 0), machine.Times(1, 0.5, 0.6, 0)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "is_busy"),
+    [
+        (QUIET, False),
+        (QUIET._replace(before=0.2), True),
+        (QUIET._replace(during=0.2), True),
+        (QUIET._replace(stolen=0.2), True),
+    ],
+)
+def test_a_tenth_of_the_cores_is_busy(found: Elsewhere, is_busy: bool) -> None:
+    assert found.is_busy is is_busy
+
+
+def test_the_notice_says_how_much() -> None:
+    found = Elsewhere(before=0.47, during=0.38, stolen=0.02, load_average=9.71)
+
+    assert str(found) == (
+        f"other programs took 47% of this machine's {os.cpu_count()} cores before the run and 38% during it, "
+        "and 2% were given to other machines; load average before 9.7"
+    )
+
+
+def test_what_this_process_and_its_children_burn_is_its_own() -> None:
+    burn = "import time\nwhile time.process_time() < 0.2: pass"
+    before = machine.look([os.getpid()])
+
+    subprocess.run([sys.executable, "-c", burn], check=True)
+
+    after = machine.look([os.getpid()])
+    assert after.ours - before.ours >= 0.19
+    assert after.busy - before.busy >= 0.19
+
+
+def test_a_process_that_has_ended_is_nobody() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+
+    assert machine.look([ended.pid]).ours == 0
 
 
 # What is needed first.

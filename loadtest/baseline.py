@@ -1,0 +1,193 @@
+"""A run beside an earlier one, of which summary.json was kept: what is slower, by more than runs differ anyway."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools.kit import tables
+from tools.kit.errors import CommandError
+from tools.kit.output import print_result
+from tools.kit.tables import Column
+
+SLOWER, UNCERTAIN = 5, 6
+
+# How much worse a figure may be before that is more than noise: see README.md, "Beside a baseline".
+_NOISE = {
+    "requests/s": 0.25,
+    "average, ms": 0.25,
+    "p50": 0.25,
+    "p95": 0.5,
+    "p99": 1.0,
+}
+_NOISE_OF_ARRIVALS = {"p50": 0.5, "p99": 1.0}  # of an open model, whose name stands before the figure's
+_MORE_IS_BETTER = frozenset({"requests/s"})
+_FLOOR_MS = 5  # a latency that grew by less is none: JMeter counts whole milliseconds
+
+_SAME = ("plan", "model", "host", "cores")  # keys that two runs have in common, or they are no comparison
+_NOT_THE_LOAD = frozenset({"firstEmployee"})  # of the plan's properties
+
+
+class Change(NamedTuple):
+    """A figure in two runs."""
+
+    figure: str
+    baseline: float
+    now: float
+
+    @property
+    def times(self) -> float:
+        """How many times as bad it is now; 1 is as it was."""
+        worse, better = (self.baseline, self.now) if self.figure in _MORE_IS_BETTER else (self.now, self.baseline)
+        return worse / better if better else 1.0
+
+    @property
+    def is_slower(self) -> bool:
+        """Whether it is worse by more than noise."""
+        small = self.figure not in _MORE_IS_BETTER and self.now - self.baseline < _FLOOR_MS
+        return not small and self.times > 1 + self.noise
+
+    @property
+    def noise(self) -> float:
+        """How much worse it may be by chance, as a share."""
+        model, _, figure = self.figure.rpartition(": ")
+        return (_NOISE_OF_ARRIVALS if model else _NOISE)[figure]
+
+    @property
+    def text(self) -> str:
+        """Name it in a sentence."""
+        return f"{self.figure} {self.now:,.0f} after {self.baseline:,.0f}"
+
+
+class Comparison(NamedTuple):
+    """A run beside a baseline."""
+
+    file: str
+    changes: list[Change]
+    is_busy: bool  # something else took CPU during this run
+    was_busy: bool  # or during the baseline's
+
+    @property
+    def slower(self) -> list[Change]:
+        """What is worse by more than noise."""
+        return [change for change in self.changes if change.is_slower]
+
+    @property
+    def status(self) -> int:
+        """The exit status, if nothing worse is to be said of the run."""
+        if not self.slower:
+            return 0
+        return UNCERTAIN if self.is_busy else SLOWER
+
+    def summary(self) -> dict[str, Any]:
+        """Give it for JSON."""
+        return {
+            "file": self.file,
+            "changes": [
+                {
+                    "figure": change.figure,
+                    "baseline": change.baseline,
+                    "now": change.now,
+                    "noise": change.noise,
+                    "slower": change.is_slower,
+                }
+                for change in self.changes
+            ],
+            "busy": self.is_busy,
+            "baseline_busy": self.was_busy,
+        }
+
+    def sentence(self) -> str:
+        """Give the result in a sentence."""
+        slower = "; ".join(change.text for change in self.slower)
+        if not slower:
+            text = f"no figure is worse than in {self.file} by more than its noise"
+        elif self.is_busy:
+            text = f"slower than {self.file}, but this machine was busy with something else: measure again ({slower})"
+        else:
+            text = f"SLOWER than {self.file}: {slower}"
+        return text + ("; the baseline was measured beside something else" if self.was_busy else "")
+
+    def show(self) -> None:
+        """Print the figures beside each other, and the result in a sentence."""
+        names = ("beside the baseline", "baseline", "this run", "noise", "")
+        rows = [
+            (
+                change.figure,
+                f"{change.baseline:,.0f}",
+                f"{change.now:,.0f}",
+                f"{change.noise:.0%}",
+                "slower" if change.is_slower else "",
+            )
+            for change in self.changes
+        ]
+        print_result("")
+        tables.show([Column(name, right=name not in (names[0], "")) for name in names], rows)
+        print_result(f"\n{self.sentence()}")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read the summary of an earlier run.
+
+    Raises:
+        CommandError: it cannot be read, or is none.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(f"the baseline {file} cannot be read: {error.strerror}") from None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not {"plan", "properties", "requests_per_second", "latency_ms"} <= found.keys():
+        raise CommandError(f"the baseline {file} is no summary.json of a load test")
+    return found
+
+
+def difference(baseline: Mapping[str, Any], load: Mapping[str, Any]) -> str | None:
+    """Say why a run cannot be compared with another; None: it can be.
+
+    Args:
+        baseline: the summary of the earlier run.
+        load: of the present one, as far as it is known before it begins. What an earlier version did not write is not
+            compared.
+    """
+    for name in _SAME:
+        if baseline.get(name, load[name]) != load[name]:
+            return f"{name} is {baseline[name]!r} there and {load[name]!r} here"
+    there, here = (
+        {name: value for name, value in each["properties"].items() if name not in _NOT_THE_LOAD}
+        for each in (baseline, load)
+    )
+    for name in sorted(there.keys() | here.keys()):
+        if there.get(name) != here.get(name):
+            return f"{name} is {there.get(name)!r} there and {here.get(name)!r} here"
+    return None
+
+
+def compare(file: str, baseline: Mapping[str, Any], summary: Mapping[str, Any]) -> Comparison:
+    """Compare a run with an earlier one.
+
+    Args:
+        file: the earlier one's, for the reader.
+        baseline: its summary.
+        summary: of this run.
+    """
+    there, here = dict(_figures(baseline)), dict(_figures(summary))
+    changes = [Change(figure, there[figure], now) for figure, now in here.items() if figure in there]
+    return Comparison(file, changes, _is_busy(summary), _is_busy(baseline))
+
+
+def _figures(summary: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    latency = summary["latency_ms"]
+    yield "requests/s", summary["requests_per_second"]
+    yield "average, ms", latency["average"]
+    for name in ("p50", "p95", "p99"):
+        yield name, latency[name]
+    if open_model := summary.get("open_model"):
+        for name in ("p50", "p99"):
+            yield f"{open_model['model']}: {name}", open_model["latency_ms"][name]
+
+
+def _is_busy(summary: Mapping[str, Any]) -> bool:
+    runs = (summary, summary.get("open_model") or {})
+    return any(run.get("elsewhere", {}).get("busy", False) for run in runs)
