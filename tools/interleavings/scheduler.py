@@ -246,10 +246,14 @@ class Scheduler:
     def _cancel(self, session: Session) -> None:
         self._cursor.execute("select pg_cancel_backend(%s)", (session.pid,))
         self._blocked.discard(session)
-        self._wait(lambda: not self._look([session.pid])[session.pid][0])
+        self._wait(lambda: not self._look_at(session)[0])
 
     def _is_there(self, session: Session) -> bool:
-        return self._look([session.pid])[session.pid][1]
+        return self._look_at(session)[1]
+
+    def _look_at(self, session: Session) -> tuple[list[int], bool]:
+        pid = session.pid  # it may be connecting anew
+        return self._look([pid])[pid]
 
     def _look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
         """See by whom each server process is blocked, and whether it is there."""
