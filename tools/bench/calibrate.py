@@ -6,7 +6,7 @@ that one run; then it predicts the drain of another size at another concurrency,
 Two things make the emulator unlike AWS, and are modelled, not corrected. It hands over at most 10 messages a batch. And
 its pollers are threads of one Python process, which runs one of them at a time: that process is to the simulation what
 the database is on AWS, something that all batches share. How long it works on a batch is its CPU time, measured in the
-same run. It grows with the queue, which the emulator searches for every batch: sizes far apart are not comparable.
+same run.
 """
 
 import json

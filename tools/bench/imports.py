@@ -1,9 +1,7 @@
 """`python -m tools.bench.imports`: how fast a file of punches gets from the bucket into the queue, and at what cost.
 
-On a stack of its own. Two things make the emulator unlike AWS. Its gateway, queue and pollers share one Python process,
-and so one core. And it looks through the whole queue for each batch that it hands to the drain, or deletes: the more
-punches wait, the slower it drains, and the less of that core the import gets. So the import is measured with the drain
-as it is, or paused (--paused).
+On a stack of its own. The emulator is one Python process: its gateway, queue and pollers share one core, and so do the
+import and the drain. So it is measured with the drain as it is, or paused (--paused).
 """
 
 import os
