@@ -20,6 +20,7 @@ FIRST = datetime(2026, 9, 1, 12, tzinfo=UTC)
 MONTHS = [("2026-09-01", "2026-09-30"), ("2026-10-01", "2026-10-31"), ("2026-11-01", "2026-11-30")]
 DEVICES, PUNCHES, DESTROYED = 50, 1_000, 200
 DAY = timedelta(days=1)
+RECEIVED = timedelta(seconds=2)  # after the punch
 
 
 def number(database: Database, device: str | None, *numbers: int | None, received: datetime = FIRST) -> None:
@@ -95,6 +96,27 @@ def test_a_number_that_came_under_several_ids_is_named_once(database: Database) 
         ("clone", "repetida", 2, 2, 3, FIRST + DAY, FIRST + 3 * DAY, FIRST + 3 * DAY + timedelta(seconds=2)),
         ("clone", "faltam", 3, 4, 2, FIRST + 3 * DAY, FIRST + 4 * DAY, FIRST + 4 * DAY + timedelta(seconds=2)),
         ("clone", "repetida", 5, 5, 2, FIRST + 4 * DAY, FIRST + 5 * DAY, FIRST + 5 * DAY + timedelta(seconds=2)),
+    ]
+
+
+def test_a_device_that_was_reset_is_a_stretch_and_not_a_row_for_each_number(database: Database) -> None:
+    number(database, "reset", *range(1, 8), *range(1, 6), 4, received=FIRST + 20 * DAY)  # October from the eleventh on
+    number(database, "another", 6, 6)
+
+    assert database.ask("select * from lacunas where dispositivo = 'reset'") == [
+        ("reset", "repetida", a, b, times, FIRST + first * DAY, FIRST + last * DAY, FIRST + last * DAY + RECEIVED)
+        for a, b, times, first, last in ((1, 3, 2, 20, 29), (4, 4, 3, 23, 32), (5, 5, 2, 24, 31))
+    ]
+    assert gaps(database, "lacunas where situacao = 'repetida' and dispositivo <> 'reset'") == [
+        ("another", "repetida", 6, 6, 2)
+    ]
+    # Of some days what showed on them: at four of the numbers in October
+    assert gaps(database, "lacunas_recebidas('2026-09-01', '2026-09-30') where dispositivo = 'reset'") == [
+        ("reset", "repetida", 1, 3, 2)
+    ]
+    assert gaps(database, "lacunas_recebidas('2026-10-01', '2026-10-31')") == [
+        ("reset", "repetida", 4, 4, 3),
+        ("reset", "repetida", 5, 5, 2),
     ]
 
 

@@ -55,6 +55,25 @@ begin atomic
                     )
             ) as numero
         where sequencia >= menor and sequencia - anterior <> 1
+    ),
+    -- What the rows of that number say of it. Repeated numbers in a row that came equally often have the same `trecho`.
+    visto as (
+        select
+            *,
+            sequencia - row_number() over (partition by dispositivo, sequencia = anterior, vezes order by sequencia)
+            as trecho
+        from achado
+            cross join lateral (
+                select
+                    count(*) as vezes,
+                    min(ponto) as primeira,
+                    max(ponto) as ultima,
+                    case when achado.sequencia = anterior then max(recebida_em) else min(recebida_em) end as desde
+                from batida
+                where batida.dispositivo = achado.dispositivo and batida.sequencia = achado.sequencia
+            ) as numeradas
+        where numeradas.desde >= (select de::timestamp at time zone fuso_padrao())
+            and numeradas.desde < (select (ate + 1)::timestamp at time zone fuso_padrao())
     )
     select
         dispositivo,
@@ -62,34 +81,16 @@ begin atomic
         anterior + 1,
         sequencia - 1,
         sequencia - 1 - anterior,
-        (
-            select max(ponto)
-            from batida
-            where batida.dispositivo = achado.dispositivo and batida.sequencia = anterior
-        ),
-        seguinte.ponto,
-        seguinte.recebida_em
-    from achado
-        cross join lateral (
-            select min(ponto) as ponto, min(recebida_em) as recebida_em
-            from batida
-            where batida.dispositivo = achado.dispositivo and batida.sequencia = achado.sequencia
-        ) as seguinte
-    where sequencia > anterior + 1
-        and recebida_em >= (select de::timestamp at time zone fuso_padrao())
-        and recebida_em < (select (ate + 1)::timestamp at time zone fuso_padrao())
+        (select max(ponto) from batida where batida.dispositivo = visto.dispositivo and batida.sequencia = anterior),
+        primeira,
+        visto.desde
+    from visto
+    where sequencia > anterior
     union all
-    select dispositivo, 'repetida', sequencia, sequencia, vezes, copias.primeira, copias.ultima, recebida_em
-    from achado
-        cross join lateral (
-            select
-                count(*) as vezes, min(ponto) as primeira, max(ponto) as ultima, max(recebida_em) as recebida_em
-            from batida
-            where batida.dispositivo = achado.dispositivo and batida.sequencia = achado.sequencia
-        ) as copias
+    select dispositivo, 'repetida', min(sequencia), max(sequencia), vezes, min(primeira), max(ultima), max(visto.desde)
+    from visto
     where sequencia = anterior
-        and recebida_em >= (select de::timestamp at time zone fuso_padrao())
-        and recebida_em < (select (ate + 1)::timestamp at time zone fuso_padrao())
+    group by dispositivo, vezes, trecho
     order by 1, 3, 2;
 end;
 
@@ -101,10 +102,10 @@ comment on function lacunas_recebidas is
 comment on view lacunas is
     'Numbers (sequencia) of devices that are missing, and those that came twice under other ids, as from a cloned device';
 comment on column lacunas.dispositivo is 'Device, as it calls itself';
-comment on column lacunas.situacao is 'faltam: no row has these numbers; repetida: several rows have this number';
+comment on column lacunas.situacao is 'faltam: no row has these numbers; repetida: several rows have each of these numbers';
 comment on column lacunas.numero_inicial is 'The first of the numbers';
-comment on column lacunas.numero_final is 'The last of them; repetida: the same';
-comment on column lacunas.quantas is 'faltam: how many are missing; repetida: how many rows have the number';
+comment on column lacunas.numero_final is 'The last of them';
+comment on column lacunas.quantas is 'faltam: how many are missing; repetida: how many rows have each number';
 comment on column lacunas.ponto_antes is
     'faltam: when the number before was punched; null: there is none; repetida: the earliest of the rows; an instant';
 comment on column lacunas.ponto_depois is
