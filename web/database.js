@@ -2,7 +2,9 @@
 
 /**
  * A punch. `body` is what is sent, but for `enviado`.
- * @typedef {{order: number, state: "waiting" | "sent" | "recorded" | "refused" | "conflict", body: object, reason?: string}} Punch
+ * @typedef {{order: number, state: "waiting" | "sent" | "recorded" | "refused" | "conflict", body: object, sentAt?: number,
+ *     over?: boolean, status?: number, reason?: string}} Punch
+ *     sentAt: ms since the epoch, when it was accepted; over: no receipt is asked for any more; status and reason of a refusal
  */
 
 const KEPT_MS = 60 * 24 * 3_600_000 // a recorded punch stays this long
@@ -95,12 +97,14 @@ export function oldestWaiting(employee) {
 }
 
 /**
- * Note what became of a punch.
+ * Note what became of a punch. One that is gone, for somebody has cleared the storage, does not come back as half of it.
  * @param {number} order
  * @param {Partial<Punch>} changes
  */
 export function mark(order, changes) {
-  return transact("readwrite", punches => when(punches.get(order), punch => punches.put({ ...punch, ...changes })))
+  return transact("readwrite", punches =>
+    when(punches.get(order), punch => punch && punches.put({ ...punch, ...changes })),
+  )
 }
 
 /**
@@ -125,20 +129,28 @@ export function everything() {
 }
 
 /**
- * @param {number} most
- * @param {(punch: Punch) => boolean} isWanted
- * @returns {Promise<Punch[]>} the newest first
+ * @param {Punch["state"]} state
+ * @param {number} most 1 or more
+ * @returns {Promise<Punch[]>} those in a state, the newest first; however many there are, no more are read
  */
-export function recent(most, isWanted) {
+export function newest(state, most) {
   return transact("readonly", (punches, _, give) => {
     const found = []
     give(found)
-    when(punches.openCursor(null, "prev"), function step(cursor) {
-      if (!cursor || found.length === most) return
-      if (isWanted(cursor.value)) found.push(cursor.value)
-      cursor.continue()
+    when(punches.index("state").openCursor(inState(state), "prev"), function step(cursor) {
+      if (!cursor) return
+      if (found.push(cursor.value) < most) cursor.continue()
     })
   })
+}
+
+/**
+ * @param {Punch["state"]} state
+ * @param {number} most
+ * @returns {Promise<Punch[]>} those in a state, the oldest first
+ */
+export function oldest(state, most) {
+  return transact("readonly", (punches, _, give) => when(punches.index("state").getAll(inState(state), most), give))
 }
 
 /** Delete what has been a row for long. */
@@ -171,6 +183,23 @@ export function remembered(...names) {
  */
 export function remember(name, value) {
   return transact("readwrite", (_, settings) => settings.put(value, name))
+}
+
+/**
+ * Remember something by what is remembered when it is written, in one transaction: another tab may have been faster.
+ * @param {string[]} names of what it depends on
+ * @param {(found: Record<string, any>) => Record<string, any>} change gives what is to be remembered, by its name
+ */
+export function update(names, change) {
+  return transact("readwrite", (_, settings) => {
+    const found = {}
+    for (const [place, name] of names.entries())
+      when(settings.get(name), value => {
+        found[name] = value ?? null
+        if (place < names.length - 1) return
+        for (const [changed, given] of Object.entries(change(found))) settings.put(given, changed)
+      })
+  })
 }
 
 /**

@@ -34,21 +34,25 @@ export const TEXTS = {
     waiting: "neste aparelho",
     sent: "enviada",
     recorded: "registrada",
-    refused: reason => `recusada: ${reason}`,
+    refused: (status, reason) => `recusada (${status}). Mostre a quem cuida do ponto${reason ? ": " : "."}`,
+    overdue: "enviada, ainda não registrada. Mostre a quem cuida do ponto.",
+    whose: employee => `empregado ${employee}`,
+    earlier: "Dias anteriores",
     conflict: "não registrada: outra batida tem o mesmo id. Mostre a quem cuida do ponto.",
-    summary: (waiting, refused, conflicts, shown) =>
+    summary: (waiting, refused, conflicts, overdue, shown) =>
       [
         shown === 0 ? "Nenhuma batida ainda." : "",
         waiting === 1 ? "1 espera neste aparelho." : waiting > 1 ? `${waiting} esperam neste aparelho.` : "",
         refused === 0 ? "" : refused === 1 ? "1 foi recusada." : `${refused} foram recusadas.`,
         conflicts === 0 ? "" : conflicts === 1 ? "1 não foi registrada." : `${conflicts} não foram registradas.`,
+        overdue === 0 ? "" : overdue === 1 ? "1 ainda não foi registrada." : `${overdue} ainda não foram registradas.`,
       ]
         .join(" ")
         .trim(),
     number: number => `nº ${number}`,
-    noKey: "Este aparelho ainda não tem chave: as batidas ficam guardadas aqui. Digite, cole ou leia a chave em Ajustes.",
+    noKey: "Este aparelho ainda não tem chave: as batidas ficam guardadas aqui. Digite ou cole a chave em Ajustes.",
     stopped: status =>
-      `A chave deste aparelho foi recusada (${status}). As batidas ficam guardadas aqui e seguem quando houver outra chave em Ajustes.`,
+      `A chave deste aparelho foi recusada (${status}). As batidas ficam guardadas aqui. Ela é tentada de novo a cada 10 minutos; se continuar assim, peça outra e digite-a em Ajustes.`,
     retrying: "O servidor não recebe batidas agora: elas ficam guardadas aqui e são enviadas depois, sozinhas.",
     skewed: skew =>
       `O relógio deste aparelho está ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "adiantado" : "atrasado"}. Acerte-o; o servidor anota a diferença.`,
@@ -91,21 +95,25 @@ export const TEXTS = {
     waiting: "on this device",
     sent: "sent",
     recorded: "recorded",
-    refused: reason => `refused: ${reason}`,
+    refused: (status, reason) => `refused (${status}). Show this to whoever runs the time clock${reason ? ": " : "."}`,
+    overdue: "sent, not recorded yet. Show this to whoever runs the time clock.",
+    whose: employee => `employee ${employee}`,
+    earlier: "Earlier days",
     conflict: "not recorded: another punch has the same id. Show this to whoever runs the time clock.",
-    summary: (waiting, refused, conflicts, shown) =>
+    summary: (waiting, refused, conflicts, overdue, shown) =>
       [
         shown === 0 ? "No punch yet." : "",
         waiting === 1 ? "1 waits on this device." : waiting > 1 ? `${waiting} wait on this device.` : "",
         refused === 0 ? "" : refused === 1 ? "1 was refused." : `${refused} were refused.`,
         conflicts === 0 ? "" : conflicts === 1 ? "1 was not recorded." : `${conflicts} were not recorded.`,
+        overdue === 0 ? "" : overdue === 1 ? "1 is not recorded yet." : `${overdue} are not recorded yet.`,
       ]
         .join(" ")
         .trim(),
     number: number => `no. ${number}`,
-    noKey: "This device has no key yet: punches are kept here. Type, paste or scan the key in Settings.",
+    noKey: "This device has no key yet: punches are kept here. Type or paste the key in Settings.",
     stopped: status =>
-      `The key of this device was refused (${status}). Punches are kept here, and go out once there is another key in Settings.`,
+      `The key of this device was refused (${status}). Punches are kept here. It is tried again every 10 minutes; if that goes on, ask for another and type it in Settings.`,
     retrying: "The server takes no punches right now: they are kept here and sent later, by themselves.",
     skewed: skew =>
       `The clock of this device is ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "fast" : "slow"}. Set it; the server notes the difference.`,

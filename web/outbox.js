@@ -2,7 +2,7 @@
 
 import * as database from "./database.js"
 import { renew } from "./sign-in.js"
-import { ANSWER_MS, delay, left, meaning, outcome, retryAfter, skewOf, timestamp } from "./rules.js"
+import { ANSWER_MS, delay, left, meaning, outcome, retryAfter, sentAt, skewOf, timestamp } from "./rules.js"
 
 const API = new URL("./ponto", import.meta.url)
 const BUSY_MS = 1000
@@ -10,6 +10,7 @@ const ASKED_TOGETHER_MS = 200 // between two receipts: they share the key's thro
 const FIRST_RECEIPT_MS = 2000
 const LONGEST_RECEIPT_MS = 600_000
 const RECEIPTS_MS = 14 * 24 * 3_600_000 // a dead letter is gone by then: what is no row will be none
+const REFUSED_MS = 600_000 // a refused key is tried again after this: it may have been enabled meanwhile
 
 const channel = new BroadcastChannel("outbox")
 
@@ -83,8 +84,8 @@ async function empty() {
   let renewed = false
   for (;;) {
     const { key, refusedKey, retry, session } = await database.remembered("key", "refusedKey", "retry", "session")
-    if (!key || refusedKey?.key === key) return null
-    const wait = left(retry, Date.now())
+    if (!key) return null
+    const wait = Math.max(left(retry, Date.now()), refusedKey?.key === key ? left(refusedKey, Date.now()) : 0)
     if (wait > 0) return wait
     // Who signed in punches for nobody else: another's punches wait for their own sign-in.
     const punch = await database.oldestWaiting(session?.employee ?? null)
@@ -93,12 +94,17 @@ async function empty() {
     const body = JSON.stringify({ ...punch.body, enviado: timestamp(new Date()) })
     const answer = await ask(API, key, session, { method: "POST", headers: { "content-type": "application/json" }, body })
     if (answer.skew !== null) await database.remember("skew", answer.skew)
-    switch (meaning(answer.status)) {
+    const meant = meaning(answer.status)
+    switch (meant) {
       case "sent":
-        await database.mark(punch.order, { state: "sent" })
+        await database.mark(punch.order, { state: "sent", sentAt: Date.now() })
         break
       case "refused":
-        await database.mark(punch.order, { state: "refused", reason: String(answer.body?.message ?? answer.status) })
+        await database.mark(punch.order, {
+          state: "refused",
+          status: answer.status,
+          reason: String(answer.body?.message ?? ""),
+        })
         break
       case "stop":
         if (answer.status === 401 && session && !renewed) {
@@ -110,9 +116,9 @@ async function empty() {
             changed()
             continue
           }
-          await database.remember("session", null)
+          await database.update(["session"], now => (isSame(now.session, session) ? { session: null } : {}))
         }
-        await database.remember("refusedKey", { key, status: answer.status })
+        await refuse(key, session, answer.status)
         break
       default:
         await putOff((retry?.attempts ?? 0) + 1, answer)
@@ -121,8 +127,20 @@ async function empty() {
     }
     renewed = false
     if (retry) await database.remember("retry", null)
+    if (refusedKey && meant !== "stop") await database.remember("refusedKey", null)
     changed()
   }
+}
+
+const isSame = (session, other) => session?.token === other?.token
+
+/** Stop for a while, unless there is another key or a sign-in by now: those were not refused. */
+function refuse(key, session, status) {
+  return database.update(["key", "session"], now =>
+    now.key === key && (now.session === null || isSame(now.session, session))
+      ? { refusedKey: { key, status, delay: REFUSED_MS, at: Date.now() + REFUSED_MS } }
+      : {},
+  )
 }
 
 function putOff(attempts, answer) {
@@ -130,16 +148,12 @@ function putOff(attempts, answer) {
   return database.remember("retry", { attempts, delay: wait, at: Date.now() + wait, answered: answer.status !== 0 })
 }
 
-/** Try at once what no server asked to put off: the network is back, or somebody looks. */
-export async function hurry() {
-  const { retry } = await database.remembered("retry")
-  if (retry && !retry.answered) await database.remember("retry", { ...retry, at: 0 })
-}
-
-/** Try a key again that was refused before: it may have been enabled meanwhile. */
-export async function tryKeyAgain() {
-  const { refusedKey } = await database.remembered("refusedKey")
-  if (refusedKey) await database.remember("refusedKey", null)
+/** Try at once what no server asked to put off, and a refused key: the network is back, or somebody looks. */
+export function hurry() {
+  return database.update(["retry", "refusedKey"], ({ retry, refusedKey }) => ({
+    ...(retry && !retry.answered && { retry: { ...retry, at: 0 } }),
+    ...(refusedKey && { refusedKey: { ...refusedKey, at: 0 } }),
+  }))
 }
 
 const receipts = new Map() // order -> {asked: how often, due: by performance.now()}
@@ -155,9 +169,8 @@ export function collect() {
 
 async function askForAll() {
   const { key, refusedKey, session } = await database.remembered("key", "refusedKey", "session")
-  const since = Date.now() - RECEIPTS_MS
   const sent = (await database.all("sent")).filter(
-    punch => Date.parse(punch.body.ponto) > since && (!session || punch.body.usuarioId === session.employee),
+    punch => !punch.over && (!session || punch.body.usuarioId === session.employee),
   )
   if (!key || refusedKey?.key === key || sent.length === 0) return null
   const orders = new Set(sent.map(punch => punch.order))
@@ -172,6 +185,9 @@ async function askForAll() {
       await database.mark(punch.order, { state })
       receipts.delete(punch.order)
       changed()
+    } else if (answer.status === 404 && Date.now() - sentAt(punch) > RECEIPTS_MS) {
+      await database.mark(punch.order, { over: true })
+      receipts.delete(punch.order)
     } else if (answer.status === 404) {
       receipt.due = performance.now() + Math.min(delay(++receipt.asked, answer.asked), LONGEST_RECEIPT_MS)
     } else {

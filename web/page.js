@@ -4,12 +4,12 @@ import * as database from "./database.js"
 import { choose, TEXTS } from "./i18n.js"
 import * as outbox from "./outbox.js"
 import * as signIn from "./sign-in.js"
-import { employeeOf, isSkewed, keyIn, keyOf, nameOf, timestamp, uuid7 } from "./rules.js"
+import { DAY_MS, employeeOf, isOverdue, isSkewed, keyIn, keyOf, nameOf, timestamp, uuid7 } from "./rules.js"
 
 const LONGEST_MS = 60_000 // without a look at the outbox
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
-const SHOWN = 100 // punches in the list
-const LASTING = ["waiting", "refused", "conflict"] // states that are listed on later days too
+const SHOWN = 100 // punches of each state in the list
+const LASTING = ["waiting", "refused", "conflict"] // states that are listed on later days too; *sent* is, from its oldest on
 
 const element = id => document.getElementById(id)
 const page = {
@@ -17,7 +17,8 @@ const page = {
   kiosk: false,
   writing: 0, // punches that are being kept
   touched: performance.now(),
-  broken: false,
+  hour: "", // of the last drawing that the clock asked for
+  edited: new Set(), // settings that are not saved yet
   pool: false, // employees sign in
   session: false, // one has
   retrying: false,
@@ -46,7 +47,11 @@ function tick() {
   const time = clockTime(now)
   element("minutes").textContent = time.slice(0, 5)
   element("seconds").textContent = time.slice(5)
-  element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
+  const date = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
+  element("date").textContent = date
+  const hour = `${date} ${time.slice(0, 2)}`
+  if (page.hour && page.hour !== hour) draw() // today has become yesterday, or a day is over since a punch was sent
+  page.hour = hour
 }
 
 /* The button */
@@ -71,14 +76,15 @@ async function press() {
   page.writing++
   try {
     await database.add(body)
-    tell(page.texts.thanks(clockTime(now), employee), true)
-    if (page.kiosk) element("employee").value = ""
-    else await database.remember("employee", employee)
   } catch (error) {
     tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(error.message), false)
+    return
   } finally {
     page.writing--
   }
+  tell(page.texts.thanks(clockTime(now), employee), true)
+  if (page.kiosk) element("employee").value = ""
+  else database.remember("employee", employee).catch(console.error) // the punch is kept all the same
   outbox.changed()
   wake()
   sync()
@@ -120,28 +126,58 @@ function line(punch) {
   number.className = "number"
   number.textContent = page.texts.number(punch.body.sequencia)
   const state = document.createElement("span")
-  state.className = `state ${punch.state}`
-  state.textContent = punch.state === "refused" ? page.texts.refused(punch.reason) : page.texts[punch.state]
-  item.append(time, " ", state, " ", number)
+  const overdue = isOverdue(punch, Date.now())
+  state.className = `state ${overdue ? "overdue" : punch.state}`
+  if (punch.state === "refused") {
+    const reason = document.createElement("span")
+    reason.lang = "en" // the API's own words
+    reason.textContent = punch.reason
+    state.append(page.texts.refused(punch.status, punch.reason), reason)
+  } else state.textContent = overdue ? page.texts.overdue : page.texts[punch.state]
+  item.append(time, " ", state, " ")
+  if (page.kiosk && (overdue || ["refused", "conflict"].includes(punch.state))) {
+    const whose = document.createElement("span")
+    whose.textContent = page.texts.whose(punch.body.usuarioId)
+    item.append(whose, " ")
+  }
+  item.append(number)
   return item
 }
 
-let drawing = Promise.resolve()
+let drawing = null
+let outdated = false
 
-/** Draw everything anew, one drawing after the other. */
+/** Draw everything anew. Whatever changes during a drawing is one drawing after it. */
 function draw() {
-  drawing = drawing.then(drawNow).catch(broke)
+  outdated = true
+  drawing ??= drawAll()
   return drawing
 }
 
+async function drawAll() {
+  while (outdated) {
+    outdated = false
+    await drawNow().catch(broke)
+  }
+  drawing = null
+}
+
 async function drawNow() {
-  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session")
+  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk")
   const [waiting, refused, conflicts] = await Promise.all(["waiting", "refused", "conflict"].map(database.count))
-  const punches = await database.recent(SHOWN, punch => isToday(punch) || LASTING.includes(punch.state))
-  page.broken = false
+  const lasting = (await Promise.all(LASTING.map(state => database.newest(state, SHOWN)))).flat()
+  const accepted = (await Promise.all(["sent", "recorded"].map(state => database.newest(state, SHOWN)))).flat()
+  const oldestSent = await database.oldest("sent", SHOWN)
+  const newestFirst = (one, other) => other.order - one.order
+  const todays = [...lasting, ...accepted].filter(isToday).sort(newestFirst)
+  const earlier = [...lasting, ...oldestSent].filter(punch => !isToday(punch)).sort(newestFirst)
+  const overdue = oldestSent.filter(punch => isOverdue(punch, Date.now())).length
   page.retrying = waiting > 0 && found.retry !== null
-  element("summary").textContent = page.texts.summary(waiting, refused, conflicts, punches.length)
-  element("punches").replaceChildren(...punches.map(line))
+  const shown = todays.length + earlier.length
+  element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
+  element("todays").replaceChildren(...todays.map(line))
+  element("earlier").replaceChildren(...earlier.map(line))
+  element("before").hidden = earlier.length === 0
   warn([
     !found.key && page.texts.noKey,
     page.pool && !found.session && page.texts.notSignedIn,
@@ -158,6 +194,9 @@ async function drawNow() {
   element("employee").readOnly = page.session
   if (page.session) element("employee").value = found.session.employee
   element("key-state").textContent = found.key ? page.texts.keySet(found.key.slice(-4)) : page.texts.keyUnset
+  // Another tab may have saved something: what is shown is what is so, but for what somebody edits here.
+  if (!page.edited.has("device")) element("device").value = found.device?.name ?? ""
+  if (!page.edited.has("kiosk")) element("kiosk").checked = found.kiosk === true
   element("device-state").textContent = found.device
     ? page.texts.deviceState(found.device.dispositivo)
     : page.texts.deviceUnset
@@ -178,7 +217,6 @@ function warn(texts) {
 
 function broke(error) {
   console.error(error)
-  page.broken = true
   warn([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
 }
 
@@ -239,9 +277,8 @@ async function take(key) {
   const { key: old } = await database.remembered("key")
   if (old && old !== key && !(await confirmed())) return
   await database.remember("key", key)
-  await outbox.tryKeyAgain()
   outbox.changed()
-  wake()
+  hurry()
 }
 
 function confirmed() {
@@ -269,18 +306,19 @@ async function save() {
     element("key").focus()
     return
   }
-  await database.rename(nameOf(element("device").value))
+  const kiosk = element("kiosk").checked
+  if (page.edited.has("device")) await database.rename(nameOf(element("device").value))
   if (key !== null) {
     await database.remember("key", key)
-    await outbox.tryKeyAgain()
     element("key").value = ""
   }
-  await database.remember("kiosk", element("kiosk").checked)
-  if (element("kiosk").checked) await database.remember("employee", null)
-  await show(element("kiosk").checked)
+  await database.remember("kiosk", kiosk)
+  if (kiosk) await database.remember("employee", null)
+  await show(kiosk)
+  page.edited.clear()
   element("saved").textContent = page.texts.saved
   outbox.changed()
-  wake()
+  hurry()
 }
 
 async function show(kiosk) {
@@ -304,7 +342,6 @@ async function joinPool() {
     } catch (error) {
       tell(page.texts.signInFailed(error.message), false)
     }
-    await outbox.tryKeyAgain()
   }
   outbox.changed()
   wake()
@@ -382,16 +419,15 @@ async function start() {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") hurry()
   })
+  element("remembered").addEventListener("input", event => page.edited.add(event.target.id))
   outbox.onChange(draw)
+  setInterval(() => database.prune().catch(broke), DAY_MS) // a kiosk is never opened anew
 
   try {
-    const { language, kiosk, device, key } = await database.remembered("language", "kiosk", "device", "key")
+    const { language, kiosk, key } = await database.remembered("language", "kiosk", "key")
     speak(choose(language, navigator.languages))
     element("settings").open = !key && !link
-    element("kiosk").checked = kiosk === true
-    element("device").value = device?.name ?? ""
     await show(kiosk === true)
-    await outbox.tryKeyAgain()
     await database.prune()
   } catch (error) {
     broke(error)

@@ -3,6 +3,7 @@
 export const ANSWER_MS = 30_000 // the gateway itself gives up after 29 s
 const LONGEST_WAIT_MS = 300_000
 const LONGEST_ASKED_MS = 3_600_000 // a server that asks for more is asked again after an hour
+export const DAY_MS = 24 * 3_600_000
 const SKEW_MS = 30_000 // the legal limit of a clock by program
 const SURE_MS = 10_000 // an answer that took longer says too little about the clock
 
@@ -80,6 +81,25 @@ export function outcome(receipt, body) {
   const instant = Date.parse(receipt.ponto)
   if (!Number.isInteger(receipt.usuarioId) || Number.isNaN(instant)) return null
   return receipt.usuarioId === body.usuarioId && instant === Date.parse(body.ponto) ? "recorded" : "conflict"
+}
+
+/**
+ * Say when a punch was accepted.
+ * @param {{sentAt?: number, body: {ponto: string}}} punch
+ * @returns {number} ms since the epoch
+ */
+export function sentAt(punch) {
+  return punch.sentAt ?? Date.parse(punch.body.ponto)
+}
+
+/**
+ * Whether a punch that was sent should be a row by now, so that somebody has to look after it.
+ * @param {{state: string, sentAt?: number, body: {ponto: string}}} punch
+ * @param {number} now ms since the epoch
+ * @returns {boolean}
+ */
+export function isOverdue(punch, now) {
+  return punch.state === "sent" && now - sentAt(punch) >= DAY_MS
 }
 
 /**

@@ -56,12 +56,15 @@ export async function finish(answer) {
  */
 export async function renew(session) {
   if (!session.refresh) return "refused"
-  const status = await exchange({ grant_type: "refresh_token", refresh_token: session.refresh }, session.refresh)
+  const status = await exchange({ grant_type: "refresh_token", refresh_token: session.refresh }, session)
   return status === 200 ? "renewed" : status >= 400 && status < 500 && status !== 429 ? "refused" : "again"
 }
 
-/** Ask for tokens, and keep them; give the status, 0 when there was no answer. */
-async function exchange(fields, refresh = null) {
+/**
+ * Ask for tokens, and keep them, unless the session that they renew has ended meanwhile: who signs out stays out.
+ * Give the status, 0 when there was no answer.
+ */
+async function exchange(fields, old = null) {
   const pool = await userPool()
   let answer, tokens
   try {
@@ -78,7 +81,10 @@ async function exchange(fields, refresh = null) {
   if (answer.status !== 200) return answer.status
   const employee = Number(claimsOf(tokens.id_token)["custom:usuarioId"] ?? NaN)
   if (!Number.isSafeInteger(employee)) throw new Error("custom:usuarioId") // an account that punches for nobody
-  await database.remember("session", { token: tokens.id_token, refresh: tokens.refresh_token ?? refresh, employee })
+  const session = { token: tokens.id_token, refresh: tokens.refresh_token ?? old?.refresh ?? null, employee }
+  await database.update(["session"], now =>
+    old && now.session?.token !== old.token ? {} : { session, refusedKey: null },
+  )
   return 200
 }
 

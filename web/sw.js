@@ -1,6 +1,6 @@
 /** Keeps the page for when there is no network, one version as a whole, and sends in the background where browsers do. */
 
-import { flush } from "./outbox.js"
+import { flush, hurry } from "./outbox.js"
 
 // File -> its SHA-256, in base64, the page's with its policy before it: whoever serves this file writes them here, so that
 // a change of any is a new version.
@@ -49,5 +49,6 @@ async function clear() {
 
 /** The browser tries again by itself when this fails. */
 async function send() {
+  await hurry()
   if ((await flush()) !== null) throw new Error("some punches still wait")
 }

@@ -26,6 +26,7 @@ from tests.page.phone import (
     look_again,
     press,
     punch,
+    refused,
     wait_for_states,
 )
 from tests.waiting import wait_for
@@ -182,17 +183,17 @@ def test_two_tabs_share_one_outbox(client: Client, server: Between, phone: Phone
 def test_whatever_a_server_answers_each_punch_becomes_one_row_or_is_shown_as_refused(
     client: Client, server: Between, phone: Phone, key: str
 ) -> None:
-    employee, refused = next(EMPLOYEES), "recusada: made up: 400"
+    employee, refusal = next(EMPLOYEES), refused(400)
     server.faults = [Fault(400), Fault(429, {"Retry-After": "2"}), Fault(500), Fault(silence=40 / SPEED), Fault(403)]
     page = phone.open(key, clock(SPEED), worker=False)
 
     punch(page, employee)
     press(page, 3)
     expect(page.locator("#warnings")).to_contain_text("foi recusada (403)")
-    wait_for_states(page, HERE, HERE, HERE, refused)
+    wait_for_states(page, HERE, HERE, HERE, refusal)
     enter_key(page, client.address.api_key)
 
-    wait_for_states(page, DONE, DONE, DONE, refused)
+    wait_for_states(page, DONE, DONE, DONE, refusal)
     wait_for(lambda: len(client.rows(employee)) == 3, "three rows")
     ids = [identifier for identifier, *_ in client.rows(employee)]
     told = [(post.body["sequencia"], post.status) for post in server.sent(employee)]

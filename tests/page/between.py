@@ -55,6 +55,7 @@ class Between:
         self.faults: list[Fault] = []  # one for each punch that comes, in order
         self.posts: list[Post] = []
         self.receipts: list[str] = []  # asked for, by their ids
+        self.addresses: list[str] = []  # of every request, and where it came from
         self.lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -116,6 +117,12 @@ def _handler(server: Between) -> type[BaseHTTPRequestHandler]:
                     super().handle()
                 except ConnectionError:
                     self.close_connection = True  # the browser is gone
+
+        def parse_request(self) -> bool:
+            good = super().parse_request()
+            if good:
+                server.addresses += [self.path, self.headers["referer"] or ""]
+            return good
 
         def do_GET(self) -> None:
             name = self.path.removeprefix("/stage/").partition("?")[0]

@@ -164,7 +164,9 @@ def press(page: Page, times: int) -> None:
         """async times => {
             for (; times; times--) {
                 document.getElementById("press").click()
-                while (!document.querySelector("#outcome.good:not(:empty)")) await new Promise(requestAnimationFrame)
+                const outcome = document.getElementById("outcome")
+                while (outcome.textContent === "") await new Promise(requestAnimationFrame)
+                if (outcome.className !== "good") throw new Error(outcome.textContent)
             }
         }""",
         times,
@@ -176,9 +178,19 @@ def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
     expect(page.locator("#punches .state")).to_have_text(list(expected))
 
 
+def refused(status: int) -> str:
+    """What the page says of a punch that the server before it refuses with a status."""
+    return f"recusada ({status}). Mostre a quem cuida do ponto: made up: {status}"
+
+
 def look_again(page: Page) -> None:
     """Let the page try at once, as when the network comes back."""
     page.evaluate("dispatchEvent(new Event('online'))")
+
+
+def become_visible(page: Page) -> None:
+    """Let the page know that somebody looks at it again."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def enter_key(page: Page, key: str) -> None:

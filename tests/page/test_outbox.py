@@ -6,27 +6,31 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ponto.lines import lines
 from ponto.punch import parse
+from tests.page import phone as phones
 from tests.page.between import Answer, Between, Fault, accept, json_answer
 from tests.page.phone import (
     HERE,
     RECORDED,
     SENT,
     Phone,
+    become_visible,
     clock,
     enter_key,
     exported,
     look_again,
     press,
     punch,
+    refused,
     wait_for_states,
 )
-from tests.waiting import wait_for
+from tests.waiting import DEADLINE, wait_for
 
 EMPLOYEE = 123
 KEY = "#key=first"
@@ -87,7 +91,7 @@ def test_a_refused_punch_is_shown_and_kept_and_the_next_one_goes_on(server: Betw
     punch(page, EMPLOYEE)
     press(page, 3)
 
-    shown = [SENT, *(f"recusada: made up: {status}" for status in (415, 413, 400))]
+    shown = [SENT, *(refused(status) for status in (415, 413, 400))]
     wait_for_states(page, *shown)
     page.reload()
     wait_for_states(page, *shown)
@@ -97,24 +101,343 @@ def test_a_refused_punch_is_shown_and_kept_and_the_next_one_goes_on(server: Betw
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_stops_the_outbox_until_there_is_another(status: int, server: Between, phone: Phone) -> None:
-    server.faults = [Fault(status)]
+    server.faults = [Fault(status), Fault(status)]
     page = phone.open(KEY, worker=False)
 
     punch(page, EMPLOYEE)
     expect(page.locator("#warnings")).to_contain_text(f"foi recusada ({status})")
     press(page, 2)
     look_again(page)
+    wait_for(lambda: len(server.posts) == 2, "another attempt with the refused key")
     wait_for_states(page, HERE, HERE, HERE)
+    expect(page.locator("#warnings")).to_contain_text(f"foi recusada ({status})")
     enter_key(page, f"{phone.url}#key=other")
 
     wait_for_states(page, SENT, SENT, SENT)
     expect(page.locator("#warnings")).to_have_text("")
     assert [(post.key, post.body["sequencia"]) for post in server.posts] == [
         ("first", 1),
+        ("first", 1),
         ("other", 1),
         ("other", 2),
         ("other", 3),
     ]
+
+
+def test_a_refused_key_that_is_good_by_now_goes_on(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, clock(), worker=False)
+    open_settings(page)
+
+    def later(page: Page) -> None:
+        press(page, 1)  # which is no reason to try again
+        page.evaluate("window.ahead = 600_000")
+        press(page, 1)  # it would look by itself within a minute
+
+    for tries in (look_again, become_visible, save, later):
+        sent = len(server.posts) // 2
+        server.faults = [Fault(403)]
+        punch(page, EMPLOYEE)
+        expect(page.locator("#warnings")).to_contain_text("foi recusada (403)")
+        wait_for_states(page, HERE, *[SENT] * sent)
+        tries(page)
+        wait_for_states(page, *[SENT] * (sent + (3 if tries == later else 1)))
+        expect(page.locator("#warnings")).not_to_contain_text("recusada")
+    assert [post.status for post in server.posts] == [403, 202] * 4 + [202] * 2
+    assert {post.key for post in server.posts} == {"first"}
+    assert waits(server)[6] >= timedelta(minutes=10)
+
+
+@pytest.mark.parametrize("how", ["visible", "sync"])
+def test_after_a_long_outage_nothing_waits_for_its_turn(how: str, server: Between, browser: Browser) -> None:
+    with phones.phone(browser, server.url) as phone:
+        page = phone.open(KEY)
+        server.api_down = True
+        punch(page, EMPLOYEE)
+        expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")
+        page.evaluate(
+            """async () => {
+                const { remember } = await import("./database.js")
+                await navigator.locks.request("outbox", () =>
+                    remember("retry", { attempts: 9, delay: 600_000, at: Date.now() + 590_000, answered: false }))
+            }"""
+        )
+        server.api_down = False
+        if how == "visible":
+            become_visible(page)
+            wait_for_states(page, SENT)
+        else:
+            synchronize_in_the_background(phone, page)
+            wait_for(lambda: server.posts, "what the background sync sends")
+
+    assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE]
+
+
+def synchronize_in_the_background(phone: Phone, page: Page) -> None:
+    """Leave the page, and let the browser run its background sync."""
+    developer = phone.context.new_cdp_session(page)
+    found: list[str] = []
+    developer.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda event: found.extend(each["registrationId"] for each in event["registrations"]),
+    )
+    developer.send("ServiceWorker.enable")
+    page.goto("about:blank")
+    origin = phone.url.partition("/stage/")[0]
+    developer.send(
+        "ServiceWorker.dispatchSyncEvent",
+        {"origin": origin, "registrationId": found[0], "tag": "outbox", "lastChance": False},
+    )
+
+
+def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, clock(), worker=False)
+    server.api_down = True
+    for day in range(8):
+        page.evaluate("days => { window.ahead = days * 86_400_000 }", day)
+        punch(page, EMPLOYEE)
+        if day == 3:
+            page.reload()
+    wait_for_states(page, *[HERE] * 8)
+    expect(page.locator("#todays li")).to_have_count(1)
+    expect(page.locator("#earlier li")).to_have_count(7)
+
+    server.api_down = False
+    look_again(page)
+
+    wait_for_states(page, *[SENT] * 8)
+    sent = [datetime.fromisoformat(post.body["ponto"]).date() for post in server.posts]
+    assert [(day - sent[0]).days for day in sent] == list(range(8))
+    assert [post.body["sequencia"] for post in server.posts] == list(range(1, 9))
+    assert all(post.body["offline"] for post in server.posts[1:])
+
+
+def test_an_answer_may_take_twenty_seconds(server: Between, phone: Phone) -> None:
+    came, goes = Event(), Event()
+
+    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        came.set()
+        goes.wait(DEADLINE)
+        return accept(path, headers, body)
+
+    server.api = api
+    page = phone.open(
+        KEY,
+        """
+        const waiting = []
+        AbortSignal.timeout = ms => {
+            const controller = new AbortController()
+            waiting.push([ms, controller])
+            return controller.signal
+        }
+        window.pass = elapsed => waiting.forEach(([ms, controller]) => ms <= elapsed && controller.abort())
+        """,
+        worker=False,
+    )
+    page.locator("#employee").fill(str(EMPLOYEE))
+    page.locator("#press").click()
+    wait_for(came.is_set, "the attempt")
+    page.evaluate("pass(20_000)")
+    goes.set()
+
+    wait_for_states(page, SENT)
+    assert len(server.posts) == 1
+
+
+def test_thanks_come_once_the_punch_is_on_the_disk(phone: Phone) -> None:
+    page = phone.open(
+        before="""
+        window.kept = []
+        const { transaction } = IDBDatabase.prototype, { add } = IDBObjectStore.prototype
+        IDBDatabase.prototype.transaction = function () {
+            const made = transaction.apply(this, arguments)
+            const thanks = () => document.getElementById("outcome").textContent
+            made.addEventListener("complete", () => made.adds && kept.push([made.durability, thanks()]))
+            return made
+        }
+        IDBObjectStore.prototype.add = function () {
+            this.transaction.adds = true
+            return add.apply(this, arguments)
+        }
+        """,
+        worker=False,
+    )
+
+    assert "Obrigado" in punch(page, EMPLOYEE)
+    assert page.evaluate("kept") == [["strict", ""]]
+
+
+def test_a_punch_that_was_kept_is_thanked_for_when_nothing_more_can_be_written(phone: Phone) -> None:
+    page = phone.open(
+        KEY,
+        """
+        const { put } = IDBObjectStore.prototype
+        IDBObjectStore.prototype.put = function (value, name) {
+            if (name === "employee") throw new DOMException("full", "QuotaExceededError")
+            return put.apply(this, arguments)
+        }
+        """,
+        worker=False,
+    )
+
+    assert "Obrigado" in punch(page, EMPLOYEE)
+    wait_for_states(page, SENT)
+
+
+def test_a_punch_that_was_sent_and_is_no_row_after_a_day_is_shown_until_it_is_one(
+    server: Between, phone: Phone
+) -> None:
+    page = phone.open(KEY, clock(), worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, SENT)
+
+    page.evaluate("window.ahead = 86_400_000 - 10_000")
+    expect(page.locator("#earlier .state")).to_have_text(SENT)  # of another day, and sent less than a day ago
+    page.evaluate("window.ahead = 86_400_000 + 3_600_000")
+    wait_for_states(page, re.compile("^enviada, ainda não registrada. Mostre"))
+    expect(page.locator("#summary")).to_have_text("1 ainda não foi registrada.")
+    page.locator("#language").click()
+    wait_for_states(page, re.compile("^sent, not recorded yet. Show"))
+    page.locator("#language").click()
+    punch(page)
+    wait_for_states(page, SENT, re.compile("^enviada, ainda não registrada"))
+
+    server.api = server.record
+    wait_for_states(page, RECORDED)  # what is recorded is listed on its own day only
+    expect(page.locator("#summary")).to_have_text("")
+
+
+def test_a_receipt_is_asked_for_by_when_its_punch_was_sent_and_once_more_when_that_is_long_ago(
+    server: Between, phone: Phone
+) -> None:
+    page = phone.open("", clock(SPEED), worker=False)
+    page.evaluate("window.ahead = -15 * 86_400_000")
+    punch(page, EMPLOYEE)
+    page.evaluate("window.ahead = 0")
+    page.goto(phone.url + KEY)
+    wait_for(lambda: len(server.receipts) > 1, "two questions")
+
+    page.evaluate("window.ahead = 15 * 86_400_000")
+    wait_for(
+        lambda: page.evaluate("import('./database.js').then(found => found.everything()).then(all => all[0].over)"),
+        "the last question",
+    )
+    asked = len(server.receipts)
+    page.reload()
+    server.api = server.record
+    punch(page, EMPLOYEE)
+    wait_for_states(page, RECORDED, re.compile("^enviada"))
+    assert set(server.receipts[asked:]) == {server.posts[1].body["id"]}
+
+
+def test_many_recorded_punches_make_no_drawing_slow_and_drawings_are_not_queued(phone: Phone) -> None:
+    page = phone.open(
+        KEY,
+        """
+        window.steps = 0
+        const step = IDBCursor.prototype.continue
+        IDBCursor.prototype.continue = function () {
+            steps++
+            return step.apply(this, arguments)
+        }
+        """,
+        worker=False,
+    )
+    page.evaluate(
+        """async () => {
+            const database = await new Promise(give => {
+                const asked = indexedDB.open("ponto", 1)
+                asked.onsuccess = () => give(asked.result)
+            })
+            const transaction = database.transaction("punches", "readwrite")
+            for (let number = 1; number <= 2000; number++) {
+                const ponto = new Date(Date.now() - 10 * 86_400_000 + number).toISOString()
+                const body = { id: crypto.randomUUID(), usuarioId: 1, ponto, dispositivo: "web-x", sequencia: number }
+                transaction.objectStore("punches").add({ state: "recorded", body })
+            }
+            await new Promise(give => (transaction.oncomplete = give))
+            database.close()
+            steps = 0
+            for (let change = 0; change < 50; change++) dispatchEvent(new Event("outbox"))
+        }"""
+    )
+
+    punch(page, EMPLOYEE)
+    wait_for_states(page, SENT)
+    assert page.evaluate("steps") < 2000
+
+
+def test_what_is_gone_from_the_storage_is_not_marked(server: Between, phone: Phone) -> None:
+    came, goes = Event(), Event()
+
+    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        came.set()
+        goes.wait(DEADLINE)
+        return accept(path, headers, body)
+
+    server.api = api
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    wait_for(came.is_set, "the attempt")
+    developer = phone.context.new_cdp_session(page)
+    developer.send("Storage.clearDataForOrigin", {"origin": server.origin, "storageTypes": "indexeddb"})
+    goes.set()
+    wait_for(lambda: server.posts, "the answer")
+    page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
+
+    punch(page, EMPLOYEE)
+
+    wait_for_states(page, HERE)
+    expect(page.locator("#warnings p")).to_have_count(1)
+
+
+def test_a_second_tab_saves_only_what_was_changed_in_it(server: Between, phone: Phone) -> None:
+    first, second = (phone.open(KEY, worker=False) for _ in range(2))
+    punch(first, EMPLOYEE)
+    for page in (first, second):
+        open_settings(page)
+    first.locator("#device").fill("Portão")
+    first.get_by_label("Quiosque").check()
+    save(first)
+    expect(second.locator("#device")).to_have_value("Portão")
+    second.locator("#key").fill("second")
+    save(second)
+
+    punch(first, EMPLOYEE)
+    wait_for_states(first, SENT, SENT)
+    assert server.posts[1].body["dispositivo"].startswith("Portão-")
+    first.reload()
+    expect(first.locator("#pad")).to_be_visible()
+
+
+def test_no_request_has_the_key_but_in_its_header(server: Between, phone: Phone) -> None:
+    server.api = server.record
+    page = phone.open("#key=7Secret7", worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, RECORDED)
+    page.reload()
+    wait_for_states(page, RECORDED)
+
+    assert {post.key for post in server.posts} == {"7Secret7"}
+    assert len(server.addresses) > 10
+    assert not [each for each in server.addresses if "7Secret7" in each]
+    assert "7Secret7" not in page.url
+    assert page.evaluate("history.length") == 2  # about:blank and the page: going back does not bring it either
+
+
+def test_a_kiosks_list_names_only_whom_something_has_happened_to(server: Between, phone: Phone) -> None:
+    server.faults = [Fault(400)]
+    page = phone.open(KEY, worker=False)
+    open_settings(page)
+    page.get_by_label("Quiosque").check()
+    save(page)
+
+    punch(page, 777)
+    punch(page, 888)
+
+    wait_for_states(page, SENT, refused(400))
+    listed = page.locator("#punches li")
+    expect(listed.nth(1)).to_contain_text("empregado 777")
+    assert "888" not in page.locator("section").inner_text()
 
 
 def test_without_a_key_nothing_is_sent_and_nothing_lost(server: Between, phone: Phone) -> None:
@@ -191,7 +514,7 @@ def test_a_receipt_of_another_punch_is_shown_as_a_conflict_and_the_punch_kept(se
     asked = len(server.receipts)
     page.reload()
     page.evaluate("window.ahead = 86_400_000")
-    press(page, 1)
+    punch(page, EMPLOYEE)
     wait_for_states(page, RECORDED, conflict, conflict)  # recorded ones of yesterday are not listed
     assert set(server.receipts[asked:]) == {server.posts[-1].body["id"]}
     assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3, 4]  # a 202 is never sent again
@@ -214,7 +537,7 @@ def test_an_import_reads_every_punch_of_an_export(server: Between, phone: Phone)
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
     press(page, 2)
-    wait_for_states(page, HERE, SENT, "recusada: made up: 400")
+    wait_for_states(page, HERE, SENT, refused(400))
 
     file = exported(page)
 

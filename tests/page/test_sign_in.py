@@ -1,6 +1,7 @@
 """Employees who sign in by a user pool: authorization code with PKCE, tokens that end, and whose punches are sent."""
 
 from collections.abc import Iterator, Mapping
+from threading import Event
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -10,6 +11,7 @@ from tests.page.axe import require_nothing
 from tests.page.between import Answer, Between, accept, json_answer
 from tests.page.phone import HERE, SENT, Phone, clock, look_again, press, punch, wait_for_states
 from tests.page.user_pool import UserPool, user_pool
+from tests.waiting import DEADLINE, wait_for
 from tools.kit import site
 
 KEY = "#key=first"
@@ -145,3 +147,78 @@ def test_a_code_that_this_device_did_not_ask_for_is_not_taken(answer: str, phone
     expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
     assert "?" not in page.url
     assert pool.questions == []
+
+
+def test_a_refusal_from_before_the_sign_in_stops_nothing(server: Between, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    punch(page, ANA)
+    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+    wait_for(lambda: server.posts, "a refusal")
+    strict, grant, came, goes = server.api, pool.grant, Event(), Event()
+
+    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        if body is not None and "authorization" not in headers:
+            came.set()
+            goes.wait(DEADLINE)
+        return strict(path, headers, body)
+
+    def slow(fields: dict[str, str]) -> tuple[int, dict[str, str]]:
+        came.wait(DEADLINE)  # the punch is on its way, without a token
+        return grant(fields)
+
+    server.api, pool.grant = api, slow  # type: ignore[method-assign]
+    sign_in(page, pool, ANA)
+    goes.set()
+
+    wait_for_states(page, SENT)
+    assert [post.status for post in server.posts][-2:] == [401, 202]
+
+
+def test_who_signs_out_while_a_token_is_renewed_stays_out(server: Between, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    sign_in(page, pool, ANA)
+    pool.make_token()
+    grant, came, goes = pool.grant, Event(), Event()
+
+    def slow(fields: dict[str, str]) -> tuple[int, dict[str, str]]:
+        came.set()
+        goes.wait(DEADLINE)
+        return grant(fields)
+
+    pool.grant = slow  # type: ignore[method-assign]
+    punch(page)
+    wait_for(came.is_set, "the renewal")
+    page.get_by_role("button", name="Sair").click()
+    page.get_by_role("button", name="Entrar com a sua conta").wait_for()
+    goes.set()
+    wait_for(lambda: len(server.posts) == 2, "an attempt after it")
+
+    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+    wait_for_states(page, HERE)
+    assert [post.status for post in server.posts] == [401, 401]
+
+
+def test_an_old_sessions_end_leaves_a_newer_one_alone(phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    sign_in(page, pool, ANA)
+    pool.make_token()
+    came, goes = Event(), Event()
+    grant = pool.grant
+
+    def slow(fields: dict[str, str]) -> tuple[int, dict[str, str]]:
+        if fields["grant_type"] != "refresh_token":
+            return grant(fields)
+        came.set()
+        goes.wait(DEADLINE)
+        return 400, {"error": "invalid_grant"}
+
+    pool.grant = slow  # type: ignore[method-assign]
+    punch(page)
+    wait_for(came.is_set, "the renewal")
+    other = phone.open(worker=False)
+    other.get_by_role("button", name="Sair").click()
+    sign_in(other, pool, ANA)
+    goes.set()
+
+    wait_for_states(page, SENT)
+    page.get_by_role("button", name=f"Sair da conta do empregado {ANA}").wait_for()

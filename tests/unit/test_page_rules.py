@@ -86,6 +86,16 @@ def test_a_receipt_is_held_to_id_employee_and_instant() -> None:
     assert told == [expected for _, expected in receipts]
 
 
+def test_a_sent_punch_is_overdue_a_day_after_it_was_sent_whenever_it_was_made() -> None:
+    made = "1970-01-01T00:00:00Z"
+    found = evaluate(
+        f"""[{{ sentAt: 0 }}, {{ sentAt: 1 }}, {{}}, {{ state: "recorded" }}].map(punch => [-1, 0].map(ms =>
+            rules.isOverdue({{ state: "sent", body: {{ ponto: "{made}" }}, ...punch }}, rules.DAY_MS + ms)))"""
+    )
+
+    assert found == [[False, True], [False, False], [False, True], [False, False]]
+
+
 def test_waits_double_up_to_five_minutes_with_as_much_again_at_random() -> None:
     assert evaluate("[1, 2, 3, 8, 9, 10, 5000].map(failed => rules.delay(failed, 0, () => 0))") == [
         1000, 2000, 4000, 128_000, 256_000, 300_000, 300_000,
