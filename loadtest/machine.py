@@ -93,7 +93,8 @@ def _of_a_tree(pid: int) -> float:
     for process in tree:
         try:
             times: Any = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue  # ended meanwhile: its parent has its time once it was waited for
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            # Ended meanwhile: its parent has its time once it was waited for. Or another user's, where that is secret.
+            continue
         seconds += times.user + times.system + times.children_user + times.children_system
     return seconds
