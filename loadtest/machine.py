@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
-BEFORE = 1.0  # s for which the machine is looked at before a run
+BEFORE = 0.5  # s for which the machine is looked at before a run
 BUSY = 0.1  # of all cores: from here on a figure is not the system's alone
 
 
