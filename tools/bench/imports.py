@@ -33,7 +33,7 @@ MB = 200  # that the function may use
 _KEY = "punches.ndjson"
 _LOOK = 0.5  # s between two looks at the bucket and at the processes
 _STATUS = 15  # s between two lines of progress: the emulator counts its queue message by message
-_FIRST = 4_000_000_000  # the first employee
+_FIRST, _BEYOND = 4_000_000_000, 5_000_000_000  # the employees
 _DAYS = 28  # of an employee's punches
 _DEADLINE = 3_600  # s without an end
 
@@ -193,7 +193,7 @@ class _Moment:
 
     def __init__(self, stack: Stack, where: target.Target) -> None:
         with closing(psycopg2.connect(stack.address.database_url)) as connection, connection.cursor() as cursor:
-            cursor.execute("select count(*) from batida where usuario_id >= %s", [_FIRST])
+            cursor.execute("select count(*) from batida where usuario_id between %s and %s", [_FIRST, _BEYOND])
             (self.rows,) = cursor.fetchone() or (0,)
         self.time = time.monotonic()
         postgres = psutil.Process(stack.database.pid)
