@@ -1,7 +1,7 @@
 """Programs that meet in PostgreSQL, statement by statement, in every order; and faults of ours that are found."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import pytest
@@ -39,6 +39,21 @@ def test_statements_that_meet_leave_what_some_serial_order_leaves(here: Stage) -
         runs = list(explore(here, name, sample=None if name in WHOLE else SAMPLE, seed=1))
 
         assert [(run.order, run.broken) for run in runs if run.broken] == [], name
+
+
+def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(here: Stage) -> None:
+    offered: list[str] = []
+
+    def choose(options: Sequence[str]) -> str:
+        offered.extend(options)
+        return next((option for option in options if option.endswith("!")), options[0])
+
+    run = here.run(SCENARIOS["killed twice"], choose)
+
+    assert run.broken == []
+    assert re.fullmatch("A! B!( C)+", run.order)
+    assert (offered.count("A!"), offered.count("B!")) == (1, 1)
+    assert "C!" not in offered
 
 
 @pytest.mark.parametrize("name", FOUND)

@@ -43,12 +43,13 @@ class Program(Protocol):
 class Draining:
     """Batches, drained by an execution environment one after the other."""
 
-    def __init__(self, *batches: Sequence[Message], answers: bool = False, tries: int = 1) -> None:
+    def __init__(self, *batches: Sequence[Message], answers: int = 0, tries: int = 1) -> None:
         """Takes the batches.
 
         Args:
             batches: of messages.
-            answers: stop before dead letters are sent, and before the answer, too: there a process can be killed.
+            answers: in so many tries stop before dead letters are sent, and before the answer, too: there a process
+                can be killed.
             tries: how often they were received, this time included.
         """
         self._left = list(batches)
@@ -92,7 +93,7 @@ class Draining:
         again = [*self._left, *([self._failed] if self._failed else [])]
         if not again or self._tries == _TRIES:
             return ()
-        return (Draining(*again, tries=self._tries + 1),)
+        return (Draining(*again, answers=max(self._answers - 1, 0), tries=self._tries + 1),)
 
 
 class _Letters:

@@ -57,6 +57,7 @@ class Scheduler:
         choose: Choose,
         follow: Callable[[Sequence[Session]], Sequence[Session]],
         harms: frozenset[str] = frozenset(),
+        most: int = 1,
     ) -> list[tuple[str, str]]:
         """Run sessions to their ends, each step as chosen.
 
@@ -65,7 +66,8 @@ class Scheduler:
             choose: takes the possible steps. A name lets that session go on; `A!` kills its process, `A~` cuts its
                 connection, `A?` lets it wait no longer.
             follow: gives the sessions that come now, when some have just ended.
-            harms: of these steps one may be chosen, once.
+            harms: these steps may be chosen, of each session one.
+            most: so many of them.
 
         Returns:
             The steps: which was chosen, and where its session stood.
@@ -79,7 +81,7 @@ class Scheduler:
         self._gone.clear()
         steps: list[tuple[str, str]] = []
         try:
-            self._run(steps, sessions, choose, follow, harms)
+            self._run(steps, sessions, choose, follow, harms, most)
         except BaseException:
             self._abandon()
             raise
@@ -92,12 +94,13 @@ class Scheduler:
         choose: Choose,
         follow: Callable[[Sequence[Session]], Sequence[Session]],
         harms: frozenset[str],
+        most: int,
     ) -> None:
         for session in sessions:
             self._begin(session)
         while True:
             self._follow(follow)
-            options = self._options(harms)
+            options = self._options(harms if most else frozenset())
             if not options:
                 if len(self._gone) == len(self._sessions):
                     return
@@ -108,7 +111,7 @@ class Scheduler:
             steps.append((step, self._where(session)))
             if step != session.name:
                 session.is_harmed = True
-                harms = frozenset()
+                most -= 1
             self._do(session, step[len(session.name) :])
             self._settle()
 
@@ -145,7 +148,7 @@ class Scheduler:
                 possible = "!" if session.is_whole else "!~"
             elif session in self._blocked:
                 possible = "?"
-            if not session.is_killed:
+            if not session.is_harmed:
                 found += [f"{session.name}{how}" for how in possible if f"{session.name}{how}" in harms]
         return found
 
