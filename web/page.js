@@ -134,13 +134,14 @@ function line(punch) {
     reason.textContent = punch.reason
     state.append(page.texts.refused(punch.status, punch.reason), reason)
   } else state.textContent = overdue ? page.texts.overdue : page.texts[punch.state]
-  item.append(time, " ", state, " ")
+  item.append(time, " ")
   if (page.kiosk && (overdue || ["refused", "conflict"].includes(punch.state))) {
     const whose = document.createElement("span")
+    whose.className = "whose"
     whose.textContent = page.texts.whose(punch.body.usuarioId)
     item.append(whose, " ")
   }
-  item.append(number)
+  item.append(state, " ", number)
   return item
 }
 

@@ -366,6 +366,24 @@ def test_many_recorded_punches_make_no_drawing_slow_and_drawings_are_not_queued(
     assert page.evaluate("steps") < 2000
 
 
+def test_only_recorded_punches_are_ever_deleted(server: Between, phone: Phone) -> None:
+    server.faults = [Fault(), Fault(), Fault(400), *[Fault(500, {"Retry-After": "3600"})] * 9]
+    server.api = lambda path, headers, body: (
+        accept(path, headers, body)
+        if body is not None or path.endswith(server.posts[1].body["id"])
+        else server.receipt(path)
+    )
+    page = phone.open(KEY, clock(), worker=False)
+    punch(page, EMPLOYEE)
+    press(page, 3)
+    wait_for_states(page, HERE, refused(400), SENT, RECORDED)
+
+    for days, kept in ((59, [1, 2, 3, 4]), (61, [2, 3, 4])):
+        page = phone.open(before=clock() + f"window.ahead = {days} * 86_400_000", worker=False)
+        expect(page.locator("#earlier li")).to_have_count(3)
+        assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == kept
+
+
 def test_what_is_gone_from_the_storage_is_not_marked(server: Between, phone: Phone) -> None:
     came, goes = Event(), Event()
 
