@@ -191,23 +191,23 @@ def test_a_file_of_64_mb_takes_the_function_no_more_memory_than_a_small_one(
 def test_a_queue_that_refuses_for_a_while_gets_every_punch_once_it_takes_them(
     client: Client, stack: Stack, bucket: Bucket
 ) -> None:
-    employees = [next(EMPLOYEES) for _ in range(800)]
+    employees = [next(EMPLOYEES) for _ in range(500)]
     functions = stack.client("lambda")
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
     # It fails for a while, which the function waits for, and then refuses once for good, so that it hands on.
-    faults = dict.fromkeys(range(10, 40), 503) | {100: 403}
+    faults = dict.fromkeys(range(10, 30), 503) | {65: 403}
     with queue_that_answers(stack, faults) as url:
         changed = variables | {"AWS_ENDPOINT_URL_SQS": url}
         functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": changed})
         try:
             folder = bucket.upload(ndjson(employees))
-            assert bucket.wait_for(folder) == {"accepted": 800, "refused": 0, "rounds": 2}
+            assert bucket.wait_for(folder) == {"accepted": 500, "refused": 0, "rounds": 2}
         finally:
             functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})
 
     assert not faults
     client.wait_until_drained()
-    assert len(client.rows(*employees)) == 800
+    assert len(client.rows(*employees)) == 500
 
 
 @contextmanager
