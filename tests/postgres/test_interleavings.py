@@ -1,7 +1,7 @@
 """Programs that meet in PostgreSQL, statement by statement, in every order; and faults of ours that are found."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 
 import pytest
@@ -12,6 +12,7 @@ from tools.interleavings.command import explore
 from tools.interleavings.faults import PLANTED
 from tools.interleavings.runs import Run, Stage, stage
 from tools.interleavings.scenarios import SCENARIOS
+from tools.interleavings.scheduler import Scheduler
 
 SAMPLE = 5  # interleavings of a scenario
 WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
@@ -54,6 +55,25 @@ def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(he
     assert re.fullmatch("A! B!( C)+", run.order)
     assert (offered.count("A!"), offered.count("B!")) == (1, 1)
     assert "C!" not in offered
+
+
+def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_connection_is_cut(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = Scheduler._wait
+
+    def wait_late(scheduler: Scheduler, holds: Callable[[], bool]) -> None:
+        a, *_ = scheduler._sessions
+        with scheduler.changed:
+            assert scheduler.changed.wait_for(lambda: a.at or a.has_ended, 30)
+        wait(scheduler, holds)
+
+    monkeypatch.setattr(Scheduler, "_wait", wait_late)
+
+    [run] = explore(here, "killed", order="A A~")
+
+    assert run.broken == []
+    assert run.steps[2] == ("A", "before: insert into batida ( id,")
 
 
 @pytest.mark.parametrize("name", FOUND)

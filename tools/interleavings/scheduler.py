@@ -159,6 +159,7 @@ class Scheduler:
 
     def _do(self, session: Session, how: str) -> None:
         is_gated = session in self._gated
+        pid = session.pid  # it may soon connect anew
         match how:
             case "":
                 if is_gated:
@@ -174,11 +175,11 @@ class Scheduler:
                 with self.changed:
                     self.changed.wait_for(lambda: session.has_ended, _PATIENCE)
                 if not is_gated:
-                    self._wait(lambda: not self._is_there(session))
+                    self._wait(lambda: not self._is_there(pid))
             case "~":
                 # It could wait by itself, and would look every 100 ms.
-                self._cursor.execute("select pg_terminate_backend(%s)", (session.pid,))
-                self._wait(lambda: not self._is_there(session))
+                self._cursor.execute("select pg_terminate_backend(%s)", (pid,))
+                self._wait(lambda: not self._is_there(pid))
                 if is_gated:
                     self._open(session)
             case "?":
@@ -247,16 +248,13 @@ class Scheduler:
         self._settle()
 
     def _cancel(self, session: Session) -> None:
-        self._cursor.execute("select pg_cancel_backend(%s)", (session.pid,))
+        pid = session.pid  # as above
+        self._cursor.execute("select pg_cancel_backend(%s)", (pid,))
         self._blocked.discard(session)
-        self._wait(lambda: not self._look_at(session)[0])
+        self._wait(lambda: not self._look([pid])[pid][0])
 
-    def _is_there(self, session: Session) -> bool:
-        return self._look_at(session)[1]
-
-    def _look_at(self, session: Session) -> tuple[list[int], bool]:
-        pid = session.pid  # it may be connecting anew
-        return self._look([pid])[pid]
+    def _is_there(self, pid: int) -> bool:
+        return self._look([pid])[pid][1]
 
     def _look(self, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
         """See by whom each server process is blocked, and whether it is there."""
