@@ -76,6 +76,29 @@ def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_conn
     assert run.steps[2] == ("A", "before: insert into batida ( id,")
 
 
+def test_nobody_is_blocked_by_a_process_that_ended_while_postgresql_was_looking(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Scheduler._look
+    before: dict[int, list[int]] = {}  # who blocked each process
+
+    def look_at_one_after_the_other(scheduler: Scheduler, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
+        seen = look(scheduler, pids)
+        ended = {pid for pid, (_, is_there) in seen.items() if not is_there}
+        for pid, (blockers, is_there) in seen.items():
+            if ended.intersection(was := before.pop(pid, [])):
+                seen[pid] = was, is_there
+            else:
+                before[pid] = blockers
+        return seen
+
+    monkeypatch.setattr(Scheduler, "_look", look_at_one_after_the_other)
+
+    [run] = explore(here, "killed twice", order="A A! B B! B A C B A")
+
+    assert run.broken == []
+
+
 @pytest.mark.parametrize("name", FOUND)
 def test_a_fault_of_ours_is_found_and_the_same_order_shows_it_again(here: Stage, name: str) -> None:
     scenario, said = FOUND[name]

@@ -216,13 +216,15 @@ class Scheduler:
             ended = {session for session in moving if session.has_ended}
             pids = {session: session.pid for session in moving}  # it may be connecting anew
             seen = self._look(list(pids.values()))
-            ours = {session.pid for session in self._sessions}  # an autovacuum's lock is over soon
+            self._gone |= {each for each in ended if not (each.is_killed and seen[pids[each]][1])}
+            # An autovacuum's lock is over soon; so is that of one who was there when PostgreSQL looked at the other.
+            ours = {session.pid for session in self._sessions if session not in self._gone}
             blocked: set[Session] = set()
             for session, pid in pids.items():
-                blockers, is_there = seen[pid]
-                if session in ended and not (session.is_killed and is_there):
-                    self._gone.add(session)
-                elif self._pid in blockers:
+                blockers, _ = seen[pid]
+                if session in self._gone:
+                    continue
+                if self._pid in blockers:
                     self._gated.add(session)
                 elif ours.intersection(blockers):
                     blocked.add(session)
