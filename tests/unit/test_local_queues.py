@@ -59,6 +59,7 @@ def ways() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
         theirs = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
         patch.setattr(sqs, "_receive_messages_for_esm", theirs[0])
         patch.setattr(sqs, "_delete_messages_for_esm", theirs[1])
+        patch.setattr(sqs, "get_state", sqs.get_state)
         queues.replace()
         yield theirs, (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
 
@@ -143,6 +144,17 @@ def test_a_batch_costs_the_same_behind_however_many(
 
     assert len(looked_at) <= 30
     assert len(emulator.queue["messages"]) == 998
+
+
+@pytest.mark.usefixtures("ways")
+def test_nothing_is_taken_while_the_queues_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Queue(dict[str, Any]):
+        def __deepcopy__(self, _: object) -> str:
+            return "copied under the lock" if sqs._queues_lock.locked() else "copied while others take"
+
+    monkeypatch.setattr(sqs, "_queues", Queue())
+
+    assert sqs.get_state()["queues"] == "copied under the lock"
 
 
 def test_a_fifo_queue_is_the_emulators_own(
