@@ -129,7 +129,7 @@ def loadtest(
     try:
         return _run(plans, state, baseline, patience, report=not no_report, as_json=as_json)
     except KeyboardInterrupt:
-        print_status("make loadtest: stopped; nothing is proven")
+        print_status("make loadtest: stopped; a run that had not ended is not proven")
         return _STOPPED
 
 
@@ -189,7 +189,9 @@ def _run(
     result = measure(plan, tool, system, folder, patience)
     results = [result]
     summary = result.summary(plan) | where
+    _write(folder, summary)  # whatever becomes of the arrivals
     for arrivals in plans[1:]:
+        print_status(f"{plan.model}: {summaries.sentence(summary)}")
         (folder / "open").mkdir()
         results.append(measure(arrivals, tool, system, folder / "open", patience))
         summary["open_model"] = results[-1].summary(arrivals)
@@ -199,8 +201,7 @@ def _run(
         summary["baseline"] = comparison.summary()
         statuses.append(comparison.status)
 
-    with files.draft(folder / "summary.json") as text:
-        text.write(json.dumps(summary, indent=2) + "\n")
+    _write(folder, summary)
     if result.verdict:
         picture.draw(folder / "arrivals.png", result.figures, result.rows, result.verdict, result.lag)
     if report:
@@ -243,6 +244,11 @@ def _clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     for name in ("report", "open"):
         shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _write(folder: Path, summary: dict[str, Any]) -> None:
+    with files.draft(folder / "summary.json") as text:
+        text.write(json.dumps(summary, indent=2) + "\n")
 
 
 def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience: float) -> LoadResult:

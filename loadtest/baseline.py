@@ -12,15 +12,11 @@ from tools.kit.tables import Column
 
 SLOWER, UNCERTAIN = 5, 6
 
-# How much worse a figure may be before that is more than noise: see README.md, "Beside a baseline".
+# How much worse a figure may be before that is more than noise, as a share: see README.md, "Beside a baseline".
 _NOISE = {
-    "requests/s": 0.25,
-    "average, ms": 0.25,
-    "p50": 0.25,
-    "p95": 0.5,
-    "p99": 1.0,
+    "punches": {"requests/s": 0.56, "average, ms": 0.56, "p50": 0.56, "p95": 1.12, "p99": 2.24},
+    "four-peaks": {"p50": 1.12, "p99": 2.24},  # an open model: how many requests a second, its schedule says
 }
-_NOISE_OF_ARRIVALS = {"p50": 0.5, "p99": 1.0}  # of an open model, whose name stands before the figure's
 _MORE_IS_BETTER = frozenset({"requests/s"})
 _FLOOR_MS = 5  # a latency that grew by less is none: JMeter counts whole milliseconds
 
@@ -34,6 +30,7 @@ class Change(NamedTuple):
     figure: str
     baseline: float
     now: float
+    noise: float  # how much worse it may be by chance, as a share
 
     @property
     def times(self) -> float:
@@ -46,12 +43,6 @@ class Change(NamedTuple):
         """Whether it is worse by more than noise."""
         small = self.figure not in _MORE_IS_BETTER and self.now - self.baseline < _FLOOR_MS
         return not small and self.times > 1 + self.noise
-
-    @property
-    def noise(self) -> float:
-        """How much worse it may be by chance, as a share."""
-        model, _, figure = self.figure.rpartition(": ")
-        return (_NOISE_OF_ARRIVALS if model else _NOISE)[figure]
 
     @property
     def text(self) -> str:
@@ -154,10 +145,7 @@ def difference(baseline: Mapping[str, Any], load: Mapping[str, Any]) -> str | No
     for name in _SAME:
         if baseline.get(name, load[name]) != load[name]:
             return f"{name} is {baseline[name]!r} there and {load[name]!r} here"
-    there, here = (
-        {name: value for name, value in each["properties"].items() if name not in _NOT_THE_LOAD}
-        for each in (baseline, load)
-    )
+    there, here = _properties(baseline), _properties(load)
     for name in sorted(there.keys() | here.keys()):
         if there.get(name) != here.get(name):
             return f"{name} is {there.get(name)!r} there and {here.get(name)!r} here"
@@ -172,20 +160,26 @@ def compare(file: str, baseline: Mapping[str, Any], summary: Mapping[str, Any]) 
         baseline: its summary.
         summary: of this run.
     """
-    there, here = dict(_figures(baseline)), dict(_figures(summary))
-    changes = [Change(figure, there[figure], now) for figure, now in here.items() if figure in there]
+    changes = list(_changes(baseline, summary))
+    before, now = baseline.get("open_model"), summary.get("open_model")
+    if before and now and _properties(before) == _properties(now):
+        changes += [change._replace(figure=f"{now['model']}: {change.figure}") for change in _changes(before, now)]
     return Comparison(file, changes, _is_busy(summary), _is_busy(baseline))
 
 
-def _figures(summary: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _changes(baseline: Mapping[str, Any], summary: Mapping[str, Any]) -> Iterator[Change]:
+    before, now = _figures(baseline), _figures(summary)
+    for figure, noise in _NOISE[summary["plan"]].items():
+        yield Change(figure, before[figure], now[figure], noise)
+
+
+def _figures(summary: Mapping[str, Any]) -> dict[str, float]:
     latency = summary["latency_ms"]
-    yield "requests/s", summary["requests_per_second"]
-    yield "average, ms", latency["average"]
-    for name in ("p50", "p95", "p99"):
-        yield name, latency[name]
-    if open_model := summary.get("open_model"):
-        for name in ("p50", "p99"):
-            yield f"{open_model['model']}: {name}", open_model["latency_ms"][name]
+    return {"requests/s": summary["requests_per_second"], "average, ms": latency["average"], **latency}
+
+
+def _properties(load: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in load["properties"].items() if name not in _NOT_THE_LOAD}
 
 
 def _is_busy(summary: Mapping[str, Any]) -> bool:

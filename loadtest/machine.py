@@ -1,6 +1,7 @@
 """What else this machine does: its CPU that neither the load test nor the system under test uses."""
 
 import os
+import resource
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -83,18 +84,26 @@ def shares(before: Times, after: Times) -> tuple[float, float]:
 
 
 def _of_a_tree(pid: int) -> float:
-    """Tell the CPU seconds of a process and of all that it started, those that ended included."""
-    seconds = 0.0
+    """Tell the CPU seconds of a process and of all that it started.
+
+    Those that ended are included: of this process everywhere, of another where the system tells it, unlike macOS.
+    """
     try:
         parent = psutil.Process(pid)
         tree = [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
         return 0.0
+    seconds = 0.0
     for process in tree:
         try:
             times: Any = process.cpu_times()
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             # Ended meanwhile: its parent has its time once it was waited for. Or another user's, where that is secret.
             continue
-        seconds += times.user + times.system + times.children_user + times.children_system
+        seconds += times.user + times.system
+        if process.pid == os.getpid():
+            ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+            seconds += ended.ru_utime + ended.ru_stime
+        else:
+            seconds += times.children_user + times.children_system  # 0 on macOS
     return seconds

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from loadtest import __main__ as command
@@ -436,6 +437,26 @@ def test_json_spells_the_open_model_alike(run: Command) -> None:
     assert printed["deadLetters"] == 0
 
 
+@pytest.mark.parametrize("failure", [CommandError("JMeter ended with 1"), KeyboardInterrupt()])
+def test_what_the_closed_model_came_to_is_kept_when_the_open_one_fails(
+    run: Command, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    load = command._load
+
+    def fail_at_arrivals(plan: summaries.TestPlan, *given: Any) -> None:
+        if plan.name == "four-peaks":
+            raise failure
+        load(plan, *given)
+
+    monkeypatch.setattr(command, "_load", fail_at_arrivals)
+
+    status, summary = run(HEADER + line(0), [row(0)], "--open-rate", "50")
+
+    assert status == (2 if isinstance(failure, CommandError) else 130)
+    assert (summary["accepted"], summary["stored"]) == (1, 1)
+    assert "open_model" not in summary
+
+
 def test_a_jmeter_that_sends_nothing_is_2(run: Command) -> None:
     with pytest.raises(FileNotFoundError):  # no summary
         run(HEADER, [])
@@ -460,12 +481,18 @@ def summary_of(**changes: Any) -> dict[str, Any]:
     return found | changes
 
 
-def arrivals(rate: int = 200, p99: int = 90) -> dict[str, Any]:
-    return {"model": f"open model, {rate} punches/s", "latency_ms": {"p50": 10, "p99": p99}}
+def arrivals(rate: int = 200, p99: int = 90, seconds: int = 20) -> dict[str, Any]:
+    return {
+        "plan": "four-peaks",
+        "model": f"open model, {rate} punches/s",
+        "properties": {"firstEmployee": p99, "schedule": four_peaks.steady(rate, seconds)},
+        "requests_per_second": 100.0,
+        "latency_ms": {"average": 20.0, "p50": 10, "p95": 50, "p99": p99},
+    }
 
 
 def test_what_differs_by_less_than_its_noise_is_not_slower() -> None:
-    now = summary_of(requests_per_second=700.0, latency={"average": 240.0, "p50": 240, "p95": 400, "p99": 1500})
+    now = summary_of(requests_per_second=550.0, latency={"average": 309.0, "p50": 309, "p95": 600, "p99": 2500})
 
     found = baseline.compare("before.json", summary_of(), now)
 
@@ -476,9 +503,9 @@ def test_what_differs_by_less_than_its_noise_is_not_slower() -> None:
 @pytest.mark.parametrize(
     ("now", "named"),
     [
-        (summary_of(requests_per_second=600.0), "requests/s 600 after 850"),
-        (summary_of(latency={"p50": 300}), "p50 300 after 200"),
-        (summary_of(latency={"p99": 1700}), "p99 1,700 after 800"),
+        (summary_of(requests_per_second=540.0), "requests/s 540 after 850"),
+        (summary_of(latency={"p50": 320}), "p50 320 after 200"),
+        (summary_of(latency={"p99": 2600}), "p99 2,600 after 800"),
         (summary_of(open_model=arrivals(p99=300)), "open model, 200 punches/s: p99 300 after 90"),
     ],
 )
@@ -487,6 +514,12 @@ def test_what_is_worse_by_more_is_named(now: dict[str, Any], named: str) -> None
 
     assert found.status == baseline.SLOWER
     assert found.sentence() == f"SLOWER than before.json: {named}"
+
+
+def test_the_slowest_day_beside_the_fastest_is_not_slower() -> None:
+    fastest, slowest = (summary_of(requests_per_second=20_000 / seconds) for seconds in (17.6, 27.3))
+
+    assert baseline.compare("fastest.json", fastest, slowest).status == 0
 
 
 def test_what_is_better_is_no_regression_however_much() -> None:
@@ -519,10 +552,22 @@ def test_a_baseline_that_was_measured_beside_others_says_so() -> None:
     assert found.sentence().endswith("; the baseline was measured beside something else")
 
 
-def test_arrivals_at_another_rate_are_not_compared() -> None:
-    found = baseline.compare("x", summary_of(open_model=arrivals(100)), summary_of(open_model=arrivals(200, p99=9999)))
+@pytest.mark.parametrize("before", [arrivals(rate=100), arrivals(seconds=5)])
+def test_arrivals_of_another_schedule_are_not_compared(before: dict[str, Any]) -> None:
+    found = baseline.compare("x", summary_of(open_model=before), summary_of(open_model=arrivals(p99=9999)))
 
     assert [change.figure for change in found.changes] == ["requests/s", "average, ms", "p50", "p95", "p99"]
+
+
+def test_the_plan_of_a_working_day_has_the_noise_of_arrivals() -> None:
+    before, now = (arrivals() | {"requests_per_second": rate} for rate in (100.0, 10.0))
+    now["latency_ms"] = before["latency_ms"] | {"average": 2000.0, "p50": 20, "p95": 5000, "p99": 280}
+
+    found = baseline.compare("x", before, now)
+
+    assert [(change.figure, change.is_slower) for change in found.changes] == [("p50", False), ("p99", False)]
+    now["latency_ms"]["p99"] = 300
+    assert baseline.compare("x", before, now).sentence() == "SLOWER than x: p99 300 after 90"
 
 
 @pytest.mark.parametrize(
@@ -639,7 +684,12 @@ def test_the_notice_says_how_much() -> None:
     )
 
 
-def test_what_this_process_and_its_children_burn_is_its_own() -> None:
+@pytest.mark.parametrize("is_macos", [False, True])
+def test_what_this_process_and_its_children_burn_is_its_own(monkeypatch: pytest.MonkeyPatch, *, is_macos: bool) -> None:
+    if is_macos:
+        times = psutil.Process.cpu_times
+        nothing = {"children_user": 0.0, "children_system": 0.0}
+        monkeypatch.setattr(psutil.Process, "cpu_times", lambda process: times(process)._replace(**nothing))
     burn = "import time\nwhile time.process_time() < 0.2: pass"
     before = machine.look([os.getpid()])
 
