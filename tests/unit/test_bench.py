@@ -63,16 +63,18 @@ def test_the_largest_table_is_held_against_the_empty_one() -> None:
     assert [aim.reached for aim in growth.aims(found)] == [0.8, 0.8]
 
 
-def test_what_would_pay_is_named_and_a_table_without_what_is_needed_is_not() -> None:
+def test_a_share_that_differs_by_more_than_chance_is_marked() -> None:
     def variant(label: str, ratio: float) -> indexes.Measured:
         return indexes.Measured(label, 1000, Spread(1.0, 1.0, 1.0), 10.0, ratio, ratio)
 
-    labels = (indexes.AS_IT_IS, "without `batida_ponto_idx`", "prepared", "fillfactor")
-    found = [variant(label, ratio) for label, ratio in zip(labels, (1.0, 0.5, 0.9, 1.1), strict=True)]
+    found = [variant(label, ratio) for label, ratio in (("a", 0.88), ("b", 0.91), ("c", 1.09), ("d", 1.13))]
 
-    assert [(aim.text.rpartition(", ")[2], aim.met) for aim in indexes.aims(found)] == [
-        ("prepared", False),
-        ("fillfactor", True),
+    _, _, *rows = indexes.show(found).splitlines()
+    assert [(cells[1].strip(), cells[-2].strip()) for cells in (row.split("|") for row in rows)] == [
+        ("a", "less"),
+        ("b", ""),
+        ("c", ""),
+        ("d", "more"),
     ]
 
 
