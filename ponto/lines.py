@@ -23,7 +23,7 @@ LONGEST = 65_536
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
-_QUIET = 1 << 16  # bytes of blank lines, each of a byte, that are read in a fraction of a second
+_BLANK_BYTES = 1 << 16  # of blank lines between two reports of the position: read in a fraction of a second
 _BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
 _COLUMNS = {field.name: field.type for field in WIRE}
 _REQUIRED = {field.name for field in WIRE if field.required}
@@ -63,7 +63,10 @@ class _Raw(NamedTuple):
 
 
 def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = BEGIN) -> Iterator[Line]:
-    """Read and check the lines of a file. Whatever is in it, there is something for each mebibyte that is read.
+    """Read and check the lines of a file.
+
+    Something comes at least once for each mebibyte that is read, however long a line is or however many are blank, so
+    that the caller can stop there.
 
     Args:
         open_at: opens the file as it is stored, from a byte on.
@@ -123,7 +126,7 @@ def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
 def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
     """Cut into lines, without those that are blank and the byte order mark of the first."""
     offset, number = start
-    heard = offset  # by whoever reads, where there are blank lines only
+    reported = offset  # to the caller, while lines are blank
     while line := content.readline(LONGEST + 2):
         begin = offset
         offset += len(line)
@@ -137,8 +140,8 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if is_long or line.strip():
             yield _Raw(number, Position(offset, number + 1), None if is_long else line)
-        elif offset >= heard + _QUIET:
-            heard = offset
+        elif offset >= reported + _BLANK_BYTES:
+            reported = offset
             yield _Raw(number, Position(offset, number + 1), b"")
         number += 1
 

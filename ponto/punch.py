@@ -185,15 +185,16 @@ def _decode_again(body: str) -> Any:
         raise NotAPunch(Reason.MALFORMED, "body: NaN, Infinity, or thousands of digits") from None
 
 
-_speaking = re.compile("[A-Za-z_]{1,32}").fullmatch
-_NOT_SPEAKING = "it is not 1 to 32 letters of ASCII or _"  # but perhaps what a value should be
+# Anything else may be somebody's name or number, in the place of a field's name.
+_can_be_shown = re.compile("[A-Za-z_]{1,32}").fullmatch
+_NOT_SHOWN = "whose name is not shown: it is not 1 to 32 ASCII letters and underscores"
 
 
 def _refuse(fields: dict[str, Any]) -> None:
     """Raise what is wrong with a body, the same whatever the order of its fields."""
     for name in fields:
         if name not in _READERS:
-            shown = f" '{name}'" if _speaking(name) else f", whose name is not shown: {_NOT_SPEAKING}"
+            shown = f" '{name}'" if _can_be_shown(name) else f", {_NOT_SHOWN}"
             raise NotAPunch(Reason.INVALID, f"unknown field{shown}") from None
     for field in WIRE:
         if field.required and field.name not in fields:

@@ -7,12 +7,13 @@ from contextlib import nullcontext
 import pytest
 
 from tests.documents import ROOT
+from tests.waiting import DEADLINE
 from tools.interleavings import command
 from tools.interleavings.command import explore
 from tools.interleavings.faults import PLANTED
 from tools.interleavings.runs import Run, Stage, stage
 from tools.interleavings.scenarios import SCENARIOS
-from tools.interleavings.scheduler import Scheduler
+from tools.interleavings.scheduler import Scheduler, StuckError
 
 SAMPLE = 5  # interleavings of a scenario
 WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
@@ -65,7 +66,7 @@ def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_conn
     def wait_late(scheduler: Scheduler, holds: Callable[[], bool]) -> None:
         a, *_ = scheduler._sessions
         with scheduler.changed:
-            assert scheduler.changed.wait_for(lambda: a.at or a.has_ended, 30)
+            assert scheduler.changed.wait_for(lambda: a.at or a.has_ended, DEADLINE)
         wait(scheduler, holds)
 
     monkeypatch.setattr(Scheduler, "_wait", wait_late)
@@ -74,6 +75,15 @@ def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_conn
 
     assert run.broken == []
     assert run.steps[2] == ("A", "before: insert into batida ( id,")
+
+
+def test_a_killed_session_that_does_not_end_is_named(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = here._scheduler.changed
+    wait_for = changed.wait_for
+    monkeypatch.setattr(changed, "wait_for", lambda holds, timeout=None: timeout is None and wait_for(holds))
+
+    with pytest.raises(StuckError, match="A was killed and did not end for"):
+        list(explore(here, "killed", order="A A!"))
 
 
 def test_nobody_is_blocked_by_a_process_that_ended_while_postgresql_was_looking(

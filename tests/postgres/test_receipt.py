@@ -14,7 +14,6 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto import config
-from ponto.config import SECRET_SECONDS
 from ponto.connection import Parameters
 from ponto.receipt import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
 from ponto.store import Entry, Store
@@ -266,9 +265,7 @@ def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others
     [(name,)] = database.ask("select current_database()")
     database.ask(f"alter database {name} connection limit 0")
     try:
-        began = time.monotonic()
         answer = clerk.ask(str(uuid.uuid4()))
-        assert time.monotonic() - began < TIMEOUTS.slowest_s(SECRET_SECONDS)
         assert clerk.status(str(uuid.uuid4())) == 503  # a moment later: at once, without a try
     finally:
         database.ask(f"alter database {name} connection limit -1")

@@ -78,7 +78,7 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
         4: "ponto: must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
         5: "body: not JSON, character 15",
         6: "unknown field 'nome'",
-        7: "unknown field, whose name is not shown: it is not 1 to 32 letters of ASCII or _",
+        7: "unknown field, whose name is not shown: it is not 1 to 32 ASCII letters and underscores",
         8: "line: not UTF-8",
         9: "line: longer than 65536 bytes",
         10: "body: not JSON, character 0",
@@ -207,7 +207,7 @@ def test_reading_may_go_on_behind_any_line(is_csv: bool, compressed: bool, data:
     content = b"\n".join([HEADER.strip() if is_csv else GOOD, *data.draw(parts)])
     stored = Stored(gzip.compress(content) if compressed else content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ponto.lines, "_QUIET", data.draw(st.sampled_from([1, 2, 1_000])))
+        patch.setattr(ponto.lines, "_BLANK_BYTES", data.draw(st.sampled_from([1, 2, 1_000])))
         whole = list(lines(stored.open_at, ZONE))
         for place, line in enumerate(whole):
             assert said(lines(stored.open_at, ZONE, line.next)) == said(whole[place + 1 :])

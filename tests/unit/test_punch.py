@@ -214,7 +214,7 @@ def test_required_field_cannot_be_left_out(name: str) -> None:
         ("_nome_", " '_nome_'"),
         ("x" * 32, f" '{'x' * 32}'"),
         *(
-            (name, ", whose name is not shown: it is not 1 to 32 letters of ASCII or _")
+            (name, ", whose name is not shown: it is not 1 to 32 ASCII letters and underscores")
             for name in (
                 *("", "usu\u00e1rio", "a\nb\x00", "usuarioID\n", "\ud800", "x" * 33, "x" * 65_536),
                 *("Maria 123.456.789-00", "12345678900", "maria@example.com"),  # a value where a name belongs

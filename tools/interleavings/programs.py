@@ -43,29 +43,29 @@ class Program(Protocol):
 class Draining:
     """Batches, drained by an execution environment one after the other."""
 
-    def __init__(self, *batches: Sequence[Message], answers: int = 0, tries: int = 1) -> None:
+    def __init__(self, *batches: Sequence[Message], killable_tries: int = 0, tries: int = 1) -> None:
         """Takes the batches.
 
         Args:
             batches: of messages.
-            answers: in so many tries stop before dead letters are sent, and before the answer, too: there a process
-                can be killed.
+            killable_tries: in how many tries, this one first, the process also stops before it sends dead letters and
+                before it answers, so that it can be killed there.
             tries: how often they were received, this time included.
         """
         self._left = list(batches)
         self._failed: list[Message] = []
-        self._answers = answers
+        self._killable_tries = killable_tries
         self._tries = tries
 
     def run(self, world: World, session: Session) -> None:
         """Drain."""
         world.accepted.update({message.id: message for batch in self._left for message in batch})
-        letters = cast(DeadLetters, _Letters(world, session if self._answers else None))
+        letters = cast(DeadLetters, _Letters(world, session if self._killable_tries else None))
         drain = Drain(_ZONE, world.store(session), letters)
         session.is_open = False
         while self._left:
             processed = drain.process([message.record() for message in self._left[0]], time.monotonic() + _HOUR)
-            if self._answers:
+            if self._killable_tries:
                 session.stop("the answer")
             for message in self._left.pop(0):
                 self._note(world, session, message, processed)
@@ -93,7 +93,7 @@ class Draining:
         again = [*self._left, *([self._failed] if self._failed else [])]
         if not again or self._tries == _TRIES:
             return ()
-        return (Draining(*again, answers=max(self._answers - 1, 0), tries=self._tries + 1),)
+        return (Draining(*again, killable_tries=max(self._killable_tries - 1, 0), tries=self._tries + 1),)
 
 
 class _Letters:

@@ -66,7 +66,7 @@ class Stage:
             return [session_of(program) for program in found]
 
         sessions = [session_of(program) for program in scenario.programs()]
-        steps = self._scheduler.run(sessions, choose, follow, scenario.harms, scenario.most)
+        steps = self._scheduler.run(sessions, choose, follow, scenario.harms, scenario.harm_limit)
         broken = world.broken(migrates=scenario.migrates, deaths=bool(scenario.harms))
         broken += [where for step, where in steps if step == DEADLOCK]
         return Run(steps, world.outcome(), broken)

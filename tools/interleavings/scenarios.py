@@ -13,7 +13,7 @@ class Scenario(NamedTuple):
     what: str
     programs: Callable[[], Sequence[Program]]
     harms: frozenset[str] = frozenset()  # that may happen, to each program one, as steps: A! A~ A?
-    most: int = 1  # of them in a run
+    harm_limit: int = 1  # of them in a run
     migrates: bool = False
     view: bool = False  # the migrations change a view, too
 
@@ -54,19 +54,19 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "killed": Scenario(
         "two drains of the same punch, one of which is killed, cut or tired of waiting, and what it had comes again",
-        lambda: (Draining(_batch("a", 1), answers=1), Draining(_batch("b", 1))),
+        lambda: (Draining(_batch("a", 1), killable_tries=1), Draining(_batch("b", 1))),
         harms=frozenset({"A!", "A~", "A?"}),
     ),
     "killed, other": Scenario(
         "two drains of which one is killed, with another punch under the same id",
-        lambda: (Draining(_batch("a", 1), answers=1), Draining(_batch("b", 1, employee=2))),
+        lambda: (Draining(_batch("a", 1), killable_tries=1), Draining(_batch("b", 1, employee=2))),
         harms=frozenset({"A!"}),
     ),
     "killed twice": Scenario(
         "a drain that is killed, and what it had comes again to another, which is killed, too",
-        lambda: (Draining(_batch("a", 1), answers=2),),
+        lambda: (Draining(_batch("a", 1), killable_tries=2),),
         harms=frozenset({"A!", "B!"}),
-        most=2,
+        harm_limit=2,
     ),
     "redrive": Scenario(
         "a dead letter is redriven, while the device's own second try is drained",

@@ -13,7 +13,7 @@ SLOTS = 6
 DEADLOCK = "-"
 """The step that nobody chose."""
 
-_PATIENCE = 30  # s, for one step on a busy machine
+_PATIENCE = 120  # s, for one step on a busy machine
 _SOON, _LATEST = 0.0002, 0.003  # s, between two looks: the later the longer
 
 # Prepared, and of the function below pg_stat_activity: to plan that view takes longer than most steps.
@@ -57,7 +57,7 @@ class Scheduler:
         choose: Choose,
         follow: Callable[[Sequence[Session]], Sequence[Session]],
         harms: frozenset[str] = frozenset(),
-        most: int = 1,
+        harm_limit: int = 1,
     ) -> list[tuple[str, str]]:
         """Run sessions to their ends, each step as chosen.
 
@@ -67,7 +67,7 @@ class Scheduler:
                 connection, `A?` lets it wait no longer.
             follow: gives the sessions that come now, when some have just ended.
             harms: these steps may be chosen, of each session one.
-            most: so many of them.
+            harm_limit: how many of them may be chosen in a run.
 
         Returns:
             The steps: which was chosen, and where its session stood.
@@ -81,7 +81,7 @@ class Scheduler:
         self._gone.clear()
         steps: list[tuple[str, str]] = []
         try:
-            self._run(steps, sessions, choose, follow, harms, most)
+            self._run(steps, sessions, choose, follow, harms, harm_limit)
         except BaseException:
             self._abandon()
             raise
@@ -94,13 +94,13 @@ class Scheduler:
         choose: Choose,
         follow: Callable[[Sequence[Session]], Sequence[Session]],
         harms: frozenset[str],
-        most: int,
+        harm_limit: int,
     ) -> None:
         for session in sessions:
             self._begin(session)
         while True:
             self._follow(follow)
-            options = self._options(harms if most else frozenset())
+            options = self._options(harms if harm_limit else frozenset())
             if not options:
                 if len(self._gone) == len(self._sessions):
                     return
@@ -111,7 +111,7 @@ class Scheduler:
             steps.append((step, self._where(session)))
             if step != session.name:
                 session.is_harmed = True
-                most -= 1
+                harm_limit -= 1
             self._do(session, step[len(session.name) :])
             self._settle()
 
@@ -173,7 +173,8 @@ class Scheduler:
                 else:
                     session.go_on()
                 with self.changed:
-                    self.changed.wait_for(lambda: session.has_ended, _PATIENCE)
+                    if not self.changed.wait_for(lambda: session.has_ended, _PATIENCE):
+                        raise StuckError(f"{session.name} was killed and did not end for {_PATIENCE} s")
                 if not is_gated:
                     self._wait(lambda: not self._is_there(pid))
             case "~":
@@ -217,7 +218,8 @@ class Scheduler:
             pids = {session: session.pid for session in moving}  # it may be connecting anew
             seen = self._look(list(pids.values()))
             self._gone |= {each for each in ended if not (each.is_killed and seen[pids[each]][1])}
-            # An autovacuum's lock is over soon; so is that of one who was there when PostgreSQL looked at the other.
+            # Only sessions that are still there block: an autovacuum releases its lock soon, and so has a process that
+            # ended after PostgreSQL named it as a blocker.
             ours = {session.pid for session in self._sessions if session not in self._gone}
             blocked: set[Session] = set()
             for session, pid in pids.items():
