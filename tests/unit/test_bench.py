@@ -3,11 +3,14 @@
 import io
 import json
 import socket
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import psutil
 import pytest
 
 from ponto.lines import lines
@@ -194,11 +197,24 @@ def test_an_import_is_held_against_the_time_of_a_million_lines_and_its_memory() 
 
 def test_the_file_of_an_import_has_a_punch_of_its_own_in_each_line() -> None:
     file = io.BytesIO()
-    imports.write(file, 20_001)
+    imports.write(file, 20_001, 4_000_000_100)
 
     found = list(lines(lambda offset: io.BytesIO(file.getvalue()[offset:]), ZoneInfo("UTC")))
+    assert min(line.employee for line in found) == 4_000_000_100
     assert len({line.body for line in found}) == 20_001
     assert not any(line.refusal for line in found)
+
+
+def test_what_a_process_used_counts_when_it_has_ended() -> None:
+    burn = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ninput()"
+    meter = imports.Meter()
+    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        before = meter.look([psutil.Process(process.pid)])
+        process.kill()
+
+    assert 0.09 <= before == meter.look([])
 
 
 def test_results_become_json() -> None:

@@ -1,5 +1,6 @@
 """`ponto import` with an API of paper: what is sent, tried again, refused and gone on with."""
 
+import errno
 import gzip
 import http.client
 import json
@@ -115,6 +116,24 @@ def test_a_file_is_sent_and_leaves_nothing_beside_it(
     assert sorted(gateway.accepted) == list(range(1, 201))
     assert gateway.keys == {"CANARY"}
     assert left(given) == set()
+
+
+def test_a_list_that_cannot_be_opened_is_named_with_the_reason(
+    run: Callable[..., Result], given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = Path.open
+
+    def refuse(path: Path, mode: str = "r", **given: Any) -> Any:
+        if path.name.endswith(".refused.ndjson") and "w" in mode:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return open_(path, mode, **given)
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    done = run(str(given), "--state", str(tmp_path))
+
+    assert done.status == 2
+    assert f"{given}.refused.ndjson: the list of refused lines cannot be written: Permission denied" in done.err
 
 
 def test_refused_lines_are_listed_and_the_next_go_on(

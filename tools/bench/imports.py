@@ -118,18 +118,20 @@ def measure(stack: Stack, state: Path, lines: int, after: float, *, paused: bool
         event_source.switch(where, enabled=False)
     try:
         with tempfile.TemporaryFile(dir=state) as file:
-            write(file, lines)
+            _, first = stored(stack)
+            write(file, lines, first)
             mb = file.tell() / 1e6
             file.seek(0)
-            began = _Moment(stack, where)
-            peak = _send(stack, where, file, lines)
-        ended = _Moment(stack, where)
+            watch = _Watch(stack, where)
+            began = watch.look()
+            peak = _send(stack, where.import_function, file, lines, watch)
+        ended = watch.look()
     finally:
         if paused:
             event_source.switch(where, enabled=True)
-    resumed = _Moment(stack, where)
+    resumed = watch.look()
     time.sleep(after)
-    last = _Moment(stack, where)
+    last = watch.look()
     return Import(
         lines,
         mb,
@@ -175,37 +177,84 @@ def show(found: Import) -> str:
     return table(rows)
 
 
-def write(file: IO[bytes], lines: int) -> None:
-    """Write punches of employees who have none yet."""
+def write(file: IO[bytes], lines: int, first: int = _FIRST) -> None:
+    """Write punches.
+
+    Args:
+        file: where to.
+        lines: how many.
+        first: their first employee; the next ones are of the numbers after it.
+    """
     for start in range(0, lines, 10_000):
-        file.write(b"".join(map(_line, range(start, min(lines, start + 10_000)))))
+        file.write(b"".join(_line(first, number) for number in range(start, min(lines, start + 10_000))))
 
 
-def _line(number: int) -> bytes:
-    return b'{"usuarioId": %d, "ponto": "2026-10-%02dT08:00:00Z"}\n' % (
-        _FIRST + number // _DAYS,
-        1 + number % _DAYS,
-    )
+def _line(first: int, number: int) -> bytes:
+    return b'{"usuarioId": %d, "ponto": "2026-10-%02dT08:00:00Z"}\n' % (first + number // _DAYS, 1 + number % _DAYS)
 
 
-class _Moment:
-    """What is stored, and used up, at an instant."""
+def stored(stack: Stack) -> tuple[int, int]:
+    """Count the rows of such punches; give the first employee who has none, too."""
+    with closing(psycopg2.connect(stack.address.database_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*), coalesce(max(usuario_id) + 1, %s) from batida where usuario_id between %s and %s",
+            [_FIRST, _FIRST, _BEYOND],
+        )
+        rows, first = cursor.fetchone() or (0, _FIRST)
+        return rows, first
+
+
+class Moment(NamedTuple):
+    """What was stored, and used up, until an instant."""
+
+    time: float
+    rows: int
+    cpu: Cpu
+
+
+class Meter:
+    """The CPU seconds of processes, of those that end too: of these until the last look at them."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[psutil.Process, float] = {}
+
+    def look(self, processes: Sequence[psutil.Process]) -> float:
+        """Give what they used until now, with those of earlier looks."""
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                self._seconds[process] = times.user + times.system
+        return sum(self._seconds.values())
+
+
+class _Watch:
+    """The stack while a file is imported."""
 
     def __init__(self, stack: Stack, where: target.Target) -> None:
-        with closing(psycopg2.connect(stack.address.database_url)) as connection, connection.cursor() as cursor:
-            cursor.execute("select count(*) from batida where usuario_id between %s and %s", [_FIRST, _BEYOND])
-            (self.rows,) = cursor.fetchone() or (0,)
-        self.time = time.monotonic()
-        postgres = psutil.Process(stack.database.pid)
-        self.cpu = Cpu(
-            _seconds(workers(stack, where.import_function)),
-            _seconds([psutil.Process(stack.aws.process.pid)]),
-            _seconds(workers(stack, where.function)),
-            _seconds([postgres, *postgres.children()]),
+        self._stack, self._where = stack, where
+        self._importer, self._drain = Meter(), Meter()
+
+    def cpu(self) -> Cpu:
+        """Look at the processes: often, for functions' processes end."""
+        return Cpu(
+            self._importer.look(workers(self._stack, self._where.import_function)),
+            Meter().look([psutil.Process(self._stack.aws.process.pid)]),
+            self._drain.look(workers(self._stack, self._where.function)),
+            _of_server(psutil.Process(self._stack.database.pid)),
         )
 
+    def look(self) -> Moment:
+        """Look at everything."""
+        rows, _ = stored(self._stack)
+        return Moment(time.monotonic(), rows, self.cpu())
 
-def _send(stack: Stack, where: target.Target, file: IO[bytes], lines: int) -> float:
+
+def _of_server(postmaster: psutil.Process) -> float:
+    ended = postmaster.cpu_times()
+    return float(ended.children_user + ended.children_system) + Meter().look([postmaster, *postmaster.children()])
+
+
+def _send(stack: Stack, import_function: str, file: IO[bytes], lines: int, watch: _Watch) -> float:
     """Upload the file and wait for its summary; return the function's peak memory, MB.
 
     Raises:
@@ -218,7 +267,8 @@ def _send(stack: Stack, where: target.Target, file: IO[bytes], lines: int) -> fl
     results = f"results/{_KEY}/{version}/"
     peak = 0.0
     while True:
-        peak = max([peak, *map(peak_mb, workers(stack, where.import_function))])
+        peak = max([peak, *map(peak_mb, workers(stack, import_function))])
+        watch.cpu()
         found = {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=results).get("Contents", [])}
         if found == {f"{results}summary.json"}:
             return peak
@@ -227,7 +277,7 @@ def _send(stack: Stack, where: target.Target, file: IO[bytes], lines: int) -> fl
             raise RuntimeError(f"the import failed; the emulator's log says why: {stack.aws.log}")
         if now > told + _STATUS:
             told = now
-            rows, waiting = _Moment(stack, where).rows, _depth(sqs, stack.address.queue_url)
+            (rows, _), waiting = stored(stack), _depth(sqs, stack.address.queue_url)
             print_status(
                 f"imports: {now - began:.0f} s, {rows + waiting:,} of {lines:,} lines sent, {rows:,} of them stored"
             )
@@ -248,15 +298,6 @@ def workers(stack: Stack, function: str) -> list[psutil.Process]:
             if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function:
                 found.append(child)
     return found
-
-
-def _seconds(processes: Sequence[psutil.Process]) -> float:
-    seconds = 0.0
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            times = process.cpu_times()
-            seconds += times.user + times.system
-    return seconds
 
 
 def peak_mb(process: psutil.Process) -> float:

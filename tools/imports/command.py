@@ -166,7 +166,11 @@ def _listed(file: Path, done: _Done) -> Iterator[Callable[[Line], None]]:
     if (missing := done.refused - len(known)) > 0:
         print_status(f"{file}: of {done.refused} refused before, {missing} are missing: the disk or the machine failed")
     try:
-        with file.open("w", encoding="utf-8") as text:
+        text = file.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{file}: the list of refused lines cannot be written: {error.strerror}") from None
+    try:
+        with text:
             text.writelines(f"{line}\n" for line in known)
 
             def note(line: Line) -> None:
