@@ -3,8 +3,9 @@
 /**
  * A punch. `body` is what is sent, but for `enviado`.
  * @typedef {{order: number, state: "waiting" | "sent" | "recorded" | "refused" | "conflict", body: object, sentAt?: number,
- *     over?: boolean, status?: number, reason?: string}} Punch
- *     sentAt: ms since the epoch, when it was accepted; over: no receipt is asked for any more; status and reason of a refusal
+ *     missingAt?: number, status?: number, reason?: string}} Punch
+ *     sentAt: ms since the epoch, when it was accepted; missingAt: likewise, when it was last found to be no row; status and
+ *     reason of a refusal
  */
 
 const KEPT_MS = 60 * 24 * 3_600_000 // a recorded punch stays this long
@@ -142,15 +143,6 @@ export function newest(state, most) {
       if (found.push(cursor.value) < most) cursor.continue()
     })
   })
-}
-
-/**
- * @param {Punch["state"]} state
- * @param {number} most
- * @returns {Promise<Punch[]>} those in a state, the oldest first
- */
-export function oldest(state, most) {
-  return transact("readonly", (punches, _, give) => when(punches.index("state").getAll(inState(state), most), give))
 }
 
 /** Delete what has been a row for long. */

@@ -34,7 +34,8 @@ export const TEXTS = {
     waiting: "neste aparelho",
     sent: "enviada",
     recorded: "registrada",
-    refused: (status, reason) => `recusada (${status}). Mostre a quem cuida do ponto${reason ? ": " : "."}`,
+    refused: (status, reason) =>
+      `recusada${status ? ` (${status})` : ""}. Mostre a quem cuida do ponto${reason ? ": " : "."}`,
     overdue: "enviada, ainda não registrada. Mostre a quem cuida do ponto.",
     whose: employee => `empregado ${employee}`,
     earlier: "Dias anteriores",
@@ -95,7 +96,8 @@ export const TEXTS = {
     waiting: "on this device",
     sent: "sent",
     recorded: "recorded",
-    refused: (status, reason) => `refused (${status}). Show this to whoever runs the time clock${reason ? ": " : "."}`,
+    refused: (status, reason) =>
+      `refused${status ? ` (${status})` : ""}. Show this to whoever runs the time clock${reason ? ": " : "."}`,
     overdue: "sent, not recorded yet. Show this to whoever runs the time clock.",
     whose: employee => `employee ${employee}`,
     earlier: "Earlier days",

@@ -2,14 +2,14 @@
 
 import * as database from "./database.js"
 import { renew } from "./sign-in.js"
-import { ANSWER_MS, delay, left, meaning, outcome, retryAfter, sentAt, skewOf, timestamp } from "./rules.js"
+import { ANSWER_MS, DAY_MS, delay, isOverdue, left, meaning, outcome, retryAfter, sentAt, skewOf, timestamp } from "./rules.js"
 
 const API = new URL("./ponto", import.meta.url)
 const BUSY_MS = 1000
 const ASKED_TOGETHER_MS = 200 // between two receipts: they share the key's throttle with the punches
 const FIRST_RECEIPT_MS = 2000
 const LONGEST_RECEIPT_MS = 600_000
-const RECEIPTS_MS = 14 * 24 * 3_600_000 // a dead letter is gone by then: what is no row will be none
+const RECEIPTS_MS = 14 * DAY_MS // a dead letter is gone by then: what is no row will hardly be one
 const REFUSED_MS = 600_000 // a refused key is tried again after this: it may have been enabled meanwhile
 
 const channel = new BroadcastChannel("outbox")
@@ -169,9 +169,7 @@ export function collect() {
 
 async function askForAll() {
   const { key, refusedKey, session } = await database.remembered("key", "refusedKey", "session")
-  const sent = (await database.all("sent")).filter(
-    punch => !punch.over && (!session || punch.body.usuarioId === session.employee),
-  )
+  const sent = (await database.all("sent")).filter(punch => !session || punch.body.usuarioId === session.employee)
   if (!key || refusedKey?.key === key || sent.length === 0) return null
   const orders = new Set(sent.map(punch => punch.order))
   for (const order of receipts.keys()) if (!orders.has(order)) receipts.delete(order) // another tab has got it
@@ -185,11 +183,13 @@ async function askForAll() {
       await database.mark(punch.order, { state })
       receipts.delete(punch.order)
       changed()
-    } else if (answer.status === 404 && Date.now() - sentAt(punch) > RECEIPTS_MS) {
-      await database.mark(punch.order, { over: true })
-      receipts.delete(punch.order)
     } else if (answer.status === 404) {
-      receipt.due = performance.now() + Math.min(delay(++receipt.asked, answer.asked), LONGEST_RECEIPT_MS)
+      const missingAt = Date.now()
+      const wait = Math.min(delay(++receipt.asked, answer.asked), LONGEST_RECEIPT_MS)
+      // Rarely, but not never: this device's clock may have been wrong, then or now.
+      receipt.due = performance.now() + (missingAt - sentAt(punch) > RECEIPTS_MS ? DAY_MS : wait)
+      await database.mark(punch.order, { missingAt })
+      if (isOverdue(punch) !== isOverdue({ ...punch, missingAt })) changed()
     } else {
       // The database resumes, there is no network, or something between answers: it says nothing of the punch.
       quiet.until = performance.now() + Math.min(delay(++quiet.attempts, answer.asked), LONGEST_RECEIPT_MS)

@@ -17,7 +17,7 @@ const page = {
   kiosk: false,
   writing: 0, // punches that are being kept
   touched: performance.now(),
-  hour: "", // of the last drawing that the clock asked for
+  date: "", // as the clock last showed it
   edited: new Set(), // settings that are not saved yet
   pool: false, // employees sign in
   session: false, // one has
@@ -49,9 +49,8 @@ function tick() {
   element("seconds").textContent = time.slice(5)
   const date = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
   element("date").textContent = date
-  const hour = `${date} ${time.slice(0, 2)}`
-  if (page.hour && page.hour !== hour) draw() // today has become yesterday, or a day is over since a punch was sent
-  page.hour = hour
+  if (page.date && page.date !== date) draw() // today has become yesterday
+  page.date = date
 }
 
 /* The button */
@@ -126,7 +125,7 @@ function line(punch) {
   number.className = "number"
   number.textContent = page.texts.number(punch.body.sequencia)
   const state = document.createElement("span")
-  const overdue = isOverdue(punch, Date.now())
+  const overdue = isOverdue(punch)
   state.className = `state ${overdue ? "overdue" : punch.state}`
   if (punch.state === "refused") {
     const reason = document.createElement("span")
@@ -167,12 +166,12 @@ async function drawNow() {
   const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk")
   const [waiting, refused, conflicts] = await Promise.all(["waiting", "refused", "conflict"].map(database.count))
   const lasting = (await Promise.all(LASTING.map(state => database.newest(state, SHOWN)))).flat()
-  const accepted = (await Promise.all(["sent", "recorded"].map(state => database.newest(state, SHOWN)))).flat()
-  const oldestSent = await database.oldest("sent", SHOWN)
+  const sent = await database.all("sent")
+  const accepted = [...sent.slice(-SHOWN), ...(await database.newest("recorded", SHOWN))]
   const newestFirst = (one, other) => other.order - one.order
   const todays = [...lasting, ...accepted].filter(isToday).sort(newestFirst)
-  const earlier = [...lasting, ...oldestSent].filter(punch => !isToday(punch)).sort(newestFirst)
-  const overdue = oldestSent.filter(punch => isOverdue(punch, Date.now())).length
+  const earlier = [...lasting, ...sent.slice(0, SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
+  const overdue = sent.filter(isOverdue).length
   page.retrying = waiting > 0 && found.retry !== null
   const shown = todays.length + earlier.length
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
@@ -196,6 +195,7 @@ async function drawNow() {
   if (page.session) element("employee").value = found.session.employee
   element("key-state").textContent = found.key ? page.texts.keySet(found.key.slice(-4)) : page.texts.keyUnset
   // Another tab may have saved something: what is shown is what is so, but for what somebody edits here.
+  if (page.kiosk !== (found.kiosk === true)) await show(!page.kiosk)
   if (!page.edited.has("device")) element("device").value = found.device?.name ?? ""
   if (!page.edited.has("kiosk")) element("kiosk").checked = found.kiosk === true
   element("device-state").textContent = found.device
@@ -315,8 +315,8 @@ async function save() {
   }
   await database.remember("kiosk", kiosk)
   if (kiosk) await database.remember("employee", null)
-  await show(kiosk)
   page.edited.clear()
+  await draw()
   element("saved").textContent = page.texts.saved
   outbox.changed()
   hurry()

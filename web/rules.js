@@ -93,13 +93,13 @@ export function sentAt(punch) {
 }
 
 /**
- * Whether a punch that was sent should be a row by now, so that somebody has to look after it.
- * @param {{state: string, sentAt?: number, body: {ponto: string}}} punch
- * @param {number} now ms since the epoch
+ * Whether a punch that was sent was still no row a day later, so that somebody has to look after it. A device that has not
+ * asked since does not know.
+ * @param {{state: string, sentAt?: number, missingAt?: number, body: {ponto: string}}} punch
  * @returns {boolean}
  */
-export function isOverdue(punch, now) {
-  return punch.state === "sent" && now - sentAt(punch) >= DAY_MS
+export function isOverdue(punch) {
+  return punch.state === "sent" && punch.missingAt - sentAt(punch) >= DAY_MS
 }
 
 /**

@@ -11,12 +11,13 @@ import pytest
 from ponto.fields import LARGEST
 from tools.kit.local_stack import ROOT
 
-RULES = (ROOT / "web" / "rules.js").as_uri()
+RULES, TEXTS = ((ROOT / "web" / file).as_uri() for file in ("rules.js", "i18n.js"))
 
 
 def evaluate(expression: str) -> Any:
-    """Evaluate JavaScript that knows the rules."""
-    code = f'import * as rules from "{RULES}"; console.log(JSON.stringify({expression}))'
+    """Evaluate JavaScript that knows the rules and the texts."""
+    imports = f'import * as rules from "{RULES}"; import {{ TEXTS }} from "{TEXTS}"'
+    code = f"{imports}; console.log(JSON.stringify({expression}))"
     command = ["node", "--no-warnings", "--input-type=module", "--eval", code]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -86,14 +87,25 @@ def test_a_receipt_is_held_to_id_employee_and_instant() -> None:
     assert told == [expected for _, expected in receipts]
 
 
-def test_a_sent_punch_is_overdue_a_day_after_it_was_sent_whenever_it_was_made() -> None:
-    made = "1970-01-01T00:00:00Z"
-    found = evaluate(
-        f"""[{{ sentAt: 0 }}, {{ sentAt: 1 }}, {{}}, {{ state: "recorded" }}].map(punch => [-1, 0].map(ms =>
-            rules.isOverdue({{ state: "sent", body: {{ ponto: "{made}" }}, ...punch }}, rules.DAY_MS + ms)))"""
-    )
+def test_a_sent_punch_is_overdue_once_it_is_no_row_a_day_after_it_was_sent_whenever_it_was_made() -> None:
+    punch: dict[str, object] = {"state": "sent", "body": {"ponto": "1970-01-01T00:00:00Z"}}
+    day = 24 * 3_600_000
+    asked: list[dict[str, object]] = [{}, {"missingAt": day - 1}, {"missingAt": day}]
+    sent: list[dict[str, object]] = [{"sentAt": 0}, {"sentAt": 1}, {}, {"state": "recorded"}]
+    punches = [[punch | changes | found for found in asked] for changes in sent]
 
-    assert found == [[False, True], [False, False], [False, True], [False, False]]
+    found = evaluate(f"{json.dumps(punches)}.map(some => some.map(each => rules.isOverdue(each)))")
+
+    assert found == [[False, False, True], [False, False, False], [False, False, True], [False, False, False]]
+
+
+@pytest.mark.parametrize(("language", "shown"), [("pt-BR", "recusada"), ("en", "refused")])
+def test_a_refusal_of_an_unknown_status_names_none(language: str, shown: str) -> None:
+    """The page did not keep the status before."""
+    known, unknown = evaluate(f"[400, undefined].map(status => TEXTS['{language}'].refused(status, 'why'))")
+
+    assert known == unknown.replace(shown, f"{shown} (400)")
+    assert re.fullmatch(rf"{shown}\. (Mostre|Show) .*: ", unknown)
 
 
 def test_waits_double_up_to_five_minutes_with_as_much_again_at_random() -> None:
