@@ -354,6 +354,8 @@ async function sign() {
   await database.remember("employee", null)
   element("employee").value = ""
   outbox.changed()
+  element("sign").disabled = true // pressed again, it would break off the way to the user pool
+  element("sign").disabled = await signIn.leave()
 }
 
 async function exportAll() {
@@ -415,6 +417,7 @@ async function start() {
     speak(language)
     database.remember("language", language).then(draw).then(persist).catch(broke)
   })
+  addEventListener("pageshow", () => (element("sign").disabled = false)) // some browsers come back to a page as it was left
   addEventListener("online", hurry)
   addEventListener("hashchange", () => take(keyFromAddress()).catch(broke))
   document.addEventListener("visibilitychange", () => {

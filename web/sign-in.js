@@ -5,7 +5,7 @@ import { ANSWER_MS, claimsOf } from "./rules.js"
 
 const HERE = new URL("./", import.meta.url).href // whither the user pool sends people back
 
-/** @returns {Promise<{authorize: string, token: string, client: string} | null>} where to sign in; null: nowhere */
+/** @returns {Promise<{authorize: string, token: string, logout: string, client: string} | null>} where to sign in; null: nowhere */
 export async function userPool() {
   const answer = await fetch(new URL("config.json", HERE))
   return (await answer.json()).signIn ?? null
@@ -28,6 +28,19 @@ export async function begin() {
     code_challenge: base64url(new Uint8Array(digest)),
   })
   location.assign(url)
+}
+
+/**
+ * Go to the user pool to sign out there, too: its cookie would let the next person in as the last one, without a password.
+ * @returns {Promise<boolean>} false: without network the page stays
+ */
+export async function leave() {
+  const pool = navigator.onLine ? await userPool().catch(() => null) : null // it fails where there is no network after all
+  if (!pool) return false
+  const url = new URL(pool.logout)
+  url.search = new URLSearchParams({ client_id: pool.client, logout_uri: HERE })
+  location.assign(url)
+  return true
 }
 
 /**

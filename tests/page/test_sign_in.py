@@ -39,6 +39,11 @@ def sign_in(page: Page, pool: UserPool, employee: int) -> None:
     page.get_by_role("button", name=f"Sair da conta do empregado {employee}").wait_for()
 
 
+def sign_out(page: Page) -> None:
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sair").click()
+
+
 def test_who_signs_in_punches_by_their_own_number(server: Between, phone: Phone, pool: UserPool) -> None:
     page = phone.open(KEY, worker=False)
     expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
@@ -74,12 +79,27 @@ def test_punches_wait_for_their_own_employees_sign_in(server: Between, phone: Ph
 
     sign_in(page, pool, ANA)
     wait_for_states(page, SENT, HERE)
-    page.get_by_role("button", name="Sair").click()
+    sign_out(page)
     expect(page.locator("#employee")).to_have_value("")
+    expect(page).to_have_url(phone.url)
+    assert pool.questions[-1] == {"client_id": pool.settings.client, "logout_uri": phone.url}
     sign_in(page, pool, RUI)
 
     wait_for_states(page, SENT, SENT)
     assert [post.body["usuarioId"] for post in server.posts if post.status == 202] == [ANA, RUI]
+
+
+def test_who_signs_out_without_network_is_forgotten_on_the_device(phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    sign_in(page, pool, ANA)
+    asked = len(pool.questions)
+    phone.context.set_offline(True)
+    page.get_by_role("button", name="Sair").click()
+
+    expect(page.get_by_role("button", name="Entrar com a sua conta")).to_be_enabled()
+    expect(page.locator("#employee")).to_have_value("")
+    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+    assert len(pool.questions) == asked
 
 
 def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(server: Between, phone: Phone, pool: UserPool) -> None:
@@ -188,7 +208,7 @@ def test_who_signs_out_while_a_token_is_renewed_stays_out(server: Between, phone
     pool.grant = slow  # type: ignore[method-assign]
     punch(page)
     wait_for(came.is_set, "the renewal")
-    page.get_by_role("button", name="Sair").click()
+    sign_out(phone.open(worker=False))  # in a tab that breaks nothing off here
     page.get_by_role("button", name="Entrar com a sua conta").wait_for()
     goes.set()
     wait_for(lambda: len(server.posts) == 2, "an attempt after it")
@@ -216,7 +236,7 @@ def test_an_old_sessions_end_leaves_a_newer_one_alone(phone: Phone, pool: UserPo
     punch(page)
     wait_for(came.is_set, "the renewal")
     other = phone.open(worker=False)
-    other.get_by_role("button", name="Sair").click()
+    sign_out(other)
     sign_in(other, pool, ANA)
     goes.set()
 

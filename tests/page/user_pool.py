@@ -1,4 +1,7 @@
-"""A server that plays a Cognito user pool's domain: it signs everybody in, and holds clients to PKCE."""
+"""A server that plays a Cognito user pool's domain: it signs everybody in, and holds clients to PKCE.
+
+Who has signed in is signed in again until they sign out, as by Cognito's cookie; there is one browser.
+"""
 
 import base64
 import hashlib
@@ -20,9 +23,10 @@ class UserPool:
     def __init__(self) -> None:
         """Listens at once."""
         self.employee = 0  # who signs in next
+        self.known = 0  # who has signed in
         self.status = 200  # of the token endpoint
         self.tokens: list[str] = []  # made so far
-        self.questions: list[dict[str, str]] = []  # to both endpoints
+        self.questions: list[dict[str, str]] = []  # to all endpoints
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
@@ -32,7 +36,16 @@ class UserPool:
     def settings(self) -> site.SignIn:
         """What the page is told."""
         origin = f"http://127.0.0.1:{self._server.server_port}"
-        return site.SignIn(f"{origin}/oauth2/authorize", f"{origin}/oauth2/token", CLIENT)
+        return site.SignIn(f"{origin}/oauth2/authorize", f"{origin}/oauth2/token", f"{origin}/logout", CLIENT)
+
+    def redirect(self, path: str, asked: dict[str, str]) -> str:
+        """Answer the endpoints that a browser is sent to: where it goes on."""
+        self.questions.append(asked)
+        if path == "/logout":
+            self.known = 0
+            return asked["logout_uri"]
+        self.known = self.employee = self.known or self.employee
+        return f"{asked['redirect_uri']}?{urllib.parse.urlencode({'code': 'code', 'state': asked['state']})}"
 
     def make_token(self) -> str:
         """Make an ID token; nobody checks its signature here."""
@@ -77,11 +90,9 @@ def user_pool() -> Iterator[UserPool]:
 def _handler(pool: UserPool) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
-            pool.questions.append(asked)
-            answer = urllib.parse.urlencode({"code": "code", "state": asked["state"]})
+            path, _, query = self.path.partition("?")
             self.send_response(302)
-            self.send_header("location", f"{asked['redirect_uri']}?{answer}")
+            self.send_header("location", pool.redirect(path, dict(urllib.parse.parse_qsl(query))))
             self.send_header("content-length", "0")
             self.end_headers()
 

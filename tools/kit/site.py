@@ -38,6 +38,7 @@ class SignIn(NamedTuple):
 
     authorize: str  # URL
     token: str  # URL
+    logout: str  # URL
     client: str  # its id
 
     @classmethod
@@ -48,7 +49,8 @@ class SignIn(NamedTuple):
             domain: the user pool's, without https://.
             client: the id of an app client.
         """
-        return cls(f"https://{domain}/oauth2/authorize", f"https://{domain}/oauth2/token", client)
+        origin = f"https://{domain}"
+        return cls(f"{origin}/oauth2/authorize", f"{origin}/oauth2/token", f"{origin}/logout", client)
 
 
 class File(NamedTuple):
