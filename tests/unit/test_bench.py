@@ -15,7 +15,7 @@ import pytest
 
 from ponto.lines import lines
 from tools.bench import __main__ as command
-from tools.bench import distance, drain, growth, imports, indexes, open_transaction, proxy
+from tools.bench import distance, drain, gaps, growth, imports, indexes, open_transaction, proxy
 from tools.bench.__main__ import PARTS, Sizes, plain
 from tools.bench.cold import Cold
 from tools.bench.distance import Distance
@@ -323,3 +323,25 @@ def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "examples:" in shown
     assert all(f"\n  {part} " in shown for part in PARTS)
+
+
+class Vacuumed:
+    """A server whose table can be read by the index alone after so many vacuums."""
+
+    def __init__(self, vacuums: int) -> None:
+        self.left = vacuums
+
+    def ask(self, statement: str) -> bool | None:
+        if "relallvisible" in statement:
+            return self.left <= 0
+        self.left -= 1
+        return None
+
+
+def test_gaps_are_looked_for_once_the_index_is_enough_to_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    server = Vacuumed(3)
+    gaps.vacuum(server)
+    assert server.left == 0
+    with pytest.raises(RuntimeError, match="a transaction is open"):
+        gaps.vacuum(Vacuumed(1_000))
