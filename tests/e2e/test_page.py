@@ -226,7 +226,10 @@ def test_a_revoked_key_stops_the_outbox_and_a_new_one_empties_it(
         require_rows(client, server, employee, 11)
         wait_for_states(page, *[DONE] * 11)
         expect(page.locator("#warnings")).to_have_text("")
-        assert [post.key for post in server.sent(employee)] == [old] * 2 + [new] * 10
+        keys = [post.key for post in server.sent(employee)]
+        # A refused key is tried again when the page becomes visible, comes online, or is told to save.
+        assert 2 <= keys.count(old) <= 3, keys
+        assert keys == [old] * keys.count(old) + [new] * 10
 
 
 @contextmanager
