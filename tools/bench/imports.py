@@ -18,6 +18,7 @@ import psutil
 import psycopg2
 
 from tools.bench.measure import Aim, table
+from tools.bench.server import cpu_of
 from tools.dlq import event_source
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
@@ -240,18 +241,13 @@ class _Watch:
             self._importer.look(workers(self._stack, self._where.import_function)),
             Meter().look([psutil.Process(self._stack.aws.process.pid)]),
             self._drain.look(workers(self._stack, self._where.function)),
-            _of_server(psutil.Process(self._stack.database.pid)),
+            cpu_of(psutil.Process(self._stack.database.pid)),
         )
 
     def look(self) -> Moment:
         """Look at everything."""
         rows, _ = stored(self._stack)
         return Moment(time.monotonic(), rows, self.cpu())
-
-
-def _of_server(postmaster: psutil.Process) -> float:
-    ended = postmaster.cpu_times()
-    return float(ended.children_user + ended.children_system) + Meter().look([postmaster, *postmaster.children()])
 
 
 def _send(stack: Stack, import_function: str, file: IO[bytes], lines: int, watch: _Watch) -> float:

@@ -105,15 +105,7 @@ class Server:
 
     def cpu(self) -> float:
         """Tell the CPU seconds of all its processes, those that ended included."""
-        ended = self._postmaster.cpu_times()
-        seconds: float = ended.user + ended.system + ended.children_user + ended.children_system
-        for process in self._postmaster.children():
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue  # ended meanwhile
-            seconds += times.user + times.system
-        return seconds
+        return cpu_of(self._postmaster)
 
     def close(self) -> None:
         """Close its own connection."""
@@ -126,6 +118,19 @@ class Server:
         connection = psycopg2.connect(host=self._running.host, port=5432, user=postgres.USER, dbname=database)
         connection.autocommit = True
         return connection
+
+
+def cpu_of(postmaster: psutil.Process) -> float:
+    """Tell the CPU seconds of all processes of a PostgreSQL server, those that ended included."""
+    ended = postmaster.cpu_times()
+    seconds: float = ended.user + ended.system + ended.children_user + ended.children_system
+    for process in postmaster.children():
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue  # ended meanwhile
+        seconds += times.user + times.system
+    return seconds
 
 
 @contextmanager
