@@ -37,6 +37,26 @@ class Post(NamedTuple):
     status: int  # what the browser was told; 0: nothing
 
 
+class Held:
+    """An API that answers once it is let go."""
+
+    def __init__(self, api: Api) -> None:
+        """`api` answers then."""
+        self._api = api
+        self._goes = threading.Event()
+        self.came = threading.Event()  # a request did
+
+    def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        """Wait, then answer."""
+        self.came.set()
+        self._goes.wait(DEADLINE)
+        return self._api(path, headers, body)
+
+    def let_go(self) -> None:
+        """Answer whatever waits, and what comes later at once."""
+        self._goes.set()
+
+
 class Between:
     """Listens on a port of its own; the page comes from a folder."""
 

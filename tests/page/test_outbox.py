@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from threading import Event
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from ponto.lines import lines
 from ponto.punch import parse
 from tests.page import phone as phones
-from tests.page.between import Answer, Between, Fault, accept, json_answer
+from tests.page.between import Answer, Between, Fault, Held, accept, json_answer
 from tests.page.phone import (
     HERE,
     RECORDED,
@@ -30,7 +29,7 @@ from tests.page.phone import (
     refused,
     wait_for_states,
 )
-from tests.waiting import DEADLINE, wait_for
+from tests.waiting import wait_for
 
 EMPLOYEE = 123
 KEY = "#key=first"
@@ -212,14 +211,7 @@ def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) ->
 
 
 def test_an_answer_may_take_twenty_seconds(server: Between, phone: Phone) -> None:
-    came, goes = Event(), Event()
-
-    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        came.set()
-        goes.wait(DEADLINE)
-        return accept(path, headers, body)
-
-    server.api = api
+    server.api = held = Held(accept)
     page = phone.open(
         KEY,
         """
@@ -235,9 +227,9 @@ def test_an_answer_may_take_twenty_seconds(server: Between, phone: Phone) -> Non
     )
     page.locator("#employee").fill(str(EMPLOYEE))
     page.locator("#press").click()
-    wait_for(came.is_set, "the attempt")
+    wait_for(held.came.is_set, "the attempt")
     page.evaluate("pass(20_000)")
-    goes.set()
+    held.let_go()
 
     wait_for_states(page, SENT)
     assert len(server.posts) == 1
@@ -401,20 +393,13 @@ def test_only_recorded_punches_are_ever_deleted(server: Between, phone: Phone) -
 
 
 def test_what_is_gone_from_the_storage_is_not_marked(server: Between, phone: Phone) -> None:
-    came, goes = Event(), Event()
-
-    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        came.set()
-        goes.wait(DEADLINE)
-        return accept(path, headers, body)
-
-    server.api = api
+    server.api = held = Held(accept)
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
-    wait_for(came.is_set, "the attempt")
+    wait_for(held.came.is_set, "the attempt")
     developer = phone.context.new_cdp_session(page)
     developer.send("Storage.clearDataForOrigin", {"origin": server.origin, "storageTypes": "indexeddb"})
-    goes.set()
+    held.let_go()
     wait_for(lambda: server.posts, "the answer")
     page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()
 
