@@ -143,6 +143,25 @@ def test_all_connections_are_taken_also_that_of_a_session_which_was_slow_to_end(
                 psycopg2.connect(server.url)
 
 
+def test_when_it_is_over_connections_are_free_also_where_sessions_are_slow_to_end(
+    server: local_postgres.Postgres,
+) -> None:
+    with Faults(server).exhausted():
+        backends = [each for each in psutil.Process(server.pid).children() if "[local]" in each.cmdline()[0]]
+        assert len(backends) == 10  # each may be connected
+        for backend in backends:
+            backend.suspend()
+
+        def thaw() -> None:
+            for backend in backends:
+                backend.resume()
+
+        thawing = threading.Timer(1, thaw)
+        thawing.start()
+    psycopg2.connect(server.url).close()
+    thawing.join()
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
 @pytest.mark.parametrize("kind", ["stopped", "refusing", "read-only", "locked", "exhausted"])
 def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_and_is_stored_once_after(
