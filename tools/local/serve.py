@@ -21,7 +21,7 @@ from hypercorn.config import Config
 from ministack import app as emulator  # type: ignore[import-untyped]
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import queues, saved
+from tools.local import queues, saved, workers
 from tools.local.flow import Flow
 from tools.local.guard import Guard
 
@@ -40,6 +40,7 @@ def main(port: int, state: Path) -> int:
         The exit status: 0 when all that the emulator holds is saved, 1 when not.
     """
     queues.replace()
+    workers.replace()
     guard = Guard(emulator.app, port, os.environ["AWS_ACCESS_KEY_ID"], Flow(state.parent, _messages))
     _raise_limit_of_files()
     began, asked = asyncio.run(_serve(guard, port, state))
