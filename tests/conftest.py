@@ -1,12 +1,9 @@
 """A real PostgreSQL for the tests, on a Unix socket, with a database of its own for each test."""
 
 import itertools
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
@@ -16,6 +13,7 @@ from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import migrate
 from tools.local import postgres as local_postgres
+from tools.local import temporary
 
 pytest_plugins = ["tests.suite"]
 
@@ -36,11 +34,8 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Start a PostgreSQL server; give the libpq URI of its database `postgres`."""
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
-    server = local_postgres.start(folder / "postgres", local_postgres.UNSAFE)
-    yield f"postgresql://{local_postgres.USER}@/postgres?host={quote(server.host)}"
-    server.stop()
-    shutil.rmtree(folder)
+    with temporary.unsafe() as server:
+        yield f"postgresql://{local_postgres.USER}@/postgres?host={quote(server.host)}"
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +64,11 @@ def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
 @contextmanager
 def _database(postgres: str, template: str) -> Iterator[str]:
     name = f"ponto_{next(_numbers)}"
-    _execute(postgres, f"create database {name} template {template}")
+    statements = [f"create database {name} template {template} strategy file_copy"]  # which here is faster
+    if template != "template0":  # CREATE DATABASE copies no settings of the database
+        statements.append(f"alter database {name} set timezone = '{TIME_ZONE}'")
+    _execute(postgres, *statements)
     try:
-        if template != "template0":  # CREATE DATABASE copies no settings of the database
-            _execute(postgres, f"alter database {name} set timezone = '{TIME_ZONE}'")
         yield _url(postgres, name)
     finally:
         _execute(postgres, f"drop database {name} with (force)")
@@ -83,9 +79,10 @@ def _url(postgres: str, name: str) -> str:
     return f"postgresql://{parameters['user']}@/{name}?host={quote(parameters['host'], safe='')}"
 
 
-def _execute(url: str, statement: str) -> None:
+def _execute(url: str, *statements: str) -> None:
     connection = psycopg2.connect(url)
     connection.autocommit = True  # CREATE DATABASE runs in no transaction
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        for statement in statements:
+            cursor.execute(statement)
     connection.close()

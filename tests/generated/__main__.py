@@ -1,7 +1,6 @@
 """`make docs`: write what follows from the code into documents and files, and name those that changed."""
 
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,22 +14,18 @@ from tests.documents import ROOT
 from tests.generated import files
 from tools.kit import commands
 from tools.kit.output import print_result
-from tools.local import postgres
+from tools.local import postgres, temporary
 
 
 @commands.command(epilog="example:\n  make docs\n")
 def docs() -> None:
     """Write what follows from the code into documents and files, and name those that changed."""
     _write(files.from_code())
-    with tempfile.TemporaryDirectory(prefix="ponto-") as folder:
-        server = postgres.start(Path(folder) / "postgres", postgres.UNSAFE)
-        try:
-            parameters: dict[str, Any] = {"host": server.host, "dbname": "postgres", "user": postgres.USER}
-            migrate(parameters, TIME_ZONE)
-            with closing(psycopg2.connect(**parameters)) as connection:
-                _write(files.from_database(connection))
-        finally:
-            server.stop()
+    with temporary.unsafe() as server:
+        parameters: dict[str, Any] = {"host": server.host, "dbname": "postgres", "user": postgres.USER}
+        migrate(parameters, TIME_ZONE)
+        with closing(psycopg2.connect(**parameters)) as connection:
+            _write(files.from_database(connection))
 
 
 def _write(written: Mapping[Path, str]) -> None:

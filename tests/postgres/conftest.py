@@ -1,8 +1,6 @@
 """A PostgreSQL of its own for what concerns a whole server: roles, and passwords that are asked for."""
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tools.local import postgres
+from tools.local import postgres, temporary
 
 HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
 """Who may sign in, and how: pg_hba.conf."""
@@ -68,15 +66,11 @@ def ask(parameters: dict[str, str], statement: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="session")
 def _scram() -> Iterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
-    running = postgres.start(folder / "postgres", postgres.UNSAFE)
-    hba = folder / "postgres" / "pg_hba.conf"
-    hba.write_text(HBA)
-    server = Server(running)
-    server.ask("select pg_reload_conf()")
-    yield server
-    running.stop()
-    shutil.rmtree(folder)
+    with temporary.unsafe() as running:
+        (running.data / "pg_hba.conf").write_text(HBA)
+        server = Server(running)
+        server.ask("select pg_reload_conf()")
+        yield server
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
 from tools.chaos.faults import Faults
 from tools.local import postgres as local_postgres
+from tools.local import temporary
 
 ROOT = Path(__file__).parents[2]
 ZONE = "America/Sao_Paulo"
@@ -71,20 +72,10 @@ Make = Callable[..., System]
 @pytest.fixture(scope="module")
 def server() -> Iterator[local_postgres.Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
-    server = local_postgres.start(folder / "postgres", local_postgres.UNSAFE)
-    migrate(parse_dsn(server.url), ZONE)
-    with contextlib.closing(psycopg2.connect(server.url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("alter system set max_connections = 10")
-            cursor.execute("alter system set superuser_reserved_connections = 0")
-            cursor.execute("alter system set reserved_connections = 0")
-    server.crash()
-    server.restart()
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    few = {"max_connections": "10", "superuser_reserved_connections": "0", "reserved_connections": "0"}
+    with temporary.unsafe(few) as server:
+        migrate(parse_dsn(server.url), ZONE)
+        yield server
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from ponto.admin.migrations import migrate
 from tests.postgres.proxy import Proxy
 from tools.chaos.faults import Faults
 from tools.local import postgres as local_postgres
+from tools.local import temporary
 from tools.simulate import database
 from tools.simulate.clock import Clock
 from tools.simulate.database import Connection, Database
@@ -57,12 +58,9 @@ class Raised(NamedTuple):
 @pytest.fixture(scope="module")
 def server() -> Iterator[local_postgres.Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
-    server = local_postgres.start(folder / "postgres", local_postgres.UNSAFE | {"max_connections": "10"})
-    migrate(parse_dsn(server.url), "America/Sao_Paulo")
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    with temporary.unsafe({"max_connections": "10"}) as server:
+        migrate(parse_dsn(server.url), "America/Sao_Paulo")
+        yield server
 
 
 @pytest.fixture

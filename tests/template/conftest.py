@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from tools.kit.packaging import Package, Template, copy_project, package
+from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 
 ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
 
@@ -22,9 +22,9 @@ class Compile(Protocol):
 
 
 class Zip(Protocol):
-    """Packages a stage with all that it needs."""
+    """Packages a stage with all that it needs, as `make run` does; offline: where pip reaches no index."""
 
-    def __call__(self, stage: str) -> Package: ...
+    def __call__(self, stage: str, *, offline: bool = False) -> Package: ...
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +40,14 @@ def compiled(project: Path) -> Compile:
 
 @pytest.fixture(scope="session")
 def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
-    complete = copy_project(tmp_path_factory.mktemp("zipped") / "project", with_requirements=True)
-    return cache(lambda stage: package(complete, stage))
+    folder = tmp_path_factory.mktemp("zipped")
+    complete = copy_project(folder / "project", with_requirements=True)
+    kept = NO_AWS | {"LOCAL_PIP_CACHE": str(folder / "pip")}
+
+    def zipped(stage: str, *, offline: bool = False) -> Package:
+        return package(complete, stage, aws=kept | ({"PIP_NO_INDEX": "1"} if offline else {}))
+
+    return cache(zipped)
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,10 @@ def test_locals_binaries_fit_the_interpreter_that_the_emulator_runs_on(zipped: Z
     assert local.configuration["custom"]["pythonRequirements"]["pipCmdExtraArgs"] == []
 
 
+def test_local_packages_are_fetched_once(zipped: Zip) -> None:
+    assert _names(zipped("local")) == _names(zipped("local", offline=True))
+
+
 def test_prods_zip_is_small(zipped: Zip) -> None:
     assert zipped("prod").zip_file.stat().st_size < 6_000_000
 
@@ -79,7 +83,8 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
 def test_holds_no_configuration_that_is_not_there_and_no_tests(zipped: Zip, stage: str) -> None:
     names = _names(zipped(stage))
     own = {name for name in names if not re.match(r"orjson|psycopg2|tzdata", name)}
-    assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto", "requirements.txt"}
+    plugins = {"requirements.txt"} | ({".completed_requirements"} if stage == "local" else set())
+    assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto"} | plugins
 
 
 def _names(package: Package) -> set[str]:
