@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import tempfile
 from collections.abc import Generator
 from functools import cache
 from pathlib import PurePath
@@ -13,6 +14,8 @@ from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tools.local import temporary
+
 WORKERS = 3
 """Of which one waits for the deployed system most of the time: right for two processors."""
 
@@ -22,6 +25,11 @@ settings.load_profile("of any machine")  # what a property costs on a busy one s
 # Each session of boto3 reads and parses the models of its services anew, for a third of what such a test costs.
 _read_model = cache(JSONFileLoader().load_file)
 pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", lambda _, file_path: _read_model(file_path))
+
+# Of what a database does on a disk, half is the kernel's work. Handed on to every process that a test starts.
+if "TMPDIR" not in os.environ and (in_memory := temporary.memory()):
+    os.environ["TMPDIR"] = str(in_memory)
+    tempfile.tempdir = None  # to be found anew
 
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"

@@ -15,6 +15,12 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 USER_POOL = "arn:aws:cognito-idp:sa-east-1:123456789012:userpool/sa-east-1_AbCdEfGhI"
 
 
+class Packaged(Protocol):
+    """Packages a stage without requirements, with parameters as for --param: `name=value`."""
+
+    def __call__(self, stage: str, *parameters: str) -> Package: ...
+
+
 class Compile(Protocol):
     """Compiles a stage, with parameters as for --param: `name=value`."""
 
@@ -34,8 +40,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def compiled(project: Path) -> Compile:
-    return cache(lambda stage, *parameters: package(project, stage, *parameters).template())
+def packaged(project: Path) -> Packaged:
+    return cache(lambda stage, *parameters: package(project, stage, *parameters))
+
+
+@pytest.fixture(scope="session")
+def compiled(packaged: Packaged) -> Compile:
+    return cache(lambda stage, *parameters: packaged(stage, *parameters).template())
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.template import runbook
-from tests.template.conftest import ARN, TOPIC, Compile
+from tests.template.conftest import ARN, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
-from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.packaging import Package, PackagingError, Template, package
 
 ALWAYS = {
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",
@@ -219,17 +220,17 @@ def test_logs_are_kept_for_a_month_or_as_long_as_is_said(
     ],
 )
 def test_the_stack_itself_is_protected_where_people_punch(
-    project: Path, stage: str, parameters: list[str], expected: bool
+    packaged: Packaged, stage: str, parameters: list[str], expected: bool
 ) -> None:
     # Nothing of a template: `sls deploy` sets it afterwards.
-    assert package(project, stage, *parameters).configuration["provider"]["deletionProtection"] is expected
+    assert packaged(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
 
 
 @pytest.mark.parametrize(("stage", "protected"), [("prod", True), ("dev", False)])
 def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
-    project: Path, stage: str, protected: bool
+    packaged: Packaged, tmp_path: Path, stage: str, protected: bool
 ) -> None:
-    made = package(project, stage)
+    made = Package(Path(shutil.copytree(packaged(stage).folder, tmp_path / stage)))
     reserved = {f"batida-ponto-{stage}-batidaPonto": 5, f"batida-ponto-{stage}-receipt": 2}
     demand = quotas.Demand(reserved, makes_network=True)
     assert deploy.read(made.folder) == deploy.Compiled(is_protected=protected, needs_token=False, demand=demand)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.template import lint
-from tests.template.conftest import USER_POOL, Compile
+from tests.template.conftest import USER_POOL, Compile, Packaged
 from tests.template.test_compiled_resources import UPLOADS
 from tests.template.test_rights import rights
 from tools.deploy import command as deploy
@@ -168,8 +168,8 @@ def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
     assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (deleted, replaced)
 
 
-def test_a_deploy_counts_the_concurrency_that_it_reserves(project: Path) -> None:
-    made = package(project, "dev", "uploads=true")
+def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) -> None:
+    made = packaged("dev", "uploads=true")
     reserved = {
         "batida-ponto-dev-batidaPonto": 5,
         "batida-ponto-dev-importacao": 2,

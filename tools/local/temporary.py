@@ -15,8 +15,17 @@ from tools.local import postgres
 from tools.local.errors import LocalError
 
 _ZONE = "America/Sao_Paulo"
-_MEMORY = Path("/dev/shm")  # noqa: S108  Linux's file system in memory; mkdtemp's folders are private
-_ROOM = 8 << 30  # bytes that have to be free in it: several may run, and each writes up to a gigabyte of log
+_MEMORY = Path("/dev/shm")  # noqa: S108  Linux's; mkdtemp's folders are private
+_ROOM = 8 << 30  # bytes that have to be free: several servers may run, and each writes up to a gigabyte of log
+
+
+def memory() -> Path | None:
+    """Give the folder for temporary files in memory, where there is one with room in which programs may run."""
+    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+        return None
+    found = os.statvfs(_MEMORY)
+    has_room = found.f_bavail * found.f_frsize > _ROOM
+    return _MEMORY if has_room and not found.f_flag & os.ST_NOEXEC else None
 
 
 @contextmanager
@@ -51,8 +60,7 @@ def unsafe(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postg
     Raises:
         LocalError: it does not start.
     """
-    has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM
-    with postgresql({**postgres.UNSAFE, **(settings or {})}, _MEMORY if has_room else None) as running:
+    with postgresql({**postgres.UNSAFE, **(settings or {})}, memory()) as running:
         yield running
 
 
