@@ -37,7 +37,11 @@ class Run:
 
     def wait_until(self, words: str) -> None:
         """Wait until it prints some words."""
-        wait_for(lambda: words in self.output() or self.process.poll() is not None, words)
+        try:
+            wait_for(lambda: words in self.output() or self.process.poll() is not None, words)
+        except AssertionError as error:
+            log = emulator.tail(self.state / "emulator.log", 50)
+            raise AssertionError(f"{error}; it printed:\n{self.output()}\nthe emulator's log ends:\n{log}") from None
         assert words in self.output(), self.output()
         assert self.process.poll() is None, self.output()
 

@@ -2,6 +2,8 @@
 
 import gc
 import io
+import queue
+import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,7 +29,10 @@ if Path({folder!r}, "broken").exists():
     raise ImportError("broken")
 
 def main(event, context):
+    print("the first line\\nthe last line of", event)
     Path({folder!r}, event + " runs").touch()
+    if event == "dies":
+        os._exit(1)
     while not Path({folder!r}, event).exists():
         time.sleep(0.01)
     return os.getpid()
@@ -74,6 +79,8 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
     monkeypatch.setattr(runtime.Worker, "invoke", runtime.Worker.invoke)
     monkeypatch.setattr(runtime, "kill_workers", runtime.kill_workers)
     monkeypatch.setattr(lambda_svc, "release_worker", lambda_svc.release_worker)
+    monkeypatch.setattr(runtime.Worker, "_read_stderr", runtime.Worker._read_stderr)
+    monkeypatch.setattr(runtime.Worker, "_drain_stderr_bounded", runtime.Worker._drain_stderr_bounded)
     workers.replace()
     with ThreadPoolExecutor() as pool:
         yield Function(tmp_path, pool)
@@ -119,3 +126,27 @@ def test_an_idle_worker_ends_with_the_function_s_change(function: Function) -> N
     lambda_svc.invalidate_worker("function")
 
     assert not psutil.pid_exists(process)
+
+
+def test_all_that_an_invocation_printed_is_its_log_however_slowly_it_is_read(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(queue.SimpleQueue[str]):
+        def put(self, item: str, *_: object) -> None:
+            time.sleep(0.3)
+            super().put(item)
+
+    monkeypatch.setattr(runtime.queue, "Queue", Slow)
+    for name in ("first", "second"):
+        function.end(name)
+
+        printed = function.invoke(name).result()["log"].splitlines()
+
+        assert printed == ["the first line", f"the last line of {name}"]
+
+
+def test_the_log_of_a_worker_that_died_is_told(function: Function) -> None:
+    failed = function.invoke("dies").result()
+
+    assert failed["error"]
+    assert "the last line of dies" in failed["log"].splitlines()

@@ -1,20 +1,31 @@
-"""The emulator's workers, the processes in which functions run: each ends alone, and with what it was doing done.
+"""The emulator's workers, the processes in which functions run: each ends alone, when it is done, with its whole log.
 
 Where a function changes, the emulator kills its workers in the middle of what they do; where one of them does not
 start, it kills the others too, and those that were starting do the same in turn. What they had received waits for its
 visibility timeout. On AWS, an environment of the former code ends what it had begun.
+
+And it reads what an invocation printed for 50 ms: on a busy machine the rest is told with the next one, or never.
 """
 
+import array
+import fcntl
 import logging
+import os
+import select
+import termios
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ministack.core import lambda_runtime as runtime  # type: ignore[import-untyped]
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
+_PATIENCE = 10  # s in which this process gets to read what is in a pipe
+
 
 def replace() -> None:
-    """Have the emulator of this process end its workers so."""
+    """Have the emulator of this process treat its workers so."""
     invoke: Callable[..., dict[str, Any]] = runtime.Worker.invoke
     kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
     release: Callable[[Any], None] = runtime.release_worker
@@ -38,6 +49,57 @@ def replace() -> None:
         if getattr(worker, "is_former", False):
             kill([worker])
 
+    def reader(worker: Any) -> Callable[[], None]:  # asked for when a process has started, of which nobody has read yet
+        worker.printed = _Printed(worker._proc.stderr, worker._stderr_queue.put)
+        read: Callable[[], None] = worker.printed.read
+        return read
+
+    def drain(worker: Any) -> str:
+        worker.printed.wait_until_read()
+        drained: str = worker._drain_stderr()
+        return drained
+
     runtime.Worker.invoke = invoke_alone
+    runtime.Worker._read_stderr = property(reader)
+    runtime.Worker._drain_stderr_bounded = drain
     runtime.kill_workers = kill_idle
     lambda_svc.release_worker = release_and_kill
+
+
+class _Printed:
+    """What a worker's process writes to its pipe: read by one thread, and waited for by another."""
+
+    def __init__(self, pipe: Any, put: Callable[[str], None]) -> None:
+        self._pipe = pipe  # kept, so that it is open
+        self._put = put
+        self._reading = threading.Lock()  # from before it leaves the pipe until it is put
+
+    def read(self) -> None:
+        """Put each line, until the process ends."""
+        ready = select.poll()
+        ready.register(self._pipe, select.POLLIN)
+        rest = b""
+        while True:
+            ready.poll()
+            with self._reading:
+                chunk = os.read(self._pipe.fileno(), 1 << 16)
+                *lines, rest = (rest + chunk).split(b"\n")
+                if not chunk and rest:
+                    lines.append(rest)
+                for line in lines:
+                    self._put(line.decode(errors="replace"))
+            if not chunk:
+                return
+
+    def wait_until_read(self) -> None:
+        """Wait until all that was written has been put."""
+        end = time.monotonic() + _PATIENCE
+        while self._in_pipe() and time.monotonic() < end:
+            time.sleep(0.001)
+        with self._reading:
+            pass
+
+    def _in_pipe(self) -> int:
+        found = array.array("i", [0])
+        fcntl.ioctl(self._pipe, termios.FIONREAD, found)
+        return found[0]
