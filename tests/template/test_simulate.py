@@ -126,6 +126,14 @@ def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: L
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
+def test_a_process_that_freezes_when_it_has_let_go_of_a_message_breaks_no_rule(live: Live) -> None:
+    spells = [Spell(0, DAY, kind) for kind in (Kind.READ_ONLY, Kind.STALLED)]
+    outcome = live(calm(*spells, days=2, employees=20))
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
+
+
 def test_what_nobody_looks_after_expires_and_its_alarm_has_fired_days_before(live: Live, deployed: Settings) -> None:
     forgotten = calm(Spell(DAY, 15 * DAY, Kind.PAUSED), days=16)
 
