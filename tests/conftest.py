@@ -34,7 +34,7 @@ def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytes
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Start a PostgreSQL server; give the libpq URI of its database `postgres`."""
-    with temporary.unsafe() as server:
+    with temporary.throwaway() as server:
         yield f"postgresql://{local_postgres.USER}@/postgres?host={quote(server.host)}"
 
 
@@ -64,14 +64,14 @@ def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
 @contextmanager
 def _database(postgres: str, template: str) -> Iterator[str]:
     name = f"ponto_{next(_numbers)}"
-    statements = [f"create database {name} template {template} strategy file_copy"]  # which here is faster
+    statements = [f"create database {name} template {template} strategy file_copy"]  # without its WAL
     if template != "template0":  # CREATE DATABASE copies no settings of the database
         statements.append(f"alter database {name} set timezone = '{TIME_ZONE}'")
-    _execute(postgres, *statements)
     try:
+        _execute(postgres, *statements)
         yield _url(postgres, name)
     finally:
-        _execute(postgres, f"drop database {name} with (force)")
+        _execute(postgres, f"drop database if exists {name} with (force)")
 
 
 def _url(postgres: str, name: str) -> str:

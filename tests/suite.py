@@ -26,11 +26,6 @@ settings.load_profile("of any machine")  # what a property costs on a busy one s
 _read_model = cache(JSONFileLoader().load_file)
 pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", lambda _, file_path: _read_model(file_path))
 
-# Of what a database does on a disk, half is the kernel's work. Handed on to every process that a test starts.
-if "TMPDIR" not in os.environ and (in_memory := temporary.memory()):
-    os.environ["TMPDIR"] = str(in_memory)
-    tempfile.tempdir = None  # to be found anew
-
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
 _OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "identity", "deploy", "leftovers"))
@@ -85,7 +80,10 @@ def _seed(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw Hypothesis' examples from the seed of the order too, and let commands under test be stopped."""
+    """Keep files in memory, draw Hypothesis' examples from the seed of the order too, and let commands be stopped."""
+    if in_memory := temporary.memory():
+        os.environ["TMPDIR"] = str(in_memory)  # for all that a test starts, too
+        tempfile.tempdir = None  # to be found anew
     # Under nohup, and behind a shell's &. What is ignored is handed on to processes that are started, a handler is not.
     for number in (signal.SIGHUP, signal.SIGINT):
         if signal.getsignal(number) is signal.SIG_IGN:

@@ -40,8 +40,9 @@ class Run:
         try:
             wait_for(lambda: words in self.output() or self.process.poll() is not None, words)
         except AssertionError as error:
-            log = emulator.tail(self.state / "emulator.log", 50)
-            raise AssertionError(f"{error}; it printed:\n{self.output()}\nthe emulator's log ends:\n{log}") from None
+            log = self.state / "emulator.log"
+            end = emulator.tail(log, 50) if log.exists() else "it has none"
+            raise AssertionError(f"{error}; it printed:\n{self.output()}\nthe emulator's log:\n{end}") from None
         assert words in self.output(), self.output()
         assert self.process.poll() is None, self.output()
 
@@ -126,6 +127,8 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     ).stdout
     assert " 123 " in rows
     first = run.address()
+    (installed,) = (state / "pip").rglob(".completed_requirements")
+    installed_at = installed.stat().st_mtime_ns
 
     assert run.stop(signal.SIGTERM) == 0
     stopping = run.output().splitlines()[run.output().splitlines().index("stopping ...") :]
@@ -137,6 +140,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     # Killed: what it could not stop is stopped by the next run, which then works as ever.
     run = start(port)
     run.wait_until_ready()
+    assert installed.stat().st_mtime_ns == installed_at  # pip has not run again
     again = run.address()
     assert again.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a key of its own
     assert again | {"pid": first["pid"]} == first

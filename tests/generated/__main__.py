@@ -21,7 +21,7 @@ from tools.local import postgres, temporary
 def docs() -> None:
     """Write what follows from the code into documents and files, and name those that changed."""
     _write(files.from_code())
-    with temporary.unsafe() as server:
+    with temporary.throwaway() as server:
         parameters: dict[str, Any] = {"host": server.host, "dbname": "postgres", "user": postgres.USER}
         migrate(parameters, TIME_ZONE)
         with closing(psycopg2.connect(**parameters)) as connection:

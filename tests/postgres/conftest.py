@@ -66,7 +66,7 @@ def ask(parameters: dict[str, str], statement: str) -> list[tuple[Any, ...]]:
 
 @pytest.fixture(scope="session")
 def _scram() -> Iterator[Server]:
-    with temporary.unsafe() as running:
+    with temporary.throwaway() as running:
         (running.data / "pg_hba.conf").write_text(HBA)
         server = Server(running)
         server.ask("select pg_reload_conf()")

@@ -73,7 +73,7 @@ Make = Callable[..., System]
 def server() -> Iterator[local_postgres.Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
     few = {"max_connections": "10", "superuser_reserved_connections": "0", "reserved_connections": "0"}
-    with temporary.unsafe(few) as server:
+    with temporary.throwaway(few) as server:
         migrate(parse_dsn(server.url), ZONE)
         yield server
 

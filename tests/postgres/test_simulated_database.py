@@ -58,7 +58,7 @@ class Raised(NamedTuple):
 @pytest.fixture(scope="module")
 def server() -> Iterator[local_postgres.Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
-    with temporary.unsafe({"max_connections": "10"}) as server:
+    with temporary.throwaway({"max_connections": "10"}) as server:
         migrate(parse_dsn(server.url), "America/Sao_Paulo")
         yield server
 

@@ -126,7 +126,7 @@ def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: L
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
-def test_a_process_that_freezes_when_it_has_let_go_of_a_message_breaks_no_rule(live: Live) -> None:
+def test_a_process_that_freezes_after_it_gave_a_message_back_breaks_no_rule(live: Live) -> None:
     spells = [Spell(0, DAY, kind) for kind in (Kind.READ_ONLY, Kind.STALLED)]
     outcome = live(calm(*spells, days=2, employees=20))
 

@@ -3,11 +3,13 @@
 import gc
 import io
 import queue
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -25,6 +27,7 @@ CODE = """
 import os, time
 from pathlib import Path
 
+print("starting")
 if Path({folder!r}, "broken").exists():
     raise ImportError("broken")
 
@@ -42,7 +45,7 @@ def main(event, context):
 class Function:
     """A function of the emulator, each of whose invocations ends when the file of its name is there."""
 
-    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor, timeout: int = 300) -> None:
         self._folder = folder
         self._pool = pool
         code = io.BytesIO()
@@ -53,7 +56,7 @@ class Function:
             "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:function",
             "Runtime": "python3.11",
             "Handler": "code.main",
-            "Timeout": 300,
+            "Timeout": timeout,  # s
         }
         self._function = {"config": config, "code_zip": code.getvalue()}
 
@@ -69,9 +72,12 @@ class Function:
     def end(self, name: str) -> None:
         (self._folder / name).touch()
 
-    def is_broken(self, *, broken: bool) -> None:
-        """Let no worker start from now on, or again."""
-        (self._folder / "broken").touch() if broken else (self._folder / "broken").unlink()
+    def break_starts(self) -> None:
+        """Let no worker start, until `mend_starts`."""
+        (self._folder / "broken").touch()
+
+    def mend_starts(self) -> None:
+        (self._folder / "broken").unlink()
 
 
 @pytest.fixture
@@ -80,23 +86,28 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
     monkeypatch.setattr(runtime, "kill_workers", runtime.kill_workers)
     monkeypatch.setattr(lambda_svc, "release_worker", lambda_svc.release_worker)
     monkeypatch.setattr(runtime.Worker, "_read_stderr", runtime.Worker._read_stderr)
+    monkeypatch.setattr(runtime.Worker, "_drain_stderr", runtime.Worker._drain_stderr)
     monkeypatch.setattr(runtime.Worker, "_drain_stderr_bounded", runtime.Worker._drain_stderr_bounded)
     workers.replace()
     with ThreadPoolExecutor() as pool:
         yield Function(tmp_path, pool)
     runtime.reset()
+    for thread in threading.enumerate():
+        if thread.name == "stderr-function":
+            thread.join()
     gc.collect()
 
 
 def test_a_worker_that_does_not_start_leaves_the_others_alone(function: Function) -> None:
     first = function.begin("first")
-    function.is_broken(broken=True)
+    function.break_starts()
     failed = function.invoke("second").result()
-    function.is_broken(broken=False)
+    function.mend_starts()
     function.end("first")
 
     assert failed["error"]
     assert "broken" in failed["body"]["errorMessage"]
+    assert "starting" in failed["log"].splitlines()
     assert "error" not in first.result()
     process = first.result()["body"]
     for name in ("third", "fourth"):
@@ -128,25 +139,36 @@ def test_an_idle_worker_ends_with_the_function_s_change(function: Function) -> N
     assert not psutil.pid_exists(process)
 
 
-def test_all_that_an_invocation_printed_is_its_log_however_slowly_it_is_read(
-    function: Function, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Slow(queue.SimpleQueue[str]):
-        def put(self, item: str, *_: object) -> None:
-            time.sleep(0.3)
-            super().put(item)
+class Slow(queue.SimpleQueue[str]):
+    """A queue of lines that are put as on a machine with much else to do."""
 
-    monkeypatch.setattr(runtime.queue, "Queue", Slow)
-    for name in ("first", "second"):
+    def put(self, item: str, *_: object) -> None:
+        time.sleep(0.3)
+        super().put(item)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "queue", SimpleNamespace(Queue=Slow, Empty=queue.Empty))
+
+
+@pytest.mark.usefixtures("slow")
+def test_all_that_an_invocation_printed_is_in_its_log_however_slowly_it_is_read(function: Function) -> None:
+    for name, begins in (("first", ["starting"]), ("second", [])):
         function.end(name)
 
         printed = function.invoke(name).result()["log"].splitlines()
 
-        assert printed == ["the first line", f"the last line of {name}"]
+        assert printed == [*begins, "the first line", f"the last line of {name}"]
 
 
-def test_the_log_of_a_worker_that_died_is_told(function: Function) -> None:
-    failed = function.invoke("dies").result()
+@pytest.mark.usefixtures("function", "slow")
+@pytest.mark.parametrize(
+    ("name", "error"), [("dies", "Worker process died"), ("waits", "Task timed out after 2.00 seconds")]
+)
+def test_so_is_what_one_printed_that_did_not_return(tmp_path: Path, name: str, error: str) -> None:
+    with ThreadPoolExecutor() as pool:
+        failed = Function(tmp_path, pool, timeout=2).invoke(name).result()
 
-    assert failed["error"]
-    assert "the last line of dies" in failed["log"].splitlines()
+    assert failed["body"]["errorMessage"] == error
+    assert f"the last line of {name}" in failed["log"].splitlines()

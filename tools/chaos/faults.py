@@ -15,10 +15,6 @@ _ALLOW = f"alter database {postgres.DATABASE} allow_connections true"
 _WRITABLE = f"alter database {postgres.DATABASE} reset default_transaction_read_only"
 # Waiting up to 10 s for each to be gone: until then it takes up a connection.
 _END_SESSIONS = "select pg_terminate_backend(pid, 10000) from pg_stat_activity where application_name = 'batidaPonto'"
-_END_OURS = (
-    "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
-    " where application_name = 'chaos' and pid <> pg_backend_pid()"
-)
 
 
 class Faults:
@@ -79,20 +75,20 @@ class Faults:
     @contextlib.contextmanager
     def exhausted(self) -> Iterator[None]:
         """All of max_connections are taken, the functions' own sessions among those that were ended."""
-        with (
-            contextlib.closing(self._connect("postgres")) as spare,
-            spare.cursor() as cursor,
-            contextlib.ExitStack() as taken,
-        ):
-            taken.callback(cursor.execute, _END_OURS)  # those closed by then take up connections until they are gone
+        sessions: list[psutil.Process] = []
+        with contextlib.ExitStack() as taken:
+            taken.callback(psutil.wait_procs, sessions, 10)  # last: a closed session is counted until its process ends
 
             def take_all() -> None:
                 with contextlib.suppress(psycopg2.OperationalError):  # too many clients already
                     while True:
-                        taken.enter_context(contextlib.closing(self._connect("postgres")))
+                        connection = taken.enter_context(contextlib.closing(self._connect("postgres")))
+                        sessions.append(psutil.Process(connection.info.backend_pid))
 
+            spare = taken.enter_context(contextlib.closing(self._connect("postgres")))
             take_all()
-            cursor.execute(_END_SESSIONS)
+            with spare.cursor() as cursor:
+                cursor.execute(_END_SESSIONS)
             take_all()
             yield
 

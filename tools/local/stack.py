@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -24,8 +25,6 @@ from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
 
 STAGE = "local"
-# For all runs of the checkout; one for each interpreter, whose wheels it holds.
-_PIP_CACHE = STATE / "pip" / (sys.implementation.cache_tag or "python")
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 PrintStatus = Callable[[str], None]
@@ -80,7 +79,6 @@ def running(
         LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
     """
     state = state.resolve()
-    STATE.mkdir(mode=0o700, exist_ok=True)
     _make_private(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
@@ -219,7 +217,8 @@ def _deploy(
     package = str(_package(state))
     environment = aws.environment() | {
         "LOCAL_DB_HOST": database.host,
-        "LOCAL_PIP_CACHE": str(_PIP_CACHE),
+        # Wheels of one interpreter on one machine, which the plugin does not tell apart.
+        "LOCAL_PIP_CACHE": str(state / "pip" / f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"),
         "SLS_AWS_MONITORING_FREQUENCY": "250",
     }
     options = [

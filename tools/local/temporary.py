@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import migrate
@@ -16,16 +17,16 @@ from tools.local.errors import LocalError
 
 _ZONE = "America/Sao_Paulo"
 _MEMORY = Path("/dev/shm")  # noqa: S108  Linux's; mkdtemp's folders are private
-_ROOM = 8 << 30  # bytes that have to be free: several servers may run, and each writes up to a gigabyte of log
+_ROOM = 8 << 30  # bytes that have to be free: several servers may run, and each writes up to a gigabyte of WAL
 
 
 def memory() -> Path | None:
-    """Give the folder for temporary files in memory, where there is one with room in which programs may run."""
-    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+    """Return /dev/shm if it has room and allows execution, and if no TMPDIR says where else; None if not."""
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK):
         return None
     found = os.statvfs(_MEMORY)
-    has_room = found.f_bavail * found.f_frsize > _ROOM
-    return _MEMORY if has_room and not found.f_flag & os.ST_NOEXEC else None
+    room = min(found.f_bavail * found.f_frsize, psutil.virtual_memory().available)
+    return _MEMORY if room > _ROOM and not found.f_flag & os.ST_NOEXEC else None
 
 
 @contextmanager
@@ -51,11 +52,11 @@ def postgresql(settings: Mapping[str, str] | None = None, parent: Path | None = 
 
 
 @contextmanager
-def unsafe(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
+def throwaway(settings: Mapping[str, str] | None = None) -> Iterator[postgres.Postgres]:
     """Start one whose data may be lost: in memory, where there is room for it.
 
     Args:
-        settings: PostgreSQL's, by name, besides those.
+        settings: PostgreSQL's, by name, besides `postgres.UNSAFE`.
 
     Raises:
         LocalError: it does not start.
@@ -72,7 +73,7 @@ def server() -> Iterator[str]:
         CommandError: it does not start.
     """
     try:
-        with unsafe() as running:
+        with throwaway() as running:
             migrate(parse_dsn(running.url), _ZONE)
             yield running.url
     except LocalError as error:

@@ -4,7 +4,8 @@ Where a function changes, the emulator kills its workers in the middle of what t
 start, it kills the others too, and those that were starting do the same in turn. What they had received waits for its
 visibility timeout. On AWS, an environment of the former code ends what it had begun.
 
-And it reads what an invocation printed for 50 ms: on a busy machine the rest is told with the next one, or never.
+And it reads what an invocation printed for 50 ms: on a busy machine the rest appears in the next invocation's log, or
+is lost.
 """
 
 import array
@@ -23,10 +24,13 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 _PATIENCE = 10  # s in which this process gets to read what is in a pipe
 
+_logger = logging.getLogger("local")
+
 
 def replace() -> None:
-    """Have the emulator of this process treat its workers so."""
+    """Patch the emulator of this process: see the module's docstring."""
     invoke: Callable[..., dict[str, Any]] = runtime.Worker.invoke
+    take_log: Callable[[Any], str] = runtime.Worker._drain_stderr
     kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
     release: Callable[[Any], None] = runtime.release_worker
 
@@ -34,9 +38,9 @@ def replace() -> None:
         try:
             return invoke(worker, *values, **named)
         except Exception as error:
-            logging.getLogger("local").exception("a worker of %s did not start", worker.func_name)
+            _logger.exception("a worker of %s failed", worker.func_name)
             kill([worker])  # what there is of its process; the next invocation starts another
-            return {"status": "error", "error": f"{type(error).__name__}: {error}"}
+            return {"status": "error", "error": f"{type(error).__name__}: {error}", "log": take_whole_log(worker)}
 
     def kill_idle(workers: Sequence[Any]) -> None:
         with runtime._lock:  # under which they are leased
@@ -49,19 +53,20 @@ def replace() -> None:
         if getattr(worker, "is_former", False):
             kill([worker])
 
-    def reader(worker: Any) -> Callable[[], None]:  # asked for when a process has started, of which nobody has read yet
+    def reader(worker: Any) -> Callable[[], None]:  # asked for once per process, before anything reads its stderr
         worker.printed = _Printed(worker._proc.stderr, worker._stderr_queue.put)
         read: Callable[[], None] = worker.printed.read
         return read
 
-    def drain(worker: Any) -> str:
-        worker.printed.wait_until_read()
-        drained: str = worker._drain_stderr()
-        return drained
+    def take_whole_log(worker: Any, **_: float) -> str:
+        printed: _Printed | None = getattr(worker, "printed", None)  # None: its process has not started
+        if printed and not printed.is_read():
+            _logger.error("the log of %s is not whole: it took longer than %s s to read", worker.func_name, _PATIENCE)
+        return take_log(worker)
 
     runtime.Worker.invoke = invoke_alone
     runtime.Worker._read_stderr = property(reader)
-    runtime.Worker._drain_stderr_bounded = drain
+    runtime.Worker._drain_stderr = runtime.Worker._drain_stderr_bounded = take_whole_log
     runtime.kill_workers = kill_idle
     lambda_svc.release_worker = release_and_kill
 
@@ -91,13 +96,15 @@ class _Printed:
             if not chunk:
                 return
 
-    def wait_until_read(self) -> None:
-        """Wait until all that was written has been put."""
+    def is_read(self) -> bool:
+        """Wait until all that was written has been put; return whether it was, in time."""
         end = time.monotonic() + _PATIENCE
-        while self._in_pipe() and time.monotonic() < end:
+        while self._in_pipe():
+            if time.monotonic() > end:
+                return False
             time.sleep(0.001)
         with self._reading:
-            pass
+            return True
 
     def _in_pipe(self) -> int:
         found = array.array("i", [0])

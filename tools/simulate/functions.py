@@ -89,6 +89,7 @@ class Function:
         self._timeout = timeout
         self._idle: list[Process] = []
         self._running: Process
+        self._batch: Sequence[Message] = ()
         self._processes = 0
         self._invocations = 0
         self._doom: tuple[Kind, int] | None = None  # at which call to come the process is killed, or freezes
@@ -107,6 +108,7 @@ class Function:
         process = self._process(begin)
         self._running = self._database.owner = process
         self._log.lines.clear()
+        self._batch = batch
         clock.deadline = begin + self._timeout
         everything = {message.id for message in batch}
         out, sys.stdout = sys.stdout, self._log
@@ -174,6 +176,10 @@ class Function:
             code = self._queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"], self._clock.now)
             if code:
                 failed.append({"Id": entry["Id"], "Code": code})
+                continue
+            for message in self._batch:
+                if message.receipt == entry["ReceiptHandle"]:
+                    message.holder = None  # the invocation gave it back, though it has not returned
         return {"Failed": failed}
 
     def _call(self, operation: str) -> None:

@@ -154,7 +154,6 @@ class Queue:
         if message.visible_at <= now:
             return "MessageNotInflight"
         self._hide(message, now + seconds)
-        message.holder = None  # the function has let go of it, whatever keeps it from answering so
         return None
 
     def delete(self, message: Message, receipt: str, now: float) -> bool:

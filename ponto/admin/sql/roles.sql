@@ -15,7 +15,7 @@ begin
             values ('ponto_function', %(function)s::int), ('ponto_receipts', %(receipts)s), ('ponto_reports', %(reports)s)
         ) as given (role, connections)
             join pg_roles on rolname = role
-        order by rolname
+        order by rolname -- notices in one order, whatever the plan
     loop
         -- Only what differs: a deploy alters nothing, needs no right to, and does not collide with another one.
         if wanted.before <> wanted.connections then
