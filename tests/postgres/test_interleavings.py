@@ -1,9 +1,14 @@
 """Programs that meet in PostgreSQL, statement by statement, in every order; and faults of ours that are found."""
 
+import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.documents import ROOT
@@ -14,6 +19,7 @@ from tools.interleavings.faults import PLANTED
 from tools.interleavings.runs import Run, Stage, stage
 from tools.interleavings.scenarios import SCENARIOS
 from tools.interleavings.scheduler import Scheduler, StuckError
+from tools.interleavings.sessions import Session
 
 SAMPLE = 5  # interleavings of a scenario
 WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
@@ -84,6 +90,19 @@ def test_a_killed_session_that_does_not_end_is_named(here: Stage, monkeypatch: p
 
     with pytest.raises(StuckError, match="A was killed and did not end for"):
         list(explore(here, "killed", order="A A!"))
+
+
+def test_hanging_up_on_who_closes_the_connection_just_then_is_no_error(migrated_url: str) -> None:
+    session = Session(1, "A", threading.Condition())
+    session.connection = psycopg2.connect(migrated_url)
+    session.connection.close()
+    session.hang_up()
+
+    with open(os.devnull) as gone:  # noqa: PTH123  a number that no file has
+        number = gone.fileno()
+    in_the_midst: Any = SimpleNamespace(fileno=lambda: number)
+    session.connection = in_the_midst
+    session.hang_up()
 
 
 def test_nobody_is_blocked_by_a_process_that_ended_while_postgresql_was_looking(

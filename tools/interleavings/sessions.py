@@ -4,7 +4,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -77,7 +77,10 @@ class Session:
     def hang_up(self) -> None:
         """Let the client's end of the connection vanish, as with its process. The server goes on."""
         assert self.connection is not None  # noqa: S101  it waits for an answer
-        with socket.socket(fileno=socket.dup(self.connection.fileno())) as same:
+        with (
+            suppress(psycopg2.InterfaceError, OSError),  # its own thread closes it just now
+            socket.socket(fileno=socket.dup(self.connection.fileno())) as same,
+        ):
             same.shutdown(socket.SHUT_RDWR)
 
     def _live(self) -> None:
