@@ -148,11 +148,14 @@ function putOff(attempts, answer) {
   return database.remember("retry", { attempts, delay: wait, at: Date.now() + wait, answered: answer.status !== 0 })
 }
 
-/** Try at once what no server asked to put off, and a refused key: the network is back, or somebody looks. */
-export function hurry() {
+/**
+ * Try at once what no server asked to put off.
+ * @param {boolean} refused a refused key, too: the network is back, or somebody looks
+ */
+export function hurry(refused) {
   return database.update(["retry", "refusedKey"], ({ retry, refusedKey }) => ({
     ...(retry && !retry.answered && { retry: { ...retry, at: 0 } }),
-    ...(refusedKey && { refusedKey: { ...refusedKey, at: 0 } }),
+    ...(refused && refusedKey && { refusedKey: { ...refusedKey, at: 0 } }),
   }))
 }
 

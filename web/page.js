@@ -254,7 +254,7 @@ async function askForReceipts() {
 
 async function hurry() {
   try {
-    await outbox.hurry()
+    await outbox.hurry(true)
   } catch (error) {
     broke(error)
   }

@@ -194,6 +194,7 @@ def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) ->
     for day in range(8):
         page.evaluate("days => { window.ahead = days * 86_400_000 }", day)
         punch(page, EMPLOYEE)
+        expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")  # from now on it knows
         if day == 3:
             page.reload()
     wait_for_states(page, *[HERE] * 8)

@@ -1,8 +1,9 @@
 """The emulator's workers: none ends because of another, or in the middle of an invocation."""
 
-import gc
+import contextlib
 import io
 import queue
+import subprocess
 import threading
 import time
 import zipfile
@@ -19,9 +20,6 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 from tests.waiting import wait_for
 from tools.local import workers
-
-# The emulator leaves the pipes of the processes that it ends to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 CODE = """
 import os, time
@@ -89,13 +87,24 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
     monkeypatch.setattr(runtime.Worker, "_drain_stderr", runtime.Worker._drain_stderr)
     monkeypatch.setattr(runtime.Worker, "_drain_stderr_bounded", runtime.Worker._drain_stderr_bounded)
     workers.replace()
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: Any, **how: Any) -> "subprocess.Popen[str]":
+        started.append(subprocess.Popen(*words, **how))
+        return started[-1]
+
+    monkeypatch.setattr(runtime, "subprocess", SimpleNamespace(Popen=start, PIPE=subprocess.PIPE))
     with ThreadPoolExecutor() as pool:
         yield Function(tmp_path, pool)
     runtime.reset()
     for thread in threading.enumerate():
         if thread.name == "stderr-function":
             thread.join()
-    gc.collect()
+    for process in started:  # whose pipes the emulator leaves to the garbage collector
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                if pipe:
+                    pipe.close()
 
 
 def test_a_worker_that_does_not_start_leaves_the_others_alone(function: Function) -> None:
