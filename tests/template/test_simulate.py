@@ -134,6 +134,34 @@ def test_a_process_that_freezes_after_it_gave_a_message_back_breaks_no_rule(live
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
+@pytest.mark.parametrize(("lasts", "receives"), [(0.5, 1), (5, 6)])
+def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
+    live: Live, deployed: Settings, lasts: float, receives: int
+) -> None:
+    lines: list[str] = []
+    throttled = Spell(100, 100 + lasts * deployed.visibility, Kind.THROTTLED)
+
+    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[_sending(110, 1)]), write_trace=lines.append)
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == 1
+    named = "message 1" if receives == 1 else f"message 1 (receive {receives})"
+    assert [line for line in lines if "batch of 1" in line and f": {named}: done" in line]
+
+
+def test_an_invocation_that_began_late_may_overlap_the_next_of_its_messages(live: Live, deployed: Settings) -> None:
+    throttled = Spell(100, 110 + deployed.visibility - 3, Kind.THROTTLED)
+    slow = Spell(throttled.end - 1, throttled.end + 60, Kind.SLOW)
+    sendings = [_sending(110, employee) for employee in range(1, 41)]
+    lines: list[str] = []
+
+    outcome = live(Plan(1, 1, [], [throttled, slow], odd=False, sendings=sendings), write_trace=lines.append)
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == 40
+    assert outcome.invocations > 2
+
+
 def test_what_nobody_looks_after_expires_and_its_alarm_has_fired_days_before(live: Live, deployed: Settings) -> None:
     forgotten = calm(Spell(DAY, 15 * DAY, Kind.PAUSED), days=16)
 

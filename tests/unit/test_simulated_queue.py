@@ -46,6 +46,25 @@ def test_a_message_that_is_visible_again_can_be_deleted_with_its_last_receipt() 
     assert found.receive(70) is None
 
 
+def test_an_old_receipt_may_delete_a_message_that_another_one_has() -> None:
+    found = queue(most_receives=None)
+    deleted = []
+    for number in range(100):
+        sent = message(number)
+        found.add(sent, 0)
+        assert found.receive(0) is sent
+        old = sent.receipt
+        assert found.receive(60) is sent
+        found.odd = True
+        deleted.append(found.delete(sent, old, 61))
+        found.odd = False
+        assert found.live == (0 if deleted[-1] else 1)
+        found.remove(sent, 61) if not deleted[-1] else None
+        assert found.receive(200) is None
+
+    assert {*deleted} == {True, False}
+
+
 def test_a_changed_visibility_counts_from_the_call() -> None:
     found, sent = queue(), message()
     found.add(sent, 0)

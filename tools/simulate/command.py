@@ -2,13 +2,14 @@
 
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import closing, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 import click
+import psutil
 import psycopg2
 
 from tools.kit import commands
@@ -75,7 +76,7 @@ def simulate(
     if fault:
         deployed = faults.PLANTED[fault].plant(deployed)
     first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
-    with server() as url:
+    with _one_processor(), server() as url:
         for each in range(first, first + seeds):
             plan = Plan(each, days, range(1, employees + 1), faults.draw(each, days))
             again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'
@@ -107,6 +108,24 @@ def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], N
             cursor.execute("truncate batida, falha")
     # What is committed need not survive a power cut: only who sees it matters.
     return World(plan, deployed, partial(connect, url, options="-c synchronous_commit=off"), write_trace).run()
+
+
+@contextmanager
+def _one_processor() -> Iterator[None]:
+    """Keep to one processor, where the system lets choose.
+
+    The function and PostgreSQL take turns: on one processor each wakes the other sooner, and a year takes a tenth less.
+    """
+    process = psutil.Process()
+    if not hasattr(process, "cpu_affinity"):  # macOS
+        yield
+        return
+    allowed = process.cpu_affinity()
+    process.cpu_affinity([process.cpu_num()])  # children keep to it, too
+    try:
+        yield
+    finally:
+        process.cpu_affinity(allowed)
 
 
 def _print_outcome(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str) -> int:

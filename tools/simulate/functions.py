@@ -81,7 +81,7 @@ class Function:
         chance: Random,
         database: Database,
         queue: Queue,
-        send_dead_letter: Callable[[str, dict[str, Any]], None],
+        send_dead_letter: Callable[[Sequence[Message], str, dict[str, Any]], None],
         timeout: int,
     ) -> None:
         self._clock, self._weather, self._chance = clock, weather, chance
@@ -99,7 +99,8 @@ class Function:
     def invoke(self, batch: Sequence[Message]) -> Invocation:
         """Invoke the function with a batch, from the clock's time on.
 
-        "When your function returns an error, or does not respond within the timeout", the whole batch comes back.
+        "When your Lambda function encounters an error while processing a batch, all messages in that batch become
+        visible in the queue again by default": an exception, or the timeout.
         """
         clock = self._clock
         begin = clock.now
@@ -163,7 +164,7 @@ class Function:
         del QueueUrl  # it may send to no other
         self._call("SendMessageBatch")
         for entry in Entries:
-            self._send_dead_letter(entry["MessageBody"], entry["MessageAttributes"])
+            self._send_dead_letter(self._batch, entry["MessageBody"], entry["MessageAttributes"])
         self.point()
         return {}
 
@@ -201,7 +202,8 @@ class Function:
     def _process(self, now: float) -> Process:
         """Give a process that is frozen, or a new one.
 
-        "When a function is not invoked for a while, Lambda shuts the environment down": after minutes.
+        "Lambda maintains the execution environment for some time in anticipation of another function invocation": for
+        minutes.
         """
         for process in [process for process in self._idle if process.used + _FROZEN_FOR < now]:
             self._idle.remove(process)
@@ -243,10 +245,11 @@ def _refuse(operation: str) -> NoReturn:
 def failures(answer: object, everything: set[str]) -> set[str]:
     """Read a partial batch response.
 
-    "Lambda treats a batch as a complete success if your function returns an empty batchItemFailures list, a null
-    batchItemFailures list, an empty EventResponse, a null EventResponse. Lambda treats a batch as a complete failure if
-    your function returns an invalid JSON response, an empty string itemIdentifier, a null itemIdentifier, an
-    itemIdentifier with a bad key name."
+    "Lambda treats a batch as a complete success if your function returns any of the following: An empty
+    batchItemFailures list. A null batchItemFailures list. An empty EventResponse. A null EventResponse. Lambda treats a
+    batch as a complete failure if your function returns any of the following: An invalid JSON response. An empty string
+    itemIdentifier. A null itemIdentifier. An itemIdentifier with a bad key name. An itemIdentifier value with a message
+    ID that doesn't exist." (A list there.)
 
     Args:
         answer: of the function.

@@ -17,6 +17,7 @@ _MOST_HIDDEN = 43_200  # s
 
 # How likely each oddity is that SQS warns of: for each receive or deletion.
 _AGAIN, _COPY, _UNSEEN = 0.0004, 0.0004, 0.0002
+_BY_OLD = 0.5  # that an old receipt handle deletes
 
 
 class Message:
@@ -42,7 +43,7 @@ class Message:
         self.receives = 0
         self.first_received = 0.0
         self.receipt = ""
-        self.holder: object = None  # the invocation that works on it
+        self.holder: Any = None  # the batch, of the mapping, whose invocation works on it
         self.copied = False  # SQS handed it out more often than it had to
         self.gone = False
 
@@ -108,13 +109,14 @@ class Queue:
         """
         self.refresh(now)
         # "For most standard queues (depending on queue traffic and message backlog), there can be a maximum of
-        # approximately 120,000 in flight messages (received from a queue by a consumer, but not yet deleted)."
+        # approximately 120,000 in flight messages (received from a queue by a consumer, but not yet deleted from the
+        # queue)."
         while self._visible and self.live - len(self._visible) < IN_FLIGHT:
             place = self._chance.randrange(len(self._visible)) if len(self._visible) > 1 else 0
             self._visible[place], self._visible[-1] = self._visible[-1], self._visible[place]
             message = self._visible.pop()
             # "When the ReceiveCount for a message exceeds the maxReceiveCount for a queue, Amazon SQS moves the
-            # message to the dead-letter queue."
+            # message to the dead-letter-queue."
             if self._most_receives is not None and message.receives >= self._most_receives:
                 self._drop(message, now)
                 self.on_exhausted(message)
@@ -122,10 +124,9 @@ class Queue:
             message.receives += 1
             if message.receives == 1:
                 message.first_received = now
-            # "The visibility timeout begins when Amazon SQS returns a message."
+            # "The visibility timeout starts as soon as a message is delivered to you."
             self._hide(message, now + self._visibility)
-            # "The ReceiptHandle is associated with a specific instance of receiving a message. If you receive a
-            # message more than once, the ReceiptHandle is different each time you receive a message."
+            # "If you receive the same message more than once, you will get a different ReceiptHandle each time."
             self._by_receipt.pop(message.receipt, None)
             message.receipt = f"{message.id}/{next(self._numbers)}"
             self._by_receipt[message.receipt] = message
@@ -159,10 +160,10 @@ class Queue:
     def delete(self, message: Message, receipt: str, now: float) -> bool:
         """Delete a message; tell whether it is gone.
 
-        "You must provide the most recently received ReceiptHandle for the message (otherwise, the request succeeds,
-        but the message will not be deleted)."
+        "If you use an old ReceiptHandle, the request will succeed, but the message might not be deleted."
         """
-        if message.gone or message.receipt != receipt:
+        is_old = message.receipt != receipt
+        if message.gone or (is_old and not (self.odd and self._chance.random() < _BY_OLD)):
             return False
         if message.visible_at <= now:
             # "Amazon SQS can delete a message from a queue even if a visibility timeout setting causes the message
@@ -170,8 +171,9 @@ class Queue:
             self.refresh(now)
             if message in self._visible:
                 self._visible.remove(message)
-        # "It is possible to receive a message even after you delete it. This might happen on rare occasions if one of
-        # the servers which stores a copy of the message is unavailable when you send the request to delete."
+        # "For standard queues, it is possible to receive a message even after you delete it. This might happen on rare
+        # occasions if one of the servers which stores a copy of the message is unavailable when you send the request to
+        # delete the message."
         if self.odd and self._chance.random() < _COPY:
             self._copy(message, now)
         self._drop(message, now)

@@ -30,7 +30,7 @@ _CALM = HOUR
 _OTHER_POLLER = 0.3
 """How likely a message goes to a poller that is idle, and not to one that gathers a batch."""
 
-_THROTTLED = 2  # s that a poller waits after a throttle
+_THROTTLED = 2  # s after which Lambda tries a throttled invocation again
 
 
 class Plan(NamedTuple):
@@ -64,6 +64,7 @@ class _Gathering:
     def __init__(self) -> None:
         self.batch: list[Message] = []
         self.closed = False
+        self.throttled = False
 
 
 class World:
@@ -123,7 +124,6 @@ class World:
         self._gathering: list[_Gathering] = []
         self._wakes_at = float("inf")
         self._operator_comes = self._watched = False
-        self._working: list[Message] = []
         self._meanwhile: list[str] = []  # lines of the trace that belong below that of the batch
 
     def run(self) -> Outcome:
@@ -225,8 +225,9 @@ class World:
             if self._free and (not self._gathering or self._chance.random() < _OTHER_POLLER):
                 self._free -= 1
                 self._gathering.append(_Gathering())
-                # "Lambda gathers records until the batch window expires, the batch size is reached, or the payload
-                # reaches the limit."
+                # "Before invoking the function, Lambda continues to poll messages from the standard queue until the
+                # batch window expires, the invocation payload size quota is reached, or the configured maximum batch
+                # size is reached."
                 self._at(now + self.settings.window, self._window_over, self._gathering[-1])
             if not self._gathering:
                 break
@@ -242,7 +243,8 @@ class World:
         message = self._queue.receive(now)
         if message is None:
             return False
-        if message.holder is not None and not message.copied:
+        overlapping = message.holder is not None and message.holder.throttled  # its invocation began late
+        if message.holder is not None and not message.copied and not overlapping:
             raise BrokenError(
                 "held",
                 now,
@@ -250,7 +252,7 @@ class World:
                 message.origin,
             )
         message.holder = gathering
-        if message.copied:
+        if message.copied or overlapping:
             message.origin.excused = True
         gathering.batch.append(message)
         return True
@@ -266,22 +268,17 @@ class World:
             self._invoke(gathering)
 
     def _invoke(self, gathering: _Gathering) -> None:
-        gathering.closed = True
-        self._gathering.remove(gathering)
+        if not gathering.closed:
+            gathering.closed = True
+            self._gathering.remove(gathering)
         now, batch = self._clock.now, gathering.batch
         if not batch:
             self._free_poller()
             return
         if Kind.THROTTLED in self._weather.at(now):
-            # "If your function is throttled, returns an error, or doesn't respond, the message becomes visible
-            # again", which has cost it a receive.
-            self._trace(f"throttled: {_named(batch)}")
-            for message in batch:
-                message.holder = None
-            self._at(now + _THROTTLED, self._free_poller)
+            self._throttle(gathering)
             return
         self.invocations += 1
-        self._working = batch
         receipts = [message.receipt for message in batch]
         done = self._function.invoke(batch)
         self._clock.now = now
@@ -291,6 +288,24 @@ class World:
             raise BrokenError("ended", done.end, what, batch[0].origin)
         failed = set() if self.settings.answer_success else done.failed
         self._at(done.end, self._finish, (batch, receipts, failed, done.error))
+
+    def _throttle(self, gathering: _Gathering) -> None:
+        """Try the invocation again in a while.
+
+        "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout, at
+        which point Lambda drops the message": it becomes visible again, which has cost it a receive. So an invocation
+        may begin so late that another receives its messages meanwhile.
+        """
+        if not gathering.throttled:
+            self._trace(f"throttled: {_named(gathering.batch)}")
+        gathering.throttled = True
+        again = self._clock.now + _THROTTLED
+        if again < min(message.visible_at for message in gathering.batch):
+            self._at(again, self._invoke, gathering)
+            return
+        for message in gathering.batch:
+            message.holder = None
+        self._free_poller()
 
     def _note(self, batch: Sequence[Message], done: Invocation) -> None:
         """Record what the function's log says of failures."""
@@ -337,13 +352,13 @@ class World:
 
     # The dead-letter queue and its operators
 
-    def _dead_letter(self, body: str, attributes: dict[str, Any]) -> None:
-        """Take a message that the function sends to the dead-letter queue."""
+    def _dead_letter(self, batch: Sequence[Message], body: str, attributes: dict[str, Any]) -> None:
+        """Take one message of its batch that the function sends to the dead-letter queue."""
         now = self._clock.now
         texts = {name: value["StringValue"] for name, value in attributes.items()}
         accepted = next(
             message.origin
-            for message in self._working
+            for message in batch
             if texts["messageId"] in (message.id, message.origin.id) and message.body == body
         )
         if self._write_trace:
