@@ -21,7 +21,6 @@ const page = {
   edited: new Set(), // settings that are not saved yet
   pool: false, // employees sign in
   session: false, // one has
-  retrying: false,
 }
 
 /* Words */
@@ -66,15 +65,15 @@ async function press() {
   }
   element("employee").ariaInvalid = null
   const now = new Date()
-  const body = {
-    id: uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16))),
-    usuarioId: employee,
-    ponto: timestamp(now),
-    offline: !navigator.onLine || page.retrying,
-  }
   page.writing++
   try {
-    await database.add(body)
+    const { retry } = await database.remembered("retry") // what is shown may be older
+    await database.add({
+      id: uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16))),
+      usuarioId: employee,
+      ponto: timestamp(now),
+      offline: !navigator.onLine || retry !== null,
+    })
   } catch (error) {
     tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(error.message), false)
     return
@@ -172,7 +171,6 @@ async function drawNow() {
   const todays = [...lasting, ...accepted].filter(isToday).sort(newestFirst)
   const earlier = [...lasting, ...sent.slice(0, SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
   const overdue = sent.filter(isOverdue).length
-  page.retrying = waiting > 0 && found.retry !== null
   const shown = todays.length + earlier.length
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
   element("todays").replaceChildren(...todays.map(line))
@@ -185,7 +183,7 @@ async function drawNow() {
       found.refusedKey?.key === found.key &&
       !(page.pool && !found.session) &&
       page.texts.stopped(found.refusedKey.status),
-    page.retrying && page.texts.retrying,
+    waiting > 0 && found.retry && page.texts.retrying,
     isSkewed(found.skew) && page.texts.skewed(found.skew),
   ])
   element("who").hidden = !page.pool

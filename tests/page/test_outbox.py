@@ -211,6 +211,28 @@ def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) ->
     assert all(post.body["offline"] for post in server.posts[1:])
 
 
+def test_a_page_that_has_shown_nothing_yet_knows_that_the_last_try_failed(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    server.api_down = True
+    punch(page, EMPLOYEE)
+    wait_for_states(page, HERE)
+    expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")
+    page.add_init_script(f"""
+        addEventListener("DOMContentLoaded", () => {{
+          document.getElementById("employee").value = "{EMPLOYEE}"
+          document.getElementById("punch").requestSubmit()
+        }})
+    """)
+
+    page.reload()
+
+    wait_for_states(page, HERE, HERE)
+    server.api_down = False
+    look_again(page)
+    wait_for_states(page, SENT, SENT)
+    assert [post.body["offline"] for post in server.posts] == [False, True]
+
+
 def test_an_answer_may_take_twenty_seconds(server: Between, phone: Phone) -> None:
     server.api = held = Held(accept)
     page = phone.open(
