@@ -134,6 +134,20 @@ def test_a_process_that_freezes_after_it_gave_a_message_back_breaks_no_rule(live
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
+def test_a_punch_whose_answer_was_lost_until_its_last_receive_may_be_a_row_and_a_dead_letter(live: Live) -> None:
+    """The function cannot know that it is a row. Whoever sends it back finds a duplicate."""
+    outage = Spell(100, 100 + 29.7 * HOUR, Kind.REFUSED)
+    cuts = Spell(outage.end, outage.end + 2 * HOUR, Kind.CUT)
+    sendings = [_sending(110 + 20 * number, 1 + number) for number in range(60)]
+    lines: list[str] = []
+
+    outcome = live(Plan(1, 3, [], [outage, cuts], odd=False, sendings=sendings), write_trace=lines.append)
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] + outcome.counts["duplicates"] == 60
+    assert any("an operator sends message" in line for line in lines)
+
+
 @pytest.mark.parametrize(("lasts", "receives"), [(0.5, 1), (5, 6)])
 def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
     live: Live, deployed: Settings, lasts: float, receives: int

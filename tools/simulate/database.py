@@ -90,6 +90,7 @@ class Database:
         self.point: Callable[[], None] = lambda: None  # called where a process may be killed
         self.write_trace: Callable[[str], None] | None = None  # takes what a trace is to have
         self.owner: object = None  # the function's process that runs
+        self.was_unheard = False  # since its invocation began, something was stored and its answer lost
         self._sessions: list[Connection] = []
         self._connect = connect
         self._free: list[psycopg2.extensions.cursor] = []
@@ -242,6 +243,7 @@ class Connection:
         database.used(self._idle_s)
         database.point()
         if cut:  # it is stored, and nobody hears of it
+            database.was_unheard = database.was_unheard or writes
             raise self._break(broken())
 
     def fetchall(self) -> list[tuple[Any, ...]]:

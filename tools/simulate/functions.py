@@ -33,6 +33,7 @@ class Invocation(NamedTuple):
     end: float  # clock
     failed: set[str]  # message ids that come back
     error: str  # of the function as a whole; empty: none
+    is_uncertain: bool  # what failed may be stored: it did not return, or lost PostgreSQL's answer
     warned: list[dict[str, Any]]  # lines of its log that tell of failures
 
 
@@ -108,6 +109,7 @@ class Function:
         self._draw_doom(self._weather.at(begin))
         process = self._process(begin)
         self._running = self._database.owner = process
+        self._database.was_unheard = False
         self._log.lines.clear()
         self._batch = batch
         clock.deadline = begin + self._timeout
@@ -133,7 +135,7 @@ class Function:
         if not ended:
             self._idle.append(process)
         warned = [json.loads(line) for line in self._log.lines if '"WARNING"' in line[:40]]
-        return Invocation(clock.now, failed, error, warned)
+        return Invocation(clock.now, failed, error, bool(error) or self._database.was_unheard, warned)
 
     def point(self) -> None:
         """Be where the process may be killed, or freeze.

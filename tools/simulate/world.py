@@ -287,7 +287,7 @@ class World:
             what = f"the function ended by itself: {done.error}"
             raise BrokenError("ended", done.end, what, batch[0].origin)
         failed = set() if self.settings.answer_success else done.failed
-        self._at(done.end, self._finish, (batch, receipts, failed, done.error))
+        self._at(done.end, self._finish, (batch, receipts, failed, done.is_uncertain))
 
     def _throttle(self, gathering: _Gathering) -> None:
         """Try the invocation again in a while.
@@ -324,8 +324,8 @@ class World:
                 self._write_trace(text)
             self._meanwhile.clear()
 
-    def _finish(self, ended: tuple[list[Message], list[str], set[str], str]) -> None:
-        batch, receipts, failed, error = ended
+    def _finish(self, ended: tuple[list[Message], list[str], set[str], bool]) -> None:
+        batch, receipts, failed, is_uncertain = ended
         now = self._clock.now
         self._auditor.look([message.origin for message in batch if message.id not in failed])
         for message, receipt in zip(batch, receipts, strict=True):
@@ -335,7 +335,7 @@ class World:
             if message.id not in failed:
                 if self._queue.delete(message, receipt, now):
                     accepted.queued -= 1
-            elif error:
+            elif is_uncertain:
                 accepted.excused = True
             self.ledger.follow(accepted, now)
             if message.id not in failed and accepted.sending.id and accepted.row == "" and not accepted.dead_letters:
