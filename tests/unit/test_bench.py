@@ -87,6 +87,13 @@ def test_a_punch_without_an_id_has_an_instant_of_its_own() -> None:
     assert [body.keys() for body in bodies] == [{"ponto", "usuarioId", "offline"}] * 2
 
 
+def test_of_a_company_at_present_its_employees_punch_each_at_an_instant_of_its_own() -> None:
+    bodies = [json.loads(record["body"]) for record in event(50, uuid7, employees=3, at_present=True)["Records"]]
+
+    assert {body["usuarioId"] for body in bodies} == {1, 2, 3}
+    assert len({body["ponto"] for body in bodies}) == 50
+
+
 def test_every_peer_has_its_row() -> None:
     shown = drain.show([measured(name, batch, 1000) for name in PEERS for batch in (10, 100)])
 

@@ -89,7 +89,7 @@ PARTS = {
         lambda server, sizes: drain.measure(server, sizes.batch, sizes.punches, sizes.rounds), drain.aims, drain.show
     ),
     "growth": Part(
-        lambda server, sizes: growth.measure(server, sizes.millions, sizes.punches // 5, sizes.rounds),
+        lambda server, sizes: growth.measure(server, sizes.millions, sizes.punches // 5, sizes.rounds, sizes.employees),
         growth.aims,
         growth.show,
     ),
@@ -175,7 +175,9 @@ def _setting(text: str) -> tuple[str, str]:
     help="growth: rows of a larger table, in millions (default 1 and 10, quick 0.001); indexes: the least of them.",
 )
 @click.option("--starts", type=opt.POSITIVE, metavar="N", help="cold: interpreters of each kind (default 21, quick 1).")
-@click.option("--employees", type=opt.POSITIVE, metavar="N", help="reports: of the company (default 10000, quick 20).")
+@click.option(
+    "--employees", type=opt.POSITIVE, metavar="N", help="reports, growth: of the company (default 10000, quick 20)."
+)
 @click.option("--months", type=opt.POSITIVE, metavar="N", help="reports: of punches (default 12, quick 1).")
 @click.option(
     "--set",

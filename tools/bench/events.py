@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+EMPLOYEES = 1_000_000
+
 Event = dict[str, Any]
 NewId = Callable[[], str] | None
 """Makes the id of a punch; None: the punch has none, and gets one that is derived from its employee and instant."""
@@ -34,13 +36,16 @@ def uuid7() -> str:
     return str(uuid.UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62))
 
 
-def event(size: int, new_id: NewId = uuid4) -> Event:
+def event(size: int, new_id: NewId = uuid4, employees: int = EMPLOYEES, *, at_present: bool = False) -> Event:
     """Make a batch of good punches, all new.
 
     Args:
         size: how many.
         new_id: makes the id of each.
+        employees: any of whom punches.
+        at_present: each punches at an instant of its own, not all at one that is past; so does who gives no id.
     """
+    instant = _instant if at_present or not new_id else lambda: "2026-10-01T08:00:00-03:00"
     now = str(time.time_ns() // 1_000_000)
     return {
         "Records": [
@@ -48,8 +53,9 @@ def event(size: int, new_id: NewId = uuid4) -> Event:
                 "messageId": uuid4(),
                 "body": json.dumps(
                     {
-                        **({"id": new_id(), "ponto": "2026-10-01T08:00:00-03:00"} if new_id else {"ponto": _instant()}),
-                        "usuarioId": random.randint(1, 1_000_000),  # noqa: S311  an employee, no secret
+                        **({"id": new_id()} if new_id else {}),
+                        "ponto": instant(),
+                        "usuarioId": random.randint(1, employees),  # noqa: S311  an employee, no secret
                         "offline": True,
                     }
                 ),
@@ -66,7 +72,7 @@ def _instant() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def chunks(punches: int, batch: int, new_id: NewId = uuid4, most: int = 10_000) -> Iterator[list[Event]]:
+def chunks(punches: int, batch: int, new_id: NewId = uuid4, most: int = 10_000, **how: Any) -> Iterator[list[Event]]:
     """Give the batches of many punches, some at a time, so that they need not all be in memory.
 
     Args:
@@ -74,8 +80,9 @@ def chunks(punches: int, batch: int, new_id: NewId = uuid4, most: int = 10_000) 
         batch: how many an event has; the last one has the rest.
         new_id: makes the id of each.
         most: about how many punches at a time.
+        how: as of `event`.
     """
     sizes = [min(batch, punches - start) for start in range(0, punches, batch)]
     step = max(1, most // batch)
     for start in range(0, len(sizes), step):
-        yield [event(size, new_id) for size in sizes[start : start + step]]
+        yield [event(size, new_id, **how) for size in sizes[start : start + step]]

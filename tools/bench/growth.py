@@ -3,10 +3,11 @@
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from tools.bench.drain import run
-from tools.bench.events import NewId, chunks, uuid4, uuid7
+from tools.bench.events import EMPLOYEES, NewId, chunks, uuid4, uuid7
 from tools.bench.measure import Aim, Spread, spread, table
 from tools.bench.server import Server
 
@@ -32,7 +33,7 @@ alter table batida drop constraint batida_pkey;
 drop index batida_usuario_id_ponto_idx;
 insert into batida (id, usuario_id, ponto, deslocamento, offline, recebida_em, mensagem_id)
 select
-    {id}, 1 + floor(random() * 1000000)::bigint, now() - random() * interval '1 year', -180, true, now(),
+    {id}, 1 + floor(random() * {employees})::bigint, now() - random() * interval '1 year', -180, true, now(),
     gen_random_uuid()::text
 from generate_series(1, {rows}) as number;
 alter table batida add constraint batida_pkey primary key (id);
@@ -56,7 +57,7 @@ class Growth(NamedTuple):
     rows_per_second: Spread
 
 
-def measure(server: Server, millions: Sequence[float], punches: int, rounds: int) -> list[Growth]:
+def measure(server: Server, millions: Sequence[float], punches: int, rounds: int, employees: int) -> list[Growth]:
     """Time the handler on an empty table and on larger ones, all taking turns.
 
     Args:
@@ -64,13 +65,14 @@ def measure(server: Server, millions: Sequence[float], punches: int, rounds: int
         millions: rows of the larger tables.
         punches: for each, in each round.
         rounds: how often.
+        employees: of the company, any of whom punches.
     """
     sizes = [0, *(round(number * 1e6) for number in millions)]
     runs: dict[tuple[str, int], list[float]] = {(ids, rows): [] for rows in sizes for ids in _IDS}
     for ids, rows in runs:
         server.use(_name(ids, rows))
         if rows:
-            fill(server, ids, rows)
+            fill(server, ids, rows, employees)
     server.ask("checkpoint")
     for round_ in range(rounds):
         for (ids, rows), found in runs.items():
@@ -78,21 +80,23 @@ def measure(server: Server, millions: Sequence[float], punches: int, rounds: int
             server.use(_name(ids, rows))
             if rows == 0:
                 server.empty()
-            run(server, chunks(10 * BATCH, BATCH, _IDS[ids][0]))  # the connection, and what it caches
-            found.append(punches / run(server, chunks(punches, BATCH, _IDS[ids][0])).seconds)
+            coming = partial(chunks, batch=BATCH, new_id=_IDS[ids][0], employees=employees, at_present=True)
+            run(server, coming(10 * BATCH))  # the connection, and what it caches
+            found.append(punches / run(server, coming(punches)).seconds)
     return [Growth(ids, rows, spread(found)) for (ids, rows), found in runs.items()]
 
 
-def fill(server: Server, ids: str, rows: int) -> None:
+def fill(server: Server, ids: str, rows: int, employees: int = EMPLOYEES) -> None:
     """Fill the table of the database in use, which is empty, and read its indexes.
 
     Args:
         server: the database.
         ids: their kind.
         rows: how many.
+        employees: whose punches they are, of the year before.
     """
     began = time.perf_counter()
-    server.ask(_FILL.format(id=_IDS[ids][1].format(rows=rows), rows=rows))
+    server.ask(_FILL.format(id=_IDS[ids][1].format(rows=rows), rows=rows, employees=employees))
     server.ask("vacuum analyze batida")
     server.ask(_WARM)
     took = time.perf_counter() - began
