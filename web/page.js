@@ -67,7 +67,7 @@ async function press() {
   const now = new Date()
   page.writing++
   try {
-    const { retry } = await database.remembered("retry") // what is shown may be older
+    const { retry } = await database.remembered("retry") // anew: the page may have drawn nothing yet
     await database.add({
       id: uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16))),
       usuarioId: employee,

@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import boto3
+import psutil
 import psycopg2
 import pytest
 
@@ -24,7 +26,7 @@ from tools.plan.simulation import Shape, arrivals, rows_per_second
 from tools.plan.simulation import simulate as simulate_plan
 from tools.simulate import faults, settings, story
 from tools.simulate.clock import DAY, HOUR
-from tools.simulate.command import run
+from tools.simulate.command import one_processor, run
 from tools.simulate.employees import Sending
 from tools.simulate.faults import PLANTED, Kind, Spell
 from tools.simulate.settings import Settings
@@ -134,21 +136,25 @@ def test_a_process_that_freezes_after_it_gave_a_message_back_breaks_no_rule(live
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
-def test_a_punch_whose_answer_was_lost_until_its_last_receive_may_be_a_row_and_a_dead_letter(live: Live) -> None:
+def test_a_punch_whose_answer_was_lost_before_its_last_receive_may_be_a_row_and_a_dead_letter(
+    live: Live, migrated_url: str
+) -> None:
     """The function cannot know that it is a row. Whoever sends it back finds a duplicate."""
     outage = Spell(100, 100 + 29.7 * HOUR, Kind.REFUSED)
     cuts = Spell(outage.end, outage.end + 2 * HOUR, Kind.CUT)
+    away = Spell(0, 3 * DAY, Kind.AWAY)
     sendings = [_sending(110 + 20 * number, 1 + number) for number in range(60)]
-    lines: list[str] = []
 
-    outcome = live(Plan(1, 3, [], [outage, cuts], odd=False, sendings=sendings), write_trace=lines.append)
+    outcome = live(Plan(1, 3, [], [outage, cuts, away], odd=False, sendings=sendings))
 
     assert outcome.broken is None
-    assert outcome.counts["stored"] + outcome.counts["duplicates"] == 60
-    assert any("an operator sends message" in line for line in lines)
+    with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from batida")
+        [(rows,)] = cursor.fetchall()
+    assert rows > 60 - outcome.counts["dead-lettered"]
 
 
-@pytest.mark.parametrize(("lasts", "receives"), [(0.5, 1), (5, 6)])
+@pytest.mark.parametrize(("lasts", "receives"), [(0.5, 1), (5.1, 6)])
 def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
     live: Live, deployed: Settings, lasts: float, receives: int
 ) -> None:
@@ -158,22 +164,56 @@ def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
     outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[_sending(110, 1)]), write_trace=lines.append)
 
     assert outcome.broken is None
-    assert outcome.counts["stored"] == 1
+    assert (outcome.counts["stored"], outcome.invocations) == (1, 1)
     named = "message 1" if receives == 1 else f"message 1 (receive {receives})"
-    assert [line for line in lines if "batch of 1" in line and f": {named}: done" in line]
+    assert any(f"batch of 1: {named}: done" in line for line in lines)
 
 
-def test_an_invocation_that_began_late_may_overlap_the_next_of_its_messages(live: Live, deployed: Settings) -> None:
-    throttled = Spell(100, 110 + deployed.visibility - 3, Kind.THROTTLED)
-    slow = Spell(throttled.end - 1, throttled.end + 60, Kind.SLOW)
-    sendings = [_sending(110, employee) for employee in range(1, 41)]
+def test_an_invocation_that_began_late_may_overlap_the_next_of_its_message(live: Live, deployed: Settings) -> None:
     lines: list[str] = []
+    throttled = Spell(100, 110 + deployed.visibility - 3, Kind.THROTTLED)
 
-    outcome = live(Plan(1, 1, [], [throttled, slow], odd=False, sendings=sendings), write_trace=lines.append)
+    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[_sending(110, 1)]), write_trace=lines.append)
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == 1
+    batches = [re.search(r":(\d\d)\.\d+  batch of 1: message 1.* after (\d+) s$", line) for line in lines]
+    (first, took), (second, _) = (map(int, found.groups()) for found in batches if found)
+    assert (second - first) % 60 < took
+
+
+def test_a_message_that_is_given_up_while_its_late_invocation_stores_it_breaks_no_rule(
+    live: Live, deployed: Settings
+) -> None:
+    throttled = Spell(100, 110 + deployed.most_receives * deployed.visibility - 3, Kind.THROTTLED)
+    slow = Spell(throttled.end, throttled.end + 200, Kind.SLOW)
+    sendings = [_sending(110, employee) for employee in range(1, 41)]
+
+    outcome = live(Plan(1, 3, [], [throttled, slow], odd=False, sendings=sendings))
 
     assert outcome.broken is None
     assert outcome.counts["stored"] == 40
-    assert outcome.invocations > 2
+
+
+@pytest.mark.parametrize("throttled", [[], [Spell(100, 113, Kind.THROTTLED)]])
+def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
+    live: Live, deployed: Settings, throttled: list[Spell]
+) -> None:
+    spells = [*throttled, Spell(100, HOUR, Kind.SLOW)]
+    sendings = [_sending(110, employee) for employee in range(1, 41)]
+
+    broken = live(Plan(1, 1, [], spells, odd=False, sendings=sendings), deployed._replace(visibility=40)).broken
+
+    assert broken
+    assert broken.rule == "held"
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "cpu_affinity"), reason="this system does not let choose")
+def test_a_command_keeps_to_one_processor_and_lets_go_of_it() -> None:
+    before = psutil.Process().cpu_affinity()
+    with one_processor():
+        assert len(psutil.Process().cpu_affinity()) == 1
+    assert psutil.Process().cpu_affinity() == before
 
 
 def test_what_nobody_looks_after_expires_and_its_alarm_has_fired_days_before(live: Live, deployed: Settings) -> None:

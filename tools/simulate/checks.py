@@ -48,7 +48,7 @@ class Accepted:
         self.dead_letters = 0  # in the dead-letter queue
         self.row = ""  # stored, duplicates; or conflict: another punch stands under its id
         self.removed = self.expired = False
-        self.excused = False  # it may have been stored without anybody knowing, or SQS handed it out twice
+        self.excused = False  # for good: it may have been stored without anybody knowing, or two had it at once
         self.state = "waiting"
 
     def find_state(self) -> str | None:

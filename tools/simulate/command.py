@@ -76,7 +76,7 @@ def simulate(
     if fault:
         deployed = faults.PLANTED[fault].plant(deployed)
     first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
-    with _one_processor(), server() as url:
+    with one_processor(), server() as url:
         for each in range(first, first + seeds):
             plan = Plan(each, days, range(1, employees + 1), faults.draw(each, days))
             again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'
@@ -111,17 +111,17 @@ def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], N
 
 
 @contextmanager
-def _one_processor() -> Iterator[None]:
-    """Keep to one processor, where the system lets choose.
+def one_processor() -> Iterator[None]:
+    """Keep this process, and PostgreSQL, which it starts, to one processor where the system lets choose.
 
-    The function and PostgreSQL take turns: on one processor each wakes the other sooner, and a year takes a tenth less.
+    They take turns, and on one processor each wakes the other sooner.
     """
     process = psutil.Process()
     if not hasattr(process, "cpu_affinity"):  # macOS
         yield
         return
     allowed = process.cpu_affinity()
-    process.cpu_affinity([process.cpu_num()])  # children keep to it, too
+    process.cpu_affinity([process.cpu_num()])
     try:
         yield
     finally:

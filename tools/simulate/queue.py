@@ -43,7 +43,7 @@ class Message:
         self.receives = 0
         self.first_received = 0.0
         self.receipt = ""
-        self.holder: Any = None  # the batch, of the mapping, whose invocation works on it
+        self.holder: Any = None  # the gathered batch whose invocation works on it
         self.copied = False  # SQS handed it out more often than it had to
         self.gone = False
 

@@ -30,7 +30,7 @@ _CALM = HOUR
 _OTHER_POLLER = 0.3
 """How likely a message goes to a poller that is idle, and not to one that gathers a batch."""
 
-_THROTTLED = 2  # s after which Lambda tries a throttled invocation again
+_THROTTLED = 2  # s after which Lambda tries a throttled invocation again: assumed, AWS says that it backs off
 
 
 class Plan(NamedTuple):
@@ -64,7 +64,8 @@ class _Gathering:
     def __init__(self) -> None:
         self.batch: list[Message] = []
         self.closed = False
-        self.throttled = False
+        self.late = 0.0  # s by which throttles delayed its invocation,
+        self.end = float("inf")  # and when that ends
 
 
 class World:
@@ -243,19 +244,25 @@ class World:
         message = self._queue.receive(now)
         if message is None:
             return False
-        overlapping = message.holder is not None and message.holder.throttled  # its invocation began late
-        if message.holder is not None and not message.copied and not overlapping:
-            raise BrokenError(
-                "held",
-                now,
-                f"{message.origin} is received again while an invocation still works on it",
-                message.origin,
-            )
+        self._judge_holder(message, "is received again")
         message.holder = gathering
-        if message.copied or overlapping:
-            message.origin.excused = True
         gathering.batch.append(message)
         return True
+
+    def _judge_holder(self, message: Message, what: str) -> None:
+        """Judge what SQS does to a message, by whether an invocation works on it.
+
+        Raises:
+            BrokenError: one does, and neither that it began late nor a copy explains it.
+        """
+        now, holder = self._clock.now, message.holder
+        # Without throttles it would have ended.
+        is_late = holder is not None and holder.late > 0 and now >= holder.end - holder.late
+        if holder is not None and not (message.copied or is_late):
+            text = f"{message.origin} {what} while an invocation still works on it"
+            raise BrokenError("held", now, text, message.origin)
+        if message.copied or is_late:
+            message.origin.excused = True
 
     def _wake_when_visible(self) -> None:
         due = self._queue.next_visible()
@@ -281,6 +288,7 @@ class World:
         self.invocations += 1
         receipts = [message.receipt for message in batch]
         done = self._function.invoke(batch)
+        gathering.end = done.end
         self._clock.now = now
         self._note(batch, done)
         if done.error and not self._function.was_doomed:
@@ -293,12 +301,12 @@ class World:
         """Try the invocation again in a while.
 
         "Lambda continues to retry the message until the message's timestamp exceeds your queue's visibility timeout, at
-        which point Lambda drops the message": it becomes visible again, which has cost it a receive. So an invocation
-        may begin so late that another receives its messages meanwhile.
+        which point Lambda drops the message" (services-sqs-errorhandling.html there): it becomes visible again, which
+        has cost it a receive. So an invocation may begin so late that another receives its messages meanwhile.
         """
-        if not gathering.throttled:
+        if not gathering.late:
             self._trace(f"throttled: {_named(gathering.batch)}")
-        gathering.throttled = True
+        gathering.late += _THROTTLED
         again = self._clock.now + _THROTTLED
         if again < min(message.visible_at for message in gathering.batch):
             self._at(again, self._invoke, gathering)
@@ -381,6 +389,7 @@ class World:
 
     def _exhausted(self, message: Message) -> None:
         now, accepted = self._clock.now, message.origin
+        self._judge_holder(message, "is moved to the dead-letter queue")
         accepted.queued -= 1
         self._trace(f"{accepted} was received {message.receives} times: SQS moves it to the dead-letter queue")
         if accepted.sending.id:
