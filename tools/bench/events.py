@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-EMPLOYEES = 1_000_000
+EMPLOYEES = 1_000_000  # of whom each punch is one's, where nothing else is said
 
 Event = dict[str, Any]
 NewId = Callable[[], str] | None
@@ -42,8 +42,8 @@ def event(size: int, new_id: NewId = uuid4, employees: int = EMPLOYEES, *, at_pr
     Args:
         size: how many.
         new_id: makes the id of each.
-        employees: any of whom punches.
-        at_present: each punches at an instant of its own, not all at one that is past; so does who gives no id.
+        employees: of the company; each punch is of one at random.
+        at_present: each punch has an instant of its own, instead of one that is past. Those without an id always have.
     """
     instant = _instant if at_present or not new_id else lambda: "2026-10-01T08:00:00-03:00"
     now = str(time.time_ns() // 1_000_000)

@@ -65,7 +65,7 @@ def measure(server: Server, millions: Sequence[float], punches: int, rounds: int
         millions: rows of the larger tables.
         punches: for each, in each round.
         rounds: how often.
-        employees: of the company, any of whom punches.
+        employees: of the company; each punch is of one at random.
     """
     sizes = [0, *(round(number * 1e6) for number in millions)]
     runs: dict[tuple[str, int], list[float]] = {(ids, rows): [] for rows in sizes for ids in _IDS}
