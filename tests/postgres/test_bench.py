@@ -104,11 +104,15 @@ def test_each_index_and_setting_is_measured_on_a_table_of_some_size() -> None:
         growth.fill(server, "derived", 100)
         least = server.ask("select min(usuario_id) from batida")
         newest = server.ask("select id::text from batida order by id desc limit 1")
+        server.use("few")
+        growth.fill(server, "UUIDv7", 100, employees=3)
+        employees = server.ask("select count(distinct usuario_id) from batida")
 
     assert [(each.rows, each.label) for each in found] == [(1000, variant.label) for variant in indexes.VARIANTS]
     assert found[0].time_ratio == 1
     assert f"| {indexes.AS_IT_IS} " in indexes.show(found)
     assert least == 1
+    assert employees == 3
     ours = UUID(derive_id(1, datetime.now(UTC)))
     assert UUID(newest).version == ours.version
     assert 0 <= (ours.int >> 80) - (UUID(newest).int >> 80) < 60_000  # ms
