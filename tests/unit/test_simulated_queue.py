@@ -76,6 +76,16 @@ def test_a_changed_visibility_counts_from_the_call() -> None:
     assert found.receive(25) is sent
 
 
+def test_a_message_that_is_hidden_twice_until_the_same_moment_comes_back_once() -> None:
+    found, sent = queue(), message()
+    found.add(sent, 0)
+    found.receive(0)
+
+    assert found.hide(sent.receipt, 50, 10) is None
+    assert found.receive(60) is sent
+    assert found.receive(60) is None
+
+
 @pytest.mark.parametrize(
     ("receipt", "seconds", "now", "code"),
     [

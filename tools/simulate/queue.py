@@ -24,8 +24,8 @@ class Message:
     """A message of either queue."""
 
     __slots__ = (
-        "attributes", "body", "copied", "first_received", "gone", "holder", "id", "origin", "receipt", "receives",
-        "sent", "visible_at",
+        "attributes", "body", "copied", "first_received", "gone", "hiding", "holder", "id", "origin", "receipt",
+        "receives", "sent", "visible_at",
     )  # fmt: skip
 
     def __init__(self, message_id: str, body: str, origin: Any, sent: float, attributes: Mapping[str, Any]) -> None:
@@ -40,6 +40,7 @@ class Message:
         """
         self.id, self.body, self.origin, self.sent, self.attributes = message_id, body, origin, sent, attributes
         self.visible_at = sent
+        self.hiding = 0  # the queue's number of the last time that it was hidden
         self.receives = 0
         self.first_received = 0.0
         self.receipt = ""
@@ -89,7 +90,7 @@ class Queue:
         self._retention = retention
         self._most_receives = most_receives
         self._visible: list[Message] = []
-        self._hidden: list[tuple[float, int, Message]] = []  # heap; stale where the message's own time differs
+        self._hidden: list[tuple[float, int, Message]] = []  # heap; stale where it was hidden anew
         self._oldest: list[tuple[float, int, Message]] = []  # heap, by the time of sending
         self._by_receipt: dict[str, Message] = {}
         self._numbers = count()
@@ -204,7 +205,7 @@ class Queue:
 
     def next_visible(self) -> float | None:
         """Tell when the next hidden message becomes visible."""
-        while self._hidden and (self._hidden[0][2].gone or self._hidden[0][0] != self._hidden[0][2].visible_at):
+        while self._hidden and (self._hidden[0][2].gone or self._hidden[0][1] != self._hidden[0][2].hiding):
             heappop(self._hidden)
         return self._hidden[0][0] if self._hidden else None
 
@@ -227,8 +228,8 @@ class Queue:
             self._sample(now)
 
     def _hide(self, message: Message, until: float) -> None:
-        message.visible_at = until
-        heappush(self._hidden, (until, next(self._numbers), message))
+        message.visible_at, message.hiding = until, next(self._numbers)
+        heappush(self._hidden, (until, message.hiding, message))
 
     def _copy(self, message: Message, now: float) -> None:
         copy = Message(message.id, message.body, message.origin, message.sent, message.attributes)
