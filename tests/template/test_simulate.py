@@ -154,6 +154,21 @@ def test_a_punch_whose_answer_was_lost_before_its_last_receive_may_be_a_row_and_
     assert rows > 60 - outcome.counts["dead-lettered"]
 
 
+def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirty_hours(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.simulate.queue._AGAIN", 0.01)
+    lines: list[str] = []
+    sendings = [_sending(110 + number, 1 + number) for number in range(5)]
+    plan = Plan(1, 3, [], [Spell(100, 100 + 40 * HOUR, Kind.REFUSED)], sendings=sendings)
+
+    outcome = live(plan, write_trace=lines.append)
+
+    assert outcome.broken is None
+    first = next(line for line in lines if "SQS moves it to the dead-letter queue" in line)
+    assert first < "day 2 06:00"  # 30 hours after midnight
+
+
 @pytest.mark.parametrize(("lasts", "receives"), [(0.5, 1), (5.1, 6)])
 def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
     live: Live, deployed: Settings, lasts: float, receives: int

@@ -24,8 +24,8 @@ class Message:
     """A message of either queue."""
 
     __slots__ = (
-        "attributes", "body", "copied", "first_received", "gone", "hiding", "holder", "id", "origin", "receipt",
-        "receives", "sent", "visible_at",
+        "attributes", "body", "copied", "first_received", "gone", "hiding", "holder", "id", "needless", "origin",
+        "receipt", "receives", "sent", "visible_at",
     )  # fmt: skip
 
     def __init__(self, message_id: str, body: str, origin: Any, sent: float, attributes: Mapping[str, Any]) -> None:
@@ -45,7 +45,8 @@ class Message:
         self.first_received = 0.0
         self.receipt = ""
         self.holder: Any = None  # the gathered batch whose invocation works on it
-        self.copied = False  # SQS handed it out more often than it had to
+        self.copied = False  # SQS handed it out more often than it had to,
+        self.needless = 0  # so often before this copy
         self.gone = False
 
     def record(self) -> dict[str, Any]:
@@ -234,6 +235,7 @@ class Queue:
     def _copy(self, message: Message, now: float) -> None:
         copy = Message(message.id, message.body, message.origin, message.sent, message.attributes)
         copy.receives, copy.first_received, copy.copied = message.receives, message.first_received, True
+        copy.needless = message.needless + 1
         message.copied = True
         message.origin.queued += 1
         self.add(copy, now)

@@ -396,7 +396,9 @@ class World:
             amiss = self._weather.amiss(message.first_received, now)
             self._auditor.look([accepted])
             if accepted.row != "conflict":
-                checks.exhausted(accepted, message.first_received, amiss, PROMISED, now)
+                # A needless receive takes the place of one that is a visibility timeout later; one is to spare.
+                promised = PROMISED - self.settings.visibility * max(0, message.needless - 1)
+                checks.exhausted(accepted, message.first_received, amiss, promised, now)
         accepted.dead_letters += 1
         # "When a message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
         dead_letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
