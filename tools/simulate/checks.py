@@ -230,7 +230,7 @@ def exhausted(each: Accepted, first_received: float, amiss: float, promised: flo
     """Judge that SQS moves a good punch to the dead-letter queue.
 
     Raises:
-        BrokenError: no outage was so long.
+        BrokenError: things were not wrong for so long.
     """
     if amiss < promised:
         raise BrokenError(

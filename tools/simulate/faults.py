@@ -12,7 +12,7 @@ from tools.simulate.clock import DAY, HOUR, length
 from tools.simulate.settings import Settings
 
 PROMISED = 30 * HOUR
-"""An outage as long as this dead-letters no good punch."""
+"""An outage as long as this dead-letters no good punch, unless SQS hands it out needlessly more than once."""
 
 PAUSE = 7 * DAY
 """The mapping may be disabled for so long, and an outage follow: nothing is lost."""

@@ -46,7 +46,7 @@ class Message:
         self.receipt = ""
         self.holder: Any = None  # the gathered batch whose invocation works on it
         self.copied = False  # SQS handed it out more often than it had to,
-        self.needless = 0  # so often before this copy
+        self.needless = 0  # copies that it descends from, itself included
         self.gone = False
 
     def record(self) -> dict[str, Any]:
