@@ -252,6 +252,7 @@ def test_a_clock_that_jumps_delays_nothing_and_is_shown(
     page.evaluate("window.ahead = 2 * 86_400_000")
     punch(page, employee)
     wait_for(lambda: server.sent(employee), "the first attempt")
+    expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")  # it has put the next one off
     page.evaluate("window.ahead = -3 * 86_400_000")
     punch(page)
 
