@@ -1,5 +1,6 @@
 """From a POST to a row or a dead letter, through the deployed stack."""
 
+import contextlib
 import json
 import os
 import random
@@ -277,12 +278,11 @@ def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> 
     emulator = psutil.Process(deployed.stack.aws.process.pid)
     processes = [emulator, *emulator.children(recursive=True)]
     processes.append(psutil.Process(deployed.stack.database.pid))
-    listening = {
-        (connection.laddr.ip, connection.laddr.port)
-        for process in processes
-        for connection in process.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    listening = set()
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):  # ended, or a zombie
+            found = process.net_connections(kind="inet")
+            listening |= {each.laddr for each in found if each.status == psutil.CONN_LISTEN}
 
     assert listening == {("127.0.0.1", deployed.stack.aws.port)}
 

@@ -2,18 +2,21 @@
 
 import io
 import json
+import os
 import socket
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
 
 from ponto.lines import lines
+from tests.waiting import started, wait_for
 from tools.bench import __main__ as command
 from tools.bench import distance, drain, gaps, growth, imports, indexes, open_transaction, proxy
 from tools.bench.__main__ import PARTS, Sizes, plain
@@ -222,6 +225,29 @@ def test_what_a_process_used_counts_when_it_has_ended() -> None:
         process.kill()
 
     assert 0.09 <= before == meter.look([])
+
+
+def test_a_function_s_processes_are_found_beside_a_zombie_which_only_root_may_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environ = psutil.Process.environ
+
+    def as_anybody(process: psutil.Process) -> dict[str, str]:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            raise psutil.AccessDenied(process.pid)
+        return environ(process)
+
+    monkeypatch.setattr(psutil.Process, "environ", as_anybody)
+    stack: Any = SimpleNamespace(aws=SimpleNamespace(process=SimpleNamespace(pid=os.getpid())))
+    waiting = [sys.executable, "-c", "input()"]
+    with (
+        started(["true"]) as ended,
+        started(waiting, stdin=subprocess.PIPE, env={"AWS_LAMBDA_FUNCTION_NAME": "ours"}) as ours,
+        started(waiting, stdin=subprocess.PIPE, env={"AWS_LAMBDA_FUNCTION_NAME": "other"}),
+    ):
+        wait_for(lambda: psutil.Process(ended.pid).status() == psutil.STATUS_ZOMBIE, "a zombie")
+
+        assert [process.pid for process in imports.workers(stack, "ours")] == [ours.pid]
 
 
 def test_results_become_json() -> None:

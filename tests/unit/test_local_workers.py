@@ -148,6 +148,15 @@ def test_an_idle_worker_ends_with_the_function_s_change(function: Function) -> N
     assert not psutil.pid_exists(process)
 
 
+def test_a_worker_that_is_killed_leaves_no_zombie(function: Function) -> None:
+    function.end("only")
+    process = psutil.Process(function.invoke("only").result()["body"])
+
+    process.kill()
+
+    wait_for(lambda: not psutil.pid_exists(process.pid), "its parent to reap it")
+
+
 class Slow(queue.SimpleQueue[str]):
     """A queue of lines that are put as on a machine with much else to do."""
 

@@ -290,7 +290,8 @@ def workers(stack: Stack, function: str) -> list[psutil.Process]:
     """Give the processes in which the emulator runs a function."""
     found = []
     for child in psutil.Process(stack.aws.process.pid).children():
-        with suppress(psutil.NoSuchProcess):  # ended, or a zombie
+        # Ended; of a zombie, only root may ask for the environment.
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function:
                 found.append(child)
     return found

@@ -5,7 +5,7 @@ start, it kills the others too, and those that were starting do the same in turn
 visibility timeout. On AWS, an environment of the former code ends what it had begun.
 
 And it reads what an invocation printed for 50 ms: on a busy machine the rest appears in the next invocation's log, or
-is lost.
+is lost. And a worker that was killed stays a zombie until somebody wants to use it.
 """
 
 import array
@@ -13,6 +13,7 @@ import fcntl
 import logging
 import os
 import select
+import subprocess
 import termios
 import threading
 import time
@@ -54,7 +55,7 @@ def replace() -> None:
             kill([worker])
 
     def reader(worker: Any) -> Callable[[], None]:  # asked for once per process, before anything reads its stderr
-        worker.printed = _Printed(worker._proc.stderr, worker._stderr_queue.put)
+        worker.printed = _Printed(worker._proc, worker._stderr_queue.put)
         read: Callable[[], None] = worker.printed.read
         return read
 
@@ -74,13 +75,14 @@ def replace() -> None:
 class _Printed:
     """What a worker's process writes to its pipe: read by one thread, and waited for by another."""
 
-    def __init__(self, pipe: Any, put: Callable[[str], None]) -> None:
-        self._pipe = pipe  # kept, so that it is open
+    def __init__(self, process: "subprocess.Popen[str]", put: Callable[[str], None]) -> None:
+        self._process = process
+        self._pipe: Any = process.stderr  # kept, so that it is open
         self._put = put
         self._reading = threading.Lock()  # from before it leaves the pipe until it is put
 
     def read(self) -> None:
-        """Put each line, until the process ends."""
+        """Put each line, until the process ends, and reap it."""
         ready = select.poll()
         ready.register(self._pipe, select.POLLIN)
         rest = b""
@@ -94,6 +96,7 @@ class _Printed:
                 for line in lines:
                     self._put(line.decode(errors="replace"))
             if not chunk:
+                self._process.wait()
                 return
 
     def is_read(self) -> bool:
