@@ -116,11 +116,13 @@ def _print_seed(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what runs by night, unless marks are asked for."""
-    if not config.getoption("markexpr"):
-        nightly = [item for item in items if item.get_closest_marker("nightly")]
-        config.hook.pytest_deselected(items=nightly)
-        items[:] = [item for item in items if item not in nightly]
+    """Leave out what runs by night, unless marks are asked for, and what only root can test, unless this is root."""
+    unwanted = set() if config.getoption("markexpr") else {"nightly"}
+    if os.geteuid():
+        unwanted.add("root")
+    left_out = [item for item in items if unwanted & {mark.name for mark in item.iter_markers()}]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -135,7 +135,7 @@ def test_it_listens_on_no_port(lasting: postgres.Postgres) -> None:
     assert psutil.Process(lasting.pid).net_connections("tcp") == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process as another user")
+@pytest.mark.root
 def test_another_user_has_a_server_of_their_own_and_none_of_ours(lasting: postgres.Postgres) -> None:
     other = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="ponto-") as name:
@@ -158,7 +158,7 @@ def test_another_user_has_a_server_of_their_own_and_none_of_ours(lasting: postgr
     assert "Permission denied" in entering.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="anybody but root runs PostgreSQL as themselves")
+@pytest.mark.root
 def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +190,7 @@ def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
         postgres.start(data, postgres.UNSAFE)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="anybody but root runs PostgreSQL as themselves")
+@pytest.mark.root
 def test_root_who_can_be_nobody_else_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))  # where neither unshare nor setpriv is
 
