@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -23,7 +24,7 @@ from ponto.admin.migrations import migrate
 from tests import versions
 from tests.postgres.leftovers import KINDS
 from tests.waiting import started, wait_for
-from tools.local import postgres, unprivileged
+from tools.local import postgres
 from tools.local.errors import LocalError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -162,31 +163,43 @@ def test_another_user_has_a_server_of_their_own_and_none_of_ours(lasting: postgr
 def test_root_without_namespaces_runs_it_as_another_user_and_with_them_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = folder / "closed" / "postgres"
-    data.parent.mkdir(mode=0o700)
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.delenv("PONTO_POSTGRES", raising=False)
+    monkeypatch.setenv("PONTO_POSTGRES", str(_copy_programs(closed)))  # as in a clone below /root
+    forbidden = folder / "path" / "unshare"
+    forbidden.parent.mkdir()
+    forbidden.write_text("#!/bin/sh\nexit 1\n")
+    forbidden.chmod(0o755)
+    path = f"{forbidden.parent}:{os.environ['PATH']}"
+    data = closed / "postgres"
     postgres.start(data, postgres.UNSAFE).stop()
-    works = unprivileged._works
-    monkeypatch.setattr(unprivileged, "_works", lambda way, *rest: way.prefix[0] != "unshare" and works(way, *rest))
+    before = _rights(closed), _rights(folder)
 
-    server = postgres.start(data, postgres.UNSAFE)
+    with monkeypatch.context() as without:
+        without.setenv("PATH", path)
+        server = postgres.start(data, postgres.UNSAFE)
 
-    assert psutil.Process(server.pid).uids().effective != 0
-    assert data.owner() == "nobody"
-    assert _mode(data) == _mode(data.parent) == 0o700
-    server.crash()
-    server.restart()
-    _ask(server, "create table kept as select 1 as it")
-    server.stop()
+        assert psutil.Process(server.pid).uids().effective != 0
+        assert data.owner() == "nobody"
+        assert _mode(data) == 0o700
+        server.crash()
+        server.restart()
+        _ask(server, "create table kept as select 1 as it")
+        server.stop()
+        anew = postgres.start(closed / "anew", postgres.UNSAFE)
+        assert anew.data.owner() == "nobody"
+        anew.stop()
 
-    monkeypatch.undo()
     server = postgres.start(data, postgres.UNSAFE)
     assert data.owner() == "root"
     assert _ask(server, "select it from kept") == 1
     server.stop()
+    assert (_rights(closed), _rights(folder)) == before
 
-    monkeypatch.setattr(unprivileged, "_works", lambda way, *rest: way.prefix[0] != "unshare" and works(way, *rest))
-    data.parent.chmod(0o755)
-    with pytest.raises(LocalError, match=f"chmod 700 {data.parent}$"):
+    monkeypatch.setenv("PATH", path)
+    closed.chmod(0o755)
+    with pytest.raises(LocalError, match=f"chmod 700 {closed}$"):
         postgres.start(data, postgres.UNSAFE)
 
 
@@ -286,6 +299,15 @@ def test_the_shell_s_own_settings_of_libpq_do_not_lead_it_elsewhere(
         monkeypatch.setenv(name, value)
 
     postgres.start(folder / "postgres", postgres.UNSAFE).stop()
+
+
+def _copy_programs(folder: Path) -> Path:
+    """Copy the wheel's programs; return their folder."""
+    programs = postgres._program("initdb").parent
+    wheel = programs.parents[1]  # the programs find its libraries beside it
+    shutil.copytree(programs.parent, folder / programs.relative_to(wheel.parent).parent)
+    (folder / f"{wheel.name}.libs").symlink_to(wheel.with_name(f"{wheel.name}.libs"))
+    return folder / programs.relative_to(wheel.parent)
 
 
 def _start_elsewhere(data: Path, *, TMPDIR: str, before: Sequence[str] = ()) -> dict[str, Any]:  # noqa: N803

@@ -125,7 +125,7 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
     data = data.resolve()
     wanted = {**LOG_SETTINGS, **(settings or {})}
     end(data)
-    way = unprivileged.find(_program("postgres"), data.parent)
+    way = unprivileged.find(_program("initdb"), data.parent)
     if not data.exists():
         _initialize(data, way, sync=wanted.get("fsync") != "off")
     _require_ours(data, way)
@@ -361,9 +361,8 @@ def command(data: Path) -> list[str]:
     Raises:
         LocalError: this is root, and cannot be anybody else here.
     """
-    postgres = _program("postgres")
-    prefix = unprivileged.find(postgres, data.parent).prefix
-    return [*prefix, str(postgres), "-D", str(data), "-c", f"config_file={data / _CONFIGURATION}"]
+    prefix = unprivileged.find(_program("initdb"), data.parent).prefix
+    return [*prefix, str(_program("postgres")), "-D", str(data), "-c", f"config_file={data / _CONFIGURATION}"]
 
 
 def _launch(data: Path) -> None:

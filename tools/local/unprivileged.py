@@ -16,11 +16,11 @@ class Way(NamedTuple):
     owner: int | None  # the user id that the data has to belong to; None: whoever made it
 
 
-def find(program: Path, folder: Path) -> Way:
-    """Choose how to run a program that has to write in a folder. No mode, owner or user of the system is changed.
+def find(initdb: Path, folder: Path) -> Way:
+    """Choose how to run PostgreSQL's programs. No mode, owner or user of the system is changed.
 
     Args:
-        program: the one that refuses to be root; it has an option --version.
+        initdb: the first of them, beside the others.
         folder: where it makes its own folder.
 
     Raises:
@@ -29,28 +29,28 @@ def find(program: Path, folder: Path) -> Way:
     if os.geteuid():
         return Way((), None)
     other = _other_user()
+    # Somebody else, with root's right to pass folders, such as a private one that the project is in.
+    setpriv = (
+        "setpriv",
+        f"--reuid={other.pw_uid}",
+        f"--regid={other.pw_gid}",
+        "--clear-groups",
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+    )
     ways = (
         # Root outside, somebody else inside: files are root's. Containers often forbid it.
         Way(("unshare", "--user", f"--map-user={other.pw_uid}", f"--map-group={other.pw_gid}"), 0),
-        # Somebody else, with root's right to pass folders, such as a private one that the project is in.
-        Way(
-            (
-                "setpriv",
-                f"--reuid={other.pw_uid}",
-                f"--regid={other.pw_gid}",
-                "--clear-groups",
-                "--inh-caps=+dac_override",
-                "--ambient-caps=+dac_override",
-            ),
-            other.pw_uid,
-        ),
+        # access() ignores that right without this bit, and by access() PostgreSQL's programs look for each other.
+        Way((*setpriv, "--securebits=+no_setuid_fixup"), other.pw_uid),
+        Way(setpriv, other.pw_uid),  # where root may not set the bit, and anybody reaches the programs
     )
     for way in ways:
-        if _works(way, program, folder):
+        if _works(way, initdb, folder):
             return way
     raise LocalError(
         f"PostgreSQL refuses to run as root, and root can be nobody else here, for neither `unshare` nor `setpriv` "
-        f"gets from root to user {other.pw_name} with {folder} writable: run this as another user."
+        f"gets from root to user {other.pw_name} with {initdb} and {folder} in reach: run this as another user."
     )
 
 
@@ -62,8 +62,9 @@ def _other_user() -> pwd.struct_passwd:
     return users[0]
 
 
-def _works(way: Way, program: Path, folder: Path) -> bool:
-    probe = [*way.prefix, "sh", "-c", 'test -w "$1" && exec "$0" --version', str(program), str(folder)]
+def _works(way: Way, initdb: Path, folder: Path) -> bool:
+    # --show looks for the other programs, prints settings, and writes nothing.
+    probe = [*way.prefix, "sh", "-c", 'test -w "$1" && exec "$0" --show -D "$1"', str(initdb), str(folder)]
     try:
         return subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode == 0
     except FileNotFoundError:
