@@ -7,10 +7,13 @@ ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help setup run rows test test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy remove certificates clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Each needs Python 3.11 or newer, and the first time the network."
+	@echo "Options go in ARGS: make run ARGS=--help lists those of make run."
+	@echo
+	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
 
@@ -36,22 +39,25 @@ node_modules/.installed: .venv/.installed package.json package-lock.json
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-audit.txt
 	@touch $@
 
-run: setup ## the whole system on this machine, until Ctrl-C (ARGS="--port 4567": see python -m tools.local --help)
+run: setup ## the whole system on this machine, until Ctrl-C
 	@python -m tools.local $(ARGS)
 
-rows: setup ## the newest rows of the running local stack
+rows: setup ## the newest rows of the local stack; needs make run, in another terminal
 	@python -m tools.local.rows $(ARGS)
 
-test: check ## everything that CI runs (ARGS="-k conflict" narrows the tests)
+test: missing check ## make check, and all tests: what CI runs; needs Chromium, Java and Maven, or skips some tests
 	@python -m pytest $(ARGS)
 
-test-orders: setup ## the end-to-end tests in ten random orders (ARGS="--count 20"; python -m tests.orders --help)
+missing: setup
+	@python -m tests.missing
+
+test-orders: setup ## the end-to-end tests in ten random orders
 	@python -m tests.orders $(ARGS)
 
-test-versions: setup ## the tests of the database on PostgreSQL 16 and 17 (python -m tests.versions --help)
+test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m tests.versions $(ARGS)
 
-check: setup .venv-audit/.installed ## format, lint, types, the compiled template as an auditor sees it, and workflows
+check: setup .venv-audit/.installed ## format, lint, types, the compiled template, advisories
 	@ruff format --check .
 	@ruff check .
 	@mypy
@@ -60,45 +66,45 @@ check: setup .venv-audit/.installed ## format, lint, types, the compiled templat
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@python -m tests.advisories
 
-loadtest: setup ## JMeter's load on the running local stack, and the proof that every punch arrived (ARGS=--help)
+loadtest: setup ## JMeter's load on the local stack, and its proof; needs make run, Java 17, and JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
-chaos: setup ## break the running local stack under load, and prove that nothing is lost (python -m tools.chaos --help)
+chaos: setup ## break the local stack under load: nothing may be lost; needs make run, in another terminal
 	@python -m tools.chaos $(ARGS)
 
-simulate: setup ## a year of punches in a minute, under simulated time, queue and faults (python -m tools.simulate --help)
+simulate: setup ## a year of punches, with simulated queue and faults
 	@python -m tools.simulate $(ARGS)
 
-interleavings: setup ## every order in which two programs can meet in the database (python -m tools.interleavings --help)
+interleavings: setup ## every order in which two programs meet in the database
 	@python -m tools.interleavings $(ARGS)
 
-bench: setup ## what the handler does, beside others (ARGS="drain --quick"; python -m tools.bench --help)
+bench: setup ## measure what the handler does, beside others
 	@python -m tools.bench $(ARGS)
 
 format: setup ## let ruff format and mend what it can
 	@ruff format .
 	@ruff check --fix .
 
-docs: setup ## write what follows from the code into the documents: tables, bills, plans, the schema
+docs: setup ## write what follows from the code into the documents
 	@python -m tests.generated
 
-lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, for every Python and system, into locks/
+lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, into locks/; needs the network
 	@python -m tests.lock
 
-package: setup ## compile and zip for STAGE (dev by default) into dist/STAGE, offline, without an account
+package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline
 	@sls package --stage $(STAGE) --package dist/$(STAGE)
 	@echo "dist/$(STAGE)/batida-ponto.zip: $$(wc -c < dist/$(STAGE)/batida-ponto.zip) bytes"
 
-deploy: setup ## deploy STAGE (dev by default), migrate, prove it with one punch (ponto deploy --help)
+deploy: setup ## deploy STAGE (dev), migrate, prove it with one punch; needs credentials of AWS
 	@ponto deploy --stage $(STAGE) $(ARGS)
 
-remove: setup ## empty the buckets of STAGE (dev by default) and remove it, after asking (ponto remove --help)
+remove: setup ## empty the buckets of STAGE (dev) and remove it; needs credentials of AWS
 	@ponto remove --stage $(STAGE) $(ARGS)
 
-certificates: setup ## renew ponto/certificates/rds.pem, by which the way to RDS is verified
+certificates: setup ## renew ponto/certificates/rds.pem, which verifies RDS
 	@node tools/deploy/certificates.js > ponto/certificates/rds.pem.new
 	@mv ponto/certificates/rds.pem.new ponto/certificates/rds.pem
 
-clean: ## remove what setup and run made, the local database included; not while it runs
+clean: ## remove what setup, run and tests made; needs the local stack to be stopped
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m tools.local.clean; fi
 	rm -rf .venv .venv-audit node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

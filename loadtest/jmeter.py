@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.kit import jmeter
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 
@@ -125,8 +126,7 @@ def tail(file: Path, lines: int = 15) -> str:
 
 
 def _java() -> str:
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which(str(Path(home) / "bin" / "java") if home else "java")
+    java = jmeter.java()
     if java is None:
         raise CommandError(
             f"JMeter needs Java {_OLDEST_JAVA} or newer, and there is none (java on the PATH, JAVA_HOME)"

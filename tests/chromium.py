@@ -16,9 +16,14 @@ SWITCHES = [
 ]
 
 
+def path() -> str | None:
+    """Return its path; None where there is none."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)
+
+
 def find() -> str:
     """Give its path; skip what needs it where there is none."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    found = path()
     if found is None:
         pytest.skip(f"no Chromium on this machine (looked for {', '.join(_NAMES)}); apt-get install chromium")
     return found

@@ -28,7 +28,7 @@ DOCUMENTS = [
 ]
 
 _FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_KNOWN = ("make", "python -m", "ponto", "aws", "npx sls")  # programs whose arguments `mistake` can judge
+_KNOWN = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")  # programs whose arguments `mistake` can judge
 
 # What the AWS command line adds to the services' own operations and options.
 _OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-format", "generate-cli-skeleton"}
@@ -96,7 +96,7 @@ def resolved(command: str) -> str:
     """What a command comes to: a `make` target that runs a module becomes that command, with its ARGS."""
     words = shlex.split(command)
     if words[:1] != ["make"] or len(words) < 2:
-        return command
+        return command.removeprefix(".venv/bin/")
     recipe = _recipes().get(words[1], "")
     given = next((word.partition("=")[2] for word in words[2:] if word.startswith("ARGS=")), "")
     return f"{recipe} {given}".strip() if recipe.startswith(("python -m", "ponto")) else command

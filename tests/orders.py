@@ -3,7 +3,6 @@
 Each run is one process, and deploys a system of its own.
 """
 
-import shlex
 import sys
 from collections.abc import Sequence
 from random import Random
@@ -18,8 +17,8 @@ LOGS = logged.ROOT / ".pytest_cache" / "orders"
 
 _EPILOG = """examples:
   make test-orders                                                   ten orders of tests/e2e
-  python -m tests.orders --count 3 tests/e2e/test_dlq.py -- -k conflict
-  python -m tests.orders --seed 7 --seed 8                           these two
+  make test-orders ARGS="--count 3 tests/e2e/test_dlq.py -- -k conflict"
+  make test-orders ARGS="--seed 7 --seed 8"                          these two
 
 exit status: 0 every run passed, 1 one did not, 2 the request is wrong
 """
@@ -63,7 +62,7 @@ def orders(count: int, seeds: tuple[int, ...], words: tuple[str, ...]) -> int:
     failed = [seed for seed in chosen if not run(seed, words)]
     logged.print_line(f"{len(chosen) - len(failed)} of {len(chosen)} orders passed")
     for seed in failed:
-        logged.print_line(f"again: {shlex.join(['python', *command(seed, words)[1:]])}")
+        logged.print_line(f"again: {logged.again(command(seed, words)[3:])}")
     return 1 if failed else 0
 
 

@@ -1,7 +1,6 @@
 """How the tests run: in an order that a printed number repeats, side by side, and with nothing skipped in silence."""
 
 import os
-import shlex
 import signal
 import tempfile
 from collections.abc import Generator
@@ -14,6 +13,7 @@ from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests import logged
 from tools.local import temporary
 
 WORKERS = 3
@@ -93,8 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _again(config: pytest.Config) -> str:
-    given = [word for word in config.invocation_params.args if not str(word).startswith("--randomly-seed")]
-    return shlex.join(["python", "-m", "pytest", *map(str, given), f"--randomly-seed={_seed(config)}"])
+    given = [str(word) for word in config.invocation_params.args if not str(word).startswith("--randomly-seed")]
+    return logged.again([*given, f"--randomly-seed={_seed(config)}"])
 
 
 @pytest.hookimpl(trylast=True)

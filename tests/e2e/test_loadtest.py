@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from typing import Any
@@ -12,11 +11,11 @@ import pytest
 from loadtest.summary import for_json
 from tests.e2e.client import Client
 from tests.e2e.conftest import Deployed
+from tools.kit import jmeter
 from tools.kit.local_stack import ROOT
 
 pytestmark = pytest.mark.skipif(
-    not shutil.which("jmeter") and not (shutil.which("java") and shutil.which("mvn")),
-    reason="neither jmeter nor java with mvn is on the PATH (apt-get install maven)",
+    not jmeter.is_to_be_had(), reason="no java with jmeter or mvn is on the PATH (apt-get install maven)"
 )
 
 

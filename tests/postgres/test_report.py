@@ -1,6 +1,6 @@
 """`ponto report` on a real database: golden files, and what a reader does with each format.
 
-    GOLDEN=write python -m pytest tests/postgres/test_report.py -k golden
+    GOLDEN=write make test ARGS="tests/postgres/test_report.py -k golden"
 
 writes the golden files anew; look at the difference before committing it.
 """

@@ -48,6 +48,18 @@ def test_a_command_ends_with_its_status_and_one_sentence(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "ask"), [("try", "try --help"), ("make try", "make try ARGS=--help")])
+def test_the_hint_of_a_wrong_request_is_a_command_that_works(
+    capsys: pytest.CaptureFixture[str], name: str, ask: str
+) -> None:
+    assert commands.run(attempt, name, ["--nothing"]) == 2
+    assert f"Try '{ask}' for help." in capsys.readouterr().err
+    assert commands.run(attempt, name, ["--help"]) == 0
+    words = "[OPTIONS] COUNT"
+    usage = f'make try ARGS="{words}"' if name == "make try" else f"try {words}"
+    assert capsys.readouterr().out.startswith(f"Usage: {usage}\n")
+
+
 def test_help_shows_the_examples_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.run(attempt, "try", ["--help"]) == 0
     assert capsys.readouterr().out.endswith("\nexamples:\n  try 1\n      as it stands\n")

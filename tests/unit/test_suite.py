@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests import orders
+from tests import logged, orders
 from tests.suite import WORKERS, pytest_xdist_auto_num_workers, unit_of
 
 ROOT = Path(__file__).parents[2]
@@ -82,11 +82,22 @@ def test_the_seed_is_printed_first_with_the_command_that_repeats_the_run_and_las
     (suite / "test_it.py").write_text("def test_it(): assert 0")
     failed = run(suite, "--randomly-seed=7").stdout.splitlines()
 
-    again = [line for line in failed if "python -m pytest " in line and line.endswith(" --randomly-seed=7")]
+    again = [line for line in failed if re.search(r'make test ARGS="[^"]* --randomly-seed=7"$', line)]
     assert len(again) == 2
     assert failed[0] == again[0]
     assert str(suite) in well[0]
     assert [line for line in well if "--randomly-seed" in line] == well[:1]
+
+
+@pytest.mark.parametrize(
+    "words", [["tests/unit", "-k", "a or b"], ["test_x.py::test_y[$HOME `id` \\\\ ! 'a' \"b\"]", "--randomly-seed=7"]]
+)
+def test_the_command_that_repeats_a_run_gets_through_a_shell_make_and_a_shell(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("test:\n\t@printf '%s\\0' $(ARGS)\n")
+
+    printed = subprocess.check_output(["bash", "-c", logged.again(words)], cwd=tmp_path, text=True)
+
+    assert printed.split("\0")[:-1] == words
 
 
 def test_a_skip_is_listed_with_its_reason_and_fails_on_ci(suite: Path) -> None:
@@ -157,6 +168,6 @@ def test_orders_go_on_after_a_failure_and_end_with_a_summary(
     assert [line.split()[1] for line in lines[:2]] == ["7", "8"]
     assert ["failed" in line for line in lines[:2]] == [True, False]
     assert lines[2] == "1 of 2 orders passed"
-    assert lines[3] == f"again: python -m pytest -n 0 --randomly-seed=7 {suite}"
+    assert lines[3] == f'again: make test ARGS="-n 0 --randomly-seed=7 {suite}"'
     assert "assert" in (suite / "logs" / "7.log").read_text()
     assert orders.main(["--seed", "8", str(suite)]) == 0

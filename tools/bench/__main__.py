@@ -45,11 +45,11 @@ _EPILOG = """parts:
 
 examples:
   make bench
-  python -m tools.bench drain cold
-  python -m tools.bench drain --distance 0 --distance 0.5 --distance 2.5 --open-transaction
-  python -m tools.bench growth --millions 1 --rounds 3
-  python -m tools.bench growth --set shared_buffers=2GB --set max_wal_size=16GB --folder .local/bench-large
-  python -m tools.bench --quick --json
+  make bench ARGS="drain cold"
+  make bench ARGS="drain --distance 0 --distance 0.5 --distance 2.5 --open-transaction"
+  make bench ARGS="growth --millions 1 --rounds 3"
+  make bench ARGS="growth --set shared_buffers=2GB --set max_wal_size=16GB --folder .local/bench-large"
+  make bench ARGS="--quick --json"
 
 Each part writes FOLDER/PART.json (machine, results, aims; reports with its query plans), and the others together
 FOLDER/drain.png and drain.svg. With --distance and --open-transaction, drain writes distance.json and

@@ -40,9 +40,9 @@ _LEAST_CONCURRENCY = 2  # that maximumConcurrency takes
 _DEADLINE = 120  # s for a drain
 
 _EPILOG = """examples:
-  python -m tools.bench.calibrate
-  python -m tools.bench.calibrate --punches 6000 4000 --concurrency 5 2 --rounds 5
-  python -m tools.bench.calibrate --json
+  .venv/bin/python -m tools.bench.calibrate
+  .venv/bin/python -m tools.bench.calibrate --punches 6000 4000 --concurrency 5 2 --rounds 5
+  .venv/bin/python -m tools.bench.calibrate --json
 
 exit status: 0 the prediction is within 25 %, 1 it is not, 2 the stack did not run
 """
@@ -151,7 +151,7 @@ def calibrate(punches: tuple[int, int], concurrency: tuple[int, int], rounds: in
 
 def main(words: Sequence[str] | None = None) -> int:
     """MeasuredDrain the command line; see `commands.run`."""
-    return commands.run(calibrate, "python -m tools.bench.calibrate", words)
+    return commands.run(calibrate, ".venv/bin/python -m tools.bench.calibrate", words)
 
 
 def calibrated(run: MeasuredDrain) -> Settings:

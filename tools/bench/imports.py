@@ -39,9 +39,9 @@ _DAYS = 28  # of an employee's punches
 _DEADLINE = 3_600  # s without an end
 
 _EPILOG = """examples:
-  python -m tools.bench.imports
-  python -m tools.bench.imports --lines 100000 --paused
-  python -m tools.bench.imports --lines 100000 --json
+  .venv/bin/python -m tools.bench.imports
+  .venv/bin/python -m tools.bench.imports --lines 100000 --paused
+  .venv/bin/python -m tools.bench.imports --lines 100000 --json
 
 exit status: 0 measured, whether aims are met or missed; 2 the stack did not run, or the import failed
 """
@@ -308,7 +308,7 @@ def peak_mb(process: psutil.Process) -> float:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(imports, "python -m tools.bench.imports", words)
+    return commands.run(imports, ".venv/bin/python -m tools.bench.imports", words)
 
 
 if __name__ == "__main__":

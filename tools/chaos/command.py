@@ -39,7 +39,7 @@ from tools.local.errors import LocalError
 _EPILOG = """examples:
   make chaos                                         20,000 punches, two to three minutes
   make chaos ARGS="--punches 2000 --clients 10"
-  python -m tools.chaos --seed 7 --state /tmp/ponto  the same choices again, on another stack
+  make chaos ARGS="--seed 7 --state /tmp/ponto"      the same choices again, on another stack
 
 exit status: 0 every accepted message has exactly one end, 1 not so or not proven, 2 no stack runs, 130 after Ctrl-C
 """

@@ -4,6 +4,7 @@ A command is a function, whose docstring is its help, below `@commands.command(.
 None for 0. `commands.run` runs it.
 """
 
+import io
 import os
 import signal
 import sys
@@ -23,21 +24,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
 
-class _Epilog:
-    """What stands below the options, as it is written: examples, and what the exit statuses mean."""
+class _Help(click.Command):
+    """Help with, below the options, what is written: examples, and what the exit statuses mean."""
 
-    epilog: str | None
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write_usage(ctx.command_path, f'ARGS="{pieces}"' if _is_target(ctx.command_path) else pieces)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  Click's
         if self.epilog:
             formatter.write(f"\n{self.epilog.rstrip()}\n")
 
 
-class Command(_Epilog, click.Command):
+class Command(_Help):
     """A command with examples in its help."""
 
 
-class Group(_Epilog, click.Group):
+class Group(_Help, click.Group):
     """Commands by their names."""
 
     command_class = Command
@@ -80,7 +83,7 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> i
     except click.exceptions.Exit as done:  # --help
         return done.exit_code
     except click.ClickException as error:
-        error.show()
+        _show(error, name)
         return error.exit_code
     except CommandError as error:
         print_status(f"{name}: {error}")
@@ -95,6 +98,19 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> i
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status or 0
+
+
+def _show(error: click.ClickException, name: str) -> None:
+    text = io.StringIO()
+    error.show(text)
+    words = text.getvalue()
+    if _is_target(name):
+        words = words.replace(f"'{name} --help'", f"'{name} ARGS=--help'")
+    click.echo(words, err=True, nl=False)
+
+
+def _is_target(name: str) -> bool:
+    return name.startswith("make ")
 
 
 def end_on_sigterm() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import commands
+from tools.kit import commands, jmeter
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
@@ -26,9 +26,9 @@ from tools.local.watch import Watch
 _DEATH = 5  # s that an emulator may take from its last answer to its end
 
 _EPILOG = """examples:
-  make run                                   the same as python -m tools.local
-  python -m tools.local --port 4567          when 4566 is taken
-  python -m tools.local --state /tmp/ponto   data of its own, beside the usual .local
+  make run
+  make run ARGS="--port 4567"          when 4566 is taken
+  make run ARGS="--state /tmp/ponto"   data of its own, beside the usual .local
 
 exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and all is kept, 1 it did not start or broke
 off, 2 the request is wrong
@@ -93,6 +93,9 @@ def _greet(stack: Stack, state: Path) -> None:
     usual = state.resolve() == STATE
     words = "" if usual else f" --state {shlex.quote(str(state))}"
     option = "" if usual else f' ARGS="{words.strip()}"'
+    load = f"  make loadtest{option}  JMeter's load, and the proof that every punch arrived\n"
+    if not jmeter.is_to_be_had():
+        load = ""
     print(
         f"""
 Ready. Punch on this page, which keeps the key:
@@ -110,8 +113,7 @@ and see it flow:
 Then try, in another terminal:
 
   make rows{option}      the newest rows
-  make loadtest{option}  JMeter's load, and the proof that every punch arrived
-  make chaos{option}     everything breaks while clients punch, and nothing is lost
+{load}  make chaos{option}     everything breaks while clients punch, and nothing is lost
   . .venv/bin/activate && ponto demo{words}
                  a made-up company; then ponto report --help
 

@@ -1,0 +1,45 @@
+"""What `make test` says first: what is missing on this machine, how to get it, and what is not tested without it."""
+
+import sys
+from typing import NamedTuple
+
+from tests import chromium
+from tools.kit import jmeter
+
+
+class Missing(NamedTuple):
+    program: str
+    package: str
+    tests: str  # that are skipped
+
+
+def look() -> list[Missing]:
+    """Find what the tests would use, and this machine does not have."""
+    found = []
+    if chromium.path() is None:
+        found.append(Missing("Chromium", "chromium", "the employees' page, printed reports"))
+    if not jmeter.is_to_be_had():
+        found.append(Missing("Java with Maven", "maven", "the load test"))
+    return found
+
+
+def lines(missing: list[Missing], system: str) -> list[str]:
+    """Say it in three lines; in none where nothing is missing.
+
+    Args:
+        missing: what `look` found.
+        system: as `sys.platform` names it.
+    """
+    if not missing:
+        return []
+    install = "brew install" if system == "darwin" else "apt-get install"
+    return [
+        f"missing here:       {', '.join(each.program for each in missing)}",
+        f"to get it:          {install} {' '.join(each.package for each in missing)}",
+        f"not tested without: {', '.join(each.tests for each in missing)}",
+    ]
+
+
+if __name__ == "__main__":
+    for line in lines(look(), sys.platform):
+        sys.stdout.write(f"{line}\n")
