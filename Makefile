@@ -6,6 +6,10 @@ STAGE ?= dev
 ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+# What else they would leave in the home folder and in /tmp: matplotlib's fonts, osls' compiled schema, npm's code.
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+export SLS_SCHEMA_CACHE_BASE_DIR := $(CURDIR)/.cache
+export NODE_DISABLE_COMPILE_CACHE := 1
 
 .PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy remove certificates clean
 
@@ -107,4 +111,4 @@ certificates: setup ## renew ponto/certificates/rds.pem, which verifies RDS
 
 clean: ## remove what setup, run and tests made; needs the local stack to be stopped
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m tools.local.clean; fi
-	rm -rf .venv .venv-audit node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit .cache node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

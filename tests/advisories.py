@@ -128,7 +128,8 @@ def _pip() -> Report:
     # As locked, asking no resolver; it holds what goes to Lambda too.
     pinned = ["--requirement", "locks/requirements-dev.txt", "--no-deps", "--disable-pip"]
     program = ROOT / ".venv-audit" / "bin" / "pip-audit"
-    return run(of_pip_audit, [program, *pinned, "--format", "json", "--progress-spinner", "off", "--timeout", "5"])
+    options = ["--format", "json", "--progress-spinner", "off", "--timeout", "5"]
+    return run(of_pip_audit, [program, *pinned, *options, "--cache-dir", ROOT / ".cache" / "pip-audit"])
 
 
 def _npm() -> Report:
@@ -141,7 +142,7 @@ def _line(text: str, at: int = 0) -> str:
     return rows[at][:200] if rows else "no answer"
 
 
-@commands.command(epilog="example:\n  python -m tests.advisories\n")
+@commands.command(epilog="example:\n  .venv/bin/python -m tests.advisories\n")
 def advisories() -> None:
     """Print the known vulnerabilities of the pinned packages, as pip-audit and npm audit know them.
 
@@ -158,7 +159,7 @@ def advisories() -> None:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(advisories, "python -m tests.advisories", words)
+    return commands.run(advisories, ".venv/bin/python -m tests.advisories", words)
 
 
 if __name__ == "__main__":

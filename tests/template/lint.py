@@ -110,12 +110,14 @@ def audit(folder: Path, templates: Sequence[str], ignored: Iterable[str] = IGNOR
 def _run(folder: Path, program: Path, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     # No key of checkov's platform, and no AWS: what is on the disk is all that they look at.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("BC_", "CKV_", "AWS_"))}
-    return subprocess.run(
-        [program, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    with tempfile.TemporaryDirectory(prefix="ponto-") as scratch:  # for what they would keep at home and in /tmp
+        environment |= {"HOME": scratch, "TMPDIR": scratch}
+        return subprocess.run(
+            [program, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
 
 
-_EPILOG = "example:\n  python -m tests.template.lint\n\nignored rules:\n" + "\n".join(
+_EPILOG = "example:\n  .venv/bin/python -m tests.template.lint\n\nignored rules:\n" + "\n".join(
     f"  {rule}\n    {reason}" for rule, reason in IGNORED.items()
 )
 
@@ -143,7 +145,7 @@ def lint() -> int:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(lint, "python -m tests.template.lint", words)
+    return commands.run(lint, ".venv/bin/python -m tests.template.lint", words)
 
 
 if __name__ == "__main__":

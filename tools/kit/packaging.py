@@ -102,7 +102,10 @@ def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] 
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{stage}-", dir=project.parent))
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "DB_", "LOCAL_", "SLS_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "DB_", "LOCAL_", "SLS_"))
+        or name == "SLS_SCHEMA_CACHE_BASE_DIR"  # the Makefile's
     }
     environment |= {**aws, "PATH": osls.search_path(os.environ)}
     run = subprocess.run(  # noqa: S603  the project's own command, which make setup installed
