@@ -6,10 +6,13 @@ STAGE ?= dev
 ARGS ?=
 # First on the path: the environment's Python, and the Node that osls runs on.
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
-# What else they would leave in the home folder and in /tmp: matplotlib's fonts, osls' compiled schema, npm's code.
+# What they would leave in the home folder and in /tmp: matplotlib's fonts, osls' compiled schema, npm's compiled code,
+# Chromium's reports of crashes, settings of the desktop.
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export SLS_SCHEMA_CACHE_BASE_DIR := $(CURDIR)/.cache
 export NODE_DISABLE_COMPILE_CACHE := 1
+export CHROME_CONFIG_HOME := $(CURDIR)/.cache
+export GSETTINGS_BACKEND := memory
 
 .PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy remove certificates clean
 

@@ -96,7 +96,8 @@ def find(home: Path = _HOME) -> JMeter:
         _fetch(home)
         verify(home)
         complete.mkdir()
-    return JMeter((java, *_HEAP, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
+    at_home = f"-Djava.util.prefs.userRoot={home}"  # else it is the user's own
+    return JMeter((java, *_HEAP, at_home, "-jar", str(home / "bin" / "ApacheJMeter.jar")), {})
 
 
 def verify(home: Path, hashes: Path = HASHES) -> None:

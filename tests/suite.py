@@ -104,15 +104,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(config: pytest.Config, exitstatus: int) -> None:
-    """Print it again where a failure is looked for."""
+    """Print it again where a failure is looked for, and where the tests' files are."""
     if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         _print_seed(config)
+        if exitstatus == pytest.ExitCode.TESTS_FAILED:
+            _print_line(
+                config,
+                f"files of the failed tests: {tempfile.gettempdir()}/pytest-of-*; remove them when you have looked",
+            )
 
 
 def _print_seed(config: pytest.Config) -> None:
+    if _seed(config) is not None:
+        _print_line(config, f"the same order and the same examples again: {_again(config)}")
+
+
+def _print_line(config: pytest.Config, line: str) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and not hasattr(config, "workerinput") and _seed(config) is not None:
-        reporter.write_line(f"the same order and the same examples again: {_again(config)}")
+    if reporter and not hasattr(config, "workerinput"):
+        reporter.write_line(line)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -85,6 +85,8 @@ def test_the_seed_is_printed_first_with_the_command_that_repeats_the_run_and_las
     again = [line for line in failed if re.search(r'make test ARGS="[^"]* --randomly-seed=7"$', line)]
     assert len(again) == 2
     assert failed[0] == again[0]
+    assert any(re.match(r"files of the failed tests: /.*/pytest-of-\*; ", line) for line in failed)
+    assert not any(line.startswith("files of the failed tests") for line in well)
     assert str(suite) in well[0]
     assert [line for line in well if "--randomly-seed" in line] == well[:1]
 
