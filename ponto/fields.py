@@ -97,7 +97,7 @@ def uuid(name: str, description: str) -> Field:
             return value.lower()
         raise ValueError
 
-    rule = "must be a UUID, but not the nil UUID nor of version 8"
+    rule = "must be a UUID, but not the nil or the max UUID nor of version 8"
     return Field(name, description, "string", {"pattern": _UUID}, rule, read, required=False)
 
 
@@ -118,9 +118,10 @@ _END = r"(?![\n\r\u0085\u2028\u2029])$"
 # U+061C, U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069 make a name read in another order than it is written.
 _NAME = rf"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*{_END}"
 
-# Not the nil UUID: a key that was never set would make all punches of a fleet one. And not version 8, which derived ids
-# have: or anybody could take beforehand the one that a colleague's next punch will get.
-_UUID = r"^(?![0-]{36})[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-79a-fA-F][0-9a-fA-F]{3}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}" + _END
+# Not the nil UUID, nor the max one: an id that was never set would make all punches of a fleet one. And not version 8,
+# which derived ids have: or anybody could take beforehand the one that a colleague's next punch will get.
+_HEX = "[0-9a-fA-F]"
+_UUID = rf"^(?![0-]{{36}}|[fF-]{{36}}){_HEX}{{8}}-{_HEX}{{4}}-[0-79a-fA-F]{_HEX}{{3}}-{_HEX}{{4}}-{_HEX}{{12}}{_END}"
 _uuid = re.compile(_UUID).fullmatch
 
 # Years that every reader of the table can represent in any time zone.

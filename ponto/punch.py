@@ -27,8 +27,8 @@ class Punch(NamedTuple):
         str,  # canonical: lower case
         uuid(
             "id",
-            "Idempotency key made by the client: a UUID of any version but 8, and not the nil one. When absent, it is "
-            "derived from usuarioId and ponto.",
+            "Idempotency key made by the client: a UUID of any version but 8, and neither the nil nor the max one. "
+            "When absent, it is derived from usuarioId and ponto.",
         ),
     ]
     usuario_id: Annotated[int, integer("usuarioId", 1, LARGEST, "The employee's number.", required=True)]

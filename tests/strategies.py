@@ -59,6 +59,7 @@ BAD_VALUES: dict[str, list[Any]] = {
         *(None, 1, [], "", "00000000-0000-0000-0000-000000000000", "0199a0b1c2d37e4f8a5b6c7d8e9f0a1b"),
         *("{0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b}", "urn:uuid:0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"),
         *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1g"),
+        *("ffffffff-ffff-ffff-ffff-ffffffffffff", "FFFFFFFF-ffff-ffff-ffff-ffffffffffff"),
         *("03a34e43-8380-81c5-aca7-a6486aae4a60", "03A34E43-8380-81C5-ACA7-A6486AAE4A60"),  # version 8: derived
         *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\n", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1\u0661"),
     ],
@@ -84,7 +85,7 @@ LIMITS: list[Body] = [
     {"dispositivo": "\U0001f600" * 64},
     {"dispositivo": " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"},
     {"id": "00000000-0000-0000-0000-000000000001"},
-    {"id": "ffffffff-ffff-ffff-ffff-ffffffffffff"},
+    {"id": "ffffffff-ffff-ffff-ffff-fffffffffffe"},
     {"id": "88888888-8888-7888-8888-888888888888"},
     {"id": "88888888-8888-9888-8888-888888888888"},
     {"latitude": -90, "longitude": -180, "precisao": 0},

@@ -24,7 +24,7 @@ GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
 RULES = {field.name: field.rule for field in WIRE} | {
     "usuarioId": "must be an integer from 1 to 9007199254740991",
     "ponto": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
-    "id": "must be a UUID, but not the nil UUID nor of version 8",
+    "id": "must be a UUID, but not the nil or the max UUID nor of version 8",
     "dispositivo": (
         "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
     ),
