@@ -98,21 +98,21 @@ class Drain:
 
     def _process(self, records: Sequence[Record], processed: Processed, deadlines: _Deadlines) -> list[_Bug]:
         """Process a part of a batch, but for the records that our own code fails on, which are returned."""
-        readable: list[Record] = []
-        entries: list[Entry] = []
+        read: list[tuple[Record, Entry]] = []
         rejections: list[Rejection] = []
         bugs: list[_Bug] = []
         for record in records:
             try:
-                entries.append(self._read(record))
-                readable.append(record)
+                read.append((record, self._read(record)))
             except NotAPunch as error:
                 rejections.append(Rejection(record, error.reason, error.detail))
             except Exception as error:  # noqa: BLE001  a bug of ours must not hold up the record's batch-mates
                 bugs.append(_Bug(record, _where(error)))
 
-        outcomes = self._save(entries, deadlines.database)
-        for record, entry, (status, detail) in zip(readable, entries, outcomes, strict=True):
+        # SQS promises no order, and of two punches with one id it is the first that stays.
+        read.sort(key=lambda each: each[1].received_ms)
+        outcomes = self._save([entry for _, entry in read], deadlines.database)
+        for (record, entry), (status, detail) in zip(read, outcomes, strict=True):
             if status is Status.STORED:
                 processed.stored.append(entry)
             elif status is Status.DUPLICATE:

@@ -369,7 +369,9 @@ class End(Enum):
 
 
 class Delivery(NamedTuple):
-    messages: list[int]  # places in the list of messages, in any order, each at most once
+    messages: list[
+        int
+    ]  # places in the list of messages, which is in the order of receipt; in any order, each at most once
     fault: Fault
 
 
@@ -437,7 +439,7 @@ def test_whatever_is_delivered_however_often_each_record_has_exactly_one_end(
         dead_letters: Counter[tuple[str, str, str]] = Counter()
         reported: set[str] = set()
         refused: set[str] = set()  # bodies: a repeat in the same batch comes back
-        for place in delivery.messages:
+        for place in sorted(delivery.messages):
             message, message_id = messages[place], str(place)
             reason = message.reason
             if down and reason not in (Reason.MALFORMED, Reason.INVALID):
@@ -461,7 +463,7 @@ def test_whatever_is_delivered_however_often_each_record_has_exactly_one_end(
                 dead_letters[message.body, message_id, reason] += 1
                 ends[place].add(End.DEAD_LETTERED)
 
-        records = [record(messages[place].body, str(place)) for place in delivery.messages]
+        records = [record(messages[place].body, str(place), RECEIVED_MS + place) for place in delivery.messages]
         if delivery.fault is Fault.CONNECTION_KILLED:
             stage.kill_connections()
         if down:
