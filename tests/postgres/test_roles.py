@@ -327,6 +327,28 @@ def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_
     ask(function, statement)
 
 
+@pytest.mark.parametrize("role", ["ponto_function", "ponto_receipts", "ponto_reports"])
+@pytest.mark.parametrize(
+    ("function", "call"),
+    [
+        ("pg_export_snapshot()", "pg_export_snapshot()"),
+        (
+            "pg_logical_emit_message(boolean, text, text, boolean)",
+            "pg_logical_emit_message(false, 'a', repeat('x', 9999))",
+        ),
+    ],
+)
+def test_every_role_may_export_snapshots_and_write_wal_messages_and_the_owner_cannot_revoke_that(
+    owner: dict[str, str], role: str, function: str, call: str
+) -> None:
+    # The function is a superuser's: that is a warning, and no effect.
+    ask(owner, f"revoke execute on function {function} from public")
+    set_password(owner, role, "its own")
+
+    [(answer,)] = ask({**owner, "user": role, "password": "its own"}, f"begin read only; select {call}")
+    assert answer
+
+
 def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in_the_way(
     owner: dict[str, str], function: dict[str, str]
 ) -> None:
