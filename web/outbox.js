@@ -2,7 +2,9 @@
 
 import * as database from "./database.js"
 import { renew } from "./sign-in.js"
-import { ANSWER_MS, DAY_MS, delay, isOverdue, left, meaning, outcome, retryAfter, sentAt, skewOf, timestamp } from "./rules.js"
+import {
+  ANSWER_MS, DAY_MS, delay, isOverdue, jsonOf, left, meaning, outcome, reasonOf, retryAfter, sentAt, skewOf, timestamp,
+} from "./rules.js"
 
 const API = new URL("./ponto", import.meta.url)
 const BUSY_MS = 1000
@@ -51,24 +53,16 @@ async function ask(address, key, session, request) {
       redirect: "error",
     })
     const elapsed = performance.now() - start
-    const text = await answer.text()
+    const body = await jsonOf(answer)
     const date = answer.headers.get("date")
     return {
       status: answer.status,
-      body: parsed(text),
+      body,
       asked: retryAfter(answer.headers.get("retry-after"), date),
       skew: skewOf(date, began, elapsed),
     }
   } catch {
     return { status: 0, body: null, asked: 0, skew: null } // fetch does not say why, and it does not matter
-  }
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
   }
 }
 
@@ -103,7 +97,7 @@ async function empty() {
         await database.mark(punch.order, {
           state: "refused",
           status: answer.status,
-          reason: String(answer.body?.message ?? ""),
+          reason: reasonOf(answer.body?.message),
         })
         break
       case "stop":

@@ -4,7 +4,7 @@ import * as database from "./database.js"
 import { choose, TEXTS } from "./i18n.js"
 import * as outbox from "./outbox.js"
 import * as signIn from "./sign-in.js"
-import { DAY_MS, employeeOf, isOverdue, isSkewed, keyIn, keyOf, nameOf, timestamp, uuid7 } from "./rules.js"
+import { DAY_MS, employeeOf, isOverdue, isSkewed, keyIn, keyOf, nameOf, reasonOf, timestamp, uuid7 } from "./rules.js"
 
 const LONGEST_MS = 60_000 // without a look at the outbox
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
@@ -129,8 +129,8 @@ function line(punch) {
   if (punch.state === "refused") {
     const reason = document.createElement("span")
     reason.lang = "en" // the API's own words
-    reason.textContent = punch.reason
-    state.append(page.texts.refused(punch.status, punch.reason), reason)
+    reason.textContent = reasonOf(punch.reason)
+    state.append(page.texts.refused(punch.status, reason.textContent), reason)
   } else state.textContent = overdue ? page.texts.overdue : page.texts[punch.state]
   item.append(time, " ")
   if (page.kiosk && (overdue || ["refused", "conflict"].includes(punch.state))) {

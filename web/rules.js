@@ -6,6 +6,8 @@ const LONGEST_ASKED_MS = 3_600_000 // a server that asks for more is asked again
 export const DAY_MS = 24 * 3_600_000
 const SKEW_MS = 30_000 // the legal limit of a clock by program
 const SURE_MS = 10_000 // an answer that took longer says too little about the clock
+const LONGEST_ANSWER = 65_536 // bytes: a receipt has some hundred, tokens some thousand
+const LONGEST_REASON = 300 // characters
 
 /**
  * Make a UUIDv7: it sorts by time, and its time is this device's word.
@@ -67,6 +69,40 @@ export function meaning(status) {
   if (status === 400 || status === 413 || status === 415) return "refused"
   if (status === 401 || status === 403) return "stop"
   return "again" // 408, 429, 5xx, none, and what only a server between can have answered: a 200, a 404
+}
+
+/**
+ * Read the JSON of an answer. Of a longer one than any of ours no more is read, however much comes.
+ * @param {Response} answer
+ * @returns {Promise<any>} null: it is too long, or no JSON
+ * @throws {Error} it broke off
+ */
+export async function jsonOf(answer) {
+  const parts = []
+  const reader = answer.body?.getReader()
+  let room = LONGEST_ANSWER
+  for (let part = await reader?.read(); part && !part.done; part = await reader.read()) {
+    room -= part.value.length
+    if (room < 0) {
+      await reader.cancel()
+      return null
+    }
+    parts.push(part.value)
+  }
+  try {
+    return JSON.parse(await new Blob(parts).text())
+  } catch {
+    return null
+  }
+}
+
+/**
+ * Cut the reason of a refusal to what a person reads: a text without end would keep the page from being drawn.
+ * @param {unknown} message as it was answered, or kept by an older page
+ * @returns {string}
+ */
+export function reasonOf(message) {
+  return typeof message === "string" ? Array.from(message.slice(0, 2 * LONGEST_REASON)).slice(0, LONGEST_REASON).join("") : ""
 }
 
 /**

@@ -98,6 +98,48 @@ def test_a_refused_punch_is_shown_and_kept_and_the_next_one_goes_on(server: Betw
     assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("x" * 10_000, "x" * 300),
+        ("😀" * 301, "😀" * 300),
+        ("x" * 10_000_000, ""),  # more than is read
+        ([[["x"]]], ""),
+        (None, ""),
+    ],
+)
+def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_on(
+    message: object, shown: str, server: Between, phone: Phone
+) -> None:
+    server.api = lambda path, headers, body: (
+        json_answer(400, {"message": message}) if body and b'"sequencia":1,' in body else accept(path, headers, body)
+    )
+    page = phone.open(KEY, worker=False)
+
+    punch(page, EMPLOYEE)
+    press(page, 1)
+
+    end = f": {shown}" if shown else "."
+    wait_for_states(page, SENT, f"recusada (400). Mostre a quem cuida do ponto{end}")
+
+
+def test_a_giant_reason_that_an_older_page_marked_is_shown_cut(server: Between, phone: Phone) -> None:
+    server.faults = [Fault(400)]
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, refused(400))
+    page.evaluate(
+        """async () => {
+            const { all, mark } = await import("./database.js")
+            const [{ order }] = await all("refused")
+            await mark(order, { reason: "x".repeat(300_000) })
+        }"""
+    )
+
+    page.reload()
+    wait_for_states(page, f"recusada (400). Mostre a quem cuida do ponto: {'x' * 300}")
+
+
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_stops_the_outbox_until_there_is_another(status: int, server: Between, phone: Phone) -> None:
     server.faults = [Fault(status), Fault(status)]

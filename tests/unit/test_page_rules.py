@@ -155,6 +155,21 @@ def test_employees_are_whole_numbers_that_javascript_keeps_exactly() -> None:
     assert evaluate(f"{json.dumps(texts)}.map(rules.employeeOf)") == [1, 123, LARGEST, *[None] * 8]
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ('\'{"a": ["é"]}\'', {"a": ["é"]}),
+        ("'no JSON'", None),
+        ("'\"' + 'x'.repeat(65_533) + '\"'", "x" * 65_533),
+        ("'\"' + 'x'.repeat(65_535) + '\"'", None),
+        ("null", None),
+        ("new ReadableStream({ pull: rest => rest.enqueue(new Uint8Array(9999).fill(32)) })", None),  # without end
+    ],
+)
+def test_no_more_of_an_answer_is_read_than_ours_have(body: str, found: object) -> None:
+    assert evaluate(f"await rules.jsonOf(new Response({body}))") == found
+
+
 def test_a_name_and_its_suffix_are_a_device_that_the_api_takes() -> None:
     schema = json.loads((ROOT / "ponto" / "punch.schema.json").read_text())["properties"]["dispositivo"]
     names = evaluate('["", " Portão\\u202e 1\\n", "x".repeat(99), "😀".repeat(99)].map(rules.nameOf)')
