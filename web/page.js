@@ -339,21 +339,24 @@ async function joinPool() {
     try {
       await signIn.finish(answer)
     } catch (error) {
-      tell(page.texts.signInFailed(error.message), false)
+      notSignedIn(error)
     }
   }
   outbox.changed()
   wake()
 }
 
+const notSignedIn = error => tell(page.texts.signInFailed(reasonOf(error.message)), false)
+
 async function sign() {
-  if (!page.session) return signIn.begin()
+  if (!page.session) return signIn.begin().catch(notSignedIn)
+  const { session } = await database.remembered("session")
   await database.remember("session", null)
   await database.remember("employee", null)
   element("employee").value = ""
   outbox.changed()
   element("sign").disabled = true // pressed again, it would break off the way to the user pool
-  element("sign").disabled = await signIn.leave()
+  element("sign").disabled = await signIn.leave(session)
 }
 
 async function exportAll() {

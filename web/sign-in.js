@@ -1,14 +1,19 @@
 /** Sign-in by the stage's user pool, where it has one: OAuth's authorization code with PKCE (RFC 7636). */
 
 import * as database from "./database.js"
-import { ANSWER_MS, claimsOf } from "./rules.js"
+import { ANSWER_MS, employeeIn, jsonOf } from "./rules.js"
 
 const HERE = new URL("./", import.meta.url).href // whither the user pool sends people back
+const NOBODY = "custom:usuarioId"
+const REVOKED_MS = 5000 // whoever signs out waits no longer for it
 
-/** @returns {Promise<{authorize: string, token: string, logout: string, client: string} | null>} where to sign in; null: nowhere */
+/**
+ * @returns {Promise<{authorize: string, token: string, revoke: string, logout: string, client: string} | null>} where to sign
+ *     in; null: nowhere
+ */
 export async function userPool() {
-  const answer = await fetch(new URL("config.json", HERE))
-  return (await answer.json()).signIn ?? null
+  const answer = await fetch(new URL("config.json", HERE), { signal: AbortSignal.timeout(ANSWER_MS) })
+  return (await jsonOf(answer)).signIn ?? null
 }
 
 /** Go to the user pool's page. What `finish` needs stays on this device. */
@@ -32,11 +37,23 @@ export async function begin() {
 
 /**
  * Go to the user pool to sign out there, too: its cookie would let the next person in as the last one, without a password.
+ * The token that gets others is revoked on the way.
+ * @param {{refresh: string | null} | null} session that has ended on this device
  * @returns {Promise<boolean>} false: without network the page stays
  */
-export async function leave() {
+export async function leave(session) {
   const pool = navigator.onLine ? await userPool().catch(() => null) : null // it fails where there is no network after all
   if (!pool) return false
+  if (session?.refresh) {
+    await fetch(pool.revoke, {
+      method: "POST",
+      body: new URLSearchParams({ client_id: pool.client, token: session.refresh }),
+      mode: "no-cors", // nobody promises that a page may read the answer, and there is nothing in it
+      keepalive: true, // the page may be closed
+      signal: AbortSignal.timeout(REVOKED_MS),
+      credentials: "omit",
+    }).catch(console.error) // signed out here all the same
+  }
   const url = new URL(pool.logout)
   url.search = new URLSearchParams({ client_id: pool.client, logout_uri: HERE })
   location.assign(url)
@@ -50,8 +67,8 @@ export async function leave() {
  */
 export async function finish(answer) {
   const { signingIn } = await database.remembered("signingIn")
-  await database.remember("signingIn", null)
   if (!signingIn || signingIn.state !== answer.get("state")) throw new Error("state") // not what this device began
+  await database.remember("signingIn", null)
   if (!answer.has("code")) throw new Error(answer.get("error") ?? "code")
   const status = await exchange({
     grant_type: "authorization_code",
@@ -63,37 +80,39 @@ export async function finish(answer) {
 }
 
 /**
- * Get another token for a session whose token is too old.
+ * Get another token for a session whose token is too old. One that does not name the same employee is a refusal.
  * @param {{refresh: string | null}} session
  * @returns {Promise<"renewed" | "refused" | "again">}
  */
 export async function renew(session) {
   if (!session.refresh) return "refused"
   const status = await exchange({ grant_type: "refresh_token", refresh_token: session.refresh }, session)
-  return status === 200 ? "renewed" : status >= 400 && status < 500 && status !== 429 ? "refused" : "again"
+  if (status === 200) return "renewed"
+  return status === NOBODY || (status >= 400 && status < 500 && status !== 429) ? "refused" : "again"
 }
 
 /**
  * Ask for tokens, and keep them, unless the session that they renew has ended meanwhile: who signs out stays out.
- * Give the status, 0 when there was no answer.
+ * Give the status, 0 when there was no answer; NOBODY when the token names no employee, or another than before.
  */
 async function exchange(fields, old = null) {
-  const pool = await userPool()
   let answer, tokens
   try {
+    const pool = await userPool()
     answer = await fetch(pool.token, {
       method: "POST",
       body: new URLSearchParams({ client_id: pool.client, ...fields }),
       signal: AbortSignal.timeout(ANSWER_MS),
       credentials: "omit",
     })
-    tokens = await answer.json()
+    tokens = await jsonOf(answer)
   } catch {
     return 0
   }
+  if (tokens === null) return 0 // that was something in between
   if (answer.status !== 200) return answer.status
-  const employee = Number(claimsOf(tokens.id_token)["custom:usuarioId"] ?? NaN)
-  if (!Number.isSafeInteger(employee)) throw new Error("custom:usuarioId") // an account that punches for nobody
+  const employee = employeeIn(tokens.id_token)
+  if (employee === null || (old && employee !== old.employee)) return NOBODY
   const session = { token: tokens.id_token, refresh: tokens.refresh_token ?? old?.refresh ?? null, employee }
   await database.update(["session"], now =>
     old && now.session?.token !== old.token ? {} : { session, refusedKey: null },

@@ -1,5 +1,6 @@
 """Employees who sign in by a user pool: authorization code with PKCE, tokens that end, and whose punches are sent."""
 
+import re
 from collections.abc import Iterator, Mapping
 from threading import Event
 
@@ -82,7 +83,11 @@ def test_punches_wait_for_their_own_employees_sign_in(server: Between, phone: Ph
     sign_out(page)
     expect(page.locator("#employee")).to_have_value("")
     expect(page).to_have_url(phone.url)
-    assert pool.questions[-1] == {"client_id": pool.settings.client, "logout_uri": phone.url}
+    assert pool.questions[-2:] == [
+        {"client_id": pool.settings.client, "token": "refresh"},
+        {"client_id": pool.settings.client, "logout_uri": phone.url},
+    ]
+    assert pool.revoked == ["refresh"]
     sign_in(page, pool, RUI)
 
     wait_for_states(page, SENT, SENT)
@@ -100,6 +105,84 @@ def test_who_signs_out_without_network_is_forgotten_on_the_device(phone: Phone, 
     expect(page.locator("#employee")).to_have_value("")
     expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
     assert len(pool.questions) == asked
+
+
+def test_who_signs_out_is_signed_out_though_nobody_answers_the_revocation(phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, clock(20), worker=False)
+    sign_in(page, pool, ANA)
+    revoke, came, goes = pool.revoke, Event(), Event()
+
+    def silent(fields: dict[str, str]) -> int:
+        came.set()
+        goes.wait(DEADLINE)
+        return revoke(fields)
+
+    pool.revoke = silent  # type: ignore[method-assign]
+    try:
+        sign_out(page)
+        assert came.is_set()
+        assert pool.questions[-1] == {"client_id": pool.settings.client, "logout_uri": phone.url}
+    finally:
+        goes.set()
+
+
+@pytest.mark.parametrize("claims", [{"custom:usuarioId": str(RUI)}, {"custom:usuarioId": "0x7b"}, None])
+def test_a_renewal_that_does_not_name_the_same_employee_ends_the_session(
+    claims: dict[str, object] | None, server: Between, phone: Phone, pool: UserPool
+) -> None:
+    page = phone.open(KEY, worker=False)
+    sign_in(page, pool, ANA)
+    pool.make_token()
+    grant = pool.grant
+    if claims is None:
+        pool.grant = lambda fields: (200, {"id_token": fields["client_id"]})  # type: ignore[method-assign]
+    else:
+        pool.claims = claims
+
+    punch(page)
+
+    expect(page.locator("#warnings")).to_have_text(re.compile("^Ninguém entrou"))
+    wait_for_states(page, HERE)
+    pool.claims, pool.grant = {}, grant  # type: ignore[method-assign]
+    sign_in(page, pool, ANA)
+    wait_for_states(page, SENT)
+    assert [post.body["usuarioId"] for post in server.posts if post.status == 202] == [ANA]
+
+
+@pytest.mark.usefixtures("pool")
+def test_a_sign_in_that_cannot_begin_says_that_and_nothing_of_the_storage(phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    button = page.get_by_role("button", name="Entrar com a sua conta")
+    button.wait_for()
+    phone.context.set_offline(True)
+    button.click()
+
+    expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar")
+    expect(page.locator("#warnings")).to_have_text(re.compile("^Ninguém entrou"))
+
+
+def test_a_token_that_names_no_employee_signs_nobody_in(phone: Phone, pool: UserPool) -> None:
+    pool.claims = {"custom:usuarioId": "4.1e1"}
+    page = phone.open(KEY, worker=False)
+    page.get_by_role("button", name="Entrar com a sua conta").click()
+
+    expect(page.locator("#outcome")).to_contain_text("Não foi possível entrar (custom:usuarioId)")
+    expect(page.locator("#warnings")).to_have_text(re.compile("^Ninguém entrou"))
+
+
+@pytest.mark.parametrize("body", [None, "{", "{}", "[" * 1_000_000])
+def test_a_renewal_that_cannot_be_asked_for_is_tried_again(body: str | None, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    sign_in(page, pool, ANA)
+    pool.make_token()
+    page.route("**/config.json", lambda route: route.abort() if body is None else route.fulfill(body=body))
+
+    punch(page)
+    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não recebe batidas agora"))
+    page.unroute("**/config.json")
+    look_again(page)
+
+    wait_for_states(page, SENT)
 
 
 def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(server: Between, phone: Phone, pool: UserPool) -> None:
@@ -169,6 +252,27 @@ def test_a_code_that_this_device_did_not_ask_for_is_not_taken(answer: str, phone
     assert pool.questions == []
 
 
+@pytest.mark.parametrize("link", ["?state=x", "?code=code&state=x", "?error=access_denied&state="])
+def test_a_link_does_not_break_a_sign_in_off_that_is_under_way(link: str, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, worker=False)
+    redirect, came, goes = pool.redirect, Event(), Event()
+
+    def slow(path: str, asked: dict[str, str]) -> str:
+        came.set()
+        goes.wait(DEADLINE)
+        return redirect(path, asked)
+
+    pool.redirect = slow  # type: ignore[method-assign]
+    pool.employee = ANA
+    page.get_by_role("button", name="Entrar com a sua conta").click(no_wait_after=True)
+    wait_for(came.is_set, "the way to the user pool")
+    other = phone.open(link, worker=False)
+    expect(other.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
+    goes.set()
+
+    page.get_by_role("button", name=f"Sair da conta do empregado {ANA}").wait_for()
+
+
 def test_a_refusal_from_before_the_sign_in_stops_nothing(server: Between, phone: Phone, pool: UserPool) -> None:
     page = phone.open(KEY, worker=False)
     punch(page, ANA)
@@ -201,9 +305,10 @@ def test_who_signs_out_while_a_token_is_renewed_stays_out(server: Between, phone
     grant, came, goes = pool.grant, Event(), Event()
 
     def slow(fields: dict[str, str]) -> tuple[int, dict[str, str]]:
+        granted = grant(fields)  # before the sign-out revokes it
         came.set()
         goes.wait(DEADLINE)
-        return grant(fields)
+        return granted
 
     pool.grant = slow  # type: ignore[method-assign]
     punch(page)

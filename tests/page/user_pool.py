@@ -25,7 +25,9 @@ class UserPool:
         self.employee = 0  # who signs in next
         self.known = 0  # who has signed in
         self.status = 200  # of the token endpoint
+        self.claims: dict[str, object] = {}  # of the next tokens, instead of their own
         self.tokens: list[str] = []  # made so far
+        self.revoked: list[str] = []  # refresh tokens
         self.questions: list[dict[str, str]] = []  # to all endpoints
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -36,7 +38,8 @@ class UserPool:
     def settings(self) -> site.SignIn:
         """What the page is told."""
         origin = f"http://127.0.0.1:{self._server.server_port}"
-        return site.SignIn(f"{origin}/oauth2/authorize", f"{origin}/oauth2/token", f"{origin}/logout", CLIENT)
+        oauth2 = f"{origin}/oauth2"
+        return site.SignIn(f"{oauth2}/authorize", f"{oauth2}/token", f"{oauth2}/revoke", f"{origin}/logout", CLIENT)
 
     def redirect(self, path: str, asked: dict[str, str]) -> str:
         """Answer the endpoints that a browser is sent to: where it goes on."""
@@ -49,7 +52,7 @@ class UserPool:
 
     def make_token(self) -> str:
         """Make an ID token; nobody checks its signature here."""
-        claims = {"custom:usuarioId": str(self.employee), "number": len(self.tokens), "name": "Conceição"}
+        claims = {"custom:usuarioId": str(self.employee), "number": len(self.tokens), "name": "Conceição"} | self.claims
         body = base64.urlsafe_b64encode(json.dumps(claims, ensure_ascii=False).encode()).decode().rstrip("=")
         self.tokens.append(f"header.{body}.signature")
         return self.tokens[-1]
@@ -60,7 +63,7 @@ class UserPool:
         if self.status != 200:
             return self.status, {"error": "made up"}
         if fields["grant_type"] == "refresh_token":
-            good = fields["refresh_token"] == "refresh"  # noqa: S105
+            good = fields["refresh_token"] not in self.revoked
             return (200, {"id_token": self.make_token()}) if good else (400, {"error": "invalid_grant"})
         asked = next(each for each in reversed(self.questions) if "code_challenge" in each)
         digest = hashlib.sha256(fields["code_verifier"].encode()).digest()
@@ -69,6 +72,12 @@ class UserPool:
         if not good or fields["redirect_uri"] != asked["redirect_uri"]:
             return 400, {"error": "invalid_grant"}
         return 200, {"id_token": self.make_token(), "refresh_token": "refresh"}
+
+    def revoke(self, fields: dict[str, str]) -> int:
+        """Answer the revocation endpoint: the status."""
+        self.questions.append(fields)
+        self.revoked.append(fields["token"])
+        return 200
 
     def close(self) -> None:
         """Listen no more."""
@@ -98,10 +107,14 @@ def _handler(pool: UserPool) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             fields = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
-            status, answer = pool.grant(fields)
-            body = json.dumps(answer).encode()
+            if self.path == "/oauth2/revoke":
+                status, body = pool.revoke(fields), b""
+            else:
+                status, answer = pool.grant(fields)
+                body = json.dumps(answer).encode()
             self.send_response(status)
-            self.send_header("access-control-allow-origin", "*")  # as Cognito's token endpoint has it
+            if body:
+                self.send_header("access-control-allow-origin", "*")  # as Cognito's token endpoint has it
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -156,6 +156,27 @@ def test_employees_are_whole_numbers_that_javascript_keeps_exactly() -> None:
 
 
 @pytest.mark.parametrize(
+    ("claim", "employee"),
+    [
+        ('"41"', 41),
+        (f'"{LARGEST}"', LARGEST),
+        *((claim, None) for claim in ('"0x29"', '"4.1e1"', '"041"', '" 41"', '"41.0"', '"-41"', '"0"', '""', '"null"')),
+        *((claim, None) for claim in (f'"{LARGEST + 1}"', "undefined", "null", "[41]", "{}")),
+    ],
+)
+def test_the_employee_who_signed_in_is_written_in_the_token_as_the_function_writes_it(
+    claim: str, employee: int | None
+) -> None:
+    token = f'"h." + btoa(JSON.stringify({{ "custom:usuarioId": {claim} }})) + ".s"'
+    assert evaluate(f"rules.employeeIn({token})") == employee
+
+
+@pytest.mark.parametrize("token", ["", "garbage", "a.b.c", "a.e30.c", "a.bnVsbA.c", "a.W10.c", None, 41])
+def test_what_is_no_token_names_nobody(token: object) -> None:
+    assert evaluate(f"rules.employeeIn({json.dumps(token)})") is None
+
+
+@pytest.mark.parametrize(
     ("body", "found"),
     [
         ('\'{"a": ["é"]}\'', {"a": ["é"]}),

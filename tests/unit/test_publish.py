@@ -84,7 +84,7 @@ def test_the_page_of_a_stage_knows_where_its_employees_sign_in_or_the_deploy_say
 
     settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
     origin = f"https://{SIGN_IN['PageSignInDomain']}"
-    paths = {"authorize": "oauth2/authorize", "token": "oauth2/token", "logout": "logout"}
+    paths = {"authorize": "oauth2/authorize", "token": "oauth2/token", "revoke": "oauth2/revoke", "logout": "logout"}
     endpoints = {name: f"{origin}/{path}" for name, path in paths.items()}
     assert settings == ({"signIn": {**endpoints, "client": SIGN_IN["PageSignInClientId"]}} if sign_in else {})
     assert ("nobody can sign in there" in capsys.readouterr().err) == (needs_token and not sign_in)

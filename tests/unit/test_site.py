@@ -68,7 +68,9 @@ def test_a_user_pool_is_named_in_the_settings_and_the_policy_lets_the_page_ask_i
     assert json.loads(with_pool["config.json"].body) == {"signIn": pool._asdict()}
     assert "connect-src 'self'; " in without[""].headers["content-security-policy"]
     assert "connect-src 'self' https://ponto.example; " in with_pool[""].headers["content-security-policy"]
-    endpoints = [f"https://ponto.example/{path}" for path in ("oauth2/authorize", "oauth2/token", "logout")]
+    endpoints = [
+        f"https://ponto.example/{path}" for path in ("oauth2/authorize", "oauth2/token", "oauth2/revoke", "logout")
+    ]
     assert pool == (*endpoints, "client")
     assert hashes(without)["sw.js"] != hashes(with_pool)["sw.js"]
 

@@ -38,6 +38,7 @@ class SignIn(NamedTuple):
 
     authorize: str  # URL
     token: str  # URL
+    revoke: str  # URL
     logout: str  # URL
     client: str  # its id
 
@@ -49,8 +50,8 @@ class SignIn(NamedTuple):
             domain: the user pool's, without https://.
             client: the id of an app client.
         """
-        origin = f"https://{domain}"
-        return cls(f"{origin}/oauth2/authorize", f"{origin}/oauth2/token", f"{origin}/logout", client)
+        oauth2 = f"https://{domain}/oauth2"
+        return cls(f"{oauth2}/authorize", f"{oauth2}/token", f"{oauth2}/revoke", f"https://{domain}/logout", client)
 
 
 class File(NamedTuple):
