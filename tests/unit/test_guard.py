@@ -336,6 +336,7 @@ def view(tmp_path: Path) -> flow.Flow:
     (tmp_path / "stack.json").write_text(json.dumps(address))
     batch = {"message": "batch", "stored": 3, "duplicates": 1, "failed": 2}
     (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
+    (tmp_path / "view.key").write_text(KEY)  # another than the run's is tried below
     return flow.Flow(tmp_path, QUEUES.__getitem__)
 
 
@@ -389,4 +390,14 @@ def test_the_views_files_are_for_everybody_with_the_strict_policy(view: flow.Flo
 def test_before_the_stack_is_ready_the_view_says_so(tmp_path: Path) -> None:
     view = flow.Flow(tmp_path, QUEUES.__getitem__)
 
-    assert ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).status == 503
+    assert ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=view.key).status == 503
+
+
+def test_the_views_key_outlives_a_restart_and_lets_into_nothing_else(tmp_path: Path) -> None:
+    view, again = (flow.Flow(tmp_path, QUEUES.__getitem__) for _ in range(2))
+
+    assert again.key == view.key == flow.key(tmp_path)
+    assert len(view.key) == 32
+    assert (tmp_path / "view.key").stat().st_mode & 0o777 == 0o600
+    refused(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY))  # the run's own
+    refused(ask(Emulator(), authorization=SIGNED.replace(KEY, view.key), view=view))

@@ -108,7 +108,7 @@ or so:
 
 and see it flow:
 
-  {address.aws_endpoint_url}{flow.PATH}#key={address.aws_access_key_id}
+  {address.aws_endpoint_url}{flow.PATH}#key={flow.key(state)}
 
 Then try, in another terminal:
 

@@ -5,6 +5,7 @@ It is served by the emulator's process, where the queues are, and it is not depl
 
 import json
 import re
+import secrets
 import threading
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from tools.chaos.faults import Faults
 from tools.dlq import dead_letters
+from tools.kit.files import draft
 from tools.local import postgres
 from tools.local.watch import LogLines
 
@@ -34,16 +36,33 @@ class Answer(NamedTuple):
     body: dict[str, Any]
 
 
+def key(state: Path) -> str:
+    """Give the view's own key, which lets into nothing else: made once, so that a tab that is open outlives a restart.
+
+    Args:
+        state: the stack's folder.
+
+    Raises:
+        CommandError: it cannot be written.
+    """
+    file = state / "view.key"
+    if not file.exists():
+        with draft(file) as new:
+            new.write(secrets.token_urlsafe(24))
+    return file.read_text(encoding="utf-8")
+
+
 class Flow:
     """Reads the numbers of one stack, and stops its database when it is asked to."""
 
     def __init__(self, state: Path, messages: Messages) -> None:
-        """Reads nothing yet: the stack may still be starting.
+        """Reads nothing but the key yet: the stack may still be starting.
 
         Args:
             state: the stack's folder.
             messages: looks into a queue.
         """
+        self.key = key(state)
         self._state = state
         self._messages = messages
         self._log: LogLines | None = None

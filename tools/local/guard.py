@@ -47,7 +47,7 @@ class Guard:
     - Another Host than our own is refused: a page of another name that resolves to 127.0.0.1 is none of ours.
     - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter.
     - The page, `web/`, lies beside `POST /ponto`, as a CloudFront distribution has it on AWS.
-    - The view of what flows through takes the run's access key id in a header that no other page can send.
+    - The view of what flows through takes its own key in a header that no other page can send.
     - Everything else takes the run's access key id, and no Origin.
     """
 
@@ -97,7 +97,7 @@ class Guard:
         file = site.files(flow.FOLDER).get(name) if scope["method"] == "GET" else None
         if file:
             await _send(send, 200, file.headers, file.body)
-        elif not any(hmac.compare_digest(given.encode(), self._key.encode()) for given in _values(scope, b"x-run")):
+        elif not any(hmac.compare_digest(given.encode(), view.key.encode()) for given in _values(scope, b"x-run")):
             await _answer(send, 403, "open the link that make run printed: it ends in #key=")
         else:
             status, body = await asyncio.to_thread(view.answer, scope["method"], name)

@@ -2,6 +2,7 @@
 
 const SECONDS = 120 // shown
 const AT_ONCE = 12 // requests
+const ANSWER_MS = 10_000
 const TEXTS = {
   "pt-BR": {
     title: "Como o ponto flui",
@@ -20,6 +21,7 @@ const TEXTS = {
     stopped: "O banco está parado: as batidas esperam na fila.",
     drains: "A fila esvazia.",
     calm: "Tudo gravado.",
+    dead: number => `Mensagens mortas, não gravadas: ${number}.`,
     lost: "O ambiente local não responde.",
     key: "Abra o link que make run mostrou: ele termina em #key=",
     rate: number => `${number} por segundo`,
@@ -43,6 +45,7 @@ const TEXTS = {
     stopped: "The database is stopped: punches wait in the queue.",
     drains: "The queue drains.",
     calm: "All is stored.",
+    dead: number => `Dead letters, not stored: ${number}.`,
     lost: "The local stack does not answer.",
     key: "Open the link that make run printed: it ends in #key=",
     rate: number => `${number} a second`,
@@ -55,17 +58,26 @@ const language = /^pt/i.test(navigator.language) ? "pt-BR" : "en"
 const texts = TEXTS[language]
 const element = id => document.getElementById(id)
 const format = number => number.toLocaleString(language)
-const key = new URLSearchParams(location.hash.slice(1)).get("key") ?? sessionStorage.getItem("key") ?? ""
-const looks = [] // at the numbers, a second each
+const looks = [] // at the numbers, one a second
+let key = ""
 let api = null
+let sending = false
 
 document.documentElement.lang = language
 document.title = texts.title
 for (const each of document.querySelectorAll("[data-word]")) each.textContent = texts[each.dataset.word]
 
+/** Take the key out of the address, for this and a reload; a link that is opened in the same tab brings a fragment only. */
+function takeKey() {
+  key = new URLSearchParams(location.hash.slice(1)).get("key") ?? sessionStorage.getItem("key") ?? ""
+  sessionStorage.setItem("key", key)
+  history.replaceState(null, "", location.pathname)
+}
+
 /** Ask the guard; the header is what another page could not send. */
 async function ask(name, method = "GET") {
-  const answer = await fetch(name, { method, headers: { "x-run": key }, cache: "no-store" })
+  const headers = { "x-run": key }
+  const answer = await fetch(name, { method, headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) })
   if (answer.status === 403) throw new Error(texts.key)
   const body = await answer.json()
   if (!answer.ok) throw new Error(body.message)
@@ -81,15 +93,29 @@ async function look() {
   try {
     show(await ask("numbers"))
   } catch (error) {
-    say(error instanceof TypeError ? texts.lost : error.message, "bad")
+    forget()
+    say(error instanceof TypeError || error instanceof DOMException ? texts.lost : error.message, "bad")
   }
   setTimeout(look, 1000)
 }
 
+/** Show that nothing is known: what was true a moment ago would be taken for what is. */
+function forget() {
+  looks.length = 0
+  for (const output of document.querySelectorAll("output")) output.textContent = "–"
+  for (const emptied of document.querySelectorAll(".rate, #letters, #scale")) emptied.textContent = ""
+  for (const part of document.querySelectorAll("#flow > li")) part.classList.remove("some", "flows")
+  for (const line of element("chart").children) line.setAttribute("points", "")
+  element("send").disabled = element("stop").disabled = true
+}
+
 function show(numbers) {
   api = numbers.api
-  looks.push({ ...numbers, at: performance.now() })
-  if (looks.length > SECONDS + 1) looks.shift()
+  const now = performance.now()
+  // They count from the stack's start: fewer than before are another run's.
+  if (looks.some(look => look.accepted > numbers.accepted || look.stored > numbers.stored)) looks.length = 0
+  looks.push({ ...numbers, at: now })
+  while (now - looks[0].at > 1000 * (SECONDS + 1)) looks.shift()
   for (const name of ["accepted", "waiting", "stored", "duplicates", "deadLetters"]) {
     const text = format(numbers[name])
     const output = element(name).querySelector("output")
@@ -97,19 +123,21 @@ function show(numbers) {
     element(name).classList.toggle("some", numbers[name] > 0)
   }
   const rates = changes()
-  const now = rates.at(-1) ?? { accepted: 0, stored: 0 }
-  element("accepted").querySelector(".rate").textContent = texts.rate(format(Math.round(now.accepted)))
-  element("stored").querySelector(".rate").textContent = texts.rate(format(Math.round(now.stored)))
+  const last = rates.at(-1) ?? { accepted: 0, stored: 0 }
+  element("accepted").querySelector(".rate").textContent = texts.rate(format(Math.round(last.accepted)))
+  element("stored").querySelector(".rate").textContent = texts.rate(format(Math.round(last.stored)))
   element("waiting").querySelector(".rate").textContent = numbers.waiting ? texts.age(format(Math.round(numbers.ageSeconds))) : ""
   const [into, out] = document.querySelectorAll(".pipe")
-  into.classList.toggle("flows", now.accepted > 0)
-  out.classList.toggle("flows", now.stored > 0)
+  into.classList.toggle("flows", last.accepted > 0)
+  out.classList.toggle("flows", last.stored > 0)
   draw(rates)
   list(numbers.lastDeadLetters)
+  element("send").disabled = sending
   element("stop").disabled = numbers.databaseStopped
   if (numbers.error) say(numbers.error, "bad")
   else if (numbers.databaseStopped) say(texts.stopped, "bad")
   else if (numbers.waiting) say(texts.drains, "")
+  else if (numbers.deadLetters) say(texts.dead(format(numbers.deadLetters)), "bad")
   else say(texts.calm, "good")
 }
 
@@ -122,16 +150,17 @@ function changes() {
       accepted: (later.accepted - earlier.accepted) / seconds,
       stored: (later.stored - earlier.stored) / seconds,
       waiting: later.waiting,
+      place: SECONDS - (looks.at(-1).at - later.at) / 1000, // a tab that is not seen looks seldom
     }
   })
 }
 
 function draw(rates) {
   const most = Math.max(10, ...rates.flatMap(rate => [rate.accepted, rate.stored, rate.waiting]))
-  const points = name => rates.map((rate, place) => `${SECONDS - rates.length + place + 1},${30 - (29 * rate[name]) / most}`)
+  const points = name => rates.map(rate => `${rate.place},${30 - (29 * rate[name]) / most}`)
   element("in").setAttribute("points", points("accepted").join(" "))
   element("out").setAttribute("points", points("stored").join(" "))
-  element("area").setAttribute("points", [`${SECONDS - rates.length + 1},30`, ...points("waiting"), `${SECONDS},30`].join(" "))
+  element("area").setAttribute("points", [`${rates[0]?.place ?? SECONDS},30`, ...points("waiting"), `${SECONDS},30`].join(" "))
   element("scale").textContent = texts.scale(format(Math.round(most)))
 }
 
@@ -146,7 +175,12 @@ function list(letters) {
     item.append(time, " ", reason, " ", letter.detail)
     return item
   })
-  element("letters").replaceChildren(...(items.length ? items : [texts.none]))
+  if (items.length === 0) {
+    const none = document.createElement("li")
+    none.textContent = texts.none
+    items.push(none)
+  }
+  element("letters").replaceChildren(...items)
 }
 
 /** Send punches as a device does: each under its id until it is accepted. */
@@ -186,15 +220,16 @@ async function post(path, body) {
   }
 }
 
-sessionStorage.setItem("key", key) // for a reload; the address is rid of it
-history.replaceState(null, "", location.pathname)
+takeKey()
+addEventListener("hashchange", takeKey)
 element("send").addEventListener("click", async () => {
-  element("send").disabled = true
+  element("send").disabled = sending = true
   await send().catch(error => say(error.message, "bad"))
-  element("send").disabled = false
+  sending = false
 })
 element("stop").addEventListener("click", () => {
   element("stop").disabled = true
   ask(`stop-database/${element("stop").dataset.seconds}`, "POST").catch(error => say(error.message, "bad"))
 })
+forget()
 look()

@@ -1,0 +1,110 @@
+"""The view for operators: what it says is so, with and without a stack behind it."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.page import phone as phones
+from tests.page.axe import require_nothing
+from tests.page.between import Answer, Between, json_answer
+from tests.page.phone import Phone
+from tools.local import flow
+
+KEY = "#key=kept"
+UNKNOWN = ["\N{EN DASH}"] * 5
+NUMBERS: dict[str, Any] = {
+    "accepted": 1200,
+    "waiting": 0,
+    "stored": 1100,
+    "duplicates": 2,
+    "failed": 0,
+    "deadLetters": 0,
+    "ageSeconds": 0,
+    "databaseStopped": False,
+    "error": "",
+    "lastDeadLetters": [],
+    "api": {"url": "http://127.0.0.1/ponto", "key": "secret"},
+}
+LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "received": "2026-10-01T11:00:00Z"}
+
+
+@pytest.fixture
+def numbers(server: Between) -> dict[str, Any]:
+    """Serve the view, and these numbers to whoever has the key."""
+    numbers = dict(NUMBERS)
+
+    def api(_path: str, headers: Any, _body: bytes | None) -> Answer:
+        return json_answer(200, numbers) if headers.get("x-run") == "kept" else json_answer(403, {"message": "no"})
+
+    server.folder, server.api = flow.FOLDER, api
+    return numbers
+
+
+@pytest.fixture(params=[390, 1280])
+def screen(request: pytest.FixtureRequest, browser: Browser, server: Between) -> Iterator[Phone]:
+    with phones.phone(browser, server.url, locale="en", viewport={"width": request.param, "height": 800}) as screen:
+        yield screen
+
+
+def require_unknown(page: Page) -> None:
+    expect(page.locator("output")).to_have_text(UNKNOWN)
+    expect(page.locator("#send")).to_be_disabled()
+    expect(page.locator("#stop")).to_be_disabled()
+    assert "".join(page.locator(".rate, #letters, #scale").all_inner_texts()) == ""
+    require_nothing(page)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "kind"),
+    [
+        ({}, "All is stored.", "good"),
+        ({"waiting": 3, "deadLetters": 6}, "The queue drains.", ""),
+        ({"deadLetters": 1}, "Dead letters, not stored: 1.", "bad"),
+        ({"deadLetters": 1006}, "Dead letters, not stored: 1,006.", "bad"),
+    ],
+)
+def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(
+    changes: dict[str, Any], sentence: str, kind: str, numbers: dict[str, Any], screen: Phone
+) -> None:
+    numbers |= changes | {"lastDeadLetters": [LETTER] * min(changes.get("deadLetters", 0), 8)}
+    page = screen.open(KEY, worker=False)
+
+    expect(page.locator("#state")).to_have_text(sentence)
+    expect(page.locator("#state")).to_have_class(kind)
+    expect(page.locator("#accepted output")).to_have_text("1,200")
+    require_nothing(page)
+
+
+@pytest.mark.usefixtures("numbers")
+def test_without_a_key_there_are_no_numbers_until_the_link_is_opened_in_the_same_tab(screen: Phone) -> None:
+    page = screen.open(worker=False)
+    expect(page.locator("#state")).to_have_text("Open the link that make run printed: it ends in #key=")
+    require_unknown(page)
+
+    page.goto(screen.url + KEY)
+
+    expect(page.locator("#accepted output")).to_have_text("1,200")
+    assert page.url == screen.url
+    page.reload()
+    expect(page.locator("#accepted output")).to_have_text("1,200")
+
+
+def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(
+    server: Between, numbers: dict[str, Any], screen: Phone
+) -> None:
+    page = screen.open(KEY, worker=False)
+    expect(page.locator("#send")).to_be_enabled()
+
+    server.down = True
+    expect(page.locator("#state")).to_have_text("The local stack does not answer.")
+    require_unknown(page)
+    numbers |= {"accepted": 7, "stored": 7}
+    server.down = False
+
+    expect(page.locator("#accepted output")).to_have_text("7")
+    numbers |= {"accepted": 5, "stored": 5}  # another one, unseen
+    expect(page.locator("#accepted output")).to_have_text("5")
+    expect(page.locator("#accepted .rate")).to_have_text(re.compile(r"^\d+ a second"))
