@@ -4,20 +4,23 @@ import asyncio
 import json
 import re
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tools.kit import site
-from tools.local import answers, flow
-from tools.local.guard import Guard, Message, Receive, Scope, Send, make_key
+from tools.local import answers, asgi, flow, guard
+from tools.local.asgi import Message, Receive, Scope, Send
+from tools.local.guard import MOST, Guard, Public, make_key
 
 KEY = "LOCALABCDEFGHIJKLMNO"
 HOST = "127.0.0.1:4566"
 PUNCH = "/restapis/ab12cd34/local/_user_request_/ponto"
 SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY}/20261001/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
 PAGE = "http://evil.example"
+POOL = "us-east-1_abc"
 
 
 class Answer(NamedTuple):
@@ -27,20 +30,33 @@ class Answer(NamedTuple):
 
 
 class Emulator:
-    """Answers everything as it is told to, for every Origin."""
+    """Answers everything as it is told to, for every Origin, and notes what it is asked."""
 
     def __init__(self, status: int = 200, body: bytes = b"done") -> None:
         self.asked: list[str] = []
+        self.called: list[tuple[str, str, str, Mapping[str, str], bytes]] = []
+        self.pools: list[str] = []
         self._status, self._body = status, body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive()).get("more_body"):
-            pass
         self.asked.append(scope["path"])
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.disconnect":
+            return
         headers = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         await send({"type": "http.response.body", "body": self._body[:4], "more_body": True})
         await send({"type": "http.response.body", "body": self._body[4:]})
+
+    async def call_api(self, api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> guard.Answer:
+        self.called.append((api, method, path, headers, body))
+        sent = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
+        return guard.Answer(self._status, sent, self._body)
+
+    def public_keys(self, pool: str) -> guard.Answer | None:
+        self.pools.append(pool)
+        return guard.Answer(200, [], b"keys") if pool == POOL else None
 
 
 def ask(
@@ -52,17 +68,21 @@ def ask(
     closing: bool = False,
     hosts: tuple[str, ...] = (HOST,),
     view: flow.Flow | None = None,
+    parts: list[Message] | None = None,
     **headers: str,
 ) -> Answer:
-    """Send a request through a guard."""
-    guard = Guard(emulator, 4566, KEY, view)
+    """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
+    guarded = Guard(emulator, Public(emulator.call_api, emulator.public_keys), 4566, KEY, view)
     if closing:
-        guard.close()
+        guarded.close()
     sent: list[Message] = []
-    parts = [body[:7], body[7:]]
+    coming = parts or [
+        {"type": "http.request", "body": body[:7], "more_body": True},
+        {"type": "http.request", "body": body[7:], "more_body": False},
+    ]
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+        return coming.pop(0) if coming else await asyncio.Future()
 
     async def send(message: Message) -> None:
         sent.append(message)
@@ -70,8 +90,8 @@ def ask(
     found = [(b"host", host.encode()) for host in hosts]
     found += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": found}
-    asyncio.run(guard(scope, receive, send))
-    start, *rest = sent
+    asyncio.run(guarded(scope, receive, send))
+    start, *rest = sent or [{"status": 0, "headers": []}]
     return Answer(
         start["status"],
         b"".join(message["body"] for message in rest),
@@ -169,7 +189,30 @@ def test_the_api_is_for_every_origin(method: str, host: str) -> None:
 
     assert (answer.status, answer.body) == (200, b"done")
     assert answer.headers[b"access-control-allow-origin"] == b"*"
-    assert emulator.asked == [PUNCH]
+    assert emulator.called == [("ab12cd34", method, "/ponto", {}, b"")]
+    assert emulator.asked == []
+
+
+def test_the_api_gets_what_the_guard_composes_and_nothing_else_of_a_request() -> None:
+    emulator = Emulator()
+    read: dict[str, Any] = {
+        "x_api_key": "a",
+        "content_type": "b",
+        "authorization": SIGNED,
+        "accept": "d",
+        "user_agent": "e",
+    }
+    unread: dict[str, Any] = {
+        "x_amz_target": "AmazonSQS.CreateQueue",
+        "x_forwarded_for": "1.2.3.4",
+        "x_http_method_override": "PUT",
+    }
+
+    ask(emulator, PUNCH, query="Action=CreateQueue&X-Amz-Credential=1/2/3/sqs/x", body=b"0123456789", **read, **unread)
+
+    headers = {name.replace("_", "-"): value for name, value in read.items()}
+    assert emulator.called == [("ab12cd34", "POST", "/ponto", headers, b"0123456789")]
+    assert emulator.asked == []
 
 
 @pytest.mark.parametrize(
@@ -212,7 +255,7 @@ def test_no_other_file_is_served(name: str) -> None:
 
     ask(emulator, PAGE_PATH + name, "GET")
 
-    assert emulator.asked == [PAGE_PATH + name]
+    assert [path for _, _, path, _, _ in emulator.called] == [f"/{name}"]
 
 
 def test_the_page_is_for_no_other_host_and_not_below_the_rest_of_aws() -> None:
@@ -220,12 +263,59 @@ def test_the_page_is_for_no_other_host_and_not_below_the_rest_of_aws() -> None:
     refused(ask(Emulator(), "/page.js", "GET"))
 
 
-def test_a_user_pools_public_keys_are_public() -> None:
-    path = "/us-east-1_abc/.well-known/jwks.json"
+def test_a_user_pools_public_keys_are_public_and_asked_for_by_its_id_alone() -> None:
+    emulator = Emulator()
+    path = f"/{POOL}/.well-known/jwks.json"
+    target: dict[str, Any] = {"x_amz_target": "AWSCognitoIdentityProviderService.ListUserPools"}
 
-    assert ask(Emulator(), path, "GET").status == 200
-    refused(ask(Emulator(), path, "POST"))
-    refused(ask(Emulator(), path, "GET", origin=PAGE))
+    assert ask(emulator, path, "GET", "Action=CreateStack", b"body", **target)[:2] == (200, b"keys")
+    refused(ask(emulator, path, "POST"))
+    refused(ask(emulator, path, "GET", origin=PAGE))
+    refused(ask(emulator, f"/x{path}", "GET"))
+    refused(ask(emulator, path.replace(POOL, "another"), "GET"))
+    assert emulator.pools == [POOL, "another"]
+    assert emulator.asked == []
+
+
+LARGE: list[Message] = [{"type": "http.request", "body": b"x" * 65_536, "more_body": True}] * 3
+HALF: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
+GONE: list[Message] = [*HALF, {"type": "http.disconnect"}]
+
+
+@pytest.mark.parametrize(("parts", "length"), [(LARGE, None), (HALF, MOST + 1), (HALF, 300_000_000)])
+@pytest.mark.parametrize(("status", "expected"), [(400, 413), (403, 403), (401, 401), (415, 415)])
+def test_a_large_body_is_not_read_and_whoever_may_not_punch_is_told_that_first(
+    parts: list[Message], length: int | None, status: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "_LINGER", 0)
+    emulator = Emulator(status)
+    named: dict[str, Any] = {} if length is None else {"content_length": str(length)}
+
+    answer = ask(emulator, PUNCH, parts=[*parts], **named)
+
+    assert answer.status == expected
+    assert answer.headers[b"access-control-allow-origin"] == b"*"
+    assert [body for *_, body in emulator.called] == [b""]
+
+
+def test_as_much_is_read_as_the_queues_own_refusal_needs() -> None:
+    emulator = Emulator()
+
+    ask(emulator, PUNCH, body=b"x" * MOST)
+
+    assert [len(body) for *_, body in emulator.called] == [MOST]
+
+
+@pytest.mark.parametrize("parts", [HALF, GONE])
+def test_a_body_that_does_not_come_whole_reaches_nothing(parts: list[Message], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "_PATIENCE", 0.01)
+    monkeypatch.setattr(asgi, "_LINGER", 0)
+    emulator = Emulator()
+
+    assert ask(emulator, PUNCH, parts=[*parts]).status == 408
+    assert emulator.called == []
+    assert ask(emulator, parts=[*parts], authorization=SIGNED).status == 0  # as of somebody who went
+    refused(ask(emulator, parts=[*parts]))
 
 
 def test_no_websocket_is_opened() -> None:
@@ -237,7 +327,9 @@ def test_no_websocket_is_opened() -> None:
     async def receive() -> Message:
         raise AssertionError("nobody listens")
 
-    asyncio.run(Guard(Emulator(), 4566, KEY)({"type": "websocket", "path": PUNCH, "headers": []}, receive, send))
+    everybody = Public(Emulator().call_api, Emulator().public_keys)
+    guarded = Guard(Emulator(), everybody, 4566, KEY)
+    asyncio.run(guarded({"type": "websocket", "path": PUNCH, "headers": []}, receive, send))
 
     assert sent == [{"type": "websocket.close"}]
 
@@ -247,7 +339,7 @@ def test_once_closing_it_takes_no_punch_but_still_tells_what_the_queues_hold() -
 
     assert ask(emulator, PUNCH, closing=True).status == 503
     assert ask(emulator, "/", closing=True, authorization=SIGNED).status == 200
-    assert emulator.asked == ["/"]
+    assert (emulator.asked, emulator.called) == (["/"], [])
 
 
 @pytest.mark.parametrize(
@@ -353,7 +445,7 @@ def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(v
     assert numbers["ageSeconds"] > 0
     assert [letter["reason"] for letter in numbers["lastDeadLetters"]] == [f"reason {n}" for n in range(8, 0, -1)]
     assert json.loads(again.body)["stored"] == 6  # each line of the log once
-    assert emulator.asked == [PUNCH]
+    assert len(emulator.called) == 1
 
 
 @pytest.mark.parametrize("name", ["numbers", "stop-database/10"])

@@ -21,9 +21,9 @@ from hypercorn.config import Config
 from ministack import app as emulator  # type: ignore[import-untyped]
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import queues, saved, workers
+from tools.local import public, queues, saved, workers
 from tools.local.flow import Flow
-from tools.local.guard import Guard
+from tools.local.guard import Guard, Public
 
 HOST = "127.0.0.1"
 _FOREVER = 7 * 24 * 3600.0  # s; hypercorn would give up on a save that takes a minute
@@ -41,7 +41,8 @@ def main(port: int, state: Path) -> int:
     """
     queues.replace()
     workers.replace()
-    guard = Guard(emulator.app, port, os.environ["AWS_ACCESS_KEY_ID"], Flow(state.parent, _messages))
+    everybody = Public(public.call_api, public.public_keys)
+    guard = Guard(emulator.app, everybody, port, os.environ["AWS_ACCESS_KEY_ID"], Flow(state.parent, _messages))
     _raise_limit_of_files()
     began, asked = asyncio.run(_serve(guard, port, state))
     holding = {name: found for name, give in _services().items() if name in asked and (found := give()) is not None}

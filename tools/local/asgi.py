@@ -1,0 +1,97 @@
+"""Requests and answers as hypercorn hands them over: bodies that are large, slow or without an end cost little."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PATIENCE = 10.0  # s that a body may take that is read here, and that any other may pause
+_LINGER = 2.0  # s in which somebody who still sends may read the answer
+
+
+def values(scope: Scope, name: bytes) -> list[str]:
+    """Give the values of a header, by its name in lower case."""
+    return [value.decode("latin-1") for found, value in scope["headers"] if found == name]
+
+
+async def read(scope: Scope, receive: Receive, most: int) -> bytes | None:
+    """Read a body.
+
+    Args:
+        scope: the request's.
+        receive: gives its parts.
+        most: bytes. Of a body that is larger, no more is read.
+
+    Returns:
+        The body, or None when it is larger.
+
+    Raises:
+        TimeoutError: it did not come whole, or not in time.
+    """
+    if any(int(length) > most for length in values(scope, b"content-length")):
+        return None
+    body = b""
+    async with asyncio.timeout(_PATIENCE):
+        while len(body) <= most:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise TimeoutError
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+    return body if len(body) <= most else None
+
+
+def without_long_pauses(receive: Receive) -> Receive:
+    """Take somebody whose body pauses for too long for one who went."""
+    comes = True
+
+    async def receive_soon() -> Message:
+        nonlocal comes
+        try:
+            message = await (asyncio.wait_for(receive(), _PATIENCE) if comes else receive())
+        except TimeoutError:
+            message = {"type": "http.disconnect"}
+        comes = message.get("more_body", False)
+        return message
+
+    return receive_soon
+
+
+def early(receive: Receive, send: Send) -> Send:
+    """Answer before the body has come: for a moment it is dropped, so that whoever sends it gets to read the answer.
+
+    Hypercorn would wait for ever to hand it over.
+    """
+
+    async def send_early(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        dropping = asyncio.create_task(_drop(receive))
+        try:
+            await send({**message, "more_body": True})
+            await asyncio.wait({dropping}, timeout=_LINGER)
+            await send({"type": "http.response.body", "body": b""})  # here it closes, unless all has come
+        finally:
+            dropping.cancel()
+
+    return send_early
+
+
+async def _drop(receive: Receive) -> None:
+    while (await receive()).get("more_body", False):
+        pass
+
+
+async def answer(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    """Send an answer with its length, whatever its headers say of that."""
+    written = [pair for pair in headers if pair[0].lower() != b"content-length"]
+    written.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": written})
+    await send({"type": "http.response.body", "body": body})
