@@ -21,7 +21,7 @@ from hypercorn.config import Config
 from ministack import app as emulator  # type: ignore[import-untyped]
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import public, queues, saved, workers
+from tools.local import connections, public, queues, saved, workers
 from tools.local.flow import Flow
 from tools.local.guard import Guard, Public
 
@@ -39,6 +39,7 @@ def main(port: int, state: Path) -> int:
     Returns:
         The exit status: 0 when all that the emulator holds is saved, 1 when not.
     """
+    connections.replace()
     queues.replace()
     workers.replace()
     everybody = Public(public.call_api, public.public_keys)

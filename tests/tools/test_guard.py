@@ -1,0 +1,312 @@
+"""The guard before the real emulator, without the run's key: by every way to a service that the emulator knows."""
+
+import ast
+import contextlib
+import http.client
+import inspect
+import itertools
+import json
+import re
+import socket
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+from ministack import app  # type: ignore[import-untyped]
+from ministack.core import router  # type: ignore[import-untyped]
+
+from tests.waiting import DEADLINE
+from tools.local import emulator
+from tools.local.emulator import Emulator
+
+METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
+FORM = "application/x-www-form-urlencoded"
+LARGE = 300_000_000  # bytes
+SOON = 30  # s; a connection that is idle between two requests has 75
+_ROUTING = [ast.parse(inspect.getsource(module)) for module in (app, router)]
+
+
+class Reply(NamedTuple):
+    status: int
+    body: bytes
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator behind its guard, with an API and a user pool, and nothing else."""
+    folder = tmp_path_factory.mktemp("emulator")
+    started = emulator.start(emulator.free_port(), folder / "aws", folder / "log")
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def api_path(running: Emulator) -> str:
+    """POST there takes an API key."""
+    api = running.client("apigateway")
+    named = {"restApiId": api.create_rest_api(name="api")["id"]}
+    root = api.get_resources(**named)["items"][0]["id"]
+    method = named | {"resourceId": root, "httpMethod": "POST"}
+    api.put_method(**method, authorizationType="NONE", apiKeyRequired=True)
+    api.put_integration(**method, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    api.create_deployment(**named, stageName="local")
+    return f"/restapis/{named['restApiId']}/local/_user_request_/"
+
+
+@pytest.fixture(scope="module")
+def keys_path(running: Emulator) -> str:
+    """Where a user pool's public keys are."""
+    pool = running.client("cognito-idp").create_user_pool(PoolName="employees")["UserPool"]["Id"]
+    return f"/{pool}/.well-known/jwks.json"
+
+
+class Stranger:
+    """Somebody on this machine who has no key."""
+
+    def __init__(self, running: Emulator) -> None:
+        self._address = (emulator.HOST, running.port)
+        self.connection = http.client.HTTPConnection(*self._address, timeout=DEADLINE)
+
+    def ask(self, method: str, target: str, body: bytes = b"", **headers: str) -> Reply:
+        self.connection.request(
+            method, target, body, {name.replace("_", "-"): found for name, found in headers.items()}
+        )
+        answer = self.connection.getresponse()
+        return Reply(answer.status, answer.read())
+
+    def connect(self, head: str) -> socket.socket:
+        """Open a connection and send this."""
+        opened = socket.create_connection(self._address, timeout=DEADLINE)
+        opened.sendall(head.replace("HOST", "{}:{}".format(*self._address)).replace("\n", "\r\n").encode())
+        return opened
+
+
+@pytest.fixture
+def stranger(running: Emulator) -> Iterator[Stranger]:
+    found = Stranger(running)
+    yield found
+    found.connection.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_made(running: Emulator, api_path: str, keys_path: str) -> Iterator[None]:
+    """Without the key nothing is made: the API and the pool stay all that there is."""
+    assert api_path
+    assert keys_path
+
+    def made() -> list[Sequence[Any]]:
+        client = running.client
+        return [
+            client("lambda").list_functions()["Functions"],
+            client("cloudformation").list_stacks()["StackSummaries"],
+            client("sqs").list_queues().get("QueueUrls", []),
+            client("sns").list_topics()["Topics"],
+            client("s3").list_buckets()["Buckets"],
+            client("iam").list_roles()["Roles"],
+            client("logs").describe_log_groups()["logGroups"],
+            client("secretsmanager").list_secrets()["SecretList"],
+            client("apigateway").get_rest_apis()["items"],
+            client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"],
+        ]
+
+    before = made()
+    yield
+    assert made() == before
+
+
+def _paths() -> set[str]:
+    """All that the emulator's routing compares a path with, and the beginnings of its patterns."""
+    texts = [
+        node.value
+        for tree in _ROUTING
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    plain = {text for text in texts if re.fullmatch(r"/[\w./:@$-]*", text)}
+    patterns = {found[1] for text in texts if (found := re.match(r"\^(/[\w./-]+)", text))}
+    return plain | patterns
+
+
+def _actions() -> set[str]:
+    """The names of the calls that its routing knows."""
+    return {
+        key.value
+        for tree in _ROUTING
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict) and len(node.keys) > 100
+        for key in node.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+
+
+def _patterns(name: str) -> set[str]:
+    return {each for service in router.SERVICE_PATTERNS.values() for each in service.get(name, [])}
+
+
+ACTIONS = sorted(_actions())
+TARGETS = sorted(_patterns("target_prefixes"))
+HOSTS = sorted({re.sub(r"[^a-z0-9.-]", "", pattern.replace(r"\.", ".")) for pattern in _patterns("host_patterns")})
+SERVICES = sorted({*app.SERVICE_REGISTRY, *app.SERVICE_NAME_ALIASES})
+
+
+def test_the_ways_are_read_from_the_emulator() -> None:
+    assert {"/_ministack/reset", "/2015-03-31/", "/oauth2/token", "/latest/", "/_aws/execute-api/"} <= _paths()
+    assert {"CreateStack", "CreateQueue", "CreateRole"} <= set(ACTIONS)
+    assert {"AmazonSQS", "AWSLambda"} & set(TARGETS)
+    assert min(len(_paths()), len(ACTIONS), len(TARGETS), len(HOSTS), len(SERVICES)) > 30
+
+
+def test_every_path_takes_the_key_with_every_method(stranger: Stranger) -> None:
+    for path, method in itertools.product(sorted(_paths()), METHODS):
+        for target in (path, f"{path.rstrip('/')}/a/b", path.upper()):
+            assert (target, method, stranger.ask(method, target).status) == (target, method, 403)
+
+
+def test_no_query_header_or_body_finds_a_way_beside_what_is_public(
+    stranger: Stranger, api_path: str, keys_path: str
+) -> None:
+    unknown = keys_path.replace("us-east-1_", "us-east-1_0")
+    public = [(method, path) for path in (api_path, keys_path, unknown) for method in ("GET", "POST")]
+    plain = {each: stranger.ask(*each) for each in public}
+    assert [reply.status for reply in plain.values()] == [200, 403, 200, 403, 403, 403]  # the first is the page
+
+    def check(query: str = "", body: bytes = b"", **headers: str) -> None:
+        for method, path in public:
+            reply = stranger.ask(method, f"{path}?{query}", body, **headers)
+            assert reply == plain[method, path], (method, path, query, headers)
+
+    template = json.dumps({"Resources": {"Evil": {"Type": "AWS::SQS::Queue"}}})
+    names = {f"{kind}Name": "evil" for kind in ("Queue", "Stack", "Role", "Function", "Bucket")} | {"Name": "evil"}
+    values = urllib.parse.urlencode(names | {"TemplateBody": template, "AssumeRolePolicyDocument": "{}"})
+    for action in ACTIONS:
+        check(f"Action={action}&{values}", f"Action={action}&{values}".encode(), content_type=FORM)
+    for target in TARGETS:
+        for call in ("CreateQueue", "CreateFunction", "CreateSecret", "CreateLogGroup", "CreateUserPool", "CreateKey"):
+            check("", json.dumps(names).encode(), x_amz_target=f"{target}.{call}")
+    for service in SERVICES:
+        scope = f"test/20261001/us-east-1/{service}/aws4_request"
+        check(f"X-Amz-Credential={urllib.parse.quote(scope)}&Action=CreateQueue&{values}")
+        check(authorization=f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
+    path = "/2015-03-31/functions"
+    check(x_forwarded_host="evil.s3", x_original_url=path, x_rewrite_url=path, x_http_method_override="PUT")
+    check(x_amz_request_route=path, x_forwarded_prefix=path, forwarded="host=evil.s3")
+
+
+def test_every_other_host_is_refused(stranger: Stranger, api_path: str, keys_path: str) -> None:
+    for host in (*HOSTS, "evil.s3", "evil", "abcdef01.execute-api", "alb", "data.iot.us-east-1"):
+        for name in (f"{host}.us-east-1.amazonaws.com", f"{host}.127.0.0.1:4566", f"{host}.localhost"):
+            for path in ("/", api_path, keys_path):
+                assert stranger.ask("GET", path, host=name).status == 403, name
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://HOST/2015-03-31/functions",
+        "http://HOST/API",
+        "http://evil.example/",
+        "*",
+        "/%2f2015-03-31/functions",
+        "//2015-03-31/functions",
+        "/./2015-03-31/functions",
+        "/;/2015-03-31/functions",
+        "/API/../../../../2015-03-31/functions",
+        "/API%2e%2e/%2e%2e/%2e%2e/%2e%2e/2015-03-31/functions",
+        "/API%2f..%2f..%2f..%2f..%2f2015-03-31%2ffunctions",
+        "/API;/2015-03-31/functions",
+        "/API%00/2015-03-31/functions",
+        "/API%0d%0aX-Amz-Target:%20AmazonSQS.CreateQueue",
+        "/API@connections/x",
+        "/API%3fAction=CreateQueue%26QueueName=evil",
+        "/KEYS%3fAction=CreateQueue%26QueueName=evil",
+        "/KEYS/../../2015-03-31/functions",
+        "/x%2fKEYS",
+        "/x/../KEYS",
+        "/KEYS.",
+        "/KEYS/",
+        "/KEYS;x",
+        "/KEYS%00",
+        "/KEYS%0a",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "CONNECT", "TRACE"])
+def test_no_trick_with_a_path_gets_by(
+    method: str, target: str, stranger: Stranger, api_path: str, keys_path: str
+) -> None:
+    written = target.replace("/API", api_path).replace("/KEYS", keys_path)
+    with stranger.connect(
+        f"{method} {written} HTTP/1.1\nHost: HOST\nContent-Length: 0\nConnection: close\n\n"
+    ) as opened:
+        assert opened.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /API HTTP/1.1\nHost: HOST\nConnection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\n\n",
+        "GET /2015-03-31/functions HTTP/1.1\nHost: HOST\nConnection: Upgrade, HTTP2-Settings\nUpgrade: h2c\n"
+        "HTTP2-Settings: AAMAAABkAAQAAP__\n\n",
+        "PRI * HTTP/2.0\n\nSM\n\n",
+        "GET /_ministack/health HTTP/1.1\nHost: HOST\nHost: localhost\n\n",
+        "GET /_ministack/health HTTP/1.0\n\n",
+    ],
+)
+def test_no_other_protocol_is_spoken(head: str, stranger: Stranger, api_path: str) -> None:
+    with stranger.connect(head.replace("/API", api_path)) as opened:
+        assert opened.recv(64).startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 "))
+
+
+def _resident(running: Emulator) -> int:
+    """Bytes of memory that the emulator uses."""
+    return int(psutil.Process(running.process.pid).memory_info().rss)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("path", ["/2015-03-31/functions", "/API", "/KEYS"])
+def test_a_giant_body_without_a_key_is_refused_and_takes_no_memory(
+    path: str, chunked: bool, stranger: Stranger, running: Emulator, api_path: str, keys_path: str
+) -> None:
+    written = path.replace("/API", api_path).replace("/KEYS", keys_path)
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {LARGE}"
+    part = b"x" * 65_536
+    before = _resident(running)
+
+    with stranger.connect(f"POST {written} HTTP/1.1\nHost: HOST\n{length}\n\n") as opened:
+        with contextlib.suppress(ConnectionError):  # it may be closed meanwhile
+            for _ in range(LARGE // len(part)):
+                opened.sendall(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+        assert opened.recv(64).startswith(b"HTTP/1.1 403 ")
+
+    assert _resident(running) < before + 30_000_000
+
+
+def test_half_a_request_is_not_waited_for(stranger: Stranger, running: Emulator, api_path: str) -> None:
+    key = f"Authorization: AWS4-HMAC-SHA256 Credential={running.key}/"
+    halves = [
+        "POST",
+        f"POST {api_path} HTTP/1.1\nHost: HOST\n",
+        f"POST {api_path} HTTP/1.1\nHost: HOST\nContent-Length: 2\n\n{{",
+        f"POST {api_path} HTTP/1.1\nHost: HOST\nTransfer-Encoding: chunked\n\n1\n",
+        "POST / HTTP/1.1\nHost: HOST\nContent-Length: 2\n\n{",
+        f"POST / HTTP/1.1\nHost: HOST\n{key}\nContent-Length: 2\n\n{{",
+        "GET / HTTP/1.1\nHost: HOST\n\nGET / HT",
+    ]
+    with contextlib.ExitStack() as connections:
+        opened = [connections.enter_context(stranger.connect(half)) for half in halves]
+        for each in opened:
+            each.settimeout(SOON)
+            with contextlib.suppress(ConnectionError):
+                while each.recv(4096):  # until it is closed
+                    pass
+
+
+def test_it_listens_on_one_port_of_the_loopback_address(running: Emulator) -> None:
+    family = [psutil.Process(running.process.pid), *psutil.Process(running.process.pid).children(recursive=True)]
+    listening = [found.laddr for each in family for found in each.net_connections("all") if found.status == "LISTEN"]
+
+    assert listening == [(emulator.HOST, running.port)]
