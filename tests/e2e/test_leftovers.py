@@ -1,9 +1,14 @@
 """What an emulator leaves when it or its run ends badly, and what becomes of its queues: no deploy, to be quick."""
 
+import io
+import json
 import resource
 import shutil
 import signal
+import socket
 import tempfile
+import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,10 +30,13 @@ def state() -> Iterator[Path]:
             process.kill()
     while STARTED:
         STARTED.pop().process.wait()
+    while CALLS:
+        CALLS.pop().close()
     shutil.rmtree(folder)
 
 
 STARTED: list[Emulator] = []
+CALLS: list[socket.socket] = []  # that have no answer
 
 
 def start(state: Path, port: int) -> Emulator:
@@ -41,7 +49,11 @@ def start(state: Path, port: int) -> Emulator:
 
 
 def count(aws: Emulator) -> int:
-    return aws._depths().get("punches", 0)
+    sqs = aws.client("sqs")
+    urls = sqs.list_queues().get("QueueUrls", [])
+    names = ["ApproximateNumberOfMessages"]
+    found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]] for url in urls]
+    return sum(map(int, found))
 
 
 def put(aws: Emulator, messages: int, size: int = 10) -> None:
@@ -101,7 +113,7 @@ def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> N
     put(aws, 730, 1_000)
     resource.prlimit(aws.process.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))  # what is larger cannot be written
 
-    with pytest.raises(LocalError, match="Missing: 730 of 800 messages of punches") as error:
+    with pytest.raises(LocalError, match="730 of 800 messages of punches") as error:
         aws.stop()
 
     assert not aws.is_running()
@@ -124,6 +136,58 @@ def test_an_emulator_that_was_killed_leaves_a_mark_until_it_has_saved(state: Pat
     again.stop()
 
     assert saved.unsaved_since(state) is None
+
+
+def deploy_what_never_ends(aws: Emulator) -> None:
+    """A function that hangs, which is being called, and two stacks that wait for what does not come."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as code:
+        code.writestr("index.py", "import time\ndef main(*_):\n    time.sleep(3600)\n")
+    functions = aws.client("lambda")
+    arn = functions.create_function(
+        FunctionName="hangs",
+        Runtime="python3.13",
+        Role="arn:aws:iam::000000000000:role/x",
+        Handler="index.main",
+        Timeout=900,
+        Code={"ZipFile": archive.getvalue()},
+    )["FunctionArn"]
+    custom = {"Type": "Custom::Thing", "Properties": {"ServiceToken": arn}}
+    handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    condition = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "3600", "Count": 1},
+    }
+    for name, resources in (("custom", {"Thing": custom}), ("waits", {"Handle": handle, "Condition": condition})):
+        template = json.dumps({"Resources": resources})
+        aws.client("cloudformation").create_stack(StackName=name, TemplateBody=template)
+    body = json.dumps({}).encode()
+    head = f"POST /2015-03-31/functions/hangs/invocations HTTP/1.1\r\nHost: {emulator.HOST}:{aws.port}\r\n"
+    key = f"Authorization: AWS4-HMAC-SHA256 Credential={aws.key}/20261001/us-east-1/lambda/aws4_request\r\n"
+    CALLS.append(socket.create_connection((emulator.HOST, aws.port)))
+    CALLS[-1].sendall(f"{head}{key}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+
+def workers(aws: Emulator) -> list[psutil.Process]:
+    return psutil.Process(aws.process.pid).children(recursive=True)
+
+
+def test_it_ends_within_ten_seconds_whatever_was_deployed_to_it_and_keeps_every_punch(state: Path) -> None:
+    aws = start(state, emulator.free_port())
+    put(aws, 20)
+    deploy_what_never_ends(aws)
+    wait_for(lambda: len(workers(aws)) >= 2, "the called function and the custom resource's")
+    left = workers(aws)
+
+    began = time.monotonic()
+    aws.stop()
+
+    assert time.monotonic() < began + 10  # promised
+    assert saved.unsaved_since(state) is None
+    wait_for(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left), "their end")
+    again = start(state, aws.port)
+    assert count(again) == 20
+    again.stop()
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_started(state: Path) -> None:

@@ -1,7 +1,9 @@
 """The AWS emulator, as a child process that listens on the loopback address only, behind the guard."""
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,8 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit import local_stack
 from tools.local import saved
@@ -31,7 +31,6 @@ _START = 30  # s
 _STALLED = 60  # s without progress, after which a save is given up
 _CLOSE = 2  # s that a process which was killed may take to give up its port
 _BETWEEN_LINES = 2  # s between lines of progress
-_QUICK = Config(connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1})
 
 PrintStatus = Callable[[str], None]
 
@@ -65,7 +64,7 @@ class Emulator(NamedTuple):
     def stop(self, print_status: PrintStatus = lambda _: None) -> None:
         """Let it save its state (queues, functions, API) and end, with the workers it started.
 
-        It may take as long as it makes progress.
+        The queues may take as long as they make progress; all else takes some seconds, or is given up.
 
         Args:
             print_status: called with what is being saved, when that takes long.
@@ -75,31 +74,16 @@ class Emulator(NamedTuple):
         """
         if not self.is_running():
             return
-        held = self._depths()
         _end(psutil.Process(self.process.pid), self.state, print_status)
         if self.process.wait() or saved.unsaved_since(self.state):
-            raise LocalError(self._missing(held))
+            raise LocalError(self._missing())
 
-    def _depths(self) -> dict[str, int]:
-        """How many messages each queue holds, by its name; what the emulator does not tell is left out."""
-        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
-        sqs = local_stack.client(self.url, self.key, "sqs", _QUICK)
-        try:
-            found = {
-                url.rsplit("/", 1)[-1]: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-                for url in sqs.list_queues().get("QueueUrls", [])
-            }
-        except (BotoCoreError, ClientError):
-            return {}  # then its own word, in the log, is all there is
-        return {name: sum(int(attributes[each]) for each in names) for name, attributes in found.items()}
-
-    def _missing(self, held: dict[str, int]) -> str:
-        there = saved.saved_messages(self.state)
-        lost = {name: count - len(there.get(name, ())) for name, count in held.items()}
-        queues = "; ".join(f"{lost[name]:,} of {held[name]:,} messages of {name}" for name in held if lost[name] > 0)
+    def _missing(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        missing = "; ".join(line.partition(saved.NOT_SAVED)[2] for line in lines if saved.NOT_SAVED in line)
         full = shutil.disk_usage(self.state).free < 1_000_000  # bytes
         return (
-            f"Not everything could be saved. Missing: {queues or 'what the log names'}. "
+            f"Not everything could be saved. Missing: {missing or 'what it was given since it started'}. "
             + ("The disk is full. " if full else "")
             + f"What was saved before stays; the log, {self.log}, ends:\n{tail(self.log)}"
         )
@@ -235,7 +219,9 @@ def _end(process: psutil.Process, state: Path, print_status: PrintStatus) -> Non
                 print_status(f"saving the queues, for {printed - began:.0f} s so far")
             time.sleep(0.05)
     except psutil.NoSuchProcess:
-        return
+        pass
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)  # what it had started just then
 
 
 def _progress(process: psutil.Process, state: Path) -> tuple[float, ...]:

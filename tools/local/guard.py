@@ -85,6 +85,12 @@ class Guard:
         self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._key = key
         self._closing = False
+        self._running = 0  # requests
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request has no answer yet."""
+        return self._running > 0
 
     def close(self) -> None:
         """Accept no punch any more: each is asked to come again."""
@@ -96,7 +102,15 @@ class Guard:
             await self._application(scope, receive, send)
         elif scope["type"] != "http":  # no part of the stack speaks WebSocket
             await send({"type": "websocket.close"})
-        elif not self._is_for_us(scope):
+        else:
+            self._running += 1
+            try:
+                await self._serve(scope, receive, send)
+            finally:
+                self._running -= 1
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_for_us(scope):
             await _say(asgi.early(receive, send), 403, f"this is {self._hosts[0]} only: another Host is refused")
         elif found := _api(scope["path"]):
             await self._call_api(scope, receive, send, **found.groupdict())

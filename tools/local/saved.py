@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+NOT_SAVED = "not saved: "
+"""What an emulator's log has before each thing that is missing."""
+
 _MARK = "running"
 
 

@@ -16,9 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as emulator  # type: ignore[import-untyped]
+from ministack.core.persistence import save_state  # type: ignore[import-untyped]
 from ministack.services import sqs  # type: ignore[import-untyped]
 
 from tools.local import connections, public, queues, saved, workers
@@ -26,18 +28,18 @@ from tools.local.flow import Flow
 from tools.local.guard import Guard, Public
 
 HOST = "127.0.0.1"
-_FOREVER = 7 * 24 * 3600.0  # s; hypercorn would give up on a save that takes a minute
+_GRACE = 2.0  # s that requests may take to end
+_REST = 6.0  # s in which all but the queues is saved
 
 
 def main(port: int, state: Path) -> int:
-    """Serve until SIGTERM, then save.
+    """Serve until SIGTERM. Then it saves, and ends whatever still runs: a function that hangs, a stack that waits.
+
+    Its exit status is 0 when all that the emulator holds is saved. When not it is 1, and the log says what is missing.
 
     Args:
         port: where to listen.
         state: the emulator's folder.
-
-    Returns:
-        The exit status: 0 when all that the emulator holds is saved, 1 when not.
     """
     connections.replace()
     queues.replace()
@@ -45,42 +47,87 @@ def main(port: int, state: Path) -> int:
     everybody = Public(public.call_api, public.public_keys)
     guard = Guard(emulator.app, everybody, port, os.environ["AWS_ACCESS_KEY_ID"], Flow(state.parent, _messages))
     _raise_limit_of_files()
-    began, asked = asyncio.run(_serve(guard, port, state))
-    holding = {name: found for name, give in _services().items() if name in asked and (found := give()) is not None}
-    unsaved = saved.compare(state, began, holding.keys(), saved.messages(holding["sqs"]) if "sqs" in holding else {})
-    for line in unsaved:
-        logging.getLogger("local").error("not saved: %s", line)
-    if unsaved:
-        return 1
-    saved.mark_clean(state)
-    return 0
+    asyncio.run(_serve(guard, port, state))
+    return 1  # hypercorn ended by itself
 
 
-async def _serve(guard: Guard, port: int, state: Path) -> tuple[float, set[str]]:
-    """Serve until SIGTERM; the emulator saves before this returns.
-
-    Returns:
-        When the stopping began, s since the epoch, and the services that were asked to save, by name.
-    """
+async def _serve(guard: Guard, port: int, state: Path) -> None:
+    """Serve. Once this thread saves, it answers nothing more: what was accepted came before."""
     config = Config()
     config.bind = [f"{HOST}:{port}"]
     config.keep_alive_timeout = 75
-    config.shutdown_timeout = _FOREVER
     config.loglevel = "WARNING"
+    loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    began, asked = 0.0, set[str]()
 
-    def stop() -> None:
-        nonlocal began, asked
-        if not stopping.is_set():
-            began, asked = time.time(), set(_services())
-            guard.close()
-            stopping.set()
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        guard.close()
+        signal.setitimer(signal.ITIMER_REAL, _GRACE)
+        loop.call_soon_threadsafe(stopping.set)
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    # Not the loop's own handlers: what keeps the loop busy would keep them waiting.
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGALRM, lambda *_: _save_and_end(state))
     saved.mark_running(state)
-    await serve(guard, config, shutdown_trigger=stopping.wait, mode="asgi")  # type: ignore[arg-type]  # looser types
-    return began, asked
+    never = asyncio.Event().wait
+    serving = asyncio.create_task(serve(guard, config, shutdown_trigger=never, mode="asgi"))  # type: ignore[arg-type]
+    await asyncio.wait({serving, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    while stopping.is_set():
+        if not guard.is_busy:
+            _save_and_end(state)
+        await asyncio.sleep(0.02)
+    await serving
+
+
+def _save_and_end(state: Path) -> None:
+    """Save the queues, which may take as long as it needs, then the rest, which may not, and end this process."""
+    if not sqs._queues_lock.acquire(blocking=False):
+        signal.setitimer(signal.ITIMER_REAL, 0.02)  # again: this very thread may have it
+        return
+    sqs._queues_lock.release()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    services = _services()
+    missing = _save(state, "sqs", services.pop("sqs"))
+
+    def end(*_: object) -> None:
+        _end(state, [*missing, *(f"the state of {name}: there was no time left" for name in services)])
+
+    signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, _REST)
+    for name, give in sorted(
+        services.items(), key=lambda service: service[0] == "cloudwatch_logs"
+    ):  # it is the largest
+        missing += _save(state, name, give)
+        del services[name]
+    end()
+
+
+def _save(state: Path, name: str, give: Callable[[], Any]) -> list[str]:
+    """Save a service's state; say what of it is missing, a line each."""
+    began = time.time()
+    try:
+        given = give()
+    except Exception as error:  # noqa: BLE001  of one service; the others are saved
+        return [f"the state of {name}: {type(error).__name__}: {error}"]
+    if given is None:
+        return []
+    save_state(name, given)
+    return saved.compare(state, began, [name], saved.messages(given) if name == "sqs" else {})
+
+
+def _end(state: Path, missing: list[str]) -> None:
+    """End this process and those that it started, whatever they are doing."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for line in missing:
+        logging.getLogger("local").error("%s%s", saved.NOT_SAVED, line)
+    if not missing:
+        saved.mark_clean(state)
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(1 if missing else 0)  # threads of the emulator's would be waited for
 
 
 def _messages(url: str) -> list[dict[str, Any]]:
