@@ -119,8 +119,8 @@ class Flow:
     def _stop_database(self, seconds: int) -> Answer:
         if self._stopping is not None and self._stopping.is_alive():
             return Answer(409, {"message": "the database is stopped already"})
-        # Not a daemon: the process ends when the database is back.
-        self._stopping = threading.Thread(target=self._stop_for, args=(seconds,))
+        # When the stack stops meanwhile, its next start lets the database be reached again.
+        self._stopping = threading.Thread(target=self._stop_for, args=(seconds,), daemon=True)
         self._stopping.start()
         return Answer(202, {"seconds": seconds})
 
