@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 import orjson
 
-from ponto.punch import WIRE, NotAPunch, parse
+from ponto.punch import WIRE, NotAPunch, named, parse
 
 LONGEST = 65_536
 """Bytes of a line: what the queue takes as a body."""
@@ -33,7 +33,7 @@ _number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-
 
 
 class NotPunches(ValueError):
-    """The file as a whole cannot be read. The message says why, and quotes nothing of it."""
+    """The file as a whole cannot be read. The message says why, and quotes of it no more than a column's name."""
 
 
 class Position(NamedTuple):
@@ -163,13 +163,17 @@ def _header(first: _Raw) -> tuple[list[str], str] | None:
         columns = next(csv.reader([text], delimiter=separator), [])
     except csv.Error:
         columns = []
-    if not set(columns) <= _COLUMNS.keys() or not set(columns) >= _REQUIRED or len(set(columns)) != len(columns):
-        # Not which: where there is no header, it is a punch.
-        raise NotPunches(
-            f"line {first.number} is neither a JSON object nor a header: the columns are usuarioId and ponto, and of "
-            f"{', '.join(name for name in _COLUMNS if name not in _REQUIRED)} those that there are"
-        )
-    return columns, separator
+    wrong = " is neither a JSON object nor a header:"  # it may be a punch: nothing of it is quoted
+    if set(columns) >= _REQUIRED:
+        unknown = next((name for name in columns if name not in _COLUMNS), None)
+        twice = next((name for name in columns if columns.count(name) > 1), None)
+        if unknown is twice is None:
+            return columns, separator
+        wrong = f": column '{twice}' twice;" if unknown is None else f": unknown column{named(unknown)};"
+    raise NotPunches(
+        f"line {first.number}{wrong} the columns are usuarioId and ponto, and of "
+        f"{', '.join(name for name in _COLUMNS if name not in _REQUIRED)} those that there are"
+    )
 
 
 _Reader = Callable[[str], str]

@@ -190,12 +190,16 @@ _can_be_shown = re.compile("[A-Za-z_]{1,32}").fullmatch
 _NOT_SHOWN = "whose name is not shown: it is not 1 to 32 ASCII letters and underscores"
 
 
+def named(name: str) -> str:
+    """Complete a sentence about an unknown name, which is shown where it can hold nothing but a misspelt one."""
+    return f" '{name}'" if _can_be_shown(name) else f", {_NOT_SHOWN}"
+
+
 def _refuse(fields: dict[str, Any]) -> None:
     """Raise what is wrong with a body, the same whatever the order of its fields."""
     for name in fields:
         if name not in _READERS:
-            shown = f" '{name}'" if _can_be_shown(name) else f", {_NOT_SHOWN}"
-            raise NotAPunch(Reason.INVALID, f"unknown field{shown}") from None
+            raise NotAPunch(Reason.INVALID, f"unknown field{named(name)}") from None
     for field in WIRE:
         if field.required and field.name not in fields:
             raise NotAPunch(Reason.INVALID, f"{field.name}: required") from None

@@ -140,9 +140,8 @@ def test_bad_lines_of_csv() -> None:
     "first",
     [
         b"123,2026-10-01T08:00",  # no header
-        b"usuarioId,nome,ponto",
         b"usuarioId",
-        b"usuarioId,ponto,ponto",
+        b"usuarioId,nome",
         b"\xff\xfe{",
         b"[1]",
         b"\x00",
@@ -154,6 +153,25 @@ def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: b
         read(b"\n" + first + b"\n" + GOOD)
     assert "123" not in str(caught.value)
     assert "nome" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "what"),
+    [
+        (b"usuarioId,nome,ponto", "line 1: unknown column 'nome'; the columns"),
+        (
+            b"ponto;usuarioId;CPF 123;x",
+            "line 1: unknown column, whose name is not shown: it is not 1 to 32 ASCII letters and underscores;",
+        ),
+        (b"usuarioId,ponto,ponto", "line 1: column 'ponto' twice;"),
+        (b"usuarioId,ponto,", "unknown column, whose"),
+    ],
+)
+def test_a_column_that_makes_a_header_wrong_is_named(header: bytes, what: str) -> None:
+    with pytest.raises(NotPunches, match="the columns are usuarioId and ponto, and of id, ") as caught:
+        read(header + b"\n" + GOOD)
+    assert what in str(caught.value)
+    assert "123" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
