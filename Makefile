@@ -25,6 +25,8 @@ help: ## list the targets
 setup: .venv/.installed node_modules/.installed ## install what the rest needs into .venv and node_modules
 
 .venv/.installed: locks/requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) is not installed. Name a Python of 3.11 or newer: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); 3.11 or newer is needed. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

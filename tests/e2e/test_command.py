@@ -204,6 +204,7 @@ def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: St
 
     assert f"Port {port} is in use" in run.output()
     assert processes_of(state) == []
+    assert not state.exists()
 
 
 def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start: Start) -> None:

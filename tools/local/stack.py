@@ -79,6 +79,8 @@ def running(
         LocalError: another run has the folder, the port is in use, or a step failed; nothing is left running.
     """
     state = state.resolve()
+    if not state.exists():
+        emulator.require_free(port)  # a port that is refused leaves no folder behind
     _make_private(state)
     file = state / "stack.json"
     pid_file = state / "emulator.pid"
