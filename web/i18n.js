@@ -35,7 +35,7 @@ export const TEXTS = {
     sent: "enviada",
     recorded: "registrada",
     refused: (status, reason) =>
-      `recusada${status ? ` (${status})` : ""}. Mostre a quem cuida do ponto${reason ? ": " : "."}`,
+      `recusada${status ? ` (${status})` : ""}${{ 400: ": não é uma batida válida", 413: ": é grande demais" }[status] ?? ""}. Mostre a quem cuida do ponto${reason ? ": " : "."}`,
     overdue: "enviada, ainda não registrada. Mostre a quem cuida do ponto.",
     whose: employee => `empregado ${employee}`,
     earlier: "Dias anteriores",
@@ -97,7 +97,7 @@ export const TEXTS = {
     sent: "sent",
     recorded: "recorded",
     refused: (status, reason) =>
-      `refused${status ? ` (${status})` : ""}. Show this to whoever runs the time clock${reason ? ": " : "."}`,
+      `refused${status ? ` (${status})` : ""}${{ 400: ": no valid punch", 413: ": too large" }[status] ?? ""}. Show this to whoever runs the time clock${reason ? ": " : "."}`,
     overdue: "sent, not recorded yet. Show this to whoever runs the time clock.",
     whose: employee => `employee ${employee}`,
     earlier: "Earlier days",

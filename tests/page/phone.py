@@ -180,7 +180,8 @@ def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
 
 def refused(status: int) -> str:
     """What the page says of a punch that the server before it refuses with a status."""
-    return f"recusada ({status}). Mostre a quem cuida do ponto: made up: {status}"
+    meaning = {400: ": não é uma batida válida", 413: ": é grande demais"}.get(status, "")
+    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto: made up: {status}"
 
 
 def look_again(page: Page) -> None:

@@ -99,12 +99,16 @@ def test_a_sent_punch_is_overdue_once_it_is_no_row_a_day_after_it_was_sent_whene
     assert found == [[False, False, True], [False, False, False], [False, False, True], [False, False, False]]
 
 
-@pytest.mark.parametrize(("language", "shown"), [("pt-BR", "recusada"), ("en", "refused")])
-def test_a_refusal_of_an_unknown_status_names_none(language: str, shown: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "shown", "meaning"),
+    [("pt-BR", "recusada", "não é uma batida válida"), ("en", "refused", "no valid punch")],
+)
+def test_a_refusal_says_what_it_means_in_the_persons_language(language: str, shown: str, meaning: str) -> None:
     """The page did not keep the status before."""
-    known, unknown = evaluate(f"[400, undefined].map(status => TEXTS['{language}'].refused(status, 'why'))")
+    known, other, unknown = evaluate(f"[400, 415, undefined].map(status => TEXTS['{language}'].refused(status, 'why'))")
 
-    assert known == unknown.replace(shown, f"{shown} (400)")
+    assert known == unknown.replace(shown, f"{shown} (400): {meaning}")
+    assert other == unknown.replace(shown, f"{shown} (415)")
     assert re.fullmatch(rf"{shown}\. (Mostre|Show) .*: ", unknown)
 
 
