@@ -285,6 +285,7 @@ def test_the_documents_samples_are_of_the_golden_files() -> None:
         ("exceptions --longest-day 10:00", "'10:00' is not a length of time, like 45s, 30m, 2h, 7d or 1w"),
         ("exceptions --final-days -1", "-1 is not in the range 0<=x<=100000"),
         ("timecard --employee 1 --month 9999-12", "'9999-12': the years are 2000 to 2099"),
+        ("exceptions --stage dev", "--stage dev names the queue only; name the database with DB_HOST"),
         ("exceptions --to 0001-01-05", "'0001-01-05': the years are 2000 to 2099"),
         ("peak --day 9999-12-31", "'9999-12-31': the years are 2000 to 2099"),
         ("peak --to 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),

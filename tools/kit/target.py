@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from urllib.parse import urlsplit
 
 import boto3
 import click
@@ -208,7 +209,8 @@ def explain(error: BotoCoreError | ClientError) -> str:
     if isinstance(error, NoCredentialsError):
         return "no AWS credentials; set AWS_PROFILE, or give --profile"
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
-        return f"{error} Is the stack up (make run), or the network?"
+        is_local = urlsplit(error.kwargs.get("endpoint_url", "")).hostname in ("127.0.0.1", "localhost")
+        return f"{error} Is {'the stack up (make run)' if is_local else 'the network up, and the region right'}?"
     return f"{type(error).__name__}: {error}"
 
 

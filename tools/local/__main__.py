@@ -120,7 +120,8 @@ Then try, in another terminal:
   API       {address.api_url}
   API key   {address.api_key}
   database  {address.database_url}  (psql takes it)
-  AWS       {address.aws_endpoint_url}  (SQS, Lambda and the rest; for the access key id below)
+  AWS       {address.aws_endpoint_url}  (SQS, Lambda and the rest)
+  AWS key   {address.aws_access_key_id}  (access key id; the secret may be anything)
   log       {stack.aws.log}
   all this  {state / "stack.json"}
 

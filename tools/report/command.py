@@ -9,8 +9,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from tools.kit import commands, database, files, pictures
+from tools.kit import commands, database, files, pictures, target
 from tools.kit import options as opt
+from tools.kit.errors import CommandError
 from tools.report import as_csv, cutoffs, dead_letters, exceptions, figures, gaps, peak, queries, timecard, totals
 from tools.report.dead_letters import Queue
 from tools.report.i18n import LANGUAGES, Language
@@ -25,9 +26,10 @@ _STATUS = """exit status: 0 done, 1 not all of it, or nobody, or nothing, to rep
 """
 _EPILOG = f"""examples:
   ponto report timecard --employee 123 --month 2026-11
-  ponto report timecard --all --month 2026-11 --lang pt --format html --output november.html
+  ponto report timecard --all --month 2026-11 --lang pt --format html \\
+    --output november.html
   ponto report totals --month 2026-11 --format csv --output november.csv
-  ponto report exceptions --from 2026-11-01 --to 2026-11-30
+  ponto report exceptions --month 2026-11
   ponto report cutoffs --month 2026-11
   ponto report gaps --month 2026-11
   ponto report peak --day 2026-11-23 --picture peak.png
@@ -120,6 +122,9 @@ def _limits(function: Function) -> Function:
 
 
 _month = click.option("--month", type=opt.MONTH, required=True)
+_month_instead = click.option(
+    "--month", cls=opt.Instead, instead_of=("--from", "--to"), type=opt.MONTH, help="Instead of --from and --to."
+)
 _first = click.option("--from", "first", type=opt.DAY, help=f"Working day (default {DAYS} days until --to).")
 
 
@@ -153,7 +158,8 @@ def report_totals(where: database.Where, *, output: Output, employees: Employees
         return totals.write(reports, output, month, employees)
 
 
-@_report("exceptions", "--from 2026-11-01 --to 2026-11-30 --longest-day 9h")
+@_report("exceptions", "--month 2026-11 --longest-day 9h")
+@_month_instead
 @_first
 @click.option(
     "--to",
@@ -169,24 +175,27 @@ def report_exceptions(
     where: database.Where,
     *,
     output: Output,
+    month: date | None,
     first: date | None,
     last: date | None,
     employees: Employees,
     limits: Limits,
     queue: Queue | None,
 ) -> int:
-    """What somebody should look at, and punches that were not stored.
+    """What somebody should look at, and punches not stored.
 
     T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
+    if queue and queue.stage not in (None, target.LOCAL) and database.is_local(where):
+        raise CommandError(
+            f"--stage {queue.stage} names the queue only; name the database with DB_HOST, DB_NAME, DB_USER, DB_PASSWORD"
+        )
     with _opened(where, output) as reports:
-        return exceptions.write(reports, output, first, last, employees, limits, queue, where)
+        return exceptions.write(reports, output, month, first, last, employees, limits, queue, where)
 
 
 @_report("cutoffs", "--month 2026-11")
-@click.option(
-    "--month", cls=opt.Instead, instead_of=("--from", "--to"), type=opt.MONTH, help="Instead of --from and --to."
-)
+@_month_instead
 @_first
 @click.option("--to", "last", type=opt.DAY, help="The last day (default yesterday).")
 @_employees("Of this one, whatever the cut-off splits; several times: of each.")
@@ -216,9 +225,7 @@ def report_cutoffs(
 
 
 @_report("gaps", "--month 2026-11")
-@click.option(
-    "--month", cls=opt.Instead, instead_of=("--from", "--to"), type=opt.MONTH, help="Instead of --from and --to."
-)
+@_month_instead
 @click.option("--from", "first", type=opt.DAY, help=f"Day of receipt (default {DAYS} days until --to).")
 @click.option("--to", "last", type=opt.DAY, help="The last day (default yesterday).")
 @click.option(
@@ -240,7 +247,7 @@ def report_gaps(
     last: date | None,
     ever: bool,
 ) -> None:
-    """Numbers of devices that are missing, and those that came twice."""
+    """Numbers of devices that are missing, or came twice."""
     with _opened(where, output) as reports:
         gaps.write(reports, output, month, first, last, ever=ever)
 

@@ -33,7 +33,7 @@ def write(
     """
     language = output.language
     now = period.now(reports.zone())
-    first, last = (month, period.last_of(month)) if month else period.days(first, last, now.date())
+    first, last = period.days(month, first, last, now.date())
     employees.require_punches(reports, first, last, asked)
     at_least = figures.REGULARLY if asked is None and not everybody else 0
     rows = list(reports.cutoffs(first, last, asked, at_least))

@@ -34,6 +34,9 @@ class Unread(NamedTuple):
     why: str | None  # None: it was not to be
 
 
+NOT_LOCAL = Unread("the database is not the local stack's; name its --stage, or --no-queue")
+
+
 class Queue(NamedTuple):
     """What the options say of the queue."""
 
@@ -70,7 +73,7 @@ def read(queue: Queue | None, where: database.Where, employees: Employees) -> li
     if queue is None:
         return Unread(None)
     if queue.stage is None and not database.is_local(where):
-        return Unread("the database is not the local stack's; name its --stage, or --no-queue")
+        return NOT_LOCAL
     try:
         place = target.find(target.Where(queue.stage or target.LOCAL, where.state, queue.profile, queue.region))
         with queue_reader.opened(place.sqs(), place.dlq_url) as reader:

@@ -13,6 +13,7 @@ from tools.report.queries import Employees, Limits, Reports
 def write(
     reports: Reports,
     output: Output,
+    month: date | None,
     first: date | None,
     last: date | None,
     asked: Employees,
@@ -25,6 +26,7 @@ def write(
     Args:
         reports: where they come from.
         output: how and where they are written.
+        month: its first day; None: `first` and `last` say which days.
         first: working day from which on; see `period.days`.
         last: the last day.
         asked: of these employees only; None: everybody.
@@ -40,7 +42,7 @@ def write(
     """
     language = output.language
     now = period.now(reports.zone())
-    first, last = period.days(first, last, now.date())
+    first, last = period.days(month, first, last, now.date())
     groups = dead_letters.read(queue, where, asked)
     found = reports.exceptions(first, last, limits, asked, in_sum=output.format in ("text", "html"))
     if not found.counts and (isinstance(groups, Unread) or not groups):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tools.dlq.dead_letters import REASONS
-from tools.report.dead_letters import Unread
+from tools.report.dead_letters import NOT_LOCAL, Unread
 from tools.report.i18n import Language, clock
 from tools.report.queries import CutOff, Day, Finding, Gap, Minute, Totals
 
@@ -205,7 +205,8 @@ def reason(name: str, language: Language) -> str:
 
 def unread(found: Unread, language: Language) -> str:
     """Say that the dead letters are not in the report, and why."""
-    return language.word("exceptions", "unread", found.why or language.word("exceptions", "no_queue"))
+    word = {Unread(None): "no_queue", NOT_LOCAL: "not_local"}.get(found)  # what else there is, AWS says
+    return language.word("exceptions", "unread", language.word("exceptions", word) if word else found.why)
 
 
 def legend(days: Sequence[Day], language: Language) -> list[str]:

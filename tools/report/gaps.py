@@ -26,7 +26,7 @@ def write(
     if ever:
         first, last = None, None
     else:
-        first, last = (month, period.last_of(month)) if month else period.days(first, last, now.date())
+        first, last = period.days(month, first, last, now.date())
     rows = reports.gaps(first, last)
     if output.format == "csv":
         with output.opened() as out:

@@ -22,10 +22,11 @@ def last_of(month: date) -> date:
     return month.replace(day=monthrange(month.year, month.month)[1])
 
 
-def days(first: date | None, last: date | None, today: date) -> tuple[date, date]:
+def days(month: date | None, first: date | None, last: date | None, today: date) -> tuple[date, date]:
     """Give the first and the last working day of a report.
 
     Args:
+        month: what --month says, its first day; None: the others say it.
         first: what --from says; None: DAYS until the last.
         last: what --to says; None: yesterday, for today's punches have no end yet.
         today: in the stage's zone.
@@ -33,6 +34,8 @@ def days(first: date | None, last: date | None, today: date) -> tuple[date, date
     Raises:
         CommandError: the first is after the last.
     """
+    if month:
+        return month, last_of(month)
     last = last or today - timedelta(days=1)
     first = first or last - timedelta(days=DAYS - 1)
     if first > last:
