@@ -101,6 +101,12 @@ class Comparison(NamedTuple):
 
     def show(self) -> None:
         """Print the figures beside each other, and the result in a sentence."""
+        print_result("")
+        self.draw()
+        print_result("", self.sentence())
+
+    def draw(self) -> None:
+        """Print the figures beside each other."""
         names = ("beside the baseline", "baseline", "this run", "noise", "")
         rows = [
             (
@@ -112,9 +118,7 @@ class Comparison(NamedTuple):
             )
             for change in self.changes
         ]
-        print_result("")
         tables.show([Column(name, right=name not in (names[0], "")) for name in names], rows)
-        print_result(f"\n{self.sentence()}")
 
 
 def read(file: Path) -> dict[str, Any]:

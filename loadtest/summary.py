@@ -1,5 +1,6 @@
 """What a run came to: for machines, as a table beside the original's figures, and in a sentence."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from loadtest.machine import Elsewhere
@@ -110,16 +111,22 @@ def show(summary: dict[str, Any]) -> None:
         summary: as `LoadResult.summary` gives it; with `open_model`, that of the second run.
     """
     runs = [run for run in (summary, summary.get("open_model")) if run]
-    columns = [Column(""), *(Column(run["model"], right=True) for run in runs)]
-    cells = [_lines(run) for run in runs]
-    rows = [(name, *(lines[name] for lines in cells)) for name in cells[0]]
-    if summary["plan"] == "punches":  # else it is another shape of load: nothing to compare it with
-        columns.insert(1, Column("the original", right=True))
-        rows = [(name, _ORIGINAL.get(name, ""), *values) for name, *values in rows]
-    tables.show(columns, rows)
+    # Of another shape of load there is nothing to compare with.
+    draw(runs, beside_the_original=summary["plan"] == "punches")
     print_result("")
     for run in runs:
         print_result(sentence(run) if len(runs) == 1 else f"{run['model']}: {sentence(run)}")
+
+
+def draw(runs: Sequence[dict[str, Any]], *, beside_the_original: bool) -> None:
+    """Print the figures of runs beside each other."""
+    columns = [Column(""), *(Column(run["model"], right=True) for run in runs)]
+    cells = [_lines(run) for run in runs]
+    rows = [(name, *(lines[name] for lines in cells)) for name in cells[0]]
+    if beside_the_original:
+        columns.insert(1, Column("the original", right=True))
+        rows = [(name, _ORIGINAL.get(name, ""), *values) for name, *values in rows]
+    tables.show(columns, rows)
 
 
 def _lines(summary: dict[str, Any]) -> dict[str, str]:

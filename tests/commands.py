@@ -1,10 +1,17 @@
 """What a command gave, however a test ran it."""
 
+import importlib
 import json
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
+
+from tests.documents import ROOT
+from tools import cli
 from tools.kit.local_stack import Address
 
 
@@ -16,6 +23,39 @@ class Result(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+class Line(NamedTuple):
+    """A command as a command line reaches it."""
+
+    root: click.Command
+    name: str  # of the root, as a user calls it: `ponto`, `make chaos`
+    words: tuple[str, ...]  # that lead to it from there
+    command: click.Command
+
+    def __str__(self) -> str:
+        return " ".join((self.name, *self.words))
+
+
+def every_command() -> list[Line]:
+    """Find each command and group that some `main` gives to `commands.run`."""
+    found = [Line(cli.ponto, "ponto", (), cli.ponto)]
+    for folder in ("tools", "loadtest", "tests"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            for command, name in re.findall(
+                r'return commands\.run\((\w+), "([^"]+)"', file.read_text(encoding="utf-8")
+            ):
+                module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+                root = getattr(module, command)
+                found += [] if root is cli.ponto else [Line(root, name, (), root)]
+    return [line for root in found for line in _within(root)]
+
+
+def _within(line: Line) -> Iterator[Line]:
+    yield line
+    if isinstance(line.command, click.Group):
+        for name, command in line.command.commands.items():
+            yield from _within(line._replace(words=(*line.words, name), command=command))
 
 
 def write_stack(folder: Path, **fields: str | int) -> Path:

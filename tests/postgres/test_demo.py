@@ -171,7 +171,7 @@ def test_people_are_told_what_there_is_and_what_to_try_next(run: Demo) -> None:
     assert result.status == 0
     assert f"employees {FIRST_NUMBER} to {FIRST_NUMBER + 19}, 2026-02-01 to 2026-02-28, seed 1;" in result.out
     assert f"  ponto report timecard --employee {FIRST_NUMBER} --month 2026-02\n" in result.out
-    assert "  ponto report exceptions --from 2026-02-01 --to 2026-02-28\n" in result.out
+    assert "  ponto report exceptions --month 2026-02\n" in result.out
     assert "  ponto report peak --day 2026-02-" in result.out
     assert len([line for line in result.out.splitlines() if line.startswith("  ")]) >= len(demo.COUNTS)
 

@@ -84,7 +84,7 @@ def test_a_key_that_api_gateway_no_longer_has_is_found_by_its_id(run: Run) -> No
 
     assert result.status == 0
     assert "00000000-0000-4000-8000-000000000005" in result.out
-    assert result.out.endswith("1 rows of 1 employees came with gone\n")
+    assert result.out.endswith("1 row of 1 employee came with gone\n")
 
 
 def test_a_name_that_no_key_has_is_said(run: Run) -> None:

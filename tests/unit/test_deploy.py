@@ -120,7 +120,7 @@ def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(
     monkeypatch.setattr(proof, "invoke_schema", refuse)
     result = run("--stage", "prod", "--yes")
     assert result.status == 1
-    assert "AWS refused Invoke: AccessDenied: not you\nThe stage is deployed, but not proven." in result.err
+    assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven." in result.err
 
 
 @pytest.mark.usefixtures("session")
@@ -328,7 +328,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         URL,
         "k",
     )
-    assert done.for_people().splitlines() == [
+    assert done.for_people() == [
         "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",
         "migrated   0001.sql, 0002.sql",
         "proven     punch id is a row, 1.3 s after it was accepted",
@@ -336,9 +336,9 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         "API key    aws apigateway get-api-key --include-value --query value --output text "
         "--region sa-east-1 --api-key k",
     ]
-    assert "nothing to do" in done._replace(applied=[]).for_people()
+    assert done._replace(applied=[]).for_people()[1].endswith("nothing to do")
     with_page = done._replace(page_url="https://d1.example.com/")
-    assert with_page.for_people().splitlines()[-1] == "page       https://d1.example.com/"
+    assert with_page.for_people()[-1] == "page       https://d1.example.com/"
     assert (with_page.for_machines()["pageUrl"], done.for_machines()["pageUrl"]) == ("https://d1.example.com/", None)
 
 

@@ -263,10 +263,10 @@ def test_the_list_shows_the_three_shapes_the_oldest_first_and_totals(
     lines = result.out.splitlines()
     assert lines[0].split() == ["id", "reason", "employee", "received", "times", "why"]
     assert [line.split()[1] for line in lines[1:3]] == ["invalid", "invalid"]
-    assert lines[1].split()[2:] == ["7", RECEIVED, "1", "ponto:", "required"]
+    assert lines[1].split()[2:] == ["7", *RECEIVED.replace(".234", "").split("T"), "1", "ponto:", "required"]
     assert {line.split()[1] for line in lines[3:5]} == {"exhausted", "asynchronous"}
     assert lines[5] == "4 dead letters: 1 asynchronous, 1 exhausted, 2 invalid"
-    assert "raises their receive counts" in result.err
+    assert "raises receive counts" in result.err
 
 
 def test_the_list_for_machines_has_all_but_the_punch(deployment: Deployment, run: Callable[..., Result]) -> None:
@@ -354,7 +354,7 @@ def test_dead_letters_that_cannot_be_put_back_are_counted(deployment: Deployment
     result = run("list", "--json")
 
     assert result.json["totals"] == {"invalid": 12}
-    assert "10 dead letters stay hidden; they return by themselves within 15 minutes" in result.err
+    assert "10 dead letters could not be put back: hidden for 15 minutes at most" in result.err
 
 
 def test_dead_letters_that_somebody_else_hides_are_mentioned(
@@ -366,7 +366,7 @@ def test_dead_letters_that_somebody_else_hides_are_mentioned(
     result = run("list")
 
     assert result.out == "0 dead letters\n"
-    assert "about 1 more are hidden" in result.err
+    assert "about 1 more dead letter, hidden" in result.err
 
 
 def test_a_dead_letter_that_comes_twice_is_listed_once(deployment: Deployment, run: Callable[..., Result]) -> None:
@@ -1108,7 +1108,7 @@ def test_a_purge_asks_first(
     result = run("purge", "--older-than", "1h", "--export", file)
 
     assert result.status == status
-    assert f"Export 1 of 1 dead letters to {file}, then delete them?" in result.err
+    assert f"Export 1 of 1 dead letter to {file}, then delete them?" in result.err
     assert file.exists() == (left == 0)
     assert len(deployment.dead_letters()) == left
 
@@ -1311,9 +1311,10 @@ def test_a_stack_that_does_not_exist_is_one_line(run: Callable[..., Result]) -> 
     [
         (NoCredentialsError(), "no AWS credentials"),
         (refusal("ExpiredToken", "The security token is expired"), "ExpiredToken: The security token is expired"),
-        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the stack up (make run), or the network?"),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the stack up (make run)?"),
+        (EndpointConnectionError(endpoint_url="https://sqs.eu-x-1.amazonaws.com"), "Is the network up, and the region"),
     ],
-    ids=["no credentials", "expired", "no network"],
+    ids=["no credentials", "expired", "no stack", "no network"],
 )
 def test_a_deployment_that_cannot_be_asked_is_one_line(
     deployment: Deployment, run: Callable[..., Result], error: Exception, said: str

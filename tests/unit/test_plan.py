@@ -14,14 +14,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from ponto import log
 from ponto.drain import Processed
 from tests.commands import Result
 from tests.generated import marks
 from tools.cli import main
-from tools.kit import tables
+from tools.kit import output
 from tools.plan import capacity, command, costs
 from tools.plan.costs import Workload, prices_of, tiered
 from tools.plan.simulation import (
@@ -634,7 +633,7 @@ def test_without_matplotlib_a_picture_says_what_is_missing(
 def test_a_terminal_gets_tables_and_sentences_within_its_columns(
     words: str, columns: int, run: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "for_tables", lambda: Console(width=columns))
+    monkeypatch.setattr(output, "_PIPED_WIDTH", columns)
 
     lines = run(words).out.splitlines()
 

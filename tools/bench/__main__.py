@@ -46,9 +46,11 @@ _EPILOG = """parts:
 examples:
   make bench
   make bench ARGS="drain cold"
-  make bench ARGS="drain --distance 0 --distance 0.5 --distance 2.5 --open-transaction"
+  make bench ARGS="drain --distance 0 --distance 0.5 --distance 2.5 \\
+    --open-transaction"
   make bench ARGS="growth --millions 1 --rounds 3"
-  make bench ARGS="growth --set shared_buffers=2GB --set max_wal_size=16GB --folder .local/bench-large"
+  make bench ARGS="growth --set shared_buffers=2GB \\
+    --set max_wal_size=16GB --folder .local/bench-large"
   make bench ARGS="--quick --json"
 
 Each part writes FOLDER/PART.json (machine, results, aims; reports with its query plans), and the others together
@@ -260,11 +262,8 @@ def measure(parts: Sequence[str], sizes: Sizes, settings: Mapping[str, str], fol
                 with files.draft(folder / f"{name}.json") as text:
                     text.write(json.dumps(documents[name], indent=2) + "\n")
                 if not as_json:
-                    print_result(
-                        f"\n{name}, load average {load:.1f} to {os.getloadavg()[0]:.1f}\n\n{part.show(found)}\n"
-                    )
-                    if aims := part.aims(found):
-                        print_result("\n".join(map(str, aims)))
+                    print_result("", f"{name}, load average {load:.1f} to {os.getloadavg()[0]:.1f}", "")
+                    print_result(*part.show(found).split("\n"), "", *map(str, part.aims(found)))
                     sys.stdout.flush()
     except (RuntimeError, psycopg2.Error, LocalError) as error:
         raise CommandError(str(error)) from None

@@ -41,7 +41,8 @@ _DEADLINE = 120  # s for a drain
 
 _EPILOG = """examples:
   .venv/bin/python -m tools.bench.calibrate
-  .venv/bin/python -m tools.bench.calibrate --punches 6000 4000 --concurrency 5 2 --rounds 5
+  .venv/bin/python -m tools.bench.calibrate --punches 6000 4000 \\
+    --concurrency 5 2 --rounds 5
   .venv/bin/python -m tools.bench.calibrate --json
 
 exit status: 0 the prediction is within 25 %, 1 it is not, 2 the stack did not run
@@ -143,8 +144,8 @@ def calibrate(punches: tuple[int, int], concurrency: tuple[int, int], rounds: in
         print_result(f"round {number}: {pair}")
     cpu = statistics.median(pair.first.database_microseconds for pair in pairs)
     print_result(
-        f"error, median: {error_percent:+.0f} % ({'within' if within else 'beyond'} {TOLERANCE} %)\n"
-        f"PostgreSQL: {cpu:.0f} us of CPU and {row_bytes:.0f} bytes a row"
+        f"error, median: {error_percent:+.0f} % ({'within' if within else 'beyond'} {TOLERANCE} %)",
+        f"PostgreSQL: {cpu:.0f} us of CPU and {row_bytes:.0f} bytes a row",
     )
     return 0 if within else 1
 

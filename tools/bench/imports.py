@@ -97,8 +97,7 @@ def imports(lines: int, after: float, *, paused: bool, as_json: bool) -> None:
         document = camel_case(found._asdict() | {"cpu": found.cpu._asdict()})
         print_json(document | {"linesPerSecond": found.lines_per_second, "cores": os.cpu_count()})
     else:
-        print_result(f"{show(found)}\n")
-        print_result("\n".join(map(str, aims(found))))
+        print_result(*show(found).split("\n"), "", *map(str, aims(found)))
 
 
 def measure(stack: Stack, state: Path, lines: int, after: float, *, paused: bool) -> Import:

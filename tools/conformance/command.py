@@ -16,7 +16,7 @@ from tools.conformance.run import Kit, Settings, serving
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import print_json, print_result, print_status
+from tools.kit.output import counted, print_json, print_result, print_status
 from tools.kit.stopping import Stopped, raise_once
 from tools.kit.target import LOCAL
 
@@ -242,11 +242,15 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
     }
 
 
-def _print(seed: int, counts: dict[str, int], verdicts: list[Verdict]) -> None:
+def _table(verdicts: list[Verdict]) -> None:
     tables.show(
         (tables.Column("rule"), tables.Column("verdict"), tables.Column("occasions", right=True)),
         [(verdict.rule.name, verdict.word, str(verdict.found.occasions)) for verdict in verdicts],
     )
+
+
+def _print(seed: int, counts: dict[str, int], verdicts: list[Verdict]) -> None:
+    _table(verdicts)
     for verdict in verdicts:
         for line in verdict.lines():
             print_result(f"{verdict.rule.name}: {line}")
@@ -260,6 +264,7 @@ def _print(seed: int, counts: dict[str, int], verdicts: list[Verdict]) -> None:
         if counts[name]
     )
     print_result(
-        f"seed {seed}: {counts['punches']} punches in {counts['attempts']} attempts, {counts['accepted']} accepted, "
+        f"seed {seed}: {counted(counts['punches'], 'punch', 'punches')} in {counted(counts['attempts'], 'attempt')}, "
+        f"{counts['accepted']} accepted, "
         f"{counts['refused']} refused{', ' if others else ''}{others}"
     )

@@ -118,11 +118,11 @@ def _print(result: Mapping[str, Any]) -> None:
     employees, days = result["employees"], result["days"]
     print_result(
         f"employees {employees['first']} to {employees['last']}, {days['first']} to {days['last']}, "
-        f"seed {result['seed']}; {result['seconds']} s, {result['rowsPerSecond']:,} rows/s\n"
-        "try next:\n"
-        f"  ponto report timecard --employee {employees['first']} --month {days['last'][:7]}\n"
-        f"  ponto report exceptions --from {days['last'][:7]}-01 --to {days['last']}\n"
-        f"  ponto report peak --day {result['outage']}   the database was away"
+        f"seed {result['seed']}; {result['seconds']} s, {result['rowsPerSecond']:,} rows/s",
+        "try next:",
+        f"  ponto report timecard --employee {employees['first']} --month {days['last'][:7]}",
+        f"  ponto report exceptions --month {days['last'][:7]}",
+        f"  ponto report peak --day {result['outage']}   the database was away",
     )
 
 

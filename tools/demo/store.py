@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2.errors
 import psycopg2.extensions
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from tools.kit.database import Database
 from tools.kit.errors import CommandError
+from tools.kit.output import progress
 from tools.load import command as load
 
 if TYPE_CHECKING:
@@ -139,7 +139,6 @@ class _Stream(io.RawIOBase):
 
 def _watched(chunks: "Iterable[Rows]", days: int) -> "Iterator[Rows]":
     """Pass days on, showing how far it is."""
-    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -148,10 +147,10 @@ def _watched(chunks: "Iterable[Rows]", days: int) -> "Iterator[Rows]":
         TimeRemainingColumn(),
     )
     started = time.monotonic()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("storing", total=days, rows=0, speed=0)
+    with progress(*columns) as shown:
+        bar = shown.add_task("storing", total=days, rows=0, speed=0)
         rows = 0
         for chunk in chunks:
             yield chunk
             rows += len(chunk)
-            progress.update(bar, advance=1, rows=rows, speed=rows / (time.monotonic() - started))
+            shown.update(bar, advance=1, rows=rows, speed=rows / (time.monotonic() - started))

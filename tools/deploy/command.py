@@ -23,7 +23,7 @@ _MIGRATED = 910  # s: longer than the function schema may run
 _EPILOG = """examples:
   ponto deploy --stage dev
   ponto deploy --stage prod --yes --json      asks nothing, as in CI
-  ponto deploy --stage dev --param tracing=true --param alarmEmail=oncall@example.com
+  ponto deploy --stage dev --param tracing=true --param alarmEmail=a@example.com
 
 exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
@@ -60,19 +60,17 @@ class Done(NamedTuple):
         """Everything, and the command for the key."""
         return camel_case(self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()})
 
-    def for_people(self) -> str:
+    def for_people(self) -> list[str]:
         """The same, a line each."""
         protected = "; the stack is protected from deletion" if self.is_protected else ""
-        return "\n".join(
-            [
-                f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
-                f"migrated   {', '.join(self.applied) or 'nothing to do'}",
-                f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
-                f"URL        {self.url}",
-                f"API key    {self.show_key()}",
-                *([f"page       {self.page_url}"] if self.page_url else []),
-            ]
-        )
+        return [
+            f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
+            f"migrated   {', '.join(self.applied) or 'nothing to do'}",
+            f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
+            f"URL        {self.url}",
+            f"API key    {self.show_key()}",
+            *([f"page       {self.page_url}"] if self.page_url else []),
+        ]
 
 
 @commands.command(epilog=_EPILOG)
@@ -85,7 +83,7 @@ class Done(NamedTuple):
 @opt.as_json
 @target.account_options
 def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, as_json: bool) -> None:
-    """Deploy a stage, migrate its database, and prove it with one punch.
+    """Deploy a stage, migrate it, and prove it with one punch.
 
     Prints which account and region, holds the stage against the account's quotas, deploys with `sls deploy`, applies
     the migrations, and sends one punch of a reserved employee all the way to its row. May be repeated at any time.
@@ -104,7 +102,7 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     if as_json:
         print_json(done.for_machines())
     else:
-        print_result(done.for_people())
+        print_result(*done.for_people())
 
 
 def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compiled: Compiled, wait: int) -> Done:

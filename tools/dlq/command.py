@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from tools.dlq import event_source, queue_reader
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
@@ -18,7 +16,7 @@ from tools.dlq.queue_reader import QueueReader
 from tools.kit import commands, files, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm, print_json, print_result, printable
+from tools.kit.output import confirm, counted, print_json, print_result, progress
 from tools.kit.tables import Column
 
 if TYPE_CHECKING:
@@ -29,11 +27,11 @@ _DAY = 86_400  # s
 _HOUR = 3_600  # s
 _COLUMNS = (
     Column("id"),
-    Column("reason"),
+    Column("reason", least=12),
     Column("employee", right=True),
-    Column("received"),
+    Column("received", least=10),
     Column("times", right=True),
-    Column("why", wraps=True),
+    Column("why", least=16),
 )
 
 _EPILOG = """examples:
@@ -97,9 +95,9 @@ def list_dead_letters(
         return
     if found:
         _table(found)
-    of_all = "" if len(found) == len(messages) else f" of {len(messages)}"
+    of_all = "" if len(found) == len(messages) else f"{len(found)} of "
     by_reason = ", ".join(f"{count} {reason}" for reason, count in sorted(totals.items()))
-    print_result(f"{len(found)}{of_all} dead letters{': ' if by_reason else ''}{by_reason}")
+    print_result(f"{of_all}{counted(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
 
 
 @dlq.command(epilog="example:\n  ponto dlq show 5f3c\n")
@@ -166,7 +164,7 @@ def export(where: target.Where, file: Path, *, force: bool, as_json: bool) -> No
     if as_json:
         print_json({"exported": len(messages), "file": str(file)})
     else:
-        print_result(f"{len(messages)} dead letters exported to {file}")
+        print_result(f"{counted(len(messages), 'dead letter')} exported to {file}")
 
 
 @dlq.command(epilog="example:\n  ponto dlq purge --older-than 7d\n")
@@ -187,7 +185,7 @@ def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool,
         old = [message for message in reader.messages if message.received_ms < older_than]
         if old:
             if not yes and not confirm(
-                f"Export {len(old)} of {len(reader.messages)} dead letters to {file}, then delete them?"
+                f"Export {len(old)} of {counted(len(reader.messages), 'dead letter')} to {file}, then delete them?"
             ):
                 raise CommandError("nothing was deleted", 1)
             _write(file, old)
@@ -196,7 +194,8 @@ def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool,
     if as_json:
         print_json({"deleted": deleted, "failed": failed, "file": str(file) if old else None})
     else:
-        print_result(f"{deleted} dead letters deleted, {len(failed)} failed" + (f"; exported to {file}" if old else ""))
+        exported = f"; exported to {file}" if old else ""
+        print_result(f"{counted(deleted, 'dead letter')} deleted, {len(failed)} failed{exported}")
         _print_failures(failed)
     return 1 if failed else 0
 
@@ -303,18 +302,17 @@ def _send_and_delete(
     punches = [message for message in messages if not message.way.is_event]
     events = [message for message in messages if message.way.is_event]
     failed: dict[str, str] = {}
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("redriving", total=len(messages))
+    with progress() as shown:
+        bar = shown.add_task("redriving", total=len(messages))
         for part in queue_reader.in_calls(punches):
             unsent = queue_reader.send(sender, place.queue_url, part)
             failed |= unsent | _delete(reader, part, unsent)
-            progress.advance(bar, len(part))
+            shown.advance(bar, len(part))
         for part in queue_reader.in_calls(events, 1):  # no unique id absorbs a repeated event that is no punch
             function = place.import_function if part[0].way is Way.FILE else place.function
             unsent = queue_reader.invoke(functions, function, part)
             failed |= unsent | _delete(reader, part, unsent)
-            progress.advance(bar)
+            shown.advance(bar)
     return failed
 
 
@@ -331,7 +329,7 @@ def _table(messages: Iterable[DeadLetter]) -> None:
                 message.id[:_SHORT],
                 message.reason,
                 "" if message.employee is None else str(message.employee),
-                message.received,
+                f"{message.received[:10]} {message.received[11:19]}Z",
                 str(message.receives),
                 message.detail,
             )
@@ -342,13 +340,12 @@ def _table(messages: Iterable[DeadLetter]) -> None:
 
 def _show(message: DeadLetter) -> None:
     for name, value in message.summary().items():
-        print_result(f"{name:12}  {'' if value is None else printable(str(value))}")
+        print_result(f"{name:12}  {'' if value is None else value}")
     for name, attribute in message.attributes.items():
-        print_result(f"attribute     {printable(name)} = {printable(str(attribute.get('StringValue', '(binary)')))}")
+        print_result(f"attribute     {name} = {attribute.get('StringValue', '(binary)')}")
     for name, text in message.system.items():
-        print_result(f"SQS           {printable(name)} = {printable(text)}")
-    print_result("")
-    print_result(_pretty(message.body))
+        print_result(f"SQS           {name} = {text}")
+    print_result("", *_pretty(message.body).split("\n"))
 
 
 def _print_failures(failed: Mapping[str, str]) -> None:
@@ -356,7 +353,7 @@ def _print_failures(failed: Mapping[str, str]) -> None:
     for name, why in failed.items():
         by_reason[why].append(name)
     for why, names in by_reason.items():
-        print_result(f"failed: {printable(why)}")
+        print_result(f"failed: {why}")
         for name in names:
             print_result(f"  {name}")
 
@@ -364,4 +361,4 @@ def _print_failures(failed: Mapping[str, str]) -> None:
 def _pretty(body: str) -> str:
     with suppress(ValueError, RecursionError):  # shown as it came
         body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    return printable(body, lines=True)
+    return body

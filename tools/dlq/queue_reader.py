@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.dlq import dead_letters
 from tools.dlq.dead_letters import DeadLetter
-from tools.kit.output import print_status
+from tools.kit.output import counted, print_status
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
@@ -100,9 +100,8 @@ class QueueReader:
                 lost += len(part)
         self._handles.clear()
         if lost:
-            print_status(
-                f"{lost} dead letters stay hidden; they return by themselves within {HIDDEN_SECONDS // 60} minutes"
-            )
+            minutes = HIDDEN_SECONDS // 60
+            print_status(f"{counted(lost, 'dead letter')} could not be put back: hidden for {minutes} minutes at most")
 
 
 @contextmanager
@@ -111,12 +110,14 @@ def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
     depth = sqs.get_queue_attributes(
         QueueUrl=dlq_url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     )["Attributes"]
-    visible, hidden = depth["ApproximateNumberOfMessages"], int(depth["ApproximateNumberOfMessagesNotVisible"])
-    print_status(f"reading about {visible} dead letters: this raises their receive counts and hides them until the end")
+    visible = int(depth["ApproximateNumberOfMessages"])
+    hidden = int(depth["ApproximateNumberOfMessagesNotVisible"])
+    about = f"about {counted(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
+    print_status(f"reading {about}: this raises receive counts and hides what is there until the end")
     if hidden:
         print_status(
-            f"about {hidden} more are hidden: somebody reads them, or was killed while reading; "
-            f"they return within {HIDDEN_SECONDS // 60} minutes"
+            f"about {counted(hidden, 'more dead letter')}, hidden: somebody reads there, or was killed while reading; "
+            f"what is hidden returns within {HIDDEN_SECONDS // 60} minutes"
         )
     reader = QueueReader(sqs, dlq_url)
     try:

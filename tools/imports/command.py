@@ -14,7 +14,6 @@ from typing import IO, NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ponto.batches import NotSent, Sent, send_all
@@ -24,7 +23,7 @@ from tools.kit import commands, files, local_stack, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
-from tools.kit.output import print_json, print_result, print_status
+from tools.kit.output import Console, print_json, print_result, print_status
 
 _KEY = "PONTO_API_KEY"
 _HEAD = 1 << 16  # bytes that tell whether a file is the one that was begun: a clock's next one is longer
@@ -56,7 +55,7 @@ class _Done(NamedTuple):
 @opt.as_json
 @target.options
 def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
-    """Send the punches of a file through the API, and go on where it was stopped.
+    """Send a file's punches through the API; go on after a stop.
 
     FILE is NDJSON or CSV, gzip or not, as for the stage's bucket (docs/imports.md). The API key is that of the local
     stack, or of the environment variable PONTO_API_KEY. Refused lines are listed in FILE.refused.ndjson, by number and

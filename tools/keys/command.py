@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.kit import commands, database, local_stack, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm, print_json, print_result, print_status
+from tools.kit.output import confirm, counted, print_json, print_result, print_status
 from tools.kit.tables import Column
 from tools.kit.target import explain
 
@@ -30,7 +30,7 @@ _TAG = "batida-ponto:key"  # on what this command makes: the name; what lacks it
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
 _KEYS = (
-    Column("name", wraps=True),
+    Column("name", least=16),
     Column("id"),
     Column("enabled"),
     Column("requests/s", right=True),
@@ -39,12 +39,12 @@ _KEYS = (
     Column("today", right=True),
 )
 _PUNCHES = (
-    Column("received", wraps=True),
-    Column("id", wraps=True),
-    Column("employee", right=True, wraps=True),
-    Column("punched", wraps=True),
-    Column("device", wraps=True),
-    Column("key", wraps=True),
+    Column("received", least=10, leaves=True),
+    Column("id"),
+    Column("employee", right=True),
+    Column("punched", least=14),
+    Column("device", least=12, leaves=True),
+    Column("key", leaves=True),
 )
 
 _EPILOG = """examples:
@@ -132,7 +132,7 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
 @opt.as_json
 @target.options
 def list_keys(where: target.Where, *, as_json: bool) -> None:
-    """Print the keys with their limits and today's use, never their values."""
+    """Print the keys, their limits and today's use; no values."""
     place = target.find(where)
     found = list(_keys(place.gateway(), place.require_api(), place.stage))
     if as_json:
@@ -154,7 +154,7 @@ def list_keys(where: target.Where, *, as_json: bool) -> None:
                 for key in found
             ),
         )
-    print_result(f"{len(found)} keys made by this command")
+    print_result(f"{counted(len(found), 'key')} made by this command")
 
 
 @keys.command(epilog="example:\n  ponto keys revoke gate-1 --stage dev\n")
@@ -226,11 +226,9 @@ def rows(where: target.Where, name: str, start: int | None, end: int | None, tim
         print_json({"keys": ids or [name], "rows": [row.shown() for row in found]})
         return
     if found:
-        tables.show(
-            _PUNCHES, (["" if value is None else str(value) for value in row.shown().values()] for row in found)
-        )
-    employees = len({row.usuario_id for row in found})
-    print_result(f"{len(found)} rows of {employees} employees came with {', '.join(ids or [name])}")
+        tables.show(_PUNCHES, (row.cells() for row in found))
+    employees = counted(len({row.usuario_id for row in found}), "employee")
+    print_result(f"{counted(len(found), 'row')} of {employees} came with {', '.join(ids or [name])}")
 
 
 class _Row(NamedTuple):
@@ -242,6 +240,13 @@ class _Row(NamedTuple):
     ponto: datetime
     dispositivo: str | None
     recebida_em: datetime
+
+    def cells(self) -> list[str]:
+        times = {
+            "received": self.recebida_em.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+            "punched": self.ponto.isoformat(" "),
+        }
+        return ["" if value is None else str(value) for value in (self.shown() | times).values()]
 
     def shown(self) -> dict[str, Any]:
         return {

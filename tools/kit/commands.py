@@ -6,9 +6,12 @@ None for 0. `commands.run` runs it.
 
 import io
 import os
+import re
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 import click
@@ -16,16 +19,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import shell_complete
 
 from tools.kit.errors import CommandError
-from tools.kit.output import print_status
+from tools.kit.output import print_error, print_status, printable_streams
 from tools.kit.target import explain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 80, "show_default": True}
+_MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # of an example, behind two spaces or more
+_ROOM = 30  # columns that a meaning has beside its example, or else stands below it
 
 
 class _Help(click.Command):
-    """Help with, below the options, what is written: examples, and what the exit statuses mean."""
+    """Help with, below the options, examples as they are written, and sentences, what the exit statuses mean."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         pieces = " ".join(self.collect_usage_pieces(ctx))
@@ -33,7 +38,28 @@ class _Help(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  Click's
         if self.epilog:
-            formatter.write(f"\n{self.epilog.rstrip()}\n")
+            formatter.write(f"\n{_laid_out(self.epilog.rstrip(), formatter.width)}\n")
+
+
+def _laid_out(epilog: str, width: int) -> str:
+    """Fill the sentences; of what is indented, only what its meaning has no room for goes on below it."""
+    lines: list[str] = []
+    for is_indented, group in groupby(epilog.split("\n"), lambda line: line[:1] in ("", " ")):
+        if not is_indented:
+            lines += textwrap.wrap(" ".join(group), width, break_on_hyphens=False, break_long_words=False)
+            continue
+        for line in group:
+            if len(line) <= width or not (found := _MEANING.fullmatch(line)):
+                lines.append(line)
+                continue
+            example, meaning = found.groups()
+            beside = len(example) <= width - _ROOM
+            indent = " " * (len(example) if beside else 6)
+            lines += [] if beside else [example.rstrip()]
+            lines += textwrap.wrap(
+                meaning, width, initial_indent=example if beside else indent, subsequent_indent=indent
+            )
+    return "\n".join(lines)
 
 
 class Command(_Help):
@@ -76,8 +102,13 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> i
     variable = f"_{name.upper().replace(' ', '_')}_COMPLETE"
     if instruction := os.environ.get(variable):  # a shell asks what could come next
         return shell_complete(made, {}, name, variable, instruction)
+    with printable_streams():
+        return _run(made, name, list(sys.argv[1:] if words is None else words))
+
+
+def _run(made: click.Command, name: str, words: list[str]) -> int:
     try:
-        with made.make_context(name, list(sys.argv[1:] if words is None else words)) as context:
+        with made.make_context(name, words) as context:
             status: int | None = made.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as done:  # --help
@@ -86,10 +117,10 @@ def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> i
         _show(error, name)
         return error.exit_code
     except CommandError as error:
-        print_status(f"{name}: {error}")
+        print_error(f"{name}: {error}")
         return error.status
     except (BotoCoreError, ClientError) as error:
-        print_status(f"{name}: {explain(error)}")
+        print_error(f"{name}: {explain(error)}")
         return 2
     except (KeyboardInterrupt, click.Abort):
         print_status(f"{name}: stopped")

@@ -1,21 +1,164 @@
-"""Output of the commands: results on standard output, status lines on standard error."""
+"""Output of the commands: results on standard output, status lines on standard error, and nothing a terminal obeys.
 
+Whatever a command prints passes here, for `commands.run` puts `Printable` in the place of both streams: what `print`,
+Click and a traceback write, too. Two things pass by it: what Rich draws, whose texts `Console` makes printable, and
+data for a file or a pipe (`data_stream`).
+"""
+
+import io
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, TextIO, cast
+
+import rich.console
+from rich.console import ConsoleOptions, RenderableType
+from rich.progress import Progress, ProgressColumn
+from rich.segment import Segment
 
 from tools.kit.errors import CommandError
 
+_PIPED_WIDTH = 160  # columns, where nobody's terminal says
 
-def print_result(text: str) -> None:
-    """Print a line of the result."""
-    sys.stdout.write(f"{text}\n")
+
+class _Marks(dict[int, str]):
+    """What each character is printed as, by its code point; asked for once."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = mark = character if character.isprintable() else "?"
+        return mark
+
+
+_LINE = _Marks()
+_LINES = _Marks({ord(kept): kept for kept in "\n\t"})
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """Make a text that somebody else wrote safe to print.
+
+    A terminal obeys control characters, of C1 (U+0080 to U+009F) too; bidirectional overrides and isolates make a
+    line read as another; line separators forge lines; half a surrogate pair cannot be written at all.
+
+    Args:
+        text: whatever was sent.
+        lines: keep line breaks and tabs, for a text that is printed by itself.
+    """
+    return text.translate(_LINES if lines else _LINE)
+
+
+class Printable:
+    """A stream for people: makes printable whatever is written to it; line breaks stay.
+
+    It has no `buffer`, by which Click would write past it.
+    """
+
+    def __init__(self, out: IO[str]) -> None:
+        """Takes the stream that it writes to."""
+        self.out = out
+
+    def write(self, text: str) -> int:
+        """Write a text; return how much of it was taken, which is all."""
+        self.out.write(printable(text, lines=True))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "buffer":
+            raise AttributeError(name)
+        return getattr(self.out, name)
+
+
+@contextmanager
+def printable_streams() -> Iterator[None]:
+    """Make printable whatever is written to the standard streams.
+
+    After an error that nobody expected they stay so, for its traceback is still to be printed.
+    """
+    out, err = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = cast(TextIO, Printable(out)), cast(TextIO, Printable(err))
+    yield
+    sys.stdout, sys.stderr = out, err
+
+
+def _bare(stream: IO[str]) -> IO[str]:
+    while isinstance(stream, Printable):
+        stream = stream.out
+    return stream
+
+
+def data_stream() -> IO[str]:
+    """Give standard output for data, in UTF-8: a file or a pipe gets it exactly, a terminal printable."""
+    out = _bare(sys.stdout)
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(encoding="utf-8")
+    return cast(IO[str], Printable(out)) if out.isatty() else out
+
+
+class Console(rich.console.Console):
+    """Rich's, as wide as the terminal, or as a reader of a file can do with.
+
+    Its texts are made printable; what Rich adds, colours and the cursor's moves, goes to the terminal as it is.
+    """
+
+    def __init__(self, file: IO[str] | None = None, *, stderr: bool = False) -> None:
+        """Takes where to print: a file, standard error, or else standard output."""
+        stream = file or (sys.stderr if stderr else sys.stdout)
+        super().__init__(file=_bare(stream), highlight=False, emoji=False, markup=False)
+        if not self.is_terminal:
+            self.width = _PIPED_WIDTH
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render, and make the texts printable."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text, lines=True), style, control)
+
+    def write(self, text: str) -> None:
+        """Write lines as they stand, which is faster than to lay them out."""
+        self.file.write(printable(text, lines=True))
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to `commands.run`: Rich would end the process, and not with 0."""
+        raise  # it is called where the error is handled
+
+
+@contextmanager
+def progress(*columns: str | ProgressColumn, shown: bool = True) -> Iterator[Progress]:
+    """Show progress on standard error, where that is a terminal.
+
+    Args:
+        columns: Rich's own by default.
+        shown: not even there, if false.
+    """
+    console = Console(stderr=True)
+    display = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
+    with display, printable_streams():  # Rich styles by the escapes in what is printed meanwhile
+        yield display
+
+
+def print_result(*lines: str) -> None:
+    """Print lines of the result; a line break within one would forge a line, and is no longer one."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def print_json(document: object) -> None:
-    """Print the result for machines."""
-    print_result(json.dumps(document, indent=2))
+    """Print the result for machines: in ASCII without control characters, on a terminal too."""
+    sys.stdout.write(json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n")
+
+
+def print_status(*lines: str) -> None:
+    """Print lines that are not the result: what is being done, a warning."""
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Write how many there are: 1 key, 2 keys; a plural that is no noun with s is named."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def print_error(message: str) -> None:
+    """Print what stopped a command; where it has several lines, those after the first are indented."""
+    print_status(*message.expandtabs().replace("\n", "\n  ").split("\n"))
 
 
 def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,25 +175,6 @@ def camel_case(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
-
-
-def print_status(text: str) -> None:
-    """Print a line that is not the result: what is being done, a warning."""
-    sys.stderr.write(f"{text}\n")
-
-
-def printable(text: str, *, lines: bool = False) -> str:
-    """Make a text that somebody else wrote safe to print.
-
-    A terminal obeys control characters, of C1 (U+0080 to U+009F) too; bidirectional overrides and isolates make a
-    line read as another; line separators forge lines; half a surrogate pair cannot be written at all.
-
-    Args:
-        text: whatever was sent.
-        lines: keep line breaks and tabs, for a text that is printed by itself.
-    """
-    kept = "\n\t" if lines else ""
-    return "".join(character if character.isprintable() or character in kept else "?" for character in text)
 
 
 def confirm_by_name(question: str, name: str) -> bool:
@@ -75,7 +199,7 @@ def confirm(question: str) -> bool:
     Raises:
         CommandError: nobody is there.
     """
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{printable(question)} [y/N] ")
     sys.stderr.flush()
     answer = sys.stdin.readline()
     if not answer:

@@ -1,58 +1,83 @@
 """Tables for a terminal, or for whoever reads them from a file."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.kit.output import printable
+from tools.kit.output import Console, printable
 
-_PIPED_WIDTH = 200  # columns, where nobody's terminal says
-_WRAPPED_WIDTH = 18  # that a long text has at least: four go beside each other in 80 columns
 _GAP = 2  # between two columns
 
 
 class Column(NamedTuple):
-    """A column of a table."""
+    """A column of a table. Its cells are never cut: what a narrow terminal has no room for goes on below, or leaves."""
 
     name: str
     right: bool = False  # numbers
-    wraps: bool = False  # where the terminal is narrow; the others are shortened only if that does not suffice
+    least: int = 0  # columns, of a text that may go on below; 0: its cells stay whole, and only its heading may
+    leaves: bool = False  # it is left out where wrapping does not suffice, the last such column first
 
 
-def for_tables() -> Console:
-    """Give standard output, as wide as the terminal, or as a reader of a file can do with."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
-    return console
+class _Laid(NamedTuple):
+    """A column with its cells, and how wide it is at least and at most."""
 
-
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> Table:
-    """Lay out a table; whatever stands in a cell is made printable."""
-    made = Table(box=None, pad_edge=False)
-    for name, right, wraps in columns:
-        made.add_column(
-            name, justify="right" if right else "left", no_wrap=not wraps, overflow="fold" if wraps else "ellipsis"
-        )
-    for row in rows:
-        made.add_row(*(Text(printable(cell)) for cell in row))
-    return made
+    column: Column
+    cells: list[str]
+    least: int
+    most: int
 
 
 def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table on standard output.
+    """Print a table on standard output."""
+    draw(Console(), columns, rows)
 
-    What a narrow terminal has no room for goes on in its next line, so that an id can still be copied.
-    """
-    cells = [[printable(cell) for cell in row] for row in rows]
-    needed = _GAP * (len(columns) - 1)
-    for place, column in enumerate(columns):
-        width = max(map(cell_len, (column.name, *(row[place] for row in cells))))
-        needed += min(width, _WRAPPED_WIDTH) if column.wraps else width
-    console = for_tables()
-    console.width = max(console.width, needed)
-    console.print(table(columns, cells))
+
+def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, no wider than the console unless cells that stay whole need more."""
+    laid = _laid(columns, list(rows))
+    left_out: list[str] = []
+    while _width(laid) > console.width and (leaving := [each for each in laid if each.column.leaves]):
+        laid.remove(leaving[-1])
+        left_out.insert(0, leaving[-1].column.name)
+    room = max(console.width - _width(laid), 0)
+    widths = [each.least for each in laid]
+    for at in sorted(range(len(laid)), key=lambda at: -laid[at].most):  # the longest takes what is left, then the next
+        more = min(room, laid[at].most - laid[at].least)
+        widths[at] += more
+        room -= more
+    table = Table(box=None, pad_edge=False, caption_justify="left", width=sum(widths) + _GAP * (len(widths) - 1))
+    for each, width in zip(laid, widths, strict=True):
+        heading = "\n".join(textwrap.wrap(each.column.name, max(width, 1), break_on_hyphens=False))
+        table.add_column(Text(heading), justify="right" if each.column.right else "left", width=width, overflow="fold")
+    for row in zip(*(each.cells for each in laid), strict=True):
+        table.add_row(*map(Text, row))
+    if left_out:
+        table.caption = f"no room for: {', '.join(left_out)}"
+    console.print(table, crop=False)
+
+
+def narrowest(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
+    """Give how wide a table is at least."""
+    return _width(_laid(columns, rows))
+
+
+def _laid(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_Laid]:
+    made = []
+    for at, column in enumerate(columns):
+        cells = [printable(row[at]) for row in rows]
+        whole = _widest([*column.name.split(), *cells])
+        least = min(whole, column.least) if column.least else whole
+        made.append(_Laid(column, cells, least, _widest([column.name, *cells])))
+    return made
+
+
+def _width(laid: Sequence[_Laid]) -> int:
+    return sum(each.least + _GAP for each in laid) - _GAP
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max(map(cell_len, texts), default=0)

@@ -11,7 +11,7 @@ import psycopg2
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import print_result, printable
+from tools.kit.output import print_result
 from tools.kit.tables import Column
 
 _NEWEST = """
@@ -21,11 +21,10 @@ from batida order by gravada_em desc limit %s
 _COLUMNS = (
     Column("id"),
     Column("usuario_id", right=True),
-    Column("ponto"),
-    Column("dispositivo"),
+    Column("ponto", least=11),
+    Column("dispositivo", least=12, leaves=True),
     Column("waited", right=True),
 )
-_DEVICE = 12  # characters of a device's name that are shown
 
 _EPILOG = """examples:
   make rows
@@ -51,15 +50,17 @@ def rows(count: int, state: Path | None) -> None:
     tables.show(
         _COLUMNS,
         [
-            (identifier, str(employee), instant.isoformat(), _cut(printable(device), _DEVICE), str(waited))
+            (
+                identifier,
+                str(employee),
+                instant.isoformat(" ").removesuffix(":00"),  # as psql writes it
+                device,
+                "" if waited is None else f"{waited.total_seconds():.1f} s",
+            )
             for identifier, employee, instant, device, waited in newest
         ],
     )
     print_result(f"the newest {len(newest)}")
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -113,7 +113,7 @@ def plan(
     as_json: bool,
     **assumed: Any,
 ) -> int:
-    """Capacity and cost: what a peak does, what a month costs, what to raise.
+    """What a peak does, what a month costs, and what to raise.
 
     Simulates a peak in which everybody punches, second by second, and prices a month of them (docs/capacity.md says
     how). Asks nobody: limits come from serverless.yml and from here.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from tools.kit import tables
-from tools.kit.output import camel_case, print_json, print_result
+from tools.kit.output import Console, camel_case, print_json, print_result
 from tools.kit.tables import Column
 from tools.plan import costs
 from tools.plan.capacity import Assumptions, Forecast
@@ -56,7 +56,7 @@ class _Terminal:
     """Within the columns of the terminal; but a command, which is copied, is never broken into lines."""
 
     def paragraph(self, text: str, indent: str = "") -> None:
-        print_result(textwrap.fill(text, tables.for_tables().width, subsequent_indent=indent))
+        print_result(*textwrap.wrap(text, Console().width, subsequent_indent=indent, break_on_hyphens=False))
 
     def items(self, advice: Sequence[Advice]) -> None:
         for text, command in advice:
@@ -66,7 +66,7 @@ class _Terminal:
                 self.paragraph(f"- {text}", indent="  ")
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        columns = [Column(name, right=bool(at), wraps=True) for at, name in enumerate(head)]
+        columns = [Column(name, right=bool(at), least=12) for at, name in enumerate(head)]
         tables.show(columns, [[cell.strip("*") for cell in row] for row in rows])
 
 

@@ -29,9 +29,10 @@ exit status: 0 done, 1 not all of it: run it again, 2 nothing was removed
 @opt.yes
 @target.account_options
 def remove(where: target.Where, *, yes: bool) -> None:
-    """Remove a stage: empty the buckets that go with it, then `sls remove`.
+    """Empty the buckets that go with a stage, and remove it.
 
-    Prints which account and region, and asks first. A stack that is protected from deletion is left alone.
+    Ends with `sls remove`. Prints which account and region, and asks first. A stack that is protected from deletion is
+    left alone.
     """
     stage = where.stage
     session, _, place = target.announce(where)

@@ -5,13 +5,11 @@ from datetime import date
 from itertools import islice
 from typing import IO, Any
 
-from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tools.kit import tables
-from tools.kit.output import printable
+from tools.kit.output import Console
 from tools.kit.tables import Column
 from tools.report import figures
 from tools.report.dead_letters import Group, Unread
@@ -19,27 +17,24 @@ from tools.report.figures import Peak, ShownPunch
 from tools.report.i18n import Language, clock, mask
 from tools.report.queries import Card, Day, Finding, Findings, Totals
 
-_PIPED_WIDTH = 160  # columns, where nobody's terminal says
 _AT_ONCE = 500  # rows of a table that is too long to be held
 _WIDEST, _NARROWEST = 24, 6  # columns of a name or a device in it
 _LONGEST_DAY = date(2026, 12, 30)  # to be written
-_BAR = 20  # columns
+_BAR, _SHORTEST_BAR = 20, 5  # columns of the longest
 _GAP = "  "  # between columns
 _FINDING = ("dia", "usuario_id", "local", "medida", "tipo", "nome", "dispositivo")  # as figures.finding_cells
 
-_WORDS = ("nome", "dispositivo")  # of others, which give way
-_WHOLE = "dispositivo"  # goes on below: its end tells one installation from another
-_FIGURES = {"usuario_id", "quantidade", "batidas", "recebidas", "gravadas", "fila", "idade"}  # stand to the right
+_TO_THE_LEFT = {"nome", "dispositivo", "situacao", "minuto", "motivo", "primeira", "ultima", "tipo"}  # no figures
+_LEAST = {  # columns of texts, which wrap
+    "nome": 9,
+    "dispositivo": 12,
+    "motivo": 16,
+    "numeros": 17,
+    **dict.fromkeys(("primeira", "ultima", "ponto_antes"), 13),
+}
 
 Line = list[tuple[str, str]]
 """Texts that stand beside each other, each with its style."""
-
-
-class _Console(Console):
-    """Leaves a broken pipe to `commands.run`: rich would end the process, and not with 0."""
-
-    def on_broken_pipe(self) -> None:
-        raise  # it is called where the error is handled
 
 
 class Printer:
@@ -47,17 +42,15 @@ class Printer:
 
     def __init__(self, out: IO[str], language: Language) -> None:
         """Takes where to print, and the language."""
-        self._console = _Console(file=out, highlight=False, emoji=False, markup=False)
-        if not self._console.is_terminal:
-            self._console.width = _PIPED_WIDTH
+        self._console = Console(out)
         self._language = language
         self._column = language.column
 
     def heading(self, title: str, *lines: str) -> None:
         """Print how a report begins."""
-        self._line(Text(printable(title), style="bold"))
+        self._line(Text(title, style="bold"))
         for line in lines:
-            self._line(Text(printable(line)))
+            self._line(Text(line))
 
     def cards(self, cards: Iterable[Card], generated: str) -> None:
         """Print time cards."""
@@ -77,32 +70,12 @@ class Printer:
             )
 
     def table(self, names: Sequence[str], rows: Iterable[Sequence[str]], notes: Sequence[str] = ()) -> None:
-        """Print rows of cells; figures, which are whole, to the right; the name or device has what room is left."""
+        """Print rows of cells."""
         self._line()
-        cells = [[printable(cell) for cell in row] for row in rows]
-        labels = [self._column(name) for name in names]
-        widths = [
-            max(cell_len(text) for text in (*label.split(), *(row[at] for row in cells)))
-            for at, label in enumerate(labels)
-        ]
-        table = Table(box=None, pad_edge=False)
-        for name, label, width in zip(names, labels, widths, strict=True):
-            if name in _WORDS:
-                room = self._console.width - (sum(widths) - width) - len(_GAP) * (len(widths) - 1)
-                width = min(width, max(room, _NARROWEST), width if name == _WHOLE else _WIDEST)
-            table.add_column(
-                label if cell_len(label) <= width else label.replace(" ", "\n"),
-                width=width,
-                no_wrap=name != _WHOLE,
-                overflow="fold" if name == _WHOLE else "ellipsis",
-                justify="left" if name in (*_WORDS, "situacao") else "right",
-            )
-        for row in cells:
-            table.add_row(*map(Text, row))
-        if cells:
-            self._console.print(table)
-        for note in notes:  # on a terminal broken between words
-            self._console.print(Text(note, style="dim"), soft_wrap=not self._console.is_terminal)
+        if cells := list(rows):
+            tables.draw(self._console, self._columns(*names), cells)
+        for note in notes:
+            self._line(Text(note, style="dim"))
 
     def exceptions(self, found: Findings, groups: list[Group] | Unread) -> None:
         """Print how many exceptions there are, the dead letters, then each exception, some at a time."""
@@ -110,8 +83,7 @@ class Printer:
         self._line()
         by_count = sorted(found.counts.items(), key=lambda item: -item[1])
         rows = [(word("kind", kind), self._language.number(count)) for kind, count in by_count]
-        kinds = tables.table(self._columns("tipo", "quantidade"), rows)
-        self._section(word("exceptions", "summary"), kinds)
+        self._section(word("exceptions", "summary"), self._columns("tipo", "quantidade"), rows)
         self._dead_letters(groups)
         if found.counts:
             self._line(Text(word("exceptions", "each"), style="bold"))
@@ -130,7 +102,7 @@ class Printer:
         self._line()
         names = ("batidas", "recebidas", "gravadas", "fila", "idade")
         total, busiest = language.word("timecard", "total"), language.word("peak", "busiest")
-        columns = [Column("", wraps=True), Column(total, right=True, wraps=True), Column(busiest, wraps=True)]
+        columns = [Column(""), Column(total, right=True), Column(busiest, least=18)]
         rows = [
             (
                 self._column(name),
@@ -139,13 +111,17 @@ class Printer:
             )
             for name in names
         ]
-        self._console.print(tables.table(columns, rows))
+        tables.draw(self._console, columns, rows)
         self._line()
+        cells = [figures.step_cells(step, peak, language) for step in peak.steps]
+        columns = self._columns("minuto", *names)
+        longest = min(_BAR, self._console.width - tables.narrowest(columns, cells) - len(_GAP))
         most = max((max(step.batidas, step.recebidas) for step in peak.steps), default=0) or 1
-        bars = ("█" * round(_BAR * step.batidas / most) for step in peak.steps)
-        cells = ((*figures.step_cells(step, peak, language), bar) for step, bar in zip(peak.steps, bars, strict=True))
-        columns = [*self._columns("minuto", *names), Column("", wraps=True)]
-        self._console.print(tables.table(columns, cells))
+        if longest >= _SHORTEST_BAR:
+            bars = ("█" * round(longest * step.batidas / most) for step in peak.steps)
+            columns.append(Column(""))
+            cells = [(*row, bar) for row, bar in zip(cells, bars, strict=True)]
+        tables.draw(self._console, columns, cells)
         self._line(Text(f"{language.word('peak', 'punched_by')} {language.word('peak', 'stored_only')}", style="dim"))
 
     def _card_head(self, card: Card) -> Iterator[Line]:
@@ -157,7 +133,7 @@ class Printer:
             f"CPF {mask(totals.cpf)}" if totals.cpf else "",
             totals.fuso,
         )
-        yield [(printable("  ".join(filter(None, parts))), "")]
+        yield [("  ".join(filter(None, parts)), "")]
         if warning := figures.warning(totals, self._language):
             yield [(warning, "yellow")]
 
@@ -208,11 +184,10 @@ class Printer:
         word = self._language.word
         if isinstance(groups, Unread):
             self._line(Text(word("exceptions", "dead_letters"), style="bold"))
-            self._line(Text(printable(figures.unread(groups, self._language)), style="yellow"))
+            self._line(Text(figures.unread(groups, self._language), style="yellow"))
             self._line()
             return
-        first, *others = self._columns("motivo", "usuario_id", "quantidade", "primeira", "ultima")
-        columns = [first, *(column._replace(wraps=False) for column in others)]  # the reason gives way
+        columns = self._columns("motivo", "usuario_id", "quantidade", "primeira", "ultima")
         rows = [
             (
                 figures.reason(group.motivo, self._language),
@@ -223,13 +198,12 @@ class Printer:
             )
             for group in groups
         ]
-        table = tables.table(columns, rows)
-        self._section(word("exceptions", "dead_letters"), table, word("exceptions", "dead_letters_now"))
+        self._section(word("exceptions", "dead_letters"), columns, rows, word("exceptions", "dead_letters_now"))
 
-    def _section(self, title: str, table: Table, note: str = "") -> None:
+    def _section(self, title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], note: str = "") -> None:
         self._line(Text(title, style="bold"))
-        if table.row_count:
-            self._console.print(table)
+        if rows:
+            tables.draw(self._console, columns, rows)
             if note:
                 self._line(Text(note, style="dim"))
         else:
@@ -239,41 +213,53 @@ class Printer:
     def _finding_columns(self, found: Findings) -> list[tuple[str, int]]:
         """Give the names and widths of the table's columns: the same for all its parts, which stand below each other.
 
-        What is a figure is whole. The name and the device share what room is left, or only the device has it.
+        The name and the device share what room is left. The device goes on below; where that is little, so does what
+        has several words. The name is cut, or each exception of somebody with a long one would take as many lines.
         """
-        language = self._language
         has_reset = "redefinida" in found.counts  # its day far away stands where others have a time
-        date_width = len(language.date(_LONGEST_DAY))
-        columns = [
-            ("dia", date_width),
-            ("usuario_id", len(str(found.largest))),
-            ("local", date_width if has_reset else 7),
-            ("medida", 15 if has_reset else 12),
-            ("tipo", max((len(language.word("kind", kind)) for kind in found.counts), default=0)),
-        ]
-        columns = [(name, max(width, len(self._column(name)))) for name, width in columns]
-        room = self._console.width - sum(width + 1 for _, width in columns)
-        for names in (("nome", "dispositivo"), ("dispositivo",)):
-            width = min((room + 1) // len(names) - 1, _WIDEST)
-            if width >= _NARROWEST:
-                return columns + [(name, width) for name in names]
-        return columns
+        date = self._language.date(_LONGEST_DAY)
+        kinds = [self._language.word("kind", kind) for kind in found.counts]
+        wide = {
+            "dia": len(date),
+            "usuario_id": len(str(found.largest)),
+            "local": len(date) if has_reset else 7,
+            "medida": 15 if has_reset else 12,
+            "tipo": max(map(len, kinds), default=0),
+        }
+        narrow = wide | {  # what has several words goes on below
+            "local": max(7, *(len(word) for word in date.split())) if has_reset else 7,
+            "medida": 11,
+            "tipo": max((len(word) for kind in kinds for word in kind.split()), default=0),
+        }
+        for widths in (wide, narrow):
+            columns = [(name, max(width, len(self._column(name)))) for name, width in widths.items()]
+            room = (self._console.width - sum(width + 1 for _, width in columns) + 1) // 2 - 1
+            if room >= _WIDEST:
+                break
+        others = ("nome", "dispositivo") if room >= _NARROWEST else ()
+        return columns + [(name, min(room, _WIDEST)) for name in others]
 
     def _findings(self, findings: Iterable[Finding], columns: list[tuple[str, int]], *, header: bool) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_header=header)
         for name, width in columns:
             justify: Any = "right" if name in ("usuario_id", "medida") else "left"
+            is_cut = name == "nome"
             table.add_column(
-                self._column(name), width=width, min_width=width, no_wrap=True, overflow="ellipsis", justify=justify
+                self._column(name),
+                width=width,
+                min_width=width,
+                no_wrap=is_cut,
+                overflow="ellipsis" if is_cut else "fold",
+                justify=justify,
             )
         shown = [_FINDING.index(name) for name, _ in columns]
         for found in findings:
             cells = figures.finding_cells(found, self._language)
-            table.add_row(*(Text(printable(cells[at])) for at in shown))
+            table.add_row(*(Text(cells[at]) for at in shown))
         return table
 
     def _columns(self, *names: str) -> list[Column]:
-        return [Column(self._column(name), right=name in _FIGURES, wraps=True) for name in names]
+        return [Column(self._column(name), name not in _TO_THE_LEFT, _LEAST.get(name, 0)) for name in names]
 
     def _lines(self, lines: Iterable[Line]) -> None:
         """Print lines of texts with their styles; without a terminal only the texts, and at once."""
@@ -283,10 +269,11 @@ class Printer:
                 text.rstrip()
                 self._line(text)
         else:
-            self._console.file.write("".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines))
+            self._console.write("".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines))
 
     def _line(self, text: Text | str = "") -> None:
-        self._console.print(text, soft_wrap=True)
+        """Print a line; on a terminal it is broken between words."""
+        self._console.print(text, soft_wrap=not self._console.is_terminal)
 
 
 def _filled(words: Sequence[str], width: int) -> list[str]:

@@ -1,17 +1,15 @@
 """How a report is written, and where: a format, a language; a file, a pipe or a terminal."""
 
-import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tools.kit import files
-from tools.kit.output import printable
+from tools.kit.output import data_stream, progress
 from tools.report import as_html, as_text
 from tools.report.i18n import Language
 
@@ -47,10 +45,7 @@ class Output(NamedTuple):
             with files.draft(self.file, encoding) as file:
                 yield file
         else:
-            if isinstance(sys.stdout, io.TextIOWrapper):
-                sys.stdout.reconfigure(encoding="utf-8")
-            # Text is printable already, and its tables look at the terminal themselves.
-            yield _Terminal() if sys.stdout.isatty() and self.format != "text" else sys.stdout
+            yield data_stream()
 
     def counted(self, found: Iterable[T], what: str) -> Iterator[T]:
         """Show on a terminal how far it is, unless the report itself appears there.
@@ -59,17 +54,16 @@ class Output(NamedTuple):
             found: what is passed on.
             what: its name, in the plural.
         """
-        console = Console(stderr=True)
-        shown = console.is_terminal and bool(self.file or not sys.stdout.isatty())
+        shown = bool(self.file or not sys.stdout.isatty())
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
-        with Progress(*columns, console=console, disable=not shown) as progress:
-            bar = progress.add_task(what, total=None)
+        with progress(*columns, shown=shown) as display:
+            bar = display.add_task(what, total=None)
             count = 0
             for count, one in enumerate(found, 1):
                 yield one
                 if count % _EVERY == 0:
-                    progress.update(bar, completed=count)
-            progress.update(bar, completed=count)
+                    display.update(bar, completed=count)
+            display.update(bar, completed=count)
 
     def write_table(
         self,
@@ -95,10 +89,3 @@ class Output(NamedTuple):
                 printer = as_text.Printer(out, self.language)
                 printer.heading(title, *lines)
                 printer.table(names, rows, notes)
-
-
-class _Terminal(io.StringIO):
-    """Standard output where somebody looks at it: files and pipes get the data whole, a terminal must not obey it."""
-
-    def write(self, text: str) -> int:
-        return sys.stdout.write(printable(text, lines=True))

@@ -1,0 +1,149 @@
+"""What commands print: nothing of it is obeyed by a terminal, whoever wrote it."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+
+import click
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.commands import Line, every_command
+from tests.documents import ROOT
+from tools.kit import commands, tables
+from tools.kit.errors import CommandError
+from tools.kit.output import Console, data_stream, print_json, print_result, print_status, progress
+from tools.kit.tables import Column
+
+HOSTILE = "a\x1b[2J\x1b]0;title\x07\x9b31m\x7f\u202egnp\u2066\u2028\r\tb\udcff"
+"""Clears the screen, names the window, colours, turns what is read, begins a line, and cannot be encoded."""
+
+LINES = every_command()
+
+
+def _refused() -> ClientError:
+    return ClientError({"Error": {"Code": HOSTILE, "Message": HOSTILE}}, HOSTILE)
+
+
+def is_harmless(text: str) -> bool:
+    """Whether it is what a terminal prints, and no more."""
+    return text.replace("\n", "").replace("\t", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [lambda: CommandError(HOSTILE), lambda: click.UsageError(HOSTILE), _refused, lambda: ValueError(HOSTILE)],
+    ids=["refused by us", "refused by Click", "refused by AWS", "a defect"],
+)
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_whatever_a_command_prints_and_however_a_terminal_obeys_none_of_it(
+    line: Line,
+    error: Callable[[], Exception],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def print_all(_: click.Context) -> None:
+        print(HOSTILE)  # noqa: T201
+        print(HOSTILE, file=sys.stderr)  # noqa: T201
+        click.echo(HOSTILE)
+        click.echo(HOSTILE, err=True)
+        print_result(HOSTILE, HOSTILE)
+        print_status(HOSTILE)
+        print_json({HOSTILE: HOSTILE})
+        tables.show([Column(HOSTILE), Column("b", least=9)], [(HOSTILE, HOSTILE * 20)])
+        Console(stderr=True).print(HOSTILE)
+        with progress(HOSTILE) as shown:
+            shown.add_task(HOSTILE)
+        raise error()
+
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, getattr(sys, stream))  # so that it is there again at the end
+    monkeypatch.setattr(line.command, "parse_args", lambda *_: [])
+    monkeypatch.setattr(line.command, "invoke", print_all)
+
+    try:
+        assert commands.run(line.root, line.name, line.words) == 2
+    except ValueError:
+        traceback.print_exc()
+
+    printed = capsys.readouterr()
+    assert is_harmless(printed.out)
+    assert is_harmless(printed.err)
+    assert printed.out.count("title") >= 5
+    assert printed.err.count("title") >= 4
+
+
+@pytest.mark.parametrize("line", LINES, ids=str)
+def test_what_a_command_was_asked_is_repeated_harmlessly(
+    line: Line, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(click.Command, "invoke", lambda *_: None)  # no group's own, which leads to its commands
+
+    for word in (HOSTILE, f"--{HOSTILE}", f"--month={HOSTILE}", f"--stage={HOSTILE}"):
+        assert commands.run(line.root, line.name, [*line.words, word]) in (0, 2)
+    printed = capsys.readouterr()
+    assert is_harmless(printed.out + printed.err)
+
+
+def test_a_line_break_in_a_value_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_result("a\n0 failed")
+    print_status("b\r\n0 failed")
+    commands.run(_refusing, "try", [])
+
+    printed = capsys.readouterr()
+    assert printed.out == "a?0 failed\n"
+    assert printed.err == "b??0 failed\ntry: c\n  0 failed\n"
+
+
+@commands.command(epilog="")
+def _refusing() -> None:
+    raise CommandError("c\n0 failed")
+
+
+def test_data_is_exact_in_a_pipe_and_harmless_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = HOSTILE.replace("\udcff", "")
+
+    data_stream().write(text)
+    assert capsys.readouterr().out == text
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    data_stream().write(text)
+    assert is_harmless(capsys.readouterr().out)
+
+
+def test_nothing_is_styled_by_what_is_printed_beside_a_progress_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    before = (sys.stdout, sys.stderr)
+
+    with progress():
+        print("\x1b[31mred\x1b]8;;http://example.com\x1b\\link")  # noqa: T201
+        print_status("said")
+
+    printed = capsys.readouterr()
+    assert "?[31mred?]8;;http://example.com?\\link" in printed.out + printed.err
+    assert (sys.stdout, sys.stderr) == before
+
+
+def test_json_is_exact_and_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({HOSTILE: HOSTILE})
+
+    printed = capsys.readouterr().out
+    assert is_harmless(printed)
+    assert json.loads(printed) == {HOSTILE: HOSTILE}
+
+
+def test_nothing_of_a_command_writes_past_the_one_place() -> None:
+    ways = ("rich.console", "rich.print", "__stdout__", "__stderr__", "stdout.buffer", "stderr.buffer", "/dev/tty")
+    found = [
+        f"{file.relative_to(ROOT)}: {way}"
+        for folder in ("tools", "loadtest")
+        for file in (ROOT / folder).rglob("*.py")
+        for way in ways
+        if way in file.read_text(encoding="utf-8") and file != ROOT / "tools" / "kit" / "output.py"
+    ]
+
+    assert found == []

@@ -1,0 +1,139 @@
+"""Each command's tables in a terminal of 80 columns: none is wider, and what people look for is whole.
+
+Those of `ponto report` on a real database are in tests/postgres/test_report.py, `ponto plan`'s in test_plan.py.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from loadtest import baseline, summary
+from tools.conformance import command as conformance
+from tools.conformance.rules import RULES, Found, Verdict
+from tools.dlq import command as dlq
+from tools.dlq.dead_letters import REASONS, DeadLetter, Way
+from tools.keys import command as keys
+from tools.kit import tables
+from tools.local import rows
+from tools.report import figures
+from tools.report.as_text import Printer
+from tools.report.dead_letters import Group
+from tools.report.i18n import LANGUAGES, Language
+from tools.report.queries import Finding, Findings, Gap, Minute
+
+ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
+EMPLOYEE = 9007199254740991
+NAME = "Maria Aparecida dos Santos Cavalcanti"
+DEVICE = "navegador da portaria 3f2c5a52-5b1c-4f63"
+AT = datetime(2026, 11, 23, 11, 3, 7, tzinfo=UTC)
+ZONE = ZoneInfo("America/Sao_Paulo")
+RUN = {
+    "plan": "punches",
+    "model": "closed model, 200 users",
+    "latency_ms": dict.fromkeys(("average", "min", "p50", "p95", "p99", "max"), 1_559_000),
+    **dict.fromkeys(("requests", "accepted", "repeats", "refused", "errors", "stored", "dead_letters"), 20_000_000),
+    **dict.fromkeys(("missing", "stored_twice", "seconds", "requests_per_second", "load_average"), 1_000.0),
+    "drain_lag_seconds": 10_000.0,
+    "elsewhere": {"during": 0.1},
+}
+
+
+def list_dead_letters() -> None:
+    dlq._table(
+        DeadLetter(
+            ID, Way.REJECTED, reason, "ponto: must be " + "a time " * 20, ID, 1_795_000_000_123, 30, body, {}, {}
+        )
+        for reason in REASONS
+        for body in (json.dumps({"usuarioId": EMPLOYEE}), "{")
+    )
+
+
+def list_keys() -> None:
+    tables.show(keys._KEYS, [("gate-" + "1" * 59, "a1b2c3d4e5", "yes", "10", "20", "10000", "10000")])
+
+
+def list_rows_of_a_key() -> None:
+    tables.show(keys._PUNCHES, [keys._Row("a1b2c3d4e5", ID, 123456, AT.astimezone(ZONE), DEVICE, AT).cells()])
+
+
+def list_rows() -> None:
+    tables.show(rows._COLUMNS, [(ID, "123456", "2026-11-23 08:03:07-03", DEVICE, "0.1 s")])
+
+
+def judge() -> None:
+    conformance._table([Verdict(rule, Found(1_000_000, [])) for rule in RULES])
+
+
+def load() -> None:
+    summary.draw([RUN, RUN | {"model": "open model, 200 arrivals a second"}], beside_the_original=True)
+
+
+def compare_loads() -> None:
+    names = ("requests/s", "average, ms", "last row after last 202, s")
+    baseline.Comparison("a", [baseline.Change(name, 1e6, 1e7, 0.5) for name in names], False, False).draw()
+
+
+def peak(language: str) -> None:
+    minutes = [
+        Minute(AT + timedelta(minutes=at), 1_000 + at, at, at, 12_345, timedelta(hours=23, minutes=59))
+        for at in range(3 * 24 * 60)
+    ]
+    Printer(sys.stdout, Language(language)).peak(figures.summarize(minutes, ZONE))
+
+
+def exceptions(language: str) -> None:
+    far = datetime(1970, 1, 1, 8, 3)
+    found = [
+        Finding(kind, EMPLOYEE, NAME, AT.date(), ID, far, DEVICE, timedelta(days=-20_782, hours=3), 1, 1)
+        for kind in figures.KINDS
+    ]
+    groups = [Group(reason, EMPLOYEE, 12_345, AT, AT) for reason in REASONS]
+    counts = dict.fromkeys(figures.KINDS, 12_345)
+    Printer(sys.stdout, Language(language)).exceptions(Findings(counts, EMPLOYEE, iter(found)), groups)
+
+
+def gaps(language: str) -> None:
+    gap = Gap(DEVICE, "repetida", 9_007_199_254, 9_007_199_255, 100, AT, AT, AT)
+    cells = figures.gap_cells(gap, ZONE, Language(language))
+    Printer(sys.stdout, Language(language)).table(figures.GAPS, [cells])
+
+
+REPORTS: dict[str, tuple[Callable[[str], None], list[str]]] = {
+    "ponto report peak": (peak, ["█" * 5]),
+    "ponto report exceptions": (exceptions, [str(EMPLOYEE), *REASONS]),
+    "ponto report gaps": (gaps, ["9007199254"]),
+}
+COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
+    "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
+    "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
+    "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
+    "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07-03"]),
+    "ponto conformance": (judge, [rule.name for rule in RULES]),
+    "make loadtest": (load, ["20,000,000", "the"]),
+    "make loadtest, compared": (compare_loads, ["average, ms", "10,000,000"]),
+    **{
+        f"{name} --lang {language}": (lambda draw=draw, language=language: draw(language), wanted)  # type: ignore[misc]
+        for name, (draw, wanted) in REPORTS.items()
+        for language in LANGUAGES
+    },
+}
+
+
+@pytest.mark.parametrize(("draw", "wanted"), COMMANDS.values(), ids=COMMANDS.keys())
+def test_a_table_fits_80_columns_and_cuts_nothing(
+    draw: Callable[[], None], wanted: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, value)
+
+    draw()
+
+    printed = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert [line for line in printed.splitlines() if len(line) > 80] == []
+    assert [text for text in wanted if text not in printed] == []
+    assert "…" not in re.sub(r"Maria[\w ]*…", "", printed)  # a name, whose employee stands beside it
