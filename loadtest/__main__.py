@@ -41,7 +41,8 @@ _EPILOG = """examples:
   cp .local/loadtest/summary.json .local/loadtest/baseline.json; make loadtest
                                                          beside the run before
   make loadtest ARGS="--baseline FILE"                   beside another one
-  API_URL=https://... API_KEY=... DATABASE_URL=postgresql://... make loadtest ARGS="--rate 500"
+  API_URL=https://... API_KEY=... DATABASE_URL=postgresql://... \\
+    make loadtest ARGS="--rate 500"
 
 exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is missing or stored twice;
 2 something is needed first; 3 no DATABASE_URL, so nothing is proven; 4 proven, but some requests failed;

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def _run(folder: Path, program: Path, *arguments: str | Path) -> "subprocess.Com
 
 
 _EPILOG = "example:\n  .venv/bin/python -m tests.template.lint\n\nignored rules:\n" + "\n".join(
-    f"  {rule}\n    {reason}" for rule, reason in IGNORED.items()
+    f"  {rule}\n{textwrap.indent(textwrap.fill(reason, 74), '    ')}" for rule, reason in IGNORED.items()
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.commands import write_stack
+from tests.commands import Line, every_command, write_stack
 from tests.documents import ROOT
 from tools.kit import commands, local_stack, options
 from tools.kit.errors import CommandError
@@ -63,6 +63,19 @@ def test_the_hint_of_a_wrong_request_is_a_command_that_works(
 def test_help_shows_the_examples_as_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.run(attempt, "try", ["--help"]) == 0
     assert capsys.readouterr().out.endswith("\nexamples:\n  try 1\n      as it stands\n")
+
+
+@pytest.mark.parametrize("line", every_command(), ids=str)
+@pytest.mark.parametrize("columns", [80, 200])
+def test_help_fits_80_columns_and_cuts_nothing(
+    line: Line, columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    assert commands.run(line.root, line.name, [*line.words, "--help"]) == 0
+    usage, *printed = capsys.readouterr().out.splitlines()
+    assert len(usage) <= 80
+    assert [text for text in printed if len(text) > 80 or text.endswith("...")] == []
 
 
 def test_a_reader_who_has_seen_enough_is_no_error() -> None:

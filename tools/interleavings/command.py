@@ -63,7 +63,12 @@ class Explored(NamedTuple):
 
 @commands.command("interleavings", epilog=_EPILOG)
 @click.option(
-    "--only", type=click.Choice(list(SCENARIOS)), multiple=True, show_default=False, help="These scenarios; else all."
+    "--only",
+    type=click.Choice(list(SCENARIOS)),
+    multiple=True,
+    show_default=False,
+    metavar="SCENARIO",
+    help="One of those below, may be repeated; else all.",
 )
 @click.option("--sample", type=opt.POSITIVE, show_default=False, metavar="N", help="So many of each, by chance.")
 @click.option("--seed", type=opt.COUNT, default=0, help="Of the chance.")

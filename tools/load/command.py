@@ -52,7 +52,8 @@ def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: 
       nome         at most 200 characters
       cpf          11 digits, plain or as 123.456.789-09; may be empty
       fuso         time zone, as America/Sao_Paulo; empty: the stage's
-      corte        HH:MM, local, at which the working day ends (12:00 for night staff); empty: 04:00
+      corte        HH:MM, local, where the working day ends (12:00 for night
+                   staff); empty: 04:00
 
     All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
     are.
