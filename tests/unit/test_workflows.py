@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.iam import deploying_role, trusts_token
 from tests.versions import VERSIONS
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +150,33 @@ def test_the_deploying_role_makes_no_role_without_the_boundary_and_cannot_change
     assert everything["NotAction"] == ["account:*", "iam:*", "organizations:*"]
     for statement in resources["RoleBoundary"]["Properties"]["PolicyDocument"]["Statement"]:
         assert not [action for action in statement["Action"] if action.startswith(("iam:", "sts:", "*"))]
+
+
+BY_NAME = "repo:acme/clock:environment:prod"
+BY_NUMBER = "repo:acme@11/clock@22:environment:prod"  # of repositories made, renamed or transferred since 2026-07-15
+
+
+@pytest.mark.parametrize(
+    ("numbers", "given"),
+    [({}, {BY_NAME}), ({"OwnerId": "11", "RepositoryId": "22"}, {BY_NAME, BY_NUMBER})],
+)
+def test_the_deploying_role_is_given_to_this_repositorys_environment_and_to_no_other(
+    numbers: dict[str, str], given: set[str]
+) -> None:
+    trust = deploying_role(Repository="acme/clock", **numbers).trust
+    others = [subject.replace("prod", "dev") for subject in (BY_NAME, BY_NUMBER)]
+    others += ["repo:acme@11/clock@23:environment:prod", "repo:acme@12/clock@22:environment:prod", "repo:acme/clock"]
+    subjects = {BY_NAME, BY_NUMBER, *others}
+    key = "token.actions.githubusercontent.com"
+    claims = {subject: {f"{key}:sub": subject, f"{key}:aud": "sts.amazonaws.com"} for subject in subjects}
+    assert {subject for subject in subjects if trusts_token(trust, claims[subject])} == given
+    assert not trusts_token(trust, claims[BY_NAME] | {f"{key}:aud": "https://example.com"})
+
+
+@pytest.mark.parametrize("one", ["OwnerId", "RepositoryId"])
+def test_of_a_repositorys_numbers_both_are_given_or_none(one: str) -> None:
+    with pytest.raises(ValueError, match="OwnerId and RepositoryId go together"):
+        deploying_role(Repository="acme/clock", **{one: "11"})
 
 
 def test_the_rules_of_the_environment_are_told_where_they_are_needed() -> None:

@@ -1,0 +1,196 @@
+"""What IAM decides, as far as the policies of the template and of the deploying role go.
+
+An explicit Deny of any policy counts; else the principal's own policies must allow it, its boundary, and a role's trust
+policy: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from tools.kit.packaging import ROOT, Template
+
+ACCOUNT = "123456789012"
+_STACK = "batida-ponto-prod"
+_ANYBODY = ("*", {"AWS": f"arn:aws:iam::{ACCOUNT}:root"})  # of the account: the second leaves it to their own policies
+
+Documents = Sequence[Any]  # policies
+
+
+class Principal(NamedTuple):
+    """Who asks."""
+
+    arn: str
+    policies: Documents
+    boundary: Documents | None = None  # None: nothing bounds them
+
+
+ADMINISTRATOR = Principal(
+    f"arn:aws:iam::{ACCOUNT}:user/admin", [{"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}]
+)
+
+
+def may(who: Principal, action: str, resource: str, policy: Any) -> bool:
+    """Whether a principal may do something over TLS.
+
+    Args:
+        who: the principal.
+        action: such as "sqs:SendMessage".
+        resource: an ARN.
+        policy: of the resource.
+    """
+    context = {"aws:PrincipalArn": who.arn, "aws:SecureTransport": "true"}
+
+    def says(effect: str, documents: Documents) -> bool:
+        return any(
+            statement["Effect"] == effect and _concerns(statement, action, resource, context)
+            for document in documents
+            for statement in document["Statement"]
+        )
+
+    if says("Deny", [*who.policies, *(who.boundary or []), policy]):
+        return False
+    trusts = action != "sts:AssumeRole" or says("Allow", [policy])
+    return trusts and says("Allow", who.policies) and (who.boundary is None or says("Allow", who.boundary))
+
+
+def trusts_token(trust: Any, claims: Mapping[str, str]) -> bool:
+    """Whether a role is given to whoever has a token with these claims, by the names that conditions have for them."""
+    (statement,) = trust["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    return _holds(statement["Condition"], claims)
+
+
+def _concerns(statement: Any, action: str, resource: str, context: Mapping[str, str]) -> bool:
+    assert statement.get("Principal", "*") in _ANYBODY
+    named = "Action" in statement
+    return (
+        _matches(statement["Action" if named else "NotAction"], action) is named
+        and _matches(statement.get("Resource", "*"), resource)  # a trust policy names none
+        and _holds(statement.get("Condition", {}), context)
+    )
+
+
+def _matches(patterns: Any, value: str) -> bool:
+    return any(fnmatchcase(value, pattern) for pattern in _list(patterns))
+
+
+def _holds(conditions: Any, context: Mapping[str, str]) -> bool:
+    for operator, keys in conditions.items():
+        for key, values in keys.items():
+            found = context.get(key) in [
+                str(value) if operator != "Bool" else str(value).lower() for value in _list(values)
+            ]
+            assert operator in ("Bool", "StringEquals", "ArnNotEquals")
+            if found is (operator == "ArnNotEquals"):  # which holds of a request without the key, too
+                return False
+    return True
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+# The policies of the templates, with values in the place of references
+
+
+def arn_of(template: Template, name: str) -> str:
+    """An ARN as CloudFormation might give it to a resource of prod."""
+    service, kind = template.resources[name]["Type"].split("::")[1:]
+    where = f"arn:aws:{service.lower()}:"
+    physical = f"{_STACK}-{name}-A1B2C3"
+    return f"{where}:{ACCOUNT}:role/{physical}" if kind == "Role" else f"{where}us-east-1:{ACCOUNT}:{physical}"
+
+
+def role_of(template: Template, name: str, boundary: Documents | None = None) -> Principal:
+    """A role of prod, with the policies that it is written with."""
+    policies = [each["PolicyDocument"] for each in template.properties(name)["Policies"]]
+    return Principal(arn_of(template, name), policy_of(template, policies), boundary)
+
+
+def policy_of(template: Template, document: Any) -> Any:
+    """A policy of prod."""
+    return _resolved(document, {name: arn_of(template, name) for name in template.resources}, {})
+
+
+class DeployingRole(NamedTuple):
+    """What .github/deploy-role.yml makes."""
+
+    trust: Any
+    principal: Principal
+    stages_boundary: Documents  # of each role that it makes
+
+
+def deploying_role(**parameters: str) -> DeployingRole:
+    """Give the role as CloudFormation makes it with these parameters.
+
+    Raises:
+        ValueError: with what a rule of the template says against them.
+    """
+    document = cfn_yaml.load(str(ROOT / ".github" / "deploy-role.yml"))
+    names = {name: each.get("Default") for name, each in document["Parameters"].items()}
+    names |= {name: f"arn:aws:iam::{ACCOUNT}:the-{name}" for name in document["Resources"]} | parameters
+    conditions: dict[str, bool] = {}
+    for assertion in (each for rule in document["Rules"].values() for each in rule["Assertions"]):
+        if not _resolved(assertion["Assert"], names, conditions):
+            raise ValueError(assertion["AssertDescription"])
+    for name, condition in document["Conditions"].items():
+        conditions[name] = _resolved(condition, names, conditions)
+    made = {name: _resolved(each["Properties"], names, conditions) for name, each in document["Resources"].items()}
+    role = made["DeployRole"]
+    managed = json.loads(aws_managed_policies_data)  # AWS's own
+    return DeployingRole(
+        role["AssumeRolePolicyDocument"],
+        Principal(
+            names["DeployRole"],
+            [
+                *(managed[arn.rpartition("/")[2]]["Document"] for arn in role["ManagedPolicyArns"]),
+                *(policy["PolicyDocument"] for policy in role["Policies"]),
+            ],
+            [made["DeployBoundary"]["PolicyDocument"]],
+        ),
+        [made["RoleBoundary"]["PolicyDocument"]],
+    )
+
+
+_NOTHING = object()
+
+
+def _resolved(value: Any, names: Mapping[str, Any], conditions: Mapping[str, bool]) -> Any:
+    def resolve(each: Any) -> Any:
+        return _resolved(each, names, conditions)
+
+    match value:
+        case {"Ref": "AWS::NoValue"}:
+            return _NOTHING
+        case {"Ref": str(name)} | {"Fn::GetAtt": [name, "Arn"]}:
+            return names[name]
+        case {"Fn::Sub": [text, own]}:
+            return _resolved({"Fn::Sub": text}, {**names, **resolve(own)}, conditions)
+        case {"Fn::Sub": str(text)}:
+            known = {"AWS::Partition": "aws", "AWS::AccountId": ACCOUNT, **names}
+            return re.sub(r"\$\{([\w:]+)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
+        case {"Fn::If": [condition, yes, no]}:
+            return resolve(yes if conditions[condition] else no)
+        case {"Fn::Equals": [one, other]}:
+            return resolve(one) == resolve(other)
+        case {"Fn::Not": [condition]}:
+            return not resolve(condition)
+        case {"Fn::And": list(several)}:
+            return all(map(resolve, several))
+        case {"Fn::Or": list(several)}:
+            return any(map(resolve, several))
+        case {"Fn::Select": [index, several]}:
+            return resolve(several)[index]
+        case {"Fn::Split": [separator, text]}:
+            return resolve(text).split(separator)
+        case dict():
+            return {key: resolve(each) for key, each in value.items()}
+        case list():
+            return [found for found in map(resolve, value) if found is not _NOTHING]
+    return value
