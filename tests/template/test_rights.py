@@ -7,6 +7,16 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.iam import (
+    ADMINISTRATOR,
+    Documents,
+    Principal,
+    arn_of,
+    deploying_role,
+    may,
+    policy_of,
+    role_of,
+)
 from tests.template.conftest import ARN, Compile
 from tools.kit.packaging import ROOT, PackagingError, Template, package
 
@@ -139,6 +149,32 @@ def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
     statements = template["Resources"]["RoleBoundary"]["Properties"]["PolicyDocument"]["Statement"]
     granted = {action for each in rights(compiled(stage, *parameters)).values() for action, _ in each}
     assert granted <= {action for statement in statements for action in statement["Action"]}
+
+
+DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")
+
+
+@pytest.mark.parametrize(
+    ("deployer", "boundary"),
+    [(ADMINISTRATOR, None), (DEPLOYING.principal, DEPLOYING.stages_boundary)],
+    ids=["an administrator", "from GitHub"],
+)
+def test_whoever_deploys_sends_to_the_queue_of_punches_as_the_operators_role_and_not_otherwise(
+    prod: Template, deployer: Principal, boundary: Documents | None
+) -> None:
+    queue = arn_of(prod, "PunchQueue")
+    of_queue = policy_of(prod, prod.properties("PunchQueuePolicy")["PolicyDocument"])
+    trust = policy_of(prod, prod.properties("OperatorRole")["AssumeRolePolicyDocument"])
+    operator = role_of(prod, "OperatorRole", boundary)
+    assert not may(deployer, "sqs:SendMessage", queue, of_queue)
+    assert may(deployer, "sts:AssumeRole", operator.arn, trust)
+    assert may(operator, "sqs:SendMessage", queue, of_queue)
+
+    # And nothing else: neither with a right that is not theirs, nor beyond a boundary, nor as another role.
+    assert not may(operator, "sqs:ReceiveMessage", queue, of_queue)
+    assert not may(operator._replace(boundary=[]), "sqs:SendMessage", queue, of_queue)
+    assert not may(deployer._replace(policies=operator.policies), "sts:AssumeRole", operator.arn, trust)
+    assert not may(role_of(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, of_queue)
 
 
 def test_a_boundary_that_is_no_policy_stops_the_deploy(project: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn, cast
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from tests.commands import Result, write_sls
@@ -17,7 +18,7 @@ from tests.events import aws
 from tools.cli import main
 from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
-from tools.kit import osls
+from tools.kit import osls, target
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 
@@ -262,15 +263,33 @@ def test_an_answer_that_no_patience_changes_is_told_at_once(
     assert len(punches) == 1
 
 
-def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_would_send_it(
-    session: boto3.Session, gateway: Callable[[Answers], list[Any]]
+OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
+OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "OperatorRoleArn": OPERATOR}
+
+
+def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_would_send_it_by_the_operators_role(
+    session: boto3.Session, gateway: Callable[[Answers], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sqs = session.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
     gateway([(401, '{"message":"Unauthorized"}')])
+    asked = list[tuple[str, str, Any]]()
+    ask = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-    message_id = proof.refuse_and_queue(session, URL, "the key", queue, PUNCH)
+    def noted(client: Any, operation: str, parameters: Any) -> Any:
+        asked.append((operation, client._request_signer._credentials.access_key, parameters))
+        return ask(client, operation, parameters)
 
+    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+    place = target.of_stack(session, "dev", OUTPUTS | {"PunchQueueUrl": queue})
+
+    message_id = proof.refuse_and_queue(place, URL, "the key", PUNCH)
+
+    (assumed, own, role), (sent, taken_on, _) = asked
+    assert (assumed, sent) == ("AssumeRole", "SendMessage")
+    assert role == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-proof"}
+    assert taken_on.startswith("ASIA")
+    assert taken_on != own
     (message,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
     assert message["MessageId"] == message_id
     assert json.loads(message["Body"]) == PUNCH
@@ -284,7 +303,7 @@ def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(
 ) -> None:
     gateway([ACCEPTED])
     with pytest.raises(CommandError, match="was answered 202 instead of 401"):
-        proof.refuse_and_queue(session, URL, "the key", "https://queue", PUNCH)
+        proof.refuse_and_queue(target.of_stack(session, "dev", OUTPUTS), URL, "the key", PUNCH)
 
 
 class PaperFunctions:

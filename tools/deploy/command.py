@@ -94,6 +94,8 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     compiled = _deploy(session, stage, params, place, is_confirmed=yes)
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)
+    except CommandError as error:
+        raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
         raise CommandError(
             f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.",
@@ -117,7 +119,8 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
         print_status(f"  {notice}")
     url = proof.address_of(outputs, stage, target.emulator())
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
-    punch_id, message_id = proof.punch_once(session, url, outputs, needs_token=compiled.needs_token)
+    place = target.of_stack(session, stage, outputs)
+    punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
     page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
     return Done(

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
-
 from ponto.fields import LARGEST
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
+from tools.kit.target import Target
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -32,13 +31,23 @@ class Proof(NamedTuple):
     seconds: float  # from the answer to the row, as far as asking once a second can tell
 
 
-def punch_once(session: boto3.Session, url: str, outputs: Mapping[str, str], *, needs_token: bool) -> tuple[str, str]:
-    """Punch once; give the punch's id and the message's."""
-    key = session.client("apigateway").get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"]
+def punch_once(place: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
+    """Punch once; give the punch's id and the message's.
+
+    Args:
+        place: the deployment.
+        url: where to punch.
+        key_id: of the stage's API key.
+        needs_token: whether the API takes punches of employees who signed in only.
+
+    Raises:
+        CommandError: the gateway does not answer as it should, or the operator's role is not to be had.
+    """
+    key = place.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
     punch = {"id": punch_id, "usuarioId": RESERVED_EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
     if needs_token:
-        return punch_id, refuse_and_queue(session, url, key, outputs["PunchQueueUrl"], punch)
+        return punch_id, refuse_and_queue(place, url, key, punch)
     return punch_id, post_until(url, key, punch, expected=202)["messageId"]
 
 
@@ -79,18 +88,20 @@ def post_until(url: str, key: str, punch: Mapping[str, Any], expected: int) -> A
         time.sleep(2)
 
 
-def refuse_and_queue(session: boto3.Session, url: str, key: str, queue_url: str, punch: Mapping[str, Any]) -> str:
+def refuse_and_queue(place: Target, url: str, key: str, punch: Mapping[str, Any]) -> str:
     """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
+
+    It sends as the operator's role, as a redrive does: the queue's policy denies everybody else.
 
     Returns:
         The message's id.
 
     Raises:
-        CommandError: the gateway asked for no token.
+        CommandError: the gateway asked for no token, or whoever deploys may not take on the role.
     """
     post_until(url, key, punch, expected=401)
-    sent = session.client("sqs").send_message(
-        QueueUrl=queue_url,
+    sent = place.sender("proof").send_message(
+        QueueUrl=place.queue_url,
         MessageBody=json.dumps(punch),
         # As the gateway passes the verified claim on.
         MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(punch["usuarioId"])}},

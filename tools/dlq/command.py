@@ -135,7 +135,7 @@ def redrive(
     if sum(map(bool, (ids, every, reasons))) != 1:
         raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
     place = target.find(where)
-    sender = None if dry_run else place.sender()  # before any dead letter is hidden
+    sender = None if dry_run else place.sender("redrive")  # before any dead letter is hidden
     with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
         chosen, failed = _choose(reader.messages, ids, reasons)
         if sender:

@@ -1,7 +1,7 @@
 """Which deployment a command works on: its addresses, and clients to reach them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -45,7 +45,7 @@ class Target(NamedTuple):
     session: boto3.Session
     endpoint_url: str | None = None  # the emulator's; None is AWS
     api_id: str | None = None  # None: a stack of an earlier version
-    operator_role_arn: str | None = None  # who alone may redrive; None: the local stack, or an earlier version
+    operator_role_arn: str | None = None  # as whom people send; None: an emulator, or an earlier version
 
     @property
     def stack(self) -> str:
@@ -66,10 +66,11 @@ class Target(NamedTuple):
         """Make a client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
 
-    def sender(self) -> "SQSClient":
+    def sender(self, why: str) -> "SQSClient":
         """Make a client of SQS that may send to the queue of punches: as the operator's role, where there is one.
 
-        The local stack has none: its emulator holds no policy against anybody.
+        Args:
+            why: a word for the name of the role's session, which CloudTrail shows.
 
         Raises:
             CommandError: the user may not take the role on.
@@ -80,14 +81,14 @@ class Target(NamedTuple):
         try:
             # For an hour, the most where the user's own session is of a role: a redrive is done long before.
             taken_on = self.session.client("sts", config=_CONFIG).assume_role(
-                RoleArn=self.operator_role_arn, RoleSessionName="ponto-redrive"
+                RoleArn=self.operator_role_arn, RoleSessionName=f"ponto-{why}"
             )["Credentials"]
         except ClientError as error:
             if error.response["Error"].get("Code") != "AccessDenied":
                 raise
             raise CommandError(
-                f"{explain(error)}\nOnly the operator's role may redrive; let IAM allow sts:AssumeRole on "
-                f"{self.operator_role_arn} to whoever redrives"
+                f"{explain(error)}\nOnly the operator's role may send to the queue of punches; let IAM allow "
+                f"sts:AssumeRole on {self.operator_role_arn} to whoever does"
             ) from None
         session = boto3.Session(
             aws_access_key_id=taken_on["AccessKeyId"],
@@ -228,12 +229,23 @@ def _local(state: Path | None) -> Target:
 
 def _deployed(where: Where) -> Target:
     session = session_of(where)
-    outputs = outputs_of(session.client("cloudformation", config=_CONFIG), where.stage)
+    return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=_CONFIG), where.stage))
+
+
+def of_stack(session: boto3.Session, stage: str, outputs: Mapping[str, str]) -> Target:
+    """Give the deployment of a stack.
+
+    Args:
+        session: of its account and region.
+        stage: its stage.
+        outputs: of the stack.
+    """
     return Target(
-        stage=where.stage,
+        stage=stage,
         queue_url=outputs["PunchQueueUrl"],
         dlq_url=outputs["DeadLetterQueueUrl"],
         session=session,
         api_id=outputs.get("ApiId"),
-        operator_role_arn=outputs.get("OperatorRoleArn"),
+        # An emulator holds no policy against anybody, and ours admits one key only.
+        operator_role_arn=None if emulator() else outputs.get("OperatorRoleArn"),
     )
