@@ -30,11 +30,10 @@ const importacao = (identity) => ({
   recursiveLoop: 'Allow', // it invokes itself to go on; ponto/imports.py bounds that
 });
 
-const bucket = ({ deletion, replacement }) => ({
+const bucket = (kept) => ({
   Type: 'AWS::S3::Bucket',
   DependsOn: 'UploadPermission',
-  DeletionPolicy: deletion,
-  UpdateReplacePolicy: replacement,
+  ...kept,
   Properties: {
     ...PRIVATE,
     VersioningConfiguration: { Status: 'Enabled' },
@@ -72,8 +71,8 @@ const resources = (context) => ({
       SourceAccount: { Ref: 'AWS::AccountId' }, // of whatever bucket: of others than this one it may read nothing
     },
   },
-  UploadBucket: bucket(context),
-  UploadBucketPolicy: policyOf('UploadBucket'),
+  UploadBucket: bucket(context.kept),
+  UploadBucketPolicy: { ...policyOf('UploadBucket'), ...context.kept }, // a bucket that stays is no more open than before
   ImportacaoRole: {
     Type: 'AWS::IAM::Role',
     Properties: {
@@ -122,8 +121,7 @@ module.exports = async ({ resolveVariable }) => {
     function: importacao(identity),
     template: {
       Resources: resources({
-        deletion: await derived('deletion'),
-        replacement: await derived('replacement'),
+        kept: { DeletionPolicy: await derived('deletion'), UpdateReplacePolicy: await derived('replacement') },
         permissionsBoundary: await derived('permissionsBoundary'),
         tracingPolicy: await resolveVariable('file(resources/observability.js):tracingPolicy'),
       }),

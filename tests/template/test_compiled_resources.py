@@ -148,9 +148,9 @@ def test_makes_exactly_these_resources(
     assert "Conditions" not in template.document
 
 
+QUEUES = {"PunchQueue", "DeadLetterQueue", "PunchQueuePolicy", "DeadLetterQueuePolicy"}
 KEPT = {
-    "PunchQueue",
-    "DeadLetterQueue",
+    *QUEUES,
     *DATABASE,
     # What the database's groups lie in and name.
     "Vpc",
@@ -167,7 +167,7 @@ KEPT = {
         # A stage that serverless.yml does not know is as careful as prod.
         ("staging", "RetainExceptOnCreate", "Retain", KEPT),
         ("dev", "Delete", "Delete", KEPT),
-        ("local", "Delete", "Delete", {"PunchQueue", "DeadLetterQueue"}),
+        ("local", "Delete", "Delete", QUEUES),
     ],
 )
 def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
@@ -185,17 +185,27 @@ def test_what_becomes_of_what_holds_punches_is_one_of_two(project: Path) -> None
 
 
 def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
+    senders = {"ApiRole", "OperatorRole"}  # to a queue that stays without them nobody sends
     for name in KEPT:
-        assert _references(prod.resources[name]) <= KEPT, name
+        assert _references(prod.resources[name]) <= KEPT | (senders if name == "PunchQueuePolicy" else set()), name
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev"])
+def test_what_stays_is_no_more_open_than_before(compiled: Compile, stage: str) -> None:
+    resources = compiled(stage, "uploads=true", "site=true").resources
+    policies = {
+        name: each for name, each in resources.items() if re.search("(Bucket|Queue|Topic)Policy$", each["Type"])
+    }
+    assert len(policies) == 6
+    for name, policy in policies.items():
+        (of,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
+        for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
+            assert policy.get(attribute) == resources[of].get(attribute), name
 
 
 def test_a_database_in_a_given_network_keeps_its_own_parts(compiled: Compile) -> None:
     resources = compiled("prod", "vpcId=vpc-1", *GIVEN_SUBNETS).resources
-    assert {name for name, resource in resources.items() if "DeletionPolicy" in resource} == {
-        "PunchQueue",
-        "DeadLetterQueue",
-        *DATABASE,
-    }
+    assert {name for name, resource in resources.items() if "DeletionPolicy" in resource} == {*QUEUES, *DATABASE}
 
 
 @pytest.mark.parametrize(
