@@ -236,6 +236,11 @@ def test_the_stack_itself_is_protected_where_people_punch(
     assert packaged(stage, *parameters).configuration["provider"]["deletionProtection"] is expected
 
 
+def test_of_two_values_for_the_clusters_protection_the_last_counts(packaged: Packaged) -> None:
+    made = packaged("prod", "deletionProtection=true", "deletionProtection=false")  # as a first deploy gives them
+    assert not deploy.read(made.folder).protects_cluster
+
+
 @pytest.mark.parametrize(("stage", "protected"), [("prod", True), ("dev", False)])
 def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     packaged: Packaged, tmp_path: Path, stage: str, protected: bool
@@ -243,7 +248,8 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     made = Package(Path(shutil.copytree(packaged(stage).folder, tmp_path / stage)))
     reserved = {f"batida-ponto-{stage}-batidaPonto": 5, f"batida-ponto-{stage}-receipt": 2}
     demand = quotas.Demand(reserved, makes_network=True)
-    assert deploy.read(made.folder) == deploy.Compiled(is_protected=protected, needs_token=False, demand=demand)
+    expected = deploy.Compiled(protected, False, demand, makes_cluster=True, protects_cluster=protected)
+    assert deploy.read(made.folder) == expected
     template = json.loads(made.template_file.read_text())
     template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] = "COGNITO_USER_POOLS"
     made.template_file.write_text(json.dumps(template))

@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -16,8 +16,8 @@ from tests.commands import Result, write_sls
 from tests.documents import ROOT
 from tests.events import aws
 from tools.cli import main
+from tools.deploy import cluster, proof, quotas
 from tools.deploy import command as deploy
-from tools.deploy import proof, quotas
 from tools.kit import osls, target
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
@@ -94,7 +94,8 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
 def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def short(_: boto3.Session, stack: str, demand: quotas.Demand) -> NoReturn:
+    def short(_: boto3.Session, stack: str, demand: quotas.Demand, *, force: bool) -> NoReturn:
+        assert not force
         raise CommandError(f"{stack} lacks {demand}")
 
     monkeypatch.setattr(quotas, "require", short)
@@ -102,6 +103,78 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
     assert result.status == 2
     assert "ponto: batida-ponto-prod lacks Demand(" in result.err
     assert "(sls deploy)" not in result.err
+
+
+FIRST = ["sls package", "sls package first", "sls deploy first", "sls deploy"]
+PLAIN = ["sls package", "sls deploy"]
+
+
+@pytest.mark.parametrize(
+    ("protects", "status", "expected"),
+    [
+        (True, None, FIRST),
+        (True, "DELETE_FAILED", FIRST),  # it is outside the stack now
+        (True, "UPDATE_COMPLETE", PLAIN),
+        (False, None, PLAIN),
+    ],
+)
+def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of_the_same_run(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, protects: bool, status: str | None, expected: list[str]
+) -> None:
+    ran = list[str]()
+
+    def sls(command: str, options: Sequence[str], _: object) -> None:
+        given = [option for option in options if option.startswith("--param=")]
+        unprotected = given == ["--param=deletionProtection=true", "--param=deletionProtection=false"]
+        assert unprotected or given == ["--param=deletionProtection=true"]
+        assert options[options.index("--package") + 1].endswith("/first" if unprotected else "/package")
+        ran.append(f"sls {command}{' first' if unprotected else ''}")
+
+    monkeypatch.setattr(deploy, "_sls", sls)
+    stage = deploy.Compiled(True, False, quotas.Demand({}, False), makes_cluster=True, protects_cluster=protects)
+    monkeypatch.setattr(deploy, "read", lambda _: stage)
+    detail = {"StackResourceDetail": {"ResourceStatus": status}}
+    ask = BaseClient._make_api_call  # type: ignore[attr-defined]
+    if status:
+        monkeypatch.setattr(
+            BaseClient,
+            "_make_api_call",
+            lambda *call: detail if call[1] == "DescribeStackResource" else ask(*call),
+        )
+
+    run("--stage", "prod", "--yes", "--param", "deletionProtection=true")
+
+    assert ran == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "stack", "is_left"),
+    [
+        ("batida-ponto-prod-databasecluster-a1b2c3", None, True),
+        ("renamed", "batida-ponto-prod", True),
+        ("batida-ponto-prod2-databasecluster-a1b2c3", "batida-ponto-prod2", False),
+        ("ponto-restored", None, False),
+    ],
+)
+def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_unless_forced(
+    session: boto3.Session, capsys: pytest.CaptureFixture[str], name: str, stack: str | None, is_left: bool
+) -> None:
+    tags = [{"Key": "aws:cloudformation:stack-name", "Value": stack}] if stack else []
+    session.client("rds").create_db_cluster(
+        DBClusterIdentifier=name,
+        Engine="aurora-postgresql",
+        MasterUsername="ponto",
+        MasterUserPassword="x" * 8,
+        Tags=tags,
+    )
+    if not is_left:
+        cluster.require_none_left(session, "batida-ponto-prod", force=False)
+        return
+    with pytest.raises(CommandError, match=f"the cluster {name} is of this stage, and outside its stack") as refusal:
+        cluster.require_none_left(session, "batida-ponto-prod", force=False)
+    assert refusal.value.status == 2
+    cluster.require_none_left(session, "batida-ponto-prod", force=True)
+    assert "Going on, as --force says." in capsys.readouterr().err
 
 
 def test_the_local_stage_never_reaches_aws(run: Callable[..., Result]) -> None:

@@ -1,5 +1,6 @@
 """What a stage takes is held against the account's quotas before anything is deployed."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -113,10 +114,11 @@ def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
     assert refusal.value.status == 2
     assert str(refusal.value).splitlines() == [
         f"the account may run {limit} functions at once in us-east-1, of which {unreserved} are not reserved; "
-        f"reservedConcurrency takes {more} more, and 100 must stay.",
+        f"this stage reserves {more} more.",
+        "AWS may refuse: 100 must stay, as it says, though refusals have named 10 or 50, too.",
         "Ask for more: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
         f"--desired-value {value} --region us-east-1",
-        "Nothing was deployed. Deploy again once AWS has raised it.",
+        "Nothing was deployed. Deploy again once AWS has raised it; with --force at once.",
     ]
 
 
@@ -124,7 +126,7 @@ def test_a_function_that_does_not_exist_has_reserved_nothing(
     session: boto3.Session, account: Callable[[Answers], None]
 ) -> None:
     account(limits(104))
-    with pytest.raises(CommandError, match="takes 5 more"):
+    with pytest.raises(CommandError, match="reserves 5 more"):
         require(session, STACK, FIVE)
 
 
@@ -143,14 +145,25 @@ def test_a_network_too_many_stops_the_deploy_unless_the_stack_has_it_already(
     assert "the account has 5 of at most 5 networks (VPCs) in us-east-1, and this stage makes one" in str(refusal.value)
     assert "--service-code vpc --quota-code L-F678F1CE --desired-value 6 --region us-east-1" in str(refusal.value)
 
-    account({"DescribeStackResource": {"StackResourceDetail": {}}})
+    account({"DescribeStackResource": {"StackResourceDetail": {"ResourceStatus": "UPDATE_COMPLETE"}}})
     require(session, STACK, NETWORK)
 
+    account({"DescribeStackResource": {"StackResourceDetail": {"ResourceStatus": "DELETE_COMPLETE"}}})
+    with pytest.raises(CommandError, match="the account has 5 of at most 5"):
+        require(session, STACK, NETWORK)
 
-def test_everything_that_is_short_is_said_at_once(session: boto3.Session, account: Callable[[Answers], None]) -> None:
+
+def test_everything_that_is_short_is_said_at_once_and_force_goes_on(
+    session: boto3.Session, account: Callable[[Answers], None], capsys: pytest.CaptureFixture[str]
+) -> None:
     account(limits(10, 10) | NO_STACK | {"GetServiceQuota": {"Quota": {"Value": 1.0}}})
-    with pytest.raises(CommandError, match=r"(?s)functions at once.*networks \(VPCs\)"):
+    both = r"(?s)functions at once.*networks \(VPCs\)"
+    with pytest.raises(CommandError, match=both):
         require(session, STACK, Demand({DRAIN: 5}, makes_network=True))
+    require(session, STACK, Demand({DRAIN: 5}, makes_network=True), force=True)
+    said = capsys.readouterr().err
+    assert re.search(both, said)
+    assert said.count("Going on, as --force says.") == 2
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy import page, proof, quotas
+from tools.deploy import cluster, page, proof, quotas
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -35,6 +35,8 @@ class Compiled(NamedTuple):
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
+    makes_cluster: bool = False
+    protects_cluster: bool = False  # against deletion, by a rollback too
 
 
 class Done(NamedTuple):
@@ -77,21 +79,28 @@ class Done(NamedTuple):
 @click.option("--stage", required=True, help="A section of params: in serverless.yml, or a new name.")
 @click.option("--yes", is_flag=True, show_default=False, help="Do not ask before a stage that is protected.")
 @click.option(
+    "--force",
+    is_flag=True,
+    show_default=False,
+    help="Go on where a quota may not suffice, or an earlier cluster of the stage lies outside its stack.",
+)
+@click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
 )
 @click.option("--wait", type=opt.COUNT, default=180, metavar="SECONDS", help="For the punch's row.")
 @opt.as_json
 @target.account_options
-def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, as_json: bool) -> None:
+def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, force: bool, as_json: bool) -> None:
     """Deploy a stage, migrate it, and prove it with one punch.
 
     Prints which account and region, holds the stage against the account's quotas, deploys with `sls deploy`, applies
-    the migrations, and sends one punch of a reserved employee all the way to its row. May be repeated at any time.
-    Progress goes to standard error.
+    the migrations, and sends one punch of a reserved employee all the way to its row. A first cluster is made without
+    protection from deletion, and protected by a second `sls deploy`. May be repeated at any time. Progress goes to
+    standard error.
     """
     stage = where.stage
     session, account, place = target.announce(where)
-    compiled = _deploy(session, stage, params, place, is_confirmed=yes)
+    compiled = _deploy(session, stage, params, place, is_confirmed=yes, force=force)
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)
     except CommandError as error:
@@ -136,17 +145,34 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     )
 
 
-def _deploy(session: boto3.Session, stage: str, params: Sequence[str], place: str, *, is_confirmed: bool) -> Compiled:
+def _deploy(
+    session: boto3.Session, stage: str, params: Sequence[str], place: str, *, is_confirmed: bool, force: bool
+) -> Compiled:
+    def sls(command: str, package: Path, *more: str) -> None:
+        options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
+        options += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
+        _sls(command, options, osls.environment_of(session, stage))
+
+    stack = stack_name(stage)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
-        options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
-        options += [f"--param={given}" for given in params]
-        _sls("package", options, osls.environment_of(session, stage))
+        sls("package", package)
         compiled = read(package)
-        quotas.require(session, stack_name(stage), compiled.demand)
+        quotas.require(session, stack, compiled.demand, force=force)
+        is_first = compiled.makes_cluster and not osls.has_resource(
+            session.client("cloudformation"), stack, cluster.LOGICAL_ID
+        )
+        if is_first:
+            cluster.require_none_left(session, stack, force=force)
         if compiled.is_protected and not is_confirmed:
             _confirm(stage, place)
-        _sls("deploy", options, osls.environment_of(session, stage))
+        if is_first and compiled.protects_cluster:
+            print_status("a first cluster: made without protection, so that a failure leaves none; then protected")
+            unprotected = "deletionProtection=false"
+            first = Path(temporary) / "first"
+            sls("package", first, unprotected)
+            sls("deploy", first, unprotected)
+        sls("deploy", package)
     return compiled
 
 
@@ -158,10 +184,13 @@ def read(package: Path) -> Compiled:
     """
     configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
     template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
+    made = template["Resources"].get(cluster.LOGICAL_ID)
     return Compiled(
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
+        makes_cluster=made is not None,
+        protects_cluster=made is not None and str(made["Properties"]["DeletionProtection"]).lower() == "true",
     )
 
 

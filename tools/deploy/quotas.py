@@ -1,7 +1,4 @@
-"""What a stage takes of the account's quotas, held against them before it is deployed.
-
-A stack that fails half-way is rolled back, but for a cluster that is protected from deletion: that one stays.
-"""
+"""What a stage takes of the account's quotas, held against them before it is deployed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,13 +7,14 @@ import boto3
 from botocore.exceptions import ClientError
 
 from tools.kit.errors import CommandError
+from tools.kit.osls import has_resource
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
-# That stay for functions which reserve nothing:
+# That stay for functions which reserve nothing. Refusals of small accounts have named 10 and 50 instead.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 _UNRESERVED = 100
 _CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions: service and code of the quota
@@ -42,8 +40,8 @@ def demand_of(template: Any) -> Demand:
     return Demand({each["FunctionName"]: int(each[key]) for each in functions if key in each}, "Vpc" in resources)
 
 
-def require(session: boto3.Session, stack: str, demand: Demand) -> None:
-    """Refuse a deploy that would fail for want of a quota.
+def require(session: boto3.Session, stack: str, demand: Demand, *, force: bool = False) -> None:
+    """Refuse a deploy that would fail, or may, for want of a quota.
 
     What the caller may not ask is said, and left unchecked.
 
@@ -51,6 +49,7 @@ def require(session: boto3.Session, stack: str, demand: Demand) -> None:
         session: of the account and region.
         stack: the name of the CloudFormation stack.
         demand: what the stage takes.
+        force: only say it.
 
     Raises:
         CommandError: naming each quota that is too low, and how to raise it.
@@ -65,8 +64,12 @@ def require(session: boto3.Session, stack: str, demand: Demand) -> None:
             short += check()
         except ClientError as error:
             print_status(f"not checked: {what}, for {explain(error)}")
-    if short:
-        raise CommandError("\n".join([*short, "Nothing was deployed. Deploy again once AWS has raised it."]))
+    if short and not force:
+        raise CommandError(
+            "\n".join([*short, "Nothing was deployed. Deploy again once AWS has raised it; with --force at once."])
+        )
+    for each in short:
+        print_status(f"{each}\nGoing on, as --force says.")
 
 
 def _concurrency(session: boto3.Session, reserved: Mapping[str, int]) -> Iterator[str]:
@@ -77,9 +80,9 @@ def _concurrency(session: boto3.Session, reserved: Mapping[str, int]) -> Iterato
     if more > 0 and missing > 0:
         yield (
             f"the account may run {limit['ConcurrentExecutions']} functions at once in {session.region_name}, of which "
-            f"{limit['UnreservedConcurrentExecutions']} are not reserved; reservedConcurrency takes {more} more, and "
-            f"{_UNRESERVED} must stay.\nAsk for more: "
-            + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000))
+            f"{limit['UnreservedConcurrentExecutions']} are not reserved; this stage reserves {more} more.\n"
+            f"AWS may refuse: {_UNRESERVED} must stay, as it says, though refusals have named 10 or 50, too.\n"
+            "Ask for more: " + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000))
         )
 
 
@@ -92,7 +95,7 @@ def _reserved(functions: "LambdaClient", name: str) -> int:
 
 
 def _networks(session: boto3.Session, stack: str) -> Iterator[str]:
-    if _has_network(session, stack):
+    if has_resource(session.client("cloudformation"), stack, "Vpc"):
         return
     pages = session.client("ec2").get_paginator("describe_vpcs").paginate()
     existing = sum(len(page["Vpcs"]) for page in pages)
@@ -105,16 +108,6 @@ def _networks(session: boto3.Session, stack: str) -> Iterator[str]:
             "makes one. Name a network of yours (vpcId, subnetIds, securityGroupIds; docs/deploy.md#the-network).\n"
             f"Or ask for more: {_request(session, _VPCS, existing + 1)}"
         )
-
-
-def _has_network(session: boto3.Session, stack: str) -> bool:
-    try:
-        session.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId="Vpc")
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):  # the stack, or its network
-            raise
-        return False
-    return True
 
 
 def _request(session: boto3.Session, quota: tuple[str, str], value: int) -> str:

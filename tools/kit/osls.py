@@ -129,6 +129,21 @@ def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
         raise CommandError(f"no stack {stack} in {region}; is --stage, --region or --profile another?") from None
 
 
+def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
+    """Whether a stack has a resource. One that could not be deleted is no longer the stack's.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    try:
+        found = formation.describe_stack_resource(StackName=stack, LogicalResourceId=logical_id)
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):  # the stack, or the resource
+            raise
+        return False
+    return not found["StackResourceDetail"]["ResourceStatus"].startswith("DELETE_")
+
+
 def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
     """Give the outputs of a stage's stack, the queues' addresses among them.
 
