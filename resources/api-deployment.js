@@ -4,7 +4,7 @@ const { createHash } = require('node:crypto');
 
 module.exports = async ({ resolveVariable }) => {
   const api = await resolveVariable('file(resources/api.yml):Resources');
-  const { Resources: identity = {} } = await resolveVariable('file(resources/identity.js):template');
+  const { Resources: identity } = await resolveVariable('file(resources/identity.js):template');
   const published = [...Object.entries(api), ...Object.entries(identity)].filter(([, { Type }]) =>
     /::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$/.test(Type)
   );
@@ -44,7 +44,7 @@ module.exports = async ({ resolveVariable }) => {
             await throttle('OPTIONS', '/~1ponto', 'preflight'),
             await throttle('GET', '/~1ponto~1{id}', 'receipt'),
             await throttle('OPTIONS', '/~1ponto~1{id}', 'preflight'),
-            ...(identity.ListReceipts ? [await throttle('GET', '/~1ponto', 'receipt')] : []),
+            await throttle('GET', '/~1ponto', 'receipt'),
           ],
         },
       },

@@ -1,19 +1,44 @@
 // Employees who sign in: what a stage with a user pool has besides, laid over the function and resources/api.yml.
-// Without one, nothing.
+// Without one, a 404 in the place of the list of an employee's own punches. It is no method that goes: what a template no longer
+// has is removed after the new deployment is made, which would go on publishing it.
 const stop = require('./stop.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
 const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
 
+/** The answer of a stage where nobody signs in, with the headers that all answers have. */
+const noList = (list, { Integration, MethodResponses }) => ({
+  Type: 'AWS::ApiGateway::Method',
+  Properties: {
+    ...list,
+    AuthorizationType: 'NONE',
+    Integration: {
+      Type: 'MOCK',
+      RequestTemplates: { 'application/json': '{"statusCode": 404}' },
+      IntegrationResponses: [
+        {
+          StatusCode: '404',
+          ResponseParameters: Integration.IntegrationResponses[0].ResponseParameters,
+          ResponseTemplates: {
+            'application/json': '{"message":"employees do not sign in here, so there is no list of their punches"}',
+          },
+        },
+      ],
+    },
+    MethodResponses: [{ StatusCode: '404', ResponseParameters: MethodResponses[0].ResponseParameters }],
+  },
+});
+
 module.exports = async ({ resolveVariable }) => {
   const userPool = await resolveVariable('param:userPoolArn');
-  if (!userPool) return { template: {} };
+  const { PostPunch, PunchPreflight, GetReceipt, ReceiptPreflight } = await resolveVariable('file(resources/api.yml):Resources');
+  const list = { RestApiId: { Ref: 'Api' }, ResourceId: { Ref: 'PunchResource' }, HttpMethod: 'GET', ApiKeyRequired: true };
+  if (!userPool) return { template: { Resources: { ListReceipts: noList(list, PostPunch.Properties) } } };
   if (!ARN.test(userPool)) {
     stop(
       `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
     );
   }
-  const { PostPunch, PunchPreflight, GetReceipt, ReceiptPreflight } = await resolveVariable('file(resources/api.yml):Resources');
   const request = PostPunch.Properties.Integration.RequestTemplates['application/json'];
   const ATTRIBUTE = `MessageAttribute.${request.match(/MessageAttribute\.\d+\.Name=/g).length + 1}`; // SQS stops at a gap
   const ALLOWED = 'method.response.header.Access-Control-Allow-';
@@ -69,10 +94,7 @@ module.exports = async ({ resolveVariable }) => {
         PunchPreflight: preflight(PunchPreflight, { [`${ALLOWED}Methods`]: "'GET,POST,OPTIONS'" }),
         GetReceipt: { Type: 'AWS::ApiGateway::Method', Properties: signsIn },
         ReceiptPreflight: preflight(ReceiptPreflight),
-        ListReceipts: {
-          ...GetReceipt,
-          Properties: { ...GetReceipt.Properties, ...signsIn, ResourceId: { Ref: 'PunchResource' } },
-        },
+        ListReceipts: { ...GetReceipt, Properties: { ...GetReceipt.Properties, ...list, ...signsIn } },
       },
     },
   };

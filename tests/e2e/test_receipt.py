@@ -1,10 +1,12 @@
 """Receipts through the deployed stack: from a punch to what its employee is told of it."""
 
+import json
 import uuid
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.waiting import wait_for
 from tools.chaos.faults import Faults
+from tools.conformance import contract
 from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-receipt"
@@ -52,7 +54,11 @@ def test_nobody_looks_a_receipt_up_without_the_key_or_lists_them(client: Client)
     for refused in (client.get(str(uuid.uuid4()), x_api_key=None), client.get(str(uuid.uuid4()), x_api_key="wrong")):
         assert refused.status == 403
         assert "Date" in refused.headers["access-control-expose-headers"]
-    assert client.post(b"", method="GET").status == 403  # no list without a user pool
+    assert client.post(b"", method="GET", x_api_key=None).status == 403
+    listed = client.post(b"", method="GET")  # which only a user pool makes
+    told = contract.Api(None).answer("GET", "/ponto", {"x-api-key": "k"}, b"")
+    assert (listed.status, listed.body) == (told.status, json.loads(told.body))
+    assert contract.CORS.items() <= listed.headers.items()
 
 
 def test_a_browser_may_ask_whether_it_may_look_a_receipt_up(client: Client) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ponto import receipt
 from tests.generated import fields
+from tools.conformance import contract
 
 _ROOT = Path(__file__).parents[2]
 FILE = _ROOT / "docs" / "openapi.json"
@@ -190,11 +191,12 @@ def _list() -> dict[str, Any]:
     return {
         "operationId": "listReceipts",
         "summary": f"List an employee's own punches that were received in the last {hours} hours, newest first.",
-        "description": "Only where the stage has a user pool; elsewhere it is a 403.",
+        "description": "Only where the stage has a user pool; elsewhere it is a 404.",
         "security": [_KEY_AND_SIGN_IN],
         "responses": {
             "200": _response("Those that are rows.", listed, {"batidas": [_RECEIPT]}, "Cache-Control"),
             **_who(),
+            "404": _refused("The stage has no user pool.", contract.NO_LIST),
             **_lookup(),
         },
     }

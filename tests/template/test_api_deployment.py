@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.template.conftest import Compile
+from tests.template.conftest import USER_POOL, Compile
 from tools.kit import osls
 from tools.kit.packaging import ROOT, Template
 
-PUBLISHED = [  # in the order of resources/api.yml
+API = [  # in the order of resources/api.yml
     "Api",
     "PunchResource",
     "PunchModel",
@@ -27,6 +27,7 @@ PUBLISHED = [  # in the order of resources/api.yml
     "InvalidBody",
     "ServerError",
 ]
+PUBLISHED = [*API, "ListReceipts"]  # of resources/identity.js
 KEYS = ["ApiKey", "UsagePlan", "UsagePlanKey"]
 
 # resources/api-deployment.js, its variables answered from standard input.
@@ -56,7 +57,7 @@ def test_the_function_the_queue_and_throttling_publish_nothing(compiled: Compile
 
 
 def test_the_id_is_made_of_the_definitions_that_are_deployed(prod: Template) -> None:
-    assert made_of(_api(prod)) == deployment(prod)
+    assert made_of(prod, _api(prod)) == deployment(prod)
 
 
 def _describe_a_field(api: Any) -> None:
@@ -102,14 +103,28 @@ def _move(api: Any) -> None:
 def test_a_change_of_what_is_published_makes_a_new_deployment(prod: Template, change: Callable[[Any], None]) -> None:
     api = _api(prod)
     change(api)
-    assert made_of(api) != deployment(prod)
+    assert made_of(prod, api) != deployment(prod)
 
 
 def test_keys_and_their_limits_are_not_published(prod: Template) -> None:
     api = _api(prod)
     api["UsagePlan"]["Properties"]["Throttle"]["RateLimit"] = 1
     del api["UsagePlanKey"]
-    assert made_of(api) == deployment(prod)
+    assert made_of(prod, api) == deployment(prod)
+
+
+@pytest.mark.parametrize("is_turned_on", [True, False])
+def test_what_an_update_publishes_is_what_its_template_says(
+    compiled: Compile, prod: Template, is_turned_on: bool
+) -> None:
+    """CloudFormation removes what a template no longer has at the end: the new deployment is made while it is there."""
+    templates = [prod, compiled("prod", f"userPoolArn={USER_POOL}")]
+    before, after = templates if is_turned_on else reversed(templates)
+    assert deployment(before) != deployment(after)
+    still_there = before.resources.keys() - after.resources.keys() - {deployment(before)}
+    kinds = {before.resources[name]["Type"] for name in still_there}
+    # An authorizer that no method names any more answers nothing.
+    assert {kind for kind in kinds if kind.startswith("AWS::ApiGateway::")} <= {"AWS::ApiGateway::Authorizer"}
 
 
 def deployment(template: Template) -> str:
@@ -117,11 +132,11 @@ def deployment(template: Template) -> str:
     return name
 
 
-def made_of(api: Any, identity: Any = None) -> str:
+def made_of(template: Template, api: Any) -> str:
     """The logical id that resources/api-deployment.js gives to the Deployment of an API, with what identity.js adds."""
     variables = {
         "file(resources/api.yml):Resources": api,
-        "file(resources/identity.js):template": {"Resources": identity or {}},
+        "file(resources/identity.js):template": {"Resources": {"ListReceipts": template.resources["ListReceipts"]}},
         "sls:stage": "prod",
     }
     run = subprocess.run(
@@ -140,4 +155,4 @@ def made_of(api: Any, identity: Any = None) -> str:
 
 def _api(template: Template) -> Any:
     """What resources/api.yml defines, to be changed."""
-    return copy.deepcopy({name: template.resources[name] for name in [*PUBLISHED, *KEYS]})
+    return copy.deepcopy({name: template.resources[name] for name in [*API, *KEYS]})

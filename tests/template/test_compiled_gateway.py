@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote_plus
 
@@ -12,6 +13,7 @@ import pytest
 from ponto import receipt
 from ponto.config import SECRET_SECONDS
 from tests.template.conftest import Compile
+from tools.conformance import contract
 from tools.kit.packaging import ROOT, Template
 
 STAGES = ["prod", "dev", "local"]
@@ -157,7 +159,13 @@ def test_every_answer_lets_the_one_origin_read_it(
         for name, method in methods.items()
         for response in method["Integration"]["IntegrationResponses"]
     } == dict.fromkeys(
-        [("PostPunch", "202"), ("PostPunch", "500"), ("PunchPreflight", "204"), ("ReceiptPreflight", "204")],
+        [
+            ("PostPunch", "202"),
+            ("PostPunch", "500"),
+            ("PunchPreflight", "204"),
+            ("ReceiptPreflight", "204"),
+            ("ListReceipts", "404"),
+        ],
         f"'{origin}'",
     )
     assert {
@@ -175,7 +183,10 @@ def test_every_answer_lets_the_one_origin_read_it(
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_page_may_read_the_time_and_when_to_come_again_of_every_answer(compiled: Compile, stage: str) -> None:
     template = compiled(stage)
-    for response in template.properties("PostPunch")["Integration"]["IntegrationResponses"]:
+    answered = [
+        template.properties(name)["Integration"]["IntegrationResponses"] for name in ("PostPunch", "ListReceipts")
+    ]
+    for response in chain.from_iterable(answered):
         assert response["ResponseParameters"][f"method.response.header.{EXPOSED}"] == f"'{receipt.EXPOSED}'"
     answers = template.of_type("AWS::ApiGateway::GatewayResponse")
     for answer in answers.values():
@@ -203,6 +214,20 @@ def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(compiled: Compile
         "Credentials": {"Fn::GetAtt": ["ApiRole", "Arn"]},
         "Uri": {"Fn::Sub": f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/{function}"},
     }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_where_nobody_signs_in_the_list_of_ones_punches_is_a_404_for_whoever_has_a_key(
+    compiled: Compile, stage: str
+) -> None:
+    method = compiled(stage).properties("ListReceipts")
+    assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "PunchResource"})
+    assert (method["AuthorizationType"], method["ApiKeyRequired"]) == ("NONE", True)
+    assert method["Integration"]["Type"] == "MOCK"
+    assert json.loads(method["Integration"]["RequestTemplates"]["application/json"]) == {"statusCode": 404}
+    (response,) = method["Integration"]["IntegrationResponses"]
+    assert response["StatusCode"] == "404"
+    assert json.loads(response["ResponseTemplates"]["application/json"]) == {"message": contract.NO_LIST}
 
 
 def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
@@ -263,6 +288,7 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
         ("OPTIONS", "/~1ponto"): (200, 200),
         ("GET", "/~1ponto~1{id}"): (100, 20),
         ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
+        ("GET", "/~1ponto"): (100, 20),
     }
     assert _methods(template) == _throttles(template).keys() - {("*", "/*")}
     plan = template.properties("UsagePlan")
@@ -280,7 +306,14 @@ def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(com
     limits = {"stage": 7, "punch": 5, "preflight": 3, "receipt": 4, "key": 2}
     given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
     template = compiled("dev", *given)
-    assert list(_throttles(template).values()) == [("7", "7"), ("5", "5"), ("3", "3"), ("4", "4"), ("3", "3")]
+    assert list(_throttles(template).values()) == [
+        ("7", "7"),
+        ("5", "5"),
+        ("3", "3"),
+        ("4", "4"),
+        ("3", "3"),
+        ("4", "4"),
+    ]
     assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": "2", "BurstLimit": "2"}
     followed = _throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
     assert followed["POST", "/~1ponto"] == followed["*", "/*"] == ("7", "8")

@@ -47,6 +47,7 @@ ALWAYS = {
     "PunchModel": "AWS::ApiGateway::Model",
     "PunchResource": "AWS::ApiGateway::Resource",
     "GetReceipt": "AWS::ApiGateway::Method",
+    "ListReceipts": "AWS::ApiGateway::Method",
     "ReceiptPreflight": "AWS::ApiGateway::Method",
     "ReceiptResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",

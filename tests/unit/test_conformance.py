@@ -328,7 +328,8 @@ def test_without_a_stack_there_is_no_receipt_by_an_id_that_can_be_guessed() -> N
 def test_without_a_stack_there_is_nothing_else() -> None:
     api = contract.Api(None)
     assert api.answer("GET", "/other", HEADERS, b"").status == 403
-    assert api.answer("GET", "/ponto", HEADERS, b"").status == 403
+    assert api.answer("GET", "/ponto", {}, b"").status == 403
+    assert api.answer("GET", "/ponto", HEADERS, b"") == contract.message(404, contract.NO_LIST)
     assert api.answer("OPTIONS", "/ponto", {}, b"").status == 204
 
 

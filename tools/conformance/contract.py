@@ -23,6 +23,9 @@ PREFLIGHT = {
     "access-control-max-age": "3600",
 }
 
+NO_LIST = "employees do not sign in here, so there is no list of their punches"
+"""The message of `GET /ponto` without a user pool (resources/identity.js)."""
+
 _receipt_of = re.compile("/ponto/([^/]+)").fullmatch
 _is_random = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NOT_READ = "there is an error in your request"
@@ -89,12 +92,14 @@ class Api:
         asked = _receipt_of(path)
         if (path, method) == ("/ponto", "OPTIONS") or (asked and method == "OPTIONS"):
             return Answer(204, PREFLIGHT, b"")
-        if (path, method) != ("/ponto", "POST") and not (asked and method == "GET"):
+        if not (method == "GET" and (asked or path == "/ponto")) and (path, method) != ("/ponto", "POST"):
             return message(403, "Missing Authentication Token")  # so says the gateway of what it does not have
         key = headers.get("x-api-key", "")
         if not key or (self._key is not None and key != self._key):
             return message(403, "Forbidden")
-        return self._receipt(asked[1].lower()) if asked else self._punch(headers, body)
+        if method == "GET":
+            return self._receipt(asked[1].lower()) if asked else message(404, NO_LIST)
+        return self._punch(headers, body)
 
     def _punch(self, headers: Mapping[str, str], body: bytes) -> Answer:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
