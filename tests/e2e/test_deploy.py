@@ -13,7 +13,8 @@ import psycopg2
 import pytest
 
 from tests.commands import Result
-from tools.deploy.proof import RESERVED_EMPLOYEE
+from tools.conformance.contract import NO_LIST
+from tools.deploy.proof import RESERVED_EMPLOYEE, ask_until
 from tools.kit import site
 from tools.kit.local_stack import ROOT
 from tools.kit.packaging import copy_project
@@ -81,8 +82,9 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     assert "deploy again" in broken.err
 
     # The emulator's CloudFormation takes what only stages in the cloud have, too.
-    cloud = ["whenDeleted=Retain", "alarmEmail=oncall@example.com", "site=true"]
-    done = account.deploy("--json", *(f"--param={given}" for given in cloud))
+    cloud = [f"--param={given}" for given in ("whenDeleted=Retain", "alarmEmail=oncall@example.com", "site=true")]
+    pool = account.client("cognito-idp").create_user_pool(PoolName="employees")["UserPool"]["Arn"]
+    done = account.deploy("--json", *cloud, f"--param=userPoolArn={pool}")
     assert done.status == 0, done.err
     schema = ROOT / "ponto" / "schema"
     assert done.json["applied"] == [
@@ -101,6 +103,13 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
         assert found["Body"].read() == file.body
         assert (found["ContentType"], found["CacheControl"]) == (file.headers["content-type"], "no-cache")
     assert re.fullmatch(r"https://\w+\.cloudfront\.[\w.]+/", done.json["pageUrl"])
+
+    # Nobody signs in any more, and nobody's list of punches is left.
+    again = account.deploy("--json", *cloud)
+    assert again.status == 0, again.err
+    assert again.json["applied"] == []
+    assert {row[0] for row in account.rows()} == {done.json["punch"]["id"], again.json["punch"]["id"]}
+    assert ask_until(done.json["url"], key, None, expected=404) == {"message": NO_LIST}
 
     removed = account.remove()
     assert removed.status == 0, removed.err

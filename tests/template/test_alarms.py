@@ -1,12 +1,17 @@
 """The alarms: that what they look at exists, and that each fires on its incident, in time, and on nothing else."""
 
+import email.message
+import io
 import json
 import re
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -18,6 +23,7 @@ from tests.emf import metrics as embedded
 from tests.events import record
 from tests.template.conftest import TOPIC, USER_POOL, Compile
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
+from tools.deploy import proof
 from tools.kit.packaging import ROOT, PackagingError, Template, package
 from tools.plan import costs
 from tools.simulate.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
@@ -289,8 +295,11 @@ class Record:
         return self.series.setdefault(NAMES[name], {})
 
 
+_GATEWAY = {"ApiName": "batida-ponto-prod", "Method": "POST", "Resource": "/ponto", "Stage": {"Ref": "ApiStage"}}
+
+
 def _prod_metrics() -> dict[str, Metric]:
-    gateway = {"ApiName": "batida-ponto-prod", "Method": "POST", "Resource": "/ponto", "Stage": {"Ref": "ApiStage"}}
+    gateway = _GATEWAY
     queue = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
     function = {"FunctionName": {"Ref": FUNCTION}}
     cluster = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
@@ -594,6 +603,27 @@ def test_an_alarm_fires_in_time_stays_and_clears(complete: Template, section: st
         if incident.stays:
             assert firing == list(range(firing[0], firing[-1] + 1, period(alarm))), f"phase {phase}"
             assert firing[-1] >= end - period(alarm)
+
+
+def test_the_proofs_of_deploys_wake_nobody_where_nobody_punches(
+    complete: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[urllib.request.Request]()
+
+    def refuse(request: urllib.request.Request, **_: object) -> NoReturn:
+        asked.append(request)
+        raise urllib.error.HTTPError(request.full_url, 401, "Unauthorized", email.message.Message(), io.BytesIO(b"{}"))
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    record = Record()
+    for hour in (8, 10, 15):  # three deploys of a stage with sign-in
+        proof.require_token("https://api.example.com/prod/ponto", "the key")
+        path = urlsplit(asked[-1].full_url).path.removeprefix("/prod")
+        of = {**_GATEWAY, "Method": asked[-1].get_method(), "Resource": path}
+        for name in ("Count", "4XXError"):
+            record.series.setdefault(metric("AWS/ApiGateway", name, of), {})[hour * HOUR] = share(1, 1)
+    for section, alarm in alarms(complete).items():
+        assert {state for _, state in states(alarm, record.series, DAY)} <= {State.OK}, section
 
 
 def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template) -> None:

@@ -291,12 +291,12 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], list[Any]]:
     def gateway(answers: Answers) -> list[Any]:
         clock, punches = [0.0], list[Any]()
 
-        def post(url: str, key: str, punch: Mapping[str, Any]) -> tuple[int, str]:
+        def ask(url: str, key: str, punch: Mapping[str, Any] | None) -> tuple[int, str]:
             assert (url, key) == (URL, "the key")
             punches.append(punch)
             return answers.pop(0) if len(answers) > 1 else answers[0]
 
-        monkeypatch.setattr(proof, "_post", post)
+        monkeypatch.setattr(proof, "_ask", ask)
         monkeypatch.setattr("time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
         monkeypatch.setattr("time.monotonic", lambda: clock[0])
         return punches
@@ -311,7 +311,7 @@ def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(
     gateway: Callable[[Answers], list[Any]],
 ) -> None:
     punches = gateway([(0, "no such host"), (403, '{"message":"Forbidden"}'), (500, "{}"), ACCEPTED])
-    assert proof.post_until(URL, "the key", PUNCH, expected=202)["messageId"] == "1"
+    assert proof.ask_until(URL, "the key", PUNCH, expected=202)["messageId"] == "1"
     assert punches == [PUNCH] * 4
 
 
@@ -320,7 +320,7 @@ def test_a_gateway_that_keeps_refusing_is_given_up_on_and_the_key_is_not_told(
 ) -> None:
     punches = gateway([(403, '{"message":"Forbidden"}')])
     with pytest.raises(CommandError, match=r"was answered 403 instead of 202: .*Forbidden") as failure:
-        proof.post_until(URL, "the key", PUNCH, expected=202)
+        proof.ask_until(URL, "the key", PUNCH, expected=202)
     assert failure.value.status == 1
     assert "the key" not in str(failure.value)
     assert len(punches) > 10
@@ -332,7 +332,7 @@ def test_an_answer_that_no_patience_changes_is_told_at_once(
 ) -> None:
     punches = gateway([(status, "no")])
     with pytest.raises(CommandError, match=f"was answered {status}"):
-        proof.post_until(URL, "the key", PUNCH, expected=202)
+        proof.ask_until(URL, "the key", PUNCH, expected=202)
     assert len(punches) == 1
 
 
@@ -345,7 +345,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 ) -> None:
     sqs = session.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
-    gateway([(401, '{"message":"Unauthorized"}')])
+    tries = gateway([(404, "{}"), (401, '{"message":"Unauthorized"}')])
     asked = list[tuple[str, str, Any]]()
     ask = BaseClient._make_api_call  # type: ignore[attr-defined]
 
@@ -358,6 +358,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 
     message_id = proof.refuse_and_queue(place, URL, "the key", PUNCH)
 
+    assert tries == [None, None]
     (assumed, own, role), (sent, taken_on, _) = asked
     assert (assumed, sent) == ("AssumeRole", "SendMessage")
     assert role == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-proof"}
@@ -374,8 +375,8 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(
     session: boto3.Session, gateway: Callable[[Answers], list[Any]]
 ) -> None:
-    gateway([ACCEPTED])
-    with pytest.raises(CommandError, match="was answered 202 instead of 401"):
+    gateway([(404, "{}")])
+    with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401"):
         proof.refuse_and_queue(target.of_stack(session, "dev", OUTPUTS), URL, "the key", PUNCH)
 
 
