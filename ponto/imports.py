@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 INCOMING = "incoming/"
 RESULTS = "results/"
-MOST_ROUNDS = 96
-"""Invocations for a file: a day of them. A redrive begins to count anew."""
+MOST_ROUNDS = 20
+"""Invocations for a file: five hours, as Lambda gives up one that waits for six. A redrive begins to count anew."""
 
 _RESERVE = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
 _LONGEST_NAME = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's

@@ -23,7 +23,7 @@ LONGEST = 65_536
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
-_BLANK_BYTES = 1 << 16  # of blank lines between two reports of the position: read in a fraction of a second
+_MOST_BLANK = 1 << 20  # bytes of blank lines more than of others: read in a second, and gzip makes a kilobyte of them
 _BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
 _COLUMNS = {field.name: field.type for field in WIRE}
 _REQUIRED = {field.name for field in WIRE if field.required}
@@ -65,8 +65,8 @@ class _Raw(NamedTuple):
 def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = BEGIN) -> Iterator[Line]:
     """Read and check the lines of a file.
 
-    Something comes at least once for each mebibyte that is read, however long a line is or however many are blank, so
-    that the caller can stop there.
+    Something comes at least once for each mebibyte that is read, however long a line is, so that the caller can stop
+    there.
 
     Args:
         open_at: opens the file as it is stored, from a byte on.
@@ -74,7 +74,8 @@ def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = B
         start: where to go on. In a compressed file, what comes before is read again.
 
     Raises:
-        NotPunches: its first line is neither a JSON object nor the header of a CSV file, or its compression is broken.
+        NotPunches: its first line is neither a JSON object nor the header of a CSV file, its compression is broken, or
+            there is little in it but blank lines.
     """
     try:
         yield from _lines(open_at, zone, start)
@@ -124,9 +125,13 @@ def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
 
 
 def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
-    """Cut into lines, without those that are blank and the byte order mark of the first."""
+    """Cut into lines, without those that are blank and the byte order mark of the first.
+
+    Raises:
+        NotPunches: too many are blank.
+    """
     offset, number = start
-    reported = offset  # to the caller, while lines are blank
+    blank = 0  # bytes of blank lines more than of others; never less than none, so that they cannot be saved up
     while line := content.readline(LONGEST + 2):
         begin = offset
         offset += len(line)
@@ -139,10 +144,12 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if is_long or line.strip():
+            blank = max(blank - len(line), 0)
             yield _Raw(number, Position(offset, number + 1), None if is_long else line)
-        elif offset >= reported + _BLANK_BYTES:
-            reported = offset
-            yield _Raw(number, Position(offset, number + 1), b"")
+        else:
+            blank += len(line)
+            if blank > _MOST_BLANK:
+                raise NotPunches(f"at line {number} there is a mebibyte more of blank lines than of others")
         number += 1
 
 

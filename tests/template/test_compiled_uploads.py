@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ponto.imports import MOST_ROUNDS
 from tests.template import lint
 from tests.template.conftest import USER_POOL, Compile, Packaged
 from tests.template.test_compiled_resources import UPLOADS
@@ -61,6 +62,8 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
     assert "IDENTITY" not in function["Environment"]["Variables"]
     config = complete.properties("ImportacaoLambdaEvConf")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
+    # No file holds a slot until Lambda gives up those that wait for it.
+    assert MOST_ROUNDS * function["Timeout"] < config["MaximumEventAgeInSeconds"]
     assert config["DestinationConfig"] == {}  # the dead-letter queue is the function's own
 
 

@@ -335,22 +335,13 @@ def test_a_compressed_file_is_handed_on_by_its_uncompressed_offset(paper: Paper)
     assert sorted(paper.queue.employees()) == list(range(1, 1_001))
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
-def test_a_time_that_is_over_among_blank_lines_is_handed_on_from_there(paper: Paper, pack: Any) -> None:
-    content = punch(1) + b"\n" * 400_000 + punch(2)
-    rounds = paper.run_all(paper.upload(pack(content)), seconds=-1)  # over as soon as it is looked at
-    assert 5 <= rounds <= 10
-    assert paper.queue.employees() == [1, 2]
-    assert paper.result("summary.json") == [{"accepted": 2, "refused": 0, "rounds": rounds}]
-
-
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (b"\n" * 100_000 + punch(1), 1),
+        (b"x" * 3_000_000 + b"\n" + punch(1), 1),
         (punch(1) + b"\n" + b"x" * 3_000_000 + b"\n" + punch(2), 2),
     ],
-    ids=["blank lines before the first", "one line"],
+    ids=["the first line", "another"],
 )
 def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda_kills_the_function(
     paper: Paper, content: bytes, line: int
@@ -462,6 +453,12 @@ def test_a_file_that_is_broken_raises_after_what_could_be_read(paper: Paper) -> 
     with pytest.raises(NotPunches, match="the compression is broken"):
         paper.run(paper.upload(whole[:-9], "incoming/a.gz"))
     assert len(paper.queue.bodies) >= 1_990
+    assert paper.functions.events == []
+
+
+def test_a_file_of_blank_lines_fails_as_a_whole(paper: Paper) -> None:
+    with pytest.raises(NotPunches, match="a mebibyte more of blank lines than of others"):
+        paper.run(paper.upload(gzip.compress(punch(1) + b"\n" * 2_000_000)))
     assert paper.functions.events == []
 
 
