@@ -12,7 +12,7 @@ import pytest
 
 from tools.cli import main
 from tools.kit.errors import CommandError
-from tools.kit.files import draft, draft_bytes, require_writable
+from tools.kit.files import draft, draft_bytes, require_writable, write_at
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,6 +80,8 @@ def test_what_is_no_regular_file_is_neither_followed_nor_replaced(
     for write in WRITERS:
         with pytest.raises(CommandError, match=why), write(file):
             pass
+    with pytest.raises(CommandError, match=why):
+        write_at(file, 0, b"mine")
 
     assert state(folder) == before
 
@@ -106,6 +108,19 @@ def test_force_replaces_a_regular_file_and_leaves_other_names_of_it_alone(folder
 
     assert (file.read_text(), other.read_text()) == ("new", "mine")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_file_goes_on_from_where_it_was_and_from_nowhere_else(folder: Path) -> None:
+    file = folder / "out"
+    with pytest.raises(CommandError, match="cannot write"):
+        write_at(file, 0, b"x")
+    file.write_bytes(b"kept, and torn")
+
+    write_at(file, 6, b"new")
+    assert file.read_bytes() == b"kept, new"
+    with pytest.raises(CommandError, match="is shorter than it was"):
+        write_at(file, 10, b"x")
+    assert file.read_bytes() == b"kept, new"
 
 
 def test_a_name_that_no_file_can_have_is_one_line(folder: Path) -> None:

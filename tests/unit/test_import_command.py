@@ -7,21 +7,26 @@ import json
 import os
 import re
 import signal
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.commands import Result, write_stack
+from tests.unit.test_files import THINGS, state
+from tests.unit.test_files import folder as folder
 from tests.unit.test_uploads import file, punch
 from tools import cli
 from tools.imports import api as imports_api
 
 Answer = tuple[int, str, dict[str, str]] | Exception
 ACCEPTED: Answer = (202, "accepted", {})
+URL = "http://127.0.0.1:1/restapis/a/local/_user_request_/ponto"
 
 
 class Gateway:
@@ -57,7 +62,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
         def __init__(self, status: int, message: str, headers: dict[str, str]) -> None:
             self.status, self._message, self._headers = status, message, headers
 
-        def read(self) -> bytes:
+        def read(self, _: int) -> bytes:
             return json.dumps({"message": self._message}).encode() if self._message else b"<html>"
 
         def getheader(self, name: str) -> str | None:
@@ -85,7 +90,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
 
 @pytest.fixture
 def run(gateway: Gateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:  # noqa: ARG001
-    write_stack(tmp_path, api_url="http://127.0.0.1:1/restapis/a/local/_user_request_/ponto", api_key="CANARY")
+    write_stack(tmp_path, api_url=URL, api_key="CANARY")
 
     def run(*words: str) -> Result:
         status = cli.main(["import", *words])
@@ -118,22 +123,70 @@ def test_a_file_is_sent_and_leaves_nothing_beside_it(
     assert left(given) == set()
 
 
-def test_a_list_that_cannot_be_opened_is_named_with_the_reason(
-    run: Callable[..., Result], given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["progress", "refused.ndjson"])
+@pytest.mark.parametrize("thing", [name for name in THINGS if name != "device"])  # which only root makes
+def test_what_lies_in_the_place_of_its_files_is_left_alone(
+    gateway: Gateway, run: Callable[..., Result], folder: Path, thing: str, kind: str
 ) -> None:
-    open_ = Path.open
+    make, why = THINGS[thing]
+    given = folder / "f"
+    given.write_bytes(b"{\n" + file(2, 3))
+    make(given.with_name(f"f.{kind}"))
+    before = state(folder)
 
-    def refuse(path: Path, mode: str = "r", **given: Any) -> Any:
-        if path.name.endswith(".refused.ndjson") and "w" in mode:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return open_(path, mode, **given)
+    done = run(str(given), "--state", str(write_stack(folder, api_url=URL, api_key="CANARY")))
+    (folder / "stack.json").unlink()
 
-    monkeypatch.setattr(Path, "open", refuse)
+    assert (done.status, done.out) == (2, "")
+    assert f"f.{kind} {why}" in done.err
+    assert (state(folder), gateway.accepted) == (before, [])
+
+
+def test_another_name_of_an_earlier_list_keeps_what_is_in_it(
+    run: Callable[..., Result], given: Path, tmp_path: Path
+) -> None:
+    given.write_bytes(b"{")
+    other = tmp_path / "other"
+    other.write_text("somebody's")
+    given.with_name("october.ndjson.refused.ndjson").hardlink_to(other)
+    assert run(str(given), "--state", str(tmp_path)).out.startswith("0 accepted, 1 refused")
+    assert other.read_text() == "somebody's"
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_sent(
+    gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **how: Any) -> Any:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(how["dir"]))
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
 
     done = run(str(given), "--state", str(tmp_path))
 
     assert done.status == 2
-    assert f"{given}.refused.ndjson: the list of refused lines cannot be written: Permission denied" in done.err
+    assert f"cannot write {given}.refused.ndjson: Permission denied" in done.err
+    assert gateway.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (json.dumps({"message": "x" * 1_000}), "x" * 300),
+        (json.dumps({"message": "x" * 100_000}), "answered 400"),
+        ("[" * 50_000, "answered 400"),
+    ],
+    ids=["long", "too long", "deep"],
+)
+def test_of_what_an_api_answers_a_part_is_kept(
+    run: Callable[..., Result], given: Path, monkeypatch: pytest.MonkeyPatch, answer: str, reason: str
+) -> None:
+    answered = SimpleNamespace(status=400, read=lambda size: answer.encode()[:size], getheader=lambda _: None)
+    connection = SimpleNamespace(request=lambda *_: None, getresponse=lambda: answered)
+    monkeypatch.setattr(imports_api.Api, "_connection", lambda _: connection)
+    given.write_bytes(punch(1))
+    assert run(str(given), "--state", str(given.parent)).status == 1
+    (line,) = given.with_name("october.ndjson.refused.ndjson").read_text().splitlines()
+    assert json.loads(line) == {"line": 1, "reason": reason}
 
 
 def test_refused_lines_are_listed_and_the_next_go_on(
@@ -230,24 +283,73 @@ def test_ctrl_c_ends_the_waiting_too_and_the_same_command_goes_on(
     assert left(given) == set()
 
 
-@pytest.mark.parametrize(
-    "torn", ['{"line": 1', "\0\0\0", '{"line": 1, "reason": "body: not JSON"}\n{"li', '{}\n[1]\n"x"']
-)
-def test_a_list_of_refused_lines_that_a_crash_tore_is_gone_on_with(
-    gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path, torn: str
-) -> None:
-    given.write_bytes(b"{\n" + file(2, 200) + b"\n{")
+def stopped(
+    gateway: Gateway, run: Callable[..., Result], given: Path, *, pack: Callable[[bytes], bytes] = bytes
+) -> Path:
+    """Stop an import of which the first line and the last, 201, are refused; return its progress."""
+    given.write_bytes(pack(b"{\n" + file(2, 200) + b"\n{"))
     gateway.answers = {150: [(403, "Forbidden", {})]}
-    assert run(str(given), "--state", str(tmp_path)).status == 1
+    assert run(str(given), "--state", str(given.parent)).status == 1
+    return given.with_name("october.ndjson.progress")
+
+
+@pytest.mark.parametrize("more", ["", '{"line": 2, "reason": "x"}\n', '{"line": 20', "\0" * 10_000])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
+def test_what_a_kill_left_in_the_list_beyond_the_progress_is_cut_off(
+    gateway: Gateway, run: Callable[..., Result], given: Path, more: str, pack: Callable[[bytes], bytes]
+) -> None:
+    stopped(gateway, run, given, pack=pack)
     refused = given.with_name("october.ndjson.refused.ndjson")
-    refused.write_text(torn)
+    refused.write_text(refused.read_text() + more)
 
-    done = run(str(given), "--json", "--state", str(tmp_path))
+    done = run(str(given), "--json", "--state", str(given.parent))
 
-    assert done.json["refused"] == 2
-    whole = torn.startswith('{"line": 1, ')
-    assert [json.loads(line)["line"] for line in refused.read_text().splitlines()] == ([1, 201] if whole else [201])
-    assert (f"{refused}: of 1 refused before, 1 are missing: the disk or the machine failed" in done.err) is not whole
+    assert done.json == {"accepted": 199, "refused": 2, "refusedLines": str(refused)}
+    assert [json.loads(line)["line"] for line in refused.read_text().splitlines()] == [1, 201]
+
+
+@pytest.mark.parametrize("lacking", ["", '{"line": 1', "\0" * 10_000, None])
+def test_a_list_that_lacks_a_refused_line_is_not_gone_on_with(
+    gateway: Gateway, run: Callable[..., Result], given: Path, lacking: str | None
+) -> None:
+    progress = stopped(gateway, run, given)
+    refused = given.with_name("october.ndjson.refused.ndjson")
+    if lacking is None:
+        refused.unlink()
+    else:
+        refused.write_text(lacking)
+    accepted = list(gateway.accepted)
+
+    done = run(str(given), "--state", str(given.parent))
+
+    assert done.status == 2
+    assert f"{refused} does not hold the 1 lines that were refused before; remove {progress} to begin" in done.err
+    assert gateway.accepted == accepted
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
+@pytest.mark.parametrize("first", [punch(1), b"{x"])
+def test_a_line_that_is_mended_before_the_rest_is_sent_is_not_passed_over(
+    gateway: Gateway, run: Callable[..., Result], given: Path, first: bytes, pack: Callable[[bytes], bytes]
+) -> None:
+    progress = stopped(gateway, run, given, pack=pack)
+    given.write_bytes(pack(first + b"\n" + file(2, 200)))
+
+    done = run(str(given), "--state", str(given.parent))
+    assert done.status == 2
+    assert f"{progress} is of another file, or {given} was changed in the part that is done; remove" in done.err
+
+    progress.unlink()
+    done = run(str(given), "--json", "--state", str(given.parent))
+    assert done.json["refused"] == (first != punch(1))
+    assert set(gateway.accepted) == set(range(1 if first == punch(1) else 2, 201))
+
+
+def test_a_file_that_has_grown_since_is_gone_on_with(gateway: Gateway, run: Callable[..., Result], given: Path) -> None:
+    stopped(gateway, run, given)
+    given.write_bytes(b"{\n" + file(2, 300))
+    assert run(str(given), "--state", str(given.parent)).out.startswith("299 accepted, 1 refused")
+    assert gateway.tries[2] == 1
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
@@ -268,18 +370,47 @@ def test_on_a_terminal_it_shows_how_far_it_is_and_elsewhere_it_is_quiet(
     assert shown.out.startswith("200 accepted, 1 refused: see ")
 
 
-def test_what_was_begun_for_another_file_is_not_gone_on_with(
-    run: Callable[..., Result], given: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"url": "https://another"}, "is of another stage"),
+        ({"offset": 10**6}, "is of another file"),
+        ({"offset": 1}, "is of another file"),
+        ({"digest": "0" * 64}, "is of another file"),
+        ({"digest": None}, "is of another file"),
+        ({"offset": -1}, "is not as it was written"),
+        ({"offset": 1.5}, "is not as it was written"),
+        ({"offset": "1"}, "is not as it was written"),
+        ({"offset": 10**30}, "is not as it was written"),
+        ({"accepted": True}, "is not as it was written"),
+        ({"accepted": 10**9}, "is not as it was written"),
+        ({"refused": None}, "is not as it was written"),
+        ({"more": 1}, "is not as it was written"),
+    ],
+    ids=str,
+)
+def test_a_progress_that_was_changed_is_not_gone_on_with(
+    gateway: Gateway, run: Callable[..., Result], given: Path, change: dict[str, object], why: str
 ) -> None:
+    progress = stopped(gateway, run, given)
+    progress.write_text(json.dumps(json.loads(progress.read_text()) | change))
+    accepted = list(gateway.accepted)
+
+    done = run(str(given), "--state", str(given.parent))
+
+    assert (done.status, done.out) == (2, "")
+    assert f"{progress} {why}" in done.err
+    assert "to begin anew" in done.err
+    assert gateway.accepted == accepted
+
+
+@pytest.mark.parametrize("content", [b"{", b"", b"[]", b"null", b"\xff", b"[" * 50_000, b'{"offset": ' + b"1" * 5_000])
+def test_a_progress_that_is_none_is_said(run: Callable[..., Result], given: Path, content: bytes) -> None:
     progress = given.with_name("october.ndjson.progress")
-    for content, message in (
-        ('{"target": "x", "offset": 9, "line": 2}', "is of another file or stage; remove it to begin anew"),
-        ("{", "is not readable; remove it to begin anew"),
-    ):
-        progress.write_text(content)
-        done = run(str(given), "--state", str(tmp_path))
-        assert done.status == 2
-        assert message in done.err
+    progress.write_bytes(content)
+    done = run(str(given), "--state", str(given.parent))
+    assert done.status == 2
+    assert f"{progress} is not as it was written; remove it to begin anew" in done.err
 
 
 def test_something_else_than_punches_is_said(run: Callable[..., Result], given: Path, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """The API as a client of punches sees it: each is sent until it is accepted, or is known never to be."""
 
 import http.client
-import json
 import threading
 import time
 import urllib.parse
 from collections.abc import Sequence
+
+import orjson
 
 from ponto.batches import NotSent
 from ponto.lines import Line
@@ -14,6 +15,8 @@ _TIMEOUT = 30  # s: the gateway itself gives up after 29
 _PATIENCE = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
 _FIRST_DELAY = 0.5  # s, then twice as long each time
 _LONGEST_DELAY = 30.0  # s
+_LONGEST_ANSWER = 1 << 16  # bytes; the connection of a longer one is given up
+_LONGEST_MESSAGE = 300  # characters
 _ACCEPTED = 202
 _REFUSED = {400, 413, 415}  # this punch; the next may go
 _CLOSED = {
@@ -74,7 +77,7 @@ class Api:
             connection = self._connection()
             connection.request("POST", self._url.path, body.encode(), self._headers)
             answer = connection.getresponse()
-            return answer.status, _message(answer.read()), _seconds(answer.getheader("retry-after"))
+            return answer.status, _message(answer.read(_LONGEST_ANSWER)), _seconds(answer.getheader("retry-after"))
         except (OSError, http.client.HTTPException) as error:
             self._local.connection = None  # whatever became of it, the next try has its own
             return 0, f"{type(error).__name__}: {error}", 0.0
@@ -89,7 +92,7 @@ class Api:
 
 def _message(body: bytes) -> str:
     try:
-        return str(json.loads(body)["message"])
+        return str(orjson.loads(body)["message"])[:_LONGEST_MESSAGE]
     except (ValueError, KeyError, TypeError):
         return ""
 

@@ -58,6 +58,31 @@ def draft_bytes(file: Path) -> Iterator[IO[bytes]]:
         yield out
 
 
+def write_at(file: Path, offset: int, content: bytes) -> None:
+    """Let a regular file that is there go on with some bytes, and end with them; they are on the disk then.
+
+    Args:
+        file: what has been written so far.
+        offset: bytes of it that stay.
+        content: what comes after these.
+
+    Raises:
+        CommandError: it could not be written, is no regular file, or is shorter than the offset.
+    """
+    _is_there(file)
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "wb") as out:
+            if out.seek(0, os.SEEK_END) < offset:
+                raise CommandError(f"{file} is shorter than it was; something else has written to it")
+            out.truncate(offset)
+            out.seek(offset)
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as error:
+        raise CommandError(f"cannot write {file}: {error.strerror}") from None
+
+
 @contextmanager
 def _draft(file: Path, mode: str, **how: Any) -> Iterator[Any]:
     folder = file.absolute().parent

@@ -1,0 +1,198 @@
+"""What `ponto import` keeps beside a file: how far it is, and the list of its refused lines.
+
+The list is on the disk before the progress that counts its lines, and what the progress does not count is cut off when
+the import goes on. So no refused line is lost or listed twice, whatever a kill or a crash leaves.
+"""
+
+import gzip
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, NamedTuple, cast
+
+import orjson
+
+from ponto.batches import Sent
+from ponto.lines import Position, is_compressed
+from tools.kit import files
+from tools.kit.errors import CommandError
+
+_CHUNK = 1 << 20
+_LONGEST = 1 << 16  # bytes of a progress, and of a listed line
+_BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
+
+
+class Done(NamedTuple):
+    """How far a file is: what its progress holds."""
+
+    url: str  # where it is sent
+    offset: int = 0  # bytes of it that are done, uncompressed
+    digest: str = sha256().hexdigest()  # of these
+    accepted: int = 0
+    refused: int = 0
+
+
+class Journal:
+    """How far a file is, and its refused lines. What is sent again after a crash does no harm."""
+
+    def __init__(self, done: Done, begin: "_Begin", progress: Path, refused: Path, listed: int) -> None:
+        """Writes nothing; `kept` makes it.
+
+        Args:
+            done: from where it goes on.
+            begin: what of the file comes before.
+            progress: where to keep how far it is.
+            refused: the list of refused lines.
+            listed: bytes of the list.
+        """
+        self.done = done
+        self.position = Position(done.offset, begin.breaks + 1)
+        self._begin = begin
+        self._progress = progress
+        self._refused = refused
+        self._listed = listed
+        self._new: list[bytes] = []  # for the list
+        self._next_time = time.monotonic() + 1
+
+    def add(self, sent: Sent) -> None:
+        """Take down what became of some lines; each second, all of it is on the disk."""
+        for line in sent.refused:
+            self._new.append(json.dumps({"line": line.number, "reason": line.refusal}).encode() + b"\n")
+        self.position = sent.next
+        self.done = self.done._replace(
+            offset=sent.next.offset,
+            accepted=self.done.accepted + sent.accepted,
+            refused=self.done.refused + len(sent.refused),
+        )
+        if time.monotonic() > self._next_time:
+            self.write()
+            self._next_time = time.monotonic() + 1
+
+    def write(self) -> None:
+        """Write the list, and then the progress.
+
+        Raises:
+            CommandError: one cannot be written.
+        """
+        new = b"".join(self._new)
+        if new:
+            files.write_at(self._refused, self._listed, new)
+            self._listed += len(new)
+            self._new.clear()
+        self.done = self.done._replace(digest=self._begin.digest(self.done.offset))
+        with files.draft(self._progress) as text:
+            text.write(json.dumps(self.done._asdict()))
+
+
+@contextmanager
+def kept(file: Path, progress: Path, refused: Path, url: str) -> Iterator[Journal]:
+    """Find how far a file is, and keep it until it is done, or as far as it comes.
+
+    Args:
+        file: of punches.
+        progress: where it is kept; it is removed at the end of the file.
+        refused: the list of refused lines, which is there at the end only if there are some.
+        url: where the file is sent.
+
+    Raises:
+        CommandError: what is there is of another file or stage, is not what was written, or cannot be written over.
+    """
+    for each in (progress, refused):
+        files.require_writable(each, force=True)
+    with ExitStack() as opened:
+        begin = _Begin(file, opened)
+        done = _begun(progress, file, begin, Done(url))
+        if done.refused:
+            listed = _length(refused, done.refused, progress)
+            files.write_at(refused, listed, b"")  # a kill may have left more, and torn what was written last
+        else:
+            listed = 0
+            with files.draft_bytes(refused):
+                pass
+        journal = Journal(done, begin, progress, refused, listed)
+        try:
+            yield journal
+        finally:
+            if journal.done != done:
+                journal.write()
+            if not journal.done.refused:
+                refused.unlink(missing_ok=True)
+        progress.unlink(missing_ok=True)
+
+
+class _Begin:
+    """The begin of a file's content, uncompressed, of which more and more is read."""
+
+    def __init__(self, file: Path, opened: ExitStack) -> None:
+        try:
+            content = opened.enter_context(file.open("rb"))
+        except OSError as error:
+            raise CommandError(f"cannot read {file}: {error.strerror}") from None
+        self._content: IO[bytes] = content
+        if is_compressed(content.peek(2)):
+            self._content = opened.enter_context(cast(IO[bytes], gzip.GzipFile(fileobj=content)))
+        self._digest = sha256()
+        self.size = 0
+        self.breaks = 0  # of lines
+
+    def digest(self, size: int) -> str:
+        """Read on to a size, or as far as there is something, and give the SHA-256 of all that was read."""
+        try:
+            while part := self._content.read(min(size - self.size, _CHUNK)):
+                self._digest.update(part)
+                self.size += len(part)
+                self.breaks += part.count(b"\n")
+        except _BROKEN:
+            pass
+        return self._digest.hexdigest()
+
+
+def _begun(progress: Path, file: Path, begin: _Begin, new: Done) -> Done:
+    try:
+        with progress.open("rb") as content:
+            found = Done(**orjson.loads(content.read(_LONGEST)))
+    except FileNotFoundError:
+        return new
+    except OSError as error:
+        raise CommandError(f"cannot read {progress}: {error.strerror}") from None
+    except (ValueError, TypeError):
+        raise _unusable(progress) from None
+    if not _is_count(found.offset, found.accepted, found.refused):
+        raise _unusable(progress)
+    if found.url != new.url:
+        raise CommandError(f"{progress} is of another stage; remove it to begin anew")
+    if begin.digest(found.offset) != found.digest or begin.size != found.offset:
+        raise CommandError(
+            f"{progress} is of another file, or {file} was changed in the part that is done; remove {progress} to "
+            "begin anew: what is sent again is stored once"
+        )
+    if found.accepted + found.refused > begin.breaks + 1:
+        raise _unusable(progress)
+    return found
+
+
+def _is_count(*numbers: Any) -> bool:
+    return all(type(number) is int and number >= 0 for number in numbers)
+
+
+def _unusable(progress: Path) -> CommandError:
+    return CommandError(f"{progress} is not as it was written; remove it to begin anew")
+
+
+def _length(refused: Path, count: int, progress: Path) -> int:
+    """Give how many bytes the first lines of the list are."""
+    try:
+        with refused.open("rb") as content:
+            if all(content.readline(_LONGEST).endswith(b"\n") for _ in range(count)):
+                return content.tell()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise CommandError(f"cannot read {refused}: {error.strerror}") from None
+    raise CommandError(
+        f"{refused} does not hold the {count} lines that were refused before; remove {progress} to begin anew"
+    )
