@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -21,7 +23,7 @@ from tests.commands import Result
 from tests.tools.clients import Client, NewIdEachTime, bodies
 from tests.waiting import DEADLINE, started, wait_for
 from tools import cli
-from tools.conformance import command
+from tools.conformance import command, listener
 from tools.conformance.contract import Answer
 from tools.conformance.faults import Fault, Script, Way
 from tools.conformance.listener import Connection
@@ -214,8 +216,64 @@ def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
     body = json.dumps(bodies(1)[0]).encode()
     with serving(Settings(1)) as kit:
         assert ask(kit, "POST", "/ponto", iter([body[:50], body[50:]]))[0].status == 202
-        assert ask(kit, "POST", "/ponto", b"", **{"content-length": "99999999"})[0].status == 413
-        assert ask(kit, "POST", "/ponto", b"", **{"content-length": "x"})[0].status == 413
+        assert ask(kit, "POST", "/ponto", iter([body[:50], b" " * 400_000, body[50:]]))[0].status == 413
+        assert ask(kit, "POST", "/ponto", b"z\r\n", **{"transfer-encoding": "chunked"})[0].status == 400
+
+
+@pytest.mark.usefixtures("calm")
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("content-length", "99999999", 413),
+        ("content-length", "1" * 5_000, 413),
+        ("content-length", "x", 400),
+        ("content-length", "-1", 400),
+        ("content-length", "\u00b2", 400),
+        ("x-long", "x" * 40_000, 431),
+    ],
+)
+def test_a_head_that_is_not_to_be_read_is_refused(
+    capsys: pytest.CaptureFixture[str], name: str, value: str, status: int
+) -> None:
+    with serving(Settings(1)) as kit:
+        answer, _ = ask(kit, "POST", "/ponto", b"", **{name: value})
+        assert kit.seen(Expected()).attempts == []
+    assert answer.status == status
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("calm")
+def test_large_bodies_that_come_all_at_once_are_refused_without_being_kept() -> None:
+    body = b"x" * 9_000_000
+    with serving(Settings(1)) as kit, ThreadPoolExecutor(20) as pool:
+        tracemalloc.start()
+        try:
+            found = list(pool.map(lambda _: ask(kit, "POST", "/ponto", body)[0].status, range(60)))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert found == [413] * 60
+    assert peak < 60_000_000
+
+
+@pytest.mark.usefixtures("calm")
+def test_more_connections_than_it_serves_are_asked_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_CONNECTIONS", 2)
+    body = json.dumps(bodies(1)[0]).encode()
+    with serving(Settings(1)) as kit:
+        host, port = kit.url.split("/")[2].split(":")
+        with contextlib.ExitStack() as opened:
+            for _ in range(2):
+                opened.enter_context(socket.create_connection((host, int(port)), DEADLINE))
+            waiting = opened.enter_context(socket.create_connection((host, int(port)), DEADLINE))
+            assert waiting.recv(100).startswith(b"HTTP/1.1 429 ")
+
+        def accepted() -> bool:
+            with contextlib.suppress(OSError, http.client.HTTPException, KeyError):  # it has not noticed yet
+                return ask(kit, "POST", "/ponto", body)[0].status == 202
+            return False
+
+        wait_for(accepted, "a connection that is served")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ doing: so no connection is kept.
 """
 
 import contextlib
+import io
 import re
 import select
 import socket
@@ -17,12 +18,22 @@ from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-from tools.conformance.contract import Answer, message
+from tools.conformance.contract import MOST_BYTES, Answer, message
 
 _LARGEST = 10 * 1024 * 1024  # bytes of a body, the gateway's limit
+_KEPT = 4 * MOST_BYTES  # of a body in memory: a larger one is read on, and refused
+_PIECE = 1 << 16  # bytes read at once
+_HEAD = 1 << 15  # bytes of a request's headers; the gateway takes 10,240
+_TRAILERS = 100
+_CONNECTIONS = 256  # at once; with large heads and bodies they took 110 MB
 _READ_S = 60.0  # s that a client has for its request
 _POLL_S = 0.1
+_is_length = re.compile("[0-9]+").fullmatch
 _is_size = re.compile(rb"[0-9a-fA-F]{1,8}").fullmatch
+_TOO_LONG = message(413, "Request Too Long")
+_NO_LENGTH = message(400, "the body's length is no number")
+_LONG_HEAD = message(431, "Request Header Fields Too Large")
+_BUSY = f"HTTP/1.1 429 {responses[429]}\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: nothing lingers, the other side gets a reset
 
 
@@ -156,6 +167,11 @@ class _Server(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        if len(self._open) >= _CONNECTIONS:
+            with contextlib.suppress(OSError):
+                request.sendall(_BUSY)
+            super().shutdown_request(request)
+            return
         self._open.add(request)
         super().process_request(request, client_address)
 
@@ -184,36 +200,68 @@ def _handler(serve: Serve) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
             connection = Connection(self)
             body = self._body()
-            if body is None:
-                connection.send(message(413, "Request Too Long"), self.date_time_string())
+            if isinstance(body, Answer):
+                connection.send(body, self.date_time_string())
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
             serve(Request(self.command, self.path, headers, body), connection)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _respond  # noqa: N815  http.server's
 
-        def _body(self) -> bytes | None:
-            """Read the body; None when it is too large, or its length is no number."""
+        def parse_request(self) -> bool:
+            """Read the headers, which http.server lets be six megabytes."""
+            stream, head = self.rfile, bytearray()
+            while (line := stream.readline(_HEAD)).strip():
+                head += line
+                if len(head) > _HEAD:
+                    self.command = ""
+                    Connection(self).send(_LONG_HEAD, self.date_time_string())
+                    return False
+            self.rfile = io.BufferedReader(io.BytesIO(head + b"\r\n"))
+            try:
+                return super().parse_request()
+            finally:
+                self.rfile = stream
+
+        def _body(self) -> bytes | Answer:
+            """Read the body, or give the answer to one that is too large or whose length is no number."""
             if "chunked" in self.headers.get("transfer-encoding", "").lower():
                 return self._chunks()
             length = self.headers.get("content-length", "0")
-            if not length.isdecimal() or int(length) > _LARGEST:
-                return None
-            return self.rfile.read(int(length))
-
-        def _chunks(self) -> bytes | None:
+            if not _is_length(length):
+                return _NO_LENGTH
+            if len(length) > len(str(_LARGEST)) or int(length) > _LARGEST:
+                return _TOO_LONG
             body = bytearray()
+            self._read(int(length), body)
+            return bytes(body) if len(body) <= _KEPT else _TOO_LONG
+
+        def _chunks(self) -> bytes | Answer:
+            body = bytearray()
+            total = 0
             while True:
                 text = self.rfile.readline(1000).partition(b";")[0].strip()
-                if not _is_size(text) or int(text, 16) + len(body) > _LARGEST:
-                    return None
-                if not (size := int(text, 16)):
+                if not _is_size(text):
+                    return _NO_LENGTH
+                size = int(text, 16)
+                total += size
+                if total > _LARGEST:
+                    return _TOO_LONG
+                if not size:
                     break
-                body += self.rfile.read(size)
+                self._read(size, body)
                 self.rfile.readline(3)
-            while self.rfile.readline(1000).strip():  # trailers
-                pass
-            return bytes(body)
+            for _ in range(_TRAILERS):
+                if not self.rfile.readline(1000).strip():
+                    break
+            return bytes(body) if len(body) <= _KEPT else _TOO_LONG
+
+        def _read(self, size: int, body: bytearray) -> None:
+            """Read on, as far as the client sends; what is more than is kept is forgotten but for that it was there."""
+            while size and (part := self.rfile.read(min(size, _PIECE))):
+                size -= len(part)
+                if len(body) <= _KEPT:
+                    body += part
 
         def log_message(self, *_: object) -> None:
             """Say nothing: the run has it."""

@@ -7,6 +7,7 @@ import urllib.parse
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
+from hashlib import sha256
 from typing import NamedTuple
 
 from ponto.punch import Punch
@@ -185,7 +186,7 @@ class Kit:
     def _number(self, found: Punch | str, body: bytes) -> int:
         """Find which punch an attempt is of, by its id or else by what makes a punch another one."""
         if isinstance(found, str):
-            keys: list[Hashable] = [body]
+            keys: list[Hashable] = [sha256(body).digest()]  # whatever was sent, and however much of it
         else:
             keys = [found.id, (found.usuario_id, found.ponto, found.dispositivo, found.sequencia)]
         number = next((self._numbers[key] for key in keys if key in self._numbers), None)
