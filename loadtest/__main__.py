@@ -243,6 +243,8 @@ def _clear(folder: Path) -> None:
     """Leave no file of an earlier run beside those of this one."""
     for name in ("summary.json", "arrivals.png", "results.jtl"):
         (folder / name).unlink(missing_ok=True)
+    for secret in folder.glob("*.properties"):  # of a run that was killed
+        secret.unlink()
     for name in ("report", "open"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
@@ -288,23 +290,24 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
 def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:
     shown = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
     print_status(f"JMeter runs {plan.name}.jmx: {shown}")
-    process = tool.start(FOLDER / f"{plan.name}.jmx", folder, system.properties() | plan.properties)
-    try:
-        while True:
-            watch.look()
-            try:
-                status = process.wait(1)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(_STOP)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    properties = system.properties() | plan.properties
+    with tool.running(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
+        try:
+            while True:
+                watch.look()
+                try:
+                    status = process.wait(1)
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(_STOP)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
     if status:
         raise CommandError(f"JMeter ended with {status}; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}")
 

@@ -5,7 +5,9 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,18 +32,26 @@ class JMeter(NamedTuple):
     command: tuple[str, ...]
     environment: Mapping[str, str]
 
-    def start(self, plan: Path, folder: Path, properties: Mapping[str, object]) -> subprocess.Popen[bytes]:
-        """Begin to run a plan; `folder` gets results.jtl, what JMeter prints (jmeter.out), and its log.
+    @contextmanager
+    def running(
+        self, plan: Path, folder: Path, properties: Mapping[str, object], secret: Mapping[str, str]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a plan; `folder` gets results.jtl, what JMeter prints (jmeter.out), and its log.
 
         Args:
             plan: a .jmx file.
             folder: where to; JMeter appends to the results of an earlier run.
             properties: the plan's, by name.
+            secret: those that nobody else may read. Everybody sees a process' arguments, and JMeter logs them; these
+                are in a file of the user's own, for as long as the context lasts.
         """
-        # Milliseconds, whatever an installation is set to. The report would take "ms" for how a date is written.
-        arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl"), f"-J{_TIMESTAMPS}=ms"]
-        arguments += [f"-J{name}={value}" for name, value in properties.items()]
-        return self._start(arguments, folder, "jmeter")
+        with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".properties", encoding="ascii") as private:
+            private.writelines(f"{name}={_escaped(value)}\n" for name, value in secret.items())
+            private.flush()
+            arguments = ["-n", "-t", str(plan), "-l", str(folder / "results.jtl"), "-q", private.name]
+            # Milliseconds, whatever an installation is set to. The report would take "ms" for how a date is written.
+            arguments += [f"-J{name}={value}" for name, value in {_TIMESTAMPS: "ms", **properties}.items()]
+            yield self._start(arguments, folder, "jmeter")
 
     def report(self, folder: Path) -> Path:
         """Make the HTML report of the results in `folder`; return its first page.
@@ -67,6 +77,11 @@ class JMeter(NamedTuple):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is ours: it ends when it has been asked to
             )
+
+
+def _escaped(text: str) -> str:
+    """Write a text as java.util.Properties reads it, whatever is in it."""
+    return re.sub("....", r"\\u\g<0>", text.encode("utf-16-be").hex())
 
 
 def find(home: Path = _HOME) -> JMeter:

@@ -36,14 +36,13 @@ class System(NamedTuple):
     pids: tuple[int, ...] = ()  # of its processes that run on this machine, with all that they started
 
     def properties(self) -> dict[str, object]:
-        """Give the plans' properties that say where to."""
+        """Give the plans' properties that say where to, but for `apiKey`."""
         url = urllib.parse.urlsplit(self.api_url)
         return {
             "protocol": url.scheme,
             "host": url.hostname,
             "port": url.port or {"http": 80, "https": 443}[url.scheme],
             "path": url.path,
-            "apiKey": self.api_key,
         }
 
     def depth(self, queue_url: str) -> int | None:

@@ -51,6 +51,10 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     assert len(dates) == 2
     assert [text for text in dates if not re.match(r"\d+[-/.]\d+[-/.]\d+\D", text)] == []
     assert (folder / "arrivals.png").exists()
+    key = client.address.api_key.encode()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert [path for path in files if key in path.read_bytes()] == []
+    assert [path for path in files if path.suffix == ".properties"] == []
 
 
 def test_the_plan_of_a_working_day_runs_too(deployed: Deployed) -> None:

@@ -788,6 +788,33 @@ def test_an_old_jmeter_on_the_path_is_not(path: Path, tmp_path: Path) -> None:
         jmeter.find(tmp_path / "home")
 
 
+_READS = """
+import json, os, sys
+files = [sys.argv[at + 1] for at, word in enumerate(sys.argv) if word == "-q"]
+read = {file: [oct(os.stat(file).st_mode), open(file).read()] for file in files}
+print(json.dumps([sys.argv, read]))
+"""
+
+
+@pytest.mark.parametrize("key", ["kTq-8", "k=\\ t\n#\u00e9\U0001f600"])
+def test_the_key_is_in_no_argument_but_in_a_private_file_that_goes(tmp_path: Path, key: str) -> None:
+    tool = JMeter((sys.executable, "-c", _READS), {})
+
+    with tool.running(tmp_path / "plan.jmx", tmp_path, {"host": "h"}, {"apiKey": key}) as process:
+        assert process.wait() == 0
+
+    words, read = json.loads((tmp_path / "jmeter.out").read_text())
+    assert "-Jhost=h" in words
+    assert not [word for word in words if key in word]
+    private, common = read
+    assert common == str(jmeter.PROPERTIES)
+    mode, text = read[private]
+    assert mode == "0o100600"
+    name, _, value = text.rstrip("\n").partition("=")
+    assert (name, json.loads(f'"{value}"')) == ("apiKey", key)  # java.util.Properties reads \u as JSON does
+    assert [path.name for path in tmp_path.iterdir()] == ["jmeter.out"]
+
+
 def test_without_a_stack_it_says_what_to_start(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="make run"):
         system.find(tmp_path, {})
@@ -816,6 +843,5 @@ def test_a_deployed_api_becomes_properties_of_the_plan(tmp_path: Path) -> None:
         "host": "abc.execute-api.us-east-1.amazonaws.com",
         "port": 443,
         "path": "/dev/ponto",
-        "apiKey": "k",
     }
     assert (found.database_url, found.sqs) == (None, None)
