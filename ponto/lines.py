@@ -24,6 +24,7 @@ LONGEST = 65_536
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
 _MOST_BLANK = 1 << 20  # bytes of blank lines more than of others: read in a second, and gzip makes a kilobyte of them
+_MOST_REFUSED = 1_000_000  # lines more than punches: ten seconds, and two megabytes, of which gzip makes two kilobytes
 _BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
 _COLUMNS = {field.name: field.type for field in WIRE}
 _REQUIRED = {field.name for field in WIRE if field.required}
@@ -75,7 +76,7 @@ def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = B
 
     Raises:
         NotPunches: its first line is neither a JSON object nor the header of a CSV file, its compression is broken, or
-            there is little in it but blank lines.
+            there is little in it but blank or refused lines.
     """
     try:
         yield from _lines(open_at, zone, start)
@@ -112,8 +113,16 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
             rest = _raw(content, start)
         elif not header and start.offset < first.next.offset:
             rest = chain([first], rest)
+        refused = 0  # more than punches; counted as `_raw` counts blank bytes
         for line in rest:
-            yield _check(line, read, zone)
+            checked = _check(line, read, zone)
+            refused = max(refused + (checked.refusal != "") - (checked.body != ""), 0)
+            if refused > _MOST_REFUSED:
+                raise NotPunches(
+                    f"at line {line.number} refused lines outnumber punches by more than {_MOST_REFUSED:,}; the last: "
+                    f"{checked.refusal}"
+                )
+            yield checked
 
 
 def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:

@@ -288,6 +288,22 @@ def test_as_much_blank_as_there_is_of_punches_is_read(monkeypatch: pytest.Monkey
         read(content + b"\n" * (most + 1) + GOOD)
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(
+    monkeypatch: pytest.MonkeyPatch, *, compressed: bool
+) -> None:
+    most = 1_000
+    monkeypatch.setattr(ponto.lines, "_MOST_REFUSED", most)
+
+    def read_as_stored(content: bytes) -> list[Line]:
+        return read(gzip.compress(content) if compressed else content)
+
+    content = (GOOD + b"\nx\n") * 2 * most + b"x\n" * (most - 1)
+    assert len(read_as_stored(content)) == 5 * most - 1  # as many bad ones as there are punches, and these
+    with pytest.raises(NotPunches, match=r"at line 5000 .* by more than 1,000; the last: body: not JSON"):
+        read_as_stored(content + b"x\n")
+
+
 @pytest.mark.parametrize(
     ("first", "unit", "start"),
     [
