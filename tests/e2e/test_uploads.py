@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -135,6 +136,22 @@ def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redriv
     assert run("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
 
     assert bucket.wait_for(folder)["accepted"] == 50
+    client.wait_until_drained()
+    assert len(client.rows(*employees)) == 50
+
+
+def test_files_that_come_all_at_once_wait_for_one_another_and_none_fails(
+    client: Client, bucket: Bucket, employees: list[int]
+) -> None:
+    count = 13  # each tried three times within three seconds, without waiting; two run at once
+    with ThreadPoolExecutor() as pool:
+        folders = list(pool.map(lambda number: bucket.upload(ndjson(employees), f"incoming/{number}"), range(count)))
+
+    def done() -> int:
+        assert client.depth(client.address.dlq_url) == 0
+        return sum(bucket.lines(f"{folder}/summary.json") is not None for folder in folders)
+
+    wait_for(lambda: done() == count, f"{count} files")
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 50
 

@@ -82,7 +82,8 @@ class Function:
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
     monkeypatch.setattr(runtime.Worker, "invoke", runtime.Worker.invoke)
     monkeypatch.setattr(runtime, "kill_workers", runtime.kill_workers)
-    monkeypatch.setattr(lambda_svc, "release_worker", lambda_svc.release_worker)
+    for name in ("release_worker", "_execute_function", "invoke_async_with_retry"):
+        monkeypatch.setattr(lambda_svc, name, getattr(lambda_svc, name))
     monkeypatch.setattr(runtime.Worker, "_read_stderr", runtime.Worker._read_stderr)
     monkeypatch.setattr(runtime.Worker, "_drain_stderr", runtime.Worker._drain_stderr)
     monkeypatch.setattr(runtime.Worker, "_drain_stderr_bounded", runtime.Worker._drain_stderr_bounded)

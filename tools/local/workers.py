@@ -6,6 +6,9 @@ visibility timeout. On AWS, an environment of the former code ends what it had b
 
 And it reads what an invocation printed for 50 ms: on a busy machine the rest appears in the next invocation's log, or
 is lost. And a worker that was killed stays a zombie until somebody wants to use it.
+
+And an event that comes while as many run as may is tried three times within three seconds, and is a dead letter then.
+On AWS it waits for six hours, and only what ran and failed counts as tried.
 """
 
 import array
@@ -18,6 +21,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from ministack.core import lambda_runtime as runtime  # type: ignore[import-untyped]
@@ -25,6 +29,10 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 _PATIENCE = 10  # s in which this process gets to read what is in a pipe
 
+_WAITING = 6 * 3600  # s that an event waits until the function may run
+_LOOK = 0.5  # s between two looks
+
+_is_event: ContextVar[bool] = ContextVar("_is_event", default=False)  # of an invocation: nobody waits for its answer
 _logger = logging.getLogger("local")
 
 
@@ -34,6 +42,8 @@ def replace() -> None:
     take_log: Callable[[Any], str] = runtime.Worker._drain_stderr
     kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
     release: Callable[[Any], None] = runtime.release_worker
+    execute: Callable[..., dict[str, Any]] = lambda_svc._execute_function
+    invoke_event: Callable[..., None] = lambda_svc.invoke_async_with_retry
 
     def invoke_alone(worker: Any, *values: Any, **named: Any) -> dict[str, Any]:
         try:
@@ -65,11 +75,24 @@ def replace() -> None:
             _logger.error("the log of %s is not whole: it took longer than %s s to read", worker.func_name, _PATIENCE)
         return take_log(worker)
 
+    def execute_when_admitted(*values: Any) -> dict[str, Any]:
+        end = time.monotonic() + _WAITING
+        while (result := execute(*values)).get("throttle") and _is_event.get() and time.monotonic() < end:
+            time.sleep(_LOOK)
+        return result
+
+    def invoke_waiting_event(*values: Any) -> None:
+        context = copy_context()
+        context.run(_is_event.set, True)
+        context.run(invoke_event, *values)  # in a thread, with a copy of it
+
     runtime.Worker.invoke = invoke_alone
     runtime.Worker._read_stderr = property(reader)
     runtime.Worker._drain_stderr = runtime.Worker._drain_stderr_bounded = take_whole_log
     runtime.kill_workers = kill_idle
     lambda_svc.release_worker = release_and_kill
+    lambda_svc._execute_function = execute_when_admitted
+    lambda_svc.invoke_async_with_retry = invoke_waiting_event
 
 
 class _Printed:
