@@ -369,9 +369,7 @@ class End(Enum):
 
 
 class Delivery(NamedTuple):
-    messages: list[
-        int
-    ]  # places in the list of messages, which is in the order of receipt; in any order, each at most once
+    messages: list[int]  # places in the list of messages, which is in the order of receipt; each at most once
     fault: Fault
 
 

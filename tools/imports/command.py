@@ -11,7 +11,7 @@ from typing import IO
 from zoneinfo import ZoneInfo
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from ponto.batches import NotSent, send_all
 from ponto.lines import NotPunches, is_compressed, lines
@@ -21,7 +21,7 @@ from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
-from tools.kit.output import Console, print_json, print_result, print_status
+from tools.kit.output import print_json, print_result, print_status, progress
 
 _KEY = "PONTO_API_KEY"
 _ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as they stand
@@ -116,9 +116,8 @@ def _stopped_by_ctrl_c(api: Api) -> Iterator[None]:
 @contextmanager
 def _bar(file: Path) -> Iterator[Callable[[Done], None]]:
     """Show how far it is, on a terminal; of a compressed file only how many lines."""
-    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+    with progress(*columns) as shown:
         with file.open("rb") as content:
             size = None if is_compressed(content.read(2)) else file.stat().st_size
         task = shown.add_task("importing", total=size)
