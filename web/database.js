@@ -1,4 +1,14 @@
-/** What this device keeps: its punches, and what it remembers. Each write is on the disk when its promise is kept. */
+/**
+ * What this device keeps: its punches, and what it remembers. Each write is on the disk when its promise is kept.
+ *
+ * Punches, and what makes the device known, are kept twice: in IndexedDB, which is read, and in the replica. They share no
+ * transaction, so whoever writes to both holds a lock. The replica is written first, for there alone a write can be taken
+ * back when the disk is full; what was killed between the two is found in it, and goes on.
+ */
+
+import { forget, isLost, open, transact, when } from "./indexeddb.js"
+import { NO_IDENTITY, copy, identity, identityOf, isSame, nameOf, putChanged, reconcileOver } from "./reconcile.js"
+import * as replica from "./replica.js"
 
 /**
  * A punch. `body` is what is sent, but for `enviado`.
@@ -8,56 +18,98 @@
  *     reason of a refusal
  */
 
-const KEPT_MS = 60 * 24 * 3_600_000 // a recorded punch stays this long
 const LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
-let opening = null
-
-function open() {
-  opening ??= new Promise((resolve, reject) => {
-    const request = indexedDB.open("ponto", 1)
-    request.onupgradeneeded = () => {
-      const punches = request.result.createObjectStore("punches", { keyPath: "order", autoIncrement: true })
-      punches.createIndex("state", ["state", "order"])
-      punches.createIndex("id", "body.id", { unique: true })
-      request.result.createObjectStore("settings")
-    }
-    request.onsuccess = () => {
-      const forget = () => (opening = null)
-      request.result.onversionchange = () => (request.result.close(), forget()) // or a newer page could not open it
-      request.result.onclose = forget
-      resolve(request.result)
-    }
-    request.onerror = () => ((opening = null), reject(request.error))
-  })
-  return opening
-}
+const STORES = "stores" // the lock: of all tabs and the worker, one at a time writes to both
+let reconciled = null // the connection over which it was tried
+let failure = null // of the second store, or of reconciling the two
 
 /**
- * Run one transaction.
- * @param {IDBTransactionMode} mode
- * @param {(punches: IDBObjectStore, settings: IDBObjectStore, give: (result: any) => void) => void} work
- * @returns {Promise<any>} what was given; kept once the transaction is complete
+ * Work over a connection; over another one when the browser has lost the first.
+ * @param {(connection: IDBDatabase) => Promise<any>} work
  */
-async function transact(mode, work, tries = 2) {
+async function connected(work, tries = 2) {
+  let connection = null
   try {
-    const database = await open()
-    return await new Promise((resolve, reject) => {
-      const transaction = database.transaction(["punches", "settings"], mode, { durability: "strict" })
-      let result
-      transaction.oncomplete = () => resolve(result)
-      transaction.onabort = () => reject(transaction.error ?? new DOMException("the transaction broke off", "AbortError"))
-      work(transaction.objectStore("punches"), transaction.objectStore("settings"), found => (result = found))
-    })
+    connection = await open()
+    return await work(connection)
   } catch (error) {
-    // Browsers lose the connection to their own database now and then; nothing of the transaction is there then.
-    if (tries === 1 || !["InvalidStateError", "UnknownError"].includes(error.name)) throw error
-    opening = null
-    return transact(mode, work, tries - 1)
+    if (connection && (isLost(error) || error.name === "TimeoutError")) forget(connection)
+    if (tries === 1 || !isLost(error)) throw error
+    return connected(work, tries - 1)
   }
 }
 
-const when = (request, then) => (request.onsuccess = () => then(request.result))
+/** Work while nobody else writes to both stores. What was opened anew, or failed last time, is reconciled before. */
+function locked(work) {
+  return navigator.locks.request(STORES, () =>
+    connected(async connection => {
+      if (connection !== reconciled || failure) await attempt(() => reconcileOver(connection))
+      reconciled = connection
+      return work(connection)
+    }),
+  )
+}
+
+/** Note a failure instead of throwing it: the first store is enough to send by. */
+async function attempt(work) {
+  try {
+    await work()
+    failure = null
+  } catch (error) {
+    failure = error
+    console.error(error)
+  }
+}
+
+/** Run a transaction of the first store only. */
+function run(mode, work) {
+  return connected(async connection => {
+    if (connection !== reconciled) await locked(() => {})
+    return transact(connection, mode, work)
+  })
+}
+
+/** @returns {boolean} whether one of the two stores could not be written or read lately: no punch is kept until it can */
+export function isFailing() {
+  return failure !== null
+}
+
+/** Change what is kept twice of the device: in both stores, or in none. */
+async function identify(connection, change) {
+  const before = await identity(connection)
+  const after = { ...before, ...change(before), revision: before.revision + 1 }
+  if (isSame(after, { ...before, revision: after.revision })) return before
+  if (failure) throw failure
+  try {
+    await replica.write(identityOf(after.revision), after)
+    await transact(connection, "readwrite", (_, settings) => putChanged(settings, before, after))
+  } catch (error) {
+    await replica.remove(identityOf(after.revision))
+    throw error
+  }
+  await replica.remove(identityOf(before.revision))
+  return after
+}
+
+/**
+ * Give the device with its next number. A replica that was lost meanwhile, or that has this number of a press that was
+ * killed, is reconciled before.
+ */
+async function numbered(connection) {
+  const { device, revision } = await identify(connection, ({ device }) => ({ device: device ?? newDevice("") }))
+  const next = { body: { ...device, sequencia: device.next }, state: "waiting" }
+  const [isUsed, isThere] = await Promise.all([replica.has(nameOf(next)), replica.has(identityOf(revision))])
+  if (isThere && !isUsed) return device
+  await reconcileOver(connection)
+  return (await identity(connection)).device
+}
+
+/** Reconcile the two stores, though nothing was opened anew. Opening does it by itself. */
+export function reconcile() {
+  return locked(reconcileOver)
+}
+
 const inState = state => IDBKeyRange.bound([state, 0], [state, Infinity])
 
 /** A name of this installation: a phone that is set up anew is another device, not a copy. */
@@ -68,19 +120,45 @@ function newDevice(name) {
 }
 
 /**
- * Keep a punch, with the device's next number.
+ * Keep a punch, with the device's next number, in both stores.
  * @param {object} body its fields but `dispositivo` and `sequencia`
- * @returns {Promise<Punch>} once it is on the disk
+ * @returns {Promise<Punch>} once it could be read back from both. When it fails, neither has it, and its number is free;
+ *     but for a `TakeBackError`, after which it may be there
  */
 export function add(body) {
-  return transact("readwrite", (punches, settings, give) =>
-    when(settings.get("device"), found => {
-      const device = found ?? newDevice("")
-      const punch = { state: "waiting", body: { ...body, dispositivo: device.dispositivo, sequencia: device.next } }
-      settings.put({ ...device, next: device.next + 1 }, "device")
-      when(punches.add(punch), order => give({ ...punch, order }))
-    }),
-  )
+  return locked(async connection => {
+    if (failure) throw failure
+    const device = await numbered(connection)
+    const punch = { state: "waiting", body: { ...body, dispositivo: device.dispositivo, sequencia: device.next } }
+    let order
+    try {
+      await copy(punch)
+      order = await transact(connection, "readwrite", (punches, settings, give) => {
+        settings.put({ ...device, next: device.next + 1 }, "device")
+        when(punches.add(punch), give)
+      })
+      const found = await transact(connection, "readonly", (punches, _, give) => when(punches.get(order), give))
+      if (!isSame(found, { ...punch, order })) throw new Error("the punch could not be read back")
+      return found
+    } catch (error) {
+      await takeBack(connection, punch, device, order)
+      throw error
+    }
+  })
+}
+
+async function takeBack(connection, punch, device, order) {
+  try {
+    if (order !== undefined)
+      await transact(connection, "readwrite", (punches, settings) => {
+        punches.delete(order)
+        settings.put(device, "device")
+      })
+    await replica.remove(nameOf(punch))
+  } catch (error) {
+    failure = error // what is left is reconciled before the next number is given
+    throw Object.assign(new Error(error.message, { cause: error }), { name: "TakeBackError" })
+  }
 }
 
 /**
@@ -88,7 +166,7 @@ export function add(body) {
  * @returns {Promise<Punch | undefined>} the oldest that is to be sent
  */
 export function oldestWaiting(employee) {
-  return transact("readonly", (punches, _, give) =>
+  return run("readonly", (punches, _, give) =>
     when(punches.index("state").openCursor(inState("waiting")), function step(cursor) {
       if (!cursor) return
       if (employee === null || cursor.value.body.usuarioId === employee) give(cursor.value)
@@ -99,13 +177,25 @@ export function oldestWaiting(employee) {
 
 /**
  * Note what became of a punch. One that is gone, for somebody has cleared the storage, does not come back as half of it.
- * @param {number} order
+ * @param {string} id
  * @param {Partial<Punch>} changes
  */
-export function mark(order, changes) {
-  return transact("readwrite", punches =>
-    when(punches.get(order), punch => punch && punches.put({ ...punch, ...changes })),
-  )
+export function mark(id, changes) {
+  return locked(async connection => {
+    const [before, after] = await transact(connection, "readwrite", (punches, _, give) => {
+      give([])
+      when(punches.index("id").get(id), punch => {
+        if (!punch) return
+        give([punch, { ...punch, ...changes }])
+        punches.put({ ...punch, ...changes })
+      })
+    })
+    if (failure || before?.state === after?.state) return // reconciled later; when it was missing is found out again
+    await attempt(async () => {
+      await copy(after)
+      await replica.remove(nameOf(before))
+    })
+  })
 }
 
 /**
@@ -113,7 +203,7 @@ export function mark(order, changes) {
  * @returns {Promise<Punch[]>} all in a state, oldest first
  */
 export function all(state) {
-  return transact("readonly", (punches, _, give) => when(punches.index("state").getAll(inState(state)), give))
+  return run("readonly", (punches, _, give) => when(punches.index("state").getAll(inState(state)), give))
 }
 
 /**
@@ -121,12 +211,12 @@ export function all(state) {
  * @returns {Promise<number>}
  */
 export function count(state) {
-  return transact("readonly", (punches, _, give) => when(punches.index("state").count(inState(state)), give))
+  return run("readonly", (punches, _, give) => when(punches.index("state").count(inState(state)), give))
 }
 
 /** @returns {Promise<Punch[]>} everything, oldest first */
 export function everything() {
-  return transact("readonly", (punches, _, give) => when(punches.getAll(), give))
+  return run("readonly", (punches, _, give) => when(punches.getAll(), give))
 }
 
 /**
@@ -135,7 +225,7 @@ export function everything() {
  * @returns {Promise<Punch[]>} those in a state, the newest first; however many there are, no more are read
  */
 export function newest(state, most) {
-  return transact("readonly", (punches, _, give) => {
+  return run("readonly", (punches, _, give) => {
     const found = []
     give(found)
     when(punches.index("state").openCursor(inState(state), "prev"), function step(cursor) {
@@ -145,23 +235,12 @@ export function newest(state, most) {
   })
 }
 
-/** Delete what has been a row for long. */
-export function prune(now = Date.now()) {
-  return transact("readwrite", punches =>
-    when(punches.index("state").openCursor(inState("recorded")), function step(cursor) {
-      if (!cursor || Date.parse(cursor.value.body.ponto) > now - KEPT_MS) return
-      cursor.delete()
-      cursor.continue()
-    }),
-  )
-}
-
 /**
  * @param {string[]} names
  * @returns {Promise<Record<string, any>>} what is remembered by these names; null where nothing is
  */
 export function remembered(...names) {
-  return transact("readonly", (_, settings, give) => {
+  return run("readonly", (_, settings, give) => {
     const found = {}
     for (const name of names) when(settings.get(name), value => (found[name] = value ?? null))
     give(found)
@@ -174,7 +253,8 @@ export function remembered(...names) {
  * @param {any} value
  */
 export function remember(name, value) {
-  return transact("readwrite", (_, settings) => settings.put(value, name))
+  if (name in NO_IDENTITY) return locked(connection => identify(connection, () => ({ [name]: value })))
+  return run("readwrite", (_, settings) => settings.put(value, name))
 }
 
 /**
@@ -183,7 +263,7 @@ export function remember(name, value) {
  * @param {(found: Record<string, any>) => Record<string, any>} change gives what is to be remembered, by its name
  */
 export function update(names, change) {
-  return transact("readwrite", (_, settings) => {
+  return run("readwrite", (_, settings) => {
     const found = {}
     for (const [place, name] of names.entries())
       when(settings.get(name), value => {
@@ -199,9 +279,7 @@ export function update(names, change) {
  * @param {string} name
  */
 export function rename(name) {
-  return transact("readwrite", (_, settings) =>
-    when(settings.get("device"), found => {
-      if (!found || found.name !== name) settings.put(newDevice(name), "device")
-    }),
+  return locked(connection =>
+    identify(connection, ({ device }) => (device?.name === name ? {} : { device: newDevice(name) })),
   )
 }

@@ -30,7 +30,8 @@ export const TEXTS = {
     thanks: (time, employee) => `Obrigado! Batida das ${time} do empregado ${employee} guardada neste aparelho.`,
     noEmployee: "Digite o número do empregado: um número inteiro, de 1 em diante.",
     full: "A batida NÃO foi guardada: a memória deste aparelho está cheia. Libere espaço e bata de novo.",
-    failed: reason => `A batida NÃO foi guardada: ${reason}. Bata de novo.`,
+    failed: reason => `A batida NÃO foi guardada: ${reason}. Bata de novo; se falhar outra vez, libere espaço no aparelho e abra a página de novo.`,
+    unsure: reason => `Não se sabe se a batida foi guardada: ${reason}. Abra a página de novo e veja se está na lista.`,
     waiting: "neste aparelho",
     sent: "enviada",
     recorded: "registrada",
@@ -58,6 +59,8 @@ export const TEXTS = {
     skewed: skew =>
       `O relógio deste aparelho está ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "adiantado" : "atrasado"}. Acerte-o; o servidor anota a diferença.`,
     broken: "Este navegador não consegue ler ou gravar os dados do aparelho. Libere espaço ou reinicie o navegador.",
+    restored: punches =>
+      `Faltava uma das duas cópias do que este aparelho guarda${punches === 0 ? "" : punches === 1 ? ", com 1 batida" : `, com ${punches} batidas`}. Ela foi refeita pela outra. Se isto se repetir, libere espaço no aparelho.`,
     persistent: "O navegador prometeu guardar os dados até que alguém os apague.",
     best: "O navegador pode apagar os dados se faltar espaço: instale a página na tela inicial antes da primeira batida sem rede.",
     keySet: end => `Há uma chave guardada, que termina em ${end}. Uma nova a substitui.`,
@@ -92,7 +95,8 @@ export const TEXTS = {
     thanks: (time, employee) => `Thank you! Punch of employee ${employee} at ${time} kept on this device.`,
     noEmployee: "Enter the employee number: a whole number, from 1.",
     full: "The punch was NOT kept: the storage of this device is full. Free some space and punch again.",
-    failed: reason => `The punch was NOT kept: ${reason}. Punch again.`,
+    failed: reason => `The punch was NOT kept: ${reason}. Punch again; if it fails once more, free some space on the device and open the page again.`,
+    unsure: reason => `It is not known whether the punch was kept: ${reason}. Open the page again and look for it in the list.`,
     waiting: "on this device",
     sent: "sent",
     recorded: "recorded",
@@ -120,6 +124,8 @@ export const TEXTS = {
     skewed: skew =>
       `The clock of this device is ${span(skew, ["d", "h", "min", "s"])} ${skew > 0 ? "fast" : "slow"}. Set it; the server notes the difference.`,
     broken: "This browser cannot read or write the device's data. Free some space or restart the browser.",
+    restored: punches =>
+      `One of the two copies of what this device keeps was missing${punches === 0 ? "" : punches === 1 ? ", with 1 punch" : `, with ${punches} punches`}. It was made again from the other. If this goes on, free some space on the device.`,
     persistent: "The browser has promised to keep the data until somebody deletes them.",
     best: "The browser may delete the data when space runs out: install the page on the home screen before the first offline punch.",
     keySet: end => `A key is kept, ending in ${end}. A new one replaces it.`,

@@ -91,10 +91,10 @@ async function empty() {
     const meant = meaning(answer.status)
     switch (meant) {
       case "sent":
-        await database.mark(punch.order, { state: "sent", sentAt: Date.now() })
+        await database.mark(punch.body.id, { state: "sent", sentAt: Date.now() })
         break
       case "refused":
-        await database.mark(punch.order, {
+        await database.mark(punch.body.id, {
           state: "refused",
           status: answer.status,
           reason: reasonOf(answer.body?.message),
@@ -177,7 +177,7 @@ async function askForAll() {
     const answer = await ask(new URL(`${API}/${punch.body.id}`), key, session, {})
     const state = answer.status === 200 ? outcome(answer.body, punch.body) : null
     if (state) {
-      await database.mark(punch.order, { state })
+      await database.mark(punch.body.id, { state })
       receipts.delete(punch.order)
       changed()
     } else if (answer.status === 404) {
@@ -185,7 +185,7 @@ async function askForAll() {
       const wait = Math.min(delay(++receipt.asked, answer.asked), LONGEST_RECEIPT_MS)
       // Rarely, but not never: this device's clock may have been wrong, then or now.
       receipt.due = performance.now() + (missingAt - sentAt(punch) > RECEIPTS_MS ? DAY_MS : wait)
-      await database.mark(punch.order, { missingAt })
+      await database.mark(punch.body.id, { missingAt })
       if (isOverdue(punch) !== isOverdue({ ...punch, missingAt })) changed()
     } else {
       // The database resumes, there is no network, or something between answers: it says nothing of the punch.

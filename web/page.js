@@ -21,6 +21,7 @@ const page = {
   edited: new Set(), // settings that are not saved yet
   pool: false, // employees sign in
   session: false, // one has
+  stuck: false, // a store does not answer, which after a full disk only another start of the page changes
 }
 
 /* Words */
@@ -75,7 +76,9 @@ async function press() {
       offline: !navigator.onLine || retry !== null,
     })
   } catch (error) {
-    tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(error.message), false)
+    page.stuck ||= error.name === "TimeoutError"
+    if (error.name === "TakeBackError") tell(page.texts.unsure(error.message), false)
+    else tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(error.message), false)
     return
   } finally {
     page.writing--
@@ -112,6 +115,7 @@ function makePad() {
 
 /* What became of the punches */
 
+const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
 
 function line(punch) {
@@ -162,7 +166,7 @@ async function drawAll() {
 }
 
 async function drawNow() {
-  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk")
+  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored")
   const [waiting, refused, conflicts] = await Promise.all(["waiting", "refused", "conflict"].map(database.count))
   const lasting = (await Promise.all(LASTING.map(state => database.newest(state, SHOWN)))).flat()
   const sent = await database.all("sent")
@@ -184,6 +188,8 @@ async function drawNow() {
       !(page.pool && !found.session) &&
       page.texts.stopped(found.refusedKey.status),
     waiting > 0 && found.retry && page.texts.retrying,
+    database.isFailing() && page.texts.broken,
+    found.restored && isRecent(found.restored.at) && page.texts.restored(found.restored.punches),
     isSkewed(found.skew) && page.texts.skewed(found.skew),
   ])
   element("who").hidden = !page.pool
@@ -216,6 +222,7 @@ function warn(texts) {
 
 function broke(error) {
   console.error(error)
+  page.stuck ||= error.name === "TimeoutError"
   warn([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
 }
 
@@ -387,7 +394,7 @@ async function install() {
   })
   setInterval(() => {
     const idle = page.writing === 0 && performance.now() - page.touched > IDLE_MS
-    if (replaced && idle) location.reload()
+    if ((replaced || page.stuck) && idle) location.reload()
     else if (registration.waiting && idle) registration.waiting.postMessage("take over")
   }, 1000)
   setInterval(() => registration.update().catch(() => {}), 3_600_000) // without network there is none
@@ -426,14 +433,13 @@ async function start() {
   })
   element("remembered").addEventListener("input", event => page.edited.add(event.target.id))
   outbox.onChange(draw)
-  setInterval(() => database.prune().catch(broke), DAY_MS) // a kiosk is never opened anew
+  setInterval(() => database.reconcile().catch(broke), DAY_MS) // a kiosk is never opened anew
 
   try {
     const { language, kiosk, key } = await database.remembered("language", "kiosk", "key")
     speak(choose(language, navigator.languages))
     element("settings").open = !key && !link
     await show(kiosk === true)
-    await database.prune()
   } catch (error) {
     broke(error)
   }

@@ -3,6 +3,7 @@
 export const ANSWER_MS = 30_000 // the gateway itself gives up after 29 s
 const LONGEST_WAIT_MS = 300_000
 const LONGEST_ASKED_MS = 3_600_000 // a server that asks for more is asked again after an hour
+const STORE_MS = 15_000 // a store that has not answered by then may never do so, and others wait for their turn
 export const DAY_MS = 24 * 3_600_000
 const SKEW_MS = 30_000 // the legal limit of a clock by program
 const SURE_MS = 10_000 // an answer that took longer says too little about the clock
@@ -161,6 +162,25 @@ export function retryAfter(value, date) {
 export function delay(attempts, asked, random = Math.random) {
   const base = Math.min(1000 * 2 ** (attempts - 1), LONGEST_WAIT_MS)
   return Math.max(base, asked) + random() * base
+}
+
+/**
+ * Wait for a store, but not for ever: after a full disk some requests are never answered.
+ * @param {Promise<any>} answer
+ * @param {string} store its name
+ * @returns {Promise<any>} the answer
+ * @throws {DOMException} a `TimeoutError`
+ */
+export async function answered(answer, store) {
+  let timer
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new DOMException(`${store} does not answer`, "TimeoutError")), STORE_MS)
+  })
+  try {
+    return await Promise.race([answer, silence])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /**

@@ -21,8 +21,17 @@ self.addEventListener("fetch", event => {
   const file = url.href.replace(/[?#].*$/, "").slice(new URL("./", self.location.href).href.length)
   // The worker itself is the browser's matter; a punch or a receipt is never answered from here.
   if (request.method !== "GET" || !(file in SHELL) || file === "sw.js") return
-  event.respondWith(caches.match(url.origin + url.pathname, { cacheName: NAME }).then(found => found ?? fetch(request)))
+  event.respondWith(answer(url.origin + url.pathname, request))
 })
+
+/**
+ * Give a file as it is kept. A copy of the answer, not itself: Chromium would add the compiled script to what is kept, and on a
+ * full disk lose both.
+ */
+async function answer(address, request) {
+  const found = await caches.match(address, { cacheName: NAME })
+  return found ? new Response(found.body, found) : fetch(request)
+}
 
 /** Fetch all files, and keep all or none: one of another version breaks it off, and the browser tries again later. */
 async function store() {

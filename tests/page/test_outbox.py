@@ -27,6 +27,7 @@ from tests.page.phone import (
     press,
     punch,
     refused,
+    synchronize_in_the_background,
     wait_for_states,
 )
 from tests.waiting import wait_for
@@ -213,23 +214,6 @@ def test_after_a_long_outage_nothing_waits_for_its_turn(how: str, server: Betwee
     assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE]
 
 
-def synchronize_in_the_background(phone: Phone, page: Page) -> None:
-    """Leave the page, and let the browser run its background sync."""
-    developer = phone.context.new_cdp_session(page)
-    found: list[str] = []
-    developer.on(
-        "ServiceWorker.workerRegistrationUpdated",
-        lambda event: found.extend(each["registrationId"] for each in event["registrations"]),
-    )
-    developer.send("ServiceWorker.enable")
-    page.goto("about:blank")
-    origin = phone.url.partition("/stage/")[0]
-    developer.send(
-        "ServiceWorker.dispatchSyncEvent",
-        {"origin": origin, "registrationId": found[0], "tag": "outbox", "lastChance": False},
-    )
-
-
 def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) -> None:
     page = phone.open(KEY, clock(), worker=False)
     server.api_down = True
@@ -391,8 +375,8 @@ def test_all_that_are_not_recorded_yet_are_counted_however_many_are_listed(phone
         """async () => {
             const { add, mark } = await import("./database.js")
             for (let number = 0; number < 101; number++) {
-                const { order } = await add({ id: crypto.randomUUID(), ponto: "2026-01-01T08:00:00Z" })
-                await mark(order, { state: "sent", sentAt: 0, missingAt: 86_400_000 })
+                const { body } = await add({ id: crypto.randomUUID(), ponto: "2026-01-01T08:00:00Z" })
+                await mark(body.id, { state: "sent", sentAt: 0, missingAt: 86_400_000 })
             }
             dispatchEvent(new Event("outbox"))
         }"""
@@ -463,7 +447,7 @@ def test_what_is_gone_from_the_storage_is_not_marked(server: Between, phone: Pho
     punch(page, EMPLOYEE)
     wait_for(held.came.is_set, "the attempt")
     developer = phone.context.new_cdp_session(page)
-    developer.send("Storage.clearDataForOrigin", {"origin": server.origin, "storageTypes": "indexeddb"})
+    developer.send("Storage.clearDataForOrigin", {"origin": server.origin, "storageTypes": "indexeddb,cache_storage"})
     held.let_go()
     wait_for(lambda: server.posts, "the answer")
     page.locator("#warnings p").filter(has_text="ainda não tem chave").wait_for()

@@ -1,0 +1,447 @@
+"""What the page keeps twice, when a store is lost, fails, or is behind the other."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.page import phone as phones
+from tests.page.between import Between, Fault, accept
+from tests.page.phone import (
+    HERE,
+    RECORDED,
+    SENT,
+    Phone,
+    clock,
+    enter_key,
+    exported,
+    look_again,
+    press,
+    punch,
+    refused,
+    synchronize_in_the_background,
+    wait_for_states,
+)
+from tests.waiting import wait_for
+
+EMPLOYEE = 123
+KEY = "#key=first"
+RESTORED = "Faltava uma das duas cópias"
+FIRST, SECOND = "indexeddb", "cache_storage"
+
+_STORES = """
+async () => {
+    const first = await (await import("./database.js")).everything()
+    const replica = await import("./replica.js")
+    const names = (await replica.names()).filter(name => name.startsWith("punch/"))
+    const second = await Promise.all(names.map(replica.read))
+    return [first, second].map(all =>
+        all.map(({ body, state }) => [body.sequencia, body.id, state]).sort(([one], [other]) => one - other))
+}
+"""
+
+
+def lose(phone: Phone, *stores: str) -> None:
+    """Lose what is kept in these stores, as Chromium does when a log is torn."""
+    page = phone.context.new_page()
+    origin = phone.url.partition("/stage/")[0]
+    developer = phone.context.new_cdp_session(page)
+    developer.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": ",".join(stores)})
+    page.close()
+
+
+def in_both(page: Page) -> list[list[Any]]:
+    """Give number, id and state of each punch; both stores have the same."""
+    first, second = page.evaluate(_STORES)
+    assert first == second
+    assert isinstance(first, list)
+    return first
+
+
+def numbers(page: Page) -> list[int]:
+    """Give the numbers of the punches, which both stores have."""
+    return [number for number, *_ in in_both(page)]
+
+
+def open_and_name(phone: Phone, *, kiosk: bool = False) -> Page:
+    """Open the page with a key, and name the device."""
+    page = phone.open(KEY, worker=False)
+    expect(page.locator("#key-state")).to_contain_text("irst")
+    page.locator("#settings").evaluate("details => { details.open = true }")
+    page.locator("#device").fill("Portão 1")
+    page.get_by_label("Quiosque").set_checked(kiosk)
+    page.get_by_role("button", name="Salvar").click()
+    expect(page.locator("#saved")).to_have_text("Salvo.")
+    return page
+
+
+@pytest.mark.parametrize("lost", [[FIRST], [SECOND, FIRST]])
+def test_what_one_store_lost_comes_back_from_the_other(lost: list[str], server: Between, phone: Phone) -> None:
+    server.faults = [Fault(), Fault(), Fault(400)]
+    server.api = lambda path, headers, body: (
+        accept(path, headers, body)
+        if body is not None or path.endswith(server.posts[1].body["id"])
+        else server.receipt(path)
+    )
+    page = open_and_name(phone, kiosk=True)
+    for _ in range(3):
+        assert "Obrigado" in punch(page, EMPLOYEE)
+    wait_for_states(page, refused(400), SENT, RECORDED)
+    server.api_down = True
+    punch(page, EMPLOYEE)
+    shown = [HERE, refused(400), SENT, RECORDED]
+    wait_for_states(page, *shown)
+    kept, file = in_both(page), exported(page)
+
+    for store in lost:
+        page.close()
+        lose(phone, store)
+        page = phone.open(worker=False)
+        expect(page.locator("#warnings")).to_contain_text(f"{RESTORED} do que este aparelho guarda, com 4 batidas")
+        wait_for_states(page, *shown)
+        assert in_both(page) == kept
+        assert exported(page) == file
+    expect(page.locator("#pad")).to_be_visible()
+    expect(page.locator("#key-state")).to_contain_text("irst")
+    expect(page.locator("#device")).to_have_value("Portão 1")
+    server.api_down = False
+    punch(page, EMPLOYEE)
+    look_again(page)
+
+    wait_for_states(page, SENT, SENT, refused(400), SENT, RECORDED)
+    assert numbers(page) == [1, 2, 3, 4, 5]
+    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3, 4, 5]
+    assert len({post.body["id"] for post in server.posts}) == 5
+    assert len({post.body["dispositivo"] for post in server.posts}) == 1
+    assert {post.key for post in server.posts} == {"first"}
+
+
+@pytest.mark.parametrize("store", [FIRST, SECOND])
+def test_a_store_that_is_lost_while_the_page_is_open_is_made_again_at_the_next_press(
+    store: str, server: Between, phone: Phone
+) -> None:
+    server.api_down = True
+    page = open_and_name(phone)
+    punch(page, EMPLOYEE)
+    press(page, 1)
+    lose(phone, store)
+
+    press(page, 1)
+
+    wait_for_states(page, HERE, HERE, HERE)
+    expect(page.locator("#warnings")).to_contain_text(RESTORED)
+    assert numbers(page) == [1, 2, 3]
+    server.api_down = False
+    look_again(page)
+    wait_for_states(page, SENT, SENT, SENT)
+    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3]
+
+
+def test_the_worker_reconciles_before_it_sends(server: Between, browser: Browser) -> None:
+    with phones.phone(browser, server.url) as phone:
+        page = phone.open(KEY)
+        server.api_down = True
+        punch(page, EMPLOYEE)
+        (kept,) = in_both(page)
+        page.evaluate("navigator.serviceWorker.ready.then(worker => worker.sync.getTags())")
+        lose(phone, FIRST)
+        server.api_down = False
+        synchronize_in_the_background(phone, page)
+        wait_for(lambda: server.posts, "what the background sync sends")
+
+    assert [(post.body["sequencia"], post.body["id"]) for post in server.posts] == [(kept[0], kept[1])]
+
+
+def test_of_two_states_the_further_one_wins_whichever_store_has_it(phone: Phone) -> None:
+    states = ["waiting", "sent", "recorded", "refused", "conflict"]
+    pairs = [(one, other) for one in states[:2] for other in states] + [
+        (other, one) for one in states[:2] for other in states
+    ]
+    page = phone.open(worker=False)
+    punch(page, EMPLOYEE)
+    press(page, len(pairs) - 1)
+    page.evaluate(
+        """async pairs => {
+            const { open, transact, when } = await import("./indexeddb.js")
+            const replica = await import("./replica.js")
+            const all = await (await import("./database.js")).everything()
+            const { copy, nameOf } = await import("./reconcile.js")
+            for (const [place, [first, second]] of pairs.entries()) {
+                await replica.remove(nameOf(all[place]))
+                await copy({ ...all[place], state: second, sentAt: 2 })
+                await transact(await open(), "readwrite", punches =>
+                    punches.put({ ...all[place], state: first, sentAt: 1 }))
+            }
+        }""",
+        pairs,
+    )
+    page.reload()
+
+    expect(page.locator("#summary")).not_to_have_text("")
+    further = [max(pair, key=lambda state: min(states.index(state), 2)) for pair in pairs]
+    assert [state for *_, state in in_both(page)] == further
+    assert numbers(page) == list(range(1, len(pairs) + 1))
+    expect(page.locator("#warnings")).not_to_contain_text(RESTORED)  # no copy was missing
+
+
+@pytest.mark.parametrize("behind", [FIRST, SECOND])
+def test_of_two_keys_the_later_one_wins_whichever_store_has_it(behind: str, phone: Phone) -> None:
+    page = open_and_name(phone)
+    enter_key(page, "second")
+    expect(page.locator("#key-state")).to_contain_text("cond")
+    page.evaluate(
+        """async behind => {
+            const { open, transact } = await import("./indexeddb.js")
+            const replica = await import("./replica.js")
+            const { identity, identityOf } = await import("./reconcile.js")
+            const now = await identity(await open())
+            const before = { ...now, key: "first", revision: now.revision - 1 }
+            if (behind === "indexeddb")
+                return transact(await open(), "readwrite", (_, settings) => {
+                    for (const [name, value] of Object.entries(before)) settings.put(value, name)
+                })
+            await replica.remove(identityOf(now.revision))
+            await replica.write(identityOf(before.revision), before)
+        }""",
+        behind,
+    )
+
+    for _ in range(2):
+        page.close()
+        page = phone.open(worker=False)
+        expect(page.locator("#key-state")).to_contain_text("cond")
+        expect(page.locator("#device")).to_have_value("Portão 1")
+        lose(phone, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        ("Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))", "no room"),
+        ("CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))", "second copy"),
+        ("IDBObjectStore.prototype.add = () => { throw new DOMException('', 'QuotaExceededError') }", "está cheia"),
+        ("const { get } = IDBObjectStore.prototype; IDBObjectStore.prototype.get = function (name) "
+         "{ return get.call(this, typeof name === 'number' ? -1 : name) }", "could not be read back"),
+    ],
+)  # fmt: skip
+def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_number(
+    fails: str, says: str, server: Between, phone: Phone
+) -> None:
+    server.api_down = True
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate(f"() => {{ {fails} }}")
+
+    outcome = punch(page)
+
+    assert "NÃO foi guardada" in outcome
+    assert says in outcome
+    page.reload()
+    wait_for_states(page, HERE)
+    assert numbers(page) == [1]
+    punch(page, EMPLOYEE)
+    assert numbers(page) == [1, 2]
+
+
+def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: Between, phone: Phone) -> None:
+    server.api_down = True
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate(
+        """() => {
+            const stores = [[IDBObjectStore, "add"], [Cache, "delete"]]
+            const kept = stores.map(([store, name]) => store.prototype[name])
+            for (const [store, name] of stores)
+                store.prototype[name] = () => { throw new DOMException("no room", "QuotaExceededError") }
+            window.mend = () => stores.forEach(([store, name], place) => { store.prototype[name] = kept[place] })
+        }"""
+    )
+
+    assert "Não se sabe se a batida foi guardada" in punch(page)
+    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    page.evaluate("mend()")
+    press(page, 1)
+
+    wait_for_states(page, HERE, HERE, HERE)
+    assert numbers(page) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("other_tab", [False, True])
+def test_what_a_kill_left_in_one_store_is_kept_and_its_number_not_given_again(
+    other_tab: bool, server: Between, phone: Phone
+) -> None:
+    server.api_down = True
+    page, other = (phone.open(KEY, worker=False) for _ in range(2))
+    punch(page, EMPLOYEE)
+    wait_for_states(other, HERE)
+    page.evaluate(
+        """() => new Promise(resolve => {
+            const { put } = Cache.prototype
+            Cache.prototype.put = async function () {
+                await put.apply(this, arguments)
+                resolve()
+                await new Promise(() => {})
+            }
+            document.getElementById("press").click()
+        })"""
+    )
+    page.close()
+    if not other_tab:
+        other.close()
+        other = phone.open(worker=False)
+        wait_for_states(other, HERE, HERE)
+
+    punch(other, EMPLOYEE)
+
+    wait_for_states(other, HERE, HERE, HERE)
+    assert numbers(other) == [1, 2, 3]
+    assert len({identifier for _, identifier, _ in in_both(other)}) == 3
+
+
+@pytest.mark.parametrize(("days", "kept"), [(59, 1), (61, 0)])
+def test_a_recorded_punch_is_restored_unless_it_is_old(days: int, kept: int, server: Between, phone: Phone) -> None:
+    server.api = server.record
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, RECORDED)
+    page.close()
+    lose(phone, FIRST)
+
+    page = phone.open(before=clock() + f"window.ahead = {days} * 86_400_000", worker=False)
+    expect(page.locator("#warnings")).to_contain_text(RESTORED)
+    assert len(in_both(page)) == kept
+    punch(page, EMPLOYEE)
+    wait_for(lambda: len(server.posts) == 2, "the second punch")
+    assert [post.body["sequencia"] for post in server.posts] == [1, 2]
+
+
+def test_two_tabs_write_to_both_stores_in_turn(server: Between, phone: Phone) -> None:
+    server.api_down = True
+    tabs = [phone.open(KEY, worker=False), phone.open(worker=False)]
+    for tab in tabs:
+        tab.locator("#employee").fill(str(EMPLOYEE))
+    for _ in range(10):
+        for tab in tabs:
+            tab.evaluate(
+                "document.getElementById('press').click(); import('./database.js').then(it => { it.reconcile() })"
+            )
+    for tab in tabs:
+        wait_for_states(tab, *[HERE] * 20)
+
+    assert numbers(tabs[0]) == list(range(1, 21))
+    expect(tabs[0].locator("#warnings")).not_to_contain_text(RESTORED)
+
+
+def test_what_was_kept_once_by_an_earlier_version_is_kept_twice(server: Between, phone: Phone) -> None:
+    server.api_down = True
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    press(page, 1)
+    kept = in_both(page)
+    page.evaluate(
+        """async () => {
+            const { open, transact } = await import("./indexeddb.js")
+            await transact(await open(), "readwrite", (_, settings) => settings.delete("revision"))
+        }"""
+    )
+    page.close()
+    lose(phone, SECOND)
+
+    page = phone.open(worker=False)
+    wait_for_states(page, HERE, HERE)
+    assert in_both(page) == kept
+    expect(page.locator("#warnings")).not_to_contain_text(RESTORED)
+    page.close()
+    lose(phone, FIRST)
+    page = phone.open(worker=False)
+    wait_for_states(page, HERE, HERE)
+    expect(page.locator("#key-state")).to_contain_text("irst")
+
+
+def test_without_the_second_store_what_waits_is_sent_and_nothing_more_is_thanked_for(
+    server: Between, phone: Phone
+) -> None:
+    server.api_down = True
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    press(page, 1)
+    page.close()
+    server.api_down = False
+
+    page = phone.open(
+        "", "CacheStorage.prototype.open = () => Promise.reject(new DOMException('no', 'SecurityError'))", worker=False
+    )
+    wait_for_states(page, SENT, SENT)
+    assert "NÃO foi guardada: no" in punch(page, EMPLOYEE)
+    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    page.close()
+    page = phone.open(worker=False)
+    wait_for_states(page, SENT, SENT)
+    assert [state for *_, state in in_both(page)] == ["sent", "sent"]
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        "CacheStorage.prototype.match = () => new Promise(() => {})",
+        "IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })",
+    ],
+)
+def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(silent: str, phone: Phone) -> None:
+    page = phone.open(worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate(
+        f"""() => {{
+            const [{{ match }}, {{ transaction }}] = [CacheStorage.prototype, IDBDatabase.prototype]
+            const later = setTimeout
+            window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
+            window.mend = () => {{
+                CacheStorage.prototype.match = match
+                IDBDatabase.prototype.transaction = transaction
+            }}
+            {silent}
+        }}"""
+    )
+
+    assert "does not answer" in punch(page)
+    page.evaluate("mend()")
+
+    press(page, 1)
+    assert numbers(page) == [1, 2]
+
+
+def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(server: Between, browser: Browser) -> None:
+    server.api_down = True
+    with phones.phone(browser, server.url) as phone:
+        page = phone.open(KEY, clock(50))
+        punch(page, EMPLOYEE)
+        page.evaluate(
+            """() => {
+                const later = setTimeout
+                window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 25_000 : ms)
+                IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })
+            }"""
+        )
+
+        with page.expect_navigation():
+            page.locator("#press").click()
+
+        wait_for_states(page, HERE)
+        punch(page, EMPLOYEE)
+        assert numbers(page) == [1, 2]
+
+
+def test_a_press_reads_no_more_however_many_punches_are_kept(phone: Phone) -> None:
+    page = phone.open(worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate(
+        """() => {
+            window.read = []
+            for (const [store, name] of [[Cache, "keys"], [Cache, "matchAll"], [IDBObjectStore, "getAll"]])
+                store.prototype[name] = () => { throw read.push(name) }
+        }"""
+    )
+
+    press(page, 5)
+
+    assert page.evaluate("read") == []
