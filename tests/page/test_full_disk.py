@@ -1,0 +1,32 @@
+"""A disk that was full: what was thanked is there, and is sent. The runs are those of `full_disk`."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests import chromium
+from tests.logged import ROOT
+from tests.page.full_disk import NAMESPACES
+
+
+@pytest.mark.nightly
+def test_no_thanked_punch_is_lost_when_the_disk_was_full(capfd: pytest.CaptureFixture[str]) -> None:
+    chromium.find()
+    command = [*_what_mounts(), sys.executable, "-m", "tests.page.full_disk"]
+
+    with capfd.disabled():  # its table is what docs/page.md shows
+        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+
+    assert status == 0
+
+
+def _what_mounts() -> tuple[str, ...]:
+    for words in NAMESPACES:
+        try:
+            subprocess.run([*words, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            refused = error
+        else:
+            return words
+    pytest.skip(f"nothing can be mounted here: {refused}")
