@@ -37,7 +37,8 @@ _SHA512 = "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHU
 _EPILOG = """examples:
   make test-versions                                                     tests/postgres on each, but for the benchmark
   make test-versions ARGS="--only 17"
-  make test-versions ARGS="--only 16 tests/postgres/test_store.py -- -k conflict"
+  make test-versions ARGS="--only 16 tests/postgres/test_store.py -- \\
+    -k conflict"
 
 exit status: 0 the tests passed on each, 1 they did not, or a version is not to be had, 2 the request is wrong
 """

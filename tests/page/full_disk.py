@@ -54,7 +54,8 @@ _RESTORED = "Faltava uma das duas cópias"
 _PRESSES = 100  # whose thanks are measured
 _EPILOG = """examples:
   sudo unshare --mount .venv/bin/python -m tests.page.full_disk
-  unshare --user --map-root-user --mount python -m tests.page.full_disk --disk tmpfs --each 1
+  unshare --user --map-root-user --mount .venv/bin/python -m \\
+    tests.page.full_disk --disk tmpfs --each 1
 
 exit status: 0 each thanked punch was there, numbered without a gap, and sent, 1 not so, 2 nothing can be mounted here
 """
@@ -304,7 +305,7 @@ def full_disk(each: int, disks: tuple[str, ...], web: Path, seed: int) -> int:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(full_disk, "python -m tests.page.full_disk", words)
+    return commands.run(full_disk, ".venv/bin/python -m tests.page.full_disk", words)
 
 
 if __name__ == "__main__":
