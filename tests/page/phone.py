@@ -178,10 +178,11 @@ def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
     expect(page.locator("#punches .state")).to_have_text(list(expected))
 
 
-def refused(status: int) -> str:
-    """What the page says of a punch that the server before it refuses with a status."""
+def refused(status: int, reason: str | None = None) -> str:
+    """What the page says of a punch that was refused with a status, by default for a reason that `between` makes up."""
     meaning = {400: ": não é uma batida válida", 413: ": é grande demais"}.get(status, "")
-    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto: made up: {status}"
+    told = f"made up: {status}" if reason is None else reason
+    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {told}' if told else '.'}"
 
 
 def look_again(page: Page) -> None:

@@ -120,8 +120,7 @@ def test_a_refusal_is_shown_in_so_much_as_a_person_reads_and_the_next_one_goes_o
     punch(page, EMPLOYEE)
     press(page, 1)
 
-    end = f": {shown}" if shown else "."
-    wait_for_states(page, SENT, f"recusada (400). Mostre a quem cuida do ponto{end}")
+    wait_for_states(page, SENT, refused(400, shown))
 
 
 def test_a_giant_reason_that_an_older_page_marked_is_shown_cut(server: Between, phone: Phone) -> None:
@@ -132,13 +131,13 @@ def test_a_giant_reason_that_an_older_page_marked_is_shown_cut(server: Between, 
     page.evaluate(
         """async () => {
             const { all, mark } = await import("./database.js")
-            const [{ order }] = await all("refused")
-            await mark(order, { reason: "x".repeat(300_000) })
+            const [{ body }] = await all("refused")
+            await mark(body.id, { reason: "x".repeat(300_000) })
         }"""
     )
 
     page.reload()
-    wait_for_states(page, f"recusada (400). Mostre a quem cuida do ponto: {'x' * 300}")
+    wait_for_states(page, refused(400, "x" * 300))
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -1,5 +1,6 @@
 """What `make` says where the machine lacks something."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,12 @@ def test_an_interpreter_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         file.touch()
 
     done = subprocess.run(
-        ["make", "PYTHON=python9.9", "run"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "PYTHON=python9.9", "run"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},  # nothing of the make that runs the tests
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     said, of_make = done.stderr.splitlines()
