@@ -74,7 +74,7 @@ def test_a_save_is_waited_for_as_long_as_it_makes_progress_and_that_is_said(
 
     assert process.wait() == 0
     assert len(said) >= 3
-    assert said[0].startswith("saving the queues, for ")
+    assert said[0].startswith("saving queues, functions and the rest, for ")
 
 
 def test_a_save_that_stands_still_is_given_up(start: Start, tmp_path: Path) -> None:

@@ -216,7 +216,7 @@ def _end(process: psutil.Process, state: Path, print_status: PrintStatus) -> Non
                 process.kill()  # a file is complete or not there: nothing is saved by halves
             if time.monotonic() > printed + _BETWEEN_LINES:
                 printed = time.monotonic()
-                print_status(f"saving the queues, for {printed - began:.0f} s so far")
+                print_status(f"saving queues, functions and the rest, for {printed - began:.0f} s so far")
             time.sleep(0.05)
     except psutil.NoSuchProcess:
         pass

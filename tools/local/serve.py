@@ -23,7 +23,7 @@ from ministack import app as emulator  # type: ignore[import-untyped]
 from ministack.core.persistence import save_state  # type: ignore[import-untyped]
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import connections, public, queues, saved, workers
+from tools.local import connections, public, queues, saved, telemetry, workers
 from tools.local.flow import Flow
 from tools.local.guard import Guard, Public
 
@@ -43,6 +43,7 @@ def main(port: int, state: Path) -> int:
     """
     connections.replace()
     queues.replace()
+    telemetry.replace()
     workers.replace()
     everybody = Public(public.call_api, public.public_keys)
     guard = Guard(emulator.app, everybody, port, os.environ["AWS_ACCESS_KEY_ID"], Flow(state.parent, _messages))
@@ -95,9 +96,7 @@ def _save_and_end(state: Path) -> None:
 
     signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, _REST)
-    for name, give in sorted(
-        services.items(), key=lambda service: service[0] == "cloudwatch_logs"
-    ):  # it is the largest
+    for name, give in list(services.items()):
         missing += _save(state, name, give)
         del services[name]
     end()
