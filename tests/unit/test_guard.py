@@ -277,6 +277,7 @@ def test_a_user_pools_public_keys_are_public_and_asked_for_by_its_id_alone() -> 
     assert emulator.asked == []
 
 
+KEYED: dict[str, Any] = {"x_api_key": "key"}
 LARGE: list[Message] = [{"type": "http.request", "body": b"x" * 65_536, "more_body": True}] * 3
 HALF: list[Message] = [{"type": "http.request", "body": b"{", "more_body": True}]
 GONE: list[Message] = [*HALF, {"type": "http.disconnect"}]
@@ -291,17 +292,31 @@ def test_a_large_body_is_not_read_and_whoever_may_not_punch_is_told_that_first(
     emulator = Emulator(status)
     named: dict[str, Any] = {} if length is None else {"content_length": str(length)}
 
-    answer = ask(emulator, PUNCH, parts=[*parts], **named)
+    answer = ask(emulator, PUNCH, parts=[*parts], **KEYED, **named)
 
     assert answer.status == expected
     assert answer.headers[b"access-control-allow-origin"] == b"*"
     assert [body for *_, body in emulator.called] == [b""]
 
 
+@pytest.mark.parametrize("headers", [{}, {"x_api_key": ""}])
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+@pytest.mark.parametrize("parts", [HALF, LARGE])
+def test_without_an_api_key_no_body_is_read_before_the_api_has_answered(
+    parts: list[Message], method: str, headers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asgi, "_PATIENCE", 0.01)
+    monkeypatch.setattr(asgi, "_LINGER", 0)
+    emulator = Emulator(403, b"no")
+
+    assert ask(emulator, PUNCH, method, parts=[*parts], **headers)[:2] == (403, b"no")
+    assert [body for *_, body in emulator.called] == [b""]
+
+
 def test_as_much_is_read_as_the_queues_own_refusal_needs() -> None:
     emulator = Emulator()
 
-    ask(emulator, PUNCH, body=b"x" * MOST)
+    ask(emulator, PUNCH, body=b"x" * MOST, **KEYED)
 
     assert [len(body) for *_, body in emulator.called] == [MOST]
 
@@ -312,7 +327,7 @@ def test_a_body_that_does_not_come_whole_reaches_nothing(parts: list[Message], m
     monkeypatch.setattr(asgi, "_LINGER", 0)
     emulator = Emulator()
 
-    assert ask(emulator, PUNCH, parts=[*parts]).status == 408
+    assert ask(emulator, PUNCH, parts=[*parts], **KEYED).status == 408
     assert emulator.called == []
     assert ask(emulator, parts=[*parts], authorization=SIGNED).status == 0  # as of somebody who went
     refused(ask(emulator, parts=[*parts]))
@@ -359,7 +374,7 @@ def test_once_closing_it_takes_no_punch_but_still_tells_what_the_queues_hold() -
 def test_a_refusal_names_the_field_and_the_rule(body: bytes, finding: str) -> None:
     emulator = Emulator(400, b'{"message":"there is an error in your request: %s"}' % answers.FINDING.encode())
 
-    answer = ask(emulator, PUNCH, body=body)
+    answer = ask(emulator, PUNCH, body=body, **KEYED)
 
     assert answer.status == 400
     assert json.loads(answer.body)["message"].startswith(f"there is an error in your request: {finding}")
@@ -369,7 +384,7 @@ def test_a_refusal_names_the_field_and_the_rule(body: bytes, finding: str) -> No
 
 @pytest.mark.parametrize("status", [202, 400, 403, 415, 500])
 def test_another_answer_stays_as_it_is(status: int) -> None:
-    assert ask(Emulator(status, b'{"message":"x"}'), PUNCH, body=b"[]")[:2] == (status, b'{"message":"x"}')
+    assert ask(Emulator(status, b'{"message":"x"}'), PUNCH, body=b"[]", **KEYED)[:2] == (status, b'{"message":"x"}')
 
 
 TEMPLATE = """
@@ -399,7 +414,7 @@ def test_a_branch_of_the_template_is_chosen_as_aws_would(code: str, reason: str,
     error = f"<ErrorResponse><Error><Code>{code}</Code><Message>{reason}</Message></Error></ErrorResponse>"
     rendered = answers.without_conditions(TEMPLATE).replace(answers.ERROR, urllib.parse.quote_plus(error))
 
-    assert ask(Emulator(500, rendered.encode()), PUNCH)[:2] == expected
+    assert ask(Emulator(500, rendered.encode()), PUNCH, **KEYED)[:2] == expected
 
 
 def test_a_condition_of_another_kind_is_no_silence() -> None:

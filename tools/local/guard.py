@@ -135,7 +135,7 @@ class Guard:
             await asgi.answer(asgi.early(receive, send), 200, headers, b"" if method == "HEAD" else file.body)
             return
         try:
-            body = await asgi.read(scope, receive, MOST)
+            body = await asgi.read(scope, receive, MOST) if any(asgi.values(scope, b"x-api-key")) else None
         except TimeoutError:
             await _say(asgi.early(receive, send), 408, "the body did not come in time; send it again")
             return
