@@ -56,10 +56,14 @@ class Function:
             "Handler": "code.main",
             "Timeout": timeout,  # s
         }
-        self._function = {"config": config, "code_zip": code.getvalue()}
+        self._function = {"config": config, "code_zip": code.getvalue(), "concurrency": 1}
 
     def invoke(self, name: str) -> Future[dict[str, Any]]:
         return self._pool.submit(lambda_svc._execute_function_warm, self._function, name, name)
+
+    def send(self, name: str) -> None:
+        """Invoke it with an event, for whose answer nobody waits."""
+        lambda_svc.invoke_async_with_retry(self._function, name)
 
     def begin(self, name: str) -> Future[dict[str, Any]]:
         """Invoke, and return in the middle of it."""
@@ -82,7 +86,13 @@ class Function:
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
     monkeypatch.setattr(runtime.Worker, "invoke", runtime.Worker.invoke)
     monkeypatch.setattr(runtime, "kill_workers", runtime.kill_workers)
-    for name in ("release_worker", "_execute_function", "invoke_async_with_retry"):
+    for name in (
+        "release_worker",
+        "_acquire_execution_slot",
+        "_release_execution_slot",
+        "_execute_function_dispatch",
+        "invoke_async_with_retry",
+    ):
         monkeypatch.setattr(lambda_svc, name, getattr(lambda_svc, name))
     monkeypatch.setattr(runtime.Worker, "_read_stderr", runtime.Worker._read_stderr)
     monkeypatch.setattr(runtime.Worker, "_drain_stderr", runtime.Worker._drain_stderr)
@@ -191,3 +201,38 @@ def test_so_is_what_one_printed_that_did_not_return(tmp_path: Path, name: str, e
 
     assert failed["body"]["errorMessage"] == error
     assert f"the last line of {name}" in failed["log"].splitlines()
+
+
+def test_events_wait_for_one_another_and_are_counted_until_they_are_done(function: Function, tmp_path: Path) -> None:
+    for name in ("first", "second", "third"):
+        function.send(name)
+
+    for left in (3, 2, 1, 0):
+        wait_for(lambda left=left: workers.unfinished_events() == left, f"{left} to be left")  # type: ignore[misc]
+        wait_for(lambda left=left: len([*tmp_path.glob("* runs")]) == min(4 - left, 3), "the next")  # type: ignore[misc]
+        for running in tmp_path.glob("* runs"):
+            function.end(running.name.removesuffix(" runs"))
+
+
+def test_an_event_that_waits_costs_no_metric_and_its_wait_counts_as_no_duration(
+    function: Function, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Any] = []
+    metrics: list[Any] = []
+    durations: list[int] = []
+    limit = lambda_svc._reserved_concurrency
+    monkeypatch.setattr(workers, "_LOOK", 0.01)
+    monkeypatch.setattr(lambda_svc, "_reserved_concurrency", lambda *values: looks.append(values) or limit(*values))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(lambda_svc, "_emit_lambda_metrics", lambda *values, **_: metrics.append(values))
+    monkeypatch.setattr(lambda_svc, "_emit_lambda_logs", lambda *values, **_: durations.append(values[-1]))
+    began = time.time()
+    function.send("first")
+    wait_for((tmp_path / "first runs").exists, "the first to run")
+    function.send("second")
+    wait_for(lambda: len(looks) > 20, "the second to look")
+    for name in ("first", "second"):
+        function.end(name)
+    wait_for(lambda: len(durations) == 2, "both to end")
+
+    assert metrics == []
+    assert sum(durations) <= (time.time() - began) * 1000  # for they ran one after the other

@@ -8,7 +8,7 @@ And it reads what an invocation printed for 50 ms: on a busy machine the rest ap
 is lost. And a worker that was killed stays a zombie until somebody wants to use it.
 
 And an event that comes while as many run as may is tried three times within three seconds, and is a dead letter then.
-On AWS it waits for six hours, and only what ran and failed counts as tried.
+On AWS it waits for six hours, and only what ran and failed counts as tried. A stop ends what waits here.
 """
 
 import array
@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, copy_context
 from typing import Any
+from weakref import WeakSet
 
 from ministack.core import lambda_runtime as runtime  # type: ignore[import-untyped]
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
@@ -30,9 +31,16 @@ from ministack.services import lambda_svc  # type: ignore[import-untyped]
 _PATIENCE = 10  # s in which this process gets to read what is in a pipe
 
 _WAITING = 6 * 3600  # s that an event waits until the function may run
-_LOOK = 0.5  # s between two looks
+_LOOK = 5.0  # s between two looks, for more may run without that any has ended: somebody raised the limit
 
-_is_event: ContextVar[bool] = ContextVar("_is_event", default=False)  # of an invocation: nobody waits for its answer
+
+class _Event:
+    """An invocation for whose answer nobody waits. The thread that serves it has the only reference to it."""
+
+
+_event: ContextVar[_Event | None] = ContextVar("_event", default=None)
+_events: "WeakSet[_Event]" = WeakSet()
+_ended = threading.Condition()  # an invocation, so that another may run
 _logger = logging.getLogger("local")
 
 
@@ -42,7 +50,9 @@ def replace() -> None:
     take_log: Callable[[Any], str] = runtime.Worker._drain_stderr
     kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
     release: Callable[[Any], None] = runtime.release_worker
-    execute: Callable[..., dict[str, Any]] = lambda_svc._execute_function
+    acquire: Callable[..., tuple[str | None, str | None]] = lambda_svc._acquire_execution_slot
+    free: Callable[[str], None] = lambda_svc._release_execution_slot
+    dispatch: Callable[..., dict[str, Any]] = lambda_svc._execute_function_dispatch
     invoke_event: Callable[..., None] = lambda_svc.invoke_async_with_retry
 
     def invoke_alone(worker: Any, *values: Any, **named: Any) -> dict[str, Any]:
@@ -75,15 +85,25 @@ def replace() -> None:
             _logger.error("the log of %s is not whole: it took longer than %s s to read", worker.func_name, _PATIENCE)
         return take_log(worker)
 
-    def execute_when_admitted(*values: Any) -> dict[str, Any]:
+    def acquire_when_free(*values: Any) -> tuple[str | None, str | None]:
         end = time.monotonic() + _WAITING
-        while (result := execute(*values)).get("throttle") and _is_event.get() and time.monotonic() < end:
-            time.sleep(_LOOK)
-        return result
+        with _ended:
+            while not (slot := acquire(*values))[0] and _event.get() and time.monotonic() < end:
+                _ended.wait(_LOOK)
+        return slot
+
+    def free_and_notify(slot: str) -> None:
+        free(slot)
+        with _ended:
+            _ended.notify_all()
+
+    def dispatch_now(*values: Any) -> dict[str, Any]:
+        *values_but_start, _ = values
+        return dispatch(*values_but_start, time.time())  # what it waited is none of its duration
 
     def invoke_waiting_event(*values: Any) -> None:
         context = copy_context()
-        context.run(_is_event.set, True)
+        context.run(_begin_event)
         context.run(invoke_event, *values)  # in a thread, with a copy of it
 
     runtime.Worker.invoke = invoke_alone
@@ -91,8 +111,21 @@ def replace() -> None:
     runtime.Worker._drain_stderr = runtime.Worker._drain_stderr_bounded = take_whole_log
     runtime.kill_workers = kill_idle
     lambda_svc.release_worker = release_and_kill
-    lambda_svc._execute_function = execute_when_admitted
+    lambda_svc._acquire_execution_slot = acquire_when_free
+    lambda_svc._release_execution_slot = free_and_notify
+    lambda_svc._execute_function_dispatch = dispatch_now
     lambda_svc.invoke_async_with_retry = invoke_waiting_event
+
+
+def unfinished_events() -> int:
+    """Count the events that wait, run, or will be tried again."""
+    return len(_events)
+
+
+def _begin_event() -> None:
+    event = _Event()
+    _events.add(event)
+    _event.set(event)
 
 
 class _Printed:
