@@ -30,8 +30,8 @@ _EPILOG = """examples:
   make run ARGS="--port 4567"          when 4566 is taken
   make run ARGS="--state /tmp/ponto"   data of its own, beside the usual .local
 
-exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and all is kept, 1 it did not start or broke
-off, 2 the request is wrong
+exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and rows and queued punches are kept, 1 it did
+not start or broke off, 2 the request is wrong
 """
 
 
@@ -41,9 +41,10 @@ off, 2 the request is wrong
 def run_stack(port: int, state: Path | None) -> int:
     """The whole system on this machine: PostgreSQL, an AWS emulator, and this project's serverless.yml deployed to it.
 
-    It listens on 127.0.0.1. Ctrl-C stops everything and keeps rows and queued punches for the next time. An emulator
-    that is killed (kill -9, a power cut) loses what it was given since it started: queued punches, dead letters, keys;
-    stored rows stay. The folder of --state holds data, logs and stack.json.
+    It listens on 127.0.0.1. Ctrl-C stops everything and keeps rows and queued punches for the next time. Uploaded files
+    that are not imported to the end by then have to be uploaded again: it says how many. An emulator that is killed
+    (kill -9, a power cut) loses what it was given since it started: queued punches, dead letters, keys; stored rows
+    stay. The folder of --state holds data, logs and stack.json.
     """
     emulator.isolate()
     state = state or STATE
@@ -85,7 +86,7 @@ def _keep(state: Path) -> str:
 
 
 def _print_status(what: str) -> None:
-    print(f"  {what} ...", flush=True)
+    print(f"  {what}" if what.endswith(".") else f"  {what} ...", flush=True)
 
 
 def _greet(stack: Stack, state: Path) -> None:

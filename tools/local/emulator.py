@@ -67,7 +67,8 @@ class Emulator(NamedTuple):
         The queues may take as long as they make progress; all else takes some seconds, or is given up.
 
         Args:
-            print_status: called with what is being saved, when that takes long.
+            print_status: called with what is being saved, when that takes long, and with a sentence on uploaded files
+                that were not imported to the end, if any: the next run does not go on with them.
 
         Raises:
             LocalError: not everything is saved; it says what is missing.
@@ -75,18 +76,27 @@ class Emulator(NamedTuple):
         if not self.is_running():
             return
         _end(psutil.Process(self.process.pid), self.state, print_status)
+        for count in self._log_lines(saved.NOT_IMPORTED):
+            print_status(
+                f"Uploaded files that were not imported to the end: {count}, those without a summary.json in results/. "
+                "Put them into the bucket again."
+            )
         if self.process.wait() or saved.unsaved_since(self.state):
             raise LocalError(self._missing())
 
     def _missing(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        missing = "; ".join(line.partition(saved.NOT_SAVED)[2] for line in lines if saved.NOT_SAVED in line)
+        missing = "; ".join(self._log_lines(saved.NOT_SAVED))
         full = shutil.disk_usage(self.state).free < 1_000_000  # bytes
         return (
             f"Not everything could be saved. Missing: {missing or 'what it was given since it started'}. "
             + ("The disk is full. " if full else "")
             + f"What was saved before stays; the log, {self.log}, ends:\n{tail(self.log)}"
         )
+
+    def _log_lines(self, prefix: str) -> list[str]:
+        """What its log has after a prefix."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line.partition(prefix)[2] for line in lines if prefix in line]
 
 
 def environment(url: str | None = None, key: str = "none") -> dict[str, str]:

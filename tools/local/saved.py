@@ -12,6 +12,9 @@ from typing import Any
 NOT_SAVED = "not saved: "
 """What an emulator's log has before each thing that is missing."""
 
+NOT_IMPORTED = "not imported: "
+"""What its log has before the number of uploaded files that its end cut off."""
+
 _MARK = "running"
 
 

@@ -120,6 +120,8 @@ def _end(state: Path, missing: list[str]) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     for line in missing:
         logging.getLogger("local").error("%s%s", saved.NOT_SAVED, line)
+    if files := workers.unfinished_events():  # only files are imported so
+        logging.getLogger("local").warning("%s%s", saved.NOT_IMPORTED, files)
     if not missing:
         saved.mark_clean(state)
     for process in psutil.Process().children(recursive=True):
