@@ -16,8 +16,8 @@ from tests.commands import Result, write_sls
 from tests.documents import ROOT
 from tests.events import aws
 from tools.cli import main
-from tools.deploy import cluster, proof, quotas
 from tools.deploy import command as deploy
+from tools.deploy import proof, quotas
 from tools.kit import osls, target
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
@@ -105,6 +105,7 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
     assert "(sls deploy)" not in result.err
 
 
+MAKES_CLUSTER = deploy.Compiled(True, False, quotas.Demand({}, False), makes_cluster=True, protects_cluster=True)
 FIRST = ["sls package", "sls package first", "sls deploy first", "sls deploy"]
 PLAIN = ["sls package", "sls deploy"]
 
@@ -131,8 +132,7 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
         ran.append(f"sls {command}{' first' if unprotected else ''}")
 
     monkeypatch.setattr(deploy, "_sls", sls)
-    stage = deploy.Compiled(True, False, quotas.Demand({}, False), makes_cluster=True, protects_cluster=protects)
-    monkeypatch.setattr(deploy, "read", lambda _: stage)
+    monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER._replace(protects_cluster=protects))
     detail = {"StackResourceDetail": {"ResourceStatus": status}}
     ask = BaseClient._make_api_call  # type: ignore[attr-defined]
     if status:
@@ -156,8 +156,13 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
         ("ponto-restored", None, False),
     ],
 )
-def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_unless_forced(
-    session: boto3.Session, capsys: pytest.CaptureFixture[str], name: str, stack: str | None, is_left: bool
+def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_though_quotas_are_forced(
+    run: Callable[..., Result],
+    session: boto3.Session,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    stack: str | None,
+    is_left: bool,
 ) -> None:
     tags = [{"Key": "aws:cloudformation:stack-name", "Value": stack}] if stack else []
     session.client("rds").create_db_cluster(
@@ -167,14 +172,35 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_unl
         MasterUserPassword="x" * 8,
         Tags=tags,
     )
-    if not is_left:
-        cluster.require_none_left(session, "batida-ponto-prod", force=False)
-        return
-    with pytest.raises(CommandError, match=f"the cluster {name} is of this stage, and outside its stack") as refusal:
-        cluster.require_none_left(session, "batida-ponto-prod", force=False)
-    assert refusal.value.status == 2
-    cluster.require_none_left(session, "batida-ponto-prod", force=True)
-    assert "Going on, as --force says." in capsys.readouterr().err
+    monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER)
+    result = run("--stage", "prod", "--yes", "--force")
+    assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
+    assert ("(sls deploy)" in result.err) != is_left
+    assert result.status == (2 if is_left else 1)
+
+
+def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on_and_says_what_that_leaves_open(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def refuse(client: Any, operation: str, parameters: Any) -> Any:
+        if operation == "DescribeStackResource":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, operation)
+        return ask(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER)
+
+    said = run("--stage", "prod", "--yes").err.splitlines()
+
+    assert said[-4:] == [
+        "not checked: whether the stack has its cluster, for AWS refused DescribeStackResource: AccessDenied: not you",
+        "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
+        "of a deploy that fails it stays.",
+        "(sls deploy)",
+        "ponto: no stack",
+    ]
 
 
 def test_the_local_stage_never_reaches_aws(run: Callable[..., Result]) -> None:

@@ -5,20 +5,43 @@ make a second one.
 """
 
 import boto3
+from botocore.exceptions import ClientError
 
 from tools.kit.errors import CommandError
+from tools.kit.osls import has_resource
 from tools.kit.output import print_status
+from tools.kit.target import explain
 
 LOGICAL_ID = "DatabaseCluster"
 
 
-def require_none_left(session: boto3.Session, stack: str, *, force: bool) -> None:
+def is_first(session: boto3.Session, stack: str) -> bool:
+    """Whether a stack has no cluster yet; where the caller may not ask, it says so, and takes it that it has one.
+
+    Args:
+        session: of the account and region.
+        stack: the name of the CloudFormation stack.
+
+    Raises:
+        botocore.exceptions.BotoCoreError: AWS did not answer.
+    """
+    try:
+        return not has_resource(session.client("cloudformation"), stack, LOGICAL_ID)
+    except ClientError as error:
+        print_status(
+            f"not checked: whether the stack has its cluster, for {explain(error)}",
+            "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
+            "of a deploy that fails it stays.",
+        )
+        return False
+
+
+def require_none_left(session: boto3.Session, stack: str) -> None:
     """Refuse to make a cluster beside one that an earlier stack of this name made.
 
     Args:
         session: of the account and region.
         stack: the name of the CloudFormation stack, which has no cluster yet.
-        force: only say it.
 
     Raises:
         CommandError: naming each such cluster, and what to do with it.
@@ -32,13 +55,10 @@ def require_none_left(session: boto3.Session, stack: str, *, force: bool) -> Non
         if each["DBClusterIdentifier"].startswith(f"{stack}-{LOGICAL_ID.lower()}-")
         or {"Key": "aws:cloudformation:stack-name", "Value": stack} in each.get("TagList", [])
     ]
-    if not found:
-        return
-    left = (
-        f"the cluster {', '.join(found)} is of this stage, and outside its stack: a deploy that failed left it, or a "
-        "stack that was removed. This deploy would make a second one, without its punches.\nDelete it if nobody needs "
-        "it, or go on with it as database: existing (docs/deploy.md#a-first-deploy-that-fails)"
-    )
-    if not force:
-        raise CommandError(f"{left}; with --force it stays, and a second one is made.\nNothing was deployed.")
-    print_status(f"{left}. Going on, as --force says.")
+    if found:
+        raise CommandError(
+            f"the cluster {', '.join(found)} is of this stage, and outside its stack: a deploy that failed left it, or "
+            "a stack that was removed. This deploy would make a second one, without its punches.\nDelete it if nobody "
+            "needs it, or go on with it as database: existing (docs/deploy.md#a-first-deploy-that-fails).\n"
+            "Nothing was deployed."
+        )

@@ -82,7 +82,7 @@ class Done(NamedTuple):
     "--force",
     is_flag=True,
     show_default=False,
-    help="Go on where a quota may not suffice, or an earlier cluster of the stage lies outside its stack.",
+    help="Go on where a quota of the account may not suffice.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
@@ -159,11 +159,9 @@ def _deploy(
         sls("package", package)
         compiled = read(package)
         quotas.require(session, stack, compiled.demand, force=force)
-        is_first = compiled.makes_cluster and not osls.has_resource(
-            session.client("cloudformation"), stack, cluster.LOGICAL_ID
-        )
+        is_first = compiled.makes_cluster and cluster.is_first(session, stack)
         if is_first:
-            cluster.require_none_left(session, stack, force=force)
+            cluster.require_none_left(session, stack)
         if compiled.is_protected and not is_confirmed:
             _confirm(stage, place)
         if is_first and compiled.protects_cluster:

@@ -69,7 +69,7 @@ def require(session: boto3.Session, stack: str, demand: Demand, *, force: bool =
             "\n".join([*short, "Nothing was deployed. Deploy again once AWS has raised it; with --force at once."])
         )
     for each in short:
-        print_status(f"{each}\nGoing on, as --force says.")
+        print_status(*each.splitlines(), "Going on, as --force says.")
 
 
 def _concurrency(session: boto3.Session, reserved: Mapping[str, int]) -> Iterator[str]:
