@@ -366,12 +366,23 @@ OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
 OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "OperatorRoleArn": OPERATOR}
 
 
+def api_with_post(session: boto3.Session, authorization_type: str) -> str:
+    gateway = session.client("apigateway")
+    api = gateway.create_rest_api(name="ponto")
+    made = gateway.create_resource(restApiId=api["id"], parentId=api["rootResourceId"], pathPart="ponto")
+    gateway.put_method(
+        restApiId=api["id"], resourceId=made["id"], httpMethod="POST", authorizationType=authorization_type
+    )
+    return api["id"]
+
+
 def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_would_send_it_by_the_operators_role(
     session: boto3.Session, gateway: Callable[[Answers], list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sqs = session.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
     tries = gateway([(404, "{}"), (401, '{"message":"Unauthorized"}')])
+    api = api_with_post(session, "COGNITO_USER_POOLS")
     asked = list[tuple[str, str, Any]]()
     ask = BaseClient._make_api_call  # type: ignore[attr-defined]
 
@@ -380,12 +391,13 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
         return ask(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", noted)
-    place = target.of_stack(session, "dev", OUTPUTS | {"PunchQueueUrl": queue})
+    place = target.of_stack(session, "dev", OUTPUTS | {"PunchQueueUrl": queue, "ApiId": api})
 
     message_id = proof.refuse_and_queue(place, URL, "the key", PUNCH)
 
     assert tries == [None, None]
-    (assumed, own, role), (sent, taken_on, _) = asked
+    *read, (assumed, own, role), (sent, taken_on, _) = asked
+    assert [operation for operation, *_ in read] == ["GetResources", "GetMethod"]
     assert (assumed, sent) == ("AssumeRole", "SendMessage")
     assert role == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-proof"}
     assert taken_on.startswith("ASIA")
@@ -402,8 +414,20 @@ def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(
     session: boto3.Session, gateway: Callable[[Answers], list[Any]]
 ) -> None:
     gateway([(404, "{}")])
-    with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401"):
+    with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
         proof.refuse_and_queue(target.of_stack(session, "dev", OUTPUTS), URL, "the key", PUNCH)
+    assert "nobody can punch" not in str(failure.value)
+    assert "not proven that it asks for a token" in str(failure.value)
+
+
+def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(
+    session: boto3.Session, gateway: Callable[[Answers], list[Any]]
+) -> None:
+    gateway([(401, '{"message":"Unauthorized"}')])
+    place = target.of_stack(session, "dev", OUTPUTS | {"ApiId": api_with_post(session, "NONE")})
+    with pytest.raises(CommandError, match=r"POST /ponto .* wants no token .*authorizationType NONE") as failure:
+        proof.refuse_and_queue(place, URL, "the key", PUNCH)
+    assert failure.value.status == 1
 
 
 class PaperFunctions:

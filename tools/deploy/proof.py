@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 RESERVED_EMPLOYEE = LARGEST
 """Whom the punch is for, and no person: reports leave its punches out."""
 
+_NO_PUNCH = "nobody can punch. 401, 403: its authorizer or usage plan"
+_NOT_PROVEN = (
+    "it is not proven that it asks for a token. 403: its usage plan; 404: it is published as it was before employees "
+    "signed in, and whoever has a key may punch for anybody"
+)
 _PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
 
 
@@ -79,11 +84,10 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
         if status == expected:
             return json.loads(text)
         if status in (400, 413, 415) or status == 202 or time.monotonic() > deadline:
-            method = "GET" if punch is None else "POST"
+            method, failed = ("POST", _NO_PUNCH) if punch is not None else ("GET", _NOT_PROVEN)
             raise CommandError(
                 f"{method} {url} was answered {status or 'not at all'} instead of {expected}: {text}\n"
-                "The stage is deployed and migrated, but nobody can punch. 401, 403: its authorizer or usage plan; "
-                "5xx: docs/runbook.md#gateway-5xx",
+                f"The stage is deployed and migrated, but {failed}; 5xx: docs/runbook.md#gateway-5xx",
                 status=1,
             )
         time.sleep(2)
@@ -98,9 +102,10 @@ def refuse_and_queue(place: Target, url: str, key: str, punch: Mapping[str, Any]
         The message's id.
 
     Raises:
-        CommandError: the gateway asked for no token, or whoever deploys may not take on the role.
+        CommandError: the gateway asks for no token, or whoever deploys may not take on the role.
     """
     require_token(url, key)
+    require_authorizer(place)
     sent = place.sender("proof").send_message(
         QueueUrl=place.queue_url,
         MessageBody=json.dumps(punch),
@@ -120,6 +125,28 @@ def require_token(url: str, key: str) -> None:
         CommandError: it asked for none.
     """
     ask_until(url, key, None, expected=401)
+
+
+def require_authorizer(place: Target) -> None:
+    """Prove that a punch wants a token as the list does, by how the API is set: asking would count for that alarm.
+
+    Raises:
+        CommandError: it wants none, or the API takes no punch.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    gateway, api = place.gateway(), place.require_api()
+    pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
+    ids = [each["id"] for page in pages for each in page["items"] if each["path"] == "/ponto"]
+    if not ids:
+        raise CommandError(f"the API {api} has no /ponto: nobody can punch", status=1)
+    kind = gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
+    if kind == "NONE":
+        raise CommandError(
+            f"POST /ponto of the API {api} wants no token (authorizationType {kind}), as somebody set it outside the "
+            "template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable its keys "
+            "until the method has its authorizer again and is published (aws apigateway update-method ...)",
+            status=1,
+        )
 
 
 def _ask(url: str, key: str, punch: Mapping[str, Any] | None) -> tuple[int, str]:
