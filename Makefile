@@ -17,7 +17,7 @@ export GSETTINGS_BACKEND := memory
 .PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy remove certificates clean
 
 help: ## list the targets
-	@echo "Each needs Python 3.11 or newer, and the first time the network."
+	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
 	@echo "Options go in ARGS: make run ARGS=--help lists those of make run."
 	@echo
 	@awk -F ':.*## |; needs ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2; if ($$3) printf "%20s needs %s\n", "", $$3}' $(MAKEFILE_LIST)

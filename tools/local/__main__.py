@@ -28,7 +28,7 @@ _DEATH = 5  # s that an emulator may take from its last answer to its end
 _EPILOG = """examples:
   make run
   make run ARGS="--port 4567"          when 4566 is taken
-  make run ARGS="--state /tmp/ponto"   data of its own, beside the usual .local
+  make run ARGS="--state /tmp/ponto"   data of its own
 
 exit status: 0 it was stopped (Ctrl-C, SIGTERM, the terminal was closed) and rows and queued punches are kept, 1 it did
 not start or broke off, 2 the request is wrong
