@@ -13,15 +13,12 @@ from typing import NamedTuple
 
 from tools.kit import jmeter
 from tools.kit.errors import CommandError
+from tools.kit.jmeter import OLDEST_JAVA, VERSION
 from tools.kit.output import print_status
 
 FOLDER = Path(__file__).parent
 PROPERTIES = FOLDER / "user.properties"
-VERSION = "5.6.3"  # as in pom.xml
 HASHES = FOLDER / "jmeter.sha256"  # of every program that Maven fetches, as sha256sum writes them
-_HOME = FOLDER.parent / ".local" / f"jmeter-{VERSION}"
-_OLDEST = (5, 6)  # that reads the plans
-_OLDEST_JAVA = 17
 _TIMESTAMPS = "jmeter.save.saveservice.timestamp_format"
 _HEAP = ("-Xms256m", "-Xmx1g")
 
@@ -84,7 +81,7 @@ def _escaped(text: str) -> str:
     return re.sub("....", r"\\u\g<0>", text.encode("utf-16-be").hex())
 
 
-def find(home: Path = _HOME) -> JMeter:
+def find(home: Path = jmeter.HOME) -> JMeter:
     """Find JMeter, and fetch it when there is none: once, about 70 MB.
 
     Args:
@@ -94,20 +91,12 @@ def find(home: Path = _HOME) -> JMeter:
         CommandError: Java or Maven is missing or too old, Maven failed, or brought something else.
     """
     java = _java()
-    installed = shutil.which("jmeter")
-    if (
-        installed
-        and (version := _version([installed, "--version", "-j", os.devnull], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$"))
-        >= _OLDEST
-    ):
+    if installed := jmeter.installed():
         return JMeter((installed,), {"HEAP": " ".join(_HEAP)})
-    # JMeter complains when this folder is missing. It is made last, so it tells that all the rest is there.
-    complete = home / "lib" / "junit"
+    complete = jmeter.marker(home)
     if not complete.exists():
-        if installed:
-            print_status(
-                f"{installed} is JMeter {'.'.join(map(str, version)) or 'of an unknown version'}; the plans need 5.6"
-            )
+        if old := shutil.which("jmeter"):
+            print_status(f"{old} is older than the JMeter 5.6 that the plans need, or does not tell its version")
         _fetch(home)
         verify(home)
         complete.mkdir()
@@ -144,19 +133,11 @@ def tail(file: Path, lines: int = 15) -> str:
 def _java() -> str:
     java = jmeter.java()
     if java is None:
-        raise CommandError(
-            f"JMeter needs Java {_OLDEST_JAVA} or newer, and there is none (java on the PATH, JAVA_HOME)"
-        )
-    version = _version([java, "-version"], r'version "(?:1\.)?(\d+)')
-    if version < (_OLDEST_JAVA,):
-        raise CommandError(f"JMeter needs Java {_OLDEST_JAVA} or newer; {java} is {'.'.join(map(str, version))}")
+        raise CommandError(f"JMeter needs Java {OLDEST_JAVA} or newer, and there is none (java on the PATH, JAVA_HOME)")
+    version = jmeter.java_version(java)
+    if version < OLDEST_JAVA:
+        raise CommandError(f"JMeter needs Java {OLDEST_JAVA} or newer; {java} is {version or 'of an unknown version'}")
     return java
-
-
-def _version(command: Sequence[str], pattern: str) -> tuple[int, ...]:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
-    found = re.search(pattern, done.stdout, re.MULTILINE)
-    return tuple(map(int, found.groups())) if found else ()
 
 
 def _fetch(home: Path) -> None:

@@ -23,6 +23,7 @@ from loadtest.jmeter import FOLDER, JMeter
 from loadtest.machine import Elsewhere
 from loadtest.proof import Row, Verdict, judge, parameters_of
 from loadtest.system import System
+from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
 
 PLANS = ("punches", "four-peaks")
@@ -139,7 +140,7 @@ def test_the_day_has_four_peaks() -> None:
 
 
 def test_the_version_fetched_is_pinned_once_more_in_the_pom() -> None:
-    assert f"<jmeter.version>{jmeter.VERSION}</jmeter.version>" in (FOLDER / "pom.xml").read_text(encoding="utf-8")
+    assert f"<jmeter.version>{kit.VERSION}</jmeter.version>" in (FOLDER / "pom.xml").read_text(encoding="utf-8")
 
 
 # JMeter's results.
@@ -748,7 +749,7 @@ def test_the_launcher_is_among_what_is_verified() -> None:
     names = [line.split()[1] for line in jmeter.HASHES.read_text().splitlines()]
 
     assert "bin/ApacheJMeter.jar" in names
-    assert f"lib/ext/ApacheJMeter_http-{jmeter.VERSION}.jar" in names
+    assert f"lib/ext/ApacheJMeter_http-{kit.VERSION}.jar" in names
 
 
 @pytest.mark.usefixtures("path")

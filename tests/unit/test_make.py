@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from tests import missing
+from tools.kit import jmeter
 from tools.kit.local_stack import ROOT
 from tools.local import __main__ as local
 
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a folder that is all of the path, and empty."""
+    """Give a folder that is all of the path, and empty; no JMeter is fetched."""
+    monkeypatch.setattr(jmeter, "HOME", tmp_path / "jmeter-home")
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
     return tmp_path
@@ -23,7 +25,9 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def add(programs: Path, *names: str) -> None:
     for name in names:
-        (programs / name).touch(mode=0o755)
+        name, _, version = name.partition(" ")
+        (programs / name).write_text(f"#!/bin/sh\necho 'version \"{version or 17}.0.2\"'\n")
+        (programs / name).chmod(0o755)
 
 
 def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here() -> None:
@@ -37,38 +41,71 @@ def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here()
 
 
 @pytest.mark.parametrize(
-    ("there", "said"),
+    ("there", "system", "user", "said"),
     [
         (
-            [],
+            ["apt-get"],
+            "linux",
+            0,
             [
-                "missing here:       Chromium, Java with Maven",
+                "missing here:       Chromium, Java 17 with Maven",
                 "to get it:          apt-get install chromium maven",
                 "not tested without: the employees' page, printed reports, the load test",
             ],
         ),
         (
-            ["chromium", "java"],
+            ["apt-get", "chromium", "java"],
+            "linux",
+            1000,
             [
-                "missing here:       Java with Maven",
-                "to get it:          apt-get install maven",
+                "missing here:       Java 17 with Maven",
+                "to get it:          sudo apt-get install maven",
                 "not tested without: the load test",
             ],
         ),
-        (["google-chrome", "java", "mvn"], []),
+        (["chromium"], "linux", 0, ["missing here:       Java 17 with Maven", "not tested without: the load test"]),
+        (
+            ["chromium"],
+            "darwin",
+            501,
+            [
+                "missing here:       Java 17 with Maven",
+                "to get it:          brew install maven",
+                "not tested without: the load test",
+            ],
+        ),
+        (["google-chrome", "java", "mvn"], "linux", 0, []),
     ],
 )
-def test_what_is_missing_is_said_in_three_lines(there: list[str], said: list[str], programs: Path) -> None:
+def test_what_is_missing_is_said_with_what_this_user_can_run_to_get_it(
+    there: list[str], system: str, user: int, said: list[str], programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
     add(programs, *there)
 
-    assert missing.lines(missing.look(), "linux") == said
+    assert missing.lines(missing.look(), system) == said
 
 
-@pytest.mark.parametrize(("there", "offered"), [(["java", "mvn"], True), (["java"], False), (["mvn"], False)])
+@pytest.mark.parametrize(
+    ("there", "is_fetched", "offered"),
+    [
+        (["java", "mvn"], False, True),
+        (["java"], False, False),
+        (["mvn"], False, False),
+        (["java 11", "mvn"], False, False),
+        (["java"], True, True),
+    ],
+)
 def test_a_load_test_is_offered_where_it_can_be_run(
-    there: list[str], offered: bool, programs: Path, capsys: pytest.CaptureFixture[str]
+    there: list[str],
+    is_fetched: bool,
+    offered: bool,
+    programs: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     add(programs, *there)
+    if is_fetched:
+        jmeter.marker(jmeter.HOME).mkdir(parents=True)
     address = SimpleNamespace(curl=str, **dict.fromkeys(("page_url", "api_key", "api_url", "database_url"), ""))
     address.aws_endpoint_url = address.aws_access_key_id = ""
     stack: Any = SimpleNamespace(address=address, aws=SimpleNamespace(log=""))

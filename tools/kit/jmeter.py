@@ -1,8 +1,18 @@
 """What JMeter needs on this machine."""
 
 import os
+import re
 import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
+
+from tools.kit.local_stack import STATE
+
+VERSION = "5.6.3"  # that Maven fetches, as in loadtest/pom.xml
+HOME = STATE / f"jmeter-{VERSION}"  # where to
+OLDEST_JAVA = 17
+_OLDEST = (5, 6)  # that reads the plans
 
 
 def java() -> str | None:
@@ -11,6 +21,39 @@ def java() -> str | None:
     return shutil.which(str(Path(home) / "bin" / "java") if home else "java")
 
 
+def java_version(path: str) -> int:
+    """Return the version of a Java, 8 for 1.8; 0 where it tells none."""
+    return next(iter(_version([path, "-version"], r'version "(?:1\.)?(\d+)')), 0)
+
+
+def installed() -> str | None:
+    """Return the path of the installed JMeter; None where there is none, or it is too old for the plans."""
+    path = shutil.which("jmeter")
+    if path and _version([path, "--version", "-j", os.devnull], r"\b(\d+)\.(\d+)(?:\.\d+)?\s*$") >= _OLDEST:
+        return path
+    return None
+
+
+def marker(home: Path) -> Path:
+    """Name the folder that tells that all of a fetched JMeter is there.
+
+    JMeter complains when it is missing, so it has to be made, and is made last.
+    """
+    return home / "lib" / "junit"
+
+
 def is_to_be_had() -> bool:
-    """Whether there is Java, and JMeter, or Maven to fetch it."""
-    return bool(java() and (shutil.which("jmeter") or shutil.which("mvn")))
+    """Whether there is a Java that is new enough, and JMeter, or Maven to fetch it."""
+    path = java()
+    if path is None or java_version(path) < OLDEST_JAVA:
+        return False
+    return bool(marker(HOME).exists() or shutil.which("mvn") or installed())
+
+
+def _version(command: Sequence[str], pattern: str) -> tuple[int, ...]:
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)  # noqa: S603
+    except OSError:  # of another machine, say
+        return ()
+    found = re.search(pattern, done.stdout, re.MULTILINE)
+    return tuple(map(int, found.groups())) if found else ()
