@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INCOMING = "incoming/"
 RESULTS = "results/"
 MOST_ROUNDS = 20
-"""Invocations for a file: five hours, as Lambda gives up one that waits for six. A redrive begins to count anew."""
+"""Invocations for a file: five hours; Lambda gives up one that waits for six. A redrive begins to count anew."""
 
 _RESERVE = 60.0  # s of the function's time that are kept: for a call to the queue, the results, and handing on
 _LONGEST_NAME = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's

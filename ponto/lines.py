@@ -113,10 +113,10 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
             rest = _raw(content, start)
         elif not header and start.offset < first.next.offset:
             rest = chain([first], rest)
-        refused = 0  # more than punches; counted as `_raw` counts blank bytes
+        refused = 0  # more than punches, from `start` on
         for line in rest:
             checked = _check(line, read, zone)
-            refused = max(refused + (checked.refusal != "") - (checked.body != ""), 0)
+            refused += (checked.refusal != "") - (checked.body != "")
             if refused > _MOST_REFUSED:
                 raise NotPunches(
                     f"at line {line.number} refused lines outnumber punches by more than {_MOST_REFUSED:,}; the last: "
@@ -140,7 +140,7 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
         NotPunches: too many are blank.
     """
     offset, number = start
-    blank = 0  # bytes of blank lines more than of others; never less than none, so that they cannot be saved up
+    blank = 0  # bytes of blank lines more than of others, from `start` on: whoever goes on begins to count anew
     while line := content.readline(LONGEST + 2):
         begin = offset
         offset += len(line)
@@ -153,7 +153,7 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if is_long or line.strip():
-            blank = max(blank - len(line), 0)
+            blank -= len(line)
             yield _Raw(number, Position(offset, number + 1), None if is_long else line)
         else:
             blank += len(line)

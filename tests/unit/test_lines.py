@@ -273,7 +273,7 @@ _MIB = 1 << 20
 @pytest.mark.parametrize("start", [BEGIN, Position(len(GOOD) + 1, 2)])
 def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(blank: bytes, start: Position) -> None:
     stored = Stored(gzip.compress(GOOD + b"\n" + blank * (2 * _MIB // len(blank)), compresslevel=1))
-    line = 2 + _MIB // len(blank)
+    line = 2 + (_MIB + len(GOOD) + 1) // len(blank)
     with pytest.raises(NotPunches, match=f"at line {line} there is a mebibyte more of blank lines than of others"):
         list(lines(stored.open_at, ZONE, start))
 
@@ -283,9 +283,10 @@ def test_as_much_blank_as_there_is_of_punches_is_read(monkeypatch: pytest.Monkey
     monkeypatch.setattr(ponto.lines, "_MOST_BLANK", most)
     content = (b"\n" * len(GOOD) + GOOD + b"\n") * most
     assert len(read(content)) == most
-    assert len(read(content + b"\n" * most + GOOD)) == most + 1
-    with pytest.raises(NotPunches, match="at line"):  # however much came before
-        read(content + b"\n" * (most + 1) + GOOD)
+    # All of the file counts, and not one run: so far, there is a byte less for each punch.
+    assert len(read(content + b"\n" * 2 * most + GOOD)) == most + 1
+    with pytest.raises(NotPunches, match="at line"):
+        read(content + b"\n" * (2 * most + 1) + GOOD)
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -298,9 +299,9 @@ def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(
     def read_as_stored(content: bytes) -> list[Line]:
         return read(gzip.compress(content) if compressed else content)
 
-    content = (GOOD + b"\nx\n") * 2 * most + b"x\n" * (most - 1)
-    assert len(read_as_stored(content)) == 5 * most - 1  # as many bad ones as there are punches, and these
-    with pytest.raises(NotPunches, match=r"at line 5000 .* by more than 1,000; the last: body: not JSON"):
+    content = (GOOD + b"\n") * 2 * most + b"x\n" * 3 * most
+    assert len(read_as_stored(content)) == 5 * most  # as many bad ones as there are punches, and these
+    with pytest.raises(NotPunches, match=r"at line 5001 .* by more than 1,000; the last: body: not JSON"):
         read_as_stored(content + b"x\n")
 
 
