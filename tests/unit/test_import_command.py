@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_sent(
     done = run(str(given), "--state", str(tmp_path))
 
     assert done.status == 2
-    assert f"cannot write {given}.refused.ndjson: Permission denied" in done.err
+    assert f"cannot write {given}.progress: Permission denied" in done.err
     assert gateway.accepted == []
 
 
@@ -187,6 +187,36 @@ def test_of_what_an_api_answers_a_part_is_kept(
     assert run(str(given), "--state", str(given.parent)).status == 1
     (line,) = given.with_name("october.ndjson.refused.ndjson").read_text().splitlines()
     assert json.loads(line) == {"line": 1, "reason": reason}
+
+
+def test_of_a_broken_answer_a_part_is_shown(
+    gateway: Gateway, run: Callable[..., Result], given: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports_api, "_PATIENCE", 0)
+    gateway.answers = {1: [http.client.BadStatusLine("x" * 60_000)]}
+    given.write_bytes(punch(1))
+    done = run(str(given), "--state", str(given.parent))
+    assert done.status == 1
+    assert "no answer: BadStatusLine: xxx" in done.err
+    assert done.err.count("x") < 400
+
+
+def test_an_import_that_sends_nothing_keeps_the_list_of_the_one_before(
+    gateway: Gateway, run: Callable[..., Result], given: Path
+) -> None:
+    given.write_bytes(b"{\n" + punch(2))
+    assert run(str(given), "--state", str(given.parent)).status == 1
+    refused = given.with_name("october.ndjson.refused.ndjson")
+    before = refused.read_text()
+
+    given.write_bytes(punch(2))
+    gateway.answers = {2: [(403, "Forbidden", {})]}
+    assert run(str(given), "--state", str(given.parent)).status == 1
+    assert left(given) == {".refused.ndjson"}
+    assert refused.read_text() == before
+
+    assert run(str(given), "--state", str(given.parent)).status == 0
+    assert left(given) == set()
 
 
 def test_refused_lines_are_listed_and_the_next_go_on(

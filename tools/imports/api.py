@@ -80,7 +80,7 @@ class Api:
             return answer.status, _message(answer.read(_LONGEST_ANSWER)), _seconds(answer.getheader("retry-after"))
         except (OSError, http.client.HTTPException) as error:
             self._local.connection = None  # whatever became of it, the next try has its own
-            return 0, f"{type(error).__name__}: {error}", 0.0
+            return 0, f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE], 0.0
 
     def _connection(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)

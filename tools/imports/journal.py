@@ -80,7 +80,11 @@ class Journal:
         """
         new = b"".join(self._new)
         if new:
-            files.write_at(self._refused, self._listed, new)
+            if self._listed:
+                files.write_at(self._refused, self._listed, new)
+            else:  # in the place of the list of an import before, if there is one
+                with files.draft_bytes(self._refused) as out:
+                    out.write(new)
             self._listed += len(new)
             self._new.clear()
         self.done = self.done._replace(digest=self._begin.digest(self.done.offset))
@@ -111,16 +115,17 @@ def kept(file: Path, progress: Path, refused: Path, url: str) -> Iterator[Journa
             files.write_at(refused, listed, b"")  # a kill may have left more, and torn what was written last
         else:
             listed = 0
-            with files.draft_bytes(refused):
-                pass
         journal = Journal(done, begin, progress, refused, listed)
+        journal.write()  # what cannot be written is said before anything is sent
         try:
             yield journal
         finally:
             if journal.done != done:
                 journal.write()
-            if not journal.done.refused:
-                refused.unlink(missing_ok=True)
+            elif done == Done(url):
+                progress.unlink(missing_ok=True)
+        if not journal.done.refused:
+            refused.unlink(missing_ok=True)  # of an import before
         progress.unlink(missing_ok=True)
 
 
