@@ -120,10 +120,10 @@ def kept(file: Path, progress: Path, refused: Path, url: str) -> Iterator[Journa
         try:
             yield journal
         finally:
-            if journal.done != done:
-                journal.write()
-            elif done == Done(url):
+            if not journal.done.offset:  # nothing was sent
                 progress.unlink(missing_ok=True)
+            elif journal.done != done:
+                journal.write()
         if not journal.done.refused:
             refused.unlink(missing_ok=True)  # of an import before
         progress.unlink(missing_ok=True)
