@@ -1,5 +1,6 @@
 """How the tests run: what goes side by side, that a seed repeats a run, that a skip is told."""
 
+import os
 import re
 import signal
 import subprocess
@@ -97,7 +98,10 @@ def test_the_seed_is_printed_first_with_the_command_that_repeats_the_run_and_las
 def test_the_command_that_repeats_a_run_gets_through_a_shell_make_and_a_shell(words: list[str], tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text("test:\n\t@printf '%s\\0' $(ARGS)\n")
 
-    printed = subprocess.check_output(["bash", "-c", logged.again(words)], cwd=tmp_path, text=True)
+    # Nothing of the make that runs the tests.
+    printed = subprocess.check_output(
+        ["bash", "-c", logged.again(words)], cwd=tmp_path, env={"PATH": os.environ["PATH"]}, text=True
+    )
 
     assert printed.split("\0")[:-1] == words
 
