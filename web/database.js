@@ -9,6 +9,7 @@
 import { forget, isLost, open, transact, when } from "./indexeddb.js"
 import { NO_IDENTITY, copy, identity, identityOf, isSame, nameOf, putChanged, reconcileOver } from "./reconcile.js"
 import * as replica from "./replica.js"
+import { isSilence } from "./rules.js"
 
 /**
  * A punch. `body` is what is sent, but for `enviado`.
@@ -20,6 +21,7 @@ import * as replica from "./replica.js"
 
 const LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
+const TURN_MS = 60_000 // a press waits no longer for its turn
 const STORES = "stores" // the lock: of all tabs and the worker, one at a time writes to both
 let reconciled = null // the connection over which it was tried
 let failure = null // of the second store, or of reconciling the two
@@ -34,17 +36,17 @@ async function connected(work, tries = 2) {
     connection = await open()
     return await work(connection)
   } catch (error) {
-    if (connection && (isLost(error) || error.name === "TimeoutError")) forget(connection)
+    if (connection && (isLost(error) || isSilence(error))) forget(connection)
     if (tries === 1 || !isLost(error)) throw error
     return connected(work, tries - 1)
   }
 }
 
 /** Work while nobody else writes to both stores. What was opened anew, or failed last time, is reconciled before. */
-function locked(work) {
-  return navigator.locks.request(STORES, () =>
+function locked(work, { retries = true, ...options } = {}) {
+  return navigator.locks.request(STORES, options, () =>
     connected(async connection => {
-      if (connection !== reconciled || failure) await attempt(() => reconcileOver(connection))
+      if (connection !== reconciled || (failure && retries)) await attempt(() => reconcileOver(connection))
       reconciled = connection
       return work(connection)
     }),
@@ -75,6 +77,11 @@ export function isFailing() {
   return failure !== null
 }
 
+/** @returns {boolean} whether that is because it did not answer */
+export function isSilent() {
+  return failure !== null && isSilence(failure)
+}
+
 /** Change what is kept twice of the device: in both stores, or in none. */
 async function identify(connection, change) {
   const before = await identity(connection)
@@ -85,7 +92,7 @@ async function identify(connection, change) {
     await replica.write(identityOf(after.revision), after)
     await transact(connection, "readwrite", (_, settings) => putChanged(settings, before, after))
   } catch (error) {
-    await replica.remove(identityOf(after.revision))
+    await replica.remove(identityOf(after.revision)).catch(() => (failure = error)) // reconciled later
     throw error
   }
   await replica.remove(identityOf(before.revision))
@@ -105,9 +112,10 @@ async function numbered(connection) {
   return (await identity(connection)).device
 }
 
-/** Reconcile the two stores, though nothing was opened anew. Opening does it by itself. */
+/** Reconcile the two stores, though nothing was opened anew, or try it again. `isFailing` says how it went. */
 export function reconcile() {
-  return locked(reconcileOver)
+  if (!failure) reconciled = null
+  return locked(() => {})
 }
 
 const inState = state => IDBKeyRange.bound([state, 0], [state, Infinity])
@@ -126,7 +134,7 @@ function newDevice(name) {
  *     but for a `TakeBackError`, after which it may be there
  */
 export function add(body) {
-  return locked(async connection => {
+  const press = async connection => {
     if (failure) throw failure
     const device = await numbered(connection)
     const punch = { state: "waiting", body: { ...body, dispositivo: device.dispositivo, sequencia: device.next } }
@@ -134,6 +142,7 @@ export function add(body) {
     try {
       await copy(punch)
       order = await transact(connection, "readwrite", (punches, settings, give) => {
+        when(settings.get("device"), now => isSame(now, device) || settings.transaction.abort()) // a tab of an older version
         settings.put({ ...device, next: device.next + 1 }, "device")
         when(punches.add(punch), give)
       })
@@ -141,10 +150,12 @@ export function add(body) {
       if (!isSame(found, { ...punch, order })) throw new Error("the punch could not be read back")
       return found
     } catch (error) {
+      if (isSilence(error) && order === undefined) throw unsure(error) // it may be written yet
       await takeBack(connection, punch, device, order)
       throw error
     }
-  })
+  }
+  return locked(press, { signal: AbortSignal.timeout(TURN_MS) })
 }
 
 async function takeBack(connection, punch, device, order) {
@@ -156,9 +167,14 @@ async function takeBack(connection, punch, device, order) {
       })
     await replica.remove(nameOf(punch))
   } catch (error) {
-    failure = error // what is left is reconciled before the next number is given
-    throw Object.assign(new Error(error.message, { cause: error }), { name: "TakeBackError" })
+    throw unsure(error)
   }
+}
+
+/** Give the error of a press that may have been kept. What is left is reconciled before the next number is given. */
+function unsure(error) {
+  failure = error
+  return Object.assign(new Error(error.message, { cause: error }), { name: "TakeBackError" })
 }
 
 /**
@@ -181,7 +197,7 @@ export function oldestWaiting(employee) {
  * @param {Partial<Punch>} changes
  */
 export function mark(id, changes) {
-  return locked(async connection => {
+  const work = async connection => {
     const [before, after] = await transact(connection, "readwrite", (punches, _, give) => {
       give([])
       when(punches.index("id").get(id), punch => {
@@ -195,7 +211,8 @@ export function mark(id, changes) {
       await copy(after)
       await replica.remove(nameOf(before))
     })
-  })
+  }
+  return locked(work, { retries: false }) // or each punch that is sent would wait for a store that is silent
 }
 
 /**

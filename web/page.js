@@ -4,7 +4,7 @@ import * as database from "./database.js"
 import { choose, TEXTS } from "./i18n.js"
 import * as outbox from "./outbox.js"
 import * as signIn from "./sign-in.js"
-import { DAY_MS, employeeOf, isOverdue, isSkewed, keyIn, keyOf, nameOf, reasonOf, timestamp, uuid7 } from "./rules.js"
+import { DAY_MS, employeeOf, isOverdue, isSilence, isSkewed, keyIn, keyOf, nameOf, reasonOf, timestamp, uuid7 } from "./rules.js"
 
 const LONGEST_MS = 60_000 // without a look at the outbox
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
@@ -76,9 +76,10 @@ async function press() {
       offline: !navigator.onLine || retry !== null,
     })
   } catch (error) {
-    page.stuck ||= error.name === "TimeoutError"
-    if (error.name === "TakeBackError") tell(page.texts.unsure(error.message), false)
-    else tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(error.message), false)
+    page.stuck ||= isSilence(error)
+    const reason = isSilence(error) ? page.texts.silent : error.message
+    if (error.name === "TakeBackError") tell(page.texts.unsure(reason), false)
+    else tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(reason), false)
     return
   } finally {
     page.writing--
@@ -176,6 +177,7 @@ async function drawNow() {
   const earlier = [...lasting, ...sent.slice(0, SHOWN)].filter(punch => !isToday(punch)).sort(newestFirst)
   const overdue = sent.filter(isOverdue).length
   const shown = todays.length + earlier.length
+  page.stuck ||= database.isSilent()
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
   element("todays").replaceChildren(...todays.map(line))
   element("earlier").replaceChildren(...earlier.map(line))
@@ -222,7 +224,7 @@ function warn(texts) {
 
 function broke(error) {
   console.error(error)
-  page.stuck ||= error.name === "TimeoutError"
+  page.stuck ||= isSilence(error)
   warn([error.name === "QuotaExceededError" ? page.texts.broken : `${page.texts.broken} (${error.name})`])
 }
 
@@ -236,12 +238,15 @@ async function wake() {
   try {
     wait = Math.min((await outbox.flush()) ?? LONGEST_MS, LONGEST_MS)
     askForReceipts()
+    if (database.isFailing()) await reconcile()
   } catch (error) {
     broke(error)
   }
   clearTimeout(sending) // another call may have set it meanwhile
   sending = setTimeout(wake, wait)
 }
+
+const reconcile = () => database.reconcile().then(outbox.changed)
 
 async function askForReceipts() {
   clearTimeout(asking)
@@ -384,8 +389,8 @@ async function persist() {
 /* New versions */
 
 async function install() {
-  const registration = await navigator.serviceWorker?.register("sw.js", { type: "module", updateViaCache: "none" })
-  if (!registration) return
+  if (!navigator.serviceWorker) return
+  let registration = null
   let controlled = navigator.serviceWorker.controller !== null
   let replaced = false
   navigator.serviceWorker.addEventListener("controllerchange", () => {
@@ -394,9 +399,11 @@ async function install() {
   })
   setInterval(() => {
     const idle = page.writing === 0 && performance.now() - page.touched > IDLE_MS
-    if ((replaced || page.stuck) && idle) location.reload()
-    else if (registration.waiting && idle) registration.waiting.postMessage("take over")
+    const stuck = page.stuck && navigator.serviceWorker.controller !== null // without a worker there may be no page to load
+    if ((replaced || stuck) && idle) location.reload()
+    else if (idle) registration?.waiting?.postMessage("take over")
   }, 1000)
+  registration = await navigator.serviceWorker.register("sw.js", { type: "module", updateViaCache: "none" })
   setInterval(() => registration.update().catch(() => {}), 3_600_000) // without network there is none
 }
 
@@ -433,7 +440,7 @@ async function start() {
   })
   element("remembered").addEventListener("input", event => page.edited.add(event.target.id))
   outbox.onChange(draw)
-  setInterval(() => database.reconcile().catch(broke), DAY_MS) // a kiosk is never opened anew
+  setInterval(() => reconcile().catch(broke), DAY_MS) // a kiosk is never opened anew
 
   try {
     const { language, kiosk, key } = await database.remembered("language", "kiosk", "key")

@@ -33,7 +33,7 @@ export function copy({ order, ...punch }) {
 }
 
 /** Give each store what only the other has. The further state wins. Recorded punches that are old are deleted from both. */
-export async function reconcileOver(connection) {
+export async function reconcileOver(connection, torn = []) {
   const [kept, mine, names] = await Promise.all([
     transact(connection, "readonly", (punches, _, give) => when(punches.getAll(), give)),
     identity(connection),
@@ -55,10 +55,12 @@ export async function reconcileOver(connection) {
     }
   }
   for (const name of copies.values()) behind.push([name, null])
+  const broken = []
   const read = await replica.each(behind, async ([name, punch]) => {
     const found = await replica.read(name)
     if (found && (punch || !isOld(found))) return { ...(punch?.body.id === found.body.id && punch), ...found }
-    stale.push(name)
+    const unwanted = found ? stale : broken
+    unwanted.push(name)
   })
   const restored = read.filter(Boolean).sort((one, other) => (one.body.id < other.body.id ? -1 : 1))
   lost += restored.filter(({ order }) => order === undefined).length
@@ -66,7 +68,13 @@ export async function reconcileOver(connection) {
   const identities = names.filter(name => name.startsWith("identity/"))
   const latest = Math.max(0, ...identities.map(name => Number(stateIn(name))))
   const theirs = latest > 0 ? await replica.read(identityOf(latest)) : null
-  const agreed = agree(mine, theirs ?? NO_IDENTITY, [...kept.map(nameOf), ...names])
+  if (latest > 0 && !theirs) broken.push(identityOf(latest))
+  if (broken.some(name => torn.includes(name))) throw new Error("a torn copy cannot be deleted")
+  if (broken.length > 0) {
+    await replica.each(broken, replica.remove)
+    return reconcileOver(connection, [...torn, ...broken]) // by what is whole; their numbers are used all the same
+  }
+  const agreed = agree(mine, theirs ?? NO_IDENTITY, [...kept.map(nameOf), ...names, ...torn])
   const isFirst = mine.revision === 0 && names.length === 0 // nothing was ever kept twice here
   const isTorn = !isFirst && (lost > 0 || mine.revision === 0 || !theirs)
   await transact(connection, "readwrite", (punches, settings) => {

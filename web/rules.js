@@ -184,6 +184,12 @@ export async function answered(answer, store) {
 }
 
 /**
+ * Whether an error says that a store did not answer.
+ * @param {Error} error
+ */
+export const isSilence = error => [error.name, error.cause?.name].includes("TimeoutError")
+
+/**
  * Say how much of a wait is left. Where the clock was set meanwhile, nothing: no wait becomes longer by that.
  * @param {{at: number, delay: number} | null} retry when it ends, ms since the epoch, and how long it was
  * @param {number} now ms since the epoch

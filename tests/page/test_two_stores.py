@@ -144,6 +144,7 @@ def test_the_worker_reconciles_before_it_sends(server: Between, browser: Browser
         punch(page, EMPLOYEE)
         (kept,) = in_both(page)
         page.evaluate("navigator.serviceWorker.ready.then(worker => worker.sync.getTags())")
+        page.goto("about:blank")
         lose(phone, FIRST)
         server.api_down = False
         synchronize_in_the_background(phone, page)
@@ -315,6 +316,38 @@ def test_a_recorded_punch_is_restored_unless_it_is_old(days: int, kept: int, ser
     assert [post.body["sequencia"] for post in server.posts] == [1, 2]
 
 
+def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: Phone) -> None:
+    server.api_down = True
+    page = open_and_name(phone)
+    punch(page, EMPLOYEE)
+    press(page, 1)
+    kept = in_both(page)
+    page.evaluate(
+        """async () => {
+            const { open } = await import("./indexeddb.js")
+            const { identity, identityOf, nameOf } = await import("./reconcile.js")
+            const [{ body }] = await (await import("./database.js")).everything()
+            const { revision } = await identity(await open())
+            const torn = [nameOf({ body, state: "sent" }), identityOf(revision + 1)]
+            torn.push(nameOf({ body: { ...body, sequencia: 3 }, state: "waiting" }))
+            const cache = await caches.open("replica")
+            for (const name of torn) await cache.put(`/replica/${name}`, new Response("{"))
+        }"""
+    )
+    page.close()
+    lose(phone, FIRST)
+
+    page = phone.open(worker=False)
+
+    wait_for_states(page, HERE, HERE)
+    assert in_both(page) == kept
+    expect(page.locator("#key-state")).to_contain_text("irst")
+    expect(page.locator("#device")).to_have_value("Portão 1")
+    punch(page, EMPLOYEE)
+    wait_for_states(page, HERE, HERE, HERE)
+    assert numbers(page) == [1, 2, 4]
+
+
 def test_two_tabs_write_to_both_stores_in_turn(server: Between, phone: Phone) -> None:
     server.api_down = True
     tabs = [phone.open(KEY, worker=False), phone.open(worker=False)]
@@ -403,32 +436,81 @@ def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(
         }}"""
     )
 
-    assert "does not answer" in punch(page)
+    assert "não responde" in punch(page)
     page.evaluate("mend()")
 
     press(page, 1)
     assert numbers(page) == [1, 2]
 
 
-def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(server: Between, browser: Browser) -> None:
+def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: Between, phone: Phone) -> None:
+    server.api_down = True
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate(
+        """() => {
+            const { add } = IDBObjectStore.prototype
+            const later = setTimeout
+            window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 1000 : ms)
+            window.mend = () => {
+                window.setTimeout = later
+                IDBObjectStore.prototype.add = add
+            }
+            IDBObjectStore.prototype.add = function (punch) {
+                const hold = () => { if (window.setTimeout !== later) this.get(0).onsuccess = hold }
+                hold()
+                return add.call(this, punch)
+            }
+        }"""
+    )
+
+    assert "Não se sabe se a batida foi guardada: o armazenamento deste aparelho não responde" in punch(page)
+    page.evaluate("mend()")
+    press(page, 1)
+
+    wait_for_states(page, HERE, HERE, HERE)
+    assert numbers(page) == [1, 2, 3]
+
+
+_SILENCE_AND_PRESS = """() => {
+    const later = setTimeout
+    window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 25_000 : ms)
+    IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })
+    document.getElementById("press").click()
+}"""
+
+
+@pytest.mark.parametrize("before", ["", "ServiceWorkerContainer.prototype.register = () => Promise.reject(Error())"])
+def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(
+    before: str, server: Between, browser: Browser
+) -> None:
     server.api_down = True
     with phones.phone(browser, server.url) as phone:
-        page = phone.open(KEY, clock(50))
+        phone.open(KEY).close()
+        page = phone.open("", clock(50) + before)
         punch(page, EMPLOYEE)
-        page.evaluate(
-            """() => {
-                const later = setTimeout
-                window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 25_000 : ms)
-                IDBDatabase.prototype.transaction = () => ({ objectStore: () => ({ get: () => ({}) }) })
-            }"""
-        )
 
         with page.expect_navigation():
-            page.locator("#press").click()
+            page.evaluate(_SILENCE_AND_PRESS)
 
         wait_for_states(page, HERE)
         punch(page, EMPLOYEE)
         assert numbers(page) == [1, 2]
+
+
+def test_a_press_waits_for_its_turn_but_not_for_ever(phone: Phone) -> None:
+    page = phone.open(before=clock(50), worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate(
+        "navigator.locks.request('stores', () => new Promise(resolve => { window.mend = resolve }))"
+        " && navigator.locks.query().then(() => null)"
+    )
+
+    assert "NÃO foi guardada" in punch(page)
+    page.evaluate("mend()")
+    press(page, 1)
+
+    assert numbers(page) == [1, 2]
 
 
 def test_a_press_reads_no_more_however_many_punches_are_kept(phone: Phone) -> None:

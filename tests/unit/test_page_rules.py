@@ -101,7 +101,7 @@ def test_a_sent_punch_is_overdue_once_it_is_no_row_a_day_after_it_was_sent_whene
 
 @pytest.mark.parametrize(
     ("language", "shown", "meaning"),
-    [("pt-BR", "recusada", "não é uma batida válida"), ("en", "refused", "no valid punch")],
+    [("pt-BR", "recusada", "não é uma batida válida"), ("en", "refused", "not a valid punch")],
 )
 def test_a_refusal_says_what_it_means_in_the_persons_language(language: str, shown: str, meaning: str) -> None:
     """The page did not keep the status before."""
