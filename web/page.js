@@ -397,11 +397,13 @@ async function install() {
     replaced = controlled // the first worker of all brings no other version
     controlled = true
   })
-  setInterval(() => {
+  const looking = setInterval(() => {
     const idle = page.writing === 0 && performance.now() - page.touched > IDLE_MS
     const stuck = page.stuck && navigator.serviceWorker.controller !== null // without a worker there may be no page to load
-    if ((replaced || stuck) && idle) location.reload()
-    else if (idle) registration?.waiting?.postMessage("take over")
+    if ((replaced || stuck) && idle) {
+      clearInterval(looking) // once: another one would break off the first while it loads
+      location.reload()
+    } else if (idle) registration?.waiting?.postMessage("take over")
   }, 1000)
   registration = await navigator.serviceWorker.register("sw.js", { type: "module", updateViaCache: "none" })
   setInterval(() => registration.update().catch(() => {}), 3_600_000) // without network there is none

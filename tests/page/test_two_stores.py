@@ -498,6 +498,35 @@ def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(
         assert numbers(page) == [1, 2]
 
 
+def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobody_presses(
+    server: Between, phone: Phone
+) -> None:
+    server.api_down = True
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    kept = in_both(page)
+    page.close()
+    lose(phone, FIRST)
+    page = phone.open(
+        before="""
+        window.full = true
+        const put = IDBObjectStore.prototype.put
+        IDBObjectStore.prototype.put = function (...values) {
+            if (window.full) throw new DOMException("full", "QuotaExceededError")
+            return put.apply(this, values)
+        }""",
+        worker=False,
+    )
+    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+
+    page.evaluate("window.full = false")
+    look_again(page)
+
+    wait_for_states(page, HERE)
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    assert in_both(page) == kept
+
+
 def test_a_press_waits_for_its_turn_but_not_for_ever(phone: Phone) -> None:
     page = phone.open(before=clock(50), worker=False)
     punch(page, EMPLOYEE)
