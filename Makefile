@@ -58,47 +58,47 @@ test: missing check ## make check, and all tests: what CI runs; needs Chromium, 
 	@python -m pytest $(ARGS)
 
 missing: setup
-	@python -m tests.missing
+	@python -m tools.develop.missing
 
 test-orders: setup ## the end-to-end tests in ten random orders
-	@python -m tests.orders $(ARGS)
+	@python -m lab.orders $(ARGS)
 
 test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
-	@python -m tests.versions $(ARGS)
+	@python -m lab.versions $(ARGS)
 
 check: setup .venv-audit/.installed ## format, lint, types, the compiled template, advisories
 	@ruff format --check .
 	@ruff check .
 	@mypy
-	@python -m tests.template.lint
+	@python -m tools.develop.lint
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
-	@python -m tests.advisories
+	@python -m tools.develop.advisories
 
 loadtest: setup ## JMeter's load on the local stack, and its proof; needs make run, Java 17, and JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
 chaos: setup ## break the local stack under load: nothing may be lost; needs make run, in another terminal
-	@python -m tools.chaos $(ARGS)
+	@python -m lab.chaos $(ARGS)
 
 simulate: setup ## a year of punches, with simulated queue and faults
-	@python -m tools.simulate $(ARGS)
+	@python -m lab.simulate $(ARGS)
 
 interleavings: setup ## every order in which two programs meet in the database
-	@python -m tools.interleavings $(ARGS)
+	@python -m lab.interleavings $(ARGS)
 
 bench: setup ## measure what the handler does, beside others
-	@python -m tools.bench $(ARGS)
+	@python -m lab.bench $(ARGS)
 
 format: setup ## let ruff format and mend what it can
 	@ruff format .
 	@ruff check --fix .
 
 docs: setup ## write what follows from the code into the documents
-	@python -m tests.generated
+	@python -m tools.develop.docs
 
 lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, into locks/; needs the network
-	@python -m tests.lock
+	@python -m tools.develop.lock
 
 package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline
 	@sls package --stage $(STAGE) --package dist/$(STAGE)

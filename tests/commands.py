@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from tests.documents import ROOT
 from tools import cli
 from tools.kit.local_stack import Address
+from tools.kit.project import ROOT
 
 
 class Result(NamedTuple):

@@ -19,13 +19,7 @@ from botocore import xform_name
 from botocore.session import Session
 
 from tools.kit import commands as kit
-
-ROOT = Path(__file__).parents[1]
-DOCUMENTS = [
-    *sorted(ROOT.glob("*.md")),
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "loadtest").glob("*.md")),
-]
+from tools.kit.project import ROOT
 
 _FENCE = re.compile(r"^```(\w*)(?: +(\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _KNOWN = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")  # programs whose arguments `mistake` can judge

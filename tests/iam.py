@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from tools.kit.packaging import ROOT, Template
+from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 ACCOUNT = "123456789012"
 _STACK = "batida-ponto-prod"

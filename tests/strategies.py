@@ -2,14 +2,15 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
+from tools.kit.project import ROOT
+
 Body = dict[str, Any]
 
-SCHEMA: dict[str, Any] = json.loads((Path(__file__).parents[1] / "ponto/punch.schema.json").read_text())
+SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text())
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
 
 

@@ -13,7 +13,7 @@ from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from tests import logged
+from tools.develop import logged
 from tools.local import temporary
 
 WORKERS = 3
@@ -29,7 +29,12 @@ pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", lambda _, file_path: _
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
 _OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "identity", "deploy", "leftovers"))
-_ORDER = (_SHARED, *_OWN, "tests/template", "tests/postgres", "tests/page", "tests/tools", "tests/unit")
+_BESIDE = {  # tests of lab/ that use what those of a folder share
+    "lab/tests/test_chaos.py": _SHARED,
+    "lab/tests/test_alarms.py": "tests/template",
+    "lab/tests/test_simulate.py": "tests/template",
+}
+_ORDER = (_SHARED, *_OWN, "tests/template", "lab/tests", "tests/postgres", "tests/page", "tests/tools", "tests/unit")
 
 
 def unit_of(node_id: str) -> str:
@@ -38,7 +43,7 @@ def unit_of(node_id: str) -> str:
     They share what is dear: the deployed system, the compiled templates. Of the rest each module is one.
     """
     module = node_id.partition("::")[0]
-    folder = str(PurePath(module).parent)
+    folder = _BESIDE.get(module, str(PurePath(module).parent))
     return folder if folder in {_SHARED, "tests/template"} and module not in _OWN else module
 
 

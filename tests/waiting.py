@@ -1,6 +1,6 @@
 """Waiting for what a machine does at its own pace: one deadline for all of it, far beyond what anything takes.
 
-How fast something is belongs to tools/bench. A shorter time stands in a test only where that time is what is promised.
+How fast something is belongs to lab/bench. A shorter time stands in a test only where that time is what is promised.
 """
 
 import subprocess

@@ -19,7 +19,7 @@ import pytest
 
 from tests.commands import write_stack
 from tests.waiting import DEADLINE, started, wait_for
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 from tools.local import emulator
 
 

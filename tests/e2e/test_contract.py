@@ -14,7 +14,7 @@ import pytest
 from ponto.punch import NotAPunch, Punch, parse
 from tests.contract import Sample, is_a_punch, is_beyond_sqs, is_lenient_json, samples
 from tests.e2e.client import Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tests.waiting import DEADLINE
 
 SEED = 20_261_001

@@ -16,8 +16,8 @@ from tests.commands import Result
 from tools.conformance.contract import NO_LIST
 from tools.deploy.proof import RESERVED_EMPLOYEE, ask_until
 from tools.kit import site
-from tools.kit.local_stack import ROOT
 from tools.kit.packaging import copy_project
+from tools.kit.project import ROOT
 from tools.local import emulator, postgres
 
 

@@ -12,10 +12,10 @@ import pytest
 
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tests.e2e.world import FUNCTION
 from tests.waiting import wait_for
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from lab.chaos.command import POISON
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tests.e2e.world import FUNCTION
 from tests.waiting import wait_for
-from tools.chaos.command import POISON
-from tools.chaos.faults import Faults
+from tools.local.faults import Faults
 from tools.local.stack import Stack
 
 # Stands before the deployed handler.py, which it imports as `original`.

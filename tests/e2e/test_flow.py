@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tests.page import phone as phones
 from tests.page.axe import require_nothing
 from tests.waiting import wait_for

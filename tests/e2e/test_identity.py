@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Answer, Client
-from tests.e2e.conftest import Deployed, deploy
+from tests.e2e.deployed import Deployed, deploy
 from tests.waiting import wait_for
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 from tools.local.emulator import Emulator
 
 PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tests.waiting import DEADLINE
 from tools.dlq import event_source
 from tools.kit import target

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tools.cli import main
 from tools.keys.command import keys
 from tools.local.stack import STAGE

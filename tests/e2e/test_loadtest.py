@@ -10,9 +10,9 @@ import pytest
 
 from loadtest.summary import for_json
 from tests.e2e.client import Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tools.kit import jmeter
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 
 pytestmark = pytest.mark.skipif(
     not jmeter.is_to_be_had(), reason="no java with jmeter or mvn is on the PATH (apt-get install maven)"

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
-from tools.kit.local_stack import ROOT
+from tests.e2e.deployed import Deployed
+from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
 

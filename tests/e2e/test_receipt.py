@@ -5,8 +5,8 @@ import uuid
 
 from tests.e2e.client import EMPLOYEES, Client
 from tests.waiting import wait_for
-from tools.chaos.faults import Faults
 from tools.conformance import contract
+from tools.local.faults import Faults
 from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-receipt"

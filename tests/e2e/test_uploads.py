@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lab.bench.imports import measure, peak_mb, stored, workers
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
 from tests.waiting import DEADLINE, wait_for
-from tools.bench.imports import measure, peak_mb, stored, workers
 from tools.kit import osls
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-importacao"

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from tests.e2e.client import EMPLOYEES, Client
-from tests.e2e.conftest import Deployed
+from tests.e2e.deployed import Deployed
 from tests.e2e.world import FUNCTION
 
 

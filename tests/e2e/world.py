@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import psycopg2
 
 from tests.e2e.client import Client
-from tools.chaos.faults import Faults
+from tools.local.faults import Faults
 from tools.local.stack import Stack
 
 FUNCTION = "batida-ponto-local-batidaPonto"

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page
 
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 
 _AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 _FINDINGS = "axe.run().then(found => found.violations.map(each => [each.id, ...each.nodes.map(node => node.html)]))"

@@ -24,11 +24,11 @@ from typing import NamedTuple
 import click
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
-from tests.logged import print_line
 from tests.page import phone as phones
 from tests.page.between import Between, accept, between
 from tests.page.phone import Phone, become_visible, exported, look_again, punch
 from tests.waiting import wait_for
+from tools.develop.logged import print_line
 from tools.kit import commands, site
 from tools.kit import options as opt
 from tools.kit.errors import CommandError

@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
-from tests import chromium
 from tests.waiting import DEADLINE, wait_for
+from tools.develop import chromium
 
 _MS = 1000 * DEADLINE
 _USUAL: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from tests import chromium
-from tests.logged import ROOT
 from tests.page.full_disk import NAMESPACES
+from tools.develop import chromium
+from tools.kit.project import ROOT
 
 
 @pytest.mark.nightly

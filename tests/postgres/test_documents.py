@@ -8,7 +8,8 @@ import pytest
 
 from ponto.punch import Punch
 from ponto.store import Entry, Store
-from tests.documents import ROOT, blocks
+from tests.documents import blocks
+from tools.kit.project import ROOT
 
 OPERATING = ROOT / "docs" / "operations.md"
 

@@ -29,11 +29,11 @@ from tests.events import DeadLetterQueue, aws, record
 from tests.postgres.dying import POINTS
 from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
-from tools.chaos.faults import Faults
+from tools.kit.project import ROOT
 from tools.local import postgres as local_postgres
 from tools.local import temporary
+from tools.local.faults import Faults
 
-ROOT = Path(__file__).parents[2]
 ZONE = "America/Sao_Paulo"
 QUICK = Timeouts(connect_s=2, statement_ms=500, lock_ms=200)
 OFTEN = 200  # receives: an outage of a day

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import psycopg2
 
-from tests.documents import ROOT
-from tests.generated import files, marks, schema
+from tools.develop.docs import files, marks, schema
+from tools.kit.project import ROOT
 
 
 def test_what_follows_from_the_database_is_current(migrated_url: str) -> None:

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.company import fill, write_stack
-
-ROOT = Path(__file__).parents[2]
+from tools.kit.project import ROOT
 
 
 def test_a_terminal_gets_no_control_characters_from_a_row(migrated_url: str, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from lab import versions
 from ponto.admin.migrations import migrate
-from tests import versions
 from tests.postgres.leftovers import KINDS
 from tests.waiting import started, wait_for
 from tools.local import postgres

@@ -17,10 +17,10 @@ from ponto import config
 from ponto.connection import Parameters
 from ponto.receipt import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
 from ponto.store import Entry, Store
-from tests.documents import ROOT
 from tests.events import Context
 from tests.postgres.test_store import EIGHT, Database, database, entry, store
 from tests.waiting import wait_for
+from tools.kit.project import ROOT
 
 __all__ = ["database", "store"]  # fixtures
 

@@ -28,10 +28,10 @@ from tests.events import aws
 from tests.waiting import DEADLINE, started
 from tools.dlq import queue_reader
 from tools.kit import database, output, target
+from tools.kit.project import ROOT
 from tools.report import dead_letters, queries
 from tools.report.output import FORMATS
 
-ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "tools" / "report" / "templates"
 
 TIMECARDS = ("timecard", "--all", *MONTH)

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
-from tests import chromium
 from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
+from tools.develop import chromium
 from tools.report import dead_letters
 
 _PHONE, _SCREEN = (360, 740), (1280, 900)

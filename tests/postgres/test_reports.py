@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import SCHEMA, migrate
+from tools.kit.project import ROOT
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")  # the stage's
 NEW_YORK = ZoneInfo("America/New_York")
@@ -33,7 +34,7 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
 
 Row = tuple[Any, ...]
 Story = tuple[ZoneInfo, time | None, list[datetime]]  # zone, cut-off, punches

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -15,8 +14,9 @@ from ponto.store import Store
 from tests.postgres.conftest import Server, ask
 from tests.postgres.test_store import QUICK, entry
 from tests.waiting import wait_for
+from tools.kit.project import ROOT
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 SETTINGS = re.findall(r"^alter system set (log_\w+) = ('?\w+'?);$", DOCUMENT, re.MULTILINE)
 USUAL = [
     ("log_min_error_statement", "error"),

@@ -19,7 +19,7 @@ from ponto.store import Outcome, Status, Store
 from tests.postgres.test_store import QUICK, entry
 from tests.postgres.tls import Authority, Front, front
 from tools.kit import osls
-from tools.kit.packaging import ROOT
+from tools.kit.project import ROOT
 
 BUNDLE = ROOT / "ponto" / "certificates" / "rds.pem"
 YEAR = 365 * 86_400  # s

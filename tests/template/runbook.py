@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
-from tools.kit.packaging import ROOT, Template
-from tools.simulate.cloudwatch import metrics
+from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 ALARM = "AWS::CloudWatch::Alarm"
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -38,8 +38,8 @@ def of_a_stage(complete: Template, *, metric_math: bool, cluster: bool, uploads:
         section
         for section in SECTIONS
         if (metric_math or "Metrics" not in compiled[section])
-        and (cluster or all(namespace != "AWS/RDS" for namespace, _, _ in metrics(compiled[section])))
-        and (uploads or _IMPORTS not in str(metrics(compiled[section])))
+        and (cluster or "AWS/RDS" not in str(compiled[section]))
+        and (uploads or _IMPORTS not in str(compiled[section]))
     }
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.template.conftest import USER_POOL, Compile
+from tests.template.compiled import USER_POOL, Compile
 from tools.kit import osls
-from tools.kit.packaging import ROOT, Template
+from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 API = [  # in the order of resources/api.yml
     "Api",

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.template.conftest import ARN, Compile
-from tools.kit.packaging import NO_AWS, ROOT, PackagingError, Template, package
+from tests.template.compiled import ARN, Compile
+from tools.kit.packaging import NO_AWS, PackagingError, Template, package
+from tools.kit.project import ROOT
 
 
 @pytest.mark.parametrize(("stage", "protected", "backups"), [("prod", True, 7), ("dev", False, 1)])

@@ -12,9 +12,10 @@ import pytest
 
 from ponto import receipt
 from ponto.config import SECRET_SECONDS
-from tests.template.conftest import Compile
+from tests.template.compiled import Compile
 from tools.conformance import contract
-from tools.kit.packaging import ROOT, Template
+from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 STAGES = ["prod", "dev", "local"]
 KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.template import lint
-from tests.template.conftest import USER_POOL, Compile
+from tests.template.compiled import USER_POOL, Compile
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY, Input, Util, render
+from tools.develop import lint
 from tools.kit.packaging import PackagingError, Template
 
 STAGES = ["prod", "dev", "local"]

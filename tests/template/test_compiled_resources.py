@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.template import runbook
-from tests.template.conftest import ARN, TOPIC, Compile, Packaged
+from tests.template.compiled import ARN, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
 from tools.kit.packaging import Package, PackagingError, Template, package

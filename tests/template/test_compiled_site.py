@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.template.conftest import USER_POOL, Compile
+from tests.template.compiled import USER_POOL, Compile
 from tests.template.test_compiled_resources import SITE
 from tools.deploy import page
 from tools.kit import site
-from tools.kit.local_stack import ROOT
 from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.project import ROOT
 
 # Amazon's own, by the ids in its documentation.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"

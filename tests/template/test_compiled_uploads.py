@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from ponto.imports import MOST_ROUNDS
-from tests.template import lint
-from tests.template.conftest import USER_POOL, Compile, Packaged
+from tests.template.compiled import USER_POOL, Compile, Packaged
 from tests.template.test_compiled_resources import UPLOADS
 from tests.template.test_rights import rights
 from tools.deploy import command as deploy
 from tools.deploy import quotas
+from tools.develop import lint
 from tools.kit.packaging import PackagingError, Template, package
 
 FUNCTION = "ImportacaoLambdaFunction"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.template import lint
-from tests.template.conftest import Compile
+from tests.template.compiled import Compile
+from tools.develop import lint
 from tools.kit.packaging import Template
 
 CHECKOVS = {rule for rule in lint.IGNORED if rule.startswith("CKV")}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.template.conftest import Compile
+from tests.template.compiled import Compile
 from tools.kit import local_stack
 from tools.kit.packaging import PackagingError, Template, package
 from tools.local import emulator

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.template.conftest import Compile
+from tests.template.compiled import Compile
 from tools.kit.packaging import Template
 
 STAGES = pytest.mark.parametrize("stage", ["prod", "dev", "local"])

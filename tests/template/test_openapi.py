@@ -10,9 +10,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
 from ponto import receipt
-from tests.generated import openapi
-from tests.template.conftest import USER_POOL, Compile
-from tools.kit.packaging import ROOT, Template
+from tests.template.compiled import USER_POOL, Compile
+from tools.develop.docs import openapi
+from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text(encoding="utf-8"))
 PATHS = {"PunchResource": "/ponto", "ReceiptResource": "/ponto/{id}"}

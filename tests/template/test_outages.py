@@ -19,7 +19,7 @@ from ponto.redelivery import Redelivery
 from ponto.sqs import CALL_SECONDS, DeadLetters, Rejection
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import record, sqs_event
-from tests.template.conftest import Compile
+from tests.template.compiled import Compile
 from tests.template.test_queue_numbers import FUNCTION, MAPPING, delays_of
 from tools.kit.packaging import Template
 

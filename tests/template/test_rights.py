@@ -17,8 +17,9 @@ from tests.iam import (
     policy_of,
     role_of,
 )
-from tests.template.conftest import ARN, Compile
-from tools.kit.packaging import ROOT, PackagingError, Template, package
+from tests.template.compiled import ARN, Compile
+from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.project import ROOT
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 

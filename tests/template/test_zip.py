@@ -10,8 +10,9 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.template.conftest import Zip
-from tools.kit.packaging import ROOT, Package, copy_project, package
+from tests.template.compiled import Zip
+from tools.kit.packaging import Package, copy_project, package
+from tools.kit.project import ROOT
 
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests import advisories
-from tests.advisories import NotAskedError, Report, of_npm, of_pip_audit
+from tools.develop import advisories
+from tools.develop.advisories import NotAskedError, Report, of_npm, of_pip_audit
 
 PIP = {
     "dependencies": [

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import started
-
-ROOT = Path(__file__).parents[2]
+from tools.kit.project import ROOT
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import click
 import pytest
 
 from tests.commands import Line, every_command, write_stack
-from tests.documents import ROOT
 from tools.kit import commands, local_stack, options
 from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
 
 
 @commands.command(epilog="examples:\n  try 1\n      as it stands\n")

@@ -8,16 +8,15 @@ import tracemalloc
 import uuid
 from collections import Counter
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tools.demo import binary_copy
 from tools.demo.company import FIRST_NUMBER, LONGEST_DELAY, NONE, Company, Rows
+from tools.kit.project import ROOT
 from tools.load import employees
 
-ROOT = Path(__file__).parents[2]
 FIRST, LAST = date(2026, 9, 1), date(2026, 10, 31)
 SECOND, DAY = 1_000_000, 86_400 * 1_000_000  # microseconds
 

@@ -21,11 +21,11 @@ from ponto.config import (
 )
 from tests.events import aws
 from tools.kit.database import database_parameters
+from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-ROOT = Path(__file__).parents[2]
 RDS = str(ROOT / "ponto" / "certificates" / "rds.pem")
 VERIFIED = {"sslmode": "verify-full", "sslrootcert": RDS, "gssencmode": "disable"}
 ENVIRONMENT = {

@@ -13,7 +13,6 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from tests.commands import Result, write_sls
-from tests.documents import ROOT
 from tests.events import aws
 from tools.cli import main
 from tools.deploy import command as deploy
@@ -21,6 +20,7 @@ from tools.deploy import proof, quotas
 from tools.kit import osls, target
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
+from tools.kit.project import ROOT
 
 URL = "https://api.example.com/dev/ponto"
 PUNCH = {

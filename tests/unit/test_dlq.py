@@ -29,12 +29,12 @@ from tools.dlq import dead_letters, event_source, queue_reader
 from tools.dlq.command import _show, _table, dlq
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way, read
 from tools.kit.output import printable
+from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_sqs.type_defs import MessageTypeDef
 
-ROOT = Path(__file__).parents[2]
 RECEIVED = "2026-10-01T11:00:01.234Z"
 ORIGINAL_ID = "0f7c1a52-8a36-4a8e-9a62-6f0a4c2d3e11"
 # Characters that a re-encoded JSON would not have: spaces, an escape, a key twice.

@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from tests import documents
-from tests.documents import DOCUMENTS, ROOT, blocks, commands, links, mistake, prose, resolved, slugs
-from tests.generated import fields, files, marks
+from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
+from tools.develop.docs import fields, files, marks
 from tools.dlq.dead_letters import REASONS
+from tools.kit.project import DOCUMENTS, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -27,12 +28,11 @@ RUN_BY = {
     "test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",
     "python -m tools.local.rows": "tests/e2e/test_command.py::"
     "test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",
-    "python -m tools.chaos": "tests/e2e/test_chaos.py::test_every_accepted_message_has_exactly_one_end_whatever_breaks",
-    "python -m tools.simulate": "tests/template/test_simulate.py::"
-    "test_the_same_seed_gives_the_same_trace_in_another_process",
-    "python -m tools.interleavings": "tests/postgres/test_interleavings.py::"
+    "python -m lab.chaos": "lab/tests/test_chaos.py::test_every_accepted_message_has_exactly_one_end_whatever_breaks",
+    "python -m lab.simulate": "lab/tests/test_simulate.py::test_the_same_seed_gives_the_same_trace_in_another_process",
+    "python -m lab.interleavings": "lab/tests/test_interleavings.py::"
     "test_the_command_runs_all_orders_once_and_counts_them",
-    "python -m tools.bench": "tests/postgres/test_bench.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
+    "python -m lab.bench": "lab/tests/test_bench_command.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
     "python -m loadtest": "tests/e2e/test_loadtest.py::test_every_accepted_punch_of_a_small_load_is_one_row",
     "ponto conformance": "tests/tools/test_conformance_command.py::test_a_run_ends_by_itself_and_prints_its_verdicts",
     "ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",
@@ -58,9 +58,9 @@ RUN_BY = {
 NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
-    "python -m tools.bench.calibrate": "three minutes on a machine that does nothing else",
-    "python -m tools.bench.imports": "a stack of its own; tests/e2e/test_uploads.py runs its measure()",
-    "python -m tests.generated": "it writes the files that tests compare",
+    "python -m lab.bench.calibrate": "three minutes on a machine that does nothing else",
+    "python -m lab.bench.imports": "a stack of its own; tests/e2e/test_uploads.py runs its measure()",
+    "python -m tools.develop.docs": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }
 SETTINGS = ("export ", ". ", "cd ")  # of the shell itself
@@ -235,7 +235,7 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
 
 @each_document
 def test_every_file_that_is_named_exists(document: Path) -> None:
-    named = re.findall(r"`((?:ponto|resources|tests|tools|docs|loadtest|web)/[\w./-]+\.\w+)`", prose(document))
+    named = re.findall(r"`((?:ponto|resources|tests|tools|docs|lab|loadtest|web)/[\w./-]+\.\w+)`", prose(document))
 
     assert [path for path in named if not (ROOT / path).exists()] == []
 

@@ -53,7 +53,7 @@ def test_a_target_of_make_comes_to_the_module_that_it_runs() -> None:
     [
         "make run ARGS='--port 4567'",
         "ponto dlq list --stage prod --since 2h",
-        ".venv/bin/python -m tools.bench --help",
+        ".venv/bin/python -m lab.bench --help",
         "aws sqs set-queue-attributes --queue-url <PunchQueueUrl> --attributes A=1 --region sa-east-1",
         "aws ec2 wait instance-running --instance-ids i-1",
         "npx sls deploy --stage dev --param=a=b",

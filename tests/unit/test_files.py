@@ -13,8 +13,7 @@ import pytest
 from tools.cli import main
 from tools.kit.errors import CommandError
 from tools.kit.files import draft, draft_bytes, require_writable, write_at
-
-ROOT = Path(__file__).parents[2]
+from tools.kit.project import ROOT
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tools.kit.project import ROOT
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
@@ -105,6 +105,21 @@ def test_data_walks_one_way() -> None:
 def test_no_module_of_the_function_imports_the_handler_or_what_runs_it_locally() -> None:
     for path in modules().values():
         assert not packages(imports(path)) & {"handler", "tools", "tests"}
+
+
+# House -> the houses whose modules it may import: never back. What is deployed knows none of them.
+HOUSES = {"tools": {"ponto"}, "loadtest": {"ponto", "tools"}, "lab": {"ponto", "handler", "tools", "loadtest"}}
+
+
+@pytest.mark.parametrize("house", HOUSES)
+def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
+    others = {"handler", "ponto", "tools", "loadtest", "lab", "tests"} - HOUSES[house] - {house}
+    back = {
+        str(path.relative_to(ROOT)): found
+        for path in (ROOT / house).rglob("*.py")
+        if (ROOT / "lab" / "tests") not in path.parents and (found := packages(imports(path)) & others)
+    }
+    assert not back
 
 
 def test_each_package_from_elsewhere_has_its_module() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lock import LOCKS, REQUIREMENTS, ROOT
+from tools.develop.lock import LOCKS, REQUIREMENTS
+from tools.kit.project import ROOT
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[\w,-]+\])?==([^\s;#]+)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests import missing
+from tools.develop import missing
 from tools.kit import jmeter
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 from tools.local import __main__ as local
 
 

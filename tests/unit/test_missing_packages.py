@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from tests.documents import ROOT
+from tools.kit.project import ROOT
 
 
 @pytest.mark.parametrize(
-    "module", ["tools.cli", "tools.local", "tools.local.rows", "tools.chaos", "loadtest", "tools.bench"]
+    "module", ["tools.cli", "tools.local", "tools.local.rows", "lab.chaos", "loadtest", "lab.bench"]
 )
 def test_without_the_packages_a_command_says_what_to_do(module: str) -> None:
     # -S: without site-packages, as the Python of the system is.

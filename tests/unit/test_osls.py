@@ -16,9 +16,9 @@ import pytest
 from botocore.stub import Stubber
 
 from tests.commands import write_sls
-from tests.documents import ROOT
 from tools.kit import osls
 from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
 
 # It starts what would outlive it, as osls starts pip, and says so.
 SLOW = 'sleep 600 & echo "$$ $!" > processes.new; mv processes.new processes; wait'

@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.commands import Line, every_command
-from tests.documents import ROOT
 from tools.kit import commands, tables
 from tools.kit.errors import CommandError
 from tools.kit.output import Console, data_stream, print_json, print_result, print_status, progress
+from tools.kit.project import ROOT
 from tools.kit.tables import Column
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\x9b31m\x7f\u202egnp\u2066\u2028\r\tb\udcff"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ponto.fields import LARGEST
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 
 RULES, TEXTS = ((ROOT / "web" / file).as_uri() for file in ("rules.js", "i18n.js"))
 

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from ponto import log
 from ponto.drain import Processed
 from tests.commands import Result
-from tests.generated import marks
 from tools.cli import main
+from tools.develop.docs import marks
 from tools.kit import output
+from tools.kit.project import ROOT
 from tools.plan import capacity, command, costs
 from tools.plan.costs import Workload, prices_of, tiered
 from tools.plan.simulation import (
@@ -36,8 +37,6 @@ from tools.plan.simulation import (
     rows_per_second,
     simulate,
 )
-
-ROOT = Path(__file__).parents[2]
 
 # Two batches of 10 at once, 100 ms each: 200 rows/s.
 SLOW = Settings(concurrency=2, batch=10, batch_milliseconds=100)
@@ -654,7 +653,7 @@ def test_the_last_sentence_says_whether_it_fits(run: Callable[[str], Result]) ->
 
 
 def test_the_documents_tables_are_what_the_command_prints() -> None:
-    document = (ROOT / "docs" / "capacity.md").read_text(encoding="utf-8")
+    document = (ROOT / "lab" / "capacity.md").read_text(encoding="utf-8")
 
     assert len([source for source in marks.sources(document) if "ponto plan " in source]) >= 3
     assert marks.filled(document) == document, "make docs writes them anew"

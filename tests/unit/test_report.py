@@ -5,7 +5,6 @@ import io
 import re
 import time
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,12 +13,12 @@ from hypothesis import strategies as st
 
 from tools.cli import main
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
+from tools.kit.project import ROOT
 from tools.report import as_csv, as_text, dead_letters, figures, i18n
 from tools.report.figures import ShownPunch
 from tools.report.i18n import LANGUAGES, Language
 from tools.report.queries import Card, Day, Finding, Minute, Totals
 
-ROOT = Path(__file__).parents[2]
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 

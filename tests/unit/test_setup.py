@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.documents import ROOT
+from tools.kit.project import ROOT
 
 
 def test_an_interpreter_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """`ponto/sql/store.sql` takes a row by position: the order of the declaration."""
 
 import re
-from pathlib import Path
 
 from ponto.punch import Punch
+from tools.kit.project import ROOT
 
-SQL = (Path(__file__).parents[2] / "ponto" / "sql" / "store.sql").read_text(encoding="utf-8")
+SQL = (ROOT / "ponto" / "sql" / "store.sql").read_text(encoding="utf-8")
 
 
 def test_the_columns_are_those_of_a_punch_and_then_those_of_its_message_in_their_order() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests import logged, orders
+from lab import orders
 from tests.suite import WORKERS, pytest_xdist_auto_num_workers, unit_of
-
-ROOT = Path(__file__).parents[2]
+from tools.develop import logged
+from tools.kit.project import ROOT
 
 # Prints what a run drew, and in which order.
 SUITE = """

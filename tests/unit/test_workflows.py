@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
+from lab.versions import VERSIONS
 from tests.iam import deploying_role, trusts_token
-from tests.versions import VERSIONS
+from tools.kit.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

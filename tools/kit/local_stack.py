@@ -9,8 +9,8 @@ import boto3
 from botocore.config import Config
 
 from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".local"
 """Its folder, unless --state names another."""
 

@@ -13,12 +13,12 @@ import boto3
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
-ROOT = Path(__file__).parents[2]
 _SERVICE = "batida-ponto"
 _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
 

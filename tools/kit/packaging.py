@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tools.kit import osls
-
-ROOT = osls.ROOT
+from tools.kit.project import ROOT
 
 NO_AWS = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nothing listens there: a call to AWS fails

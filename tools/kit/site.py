@@ -7,7 +7,7 @@ import urllib.parse
 from pathlib import Path
 from typing import NamedTuple
 
-from tools.kit.local_stack import ROOT
+from tools.kit.project import ROOT
 
 WEB = ROOT / "web"
 

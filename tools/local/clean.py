@@ -10,7 +10,7 @@ _STATE = _ROOT / ".local"
 _PARTS = {
     "tools.local": "make run",
     "tools.local.serve": "the emulator",
-    "tools.chaos": "make chaos",
+    "lab.chaos": "make chaos",
     "loadtest": "make loadtest",
 }
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from tools.kit import local_stack
+from tools.kit.project import ROOT
 from tools.local import saved
 from tools.local.errors import LocalError
 from tools.local.guard import make_key
@@ -152,7 +153,7 @@ def start(port: int, state: Path, log: Path) -> Emulator:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", _MODULE, str(port), str(state)],
-            cwd=local_stack.ROOT,
+            cwd=ROOT,
             env=environment(key=key) | settings,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.chaos.faults import Faults
 from tools.dlq import dead_letters
 from tools.kit.files import draft
 from tools.local import postgres
+from tools.local.faults import Faults
 from tools.local.watch import LogLines
 
 FOLDER = Path(__file__).parent / "view"

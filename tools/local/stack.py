@@ -18,11 +18,12 @@ from typing import IO, Any, NamedTuple
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.chaos.faults import Faults
 from tools.kit import osls
-from tools.kit.local_stack import ROOT, STATE, Address
+from tools.kit.local_stack import STATE, Address
+from tools.kit.project import ROOT
 from tools.local import emulator, gaps, postgres, saved
 from tools.local.errors import LocalError
+from tools.local.faults import Faults
 
 STAGE = "local"
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it

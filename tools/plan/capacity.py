@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
 from tools.plan import costs
 from tools.plan.costs import Line, Workload
 from tools.plan.simulation import (
@@ -30,7 +30,7 @@ LARGEST_ACU = 256
 # assumed, until a deployment's own log says better.
 BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 39.0, 0.11
 
-_SERVERLESS = Path(__file__).parents[2] / "serverless.yml"
+_SERVERLESS = ROOT / "serverless.yml"
 _MOST_CELLS = 10_000  # that are tried
 _REPORTS = 20  # connections for reports and people, as in resources/derived.js
 

@@ -115,7 +115,7 @@ def plan(
 ) -> int:
     """What a peak does, what a month costs, and what to raise.
 
-    Simulates a peak in which everybody punches, second by second, and prices a month of them (docs/capacity.md says
+    Simulates a peak in which everybody punches, second by second, and prices a month of them (lab/capacity.md says
     how). Asks nobody: limits come from serverless.yml and from here.
     """
     assumptions, employees = Assumptions(**assumed), employees + more

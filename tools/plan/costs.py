@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from tools.kit.project import ROOT
 from tools.plan.simulation import Peak, Settings
 
 HOURS = 730  # of a month, as AWS counts
 DAYS = 365 / 12
 
-# Measured: `python -m tools.bench.calibrate`, which prints both.
+# Measured: `python -m lab.bench.calibrate`, which prints both.
 ROW_BYTES = 200  # a row of batida with its two indexes
 DATABASE_ROWS = 5_000  # rows/s for each ACU: 45 us of CPU a row, and an ACU is about a quarter of a core
 
@@ -46,7 +47,7 @@ _DOUBLINGS = 5  # from large to 16xlarge, the largest
 
 def alarm_metrics() -> int:
     """Count the metrics that resources/alarms.yml looks at, which AWS charges for; of a stage without uploads."""
-    text = (Path(__file__).parents[2] / "resources" / "alarms.yml").read_text(encoding="utf-8")
+    text = (ROOT / "resources" / "alarms.yml").read_text(encoding="utf-8")
     groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
     alarms = [alarm for name, group in groups.items() if name != "ofUploads" for alarm in group.values()]
     # Metric math lists its metrics, among its expressions; without it an alarm looks at one.

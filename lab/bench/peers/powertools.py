@@ -1,0 +1,46 @@
+"""AWS Powertools' batch processor, as its documentation shows it: a function per record, an INSERT each.
+
+`main` commits each record, without which the processor's answer would be wrong: a record that fails undoes those before
+it in its transaction, which the processor has counted as stored. `main_in_one_transaction` does that all the same, to
+tell what the commits cost.
+"""
+
+import json
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from lab.bench.peers import connection
+
+_INSERT = """
+insert into batida (id, usuario_id, ponto, offline, recebida_em, mensagem_id)
+values (%(id)s, %(usuarioId)s, %(ponto)s, %(offline)s, to_timestamp(%(received_ms)s / 1000.0), %(message_id)s)
+on conflict (id) do nothing
+"""
+
+_processor = BatchProcessor(event_type=EventType.SQS)
+
+
+def main(event: Any, context: Any) -> PartialItemFailureResponse:
+    """Store a batch, a transaction per record."""
+    return process_partial_response(event=event, record_handler=_store, processor=_processor, context=context)
+
+
+def main_in_one_transaction(event: Any, context: Any) -> PartialItemFailureResponse:
+    """Store a batch in one transaction."""
+    with connection().cursor() as cursor:
+        cursor.execute("begin")
+        answer = main(event, context)
+        cursor.execute("commit")
+    return answer
+
+
+def _store(record: SQSRecord) -> None:
+    punch = json.loads(record.body)
+    with connection().cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            {**punch, "received_ms": int(record.attributes.sent_timestamp), "message_id": record.message_id},
+        )

@@ -1,0 +1,212 @@
+"""What the programs of a run share: a database and a queue; and what became of every message."""
+
+import json
+import math
+import shutil
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2.extensions import parse_dsn
+
+from lab.interleavings.sessions import Session
+from ponto.admin.migrations import SCHEMA
+from ponto.connection import Parameters, Timeouts
+from ponto.sqs import Record
+from ponto.store import Store
+
+# Nothing ends by a clock: who waits does until the scheduler says otherwise.
+_FOREVER = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
+
+_GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")
+REFUSED = "refused"
+"""The device whose punches a newer schema refuses, so that they come back until the code is newer, too."""
+
+_NEXT = "9999_next.sql"
+_CHANGED = "views/04_night.sql"
+_NAMES = {"next": _NEXT, "changed": _CHANGED}
+_NEWER = "alter table batida add constraint newer check (dispositivo <> %(refused)s)"
+_RESET = """
+set session_replication_role = replica;
+delete from batida;
+delete from falha;
+"""
+_UNDO = """
+alter table batida drop constraint if exists proxima;
+delete from migracao where nome = %(next)s;
+"""
+_UNDO_VIEW = "update migracao_repetivel set checksum = 'of before' where nome = %(changed)s"
+_ROWS = "select id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint, mensagem_id from batida order by id"
+_MIGRATED = """
+select
+    (select count(*) from pg_constraint where conname = 'proxima'),
+    (select count(*) from migracao where nome = %(next)s),
+    (select count(*) from migracao_repetivel where nome = %(changed)s and checksum <> 'of before')
+"""
+
+
+class Message(NamedTuple):
+    """A message of the queue of punches."""
+
+    id: str
+    punch: int  # its id is a UUID of this number
+    employee: int = 1
+    hour: int = 12
+    device: str | None = None
+    redrives: str | None = None  # the message that it was in its first life
+
+    def body(self) -> str:
+        """The punch as the device sent it."""
+        punch = {
+            "id": str(uuid.UUID(int=self.punch)),
+            "usuarioId": self.employee,
+            "ponto": f"2026-10-01T{self.hour:02}:00:00Z",
+        }
+        return json.dumps(punch | ({"dispositivo": self.device} if self.device else {}))
+
+    def record(self) -> Record:
+        """The message as Lambda hands it over."""
+        sent = str(1_790_852_401_234)
+        attributes: dict[str, Any] = {}
+        if self.redrives:
+            attributes = {
+                "messageId": {"dataType": "String", "stringValue": self.redrives},
+                "receivedAt": {"dataType": "Number", "stringValue": sent},
+            }
+        record = {
+            "messageId": self.id,
+            "receiptHandle": self.id,
+            "body": self.body(),
+            "attributes": {
+                "SentTimestamp": sent,
+                "ApproximateReceiveCount": "1",
+                "ApproximateFirstReceiveTimestamp": sent,
+            },
+            "messageAttributes": attributes,
+            "eventSource": "aws:sqs",
+        }
+        return cast(Record, record)
+
+    @property
+    def row(self) -> tuple[str, int, int]:
+        """Id, employee and instant, as its row has them."""
+        instant = datetime(2026, 10, 1, self.hour, tzinfo=UTC)
+        return str(uuid.UUID(int=self.punch)), self.employee, int(instant.timestamp()) * 1_000_000
+
+
+class Outcome(NamedTuple):
+    """What is left of a run, and what somebody was told."""
+
+    rows: tuple[tuple[Any, ...], ...]  # id, employee, instant in microseconds, message
+    statuses: tuple[tuple[str, str], ...]  # of each message
+    letters: tuple[tuple[str, str], ...]  # message and reason
+    read: tuple[str, ...]  # by reports
+
+
+class World:
+    """A migrated database, emptied before each run."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        """Puts the gates into the database.
+
+        Args:
+            url: of a migrated database, as its superuser.
+            folder: an empty one, for a schema that is one migration and one view further.
+        """
+        self.way: Parameters = parse_dsn(url)
+        self.admin = psycopg2.connect(url)
+        self.admin.autocommit = True
+        self._ask(_GATES)
+        self._ask(_NEWER, {"refused": REFUSED})
+        self.schema = folder / "schema"
+        shutil.copytree(SCHEMA, self.schema)
+        (self.schema / _NEXT).write_text("alter table batida add constraint proxima check (usuario_id > 0);\n")
+        self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
+        self.begin(migrates=False, view=False)
+
+    def begin(self, *, migrates: bool, view: bool) -> None:
+        """Forget the run before.
+
+        Args:
+            migrates: a migration is to be left.
+            view: a view is to have changed, too.
+        """
+        self._ask(_RESET)
+        if migrates:
+            self._ask(_UNDO, _NAMES)
+        if view:
+            self._ask(_UNDO_VIEW, _NAMES)
+        self.accepted: dict[str, Message] = {}
+        self.statuses: dict[str, str] = {}  # of messages, the last one
+        self.letters: set[tuple[str, str]] = set()  # messages, with their reasons
+        self.read: list[str] = []
+        self.dead: list[Message] = []  # dead letters of the beginning
+        self.sent: list[Message] = []  # by a redrive; nobody has received them yet
+        self.troubles: list[str] = []  # what failed though nothing from outside explains it
+
+    def outcome(self) -> Outcome:
+        """Give what is there."""
+        statuses, letters = sorted(self.statuses.items()), sorted(self.letters)
+        return Outcome(tuple(self._ask(_ROWS)), tuple(statuses), tuple(letters), tuple(self.read))
+
+    def broken(self, *, migrates: bool, deaths: bool) -> list[str]:
+        """Tell which rules do not hold in the end.
+
+        Args:
+            migrates: everything was to be migrated.
+            deaths: somebody may have been killed who stored something, and did not say so.
+        """
+        found = list(self.troubles)
+        rows = {row[0]: row for row in self._ask(_ROWS)}
+        for name, message in self.accepted.items():
+            status, row = self.statuses.get(name), rows.get(message.row[0])
+            is_same = row is not None and row[:3] == message.row
+            if status in ("stored", "duplicate"):
+                if not is_same:
+                    found.append(f"{name} is said to be {status}, but the row is {row}")
+            elif status == "conflict":
+                if row is None or is_same:
+                    found.append(f"{name} is said to be in conflict, but the row is {row}")
+            elif status != "failed" or message.device != REFUSED:
+                found.append(f"{name} is {status}")
+        found += [
+            f"{each.id} was not redriven"
+            for each in self.dead
+            if not any(message.redrives == each.id for message in self.accepted.values())
+        ]
+        strangers = rows.keys() - {message.row[0] for message in self.accepted.values()}
+        found += [f"a row is of nobody: {each}" for each in strangers]
+        stored = sum(status == "stored" for status in self.statuses.values())
+        if not deaths and stored != len(rows):
+            found.append(f"{stored} are said to be stored, but there are {len(rows)} rows")
+        if migrates and self._ask(_MIGRATED, _NAMES) != [(1, 1, 1)]:
+            found.append("the migration is not there, or a part of it")
+        return found
+
+    def store(self, session: Session) -> Store:
+        """Give the store of an execution environment, connected. A process that was killed leaves none behind."""
+        key = (session.slot, session.is_whole)
+        if key not in self._stores:
+            way = {**self.way, "user": "ponto_function"}
+            self._stores[key] = Store(lambda: way, _FOREVER)
+        self._stores[key].failing(["nothing"], math.inf)
+        return self._stores[key]
+
+    def forget(self, session: Session) -> None:
+        """Let an execution environment be gone."""
+        self._stores.pop((session.slot, session.is_whole), None)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for store in self._stores.values():
+            store.close()
+        self.admin.close()
+
+    def _ask(self, statement: str, values: Mapping[str, str] | None = None) -> list[tuple[Any, ...]]:
+        with self.admin.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall() if cursor.description else []

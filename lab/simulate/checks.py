@@ -1,0 +1,265 @@
+"""What must hold at every step and in the end."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg2.extensions
+
+from lab.simulate import cloudwatch
+from lab.simulate.clock import DAY, HOUR, length
+from lab.simulate.cloudwatch import Metric, Point, State
+from lab.simulate.employees import Sending
+
+STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
+ALARM_BEFORE = 42 * HOUR
+"""An alarm fires at least so long before a message expires. A dead letter that is 9 days old as it comes has 5 left, of
+which the alarm takes 3 and up to 2 hours."""
+
+KEPT = {"punches-expire": 9 * DAY, "dead-letters-expire": 14 * DAY}
+"""How long each queue keeps a message, as README.md promises, by the alarm that fires days before."""
+
+LOOK_BACK = 16 * DAY
+"""How much of the past an alarm is evaluated on: more than SQS keeps anything."""
+
+_ROWS = """
+select id::text, usuario_id, (extract(epoch from ponto) * 1000000)::bigint, mensagem_id
+from batida
+"""
+_LOOK_UP = f"prepare audit (uuid[]) as {_ROWS} where id = any($1)"
+
+
+class BrokenError(Exception):
+    """A rule does not hold."""
+
+    def __init__(self, rule: str, at: float, what: str, about: "Accepted | None" = None) -> None:
+        """Takes a word for the rule, the clock's time, what is wrong, and with which message."""
+        super().__init__(what)
+        self.rule, self.at, self.about = rule, at, about
+
+
+class Accepted:
+    """A message that the gateway answered with a 202, and what became of it."""
+
+    __slots__ = ("dead_letters", "excused", "expired", "id", "number", "queued", "removed", "row", "sending", "state")
+
+    def __init__(self, number: int, message_id: str, sending: Sending) -> None:
+        self.number, self.id, self.sending = number, message_id, sending
+        self.queued = 1  # messages of it in the queue of punches, and
+        self.dead_letters = 0  # in the dead-letter queue
+        self.row = ""  # stored, duplicates; or conflict: another punch stands under its id
+        self.removed = self.expired = False
+        self.excused = False  # for good: it may have been stored without anybody knowing, or two had it at once
+        self.state = "waiting"
+
+    def find_state(self) -> str | None:
+        """Tell where it is; None: nowhere."""
+        if self.queued:
+            return "waiting"
+        if self.dead_letters:
+            return "dead-lettered"
+        if self.row in ("stored", "duplicates"):
+            return self.row
+        if self.removed:
+            return "removed by operators"
+        return "expired" if self.expired else None
+
+    def __str__(self) -> str:
+        return f"message {self.number}"
+
+
+class Auditor:
+    """Looks into the database on a connection of its own, as nobody of the system does."""
+
+    def __init__(self, connection: psycopg2.extensions.connection) -> None:
+        self._cursor = connection.cursor()
+        # It plans once, and while the table is empty.
+        self._cursor.execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
+        self._cursor.execute("select from pg_prepared_statements where name = 'audit'")
+        if not self._cursor.rowcount:
+            self._cursor.execute(_LOOK_UP)
+
+    def look(self, found: Sequence[Accepted]) -> None:
+        """See which of some messages are rows."""
+        ids = {each.sending.id for each in found if each.sending.id}
+        if not ids:
+            return
+        self._cursor.execute("execute audit (%s)", (f"{{{','.join(sorted(ids))}}}",))  # as PostgreSQL writes an array
+        rows = {row[0]: row for row in self._cursor.fetchall()}
+        for each in found:
+            if row := rows.get(each.sending.id):
+                each.row = _standing(each, row)
+
+    def rows(self) -> dict[str, Any]:
+        """Give all rows, by id."""
+        self._cursor.execute(_ROWS)
+        return {row[0]: row for row in self._cursor.fetchall()}
+
+
+def _standing(each: Accepted, row: Any) -> str:
+    _, employee, instant_us, message_id = row
+    if (employee, instant_us) != (each.sending.employee, each.sending.instant_us):
+        return "conflict"
+    return "stored" if message_id == each.id else "duplicates"
+
+
+class Ledger:
+    """All that was accepted, counted by what became of it."""
+
+    def __init__(self) -> None:
+        self.accepted: list[Accepted] = []
+        self.counts = dict.fromkeys(STATES, 0)
+
+    def accept(self, message_id: str, sending: Sending) -> Accepted:
+        self.accepted.append(Accepted(len(self.accepted) + 1, message_id, sending))
+        self.counts["waiting"] += 1
+        return self.accepted[-1]
+
+    def follow(self, each: Accepted, now: float) -> None:
+        """See what became of one.
+
+        Raises:
+            BrokenError: it is nowhere, or in two places.
+        """
+        state = each.find_state()
+        if state is None:
+            what = f"{each} was deleted from the queue, and is neither a row nor a dead letter"
+            raise BrokenError("lost", now, what, each)
+        if state == "dead-lettered" and each.row == "stored" and not each.excused:
+            raise BrokenError("twice", now, f"{each} is a row and a dead letter", each)
+        if state != each.state:
+            self.counts[each.state] -= 1
+            self.counts[state] += 1
+            each.state = state
+
+    def balance(self, now: float, queue: int, dead_letters: int) -> None:
+        """Compare what was accepted with what became of it.
+
+        Args:
+            now: the clock's time.
+            queue: how many messages are in the queue of punches; of one that was accepted there may be several.
+            dead_letters: how many in the dead-letter queue.
+
+        Raises:
+            BrokenError: they differ.
+        """
+        if queue < self.counts["waiting"] or dead_letters < self.counts["dead-lettered"]:
+            raise BrokenError("balance", now, f"{self.counts}, but {queue} and {dead_letters} are in the queues")
+        if len(self.accepted) != sum(self.counts.values()):
+            raise BrokenError("balance", now, f"{len(self.accepted)} accepted, but {self.counts}")
+
+    def close(self, rows: Mapping[str, Any], now: float) -> None:
+        """Compare every accepted message with the rows, at the end.
+
+        Raises:
+            BrokenError: a row is of no accepted message, or a message is not where it was said to be.
+        """
+        unknown = rows.keys() - {each.sending.id for each in self.accepted}
+        if unknown:
+            raise BrokenError("invented", now, f"nobody sent the row {min(unknown)}")
+        recount = dict.fromkeys(STATES, 0)
+        for each in self.accepted:
+            row = rows.get(each.sending.id)
+            each.row = _standing(each, row) if row else ""
+            self.follow(each, now)
+            recount[each.state] += 1
+        if recount != self.counts:
+            raise BrokenError("balance", now, f"counted {self.counts}, found {recount}")
+
+
+class Alarms:
+    """The compiled alarms on what waits too long, evaluated as CloudWatch does."""
+
+    def __init__(self, alarms: Mapping[str, Any]) -> None:
+        self._alarms = alarms
+        self.failed: dict[int, Point] = {}  # oldestFailedMilliseconds, by minute
+        self._known: dict[tuple[str, int], int | None] = {}
+
+    def fired(
+        self, section: str, since: float, now: float, samples: Callable[[str], Mapping[int, tuple[int, int]]]
+    ) -> float | None:
+        """Tell when an alarm began to fire for good.
+
+        Args:
+            section: of the alarm.
+            since: from when to evaluate.
+            now: until when.
+            samples: gives visible and in flight by minute, by a queue's logical id.
+
+        Returns:
+            The clock's time; None: it does not fire now.
+        """
+        begin, end = int(since // 60), int(now // 60)
+        known = (section, end // 60)
+        if known not in self._known:
+            self._known[known] = self._evaluate(self._alarms[section], begin, end, samples)
+        found = self._known[known]
+        return None if found is None else found * 60.0
+
+    def _evaluate(
+        self, alarm: Any, begin: int, end: int, samples: Callable[[str], Mapping[int, tuple[int, int]]]
+    ) -> int | None:
+        recorded: dict[Metric, Mapping[int, Point]] = {}
+        for found in cloudwatch.metrics(alarm):
+            _, name, dimensions = found
+            queue = next((name for name in ("PunchQueue", "DeadLetterQueue") if name in str(sorted(dimensions))), "")
+            if name == "oldestFailedMilliseconds":
+                recorded[found] = {minute - begin: point for minute, point in self.failed.items() if minute >= begin}
+            elif name.startswith("ApproximateNumberOfMessages"):
+                recorded[found] = _series(samples(queue), name.endswith("NotVisible"), begin, end)
+        firing: int | None = None
+        for minute, state in cloudwatch.states(alarm, recorded, end - begin):
+            if state is not State.ALARM:
+                firing = None
+            elif firing is None:
+                firing = begin + minute
+        return firing
+
+
+def _series(samples: Mapping[int, tuple[int, int]], in_flight: bool, begin: int, end: int) -> dict[int, Point]:
+    """Give a queue's count for each minute: where nothing changed it is what it was."""
+    found: dict[int, Point] = {}
+    value = next((samples[minute][in_flight] for minute in sorted(samples, reverse=True) if minute < begin), 0)
+    for minute in range(begin, end):
+        if minute in samples:
+            value = samples[minute][in_flight]
+        found[minute - begin] = Point(value, 1, value, value)
+    return found
+
+
+def exhausted(each: Accepted, first_received: float, amiss: float, promised: float, now: float) -> None:
+    """Judge that SQS moves a good punch to the dead-letter queue.
+
+    Raises:
+        BrokenError: things were not wrong for so long.
+    """
+    if amiss < promised:
+        raise BrokenError(
+            "dead letter",
+            now,
+            f"{each}, a good punch, is a dead letter {length(now - first_received)} after it was received first, of "
+            f"which something was wrong for {length(amiss)}; {length(promised)} are promised",
+            each,
+        )
+
+
+def expired(each: Accepted, sent: float, section: str, fired: float | None, now: float) -> None:
+    """Judge that a message expires.
+
+    Raises:
+        BrokenError: it was promised to be kept for longer, or its alarm did not fire days before.
+    """
+    if now - sent < KEPT[section]:
+        raise BrokenError(
+            "expired",
+            now,
+            f"{each} expires {length(now - sent)} after it was stored; {length(KEPT[section])} are promised",
+            each,
+        )
+    if fired is None or now - fired < ALARM_BEFORE:
+        when = "has not fired" if fired is None else f"fired {length(now - fired)} before"
+        raise BrokenError(
+            "expired",
+            now,
+            f"{each} expires {length(now - sent)} after it was stored, and the alarm {section} {when}",
+            each,
+        )

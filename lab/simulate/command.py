@@ -1,0 +1,154 @@
+"""`make simulate`: a year of punches in a minute, from one seed, and what must hold at every step of it."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import click
+import psutil
+import psycopg2
+
+from lab.simulate import faults, settings, story
+from lab.simulate.checks import BrokenError
+from lab.simulate.settings import Settings
+from lab.simulate.world import Outcome, Plan, World
+from tools.kit import commands
+from tools.kit import options as opt
+from tools.kit.files import draft, require_writable
+from tools.kit.output import print_result, print_status
+from tools.local.temporary import server
+
+_EMPLOYEES = 56  # of whom each has a day off a week: 70,000 punches a year
+_LARGEST_SEED = 2**32
+
+_EPILOG = f"""examples:
+  make simulate                                         a year, from a seed that is printed
+  make simulate ARGS="--seed 86"                        the same year again
+  make simulate ARGS="--seed 86 --trace year.txt"       with every step of it
+  make simulate ARGS="--seeds 50 --days 7"              fifty weeks
+  make simulate ARGS="--fault receives --seeds 100 --days 7"
+
+faults of ours that --fault plants, to see that they are found:
+{chr(10).join(f"  {name:<11} {planted.what}" for name, planted in faults.PLANTED.items())}
+
+exit status: 0 every rule held, 1 one was broken, and the story of it is printed, 2 the request is wrong
+"""
+
+
+@commands.command("simulate", epilog=_EPILOG)
+@click.option("--seed", type=click.IntRange(0, _LARGEST_SEED), show_default=False, help="Of everything that happens.")
+@click.option("--seeds", type=opt.POSITIVE, default=1, metavar="N", help="Runs: the seed, the next one, and so on.")
+@click.option("--days", type=opt.POSITIVE, default=365, metavar="N", help="Of each run.")
+@click.option("--employees", type=opt.POSITIVE, default=_EMPLOYEES, metavar="N", help="Who punch.")
+@click.option("--stage", default="prod", help="Whose compiled template is deployed.")
+@click.option(
+    "--template", type=opt.FILE, metavar="FILE", help="Compiled already: cloudformation-template-update-stack.json."
+)
+@click.option("--fault", type=click.Choice(list(faults.PLANTED)), help="Plant a fault of ours.")
+@click.option("--trace", type=opt.FILE, metavar="FILE", help="Write every step there, of the last run.")
+@opt.force
+def simulate(
+    seed: int | None,
+    seeds: int,
+    days: int,
+    employees: int,
+    stage: str,
+    template: Path | None,
+    fault: str | None,
+    trace: Path | None,
+    *,
+    force: bool,
+) -> int:
+    """Live through a year of punches in a minute.
+
+    The real handler drains into a real PostgreSQL. Only the clock, the queue, Lambda and the network are simulated, as
+    their documentation describes them; databases fail, functions die, operators pause and come late. At every step and
+    in the end each accepted message is a row, a dead letter, or waits; none is twice; no good punch is a dead letter of
+    an outage shorter than promised; and nothing expires without its alarm.
+    """
+    if trace:
+        require_writable(trace, force=force)
+    deployed = settings.of_file(template) if template else settings.of_stage(stage)
+    if fault:
+        deployed = faults.PLANTED[fault].plant(deployed)
+    first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
+    with one_processor(), server() as url:
+        for each in range(first, first + seeds):
+            plan = Plan(each, days, range(1, employees + 1), faults.draw(each, days))
+            again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'
+            print_status(again)
+            begin = time.monotonic()
+            with draft(trace) if trace else nullcontext() as file:
+                outcome = run(plan, deployed, url, partial(_write, file) if file else None)
+            if outcome.broken:
+                return _print_outcome(plan, deployed, url, outcome, again)
+            print_result(f"{outcome} ({days} days of seed {each} in {time.monotonic() - begin:.1f} s)")
+    return 0
+
+
+def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], None] | None = None) -> Outcome:
+    """Run a plan on a database, whose rows are removed before.
+
+    Args:
+        plan: what happens.
+        deployed: what is deployed.
+        url: of a migrated database, as its superuser.
+        write_trace: takes each line of the trace.
+    """
+    connect = psycopg2.connect  # which is replaced while the function runs
+    with closing(connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            # As a replica, or the table's own guard would refuse.
+            cursor.execute("set session_replication_role = replica")
+            cursor.execute("truncate batida, falha")
+    # What is committed need not survive a power cut: only who sees it matters.
+    return World(plan, deployed, partial(connect, url, options="-c synchronous_commit=off"), write_trace).run()
+
+
+@contextmanager
+def one_processor() -> Iterator[None]:
+    """Keep this process, and PostgreSQL, which it starts, to one processor where the system lets choose.
+
+    They take turns, and on one processor each wakes the other sooner.
+    """
+    process = psutil.Process()
+    if not hasattr(process, "cpu_affinity"):  # macOS
+        yield
+        return
+    allowed = process.cpu_affinity()
+    process.cpu_affinity([process.cpu_num()])
+    try:
+        yield
+    finally:
+        process.cpu_affinity(allowed)
+
+
+def _print_outcome(plan: Plan, deployed: Settings, url: str, outcome: Outcome, again: str) -> int:
+    print_status("a rule was broken; making the story short")
+
+    def breaks(candidate: Plan) -> BrokenError | None:
+        return run(candidate, deployed, url).broken
+
+    assert outcome.broken is not None  # noqa: S101  by the caller
+    short = story.shorten(plan, outcome.broken, breaks)
+    lines: list[str] = []
+    run(short, deployed, url, lines.append)
+    for line in story.condensed(lines):
+        print_result(line)
+    print_result(f"the whole of it: {again}")
+    print_result(str(outcome))
+    return 1
+
+
+def _write(file: IO[str], line: str) -> None:
+    file.write(f"{line}\n")
+
+
+def main() -> int:
+    """Run the command line of the process."""
+    return commands.run(simulate, "make simulate")

@@ -1,0 +1,301 @@
+"""What stands for `psycopg2.connect`: a real PostgreSQL behind a network and clocks that are simulated.
+
+Statements run on the real server. What libpq and PostgreSQL do by clocks of their own (connect, statement, lock and
+idle timeouts) and by themselves (a restart, a failover, a full server) is raised here, with the errors that they were
+seen to raise (lab/tests/test_simulated_database.py), and takes its time on the simulated clock.
+
+Aurora Serverless v2 with a minimum of 0 ACU pauses where no connection has been open for `secondsUntilAutoPause`, and
+takes about 15 s to resume, sometimes more:
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from random import Random
+from types import TracebackType
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+
+from lab.simulate.clock import Clock
+from lab.simulate.faults import RESTARTS, Kind, Weather
+from lab.simulate.settings import Settings
+
+_UNTIL_PAUSE = 300  # s
+_RESUME = (15, 40)  # s
+_RECONNECT = 0.012  # s: TCP, TLS, and the password
+_SERVER = 'connection to server at "simulated" (10.0.0.7), port 5432 failed: '
+_BROKEN = (
+    "server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n"
+    "\tbefore or while processing the request.\n"
+)
+_option = re.compile(r"-c (\w+)=(\w+)")
+
+REFUSED = f"{_SERVER}Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?\n"
+TIMEOUT = f"{_SERVER}timeout expired\n"
+FULL = f"{_SERVER}FATAL:  sorry, too many clients already\n"
+NOT_YET = f"{_SERVER}FATAL:  no pg_hba.conf entry for host\n"
+CUT = f"{_SERVER}{_BROKEN}"
+SILENT = "could not receive data from server: Connection timed out\n"
+
+
+def recorded(state: str, message: str) -> psycopg2.Error:
+    """Give an error of PostgreSQL's as psycopg2 raises it.
+
+    Args:
+        state: its SQLSTATE.
+        message: in English.
+    """
+    error: Any = psycopg2.errors.lookup(state)(f"{message}\n")
+    # What unpickling does: the attribute cannot be set otherwise.
+    error.__setstate__({"pgcode": state, "pgerror": f"ERROR:  {message}\n"})
+    found: psycopg2.Error = error
+    return found
+
+
+def broken() -> psycopg2.OperationalError:
+    """Give libpq's error for a connection that is gone."""
+    return psycopg2.OperationalError(_BROKEN)
+
+
+def crashed() -> psycopg2.DatabaseError:
+    """Give psycopg2's error for a server that crashed: the connection looks open still."""
+    return psycopg2.DatabaseError(_BROKEN)
+
+
+class Database:
+    """The server, and the way to it."""
+
+    def __init__(
+        self,
+        connect: Callable[[], psycopg2.extensions.connection],
+        clock: Clock,
+        weather: Weather,
+        chance: Random,
+        settings: Settings,
+    ) -> None:
+        """Connects to nothing.
+
+        Args:
+            connect: opens a real connection.
+            clock: which connections and statements advance.
+            weather: what is wrong.
+            chance: decides what the weather leaves open.
+            settings: what a statement costs, and faults of ours.
+        """
+        self.clock, self.weather, self.chance, self.settings = clock, weather, chance, settings
+        self.point: Callable[[], None] = lambda: None  # called where a process may be killed
+        self.write_trace: Callable[[str], None] | None = None  # takes what a trace is to have
+        self.owner: object = None  # the function's process that runs
+        self.was_unheard = False  # since its invocation began, something was stored and its answer lost
+        self._sessions: list[Connection] = []
+        self._connect = connect
+        self._free: list[psycopg2.extensions.cursor] = []
+        self._all: list[psycopg2.extensions.connection] = []
+        self._awake_until = -math.inf
+        self._resumes_at = -math.inf
+
+    def connect(self, **arguments: Any) -> "Connection":
+        """Stand for `psycopg2.connect`.
+
+        Raises:
+            psycopg2.OperationalError: as libpq would.
+        """
+        self.point()
+        kinds, clock = self.weather.at(clock_now := self.clock.now), self.clock
+        if Kind.SILENT in kinds:
+            clock.advance(arguments["connect_timeout"])
+            raise self._failed(TIMEOUT)
+        if Kind.REFUSED in kinds or (Kind.FAILOVER in kinds and not self._reads(clock_now)):
+            clock.advance(0.005)
+            raise self._failed(REFUSED)
+        self._resume(arguments["connect_timeout"])
+        clock.advance(_RECONNECT)
+        if Kind.FULL in kinds:
+            raise self._failed(FULL)
+        self.used()
+        session = Connection(self, dict(_option.findall(arguments.get("options", ""))), arguments["tcp_user_timeout"])
+        self._sessions.append(session)
+        return session
+
+    def abandon(self, owner: object) -> None:
+        """End the sessions of a process that is gone."""
+        for session in [session for session in self._sessions if session.owner is owner]:
+            session.close()
+
+    def take(self) -> psycopg2.extensions.cursor:
+        """Give the cursor of a real connection that nobody has."""
+        if not self._free:
+            self._all.append(self._connect())
+            self._free.append(self._all[-1].cursor())
+        return self._free.pop()
+
+    def give_back(self, session: "Connection", real: psycopg2.extensions.cursor) -> None:
+        self._sessions.remove(session)
+        if not real.connection.autocommit:
+            real.connection.rollback()
+        self._free.append(real)
+
+    def close(self) -> None:
+        """Close all real connections."""
+        for real in self._all:
+            real.close()
+
+    def used(self, idle_s: float = 60) -> None:
+        """Remember that a connection is open now, and how long it stays."""
+        self._awake_until = max(self._awake_until, self.clock.now + idle_s + _UNTIL_PAUSE)
+
+    def _reads(self, now: float) -> bool:
+        """Tell whether a failover has come so far that the old writer answers again, and only reads."""
+        spell = self.weather.spell(Kind.FAILOVER, now)
+        return now > spell.begin + 0.7 * (spell.end - spell.begin)
+
+    def only_reads(self, kinds: frozenset[Kind]) -> bool:
+        return Kind.READ_ONLY in kinds or (Kind.FAILOVER in kinds and self._reads(self.clock.now))
+
+    def _resume(self, timeout: float) -> None:
+        clock = self.clock
+        if clock.now > max(self._awake_until, self._resumes_at):
+            self._resumes_at = clock.now + self.chance.uniform(*_RESUME)
+            self._awake_until = self._resumes_at + _UNTIL_PAUSE
+            if self.write_trace:
+                self.write_trace(f"the database was paused, and resumes in {self._resumes_at - clock.now:.1f} s")
+        left = self._resumes_at - clock.now
+        if left <= 0:
+            return
+        # Some first connections are not held but dropped or refused while a cluster resumes.
+        odd = self.chance.random()
+        if odd < 0.3:
+            clock.advance(0.05)
+            raise self._failed(CUT if odd < 0.2 else NOT_YET)
+        if left >= timeout:
+            clock.advance(timeout)
+            raise self._failed(TIMEOUT)
+        clock.advance(left)
+
+    def _failed(self, message: str) -> psycopg2.OperationalError:
+        return psycopg2.OperationalError(message)
+
+
+class Connection:
+    """A session, as far as the function uses one."""
+
+    def __init__(self, database: Database, options: Mapping[str, str], network_ms: float) -> None:
+        self.closed = 0
+        self.autocommit = False
+        self.owner = database.owner
+        self._database = database
+        self._statement_s = int(options["statement_timeout"]) / 1000
+        self._lock_s = int(options["lock_timeout"]) / 1000
+        self._idle_s = int(options["idle_session_timeout"]) / 1000
+        self._network_s = network_ms / 1000
+        self._used = database.clock.now
+        self._real: psycopg2.extensions.cursor | None = database.take()
+        self._rows: list[tuple[Any, ...]] = []
+        self.rowcount = -1
+
+    def cursor(self) -> "Connection":
+        """Give what runs statements: the session itself, which has one result at a time."""
+        return self
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Do nothing: a cursor's end."""
+
+    def close(self) -> None:
+        if self._real is not None:
+            self._database.give_back(self, self._real)
+            self._real = None
+        self.closed = self.closed or 1
+
+    def execute(self, statement: str, values: Any = None) -> None:
+        """Run a statement.
+
+        Raises:
+            psycopg2.Error: PostgreSQL's own, or what was recorded of it.
+        """
+        database, clock = self._database, self._database.clock
+        database.point()
+        if self.closed:
+            raise psycopg2.InterfaceError("connection already closed")
+        if self._real is None:
+            raise crashed()
+        kinds = database.weather.at(clock.now)
+        writes = "insert into batida" in statement
+        self._fail_before(kinds, writes=writes)
+        cut = Kind.CUT in kinds and database.chance.random() < 0.5
+        if cut and database.chance.random() < 0.5:
+            raise self._break(broken())
+        self._run(statement, values)
+        settings = database.settings
+        if writes or not self._rows:
+            clock.advance((settings.batch_milliseconds + settings.row_milliseconds * len(self._rows)) / 1000)
+        else:
+            clock.advance(0.002)
+        self._used = clock.now
+        database.used(self._idle_s)
+        database.point()
+        if cut:  # it is stored, and nobody hears of it
+            database.was_unheard = database.was_unheard or writes
+            raise self._break(broken())
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self._rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self._rows.pop(0) if self._rows else None
+
+    def _run(self, statement: str, values: Any) -> None:
+        """Run a statement on the real server."""
+        settings, real = self._database.settings, self._real
+        assert real is not None  # noqa: S101  it is there until the session is closed
+        if settings.commit_late:
+            if real.connection.autocommit:
+                real.connection.autocommit = False
+            real.connection.commit()
+        elif not real.connection.autocommit:
+            real.connection.autocommit = True
+        real.execute(statement, values)
+        self._rows = real.fetchall() if real.description else []
+        self.rowcount = real.rowcount
+        if not settings.look_up and statement.lstrip("- ").find("from batida") > 0 and "insert" not in statement:
+            self._rows = []
+
+    def _fail_before(self, kinds: frozenset[Kind], *, writes: bool) -> None:
+        database, clock = self._database, self._database.clock
+        if database.weather.restarted(self._used, clock.now):
+            clock.advance(0.001)
+            raise self._break(crashed(), closed=0)
+        if clock.now - self._used > self._idle_s:
+            raise self._break(broken())
+        if not kinds:
+            return
+        if Kind.SILENT in kinds:
+            clock.advance(self._network_s)
+            raise self._break(psycopg2.OperationalError(SILENT))
+        if kinds & RESTARTS and not database.only_reads(kinds):
+            clock.advance(0.001)
+            raise self._break(crashed(), closed=0)
+        if Kind.LOCKED in kinds and writes:
+            clock.advance(self._lock_s)
+            raise recorded("55P03", "canceling statement due to lock timeout")
+        if database.only_reads(kinds) and writes:
+            clock.advance(0.001)
+            raise recorded("25006", "cannot execute INSERT in a read-only transaction")
+        if Kind.SLOW in kinds:
+            if database.chance.random() < 0.5:
+                clock.advance(self._statement_s)
+                raise recorded("57014", "canceling statement due to statement timeout")
+            clock.advance(database.chance.uniform(0.5, self._statement_s - 0.1))
+
+    def _break(self, error: psycopg2.Error, closed: int = 2) -> psycopg2.Error:
+        self.close()
+        self.closed = closed
+        return error

@@ -1,0 +1,189 @@
+"""What goes wrong, and when: spells drawn from the seed; and the faults of ours that `--fault` plants."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from random import Random
+from typing import NamedTuple
+
+from lab.simulate.clock import DAY, HOUR, length
+from lab.simulate.settings import Settings
+
+PROMISED = 30 * HOUR
+"""An outage as long as this dead-letters no good punch, unless SQS hands it out needlessly more than once."""
+
+PAUSE = 7 * DAY
+"""The mapping may be disabled for so long, and an outage follow: nothing is lost."""
+
+
+class Kind(StrEnum):
+    """The values are for people."""
+
+    REFUSED = "the database refuses connections"
+    SILENT = "the database does not answer"
+    FAILOVER = "the database fails over"
+    READ_ONLY = "the database only reads"
+    SLOW = "the database is too slow"
+    LOCKED = "somebody locks the table"
+    FULL = "the database has no connection left"
+    CUT = "connections to the database break"
+    KILLED = "function processes are killed"
+    STALLED = "function processes freeze in the middle"
+    THROTTLED = "the function may not run"
+    SQS_SILENT = "SQS does not answer the function"
+    SQS_REFUSES = "SQS throttles the function"
+    PAUSED = "an operator has paused the drain"
+    AWAY = "no operator is there"
+
+    __hash__ = str.__hash__  # the enum's own one is written in Python, and asked for at every step
+
+
+RESTARTS = {Kind.REFUSED, Kind.FAILOVER}
+"""Kinds that no connection outlives."""
+
+# How often a week, and for how long: seconds, drawn evenly on a logarithmic scale.
+_USUAL: dict[Kind, tuple[float, float, float]] = {
+    Kind.REFUSED: (0.5, 20, 2 * HOUR),
+    Kind.SILENT: (0.4, 20, HOUR),
+    Kind.FAILOVER: (0.5, 30, 180),
+    Kind.READ_ONLY: (0.3, 10, 600),
+    Kind.SLOW: (0.4, 30, HOUR),
+    Kind.LOCKED: (0.4, 10, HOUR),
+    Kind.FULL: (0.4, 30, HOUR),
+    Kind.CUT: (0.8, 60, HOUR),
+    Kind.KILLED: (0.8, 60, 2 * HOUR),
+    Kind.STALLED: (0.4, 60, HOUR),
+    Kind.THROTTLED: (0.3, 60, HOUR),
+    Kind.SQS_SILENT: (0.4, 60, 2 * HOUR),
+    Kind.SQS_REFUSES: (0.4, 60, 2 * HOUR),
+    Kind.PAUSED: (0.15, 600, 8 * HOUR),
+}
+_LONG_OUTAGE = 0.02  # a week: hours, up to what is promised
+_TOO_LONG = 0.006  # a week: longer than promised
+_LONG_PAUSE = 0.03  # a week: up to what is promised; half of them an outage follows
+_FORGOTTEN = 0.005  # a week: nobody resumes the drain in time
+_ABSENCE = 0.05  # a week: nobody looks at the dead letters for weeks
+
+
+class Spell(NamedTuple):
+    """Something is wrong for a while."""
+
+    begin: float
+    end: float
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.kind}, for {length(self.end - self.begin)}"
+
+
+def draw(seed: int, days: int) -> list[Spell]:
+    """Draw all spells, the earliest first."""
+    chance = Random(f"faults {seed}")
+    weeks, total = days / 7, days * DAY
+    spells: list[Spell] = []
+    for kind, (often, least, most) in _USUAL.items():
+        for _ in range(_number(chance, often * weeks)):
+            begin = _at_work(chance, days)
+            spells.append(Spell(begin, begin + least * (most / least) ** chance.random(), kind))
+    down = (Kind.SILENT, Kind.SILENT, Kind.SILENT, Kind.REFUSED)
+    for _ in range(_number(chance, _LONG_OUTAGE * weeks)):
+        begin = chance.uniform(0, total)
+        spells.append(Spell(begin, begin + chance.uniform(6 * HOUR, PROMISED), chance.choice(down)))
+    for _ in range(_number(chance, _TOO_LONG * weeks)):
+        begin = chance.uniform(0, total)
+        spells.append(Spell(begin, begin + chance.uniform(1, 1.6) * PROMISED, chance.choice(down)))
+    for _ in range(_number(chance, _LONG_PAUSE * weeks)):
+        begin = chance.uniform(0, total)
+        end = begin + chance.uniform(1 * DAY, PAUSE)
+        spells.append(Spell(begin, end, Kind.PAUSED))
+        if chance.random() < 0.5:
+            spells.append(Spell(end, end + chance.uniform(0.5, 1.2) * PROMISED, chance.choice(down)))
+    for _ in range(_number(chance, _FORGOTTEN * weeks)):
+        begin = chance.uniform(0, total)
+        spells.append(Spell(begin, begin + chance.uniform(8, 12) * DAY, Kind.PAUSED))
+    for _ in range(_number(chance, _ABSENCE * weeks)):
+        begin = chance.uniform(0, total)
+        spells.append(Spell(begin, begin + chance.uniform(4, 21) * DAY, Kind.AWAY))
+    return sorted(Spell(round(begin, 3), round(end, 3), kind) for begin, end, kind in spells)
+
+
+def _number(chance: Random, mean: float) -> int:
+    """Draw how often something that is rare happens (Poisson, by Knuth)."""
+    limit, product, number = math.exp(-mean), chance.random(), 0
+    while product > limit:
+        number, product = number + 1, product * chance.random()
+    return number
+
+
+def _at_work(chance: Random, days: int) -> float:
+    """Draw a time; mostly when people punch, for at night little can be seen."""
+    day = chance.randrange(days) * DAY
+    if chance.random() < 0.3:
+        return day + chance.uniform(0, DAY)
+    return day + chance.choice((8, 12, 13, 18)) * HOUR + chance.uniform(-1200, 600)
+
+
+class Weather:
+    """Which kinds of spell there are at a time."""
+
+    def __init__(self, spells: Sequence[Spell]) -> None:
+        self.spells = spells
+        self._restarts = sorted(spell.begin for spell in spells if spell.kind in RESTARTS)
+        self._bounds = sorted({bound for spell in spells for bound in spell[:2]})
+        self._kinds: list[frozenset[Kind]] = [
+            frozenset(),
+            *(frozenset(spell.kind for spell in spells if spell.begin <= bound < spell.end) for bound in self._bounds),
+        ]
+
+    def at(self, now: float) -> frozenset[Kind]:
+        return self._kinds[bisect_right(self._bounds, now)]
+
+    def restarted(self, begin: float, end: float) -> bool:
+        """Tell whether the database went away in a span."""
+        return bisect_right(self._restarts, begin) != bisect_right(self._restarts, end)
+
+    def spell(self, kind: Kind, now: float) -> Spell:
+        """Give the spell of a kind that there is now."""
+        return next(spell for spell in self.spells if spell.kind is kind and spell.begin <= now < spell.end)
+
+    def amiss(self, begin: float, end: float) -> float:
+        """Tell for how many seconds of a span anything was wrong that makes a batch fail."""
+        bounds = [begin, *(bound for bound in self._bounds if begin < bound < end), end]
+        harmless = {Kind.PAUSED, Kind.AWAY}
+        return sum(after - before for before, after in pairwise(bounds) if self.at(before) - harmless)
+
+    def calm_since(self, now: float) -> float:
+        """Tell since when nothing has been wrong, the operators' absence aside; now, if something is."""
+        begun = (spell for spell in self.spells if spell.begin <= now and spell.kind is not Kind.AWAY)
+        return max((min(spell.end, now) for spell in begun), default=0)
+
+
+class Planted(NamedTuple):
+    """A fault of ours."""
+
+    what: str
+    plant: Callable[[Settings], Settings]
+
+
+def _without_end(settings: Settings) -> Settings:
+    delays = ",".join(str(5 * 2**number) for number in range(14))  # up to SQS's 12 hours
+    return settings._replace(environment=settings.environment | {"RETRY_DELAYS": delays})
+
+
+PLANTED = {
+    "visibility": Planted("a visibility timeout of 30 s", lambda found: found._replace(visibility=30)),
+    "receives": Planted("a maxReceiveCount of 5", lambda found: found._replace(most_receives=5)),
+    "retention": Planted(
+        "the retention of the two queues swapped",
+        lambda found: found._replace(retention=found.dead_letter_retention, dead_letter_retention=found.retention),
+    ),
+    "commit": Planted(
+        "messages deleted before the commit, which the next batch makes",
+        lambda found: found._replace(commit_late=True),
+    ),
+    "success": Planted("success answered for a failure", lambda found: found._replace(answer_success=True)),
+    "look-up": Planted("the look-up statement removed", lambda found: found._replace(look_up=False)),
+    "backoff": Planted("a backoff without end", _without_end),
+}

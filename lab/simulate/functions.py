@@ -1,0 +1,267 @@
+"""AWS Lambda, as its documentation describes it: processes, invocations, and what a mapping makes of an answer.
+
+The sentences are from the AWS Lambda Developer Guide, https://docs.aws.amazon.com/lambda/latest/dg/.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple, NoReturn
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+import handler
+from lab.simulate.clock import Clock, ProcessEnded
+from lab.simulate.database import Database
+from lab.simulate.faults import Kind, Weather
+from lab.simulate.queue import Message, Queue
+
+_CODE = compile(Path(handler.__file__).read_text(encoding="utf-8"), handler.__file__, "exec")
+_COLD_START = 0.4  # s
+_FROZEN_FOR = 600  # s without an invocation after which a process is ended
+_CLIENT = 1.5  # s that boto3's import takes a small function
+_CALL = 0.02  # s
+_KILLED, _STALLED = 0.3, 0.3  # of the invocations, in such a spell
+_POINTS = 5  # an invocation is killed at one of its first calls, or as it returns
+
+
+class Invocation(NamedTuple):
+    """An invocation that has ended."""
+
+    end: float  # clock
+    failed: set[str]  # message ids that come back
+    error: str  # of the function as a whole; empty: none
+    is_uncertain: bool  # what failed may be stored: it did not return, or lost PostgreSQL's answer
+    warned: list[dict[str, Any]]  # lines of its log that tell of failures
+
+
+class Process:
+    """An execution environment: the handler's module, as one process has it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.used = 0.0  # when the last invocation ended
+        self.has_client = False
+        self.main: Callable[[Any, Any], Any] | None = None
+        self._module: dict[str, Any] = {"__name__": "handler"}
+
+    def entry(self, clock: Clock) -> Callable[[Any, Any], Any]:
+        """Give the handler; at first load it anew, for what one process keeps no other sees."""
+        if self.main is None:
+            exec(_CODE, self._module)  # noqa: S102  the project's own handler
+            self._module["time"] = clock
+            self.main = self._module["main"]
+            clock.deadline += _COLD_START  # the init phase is not the invocation's
+            clock.advance(_COLD_START)
+        return self.main
+
+
+class _Log:
+    """What the function prints."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write(self, text: str) -> None:
+        if text != "\n":
+            self.lines.append(text)
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+class Function:
+    """The function, its processes, and what it calls besides the database."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        weather: Weather,
+        chance: Random,
+        database: Database,
+        queue: Queue,
+        send_dead_letter: Callable[[Sequence[Message], str, dict[str, Any]], None],
+        timeout: int,
+    ) -> None:
+        self._clock, self._weather, self._chance = clock, weather, chance
+        self._database, self._queue, self._send_dead_letter = database, queue, send_dead_letter
+        self._timeout = timeout
+        self._idle: list[Process] = []
+        self._running: Process
+        self._batch: Sequence[Message] = ()
+        self._processes = 0
+        self._invocations = 0
+        self._doom: tuple[Kind, int] | None = None  # at which call to come the process is killed, or freezes
+        self.was_doomed = False
+        self._log = _Log()
+
+    def invoke(self, batch: Sequence[Message]) -> Invocation:
+        """Invoke the function with a batch, from the clock's time on.
+
+        "When your Lambda function encounters an error while processing a batch, all messages in that batch become
+        visible in the queue again by default": an exception, or the timeout.
+        """
+        clock = self._clock
+        begin = clock.now
+        self._invocations += 1
+        self._draw_doom(self._weather.at(begin))
+        process = self._process(begin)
+        self._running = self._database.owner = process
+        self._database.was_unheard = False
+        self._log.lines.clear()
+        self._batch = batch
+        clock.deadline = begin + self._timeout
+        everything = {message.id for message in batch}
+        out, sys.stdout = sys.stdout, self._log
+        failed, error, ended = everything, "", False
+        try:
+            main = process.entry(clock)
+            event = {"Records": [message.record() for message in batch]}
+            answer = main(event, _Context(clock, self._invocations))
+            self.point()
+            failed = failures(answer, everything)
+        except ProcessEnded as over:
+            ended, error = True, str(over)
+            self._database.abandon(process)
+        except Exception as raised:  # noqa: BLE001  as Lambda's runtime does
+            error = f"{type(raised).__name__}: {raised}"
+        finally:
+            sys.stdout = out
+            clock.deadline = float("inf")
+            self._database.owner = None
+        process.used = clock.now
+        if not ended:
+            self._idle.append(process)
+        warned = [json.loads(line) for line in self._log.lines if '"WARNING"' in line[:40]]
+        return Invocation(clock.now, failed, error, bool(error) or self._database.was_unheard, warned)
+
+    def point(self) -> None:
+        """Be where the process may be killed, or freeze.
+
+        Raises:
+            ProcessEnded: it was; or it froze for longer than the invocation may take.
+        """
+        if self._doom is None:
+            return
+        kind, calls = self._doom
+        if calls:
+            self._doom = (kind, calls - 1)
+            return
+        self._doom = None
+        if kind is Kind.KILLED:
+            raise ProcessEnded("killed")
+        self._clock.advance(self._chance.uniform(1, 120))
+
+    def client(self, service: str, **_: Any) -> Any:
+        """Stand for `boto3.client`."""
+        if not self._running.has_client:
+            self._clock.advance(_CLIENT)
+            self._running.has_client = True
+        return self if service == "sqs" else _Secrets(self._clock)
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803  boto3's
+        """Send to the dead-letter queue."""
+        del QueueUrl  # it may send to no other
+        self._call("SendMessageBatch")
+        for entry in Entries:
+            self._send_dead_letter(self._batch, entry["MessageBody"], entry["MessageAttributes"])
+        self.point()
+        return {}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        """Change when messages of the queue of punches become visible."""
+        del QueueUrl
+        self._call("ChangeMessageVisibilityBatch")
+        failed = []
+        for entry in Entries:
+            code = self._queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"], self._clock.now)
+            if code:
+                failed.append({"Id": entry["Id"], "Code": code})
+                continue
+            for message in self._batch:
+                if message.receipt == entry["ReceiptHandle"]:
+                    message.holder = None  # the invocation gave it back, though it has not returned
+        return {"Failed": failed}
+
+    def _call(self, operation: str) -> None:
+        self.point()
+        kinds = self._weather.at(self._clock.now)
+        if Kind.SQS_SILENT in kinds:
+            self._clock.advance(2 + 2 * (self._chance.random() < 0.5))
+            raise ReadTimeoutError(endpoint_url="https://sqs.simulated")
+        self._clock.advance(_CALL)
+        if Kind.SQS_REFUSES in kinds and self._chance.random() < 0.7:
+            _refuse(operation)
+
+    def _draw_doom(self, kinds: frozenset[Kind]) -> None:
+        self._doom, self.was_doomed = None, False
+        for kind, share in ((Kind.KILLED, _KILLED), (Kind.STALLED, _STALLED)):
+            if kind in kinds and self._chance.random() < share:
+                self._doom, self.was_doomed = (kind, self._chance.randrange(_POINTS)), True
+
+    def _process(self, now: float) -> Process:
+        """Give a process that is frozen, or a new one.
+
+        "Lambda maintains the execution environment for some time in anticipation of another function invocation": for
+        minutes.
+        """
+        for process in [process for process in self._idle if process.used + _FROZEN_FOR < now]:
+            self._idle.remove(process)
+            self._database.abandon(process)
+        ready = [process for process in self._idle if process.used <= now]
+        if ready:
+            found = max(ready, key=lambda process: (process.used, process.number))
+            self._idle.remove(found)
+            return found
+        self._processes += 1
+        return Process(self._processes)
+
+
+class _Context:
+    """Lambda's context, of which the function uses this much."""
+
+    def __init__(self, clock: Clock, number: int) -> None:
+        self._clock = clock
+        self.aws_request_id = str(number)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(1000 * (self._clock.deadline - self._clock.now))
+
+
+class _Secrets:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:  # noqa: N803  boto3's
+        del SecretId
+        self._clock.advance(_CALL)
+        return {"SecretString": '{"username": "simulated", "password": "simulated"}'}
+
+
+def _refuse(operation: str) -> NoReturn:
+    raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, operation)
+
+
+def failures(answer: object, everything: set[str]) -> set[str]:
+    """Read a partial batch response.
+
+    "Lambda treats a batch as a complete success if your function returns any of the following: An empty
+    batchItemFailures list. A null batchItemFailures list. An empty EventResponse. A null EventResponse. Lambda treats a
+    batch as a complete failure if your function returns any of the following: An invalid JSON response. An empty string
+    itemIdentifier. A null itemIdentifier. An itemIdentifier with a bad key name. An itemIdentifier value with a message
+    ID that doesn't exist." (A list there.)
+
+    Args:
+        answer: of the function.
+        everything: the ids of the batch.
+
+    Returns:
+        The ids of the messages that come back.
+    """
+    items = answer.get("batchItemFailures") if isinstance(answer, dict) else None
+    if not items:
+        return set()
+    found = {item.get("itemIdentifier") if isinstance(item, dict) else None for item in items}
+    return {str(item) for item in found} if found <= everything else everything

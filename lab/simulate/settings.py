@@ -1,0 +1,99 @@
+"""What is deployed, as the compiled template has it: queues, mapping, function and alarms."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tools.kit.errors import CommandError
+from tools.kit.packaging import PackagingError, Template, copy_project, package
+from tools.kit.project import ROOT
+
+_FUNCTION = "BatidaPontoLambdaFunction"
+_MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
+_CACHE = ROOT / ".local" / "simulate"
+
+
+class Settings(NamedTuple):
+    """Times are in seconds."""
+
+    visibility: int  # timeout of the queue of punches
+    retention: int  # of the queue of punches
+    dead_letter_retention: int
+    most_receives: int
+    batch: int
+    window: int
+    concurrency: int
+    timeout: int  # of the function
+    environment: dict[str, str]
+    alarms: dict[str, Any]  # properties, by section of docs/runbook.md
+    # Of code, not of the template: what `--fault` plants.
+    commit_late: bool = False
+    answer_success: bool = False
+    look_up: bool = True
+    # What the model takes a batch to cost, from its receipt to its deletion: milliseconds.
+    batch_milliseconds: float = 39  # those of `ponto plan`
+    row_milliseconds: float = 0.11
+
+
+def of_file(file: Path) -> Settings:
+    """Read a compiled template.
+
+    Raises:
+        CommandError: it is none, or not of this project.
+    """
+    try:
+        return of_template(Template(json.loads(file.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{file} is no compiled template of this project: {error!r}") from None
+
+
+def of_template(template: Template) -> Settings:
+    """Read what the simulator needs of a compiled template."""
+    queue, dead = template.properties("PunchQueue"), template.properties("DeadLetterQueue")
+    mapping, function = template.properties(_MAPPING), template.properties(_FUNCTION)
+    alarms = template.of_type("AWS::CloudWatch::Alarm").values()
+    return Settings(
+        visibility=queue["VisibilityTimeout"],
+        retention=queue["MessageRetentionPeriod"],
+        dead_letter_retention=dead["MessageRetentionPeriod"],
+        most_receives=queue["RedrivePolicy"]["maxReceiveCount"],
+        batch=mapping["BatchSize"],
+        window=int(mapping["MaximumBatchingWindowInSeconds"]),
+        concurrency=mapping["ScalingConfig"]["MaximumConcurrency"],
+        timeout=function["Timeout"],
+        environment={name: _filled_in(value) for name, value in sorted(function["Environment"]["Variables"].items())},
+        alarms={alarm["AlarmDescription"].rpartition("#")[2]: alarm for alarm in alarms},
+    )
+
+
+def of_stage(stage: str) -> Settings:
+    """Compile a stage, once for each version of what describes it.
+
+    Raises:
+        CommandError: it cannot be compiled.
+    """
+    digest = hashlib.sha256(stage.encode())
+    for source in (ROOT / "serverless.yml", *sorted((ROOT / "resources").iterdir())):
+        digest.update(source.read_bytes())
+    kept = _CACHE / f"{stage}-{digest.hexdigest()[:16]}.json"
+    if not kept.exists():
+        folder = Path(tempfile.mkdtemp(prefix="ponto-"))
+        try:
+            compiled = package(copy_project(folder / "project"), stage).template_file
+            _CACHE.mkdir(parents=True, exist_ok=True)
+            unfinished = kept.with_name(f"{folder.name}.new")
+            shutil.copyfile(compiled, unfinished)
+            unfinished.replace(kept)
+        except (PackagingError, FileNotFoundError) as error:
+            raise CommandError(f"{error}\nstage {stage} could not be compiled; has make setup been run?") from None
+        finally:
+            shutil.rmtree(folder)
+    return of_file(kept)
+
+
+def _filled_in(value: object) -> str:
+    """Give a variable a value where CloudFormation would fill it in."""
+    return value if isinstance(value, str) else "https://simulated/" + json.dumps(value)

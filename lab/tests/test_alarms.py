@@ -1,0 +1,779 @@
+"""The alarms: that what they look at exists, and that each fires on its incident, in time, and on nothing else."""
+
+import email.message
+import io
+import json
+import re
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import urlsplit
+
+import pytest
+
+from lab.simulate.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
+from ponto import log
+from ponto.drain import Failure, Processed
+from ponto.punch import Punch
+from ponto.store import Entry
+from tests.emf import metrics as embedded
+from tests.events import record
+from tests.template.compiled import TOPIC, USER_POOL, Compile
+from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
+from tools.deploy import proof
+from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.project import ROOT
+from tools.plan import costs
+
+STAGES = ["prod", "dev", "local"]
+FUNCTION = "BatidaPontoLambdaFunction"
+HOUR = 60  # minutes, as all times here
+DAY = 24 * HOUR
+
+# What AWS's services record, with these dimensions, of the resources that this stack makes.
+QUEUE_METRICS = {
+    "ApproximateAgeOfOldestMessage",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesVisible",
+    "NumberOfMessagesDeleted",
+    "NumberOfMessagesSent",
+}
+FUNCTION_METRICS = {"AsyncEventsDropped", "ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"}
+GATEWAY_METRICS = {"4XXError", "5XXError", "Count", "IntegrationLatency", "Latency"}
+CLUSTER_METRICS = {"ACUUtilization", "DatabaseConnections", "ServerlessDatabaseCapacity"}
+
+
+@pytest.fixture
+def own(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of the metrics that the function logs, when something was stored, and something failed."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "the-function")
+    absent: dict[str, Any] = dict.fromkeys(Punch._fields)
+    stored, failure = Entry(Punch(**absent), "", 0), Failure(record("", "m"), "gone")
+    log.batch("", 1, 1e9, Processed(stored=[stored], failures={"m": failure}))
+    found = embedded(capsys.readouterr().out)
+    assert {namespace for namespace, _ in found} == {"BatidaPonto"}
+    assert [found[key].dimensions for key in found] == [{"FunctionName": "the-function"}] * len(found)
+    return {name for _, name in found}
+
+
+def recorded_by(template: Template, own: set[str]) -> set[Metric]:
+    """Every metric that exists in a deployed stage."""
+    gateway = {"ApiName": template.properties("Api")["Name"], "Stage": {"Ref": "ApiStage"}}
+    methods = [
+        {"Method": setting["HttpMethod"], "Resource": setting["ResourcePath"].removeprefix("/").replace("~1", "/")}
+        for setting in template.properties("ApiStage")["MethodSettings"]
+        if setting.get("MetricsEnabled")
+    ]
+    found = {metric("AWS/ApiGateway", name, gateway | of) for name in GATEWAY_METRICS for of in [{}, *methods]}
+    for queue in template.of_type("AWS::SQS::Queue"):
+        dimensions = {"QueueName": {"Fn::GetAtt": [queue, "QueueName"]}}
+        found |= {metric("AWS/SQS", name, dimensions) for name in QUEUE_METRICS}
+    for function, properties in template.of_type("AWS::Lambda::Function").items():
+        names = {"AWS/Lambda": FUNCTION_METRICS}
+        if properties["Handler"] == "handler.main":
+            names[log.NAMESPACE] = own
+        for namespace in names:
+            found |= {metric(namespace, name, {"FunctionName": {"Ref": function}}) for name in names[namespace]}
+    for cluster in template.of_type("AWS::RDS::DBCluster"):
+        found |= {metric("AWS/RDS", name, {"DBClusterIdentifier": {"Ref": cluster}}) for name in CLUSTER_METRICS}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "metric_math", "cluster"),
+    [
+        ("prod", [], True, True),
+        ("prod", ["uploads=true"], True, True),
+        ("dev", [], True, True),
+        ("dev", ["database=existing", "dbHost=db.example.com"], True, False),
+        ("prod", ["metricMath=unsupported"], False, True),
+        ("local", [], False, False),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_stage_has_the_alarms_of_the_runbook_but_for_what_it_lacks(
+    compiled: Compile, complete: Template, stage: str, parameters: list[str], metric_math: bool, cluster: bool
+) -> None:
+    found = alarms(compiled(stage, *parameters), stage)
+    uploads = "uploads=true" in parameters
+    assert found.keys() == of_a_stage(complete, metric_math=metric_math, cluster=cluster, uploads=uploads)
+    assert len(found) >= 7
+
+
+def test_whether_there_is_metric_math_is_one_of_two(project: Path) -> None:
+    with pytest.raises(PackagingError, match="metricMath: 'no' is not one of supported, unsupported"):
+        package(project, "dev", "metricMath=no")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_an_alarm_looks_at_exists(compiled: Compile, own: set[str], stage: str) -> None:
+    template = compiled(stage)
+    existing = recorded_by(template, own)
+    for name, alarm in alarms(template, stage).items():
+        assert metrics(alarm), name
+        assert set(metrics(alarm)) <= existing, name
+        assert period(alarm) > 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_alarm_tells_the_topic_and_names_its_section_of_the_runbook(compiled: Compile, stage: str) -> None:
+    for section, alarm in alarms(compiled(stage), stage).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}], section
+        assert alarm.get("ActionsEnabled", True) is True
+        assert alarm["AlarmDescription"].endswith(f". docs/runbook.md#{section}")
+
+
+def test_the_runbook_has_a_section_for_each_alarm_and_no_other(complete: Template) -> None:
+    assert re.findall("^## (.*)$", TEXT, re.MULTILINE) == [*SECTIONS, "What watching costs"]  # each once
+    assert SECTIONS.keys() == alarms(complete).keys()
+    for section in SECTIONS.values():
+        assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
+
+
+def test_the_costs_are_counted(prod: Template, own: set[str]) -> None:
+    watched = sum(len(metrics(alarm)) for alarm in alarms(prod).values())
+    assert watched == costs.alarm_metrics()
+    assert len(own) == costs.METRICS
+    detailed = [each for each in prod.properties("ApiStage")["MethodSettings"] if each.get("MetricsEnabled")]
+    assert len(detailed) * len(GATEWAY_METRICS) == costs.GATEWAY_METRICS
+    assert len(prod.of_type("AWS::KMS::Key")) == len(prod.of_type("AWS::CloudWatch::Dashboard")) == 1
+
+
+# Numbers that follow from others
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev"])
+def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    found = alarms(template, stage)
+    queue, dead_letters = template.properties("PunchQueue"), template.properties("DeadLetterQueue")
+    visibility = queue["VisibilityTimeout"] / 60
+    redriven = queue["RedrivePolicy"]["maxReceiveCount"] * visibility
+
+    # Whatever fails is seen in each period, or in one of those that are looked at together.
+    assert found["oldest-waiting"]["DatapointsToAlarm"] == 1
+    assert period(found["oldest-waiting"]) * found["oldest-waiting"]["EvaluationPeriods"] > visibility + 5
+    assert period(found["keeps-failing"]) > visibility
+    # Whatever is received has left by then, and what is not has days left.
+    waited = found["punches-expire"]["EvaluationPeriods"] * period(found["punches-expire"])
+    assert redriven < waited <= queue["MessageRetentionPeriod"] / 60 - 3 * DAY
+    (expression,) = (query["Expression"] for query in found["punches-expire"]["Metrics"] if "Expression" in query)
+    assert f"> {waited * 60_000:.0f} OR" in f"{expression} OR".replace(",", " OR")  # of what fails, in milliseconds
+    # A dead letter may be as old as the queue lets a message become, and has a day left.
+    waited = found["dead-letters-expire"]["EvaluationPeriods"] * period(found["dead-letters-expire"])
+    assert queue["MessageRetentionPeriod"] / 60 + waited <= dead_letters["MessageRetentionPeriod"] / 60 - DAY
+
+
+def test_the_connections_that_are_too_many_follow_from_the_concurrency(compiled: Compile) -> None:
+    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * (5 + 2) + 20
+    more = alarms(compiled("prod", "reservedConcurrency=40", "maximumConcurrency=40", "receiptConcurrency=3"))
+    assert more["database-connections"]["Threshold"] == 2 * (40 + 3) + 20
+
+
+# Who is told
+
+
+def test_mail_goes_to_the_address_that_is_given(compiled: Compile, prod: Template) -> None:
+    assert prod.of_type("AWS::SNS::Subscription") == {}
+    (email,) = compiled("prod", "alarmEmail=oncall@example.com").of_type("AWS::SNS::Subscription").values()
+    assert (
+        email.items()
+        >= {"TopicArn": {"Ref": "AlarmTopic"}, "Protocol": "email", "Endpoint": "oncall@example.com"}.items()
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_mailed"),
+    [
+        ("OK", "ALARM", True),
+        ("INSUFFICIENT_DATA", "ALARM", True),
+        ("ALARM", "OK", True),
+        ("INSUFFICIENT_DATA", "OK", False),  # it was made, or changed
+    ],
+)
+def test_mail_tells_of_incidents_and_their_ends_and_not_that_an_alarm_was_made(
+    compiled: Compile, before: str, now: str, is_mailed: bool
+) -> None:
+    (email,) = compiled("prod", "alarmEmail=oncall@example.com").of_type("AWS::SNS::Subscription").values()
+    assert email["FilterPolicyScope"] == "MessageBody"
+    notification = {"AlarmName": "batida-ponto-prod-dead-letters", "NewStateValue": now, "OldStateValue": before}
+    assert lets_through(email["FilterPolicy"], notification) is is_mailed
+
+    document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")  # the same for a topic of one's own
+    (attributes,) = re.findall(r"--attributes \\\n +'(.*)'$", document, re.MULTILINE)
+    assert json.loads(json.loads(attributes)["FilterPolicy"]) == email["FilterPolicy"]
+    assert json.loads(attributes)["FilterPolicyScope"] == email["FilterPolicyScope"]
+
+
+def lets_through(policy: Any, message: Any) -> bool:
+    """Whether a subscription's filter delivers a message, as far as policies here go: each key has one of its values.
+
+    https://docs.aws.amazon.com/sns/latest/dg/and-or-logic.html: `$or` is an operator where it is a list of two
+    objects or more; otherwise it would be the name of a field.
+    """
+    alternatives = policy.get("$or", [{}, {}])
+    assert len(alternatives) > 1
+    return any(
+        all(message.get(name) in values for name, values in {**policy, **one}.items() if name != "$or")
+        for one in alternatives
+    )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_topic_of_yours_gets_every_alarm(compiled: Compile, stage: str) -> None:
+    template = compiled(stage, f"alarmTopicArn={TOPIC}")
+    assert alarms(template, stage).keys() == alarms(compiled(stage), stage).keys()
+    for section, alarm in alarms(template, stage).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC], section
+    assert template.outputs["AlarmTopicArn"] == {"Value": TOPIC}
+    assert '"AlarmTopic"' not in json.dumps(template.document)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (["alarmTopicArn=oncall"], "alarmTopicArn: 'oncall' is not the ARN of a standard topic in us-east-1"),
+        # Alarms notify topics of their own region, and people none that is first in, first out.
+        (
+            ["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"],
+            "is not the ARN of a standard topic in us-east-1",
+        ),
+        ([f"alarmTopicArn={TOPIC}.fifo"], "is not the ARN of a standard topic in us-east-1"),
+        ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "with alarmTopicArn, subscribe to that topic"),
+    ],
+)
+def test_a_topic_that_cannot_be_stops_the_deploy(project: Path, parameters: list[str], message: str) -> None:
+    with pytest.raises(PackagingError) as caught:
+        package(project, "dev", *parameters)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_alarms_of_this_account_and_they_alone_may_publish(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    (topic,) = template.of_type("AWS::SNS::Topic").values()
+    assert topic == {"KmsMasterKeyId": {"Ref": "AlarmKey"}}  # the managed key would swallow every notification
+    (policy,) = template.of_type("AWS::SNS::TopicPolicy").values()
+    assert policy["Topics"] == [{"Ref": "AlarmTopic"}]
+    own_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    publish = {
+        "Sid": "AlarmsPublish",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Condition": own_account,
+    }
+    assert policy["PolicyDocument"]["Statement"] == [
+        publish | {"Action": "sns:Publish", "Resource": {"Ref": "AlarmTopic"}}
+    ]
+    assert template.properties("AlarmKey")["KeyPolicy"]["Statement"][1:] == [
+        publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
+    ]
+
+
+# A normal day
+
+
+def gauge(value: float) -> Point:
+    return Point(value, 1, value, value)
+
+
+def share(part: float, whole: float) -> Point:
+    """Of `whole` requests, `part` had a property."""
+    return Point(part, whole, 0, 1)
+
+
+class Record:
+    """What was recorded of prod, minute by minute, to be written over by incidents."""
+
+    def __init__(self) -> None:
+        self.series: dict[Metric, dict[int, Point]] = {}
+
+    def __getitem__(self, name: str) -> dict[int, Point]:
+        return self.series.setdefault(NAMES[name], {})
+
+
+_GATEWAY = {"ApiName": "batida-ponto-prod", "Method": "POST", "Resource": "/ponto", "Stage": {"Ref": "ApiStage"}}
+
+
+def _prod_metrics() -> dict[str, Metric]:
+    gateway = _GATEWAY
+    queue = {"QueueName": {"Fn::GetAtt": ["PunchQueue", "QueueName"]}}
+    function = {"FunctionName": {"Ref": FUNCTION}}
+    cluster = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
+    imports = {"FunctionName": {"Ref": "ImportacaoLambdaFunction"}}
+    return {
+        "files failed": metric("AWS/Lambda", "AsyncEventsDropped", imports),
+        "requests": metric("AWS/ApiGateway", "Count", gateway),
+        "4xx": metric("AWS/ApiGateway", "4XXError", gateway),
+        "5xx": metric("AWS/ApiGateway", "5XXError", gateway),
+        "waiting": metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", queue),
+        "in flight": metric("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", queue),
+        "age": metric("AWS/SQS", "ApproximateAgeOfOldestMessage", queue),
+        "deleted": metric("AWS/SQS", "NumberOfMessagesDeleted", queue),
+        "stored": metric("BatidaPonto", "stored", function),
+        "duplicates": metric("BatidaPonto", "duplicates", function),
+        "rejected": metric("BatidaPonto", "rejected", function),
+        "oldest failed": metric("BatidaPonto", "oldestFailedMilliseconds", function),
+        "errors": metric("AWS/Lambda", "Errors", function),
+        "throttles": metric("AWS/Lambda", "Throttles", function),
+        "failed": metric("BatidaPonto", "failed", function),
+        "connections": metric("AWS/RDS", "DatabaseConnections", cluster),
+        "capacity": metric("AWS/RDS", "ACUUtilization", cluster),
+        "dead_letters": metric(
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}},
+        ),
+    }
+
+
+NAMES = _prod_metrics()
+PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 17 * HOUR)
+RESTART = 15 * HOUR + 40  # of the database, three minutes long
+
+
+def _requests(minute: int) -> int:
+    """How many punches come in a minute of the day."""
+    if any(0 <= minute - peak < 5 for peak in PEAKS):
+        return 909 * 60
+    if any(-30 <= minute - peak < 30 for peak in PEAKS):
+        return 60
+    if 6 * HOUR <= minute < 20 * HOUR:
+        return minute % 3
+    return minute in (2 * HOUR + 30, 4 * HOUR)  # one punch; the database has to resume
+
+
+def normal(days: int) -> Record:
+    """Days with four peaks, a restart of the database, one error of the function, and quiet nights."""
+    record = Record()
+    for now in range(days * DAY):
+        minute = now % DAY
+        came, before = _requests(minute), _requests((minute - 1) % DAY)
+        at_night = not 6 * HOUR <= minute < 20 * HOUR
+        down, comes_back = RESTART <= minute < RESTART + 3, RESTART <= minute < RESTART + 8
+        if came:
+            record["requests"][now] = Point(came, came, 1, 1)
+            record["4xx"][now] = share(came // 50, came)
+            record["5xx"][now] = share(came // 20_000, came)
+        if 3 * HOUR <= minute < 3 * HOUR + 20:  # a stranger knocks
+            record["requests"][now] = Point(5, 5, 1, 1)
+            record["4xx"][now] = share(5, 5)
+            record["5xx"][now] = share(0, 5)
+        # The pollers keep the queue active, so that its depth is told all night; counts only where there are any.
+        record["waiting"][now] = gauge(came // 20 if came > 60 else at_night and came)
+        if comes_back or came > 60:
+            record["in flight"][now] = gauge(40 if comes_back else 500)
+        if down:
+            record["oldest failed"][now] = gauge(60_000 * (minute - RESTART))
+        if comes_back:
+            record["age"][now] = gauge(60 * (minute - RESTART))
+        elif came:
+            record["age"][now] = gauge(40 if at_night else 2)
+        stored = 0 if down else before if at_night else came + 40 * (minute == RESTART + 8)
+        if stored or came or before:
+            record["stored"][now] = gauge(stored)
+            record["duplicates"][now] = gauge(stored // 50)
+            record["rejected"][now] = gauge(minute == 11 * HOUR)
+            record["deleted"][now] = gauge(stored + stored // 50)
+        if came or before:
+            record["errors"][now] = gauge(minute == 10 * HOUR + 17)
+            record["throttles"][now] = gauge(0)
+            record["failed"][now] = gauge(13 * down)
+            record["connections"][now] = gauge(10 if minute == 14 * HOUR else 5)
+            record["capacity"][now] = gauge(100 if came > 60 else 12)
+        if 9 * HOUR <= minute < 9 * HOUR + 30:
+            record["connections"][now] = gauge(5 + 12)  # reports
+            record["capacity"][now] = gauge(60)
+    return record
+
+
+def _phases(alarm: Any) -> Iterator[int]:
+    length = period(alarm)
+    yield from range(0, length, max(1, length // 5))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_normal_week_wakes_nobody(complete: Template, section: str) -> None:
+    alarm, record = alarms(complete)[section], normal(days=7)
+    for phase in _phases(alarm):
+        for minute, state in states(alarm, record.series, 7 * DAY, phase):
+            assert state is State.OK, f"minute {minute % DAY} of day {minute // DAY}, phase {phase}"
+
+
+# Incidents: what is written over a normal record from `start` to `end`
+
+
+def _tries(end: int) -> list[int]:
+    """When a punch that fails is tried again, in minutes after it came: after 5, 10, ... 320 s, then every 451."""
+    seconds = list(accumulate([5 * 2**number for number in range(7)] + [451] * (end * 60 // 451)))
+    return [second // 60 for second in seconds if second < end * 60]
+
+
+def _outage(record: Record, start: int, end: int) -> None:
+    """The database is down: punches come, fail, return."""
+    for name in ("deleted", "stored", "duplicates", "age"):
+        for now in range(start, end):
+            record[name].pop(now, None)
+    arrived, tries = 0, _tries(end - start)
+    failed: Counter[int] = Counter()
+    oldest: dict[int, int] = {}
+    for now in range(start, end):
+        came = int(record["requests"].get(now, gauge(0)).total)
+        arrived += came
+        if came:
+            for minute in (now, *(now + after for after in tries if now + after < end)):
+                failed[minute] += came
+                oldest[minute] = max(oldest.get(minute, 0), minute - now)
+            record["age"][now] = gauge(15)  # then it has been received three times
+        record["waiting"][now] = gauge(0)
+        record["in flight"][now] = gauge(arrived)
+        record["failed"][now] = gauge(failed[now])
+    for minute, age in oldest.items():
+        record["oldest failed"][minute] = gauge(60_000 * age)
+        record["stored"][minute] = record["duplicates"][minute] = gauge(0)
+
+
+def _outage_with_bad_messages(record: Record, start: int, end: int) -> None:
+    """The same, and every 4 minutes a message that is no punch is dead-lettered."""
+    _outage(record, start, end)
+    for now in range(start, end, 4):
+        record["deleted"][now] = record["rejected"][now] = gauge(1)
+
+
+def _one_message_and_no_line(record: Record, start: int, end: int) -> None:
+    """At night: a lone punch, and a function that cannot even log."""
+    for now in range(start, end):
+        for name in ("deleted", "stored", "duplicates", "failed", "in flight", "age"):
+            record[name].pop(now, None)
+        seen = (now - start) % 8 == 0
+        record["waiting"][now] = gauge(seen)
+        if not seen:
+            record["in flight"][now] = gauge(1)
+
+
+def _paused(record: Record, start: int, end: int) -> None:
+    """Nobody receives: the mapping is disabled."""
+    for now in range(start, end):
+        for name in ("deleted", "stored", "duplicates", "failed", "oldest failed", "in flight", "errors", "throttles"):
+            record[name].pop(now, None)
+        record["waiting"][now] = gauge(1 + now - start)
+        record["age"][now] = gauge(60 * (now - start))
+
+
+def _paused_then_down(record: Record, start: int, end: int) -> None:
+    """Nobody receives for six and a half days; then the database is down, and what waited is nearly always hidden."""
+    resumed = start + 6 * DAY + 12 * HOUR
+    _paused(record, start, resumed)
+    _outage(record, resumed, end)
+    for now in range(resumed, end):
+        hidden = (now - resumed) % 8
+        record["waiting"][now] = gauge(29 * (not hidden))
+        record["in flight"][now] = gauge(29 * bool(hidden))
+        if not hidden:
+            record["oldest failed"][now] = gauge(60_000 * (now - start))
+
+
+def _slow(record: Record, start: int, end: int) -> None:
+    """More comes in than is stored."""
+    for now in range(start, end):
+        record["waiting"][now] = gauge(100_000)
+        record["deleted"][now] = record["stored"][now] = gauge(1_000)
+        record["age"][now] = gauge(60 * (now - start))
+
+
+def _some_fail(record: Record, start: int, end: int) -> None:
+    """Three punches fail every time, the others go through."""
+    for now in range(start, end):
+        record["in flight"][now] = gauge(3)
+        if (now - start) % 8 == 0:
+            record["failed"][now] = gauge(3)
+
+
+def _dead_letter(record: Record, start: int, end: int) -> None:
+    """A dead letter, hidden now and then by somebody who looks at it; afterwards SQS goes on for six hours."""
+    for now in range(start, end):
+        record["dead_letters"][now] = gauge((now - start) % (6 * HOUR) != 17)
+    for now in range(end, end + 6 * HOUR):
+        record["dead_letters"][now] = gauge(0)
+
+
+def _file_failed(record: Record, start: int, _: int) -> None:
+    """A file was given up, and then the next."""
+    for now in (start, start + 4):
+        record["files failed"][now] = gauge(1)
+
+
+def _lone_error(record: Record, start: int, end: int) -> None:
+    """One message that the function fails on as a whole: once a visibility timeout."""
+    for now in range(start, end):
+        record["errors"].pop(now, None)
+    for number in range((end - start) * 60 // 452):
+        record["errors"][start + number * 452 // 60] = gauge(1)
+
+
+def _few_people_and_a_bad_client(record: Record, start: int, end: int) -> None:
+    """Ten punch, at the day's peaks, and each is refused."""
+    for now in range(start, end):
+        for name in ("requests", "4xx", "5xx"):
+            record[name].pop(now, None)
+        if now % DAY in PEAKS:
+            record["requests"][now] = gauge(10)
+            record["4xx"][now] = share(10, 10)
+            record["5xx"][now] = share(0, 10)
+
+
+def _over(name: str, value: Callable[[float], Point]) -> Callable[[Record, int, int], None]:
+    """Write over one metric, given the requests of each minute."""
+
+    def write(record: Record, start: int, end: int) -> None:
+        for now in range(start, end):
+            requests = record["requests"].get(now)
+            if requests or name in ("throttles", "connections", "capacity"):
+                record[name][now] = value(requests.total if requests else 0)
+
+    return write
+
+
+def _lone_device(record: Record, start: int, end: int) -> None:
+    """At night the gateway fails, and one device tries: after 1, 2, 4, 8, ... seconds."""
+    tries = [now for now in (start + (2**number - 1) // 60 for number in range(13)) if now < end]
+    for now in set(tries):
+        record["requests"][now] = gauge(tries.count(now))
+        record["5xx"][now] = share(tries.count(now), tries.count(now))
+
+
+class Incident(NamedTuple):
+    happens: Callable[[Record, int, int], None]
+    lasts: int
+    fires_within: int  # of its beginning
+    clears_within: int  # of its end
+    starts: int = 7 * HOUR + 35  # in the second day; before the first peak
+    stays: bool = True  # the alarm does not end before it does
+
+
+INCIDENTS: list[tuple[str, Incident]] = [
+    ("dead-letters", Incident(_dead_letter, 3 * HOUR, 5, 5)),
+    ("dead-letters-expire", Incident(_dead_letter, 6 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
+    ("drain-stalled", Incident(_outage, 2 * HOUR, 45, 10)),
+    ("drain-stalled", Incident(_outage_with_bad_messages, 2 * HOUR, 45, 10)),
+    ("drain-stalled", Incident(_one_message_and_no_line, 2 * HOUR, 20, 10, starts=22 * HOUR)),
+    ("drain-stalled", Incident(_paused, 2 * HOUR, 20, 10)),
+    ("oldest-waiting", Incident(_slow, HOUR, 21, 20)),
+    ("oldest-waiting", Incident(_paused, HOUR, 21, 20, starts=22 * HOUR)),
+    ("oldest-waiting", Incident(_outage, DAY, 30, 20)),
+    ("punches-expire", Incident(_paused, 4 * DAY, 3 * DAY + HOUR, 2 * HOUR)),
+    ("punches-expire", Incident(_paused_then_down, 7 * DAY + 8 * HOUR, 3 * DAY + HOUR, 3 * HOUR)),
+    ("keeps-failing", Incident(_some_fail, 3 * HOUR, HOUR + 15, 30)),
+    ("keeps-failing", Incident(_outage, 3 * HOUR, HOUR + 15, 30)),
+    ("function-errors", Incident(_lone_error, 2 * HOUR, 20, 20)),
+    ("function-throttles", Incident(_over("throttles", lambda _: gauge(7)), HOUR, 10, 20)),
+    ("gateway-5xx", Incident(_over("5xx", lambda requests: share(requests * 0.02, requests)), HOUR, 4, 5)),
+    ("gateway-5xx", Incident(_lone_device, 2 * HOUR, 6, 10, starts=22 * HOUR, stays=False)),
+    ("gateway-4xx", Incident(_over("4xx", lambda requests: share(requests * 0.6, requests)), 25, 15, 15)),
+    ("gateway-4xx-hours", Incident(_few_people_and_a_bad_client, 12 * HOUR, 8 * HOUR, 13 * HOUR, stays=False)),
+    ("imports-failed", Incident(_file_failed, 5, 6, 15)),
+    ("database-connections", Incident(_over("connections", lambda _: gauge(60)), HOUR, 20, 10)),
+    ("database-capacity", Incident(_over("capacity", lambda _: gauge(100)), HOUR, 20, 10)),
+]
+
+
+def test_every_alarm_has_an_incident(complete: Template) -> None:
+    assert {section for section, _ in INCIDENTS} == alarms(complete).keys()
+
+
+@pytest.mark.parametrize(
+    ("section", "incident"), INCIDENTS, ids=[f"{name} {found.happens.__name__}" for name, found in INCIDENTS]
+)
+def test_an_alarm_fires_in_time_stays_and_clears(complete: Template, section: str, incident: Incident) -> None:
+    alarm = alarms(complete)[section]
+    start = DAY + incident.starts
+    end = start + incident.lasts
+    days = end // DAY + 2
+    record = normal(days)
+    incident.happens(record, start, end)
+    for phase in _phases(alarm):
+        found = list(states(alarm, record.series, days * DAY, phase))
+        firing = [minute for minute, state in found if state is State.ALARM]
+        assert firing, f"phase {phase}: it never fires"
+        assert start < firing[0] <= start + incident.fires_within, f"phase {phase}"
+        assert firing[-1] < end + incident.clears_within, f"phase {phase}"
+        if incident.stays:
+            assert firing == list(range(firing[0], firing[-1] + 1, period(alarm))), f"phase {phase}"
+            assert firing[-1] >= end - period(alarm)
+
+
+def test_the_proofs_of_deploys_wake_nobody_where_nobody_punches(
+    complete: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[urllib.request.Request]()
+
+    def refuse(request: urllib.request.Request, **_: object) -> NoReturn:
+        asked.append(request)
+        raise urllib.error.HTTPError(request.full_url, 401, "Unauthorized", email.message.Message(), io.BytesIO(b"{}"))
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    record = Record()
+    for hour in (8, 10, 15):  # three deploys of a stage with sign-in
+        proof.require_token("https://api.example.com/prod/ponto", "the key")
+        path = urlsplit(asked[-1].full_url).path.removeprefix("/prod")
+        of = {**_GATEWAY, "Method": asked[-1].get_method(), "Resource": path}
+        for name in ("Count", "4XXError"):
+            record.series.setdefault(metric("AWS/ApiGateway", name, of), {})[hour * HOUR] = share(1, 1)
+    for section, alarm in alarms(complete).items():
+        assert {state for _, state in states(alarm, record.series, DAY)} <= {State.OK}, section
+
+
+def test_nothing_else_fires_when_a_few_punches_fail_among_others(prod: Template) -> None:
+    record = normal(days=3)
+    _some_fail(record, DAY + 7 * HOUR, DAY + 19 * HOUR)  # at night, when nothing else comes, the drain has stalled
+    fired = {
+        section
+        for section, alarm in alarms(prod).items()
+        for _, state in states(alarm, record.series, 3 * DAY)
+        if state is State.ALARM
+    }
+    assert fired == {"keeps-failing"}
+
+
+# The evaluation itself, against the tables of AWS's user guide
+
+
+@pytest.mark.parametrize(
+    ("needed", "data", "ignored", "breaching", "not_breaching"),
+    [
+        (3, "0-X-X", "OK", "OK", "OK"),
+        (3, "0----", "OK", "OK", "OK"),
+        (3, "-----", "before", "ALARM", "OK"),
+        (3, "0XX-X", "ALARM", "ALARM", "ALARM"),
+        (3, "----X", "before", "ALARM", "OK"),
+        (3, "X----", "before", "ALARM", "OK"),
+        (2, "0-X-X", "ALARM", "ALARM", "ALARM"),
+        (2, "00X0X", "ALARM", "ALARM", "ALARM"),
+        (2, "0-X--", "OK", "ALARM", "OK"),
+        (2, "----0", "OK", "ALARM", "OK"),
+        (2, "----X", "before", "ALARM", "OK"),
+    ],
+)
+def test_missing_data_is_treated_as_the_guide_says(
+    needed: int, data: str, ignored: str, breaching: str, not_breaching: str
+) -> None:
+    breaches = [{"0": False, "X": True, "-": None}[character] for character in data]
+    for before in State:
+        for treatment, expected in (("ignore", ignored), ("breaching", breaching), ("notBreaching", not_breaching)):
+            alarm = {"EvaluationPeriods": 3, "DatapointsToAlarm": needed, "TreatMissingData": treatment}
+            assert judge(alarm, breaches, before) == (before if expected == "before" else expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("a + 2 * b", 7),
+        ("SUM([a, b, none])", 4),
+        ("MAX([a, b])", 3),
+        ("a + none", None),
+        ("a / (b - 3)", None),  # no data point, rather than infinity
+        ("FILL(none, 9)", 9),
+        ("FILL(a, 9)", 1),
+        ("IF(a > 0 AND b == 3, 5, 6)", 5),
+        ("IF(a > 1 OR b < 3, 5, 6)", 6),
+        ("IF(a, none, 1)", None),
+        ("IF(none, 1, 1)", None),
+        ("IF(a == 1 AND none, 1, 0)", None),
+    ],
+)
+def test_metric_math(expression: str, expected: float | None) -> None:
+    assert calculate(expression, {"a": 1, "b": 3, "none": None}) == expected
+
+
+# The dashboard
+
+
+def _widgets(template: Template) -> list[Any]:
+    (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+    widgets: list[Any] = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
+    return widgets
+
+
+def _substituted(text: str) -> object:
+    """What Fn::Sub makes of a value."""
+    found = re.fullmatch(r"\$\{(\w+)(?:\.(\w+))?\}", text)
+    if not found:
+        return text
+    return {"Fn::GetAtt": [found[1], found[2]]} if found[2] else {"Ref": found[1]}
+
+
+def _shown(template: Template) -> set[Metric]:
+    found = set()
+    for widget in _widgets(template):
+        for namespace, name, *rest in widget["properties"].get("metrics", []):
+            dimensions, options = rest[:-1], rest[-1]
+            assert options.keys() == {"stat", "label"}
+            assert re.fullmatch("Sum|Average|Minimum|Maximum|p50|p99", options["stat"])
+            values = map(_substituted, dimensions[1::2])
+            found.add(metric(namespace, name, dict(zip(dimensions[::2], values, strict=True))))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stage", "parameters"),
+    [
+        ("prod", []),
+        ("prod", ["uploads=true"]),
+        ("dev", []),
+        ("local", []),
+        ("dev", ["database=existing", "dbHost=db.example.com"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_the_dashboard_shows_exists(compiled: Compile, own: set[str], stage: str, parameters: list[str]) -> None:
+    template = compiled(stage, *parameters)
+    assert _shown(template) <= recorded_by(template, own)
+    (status,) = (widget for widget in _widgets(template) if widget["type"] == "alarm")
+    assert set(map(_id, status["properties"]["alarms"])) == set(template.of_type(ALARM))
+
+
+def _id(arn: str) -> str:
+    found = re.fullmatch(r"\$\{(\w+)\.Arn\}", arn)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "more"), [([], set()), ([f"userPoolArn={USER_POOL}", "uploads=true"], {"rejectedIdentity"})]
+)
+def test_the_dashboard_shows_whatever_an_alarm_looks_at_and_whatever_the_function_logs(
+    compiled: Compile, own: set[str], parameters: list[str], more: set[str]
+) -> None:
+    template = compiled("prod", *parameters)
+    shown = _shown(template)
+    assert {found for alarm in alarms(template).values() for found in metrics(alarm)} <= shown
+    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == own | more
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ([], ["Gateway", "Queue", "Function", "Database", "Dead letters"]),
+        (["database=existing", "dbHost=db.example.com"], ["Gateway", "Queue", "Function", "Dead letters"]),
+    ],
+    ids=["create", "existing"],
+)
+def test_the_dashboard_is_read_from_left_to_right(
+    compiled: Compile, parameters: list[str], expected: list[str]
+) -> None:
+    widgets = _widgets(compiled("prod", *parameters))
+    titles = [widget for widget in widgets if widget["type"] == "text"]
+    assert [widget["properties"]["markdown"] for widget in titles] == [f"## {title}" for title in expected]
+    assert [widget["x"] for widget in titles] == sorted(widget["x"] for widget in titles)
+    covered = [
+        (x, y)
+        for widget in widgets
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
+    ]
+    assert len(covered) == len(set(covered))
+    assert {x for x, _ in covered} == set(range(24))

@@ -1,0 +1,143 @@
+"""`python -m lab.bench --quick` from end to end: each part measures, and writes what the documents say."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from lab.bench import __main__ as command
+from lab.bench import growth, indexes
+from lab.bench.cold import STARTERS
+from lab.bench.drain import PEERS
+from lab.bench.reports import REPORTS
+from lab.bench.server import running
+from ponto.derived_id import derive_id
+from tools.kit.project import ROOT
+from tools.local.postgres import UNSAFE
+
+PARTS = [part for part in command.PARTS if part != "indexes"]  # which copies a database for each of many variants
+# The least that random() gives: a table of millions has it.
+LEAST = """
+create schema least;
+create function least.random() returns double precision language sql as 'select 0.0::double precision';
+set search_path = least, pg_catalog, public
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give what a quick run wrote."""
+    folder = tmp_path_factory.mktemp("bench")
+    words = [sys.executable, "-m", "lab.bench", "--quick", "--punches", "1000", "--folder", str(folder), "--json"]
+    words += ["--set", "max_wal_size=2GB", *PARTS]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == {part: read(folder, part) for part in PARTS}
+    return folder
+
+
+def read(folder: Path, part: str) -> Any:
+    return json.loads((folder / f"{part}.json").read_text())
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_says_on_what_it_ran_and_which_aims_it_met(folder: Path, part: str) -> None:
+    document = read(folder, part)
+
+    assert document.keys() == {"machine", "results", "aims"}
+    assert document["machine"].keys() == {"began", "seconds", "python", "cores", "loadBefore", "loadAfter", "settings"}
+    assert document["aims"]
+    assert all(aim.keys() == {"text", "wanted", "reached", "atMost", "met"} for aim in document["aims"])
+
+
+def test_every_peer_is_measured_at_every_batch_size(folder: Path) -> None:
+    results = read(folder, "drain")["results"]
+
+    assert {(drain["peer"], drain["batch"]) for drain in results} == {
+        (peer, batch) for peer in PEERS for batch in (10, 100, 1000)
+    }
+    assert all(drain["rowsPerSecond"].keys() == {"median", "least", "most"} for drain in results)
+    assert all(drain["rowsPerSecond"]["least"] > 0 for drain in results)
+
+
+def test_a_table_grows_with_each_kind_of_ids(folder: Path) -> None:
+    results = read(folder, "growth")["results"]
+
+    assert {(growth["ids"], growth["rows"]) for growth in results} == {
+        (ids, rows) for ids in ("UUIDv4", "UUIDv7", "derived") for rows in (0, 1000)
+    }
+
+
+def test_five_at_once_have_no_deadlock_and_no_failure(folder: Path) -> None:
+    results = read(folder, "workers")["results"]
+
+    assert [(load["workers"], load["failures"], load["deadlocks"]) for load in results] == [(5, 0, 0)] * 2
+
+
+def test_the_function_is_larger_than_its_driver_and_both_start(folder: Path) -> None:
+    results = {cold["starter"]: cold for cold in read(folder, "cold")["results"]}
+
+    assert results.keys() == STARTERS.keys()
+    assert results["bare"]["importMs"]["median"] < results["psycopg2"]["importMs"]["median"]
+    assert 0 == results["bare"]["zipMb"] < results["psycopg2"]["zipMb"] < results["ours"]["zipMb"]
+
+
+def test_duplicates_are_measured_against_fresh_punches(folder: Path) -> None:
+    assert read(folder, "duplicates")["results"].keys() == {"fresh", "again"}
+
+
+def test_an_index_of_numbers_is_measured_against_none(folder: Path) -> None:
+    kinds = [each["kind"] for each in read(folder, "numbers")["results"]]
+    assert kinds == ["a number, the index", "a number, no index", "no number"]
+
+
+def test_each_index_and_setting_is_measured_on_a_table_of_some_size() -> None:
+    with running(UNSAFE) as server:
+        found = indexes.measure(server, [0.001], punches=100, rounds=1)
+        server.use("derived")
+        server.ask(LEAST)
+        growth.fill(server, "derived", 100)
+        least = server.ask("select min(usuario_id) from batida")
+        newest = server.ask("select id::text from batida order by id desc limit 1")
+        server.use("few")
+        growth.fill(server, "UUIDv7", 100, employees=3)
+        employees = server.ask("select count(distinct usuario_id) from batida")
+
+    assert [(each.rows, each.label) for each in found] == [(1000, variant.label) for variant in indexes.VARIANTS]
+    assert found[0].time_ratio == 1
+    assert f"| {indexes.AS_IT_IS} " in indexes.show(found)
+    assert least == 1
+    assert employees == 3
+    ours = UUID(derive_id(1, datetime.now(UTC)))
+    assert UUID(newest).version == ours.version
+    assert 0 <= (ours.int >> 80) - (UUID(newest).int >> 80) < 60_000  # ms
+
+
+def test_each_report_is_measured_with_its_plan_and_so_is_the_intake_beside_them(folder: Path) -> None:
+    results = read(folder, "reports")["results"]
+
+    assert [query["report"] for query in results["queries"]] == list(REPORTS)
+    assert all(query["rows"] and query["plan"] and query["naivePlan"] for query in results["queries"])
+    assert results["punches"] > 0
+    assert results["reports"] > 0
+    assert results["alone"]["least"] > 0
+    assert results["beside"]["least"] > 0
+
+
+def test_gaps_are_found_among_as_many_numbered_punches(folder: Path) -> None:
+    results = read(folder, "reports")["results"]
+
+    month, every = results["gaps"]["queries"]
+    assert 0.99 < results["gaps"]["punches"] / results["punches"] < 1
+    assert 1 <= month["rows"] <= every["rows"] < 0.01 * results["punches"]
+    assert "Index Only Scan" in "".join(every["plan"])
+
+
+@pytest.mark.parametrize("name", ["drain.png", "drain.svg"])
+def test_the_figures_are_drawn(folder: Path, name: str) -> None:
+    assert (folder / name).stat().st_size > 10_000

@@ -1,0 +1,86 @@
+"""`make chaos` on the tests' own stack: what it proves, and that it leaves everything mended."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.client import Client
+from tests.e2e.deployed import Deployed
+from tests.waiting import DEADLINE, started, wait_for
+from tools.kit.output import camel_case
+from tools.kit.project import ROOT
+from tools.local.faults import Faults
+
+pytestmark = pytest.mark.usefixtures("redelivery")
+
+COMMAND = [sys.executable, "-m", "lab.chaos"]
+
+
+@pytest.fixture(autouse=True)
+def _restarted(deployed: Deployed) -> Iterator[None]:
+    yield
+    Faults(deployed.stack.database).mend()  # and take note of the process id, which a restart changes
+
+
+def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: Deployed, client: Client) -> None:
+    arguments = ["--state", str(deployed.state), "--punches", "2000", "--clients", "10", "--seed", "7"]
+
+    run = subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stderr + run.stdout
+    summary = json.loads((deployed.state / "chaos" / "summary.json").read_text())
+    assert json.loads(run.stdout) == camel_case(summary)
+    assert summary["seed"] == 7
+    assert summary["accepted"] == 2000
+    assert summary["lost"] == summary["stored_twice"] == summary["misplaced"] == summary["queued"] == 0
+    assert summary["stored"] + summary["duplicates"] + sum(summary["dead_letters"].values()) == 2000
+    assert set(summary["dead_letters"]) == {"conflict", "invalid", "malformed"}
+    assert set(summary["faults"]) == {*Faults(deployed.stack.database).kinds, "worker killed"}
+    deployed.stack.require_running()
+    assert client.depth(client.address.dlq_url) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "moments"),
+    [(signal.SIGINT, None), (signal.SIGHUP, ["frozen"])],  # the terminal was closed while PostgreSQL stands still
+)
+def test_stopped_in_the_middle_it_mends_everything(
+    deployed: Deployed, client: Client, tmp_path: Path, number: signal.Signals, moments: list[str] | None
+) -> None:
+    said = tmp_path / "said"
+    arguments = ["--state", str(deployed.state), "--punches", "500", "--clients", "2", "--seed", "7"]
+    faults = moments or list(Faults(deployed.stack.database).kinds)
+    with (
+        said.open("wb") as output,
+        started([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL) as run,
+    ):
+        wait_for(
+            lambda: run.poll() is not None or said.read_text().endswith(tuple(f"  {fault}\n" for fault in faults)),
+            "a fault to have begun",
+        )
+
+        run.send_signal(number)
+
+        assert run.wait(DEADLINE) == 130
+    client.post({"usuarioId": 999_999, "ponto": "2026-10-01T08:00:00Z"})
+    client.wait_until_drained()
+    assert len(client.rows(999_999)) == 1
+
+
+def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
+    run = subprocess.run([*COMMAND, "--state", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 2
+    assert "start it with make run" in run.stderr
+
+
+def test_the_help_has_examples() -> None:
+    run = subprocess.run([*COMMAND, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "examples:" in run.stdout
+    assert "exit status:" in run.stdout

@@ -1,0 +1,190 @@
+"""Programs that meet in PostgreSQL, statement by statement, in every order; and faults of ours that are found."""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg2
+import pytest
+
+from lab.interleavings import command
+from lab.interleavings.command import explore
+from lab.interleavings.faults import PLANTED
+from lab.interleavings.runs import Run, Stage, stage
+from lab.interleavings.scenarios import SCENARIOS
+from lab.interleavings.scheduler import Scheduler, StuckError
+from lab.interleavings.sessions import Session
+from tests.waiting import DEADLINE
+from tools.kit.project import ROOT
+
+SAMPLE = 5  # interleavings of a scenario
+WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
+FOUND = {  # by which scenario each planted fault is found, and what is then said
+    "look-up": ("same", "its id was taken, but the row that took it cannot be seen"),
+    "order": ("same", "a deadlock"),
+    "turn": ("migrations", "migrations failed"),
+    "snapshot": ("report", "a report is of two moments"),
+}
+
+
+@pytest.fixture
+def here(migrated_url: str) -> Iterator[Stage]:
+    """Give a stage on a database of its own."""
+    with stage(migrated_url) as made:
+        yield made
+
+
+def first_broken(runs: Iterator[Run]) -> Run:
+    return next(run for run in runs if run.broken)
+
+
+def test_statements_that_meet_leave_what_some_serial_order_leaves(here: Stage) -> None:
+    for name in SCENARIOS:
+        runs = list(explore(here, name, sample=None if name in WHOLE else SAMPLE, seed=1))
+
+        assert [(run.order, run.broken) for run in runs if run.broken] == [], name
+
+
+def test_two_processes_can_be_killed_in_one_order_but_no_third_and_none_twice(here: Stage) -> None:
+    offered: list[str] = []
+
+    def choose(options: Sequence[str]) -> str:
+        offered.extend(options)
+        return next((option for option in options if option.endswith("!")), options[0])
+
+    run = here.run(SCENARIOS["killed twice"], choose)
+
+    assert run.broken == []
+    assert re.fullmatch("A! B!( C)+", run.order)
+    assert (offered.count("A!"), offered.count("B!")) == (1, 1)
+    assert "C!" not in offered
+
+
+def test_a_session_may_have_connected_anew_when_the_scheduler_sees_that_its_connection_is_cut(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = Scheduler._wait
+
+    def wait_late(scheduler: Scheduler, holds: Callable[[], bool]) -> None:
+        a, *_ = scheduler._sessions
+        with scheduler.changed:
+            assert scheduler.changed.wait_for(lambda: a.at or a.has_ended, DEADLINE)
+        wait(scheduler, holds)
+
+    monkeypatch.setattr(Scheduler, "_wait", wait_late)
+
+    [run] = explore(here, "killed", order="A A~")
+
+    assert run.broken == []
+    assert run.steps[2] == ("A", "before: insert into batida ( id,")
+
+
+def test_a_killed_session_that_does_not_end_is_named(here: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = here._scheduler.changed
+    wait_for = changed.wait_for
+    monkeypatch.setattr(changed, "wait_for", lambda holds, timeout=None: timeout is None and wait_for(holds))
+
+    with pytest.raises(StuckError, match="A was killed and did not end for"):
+        list(explore(here, "killed", order="A A!"))
+
+
+def test_hanging_up_on_who_closes_the_connection_just_then_is_no_error(migrated_url: str) -> None:
+    session = Session(1, "A", threading.Condition())
+    session.connection = psycopg2.connect(migrated_url)
+    session.connection.close()
+    session.hang_up()
+
+    with open(os.devnull) as gone:  # noqa: PTH123  a number that no file has
+        number = gone.fileno()
+    in_the_midst: Any = SimpleNamespace(fileno=lambda: number)
+    session.connection = in_the_midst
+    session.hang_up()
+
+
+def test_nobody_is_blocked_by_a_process_that_ended_while_postgresql_was_looking(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Scheduler._look
+    before: dict[int, list[int]] = {}  # who blocked each process
+
+    def look_at_one_after_the_other(scheduler: Scheduler, pids: Sequence[int]) -> dict[int, tuple[list[int], bool]]:
+        seen = look(scheduler, pids)
+        ended = {pid for pid, (_, is_there) in seen.items() if not is_there}
+        for pid, (blockers, is_there) in seen.items():
+            if ended.intersection(was := before.pop(pid, [])):
+                seen[pid] = was, is_there
+            else:
+                before[pid] = blockers
+        return seen
+
+    monkeypatch.setattr(Scheduler, "_look", look_at_one_after_the_other)
+
+    [run] = explore(here, "killed twice", order="A A! B B! B A C B A")
+
+    assert run.broken == []
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_fault_of_ours_is_found_and_the_same_order_shows_it_again(here: Stage, name: str) -> None:
+    scenario, said = FOUND[name]
+
+    found = first_broken(explore(here, scenario, PLANTED[name]))
+
+    assert said in " ".join(found.broken)
+    [again] = explore(here, scenario, PLANTED[name], order=found.order)
+    assert again == found
+
+
+def test_every_fault_that_can_be_planted_is_found_and_documented() -> None:
+    document = (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8")
+    section = document.split("\n## Every interleaving\n")[1]
+    rows = re.findall(r"^\| (.+) \| `([a-z-]+)` \| `([a-z ]+)` \| [^|`]+ \|$", section, re.MULTILINE)
+
+    assert {name: scenario for _, name, scenario in rows} == {name: scenario for name, (scenario, _) in FOUND.items()}
+    assert {name: what.replace("`", "") for what, name, _ in rows} == {
+        name: each.what for name, each in PLANTED.items()
+    }
+
+
+@pytest.fixture
+def _on_this_server(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the command start none of its own."""
+    monkeypatch.setattr(command, "server", lambda: nullcontext(migrated_url))
+
+
+@pytest.mark.usefixtures("_on_this_server")
+def test_the_command_runs_all_orders_once_and_counts_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--only", "same"]) == 0
+
+    one, total = capsys.readouterr().out.splitlines()
+    assert one == "same: 24 interleavings, 2 outcomes"
+    assert re.fullmatch(r"24 interleavings of 1 scenarios in \d+ s: all end as serial ones do", total)
+
+
+@pytest.mark.usefixtures("_on_this_server")
+def test_the_command_prints_the_steps_of_what_is_broken_and_how_to_see_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert command.main(["--only", "same", "--fault", "look-up"]) == 1
+
+    first, *_, broken, again = capsys.readouterr().out.splitlines()
+    assert first == "A   before: insert into batida ( id,"
+    assert broken.startswith("broken: ")
+    assert re.fullmatch(r'again: make interleavings ARGS="--only \'same\' --order \'[ABC ]+\' --fault look-up"', again)
+
+
+@pytest.mark.usefixtures("_on_this_server")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--order", "A"], "--order is of one scenario"),
+        (["--only", "same", "--order", "Z"], "Z is not possible here"),
+    ],
+)
+def test_a_wrong_request_is_told(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert command.main(words) == 2
+    assert said in capsys.readouterr().err

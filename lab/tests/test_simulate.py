@@ -1,0 +1,327 @@
+"""`make simulate`: weeks in which every rule holds, and faults of ours that are found, each with its story."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import boto3
+import psutil
+import psycopg2
+import pytest
+
+import handler
+from lab.simulate import faults, settings, story
+from lab.simulate.clock import DAY, HOUR
+from lab.simulate.command import one_processor, run
+from lab.simulate.employees import Sending
+from lab.simulate.faults import PLANTED, Kind, Spell
+from lab.simulate.settings import Settings
+from lab.simulate.world import Outcome, Plan, World
+from ponto import connection
+from ponto.derived_id import derive_id
+from tools.kit.packaging import Template
+from tools.kit.project import ROOT
+from tools.plan.simulation import Settings as PlanSettings
+from tools.plan.simulation import Shape, arrivals, rows_per_second
+from tools.plan.simulation import simulate as simulate_plan
+
+WEEKS = 50
+FOUND = {  # by which seed each planted fault is found, and in how many days
+    "visibility": (0, 7, "held"),
+    "receives": (0, 7, "dead letter"),
+    "retention": (5, 28, "expired"),
+    "commit": (0, 7, "lost"),
+    "success": (0, 7, "lost"),
+    "look-up": (0, 7, "waits"),
+    "backoff": (13, 7, "waits"),
+}
+
+Live = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def stage(prod: Template) -> Settings:
+    return settings.of_template(prod)
+
+
+@pytest.fixture
+def live(migrated_url: str, stage: Settings) -> Live:
+    """Give what runs a plan."""
+
+    def run_plan(plan: Plan, planted: Settings = stage, write_trace: Callable[[str], None] | None = None) -> Outcome:
+        return run(plan, planted, migrated_url, write_trace)
+
+    return run_plan
+
+
+def of_seed(seed: int, days: int = 7, employees: int = 20) -> Plan:
+    return Plan(seed, days, range(1, employees + 1), faults.draw(seed, days))
+
+
+def calm(*spells: Spell, days: int = 7, employees: int = 5) -> Plan:
+    return Plan(1, days, range(1, employees + 1), spells, odd=False)
+
+
+def test_in_fifty_weeks_every_rule_holds(live: Live) -> None:
+    for seed in range(WEEKS):
+        outcome = live(of_seed(seed, employees=12))
+
+        assert outcome.broken is None, f"seed {seed}: {outcome.broken}"
+        assert outcome.accepted == sum(outcome.counts.values())
+        assert outcome.counts["stored"] > 100
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_fault_of_ours_is_found_and_its_story_is_short(live: Live, stage: Settings, name: str) -> None:
+    seed, days, rule = FOUND[name]
+    planted, plan = PLANTED[name].plant(stage), of_seed(seed, days, employees=56)
+
+    broken = live(plan, planted).broken
+
+    assert broken
+    assert broken.rule == rule
+    short = story.shorten(plan, broken, lambda candidate: live(candidate, planted).broken)
+    lines: list[str] = []
+    again = live(short, planted, lines.append).broken
+    assert again
+    assert again.rule == rule
+    told = list(story.condensed(lines))
+    assert told[-1].endswith(f"broken: {again}")
+    assert len(told) < 40
+
+
+def test_every_fault_that_can_be_planted_is_found_and_documented() -> None:
+    assert FOUND.keys() == PLANTED.keys()
+    table = (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\|[^|]+\| `([a-z-]+)` \| `([a-z ]+)` \| (\d+) \| (\d+) \|$", table, re.MULTILINE)
+    assert {name: (int(seed), int(days), rule) for name, rule, seed, days in rows} == FOUND
+
+
+def test_a_week_without_faults_stores_all_and_needs_no_operator(live: Live) -> None:
+    outcome = live(calm())
+    assert outcome.broken is None
+    assert outcome.counts["waiting"] == outcome.counts["dead-lettered"] == 0
+
+
+def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live) -> None:
+    pause = Spell(DAY, 8 * DAY, Kind.PAUSED)
+    outcome = live(calm(pause, Spell(pause.end, pause.end + 30 * HOUR, Kind.REFUSED), days=14))
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
+
+
+def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
+    lines: list[str] = []
+    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSED), days=9), write_trace=lines.append)
+
+    assert outcome.broken is None
+    assert any("SQS moves it to the dead-letter queue" in line for line in lines)
+    assert any("an operator sends message" in line for line in lines)
+    assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
+
+
+def test_a_process_that_freezes_after_it_gave_a_message_back_breaks_no_rule(live: Live) -> None:
+    spells = [Spell(0, DAY, kind) for kind in (Kind.READ_ONLY, Kind.STALLED)]
+    outcome = live(calm(*spells, days=2, employees=20))
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
+
+
+def test_a_punch_whose_answer_was_lost_before_its_last_receive_may_be_a_row_and_a_dead_letter(
+    live: Live, migrated_url: str
+) -> None:
+    """The function cannot know that it is a row. Whoever sends it back finds a duplicate."""
+    outage = Spell(100, 100 + 29.7 * HOUR, Kind.REFUSED)
+    cuts = Spell(outage.end, outage.end + 2 * HOUR, Kind.CUT)
+    away = Spell(0, 3 * DAY, Kind.AWAY)
+    sendings = [_sending(110 + 20 * number, 1 + number) for number in range(60)]
+
+    outcome = live(Plan(1, 3, [], [outage, cuts, away], odd=False, sendings=sendings))
+
+    assert outcome.broken is None
+    with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("select count(*) from batida")
+        [(rows,)] = cursor.fetchall()
+    assert rows > 60 - outcome.counts["dead-lettered"]
+
+
+def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirty_hours(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab.simulate.queue._AGAIN", 0.01)
+    lines: list[str] = []
+    sendings = [_sending(110 + number, 1 + number) for number in range(5)]
+    plan = Plan(1, 3, [], [Spell(100, 100 + 40 * HOUR, Kind.REFUSED)], sendings=sendings)
+
+    outcome = live(plan, write_trace=lines.append)
+
+    assert outcome.broken is None
+    first = next(line for line in lines if "SQS moves it to the dead-letter queue" in line)
+    assert first < "day 2 06:00"  # 30 hours after midnight
+
+
+@pytest.mark.parametrize(("lasts", "receives"), [(0.5, 1), (5.1, 6)])
+def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
+    live: Live, stage: Settings, lasts: float, receives: int
+) -> None:
+    lines: list[str] = []
+    throttled = Spell(100, 100 + lasts * stage.visibility, Kind.THROTTLED)
+
+    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[_sending(110, 1)]), write_trace=lines.append)
+
+    assert outcome.broken is None
+    assert (outcome.counts["stored"], outcome.invocations) == (1, 1)
+    named = "message 1" if receives == 1 else f"message 1 (receive {receives})"
+    assert any(f"batch of 1: {named}: done" in line for line in lines)
+
+
+def test_an_invocation_that_began_late_may_overlap_the_next_of_its_message(live: Live, stage: Settings) -> None:
+    lines: list[str] = []
+    throttled = Spell(100, 110 + stage.visibility - 3, Kind.THROTTLED)
+
+    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[_sending(110, 1)]), write_trace=lines.append)
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == 1
+    batches = [re.search(r":(\d\d)\.\d+  batch of 1: message 1.* after (\d+) s$", line) for line in lines]
+    (first, took), (second, _) = (map(int, found.groups()) for found in batches if found)
+    assert (second - first) % 60 < took
+
+
+def test_a_message_that_is_given_up_while_its_late_invocation_stores_it_breaks_no_rule(
+    live: Live, stage: Settings
+) -> None:
+    throttled = Spell(100, 110 + stage.most_receives * stage.visibility - 3, Kind.THROTTLED)
+    slow = Spell(throttled.end, throttled.end + 200, Kind.SLOW)
+    sendings = [_sending(110, employee) for employee in range(1, 41)]
+
+    outcome = live(Plan(1, 3, [], [throttled, slow], odd=False, sendings=sendings))
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == 40
+
+
+@pytest.mark.parametrize("throttled", [[], [Spell(100, 113, Kind.THROTTLED)]])
+def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
+    live: Live, stage: Settings, throttled: list[Spell]
+) -> None:
+    spells = [*throttled, Spell(100, HOUR, Kind.SLOW)]
+    sendings = [_sending(110, employee) for employee in range(1, 41)]
+
+    broken = live(Plan(1, 1, [], spells, odd=False, sendings=sendings), stage._replace(visibility=40)).broken
+
+    assert broken
+    assert broken.rule == "held"
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "cpu_affinity"), reason="this system does not let choose")
+def test_a_command_keeps_to_one_processor_and_lets_go_of_it() -> None:
+    before = psutil.Process().cpu_affinity()
+    with one_processor():
+        assert len(psutil.Process().cpu_affinity()) == 1
+    assert psutil.Process().cpu_affinity() == before
+
+
+def test_what_nobody_looks_after_expires_and_its_alarm_has_fired_days_before(live: Live, stage: Settings) -> None:
+    forgotten = calm(Spell(DAY, 15 * DAY, Kind.PAUSED), days=16)
+
+    outcome = live(forgotten)
+    assert outcome.broken is None
+    assert outcome.counts["expired"]
+
+    deaf = {section: alarm | {"Threshold": 10**9} for section, alarm in stage.alarms.items()}
+    broken = live(forgotten, stage._replace(alarms=deaf)).broken
+    assert broken
+    assert broken.rule == "expired"
+
+
+def test_dead_letters_that_nobody_looks_at_expire_after_their_alarm(live: Live) -> None:
+    spells = [Spell(DAY, 4 * DAY, Kind.REFUSED), Spell(DAY, 24 * DAY, Kind.AWAY)]
+    outcome = live(calm(*spells, days=25))
+
+    assert outcome.broken is None
+    assert outcome.counts["expired"]
+
+
+def test_the_same_seed_gives_the_same_trace_in_another_process(tmp_path: Path, prod: Template) -> None:
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps(prod.document))
+    traces = []
+    for hashing in ("1", "2"):
+        trace = tmp_path / f"trace-{hashing}"
+        command = [sys.executable, "-m", "lab.simulate", "--seed", "13", "--days", "5", "--employees", "20"]
+        done = subprocess.run(
+            [*command, "--template", template, "--trace", trace],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": hashing},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.match(r"accepted \d+, stored \d+, duplicates \d+, dead-lettered \d+, waiting \d+", done.stdout)
+        traces.append(trace.read_bytes())
+
+    assert traces[0] == traces[1]
+    assert len(traces[0].splitlines()) > 500
+    assert re.fullmatch(rb"(day \d+ \d\d:\d\d:\d\d\.\d{3}  [^\n]+\n)+", traces[0])
+
+
+def test_a_planted_fault_ends_the_command_with_its_story(tmp_path: Path, prod: Template) -> None:
+    template = tmp_path / "template.json"
+    template.write_text(json.dumps(prod.document))
+    command = [sys.executable, "-m", "lab.simulate", "--seed", "1", "--days", "7", "--fault", "commit"]
+    done = subprocess.run([*command, "--template", template], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    *told, again, last = done.stdout.splitlines()
+    assert "broken: message" in told[-1]
+    assert again == 'the whole of it: make simulate ARGS="--seed 1 --days 7 --fault commit"'
+    assert last.startswith("accepted ")
+
+
+def test_a_run_leaves_the_modules_the_environment_and_psycopg2_as_they_were(live: Live) -> None:
+    def seen() -> list[object]:
+        return [dict(os.environ), psycopg2.connect, boto3.client, vars(handler)["time"], vars(connection)["time"]]
+
+    before = seen()
+    live(calm(days=1))
+    assert seen() == before
+
+
+def test_the_simulator_and_the_plan_agree_on_the_drain_of_a_peak(migrated_url: str, prod: Template) -> None:
+    stage = settings.of_template(prod)._replace(batch_milliseconds=1_000)  # so slow that there is something to drain
+    punches = 12_000
+    coming = arrivals(punches, 8, Shape.UNIFORM)
+    full = stage.batch_milliseconds + stage.row_milliseconds * stage.batch
+    plan_settings = PlanSettings(stage.concurrency, stage.batch, full, 1e9)
+    assert rows_per_second(stage.concurrency, plan_settings) < punches / 16
+    expected = simulate_plan(coming, plan_settings).end
+    sendings = [_sending(50, punches**2)]  # which wakes the database
+    sendings += [
+        _sending(100 + second + number / count, 1 + second * punches + number)
+        for second, count in enumerate(coming)
+        for number in range(count)
+    ]
+    world = World(Plan(1, 1, [], [], odd=False, sendings=sendings), stage, partial(psycopg2.connect, migrated_url))
+
+    outcome = world.run()
+
+    assert outcome.broken is None
+    assert outcome.counts["stored"] == 1 + punches
+    assert world.stored_at - 100 == pytest.approx(expected, rel=0.1)
+
+
+def _sending(at: float, employee: int) -> Sending:
+    when = datetime(2026, 1, 1, 11, tzinfo=UTC)
+    body = json.dumps({"usuarioId": employee, "ponto": when.isoformat()})
+    return Sending(at, body, derive_id(employee, when), employee, int(when.timestamp()) * 10**6, "somebody punches")

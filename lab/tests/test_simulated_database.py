@@ -1,0 +1,240 @@
+"""What the simulator raises of libpq and PostgreSQL is what they raise, and takes as long."""
+
+import contextlib
+import re
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from lab.simulate import database
+from lab.simulate.clock import Clock
+from lab.simulate.database import Connection, Database
+from lab.simulate.faults import Kind, Spell, Weather
+from lab.simulate.settings import Settings
+from ponto.admin.migrations import migrate
+from tests.postgres.proxy import Proxy
+from tools.local import postgres as local_postgres
+from tools.local import temporary
+from tools.local.faults import Faults
+
+OPTIONS = "-c statement_timeout=500 -c lock_timeout=200 -c idle_session_timeout=20000"
+INSERT = """
+insert into batida (id, usuario_id, ponto) values ('0192f0c1-0000-7000-8000-000000000001', 1, now())
+on conflict do nothing
+"""
+SLOW = "select pg_sleep(5)"
+NOWHERE = Settings(451, 1, 1, 1, 100, 1, 5, 75, {}, {})
+
+
+class Raised(NamedTuple):
+    """What whoever runs a statement sees of an error."""
+
+    kind: str
+    state: str | None
+    closed: bool
+    text: str  # without the server's address
+
+    @staticmethod
+    def by(work: Callable[[], object], connection: Any = None) -> "Raised":
+        with pytest.raises(psycopg2.Error) as caught:
+            work()
+        error = caught.value
+        first = str(error.diag.message_primary or error).partition("\n")[0]
+        text = re.sub("^connection to server .* failed: ", "", first)
+        return Raised(type(error).__name__, error.pgcode, bool(connection and connection.closed), text)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[local_postgres.Postgres]:
+    """Start a PostgreSQL that may be broken, of few connections."""
+    with temporary.throwaway({"max_connections": "10"}) as server:
+        migrate(parse_dsn(server.url), "America/Sao_Paulo")
+        yield server
+
+
+@pytest.fixture
+def real(server: local_postgres.Postgres) -> Iterator[psycopg2.extensions.connection]:
+    """A connection as the function's."""
+    with contextlib.closing(psycopg2.connect(server.url, options=OPTIONS)) as connection:
+        connection.autocommit = True
+        yield connection
+
+
+class Simulated:
+    """A connection to the same server, through the simulator, on which a kind of spell begins after a second."""
+
+    def __init__(self, url: str, kind: Kind | None = None) -> None:
+        self.clock = Clock()
+        weather = Weather([Spell(1, 10_000, kind)] if kind else [])
+        connect = partial(psycopg2.connect, url)
+        self.database = Database(connect, self.clock, weather, Random(5), NOWHERE)  # noqa: S311
+        self.database.used(10_000)  # it is awake
+        self.connection = self.connect()
+        self.connection.autocommit = True
+        self.clock.now = 0.0 if kind is None else 1.0
+
+    def connect(self) -> Connection:
+        return self.database.connect(connect_timeout=2, tcp_user_timeout=5_000, options=OPTIONS)
+
+
+@pytest.fixture
+def simulated(server: local_postgres.Postgres) -> Iterator[Callable[..., Simulated]]:
+    made: list[Simulated] = []
+
+    def make(kind: Kind | None = None) -> Simulated:
+        made.append(Simulated(server.url, kind))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.database.close()
+
+
+def run(connection: Any, statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+Make = Callable[..., Simulated]
+
+
+def test_a_session_that_was_idle_for_too_long(real: psycopg2.extensions.connection, simulated: Make) -> None:
+    run(real, "set idle_session_timeout = 200")
+    time.sleep(0.5)  # longer than the timeout that is tried
+    seen = Raised.by(lambda: run(real, INSERT), real)
+
+    made = simulated()
+    made.clock.advance(20.1)
+    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
+
+
+def test_a_statement_that_takes_too_long(real: psycopg2.extensions.connection, simulated: Make) -> None:
+    seen = Raised.by(lambda: run(real, SLOW), real)
+
+    made = simulated(Kind.SLOW)
+    made.database.chance = Random(2)  # noqa: S311
+    while True:
+        begin = made.clock.now
+        try:
+            run(made.connection, INSERT)
+        except psycopg2.Error:
+            assert made.clock.now - begin == pytest.approx(0.5)
+            break
+    made.database.chance = _Always()
+    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
+
+
+class _Always(Random):
+    def random(self) -> float:
+        return 0.0
+
+
+def test_a_table_that_somebody_locks(
+    server: local_postgres.Postgres, real: psycopg2.extensions.connection, simulated: Make
+) -> None:
+    with contextlib.closing(psycopg2.connect(server.url)) as other:
+        run(other, "lock table batida")
+        seen = Raised.by(lambda: run(real, INSERT), real)
+
+    made = simulated(Kind.LOCKED)
+    begin = made.clock.now
+    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
+    assert made.clock.now - begin == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("kind", [Kind.READ_ONLY])
+def test_a_database_that_only_reads(real: psycopg2.extensions.connection, simulated: Make, kind: Kind) -> None:
+    run(real, "set default_transaction_read_only = on")
+    seen = Raised.by(lambda: run(real, INSERT), real)
+
+    made = simulated(kind)
+    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
+    run(made.connection, "select 1")
+
+
+def test_a_server_that_crashes(
+    server: local_postgres.Postgres, real: psycopg2.extensions.connection, simulated: Make
+) -> None:
+    made = simulated(Kind.REFUSED)
+    with Faults(server).stopped():
+        kept = Raised.by(lambda: run(real, INSERT), real)
+        new = Raised.by(lambda: psycopg2.connect(server.url))
+        assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == kept
+        # By TCP; the socket of a server that is gone is no longer there.
+        with pytest.raises(psycopg2.OperationalError, match="Connection refused") as by_tcp:
+            psycopg2.connect(host="127.0.0.1", port=_free_port(), user="nobody")
+    again = Raised.by(made.connect)
+    assert again.text == Raised.by(_raise(by_tcp.value)).text
+    assert (again.kind, again.state) == (new.kind, new.state)
+
+
+def _raise(error: Exception) -> Callable[[], object]:
+    def work() -> object:
+        raise error
+
+    return work
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def test_a_server_without_a_connection_left(server: local_postgres.Postgres, simulated: Make) -> None:
+    made = simulated(Kind.FULL)
+    with contextlib.ExitStack() as all_of_them:
+        seen = None
+        while seen is None:
+            try:
+                all_of_them.enter_context(contextlib.closing(psycopg2.connect(server.url)))
+            except psycopg2.OperationalError as error:
+                seen = Raised.by(_raise(error))
+
+    assert Raised.by(made.connect) == seen
+    run(made.connection, INSERT)
+
+
+def test_a_server_that_does_not_answer(simulated: Make) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        begin = time.monotonic()
+        given: dict[str, Any] = {"host": "127.0.0.1", "port": silent.getsockname()[1], "user": "nobody"}
+        seen = Raised.by(lambda: psycopg2.connect(**given, connect_timeout=2, sslmode="disable"))
+        took = time.monotonic() - begin
+
+    made = simulated(Kind.SILENT)
+    start = made.clock.now
+    assert Raised.by(made.connect) == seen
+    assert made.clock.now - start == 2 <= took
+    start = made.clock.now
+    lost = Raised.by(lambda: run(made.connection, INSERT), made.connection)
+    assert (lost.kind, lost.state, lost.closed) == ("OperationalError", None, True)
+    assert made.clock.now - start == 5
+
+
+def test_a_connection_that_is_cut(server: local_postgres.Postgres, simulated: Make) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
+    with Proxy(folder, server.host).running() as proxy:
+        through: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
+        with contextlib.closing(psycopg2.connect(**through)) as cut:
+            proxy.cut_after = b"insert into batida"
+            seen = Raised.by(lambda: run(cut, INSERT), cut)
+    shutil.rmtree(folder)
+
+    made = simulated(Kind.CUT)
+    made.database.chance = _Always()
+    assert Raised.by(lambda: run(made.connection, INSERT), made.connection) == seen
+    assert database.CUT.endswith(str(database.broken()))

@@ -1,0 +1,163 @@
+"""The simulated queue and mapping do what AWS's documentation says of the real ones."""
+
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lab.simulate.functions import failures
+from lab.simulate.queue import Message, Queue
+
+DAY = 86_400
+
+
+def queue(**changes: Any) -> Queue:
+    made = Queue(Random(1), **{"visibility": 60, "retention": 4 * DAY, "most_receives": 3} | changes)  # noqa: S311
+    made.odd = False
+    return made
+
+
+def message(number: int = 1, sent: float = 0) -> Message:
+    return Message(f"m{number}", "{}", SimpleNamespace(queued=1), sent, {})
+
+
+def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_with_another_receipt() -> None:
+    found, sent = queue(), message()
+    found.add(sent, 0)
+
+    assert found.receive(1) is sent
+    first = sent.receipt
+    assert found.receive(60.9) is None
+    assert found.receive(61) is sent
+    assert (sent.receives, sent.first_received, sent.record()["attributes"]["ApproximateReceiveCount"]) == (2, 1, "2")
+    assert not found.delete(sent, first, 62)
+    assert found.delete(sent, sent.receipt, 62)
+    assert found.receive(1_000) is None
+    assert found.live == 0
+
+
+def test_a_message_that_is_visible_again_can_be_deleted_with_its_last_receipt() -> None:
+    found, sent = queue(), message()
+    found.add(sent, 0)
+    found.receive(0)
+
+    assert found.delete(sent, sent.receipt, 70)
+    assert found.receive(70) is None
+
+
+def test_an_old_receipt_may_delete_a_message_that_another_one_has() -> None:
+    found = queue(most_receives=None)
+    deleted = []
+    for number in range(100):
+        sent = message(number)
+        found.add(sent, 0)
+        assert found.receive(0) is sent
+        old = sent.receipt
+        assert found.receive(60) is sent
+        found.odd = True
+        deleted.append(found.delete(sent, old, 61))
+        found.odd = False
+        assert found.live == (0 if deleted[-1] else 1)
+        if not deleted[-1]:
+            found.remove(sent, 61)
+        assert found.receive(200) is None
+
+    assert {*deleted} == {True, False}
+
+
+def test_a_changed_visibility_counts_from_the_call() -> None:
+    found, sent = queue(), message()
+    found.add(sent, 0)
+    found.receive(0)
+
+    assert found.hide(sent.receipt, 10, 15) is None
+    assert found.receive(24.9) is None
+    assert found.receive(25) is sent
+
+
+def test_a_message_that_is_hidden_twice_until_the_same_moment_comes_back_once() -> None:
+    found, sent = queue(), message()
+    found.add(sent, 0)
+    found.receive(0)
+
+    assert found.hide(sent.receipt, 50, 10) is None
+    assert found.receive(60) is sent
+    assert found.receive(60) is None
+
+
+@pytest.mark.parametrize(
+    ("receipt", "seconds", "now", "code"),
+    [
+        ("m1/1", 43_201, 1, "InvalidParameterValue"),
+        ("other", 10, 1, "ReceiptHandleIsInvalid"),
+        ("m1/1", 10, 60, "MessageNotInflight"),
+    ],
+)
+def test_what_cannot_be_hidden_is_refused(receipt: str, seconds: int, now: float, code: str) -> None:
+    found, sent = queue(), message()
+    found.add(sent, 0)
+    found.receive(0)
+    receipt = receipt.replace("m1/1", sent.receipt)
+
+    assert found.hide(receipt, seconds, now) == code
+
+
+def test_after_its_last_receive_a_message_is_moved_and_nobody_gets_it() -> None:
+    found, sent = queue(), message()
+    moved: list[Message] = []
+    found.on_exhausted = moved.append
+    found.add(sent, 0)
+
+    for receive in range(3):
+        assert found.receive(60 * receive) is sent
+    assert found.receive(180) is None
+    assert moved == [sent]
+    assert found.live == 0
+
+
+def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
+    found, sent = queue(), message(sent=-3 * DAY)  # by redrive, which keeps the enqueue time
+    expired: list[Message] = []
+    found.on_expired = expired.append
+    found.add(sent, 0)
+
+    found.refresh(DAY - 1)
+    assert expired == []
+    assert found.receive(DAY) is None
+    assert expired == [sent]
+
+
+def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:
+    found = Queue(Random(3), 60, 4 * DAY)  # noqa: S311
+    sent = [message(number) for number in range(3_000)]
+    for each in sent:
+        found.add(each, 0)
+    received: list[Message] = []
+    while (next_one := found.receive(0)) is not None:
+        received.append(next_one)
+
+    assert [each.id for each in received] != [each.id for each in sent]
+    assert len(received) != len(sent) or any(each.copied for each in received)
+    received += iter(lambda: found.receive(60), None)
+    assert {each.id for each in received} == {each.id for each in sent}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"batchItemFailures": []}, set()),
+        ({"batchItemFailures": None}, set()),
+        ({}, set()),
+        (None, set()),
+        ({"batchItemFailure": [{"itemIdentifier": "a"}]}, set()),  # misspelt: the messages are deleted
+        ({"batchItemFailures": [{"itemIdentifier": "a"}]}, {"a"}),
+        ({"batchItemFailures": [{"itemIdentifier": "c"}]}, {"a", "b"}),
+        ({"batchItemFailures": [{"itemIdentifier": ""}]}, {"a", "b"}),
+        ({"batchItemFailures": [{"itemIdentifier": None}]}, {"a", "b"}),
+        ({"batchItemFailures": [{"item": "a"}]}, {"a", "b"}),
+        ({"batchItemFailures": ["a"]}, {"a", "b"}),
+    ],
+)
+def test_an_answer_is_read_as_lambda_does(answer: object, expected: set[str]) -> None:
+    assert failures(answer, {"a", "b"}) == expected

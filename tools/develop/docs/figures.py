@@ -1,0 +1,47 @@
+"""Figures within the documents' own tables that follow from the code: counts, and what they cost."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.kit.project import ROOT
+from tools.plan import costs
+
+_DOCS = ROOT / "docs"
+_RUNBOOK = _DOCS / "runbook.md"
+_COST = re.compile(r"\| \**([\d.]+)\** \|$", re.MULTILINE)
+
+
+def runbook(text: str) -> str:
+    """Count the metrics in what watching costs."""
+    text = _row(text, r"metrics of alarms x 0\.10", costs.alarm_metrics(), 0.10)
+    text = _row(text, r"metrics that the gateway keeps for `POST /ponto` x 0\.30", costs.GATEWAY_METRICS, 0.30)
+    return _row(text, r"metrics of our own x 0\.30", costs.METRICS, 0.30)
+
+
+def deploy(text: str) -> str:
+    """Put the sum of the runbook's costs, and the sum of it all, into what an idle month costs."""
+    watching = _costs(runbook(_RUNBOOK.read_text(encoding="utf-8")), "## What watching costs\n")
+    text = _replaced(text, r"(: as the runbook counts them \| )[\d.]+", f"{sum(watching):.2f}")
+    *parts, _ = _costs(text, "## What an idle month costs\n")
+    return _replaced(text, r"(\| \*\*together\*\* \| \*\*)[\d.]+", f"{sum(parts):.2f}")
+
+
+DOCUMENTS: dict[Path, Callable[[str], str]] = {_RUNBOOK: runbook, _DOCS / "deploy.md": deploy}
+
+
+def _row(text: str, what: str, count: int, price: float) -> str:
+    text = _replaced(text, rf"(^\| )\d+(?= {what})", str(count))
+    return _replaced(text, rf"(^\| \d+ {what}.* \| )[\d.]+", f"{count * price:.2f}")
+
+
+def _replaced(text: str, pattern: str, figure: str) -> str:
+    written, count = re.subn(pattern, lambda found: f"{found[1]}{figure}", text, flags=re.MULTILINE)
+    if count != 1:
+        raise ValueError(f"{pattern!r} is in the document {count} times, not once")
+    return written
+
+
+def _costs(text: str, heading: str) -> list[float]:
+    section = text.partition(heading)[2].partition("\n## ")[0]
+    return [float(cost) for cost in _COST.findall(section)]

@@ -1,0 +1,85 @@
+"""The parts of a document that are written by the code, each between a mark that says what writes it and another.
+
+<!-- from ponto plan --employees 20000 -->
+what `ponto plan --employees 20000` prints
+<!-- end -->
+"""
+
+import contextlib
+import io
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import psycopg2.extensions
+
+from tools import cli
+from tools.develop.docs import commands, conformance, fields
+
+Writers = Mapping[str, Callable[..., str]]
+"""By what stands in the mark, a pattern whose groups are the arguments."""
+
+_PART = re.compile(r"(<!-- (.+?) -->\n)(?:(?!<!-- ).*\n)*?(<!-- end -->)")
+
+
+def filled(text: str) -> str:
+    """Give a document with the parts that need no database written anew.
+
+    Raises:
+        ValueError: nothing writes one of them.
+    """
+    for mark in sources(text):
+        if not any(re.fullmatch(pattern, mark) for pattern in [*_WRITERS, *_OF_A_DATABASE]):
+            raise ValueError(f"nothing writes what stands below <!-- {mark} -->")
+    return _fill(text, _WRITERS)
+
+
+def filled_from(connection: psycopg2.extensions.connection, text: str) -> str:
+    """Give a document with the parts written anew that come from a migrated database."""
+    return _fill(text, {mark: partial(write, connection) for mark, write in _OF_A_DATABASE.items()})
+
+
+def sources(text: str) -> list[str]:
+    """Give what stands in the marks of a document."""
+    return [mark for _, mark, _ in _PART.findall(text)]
+
+
+def _fill(text: str, writers: Writers) -> str:
+    def write(part: re.Match[str]) -> str:
+        for pattern, writer in writers.items():
+            if found := re.fullmatch(pattern, part[2]):
+                return f"{part[1]}{writer(*found.groups()).rstrip()}\n{part[3]}"
+        return part[0]
+
+    return _PART.sub(write, text)
+
+
+def _printed(words: str) -> str:
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        cli.main([*shlex.split(words), "--markdown"])
+    return output.getvalue()
+
+
+def _columns(connection: psycopg2.extensions.connection, relation: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum) from pg_attribute"
+            " where attrelid = %s::regclass and attnum > 0 order by attnum",
+            (relation,),
+        )
+        rows = ["| column | type | |", "|---|---|---|"]
+        for column, type_, comment in cursor.fetchall():
+            short = type_.replace("timestamp with time zone", "timestamptz").replace(" without time zone", "")
+            rows.append(f"| `{column}` | {short} | {comment} |")
+    return "\n".join(rows)
+
+
+_WRITERS: Writers = {
+    r"from ponto (plan .*)": _printed,
+    r"from ponto/punch\.schema\.json": fields.table,
+    r"from ponto --help": commands.table,
+    r"from ponto conformance": conformance.table,
+}
+_OF_A_DATABASE: Writers = {r"columns: (\w+)": _columns}

@@ -1,0 +1,60 @@
+"""`make lock`: what the project needs, pinned and hashed."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from tools.kit import commands
+from tools.kit.project import ROOT
+
+LOCKS = ROOT / "locks"
+
+REQUIREMENTS = ("requirements.txt", "requirements-tools.txt", "requirements-dev.txt", "requirements-audit.txt")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
+
+_UV = ROOT / ".venv-audit" / "bin" / "uv"
+
+
+_EPILOG = """example:
+  make lock
+
+exit status: 0 written, 1 a package cannot be had for one of the Pythons or systems
+"""
+
+
+@commands.command(epilog=_EPILOG)
+def lock() -> int:
+    """Write locks/: each package of requirements*.txt and all that they need, with versions and hashes.
+
+    One lock serves every Python and system that the README names. That each package has a wheel for all of them, so
+    that nothing is compiled on anybody's machine, is asked of the registry first.
+    """
+    LOCKS.mkdir(exist_ok=True)
+    for name in REQUIREMENTS:
+        written = str(LOCKS / name)
+        sys.stdout.write(f"locks/{name}\n")
+        options = ["--universal", "--python-version", PYTHONS[0], "--generate-hashes"]
+        if not _compile(name, "-o", written, *options, "--custom-compile-command", "make lock"):
+            return 1
+        for python in PYTHONS:
+            for system in SYSTEMS:
+                wheels = ["--python-version", python, "--python-platform", system, "--only-binary", ":all:"]
+                if not _compile(name, "-o", "/dev/null", "-c", written, *wheels):
+                    sys.stderr.write(f"make lock: not every package has a wheel for Python {python} on {system}\n")
+                    return 1
+    return 0
+
+
+def _compile(name: str, *options: str) -> bool:
+    command = [str(_UV), "pip", "compile", "--quiet", name, *options]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; see `commands.run`."""
+    return commands.run(lock, "make lock", words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
