@@ -32,13 +32,18 @@ export function copy({ order, ...punch }) {
   return replica.write(nameOf(punch), punch)
 }
 
-/** Give each store what only the other has. The further state wins. Recorded punches that are old are deleted from both. */
+/**
+ * Give each store what only the other has. The further state wins. Recorded punches that are old are deleted from both.
+ * @param {IDBDatabase} connection
+ * @param {string[]} torn copies that were to be deleted: one that is still there is left aside, and said once all else is done
+ */
 export async function reconcileOver(connection, torn = []) {
-  const [kept, mine, names] = await Promise.all([
+  const [kept, mine, found] = await Promise.all([
     transact(connection, "readonly", (punches, _, give) => when(punches.getAll(), give)),
     identity(connection),
     replica.names(),
   ])
+  const names = found.filter(name => !torn.includes(name))
   const [copies, stale] = furthest(names.filter(name => name.startsWith("punch/")))
   const old = kept.filter(isOld)
   const [missing, behind] = [[], []] // in the replica; in the first store, by the copy's name
@@ -69,9 +74,8 @@ export async function reconcileOver(connection, torn = []) {
   const latest = Math.max(0, ...identities.map(name => Number(stateIn(name))))
   const theirs = latest > 0 ? await replica.read(identityOf(latest)) : null
   if (latest > 0 && !theirs) broken.push(identityOf(latest))
-  if (broken.some(name => torn.includes(name))) throw new Error("a torn copy cannot be deleted")
   if (broken.length > 0) {
-    await replica.each(broken, replica.remove)
+    await replica.each(broken, replica.remove).catch(console.error)
     return reconcileOver(connection, [...torn, ...broken]) // by what is whole; their numbers are used all the same
   }
   const agreed = agree(mine, theirs ?? NO_IDENTITY, [...kept.map(nameOf), ...names, ...torn])
@@ -87,6 +91,7 @@ export async function reconcileOver(connection, torn = []) {
   if (old.length > 0) await transact(connection, "readwrite", punches => old.forEach(({ order }) => punches.delete(order)))
   stale.push(...identities.filter(name => name !== identityOf(agreed.revision)))
   await replica.each(stale, replica.remove)
+  if (names.length < found.length) throw new Error("a torn copy cannot be deleted")
 }
 
 /** Give the furthest of the names of each punch, by the rest of the name; and the others. */

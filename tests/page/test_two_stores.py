@@ -348,6 +348,42 @@ def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: P
     assert numbers(page) == [1, 2, 4]
 
 
+@pytest.mark.parametrize(
+    "answer", ["Promise.resolve(false)", "Promise.reject(new DOMException('no', 'SecurityError'))"]
+)
+def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_punch_goes_out(
+    answer: str, server: Between, phone: Phone
+) -> None:
+    server.api_down = True
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    press(page, 2)
+    page.evaluate(
+        """async () => {
+            const { nameOf } = await import("./reconcile.js")
+            const [, second] = await (await import("./database.js")).everything()
+            await (await caches.open("replica")).put(`/replica/${nameOf(second)}`, new Response("{"))
+        }"""
+    )
+    page.close()
+    lose(phone, FIRST)
+    server.api_down = False
+
+    page = phone.open(before=f"Cache.prototype.delete = () => {answer}", worker=False)
+
+    wait_for_states(page, SENT, SENT)
+    assert [post.body["sequencia"] for post in server.posts] == [1, 3]
+    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    expect(page.locator("#warnings")).to_contain_text(RESTORED)
+    assert "NÃO foi guardada" in punch(page, EMPLOYEE)
+    page.close()
+    page = phone.open(worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, SENT, SENT, SENT)
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    assert numbers(page) == [1, 3, 4]
+
+
 def test_two_tabs_write_to_both_stores_in_turn(server: Between, phone: Phone) -> None:
     server.api_down = True
     tabs = [phone.open(KEY, worker=False), phone.open(worker=False)]
