@@ -309,6 +309,7 @@ function keyFromAddress() {
 }
 
 async function save() {
+  element("saved").textContent = "" // of an earlier time, if this one fails
   const typed = element("key").value
   const key = typed.trim() === "" ? null : keyOf(typed)
   element("key").ariaInvalid = typed.trim() !== "" && key === null ? "true" : null

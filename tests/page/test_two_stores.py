@@ -244,6 +244,33 @@ def test_a_press_that_one_store_does_not_take_is_in_neither_and_uses_up_no_numbe
     assert numbers(page) == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "fails",
+    [
+        "Cache.prototype.put = () => Promise.reject(new DOMException('no room', 'InvalidAccessError'))",
+        "CacheStorage.prototype.match = () => Promise.resolve(new Response('of another'))",
+        "IDBObjectStore.prototype.put = () => { throw new DOMException('', 'QuotaExceededError') }",
+    ],
+)
+def test_a_key_that_one_store_does_not_take_is_in_neither(fails: str, phone: Phone) -> None:
+    page = open_and_name(phone)
+    page.evaluate(f"() => {{ window.errors = []; console.error = error => errors.push(error.name); {fails} }}")
+
+    enter_key(page, "second")
+
+    wait_for(lambda: page.evaluate("errors.length"), "the failure")
+    expect(page.locator("#saved")).to_have_text("")
+    for lost in FIRST, SECOND:
+        page.close()
+        page = phone.open(worker=False)
+        expect(page.locator("#key-state")).to_contain_text("irst")
+        page.close()
+        lose(phone, lost)
+        page = phone.open(worker=False)
+        expect(page.locator("#key-state")).to_contain_text("irst")
+        expect(page.locator("#device")).to_have_value("Portão 1")
+
+
 def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: Between, phone: Phone) -> None:
     server.api_down = True
     page = phone.open(KEY, worker=False)
