@@ -21,35 +21,47 @@ self.addEventListener("fetch", event => {
   const file = url.href.replace(/[?#].*$/, "").slice(new URL("./", self.location.href).href.length)
   // The worker itself is the browser's matter; a punch or a receipt is never answered from here.
   if (request.method !== "GET" || !(file in SHELL) || file === "sw.js") return
-  event.respondWith(answer(url.origin + url.pathname, request))
+  event.respondWith(answer(file, url.origin + url.pathname, request))
 })
 
 /**
  * Give a file as it is kept. A copy of the answer, not itself: Chromium would add the compiled script to what is kept, and on a
- * full disk lose both.
+ * full disk lose both. One that the browser has dropped comes from the network, and is kept again.
  */
-async function answer(address, request) {
+async function answer(file, address, request) {
   const found = await caches.match(address, { cacheName: NAME })
-  return found ? new Response(found.body, found) : fetch(request)
+  if (found) return new Response(found.body, found)
+  const given = await fetch(request)
+  if (await isOurs(file, given)) await keep([[address, given.clone()]]).catch(console.error) // it is served all the same
+  return given
 }
 
 /** Fetch all files, and keep all or none: one of another version breaks it off, and the browser tries again later. */
 async function store() {
   const files = await Promise.all(
-    Object.entries(SHELL)
-      .filter(([file]) => file !== "sw.js")
-      .map(async ([file, hash]) => {
+    Object.keys(SHELL)
+      .filter(file => file !== "sw.js")
+      .map(async file => {
         const url = new URL(file || "./", self.location.href)
         const answer = await fetch(url, { cache: "reload" }) // after a 304 browsers would keep the old policy
-        const policy = file === "" ? answer.headers.get("content-security-policy") : ""
-        const whole = new Blob([policy ?? "", await answer.clone().arrayBuffer()])
-        const digest = await crypto.subtle.digest("SHA-256", await whole.arrayBuffer())
-        if (btoa(String.fromCharCode(...new Uint8Array(digest))) !== hash) throw new Error(`another version of ${url}`)
+        if (!(await isOurs(file, answer))) throw new Error(`another version of ${url}`)
         return [url, answer]
       }),
   )
+  await keep(files)
+}
+
+/** Whether an answer is the file of this version. */
+async function isOurs(file, answer) {
+  const policy = file === "" ? answer.headers.get("content-security-policy") : ""
+  const whole = new Blob([policy ?? "", await answer.clone().arrayBuffer()])
+  const digest = await crypto.subtle.digest("SHA-256", await whole.arrayBuffer())
+  return btoa(String.fromCharCode(...new Uint8Array(digest))) === SHELL[file]
+}
+
+async function keep(files) {
   const cache = await caches.open(NAME)
-  for (const [url, answer] of files) await cache.put(url, answer)
+  for (const [address, answer] of files) await cache.put(address, answer)
 }
 
 async function clear() {

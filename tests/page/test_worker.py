@@ -1,0 +1,58 @@
+"""What the page's worker keeps for when there is no network."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.page import phone as phones
+from tests.page.between import Between
+
+_KEPT = """async () => {
+    const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
+    const files = await (await caches.open(shell)).keys()
+    return files.map(({ url }) => url).sort()
+}"""
+_DROP = """async file => {
+    const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
+    return (await caches.open(shell)).delete(new URL(file, location.href).href)
+}"""
+
+
+@pytest.mark.parametrize("file", ["./", "rules.js"])
+def test_a_file_that_the_browser_dropped_is_kept_again_once_it_is_fetched(
+    file: str, server: Between, browser: Browser
+) -> None:
+    with phones.phone(browser, server.url) as phone:
+        page = phone.open("#key=first")
+        kept = page.evaluate(_KEPT)
+        assert page.evaluate(_DROP, file)
+        page.reload()
+
+        assert page.evaluate(_KEPT) == kept
+        server.down = True
+        page.reload()
+        expect(page.locator("#key-state")).to_contain_text("irst")
+
+
+def test_a_file_of_another_version_is_not_kept_in_place_of_one_that_the_browser_dropped(
+    server: Between, browser: Browser
+) -> None:
+    with phones.phone(browser, server.url) as phone:
+        page = phone.open("#key=first")
+        kept = page.evaluate(_KEPT)
+        server.headers = {"content-security-policy": "default-src 'self'"}
+        assert page.evaluate(_DROP, "./")
+        page.reload()
+
+        expect(page.locator("#key-state")).to_contain_text("irst")
+        assert page.evaluate(_KEPT) == [address for address in kept if address != server.url]
+
+
+def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(server: Between, browser: Browser) -> None:
+    with phones.phone(browser, server.url) as phone:
+        page = phone.open("#key=first")
+        worker = phone.context.service_workers[0]
+        worker.evaluate("() => { Cache.prototype.put = () => Promise.reject(new DOMException('', 'no room')) }")
+        assert page.evaluate(_DROP, "./")
+        page.reload()
+
+        expect(page.locator("#key-state")).to_contain_text("irst")
