@@ -428,6 +428,48 @@ def test_two_tabs_write_to_both_stores_in_turn(server: Between, phone: Phone) ->
     expect(tabs[0].locator("#warnings")).not_to_contain_text(RESTORED)
 
 
+def test_a_number_that_a_tab_of_an_earlier_version_uses_meanwhile_is_not_given_again(
+    server: Between, phone: Phone
+) -> None:
+    """That version knows neither the second store nor the lock of both."""
+    server.api_down = True
+    page, earlier = phone.open(KEY, worker=False), phone.open(worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate(
+        """() => new Promise(resolve => {
+            const { put } = Cache.prototype
+            Cache.prototype.put = async function () {
+                resolve()
+                await new Promise(goOn => { window.goOn = goOn })
+                Cache.prototype.put = put
+                return put.apply(this, arguments)
+            }
+            document.getElementById("press").click()
+        })"""
+    )
+    earlier.evaluate(
+        """async () => {
+            const { open, transact, when } = await import("./indexeddb.js")
+            await transact(await open(), "readwrite", (punches, settings) =>
+                when(settings.get("device"), ({ name, dispositivo, next }) => {
+                    settings.put({ name, dispositivo, next: next + 1 }, "device")
+                    const body = { id: crypto.randomUUID(), usuarioId: 7, ponto: new Date().toISOString() }
+                    punches.add({ state: "waiting", body: { ...body, dispositivo, sequencia: next } })
+                }))
+        }"""
+    )
+    page.evaluate("goOn()")
+
+    expect(page.locator("#outcome")).not_to_have_text("")
+    assert "NÃO foi guardada" in page.locator("#outcome").inner_text()
+    press(page, 1)
+    page.reload()
+    wait_for_states(page, HERE, HERE, HERE)
+    assert numbers(page) == [1, 2, 3]
+    kept = page.evaluate("import('./database.js').then(it => it.everything())")
+    assert [each["body"]["usuarioId"] for each in kept] == [EMPLOYEE, 7, EMPLOYEE]
+
+
 def test_what_was_kept_once_by_an_earlier_version_is_kept_twice(server: Between, phone: Phone) -> None:
     server.api_down = True
     page = phone.open(KEY, worker=False)
@@ -506,6 +548,41 @@ def test_a_store_that_never_answers_is_said_and_the_next_press_is_not_behind_it(
     assert numbers(page) == [1, 2]
 
 
+def test_a_second_store_that_never_answers_holds_up_the_sending_once_and_not_for_each_punch(
+    server: Between, phone: Phone
+) -> None:
+    server.faults = [Fault(500, {"Retry-After": "3600"})]  # nothing more is sent for now
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    expect(page.locator("#warnings")).to_contain_text("O servidor não recebe batidas agora")
+    press(page, 2)
+    page.evaluate(
+        """() => {
+            const { open } = CacheStorage.prototype
+            const [send, later] = [window.fetch, window.setTimeout]
+            window.setTimeout = (work, ms) => later(work, ms === 15_000 ? 500 : ms)
+            window.mend = () => { CacheStorage.prototype.open = open }
+            window.asked = 0
+            window.askedBefore = []
+            CacheStorage.prototype.open = () => new Promise(() => { window.asked++ })
+            window.fetch = (address, request) => {
+                if (request.method === "POST") askedBefore.push(asked)
+                return send(address, request)
+            }
+            return import("./database.js").then(it => it.remember("retry", null))
+        }"""
+    )
+
+    look_again(page)
+
+    wait_for_states(page, SENT, SENT, SENT)
+    assert page.evaluate("askedBefore") == [0, 1, 1]
+    page.evaluate("mend()")
+    look_again(page)
+    expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+    assert [state for *_, state in in_both(page)] == ["sent"] * 3
+
+
 def test_a_press_that_is_written_after_all_is_not_said_to_be_lost(server: Between, phone: Phone) -> None:
     server.api_down = True
     page = phone.open(KEY, worker=False)
@@ -559,6 +636,25 @@ def test_a_page_whose_store_never_answers_starts_anew_once_nobody_touches_it(
         wait_for_states(page, HERE)
         punch(page, EMPLOYEE)
         assert numbers(page) == [1, 2]
+
+
+def test_a_page_whose_store_never_answers_does_not_start_anew_without_a_worker(phone: Phone) -> None:
+    """Without a network there would be no page then."""
+    looks = """
+    window.looks = 0
+    // A version that waits is told to take over by each look at a page that nobody touches, unless it is loaded anew.
+    const told = () => document.getElementById("outcome").className === "bad" && window.looks++
+    navigator.serviceWorker.register = () => Promise.resolve({ waiting: { postMessage: told } })
+    """
+    page = phone.open(before=clock(50) + looks, worker=False)
+    punch(page, EMPLOYEE)
+    page.evaluate("window.stays = true")
+
+    page.evaluate(_SILENCE_AND_PRESS)
+
+    wait_for(lambda: page.evaluate("window.looks > 0 || !window.stays"), "a look at the page after the press")
+    assert page.evaluate("window.stays") is True
+    expect(page.locator("#outcome")).to_contain_text("não responde")
 
 
 def test_what_could_not_be_restored_at_opening_is_once_there_is_room_though_nobody_presses(
