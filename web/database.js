@@ -95,7 +95,7 @@ async function identify(connection, change) {
     await replica.remove(identityOf(after.revision)).catch(() => (failure = error)) // reconciled later
     throw error
   }
-  await replica.remove(identityOf(before.revision))
+  await attempt(() => replica.remove(identityOf(before.revision))) // both have the later one
   return after
 }
 

@@ -271,6 +271,24 @@ def test_a_key_that_one_store_does_not_take_is_in_neither(fails: str, phone: Pho
         expect(page.locator("#device")).to_have_value("Portão 1")
 
 
+def test_a_key_that_both_stores_took_is_saved_though_the_one_before_cannot_be_deleted(phone: Phone) -> None:
+    page = open_and_name(phone)
+    page.evaluate("() => { Cache.prototype.delete = () => Promise.reject(new DOMException('no', 'SecurityError')) }")
+
+    enter_key(page, "second")
+
+    expect(page.locator("#key-state")).to_contain_text("cond")
+    expect(page.locator("#saved")).to_have_text("Salvo.")
+    expect(page.locator("#warnings")).to_contain_text("não consegue ler ou gravar")
+    page.close()
+    for lost in FIRST, SECOND:
+        page = phone.open(worker=False)
+        expect(page.locator("#key-state")).to_contain_text("cond")
+        expect(page.locator("#warnings")).not_to_contain_text("não consegue ler ou gravar")
+        page.close()
+        lose(phone, lost)
+
+
 def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: Between, phone: Phone) -> None:
     server.api_down = True
     page = phone.open(KEY, worker=False)
