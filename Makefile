@@ -14,7 +14,7 @@ export NODE_DISABLE_COMPILE_CACHE := 1
 export CHROME_CONFIG_HOME := $(CURDIR)/.cache
 export GSETTINGS_BACKEND := memory
 
-.PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings bench format docs lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings mutants bench format docs lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -46,6 +46,12 @@ node_modules/.installed: .venv/.installed package.json package-lock.json
 	@echo "check: the auditors into .venv-audit (half a minute)"
 	@.venv/bin/python -m venv --clear .venv-audit
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-audit.txt
+	@touch $@
+
+.venv-mutants/.installed: locks/requirements-mutants.txt | .venv/.installed
+	@echo "mutants: cosmic-ray into .venv-mutants"
+	@.venv/bin/python -m venv --clear .venv-mutants
+	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/requirements-mutants.txt
 	@touch $@
 
 run: setup ## the whole system on this machine, until Ctrl-C
@@ -87,6 +93,9 @@ simulate: setup ## a year of punches, with simulated queue and faults
 interleavings: setup ## every order in which two programs meet in the database
 	@python -m lab.interleavings $(ARGS)
 
+mutants: setup .venv-mutants/.installed ## change the deployed code in one place after the other: does a test fail?
+	@python -m lab.mutants $(ARGS)
+
 bench: setup ## measure what the handler does, beside others
 	@python -m lab.bench $(ARGS)
 
@@ -116,4 +125,4 @@ certificates: setup ## renew ponto/certificates/rds.pem, which verifies RDS
 
 clean: ## remove what setup, run and tests made; needs the local stack to be stopped
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m tools.local.clean; fi
-	rm -rf .venv .venv-audit .cache node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-audit .venv-mutants .cache node_modules .serverless .local dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

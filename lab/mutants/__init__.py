@@ -1,0 +1,1 @@
+"""`make mutants`: what the tests find when the code is wrong."""
