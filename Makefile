@@ -93,7 +93,7 @@ simulate: setup ## a year of punches, with simulated queue and faults
 interleavings: setup ## every order in which two programs meet in the database
 	@python -m lab.interleavings $(ARGS)
 
-mutants: setup .venv-mutants/.installed ## change the code in one place after the other: does a test fail?
+mutants: setup .venv-mutants/.installed ## change the code place by place: does a test fail?
 	@python -m lab.mutants $(ARGS)
 
 bench: setup ## measure what the handler does, beside others

@@ -9,7 +9,7 @@ from tools.kit.project import ROOT
 
 LOCKS = ROOT / "locks"
 
-REQUIREMENTS = ("requirements.txt", "requirements-tools.txt", "requirements-dev.txt", "requirements-audit.txt", "requirements-mutants.txt")
+REQUIREMENTS = tuple(f"requirements{part}.txt" for part in ("", "-tools", "-dev", "-audit", "-mutants"))
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28", "aarch64-apple-darwin")
 
