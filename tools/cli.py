@@ -24,7 +24,7 @@ _EPILOG = """examples:
   ponto import october.csv         punches of a file, through the API
   ponto keys create gate-1         an API key for a device or site, its value shown once
   ponto load employees staff.csv   names, time zones and cut-offs for the reports
-  ponto plan --employees 20000     what a peak does to the queue, and what a month costs
+  ponto plan --employees 20000     which limit binds at the peak, and what a month costs
   ponto remove --stage dev         empty its buckets, and remove it
   ponto report timecard --employee 123 --month 2026-11
 

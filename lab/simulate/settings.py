@@ -34,7 +34,7 @@ class Settings(NamedTuple):
     answer_success: bool = False
     look_up: bool = True
     # What the model takes a batch to cost, from its receipt to its deletion: milliseconds.
-    batch_milliseconds: float = 39  # those of `ponto plan`
+    batch_milliseconds: float = 39
     row_milliseconds: float = 0.11
 
 

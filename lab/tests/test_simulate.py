@@ -28,9 +28,6 @@ from ponto import connection
 from ponto.derived_id import derive_id
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
-from tools.plan.simulation import Settings as PlanSettings
-from tools.plan.simulation import Shape, arrivals, rows_per_second
-from tools.plan.simulation import simulate as simulate_plan
 
 WEEKS = 50
 FOUND = {  # by which seed each planted fault is found, and in how many days
@@ -298,20 +295,14 @@ def test_a_run_leaves_the_modules_the_environment_and_psycopg2_as_they_were(live
     assert seen() == before
 
 
-def test_the_simulator_and_the_plan_agree_on_the_drain_of_a_peak(migrated_url: str, prod: Template) -> None:
+def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(migrated_url: str, prod: Template) -> None:
     stage = settings.of_template(prod)._replace(batch_milliseconds=1_000)  # so slow that there is something to drain
     punches = 12_000
-    coming = arrivals(punches, 8, Shape.UNIFORM)
-    full = stage.batch_milliseconds + stage.row_milliseconds * stage.batch
-    plan_settings = PlanSettings(stage.concurrency, stage.batch, full, 1e9)
-    assert rows_per_second(stage.concurrency, plan_settings) < punches / 16
-    expected = simulate_plan(coming, plan_settings).end
+    batch_seconds = (stage.batch_milliseconds + stage.row_milliseconds * stage.batch) / 1000
+    expected = punches / (stage.concurrency * stage.batch / batch_seconds)
+    assert expected > 16
     sendings = [_sending(50, punches**2)]  # which wakes the database
-    sendings += [
-        _sending(100 + second + number / count, 1 + second * punches + number)
-        for second, count in enumerate(coming)
-        for number in range(count)
-    ]
+    sendings += [_sending(100 + 8 * number / punches, 1 + number) for number in range(punches)]
     world = World(Plan(1, 1, [], [], odd=False, sendings=sendings), stage, partial(psycopg2.connect, migrated_url))
 
     outcome = world.run()

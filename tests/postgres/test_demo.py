@@ -16,6 +16,7 @@ from tools.cli import main
 from tools.demo import command as demo
 from tools.demo import store
 from tools.demo.company import FIRST_NUMBER, NONE, Company, Rows
+from tools.plan.costs import ROW_BYTES
 
 Demo = Callable[..., Result]
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -152,6 +153,14 @@ def test_working_days_are_like_real_ones(run: Demo, ask: Ask) -> None:
     assert sum(6 <= hour <= 9 for *_, hour in whole) > 0.97 * len(whole)
     assert len(night) > 100
     assert len(whole) > 2_000
+
+
+def test_a_row_takes_about_as_many_bytes_as_the_bill_of_a_month_assumes(run: Demo, ask: Ask) -> None:
+    run("--employees", "300", "--months", "1", "--until", "2026-10")
+
+    ((found,),) = ask("select pg_total_relation_size('batida') / count(*) from batida")
+
+    assert found == pytest.approx(ROW_BYTES, rel=0.1)
 
 
 def test_by_default_nothing_lies_in_the_future(run: Demo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ RUN_BY = {
     "python -m lab.bench": "lab/tests/test_bench_command.py::test_each_part_says_on_what_it_ran_and_which_aims_it_met",
     "python -m loadtest": "tests/e2e/test_loadtest.py::test_every_accepted_punch_of_a_small_load_is_one_row",
     "ponto conformance": "tests/tools/test_conformance_command.py::test_a_run_ends_by_itself_and_prints_its_verdicts",
-    "ponto plan": "tests/unit/test_plan.py::test_the_documents_tables_are_what_the_command_prints",
+    "ponto plan": "tests/unit/test_plan.py::test_a_load_that_fits_exits_with_0_and_says_so",
     "ponto demo": "tests/postgres/test_demo.py::test_what_is_stored_is_what_was_made_up_in_the_order_of_writing",
     "ponto import": "tests/e2e/test_uploads.py::test_a_laptop_imports_the_same_file_through_the_api",
     "ponto load employees": "tests/postgres/test_load.py::test_a_file_is_stored_whole",
@@ -58,7 +58,6 @@ RUN_BY = {
 NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
-    "python -m lab.bench.calibrate": "three minutes on a machine that does nothing else",
     "python -m lab.bench.imports": "a stack of its own; tests/e2e/test_uploads.py runs its measure()",
     "python -m tools.develop.docs": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
@@ -93,8 +92,8 @@ def test_the_gateways_model_follows_from_the_declaration() -> None:
     assert fields.SCHEMA.read_text(encoding="utf-8") == fields.schema(), "make docs writes it"
 
 
-@pytest.mark.parametrize("document", [each for each in DOCUMENTS if each.name != "capacity.md"], ids=names)
-def test_what_follows_from_the_code_is_current(document: Path) -> None:  # test_plan.py has capacity.md
+@each_document
+def test_what_follows_from_the_code_is_current(document: Path) -> None:
     assert document.read_text(encoding="utf-8") == files.document(document), "make docs writes it"
 
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -10,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.cli import main
 from tools.kit.errors import CommandError
 from tools.kit.files import draft, draft_bytes, require_writable, write_at
+from tools.kit.pictures import dress, new_figure, save
 from tools.kit.project import ROOT
 
 
@@ -130,13 +131,37 @@ def test_a_name_that_no_file_can_have_is_one_line(folder: Path) -> None:
             require_writable(file)
 
 
-def test_a_picture_of_a_plan_follows_no_link(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_follows_no_link(folder: Path) -> None:
     pytest.importorskip("matplotlib")
     link(folder / "peak.png")
 
-    assert main(["plan", "--employees", "10", "--picture", str(folder / "peak.png")]) == 2
-    assert "is a symbolic link" in capsys.readouterr().err
+    with pytest.raises(CommandError, match="is a symbolic link"):
+        save(new_figure(1, 1), folder / "peak.png", ".png")
     assert (folder / "target").read_text() == "somebody's"
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+def test_a_picture_is_drawn_the_same_each_time(folder: Path, suffix: str, begins: bytes) -> None:
+    pytest.importorskip("matplotlib")
+    files = [folder / f"{number}{suffix}" for number in range(2)]
+
+    for file in files:
+        figure = new_figure(4, 3, "a title")
+        figure.subplots().fill_between([1, 2], [3, 4], label="a legend")
+        dress(figure.axes[0])
+        save(figure, file, suffix)
+
+    contents = [file.read_bytes() for file in files]
+    assert contents[0].startswith(begins)
+    assert contents[0] == contents[1]
+
+
+def test_without_matplotlib_a_picture_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # which another test may have loaded
+
+    with pytest.raises(CommandError, match="needs matplotlib"):
+        new_figure(1, 1)
 
 
 def test_every_picture_is_written_in_one_place() -> None:

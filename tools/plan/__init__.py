@@ -1,1 +1,1 @@
-"""ponto plan: what a peak does to the queue, and what a month costs."""
+"""ponto plan: requests/s at the peak and the limit that binds, and a month's bill."""

@@ -1,140 +1,143 @@
-"""`ponto plan`: what a peak of punches does to a deployment, what a month costs, and what to raise."""
+"""`ponto plan`: requests/s at the peak, which limit binds, and a month's bill."""
 
+import math
+import textwrap
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from tools.kit import commands
+from tools.kit import commands, tables
 from tools.kit import options as opt
-from tools.kit.errors import CommandError
-from tools.kit.pictures import require_format
-from tools.plan import costs, picture, report
-from tools.plan.capacity import (
-    BATCH_MILLISECONDS,
-    LARGEST_ACU,
-    PUNCH_MILLISECONDS,
-    Assumptions,
-    forecast,
-    read_parameters,
-    suggest,
-)
-from tools.plan.simulation import MAXIMUM_CONCURRENCY, Shape
+from tools.kit.output import Console, camel_case, print_json, print_result
+from tools.kit.tables import Column
+from tools.plan import costs, settings
+from tools.plan.peak import Forecast, Peak, forecast
 
 _EPILOG = """examples:
   ponto plan --employees 20000
   ponto plan --employees 1000 20000 1000000 --peak-minutes 15
-  ponto plan --employees 20000 --peak-minutes 0.37 --shape uniform   the original's load test
-  ponto plan --employees 1000000 --stage-rate 3400 --picture peak.png
-  ponto plan --employees 50000000 --cells 17 --stage-rate 9900 --json
+  ponto plan --employees 1000000 --stage-rate 3400 --concurrency 1 --json
 
 exit status: 0 every load fits, 1 one does not and something has to be raised, 2 the request is wrong
 """
+_MINUTES = opt.FloatRange(0, 24 * 60, min_open=True)
+_OF_A_BATCH = f"{settings.BATCH_MILLISECONDS:g}, and {settings.PUNCH_MILLISECONDS:g} a punch"
 
 
-def _assumption(
-    name: str, kind: click.ParamType[Any], metavar: str | None, text: str, *, shown: bool | str = True
+def _setting(
+    name: str, kind: click.ParamType[Any], text: str, shown: str = "the stage's"
 ) -> Callable[[opt.Function], opt.Function]:
-    """Make an option of a field of `Assumptions`."""
-    return click.option(
-        f"--{name.replace('_', '-')}",
-        type=kind,
-        default=Assumptions._field_defaults[name],
-        metavar=metavar,
-        help=text,
-        show_default=shown,
-    )
+    return click.option(name, type=kind, metavar="N", show_default=shown, help=text)
 
 
 @commands.command(epilog=_EPILOG)
-@click.option(
-    "--employees", type=opt.POSITIVE, multiple=True, required=True, metavar="N", help="Several, a column each."
-)
+@click.option("--employees", type=opt.POSITIVE, multiple=True, required=True, metavar="N", help="Planned in turn.")
 @click.argument("more", type=opt.POSITIVE, nargs=-1, metavar="[N]...")
-@_assumption("peak_minutes", opt.FloatRange(0, 24 * 60, min_open=True), "M", "Within which everybody punches.")
-@_assumption(
-    "shape",
-    click.Choice(Shape, case_sensitive=False),
-    None,
-    "Of the peak.",
-    shown="triangle, which rises evenly to twice the mean, and falls",
-)
-@_assumption("punches_a_day", opt.POSITIVE, "N", "Each in a peak.")
-@_assumption("working_days", opt.POSITIVE, "N", "Of a month.")
-@_assumption("oldest_seconds", opt.POSITIVE, "S", "That a punch may wait in the queue; so the alarm oldest-waiting.")
-@_assumption("stage", click.STRING, None, "The deployment: whose parameters of serverless.yml are the defaults.")
-@_assumption("cells", opt.POSITIVE, "N", "Deployments that share the employees.")
-@_assumption("stage_rate", opt.POSITIVE, "N", "Requests/s of stage and key, and their burst.")
-@_assumption("account_rate", opt.POSITIVE, "N", "Requests/s of the account.")
-@_assumption("account_burst", opt.POSITIVE, "N", "Requests.")
-@_assumption(
-    "concurrency",
-    opt.Whole(1, MAXIMUM_CONCURRENCY),
-    "N",
-    "Batches at once, reserved and maximum; where no more is possible, --cells share the employees.",
-)
-@_assumption("batch", opt.POSITIVE, "N", "Punches in a full one.")
-@_assumption(
-    "batch_milliseconds",
-    opt.RATE,
-    "MS",
-    "Of a full batch; measured: the log's `milliseconds`.",
-    shown=f"{BATCH_MILLISECONDS:g}, and {PUNCH_MILLISECONDS:g} a punch",
-)
-@_assumption("maximum_acu", opt.FloatRange(0, LARGEST_ACU, min_open=True), "N", "Of the database.")
-@_assumption("database_rows", opt.RATE, "N", "Rows/s that it stores at most.", shown=f"{costs.DATABASE_ROWS:,} an ACU")
-@_assumption("resume_seconds", opt.COUNT, "S", "Of a paused database.")
-@_assumption("region", click.Choice(costs.regions()), None, "Of the prices.")
-@_assumption("months_kept", opt.POSITIVE, "N", "Of rows.")
-@_assumption(
-    "awake_hours",
-    opt.FloatRange(0, 24),
-    "H",
-    "Of a working day in which stray punches and reports keep the database from pausing.",
-)
-@click.option("--picture", "picture_file", type=opt.FILE, metavar="FILE", help="Draw the peak: .png or .svg.")
+@click.option("--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Within which everybody punches once.")
+@click.option("--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="That a punch may wait.")
+@click.option("--stage", default="dev", help="Whose parameters in serverless.yml are the defaults.")
+@_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
+@click.option("--account-rate", type=opt.POSITIVE, default=10_000, metavar="N", help="Requests/s of the account.")
+@_setting("--concurrency", opt.Whole(1, 1_000), "Batches at once, reserved and maximum.")
+@_setting("--batch", opt.POSITIVE, "Punches in a full one.")
+@_setting("--batch-milliseconds", opt.RATE, "Of a full batch; measured: the log's `milliseconds`.", _OF_A_BATCH)
+@_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Of the database.")
+@_setting("--database-rows", opt.RATE, "Rows/s that it stores at most.", f"{settings.DATABASE_ROWS:,} an ACU")
+@click.option("--resume-seconds", type=opt.COUNT, default=30, metavar="S", help="Of a paused database.")
+@click.option("--region", type=click.Choice(list(costs.PRICES)), default="us-east-1", help="Of the prices.")
+@click.option("--punches-a-day", type=opt.POSITIVE, default=4, metavar="N", help="Each in a peak.")
+@click.option("--working-days", type=opt.POSITIVE, default=22, metavar="N", help="Of a month.")
+@click.option("--months-kept", type=opt.POSITIVE, default=12, metavar="N", help="Of rows.")
 @click.option(
-    "--markdown",
-    "as_markdown",
-    is_flag=True,
-    show_default=False,
-    cls=opt.Instead,
-    instead_of=["--json"],
-    help="The result as Markdown, for a document.",
+    "--awake-hours",
+    type=opt.FloatRange(0, 24),
+    default=12.0,
+    metavar="H",
+    help="Of a working day in which stray punches and reports keep the database from pausing.",
 )
 @opt.as_json
 def plan(
     employees: tuple[int, ...],
     more: tuple[int, ...],
-    picture_file: Path | None,
+    peak_minutes: float,
+    oldest_seconds: int,
+    stage: str,
+    region: str,
+    punches_a_day: int,
+    working_days: int,
+    months_kept: int,
+    awake_hours: float,
     *,
-    as_markdown: bool,
     as_json: bool,
-    **assumed: Any,
+    **instead: Any,
 ) -> int:
-    """What a peak does, what a month costs, and what to raise.
+    """Requests/s at the peak, what binds, and a month's bill.
 
-    Simulates a peak in which everybody punches, second by second, and prices a month of them (lab/capacity.md says
-    how). Asks nobody: limits come from serverless.yml and from here.
+    Arithmetic, each formula beside its result (lab/capacity.md). Asks nobody: limits come from serverless.yml and
+    from here.
     """
-    assumptions, employees = Assumptions(**assumed), employees + more
-    if picture_file:
-        require_format(picture_file)
-        if len(employees) > 1:
-            raise CommandError("a picture shows one load: give --employees one number")
-    if assumptions.cells > min(employees):
-        raise CommandError(f"{assumptions.cells} cells cannot share {min(employees)} employees")
-
-    parameters = read_parameters(assumptions.stage)
-    forecasts = [forecast(assumptions, parameters, number) for number in employees]
-    suggested = [
-        None if found.fits else suggest(assumptions, parameters, found.workload.employees) for found in forecasts
-    ]
-    if picture_file:
-        picture.draw(picture_file, forecasts[0])
+    stage_settings = settings.read(stage, instead)
+    month = costs.Month(punches_a_day, working_days, months_kept, awake_hours)
+    documents = []
+    fits = True
+    for number in employees + more:
+        peak = Peak(number, peak_minutes * 60)
+        found = forecast(peak, stage_settings, oldest_seconds)
+        lines = costs.bill(peak, stage_settings, month, region)
+        fits = fits and not found.change
+        if as_json:
+            documents.append(_document(peak, stage_settings, found, lines, region))
+        else:
+            _show(peak, found, lines, region)
     if as_json:
-        report.show_json(assumptions, forecasts, suggested)
-    else:
-        report.show(assumptions, forecasts, suggested, as_markdown=as_markdown)
-    return 0 if all(found.fits for found in forecasts) else 1
+        print_json(documents)
+    return 0 if fits else 1
+
+
+def _show(peak: Peak, found: Forecast, lines: list[costs.Line], region: str) -> None:
+    first = found.binds_first
+    rate = f"{math.ceil(peak.highest):,} requests/s at the peak"
+    _paragraph(f"{peak.punches:,} punches within {peak.seconds / 60:g} minutes are {rate}.")
+    print_result("")
+    tables.show(
+        [Column("limit"), Column("punches/s", right=True), Column("why", least=24)],
+        [(limit.name, f"{limit.admits:,.0f}", limit.why) for limit in found.limits],
+    )
+    print_result("")
+    _paragraph(
+        f"The {first.name} binds first, at {peak.punches * first.admits / peak.highest:,.0f} punches within as many "
+        f"minutes. The drain starts within {found.starting_seconds:,.0f} s. Then {found.waiting:,.0f} punches wait at "
+        f"the worst moment. No punch waits for more than {found.oldest_seconds:,.0f} s in all, and the last one is "
+        f"stored {found.stored_seconds_after:,.0f} s after the peak."
+    )
+    _paragraph("It does not fit:" if found.change else "It fits.")
+    for change in found.change:
+        _paragraph(f"- {change}", "  ")
+    print_result("")
+    cells = [(line.what, line.formula, "?" if line.dollars is None else f"{line.dollars:,.2f}") for line in lines]
+    tables.show(
+        [Column("a month"), Column("formula", least=30), Column("US dollars", right=True)],
+        [*cells, ("together", "", f"{costs.total(lines):,.2f}")],
+    )
+    days = sorted(price["dated"] for price in costs.PRICES[region].values())
+    lacks = " No page was found for what has a ?: the total is too low." if None in [x.dollars for x in lines] else ""
+    _paragraph(f"List prices of {region} without free tier, from pages of {days[0]} to {days[-1]}.{lacks}")
+    print_result("")
+
+
+def _paragraph(text: str, indent: str = "") -> None:
+    print_result(*textwrap.wrap(text, Console().width, subsequent_indent=indent, break_on_hyphens=False))
+
+
+def _document(peak: Peak, stage: settings.Settings, found: Forecast, lines: list[costs.Line], region: str) -> Any:
+    return {
+        "peak": peak._asdict() | {"requestsPerSecond": peak.highest},
+        "settings": camel_case(stage._asdict()),
+        **camel_case(found._asdict()),
+        "limits": [limit._asdict() for limit in found.limits],
+        "bindsFirst": found.binds_first.name,
+        "fits": not found.change,
+        "month": {"lines": [line._asdict() for line in lines], "dollars": round(costs.total(lines), 2)},
+        "prices": {"region": region, "sources": costs.PRICES[region]},
+    }

@@ -1,7 +1,7 @@
 """The parts of a document that are written by the code, each between a mark that says what writes it and another.
 
 <!-- from ponto plan --employees 20000 -->
-what `ponto plan --employees 20000` prints
+what `ponto plan --employees 20000` prints, in a fence
 <!-- end -->
 """
 
@@ -58,8 +58,9 @@ def _fill(text: str, writers: Writers) -> str:
 def _printed(words: str) -> str:
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        cli.main([*shlex.split(words), "--markdown"])
-    return output.getvalue()
+        cli.main(shlex.split(words))
+    lines = [line.rstrip() for line in output.getvalue().rstrip().split("\n")]  # tables are padded
+    return "\n".join(["```text", *lines, "```"])
 
 
 def _columns(connection: psycopg2.extensions.connection, relation: str) -> str:
