@@ -1,17 +1,39 @@
-"""How fast the handler drains, from the SQS event to the answer, against other ways; one connection at a time."""
+"""How fast the handler drains, from the SQS event to the answer, beside other ways; one connection at a time."""
 
 import contextlib
 import os
-import sys
+import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import handler
-from lab.bench.events import Context, Event, chunks
-from lab.bench.measure import Aim, Spread, spread, table
+from lab.bench import peers
+from lab.bench.events import Context, Event, chunks, event
+from lab.bench.harness import Aim, Column, Found, Row, Sizes, Table, Turn, median, side_by_side, with_figure
 from lab.bench.peers import bulk, copy, original, powertools
 from lab.bench.server import Server
+
+AT_A_DISTANCE = (10, 100)  # a batch: the original's own, and the handler's
+
+_AURORA = 0.5  # ms, to another availability zone of the region
+# Distance -> peer and its batch size -> the least multiple of its speed.
+_AIMS: dict[float | None, dict[tuple[str, int], float]] = {
+    None: {("original", 10): 25, ("powertools", 100): 8, ("copy", 100): 0.8},
+    _AURORA: {("original", 10): 60, ("copy", 100): 0.75},
+}
+_DISTANT_SHARE = 0.05  # of the punches for the slow ones: each of their statements waits for a round trip
+_STATEMENTS = 100  # to measure a round trip by
+
+_COLUMNS = {
+    "peer": Column("peer"),
+    "batch": Column("a batch"),
+    "rows_per_second": Column("rows/s, median (least to most)"),
+    "function_cpu": Column("us of CPU a row: function", median_only=True),
+    "database_cpu": Column("us of CPU a row: database", median_only=True),
+    "multiple": Column("handler as a multiple", digits=2),
+}
 
 
 class Peer(NamedTuple):
@@ -33,95 +55,102 @@ PEERS = {
 }
 
 
-class Drain(NamedTuple):
-    """A peer at a batch size."""
-
-    peer: str
-    batch: int
-    punches: int  # in each round
-    rows_per_second: Spread
-    function_cpu: float  # us a row, of this process
-    database_cpu: float  # us a row, of all processes of PostgreSQL
-
-
-class Run(NamedTuple):
-    """What draining took, in seconds."""
-
-    seconds: float
-    function_cpu: float
-    database_cpu: float
-
-
-def measure(server: Server, batches: Sequence[int], punches: int, rounds: int) -> list[Drain]:
-    """Time each peer at each batch size, all taking turns.
-
-    Args:
-        server: the database.
-        batches: punches in an event.
-        punches: for each, in each round, all new; the slow ones take a share.
-        rounds: how often.
+def measure(server: Server, sizes: Sizes) -> Found:
+    """Time each peer at each batch size, and at each distance if there are any, all taking turns.
 
     Raises:
-        RuntimeError: somebody did not store all, so that the figure would be worth nothing.
+        RuntimeError: somebody did not store all, so that the figure would be worth nothing; or a proxy does not start.
     """
-    server.use("drain")
-    counts = {(name, batch): int(punches * peer.share) for batch in batches for name, peer in PEERS.items()}
-    runs: dict[tuple[str, int], list[Run]] = {turn: [] for turn in counts}
-    for round_ in range(rounds):
-        take_turns(server, runs, counts, f"drain: round {round_ + 1} of {rounds}")
-    return summaries(runs, counts)
+    with contextlib.ExitStack() as stack:
+        turns = list(_turns(server, sizes)) if not sizes.distance else []
+        for each in sizes.distance:
+            turns += _turns(server, sizes, each, stack.enter_context(server.at(each)))
+        rows = side_by_side("drain", turns, sizes.rounds)
+    return found_in(rows, sizes.distance)
 
 
-def take_turns(
-    server: Server, runs: Mapping[tuple[str, int], list[Run]], counts: Mapping[tuple[str, int], int], status: str
-) -> None:
-    """Have each peer drain once at each batch size, into an empty table.
-
-    Args:
-        server: the database, with one in use.
-        runs: by peer and batch size; each gets one more.
-        counts: of punches, by peer and batch size; all are new.
-        status: printed before each, with who it is.
-
-    Raises:
-        RuntimeError: somebody did not store all.
-    """
-    for (name, batch), found in runs.items():
-        peer = PEERS[name]
-        print(f"{status}, {batch} a batch, {name}", file=sys.stderr, flush=True)
-        server.empty()
-        count = counts[name, batch]
-        found.append(run(server, ([peer.prepare(event) for event in part] for part in chunks(count, batch)), peer.main))
-        if server.rows() != count:
-            raise RuntimeError(f"{name} stored {server.rows():,} of {count:,} punches")
-
-
-def summaries(runs: Mapping[tuple[str, int], Sequence[Run]], counts: Mapping[tuple[str, int], int]) -> list[Drain]:
-    """Summarize the runs of each peer at each batch size.
-
-    Args:
-        runs: as of `take_turns`.
-        counts: as of `take_turns`.
-    """
-    return [
-        Drain(
-            name,
-            batch,
-            count := counts[name, batch],
-            spread(count / run.seconds for run in found),
-            spread(1e6 * run.function_cpu / count for run in found).median,
-            spread(1e6 * run.database_cpu / count for run in found).median,
-        )
-        for (name, batch), found in runs.items()
+def found_in(rows: Sequence[Row], distances: Sequence[float] = ()) -> Found:
+    """Hold the handler against its peers: in a table for each distance, and at 100 a batch in the aims."""
+    rows = with_figure(
+        rows, "round_trip_ms", lambda row: median(rows, "round_trip_ms", distance=row.facts.get("distance"))
+    )
+    rows = with_figure(rows, "multiple", lambda row: _multiple(rows, row.facts, row.facts.get("batch", 0)))
+    aims = [
+        Aim(f"{where}rows/s of the handler at 100 a batch, as a multiple of {peer} at {batch}", least, multiple)
+        for distance, wanted in _AIMS.items()
+        for where in ["" if distance is None else f"at {distance:g} ms, "]
+        for (peer, batch), least in wanted.items()
+        if (multiple := _multiple(rows, {"distance": distance, "peer": peer, "batch": batch}, 100)) is not None
     ]
+    return Found([_table(rows, distance) for distance in distances or (None,)], aims)
 
 
-def run(server: Server, parts: Any, main: Callable[[Any, Any], object] = handler.main) -> Run:
-    """Drain some batches.
+def _multiple(rows: Sequence[Row], of: Mapping[str, Any], ours_at: int) -> float | None:
+    """Give the handler's speed at a batch size as a multiple of what has some facts, where both were measured."""
+    ours = median(rows, "rows_per_second", distance=of.get("distance"), peer="ours", batch=ours_at)
+    theirs = median(rows, "rows_per_second", **of)
+    return None if ours is None or theirs is None else ours / theirs
+
+
+def _table(rows: Sequence[Row], distance: float | None) -> Table:
+    mine = [row for row in rows if row.facts.get("distance") == distance]
+    title, note = "", [f"{name}: {peer.label}" for name, peer in PEERS.items()]
+    if (trip := median(mine, "round_trip_ms")) is not None:
+        title = f"A round trip of {distance:g} ms (`select 1` takes {trip:.2f} ms):"
+    headline = _multiple(mine, {"distance": distance, "peer": "original", "batch": 10}, 100)
+    if headline is not None:
+        note += ["", f"The handler at 100 a batch stores {headline:,.1f} times what the original does at its own 10."]
+    return Table(_COLUMNS, [row for row in mine if row.facts["peer"] in PEERS], title, note)
+
+
+def _turns(server: Server, sizes: Sizes, distance: float | None = None, folder: str | None = None) -> Iterator[Turn]:
+    where = {} if distance is None else {"distance": distance}
+    if where:
+        yield Turn({**where, "peer": "select 1"}, partial(_round_trip, server, folder))
+    for batch in sizes.batch:
+        for name, peer in PEERS.items():
+            share = peer.share
+            if where:  # as many batches of each size
+                share = (batch / max(sizes.batch) if peer.share == 1 else _DISTANT_SHARE) / 5
+            count = int(sizes.punches * share)
+            facts = {**where, "peer": name, "batch": batch, "punches": count}
+            yield Turn(facts, partial(_turn, server, folder, name, batch, count))
+
+
+def _turn(server: Server, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
+    """Drain into an empty table; a punch beforehand connects those that keep a connection."""
+    peer = PEERS[name]
+    server.use("drain", folder)
+    server.empty()
+    run(server, 1, [[peer.prepare(event(1))]], peer.main)
+    parts = ([peer.prepare(event) for event in part] for part in chunks(count, batch))
+    figures = run(server, count, parts, peer.main)
+    if server.rows() != count + 1:
+        raise RuntimeError(f"{name} stored {server.rows() - 1:,} of {count:,} punches")
+    return figures
+
+
+def _round_trip(server: Server, folder: str | None) -> dict[str, float]:
+    """Time statements that do nothing."""
+    server.use("drain", folder)
+    found = []
+    with peers.connection().cursor() as cursor:
+        for _ in range(_STATEMENTS):
+            began = time.perf_counter()
+            cursor.execute("select 1")
+            found.append(1000 * (time.perf_counter() - began))
+    return {"round_trip_ms": statistics.median(found)}
+
+
+def run(
+    server: Server, count: int, parts: Iterable[Any], main: Callable[[Any, Any], object] = handler.main
+) -> dict[str, float]:
+    """Drain some batches; return rows/s, and the CPU of a row in microseconds: this process's and PostgreSQL's.
 
     Args:
         server: for its CPU time.
-        parts: an iterable of lists of batches. Making them is not measured.
+        count: of the punches.
+        parts: lists of their batches. Making them is not measured.
         main: the function that takes a batch.
 
     Raises:
@@ -140,50 +169,8 @@ def run(server: Server, parts: Any, main: Callable[[Any, Any], object] = handler
             database += server.cpu()
             if any(isinstance(answer, dict) and answer.get("batchItemFailures") for answer in answers):
                 raise RuntimeError("a good punch was not stored")
-    return Run(seconds, function, database)
-
-
-def aims(
-    found: Sequence[Drain],
-    wanted: Sequence[tuple[str, int, float]] = (("original", 10, 25.0), ("powertools", 100, 8.0), ("copy", 100, 0.8)),
-    where: str = "",
-) -> list[Aim]:
-    """Hold the handler at 100 a batch against its peers, where both were measured.
-
-    Args:
-        found: what was measured.
-        wanted: a peer, its batch size, and the least multiple of its speed.
-        where: begins each text.
-    """
-    return [
-        Aim(f"{where}rows/s of the handler at 100 a batch, as a multiple of {peer} at {batch}", least, multiple)
-        for peer, batch, least in wanted
-        if (multiple := multiple_of(found, peer, batch, ours_at=100)) is not None
-    ]
-
-
-def multiple_of(found: Sequence[Drain], peer: str, batch: int, ours_at: int) -> float | None:
-    """Give the handler's speed as a multiple of a peer's, where both were measured.
-
-    Args:
-        found: what was measured.
-        peer: its name.
-        batch: the peer's batch size.
-        ours_at: the handler's.
-    """
-    rates = {(drain.peer, drain.batch): drain.rows_per_second.median for drain in found}
-    if not {("ours", ours_at), (peer, batch)} <= rates.keys():
-        return None
-    return rates["ours", ours_at] / rates[peer, batch]
-
-
-def show(found: Sequence[Drain]) -> str:
-    """Lay out rows/s, and the CPU time of a row."""
-    batches = sorted({drain.batch for drain in found})
-    rates = [["rows/s, median (least to most)", *(f"{batch:,} a batch" for batch in batches)]]
-    costs = [["us of CPU a row, function + PostgreSQL", *(f"{batch:,} a batch" for batch in batches)]]
-    for name, peer in PEERS.items():
-        mine = sorted((drain for drain in found if drain.peer == name), key=lambda drain: drain.batch)
-        rates.append([f"`{name}`: {peer.label}", *(str(drain.rows_per_second) for drain in mine)])
-        costs.append([f"`{name}`", *(f"{drain.function_cpu:,.0f} + {drain.database_cpu:,.0f}" for drain in mine)])
-    return f"{table(rates)}\n\n{table(costs)}"
+    return {
+        "rows_per_second": count / seconds,
+        "function_cpu": 1e6 * function / count,
+        "database_cpu": 1e6 * database / count,
+    }

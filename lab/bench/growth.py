@@ -4,11 +4,10 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 from lab.bench.drain import run
-from lab.bench.events import EMPLOYEES, NewId, chunks, uuid4, uuid7
-from lab.bench.measure import Aim, Spread, spread, table
+from lab.bench.events import NewId, chunks, uuid4, uuid7
+from lab.bench.harness import Aim, Column, Found, Row, Sizes, Table, Turn, median, side_by_side, with_figure
 from lab.bench.server import Server
 
 BATCH = 100
@@ -26,6 +25,12 @@ _IDS: dict[str, tuple[NewId, str]] = {
     ),
 }
 _MEANT_TO_GROW = ("UUIDv7", "derived")
+_COLUMNS = {
+    "ids": Column("ids"),
+    "rows": Column("rows before"),
+    "rows_per_second": Column("rows/s, median (least to most)"),
+    "share": Column("share of that on an empty table", digits=2),
+}
 
 # Into a table without its indexes, which are made afterwards: three times as fast.
 _FILL = """
@@ -49,44 +54,44 @@ reset enable_seqscan;
 """
 
 
-class Growth(NamedTuple):
-    """The handler on a table of some size."""
-
-    ids: str
-    rows: int  # before
-    rows_per_second: Spread
-
-
-def measure(server: Server, millions: Sequence[float], punches: int, rounds: int, employees: int) -> list[Growth]:
-    """Time the handler on an empty table and on larger ones, all taking turns.
-
-    Args:
-        server: the database.
-        millions: rows of the larger tables.
-        punches: for each, in each round.
-        rounds: how often.
-        employees: of the company; each punch is of one at random.
-    """
-    sizes = [0, *(round(number * 1e6) for number in millions)]
-    runs: dict[tuple[str, int], list[float]] = {(ids, rows): [] for rows in sizes for ids in _IDS}
-    for ids, rows in runs:
-        server.use(_name(ids, rows))
-        if rows:
-            fill(server, ids, rows, employees)
+def measure(server: Server, sizes: Sizes) -> Found:
+    """Time the handler on an empty table and on larger ones, all taking turns."""
+    turns = []
+    for rows in [0, *(round(number * 1e6) for number in sizes.millions)]:
+        for ids in _IDS:
+            database = f"growth_{ids.lower()}_{rows}"
+            if rows:
+                server.use(database)
+                fill(server, ids, rows, sizes.employees)
+            turns.append(Turn({"ids": ids, "rows": rows}, partial(_turn, server, database, ids, rows, sizes)))
     server.ask("checkpoint")
-    for round_ in range(rounds):
-        for (ids, rows), found in runs.items():
-            print(f"growth: round {round_ + 1} of {rounds}, {ids}, {rows:,} rows", file=sys.stderr, flush=True)
-            server.use(_name(ids, rows))
-            if rows == 0:
-                server.empty()
-            coming = partial(chunks, batch=BATCH, new_id=_IDS[ids][0], employees=employees, at_present=True)
-            run(server, coming(10 * BATCH))  # the connection, and what it caches
-            found.append(punches / run(server, coming(punches)).seconds)
-    return [Growth(ids, rows, spread(found)) for (ids, rows), found in runs.items()]
+    return found_in(side_by_side("growth", turns, sizes.rounds))
 
 
-def fill(server: Server, ids: str, rows: int, employees: int = EMPLOYEES) -> None:
+def found_in(rows: Sequence[Row]) -> Found:
+    """Hold each table against the empty one; the aims are of the largest, with the ids that are in order."""
+    largest = max(row.facts["rows"] for row in rows)
+    empty = {row.facts["ids"]: row.figures["rows_per_second"].median for row in rows if not row.facts["rows"]}
+    rows = with_figure(rows, "share", lambda row: row.figures["rows_per_second"].median / empty[row.facts["ids"]])
+    aims = [
+        Aim(f"speed on {largest:,} rows, as a share of that on an empty table, {ids}", 0.8, share)
+        for ids in _MEANT_TO_GROW
+        if (share := median(rows, "share", ids=ids, rows=largest)) is not None
+    ]
+    return Found([Table(_COLUMNS, rows)], aims)
+
+
+def _turn(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
+    server.use(database)
+    if rows == 0:
+        server.empty()
+    coming = partial(chunks, batch=BATCH, new_id=_IDS[ids][0], employees=sizes.employees, at_present=True)
+    run(server, 10 * BATCH, coming(10 * BATCH))  # the connection, and what it caches
+    punches = sizes.punches // 5
+    return run(server, punches, coming(punches))
+
+
+def fill(server: Server, ids: str, rows: int, employees: int) -> None:
     """Fill the table of the database in use, which is empty, and read its indexes.
 
     Args:
@@ -101,29 +106,3 @@ def fill(server: Server, ids: str, rows: int, employees: int = EMPLOYEES) -> Non
     server.ask(_WARM)
     took = time.perf_counter() - began
     print(f"growth: filled {rows:,} rows of {ids} in {took:.0f} s", file=sys.stderr, flush=True)
-
-
-def aims(found: Sequence[Growth]) -> list[Aim]:
-    """Hold the largest table against the empty one, with the ids that are in order."""
-    largest = max(growth.rows for growth in found)
-    rates = {(growth.ids, growth.rows): growth.rows_per_second.median for growth in found}
-    return [
-        Aim(
-            f"speed on {largest:,} rows, as a share of that on an empty table, {ids}",
-            0.8,
-            rates[ids, largest] / rates[ids, 0],
-        )
-        for ids in _MEANT_TO_GROW
-    ]
-
-
-def show(found: Sequence[Growth]) -> str:
-    """Lay out rows/s by size and kind of id."""
-    sizes = sorted({growth.rows for growth in found})
-    rates = {(growth.ids, growth.rows): str(growth.rows_per_second) for growth in found}
-    head = ["rows/s on a table of", *(f"{rows:,} rows" for rows in sizes)]
-    return table([head, *([ids, *(rates[ids, rows] for rows in sizes)] for ids in _IDS)])
-
-
-def _name(ids: str, rows: int) -> str:
-    return f"growth_{ids.lower()}_{rows}"

@@ -4,35 +4,24 @@ A process of its own, so that it does not share the interpreter's lock with what
 socket in a private folder, as the server does: no other user of this machine can connect.
 """
 
-import math
+import asyncio
 import multiprocessing
-import select
+import selectors
 import shutil
 import signal
 import socket
-import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from tools.local import postgres
 
 _CHUNK = 1 << 16  # bytes read at once
-_START = 60  # s: an interpreter on a loaded machine
-
-
-class Address(NamedTuple):
-    """Where the proxy listens, and the round trip that it was asked for."""
-
-    folder: str  # of its socket, which has the name of the server's
-    milliseconds: float
 
 
 @contextmanager
-def running(server: str, milliseconds: float) -> Iterator[Address]:
+def running(server: str, milliseconds: float) -> Iterator[str]:
     """Run a proxy, until the end of the context.
 
     A connection's handshake takes a round trip, as TCP's does. Each chunk is passed on half a round trip after it came,
@@ -42,155 +31,61 @@ def running(server: str, milliseconds: float) -> Iterator[Address]:
         server: the path of the Unix socket before which it stands.
         milliseconds: of a round trip; what the machine itself takes comes on top.
 
-    Raises:
-        RuntimeError: it does not start.
+    Yields:
+        The folder of its socket, which has the name of the server's.
     """
-    fresh = multiprocessing.get_context("spawn")
-    ours, its = fresh.Pipe()
     folder = postgres.private_folder()
-    path = folder / Path(server).name
-    process = fresh.Process(target=_serve, args=(str(path), server, milliseconds / 1000, its), daemon=True)
-    process.start()
-    its.close()
     try:
-        if not ours.poll(_START):
-            raise RuntimeError(f"the proxy before {server} did not start within {_START} s")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(folder / Path(server).name))
+            listener.listen(128)
+            process = multiprocessing.get_context("spawn").Process(
+                target=_run, args=(listener, server, milliseconds / 1000), daemon=True
+            )
+            process.start()
         try:
-            ours.recv()
-        except EOFError:
-            raise RuntimeError(f"the proxy before {server} ended at its start") from None
-        yield Address(str(folder), milliseconds)
-    finally:
-        ours.close()  # by which it ends
-        process.join(10)
-        if process.is_alive():
-            process.kill()
+            yield str(folder)
+        finally:
+            process.terminate()
             process.join()
+    finally:
         shutil.rmtree(folder)
 
 
-class Direction:
-    """One direction of a connection: what was read from its source, and is on its way to its sink."""
-
-    def __init__(self, source: socket.socket, sink: socket.socket, delay: float) -> None:
-        """Takes the sockets.
-
-        Args:
-            source: to read from when something has come.
-            sink: does not block.
-            delay: s between the two.
-        """
-        self.source = source
-        self.sink = sink
-        self.is_read = False  # to its end
-        self.is_blocked = False  # the sink takes no more for now
-        self._delay = delay
-        self._under_way: deque[tuple[float, memoryview]] = deque()  # due when, and what; nothing is the end
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the end has been passed on."""
-        return self.is_read and not self._under_way
-
-    @property
-    def due(self) -> float:
-        """When there is something to pass on."""
-        return self._under_way[0][0] if self._under_way and not self.is_blocked else math.inf
-
-    def read(self) -> None:
-        """Take what has come.
-
-        Raises:
-            OSError: the source has broken off.
-        """
-        chunk = self.source.recv(_CHUNK)
-        self._under_way.append((time.monotonic() + self._delay, memoryview(chunk)))
-        self.is_read = not chunk
-
-    def write(self) -> None:
-        """Pass on what is due, as far as the sink takes it.
-
-        Raises:
-            OSError: the sink has broken off.
-        """
-        self.is_blocked = False
-        while self.due <= time.monotonic():
-            due, chunk = self._under_way.popleft()
-            if not chunk:
-                self.sink.shutdown(socket.SHUT_WR)
-                continue
-            try:
-                sent = self.sink.send(chunk)
-            except BlockingIOError:
-                sent = 0
-            if sent < len(chunk):
-                self._under_way.appendleft((due, chunk[sent:]))
-                self.is_blocked = True
+def _run(listener: socket.socket, server: str, round_trip: float) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this
+    # Not epoll, which waits whole milliseconds.
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        runner.run(_serve(listener, server, round_trip))
 
 
-class _Proxy:
-    def __init__(self, listener: socket.socket, server: str, round_trip: float) -> None:
-        self._listener = listener
-        self._server = server
-        self._round_trip = round_trip
-        self._opening: deque[tuple[float, socket.socket]] = deque()  # when the handshake is over, and the client
-        self._connections: list[tuple[Direction, Direction]] = []
+async def _serve(listener: socket.socket, server: str, round_trip: float) -> None:
+    async def connected(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        with closing(to_client):
+            await asyncio.sleep(round_trip)
+            with suppress(OSError):  # no server, or one side has broken off: so does the other
+                answer, to_server = await asyncio.open_unix_connection(server)
+                with closing(to_server):
+                    await asyncio.gather(
+                        _pass_on(client, to_server, round_trip / 2), _pass_on(answer, to_client, round_trip / 2)
+                    )
 
-    def serve(self, until: Connection) -> None:
-        """Serve until the other end of the pipe is closed."""
-        while True:
-            directions = [direction for both in self._connections for direction in both]
-            reading = {direction.source: direction for direction in directions if not direction.is_read}
-            blocked = {direction.sink: direction for direction in directions if direction.is_blocked}
-            due = min(
-                [when for when, _ in self._opening] + [direction.due for direction in directions], default=math.inf
-            )
-            wait = None if due == math.inf else max(0.0, due - time.monotonic())
-            # Not epoll, which waits whole milliseconds.
-            sources: list[Connection | socket.socket] = [until, self._listener, *reading]
-            readable, writable, _ = select.select(sources, list(blocked), [], wait)
-            if until in readable:
-                return
-            if self._listener in readable:
-                self._opening.append((time.monotonic() + self._round_trip, self._listener.accept()[0]))
-            while self._opening and self._opening[0][0] <= time.monotonic():
-                self._open(self._opening.popleft()[1])
-            for both in list(self._connections):
-                try:
-                    for direction in both:
-                        if direction.source in readable:
-                            direction.read()
-                        if not direction.is_blocked or direction.sink in writable:
-                            direction.write()
-                except OSError:  # one side has broken off: so does the other
-                    self._close(both)
-                else:
-                    if all(direction.is_over for direction in both):
-                        self._close(both)
-
-    def _open(self, client: socket.socket) -> None:
-        server = socket.socket(socket.AF_UNIX)
-        try:
-            server.connect(self._server)
-        except OSError:
-            server.close()
-            client.close()
-            return
-        client.setblocking(False)
-        server.setblocking(False)
-        half = self._round_trip / 2
-        self._connections.append((Direction(client, server, half), Direction(server, client, half)))
-
-    def _close(self, both: tuple[Direction, Direction]) -> None:
-        self._connections.remove(both)
-        for direction in both:
-            direction.source.close()
+    parent = multiprocessing.parent_process()
+    parent_ended = asyncio.Event()
+    if parent:
+        asyncio.get_running_loop().add_reader(parent.sentinel, parent_ended.set)
+    await asyncio.start_unix_server(connected, sock=listener)
+    await parent_ended.wait()
 
 
-def _serve(path: str, server: str, round_trip: float, pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, whose end closes the pipe
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen(128)
-        pipe.send("it listens")
-        _Proxy(listener, server, round_trip).serve(pipe)
+async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, delay: float) -> None:
+    """Pass on each chunk a while after it came, and in the end the end."""
+    loop = asyncio.get_running_loop()
+    under_way: deque[bytes] = deque()
+    while chunk := await source.read(_CHUNK):
+        under_way.append(chunk)
+        loop.call_later(delay, lambda: sink.write(under_way.popleft()))
+    ended = loop.create_future()
+    loop.call_later(delay, ended.set_result, None)
+    await ended
+    sink.write_eof()

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,6 @@ from lab.bench import peers, proxy
 from lab.bench.events import Context
 from tools.local import postgres, temporary
 
-# What the handler reads, and what libpq does, of which the peers make use.
-_NAMES = {
-    "host": ("DB_HOST", "PGHOST"),
-    "dbname": ("DB_NAME", "PGDATABASE"),
-    "user": ("DB_USER", "PGUSER"),
-    "password": ("DB_PASSWORD", "PGPASSWORD"),
-    "port": ("DB_PORT", "PGPORT"),
-    "sslmode": ("DB_SSLMODE", "PGSSLMODE"),
-}
-
-_COUNT = "select count(*) from batida"
-
 
 class Server:
     """A running PostgreSQL with databases of the project's schema."""
@@ -35,33 +23,26 @@ class Server:
         self._postmaster = psutil.Process(running.pid)
         self._database: psycopg2.extensions.connection | None = None
 
-    @contextmanager
-    def at(self, milliseconds: float) -> Iterator[proxy.Address]:
-        """Give a way to it, until the end of the context, on which a round trip takes so long; see `proxy.running`."""
-        with proxy.running(str(Path(self._running.host) / postgres.SOCKET), milliseconds) as way:
-            yield way
+    def at(self, milliseconds: float) -> AbstractContextManager[str]:
+        """Give the folder of a socket by which it is so far away, until the end of the context; see `proxy.running`."""
+        return proxy.running(str(Path(self._running.host) / postgres.SOCKET), milliseconds)
 
-    def use(self, database: str, way: proxy.Address | None = None, copy_of: str = "template1") -> None:
+    def use(self, database: str, folder: str | None = None) -> None:
         """Have the handler and the peers connect to a database, made with the project's schema if it is not there.
 
         Args:
             database: its name.
-            way: by which they connect; by default the server's own socket, as this class itself always does.
-            copy_of: another database, of which it is made where it is not there.
+            folder: of the socket by which they connect; the server's own if None, as this class itself always does.
         """
         self.close()
-        _execute(
-            self._connect("postgres"),
-            f"create database {database} template {copy_of}",
-            ignore=psycopg2.errors.DuplicateDatabase,
-        )
-        parameters = {"host": way.folder if way else self._running.host, "dbname": database, "user": postgres.USER}
-        for keyword, names in _NAMES.items():
-            for name in names:
-                os.environ.pop(name, None)
-            if keyword in parameters:
-                os.environ |= dict.fromkeys(names, parameters[keyword])
-        forget()
+        with closing(self._connect("postgres")) as connection, suppress(psycopg2.errors.DuplicateDatabase):
+            connection.cursor().execute(f"create database {database}")
+        for name in [name for name in os.environ if name.startswith(("DB_", "PG"))]:
+            del os.environ[name]
+        # What the handler reads, and what libpq does, of which the peers make use.
+        host, user = folder or self._running.host, postgres.USER
+        os.environ |= {"DB_HOST": host, "DB_NAME": database, "DB_USER": user}
+        os.environ |= {"PGHOST": host, "PGDATABASE": database, "PGUSER": user}
         handler.schema({}, Context())
         self._database = self._connect(database)
 
@@ -73,29 +54,9 @@ class Server:
             row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
 
-    @contextmanager
-    def open_transaction(self, database: str) -> Iterator[None]:
-        """Hold a transaction open that has read the punches of a database, until the end of the context.
-
-        Raises:
-            RuntimeError: it did not last, so that whatever ran beside it ran beside nothing.
-        """
-        connection = self._connect(database)
-        try:
-            connection.set_session(isolation_level="REPEATABLE READ", autocommit=False)
-            with connection.cursor() as cursor:
-                cursor.execute(_COUNT)
-                before = cursor.fetchone()
-                yield
-                cursor.execute(_COUNT)
-                if cursor.fetchone() != before:
-                    raise RuntimeError("the transaction that was to be open saw what came after it")
-        finally:
-            connection.close()
-
     def rows(self) -> int:
         """Count the punches."""
-        return int(self.ask(_COUNT))
+        return int(self.ask("select count(*) from batida"))
 
     def empty(self) -> None:
         """Remove all punches, and write out what is unwritten, so that no run pays for the one before."""
@@ -104,11 +65,19 @@ class Server:
         self.ask("checkpoint")
 
     def cpu(self) -> float:
-        """Tell the CPU seconds of all its processes, those that ended included."""
-        return cpu_of(self._postmaster)
+        """Give the CPU seconds of all its processes, those that ended included."""
+        ended = self._postmaster.cpu_times()
+        seconds: float = ended.user + ended.system + ended.children_user + ended.children_system
+        for process in self._postmaster.children():
+            with suppress(psutil.NoSuchProcess):  # ended meanwhile
+                times = process.cpu_times()
+                seconds += times.user + times.system
+        return seconds
 
     def close(self) -> None:
-        """Close its own connection."""
+        """Close its own connection, and have the handler and the peers drop those that they have kept."""
+        handler._drain.cache_clear()
+        peers.connection.cache_clear()
         if self._database is not None:
             self._database.close()
             self._database = None
@@ -118,19 +87,6 @@ class Server:
         connection = psycopg2.connect(host=self._running.host, port=5432, user=postgres.USER, dbname=database)
         connection.autocommit = True
         return connection
-
-
-def cpu_of(postmaster: psutil.Process) -> float:
-    """Tell the CPU seconds of all processes of a PostgreSQL server, those that ended included."""
-    ended = postmaster.cpu_times()
-    seconds: float = ended.user + ended.system + ended.children_user + ended.children_system
-    for process in postmaster.children():
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue  # ended meanwhile
-        seconds += times.user + times.system
-    return seconds
 
 
 @contextmanager
@@ -155,27 +111,6 @@ def running(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
                 yield server
             finally:
                 server.close()
-                forget()
     finally:
         os.environ.clear()
         os.environ.update(environment)
-
-
-def forget() -> None:
-    """Have the handler and the peers drop the connections that they have kept."""
-    handler._drain.cache_clear()
-    peers.connection.cache_clear()
-
-
-def _execute(
-    connection: psycopg2.extensions.connection,
-    statement: str,
-    ignore: type[psycopg2.Error] | tuple[()] = (),
-) -> None:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-    except ignore:
-        pass
-    finally:
-        connection.close()

@@ -4,15 +4,13 @@ import contextlib
 import multiprocessing
 import os
 import random
-import sys
 import time
-from collections.abc import Sequence
+from functools import partial
 from multiprocessing.synchronize import Barrier
-from typing import NamedTuple
 
 import handler
 from lab.bench.events import Context, Event, event
-from lab.bench.measure import Aim, Spread, spread, table
+from lab.bench.harness import Aim, Column, Found, Sizes, Table, Turn, side_by_side
 from lab.bench.server import Server
 
 BATCH = 100
@@ -22,76 +20,52 @@ _WORKLOADS = {
     "each its own": "each worker has punches of its own",
     "all the same": "all workers have the same punches, each in batches and an order of its own",
 }
+_COLUMNS = {
+    "workload": Column(f"{WORKERS} at once, batches of {BATCH}"),
+    "rows_per_second": Column("punches/s, median (least to most)"),
+    "failures": Column("came back"),
+    "deadlocks": Column("deadlocks"),
+}
 
 
-class Workload(NamedTuple):
-    """Workers with some workload."""
-
-    workload: str
-    workers: int
-    rows_per_second: Spread  # of all workers together
-    failures: int  # punches that have to come back, in all rounds
-    deadlocks: int  # that PostgreSQL counted, in all rounds
-
-
-def measure(server: Server, punches: int, rounds: int, workers: int = WORKERS) -> list[Workload]:
-    """Time some handlers at once, with each workload in turn.
-
-    Args:
-        server: the database.
-        punches: of each worker in each round.
-        rounds: how often.
-        workers: processes.
+def measure(server: Server, sizes: Sizes) -> Found:
+    """Time some handlers at once, with each workload in turn; the figures are of all workers together.
 
     Raises:
         RuntimeError: rows are missing, or there are too many.
     """
-    runs: dict[str, list[float]] = {workload: [] for workload in _WORKLOADS}
-    failures = dict.fromkeys(_WORKLOADS, 0)
-    deadlocks = dict.fromkeys(_WORKLOADS, 0)
-    for round_ in range(rounds):
-        for workload in _WORKLOADS:
-            print(f"workers: round {round_ + 1} of {rounds}, {workload}", file=sys.stderr, flush=True)
-            server.use("workers_" + workload.replace(" ", "_"))
-            server.empty()
-            before = _deadlocks(server)
-            seconds, failed = _run(_shares(workload, punches, workers))
-            handled = punches * workers
-            expected = (handled if workload == "each its own" else punches) + workers  # each stores one to connect
-            if not failed and server.rows() != expected:
-                raise RuntimeError(f"{workload}: {server.rows():,} rows, not {expected:,}")
-            runs[workload].append(handled / seconds)
-            failures[workload] += failed
-            deadlocks[workload] += _deadlocks(server) - before
-    return [
-        Workload(workload, workers, spread(found), failures[workload], deadlocks[workload])
-        for workload, found in runs.items()
+    turns = [
+        Turn({"workload": workload, "workers": WORKERS}, partial(_turn, server, workload, sizes.punches // 5))
+        for workload in _WORKLOADS
     ]
-
-
-def aims(found: Sequence[Workload]) -> list[Aim]:
-    """Demand that no worker deadlocks with another."""
-    return [Aim(f"deadlocks, {workload.workload}", 0, workload.deadlocks, at_most=True) for workload in found]
-
-
-def show(found: Sequence[Workload]) -> str:
-    """Lay out rows/s, failures and deadlocks."""
-    rows = [
-        [
-            _WORKLOADS[workload.workload],
-            str(workload.rows_per_second),
-            f"{workload.failures:,}",
-            f"{workload.deadlocks:,}",
-        ]
-        for workload in found
+    rows = side_by_side("workers", turns, sizes.rounds)
+    aims = [
+        Aim(f"deadlocks, {row.facts['workload']}, the most in a round", 0, row.figures["deadlocks"].most, at_most=True)
+        for row in rows
     ]
-    return table([[f"{found[0].workers} at once, batches of {BATCH}", "punches/s", "came back", "deadlocks"], *rows])
+    return Found([Table(_COLUMNS, rows, note=[f"{name}: {what}" for name, what in _WORKLOADS.items()])], aims)
 
 
-def _shares(workload: str, punches: int, workers: int) -> list[list[Event]]:
+def _turn(server: Server, workload: str, punches: int) -> dict[str, float]:
+    server.use("workers_" + workload.replace(" ", "_"))
+    server.empty()
+    before = _deadlocks(server)
+    seconds, failed = _run(_shares(workload, punches))
+    handled = punches * WORKERS
+    expected = (handled if workload == "each its own" else punches) + WORKERS  # each stores one to connect
+    if not failed and server.rows() != expected:
+        raise RuntimeError(f"{workload}: {server.rows():,} rows, not {expected:,}")
+    return {
+        "rows_per_second": handled / seconds,
+        "failures": failed,  # punches that have to come back
+        "deadlocks": _deadlocks(server) - before,  # that PostgreSQL counted
+    }
+
+
+def _shares(workload: str, punches: int) -> list[list[Event]]:
     shares = []
     common = event(punches)["Records"]
-    for _ in range(workers):
+    for _ in range(WORKERS):
         records = event(punches)["Records"] if workload == "each its own" else random.sample(common, punches)
         shares.append([{"Records": records[start : start + BATCH]} for start in range(0, punches, BATCH)])
     return shares

@@ -1,35 +1,24 @@
 """`make bench`: how runs become figures, tables and aims, and what its arguments mean."""
 
-import io
 import json
-import os
-import socket
-import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Sequence
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import psutil
 import pytest
 
 from lab.bench import __main__ as command
-from lab.bench import distance, drain, gaps, growth, imports, indexes, open_transaction, proxy
-from lab.bench.__main__ import PARTS, Sizes, plain
-from lab.bench.cold import Cold
-from lab.bench.distance import Distance
-from lab.bench.drain import PEERS, Drain
+from lab.bench import drain, growth, harness
+from lab.bench.__main__ import PARTS
+from lab.bench.drain import PEERS
 from lab.bench.events import chunks, event, uuid7
-from lab.bench.measure import Aim, Spread, spread, table
-from lab.bench.open_transaction import OpenTransaction
-from ponto.lines import lines
-from tests.waiting import started, wait_for
+from lab.bench.harness import Aim, Column, Found, Row, Sizes, Spread, Table, Turn, spread
+
+SPEED = "rows_per_second"
 
 
-def measured(peer: str, batch: int, rate: float) -> Drain:
-    return Drain(peer, batch, 1000, Spread(rate, rate - 1, rate + 1), 10.0, 20.0)
+def row(rate: float, **facts: Any) -> Row:
+    return Row(facts, {SPEED: spread([rate, rate - 1, rate + 1])})
 
 
 def test_runs_become_their_median_and_their_extremes() -> None:
@@ -37,10 +26,55 @@ def test_runs_become_their_median_and_their_extremes() -> None:
     assert spread([1.0, 2.0]) == Spread(1.5, 1.0, 2.0)
 
 
-def test_a_table_is_aligned_markdown() -> None:
-    assert table([["", "rows/s"], ["handler", "1"], ["COPY", "12,345,678"]]) == (
-        "|         |     rows/s |\n|---------|-----------:|\n| handler |          1 |\n| COPY    | 12,345,678 |"
-    )
+def test_all_run_in_turn_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
+    ran: list[str] = []
+
+    def turn(peer: str, figures: Iterator[float]) -> Turn:
+        def run() -> dict[str, float]:
+            ran.append(peer)
+            return {SPEED: next(figures)}
+
+        return Turn({"peer": peer, "batch": 1000}, run)
+
+    found = harness.side_by_side("drain", [turn("a", iter([1, 5, 2])), turn("b", iter([7, 8, 9]))], rounds=3)
+
+    assert ran == ["a", "b"] * 3
+    assert [(each.facts["peer"], each.figures[SPEED]) for each in found] == [
+        ("a", Spread(2, 1, 5)),
+        ("b", Spread(8, 7, 9)),
+    ]
+    assert "drain: round 2 of 3, b, 1,000\n" in capsys.readouterr().err
+
+
+def test_a_table_shows_facts_and_figures_and_what_was_not_measured_as_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    columns = {
+        "peer": Column("peer"),
+        "batch": Column("a batch"),
+        SPEED: Column("rows/s"),
+        "cpu": Column("us", digits=1, median_only=True),
+    }
+    other = Row({"peer": "select 1"}, {"cpu": Spread(2.0, 1.0, 3.0)})
+
+    harness.show(Table(columns, [row(20_000, peer="ours", batch=1000), other], "A title:", ["below"]))
+
+    assert capsys.readouterr().out.split("\n") == [
+        "A title:",
+        "",
+        "peer      a batch                     rows/s   us",
+        "ours        1,000  20,000 (19,999 to 20,001)     ",
+        "select 1                                      2.0",
+        "",
+        "below",
+        "",
+        "",
+    ]
+
+
+def test_runs_that_are_all_the_same_are_one_figure() -> None:
+    assert Spread(0, 0, 0).shown(0) == "0"
+    assert Spread(1000.26, 1.0, 2000.0).shown(1) == "1,000.3 (1.0 to 2,000.0)"
 
 
 @pytest.mark.parametrize(
@@ -54,34 +88,68 @@ def test_an_aim_is_met_at_its_bound(reached: float, at_most: bool, met: bool) ->
 
 
 def test_the_handler_is_held_against_its_peers() -> None:
-    found = [measured("original", 10, 2_000), measured("ours", 100, 50_000), measured("copy", 100, 100_000)]
+    rows = [
+        row(rate, peer=peer, batch=batch)
+        for peer, batch, rate in (("original", 10, 2_000), ("ours", 10, 10_000), ("ours", 100, 50_000))
+    ]
+    found = drain.found_in([*rows, row(100_000, peer="copy", batch=100)])
 
-    assert [(aim.wanted, aim.reached) for aim in drain.aims(found)] == [(25.0, 25.0), (0.8, 0.5)]
+    assert [(aim.wanted, aim.reached) for aim in found.aims] == [(25.0, 25.0), (0.8, 0.5)]
+    [table] = found.tables
+    assert [each.figures["multiple"].median for each in table.rows] == [5, 1, 1, 0.5]
+    assert table.note[-1] == "The handler at 100 a batch stores 25.0 times what the original does at its own 10."
+
+
+def test_at_a_distance_the_handler_is_held_against_its_peers_where_an_aurora_stands() -> None:
+    rates = {("original", 10): 500, ("original", 100): 1_000, ("ours", 10): 2_000, ("ours", 100): 20_000}
+    distances = (0, 0.5, 2.5)
+    rows = [
+        row(rates.get((peer, batch), 40_000), distance=distance, peer=peer, batch=batch)
+        for distance in distances
+        for peer in PEERS
+        for batch in (10, 100)
+    ]
+    trips = [
+        Row({"distance": distance, "peer": "select 1"}, {"round_trip_ms": spread([distance + 0.25])})
+        for distance in distances
+    ]
+
+    found = drain.found_in([*trips, *rows], distances)
+
+    assert [(aim.text.partition(",")[0], aim.wanted, aim.reached) for aim in found.aims] == [
+        ("at 0.5 ms", 60.0, 40.0),
+        ("at 0.5 ms", 0.75, 0.5),
+    ]
+    assert [table.title for table in found.tables] == [
+        f"A round trip of {distance:g} ms (`select 1` takes {distance + 0.25:.2f} ms):" for distance in distances
+    ]
+    for table in found.tables:
+        assert [each.facts["peer"] for each in table.rows] == [peer for peer in PEERS for _ in (10, 100)]
+        assert [each.figures["multiple"].median for each in table.rows[:2]] == [4, 20]
+        assert "stores 40.0 times what the original does" in table.note[-1]
 
 
 def test_the_largest_table_is_held_against_the_empty_one() -> None:
-    found = [
-        growth.Growth(ids, rows, Spread(rate, rate, rate))
+    rows = [
+        row(rate, ids=ids, rows=rows)
         for ids in ("UUIDv4", "UUIDv7", "derived")
         for rows, rate in ((0, 100.0), (1000, 10.0), (2000, 80.0))
     ]
 
-    assert [aim.reached for aim in growth.aims(found)] == [0.8, 0.8]
+    assert [aim.reached for aim in growth.found_in(rows).aims] == [0.8, 0.8]
 
 
-def test_a_share_that_differs_by_more_than_chance_is_marked() -> None:
-    def variant(label: str, ratio: float) -> indexes.Measured:
-        return indexes.Measured(label, 1000, Spread(1.0, 1.0, 1.0), 10.0, ratio, ratio)
+def test_what_was_found_is_written_as_json_and_a_setting_keeps_its_name() -> None:
+    table = Table({}, [Row({"starter": "ours"}, {"import_ms": Spread(1.0, 0.5, 2.0)})])
+    found = Found([table], [Aim("speed", 1.0, 2.0)])
 
-    found = [variant(label, ratio) for label, ratio in (("a", 0.88), ("b", 0.91), ("c", 1.09), ("d", 1.13))]
+    document = command._document(found, {"max_wal_size": "2GB"}, began=0.0, load=1.0)
 
-    _, _, *rows = indexes.show(found).splitlines()
-    assert [(cells[1].strip(), cells[-2].strip()) for cells in (row.split("|") for row in rows)] == [
-        ("a", "less"),
-        ("b", ""),
-        ("c", ""),
-        ("d", "more"),
-    ]
+    assert json.loads(json.dumps(document)) == document
+    assert document["results"] == [{"starter": "ours", "importMs": {"median": 1.0, "least": 0.5, "most": 2.0}}]
+    assert document["aims"] == [{"text": "speed", "wanted": 1.0, "reached": 2.0, "atMost": False, "met": True}]
+    assert document["machine"]["began"] == "1970-01-01T00:00:00Z"
+    assert document["machine"]["settings"] == {"max_wal_size": "2GB"}
 
 
 def test_a_punch_without_an_id_has_an_instant_of_its_own() -> None:
@@ -95,165 +163,6 @@ def test_of_a_company_at_present_its_employees_punch_each_at_an_instant_of_its_o
 
     assert {body["usuarioId"] for body in bodies} == {1, 2, 3}
     assert len({body["ponto"] for body in bodies}) == 50
-
-
-def test_every_peer_has_its_row() -> None:
-    shown = drain.show([measured(name, batch, 1000) for name in PEERS for batch in (10, 100)])
-
-    assert all(shown.count(f"| `{name}`") == 2 for name in PEERS)
-    assert "1,000 (999 to 1,001)" in shown
-
-
-def far(asked_ms: float) -> Distance:
-    rates = {("original", 10): 500, ("original", 100): 1_000, ("ours", 10): 2_000, ("ours", 100): 20_000}
-    return Distance(
-        asked_ms,
-        asked_ms + 0.25,
-        [measured(name, batch, rates.get((name, batch), 40_000)) for name in PEERS for batch in (10, 100)],
-    )
-
-
-def test_at_a_distance_the_handler_is_held_against_its_peers_where_an_aurora_stands() -> None:
-    found = distance.aims([far(0), far(0.5), far(2.5)])
-
-    assert [(aim.text.partition(",")[0], aim.wanted, aim.reached) for aim in found] == [
-        ("at 0.5 ms", 60.0, 40.0),
-        ("at 0.5 ms", 0.75, 0.5),
-    ]
-
-
-def test_each_distance_has_its_round_trip_its_tables_and_its_headline() -> None:
-    shown = distance.show([far(0), far(0.5)])
-
-    near, _, farther = shown.partition("\n\nA round trip of 0.5 ms (`select 1` takes 0.75 ms):\n\n")
-    assert near.startswith("A round trip of 0 ms (`select 1` takes 0.25 ms):\n\n")
-    for part in (near, farther):
-        assert all(part.count(f"| `{name}`") == (2 if name == "ours" else 3) for name in PEERS)
-        assert "| `original`                    |               4.00 |               20.00 |" in part
-        assert part.endswith("The handler at 100 a batch stores 40.0 times what the original does at its own 10.")
-
-
-def test_an_open_transaction_is_held_against_none() -> None:
-    one = Spread(100.0, 99.0, 101.0)
-    found = [OpenTransaction(None, one, one, 0.94), OpenTransaction(0.5, one, one, 0.95)]
-
-    assert [aim.met for aim in open_transaction.aims(found)] == [False, True]
-    assert "| the handler at 0.5 ms  | 100 (99 to 101) |            100 (99 to 101) |" in open_transaction.show(found)
-
-
-def test_each_chunk_is_passed_on_a_delay_after_it_came_whatever_else_is_under_way(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = 0.0
-    monkeypatch.setattr(proxy, "time", SimpleNamespace(monotonic=lambda: now))
-    client, source = socket.socketpair()
-    sink, server = socket.socketpair()
-    with client, source, sink, server:
-        sink.setblocking(False)
-        server.setblocking(False)
-        way = proxy.Direction(source, sink, 1.0)
-        passed = []
-        for now, sent in [(0.0, b"a"), (0.25, b"b"), (0.5, b"c"), (0.75, b""), (1.0, b""), (1.25, b""), (1.5, b"")]:
-            if sent:
-                client.sendall(sent)
-                way.read()
-            way.write()
-            try:
-                passed.append((now, server.recv(9)))
-            except BlockingIOError:
-                continue
-
-    assert passed == [(1.0, b"a"), (1.25, b"b"), (1.5, b"c")]
-
-
-def test_what_the_sink_does_not_take_at_once_is_kept_in_order() -> None:
-    client, source = socket.socketpair()
-    sink, server = socket.socketpair()
-    sent, got = bytes(range(256)) * 4096, b""
-    with client, source, sink, server:
-        client.setblocking(False)
-        sink.setblocking(False)
-        way = proxy.Direction(source, sink, 0.0)
-        place, was_blocked = 0, False
-        while place < len(sent):
-            place += client.send(sent[place : place + 65_536])
-            way.read()
-            way.write()
-            was_blocked |= way.is_blocked
-        client.shutdown(socket.SHUT_WR)
-        while not way.is_read:
-            way.read()
-        while len(got) < len(sent):
-            got += server.recv(1 << 20)
-            way.write()
-
-        assert was_blocked
-        assert got == sent
-        assert way.is_over
-        assert server.recv(1) == b""
-
-
-def test_an_import_is_held_against_the_time_of_a_million_lines_and_its_memory() -> None:
-    found = imports.Import(
-        500_000, 29.4, False, 140.0, 64.0, imports.Cpu(75.0, 50.0, 9.0, 3.0), 100_000, 30.0, 3_000, 1.5
-    )
-
-    assert [(aim.wanted, aim.reached, aim.met) for aim in imports.aims(found)] == [(300, 280, True), (200, 64, True)]
-    shown = [" ".join(line.split()) for line in imports.show(found).splitlines()]
-    assert "| CPU of the function, s (us a line) | 75.0 (150) |" in shown
-    assert "| rows stored meanwhile | 100,000 (20.0%) |" in shown
-    assert "| rows/s of the 30 s afterwards, 400,000 waiting | 100 |" in shown
-
-
-def test_the_file_of_an_import_has_a_punch_of_its_own_in_each_line() -> None:
-    file = io.BytesIO()
-    imports.write(file, 20_001, 4_000_000_100)
-
-    found = list(lines(lambda offset: io.BytesIO(file.getvalue()[offset:]), ZoneInfo("UTC")))
-    assert min(line.employee for line in found) == 4_000_000_100
-    assert len({line.body for line in found}) == 20_001
-    assert not any(line.refusal for line in found)
-
-
-def test_what_a_process_used_counts_when_it_has_ended() -> None:
-    burn = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ninput()"
-    meter = imports.Meter()
-    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        process.stdout.readline()
-        before = meter.look([psutil.Process(process.pid)])
-        process.kill()
-
-    assert 0.09 <= before == meter.look([])
-
-
-def test_a_function_s_processes_are_found_beside_a_zombie_which_only_root_may_ask(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    environ = psutil.Process.environ
-
-    def as_anybody(process: psutil.Process) -> dict[str, str]:
-        if process.status() == psutil.STATUS_ZOMBIE:
-            raise psutil.AccessDenied(process.pid)
-        return environ(process)
-
-    monkeypatch.setattr(psutil.Process, "environ", as_anybody)
-    stack: Any = SimpleNamespace(aws=SimpleNamespace(process=SimpleNamespace(pid=os.getpid())))
-    waiting = [sys.executable, "-c", "input()"]
-    with (
-        started(["true"]) as ended,
-        started(waiting, stdin=subprocess.PIPE, env={"AWS_LAMBDA_FUNCTION_NAME": "ours"}) as ours,
-        started(waiting, stdin=subprocess.PIPE, env={"AWS_LAMBDA_FUNCTION_NAME": "other"}),
-    ):
-        wait_for(lambda: psutil.Process(ended.pid).status() == psutil.STATUS_ZOMBIE, "a zombie")
-
-        assert [process.pid for process in imports.workers(stack, "ours")] == [ours.pid]
-
-
-def test_results_become_json() -> None:
-    one = Spread(1.0, 1.0, 1.0)
-
-    assert json.loads(json.dumps(plain([Cold("ours", one, one, one, 4.5)])))[0]["importMs"]["median"] == 1.0
 
 
 def test_batches_add_up_to_the_punches_all_different() -> None:
@@ -277,12 +186,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Sequence[str],
     """Give which parts some words measure, and how much of each."""
     found: list[tuple[Sequence[str], Sizes]] = []
 
-    def measure(parts: Sequence[str], sizes: Sizes, *_: object, as_json: bool) -> None:
-        assert not as_json
+    def measured(parts: Sequence[str], sizes: Sizes, *_: object, shown: bool) -> dict[str, Any]:
+        assert shown
         found.append((parts, sizes))
+        return {}
 
     def asked(*words: str) -> tuple[Sequence[str], Sizes]:
-        monkeypatch.setattr(command, "measure", measure)
+        monkeypatch.setattr(command, "_measured", measured)
         assert command.main(words) == 0
         return found.pop()
 
@@ -307,20 +217,6 @@ def test_sizes_that_are_given_twice_are_measured_once(asked: Callable[..., tuple
     _, sizes = asked("--batch", "100", "--batch", "10", "--batch", "100", "--millions", "2", "--millions", "0.5")
 
     assert (sizes.batch, sizes.millions) == ((10, 100), (0.5, 2.0))
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["drain", "--distance", "0"], ["distance"]),
-        (["drain", "--open-transaction"], ["open_transaction"]),
-        (["cold", "drain", "--distance", "2.5", "--open-transaction"], ["distance", "open_transaction", "cold"]),
-    ],
-)
-def test_at_a_distance_other_things_are_measured_instead_of_the_drain(
-    asked: Callable[..., tuple[Sequence[str], Sizes]], words: list[str], expected: list[str]
-) -> None:
-    assert asked(*words)[0] == expected
 
 
 def test_at_a_distance_the_batches_are_the_originals_and_the_handlers_unless_others_are_given(
@@ -356,25 +252,3 @@ def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "examples:" in shown
     assert all(f"\n  {part} " in shown for part in PARTS)
-
-
-class Vacuumed:
-    """A server whose table can be read by the index alone after so many vacuums."""
-
-    def __init__(self, vacuums: int) -> None:
-        self.left = vacuums
-
-    def ask(self, statement: str) -> bool | None:
-        if "relallvisible" in statement:
-            return self.left <= 0
-        self.left -= 1
-        return None
-
-
-def test_gaps_are_looked_for_once_the_index_is_enough_to_read_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    server = Vacuumed(3)
-    gaps.vacuum(server)
-    assert server.left == 0
-    with pytest.raises(RuntimeError, match="a transaction is open"):
-        gaps.vacuum(Vacuumed(1_000))

@@ -58,7 +58,6 @@ RUN_BY = {
 NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
-    "python -m lab.bench.imports": "a stack of its own; tests/e2e/test_uploads.py runs its measure()",
     "python -m tools.develop.docs": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }

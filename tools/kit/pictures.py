@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _FORMATS = (".png", ".svg")
 # Okabe and Ito's colours, which colour-blind people tell apart.
 BLUE, GREEN, ORANGE, RED, GREY = "#0072B2", "#009E73", "#E69F00", "#D55E00", "#666666"
-SKY, YELLOW = "#56B4E9", "#F0E442"  # for what is of the same kind as the blue and the orange
 
 
 def require_format(file: Path) -> None:

@@ -1,0 +1,156 @@
+"""The harness: what is measured runs in turns, and becomes medians, tables and aims."""
+
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from tools.kit import tables
+from tools.kit.output import print_result
+
+
+class Sizes(NamedTuple):
+    """How much of everything is measured."""
+
+    punches: int
+    batch: tuple[int, ...]
+    rounds: int
+    millions: tuple[float, ...]
+    starts: int
+    employees: int
+    months: int
+    distance: tuple[float, ...] = ()  # ms of a round trip
+
+
+class Spread(NamedTuple):
+    """What some runs of the same came to."""
+
+    median: float
+    least: float
+    most: float
+
+    def shown(self, digits: int) -> str:
+        """Write it with so many decimals; of runs that are all the same, the one figure."""
+        if self.least == self.most:
+            return f"{self.median:,.{digits}f}"
+        return f"{self.median:,.{digits}f} ({self.least:,.{digits}f} to {self.most:,.{digits}f})"
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """Summarize runs.
+
+    Raises:
+        statistics.StatisticsError: there are none.
+    """
+    found = sorted(values)
+    return Spread(statistics.median(found), found[0], found[-1])
+
+
+class Turn(NamedTuple):
+    """Something that is measured side by side with others."""
+
+    facts: dict[str, Any]  # what tells it from the others, by name
+    run: Callable[[], Mapping[str, float]]  # measures it once; gives figures by name
+
+
+class Row(NamedTuple):
+    """What the runs of a turn came to."""
+
+    facts: dict[str, Any]
+    figures: dict[str, Spread]
+
+
+def side_by_side(part: str, turns: Sequence[Turn], rounds: int) -> list[Row]:
+    """Run all in turn, round by round, so that what the machine does meanwhile befalls all alike.
+
+    Args:
+        part: names what is measured, on standard error.
+        turns: in this order.
+        rounds: how often.
+    """
+    runs: list[list[Mapping[str, float]]] = [[] for _ in turns]
+    for round_ in range(rounds):
+        for turn, found in zip(turns, runs, strict=True):
+            name = ", ".join(f"{fact:,}" if isinstance(fact, int) else str(fact) for fact in turn.facts.values())
+            print(f"{part}: round {round_ + 1} of {rounds}, {name}", file=sys.stderr, flush=True)
+            found.append(turn.run())
+    return [
+        Row(turn.facts, {name: spread(run[name] for run in found) for name in found[0]})
+        for turn, found in zip(turns, runs, strict=True)
+    ]
+
+
+def median(rows: Iterable[Row], figure: str, /, **facts: Any) -> float | None:
+    """Give the median of a figure in the first row with some facts; None: it was not measured."""
+    for row in rows:
+        if figure in row.figures and all(row.facts.get(name) == fact for name, fact in facts.items()):
+            return row.figures[figure].median
+    return None
+
+
+def with_figure(rows: Iterable[Row], name: str, value: Callable[[Row], float | None]) -> list[Row]:
+    """Add to each row a figure that follows from the others, where there is one."""
+    found = []
+    for row in rows:
+        figure = value(row)
+        found.append(row if figure is None else Row(row.facts, row.figures | {name: spread([figure])}))
+    return found
+
+
+class Column(NamedTuple):
+    """How a fact or a figure is shown."""
+
+    heading: str
+    digits: int = 0
+    median_only: bool = False
+
+
+class Table(NamedTuple):
+    """Rows, and which of their facts and figures are shown."""
+
+    columns: dict[str, Column]  # by the name of the fact or figure
+    rows: list[Row]
+    title: str = ""
+    note: Sequence[str] = ()  # lines below it
+
+
+def show(table: Table) -> None:
+    """Print a table on standard output."""
+    texts = {name for row in table.rows for name, fact in row.facts.items() if isinstance(fact, str)}
+    columns = [tables.Column(column.heading, right=name not in texts) for name, column in table.columns.items()]
+    cells = [[_cell(row, name, column) for name, column in table.columns.items()] for row in table.rows]
+    print_result(*([table.title, ""] if table.title else []))
+    tables.show(columns, cells)
+    print_result("", *table.note, *([""] if table.note else []))
+
+
+def _cell(row: Row, name: str, column: Column) -> str:
+    if name in row.figures:
+        figure = row.figures[name]
+        return f"{figure.median:,.{column.digits}f}" if column.median_only else figure.shown(column.digits)
+    fact = row.facts.get(name, "")
+    return fact if isinstance(fact, str) else f"{fact:,.{column.digits}f}"
+
+
+class Aim(NamedTuple):
+    """What a figure was to reach."""
+
+    text: str  # of the figure, without a number
+    wanted: float
+    reached: float
+    at_most: bool = False  # rather than at least
+
+    @property
+    def met(self) -> bool:
+        return self.reached <= self.wanted if self.at_most else self.reached >= self.wanted
+
+    def __str__(self) -> str:
+        bound = "at most" if self.at_most else "at least"
+        return f"{'met' if self.met else 'MISSED'}: {self.text}: {self.reached:,.2f}, aim {bound} {self.wanted:g}"
+
+
+class Found(NamedTuple):
+    """What a measurement found."""
+
+    tables: list[Table]
+    aims: list[Aim]
