@@ -16,7 +16,7 @@ from ponto.connection import connect
 from ponto.drain import Drain, Processed
 from ponto.sqs import DeadLetters, Rejection
 from tools.dlq import queue_reader
-from tools.report import queries
+from tools.report import peak, queries, timecard
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -141,8 +141,8 @@ class Reporting:
         """Read them."""
         session.is_open = False
         with closing(connect(world.way, "report")) as connection, queries.opened(connection) as reports:
-            on_cards = sum(day.batidas for card in reports.cards(_MONTH) for day in card.dias)
-            in_peak = sum(minute.recebidas for minute in reports.peak(_FROM, _TO))
+            on_cards = sum(day.batidas for card in timecard.read(reports, _MONTH) for day in card.dias)
+            in_peak = sum(minute.recebidas for minute in peak.read(reports, _FROM, _TO))
         world.read.append(f"{on_cards} punches on time cards, {in_peak} in the peak")
         if on_cards != in_peak:
             world.troubles.append(f"a report is of two moments: {world.read[-1]}")

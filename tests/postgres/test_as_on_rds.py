@@ -25,7 +25,7 @@ from tests.postgres.test_server_log import SECRET, SHOWN
 from tests.postgres.test_store import QUICK, entry, statuses
 from tests.postgres.tls import Authority, front
 from tools.local import postgres
-from tools.report import queries
+from tools.report import queries, timecard
 
 ENCRYPTED = "select usename, ssl from pg_stat_ssl join pg_stat_activity using (pid) where usename ~ '^ponto_'"
 PASSWORD = "CANARY"  # noqa: S105  of nobody
@@ -97,7 +97,7 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         connection.cursor().execute("set role ponto_reports")
         connection.commit()
         with queries.opened(connection) as reports:
-            [card] = reports.cards(date(2031, 7, 1))
+            [card] = timecard.read(reports, date(2031, 7, 1))
     assert (card.totais.usuario_id, sum(day.batidas for day in card.dias)) == (SECRET["usuario_id"], 1)
     log = place.server.log.read_text(errors="replace")[before:]
     assert 'violates check constraint "newer"' in log

@@ -210,7 +210,7 @@ def test_the_report_in_every_format(database: Database, run: Run) -> None:
         "=gate came 2 times 5 Nov 4, 2026, 08:00 Nov 5, 2026",
     ]
     page = run("gaps", "--month", "2026-11", "--format", "html", "--lang", "pt").out
-    assert '<td class="name">=gate</td>' in page
+    assert '<td class="text">=gate</td>' in page
     assert "Lacunas nos números dos aparelhos" in page
 
 

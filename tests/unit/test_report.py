@@ -4,7 +4,9 @@ import csv
 import io
 import re
 import time
+import tomllib
 from datetime import UTC, date, datetime, timedelta
+from string import Formatter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,15 +16,18 @@ from hypothesis import strategies as st
 from tools.cli import main
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.kit.project import ROOT
-from tools.report import as_csv, as_text, dead_letters, figures, i18n
-from tools.report.figures import ShownPunch
+from tools.report import as_csv, card, dead_letters, i18n, peak
+from tools.report.card import Card, Day
+from tools.report.chart import Minute
+from tools.report.exceptions import reason
 from tools.report.i18n import LANGUAGES, Language
-from tools.report.queries import Card, Day, Finding, Minute, Totals
+from tools.report.table import Column, Table
+from tools.report.totals import Totals
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 
 
-def day(*punches: tuple[str, int], dia: date = date(2026, 11, 2)) -> Day:
+def day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
     """Give a day of punches in local time, each with its UTC offset in hours."""
     locais = [datetime.fromisoformat(text) for text, _ in punches]
     pontos = [
@@ -35,17 +40,27 @@ def day(*punches: tuple[str, int], dia: date = date(2026, 11, 2)) -> Day:
 # Words
 
 
-def test_every_word_is_there_in_every_language() -> None:
-    assert i18n.missing() == []
+def test_both_languages_have_the_same_words_with_the_same_values() -> None:
+    words = tomllib.loads((ROOT / "tools" / "report" / "i18n.toml").read_text(encoding="utf-8"))
+
+    def values(text: str) -> list[str]:
+        return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+    for section, texts in ((section, texts) for section, names in words.items() for texts in names.values()):
+        assert sorted(texts) == sorted(LANGUAGES), (section, texts)
+        assert len({tuple(values(text)) for text in texts.values()}) == 1, (section, texts)
 
 
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(name: str) -> None:
     language = Language(name)
-    for kind in figures.KINDS:
+    view = (ROOT / "ponto" / "schema" / "views" / "07_exceptions.sql").read_text(encoding="utf-8")
+    kinds = re.findall(r"(?:^ *\(|select )'(\w+)', ", view, re.MULTILINE)
+    assert len(kinds) == 9
+    for kind in kinds:
         assert language.word("kind", kind)
-    for reason in REASONS:
-        assert figures.reason(reason, language).startswith(f"{reason}: ")
+    for why in REASONS:
+        assert reason(why, language).startswith(f"{why}: ")
 
 
 @pytest.mark.parametrize(
@@ -100,25 +115,13 @@ def test_a_screen_does_not_show_a_whole_cpf() -> None:
 # Figures
 
 
-def test_punches_stand_in_pairs_and_the_odd_one_alone() -> None:
-    found = figures.pairs(day(("2026-11-02T08:00", -3), ("2026-11-02T12:00", -3), ("2026-11-03T01:00", -3)))
-
-    assert found == [[ShownPunch("08:00", False, ""), ShownPunch("12:00", False, "")], [ShownPunch("01:00", True, "")]]
-
-
 def test_a_day_with_two_offsets_shows_each() -> None:
-    ((first, second),) = figures.pairs(day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2)))  # type: ignore[arg-type]
+    found = day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2))
+    out = io.StringIO()
 
-    assert (first.offset, second.offset) == ("+05:30", "\N{MINUS SIGN}02")
+    card.print_cards(out, [Card(found.dia, Totals(1, None, None, "UTC", 1, 0, 0, 0, 0), [found])], "", Language("en"))
 
-
-def test_a_legend_explains_what_is_on_the_card_only() -> None:
-    language = Language("en")
-    plain = day(("2026-11-02T08:00", -3))
-
-    assert len(figures.legend([plain], language)) == 1
-    assert len(figures.legend([plain, day(("2026-11-03T01:00", -3))], language)) == 2
-    assert len(figures.legend([plain._replace(incompleta=True)], language)) == 2
+    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in out.getvalue()
 
 
 def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None:
@@ -128,17 +131,20 @@ def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None
     minutes[8 * 60 + 6] = minutes[8 * 60 + 6]._replace(batidas=2, fila=7, idade=timedelta(seconds=4))
     minutes[10 * 60] = minutes[10 * 60]._replace(gravadas=1)
 
-    peak = figures.summarize(minutes, SAO_PAULO)
+    busiest, steps = (list(table.cells(Language("en"))) for table in peak.tables(minutes, SAO_PAULO, Language("en")))
 
-    assert [(step.start.hour, step.batidas, step.gravadas, step.fila) for step in peak.steps] == [
-        (8, 5, 0, 7),
-        (9, 0, 0, 0),
-        (10, 0, 1, 0),
+    assert steps == [
+        ["08:00", "5", "0", "0", "7", "9 s", "100.0"],
+        ["09:00", "0", "0", "0", "0", "", "0.0"],
+        ["10:00", "0", "0", "1", "0", "", "0.0"],
     ]
-    assert peak.steps[0].idade == timedelta(seconds=9)
-    assert (peak.total.batidas, peak.total.gravadas) == (5, 1)
-    busiest = {name: step and (step.start.hour, step.start.minute) for name, step in peak.busiest.items()}
-    assert busiest == {"batidas": (8, 5), "recebidas": None, "gravadas": (10, 0), "fila": (8, 6), "idade": (8, 5)}
+    assert busiest == [
+        ["Punched", "5", "3 at 08:05"],
+        ["Received", "0", "none"],
+        ["Stored", "1", "1 at 10:00"],
+        ["In the queue", "", "7 at 08:06"],
+        ["Longest wait", "", "9 s at 08:05"],
+    ]
 
 
 @settings(max_examples=20)
@@ -147,20 +153,20 @@ def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) 
     start = datetime(2026, 10, 20, tzinfo=UTC)  # New York's clocks change on November 1st
     minutes = [Minute(start + timedelta(minutes=at), 1, 1, 1, 0, None) for at in range(count)]
 
-    steps = figures.summarize(minutes, ZoneInfo(zone)).steps
+    steps = peak.in_steps(minutes, ZoneInfo(zone))
 
     assert len(steps) <= 34  # one more at each end, begun or ended within
     assert sum(step.batidas for step in steps) == count
-    assert [step.start for step in steps] == sorted(step.start for step in steps)
+    assert [step.minuto for step in steps] == sorted(step.minuto for step in steps)
 
 
 def test_an_hour_that_is_there_twice_is_two_steps() -> None:
     start = datetime(2026, 11, 1, 4, tzinfo=UTC)
     minutes = [Minute(start + timedelta(minutes=at), 1, 1, 1, 0, None) for at in range(24 * 60)]
 
-    steps = figures.summarize(minutes, ZoneInfo("America/New_York")).steps
+    steps = peak.in_steps(minutes, ZoneInfo("America/New_York"))
 
-    assert [step.start.hour for step in steps[:4]] == [0, 1, 1, 2]
+    assert [step.minuto.hour for step in steps[:4]] == [0, 1, 1, 2]
     assert [step.batidas for step in steps[:4]] == [60] * 4
 
 
@@ -170,12 +176,9 @@ def test_an_hour_that_is_there_twice_is_two_steps() -> None:
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
 def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
     out = io.StringIO(newline="")
-    found = Finding("longa", 1, name, date(2026, 11, 2), None, None, name, None, 1, 1)
-
-    as_csv.exceptions(out, [found], [])
+    as_csv.write(out, Table([Column("nome")], [[name]]))
 
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
-    assert row["nome"] == row["dispositivo"]
     assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
     cells = re.split('[;,\t\n"]', row["nome"])  # whatever a spreadsheet takes for a separator
     assert [
@@ -193,21 +196,15 @@ def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
         ("x\t -1", "x\t '-1"),
         ("d'Ávila, Ana-Maria", "d'Ávila, Ana-Maria"),
         ("portaria 2+3", "portaria 2+3"),
+        (timedelta(seconds=-420), "-420"),
     ],
 )
-def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: str, written: str) -> None:
-    assert as_csv.text(value) == written
-
-
-def test_a_reason_is_no_formula_and_a_number_below_zero_is_left_alone() -> None:
+def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: object, written: str) -> None:
     out = io.StringIO()
-    moment = datetime(2026, 11, 2, tzinfo=UTC)
-    found = Finding("relogio", 1, None, moment.date(), None, None, None, timedelta(seconds=-420), 1, 1)
 
-    as_csv.exceptions(out, [found], [dead_letters.Group("=1", None, 1, moment, moment)], ";")
+    as_csv.write(out, Table([Column("a"), Column("b")], [[value, 1]]), ";")
 
-    first, second = csv.DictReader(io.StringIO(out.getvalue()), delimiter=";")
-    assert (first["medida_segundos"], second["motivo"]) == ("-420", "'=1")
+    assert list(csv.reader(io.StringIO(out.getvalue()), delimiter=";")) == [["a", "b"], [written, "1"]]
 
 
 # Dead letters
@@ -244,29 +241,10 @@ def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:
     out = io.StringIO()
 
     began = time.process_time()  # of this process, whatever else the machine does
-    as_text.Printer(out, Language("en")).cards([Card(date(2026, 11, 1), totals, days)] * 1_000, "now")
+    card.print_cards(out, [Card(date(2026, 11, 1), totals, days)] * 1_000, "now", Language("en"))
 
     assert time.process_time() - began < 5  # rich's tables took 16
     assert out.getvalue().count("08:00 12:00  13:00 18:00    9:00") == 30_000
-
-
-# The document
-
-
-def test_the_documents_samples_are_of_the_golden_files() -> None:
-    def lines(text: str) -> str:
-        return "\n".join(line.rstrip() for line in text.splitlines())
-
-    document = (ROOT / "docs" / "report-command.md").read_text(encoding="utf-8")
-    samples = re.findall(r"```text\n(.*?)\n```", document, re.DOTALL)
-    printed = [lines(file.read_text(encoding="utf-8")) for file in (ROOT / "tests" / "golden").glob("*-en.txt")]
-
-    def is_printed(sample: str) -> bool:
-        parts = sample.split("\n...\n")  # between them something is left out
-        return any(all(part in text for part in parts) for text in printed)
-
-    assert samples
-    assert [sample for sample in samples if not is_printed(sample)] == []
 
 
 # The command line

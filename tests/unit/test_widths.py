@@ -6,7 +6,7 @@ Those of `ponto report` on a real database are in tests/postgres/test_report.py,
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,11 +20,13 @@ from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.keys import command as keys
 from tools.kit import tables
 from tools.local import rows
-from tools.report import figures
-from tools.report.as_text import Printer
+from tools.report import as_text, exceptions, gaps, peak
+from tools.report.chart import Minute
 from tools.report.dead_letters import Group
+from tools.report.exceptions import Finding
+from tools.report.gaps import Gap
 from tools.report.i18n import LANGUAGES, Language
-from tools.report.queries import Finding, Findings, Gap, Minute
+from tools.report.table import Report, Table
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
 EMPLOYEE = 9007199254740991
@@ -78,35 +80,38 @@ def compare_loads() -> None:
     baseline.Comparison("a", [baseline.Change(name, 1e6, 1e7, 0.5) for name in names], False, False).draw()
 
 
-def peak(language: str) -> None:
+def show(tables: Sequence[Table], language: Language) -> None:
+    as_text.write(sys.stdout, Report("title", [], tables, Table((), ()), {}), language)
+
+
+def show_peak(language: Language) -> None:
     minutes = [
         Minute(AT + timedelta(minutes=at), 1_000 + at, at, at, 12_345, timedelta(hours=23, minutes=59))
         for at in range(3 * 24 * 60)
     ]
-    Printer(sys.stdout, Language(language)).peak(figures.summarize(minutes, ZONE))
+    show(peak.tables(minutes, ZONE, language), language)
 
 
-def exceptions(language: str) -> None:
+def show_exceptions(language: Language) -> None:
     far = datetime(1970, 1, 1, 8, 3)
-    found = [
+    kinds = ("incompleta", "longa", "dividida", "proxima", "futura", "atrasada", "reaberta", "relogio", "redefinida")
+    found = (
         Finding(kind, EMPLOYEE, NAME, AT.date(), ID, far, DEVICE, timedelta(days=-20_782, hours=3), 1, 1)
-        for kind in figures.KINDS
-    ]
+        for kind in kinds
+    )
     groups = [Group(reason, EMPLOYEE, 12_345, AT, AT) for reason in REASONS]
-    counts = dict.fromkeys(figures.KINDS, 12_345)
-    Printer(sys.stdout, Language(language)).exceptions(Findings(counts, EMPLOYEE, iter(found)), groups)
+    show(exceptions.tables(dict.fromkeys(kinds, 12_345), found, groups, language), language)
 
 
-def gaps(language: str) -> None:
+def show_gaps(language: Language) -> None:
     gap = Gap(DEVICE, "repetida", 9_007_199_254, 9_007_199_255, 100, AT, AT, AT)
-    cells = figures.gap_cells(gap, ZONE, Language(language))
-    Printer(sys.stdout, Language(language)).table(figures.GAPS, [cells])
+    show([gaps.table([gap], ZONE, language)], language)
 
 
-REPORTS: dict[str, tuple[Callable[[str], None], list[str]]] = {
-    "ponto report peak": (peak, ["█" * 5]),
-    "ponto report exceptions": (exceptions, [str(EMPLOYEE), *REASONS]),
-    "ponto report gaps": (gaps, ["9007199254"]),
+REPORTS: dict[str, tuple[Callable[[Language], None], list[str]]] = {
+    "ponto report peak": (show_peak, ["█" * 5]),
+    "ponto report exceptions": (show_exceptions, [str(EMPLOYEE), *REASONS]),
+    "ponto report gaps": (show_gaps, ["9007199254"]),
 }
 COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
@@ -117,7 +122,7 @@ COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "make loadtest": (load, ["20,000,000", "the"]),
     "make loadtest, compared": (compare_loads, ["average, ms", "10,000,000"]),
     **{
-        f"{name} --lang {language}": (lambda draw=draw, language=language: draw(language), wanted)  # type: ignore[misc]
+        f"{name} --lang {language}": (lambda draw=draw, language=language: draw(Language(language)), wanted)  # type: ignore[misc]
         for name, (draw, wanted) in REPORTS.items()
         for language in LANGUAGES
     },

@@ -14,12 +14,13 @@ _GAP = 2  # between two columns
 
 
 class Column(NamedTuple):
-    """A column of a table. Its cells are never cut: what a narrow terminal has no room for goes on below, or leaves."""
+    """A column of a table. What a narrow terminal has no room for goes on below, or leaves; only `most` cuts cells."""
 
     name: str
     right: bool = False  # numbers
     least: int = 0  # columns, of a text that may go on below; 0: its cells stay whole, and only its heading may
     leaves: bool = False  # it is left out where wrapping does not suffice, the last such column first
+    most: int = 0  # columns, of a text that is cut where it is longer, for what it names stands in another column too
 
 
 class _Laid(NamedTuple):
@@ -52,7 +53,13 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
     table = Table(box=None, pad_edge=False, caption_justify="left", width=sum(widths) + _GAP * (len(widths) - 1))
     for each, width in zip(laid, widths, strict=True):
         heading = "\n".join(textwrap.wrap(each.column.name, max(width, 1), break_on_hyphens=False))
-        table.add_column(Text(heading), justify="right" if each.column.right else "left", width=width, overflow="fold")
+        table.add_column(
+            Text(heading),
+            justify="right" if each.column.right else "left",
+            width=width,
+            no_wrap=each.column.most > 0,
+            overflow="ellipsis" if each.column.most else "fold",
+        )
     for row in zip(*(each.cells for each in laid), strict=True):
         table.add_row(*map(Text, row))
     if left_out:
@@ -71,7 +78,8 @@ def _laid(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_Lai
         cells = [printable(row[at]) for row in rows]
         whole = _widest([*column.name.split(), *cells])
         least = min(whole, column.least) if column.least else whole
-        made.append(_Laid(column, cells, least, _widest([column.name, *cells])))
+        most = _widest([column.name, *cells])
+        made.append(_Laid(column, cells, least, min(most, column.most) if column.most else most))
     return made
 
 

@@ -3,17 +3,28 @@
 import io
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tools.kit import pictures
 from tools.kit.pictures import BLUE, GREEN, GREY, ORANGE
 from tools.report.i18n import Language
-from tools.report.queries import Minute
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+class Minute(NamedTuple):
+    """A minute of the intake; or several, in sum."""
+
+    minuto: datetime  # when it begins
+    batidas: int
+    recebidas: int
+    gravadas: int
+    fila: int  # the most
+    idade: timedelta | None  # the longest
 
 
 def draw(file: Path, minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> None:

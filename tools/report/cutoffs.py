@@ -1,59 +1,78 @@
 """`ponto report cutoffs`: cut-offs that split shifts, and better ones."""
 
-from datetime import date
+from datetime import timedelta
 
-from tools.report import as_csv, as_json, employees, figures, period
+import click
+
+from tools.kit.database import Where
+from tools.kit.options import Instead
+from tools.report import options, period
+from tools.report.card import REGULARLY
 from tools.report.output import Output
-from tools.report.queries import Employees, Reports
+from tools.report.period import Days
+from tools.report.queries import Employees
+from tools.report.table import CLOCK, FIGURE, NUMBER, SPAN, Column, Report, Table
+
+_COLUMNS = (
+    Column("usuario_id", FIGURE),
+    Column("nome", least=9),
+    Column("fuso"),
+    Column("corte", CLOCK),
+    Column("dias", NUMBER),
+    Column("divididos", NUMBER),  # of these, days after which it may split a shift
+    Column("sugestao", CLOCK, ("cutoffs", "keep")),  # None: no full hour splits fewer
+    Column("restantes", NUMBER),
+    Column("folga", SPAN),
+)
+_FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "restantes", "folga")
 
 
-def write(
-    reports: Reports,
-    output: Output,
-    month: date | None,
-    first: date | None,
-    last: date | None,
-    asked: Employees,
-    *,
-    everybody: bool,
-) -> None:
-    """Write the cut-offs of working days.
-
-    Args:
-        reports: where they come from.
-        output: how and where they are written.
-        month: its first day; None: `first` and `last` say which days.
-        first: working day from which on; see `period.days`.
-        last: the last day.
-        asked: of these employees only, whatever their cut-off splits.
-        everybody: whatever the cut-off splits.
-
-    Raises:
-        CommandError: nobody punched.
-    """
+@options.command("cutoffs", "--month 2026-11")
+@options.days()
+@options.employees("Of this one, whatever the cut-off splits; several times: of each.")
+@click.option(
+    "--all",
+    "everybody",
+    cls=Instead,
+    instead_of=("--employee",),
+    is_flag=True,
+    show_default=False,
+    help=f"Of everybody who punched (default: whose cut-off splits {REGULARLY} days or more).",
+)
+@options.written
+def command(where: Where, *, output: Output, days: Days, employees: Employees, everybody: bool) -> None:
+    """Cut-offs that split shifts, and better ones."""
     language = output.language
-    now = period.now(reports.zone())
-    first, last = period.days(month, first, last, now.date())
-    employees.require_punches(reports, first, last, asked)
-    at_least = figures.REGULARLY if asked is None and not everybody else 0
-    rows = list(reports.cutoffs(first, last, asked, at_least))
-    if output.format == "csv":
-        with output.opened() as out:
-            as_csv.cutoffs(out, rows, output.separator)
-    elif output.format == "json":
-        head = {
-            "de": first.isoformat(),
-            "ate": last.isoformat(),
-            "usuarios": asked,
-            "gerado_em": now.isoformat(timespec="seconds"),
-        }
-        with output.opened() as out:
-            as_json.cutoffs(out, head, rows)
-    else:
-        lines = [
-            language.word("report", "period", language.date(first), language.date(last)),
-            figures.generated(now, language),
-        ]
-        cells = (figures.cutoff_cells(one, language) for one in rows)
-        note = language.word("cutoffs", "note" if rows else "none")
-        output.write_table(language.word("cutoffs", "title"), lines, figures.CUTOFFS, cells, [note])
+    with options.opened(where, output) as reports:
+        now = period.now(reports.zone())
+        first, last = days.until(now.date())
+        reports.require_punches(first, last, employees)
+        at_least = REGULARLY if employees is None and not everybody else 0
+        rows = list(reports.rows("cutoffs", de=first, ate=last, usuarios=employees, divididos=at_least))
+        table = Table(
+            _COLUMNS,
+            rows,
+            notes=[language.word("cutoffs", "note")],
+            empty=language.word("cutoffs", "none"),
+        )
+        output.write(
+            Report(
+                language.word("cutoffs", "title"),
+                [language.period(first, last), language.generated(now)],
+                [table.only(*_FOR_PEOPLE)],
+                csv=Table(
+                    (*_COLUMNS[:-1], Column("folga_minutos")), ((*some, _minutes(folga)) for *some, folga in rows)
+                ),
+                head={
+                    "de": first,
+                    "ate": last,
+                    "usuarios": employees,
+                    "gerado_em": now.isoformat(timespec="seconds"),
+                },
+                listed=("cortes", table),
+            )
+        )
+
+
+def _minutes(span: timedelta | None) -> int | None:
+    return None if span is None else int(span.total_seconds()) // 60

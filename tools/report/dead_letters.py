@@ -1,10 +1,8 @@
 """The dead letters beside the exceptions: punches that the database does not have, by reason and employee."""
 
 from collections import defaultdict
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,9 +11,8 @@ from tools.dlq import queue_reader
 from tools.dlq.dead_letters import DeadLetter
 from tools.kit import database, target
 from tools.kit.errors import CommandError
+from tools.report.options import gathered
 from tools.report.queries import Employees
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Group(NamedTuple):
@@ -40,37 +37,35 @@ NOT_LOCAL = Unread("the database is not the local stack's; name its --stage, or 
 class Queue(NamedTuple):
     """What the options say of the queue."""
 
-    stage: str | None = None  # None: that of the local stack, if the database is its
-    profile: str | None = None
-    region: str | None = None
+    stage: str | None  # None: that of the local stack, if the database is its
+    profile: str | None
+    region: str | None
+    no_queue: bool  # it is left alone
 
 
-def options(function: Function) -> Function:
-    """Give a command the options that name the queue, as the argument `queue`; None: it is to be left alone."""
-
-    @wraps(function)
-    def collected(
-        *args: Any, stage: str | None, profile: str | None, region: str | None, no_queue: bool, **given: Any
-    ) -> Any:
-        return function(*args, queue=None if no_queue else Queue(stage, profile, region), **given)
-
-    stage = click.option(
+options = gathered(
+    "queue",
+    Queue,
+    stage=click.option(
         "--stage",
         help="Whose dead-letter queue is read (default: that of the local stack, if the database is its).",
-    )
-    no_queue = click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone.")
-    return cast(Function, stage(target.profile_option(target.region_option(no_queue(collected)))))
+    ),
+    profile=target.profile_option,
+    region=target.region_option,
+    no_queue=click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone."),
+)
+"""Give a command the options that name the queue, as the argument `queue`."""
 
 
-def read(queue: Queue | None, where: database.Where, employees: Employees) -> list[Group] | Unread:
+def read(queue: Queue, where: database.Where, employees: Employees) -> list[Group] | Unread:
     """Look into the queue, and put back what was looked at.
 
     Args:
-        queue: which; None: none is to be read.
+        queue: which.
         where: the database beside it.
         employees: dead letters of these only; None: everybody's.
     """
-    if queue is None:
+    if queue.no_queue:
         return Unread(None)
     if queue.stage is None and not database.is_local(where):
         return NOT_LOCAL

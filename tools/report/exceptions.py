@@ -1,81 +1,263 @@
 """`ponto report exceptions`: what somebody should look at, and punches that were not stored."""
 
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from itertools import chain
+from typing import Any, NamedTuple
 
-from tools.kit.database import Where
+import click
+
+from tools.dlq.dead_letters import REASONS
+from tools.kit import database, target
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.report import as_csv, as_html, as_json, as_text, dead_letters, employees, figures, period
-from tools.report.dead_letters import Queue, Unread
+from tools.report import dead_letters, options, period
+from tools.report.dead_letters import NOT_LOCAL, Group, Queue, Unread
+from tools.report.i18n import Language
 from tools.report.output import Output
-from tools.report.queries import Employees, Limits, Reports
+from tools.report.period import Days
+from tools.report.queries import Employees
+from tools.report.table import DATE, FIGURE, NUMBER, SPAN, TEXT, WORD, Column, Report, Table
 
 
-def write(
-    reports: Reports,
-    output: Output,
-    month: date | None,
-    first: date | None,
-    last: date | None,
-    asked: Employees,
-    limits: Limits,
-    queue: Queue | None,
-    where: Where,
+class Limits(NamedTuple):
+    """What an exception is."""
+
+    jornada_maxima: timedelta
+    proximas: timedelta
+    atraso: timedelta
+    futuro: timedelta
+    dias: int
+    desvio: timedelta
+    redefinicao: timedelta
+
+
+class Finding(NamedTuple):
+    """An exception: of a punch, or of a whole day; or, summed up, several that have one cause."""
+
+    tipo: str
+    usuario_id: int | None  # None: several, who used the same device
+    nome: str | None
+    dia: date  # the first
+    id: str | None
+    local: datetime | None
+    dispositivo: str | None
+    medida: timedelta | None  # the largest, either way
+    batidas: int | None
+    vezes: int  # how many it sums up
+
+
+_COLUMNS = [Column(name, SPAN if name == "medida" else TEXT) for name in Finding._fields[:-1]]
+_AS_JSON = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
+_FOR_PEOPLE = (  # what is long goes on below; the name does not, or all of somebody with a long one would
+    Column("dia", DATE),
+    Column("usuario_id", FIGURE, ("exceptions", "several")),
+    Column("local", WORD, least=7),
+    Column("medida", SPAN, least=11),
+    Column("tipo", WORD, least=14),
+    Column("nome", least=7, most=24, leaves=True),
+    Column("dispositivo", least=7, leaves=True),
+)
+_DEAD_LETTERS = (
+    Column("motivo", least=16),
+    Column("usuario_id", FIGURE, ("exceptions", "unknown_employee")),
+    Column("quantidade", NUMBER),
+    Column("primeira", WORD, least=13),
+    Column("ultima", WORD, least=13),
+)
+
+
+_SPANS = {
+    "jornada_maxima": ("--longest-day", "10h", "Worked longer in a day."),
+    "proximas": ("--nearest", "1m", "At most so long after the punch before, of the times cut to the minute."),
+    "atraso": ("--latest", "1d", "Received so long after it was punched."),
+    "futuro": ("--earliest", "5m", "Received so long before it was punched."),
+    "desvio": ("--skew", "5m", "Between the device's clock, when it sent, and the time of receipt."),
+    "redefinicao": ("--reset", "60d", "So far from its receipt, a punch is found on the day of its receipt."),
+}
+_limits = options.gathered(
+    "limits",
+    Limits,
+    **{
+        field: click.option(name, field, type=opt.AGE, default=default, help=text)
+        for field, (name, default, text) in _SPANS.items()
+    },
+    dias=click.option(
+        "--final-days",
+        "dias",
+        type=opt.Whole(0, 100_000),
+        default=3,
+        metavar="N",
+        help="A day changed more than so many days after its end.",
+    ),
+)
+
+
+@options.command("exceptions", "--month 2026-11 --longest-day 9h")
+@options.days(why=": today's punches have no end yet")
+@options.employees("Of this one only; several times: of each.")
+@_limits
+@dead_letters.options
+@options.written
+def command(
+    where: database.Where, *, output: Output, days: Days, employees: Employees, limits: Limits, queue: Queue
 ) -> int:
-    """Write the exceptions of working days, and the dead letters beside them.
+    """What somebody should look at, and punches not stored.
 
-    Args:
-        reports: where they come from.
-        output: how and where they are written.
-        month: its first day; None: `first` and `last` say which days.
-        first: working day from which on; see `period.days`.
-        last: the last day.
-        asked: of these employees only; None: everybody.
-        limits: what an exception is.
-        queue: of the dead letters; None: it is left alone.
-        where: the database, whose local stack may have the queue.
-
-    Returns:
-        The exit status: 1 where the queue could not be read.
-
-    Raises:
-        CommandError: nobody punched.
+    T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
+    if not queue.no_queue and queue.stage not in (None, target.LOCAL) and database.is_local(where):
+        raise CommandError(
+            f"--stage {queue.stage} names the queue only; name the database with DB_HOST, DB_NAME, DB_USER, DB_PASSWORD"
+        )
     language = output.language
-    now = period.now(reports.zone())
-    first, last = period.days(month, first, last, now.date())
-    groups = dead_letters.read(queue, where, asked)
-    found = reports.exceptions(first, last, limits, asked, in_sum=output.format in ("text", "html"))
-    if not found.counts and (isinstance(groups, Unread) or not groups):
-        employees.require_punches(reports, first, last, asked)
-    found = found._replace(each=output.counted(found.each, "exceptions"))
-    with output.opened() as out:
-        lines = [
-            language.word("report", "period", language.date(first), language.date(last)),
-            language.word(
-                "exceptions",
-                "limits",
-                *(language.span(value) if isinstance(value, timedelta) else value for value in limits),
-            ),
-            figures.generated(now, language),
-        ]
-        if output.format == "csv":
-            as_csv.exceptions(out, found.each, [] if isinstance(groups, Unread) else groups, output.separator)
-        elif output.format == "html":
-            as_html.exceptions(out, lines, found.counts, found.each, groups, language)
-        elif output.format == "text":
-            printer = as_text.Printer(out, language)
-            printer.heading(language.word("exceptions", "title"), *lines)
-            printer.exceptions(found, groups)
-        else:
-            head = {
-                "de": first.isoformat(),
-                "ate": last.isoformat(),
-                "usuarios": asked,
-                "limites": as_json.limits(limits),
-                "gerado_em": now.isoformat(timespec="seconds"),
-            }
-            as_json.exceptions(out, head, found.counts, found.each, groups)
+    with options.opened(where, output) as reports:
+        now = period.now(reports.zone())
+        first, last = days.until(now.date())
+        groups = dead_letters.read(queue, where, employees)
+        rows = reports.rows(
+            "exceptions",
+            de=first,
+            ate=last,
+            usuarios=employees,
+            somadas=output.format in ("text", "html"),
+            **limits._asdict(),
+        )
+        counts = _counts(rows)
+        if not counts and (isinstance(groups, Unread) or not groups):
+            reports.require_punches(first, last, employees)
+        found = output.counted((Finding._make(row) for _, *row in rows), "exceptions")
+        spans = (language.span(value) if isinstance(value, timedelta) else value for value in limits)
+        output.write(
+            Report(
+                language.word("exceptions", "title"),
+                [
+                    language.period(first, last),
+                    language.word("exceptions", "limits", *spans),
+                    language.generated(now),
+                ],
+                tables(counts, found, groups, language),
+                csv=for_csv(found, groups),
+                head={
+                    "de": first,
+                    "ate": last,
+                    "usuarios": employees,
+                    "limites": {
+                        name if name == "dias" else f"{name}_segundos": value
+                        for name, value in limits._asdict().items()
+                    },
+                    "gerado_em": now.isoformat(timespec="seconds"),
+                    "totais": counts,
+                    "fila_lida": not isinstance(groups, Unread),
+                    "nao_gravadas": None if isinstance(groups, Unread) else [group._asdict() for group in groups],
+                },
+                listed=("excecoes", Table(_COLUMNS, (one[:-1] for one in found)).only(*_AS_JSON)),
+            )
+        )
     if isinstance(groups, Unread) and groups.why:
         print_status(f"ponto: the dead-letter queue was not read: {groups.why}")
         return 1
     return 0
+
+
+def _counts(rows: Iterator[tuple[Any, ...]]) -> dict[str, int]:
+    """Read how many exceptions there are of each kind, which stands before them; `rows` goes on with each."""
+    *_, total = next(rows)
+    counts: dict[str, int] = {}
+    while sum(counts.values()) < total:
+        _, kind, *_, count = next(rows)
+        counts[kind] = count
+    return counts
+
+
+def for_csv(found: Iterator[Finding], groups: Sequence[Group] | Unread) -> Table:
+    """Give the exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
+    dead = [] if isinstance(groups, Unread) else groups
+    return Table(
+        [*_COLUMNS, Column("motivo")],
+        chain(
+            ((*one[:-1], None) for one in found),
+            (("nao_gravada", one.usuario_id, *[None] * 6, one.quantidade, one.motivo) for one in dead),
+        ),
+    )
+
+
+def tables(
+    counts: dict[str, int], found: Iterator[Finding], groups: Sequence[Group] | Unread, language: Language
+) -> list[Table]:
+    """Give for people how many exceptions there are of each kind, the dead letters, and each exception.
+
+    Args:
+        counts: by kind.
+        found: each, or those of one cause in sum.
+        groups: the dead letters; or why there are none.
+        language: what all is written in.
+    """
+    word = language.word
+    none = word("report", "none")
+    by_count = sorted(counts.items(), key=lambda item: -item[1])
+    return [
+        Table(
+            (Column("tipo", WORD), Column("quantidade", NUMBER)),
+            [(word("kind", kind), count) for kind, count in by_count],
+            word("exceptions", "summary"),
+            empty=none,
+        ),
+        Table((), (), word("exceptions", "dead_letters"), warning=_why(groups, language))
+        if isinstance(groups, Unread)
+        else Table(
+            _DEAD_LETTERS,
+            (
+                (
+                    reason(one.motivo, language),
+                    one.usuario_id,
+                    one.quantidade,
+                    f"{language.moment(one.primeira)} UTC",
+                    f"{language.moment(one.ultima)} UTC",
+                )
+                for one in groups
+            ),
+            word("exceptions", "dead_letters"),
+            [word("exceptions", "dead_letters_now")],
+            empty=none,
+        ),
+        Table(
+            _FOR_PEOPLE,
+            (
+                (
+                    one.dia,
+                    one.usuario_id,
+                    _when(one, language),
+                    one.medida,
+                    word("kind", one.tipo),
+                    one.nome,
+                    one.dispositivo,
+                )
+                for one in found
+            ),
+            word("exceptions", "each"),
+            [word("exceptions", "summed")],
+        ),
+    ]
+
+
+def _when(found: Finding, language: Language) -> str | None:
+    """Give the time of an exception, or how many there are."""
+    if found.vezes > 1:
+        return language.word("exceptions", "times", language.number(found.vezes))
+    if found.local is None:
+        return None
+    if found.tipo == "redefinida":
+        return language.date(found.local.date())  # nobody expects it there
+    return f"{found.local:%H:%M}" + ("+1" if found.local.date() > found.dia else "")
+
+
+def reason(name: str, language: Language) -> str:
+    """Write why a message was dead-lettered; the word that `dlq` knows too."""
+    return f"{name}: {language.word('reason', name)}" if name in REASONS else name
+
+
+def _why(found: Unread, language: Language) -> str:
+    word = {Unread(None): "no_queue", NOT_LOCAL: "not_local"}.get(found)  # what else there is, AWS says
+    return language.word("exceptions", "unread", language.word("exceptions", word) if word else found.why)

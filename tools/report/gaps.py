@@ -1,48 +1,89 @@
 """`ponto report gaps`: numbers of devices that are missing, and those that came twice."""
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from tools.report import as_csv, as_json, figures, period
+import click
+
+from tools.kit.database import Where
+from tools.kit.options import Instead
+from tools.report import options, period
+from tools.report.i18n import Language
 from tools.report.output import Output
-from tools.report.queries import Reports
+from tools.report.period import Days
+from tools.report.table import FIGURE, Column, Report, Table
 
 
-def write(
-    reports: Reports, output: Output, month: date | None, first: date | None, last: date | None, *, ever: bool
-) -> None:
-    """Write what is missing or came twice.
+class Gap(NamedTuple):
+    """Numbers of a device that are missing, or one that came twice."""
 
-    Args:
-        reports: where they come from.
-        output: how and where they are written.
-        month: its first day; None: `first` and `last` say which days.
-        first: day of receipt from which on; see `period.days`.
-        last: the last day.
-        ever: of all that there ever was, instead of some days.
-    """
+    dispositivo: str
+    situacao: str  # faltam, repetida
+    numero_inicial: int
+    numero_final: int
+    quantas: int  # numbers that are missing, or rows that have the number
+    ponto_antes: datetime | None  # of the number before, or the earliest of the rows, UTC; None: there is none
+    ponto_depois: datetime  # of the number after, or the latest of the rows, UTC
+    desde: datetime  # since when it shows, UTC
+
+
+_FOR_PEOPLE = (
+    Column("dispositivo", least=12),
+    Column("situacao"),
+    Column("numeros", FIGURE, least=17),
+    Column("ponto_antes", FIGURE, least=13),
+    Column("desde", FIGURE),
+)
+
+
+@options.command("gaps", "--month 2026-11")
+@options.days("Day of receipt")
+@click.option(
+    "--all",
+    "ever",
+    cls=Instead,
+    instead_of=("--month", "--from", "--to"),
+    is_flag=True,
+    show_default=False,
+    help="Of all that was ever received.",
+)
+@options.written
+def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
+    """Numbers of devices that are missing, or came twice."""
     language = output.language
-    zone = reports.zone()
-    now = period.now(zone)
-    if ever:
-        first, last = None, None
-    else:
-        first, last = period.days(month, first, last, now.date())
-    rows = reports.gaps(first, last)
-    if output.format == "csv":
-        with output.opened() as out:
-            as_csv.gaps(out, output.counted(rows, "gaps"), output.separator)
-    elif output.format == "json":
-        head = {
-            "de": first and first.isoformat(),
-            "ate": last and last.isoformat(),
-            "gerado_em": now.isoformat(timespec="seconds"),
-        }
-        with output.opened() as out:
-            as_json.gaps(out, head, output.counted(rows, "gaps"))
-    else:
-        found = list(rows)
-        days = [language.word("report", "period", language.date(first), language.date(last))] if first and last else []
-        lines = [*days, figures.generated(now, language)]
-        cells = (figures.gap_cells(gap, zone, language) for gap in found)
-        note = language.word("gaps", "note" if found else "none")
-        output.write_table(language.word("gaps", "title"), lines, figures.GAPS, cells, [note])
+    with options.opened(where, output) as reports:
+        zone = reports.zone()
+        now = period.now(zone)
+        first, last = (None, None) if ever else days.until(now.date())
+        rows = reports.rows("gaps", de=first or "-infinity", ate=last or "infinity")
+        found = output.counted(map(Gap._make, rows), "gaps")
+        data = Table([Column(name) for name in Gap._fields], found)
+        output.write(
+            Report(
+                language.word("gaps", "title"),
+                [*([language.period(first, last)] if first and last else []), language.generated(now)],
+                [table(found, zone, language)],
+                csv=data,
+                head={"de": first, "ate": last, "gerado_em": now.isoformat(timespec="seconds")},
+                listed=("lacunas", data),
+            )
+        )
+
+
+def table(found: Iterable[Gap], zone: ZoneInfo, language: Language) -> Table:
+    """Give gaps for people; times are of the stage's zone."""
+
+    def row(gap: Gap) -> tuple[str | None, ...]:
+        one = gap.numero_inicial == gap.numero_final
+        return (
+            gap.dispositivo,
+            language.word("gaps", gap.situacao, gap.quantas),
+            str(gap.numero_inicial) if one else f"{gap.numero_inicial}\N{EN DASH}{gap.numero_final}",
+            language.moment(gap.ponto_antes.astimezone(zone)) if gap.ponto_antes else None,
+            language.date(gap.desde.astimezone(zone)),
+        )
+
+    notes, empty = [language.word("gaps", "note")], language.word("gaps", "none")
+    return Table(_FOR_PEOPLE, map(row, found), notes=notes, empty=empty)

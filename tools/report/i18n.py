@@ -3,7 +3,6 @@
 import datetime as dt
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
@@ -52,6 +51,15 @@ class Language:
         """Write a date and its time of day, to the minute; no zone."""
         return format_datetime(local, self.word("pattern", "moment"), locale=self._locale)
 
+    def period(self, first: dt.date, last: dt.date) -> str:
+        """Say of which days a report is."""
+        return self.word("report", "period", self.date(first), self.date(last))
+
+    def generated(self, now: dt.datetime) -> str:
+        """Say when a report was made; `now` is in the stage's zone."""
+        offset = f"{now:%z}"
+        return self.word("report", "generated", self.moment(now), f"{now.tzinfo} (UTC{offset[:3]}:{offset[3:]})")
+
     def weekday(self, day: dt.date) -> str:
         """Give the short name of a day of the week."""
         return self._weekdays[day.weekday()]
@@ -84,13 +92,3 @@ def mask(cpf: str) -> str:
 def whole(cpf: str) -> str:
     """Write a CPF as on documents."""
     return f"{cpf[:3]}.{cpf[3:6]}.{cpf[6:9]}-{cpf[9:]}"
-
-
-def missing() -> list[Any]:
-    """Give the words that are not in every language: none."""
-    return [
-        (section, name)
-        for section, words in _WORDS.items()
-        for name, texts in words.items()
-        if sorted(texts) != sorted(LANGUAGES)
-    ]

@@ -1,7 +1,7 @@
 """How a report is written, and where: a format, a language; a file, a pipe or a terminal."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
@@ -10,8 +10,9 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tools.kit import files
 from tools.kit.output import data_stream, progress
-from tools.report import as_html, as_text
+from tools.report import as_csv, as_html, as_json, as_text
 from tools.report.i18n import Language
+from tools.report.table import Report
 
 FORMATS = ("text", "csv", "json", "html")
 _EVERY = 500  # rows or cards between two looks of the progress
@@ -65,27 +66,14 @@ class Output(NamedTuple):
                     display.update(bar, completed=count)
             display.update(bar, completed=count)
 
-    def write_table(
-        self,
-        title: str,
-        lines: Sequence[str],
-        names: Sequence[str],
-        rows: Iterable[Sequence[str]],
-        notes: Sequence[str],
-    ) -> None:
-        """Write a report that is one table as text or html: its title, lines below it, rows, and notes in the end.
-
-        Args:
-            title: of the report.
-            lines: of its period and the like.
-            names: of the columns, those of the database.
-            rows: their cells.
-            notes: what a reader has to know.
-        """
+    def write(self, report: Report) -> None:
+        """Write a report in the format."""
         with self.opened() as out:
-            if self.format == "html":
-                as_html.table(out, title, lines, names, rows, notes, self.language)
+            if self.format == "csv":
+                as_csv.write(out, report.csv, self.separator)
+            elif self.format == "json":
+                as_json.write(out, report)
+            elif self.format == "html":
+                as_html.write(out, report, self.language)
             else:
-                printer = as_text.Printer(out, self.language)
-                printer.heading(title, *lines)
-                printer.table(names, rows, notes)
+                as_text.write(out, report, self.language)

@@ -1,64 +1,162 @@
 """`ponto report peak`: the intake minute by minute."""
 
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+import click
+from markupsafe import Markup
+
+from tools.kit import files, pictures
+from tools.kit import options as opt
+from tools.kit.database import Where
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.report import as_csv, as_html, as_json, as_text, chart, figures, period
+from tools.report import chart, options, period
+from tools.report.chart import Minute
+from tools.report.i18n import Language
 from tools.report.output import Output
 from tools.report.queries import Reports
+from tools.report.table import BAR, NUMBER, SPAN, WORD, Column, Report, Table
+
+_MOST_ROWS = 32  # of a table
+_STEPS = (1, 5, 15, 60, 1_440)  # minutes
 
 
-def write(
-    reports: Reports,
+_FIGURES = {"batidas": NUMBER, "recebidas": NUMBER, "gravadas": NUMBER, "fila": NUMBER, "idade": SPAN}
+_COLUMNS = (Column("minuto", WORD), *(Column(name, kind) for name, kind in _FIGURES.items()))
+_ADDED_UP = ("batidas", "recebidas", "gravadas")
+_SUMMARY = (Column("", WORD), Column("total", NUMBER), Column("pico", least=18))
+_PICTURE = Markup('<div class="picture" role="img" aria-label="{}">\n{}\n</div>')
+
+
+@options.command("peak", "--day 2026-11-23 --picture peak.png")
+@click.option(
+    "--day",
+    cls=opt.Instead,
+    instead_of=("--from", "--to"),
+    type=opt.DAY,
+    help="In the stage's time zone (default today).",
+)
+@click.option("--from", "start", type=opt.TIME, help="ISO 8601; without an offset, the stage's time.")
+@click.option("--to", "end", type=opt.TIME, help="With --from.")
+@click.option("--picture", type=opt.FILE, metavar="FILE", help="Draw it too: .png or .svg.")
+@options.written
+def command(
+    where: Where,
+    *,
     output: Output,
     day: date | None,
     start: datetime | None,
     end: datetime | None,
     picture: Path | None,
 ) -> None:
-    """Write the minutes of a peak.
+    """The intake minute by minute."""
+    if picture:
+        pictures.require_format(picture)
+        files.require_writable(picture, force=output.force)
+    language = output.language
+    with options.opened(where, output) as reports:
+        zone = reports.zone()
+        now = period.now(zone)
+        start, end = period.stretch(day, start, end, now)
+        minutes = read(reports, start, min(end, now))
+        if not any(minute.batidas or minute.recebidas or minute.gravadas or minute.fila for minute in minutes):
+            raise CommandError(f"nothing was punched, received or stored from {start} to {end}", 1)
+        moments = (language.moment(moment.astimezone(zone)) for moment in (start, end))
+        between = f"{language.word('report', 'period', *moments)}, {zone.key}"
+        if picture:
+            chart.draw(picture, minutes, zone, f"{language.word('peak', 'title')}, {between}", language)
+            print_status(f"{picture} is drawn")
+        table = Table(_COLUMNS, minutes)
+        output.write(
+            Report(
+                language.word("peak", "title"),
+                [between, language.generated(now)],
+                tables(minutes, zone, language, has_picture=output.format == "html"),
+                csv=table,
+                head={"de": start, "ate": end, "fuso": zone.key, "minutos": list(table.records())},
+            )
+        )
+
+
+def read(reports: Reports, start: datetime, end: datetime) -> list[Minute]:
+    """Give the minutes between two instants."""
+    return list(map(Minute._make, reports.rows("peak", de=start, ate=end)))
+
+
+def tables(minutes: Sequence[Minute], zone: ZoneInfo, language: Language, *, has_picture: bool = False) -> list[Table]:
+    """Give for people the sum of a peak and its busiest minutes, then its steps.
 
     Args:
-        reports: where they come from.
-        output: how and where they are written.
-        day: of the stage's zone; see `period.stretch`.
-        start: from which on, instead of a day.
-        end: until when.
-        picture: .png or .svg that is drawn too.
-
-    Raises:
-        CommandError: nothing happened, or the picture cannot be drawn.
+        minutes: see `in_steps`.
+        zone: the stage's.
+        language: what all is written in.
+        has_picture: between the tables.
     """
-    language = output.language
-    zone = reports.zone()
-    now = period.now(zone)
-    start, end = period.stretch(day, start, end, now)
-    minutes = reports.peak(start, min(end, now))
-    if not any(minute.batidas or minute.recebidas or minute.gravadas or minute.fila for minute in minutes):
-        raise CommandError(f"nothing was punched, received or stored from {start} to {end}", 1)
-    start, end = start.astimezone(zone), end.astimezone(zone)
-    between = language.word("report", "period", language.moment(start), language.moment(end))
-    lines = [f"{between}, {zone.key}", figures.generated(now, language)]
-    if picture:
-        title = f"{language.word('peak', 'title')}, {lines[0]}"
-        chart.draw(picture, minutes, zone, title, language)
-        print_status(f"{picture} is drawn")
-    with output.opened() as out:
-        if output.format == "csv":
-            as_csv.peak(out, minutes, output.separator)
-        elif output.format == "json":
-            head = {
-                "de": as_csv.instant(start.astimezone(UTC)),
-                "ate": as_csv.instant(end.astimezone(UTC)),
-                "fuso": zone.key,
-            }
-            as_json.peak(out, head, minutes)
-        elif output.format == "html":
-            svg = chart.inline(minutes, zone, language)
-            as_html.peak(out, lines, figures.summarize(minutes, zone), svg, language)
-        else:
-            printer = as_text.Printer(out, language)
-            printer.heading(language.word("peak", "title"), *lines)
-            printer.peak(figures.summarize(minutes, zone))
+    word = language.word
+    total, steps = _sum(minutes), in_steps(minutes, zone)
+    has_days = steps[0].minuto.date() != steps[-1].minuto.date()
+    most = max(step.batidas for step in steps) or 1
+
+    def when(moment: datetime) -> str:
+        return language.moment(moment) if has_days else f"{moment:%H:%M}"
+
+    def busiest(column: Column) -> str:
+        value = attrgetter(column.name)
+        found = max(filter(value, minutes), key=value, default=None)
+        if not found:
+            return word("report", "none")
+        figure = column.cell(value(found), language)
+        return word("peak", "on" if has_days else "at", figure, when(found.minuto.astimezone(zone)))
+
+    label = word("peak", "picture")
+    picture = _PICTURE.format(label, Markup(chart.inline(minutes, zone, language))) if has_picture else ""  # noqa: S704
+    summary = [
+        (column.heading(language), figure if column.name in _ADDED_UP else None, busiest(column))
+        for column, figure in zip(_COLUMNS[1:], total[1:], strict=True)
+    ]
+    return [
+        Table(_SUMMARY, summary),
+        Table(
+            (*_COLUMNS, Column("", BAR)),
+            [(when(step.minuto), *step[1:], step.batidas / most) for step in steps],
+            notes=[f"{word('peak', 'punched_by')} {word('peak', 'stored_only')}"],
+            picture=picture,
+        ),
+    ]
+
+
+def in_steps(minutes: Sequence[Minute], zone: ZoneInfo) -> list[Minute]:
+    """Sum up minutes, in steps that make a table of a page, without those at both ends in which nothing happened.
+
+    Args:
+        minutes: without gaps; in one of them something happened.
+        zone: the stage's.
+    """
+    size = next((step for step in _STEPS if len(minutes) <= step * _MOST_ROWS), _STEPS[-1])
+    parts = groupby(minutes, lambda minute: _floor(minute.minuto.astimezone(zone), size))
+    steps = [
+        _sum(part)
+        for part in ([one._replace(minuto=one.minuto.astimezone(zone)) for one in found] for _, found in parts)
+    ]
+    busy = [at for at, step in enumerate(steps) if any(step[1:])]
+    return steps[busy[0] : busy[-1] + 1]
+
+
+def _sum(minutes: Sequence[Minute]) -> Minute:
+    begins, *figures = zip(*minutes, strict=True)
+    punched, received, stored, queued, waited = figures
+    longest = max((wait for wait in waited if wait is not None), default=None)
+    return Minute(begins[0], sum(punched), sum(received), sum(stored), max(queued), longest)
+
+
+def _floor(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
+    """Give what minutes of the same step have in common; hours of different offsets are different steps."""
+    of_day = 60 * local.hour + local.minute
+    begin = of_day - of_day % size
+    start = local.replace(hour=begin // 60, minute=begin % 60, tzinfo=None, fold=0)
+    return start, None if size == _STEPS[-1] else local.utcoffset()

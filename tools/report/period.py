@@ -2,6 +2,7 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tools.kit.errors import CommandError
@@ -22,25 +23,26 @@ def last_of(month: date) -> date:
     return month.replace(day=monthrange(month.year, month.month)[1])
 
 
-def days(month: date | None, first: date | None, last: date | None, today: date) -> tuple[date, date]:
-    """Give the first and the last working day of a report.
+class Days(NamedTuple):
+    """The working days that the options name, or the days of receipt."""
 
-    Args:
-        month: what --month says, its first day; None: the others say it.
-        first: what --from says; None: DAYS until the last.
-        last: what --to says; None: yesterday, for today's punches have no end yet.
-        today: in the stage's zone.
+    month: date | None  # its first day; None: the others say it
+    first: date | None  # None: DAYS until the last
+    last: date | None  # None: yesterday, for today's punches have no end yet
 
-    Raises:
-        CommandError: the first is after the last.
-    """
-    if month:
-        return month, last_of(month)
-    last = last or today - timedelta(days=1)
-    first = first or last - timedelta(days=DAYS - 1)
-    if first > last:
-        raise CommandError(f"--from {first} is after --to {last}")
-    return first, last
+    def until(self, today: date) -> tuple[date, date]:
+        """Give the first and the last; `today` is the stage's.
+
+        Raises:
+            CommandError: the first is after the last.
+        """
+        if self.month:
+            return self.month, last_of(self.month)
+        last = self.last or today - timedelta(days=1)
+        first = self.first or last - timedelta(days=DAYS - 1)
+        if first > last:
+            raise CommandError(f"--from {first} is after --to {last}")
+        return first, last
 
 
 def stretch(

@@ -1,42 +1,76 @@
 """`ponto report totals`: the totals of a month, a row for each employee."""
 
+from collections.abc import Iterator
 from datetime import date
+from typing import NamedTuple
 
-from tools.report import as_csv, as_json, employees, figures, period
+from tools.kit.database import Where
+from tools.report import options, period
 from tools.report.output import Output
 from tools.report.queries import Employees, Reports
+from tools.report.table import FIGURE, NUMBER, WORKED, Column, Report, Table
 
 
-def write(reports: Reports, output: Output, month: date, asked: Employees) -> int:
-    """Write the totals of a month.
+class Totals(NamedTuple):
+    """An employee, and the totals of a month."""
+
+    usuario_id: int
+    nome: str | None
+    cpf: str | None
+    fuso: str
+    dias_trabalhados: int
+    minutos: int
+    minutos_noturnos: int
+    dias_incompletos: int
+    dias_divididos: int  # days after which the cut-off may split a shift
+
+
+_COLUMNS = (
+    Column("usuario_id", FIGURE),
+    Column("nome", least=9),
+    Column("cpf"),
+    Column("fuso"),
+    Column("dias_trabalhados", NUMBER),
+    Column("minutos", WORKED),
+    Column("minutos_noturnos", WORKED),
+    Column("dias_incompletos", NUMBER),
+    Column("dias_divididos", NUMBER),
+)
+_FOR_PEOPLE = [column.name for column in _COLUMNS if column.name not in ("cpf", "fuso")]
+
+
+def read(reports: Reports, month: date, employees: Employees = None) -> Iterator[Totals]:
+    """Give the totals of a month of some employees, or of all, in order.
 
     Args:
         reports: where they come from.
-        output: how and where they are written.
-        month: its first day.
-        asked: of these employees only; None: everybody.
-
-    Returns:
-        The exit status.
-
-    Raises:
-        CommandError: nobody punched, or nothing is known of somebody.
+        month: any day of it.
+        employees: who never punched and is not loaded has no totals.
     """
-    language = output.language
-    now = period.now(reports.zone())
-    have_punched = employees.have_punched(reports, month, asked)
-    rows = list(reports.totals(month, asked))
-    employees.require_known(asked, (one.usuario_id for one in rows), month)
-    if output.format == "csv":
-        with output.opened() as out:
-            as_csv.totals(out, rows, output.separator)
-    elif output.format == "json":
-        head = {"mes": f"{month:%Y-%m}", "gerado_em": now.isoformat(timespec="seconds")}
-        with output.opened() as out:
-            as_json.totals(out, head, rows)
-    else:
-        title = f"{language.word('totals', 'title')}, {language.month(month)}"
-        cells = (figures.totals_cells(one, language) for one in rows)
-        notes = [language.word("timecard", "night") + ".", language.word("timecard", "certified")]
-        output.write_table(title, [figures.generated(now, language)], figures.TOTALS, cells, notes)
-    return employees.status(asked, month, have_punched=have_punched)
+    for employee in [None] if employees is None else employees:
+        yield from map(Totals._make, reports.rows("totals", mes=month, usuario=employee))
+
+
+@options.command("totals", "--month 2026-11 --format csv")
+@options.employees("Of this one only; several times: of each.")
+@options.month
+@options.written
+def command(where: Where, *, output: Output, employees: Employees, month: date) -> int:
+    """The totals of a month, a row for each employee."""
+    word = output.language.word
+    with options.opened(where, output) as reports:
+        now = period.now(reports.zone())
+        rows = list(read(reports, month, employees))
+        status = reports.require_known(month, employees, (one.usuario_id for one in rows))
+        table = Table(_COLUMNS, rows, notes=[word("timecard", "night") + ".", word("timecard", "certified")])
+        output.write(
+            Report(
+                f"{word('totals', 'title')}, {output.language.month(month)}",
+                [output.language.generated(now)],
+                [table.only(*_FOR_PEOPLE)],
+                csv=table,
+                head={"mes": f"{month:%Y-%m}", "gerado_em": now.isoformat(timespec="seconds")},
+                listed=("totais", table),
+            )
+        )
+    return status

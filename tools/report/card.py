@@ -1,0 +1,199 @@
+"""A time card as people see it: what text and page show of it, and the text, which is laid out by hand."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import IO, NamedTuple
+
+from rich.text import Text
+
+from tools.kit.output import Console
+from tools.report.i18n import Language, clock, mask
+from tools.report.totals import Totals
+
+REGULARLY = 3
+"""Days of a month that a cut-off splits, from which on it is a warning."""
+
+_WEEKEND = 5  # the day of the week, Monday 0, from which on it is
+_NARROWEST = 6  # columns that the punches have
+_GAP = "  "  # between columns
+
+Line = list[tuple[str, str]]
+"""Texts that stand beside each other, each with its style."""
+
+
+class Day(NamedTuple):
+    """A calendar day of an employee."""
+
+    usuario_id: int
+    nome: str | None
+    dia: date
+    pontos: list[datetime]  # instants, UTC
+    locais: list[datetime]  # the same in the employee's local time, naive
+    batidas: int
+    pares: int
+    minutos: int
+    minutos_noturnos: int
+    incompleta: bool
+    repetidas: int  # punches at most a minute after the one before
+    minutos_descanso: int | None  # until the next working day, where they are too few; None: enough
+    primeira: datetime | None
+    ultima: datetime | None
+    gravada_em: datetime | None
+
+
+class Card(NamedTuple):
+    """The time card of an employee and month."""
+
+    mes: date  # its first day
+    totais: Totals
+    dias: list[Day]  # every calendar day
+
+
+class Punch(NamedTuple):
+    """A punch as a reader sees it."""
+
+    text: str  # HH:MM
+    is_next_day: bool
+    offset: str  # where the day has more than one: a change of the clock
+
+
+def pairs(day: Day) -> list[list[Punch]]:
+    """Put the punches of a day in pairs, in order; of an odd number, the last one stands alone."""
+    offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
+    several = len(set(offsets)) > 1
+    punches = [
+        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "")
+        for local, offset in zip(day.locais, offsets, strict=True)
+    ]
+    return [punches[at : at + 2] for at in range(0, len(punches), 2)]
+
+
+def _offset(offset: timedelta) -> str:
+    hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
+    sign = "\N{MINUS SIGN}" if offset < timedelta(0) else "+"
+    return f"{sign}{hours:02}" + (f":{minutes:02}" if minutes else "")
+
+
+def is_weekend(day: Day) -> bool:
+    """Tell whether it is a Saturday or a Sunday."""
+    return day.dia.weekday() >= _WEEKEND
+
+
+def marks(day: Day, language: Language) -> list[str]:
+    """Say what is odd about a day."""
+    found = {"incompleta": day.incompleta, "repetidas": day.repetidas > 0, "dividida": day.minutos_descanso is not None}
+    return [language.column(name) for name, is_so in found.items() if is_so]
+
+
+def warning(totals: Totals, language: Language) -> str | None:
+    """Warn of a card whose hours are wrong, as the cut-off splits shifts again and again."""
+    if totals.dias_divididos < REGULARLY:
+        return None
+    return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
+
+
+def counts(totals: Totals) -> list[tuple[str, int]]:
+    """Give what is counted below the days, by the names of the columns."""
+    names = ["dias_trabalhados", "dias_incompletos", *(["dias_divididos"] if totals.dias_divididos else [])]
+    return [(name, getattr(totals, name)) for name in names]
+
+
+def legend(days: Sequence[Day], language: Language) -> str:
+    """Explain the marks of a card, those that are on it."""
+    on_it = {
+        "night": True,
+        "next_day": any(local.date() > day.dia for day in days for local in day.locais),
+        "incomplete": any(day.incompleta for day in days),
+        "repeated": any(day.repetidas for day in days),
+        "split": any(day.minutos_descanso is not None for day in days),
+    }
+    return ". ".join(language.word("timecard", name) for name, is_so in on_it.items() if is_so) + "."
+
+
+def print_cards(out: IO[str], cards: Iterable[Card], generated: str, language: Language) -> None:
+    """Print time cards; without a terminal only the texts, each card at once."""
+    console = Console(out)
+    for card in cards:
+        lines = [
+            *_head(card, language),
+            [],
+            *_table(card, language, console.width),
+            [],
+            [("   ".join(f"{language.column(name)}: {count}" for name, count in counts(card.totais)), "")],
+            *(
+                [(text, "dim")]
+                for text in (legend(card.dias, language), language.word("timecard", "certified"), generated)
+            ),
+            [],
+        ]
+        if console.is_terminal:
+            for line in lines:
+                text = Text.assemble(*line)
+                text.rstrip()
+                console.print(text)
+        else:
+            console.write("".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines))
+
+
+def _head(card: Card, language: Language) -> Iterator[Line]:
+    totals = card.totais
+    yield [(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")]
+    parts = (
+        totals.nome or "",
+        f"{language.column('usuario_id')} {totals.usuario_id}",
+        f"CPF {mask(totals.cpf)}" if totals.cpf else "",
+        totals.fuso,
+    )
+    yield [(_GAP.join(filter(None, parts)), "")]
+    if text := warning(totals, language):
+        yield [(text, "yellow")]
+
+
+def _table(card: Card, language: Language, width: int) -> Iterator[Line]:
+    """Lay out the days: of ten thousand cards, rich's tables would take most of the time."""
+    days, totals = card.dias, card.totais
+    labels = [language.column(name) for name in ("dia", "locais", "minutos", "minutos_noturnos")]
+    total = language.column("total")
+    worked = [clock(totals.minutos), clock(totals.minutos_noturnos)]
+    day_marks = [", ".join(marks(day, language)) for day in days]
+    day_width = max(len(labels[0]), 2)
+    weekday_width = max(len(language.weekday(day.dia)) for day in days)
+    minutes_width, night_width = (
+        max(len(label), len(figure)) for label, figure in zip(labels[2:], worked, strict=True)
+    )
+    beside = day_width + weekday_width + minutes_width + night_width + max(map(len, day_marks)) + 5 * len(_GAP)
+    cells = [
+        _filled([" ".join(map(_punch, pair)) for pair in pairs(day)], max(width - beside, _NARROWEST)) for day in days
+    ]
+    punches_width = max(len(labels[1]), len(total), *(len(line) for lines in cells for line in lines))
+
+    def line(day: str, weekday: str, punches: str, minutes: str = "", night: str = "") -> str:
+        left = f"{day:{day_width}}  {weekday:{weekday_width}}  {punches:{punches_width}}"
+        return f"{left}  {minutes:>{minutes_width}}  {night:>{night_width}}"
+
+    yield [(line(labels[0], "", *labels[1:]), "bold")]
+    for day, lines, mark in zip(days, cells, day_marks, strict=True):
+        night = clock(day.minutos_noturnos) if day.minutos_noturnos else ""
+        minutes = clock(day.minutos) if day.batidas else ""
+        style = "dim" if is_weekend(day) and not day.batidas else ""
+        text = line(f"{day.dia.day:2}", language.weekday(day.dia), lines[0], minutes, night)
+        yield [(text, style), (f"{_GAP}{mark}" if mark else "", "yellow")]
+        for more in lines[1:]:
+            yield [(line("", "", more), "")]
+    yield [(line("", "", total, *worked), "bold")]
+
+
+def _filled(words: Sequence[str], width: int) -> list[str]:
+    """Put words on lines that are no wider; at least one line."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(_GAP) + len(word) <= width:
+            lines[-1] += _GAP + word
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _punch(punch: Punch) -> str:
+    offset = f"({punch.offset})" if punch.offset else ""
+    return punch.text + offset + ("+1" if punch.is_next_day else "")
