@@ -192,16 +192,6 @@ def test_a_script_in_a_name_is_text(opened: Open) -> None:
     assert page.page.locator("script").count() == 0
 
 
-def test_a_card_whose_cutoff_splits_shifts_warns_and_marks_the_days(opened: Open) -> None:
-    page = opened("timecard", "--employee", "107", *MONTH)
-
-    assert (
-        page.page.locator("p.warning").inner_text().startswith("The cut-off of the working day seems to split shifts")
-    )
-    marks = page.page.locator(".mark").all_inner_texts()
-    assert marks == ["incomplete", *["split"] * 4, "incomplete", "repeated", "repeated"]
-
-
 def test_a_weekend_is_tinted(opened: Open) -> None:
     page = opened("timecard", "--employee", "101", *MONTH)
 

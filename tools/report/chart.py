@@ -56,27 +56,14 @@ def _figure(minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Lan
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     rates, depths, ages = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
-    times = [minute.minuto for minute in minutes]
+    times, punched, received, stored, queued, _ = zip(*minutes, strict=True)
     label = language.column
-
-    rates.fill_between(
-        times, [minute.batidas for minute in minutes], color=BLUE, alpha=0.25, linewidth=0, label=label("batidas")
-    )
-    rates.plot(times, [minute.recebidas for minute in minutes], color=ORANGE, linewidth=2, label=label("recebidas"))
-    rates.plot(times, [minute.gravadas for minute in minutes], color=GREEN, linewidth=1, label=label("gravadas"))
+    rates.fill_between(times, punched, color=BLUE, alpha=0.25, linewidth=0, label=label("batidas"))
+    rates.plot(times, received, color=ORANGE, linewidth=2, label=label("recebidas"))
+    rates.plot(times, stored, color=GREEN, linewidth=1, label=label("gravadas"))
     rates.set_ylabel(language.word("peak", "a_minute"))
-
-    depths.fill_between(
-        times,
-        [minute.fila for minute in minutes],
-        color=GREEN,
-        alpha=0.5,
-        linewidth=0,
-        step="post",
-        label=label("fila"),
-    )
+    depths.fill_between(times, queued, color=GREEN, alpha=0.5, linewidth=0, step="post", label=label("fila"))
     depths.set_ylabel(language.word("peak", "waiting"))
-
     waits = [(minute.minuto, minute.idade.total_seconds()) for minute in minutes if minute.idade is not None]
     ages.vlines(
         [time for time, _ in waits], 0, [age for _, age in waits], color=GREY, linewidth=1, label=label("idade")

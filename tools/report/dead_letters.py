@@ -28,10 +28,12 @@ class Group(NamedTuple):
 class Unread(NamedTuple):
     """Why the queue was not read."""
 
-    why: str | None  # None: it was not to be
+    why: str  # empty: it was not to be
+    word: str = ""  # in the reports' languages; what else there is, AWS says
 
 
-NOT_LOCAL = Unread("the database is not the local stack's; name its --stage, or --no-queue")
+NO_QUEUE = Unread("", "no_queue")
+NOT_LOCAL = Unread("the database is not the local stack's; name its --stage, or --no-queue", "not_local")
 
 
 class Queue(NamedTuple):
@@ -66,7 +68,7 @@ def read(queue: Queue, where: database.Where, employees: Employees) -> list[Grou
         employees: dead letters of these only; None: everybody's.
     """
     if queue.no_queue:
-        return Unread(None)
+        return NO_QUEUE
     if queue.stage is None and not database.is_local(where):
         return NOT_LOCAL
     try:

@@ -1,6 +1,6 @@
 """`ponto report exceptions`: what somebody should look at, and punches that were not stored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Any, NamedTuple
@@ -13,24 +13,12 @@ from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
 from tools.report import dead_letters, options, period
-from tools.report.dead_letters import NOT_LOCAL, Group, Queue, Unread
+from tools.report.dead_letters import Group, Queue, Unread
 from tools.report.i18n import Language
 from tools.report.output import Output
 from tools.report.period import Days
 from tools.report.queries import Employees
-from tools.report.table import DATE, FIGURE, NUMBER, SPAN, TEXT, WORD, Column, Report, Table
-
-
-class Limits(NamedTuple):
-    """What an exception is."""
-
-    jornada_maxima: timedelta
-    proximas: timedelta
-    atraso: timedelta
-    futuro: timedelta
-    dias: int
-    desvio: timedelta
-    redefinicao: timedelta
+from tools.report.table import DATE, FIGURE, NUMBER, SPAN, TEXT, WORD, Column, Kind, Report, Table
 
 
 class Finding(NamedTuple):
@@ -48,6 +36,13 @@ class Finding(NamedTuple):
     vezes: int  # how many it sums up
 
 
+def reason(name: str, language: Language) -> str:
+    """Write why a message was dead-lettered; the word that `dlq` knows too."""
+    return f"{name}: {language.word('reason', name)}" if name in REASONS else name
+
+
+_KIND = Kind("whole", lambda name, language: language.word("kind", name))
+_MOMENT = Kind("whole", lambda moment, language: f"{language.moment(moment)} UTC")
 _COLUMNS = [Column(name, SPAN if name == "medida" else TEXT) for name in Finding._fields[:-1]]
 _AS_JSON = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
 _FOR_PEOPLE = (  # what is long goes on below; the name does not, or all of somebody with a long one would
@@ -55,19 +50,27 @@ _FOR_PEOPLE = (  # what is long goes on below; the name does not, or all of some
     Column("usuario_id", FIGURE, ("exceptions", "several")),
     Column("local", WORD, least=7),
     Column("medida", SPAN, least=11),
-    Column("tipo", WORD, least=14),
+    Column("tipo", _KIND, least=14),
     Column("nome", least=7, most=24, leaves=True),
     Column("dispositivo", least=7, leaves=True),
 )
-_DEAD_LETTERS = (
-    Column("motivo", least=16),
+_DEAD_LETTERS = (  # of each Group
+    Column("motivo", Kind("text", reason), least=16),
     Column("usuario_id", FIGURE, ("exceptions", "unknown_employee")),
     Column("quantidade", NUMBER),
-    Column("primeira", WORD, least=13),
-    Column("ultima", WORD, least=13),
+    Column("primeira", _MOMENT, least=13),
+    Column("ultima", _MOMENT, least=13),
 )
 
-
+_LIMITS = (
+    "jornada_maxima",
+    "proximas",
+    "atraso",
+    "futuro",
+    "dias",
+    "desvio",
+    "redefinicao",
+)  # as people and json have them
 _SPANS = {
     "jornada_maxima": ("--longest-day", "10h", "Worked longer in a day."),
     "proximas": ("--nearest", "1m", "At most so long after the punch before, of the times cut to the minute."),
@@ -78,7 +81,7 @@ _SPANS = {
 }
 _limits = options.gathered(
     "limits",
-    Limits,
+    dict,
     **{
         field: click.option(name, field, type=opt.AGE, default=default, help=text)
         for field, (name, default, text) in _SPANS.items()
@@ -101,7 +104,7 @@ _limits = options.gathered(
 @dead_letters.options
 @options.written
 def command(
-    where: database.Where, *, output: Output, days: Days, employees: Employees, limits: Limits, queue: Queue
+    where: database.Where, *, output: Output, days: Days, employees: Employees, limits: dict[str, Any], queue: Queue
 ) -> int:
     """What somebody should look at, and punches not stored.
 
@@ -122,31 +125,23 @@ def command(
             ate=last,
             usuarios=employees,
             somadas=output.format in ("text", "html"),
-            **limits._asdict(),
+            **limits,
         )
         counts = _counts(rows)
         if not counts and (isinstance(groups, Unread) or not groups):
             reports.require_punches(first, last, employees)
         found = output.counted((Finding._make(row) for _, *row in rows), "exceptions")
-        spans = (language.span(value) if isinstance(value, timedelta) else value for value in limits)
         output.write(
             Report(
                 language.word("exceptions", "title"),
-                [
-                    language.period(first, last),
-                    language.word("exceptions", "limits", *spans),
-                    language.generated(now),
-                ],
+                [language.period(first, last), _named(limits, language), language.generated(now)],
                 tables(counts, found, groups, language),
-                csv=for_csv(found, groups),
+                csv=_for_csv(found, groups),
                 head={
                     "de": first,
                     "ate": last,
                     "usuarios": employees,
-                    "limites": {
-                        name if name == "dias" else f"{name}_segundos": value
-                        for name, value in limits._asdict().items()
-                    },
+                    "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
                     "gerado_em": now.isoformat(timespec="seconds"),
                     "totais": counts,
                     "fila_lida": not isinstance(groups, Unread),
@@ -171,7 +166,13 @@ def _counts(rows: Iterator[tuple[Any, ...]]) -> dict[str, int]:
     return counts
 
 
-def for_csv(found: Iterator[Finding], groups: Sequence[Group] | Unread) -> Table:
+def _named(limits: dict[str, Any], language: Language) -> str:
+    """Say what an exception is."""
+    values = (limits[name] if name == "dias" else language.span(limits[name]) for name in _LIMITS)
+    return language.word("exceptions", "limits", *values)
+
+
+def _for_csv(found: Iterable[Finding], groups: Sequence[Group] | Unread) -> Table:
     """Give the exceptions, then the dead letters as rows of the kind `nao_gravada`: a reason and how many."""
     dead = [] if isinstance(groups, Unread) else groups
     return Table(
@@ -184,7 +185,7 @@ def for_csv(found: Iterator[Finding], groups: Sequence[Group] | Unread) -> Table
 
 
 def tables(
-    counts: dict[str, int], found: Iterator[Finding], groups: Sequence[Group] | Unread, language: Language
+    counts: dict[str, int], found: Iterable[Finding], groups: Sequence[Group] | Unread, language: Language
 ) -> list[Table]:
     """Give for people how many exceptions there are of each kind, the dead letters, and each exception.
 
@@ -195,50 +196,27 @@ def tables(
         language: what all is written in.
     """
     word = language.word
-    none = word("report", "none")
-    by_count = sorted(counts.items(), key=lambda item: -item[1])
+    dead_letters = Table(
+        _DEAD_LETTERS,
+        () if isinstance(groups, Unread) else groups,
+        word("exceptions", "dead_letters"),
+        [word("exceptions", "dead_letters_now")],
+        empty=word("report", "none"),
+        warning=_why(groups, language) if isinstance(groups, Unread) else "",
+    )
+    rows = (
+        (one.dia, one.usuario_id, _when(one, language), one.medida, one.tipo, one.nome, one.dispositivo)
+        for one in found
+    )
     return [
         Table(
-            (Column("tipo", WORD), Column("quantidade", NUMBER)),
-            [(word("kind", kind), count) for kind, count in by_count],
+            (Column("tipo", _KIND), Column("quantidade", NUMBER)),
+            sorted(counts.items(), key=lambda item: -item[1]),
             word("exceptions", "summary"),
-            empty=none,
+            empty=word("report", "none"),
         ),
-        Table((), (), word("exceptions", "dead_letters"), warning=_why(groups, language))
-        if isinstance(groups, Unread)
-        else Table(
-            _DEAD_LETTERS,
-            (
-                (
-                    reason(one.motivo, language),
-                    one.usuario_id,
-                    one.quantidade,
-                    f"{language.moment(one.primeira)} UTC",
-                    f"{language.moment(one.ultima)} UTC",
-                )
-                for one in groups
-            ),
-            word("exceptions", "dead_letters"),
-            [word("exceptions", "dead_letters_now")],
-            empty=none,
-        ),
-        Table(
-            _FOR_PEOPLE,
-            (
-                (
-                    one.dia,
-                    one.usuario_id,
-                    _when(one, language),
-                    one.medida,
-                    word("kind", one.tipo),
-                    one.nome,
-                    one.dispositivo,
-                )
-                for one in found
-            ),
-            word("exceptions", "each"),
-            [word("exceptions", "summed")],
-        ),
+        dead_letters,
+        Table(_FOR_PEOPLE, rows, word("exceptions", "each"), [word("exceptions", "summed")]),
     ]
 
 
@@ -253,11 +231,6 @@ def _when(found: Finding, language: Language) -> str | None:
     return f"{found.local:%H:%M}" + ("+1" if found.local.date() > found.dia else "")
 
 
-def reason(name: str, language: Language) -> str:
-    """Write why a message was dead-lettered; the word that `dlq` knows too."""
-    return f"{name}: {language.word('reason', name)}" if name in REASONS else name
-
-
 def _why(found: Unread, language: Language) -> str:
-    word = {Unread(None): "no_queue", NOT_LOCAL: "not_local"}.get(found)  # what else there is, AWS says
-    return language.word("exceptions", "unread", language.word("exceptions", word) if word else found.why)
+    why = language.word("exceptions", found.word) if found.word else found.why
+    return language.word("exceptions", "unread", why)

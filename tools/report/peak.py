@@ -98,7 +98,8 @@ def tables(minutes: Sequence[Minute], zone: ZoneInfo, language: Language, *, has
         has_picture: between the tables.
     """
     word = language.word
-    total, steps = _sum(minutes), in_steps(minutes, zone)
+    minutes = [minute._replace(minuto=minute.minuto.astimezone(zone)) for minute in minutes]
+    total, steps = _sum(minutes), in_steps(minutes)
     has_days = steps[0].minuto.date() != steps[-1].minuto.date()
     most = max(step.batidas for step in steps) or 1
 
@@ -111,7 +112,7 @@ def tables(minutes: Sequence[Minute], zone: ZoneInfo, language: Language, *, has
         if not found:
             return word("report", "none")
         figure = column.cell(value(found), language)
-        return word("peak", "on" if has_days else "at", figure, when(found.minuto.astimezone(zone)))
+        return word("peak", "on" if has_days else "at", figure, when(found.minuto))
 
     label = word("peak", "picture")
     picture = _PICTURE.format(label, Markup(chart.inline(minutes, zone, language))) if has_picture else ""  # noqa: S704
@@ -130,26 +131,20 @@ def tables(minutes: Sequence[Minute], zone: ZoneInfo, language: Language, *, has
     ]
 
 
-def in_steps(minutes: Sequence[Minute], zone: ZoneInfo) -> list[Minute]:
+def in_steps(minutes: Sequence[Minute]) -> list[Minute]:
     """Sum up minutes, in steps that make a table of a page, without those at both ends in which nothing happened.
 
     Args:
-        minutes: without gaps; in one of them something happened.
-        zone: the stage's.
+        minutes: in the stage's zone, without gaps; in one of them something happened.
     """
     size = next((step for step in _STEPS if len(minutes) <= step * _MOST_ROWS), _STEPS[-1])
-    parts = groupby(minutes, lambda minute: _floor(minute.minuto.astimezone(zone), size))
-    steps = [
-        _sum(part)
-        for part in ([one._replace(minuto=one.minuto.astimezone(zone)) for one in found] for _, found in parts)
-    ]
+    steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _floor(minute.minuto, size))]
     busy = [at for at, step in enumerate(steps) if any(step[1:])]
     return steps[busy[0] : busy[-1] + 1]
 
 
 def _sum(minutes: Sequence[Minute]) -> Minute:
-    begins, *figures = zip(*minutes, strict=True)
-    punched, received, stored, queued, waited = figures
+    begins, punched, received, stored, queued, waited = zip(*minutes, strict=True)
     longest = max((wait for wait in waited if wait is not None), default=None)
     return Minute(begins[0], sum(punched), sum(received), sum(stored), max(queued), longest)
 
