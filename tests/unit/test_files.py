@@ -165,7 +165,7 @@ def test_without_matplotlib_a_picture_says_what_is_missing(monkeypatch: pytest.M
 
 
 def test_every_picture_is_written_in_one_place() -> None:
-    parts = ("ponto", "tools", "loadtest")
+    parts = ("ponto", "tools", "lab", "loadtest")
     drawing = {
         str(file.relative_to(ROOT))
         for part in parts
