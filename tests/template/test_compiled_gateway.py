@@ -2,12 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote_plus
 
-import airspeed  # type: ignore[import-untyped]
 import pytest
 
 from ponto import receipt
@@ -16,6 +14,7 @@ from tests.template.compiled import Compile
 from tools.conformance import contract
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
+from tools.local.velocity import Input, render
 
 STAGES = ["prod", "dev", "local"]
 KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}
@@ -353,28 +352,11 @@ class _Answer(NamedTuple):
     body: str
 
 
-class Input:
-    """$input, as far as the templates use it."""
-
-    def __init__(self, body: Any) -> None:
-        self.body = body
-
-    def path(self, path: str) -> Any:
-        value = self.body
-        for name in path.removeprefix("$.").split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        return value
-
-
 class Util:
     """$util, as far as the templates use it."""
 
     def urlEncode(self, text: str) -> str:  # noqa: N802
         return quote_plus(text)
-
-
-def render(template: str, variables: Mapping[str, object]) -> str:
-    return str(airspeed.Template(template).merge(variables))
 
 
 def _answer(response: Any, from_sqs: Any) -> _Answer:

@@ -3,56 +3,31 @@
 AWS renders both by itself, from `resources/api.yml`.
 """
 
-import html
+import base64
 import json
-import re
 import urllib.parse
 from datetime import UTC
-from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 from ponto.punch import NotAPunch, parse
+from tools.local.velocity import Input, render
 
 FINDING = "$local.finding"
 """Stands in a refusal of the validator for what it found."""
 
-_BRANCHES = "localBranches"
 ERROR = "$util.urlEncode($input.body)"
 """SQS's own answer, which is XML here and JSON on AWS."""
 
-
-class Branch(NamedTuple):
-    """A case of a response template that overrides the status."""
-
-    code: str  # SQS's
-    within: str  # what its words must hold; "" for any
-    status: int
-    text: str  # the answer's body
+_TEMPLATE = "localTemplate"
 
 
-_if = re.compile(
-    r"#(?:else)?if\(\$code == '(?P<code>\w+)'(?: && \$reason\.contains\('(?P<within>[^']+)'\))?\)\s*"
-    r"#set\(\$context\.responseOverride\.status = (?P<status>\d+)\)\s*"
-    r"(?P<text>\{.*\})"
-)
-
-
-def without_conditions(template: str) -> str:
-    """Write a template that the emulator can render: what the branches need, for `complete` to choose one.
+def deferred(template: str) -> str:
+    """Write a template that the emulator can render: what `complete` needs to render this one.
 
     Args:
-        template: a response template of `resources/api.yml` with #if, #elseif and #else.
-
-    Raises:
-        ValueError: it has other conditions than those that are known here.
+        template: a response template for SQS's refusals.
     """
-    branches = [
-        Branch(found["code"], found["within"] or "", int(found["status"]), found["text"])
-        for found in _if.finditer(template)
-    ]
-    otherwise = template.partition("#else\n")[2].partition("#end")[0].strip()
-    if len(branches) != template.count("if(") or not otherwise:
-        raise ValueError(f"a condition that tools/local/answers.py does not know:\n{template}")
-    return json.dumps({_BRANCHES: branches, "otherwise": otherwise, "error": ERROR})
+    return json.dumps({_TEMPLATE: base64.b64encode(template.encode()).decode(), "error": ERROR})
 
 
 def complete(status: int, answer: bytes, body: bytes) -> tuple[int, bytes]:
@@ -69,17 +44,18 @@ def complete(status: int, answer: bytes, body: bytes) -> tuple[int, bytes]:
     text = answer.decode(errors="replace")
     if FINDING in text:
         return status, text.replace(FINDING, json.dumps(_finding(body))[1:-1]).encode()
-    if _BRANCHES in text:
-        return _chosen(json.loads(text))
+    if _TEMPLATE in text:
+        mark = json.loads(text)
+        return _rendered(status, base64.b64decode(mark[_TEMPLATE]).decode(), urllib.parse.unquote_plus(mark["error"]))
     return status, answer
 
 
-def _chosen(found: dict[str, Any]) -> tuple[int, bytes]:
-    error = html.unescape(urllib.parse.unquote_plus(found["error"]))
-    for branch in (Branch(*each) for each in found[_BRANCHES]):
-        if f"<Code>{branch.code}</Code>" in error and branch.within in error:
-            return branch.status, branch.text.encode()
-    return 500, str(found["otherwise"]).encode()
+def _rendered(status: int, template: str, refusal: str) -> tuple[int, bytes]:
+    elements = ElementTree.fromstring(refusal).iter()  # noqa: S314  the emulator wrote it
+    error = {element.tag.rpartition("}")[2]: element.text for element in elements}
+    override: dict[str, int] = {}
+    text = render(template, {"input": Input({"Error": error}), "context": {"responseOverride": override}})
+    return override.get("status", status), text.encode()
 
 
 def _finding(body: bytes) -> str:

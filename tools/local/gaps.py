@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tools.local import answers
+from tools.local.velocity import render
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
@@ -110,14 +111,23 @@ def _set_dead_letters(deployment: Deployment) -> None:
         deployment.functions.update_function_configuration(FunctionName=name, DeadLetterConfig={"TargetArn": target})
 
 
+# Each variable's value is its own name, as the emulator knows it: what is rendered so has no condition left.
+_NAMES = {
+    "util": {"urlEncode": "$util.urlEncode({})".format},
+    "input": {"body": "$input.body"},
+    "context": {
+        "identity": {"apiKeyId": "$context.identity.apiKeyId"},
+        "authorizer": {"claims": {"custom:usuarioId": "$context.authorizer.claims.get('custom:usuarioId')"}},
+    },
+}
+
+
 def _set_plain_request(deployment: Deployment) -> None:
     # It prints #if as it stands, and knows no ['...']: an account without a number sends an attribute without a value.
     wanted = deployment.properties("PostPunch")["Integration"]["RequestTemplates"]["application/json"]
-    always, _, rest = wanted.partition("#if(")
-    if not rest:
+    plain = render(wanted, _NAMES)
+    if plain == wanted:
         return
-    _, _, conditional = rest.partition(")&")
-    plain = f"{always}&{conditional.removesuffix('#end')}".replace("['", ".get('").replace("']", "')")
     found = deployment.api.get_integration(**_method(deployment))
     deployment.api.put_integration(  # its update cannot name application/json, and this drops the responses
         **_method(deployment),
@@ -154,13 +164,13 @@ def _prints_directives(deployment: Deployment) -> bool:
 
 
 def _set_plain_server_error(deployment: Deployment) -> None:
-    # It prints #if as it stands, and cannot override a status: the guard chooses among what it prints.
+    # It prints #if as it stands, and cannot override a status: the guard renders the template.
     template = _server_error(deployment)["ResponseTemplates"]["application/json"]
     deployment.api.put_integration_response(
         **_method(deployment),
         statusCode=_SERVER_ERROR,
         responseParameters=_server_error(deployment)["ResponseParameters"],
-        responseTemplates={"application/json": answers.without_conditions(template)},
+        responseTemplates={"application/json": answers.deferred(template)},
     )
 
 
