@@ -122,6 +122,17 @@ def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
     assert not back
 
 
+def test_one_file_reaches_into_the_emulator_and_the_server_it_runs_in() -> None:
+    public = {"hypercorn.asyncio", "hypercorn.config"}
+    found = {
+        str(path.relative_to(ROOT))
+        for house in HOUSES
+        for path in (ROOT / house).rglob("*.py")
+        if any(packages({name}) & {"ministack", "hypercorn"} for name in imports(path) - public)
+    }
+    assert found == {"tools/local/seam.py"}
+
+
 def test_each_package_from_elsewhere_has_its_module() -> None:
     found = {
         name: packages(imports(path)) - sys.stdlib_module_names - {"ponto", "rds_config"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import queues
+from tools.local import seam
 from tools.local.queues import Message
 
 NOW = 1_800_000_000.0
@@ -57,10 +57,7 @@ def ways() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
     """Give the emulator's own way and this project's."""
     with pytest.MonkeyPatch.context() as patch:
         theirs = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
-        patch.setattr(sqs, "_receive_messages_for_esm", theirs[0])
-        patch.setattr(sqs, "_delete_messages_for_esm", theirs[1])
-        patch.setattr(sqs, "get_state", sqs.get_state)
-        queues.replace()
+        seam.replace(patch.setattr)
         yield theirs, (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
 
 

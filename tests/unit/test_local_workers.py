@@ -19,7 +19,7 @@ from ministack.core import lambda_runtime as runtime  # type: ignore[import-unty
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 from tests.waiting import wait_for
-from tools.local import workers
+from tools.local import seam, workers
 
 CODE = """
 import os, time
@@ -84,20 +84,7 @@ class Function:
 
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
-    monkeypatch.setattr(runtime.Worker, "invoke", runtime.Worker.invoke)
-    monkeypatch.setattr(runtime, "kill_workers", runtime.kill_workers)
-    for name in (
-        "release_worker",
-        "_acquire_execution_slot",
-        "_release_execution_slot",
-        "_execute_function_dispatch",
-        "invoke_async_with_retry",
-    ):
-        monkeypatch.setattr(lambda_svc, name, getattr(lambda_svc, name))
-    monkeypatch.setattr(runtime.Worker, "_read_stderr", runtime.Worker._read_stderr)
-    monkeypatch.setattr(runtime.Worker, "_drain_stderr", runtime.Worker._drain_stderr)
-    monkeypatch.setattr(runtime.Worker, "_drain_stderr_bounded", runtime.Worker._drain_stderr_bounded)
-    workers.replace()
+    seam.replace(monkeypatch.setattr)
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: Any, **how: Any) -> "subprocess.Popen[str]":

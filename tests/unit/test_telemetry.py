@@ -9,7 +9,7 @@ from ministack.core import persistence  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from tools.local import telemetry
+from tools.local import seam
 
 FUNCTION = {"config": {"FunctionName": "function"}}
 GROUP = "/aws/lambda/function"
@@ -17,17 +17,10 @@ GROUP = "/aws/lambda/function"
 
 @pytest.fixture(autouse=True)
 def _replaced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for module, name in (
-        (lambda_svc, "_emit_lambda_logs"),
-        (cloudwatch, "_metric_bucket"),
-        (cloudwatch, "_metrics"),
-        (cloudwatch, "get_state"),
-        (logs, "_log_groups"),
-        (logs, "get_state"),
-    ):
-        monkeypatch.setattr(module, name, getattr(module, name))
-    monkeypatch.setattr(telemetry, "_MOST", 3)
-    telemetry.replace()
+    monkeypatch.setattr(cloudwatch, "_metrics", cloudwatch._metrics)
+    monkeypatch.setattr(logs, "_log_groups", logs._log_groups)
+    monkeypatch.setattr(seam, "_KEPT", 3)
+    seam.replace(monkeypatch.setattr)
     yield
     logs.reset()
     cloudwatch.reset()

@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
 
 class Public(NamedTuple):
-    """What the emulator does for everybody: see `tools/local/public.py`."""
+    """What the emulator does for everybody: see `tools/local/seam.py`."""
 
     call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Answer]]
     public_keys: Callable[[str], Answer | None]

@@ -55,8 +55,7 @@ def messages(queues: Any) -> dict[str, set[str]]:
 
 def _all_queues(scoped: Any) -> Iterator[Any]:
     # In memory a dictionary by account and region, which shows those of one account only; the file has them all.
-    data = scoped["data"] if isinstance(scoped, dict) else scoped._data
-    yield from list(data.values())
+    yield from scoped["data"].values() if isinstance(scoped, dict) else [queue for _, queue in scoped.all_items()]
 
 
 def saved_messages(state: Path) -> dict[str, set[str]]:

@@ -19,11 +19,8 @@ from typing import Any
 import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from ministack import app as emulator  # type: ignore[import-untyped]
-from ministack.core.persistence import save_state  # type: ignore[import-untyped]
-from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import connections, public, queues, saved, telemetry, workers
+from tools.local import saved, seam, workers
 from tools.local.flow import Flow
 from tools.local.guard import Guard, Public
 
@@ -41,12 +38,10 @@ def main(port: int, state: Path) -> int:
         port: where to listen.
         state: the emulator's folder.
     """
-    connections.replace()
-    queues.replace()
-    telemetry.replace()
-    workers.replace()
-    everybody = Public(public.call_api, public.public_keys)
-    guard = Guard(emulator.app, everybody, port, os.environ["AWS_ACCESS_KEY_ID"], Flow(state.parent, _messages))
+    seam.replace()
+    everybody = Public(seam.call_api, seam.public_keys)
+    view = Flow(state.parent, seam.messages)
+    guard = Guard(seam.application, everybody, port, os.environ["AWS_ACCESS_KEY_ID"], view)
     _raise_limit_of_files()
     asyncio.run(_serve(guard, port, state))
     return 1  # hypercorn ended by itself
@@ -83,12 +78,11 @@ async def _serve(guard: Guard, port: int, state: Path) -> None:
 
 def _save_and_end(state: Path) -> None:
     """Save the queues, which may take as long as it needs, then the rest, which may not, and end this process."""
-    if not sqs._queues_lock.acquire(blocking=False):
+    if seam.are_queues_locked():
         signal.setitimer(signal.ITIMER_REAL, 0.02)  # again: this very thread may have it
         return
-    sqs._queues_lock.release()
     signal.setitimer(signal.ITIMER_REAL, 0)
-    services = _services()
+    services = seam.services()
     missing = _save(state, "sqs", services.pop("sqs"))
 
     def end(*_: object) -> None:
@@ -111,7 +105,7 @@ def _save(state: Path, name: str, give: Callable[[], Any]) -> list[str]:
         return [f"the state of {name}: {type(error).__name__}: {error}"]
     if given is None:
         return []
-    save_state(name, given)
+    seam.save(name, given)
     return saved.compare(state, began, [name], saved.messages(given) if name == "sqs" else {})
 
 
@@ -129,20 +123,6 @@ def _end(state: Path, missing: list[str]) -> None:
     logging.shutdown()
     sys.stdout.flush()
     os._exit(1 if missing else 0)  # threads of the emulator's would be waited for
-
-
-def _messages(url: str) -> list[dict[str, Any]]:
-    """Look into a queue, without receiving: nobody who works there notices."""
-    for _, queue in list(sqs._queues.all_items()):
-        if queue["url"] == url:
-            return list(queue["messages"])
-    return []
-
-
-def _services() -> dict[str, Callable[[], Any]]:
-    """What gives each service's state, by the name of its file: the emulator's own list."""
-    found: dict[str, Callable[[], Any]] = emulator._build_persistence_save_dict()
-    return found
 
 
 def _raise_limit_of_files() -> None:

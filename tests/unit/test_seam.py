@@ -1,0 +1,17 @@
+"""Private names of the emulator and of hypercorn are replaced for one version."""
+
+import pytest
+
+from tools.local import seam
+from tools.local.errors import LocalError
+
+
+@pytest.mark.parametrize("package", ["ministack", "hypercorn"])
+def test_another_version_stops_it_and_names_each_replacement(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(seam.VERSIONS, package, "0.1")
+
+    with pytest.raises(LocalError, match=rf"Installed is {package} [\d.]+, not 0\.1, ") as stopped:
+        seam.replace(monkeypatch.setattr)
+
+    for replaced in ("ministack.services.sqs._receive_messages_for_esm, until", "TCPServer._idle_timeout, until"):
+        assert replaced in str(stopped.value)

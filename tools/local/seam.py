@@ -1,0 +1,328 @@
+"""The one seam to the emulator and to hypercorn, which serves it: what is private there is read and replaced here only.
+
+Each replacement says until when it is needed. Nobody promises that a private name stays, so the versions are checked.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from email.utils import formatdate
+from importlib.metadata import version
+from typing import Any, NamedTuple, TypeVar
+
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.protocol.h11 import H11Protocol
+from ministack import app  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime as runtime  # type: ignore[import-untyped]
+from ministack.core import persistence
+from ministack.core.responses import AccountRegionScopedDict  # type: ignore[import-untyped]
+from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, sqs  # type: ignore[import-untyped]
+from ministack.services import cloudwatch_logs as logs
+
+from tools.local import queues, workers
+from tools.local.asgi import Application
+from tools.local.errors import LocalError
+from tools.local.guard import Answer
+from tools.local.queues import Message
+
+VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
+"""Those that this file is written for."""
+
+STAGE = "local"
+_HEAD = 5.0  # s after which half a request's head is looked at, and again until it is closed
+_MOST = 10  # messages that the emulator hands over at once
+_KEPT = 2_000  # log streams of a group, and points of a metric
+
+_logger = logging.getLogger("local")
+
+application: Application = app.app
+"""The emulator."""
+
+
+class _Replacement(NamedTuple):
+    owner: Any  # a module or a class
+    name: str
+    ours: Any  # called with theirs and its arguments; a property is one already
+    until: str  # what makes it unnecessary
+
+
+_REPLACEMENTS: list[_Replacement] = []
+_Ours = TypeVar("_Ours")
+
+
+def _replaces(owner: Any, name: str, until: str) -> Callable[[_Ours], _Ours]:
+    def note(ours: _Ours) -> _Ours:
+        _REPLACEMENTS.append(_Replacement(owner, name, ours, until))
+        return ours
+
+    return note
+
+
+def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Put ours into the place of theirs, in this process.
+
+    Args:
+        put: as setattr; a test has one that takes it back.
+
+    Raises:
+        LocalError: another version is installed.
+    """
+    check()
+    for owner, name, ours, _ in _REPLACEMENTS:
+        put(owner, name, ours if isinstance(ours, property) else _called_with(getattr(owner, name), ours))
+
+
+def _called_with(theirs: Any, ours: Any) -> Any:
+    def call(*values: Any, **named: Any) -> Any:
+        return ours(theirs, *values, **named)
+
+    return call
+
+
+def check() -> None:
+    """Compare what is installed with VERSIONS.
+
+    Raises:
+        LocalError: it is another; the message has each replacement, and what makes it unnecessary.
+    """
+    other = [f"{name} {found}, not {known}" for name, known in VERSIONS.items() if (found := version(name)) != known]
+    if other:
+        listed = [f"  {owner.__name__}.{name}, until {until}\n" for owner, name, _, until in _REPLACEMENTS]
+        raise LocalError(
+            f"tools/local/seam.py replaces:\n{''.join(listed)}"
+            f"Installed is {' and '.join(other)}, for which it is written: make setup installs that. To take the new "
+            "one, see whether each of these is as it was, and what else the file reads; then write the version into it."
+        )
+
+
+# Connections. Hypercorn waits for the rest of a request's head as it does for the next request.
+
+
+@_replaces(TCPServer, "_idle_timeout", until="hypercorn bounds the time that the head of a request may take")
+async def _wait_for_a_request(_: object, server: Any) -> None:
+    end = time.monotonic() + server.config.keep_alive_timeout
+    begun = False
+    while time.monotonic() < end:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(server.context.terminated.wait(), _HEAD)
+            break
+        head, _ = server.protocol.protocol.connection.trailing_data
+        if head and begun:
+            break
+        begun = bool(head)
+    await asyncio.shield(server._initiate_server_close())
+
+
+@_replaces(H11Protocol, "_check_protocol", until="hypercorn can be told to speak no HTTP/2, as no client here does")
+async def _speak_http_1(*_: object) -> None:
+    pass  # the request is served as any other
+
+
+# The queue, as the drain takes from it: see queues.py. Who receives or deletes over HTTP is served as ever.
+
+_FRONT = "the emulator takes from the front of a queue without looking through all of it, and changes its list in place"
+
+
+@_replaces(sqs, "_receive_messages_for_esm", until=_FRONT)
+def _receive(theirs: Callable[[str, int], list[Message]], url: str, most: int) -> list[Message]:
+    if sqs._get_q(url)["is_fifo"]:
+        return theirs(url, most)
+    rules = queues.Rules(sqs._ensure_msg_fields, sqs._expire_retained, sqs._dlq_sweep, sqs._collect_msgs)
+    with sqs._queues_lock:
+        return queues.take(sqs._get_q(url), min(most or 1, _MOST), rules)
+
+
+@_replaces(sqs, "_delete_messages_for_esm", until=_FRONT)
+def _delete(_: object, url: str, handles: set[str]) -> None:
+    with sqs._queues_lock:
+        queues.remove(sqs._get_q(url), handles, sqs._ensure_msg_fields)
+
+
+@_replaces(sqs, "get_state", until="the emulator copies its queues under their lock")
+def _locked_state(theirs: Callable[[], Any]) -> Any:
+    with sqs._queues_lock:  # else the copy skips a message for each that is deleted before it
+        return theirs()
+
+
+# Logs and metrics: the newest of a run, and nothing of the runs before. The emulator keeps a log stream and four metric
+# points of every invocation for ever. All of it would be saved at each stop and read at each start, until there is no
+# time left for it. At the stop nobody reads streams and points any more, so they go before the rest is copied.
+
+_BOUNDED = "the emulator keeps a bounded number of log streams and metric points"
+_UNSAVED = "the emulator can be told not to save what was logged and measured"
+
+
+@_replaces(lambda_svc, "_emit_lambda_logs", until=_BOUNDED)
+def _emit_and_drop_oldest(theirs: Callable[..., None], *values: Any, **named: Any) -> None:
+    theirs(*values, **named)
+    for _, group in logs._log_groups.all_items():
+        for name in list(group["streams"])[:-_KEPT]:
+            group["streams"].pop(name, None)
+
+
+@_replaces(cloudwatch, "_metric_bucket", until=_BOUNDED)
+def _newest_points(theirs: Callable[[Any], list[Any]], key: Any) -> list[Any]:
+    found = theirs(key)
+    del found[:-_KEPT]
+    return found
+
+
+@_replaces(logs, "get_state", until=_UNSAVED)
+def _groups_alone(theirs: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    groups, logs._log_groups = logs._log_groups, AccountRegionScopedDict()
+    kept = AccountRegionScopedDict()
+    for place, group in groups.all_items():
+        kept.set_scoped(*place, {**group, "streams": {}})
+    return {**theirs(), "log_groups": kept}
+
+
+@_replaces(cloudwatch, "get_state", until=_UNSAVED)
+def _without_points(theirs: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    cloudwatch._metrics = AccountRegionScopedDict()
+    return {**theirs(), "metrics": AccountRegionScopedDict()}
+
+
+# Workers, the processes in which functions run: each ends alone, when it is done, with its whole log (workers.py).
+#
+# Where a function changes, the emulator kills its workers in the middle of what they do; where one of them does not
+# start, it kills the others too, and those that were starting do the same in turn. What they had received waits for its
+# visibility timeout. On AWS, an environment of the former code ends what it had begun.
+
+_ALONE = "the emulator kills no worker in the middle of an invocation, nor because of another"
+_WHOLE_LOG = "the emulator waits for all that an invocation printed, and reaps a worker that has ended"
+
+_kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
+
+
+@_replaces(runtime.Worker, "invoke", until=_ALONE)
+def _invoke_alone(theirs: Callable[..., dict[str, Any]], worker: Any, *values: Any, **named: Any) -> dict[str, Any]:
+    try:
+        return theirs(worker, *values, **named)
+    except Exception as error:
+        _logger.exception("a worker of %s failed", worker.func_name)
+        _kill([worker])  # what there is of its process; the next invocation starts another
+        return {"status": "error", "error": f"{type(error).__name__}: {error}", "log": worker._drain_stderr()}
+
+
+@_replaces(runtime, "kill_workers", until=_ALONE)
+def _kill_idle(theirs: Callable[[Sequence[Any]], None], found: Sequence[Any]) -> None:
+    with runtime._lock:  # under which they are leased
+        for worker in found:
+            worker.is_former = worker.in_use
+    theirs([worker for worker in found if not worker.is_former])
+
+
+@_replaces(lambda_svc, "release_worker", until=_ALONE)
+def _release_and_kill(theirs: Callable[[Any], None], worker: Any) -> None:
+    theirs(worker)
+    if getattr(worker, "is_former", False):
+        _kill([worker])
+
+
+def _reader(worker: Any) -> Callable[[], None]:  # asked for once per process, before anything reads its stderr
+    worker.printed = workers.Printed(worker._proc, worker._stderr_queue.put)
+    read: Callable[[], None] = worker.printed.read
+    return read
+
+
+_replaces(runtime.Worker, "_read_stderr", until=_WHOLE_LOG)(property(_reader))
+
+
+@_replaces(runtime.Worker, "_drain_stderr", until=_WHOLE_LOG)
+def _take_whole_log(theirs: Callable[[Any], str], worker: Any) -> str:
+    printed: workers.Printed | None = getattr(worker, "printed", None)  # None: its process has not started
+    if printed and not printed.is_read():
+        _logger.error("the log of %s is not whole: it took too long to read", worker.func_name)
+    return theirs(worker)
+
+
+@_replaces(runtime.Worker, "_drain_stderr_bounded", until=_WHOLE_LOG)
+def _take_whole_log_too(_: object, worker: Any, **__: float) -> str:
+    return str(worker._drain_stderr())
+
+
+# Events, which wait until the function may run. The emulator tries one three times within three seconds, and then it
+# is a dead letter; on AWS it waits for six hours, and only what ran and failed counts as tried. A stop ends what waits.
+
+_WAITS = "an event waits in the emulator until its function may run"
+
+
+@_replaces(lambda_svc, "_acquire_execution_slot", until=_WAITS)
+def _acquire_when_free(theirs: Callable[..., workers.Slot], *values: Any) -> workers.Slot:
+    return workers.wait_for(lambda: theirs(*values))
+
+
+@_replaces(lambda_svc, "_release_execution_slot", until=_WAITS)
+def _free_and_notify(theirs: Callable[[str], None], slot: str) -> None:
+    theirs(slot)
+    workers.notify()
+
+
+@_replaces(lambda_svc, "_execute_function_dispatch", until=_WAITS)
+def _dispatch_now(theirs: Callable[..., Any], *values: Any) -> Any:
+    *values_but_start, _ = values
+    return theirs(*values_but_start, time.time())  # what it waited is none of its duration
+
+
+@_replaces(lambda_svc, "invoke_async_with_retry", until=_WAITS)
+def _invoke_event(theirs: Callable[..., None], *values: Any) -> None:
+    workers.run_event(theirs, *values)
+
+
+# What of the emulator is for everybody, as on AWS: the deployed APIs, and the public keys of user pools. Both are
+# called by name, past the emulator's routing: that finds a way to every service in the query, the body, the Host and
+# many headers, whatever the path is.
+
+
+async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    """Send a request to the deployed stage of an API. One that does not exist answers 404.
+
+    Args:
+        api: its id.
+        method: HTTP's.
+        path: below the stage, decoded, with its slash.
+        headers: by their names in lower case.
+        body: all of it.
+    """
+    return _answer(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
+
+
+def public_keys(pool: str) -> Answer | None:
+    """Give the keys that check a user pool's tokens; None when there is no such pool."""
+    return _answer(cognito.well_known_jwks(pool)) if cognito._get_pool_unscoped(pool) else None
+
+
+def _answer(given: tuple[int, dict[str, Any], bytes | str]) -> Answer:
+    status, headers, body = given
+    written: Iterable[tuple[bytes, bytes]] = app._asgi_header_list(headers)
+    date = (b"date", formatdate(usegmt=True).encode())  # the emulator has told hypercorn not to add it
+    return Answer(status, [*written, date], body if isinstance(body, bytes) else body.encode())
+
+
+# What the emulator holds.
+
+
+def messages(url: str) -> list[Message]:
+    """Look into a queue, without receiving: nobody who works there notices."""
+    for _, queue in list(sqs._queues.all_items()):
+        if queue["url"] == url:
+            return list(queue["messages"])
+    return []
+
+
+def are_queues_locked() -> bool:
+    """Whether somebody takes from a queue at this moment: this very thread, maybe."""
+    return bool(sqs._queues_lock.locked())
+
+
+def services() -> dict[str, Callable[[], Any]]:
+    """What gives each service's state, by the name of its file: the emulator's own list."""
+    found: dict[str, Callable[[], Any]] = app._build_persistence_save_dict()
+    return found
+
+
+def save(name: str, state: Any) -> None:
+    """Write a service's state into its file. Where that fails, the emulator logs it and goes on."""
+    persistence.save_state(name, state)
