@@ -73,14 +73,12 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
     post["AuthorizationType"] = receipt["AuthorizationType"] = "NONE"
     post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
     allowed = "method.response.header.Access-Control-Allow-"
-    for name, headers, methods in (
-        ("PunchPreflight", "Content-Type,X-Api-Key", "GET,POST,OPTIONS"),
-        ("ReceiptPreflight", "X-Api-Key", "GET,OPTIONS"),
-    ):
-        answer = _preflight(resources, name)
-        assert answer.pop(f"{allowed}Headers") == f"'{headers},Authorization'"
+    for name, methods in (("PunchPreflight", "GET,POST,OPTIONS"), ("ReceiptPreflight", "GET,OPTIONS")):
+        answer, unsigned = _preflight(resources, name), _preflight(before, name)
+        headers = unsigned.pop(f"{allowed}Headers").removesuffix("'")
+        assert answer.pop(f"{allowed}Headers") == f"{headers},Authorization'"
         assert answer.pop(f"{allowed}Methods") == f"'{methods}'"
-        answer |= {header: _preflight(before, name)[header] for header in (f"{allowed}Headers", f"{allowed}Methods")}
+        del unsigned[f"{allowed}Methods"]
     for found in (resources, before):
         del found["Dashboard"]
         del found[deployment(Template({"Resources": found, "Outputs": {}}))]
