@@ -1,4 +1,4 @@
-// Where the functions and the database live: named, given by id, made here, or nowhere (no VPC).
+// Where the functions and the database live: named, given by id, made here (network.yml), or nowhere (no VPC).
 //
 // A look-up needs an AWS account, so it happens only where a name is configured.
 
@@ -53,104 +53,6 @@ async function lookUp({ region, vpcName, subnetNames, securityGroupNames }) {
   };
 }
 
-// A group without a rule may reach everything; an address that is nowhere leaves it nothing. Answers need no rule.
-const nothingOut = [{ IpProtocol: '-1', CidrIp: '127.0.0.1/32', Description: 'Nothing' }];
-
-/** Two private subnets, no way out but the endpoints that the functions need. */
-function privateNetwork({ deletion, replacement }) {
-  const kept = { DeletionPolicy: deletion, UpdateReplacePolicy: replacement }; // a cluster that stays needs them
-  const tcp = (port, Description, peer) => ({ IpProtocol: 'tcp', FromPort: port, ToPort: port, Description, ...peer });
-  const withinVpc = { CidrIp: '10.0.0.0/16' };
-  const subnet = (index) => ({
-    Type: 'AWS::EC2::Subnet',
-    ...kept,
-    Properties: {
-      VpcId: { Ref: 'Vpc' },
-      AvailabilityZone: { 'Fn::Select': [index, { 'Fn::GetAZs': '' }] },
-      CidrBlock: `10.0.${index}.0/24`,
-    },
-  });
-  const allow = (Action, Resource) => ({ Effect: 'Allow', Principal: '*', Action, Resource });
-  const arn = (name, attribute = 'Arn') => ({ 'Fn::GetAtt': [name, attribute] });
-  // Through it only these actions, whatever else the caller may do, and whoever's credentials it has.
-  const endpoint = (service, ...Statement) => ({
-    Type: 'AWS::EC2::VPCEndpoint',
-    Properties: {
-      VpcId: { Ref: 'Vpc' },
-      VpcEndpointType: 'Interface',
-      ServiceName: { 'Fn::Sub': `com.amazonaws.\${AWS::Region}.${service}` },
-      PrivateDnsEnabled: true,
-      SubnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],
-      SecurityGroupIds: [{ Ref: 'EndpointSecurityGroup' }],
-      PolicyDocument: { Version: '2012-10-17', Statement },
-    },
-  });
-  return {
-    Vpc: {
-      Type: 'AWS::EC2::VPC',
-      ...kept,
-      Properties: { CidrBlock: '10.0.0.0/16', EnableDnsSupport: true, EnableDnsHostnames: true },
-    },
-    SubnetA: subnet(0),
-    SubnetB: subnet(1),
-    FunctionSecurityGroup: {
-      Type: 'AWS::EC2::SecurityGroup',
-      ...kept, // the database's group names it
-      Properties: {
-        GroupDescription: 'The functions: out to PostgreSQL and to the endpoints, nothing in',
-        VpcId: { Ref: 'Vpc' },
-        SecurityGroupEgress: [tcp(5432, 'PostgreSQL', withinVpc), tcp(443, 'SQS and Secrets Manager', withinVpc)],
-      },
-    },
-    EndpointSecurityGroup: {
-      Type: 'AWS::EC2::SecurityGroup',
-      Properties: {
-        GroupDescription: 'Endpoints of SQS and Secrets Manager: from the functions only',
-        VpcId: { Ref: 'Vpc' },
-        SecurityGroupIngress: [tcp(443, 'The functions', { SourceSecurityGroupId: { Ref: 'FunctionSecurityGroup' } })],
-        SecurityGroupEgress: nothingOut,
-      },
-    },
-    SqsEndpoint: endpoint(
-      'sqs',
-      allow('sqs:SendMessage', arn('DeadLetterQueue')),
-      allow('sqs:ChangeMessageVisibility', arn('PunchQueue')) // of what comes back sooner
-    ),
-    SecretsManagerEndpoint: endpoint(
-      'secretsmanager',
-      allow('secretsmanager:GetSecretValue', [
-        arn('DatabaseCluster', 'MasterUserSecret.SecretArn'), { Ref: 'FunctionSecret' }, { Ref: 'ReceiptSecret' },
-      ])
-    ),
-  };
-}
-
-// Network interfaces do not exist yet when they are asked for, so AWS takes these actions on * only:
-// https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
-const interfacesPolicy = {
-  Type: 'AWS::IAM::ManagedPolicy', // a role that names it exists after it, and so does the function
-  Properties: {
-    Description: 'Network interfaces of functions in a VPC',
-    PolicyDocument: {
-      Version: '2012-10-17',
-      Statement: [
-        {
-          Effect: 'Allow',
-          Action: [
-            'ec2:CreateNetworkInterface',
-            'ec2:DescribeNetworkInterfaces',
-            'ec2:DescribeSubnets',
-            'ec2:DeleteNetworkInterface',
-            'ec2:AssignPrivateIpAddresses',
-            'ec2:UnassignPrivateIpAddresses',
-          ],
-          Resource: '*',
-        },
-      ],
-    },
-  },
-};
-
 module.exports = async ({ resolveVariable }) => {
   const parameter = (name) => resolveVariable(`param:${name}`);
   const ids = {
@@ -165,14 +67,14 @@ module.exports = async ({ resolveVariable }) => {
   };
   const creates = (await parameter('database')) === 'create';
 
+  const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');
   let network;
   let resources = {};
   if (ids.vpcId || ids.subnetIds.length || ids.securityGroupIds.length) network = ids;
   else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
     network = await lookUp({ ...names, region: await resolveVariable('self:provider.region') });
   } else if (creates) {
-    const derived = (name) => resolveVariable(`file(resources/derived.js):${name}`);
-    resources = privateNetwork({ deletion: await derived('deletion'), replacement: await derived('replacement') });
+    resources = own;
     network = {
       vpcId: { Ref: 'Vpc' },
       subnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],
@@ -194,10 +96,9 @@ module.exports = async ({ resolveVariable }) => {
     vpc: { subnetIds, securityGroupIds },
     network,
     policy: { Ref: 'NetworkInterfacesPolicy' },
-    nothingOut,
     databaseIngress: securityGroupIds.map((group) => ({
       IpProtocol: 'tcp', FromPort: 5432, ToPort: 5432, Description: 'The functions', SourceSecurityGroupId: group,
     })),
-    template: { Resources: { ...resources, NetworkInterfacesPolicy: interfacesPolicy } },
+    template: { Resources: { ...resources, ...ofFunctions } },
   };
 };

@@ -256,9 +256,8 @@ def test_the_bill_counts_the_projects_own_metrics_and_endpoints(capsys: pytest.C
     ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}
     assert len({metric["Name"] for metric in directive["Metrics"]} | ages) == costs.METRICS
 
-    network = (ROOT / "resources" / "network.js").read_text(encoding="utf-8")
-    zones = len(re.findall(r"subnet\(\d\)", network))
-    assert len(re.findall(r"endpoint\(\s*'", network)) * zones == costs.ENDPOINTS
+    network = (ROOT / "resources" / "network.yml").read_text(encoding="utf-8")
+    assert network.count("Type: AWS::EC2::VPCEndpoint\n") * network.count("Type: AWS::EC2::Subnet\n") == costs.ENDPOINTS
 
 
 # The stage

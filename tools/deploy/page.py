@@ -1,4 +1,4 @@
-"""The page for employees, put where CloudFront fetches it (`resources/site.js`)."""
+"""The page for employees, put where CloudFront fetches it (`resources/site.yml`)."""
 
 from collections.abc import Mapping
 from typing import Any
