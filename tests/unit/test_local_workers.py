@@ -19,7 +19,7 @@ from ministack.core import lambda_runtime as runtime  # type: ignore[import-unty
 from ministack.services import lambda_svc  # type: ignore[import-untyped]
 
 from tests.waiting import wait_for
-from tools.local import seam, workers
+from tools.local import seam
 
 CODE = """
 import os, time
@@ -195,7 +195,7 @@ def test_events_wait_for_one_another_and_are_counted_until_they_are_done(functio
         function.send(name)
 
     for left in (3, 2, 1, 0):
-        wait_for(lambda left=left: workers.unfinished_events() == left, f"{left} to be left")  # type: ignore[misc]
+        wait_for(lambda left=left: seam.unfinished_events() == left, f"{left} to be left")  # type: ignore[misc]
         wait_for(lambda left=left: len([*tmp_path.glob("* runs")]) == min(4 - left, 3), "the next")  # type: ignore[misc]
         for running in tmp_path.glob("* runs"):
             function.end(running.name.removesuffix(" runs"))
@@ -208,7 +208,7 @@ def test_an_event_that_waits_costs_no_metric_and_its_wait_counts_as_no_duration(
     metrics: list[Any] = []
     durations: list[int] = []
     limit = lambda_svc._reserved_concurrency
-    monkeypatch.setattr(workers, "_LOOK", 0.01)
+    monkeypatch.setattr(seam, "_LOOK", 0.01)
     monkeypatch.setattr(lambda_svc, "_reserved_concurrency", lambda *values: looks.append(values) or limit(*values))  # type: ignore[func-returns-value]
     monkeypatch.setattr(lambda_svc, "_emit_lambda_metrics", lambda *values, **_: metrics.append(values))
     monkeypatch.setattr(lambda_svc, "_emit_lambda_logs", lambda *values, **_: durations.append(values[-1]))

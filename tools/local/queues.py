@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 
 Message = dict[str, Any]
 Queue = dict[str, Any]
-Complete = Callable[[Message], object]  # adds the fields that a message lacks
 
 
 class Rules(NamedTuple):
     """The emulator's own, for a queue whose messages are the front of a longer one."""
 
-    complete: Complete
     expire: Callable[[Queue], object]
     dead_letter: Callable[[Queue], object]
     receive: Callable[[Queue, int, int], list[Message]]  # at most so many, hidden for so many s
@@ -34,7 +32,7 @@ def take(queue: Queue, most: int, rules: Rules) -> list[Message]:
     """
     while True:
         messages = queue["messages"]  # this very list from here on: over HTTP, another may take its place
-        front = _front(messages, most, _is_visible, rules.complete)
+        front = _front(messages, most, _is_visible)
         part = {**queue, "messages": front}
         rules.expire(part)
         rules.dead_letter(part)
@@ -43,31 +41,31 @@ def take(queue: Queue, most: int, rules: Rules) -> list[Message]:
         messages[: len(front)] = part["messages"]
 
 
-def remove(queue: Queue, handles: set[str], complete: Complete) -> None:
+def remove(queue: Queue, handles: set[str]) -> None:
     """Delete what was received.
 
     Args:
         queue: the emulator's.
         handles: the receipt handles; those that no message has any more are passed over.
-        complete: the emulator's rule.
     """
+
+    def is_received(message: Message) -> bool:
+        return message.get("receipt_handle") in handles
+
     messages = queue["messages"]
-    front = _front(messages, len(handles), lambda message: message["receipt_handle"] in handles, complete)
-    messages[: len(front)] = [message for message in front if message["receipt_handle"] not in handles]
+    front = _front(messages, len(handles), is_received)
+    messages[: len(front)] = [message for message in front if not is_received(message)]
 
 
 def _is_visible(message: Message) -> bool:
-    return bool(message["visible_at"] <= time.time())
+    return bool(message.get("visible_at", 0) <= time.time())
 
 
-def _front(
-    messages: list[Message], most: int, is_wanted: Callable[[Message], bool], complete: Complete
-) -> list[Message]:
+def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bool]) -> list[Message]:
     """Give the messages from the first to the last that is wanted; all of them, where fewer are than `most`."""
     front = []
     left = most
     for message in messages:
-        complete(message)
         front.append(message)
         left -= is_wanted(message)
         if not left:

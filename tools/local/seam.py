@@ -6,11 +6,14 @@ Each replacement says until when it is needed. Nobody promises that a private na
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar, copy_context
 from email.utils import formatdate
 from importlib.metadata import version
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakSet
 
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.protocol.h11 import H11Protocol
@@ -21,10 +24,11 @@ from ministack.core.responses import AccountRegionScopedDict  # type: ignore[imp
 from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, sqs  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from tools.local import queues, workers
+from tools.local import queues
 from tools.local.asgi import Application
 from tools.local.errors import LocalError
 from tools.local.guard import Answer
+from tools.local.printed import Printed
 from tools.local.queues import Message
 
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
@@ -34,6 +38,8 @@ STAGE = "local"
 _HEAD = 5.0  # s after which half a request's head is looked at, and again until it is closed
 _MOST = 10  # messages that the emulator hands over at once
 _KEPT = 2_000  # log streams of a group, and points of a metric
+_WAITING = 6 * 3600  # s that an event waits until the function may run
+_LOOK = 5.0  # s between two looks, for more may run without that any has ended: somebody raised the limit
 
 _logger = logging.getLogger("local")
 
@@ -129,7 +135,7 @@ _FRONT = "the emulator takes from the front of a queue without looking through a
 def _receive(theirs: Callable[[str, int], list[Message]], url: str, most: int) -> list[Message]:
     if sqs._get_q(url)["is_fifo"]:
         return theirs(url, most)
-    rules = queues.Rules(sqs._ensure_msg_fields, sqs._expire_retained, sqs._dlq_sweep, sqs._collect_msgs)
+    rules = queues.Rules(sqs._expire_retained, sqs._dlq_sweep, sqs._collect_msgs)
     with sqs._queues_lock:
         return queues.take(sqs._get_q(url), min(most or 1, _MOST), rules)
 
@@ -137,7 +143,7 @@ def _receive(theirs: Callable[[str, int], list[Message]], url: str, most: int) -
 @_replaces(sqs, "_delete_messages_for_esm", until=_FRONT)
 def _delete(_: object, url: str, handles: set[str]) -> None:
     with sqs._queues_lock:
-        queues.remove(sqs._get_q(url), handles, sqs._ensure_msg_fields)
+        queues.remove(sqs._get_q(url), handles)
 
 
 @_replaces(sqs, "get_state", until="the emulator copies its queues under their lock")
@@ -184,7 +190,7 @@ def _without_points(theirs: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {**theirs(), "metrics": AccountRegionScopedDict()}
 
 
-# Workers, the processes in which functions run: each ends alone, when it is done, with its whole log (workers.py).
+# Workers, the processes in which functions run: each ends alone, when it is done, with its whole log (printed.py).
 #
 # Where a function changes, the emulator kills its workers in the middle of what they do; where one of them does not
 # start, it kills the others too, and those that were starting do the same in turn. What they had received waits for its
@@ -222,7 +228,7 @@ def _release_and_kill(theirs: Callable[[Any], None], worker: Any) -> None:
 
 
 def _reader(worker: Any) -> Callable[[], None]:  # asked for once per process, before anything reads its stderr
-    worker.printed = workers.Printed(worker._proc, worker._stderr_queue.put)
+    worker.printed = Printed(worker._proc, worker._stderr_queue.put)
     read: Callable[[], None] = worker.printed.read
     return read
 
@@ -232,7 +238,7 @@ _replaces(runtime.Worker, "_read_stderr", until=_WHOLE_LOG)(property(_reader))
 
 @_replaces(runtime.Worker, "_drain_stderr", until=_WHOLE_LOG)
 def _take_whole_log(theirs: Callable[[Any], str], worker: Any) -> str:
-    printed: workers.Printed | None = getattr(worker, "printed", None)  # None: its process has not started
+    printed: Printed | None = getattr(worker, "printed", None)  # None: its process has not started
     if printed and not printed.is_read():
         _logger.error("the log of %s is not whole: it took too long to read", worker.func_name)
     return theirs(worker)
@@ -249,15 +255,31 @@ def _take_whole_log_too(_: object, worker: Any, **__: float) -> str:
 _WAITS = "an event waits in the emulator until its function may run"
 
 
+class _Event:
+    """An invocation for whose answer nobody waits. The thread that serves it has the only reference to it."""
+
+
+_event: ContextVar[_Event | None] = ContextVar("_event", default=None)
+_events: "WeakSet[_Event]" = WeakSet()
+_ended = threading.Condition()  # an invocation, so that another may run
+
+
 @_replaces(lambda_svc, "_acquire_execution_slot", until=_WAITS)
-def _acquire_when_free(theirs: Callable[..., workers.Slot], *values: Any) -> workers.Slot:
-    return workers.wait_for(lambda: theirs(*values))
+def _acquire_when_free(
+    theirs: Callable[..., tuple[str | None, str | None]], *values: Any
+) -> tuple[str | None, str | None]:
+    end = time.monotonic() + _WAITING
+    with _ended:
+        while not (slot := theirs(*values))[0] and _event.get() and time.monotonic() < end:
+            _ended.wait(_LOOK)
+    return slot
 
 
 @_replaces(lambda_svc, "_release_execution_slot", until=_WAITS)
 def _free_and_notify(theirs: Callable[[str], None], slot: str) -> None:
     theirs(slot)
-    workers.notify()
+    with _ended:
+        _ended.notify_all()
 
 
 @_replaces(lambda_svc, "_execute_function_dispatch", until=_WAITS)
@@ -268,7 +290,20 @@ def _dispatch_now(theirs: Callable[..., Any], *values: Any) -> Any:
 
 @_replaces(lambda_svc, "invoke_async_with_retry", until=_WAITS)
 def _invoke_event(theirs: Callable[..., None], *values: Any) -> None:
-    workers.run_event(theirs, *values)
+    context = copy_context()
+    context.run(_begin_event)
+    context.run(theirs, *values)  # in a thread, with a copy of it
+
+
+def _begin_event() -> None:
+    event = _Event()
+    _events.add(event)
+    _event.set(event)
+
+
+def unfinished_events() -> int:
+    """Count the events that wait, run, or will be tried again."""
+    return len(_events)
 
 
 # What of the emulator is for everybody, as on AWS: the deployed APIs, and the public keys of user pools. Both are

@@ -20,7 +20,7 @@ import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from tools.local import saved, seam, workers
+from tools.local import saved, seam
 from tools.local.flow import Flow
 from tools.local.guard import Guard, Public
 
@@ -114,7 +114,7 @@ def _end(state: Path, missing: list[str]) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     for line in missing:
         logging.getLogger("local").error("%s%s", saved.NOT_SAVED, line)
-    if files := workers.unfinished_events():  # only files are imported so
+    if files := seam.unfinished_events():  # only files are imported so
         logging.getLogger("local").warning("%s%s", saved.NOT_IMPORTED, files)
     if not missing:
         saved.mark_clean(state)
