@@ -9,10 +9,14 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import NamedTuple
 
-from ponto.isolation import PATIENCE, by_risk, in_halves
+from ponto.bisection import in_halves
 from ponto.punch import NotAPunch, Reason, parse
 from ponto.sqs import DEAD_LETTER_SECONDS, DeadLetters, Record, Rejection, api_key_id, receipt, signed_in
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
+from ponto.suspects import by_risk
+
+GRACE_SECONDS = 1_800
+"""For which our own code may fail on a record before it is dead-lettered: time to take a release back."""
 
 
 class Failure(NamedTuple):
@@ -150,7 +154,7 @@ class Drain:
             # That the rest works is proven by the others of the batch; to a record alone, by a punch stored since its
             # first failure.
             proven = works or (is_alone and time.monotonic() - self._stored_at < seconds)
-            if proven and seconds >= PATIENCE:
+            if proven and seconds >= GRACE_SECONDS:
                 rejections.append(Rejection(record, Reason.UNEXPECTED, place))
             else:
                 processed.failures[record["messageId"]] = Failure(record, f"unexpected: {place}{unknown}")

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import orjson
 import psycopg2
 
+from ponto.bisection import in_halves
 from ponto.connection import TIMEOUTS, CannotConnectError, Parameters, Timeouts
-from ponto.isolation import in_halves
 from ponto.punch import FIELDS, Punch
 from ponto.session import UNANSWERED, Session, message_of
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ReadTimeoutError
 
 import handler
 from ponto import drain as drain_module
-from ponto import isolation, log, redelivery, sqs
+from ponto import log, redelivery, sqs, suspects
 from ponto.drain import Drain
 from ponto.punch import Punch, parse
 from ponto.redelivery import Redelivery
@@ -212,7 +212,7 @@ def world(simulate: Callable[..., World]) -> Iterator[World]:
 def _simulate(template: Template, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(template)
     clock = SimpleNamespace(monotonic=lambda: world.now, time=world.time)
-    for module in (handler, drain_module, isolation, redelivery, sqs):
+    for module in (handler, drain_module, redelivery, sqs, suspects):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(drain_module, "parse", world.parse)
     monkeypatch.setattr(handler, "_drain", world.drain)

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ponto.drain
-from ponto.drain import Drain, Failure, Processed
-from ponto.isolation import PATIENCE, by_risk
+from ponto.drain import GRACE_SECONDS, Drain, Failure, Processed
 from ponto.punch import Punch, Reason, parse
 from ponto.sqs import Attribute, DeadLetters, Record, Rejection, receipt, receive_count
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
+from ponto.suspects import by_risk
 from tests.events import RECEIVED_MS, record
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -99,11 +99,11 @@ def test_a_record_that_our_code_fails_on_is_reported_alone(paper: Paper) -> None
 
 
 def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(paper: Paper) -> None:
-    paper.since = {f"m{BUG}": PATIENCE}
+    paper.since = {f"m{BUG}": GRACE_SECONDS}
 
     processed = paper.process(message(1), message(BUG))
 
-    assert PATIENCE == 30 * 60
+    assert GRACE_SECONDS == 30 * 60
     assert processed.failures == {}
     ((put, reason, detail),) = paper.put
     assert (put["messageId"], reason) == (f"m{BUG}", Reason.UNEXPECTED)
@@ -133,7 +133,7 @@ def test_while_the_database_does_not_answer_it_comes_back_however_often_it_was_r
     assert paper.put == []
 
 
-@pytest.mark.parametrize("since", [{}, {f"m{BUG}": PATIENCE - 1.0}])
+@pytest.mark.parametrize("since", [{}, {f"m{BUG}": GRACE_SECONDS - 1.0}])
 def test_before_that_it_comes_back_however_often_it_was_received(paper: Paper, since: dict[str, float]) -> None:
     paper.since = since
     assert list(paper.process(message(1), message(BUG, 200)).failures) == [f"m{BUG}"]
@@ -156,10 +156,10 @@ def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it
     else:
         monkeypatch.setattr(paper, "save", fail)
     batch = [message(employee, 200) for employee in range(100, 100 + size)]
-    paper.since = {each["messageId"]: PATIENCE for each in batch}
-    monkeypatch.setattr(ponto.drain, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + PATIENCE))
+    paper.since = {each["messageId"]: GRACE_SECONDS for each in batch}
+    monkeypatch.setattr(ponto.drain, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + GRACE_SECONDS))
 
-    processed = drain.process(batch, time.monotonic() + PATIENCE + 60)
+    processed = drain.process(batch, time.monotonic() + GRACE_SECONDS + 60)
 
     assert len(processed.failures) == size
     assert not any(
@@ -170,7 +170,7 @@ def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it
 
 def test_one_that_comes_alone_is_dead_lettered_if_a_punch_was_stored_since_it_failed_first(paper: Paper) -> None:
     drain, alone = paper.drain(), message(BUG)
-    paper.since = {f"m{BUG}": PATIENCE}
+    paper.since = {f"m{BUG}": GRACE_SECONDS}
     assert list(paper.process(alone, drain=drain).failures) == [f"m{BUG}"]  # nothing proves that our code works
 
     paper.process(message(1), drain=drain)
@@ -182,7 +182,7 @@ def test_one_that_comes_alone_is_dead_lettered_if_a_punch_was_stored_since_it_fa
 def test_several_that_our_code_fails_on_prove_nothing_of_each_other(paper: Paper) -> None:
     drain, twin = paper.drain(), message(BUG)
     twin["messageId"] = "twin"
-    paper.since = {f"m{BUG}": PATIENCE, "twin": PATIENCE}
+    paper.since = {f"m{BUG}": GRACE_SECONDS, "twin": GRACE_SECONDS}
     paper.process(message(1), drain=drain)
 
     assert paper.process(message(BUG), twin, drain=drain).failures.keys() == {f"m{BUG}", "twin"}

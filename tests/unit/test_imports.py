@@ -21,13 +21,13 @@ ARROWS = {
     "ponto.admin.repeatable": set(),
     "ponto.admin.roles": {"admin.owner", "connection"},
     "ponto.batches": {"lines", "sqs"},
+    "ponto.bisection": set(),
     "ponto.config": set(),
     "ponto.connection": set(),
     "ponto.derived_id": set(),
-    "ponto.drain": {"isolation", "punch", "sqs", "store"},
+    "ponto.drain": {"bisection", "punch", "sqs", "store", "suspects"},
     "ponto.fields": set(),
     "ponto.imports": {"batches", "config", "lines"},
-    "ponto.isolation": {"sqs"},
     "ponto.lines": {"punch"},
     "ponto.log": {"drain", "imports", "punch", "sqs"},
     "ponto.punch": {"derived_id", "fields"},
@@ -35,7 +35,8 @@ ARROWS = {
     "ponto.redelivery": {"sqs"},
     "ponto.session": {"connection"},
     "ponto.sqs": {"punch"},
-    "ponto.store": {"connection", "isolation", "punch", "session"},
+    "ponto.store": {"bisection", "connection", "punch", "session"},
+    "ponto.suspects": {"sqs"},
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
