@@ -5,9 +5,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ponto import config, log
+from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
+from ponto.records import BatchResponse, Record, records_of
 from ponto.redelivery import Redelivery
-from ponto.sqs import BatchResponse, DeadLetters, Record, records_of
 from ponto.store import Store
 
 if TYPE_CHECKING:

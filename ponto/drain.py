@@ -10,8 +10,9 @@ from traceback import extract_tb
 from typing import NamedTuple
 
 from ponto.bisection import in_halves
+from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.punch import NotAPunch, Reason, parse
-from ponto.sqs import DEAD_LETTER_SECONDS, DeadLetters, Record, Rejection, api_key_id, receipt, signed_in
+from ponto.records import Record, api_key_id, origin, signed_in
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from ponto.suspects import by_risk
 
@@ -178,7 +179,7 @@ class Drain:
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
             if employee != str(punch.usuario_id):
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
-        return Entry(punch, *receipt(record), api_key_id(record))
+        return Entry(punch, *origin(record), api_key_id(record))
 
     def _save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         return in_halves(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ponto.drain import Processed
 from ponto.punch import Reason
-from ponto.sqs import NoReceipt, Record, sent_ms
+from ponto.records import NoSentTimestamp, Record, sent_ms
 
 if TYPE_CHECKING:
     from ponto.imports import Task
@@ -114,7 +114,7 @@ def warning(request_id: str, message: str) -> None:
 def _sent(records: Iterable[Record]) -> Iterator[int]:
     # Of this message, not of its first life: a dead letter that was sent back has waited, and expires, from then on.
     for record in records:
-        with suppress(NoReceipt):  # which is why it failed
+        with suppress(NoSentTimestamp):  # which is why it failed
             yield sent_ms(record)
 
 

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from ponto.sqs import CALL, CALL_SECONDS, Record, client, receive_count
+from ponto.records import Record, receive_count
+from ponto.sqs import CALL, CALL_SECONDS, client
 
 SHORTEN_VISIBILITY_SECONDS = 2 + CALL_SECONDS
 """What has to be left of the function's time: for boto3's import, a quarter of a second of CPU of which 256 MB have a

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from hashlib import sha256
 
-from ponto.sqs import Record, first_received_ms, receive_count
+from ponto.records import Record, first_received_ms, receive_count
 
 TRUSTED = 3
 """Receives, and visibility timeouts: a message may come back for reasons that are not its own."""

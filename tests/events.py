@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from ponto.sqs import Record
+from ponto.records import Record
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

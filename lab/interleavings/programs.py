@@ -13,8 +13,8 @@ from lab.interleavings.sessions import Session
 from lab.interleavings.world import REFUSED, Message, World
 from ponto.admin.migrations import MigrationError, Patience, migrate
 from ponto.connection import connect
+from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain, Processed
-from ponto.sqs import DeadLetters, Rejection
 from tools.dlq import queue_reader
 from tools.report import peak, queries, timecard
 

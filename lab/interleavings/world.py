@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from lab.interleavings.sessions import Session
 from ponto.admin.migrations import SCHEMA
 from ponto.connection import Parameters, Timeouts
-from ponto.sqs import Record
+from ponto.records import Record
 from ponto.store import Store
 
 # Nothing ends by a clock: who waits does until the scheduler says otherwise.

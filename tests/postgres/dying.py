@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 from psycopg2.extensions import parse_dsn
 
 from ponto.connection import TIMEOUTS
+from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.session import Session
-from ponto.sqs import DeadLetters, Rejection
 from ponto.store import Store
 
 POINTS = ("before the statement", "after the statement", "before the dead letters", "after the dead letters")

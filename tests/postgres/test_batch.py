@@ -22,7 +22,7 @@ from ponto.admin.migrations import SCHEMA
 from ponto.connection import Timeouts
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
-from ponto.sqs import Record
+from ponto.records import Record
 from ponto.store import Store
 from tests.events import RECEIVED_MS, Context, DeadLetter, DeadLetterQueue, aws, record, sqs_event
 

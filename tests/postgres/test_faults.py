@@ -22,8 +22,9 @@ from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import migrate
 from ponto.connection import Timeouts
+from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
-from ponto.sqs import DeadLetters, Record
+from ponto.records import Record
 from ponto.store import Store
 from tests.events import DeadLetterQueue, aws, record
 from tests.postgres.dying import POINTS

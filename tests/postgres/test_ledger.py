@@ -23,9 +23,10 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.connection import Timeouts
+from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.punch import Reason
-from ponto.sqs import DeadLetters, Record, Rejection, receipt
+from ponto.records import Record, origin
 from ponto.store import Store
 from tests.events import Context, record, sqs_event
 
@@ -65,7 +66,7 @@ class Letters:
 
 
 def _dead_letter(rejection: Rejection) -> Record:
-    message_id, received_ms = receipt(rejection.record)
+    message_id, received_ms = origin(rejection.record)
     dead_letter = record(rejection.record["body"])
     dead_letter["messageAttributes"] = {
         "messageId": {"dataType": "String", "stringValue": message_id},
@@ -73,11 +74,6 @@ def _dead_letter(rejection: Rejection) -> Record:
         "reason": {"dataType": "String", "stringValue": rejection.reason},
     }
     return dead_letter
-
-
-def origin(of: Record) -> str:
-    """The id of the message that first brought it."""
-    return receipt(of)[0]
 
 
 class Ledger(RuleBasedStateMachine):
@@ -164,7 +160,7 @@ class Ledger(RuleBasedStateMachine):
     def send_back(self, data: st.DataObject) -> None:
         dead_letter = data.draw(st.sampled_from(self.dead_letters.taken))
         again = record(dead_letter["body"])
-        message_id, received_ms = receipt(dead_letter)
+        message_id, received_ms = origin(dead_letter)
         again["messageAttributes"] = {
             "messageId": {"dataType": "String", "stringValue": message_id},
             "receivedAt": {"dataType": "Number", "stringValue": str(received_ms)},
@@ -189,8 +185,8 @@ class Ledger(RuleBasedStateMachine):
     def nothing_is_lost_and_nothing_is_stored_twice(self) -> None:
         rows = self._ask("select id::text, usuario_id, ponto, mensagem_id from batida")
         by_message = [message_id for *_, message_id in rows]
-        waiting = {origin(message.record) for message in self.queue}
-        dead_lettered = {origin(dead_letter) for dead_letter in self.dead_letters.taken}
+        waiting = {origin(message.record).message_id for message in self.queue}
+        dead_lettered = {origin(dead_letter).message_id for dead_letter in self.dead_letters.taken}
 
         assert len(by_message) == len(set(by_message)), "a message is two rows"
         assert set(by_message) <= set(self.accepted)

@@ -17,7 +17,7 @@ import handler
 from ponto import config
 from ponto.admin.roles import NotTheFunction
 from ponto.connection import Timeouts
-from ponto.sqs import Record
+from ponto.records import Record
 from ponto.store import Outcome, Status, Store
 from tests.events import Context, DeadLetterQueue, aws, record, sqs_event
 from tests.postgres.conftest import Server

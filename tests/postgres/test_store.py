@@ -24,9 +24,9 @@ from psycopg2.extensions import parse_dsn
 
 from ponto import store as store_module
 from ponto.connection import TIMEOUTS, Timeouts, connect
+from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
 from ponto.punch import FIELDS, Punch, parse
-from ponto.sqs import DeadLetters
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.events import record
 from tests.waiting import wait_for

@@ -11,12 +11,13 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 import handler
+from ponto import dead_letters, log, redelivery, suspects
 from ponto import drain as drain_module
-from ponto import log, redelivery, sqs, suspects
+from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.punch import Punch, parse
 from ponto.redelivery import Redelivery
-from ponto.sqs import CALL_SECONDS, DeadLetters, Rejection
+from ponto.sqs import CALL_SECONDS
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import record, sqs_event
 from tests.template.compiled import Compile
@@ -212,7 +213,7 @@ def world(simulate: Callable[..., World]) -> Iterator[World]:
 def _simulate(template: Template, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(template)
     clock = SimpleNamespace(monotonic=lambda: world.now, time=world.time)
-    for module in (handler, drain_module, redelivery, sqs, suspects):
+    for module in (handler, drain_module, dead_letters, redelivery, suspects):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(drain_module, "parse", world.parse)
     monkeypatch.setattr(handler, "_drain", world.drain)

@@ -7,7 +7,7 @@ import pytest
 
 from ponto.config import SECRET_SECONDS
 from ponto.connection import TIMEOUTS
-from ponto.sqs import DEAD_LETTER_SECONDS
+from ponto.dead_letters import DEAD_LETTER_SECONDS
 from tests.template.compiled import Compile
 from tools.kit.packaging import PackagingError, Template, package
 

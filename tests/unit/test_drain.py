@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from types import SimpleNamespace
 from typing import NoReturn, cast
@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ponto.drain
+from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import GRACE_SECONDS, Drain, Failure, Processed
 from ponto.punch import Punch, Reason, parse
-from ponto.sqs import Attribute, DeadLetters, Record, Rejection, receipt, receive_count
+from ponto.records import Attribute, Record, receive_count
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from ponto.suspects import by_risk
-from tests.events import RECEIVED_MS, record
+from tests.events import record
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 BUG = 13  # an employee on whom our code fails
@@ -236,64 +237,6 @@ def test_a_killer_does_not_always_stand_before_the_same_neighbours() -> None:
         return frozenset(each["messageId"] for each in by_risk([message(e, receives) for e in range(1, 9)], 0)[0])
 
     assert len({first_part(receives) for receives in range(4, 40)}) > 1
-
-
-def with_attributes(**attributes: tuple[str, str]) -> Record:
-    made = message(1)
-    made["messageAttributes"] = {
-        name: {"dataType": kind, "stringValue": value} for name, (kind, value) in attributes.items()
-    }
-    return made
-
-
-def test_a_message_is_received_when_sqs_says() -> None:
-    assert receipt(message(1)) == ("m1", RECEIVED_MS)
-
-
-def test_a_dead_letter_that_was_sent_back_keeps_its_first_receipt() -> None:
-    sent_back = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
-
-    assert receipt(sent_back) == ("first", 1790000000000)
-
-
-@pytest.mark.parametrize(
-    ("received_ms", "is_believed"),
-    [
-        (RECEIVED_MS, True),
-        (RECEIVED_MS + 1, False),
-        (999_999_999_999_999, False),  # the year 33658
-        (1_577_836_800_000, True),  # 2020
-        (1_577_836_799_999, False),
-        (0, False),
-    ],
-)
-def test_a_first_receipt_is_believed_only_if_it_can_be_true(received_ms: int, is_believed: bool) -> None:
-    sent_back = with_attributes(messageId=("String", "first"), receivedAt=("Number", str(received_ms)))
-
-    assert receipt(sent_back) == (("first", received_ms) if is_believed else ("m1", RECEIVED_MS))
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: with_attributes(messageId=("String", "first")),
-        lambda: with_attributes(receivedAt=("Number", "1790000000000")),
-        lambda: with_attributes(messageId=("String", "first"), receivedAt=("Number", "-1.5e3")),
-        lambda: with_attributes(messageId=("String", "x" * 101), receivedAt=("Number", "1790000000000")),
-        lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "9" * 5_000)),
-        lambda: with_attributes(messageId=("String", "first"), receivedAt=("String", "\u0661")),
-        lambda: with_binary("messageId"),
-        lambda: with_binary("receivedAt"),
-    ],
-)
-def test_half_a_receipt_is_none(make: Callable[[], Record]) -> None:
-    assert receipt(make()) == ("m1", RECEIVED_MS)
-
-
-def with_binary(name: str) -> Record:
-    made = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
-    made["messageAttributes"][name] = {"dataType": "Binary"}
-    return made
 
 
 # Employees who sign in

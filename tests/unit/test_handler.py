@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 import handler
 from ponto import log
 from ponto.config import ConfigurationError, Settings
+from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.punch import Punch, Reason, parse
+from ponto.records import BatchResponse, NotFromSqs, Record
 from ponto.redelivery import VisibilityNotShortened
-from ponto.sqs import DEAD_LETTER_SECONDS, BatchResponse, DeadLetters, NotFromSqs, Record, Rejection
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import NOT_SQS, RECEIVED_MS, Context, record, sqs_event
 from tests.strategies import FIELDS, any_json, edited_bodies, good_bodies
@@ -170,7 +171,7 @@ UNREADABLE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("what", UNREADABLE.values(), ids=UNREADABLE.keys())
-def test_a_record_whose_receipt_cannot_be_read_fails_alone(parts: Parts, what: dict[str, Any]) -> None:
+def test_a_record_whose_sent_timestamp_cannot_be_read_fails_alone(parts: Parts, what: dict[str, Any]) -> None:
     unreadable = cast(Record, record(punch(2), "unreadable") | what)
 
     response = run(record(punch(1), "before"), unreadable, record("{", "not JSON"), record(punch(3), "after"))

@@ -13,7 +13,7 @@ from tools.kit.project import ROOT
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "drain", "imports", "log", "receipt", "redelivery", "sqs", "store"}
+    "handler": {"config", "dead_letters", "drain", "imports", "log", "receipt", "redelivery", "records", "store"}
     | {"admin.find_punch", "admin.migrations", "admin.roles"},
     "ponto.admin.find_punch": {"admin.owner", "connection"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection"},
@@ -24,19 +24,21 @@ ARROWS = {
     "ponto.bisection": set(),
     "ponto.config": set(),
     "ponto.connection": set(),
+    "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),
-    "ponto.drain": {"bisection", "punch", "sqs", "store", "suspects"},
+    "ponto.drain": {"bisection", "dead_letters", "punch", "records", "store", "suspects"},
     "ponto.fields": set(),
     "ponto.imports": {"batches", "config", "lines"},
     "ponto.lines": {"punch"},
-    "ponto.log": {"drain", "imports", "punch", "sqs"},
+    "ponto.log": {"drain", "imports", "punch", "records"},
     "ponto.punch": {"derived_id", "fields"},
     "ponto.receipt": {"connection", "session"},
-    "ponto.redelivery": {"sqs"},
+    "ponto.records": set(),
+    "ponto.redelivery": {"records", "sqs"},
     "ponto.session": {"connection"},
-    "ponto.sqs": {"punch"},
+    "ponto.sqs": set(),
     "ponto.store": {"bisection", "connection", "punch", "session"},
-    "ponto.suspects": {"sqs"},
+    "ponto.suspects": {"records"},
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
@@ -47,6 +49,7 @@ FOREIGN = {
     "ponto.batches": {"botocore", "types_boto3_sqs"},
     "ponto.config": {"boto3", "botocore"},
     "ponto.connection": {"psycopg2"},
+    "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
     "ponto.imports": {"boto3", "botocore", "types_boto3_lambda"},
     "ponto.lines": {"orjson"},
     "ponto.punch": {"orjson"},
@@ -148,17 +151,22 @@ def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
     assert not loaded & {"ponto.receipt", "ponto.admin"}  # which a batch does without
 
 
-@pytest.mark.parametrize("module", ["ponto.punch", "ponto.sqs"])
-def test_the_rules_and_the_queue_load_nothing_but_orjson_and_the_standard_library(module: str) -> None:
-    loaded = loaded_by(f"import {module}") - loaded_by("")
-    assert installed(loaded) == {"orjson"}
+@pytest.mark.parametrize(
+    ("module", "packages"),
+    [("punch", {"orjson"}), ("records", set()), ("sqs", set()), ("dead_letters", {"orjson"})],
+)
+def test_the_rules_and_the_queues_load_nothing_but_orjson_and_the_standard_library(
+    module: str, packages: set[str]
+) -> None:
+    loaded = loaded_by(f"import ponto.{module}") - loaded_by("")
+    assert installed(loaded) == packages
     assert "handler" not in loaded
 
 
 def test_a_batch_of_good_punches_loads_neither_boto3_nor_botocore() -> None:
     code = """
 import handler
-from ponto.sqs import DeadLetters
+from ponto.dead_letters import DeadLetters
 from ponto.store import Outcome, Status
 from zoneinfo import ZoneInfo
 

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ponto import log
+from ponto.dead_letters import Rejection
 from ponto.drain import Failure, Processed
 from ponto.punch import Punch, Reason
-from ponto.sqs import Record, Rejection
+from ponto.records import Record
 from ponto.store import Entry
 from tests.emf import Metric, metrics
 from tests.events import RECEIVED_MS, record

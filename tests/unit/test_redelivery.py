@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from ponto import redelivery, sqs
+from ponto.records import Record
 from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotShortened
-from ponto.sqs import CALL_SECONDS, Record
+from ponto.sqs import CALL_SECONDS
 from tests.events import aws, record
 from tests.waiting import wait_for
 

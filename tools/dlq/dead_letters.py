@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.imports import NotFromS3, tasks_of
 from ponto.punch import Reason
-from ponto.sqs import first_receipt
+from ponto.records import carried_origin
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -72,7 +72,7 @@ class DeadLetter(NamedTuple):
     def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
         """Give the attributes with which a punch goes back to its queue.
 
-        They name the original message and its time of receipt, so that nothing takes the redrive for the receipt.
+        They name the original message and when SQS stored it, so that nothing takes the redrive for the original.
         """
         kept = {
             name: _copy(value)
@@ -134,8 +134,8 @@ def read(message: "MessageTypeDef") -> DeadLetter:
     body = message.get("Body", "")
     way, reason, detail = _why(body, texts)
     sent_ms = int(system.get("SentTimestamp", "0"))
-    # A punch that was redriven once carries its first receipt too, however it came back.
-    message_id, received_ms = first_receipt(texts, sent_ms) or (message["MessageId"], sent_ms)
+    # A punch that was redriven once carries its origin too, however it came back.
+    message_id, received_ms = carried_origin(texts, sent_ms) or (message["MessageId"], sent_ms)
     return DeadLetter(
         id=message["MessageId"],
         way=way,

@@ -1,4 +1,4 @@
-"""What counts as an event of SQS, and what reaches the dead-letter queue."""
+"""What reaches the dead-letter queue, and what is said of the rest."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto import sqs
+from ponto import dead_letters as dead_letters_module
+from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.punch import Reason
-from ponto.sqs import DEAD_LETTER_SECONDS, DeadLetters, NotFromSqs, Rejection, api_key_id, receive_count, records_of
-from tests.events import NOT_SQS, RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record, sqs_event
+from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record
 
 
 def rejections(count: int) -> list[Rejection]:
@@ -46,39 +46,6 @@ def stubber(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
-
-
-# Events
-
-
-def test_records_of_an_sqs_event_are_given_in_order_untouched() -> None:
-    records = [record("{}"), record("")]
-    assert records_of(sqs_event(*records)) == records
-
-
-@pytest.mark.parametrize("event", NOT_SQS.values(), ids=NOT_SQS.keys())
-def test_anything_else_is_refused(event: Any) -> None:
-    with pytest.raises(NotFromSqs, match="not from SQS"):
-        records_of(event)
-
-
-def test_the_refusal_quotes_nothing_of_the_event() -> None:
-    with pytest.raises(NotFromSqs) as caught:
-        records_of({"Records": [{"eventSource": "CANARY", "body": "CANARY"}]})
-    assert "CANARY" not in repr(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [("1", 1), ("7", 7), ("0", 1), ("-1", 1), ("-9", 1), ("", 1), ("often", 1), (None, 1)],
-)
-def test_a_receive_count_that_cannot_be_is_a_first_receive(written: Any, expected: int) -> None:
-    received = record("{}")
-    received["attributes"]["ApproximateReceiveCount"] = written
-    assert receive_count(received) == expected
-
-
-# Dead letters
 
 
 @pytest.mark.parametrize(
@@ -125,7 +92,7 @@ def test_the_attributes_say_why_which_message_and_when_it_was_received(queue: De
     }
 
 
-def test_what_is_no_punch_and_has_no_receipt_is_sent_without_a_time_and_costs_its_neighbours_nothing(
+def test_what_is_no_punch_and_has_no_sent_timestamp_is_sent_without_a_time_and_costs_its_neighbours_nothing(
     queue: DeadLetterQueue,
 ) -> None:
     rejected = rejections(3)
@@ -287,7 +254,7 @@ def test_a_deadline_that_comes_in_the_middle_leaves_only_the_rest(
     queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([99.0, 99.5, 100.5, 101.0])
-    monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(dead_letters_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     unsent = DeadLetters(queue.url).send(rejections(25), 100)
     assert list(unsent) == ids(rejections(25))[10:]
     assert len(queue.dead_letters()) == 10
@@ -300,8 +267,8 @@ def test_a_deadline_that_passes_while_boto3_is_imported_leaves_everything(monkey
         clock.now += 2
         return object()
 
-    monkeypatch.setattr(sqs, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    monkeypatch.setattr(sqs, "client", client)
+    monkeypatch.setattr(dead_letters_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(dead_letters_module, "client", client)
     unsent = DeadLetters("https://queue").send(rejections(12), 100)
     assert unsent == dict.fromkeys(ids(rejections(12)), "no time left for the dead-letter queue")
 
@@ -312,10 +279,3 @@ def test_nothing_to_send_makes_no_client(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(boto3, "client", refuse)
     assert DeadLetters("https://queue").send([], soon()) == {}
-
-
-def test_a_keys_id_that_is_longer_than_the_table_takes_is_none() -> None:
-    message = record("{}")
-    for value, expected in (("k" * 100, "k" * 100), ("k" * 101, None), ("", None)):
-        message["messageAttributes"] = {"apiKeyId": {"dataType": "String", "stringValue": value}}
-        assert api_key_id(message) == expected

@@ -1,0 +1,161 @@
+"""The records of an SQS event: what each is, and what it says of itself, of its sender and of its first life."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TypedDict
+
+_milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on the queue by hand may write anything
+_LONGEST_ID = 100  # characters: SQS's own limit, and the column's
+_ORIGIN = ("messageId", "receivedAt")  # the attributes of a message that was sent back
+_EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
+
+
+class Attributes(TypedDict):
+    """What SQS itself says of a message, as far as it is used here."""
+
+    SentTimestamp: str  # when SQS stored it, ms since the epoch, UTC: the time of receipt that nobody can alter
+    ApproximateReceiveCount: str
+    ApproximateFirstReceiveTimestamp: str  # ms since the epoch, UTC
+
+
+class Attribute(TypedDict, total=False):
+    """An attribute that the sender gave a message; a binary one has no stringValue."""
+
+    dataType: str
+    stringValue: str
+
+
+class Record(TypedDict):
+    """One message of an SQS event, as far as it is used here."""
+
+    messageId: str
+    receiptHandle: str
+    body: str
+    attributes: Attributes
+    messageAttributes: dict[str, Attribute]
+    eventSource: str
+
+
+class ItemFailure(TypedDict):
+    itemIdentifier: str
+
+
+class BatchResponse(TypedDict):
+    """What Lambda reads with ReportBatchItemFailures; a misspelt key would delete every message of the batch."""
+
+    batchItemFailures: list[ItemFailure]
+
+
+class Origin(NamedTuple):
+    """The message that first brought a body."""
+
+    message_id: str
+    received_ms: int  # when SQS stored it, ms since the epoch, UTC
+
+
+class NotFromSqs(ValueError):
+    """The event is not a batch of SQS messages."""
+
+
+class NoSentTimestamp(ValueError):
+    """When SQS stored a message cannot be read."""
+
+
+def records_of(event: Any) -> list[Record]:
+    """Return the records of an SQS event.
+
+    Raises:
+        NotFromSqs: it is none. Lambda then retries the invocation if it was asynchronous, and hands the
+            event to the function's own dead-letter queue.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    if not isinstance(records, list) or not records or not all(map(_is_from_sqs, records)):
+        raise NotFromSqs("The event is not from SQS: expected Records, each with eventSource aws:sqs.")
+    return records
+
+
+def receive_count(record: Record) -> int:
+    """Tell how often SQS has handed out a message, this time included; 1 where that cannot be read."""
+    try:
+        return max(1, int(record["attributes"]["ApproximateReceiveCount"]))
+    except (KeyError, TypeError, ValueError):
+        return 1  # nothing is concluded from a first receive
+
+
+def first_received_ms(record: Record) -> int | None:
+    """Return when SQS handed out a message first, ms since the epoch, UTC; None where that cannot be read."""
+    try:
+        return int(record["attributes"]["ApproximateFirstReceiveTimestamp"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def origin(record: Record) -> Origin:
+    """Return which message first brought a body: this one, but for a dead letter that was sent back.
+
+    Raises:
+        NoSentTimestamp: when SQS stored this message cannot be read.
+    """
+    sent = sent_ms(record)
+    carried = _text(record, "messageId") and carried_origin({name: _text(record, name) for name in _ORIGIN}, sent)
+    return carried or Origin(record["messageId"], sent)
+
+
+def sent_ms(record: Record) -> int:
+    """Return when SQS stored this message, ms since the epoch, UTC.
+
+    Raises:
+        NoSentTimestamp: it cannot be read.
+    """
+    try:
+        return int(record["attributes"]["SentTimestamp"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoSentTimestamp(f"SentTimestamp: {type(error).__name__}") from error
+
+
+def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin | None:
+    """Return the origin that a message carries when it is a dead letter that was sent back.
+
+    A redrive is a new message to SQS, and carries the origin of its body as attributes. Whoever may send to the queue
+    can write them, so a time is believed only if it can be true: not later than that of the message which says so, and
+    not from before there was anything to receive.
+
+    Args:
+        attributes: the values of the message's own attributes, by name.
+        sent_ms: when SQS stored this message, ms since the epoch, UTC.
+
+    Returns:
+        None: the message carries none, or none to be believed.
+    """
+    message_id, received = map(attributes.get, _ORIGIN)
+    if not message_id or len(message_id) > _LONGEST_ID or not received or not _milliseconds(received):
+        return None
+    return Origin(message_id, int(received)) if _EARLIEST_MS <= int(received) <= sent_ms else None
+
+
+def signed_in(record: Record) -> str | None:
+    """Return the number of the employee whose sign-in the gateway verified, as it stands in the token.
+
+    Only the gateway sets it, from the token's claim, and a dead letter that was sent back keeps it. None: the stage
+    has no user pool, the account has no number, or the message did not come through the gateway.
+    """
+    return _text(record, "usuarioId")
+
+
+def api_key_id(record: Record) -> str | None:
+    """Return the id of the API key that a punch came with.
+
+    Only the gateway sets it, and a dead letter that was sent back keeps it. None: the message did not come through the
+    gateway, or that is the local stack's, which knows no such id; or it is longer than the table takes.
+    """
+    key_id = _text(record, "apiKeyId")
+    return key_id if key_id and len(key_id) <= _LONGEST_ID else None
+
+
+def _is_from_sqs(record: object) -> bool:
+    return isinstance(record, dict) and record.get("eventSource") == "aws:sqs"
+
+
+def _text(record: Record, name: str) -> str | None:
+    """Give the text of an attribute that came with a message; None: it has none, or an empty or binary one."""
+    return ((record.get("messageAttributes") or {}).get(name) or {}).get("stringValue") or None
