@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @cache  # once per execution environment: what one batch set up serves the next
 def _drain() -> Drain:
-    settings = config.load()
-    store = Store(lambda: config.connection_parameters(settings))
+    settings = config.load_drain()
+    store = Store(lambda: config.connection_parameters(settings.database))
     visibility_s = settings.retry_delays[-1] if settings.retry_delays else 0
     return Drain(
         settings.zone, store, DeadLetters(settings.dlq_url), identity=settings.identity, visibility_s=visibility_s
@@ -27,7 +27,7 @@ def _drain() -> Drain:
 
 @cache
 def _redelivery() -> Redelivery:
-    settings = config.load()
+    settings = config.load_drain()
     return Redelivery(settings.queue_url, settings.retry_delays)
 
 
@@ -35,8 +35,10 @@ def _redelivery() -> Redelivery:
 def _receipts() -> "Receipts":
     from ponto.receipt import Receipts  # here: `main`, whose cold starts people wait for, does without it
 
-    settings = config.load()
-    return Receipts(lambda: config.connection_parameters(settings), settings.cors_origin, identity=settings.identity)
+    settings = config.load_receipt()
+    return Receipts(
+        lambda: config.connection_parameters(settings.database), settings.cors_origin, identity=settings.identity
+    )
 
 
 def main(event: Any, context: Any) -> BatchResponse:
@@ -100,8 +102,8 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     from ponto.admin.migrations import migrate
     from ponto.admin.roles import FUNCTION, RECEIPTS, protect, set_function_password
 
-    settings = config.load()
-    owner = config.connection_parameters(settings)
+    settings = config.load_schema()
+    owner = config.connection_parameters(settings.database)
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
     migrated = migrate(owner, settings.zone.key)

@@ -91,9 +91,9 @@ def parameters_of(url: str) -> dict[str, Any]:
     # libpq prefers an address to a host's name, and to a socket.
     host = parameters.get("hostaddr") or os.environ.get("PGHOSTADDR") or parameters.get("host", "")
     try:
-        found = config.tls({**parameters, "host": host}, "sslmode in DATABASE_URL", "sslrootcert in DATABASE_URL")
-    except config.ConfigurationError as error:
-        raise CommandError(str(error)) from None
+        found = config.tls({**parameters, "host": host})
+    except config.TlsError as error:
+        raise CommandError(f"{error.keyword} in DATABASE_URL: {error}") from None
     return parameters | {keyword: value for keyword, value in found.items() if value}
 
 

@@ -31,9 +31,8 @@ _IN_FILE = {
     "sslmode": "db_sslmode",
     "sslrootcert": "db_sslrootcert",
 }
-IN_ENVIRONMENT = {keyword: name.upper() for keyword, name in _IN_FILE.items()} | {"user": "DB_USER"}
-"""libpq's keyword -> its name in the environment."""
-
+# libpq's keyword -> its name in the environment
+_IN_ENVIRONMENT = {keyword: name.upper() for keyword, name in _IN_FILE.items()} | {"user": "DB_USER"}
 _OPTIONAL = {"port", "sslmode", "sslrootcert"}
 
 
@@ -41,25 +40,53 @@ class ConfigurationError(RuntimeError):
     """The configuration lacks values, or holds wrong ones; the message names each and where it belongs."""
 
 
-class Settings(NamedTuple):
-    """What `load` found."""
+class TlsError(ValueError):
+    """A connection would not be verified. The message says why, of the value of `keyword`, which is libpq's."""
 
-    database: dict[str, str]  # libpq's keywords; never log it: a password may be among them
+    def __init__(self, keyword: str, message: str) -> None:
+        super().__init__(message)
+        self.keyword = keyword
+
+
+class Database(NamedTuple):
+    """Where a database is, and who connects; never log it: a password may be among the parameters."""
+
+    parameters: dict[str, str]  # libpq's keywords
     secret_arn: str | None  # a Secrets Manager secret with the user's name and password
+
+
+class DrainSettings(NamedTuple):
+    """Of the function that stores punches."""
+
+    database: Database
     dlq_url: str
     zone: ZoneInfo  # in which a time sent without an offset is local
-    function_secret_arn: str | None = None  # that of the role which stores punches; `schema` alone is told
-    reserved_concurrency: int | None = None  # of the function that stores punches; `schema` alone is told
-    identity: bool = False  # whether a punch must be of the employee who signed in
-    queue_url: str = ""  # of the queue of punches; empty: what failed comes back after the queue's own timeout
-    retry_delays: tuple[int, ...] = ()  # s, of each receive; the last is the queue's visibility timeout
-    receipt_secret_arn: str | None = None  # that of the role which looks receipts up; `schema` alone is told
-    receipt_concurrency: int | None = None  # reserved, of the function that does; `schema` alone is told
-    cors_origin: str = ""  # the web origin that may read a receipt; `receipt` alone is told
+    identity: bool  # whether a punch must be of the employee who signed in
+    queue_url: str  # of the queue of punches; empty: what failed comes back after the queue's own timeout
+    retry_delays: tuple[int, ...]  # s, of each receive; the last is the queue's visibility timeout
+
+
+class ReceiptSettings(NamedTuple):
+    """Of the function that looks receipts up."""
+
+    database: Database
+    identity: bool  # whether the stage has a user pool
+    cors_origin: str  # the web origin that may read a receipt
+
+
+class SchemaSettings(NamedTuple):
+    """Of the function that applies migrations."""
+
+    database: Database  # as its owner
+    zone: ZoneInfo  # of the database
+    function_secret_arn: str | None  # that of the role which stores punches
+    receipt_secret_arn: str | None  # that of the role which looks receipts up
+    reserved_concurrency: int | None  # of the function that stores punches; None: not known
+    receipt_concurrency: int | None  # of the function that looks receipts up
 
 
 class ImportSettings(NamedTuple):
-    """What `load_import` found."""
+    """Of the function that imports files, which knows no database."""
 
     queue_url: str  # of the queue of punches
     zone: ZoneInfo  # in which a time sent without an offset is local
@@ -73,72 +100,72 @@ class Login(NamedTuple):
     password: str
 
 
-def load() -> Settings:
-    """Read the settings.
+def load_drain() -> DrainSettings:
+    """Read the settings of the function that stores punches.
 
     Raises:
-        ConfigurationError: naming all that is missing.
+        ConfigurationError: naming all that is missing, or what is wrong.
     """
-    database, missing = _database()
-    dlq_url = os.environ.get("DLQ_URL", "")
-    time_zone = os.environ.get("TIME_ZONE", "")
-    missing += [name for name, value in (("DLQ_URL", dlq_url), ("TIME_ZONE", time_zone)) if not value]
-    if missing:
-        raise ConfigurationError(
-            f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does), or copy "
-            "rds_config.example.py to rds_config.py for those that start with db_."
-        )
-    zone = _zone(time_zone)
-    secret, functions_secret, receipts_secret = (
-        os.environ.get(name) or None for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "RECEIPT_SECRET_ARN")
+    database, found = _database_and("DLQ_URL", "TIME_ZONE")
+    return DrainSettings(
+        database=database,
+        dlq_url=found["DLQ_URL"],
+        zone=_zone(found["TIME_ZONE"]),
+        identity=_identity(),
+        queue_url=os.environ.get("QUEUE_URL", ""),
+        retry_delays=_retry_delays(),
     )
-    return Settings(
-        database,
-        secret,
-        dlq_url,
-        zone,
-        functions_secret,
-        _executions("RESERVED_CONCURRENCY"),
-        _identity(),
-        os.environ.get("QUEUE_URL", ""),
-        _retry_delays(),
-        receipts_secret,
-        _executions("RECEIPT_CONCURRENCY"),
-        os.environ.get("CORS_ORIGIN", ""),
+
+
+def load_receipt() -> ReceiptSettings:
+    """Read the settings of the function that looks receipts up.
+
+    Raises:
+        ConfigurationError: naming all that is missing, or what is wrong.
+    """
+    database, _ = _database_and()
+    return ReceiptSettings(database=database, identity=_identity(), cors_origin=os.environ.get("CORS_ORIGIN", ""))
+
+
+def load_schema() -> SchemaSettings:
+    """Read the settings of the function that applies migrations.
+
+    Raises:
+        ConfigurationError: naming all that is missing, or what is wrong.
+    """
+    database, found = _database_and("TIME_ZONE")
+    return SchemaSettings(
+        database=database,
+        zone=_zone(found["TIME_ZONE"]),
+        function_secret_arn=os.environ.get("FUNCTION_SECRET_ARN") or None,
+        receipt_secret_arn=os.environ.get("RECEIPT_SECRET_ARN") or None,
+        reserved_concurrency=_executions("RESERVED_CONCURRENCY"),
+        receipt_concurrency=_executions("RECEIPT_CONCURRENCY"),
     )
 
 
 def load_import() -> ImportSettings:
-    """Read the settings of the function that imports files, which knows no database.
+    """Read the settings of the function that imports files.
 
     Raises:
-        ConfigurationError: naming all that is missing.
+        ConfigurationError: naming all that is missing, or what is wrong.
     """
-    found = {name: os.environ.get(name, "") for name in ("QUEUE_URL", "TIME_ZONE")}
-    if missing := [name for name, value in found.items() if not value]:
+    found, missing = _required("QUEUE_URL", "TIME_ZONE")
+    if missing:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does).")
-    return ImportSettings(found["QUEUE_URL"], _zone(found["TIME_ZONE"]), _identity())
+    return ImportSettings(queue_url=found["QUEUE_URL"], zone=_zone(found["TIME_ZONE"]), identity=_identity())
 
 
-def connection_parameters(settings: Settings) -> dict[str, str]:
-    """Give libpq's keywords, the password fetched anew where a secret holds it.
-
-    Raises:
-        ConfigurationError, botocore.exceptions.BotoCoreError, ClientError: as of `with_login`.
-    """
-    return with_login(settings.database, settings.secret_arn)
-
-
-def with_login(database: dict[str, str], secret_arn: str | None) -> dict[str, str]:
-    """Give libpq's keywords with the user and the password of a secret, unless they have a password.
+def connection_parameters(database: Database) -> dict[str, str]:
+    """Give libpq's keywords; user and password are fetched anew where a secret holds them.
 
     Raises:
         ConfigurationError: the secret has not the form that RDS gives it.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
-    if secret_arn is None or "password" in database:
-        return database
-    return database | login(secret_arn)._asdict()
+    if database.secret_arn is None or "password" in database.parameters:
+        return database.parameters
+    return database.parameters | login(database.secret_arn)._asdict()
 
 
 def login(arn: str) -> Login:
@@ -196,46 +223,73 @@ def _retry_delays() -> tuple[int, ...]:
         raise ConfigurationError(f"RETRY_DELAYS: {value!r} is no list of seconds, like 5,10,20.") from None
 
 
-def _database() -> tuple[dict[str, str], list[str]]:
+def _database_and(*names: str) -> tuple[Database, dict[str, str]]:
+    """Find the database, and these values of the environment.
+
+    Raises:
+        ConfigurationError: naming all that is missing, or what is wrong.
+    """
+    in_file = _rds_config()
+    database, missing = database_of_environment() if in_file is None else _read(in_file, _IN_FILE)
+    found, also_missing = _required(*names)
+    if missing := missing + also_missing:
+        raise ConfigurationError(
+            f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does), or copy "
+            "rds_config.example.py to rds_config.py for those that start with db_."
+        )
+    return database, found
+
+
+def _required(*names: str) -> tuple[dict[str, str], list[str]]:
+    """Give values of the environment by name, and the names of those that are missing."""
+    found = {name: os.environ.get(name, "") for name in names}
+    return found, [name for name, value in found.items() if not value]
+
+
+def _rds_config() -> Mapping[str, Any] | None:
+    """Give what `rds_config.py` says, by name; None: there is no such file."""
     try:
-        return read_database(vars(importlib.import_module("rds_config")), _IN_FILE)
+        return vars(importlib.import_module("rds_config"))
     except ModuleNotFoundError as error:
         if error.name != "rds_config":
             raise
-        return read_database(os.environ, IN_ENVIRONMENT)
+        return None
 
 
-def read_database(values: Mapping[str, Any], names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Return libpq's keywords, and the names of those that are missing.
-
-    Args:
-        values: by the names.
-        names: what libpq's keywords are called there.
+def database_of_environment() -> tuple[Database, list[str]]:
+    """Give the database that the environment names, and the names of what is missing there.
 
     Raises:
-        ConfigurationError: as of `tls`.
+        ConfigurationError: the connection would not be verified.
     """
+    return _read(os.environ, _IN_ENVIRONMENT)
+
+
+def _read(values: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Database, list[str]]:
+    """Read a database from its values by name, given libpq's keyword -> the name: here alone the two are told apart."""
     found = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
+    secret_arn = os.environ.get("DB_SECRET_ARN") or None
     optional = set(_OPTIONAL)
     if _is_socket(found["host"]):  # the server may trust its own machine
         optional.add("password")
-    found |= tls(found, names["sslmode"], names["sslrootcert"])
-    if os.environ.get("DB_SECRET_ARN"):
+    if secret_arn:
         optional |= {"user", "password"}
     missing = [name for keyword, name in names.items() if not found[keyword] and keyword not in optional]
-    return {keyword: value for keyword, value in found.items() if value}, missing
+    try:
+        found |= tls(found)
+    except TlsError as error:
+        raise ConfigurationError(f"{names[error.keyword]}: {error}") from None
+    return Database({keyword: value for keyword, value in found.items() if value}, secret_arn), missing
 
 
-def tls(found: Mapping[str, str], mode_name: str, root_name: str) -> dict[str, str]:
+def tls(found: Mapping[str, str]) -> dict[str, str]:
     """Give libpq's keywords for the way to the host: verified, unless it is told to do without TLS.
 
     Args:
         found: libpq's keywords.
-        mode_name: what sslmode is called where they come from, for the message of an error.
-        root_name: what sslrootcert is called there.
 
     Raises:
-        ConfigurationError: they do not ensure TLS, or name no certificates.
+        TlsError: they do not ensure TLS, or name no certificates.
     """
     if _is_socket(found.get("host", "")):
         return {"sslmode": "", "sslrootcert": ""}
@@ -243,24 +297,24 @@ def tls(found: Mapping[str, str], mode_name: str, root_name: str) -> dict[str, s
     if mode == "disable":
         return {"sslmode": mode, "sslrootcert": ""}
     if mode not in _VERIFIED:
-        raise ConfigurationError(
-            f"{mode_name}: {mode!r} does not ensure TLS; use verify-full, or disable for a server that has none."
+        raise TlsError(
+            "sslmode", f"{mode!r} does not ensure TLS; use verify-full, or disable for a server that has none."
         )
     root = found.get("sslrootcert") or str(_RDS_CERTIFICATES)
     if mode != "verify-full" and _ROOT / root != _RDS_CERTIFICATES:  # a company's authority signs many servers
-        raise ConfigurationError(
-            f"{mode_name}: {mode!r} looks at no name, and other servers have certificates of {root} too; "
-            "use verify-full."
+        raise TlsError(
+            "sslmode",
+            f"{mode!r} looks at no name, and other servers have certificates of {root} too; use verify-full.",
         )
     if root == "system":
         import ssl  # libpq would look for them where its wheel was built
 
         root = ssl.get_default_verify_paths().cafile or ""
         if not root:
-            raise ConfigurationError(f"{root_name}: the system has no certificates; name a file.")
+            raise TlsError("sslrootcert", "the system has no certificates; name a file.")
     file = _ROOT / root
     if not file.is_file():
-        raise ConfigurationError(f"{root_name}: there is no file {file}.")
+        raise TlsError("sslrootcert", f"there is no file {file}.")
     return {"sslmode": mode, "sslrootcert": str(file), "gssencmode": "disable"}  # GSS would go before TLS
 
 

@@ -338,9 +338,9 @@ def test_the_entry_point_answers_with_what_the_environment_says(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    way: dict[str, str] = dict(parse_dsn(database.url))
-    settings = config.Settings(way | {"user": "ponto_receipts"}, None, "", None, cors_origin=ORIGIN)  # type: ignore[arg-type]
-    monkeypatch.setattr(config, "load", lambda: settings)
+    way = dict(parse_dsn(database.url)) | {"user": "ponto_receipts"}
+    settings = config.ReceiptSettings(config.Database(way, None), identity=False, cors_origin=ORIGIN)
+    monkeypatch.setattr(config, "load_receipt", lambda: settings)
     handler._receipts.cache_clear()
     punch = entry()
     stored(store, punch)
@@ -351,7 +351,7 @@ def test_the_entry_point_answers_with_what_the_environment_says(
         assert capsys.readouterr().out == ""
 
         handler._receipts().close()
-        settings.database["host"] = "/nowhere"
+        way["host"] = "/nowhere"
         assert handler.receipt(event(punch.punch.id), Context())["statusCode"] == 503
         line = json.loads(capsys.readouterr().out)
         assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)

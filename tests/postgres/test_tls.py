@@ -14,7 +14,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from ponto import config
-from ponto.config import connection_parameters, load
+from ponto.config import connection_parameters, load_drain
 from ponto.store import Outcome, Status, Store
 from tests.postgres.test_store import QUICK, entry
 from tests.postgres.tls import Authority, Front, front
@@ -71,7 +71,7 @@ def save(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Save:
         }
         for name, value in (settings | environment).items():
             monkeypatch.setenv(name, value)
-        store = Store(lambda: connection_parameters(load()), QUICK)
+        store = Store(lambda: connection_parameters(load_drain().database), QUICK)
         [outcome] = store.save([entry()])
         store.close()
         assert "CANARY" not in outcome.detail

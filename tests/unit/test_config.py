@@ -13,10 +13,15 @@ import pytest
 
 from ponto.config import (
     ConfigurationError,
+    Database,
+    DrainSettings,
     Login,
-    Settings,
+    ReceiptSettings,
+    SchemaSettings,
     connection_parameters,
-    load,
+    load_drain,
+    load_receipt,
+    load_schema,
     login,
 )
 from tests.events import aws
@@ -26,6 +31,7 @@ from tools.kit.project import ROOT
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
+RECEIPT_ROLE = "arn:of:receipts"
 RDS = str(ROOT / "ponto" / "certificates" / "rds.pem")
 VERIFIED = {"sslmode": "verify-full", "sslrootcert": RDS, "gssencmode": "disable"}
 ENVIRONMENT = {
@@ -98,7 +104,7 @@ def put_secret(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch,
 
 def refusal() -> str:
     with pytest.raises(ConfigurationError) as caught:
-        load()
+        load_drain()
     assert_tells_no_password(caught.value)
     return str(caught.value)
 
@@ -113,14 +119,46 @@ def assert_tells_no_password(error: BaseException | None) -> None:
 
 
 def test_without_rds_config_the_environment_names_everything() -> None:
-    assert load() == Settings(FROM_ENVIRONMENT, None, ENVIRONMENT["DLQ_URL"], ZoneInfo("America/Sao_Paulo"))
+    assert load_drain() == DrainSettings(
+        database=Database(FROM_ENVIRONMENT, None),
+        dlq_url=ENVIRONMENT["DLQ_URL"],
+        zone=ZoneInfo("America/Sao_Paulo"),
+        identity=False,
+        queue_url="",
+        retry_delays=(),
+    )
+
+
+def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CORS_ORIGIN", "https://ponto.example.com")
+    environment.setenv("RECEIPT_SECRET_ARN", RECEIPT_ROLE)
+    environment.setenv("RECEIPT_CONCURRENCY", "2")
+    environment.delenv("DLQ_URL")
+    database = Database(FROM_ENVIRONMENT, None)
+    assert load_schema() == SchemaSettings(
+        database=database,
+        zone=ZoneInfo("America/Sao_Paulo"),
+        function_secret_arn=None,
+        receipt_secret_arn=RECEIPT_ROLE,
+        reserved_concurrency=None,
+        receipt_concurrency=2,
+    )
+    environment.delenv("TIME_ZONE")
+    assert load_receipt() == ReceiptSettings(database, identity=False, cors_origin="https://ponto.example.com")
+
+
+@pytest.mark.parametrize("load", [load_drain, load_receipt, load_schema])
+def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
+    environment.delenv("DB_HOST")
+    with pytest.raises(ConfigurationError, match=r"^Missing: DB_HOST\. "):
+        load()
 
 
 def test_port_and_tls_are_optional_and_verified_tls_is_the_default(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("DB_PORT")
     environment.setenv("DB_SSLMODE", "")
     environment.setenv("DB_SSLROOTCERT", "")
-    database = load().database
+    database = load_drain().database.parameters
     assert "port" not in database  # libpq's own default
     assert database.items() >= VERIFIED.items()
 
@@ -147,13 +185,13 @@ def test_everything_missing_is_named_in_one_error(environment: pytest.MonkeyPatc
 def test_a_unix_socket_needs_neither_password_nor_tls(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_HOST", "/run/postgresql")
     environment.delenv("DB_PASSWORD")
-    database = load().database
+    database = load_drain().database.parameters
     assert database == {"host": "/run/postgresql", "port": "5433", "dbname": "pontodb", "user": "ponto"}
 
 
 def test_a_password_for_a_unix_socket_is_kept(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_HOST", "/run/postgresql")
-    assert "password" in load().database
+    assert "password" in load_drain().database.parameters
 
 
 @pytest.mark.parametrize("zone", ["Sao_Paulo", "America", "-03:00", "../etc/passwd", "/etc/localtime", "x\u00e9", " "])
@@ -165,13 +203,13 @@ def test_an_unknown_time_zone_is_refused_by_name(environment: pytest.MonkeyPatch
 def test_without_them_nothing_comes_back_sooner(environment: pytest.MonkeyPatch) -> None:
     for name in ("QUEUE_URL", "RETRY_DELAYS"):
         environment.delenv(name, raising=False)
-    assert (load().queue_url, load().retry_delays) == ("", ())
+    assert (load_drain().queue_url, load_drain().retry_delays) == ("", ())
 
 
 def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("QUEUE_URL", "https://punches")
     environment.setenv("RETRY_DELAYS", "5,10,451")
-    assert (load().queue_url, load().retry_delays) == ("https://punches", (5, 10, 451))
+    assert (load_drain().queue_url, load_drain().retry_delays) == ("https://punches", (5, 10, 451))
 
 
 @pytest.mark.parametrize("delays", ["5,", "soon", "5;10", "1.5"])
@@ -193,18 +231,18 @@ def test_a_mode_that_may_do_without_tls_is_refused(environment: pytest.MonkeyPat
 
 def test_a_socket_and_a_remote_host_are_remote(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_HOST", "/run/postgresql,db.example.com")
-    assert load().database.items() >= VERIFIED.items()
+    assert load_drain().database.parameters.items() >= VERIFIED.items()
 
 
 @pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
 def test_with_tls_the_certificate_is_always_looked_at(environment: pytest.MonkeyPatch, mode: str) -> None:
     environment.setenv("DB_SSLMODE", mode)
-    assert load().database == FROM_ENVIRONMENT | {"sslmode": mode}
+    assert load_drain().database.parameters == FROM_ENVIRONMENT | {"sslmode": mode}
 
 
 def test_without_tls_only_when_told_so(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_SSLMODE", "disable")
-    database = load().database
+    database = load_drain().database.parameters
     assert database["sslmode"] == "disable"
     assert not database.keys() & {"sslrootcert", "gssencmode"}
 
@@ -216,7 +254,9 @@ def test_another_authoritys_file_lies_in_the_package_or_anywhere(
     (tmp_path / "own.pem").touch()
     environment.chdir(tmp_path)  # which does not matter
     environment.setenv("DB_SSLROOTCERT", "handler.py" if relative else str(tmp_path / "own.pem"))
-    assert load().database["sslrootcert"] == str(ROOT / "handler.py" if relative else tmp_path / "own.pem")
+    assert load_drain().database.parameters["sslrootcert"] == str(
+        ROOT / "handler.py" if relative else tmp_path / "own.pem"
+    )
 
 
 def test_a_certificate_file_that_is_not_there_is_named(environment: pytest.MonkeyPatch) -> None:
@@ -228,7 +268,7 @@ def test_the_systems_certificates_are_pythons(environment: pytest.MonkeyPatch, t
     (tmp_path / "system.pem").touch()
     environment.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
     environment.setenv("DB_SSLROOTCERT", "system")
-    assert load().database["sslrootcert"] == str(tmp_path / "system.pem")
+    assert load_drain().database.parameters["sslrootcert"] == str(tmp_path / "system.pem")
 
 
 def test_a_system_without_certificates_is_refused(environment: pytest.MonkeyPatch) -> None:
@@ -248,7 +288,7 @@ def test_without_the_servers_name_no_authority_is_enough_but_rds_own(
         f"DB_SSLMODE: {mode!r} looks at no name, and other servers have certificates of {root} too; use verify-full."
     )
     environment.setenv("DB_SSLROOTCERT", "ponto/certificates/rds.pem")
-    assert load().database == FROM_ENVIRONMENT | {"sslmode": mode}
+    assert load_drain().database.parameters == FROM_ENVIRONMENT | {"sslmode": mode}
 
 
 # Identity
@@ -262,7 +302,7 @@ def test_employees_must_have_signed_in_where_the_stage_says_so(
         environment.delenv("IDENTITY", raising=False)
     else:
         environment.setenv("IDENTITY", value)
-    assert load().identity is identity
+    assert load_drain().identity is identity
 
 
 @pytest.mark.parametrize("value", ["true", "Required", "optional", "false", " required"])
@@ -276,12 +316,15 @@ def test_a_misspelt_identity_lets_nobody_in(environment: pytest.MonkeyPatch, val
 
 def test_rds_config_wins_over_the_environment_as_a_whole(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG)
-    assert load() == Settings(FROM_RDS_CONFIG, None, ENVIRONMENT["DLQ_URL"], ZoneInfo("America/Sao_Paulo"))
+    assert load_drain().database == Database(FROM_RDS_CONFIG, None)
 
 
 def test_rds_config_may_name_port_and_sslmode(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG + "db_port = 5434\ndb_sslmode = 'verify-ca'\n")
-    assert load().database == FROM_RDS_CONFIG | {"port": "5434", "sslmode": "verify-ca"}  # the name unseen
+    assert load_drain().database.parameters == FROM_RDS_CONFIG | {
+        "port": "5434",
+        "sslmode": "verify-ca",
+    }  # the name unseen
 
 
 def test_what_is_wrong_in_rds_config_is_named_as_it_is_called_there(rds_config: WriteConfig) -> None:
@@ -306,20 +349,20 @@ def test_what_both_lack_is_named_by_its_place(rds_config: WriteConfig, environme
 def test_a_module_that_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG + "import vault_of_ours\n")
     with pytest.raises(ModuleNotFoundError, match="vault_of_ours") as caught:
-        load()
+        load_drain()
     assert_tells_no_password(caught.value)
 
 
 def test_a_name_that_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig) -> None:
     rds_config(RDS_CONFIG + "from json import vault_of_ours\n")
     with pytest.raises(ImportError, match="vault_of_ours"):
-        load()
+        load_drain()
 
 
 def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path: Path) -> None:
     rds_config("")
     shutil.copy(ROOT / "rds_config.example.py", tmp_path / "rds_config.py")
-    assert load().database == {
+    assert load_drain().database.parameters == {
         "host": "rds endpoint",
         "user": "username",
         "password": "password",
@@ -356,7 +399,7 @@ def test_a_command_too_takes_the_password_of_the_secret(
 
 
 def test_without_a_secret_the_parameters_are_those_found() -> None:
-    assert connection_parameters(load()) == FROM_ENVIRONMENT
+    assert connection_parameters(load_drain().database) == FROM_ENVIRONMENT
 
 
 def test_the_secret_gives_user_and_password_and_nothing_else(
@@ -365,16 +408,16 @@ def test_the_secret_gives_user_and_password_and_nothing_else(
     content = {"username": "rotated", "password": "one", "host": "evil.example.com", "port": 1, "sslmode": "disable"}
     arn = put_secret(secrets, environment, content)
     environment.delenv("DB_PASSWORD")
-    settings = load()
-    assert settings.secret_arn == arn
-    assert connection_parameters(settings) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
+    database = load_drain().database
+    assert database.secret_arn == arn
+    assert connection_parameters(database) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
 def test_the_user_need_not_be_named_twice(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> None:
     put_secret(secrets, environment, {"username": "rotated", "password": "one"})
     environment.delenv("DB_PASSWORD")
     environment.delenv("DB_USER")
-    assert connection_parameters(load())["user"] == "rotated"
+    assert connection_parameters(load_drain().database)["user"] == "rotated"
 
 
 def test_a_rotated_password_is_seen_by_the_next_call(
@@ -382,11 +425,11 @@ def test_a_rotated_password_is_seen_by_the_next_call(
 ) -> None:
     arn = put_secret(secrets, environment, {"username": "ponto", "password": "one"})
     environment.delenv("DB_PASSWORD")
-    settings = load()
-    assert connection_parameters(settings) == FROM_ENVIRONMENT | {"password": "one"}
+    database = load_drain().database
+    assert connection_parameters(database) == FROM_ENVIRONMENT | {"password": "one"}
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
-    assert connection_parameters(settings) == FROM_ENVIRONMENT | {"password": "two"}
-    assert "password" not in settings.database
+    assert connection_parameters(database) == FROM_ENVIRONMENT | {"password": "two"}
+    assert "password" not in database.parameters
 
 
 def test_the_functions_secret_is_told_apart_from_the_owners(
@@ -397,10 +440,10 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
     environment.setenv("FUNCTION_SECRET_ARN", arn)
     environment.delenv("DB_PASSWORD")
-    settings = load()
+    settings = load_schema()
     assert settings.function_secret_arn == arn
     assert login(arn) == Login("ponto_function", "two")
-    assert connection_parameters(settings)["user"] == "ponto"
+    assert connection_parameters(settings.database)["user"] == "ponto"
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, None), ("", None), ("5", 5), ("1000", 1000)])
@@ -409,25 +452,25 @@ def test_the_reserved_concurrency_is_a_number_or_not_known(
 ) -> None:
     if value is not None:
         environment.setenv("RESERVED_CONCURRENCY", value)
-    assert load().reserved_concurrency == expected
+    assert load_schema().reserved_concurrency == expected
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "5.0"])
 def test_a_reserved_concurrency_that_is_no_number_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
     environment.setenv("RESERVED_CONCURRENCY", value)
     with pytest.raises(ConfigurationError, match=f"RESERVED_CONCURRENCY: '{value}' is not a number"):
-        load()
+        load_schema()
 
 
 def test_a_password_given_directly_needs_no_secret(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_SECRET_ARN", "arn:of:nothing")
-    assert connection_parameters(load()) == FROM_ENVIRONMENT
+    assert connection_parameters(load_drain().database) == FROM_ENVIRONMENT
 
 
 def test_rds_config_with_a_password_needs_no_secret(rds_config: WriteConfig, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_SECRET_ARN", "arn:of:nothing")
     rds_config(RDS_CONFIG)
-    assert connection_parameters(load()) == FROM_RDS_CONFIG
+    assert connection_parameters(load_drain().database) == FROM_RDS_CONFIG
 
 
 def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(
@@ -436,7 +479,7 @@ def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(
     environment.setenv("DB_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:123456789012:secret:none")
     environment.delenv("DB_PASSWORD")
     with pytest.raises(secrets.exceptions.ResourceNotFoundException):
-        connection_parameters(load())
+        connection_parameters(load_drain().database)
 
 
 @pytest.mark.parametrize(
@@ -451,7 +494,7 @@ def test_a_secret_of_another_form_is_refused_without_being_quoted(
     with pytest.raises(
         ConfigurationError, match=r"^The secret arn:.* must be JSON with username and password\.$"
     ) as caught:
-        connection_parameters(load())
+        connection_parameters(load_drain().database)
     assert_tells_no_password(caught.value)
 
 
@@ -459,4 +502,4 @@ def test_a_binary_secret_is_refused(secrets: "SecretsManagerClient", environment
     environment.setenv("DB_SECRET_ARN", secrets.create_secret(Name="database", SecretBinary=b"CANARY")["ARN"])
     environment.delenv("DB_PASSWORD")
     with pytest.raises(ConfigurationError, match="must be JSON with username and password"):
-        connection_parameters(load())
+        connection_parameters(load_drain().database)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import handler
 from ponto import log
-from ponto.config import ConfigurationError, Settings
+from ponto.config import ConfigurationError
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.punch import Punch, Reason, parse
@@ -24,6 +24,7 @@ from ponto.store import Entry, Outcome, Status, Store
 from tests.events import NOT_SQS, RECEIVED_MS, Context, record, sqs_event
 from tests.strategies import FIELDS, any_json, edited_bodies, good_bodies
 
+ZONE = ZoneInfo("America/Sao_Paulo")
 STORED = Outcome(Status.STORED)
 
 
@@ -93,7 +94,6 @@ class Parts:
     def __init__(self) -> None:
         self.journal: list[str] = []
         self.redelivery = PaperRedelivery(self.journal)
-        self.settings = Settings({"password": "CANARY-password"}, None, "https://queue", ZoneInfo("America/Sao_Paulo"))
         self.store = PaperStore(self.journal)
         self.dead_letters = PaperDeadLetters(self.journal)
 
@@ -101,7 +101,7 @@ class Parts:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     parts = Parts()
-    drain = Drain(parts.settings.zone, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
+    drain = Drain(ZONE, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
     monkeypatch.setattr(handler, "_drain", lambda: drain)
     monkeypatch.setattr(handler, "_redelivery", lambda: parts.redelivery)
     return parts
@@ -403,7 +403,7 @@ def test_the_answer_never_depends_on_that_call(
 
 def test_nor_on_the_configuration_of_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    drain = Drain(parts.settings.zone, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
+    drain = Drain(ZONE, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
     monkeypatch.setattr(handler, "_drain", lambda: drain)
     handler._redelivery.cache_clear()
     parts.store.answers = {1: Outcome(Status.FAILED, "gone")}

@@ -116,12 +116,13 @@ def database_parameters() -> dict[str, str]:
     Not as `rds_config.py` has them: who sets DB_HOST for a command is not to reach another database.
 
     Raises:
-        ConfigurationError: naming all that is missing; or as `config.with_login`, like what else that raises.
+        ConfigurationError: naming all that is missing.
+        Exception: of `config.connection_parameters`.
     """
-    database, missing = config.read_database(os.environ, config.IN_ENVIRONMENT)
+    database, missing = config.database_of_environment()
     if missing:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
-    return config.with_login(database, os.environ.get("DB_SECRET_ARN") or None)
+    return config.connection_parameters(database)
 
 
 @contextmanager
