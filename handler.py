@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 def _drain() -> Drain:
     settings = config.load_drain()
     store = Store(lambda: config.connection_parameters(settings.database))
-    visibility_s = settings.retry_delays[-1] if settings.retry_delays else 0
-    return Drain(
-        settings.zone, store, DeadLetters(settings.dlq_url), identity=settings.identity, visibility_s=visibility_s
-    )
+    dead_letters = DeadLetters(settings.dlq_url)
+    return Drain(settings.zone, store, dead_letters, identity=settings.identity, visibility_s=settings.visibility_s)
 
 
 @cache

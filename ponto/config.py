@@ -63,7 +63,8 @@ class DrainSettings(NamedTuple):
     zone: ZoneInfo  # in which a time sent without an offset is local
     identity: bool  # whether a punch must be of the employee who signed in
     queue_url: str  # of the queue of punches; empty: what failed comes back after the queue's own timeout
-    retry_delays: tuple[int, ...]  # s, of each receive; the last is the queue's visibility timeout
+    retry_delays: tuple[int, ...]  # s, after the first receive, the second, ...; then the queue's own timeout holds
+    visibility_s: int  # for which the queue hides a message by itself; 0: not known
 
 
 class ReceiptSettings(NamedTuple):
@@ -114,6 +115,7 @@ def load_drain() -> DrainSettings:
         identity=_identity(),
         queue_url=os.environ.get("QUEUE_URL", ""),
         retry_delays=_retry_delays(),
+        visibility_s=_number_of("seconds", "VISIBILITY_TIMEOUT") or 0,
     )
 
 
@@ -139,8 +141,8 @@ def load_schema() -> SchemaSettings:
         zone=_zone(found["TIME_ZONE"]),
         function_secret_arn=os.environ.get("FUNCTION_SECRET_ARN") or None,
         receipt_secret_arn=os.environ.get("RECEIPT_SECRET_ARN") or None,
-        reserved_concurrency=_executions("RESERVED_CONCURRENCY"),
-        receipt_concurrency=_executions("RECEIPT_CONCURRENCY"),
+        reserved_concurrency=_number_of("executions", "RESERVED_CONCURRENCY"),
+        receipt_concurrency=_number_of("executions", "RECEIPT_CONCURRENCY"),
     )
 
 
@@ -201,10 +203,10 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _executions(name: str) -> int | None:
+def _number_of(what: str, name: str) -> int | None:
     value = os.environ.get(name, "")
     if value and not value.isdecimal():
-        raise ConfigurationError(f"{name}: {value!r} is not a number of executions.")
+        raise ConfigurationError(f"{name}: {value!r} is not a number of {what}.")
     return int(value) if value else None
 
 

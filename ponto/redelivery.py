@@ -23,11 +23,11 @@ class Redelivery:
 
         Args:
             queue_url: of the queue of punches; empty: every record comes back after the queue's own timeout.
-            delays: how long a record stays hidden after its first receive, its second, and so on, s. The last is the
-                queue's own timeout, which holds without a call.
+            delays: how long a record stays hidden after its first receive, its second, and so on, s. After those the
+                queue's own timeout holds, without a call.
         """
         self._queue_url = queue_url
-        self._delays = delays[:-1]
+        self._delays = delays
 
     def shorten_visibility(self, records: Sequence[Record], end: float) -> None:
         """Let records that failed become visible before the queue's own timeout is over.

@@ -26,16 +26,16 @@ async function visibilityTimeout(context) {
 
 /**
  * How long a message that failed for the first, second, ... time stays hidden. Each time twice as long, up to the
- * queue's own visibility timeout, which is the last and holds from then on.
+ * queue's own visibility timeout, which holds from then on.
  */
-function delaysUpTo(visibility) {
+function delaysBelow(visibility) {
   const delays = [];
   for (let delay = FIRST_RETRY; delay < visibility; delay *= 2) delays.push(delay);
-  return [...delays, visibility];
+  return delays;
 }
 
 async function retryDelays(context) {
-  return delaysUpTo(await visibilityTimeout(context)).join(',');
+  return delaysBelow(await visibilityTimeout(context)).join(',');
 }
 
 /**
@@ -44,7 +44,7 @@ async function retryDelays(context) {
  */
 async function maxReceiveCount(context) {
   const visibility = await visibilityTimeout(context);
-  const sooner = delaysUpTo(visibility).slice(0, -1);
+  const sooner = delaysBelow(visibility);
   const rest = OUTAGE - sooner.reduce((sum, delay) => sum + delay, 0);
   return sooner.length + Math.max(0, Math.ceil(rest / visibility)) + 1;
 }

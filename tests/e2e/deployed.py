@@ -95,9 +95,9 @@ def redelivery(client: Client, stack: Stack) -> Iterator[None]:
     queue, functions = client.address.queue_url, stack.client("lambda")
     before = client.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
-    delays = {"Variables": variables | {"RETRY_DELAYS": f"5,10,{seconds}"}}  # none above the queue's own
+    shorter = variables | {"RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": str(seconds)}
     client.sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(seconds)})
-    functions.update_function_configuration(FunctionName=FUNCTION, Environment=delays)
+    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": shorter})
     yield
     client.wait_until_drained()
     functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": variables})

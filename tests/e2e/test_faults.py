@@ -165,8 +165,8 @@ def deadly(deployed: Deployed, client: Client) -> Iterator[None]:
         QueueUrl=queue, Attributes={"VisibilityTimeout": "1", "RedrivePolicy": json.dumps(policy)}
     )
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
-    known = {"Variables": variables | {"RETRY_DELAYS": "1"}}
-    functions.update_function_configuration(FunctionName=FUNCTION, Environment=known)
+    known = variables | {"RETRY_DELAYS": "", "VISIBILITY_TIMEOUT": "1"}
+    functions.update_function_configuration(FunctionName=FUNCTION, Environment={"Variables": known})
     functions.update_function_code(FunctionName=FUNCTION, ZipFile=_with_killer(package))
     yield
     functions.update_function_code(FunctionName=FUNCTION, ZipFile=package)

@@ -283,7 +283,7 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(comp
     }
     functions = compiled(stage).of_type("AWS::Lambda::Function")
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
-        "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS"},
+        "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
         "ReceiptLambdaFunction": each | {"CORS_ORIGIN"},
         "SchemaLambdaFunction": each
         | {"FUNCTION_SECRET_ARN", "RECEIPT_SECRET_ARN", "RESERVED_CONCURRENCY", "RECEIPT_CONCURRENCY"},

@@ -126,6 +126,7 @@ def test_without_rds_config_the_environment_names_everything() -> None:
         identity=False,
         queue_url="",
         retry_delays=(),
+        visibility_s=0,
     )
 
 
@@ -201,21 +202,29 @@ def test_an_unknown_time_zone_is_refused_by_name(environment: pytest.MonkeyPatch
 
 
 def test_without_them_nothing_comes_back_sooner(environment: pytest.MonkeyPatch) -> None:
-    for name in ("QUEUE_URL", "RETRY_DELAYS"):
+    for name in ("QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"):
         environment.delenv(name, raising=False)
-    assert (load_drain().queue_url, load_drain().retry_delays) == ("", ())
+    settings = load_drain()
+    assert (settings.queue_url, settings.retry_delays, settings.visibility_s) == ("", (), 0)
 
 
 def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("QUEUE_URL", "https://punches")
-    environment.setenv("RETRY_DELAYS", "5,10,451")
-    assert (load_drain().queue_url, load_drain().retry_delays) == ("https://punches", (5, 10, 451))
+    environment.setenv("RETRY_DELAYS", "5,10")
+    environment.setenv("VISIBILITY_TIMEOUT", "451")
+    settings = load_drain()
+    assert (settings.queue_url, settings.retry_delays, settings.visibility_s) == ("https://punches", (5, 10), 451)
 
 
 @pytest.mark.parametrize("delays", ["5,", "soon", "5;10", "1.5"])
 def test_delays_that_cannot_be_read_are_refused_by_name(environment: pytest.MonkeyPatch, delays: str) -> None:
     environment.setenv("RETRY_DELAYS", delays)
     assert refusal() == f"RETRY_DELAYS: {delays!r} is no list of seconds, like 5,10,20."
+
+
+def test_a_visibility_timeout_that_is_no_number_is_refused_by_name(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("VISIBILITY_TIMEOUT", "soon")
+    assert refusal() == "VISIBILITY_TIMEOUT: 'soon' is not a number of seconds."
 
 
 # TLS
