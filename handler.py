@@ -2,12 +2,12 @@
 
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto import config, log
 from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
-from ponto.records import BatchResponse, Record, records_of
+from ponto.records import BatchResponse, records_of
 from ponto.redelivery import Redelivery
 from ponto.store import Store
 
@@ -15,22 +15,34 @@ if TYPE_CHECKING:
     from ponto.receipt import Answer, Receipts
 
 
+class Consumer(NamedTuple):
+    """What `main` works with."""
+
+    drain: Drain
+    redelivery: Redelivery
+
+
 @cache  # once per execution environment: what one batch set up serves the next
-def _drain() -> Drain:
+def consumer() -> Consumer:
+    """Make what `main` works with, as the environment says; connects to nothing.
+
+    Whoever runs `main` elsewhere replaces this function, or clears its cache after the environment has changed.
+
+    Raises:
+        ConfigurationError: the environment lacks a value, or has a wrong one.
+    """
     settings = config.load_drain()
     store = Store(lambda: config.connection_parameters(settings.database))
     dead_letters = DeadLetters(settings.dlq_url)
-    return Drain(settings.zone, store, dead_letters, identity=settings.identity, visibility_s=settings.visibility_s)
+    return Consumer(
+        Drain(settings.zone, store, dead_letters, identity=settings.identity, visibility_s=settings.visibility_s),
+        Redelivery(settings.queue_url, settings.retry_delays),
+    )
 
 
 @cache
-def _redelivery() -> Redelivery:
-    settings = config.load_drain()
-    return Redelivery(settings.queue_url, settings.retry_delays)
-
-
-@cache
-def _receipts() -> "Receipts":
+def receipts() -> "Receipts":
+    """Make what `receipt` works with, like `consumer`."""
     from ponto.receipt import Receipts  # here: `main`, whose cold starts people wait for, does without it
 
     settings = config.load_receipt()
@@ -54,22 +66,18 @@ def main(event: Any, context: Any) -> BatchResponse:
     records = records_of(event)
     end = started + context.get_remaining_time_in_millis() / 1000
 
-    processed = _drain().process(records, end)
+    drain, redelivery = consumer()
+    processed = drain.process(records, end)
 
     log.batch(context.aws_request_id, (time.monotonic() - started) * 1000, time.time(), processed)
     answer: BatchResponse = {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in processed.failures]}
     # The last act: from here on the records are hidden for as long as it says.
     transient = [failure.record for failure in processed.failures.values() if failure.is_transient]
-    if transient:
-        _shorten_visibility(transient, end, context.aws_request_id)
-    return answer
-
-
-def _shorten_visibility(records: list[Record], end: float, request_id: str) -> None:
     try:
-        _redelivery().shorten_visibility(records, end)
+        redelivery.shorten_visibility(transient, end)
     except Exception as error:  # noqa: BLE001  they come back all the same, after the queue's own visibility timeout
-        log.warning(request_id, f"redelivery: {type(error).__name__}: {error}")
+        log.warning(context.aws_request_id, f"redelivery: {type(error).__name__}: {error}")
+    return answer
 
 
 def receipt(event: Any, context: Any) -> "Answer":
@@ -79,7 +87,7 @@ def receipt(event: Any, context: Any) -> "Answer":
         event: a GET, as API Gateway's proxy integration gives it.
         context: Lambda's, which knows the request's id.
     """
-    return _receipts().answer(event, lambda text: log.warning(context.aws_request_id, text))
+    return receipts().answer(event, lambda text: log.warning(context.aws_request_id, text))
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Server:
 
     def close(self) -> None:
         """Close its own connection, and have the handler and the peers drop those that they have kept."""
-        handler._drain.cache_clear()
+        handler.consumer.cache_clear()
         peers.connection.cache_clear()
         if self._database is not None:
             self._database.close()

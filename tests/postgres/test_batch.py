@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from functools import partial
 from typing import Any, NamedTuple
+from unittest import mock
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -19,19 +19,20 @@ from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto.admin.migrations import SCHEMA
-from ponto.connection import Timeouts
+from ponto.connection import Parameters, Timeouts, connect
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from ponto.records import Record
-from ponto.store import Store
 from tests.events import RECEIVED_MS, Context, DeadLetter, DeadLetterQueue, aws, record, sqs_event
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
 A, B = "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1c"
 
-# Where there is no database. Where there is, a busy machine may take longer to let the function in.
-ONE_TRY = Timeouts(connect_s=2)
+
+def _connect_once(parameters: Parameters, name: str, timeouts: Timeouts, **more: Any) -> psycopg2.extensions.connection:
+    """Where there is no database. Where there is, a busy machine may take longer to let the function in."""
+    return connect(parameters, name, timeouts._replace(connect_s=2), **more)
 
 
 class Stage:
@@ -78,15 +79,13 @@ class Stage:
     @contextmanager
     def database_down(self) -> Iterator[None]:
         """Break the function's connection and let it make no other, for which it tries once."""
-        session = handler._drain()._store._session
-        usual, session._timeouts = session._timeouts, ONE_TRY
         self._allow_connections(False)
         self.kill_connections()
         try:
-            yield
+            with mock.patch("ponto.session.connect", _connect_once):
+                yield
         finally:
             self._allow_connections(True)
-            session._timeouts = usual
 
     def _allow_connections(self, allow: bool) -> None:
         with self._outside.cursor() as cursor:  # PostgreSQL refuses it from inside
@@ -119,12 +118,10 @@ def configure(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterat
         monkeypatch.setenv("DB_USER", parameters["user"])
         monkeypatch.setenv("DLQ_URL", queue.url)
         monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
-        handler._drain.cache_clear()
+        handler.consumer.cache_clear()
 
     yield configure
-    if handler._drain.cache_info().currsize:
-        handler._drain()._store.close()
-    handler._drain.cache_clear()
+    handler.consumer.cache_clear()
 
 
 @pytest.fixture
@@ -334,10 +331,10 @@ def test_a_conflict_that_could_not_be_dead_lettered_comes_back_and_is_dead_lette
 def test_an_unreachable_server_is_logged_without_the_password(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(handler, "Store", partial(Store, timeouts=ONE_TRY))
+    monkeypatch.setattr("ponto.session.connect", _connect_once)
     monkeypatch.setenv("DB_HOST", "/nonexistent")
     monkeypatch.setenv("DB_PASSWORD", "CANARY")
-    handler._drain.cache_clear()
+    handler.consumer.cache_clear()
     assert stage.deliver(record(punch(dispositivo="CANARY"), "good"), record("CANARY", "malformed")) == ["good"]
     out, err = capfd.readouterr()
     line = json.loads(out)

@@ -27,6 +27,7 @@ from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.punch import Reason
 from ponto.records import Record, origin
+from ponto.redelivery import Redelivery
 from ponto.store import Store
 from tests.events import Context, record, sqs_event
 
@@ -90,7 +91,8 @@ class Ledger(RuleBasedStateMachine):
         self._look = psycopg2.connect(url)
         self._look.autocommit = True
         drain = Drain(ZoneInfo("America/Sao_Paulo"), self._store, cast(DeadLetters, self.dead_letters))
-        patch.setattr(handler, "_drain", lambda: drain)
+        consumer = handler.Consumer(drain, Redelivery("", ()))
+        patch.setattr(handler, "consumer", lambda: consumer)
 
     def _where(self) -> dict[str, Any]:
         return self._parameters | {"host": "/nowhere"} if self.outage else self._parameters

@@ -93,12 +93,10 @@ class System:
 @pytest.fixture
 def system(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
     monkeypatch.setitem(sys.modules, "rds_config", None)
-    handler._drain.cache_clear()
+    handler.consumer.cache_clear()
     with aws():
         yield System(server, monkeypatch)
-        if handler._drain.cache_info().currsize:
-            handler._drain()._store.close()
-        handler._drain.cache_clear()
+        handler.consumer.cache_clear()
 
 
 def punch() -> Record:
@@ -163,7 +161,7 @@ def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_o
     for each in batch:
         each["attributes"]["ApproximateReceiveCount"] = "200"
     assert system.deliver(punch()) == []  # with the password that it has
-    handler._drain.cache_clear()  # a cold start
+    handler.consumer.cache_clear()  # a cold start
 
     for _ in range(3):
         assert sorted(system.deliver(*batch)) == sorted(each["messageId"] for each in batch)

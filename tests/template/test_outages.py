@@ -72,7 +72,7 @@ class World:
         self._batch = template.properties(MAPPING)["BatchSize"]
         self._workers = template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]
         self._timeout = template.properties(FUNCTION)["Timeout"]
-        self._drains = [self._start() for _ in range(self._workers)]
+        self._consumers = [self._start() for _ in range(self._workers)]
         self._worker = 0  # whose turn it is
 
     def punch(self, times: Sequence[float]) -> list[Message]:
@@ -131,7 +131,7 @@ class World:
         try:
             response = handler.main(sqs_event(*(message.record for message in batch)), context)
         except Killed:
-            self._drains[self._worker] = self._start()
+            self._consumers[self._worker] = self._start()
             return self.now + 1
         assert self.now <= end
         failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
@@ -140,17 +140,18 @@ class World:
                 message.end, message.stored_at = "stored", self.now
         return self.now + 0.05
 
-    def _start(self) -> Drain:
+    def _start(self) -> handler.Consumer:
         """Make what a process keeps between its batches."""
-        return Drain(ZoneInfo("UTC"), cast(Store, self), cast(DeadLetters, self), visibility_s=self.visibility)
+        drain = Drain(ZoneInfo("UTC"), cast(Store, self), cast(DeadLetters, self), visibility_s=self.visibility)
+        return handler.Consumer(drain, Redelivery("https://punches", self.delays))
 
     # What the function sees
 
     def time(self) -> float:
         return EPOCH + self.now
 
-    def drain(self) -> Drain:
-        return self._drains[self._worker]
+    def consumer(self) -> handler.Consumer:
+        return self._consumers[self._worker]
 
     def parse(self, body: str, zone: ZoneInfo) -> Punch:
         if body in (message.record["body"] for message in self.poison):
@@ -216,8 +217,7 @@ def _simulate(template: Template, monkeypatch: pytest.MonkeyPatch) -> World:
     for module in (handler, drain_module, dead_letters, redelivery, suspects):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(drain_module, "parse", world.parse)
-    monkeypatch.setattr(handler, "_drain", world.drain)
-    monkeypatch.setattr(handler, "_redelivery", lambda: Redelivery("https://punches", world.delays))
+    monkeypatch.setattr(handler, "consumer", world.consumer)
     monkeypatch.setattr(redelivery, "client", world.client)
     monkeypatch.setattr(log, "batch", lambda *_: None)
     monkeypatch.setattr(log, "warning", lambda _, message: world.warnings.append(message))

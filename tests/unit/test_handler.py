@@ -19,7 +19,7 @@ from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.drain import Drain
 from ponto.punch import Punch, Reason, parse
 from ponto.records import BatchResponse, NotFromSqs, Record
-from ponto.redelivery import VisibilityNotShortened
+from ponto.redelivery import Redelivery, VisibilityNotShortened
 from ponto.store import Entry, Outcome, Status, Store
 from tests.events import NOT_SQS, RECEIVED_MS, Context, record, sqs_event
 from tests.strategies import FIELDS, any_json, edited_bodies, good_bodies
@@ -102,8 +102,8 @@ class Parts:
 def parts(monkeypatch: pytest.MonkeyPatch) -> Parts:
     parts = Parts()
     drain = Drain(ZONE, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
-    monkeypatch.setattr(handler, "_drain", lambda: drain)
-    monkeypatch.setattr(handler, "_redelivery", lambda: parts.redelivery)
+    consumer = handler.Consumer(drain, cast(Redelivery, parts.redelivery))
+    monkeypatch.setattr(handler, "consumer", lambda: consumer)
     return parts
 
 
@@ -131,7 +131,7 @@ def test_what_is_not_from_sqs_raises_so_that_lambda_keeps_the_event(
 def test_the_configuration_is_read_when_first_needed_and_an_error_of_it_fails_the_batch_each_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    handler._drain.cache_clear()
+    handler.consumer.cache_clear()
     for name in ("DLQ_URL", "TIME_ZONE"):
         monkeypatch.delenv(name, raising=False)
     for _ in range(2):
@@ -325,7 +325,7 @@ def test_every_record_has_exactly_one_end_and_the_log_counts_it(
 
 def test_good_punches_are_saved_before_dead_letters_are_sent(parts: Parts) -> None:
     run(record("{"), record(punch()))
-    assert parts.journal == ["save", "dead letters"]
+    assert parts.journal == ["save", "dead letters", "shorten_visibility"]
 
 
 @pytest.mark.parametrize(
@@ -368,9 +368,9 @@ def test_what_failed_because_of_the_database_comes_back_sooner_and_nothing_else(
     assert capsys.readouterr().out == ""
 
 
-def test_a_batch_without_such_failures_calls_nobody(parts: Parts) -> None:
+def test_of_a_batch_without_such_failures_nothing_does(parts: Parts) -> None:
     run(record(punch(1)), record("{"))
-    assert "shorten_visibility" not in parts.journal
+    assert parts.redelivery.shortened == []
 
 
 @pytest.mark.parametrize("seconds", [75, 10])
@@ -399,15 +399,6 @@ def test_the_answer_never_depends_on_that_call(
         "message": f"redelivery: {type(error).__name__}: {error}",
         "requestId": Context.aws_request_id,
     }
-
-
-def test_nor_on_the_configuration_of_it(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    drain = Drain(ZONE, cast(Store, parts.store), cast(DeadLetters, parts.dead_letters))
-    monkeypatch.setattr(handler, "_drain", lambda: drain)
-    handler._redelivery.cache_clear()
-    parts.store.answers = {1: Outcome(Status.FAILED, "gone")}
-    assert failed(run(record(punch(1), "one"))) == ["one"]
 
 
 # The log

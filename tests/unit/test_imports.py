@@ -167,6 +167,7 @@ def test_a_batch_of_good_punches_loads_neither_boto3_nor_botocore() -> None:
     code = """
 import handler
 from ponto.dead_letters import DeadLetters
+from ponto.redelivery import Redelivery
 from ponto.store import Outcome, Status
 from zoneinfo import ZoneInfo
 
@@ -180,7 +181,8 @@ class Context:
         return 60_000
 
 drain = handler.Drain(ZoneInfo("America/Sao_Paulo"), Store(), DeadLetters("https://queue"))
-handler._drain = lambda: drain
+consumer = handler.Consumer(drain, Redelivery("https://punches", (5, 10)))
+handler.consumer = lambda: consumer
 record = {
     "eventSource": "aws:sqs",
     "messageId": "1",

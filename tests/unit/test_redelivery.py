@@ -70,8 +70,8 @@ def test_ten_go_in_a_call(stubber: Stubber) -> None:
 
 @pytest.mark.parametrize(
     ("url", "delays", "times"),
-    [("", DELAYS, 1), (URL, (), 1), (URL, DELAYS, 8), (URL, DELAYS, 200)],
-    ids=["no queue", "no delays", "eighth receive", "day"],
+    [(URL, DELAYS, 0), ("", DELAYS, 1), (URL, (), 1), (URL, DELAYS, 8), (URL, DELAYS, 200)],
+    ids=["no record", "no queue", "no delays", "eighth receive", "day"],
 )
 def test_otherwise_nobody_is_called(
     monkeypatch: pytest.MonkeyPatch, url: str, delays: tuple[int, ...], times: int
@@ -80,7 +80,7 @@ def test_otherwise_nobody_is_called(
         raise AssertionError("no client is needed")
 
     monkeypatch.setattr(boto3, "client", refuse)
-    Redelivery(url, delays).shorten_visibility([received(times)], soon())
+    Redelivery(url, delays).shorten_visibility([received(times)] if times else [], soon())
 
 
 def test_what_sqs_refuses_is_told_after_all_calls(stubber: Stubber) -> None:
