@@ -64,7 +64,7 @@ class Outcome(NamedTuple):
 
 _STORED = Outcome(Status.STORED)
 _DUPLICATE = Outcome(Status.DUPLICATE)
-_TAKEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
+_UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
 _REPEAT = Outcome(Status.FAILED, "an earlier punch of this batch had its id, and was refused")
 
 
@@ -101,27 +101,16 @@ class Store:
         first: dict[str, int] = {}  # places in entries, by id: a statement carries an id once
         for place, entry in enumerate(entries):
             first.setdefault(entry.punch.id, place)
-        inserted = dict(zip(first, self._insert([entries[place] for place in first.values()], deadline), strict=True))
-        taken = [punch_id for punch_id, outcome in inserted.items() if outcome is _TAKEN]
-        if not taken and len(first) == len(entries):
-            return list(inserted.values())
-
-        standing = {
-            punch_id: _row(entries[first[punch_id]].punch) for punch_id in first if inserted[punch_id] is _STORED
-        }
-        if taken:
-            try:
-                standing |= self._existing(taken, deadline)
-            except UNANSWERED as error:
-                inserted |= dict.fromkeys(taken, self._give_up(error))
+        distinct = [entries[place] for place in first.values()]
+        saved, existing = self._save_distinct(distinct, deadline)
+        if len(distinct) == len(entries):
+            return saved
+        of_first = dict(zip(first, saved, strict=True))
         outcomes: list[Outcome] = []
-        for place, entry in enumerate(entries):
-            punch_id = entry.punch.id
-            outcome, is_first = inserted[punch_id], first[punch_id] == place
-            if punch_id in standing and not (is_first and outcome is _STORED):
-                outcome = _compare(entry.punch, standing[punch_id])
-            elif outcome.status is Status.REFUSED and not is_first:
-                outcome = _REPEAT
+        for place, (punch, *_) in enumerate(entries):
+            outcome = of_first[punch.id]
+            if first[punch.id] != place:
+                outcome = _of_repeat(punch, entries[first[punch.id]].punch, outcome, existing.get(punch.id))
             outcomes.append(outcome)
         return outcomes
 
@@ -147,24 +136,44 @@ class Store:
         """Close the connection if there is one. A later `save` opens another."""
         self._session.close()
 
-    def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        """Insert entries of distinct ids; of one that was there before, the outcome is _TAKEN."""
-        given_up: list[Outcome] = []
+    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> "tuple[list[Outcome], dict[str, _Row]]":
+        """Store entries of distinct ids; give their outcomes, and what stood under those ids before."""
+        inserted = self._insert(entries, deadline)
+        taken = [entry.punch.id for entry, outcome in zip(entries, inserted, strict=True) if outcome is None]
+        existing: dict[str, _Row] = {}
+        unseen = _UNSEEN
+        if taken:
+            try:
+                existing = self._existing(taken, deadline)
+            except UNANSWERED as error:
+                unseen = self._give_up(error)
+        outcomes: list[Outcome] = []
+        for entry, outcome in zip(entries, inserted, strict=True):
+            if outcome is None:
+                row = existing.get(entry.punch.id)
+                outcome = _compare(entry.punch, row) if row else unseen
+            outcomes.append(outcome)
+        return outcomes, existing
 
-        def attempt(part: Sequence[Entry]) -> list[Outcome]:
+    def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome | None]:
+        """Insert entries of distinct ids; None: the id was taken."""
+        given_up: Outcome | None = None  # for all that is left
+
+        def attempt(part: Sequence[Entry]) -> list[Outcome | None]:
+            nonlocal given_up
             if given_up:
-                return given_up * len(part)
+                return [given_up] * len(part)
             try:
                 rows = self._session.execute(_STORE, {"entries": _document(part)}, deadline)
             except UNANSWERED as error:
                 if isinstance(error, psycopg2.Error) and (error.pgcode or "").startswith(_OF_AN_ENTRY):
                     raise
-                given_up.append(self._give_up(error))
-                return given_up * len(part)
+                given_up = self._give_up(error)
+                return [given_up] * len(part)
             if len(rows) == len(part):
                 return [_STORED] * len(part)
             new = {punch_id for (punch_id,) in rows}
-            return [_STORED if entry.punch.id in new else _TAKEN for entry in part]
+            return [_STORED if entry.punch.id in new else None for entry in part]
 
         return in_halves(entries, attempt, psycopg2.Error, _of_an_entry)
 
@@ -199,6 +208,22 @@ def _compare(punch: Punch, there: _Row) -> Outcome:
     if not differing:
         return _DUPLICATE
     return Outcome(Status.CONFLICT, f"id {punch.id} belongs to a punch with another {' and '.join(differing)}")
+
+
+def _of_repeat(punch: Punch, first: Punch, outcome: Outcome, existing: _Row | None) -> Outcome:
+    """Give the outcome of a punch whose id an earlier one of its batch had.
+
+    Args:
+        punch: this one.
+        first: that one.
+        outcome: that one's.
+        existing: what stood under the id before.
+    """
+    if outcome.status is Status.STORED:
+        return _compare(punch, _row(first))
+    if existing:
+        return _compare(punch, existing)
+    return _REPEAT if outcome.status is Status.REFUSED else outcome
 
 
 def _document(entries: Sequence[Entry]) -> str:
