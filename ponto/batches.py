@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
+from ponto.bisection import in_halves
 from ponto.lines import Line, Position
 from ponto.sqs import CALL
 
@@ -92,7 +93,7 @@ def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
     for line in lines:
         batch.append(line)
         punches += line.body != ""
-        if punches == CALL or len(batch) == _LINES or not (line.body or line.refusal):
+        if punches == CALL or len(batch) == _LINES or line.is_heartbeat:
             yield batch
             batch, punches = [], 0
     if batch:
@@ -107,6 +108,20 @@ def _sent(batch: list[Line], answer: Future[dict[int, str]]) -> Sent:
         if line.refusal or line.number in unsent
     ]
     return Sent(sum(line.body != "" for line in batch) - len(unsent), refused, batch[-1].next)
+
+
+class _Answer(NamedTuple):
+    """What became of a punch in a call. Where both texts are empty, the queue has it."""
+
+    refusal: str = ""  # why it can never take it
+    failure: str = ""  # why it did not, though it may take it later
+
+
+_TAKEN = _Answer()
+
+
+class _RefusedError(Exception):
+    """The queue refuses a call for what is in it. The message is SQS's code."""
 
 
 class Sender:
@@ -141,16 +156,25 @@ class Sender:
         left = list(punches)
         delay = _FIRST_DELAY
         while left:
-            left, why = self._try(left, refused)
+            results = in_halves(left, self._call, _RefusedError, lambda error: _refusal(str(error)))
+            answers = list(zip(left, results, strict=True))
+            refused |= {punch.number: answer.refusal for punch, answer in answers if answer.refusal}
+            left = [punch for punch, answer in answers if answer.failure]
             if left:
                 if time.monotonic() + delay > stop:
-                    raise NotSent(f"the queue of punches: {why}")
+                    failures = sorted({answer.failure for answer in results if answer.failure})
+                    raise NotSent(f"the queue of punches: {', '.join(failures)}")
                 time.sleep(delay)
                 delay = min(2 * delay, _LONGEST_DELAY)
         return refused
 
-    def _try(self, punches: list[Line], refused: dict[int, str]) -> tuple[list[Line], str]:
-        """Send once; return those that can be tried again, and why they have to be."""
+    def _call(self, punches: Sequence[Line]) -> "list[_Answer]":
+        """Send once.
+
+        Raises:
+            _RefusedError: one of the punches makes the queue refuse all.
+            NotSent: the queue refuses whatever it is sent.
+        """
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -158,33 +182,31 @@ class Sender:
                 QueueUrl=self._url, Entries=[self._entry(*each) for each in enumerate(punches)]
             )
         except BotoCoreError as error:
-            return punches, f"{type(error).__name__}: {error}"
+            return [_Answer(failure=f"{type(error).__name__}: {error}")] * len(punches)
         except ClientError as error:
             code = _last(error.response["Error"].get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if code in _OF_A_MESSAGE:
-                if len(punches) == 1:
-                    refused[punches[0].number] = f"line: the queue does not take it: {code}"
-                    return [], ""
-                tries = [self._try([punch], refused) for punch in punches]  # one must not keep its neighbours
-                return [punch for left, _ in tries for punch in left], next((why for left, why in tries if left), "")
+                raise _RefusedError(code) from error
             if status >= 500 or code in _PASSING:
-                return punches, f"{type(error).__name__}: {error}"
+                return [_Answer(failure=f"{type(error).__name__}: {error}")] * len(punches)
             raise NotSent(f"the queue of punches: {error}") from error
-        failed = {punches[int(entry["Id"])]: entry for entry in answer.get("Failed", [])}
-        refused |= {
-            punch.number: f"line: the queue does not take it: {_last(entry['Code'])}"
-            for punch, entry in failed.items()
-            if entry["SenderFault"] and _last(entry["Code"]) in _OF_A_MESSAGE
-        }
-        left = [punch for punch in failed if punch.number not in refused]
-        return left, ", ".join(sorted({failed[punch]["Code"] for punch in left}))
+        answers = [_TAKEN] * len(punches)
+        for entry in answer.get("Failed", []):
+            code = _last(entry["Code"])
+            never = entry["SenderFault"] and code in _OF_A_MESSAGE
+            answers[int(entry["Id"])] = _refusal(code) if never else _Answer(failure=entry["Code"])
+        return answers
 
     def _entry(self, index: int, punch: Line) -> "SendMessageBatchRequestEntryTypeDef":
         entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": punch.body}
         if self._identity:
             entry["MessageAttributes"] = {"usuarioId": {"DataType": "String", "StringValue": str(punch.employee)}}
         return entry
+
+
+def _refusal(code: str) -> _Answer:
+    return _Answer(refusal=f"line: the queue does not take it: {code}")
 
 
 def _last(code: str) -> str:

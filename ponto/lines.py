@@ -9,9 +9,7 @@ import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from datetime import tzinfo
-from itertools import chain
 from typing import IO, NamedTuple
 
 import orjson
@@ -48,13 +46,17 @@ BEGIN = Position()
 
 
 class Line(NamedTuple):
-    """A line that is not blank: a punch, or why it is none. With neither, it only says how far reading has come."""
+    """A line that is not blank: a punch, or why it is none. A heartbeat, with neither, says that reading goes on."""
 
     number: int
     next: Position  # after it
     body: str = ""  # of a punch: as of POST /ponto
     employee: int = 0  # of a punch
     refusal: str = ""  # quotes no value
+
+    @property
+    def is_heartbeat(self) -> bool:
+        return not (self.body or self.refusal)
 
 
 class _Raw(NamedTuple):
@@ -66,8 +68,8 @@ class _Raw(NamedTuple):
 def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = BEGIN) -> Iterator[Line]:
     """Read and check the lines of a file.
 
-    Something comes at least once for each mebibyte that is read, however long a line is, so that the caller can stop
-    there.
+    Where there is no line in a mebibyte, because one is longer or `start` is far, there comes a heartbeat, so that the
+    caller can stop there. The file is opened twice: for its first line, which says what it is, and from `start` on.
 
     Args:
         open_at: opens the file as it is stored, from a byte on.
@@ -90,39 +92,53 @@ def is_compressed(start: bytes) -> bool:
 
 
 def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -> Iterator[Line]:
-    with ExitStack() as opened:
-        stored = opened.enter_context(io.BufferedReader(_Readable(open_at(0)), _CHUNK))
+    # What the file is, its first line says.
+    with _buffered(open_at(0)) as stored:
         in_gzip = is_compressed(stored.peek(len(_GZIP)))
-        content: io.BufferedIOBase = gzip.GzipFile(fileobj=stored) if in_gzip else stored
-        rest = _raw(content, BEGIN)
-        for first in rest:
-            if first.content != b"":
+        first: _Raw | None = None
+        for first in _raw(_content(stored, in_gzip), BEGIN):
+            if first is not None:
                 break
-            yield Line(start.line, start)  # whoever goes on reads it again
-        else:
-            return
-        header = _header(first)
-        read = _of_csv(*header) if header else _of_json
-        if start.offset > first.next.offset:
-            if in_gzip:
-                for _ in skip(content, start.offset - first.next.offset):
-                    yield Line(start.line, start)
-            else:
-                stored.close()
-                content = opened.enter_context(io.BufferedReader(_Readable(open_at(start.offset)), _CHUNK))
-            rest = _raw(content, start)
-        elif not header and start.offset < first.next.offset:
-            rest = chain([first], rest)
-        refused = 0  # more than punches, from `start` on
-        for line in rest:
-            checked = _check(line, read, zone)
-            refused += (checked.refusal != "") - (checked.body != "")
+            yield _heartbeat(start)
+    if first is None:
+        return  # nothing but blank lines
+
+    if header := _header(first):
+        read, begin = _of_csv(*header), max(start, first.next)
+    else:
+        read, begin = _of_json, start
+
+    with _buffered(open_at(0 if in_gzip else begin.offset)) as stored:
+        content = _content(stored, in_gzip)
+        for _ in skip(content, begin.offset if in_gzip else 0):
+            yield _heartbeat(begin)
+        reached = begin
+        refused = 0  # more than punches, from `begin` on
+        for raw in _raw(content, begin):
+            if raw is None:
+                yield _heartbeat(reached)
+                continue
+            line = _check(raw, read, zone)
+            refused += (line.refusal != "") - (line.body != "")
             if refused > _MOST_REFUSED:
                 raise NotPunches(
                     f"at line {line.number} refused lines outnumber punches by more than {_MOST_REFUSED:,}; the last: "
-                    f"{checked.refusal}"
+                    f"{line.refusal}"
                 )
-            yield checked
+            yield line
+            reached = line.next
+
+
+def _buffered(stored: IO[bytes]) -> io.BufferedReader:
+    return io.BufferedReader(_Readable(stored), _CHUNK)
+
+
+def _content(stored: io.BufferedReader, in_gzip: bool) -> io.BufferedIOBase:
+    return gzip.GzipFile(fileobj=stored) if in_gzip else stored
+
+
+def _heartbeat(reached: Position) -> Line:
+    return Line(reached.line, reached)
 
 
 def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
@@ -133,8 +149,11 @@ def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
             yield size
 
 
-def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
+def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw | None]:
     """Cut into lines, without those that are blank and the byte order mark of the first.
+
+    Yields:
+        A line; None for each mebibyte within one.
 
     Raises:
         NotPunches: too many are blank.
@@ -142,14 +161,13 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw]:
     offset, number = start
     blank = 0  # bytes of blank lines more than of others, from `start` on: whoever goes on begins to count anew
     while line := content.readline(LONGEST + 2):
-        begin = offset
         offset += len(line)
         is_whole = line.endswith(b"\n")
         is_long = len(line.rstrip(b"\r\n")) > LONGEST
         while not is_whole and (part := content.readline(_CHUNK)):
             offset += len(part)
             is_whole, is_long = part.endswith(b"\n"), is_long or part.strip() != b""
-            yield _Raw(number, Position(begin, number), b"")
+            yield None
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if is_long or line.strip():
@@ -197,8 +215,6 @@ _Reader = Callable[[str], str]
 
 def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
     number, after, content = line
-    if content == b"":
-        return Line(number, after)
     if content is None:
         return Line(number, after, refusal=f"line: longer than {LONGEST} bytes")
     try:

@@ -20,7 +20,7 @@ ARROWS = {
     "ponto.admin.owner": {"connection"},
     "ponto.admin.repeatable": set(),
     "ponto.admin.roles": {"admin.owner", "connection"},
-    "ponto.batches": {"lines", "sqs"},
+    "ponto.batches": {"bisection", "lines", "sqs"},
     "ponto.bisection": set(),
     "ponto.config": set(),
     "ponto.connection": set(),

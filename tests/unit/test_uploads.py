@@ -284,7 +284,8 @@ def test_a_call_that_fails_for_now_is_made_again(paper: Paper, error: Exception)
 
 
 def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are_not(paper: Paper) -> None:
-    paper.queue.answers = [client_error("InvalidMessageContents"), {}, client_error("InvalidMessageContents")]
+    refused = client_error("InvalidMessageContents")
+    paper.queue.answers = [refused, {}, refused, refused]  # all three, the first, the others, the second
     paper.run(paper.upload(file(1, 3)))
     assert paper.queue.employees() == [1, 3]
     reason = "line: the queue does not take it: InvalidMessageContents"
