@@ -13,7 +13,7 @@ _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 class Attributes(TypedDict):
     """What SQS itself says of a message, as far as it is used here."""
 
-    SentTimestamp: str  # when SQS stored it, ms since the epoch, UTC: the time of receipt that nobody can alter
+    SentTimestamp: str  # when SQS stored it, ms since the epoch, UTC: nobody else can write it
     ApproximateReceiveCount: str
     ApproximateFirstReceiveTimestamp: str  # ms since the epoch, UTC
 
