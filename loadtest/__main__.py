@@ -203,8 +203,8 @@ def _run(
         statuses.append(comparison.status)
 
     _write(folder, summary)
-    if result.verdict:
-        picture.draw(folder / "arrivals.png", result.figures, result.rows, result.verdict, result.lag)
+    if result.ledger:
+        picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
     if report:
         print_status("making JMeter's HTML report")
         tool.report(folder)
@@ -280,8 +280,8 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
             raise CommandError(f"JMeter sent nothing; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}") from None
         if database is None:
             return LoadResult(figures, [], None, watch.depths, load, elsewhere)
-        verdict, rows = proof.wait(database, system, figures.accepted, patience, watch.look)
-        return LoadResult(figures, rows, verdict, watch.depths, load, elsewhere)
+        ledger, rows = proof.wait(database, system, figures.accepted, patience, watch.look)
+        return LoadResult(figures, rows, ledger, watch.depths, load, elsewhere)
     finally:
         if database:
             database.close()

@@ -5,26 +5,26 @@ from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
 
-from loadtest.proof import Row, Verdict
 from loadtest.results import Figures
+from tools.kit.ledger import Ledger, Row
 from tools.kit.pictures import BLUE, GREEN, dress, new_figure, save
 
 _BARS = 60  # at most, across the picture
 
 
-def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, lag: float | None) -> None:
+def draw(file: Path, figures: Figures, rows: Sequence[Row], ledger: Ledger, lag: float | None) -> None:
     """Draw it.
 
     Args:
         file: a PNG or SVG, by its name.
         figures: what was accepted, and when.
         rows: what was stored, and when.
-        verdict: for the title.
+        ledger: for the title.
         lag: seconds from the last 202 to the last row.
     """
-    began = figures.began_ms
-    accepted = sorted((at - began) / 1000 for at in figures.accepted_ms)
-    stored = sorted((row.stored_ms - began) / 1000 for row in rows if row.id in figures.accepted)
+    began = figures.began_ms / 1000
+    accepted = sorted(at / 1000 - began for at in figures.accepted_ms)
+    stored = sorted(row.stored_at.timestamp() - began for row in rows if row.stored_at and row.key in figures.accepted)
     end = max(accepted[-1:] + stored[-1:] + [1.0])
     step = max(1, round(end / _BARS))  # s
     edges = [float(step * number) for number in range(int(end // step) + 2)]
@@ -33,7 +33,7 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, la
     waiting = [before - after for before, after in zip(_until(accepted, moments), _until(stored, moments), strict=True)]
     waiting = [max(0, depth) for depth in waiting]  # a row may be there before its 202 has reached the client
 
-    figure = new_figure(10, 6, _title(figures, verdict, lag, max(waiting)))
+    figure = new_figure(10, 6, _title(figures, ledger, lag, max(waiting)))
     flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
 
     accepted_rates = _per_second(accepted, edges)
@@ -54,11 +54,11 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], verdict: Verdict, la
     save(figure, file, file.suffix, dpi=120)
 
 
-def _title(figures: Figures, verdict: Verdict, lag: float | None, waited: int) -> str:
+def _title(figures: Figures, ledger: Ledger, lag: float | None, waited: int) -> str:
     first = f"{len(figures.accepted):,} punches accepted in {figures.seconds:,.1f} s"
-    if not verdict.is_clean:
-        return f"{first}\n{len(verdict.missing):,} missing, {len(verdict.stored_twice):,} stored twice"
-    ends = "every one is one row" if not verdict.dead_letters else f"{verdict.stored:,} rows, the rest dead letters"
+    if not ledger.is_complete:
+        return f"{first}\n{len(ledger.lost):,} missing, {len(ledger.stored_twice):,} stored twice"
+    ends = "every one is one row" if not ledger.dead_letters else f"{ledger.stored:,} rows, the rest dead letters"
     last = "" if lag is None else f"the last row {max(lag, 0):.1f} s after the last answer, "
     return f"{first}, {ends}\n{last}at most {waited:,} waited"
 

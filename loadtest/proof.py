@@ -4,9 +4,8 @@ import contextlib
 import json
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import psycopg2
 from psycopg2.extensions import parse_dsn
@@ -15,6 +14,8 @@ from loadtest.system import System
 from ponto import config
 from tools.dlq import queue_reader
 from tools.kit.errors import CommandError
+from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
+from tools.kit.rows import rows_of
 
 RUN = 10**9
 """Employee numbers that a run has to itself."""
@@ -23,56 +24,6 @@ _LOOK = 0.5  # s between looks at the database
 _EMPTY = 5  # s for which the queue has to be empty before that is believed: its depth is approximate
 
 _COUNT = "select count(*) from batida where usuario_id >= %s and usuario_id < %s"
-_ROWS = """
-select id, usuario_id, extract(epoch from gravada_em)::float8 * 1000
-from batida where usuario_id >= %s and usuario_id < %s
-"""
-
-
-class Row(NamedTuple):
-    """What was stored."""
-
-    id: str  # canonical lower-case UUID
-    employee: int
-    stored_ms: float  # when, ms since the epoch, by the database's clock
-
-
-class Verdict(NamedTuple):
-    """The ends of all accepted punches: none may be in one of the two lists."""
-
-    stored: int  # accepted punches that are a row
-    dead_letters: int  # accepted punches that are a dead letter
-    missing: list[str]  # ids that are neither
-    stored_twice: list[str]  # ids with more than one row, and rows of one punch under more than one id
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether the promise was kept."""
-        return not (self.missing or self.stored_twice)
-
-
-def judge(accepted: Mapping[str, int], rows: Iterable[Row], dead: Iterable[str]) -> Verdict:
-    """Find the end of each accepted punch.
-
-    Args:
-        accepted: employee by id. Every punch is of another employee, so an employee with two rows was stored twice.
-        rows: all of the run's employees: also of punches whose answer was lost, which may stand or not.
-        dead: ids of punches in the dead-letter queue.
-    """
-    rows = list(rows)
-    standing = {(row.id, row.employee) for row in rows}
-    dead = set(dead)
-    without_row = [punch for punch, employee in accepted.items() if (punch, employee) not in standing]
-    employees = Counter(row.employee for row in rows)
-    ids = Counter(row.id for row in rows)
-    twice = [f"employee {employee}" for employee, count in employees.items() if count > 1]
-    twice += [row_id for row_id, count in ids.items() if count > 1]
-    return Verdict(
-        stored=len(accepted) - len(without_row),
-        dead_letters=sum(punch in dead for punch in without_row),
-        missing=[punch for punch in without_row if punch not in dead],
-        stored_twice=twice,
-    )
 
 
 def parameters_of(url: str) -> dict[str, Any]:
@@ -110,7 +61,7 @@ class Database:
         Raises:
             CommandError: no connection; or its sslmode does not ensure TLS.
         """
-        self._range = (first_employee, first_employee + RUN)
+        self._employees = range(first_employee, first_employee + RUN)
         try:
             self._connection = psycopg2.connect(**parameters_of(url), application_name="loadtest")
         except psycopg2.OperationalError as error:
@@ -120,33 +71,36 @@ class Database:
     def count(self) -> int:
         """Count the run's rows."""
         with self._connection.cursor() as cursor:
-            cursor.execute(_COUNT, self._range)
+            cursor.execute(_COUNT, (self._employees.start, self._employees.stop))
             found: int = (cursor.fetchone() or (0,))[0]
             return found
 
     def rows(self) -> list[Row]:
-        """Read the run's rows: one query, by the index on the employee."""
-        with self._connection.cursor() as cursor:
-            cursor.execute(_ROWS, self._range)
-            return [Row(*row) for row in cursor]
+        """Read the run's rows, as `judge` compares them with what JMeter knows: id and employee."""
+        return [
+            Row(row.punch._replace(ponto=None), row.punch.id, row.stored_at)
+            for row in rows_of(self._connection, self._employees)
+        ]
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
 
-def dead_letters(system: System) -> set[str]:
-    """Return the ids of the punches in the dead-letter queue, and put them back."""
+def dead_letters(system: System) -> list[DeadLetter]:
+    """Return the dead letters that have a punch's id, by it, and put them back."""
     if system.sqs is None or not system.depth(system.dlq_url):
-        return set()
+        return []
     with queue_reader.opened(system.sqs, system.dlq_url) as reader:
-        return {punch for message in reader.messages if (punch := _id(message.body))}
+        return [DeadLetter(punch, found.reason) for found in reader.messages if (punch := _id(found.body))]
 
 
 def wait(
     database: Database, system: System, accepted: Mapping[str, int], patience: float, look: Callable[[], None]
-) -> tuple[Verdict, list[Row]]:
+) -> tuple[Ledger, list[Row]]:
     """Wait until every accepted punch has its end, or nothing moves any more; say which end, and give the rows.
+
+    Every punch is of another employee.
 
     Args:
         database: where rows appear.
@@ -155,6 +109,7 @@ def wait(
         patience: seconds without a new row after which nobody waits any longer.
         look: called at each look, for progress.
     """
+    sent = {punch: Sent(PunchKey(punch, employee, None)) for punch, employee in accepted.items()}
     moved = time.monotonic()
     empty_since = None
     before = -1
@@ -168,11 +123,9 @@ def wait(
         gave_up = now > moved + patience or (empty_since is not None and now > empty_since + _EMPTY)
         if count >= len(accepted) or gave_up:
             rows = database.rows()
-            verdict = judge(accepted, rows, ())
-            if gave_up:
-                return judge(accepted, rows, dead_letters(system)), rows
-            if not verdict.missing:
-                return verdict, rows
+            ledger = judge(sent, rows, dead_letters(system) if gave_up else ())
+            if gave_up or not ledger.lost:
+                return ledger, rows
         time.sleep(_LOOK)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from loadtest.machine import Elsewhere
-from loadtest.proof import Row, Verdict
 from loadtest.results import Figures, latency_json
 from tools.kit import tables
+from tools.kit.ledger import Ledger, Row
 from tools.kit.output import camel_case, print_result
 from tools.kit.tables import Column
 
@@ -28,7 +28,7 @@ class LoadResult(NamedTuple):
 
     figures: Figures
     rows: list[Row]
-    verdict: Verdict | None  # None: nobody could count rows
+    ledger: Ledger | None  # None: nobody could count rows
     depths: list[tuple[float, int]]  # of the queue: seconds since the run began, messages
     load: float  # the machine's average over a minute, when the last answer was there
     elsewhere: Elsewhere
@@ -36,21 +36,21 @@ class LoadResult(NamedTuple):
     @property
     def lag(self) -> float | None:
         """Seconds from the last 202 to the last row, by the clocks of the two machines."""
-        stored = [row.stored_ms for row in self.rows if row.id in self.figures.accepted]
-        return (max(stored) - self.figures.last_accepted_ms) / 1000 if stored else None
+        stored = [row.stored_at.timestamp() for row in self.rows if row.stored_at and row.key in self.figures.accepted]
+        return max(stored) - self.figures.last_accepted_ms / 1000 if stored else None
 
     @property
     def status(self) -> int:
         """The exit status."""
-        if self.verdict is None:
+        if self.ledger is None:
             return NOT_PROVEN
-        if not self.verdict.is_clean:
+        if not self.ledger.is_complete:
             return MISSING
         return ERRORS if self.figures.errors else 0
 
     def summary(self, plan: TestPlan) -> dict[str, Any]:
         """Give it for JSON; what nobody could count is null."""
-        figures, verdict = self.figures, self.verdict
+        figures, ledger = self.figures, self.ledger
         lag = self.lag
         found: dict[str, Any] = {
             "plan": plan.name,
@@ -61,10 +61,10 @@ class LoadResult(NamedTuple):
             "repeats": figures.repeats,
             "refused": figures.refused,
             "errors": figures.errors,
-            "stored": verdict and verdict.stored,
-            "dead_letters": verdict and verdict.dead_letters,
-            "missing": verdict and len(verdict.missing),
-            "stored_twice": verdict and len(verdict.stored_twice),
+            "stored": ledger and ledger.stored,
+            "dead_letters": ledger and sum(ledger.dead_letters.values()),
+            "missing": ledger and len(ledger.lost),
+            "stored_twice": ledger and len(ledger.stored_twice),
             "seconds": round(figures.seconds, 3),
             "requests_per_second": round(figures.requests_per_second, 1),
             "latency_ms": latency_json(figures.latency),
@@ -76,10 +76,10 @@ class LoadResult(NamedTuple):
         }
         if figures.failures:
             found["failures"] = figures.failures
-        if verdict and not verdict.is_clean:
+        if ledger and not ledger.is_complete:
             found["examples"] = {
-                "missing": verdict.missing[:_SHOWN],
-                "stored_twice": verdict.stored_twice[:_SHOWN],
+                "missing": ledger.lost[:_SHOWN],
+                "stored_twice": ledger.stored_twice[:_SHOWN],
             }
         return found
 

@@ -23,14 +23,15 @@ import psutil
 import psycopg2
 from botocore.exceptions import BotoCoreError
 
-from lab.chaos.ledger import DeadLetter, Ledger, Message, PunchKey, Row, judge
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from tools.dlq.queue_reader import QueueReader
 from tools.kit import commands, local_stack
 from tools.kit import options as opt
+from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Sent, judge
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
+from tools.kit.rows import rows_of
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator, postgres
 from tools.local.errors import LocalError
@@ -87,7 +88,7 @@ POISON = {
 """Bodies that the gateway would refuse, by name: the reason that each is dead-lettered for, and the body."""
 
 
-def make_messages(chance: Random, punches: int, first_employee: int) -> list[Message]:
+def make_messages(chance: Random, punches: int, first_employee: int) -> list[Sent]:
     """Make up what is sent, in order.
 
     Args:
@@ -95,7 +96,7 @@ def make_messages(chance: Random, punches: int, first_employee: int) -> list[Mes
         punches: how many messages.
         first_employee: each new punch is of the next one.
     """
-    messages: list[Message] = []
+    messages: list[Sent] = []
     for number in range(punches):
         employee, kind = first_employee + number, chance.random()
         recent = [message for message in messages[-_RECENT:] if message.punch]
@@ -106,13 +107,13 @@ def make_messages(chance: Random, punches: int, first_employee: int) -> list[Mes
             messages.append(_punch(chance, employee, chance.choice(sent_ids)))
         elif kind < _DUPLICATE + _CONFLICT + _POISON:
             _, body = chance.choice(list(POISON.values()))
-            messages.append(Message(body, None))
+            messages.append(Sent(None, body))
         else:
             messages.append(_punch(chance, employee, str(uuid.uuid4()) if chance.random() < 0.75 else None))
     return messages
 
 
-def _punch(chance: Random, employee: int, punch_id: str | None) -> Message:
+def _punch(chance: Random, employee: int, punch_id: str | None) -> Sent:
     instant = _EIGHT + timedelta(milliseconds=chance.randrange(8 * 3_600_000))
     written = instant.astimezone(chance.choice([UTC, _SAO_PAULO])).isoformat()
     fields: dict[str, Any] = {"usuarioId": employee, "ponto": written}
@@ -122,13 +123,13 @@ def _punch(chance: Random, employee: int, punch_id: str | None) -> Message:
         fields["id"] = chance.choice([punch_id, punch_id.upper()])
     if chance.random() < 0.5:
         fields |= {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
-    return Message(json.dumps(fields), PunchKey(punch_id, employee, instant))
+    return Sent(PunchKey(punch_id, employee, instant), json.dumps(fields))
 
 
 class Traffic:
     """Clients that send a plan: punches over HTTP as the README tells clients to, the rest to the queue by hand."""
 
-    def __init__(self, address: Address, messages: Sequence[Message], clients: int, seed: int) -> None:
+    def __init__(self, address: Address, messages: Sequence[Sent], clients: int, seed: int) -> None:
         """Sends nothing before `start`.
 
         Args:
@@ -137,7 +138,7 @@ class Traffic:
             clients: how many at once, each on a connection that it keeps.
             seed: decides who hangs up.
         """
-        self.accepted: dict[str, Message] = {}  # by message id
+        self.accepted: dict[str, Sent] = {}  # by message id
         self.tries: Counter[str] = Counter()  # those that ended without a 202, by why
         self._address = address
         self._url = urllib.parse.urlsplit(address.api_url)
@@ -189,7 +190,7 @@ class Traffic:
         finally:
             connection.close()
 
-    def _next(self) -> Message | None:
+    def _next(self) -> Sent | None:
         with self._one:
             place = next(self._places, None)
         if place is None:
@@ -198,7 +199,7 @@ class Traffic:
         self._stop.wait(max(0, due - time.monotonic()))
         return self._messages[place]
 
-    def _post(self, connection: http.client.HTTPConnection, message: Message, chance: Random) -> None:
+    def _post(self, connection: http.client.HTTPConnection, message: Sent, chance: Random) -> None:
         """Send until a 202, waiting longer each time."""
         headers = {"content-type": "application/json", "x-api-key": self._address.api_key}
         wait = 0.1  # s; the README's clients begin with 1 s, and are not in such a hurry
@@ -347,9 +348,8 @@ class Chaos:
     def _judge(self) -> Ledger:
         accepted = self._traffic.accepted
         connection = psycopg2.connect(self._address.database_url)
-        with contextlib.closing(connection), connection.cursor() as cursor:
-            cursor.execute(_ROWS, [self._employees.start, self._employees.stop])
-            rows = [Row(PunchKey(*punch), message_id) for *punch, message_id in cursor]
+        with contextlib.closing(connection):
+            rows = rows_of(connection, self._employees)
         # Who hung up does not know the id of what may have been accepted; the body tells it is of this run.
         bodies = {message.body for message in self._messages}
         reader = QueueReader(self._sqs, self._address.dlq_url)
@@ -377,11 +377,6 @@ class Chaos:
             self._printed_at = time.monotonic()
             sent = f"accepted {len(self._traffic.accepted):,} of {len(self._messages):,}"
             _print(f"{time.strftime('%H:%M:%S')}  {sent}  queued {self._depth():,}  {what}")
-
-
-_ROWS = """
-select id, usuario_id, ponto, coalesce(mensagem_id, '') from batida where usuario_id >= %s and usuario_id < %s
-"""
 
 
 @commands.command(epilog=_EPILOG)

@@ -9,6 +9,8 @@ from lab.simulate import cloudwatch
 from lab.simulate.clock import DAY, HOUR, length
 from lab.simulate.cloudwatch import Metric, Point, State
 from lab.simulate.employees import Sending
+from tools.kit.ledger import PunchKey, Row, Sent, Standing, compare, judge
+from tools.kit.rows import rows_of
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
 ALARM_BEFORE = 42 * HOUR
@@ -21,11 +23,8 @@ KEPT = {"punches-expire": 9 * DAY, "dead-letters-expire": 14 * DAY}
 LOOK_BACK = 16 * DAY
 """How much of the past an alarm is evaluated on: more than SQS keeps anything."""
 
-_ROWS = """
-select id::text, usuario_id, (extract(epoch from ponto) * 1000000)::bigint, mensagem_id
-from batida
-"""
-_LOOK_UP = f"prepare audit (uuid[]) as {_ROWS} where id = any($1)"
+_LOOK_UP = "prepare audit (uuid[]) as select id::text, usuario_id, ponto, mensagem_id from batida where id = any($1)"
+_EVERYBODY = range(1, 2**53)
 
 
 class BrokenError(Exception):
@@ -46,7 +45,7 @@ class Accepted:
         self.number, self.id, self.sending = number, message_id, sending
         self.queued = 1  # messages of it in the queue of punches, and
         self.dead_letters = 0  # in the dead-letter queue
-        self.row = ""  # stored, duplicates; or conflict: another punch stands under its id
+        self.row: Standing | None = None  # what stands under its id
         self.removed = self.expired = False
         self.excused = False  # for good: it may have been stored without anybody knowing, or two had it at once
         self.state = "waiting"
@@ -57,7 +56,7 @@ class Accepted:
             return "waiting"
         if self.dead_letters:
             return "dead-lettered"
-        if self.row in ("stored", "duplicates"):
+        if self.row in (Standing.STORED, Standing.DUPLICATE):
             return self.row
         if self.removed:
             return "removed by operators"
@@ -71,6 +70,7 @@ class Auditor:
     """Looks into the database on a connection of its own, as nobody of the system does."""
 
     def __init__(self, connection: psycopg2.extensions.connection) -> None:
+        self._connection = connection
         self._cursor = connection.cursor()
         # It plans once, and while the table is empty.
         self._cursor.execute("set enable_seqscan = off; set plan_cache_mode = force_generic_plan")
@@ -84,22 +84,14 @@ class Auditor:
         if not ids:
             return
         self._cursor.execute("execute audit (%s)", (f"{{{','.join(sorted(ids))}}}",))  # as PostgreSQL writes an array
-        rows = {row[0]: row for row in self._cursor.fetchall()}
+        rows = {punch[0]: Row(PunchKey(*punch), message_id) for *punch, message_id in self._cursor}
         for each in found:
             if row := rows.get(each.sending.id):
-                each.row = _standing(each, row)
+                each.row = compare(each.id, each.sending.punch, row)
 
-    def rows(self) -> dict[str, Any]:
-        """Give all rows, by id."""
-        self._cursor.execute(_ROWS)
-        return {row[0]: row for row in self._cursor.fetchall()}
-
-
-def _standing(each: Accepted, row: Any) -> str:
-    _, employee, instant_us, message_id = row
-    if (employee, instant_us) != (each.sending.employee, each.sending.instant_us):
-        return "conflict"
-    return "stored" if message_id == each.id else "duplicates"
+    def rows(self) -> list[Row]:
+        """Give all rows."""
+        return rows_of(self._connection, _EVERYBODY)
 
 
 class Ledger:
@@ -124,7 +116,7 @@ class Ledger:
         if state is None:
             what = f"{each} was deleted from the queue, and is neither a row nor a dead letter"
             raise BrokenError("lost", now, what, each)
-        if state == "dead-lettered" and each.row == "stored" and not each.excused:
+        if state == "dead-lettered" and each.row is Standing.STORED and not each.excused:
             raise BrokenError("twice", now, f"{each} is a row and a dead letter", each)
         if state != each.state:
             self.counts[each.state] -= 1
@@ -147,23 +139,27 @@ class Ledger:
         if len(self.accepted) != sum(self.counts.values()):
             raise BrokenError("balance", now, f"{len(self.accepted)} accepted, but {self.counts}")
 
-    def close(self, rows: Mapping[str, Any], now: float) -> None:
+    def close(self, rows: Sequence[Row], now: float) -> None:
         """Compare every accepted message with the rows, at the end.
 
         Raises:
-            BrokenError: a row is of no accepted message, or a message is not where it was said to be.
+            BrokenError: a row is of no accepted message, a punch is two, or a message is not where it was said to be.
         """
-        unknown = rows.keys() - {each.sending.id for each in self.accepted}
+        standing = {row.punch.id: row for row in rows}
+        unknown = standing.keys() - {each.sending.id for each in self.accepted}
         if unknown:
             raise BrokenError("invented", now, f"nobody sent the row {min(unknown)}")
-        recount = dict.fromkeys(STATES, 0)
         for each in self.accepted:
-            row = rows.get(each.sending.id)
-            each.row = _standing(each, row) if row else ""
+            row = standing.get(each.sending.id)
+            each.row = compare(each.id, each.sending.punch, row) if row else None
             self.follow(each, now)
-            recount[each.state] += 1
-        if recount != self.counts:
-            raise BrokenError("balance", now, f"counted {self.counts}, found {recount}")
+        ended = [each for each in self.accepted if each.state in (Standing.STORED, Standing.DUPLICATE)]
+        found = judge({each.id: Sent(each.sending.punch) for each in ended}, rows, ())
+        if found.stored_twice:
+            raise BrokenError("twice", now, f"there are two rows of {found.stored_twice[0]}")
+        if (found.stored, found.duplicates) != (self.counts["stored"], self.counts["duplicates"]):
+            what = f"found {found.stored} stored, {found.duplicates} duplicates"
+            raise BrokenError("balance", now, f"counted {self.counts}, {what}")
 
 
 class Alarms:

@@ -2,19 +2,18 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
 from lab.simulate.clock import DAY, HOUR, instant
 from ponto.derived_id import derive_id
+from tools.kit.ledger import PunchKey
 
 _LOCAL = timezone(timedelta(hours=-3))
 _PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 18 * HOUR)
 _HABIT, _SPREAD = 300, 240  # s, standard deviations: between employees, and between days of one
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 # How likely.
 _WITHOUT_ID = 0.3  # of the employees: they punch at an old terminal
@@ -29,10 +28,13 @@ class Sending(NamedTuple):
 
     at: float  # clock
     body: str
-    id: str  # of the row that it should become; empty: it can never be one
-    employee: int
-    instant_us: int  # since the Unix epoch
+    punch: PunchKey | None  # None: it can never be a row
     what: str  # for people
+
+    @property
+    def id(self) -> str:
+        """Of the row that it should become; empty where it can be none."""
+        return self.punch.id if self.punch else ""
 
 
 def of_day(seed: int, day: int, employee: int) -> Iterator[Sending]:
@@ -62,7 +64,7 @@ def of_day(seed: int, day: int, employee: int) -> Iterator[Sending]:
             other = _punch(chance, employee, punched + 60, None, without_id=False, punch_id=sending.id)
             yield other._replace(what=f"{other.what} with the id of the one before")
         if chance.random() < _MALFORMED:
-            yield Sending(punched + 1, '{"usuarioId": ', "", employee, 0, f"employee {employee} sends half a punch")
+            yield Sending(punched + 1, '{"usuarioId": ', None, f"employee {employee} sends half a punch")
 
 
 def _punch(
@@ -80,11 +82,4 @@ def _punch(
         at = max(at, sent_at + chance.uniform(0, 2))
         fields |= {"offline": True}
     how = ", sent late" if sent_at is not None else ""
-    return Sending(
-        at,
-        json.dumps(fields),
-        punch_id,
-        employee,
-        (when - _EPOCH) // _MICROSECOND,
-        f"employee {employee} punches{how}",
-    )
+    return Sending(at, json.dumps(fields), PunchKey(punch_id, employee, when), f"employee {employee} punches{how}")

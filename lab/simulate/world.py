@@ -23,6 +23,7 @@ from lab.simulate.faults import PROMISED, Kind, Spell, Weather
 from lab.simulate.functions import Function, Invocation
 from lab.simulate.queue import Message, Queue
 from lab.simulate.settings import Settings
+from tools.kit.ledger import Standing
 
 _CALM = HOUR
 """After so long without anything wrong nothing older waits."""
@@ -346,7 +347,7 @@ class World:
             elif is_uncertain:
                 accepted.excused = True
             self.ledger.follow(accepted, now)
-            if message.id not in failed and accepted.sending.id and accepted.row == "" and not accepted.dead_letters:
+            if message.id not in failed and accepted.sending.id and accepted.row is None and not accepted.dead_letters:
                 what = f"{accepted} was deleted from the queue before it was a row"
                 raise BrokenError("lost", now, what, accepted)
         self.stored_at = now
@@ -373,7 +374,7 @@ class World:
             text = f"{accepted} becomes a dead letter: {texts['reason']}, {texts['detail']}"
             self._meanwhile.append(f"{stamp(now)}    {text}")
         self._auditor.look([accepted])
-        if accepted.sending.id and accepted.row != "conflict":
+        if accepted.sending.id and accepted.row is not Standing.CONFLICT:
             what = f"{accepted}, a good punch, is dead-lettered by the function: {texts['reason']}"
             raise BrokenError("dead letter", now, what, accepted)
         self._bury(accepted, body, now, attributes)
@@ -395,7 +396,7 @@ class World:
         if accepted.sending.id:
             amiss = self._weather.amiss(message.first_received, now)
             self._auditor.look([accepted])
-            if accepted.row != "conflict":
+            if accepted.row is not Standing.CONFLICT:
                 # A needless receive takes the place of one that is a visibility timeout later; one is to spare.
                 promised = PROMISED - self.settings.visibility * max(0, message.needless - 1)
                 checks.exhausted(accepted, message.first_received, amiss, promised, now)
@@ -427,7 +428,7 @@ class World:
             accepted: Accepted = dead_letter.origin
             self._dead.remove(dead_letter, now)
             accepted.dead_letters -= 1
-            if accepted.sending.id and accepted.row != "conflict":
+            if accepted.sending.id and accepted.row is not Standing.CONFLICT:
                 self._redrive(dead_letter)
             else:
                 accepted.removed = True

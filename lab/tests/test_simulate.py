@@ -26,6 +26,7 @@ from lab.simulate.settings import Settings
 from lab.simulate.world import Outcome, Plan, World
 from ponto import connection
 from ponto.derived_id import derive_id
+from tools.kit.ledger import PunchKey
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -315,4 +316,4 @@ def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(mig
 def _sending(at: float, employee: int) -> Sending:
     when = datetime(2026, 1, 1, 11, tzinfo=UTC)
     body = json.dumps({"usuarioId": employee, "ponto": when.isoformat()})
-    return Sending(at, body, derive_id(employee, when), employee, int(when.timestamp()) * 10**6, "somebody punches")
+    return Sending(at, body, PunchKey(derive_id(employee, when), employee, when), "somebody punches")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,10 +22,11 @@ from loadtest import baseline, four_peaks, jmeter, machine, results, system
 from loadtest import summary as summaries
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.machine import Elsewhere
-from loadtest.proof import Row, Verdict, judge, parameters_of
+from loadtest.proof import parameters_of
 from loadtest.system import System
 from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
+from tools.kit.ledger import PunchKey, Row
 
 PLANS = ("punches", "four-peaks")
 HEADER = (
@@ -45,11 +47,8 @@ def line(
     )
 
 
-def row(number: int, at: float = 2000, employee: int | None = None) -> Row:
-    return Row(IDS[number], FIRST + number if employee is None else employee, at)
-
-
-ACCEPTED = {punch: FIRST + number for number, punch in enumerate(IDS)}
+def row(number: int, at: float = 2000) -> Row:
+    return Row(PunchKey(IDS[number], FIRST + number, None), IDS[number], datetime.fromtimestamp(at / 1000, UTC))
 
 
 # The plans.
@@ -251,38 +250,6 @@ def test_an_address_that_cannot_be_read_is_not_told_on() -> None:
     with pytest.raises(CommandError, match="DATABASE_URL cannot be read; expected postgresql://") as failure:
         parameters_of("postgres//ponto:CANARY@db.example.com")
     assert "CANARY" not in str(failure.value)
-
-
-def test_every_accepted_punch_is_one_row() -> None:
-    assert judge(ACCEPTED, [row(0), row(1), row(2)], ()) == Verdict(3, 0, [], [])
-
-
-def test_a_row_that_was_stored_though_its_answer_was_lost_is_no_fault() -> None:
-    accepted = {IDS[0]: FIRST}
-
-    assert judge(accepted, [row(0), row(1)], ()).is_clean
-
-
-def test_a_punch_without_a_row_is_missing() -> None:
-    assert judge(ACCEPTED, [row(0), row(2)], ()) == Verdict(2, 0, [IDS[1]], [])
-
-
-def test_a_dead_letter_is_an_end() -> None:
-    assert judge(ACCEPTED, [row(0), row(2)], {IDS[1], "another"}) == Verdict(2, 1, [], [])
-
-
-def test_a_row_of_another_employee_is_not_the_punch() -> None:
-    assert judge(ACCEPTED, [row(0), row(1), row(2, employee=FIRST + 9)], ()).missing == [IDS[2]]
-
-
-def test_an_id_with_two_rows_was_stored_twice() -> None:
-    assert IDS[1] in judge(ACCEPTED, [row(0), row(1), row(1), row(2)], ()).stored_twice
-
-
-def test_a_punch_under_two_ids_was_stored_twice() -> None:
-    copy = Row("f0000000-0000-4000-8000-000000000000", FIRST, 2000)
-
-    assert judge(ACCEPTED, [row(0), copy, row(1), row(2)], ()).stored_twice == [f"employee {FIRST}"]
 
 
 # The command, with a JMeter that hands over results made by hand.

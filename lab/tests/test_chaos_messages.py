@@ -1,0 +1,36 @@
+"""What `make chaos` sends is what its proof expects."""
+
+from random import Random
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from lab.chaos.command import POISON, make_messages
+from ponto.punch import NotAPunch, parse
+
+
+def test_what_is_sent_is_what_the_ledger_expects() -> None:
+    messages = make_messages(Random(1), 2_000, 10**9)  # noqa: S311
+
+    for punch, body in messages:
+        if punch:
+            found = parse(body, ZoneInfo("America/Sao_Paulo"))
+            assert (found.id, found.usuario_id, found.ponto) == punch
+    ids = [punch.id for punch, _ in messages if punch]
+    assert 0 < sum(punch is None for punch, _ in messages) < 60
+    assert 1_600 < len(set(ids)) < len({body for punch, body in messages if punch}) < len(ids)
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_poison_is_dead_lettered_for_the_reason_it_says(name: str) -> None:
+    reason, body = POISON[name]
+
+    with pytest.raises(NotAPunch) as refusal:
+        parse(body, ZoneInfo("America/Sao_Paulo"))
+
+    assert refusal.value.reason == reason
+    assert len(body) <= 65_536
+
+
+def test_one_poison_is_as_large_as_a_message_may_be() -> None:
+    assert len(POISON["64 KiB"][1]) == 65_536

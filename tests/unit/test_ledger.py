@@ -1,0 +1,116 @@
+"""What proves that nothing is lost has to notice when something is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
+
+EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
+A, B = PunchKey("a", 1, EIGHT), PunchKey("b", 2, EIGHT)
+OTHER = PunchKey("a", 3, EIGHT)  # under A's id
+
+
+def test_each_end_is_told_from_the_others() -> None:
+    accepted = {
+        "first": Sent(A, "A"),
+        "again": Sent(A, "A"),
+        "other": Sent(OTHER, "OTHER"),
+        "poison": Sent(None, "?"),
+    }
+
+    found = judge(
+        accepted,
+        [Row(A, "first")],
+        [
+            DeadLetter("other", "conflict", "OTHER"),
+            DeadLetter("poison", "malformed", "?"),
+            DeadLetter("poison", "malformed", "?"),
+        ],
+    )
+
+    assert found.is_clean
+    assert found == Ledger(1, 1, {"conflict": 1, "malformed": 1}, [], [], [])
+
+
+def test_neither_a_row_nor_a_dead_letter_is_a_loss() -> None:
+    found = judge({"1": Sent(A, "A"), "2": Sent(None, "?")}, [Row(B, "3")], [])
+
+    assert found.lost == ["1", "2"]
+    assert not found.is_complete
+    assert not found.is_clean
+
+
+@pytest.mark.parametrize("row", [A._replace(ponto=EIGHT + timedelta(microseconds=1)), A._replace(usuario_id=9)])
+def test_a_row_with_other_content_is_a_loss(row: PunchKey) -> None:
+    assert judge({"1": Sent(A, "A")}, [Row(row, "1")], []).lost == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("twin", "named"),
+    [
+        (Row(A._replace(id="c"), "2"), "employee 1 at 2026-10-01 08:00:00+00:00"),
+        (Row(PunchKey("c", 4, EIGHT), "1"), "1"),
+    ],
+    ids=["same punch under another id", "same message"],
+)
+def test_two_rows_are_noticed(twin: Row, named: str) -> None:
+    found = judge({"1": Sent(A, "A")}, [Row(A, "1"), twin], [])
+
+    assert found.stored_twice == [named]
+    assert not found.is_complete
+
+
+@pytest.mark.parametrize(
+    ("dead_letter", "rows"),
+    [
+        (DeadLetter("1", "exhausted", "A"), []),
+        (DeadLetter("1", "conflict", "A"), []),
+        (DeadLetter("1", "conflict", "A"), [Row(A, "1")]),
+        (DeadLetter("1", "exhausted", "A"), [Row(OTHER, "2")]),
+        (DeadLetter("1", "conflict", "changed"), [Row(OTHER, "2")]),
+    ],
+    ids=["dead-lettered without need", "conflict with nothing", "both ends", "another reason", "another body"],
+)
+def test_a_dead_letter_that_should_not_be_is_noticed_and_is_an_end(dead_letter: DeadLetter, rows: list[Row]) -> None:
+    found = judge({"1": Sent(A, "A")}, rows, [dead_letter])
+
+    assert found.misplaced == ["1"]
+    assert found.stored + sum(found.dead_letters.values()) == 1
+    assert found.is_complete
+    assert not found.is_clean
+
+
+# Where messages have no ids and instants are not known, as in the load test: the key is the punch's id.
+
+
+def known(*punches: PunchKey) -> list[PunchKey]:
+    return [punch._replace(ponto=None) for punch in punches]
+
+
+def of(*punches: PunchKey) -> list[Row]:
+    return [Row(punch, punch.id) for punch in known(*punches)]
+
+
+def accepted(*punches: PunchKey) -> dict[str, Sent]:
+    return {punch.id: Sent(punch) for punch in known(*punches)}
+
+
+def test_by_its_id_every_accepted_punch_is_a_row_a_dead_letter_or_lost() -> None:
+    assert judge(accepted(A, B), of(A, B), ()) == Ledger(2, 0, {}, [], [], [])
+    assert judge(accepted(A, B), of(A), ()) == Ledger(1, 0, {}, ["b"], [], [])
+    found = judge(accepted(A, B), of(A), [DeadLetter("b", "exhausted"), DeadLetter("another", "exhausted")])
+    assert (found.dead_letters, found.lost, found.is_complete) == ({"exhausted": 1}, [], True)
+
+
+def test_a_row_that_was_stored_though_its_answer_was_lost_is_no_fault() -> None:
+    assert judge(accepted(A), of(A, B), ()).is_clean
+
+
+def test_a_row_of_another_employee_is_not_the_punch() -> None:
+    assert judge(accepted(A), of(OTHER), ()).lost == ["a"]
+
+
+def test_an_id_with_two_rows_and_an_employee_with_two_were_stored_twice() -> None:
+    assert judge(accepted(A), of(A, A), ()).stored_twice == ["employee 1", "a"]
+    assert judge(accepted(A), of(A, A._replace(id="c")), ()).stored_twice == ["employee 1"]

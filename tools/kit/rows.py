@@ -1,0 +1,26 @@
+"""The rows of a run, whose employees nobody else has."""
+
+from typing import TYPE_CHECKING
+
+from tools.kit.ledger import PunchKey, Row
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
+
+# By the index on the employee.
+_ROWS = """
+select id, usuario_id, ponto, coalesce(mensagem_id, ''), gravada_em
+from batida where usuario_id >= %s and usuario_id < %s order by ponto
+"""
+
+
+def rows_of(database: "connection", employees: range) -> list[Row]:
+    """Read the punches of some employees, the earliest first; the key of each is the id of its message.
+
+    Args:
+        database: a connection to it.
+        employees: their numbers, without gaps.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(_ROWS, (employees.start, employees.stop))
+        return [Row(PunchKey(*punch), key, stored_at) for *punch, key, stored_at in cursor]
