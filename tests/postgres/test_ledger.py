@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -24,12 +25,15 @@ from psycopg2.extensions import parse_dsn
 import handler
 from ponto.connection import Timeouts
 from ponto.dead_letters import DeadLetters, Rejection
+from ponto.derived_id import derive_id
 from ponto.drain import Drain
 from ponto.punch import Reason
 from ponto.records import Record, origin
 from ponto.redelivery import Redelivery
 from ponto.store import Store
 from tests.events import Context, record, sqs_event
+from tools.kit.ledger import DeadLetter, PunchKey, Sent, judge
+from tools.kit.rows import rows_of
 
 MAX_RECEIVES = 8  # of the queue: then SQS itself moves a message
 IDS = [str(uuid.UUID(int=number)) for number in (1, 2, 3)]
@@ -82,7 +86,7 @@ class Ledger(RuleBasedStateMachine):
 
     def __init__(self, url: str, patch: pytest.MonkeyPatch) -> None:
         super().__init__()
-        self.accepted: dict[str, str] = {}  # body, by message id
+        self.accepted: dict[str, Sent] = {}  # by message id
         self.queue: list[Message] = []
         self.dead_letters = Letters()
         self.outage = False
@@ -116,16 +120,17 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(identifier=st.sampled_from([*IDS, None]), employee=st.integers(1, 2), hour=st.integers(8, 9))
     def punch(self, identifier: str | None, employee: int, hour: int) -> None:
-        body = {"usuarioId": employee, "ponto": f"2026-10-01T{hour:02}:00:00Z"}
-        self._accept(json.dumps(body | ({"id": identifier} if identifier else {})))
+        when = datetime(2026, 10, 1, hour, tzinfo=UTC)
+        body = {"usuarioId": employee, "ponto": when.isoformat()} | ({"id": identifier} if identifier else {})
+        self._accept(json.dumps(body), PunchKey(identifier or derive_id(employee, when), employee, when))
 
     @rule(body=st.sampled_from(POISON))
     def poison(self, body: str) -> None:
-        self._accept(body)
+        self._accept(body, None)
 
-    def _accept(self, body: str) -> None:
+    def _accept(self, body: str, punch: PunchKey | None) -> None:
         sent = record(body)
-        self.accepted[sent["messageId"]] = body
+        self.accepted[sent["messageId"]] = Sent(punch, body)
         self.queue.append(Message(sent))
 
     # What is done with it
@@ -185,27 +190,15 @@ class Ledger(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost_and_nothing_is_stored_twice(self) -> None:
-        rows = self._ask("select id::text, usuario_id, ponto, mensagem_id from batida")
-        by_message = [message_id for *_, message_id in rows]
+        rows = rows_of(self._look, range(1, 3))
         waiting = {origin(message.record).message_id for message in self.queue}
-        dead_lettered = {origin(dead_letter).message_id for dead_letter in self.dead_letters.taken}
+        ended = {key: sent for key, sent in self.accepted.items() if key not in waiting}
 
-        assert len(by_message) == len(set(by_message)), "a message is two rows"
-        assert set(by_message) <= set(self.accepted)
-        for message_id, body in self.accepted.items():
-            if message_id in waiting or message_id in dead_lettered or message_id in by_message:
-                continue
-            # Neither of them: it repeated a punch that stands.
-            fields = json.loads(body)
-            hour = int(fields["ponto"][11:13])
-            same = [
-                identifier
-                for identifier, usuario_id, ponto, _ in rows
-                if usuario_id == fields["usuarioId"]
-                and ponto.astimezone(ZoneInfo("UTC")).hour == hour
-                and ("id" not in fields or identifier == fields["id"])
-            ]
-            assert same, f"lost: {body}"
+        found = judge(ended, rows, [DeadLetter(origin(each).message_id, "", each["body"]) for each in self.dead_letters.taken])
+
+        assert {row.key for row in rows} <= self.accepted.keys()
+        assert not self.accepted.keys() & found.stored_twice, "a message is two rows"  # two ids are two punches
+        assert not found.lost
 
     @invariant()
     def only_what_can_never_be_stored_is_dead_lettered(self) -> None:
