@@ -1,27 +1,20 @@
 """What is loaded: the running local stack, or a deployed one that environment variables name."""
 
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import local_stack
+from tools.kit import local_stack, queues
 from tools.kit.errors import CommandError
 from tools.kit.target import explain
 from tools.local import emulator
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.literals import QueueAttributeFilterType
-
-_DEPTH: "Sequence[QueueAttributeFilterType]" = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 
 
 class System(NamedTuple):
@@ -50,10 +43,9 @@ class System(NamedTuple):
         if self.sqs is None:
             return None
         try:
-            found = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=_DEPTH)["Attributes"]
+            return queues.depth(self.sqs, queue_url).total
         except (BotoCoreError, ClientError) as error:
             raise CommandError(f"the queue cannot be looked at: {explain(error)}") from None
-        return sum(map(int, found.values()))
 
 
 def find(state: Path | None, environment: Mapping[str, str]) -> System:

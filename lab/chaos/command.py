@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from tools.dlq.queue_reader import QueueReader
-from tools.kit import commands, local_stack
+from tools.kit import commands, local_stack, queues
 from tools.kit import options as opt
 from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Sent, judge
 from tools.kit.local_stack import STATE, Address
@@ -278,7 +278,8 @@ class Chaos:
         self._faults = Faults(postgres.attach(state / "postgres"))
         self._emulator = psutil.Process(int((state / "emulator.pid").read_text()))
         self._sqs = address.client("sqs")
-        self._visibility = self._queue("VisibilityTimeout")  # s
+        queue = self._sqs.get_queue_attributes(QueueUrl=address.queue_url, AttributeNames=["VisibilityTimeout"])
+        self._visibility = int(queue["Attributes"]["VisibilityTimeout"])  # s
         self._happened: Counter[str] = Counter()
         self._printed_at = 0.0
 
@@ -364,13 +365,7 @@ class Chaos:
         return ledger
 
     def _depth(self) -> int:
-        """Messages in the queue, those being worked on included."""
-        return self._queue(*(f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")))
-
-    def _queue(self, *names: str) -> int:
-        """The sum of some attributes of the queue."""
-        answer = self._sqs.get_queue_attributes(QueueUrl=self._address.queue_url, AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
+        return queues.depth(self._sqs, self._address.queue_url).total
 
     def _print_progress(self, what: str) -> None:
         if time.monotonic() > self._printed_at + _BETWEEN_LINES:

@@ -4,13 +4,18 @@ import contextlib
 import http.client
 import json
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import psycopg2
 
+from ponto.punch import parse
 from tests.waiting import DEADLINE, wait_for
+from tools.kit import queues
+from tools.kit.ledger import Ledger, PunchKey, Row, Sent, judge
+from tools.kit.rows import rows_of
 from tools.local.stack import Stack
 
 EMPLOYEES = count(1_000_000)
@@ -21,6 +26,13 @@ class Answer(NamedTuple):
     status: int
     body: Any
     headers: dict[str, str]  # by lower-case name
+
+
+def sent(body: object) -> Sent:
+    """Tell what `Client.post` sends of a punch that it is given as an object."""
+    text = json.dumps(body)
+    punch = parse(text, ZoneInfo("America/Sao_Paulo"))
+    return Sent(PunchKey(punch.id, punch.usuario_id, punch.ponto), text)
 
 
 class Client:
@@ -74,13 +86,20 @@ class Client:
         finally:
             connection.close()
 
-    def rows(self, *employees: int) -> list[tuple[Any, ...]]:
-        """The punches of some employees: (id, usuario_id, ponto, dispositivo, mensagem_id)."""
-        return self.query(
-            "select id, usuario_id, ponto, dispositivo, mensagem_id from batida "
-            "where usuario_id = any(%s) order by ponto",
-            list(employees),
-        )
+    def rows(self, *employees: int) -> list[Row]:
+        """The punches of some employees, the earliest first."""
+        found = self.rows_of(range(min(employees), max(employees) + 1))
+        return [row for row in found if row.punch.usuario_id in employees]
+
+    def rows_of(self, employees: range) -> list[Row]:
+        """The punches of employees that a run has to itself, the earliest first."""
+        with contextlib.closing(psycopg2.connect(self.address.database_url)) as connection:
+            return rows_of(connection, employees)
+
+    def judge(self, accepted: Mapping[str, Sent]) -> Ledger:
+        """Find the end of messages, by their ids, of which none is a dead letter."""
+        employees = {sent.punch.usuario_id for sent in accepted.values() if sent.punch}
+        return judge(accepted, self.rows(*employees), ())
 
     @contextlib.contextmanager
     def refusing(self, employee: int) -> Iterator[None]:
@@ -102,9 +121,7 @@ class Client:
 
     def depth(self, queue_url: str) -> int:
         """Messages in a queue, those being worked on included."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
-        return sum(int(found[name]) for name in names)
+        return queues.depth(self.sqs, queue_url).total
 
     def wait_until_drained(self) -> None:
         """Wait until no punch is queued."""

@@ -23,7 +23,7 @@ def test_every_punch_that_was_accepted_through_the_kit_is_one_row_and_the_others
     assert {verdict.rule.name: verdict.word for verdict in rules.judge(seen)} == {r.name: "kept" for r in rules.RULES}
     client.wait_until_drained()
     rows = client.rows(*(punch["usuarioId"] for punch in punches))
-    assert sorted(str(row[0]) for row in rows) == sorted({each.id for each in seen.attempts if each.is_stored})
+    assert sorted(row.punch.id for row in rows) == sorted({each.id for each in seen.attempts if each.is_stored})
     assert len(rows) >= len(punches) - 2
 
 

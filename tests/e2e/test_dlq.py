@@ -83,7 +83,7 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
     assert run("redrive", dead_letter["id"][:8]).out == "1 redriven, 0 failed\n"
 
     client.wait_until_drained()
-    assert [row[4] for row in client.rows(employee)] == [message_id]
+    assert [row.key for row in client.rows(employee)] == [message_id]
     assert run("list").out == "0 dead letters\n"
 
 
@@ -204,7 +204,7 @@ def test_an_asynchronous_event_that_can_succeed_does(client: Client, run: Callab
     assert run("redrive", "--all").status == 0
 
     wait_for(lambda: len(client.rows(employee)) == 1, "the row")
-    assert client.rows(employee)[0][4] == record["messageId"]
+    assert client.rows(employee)[0].key == record["messageId"]
 
 
 def test_a_stage_other_than_local_is_found_by_its_stack(

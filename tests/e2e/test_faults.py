@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from lab.chaos.command import POISON
-from tests.e2e.client import EMPLOYEES, Client
+from tests.e2e.client import EMPLOYEES, Answer, Client, sent
 from tests.e2e.deployed import Deployed
 from tests.e2e.world import FUNCTION
 from tests.waiting import wait_for
+from tools.kit.ledger import Ledger
 from tools.local.faults import Faults
 from tools.local.stack import Stack
 
@@ -63,7 +64,7 @@ def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_ma
         found[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
     assert found == expected
     client.wait_until_drained()
-    assert sorted(row[1] for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.usuario_id for row in client.rows(*employees)) == employees
 
 
 @pytest.mark.usefixtures("redelivery")
@@ -74,13 +75,14 @@ def test_a_function_that_runs_out_of_its_time_leaves_its_batch_to_the_next(deplo
     timed_out = deployed.stack.aws.log.read_text().count("timed out after")
 
     with Faults(deployed.stack.database).frozen():
-        accepted = [client.post(punch(employee)).body["messageId"] for employee in employees]
+        punches = [punch(employee) for employee in employees]
+        accepted = {client.post(each).body["messageId"]: sent(each) for each in punches}
         wait_for(
             lambda: deployed.stack.aws.log.read_text().count("timed out after") > timed_out, "the function's timeout"
         )
 
     wait_for(lambda: client.depth(client.address.queue_url) == 0, "the redelivery")
-    assert sorted(row[4] for row in client.rows(*employees)) == sorted(accepted)
+    assert client.judge(accepted) == Ledger(len(accepted), 0, {}, [], [], [])
     assert client.depth(client.address.dlq_url) == 0
 
 
@@ -93,29 +95,32 @@ def test_a_database_that_was_away_for_five_seconds_has_all_punches_within_thirty
     # shorten it, waits for that, as it happens on a machine with much else to do.
     # The workers run before it: a start is not what is timed.
     _let_each_worker_work(client)
-    employees = [next(EMPLOYEES) for _ in range(1_000)]
+    punches = [punch(next(EMPLOYEES)) for _ in range(1_000)]
     before = len(deployed.stack.aws.log.read_text())
     began = time.monotonic()
 
-    def post(place: int) -> int:
+    def post(place: int) -> Answer:
         due = began + place / 125
         time.sleep(max(0, due - time.monotonic()))
-        return client.post(punch(employees[place])).status
+        return client.post(punches[place])
 
     with ThreadPoolExecutor(32) as clients:
-        answers = clients.map(post, range(len(employees)))
+        posted = clients.map(post, range(len(punches)))
         wait_for(lambda: time.monotonic() > began + 1, "some punches to be stored")
         with Faults(deployed.stack.database).kinds[kind]():
             gone = time.monotonic()
             wait_for(lambda: time.monotonic() > gone + 5, "five seconds")
         returned = time.monotonic()
-        assert set(answers) == {202}
+        answers = list(posted)
+        assert {answer.status for answer in answers} == {202}
     accepted = time.monotonic()
 
     client.wait_until_drained()
 
     took = time.monotonic() - returned
-    assert len(client.rows(*employees)) == len(employees)
+    accepted_ids = (answer.body["messageId"] for answer in answers)
+    found = client.judge(dict(zip(accepted_ids, map(sent, punches), strict=True)))
+    assert found == Ledger(len(punches), 0, {}, [], [], [])
     assert client.depth(client.address.dlq_url) == 0
     if took > 30 + accepted - returned:
         log = deployed.stack.aws.log.read_text()[before:]
@@ -150,7 +155,7 @@ def test_while_the_function_is_throttled_punches_wait_and_are_not_received(clien
         functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=reserved)
 
     client.wait_until_drained()
-    assert sorted(row[1] for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.usuario_id for row in client.rows(*employees)) == employees
     assert client.depth(client.address.dlq_url) == 0
 
 
@@ -200,7 +205,7 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
 
     wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave")
 
-    assert sorted(row[1] for row in client.rows(companion, *late)) == sorted([companion, *late])
+    assert sorted(row.punch.usuario_id for row in client.rows(companion, *late)) == sorted([companion, *late])
     assert client.rows(killer) == []
     # Neighbours that were stored each time, and never acknowledged, may leave with it.
     dead_letters = {

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.waiting import wait_for
+from tools.kit.queues import depth
 from tools.local import emulator, saved
 from tools.local.emulator import Emulator
 from tools.local.errors import LocalError
@@ -51,9 +52,7 @@ def start(state: Path, port: int) -> Emulator:
 def count(aws: Emulator) -> int:
     sqs = aws.client("sqs")
     urls = sqs.list_queues().get("QueueUrls", [])
-    names = ["ApproximateNumberOfMessages"]
-    found = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]] for url in urls]
-    return sum(map(int, found))
+    return sum(depth(sqs, url).visible for url in urls)
 
 
 def put(aws: Emulator, messages: int, size: int = 10) -> None:

@@ -37,10 +37,8 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     counted = ("requests", "accepted", "repeats", "refused", "stored", "dead_letters", "missing", "stored_twice")
     assert [summary[name] for name in counted] == [260, 200, 40, 20, 200, 0, 0, 0]
     first = summary["properties"]["firstEmployee"]
-    rows = client.query(
-        "select usuario_id from batida where usuario_id >= %s and usuario_id < %s", first, first + 10**9
-    )
-    assert sorted(employee for (employee,) in rows) == list(range(first, first + 200))
+    rows = client.rows_of(range(first, first + 10**9))
+    assert sorted(row.punch.usuario_id for row in rows) == list(range(first, first + 200))
     arrivals = summary["open_model"]
     assert arrivals["properties"]["firstEmployee"] == first + 10**9
     assert arrivals["accepted"] == arrivals["stored"] > 0

@@ -197,7 +197,7 @@ def test_whatever_a_server_answers_each_punch_becomes_one_row_or_is_shown_as_ref
 
     wait_for_states(page, DONE, DONE, DONE, refusal)
     wait_for(lambda: len(client.rows(employee)) == 3, "three rows")
-    ids = [identifier for identifier, *_ in client.rows(employee)]
+    ids = [row.punch.id for row in client.rows(employee)]
     told = [(post.body["sequencia"], post.status) for post in server.sent(employee)]
     told = [each for place, each in enumerate(told) if each != (2, 403) or place == told.index(each)]
     # The silent one was given up after 30 s, and came through afterwards.

@@ -194,7 +194,9 @@ class Ledger(RuleBasedStateMachine):
         waiting = {origin(message.record).message_id for message in self.queue}
         ended = {key: sent for key, sent in self.accepted.items() if key not in waiting}
 
-        found = judge(ended, rows, [DeadLetter(origin(each).message_id, "", each["body"]) for each in self.dead_letters.taken])
+        found = judge(
+            ended, rows, [DeadLetter(origin(each).message_id, "", each["body"]) for each in self.dead_letters.taken]
+        )
 
         assert {row.key for row in rows} <= self.accepted.keys()
         assert not self.accepted.keys() & found.stored_twice, "a message is two rows"  # two ids are two punches

@@ -28,6 +28,7 @@ from tests.waiting import DEADLINE, started
 from tools.dlq import queue_reader
 from tools.kit import database, output, target
 from tools.kit.project import ROOT
+from tools.kit.queues import depth
 from tools.report import dead_letters, queries, timecard
 from tools.report.output import FORMATS
 
@@ -347,10 +348,7 @@ def test_dead_letters_are_counted_by_reason_and_employee_and_put_back(run: Run, 
         ("conflict", 102, 2),
         ("malformed", None, 1),
     ]
-    depth = boto3.client("sqs", region_name="us-east-1").get_queue_attributes(
-        QueueUrl=dlq, AttributeNames=["ApproximateNumberOfMessages"]
-    )
-    assert depth["Attributes"] == {"ApproximateNumberOfMessages": "3"}
+    assert depth(boto3.client("sqs", region_name="us-east-1"), dlq).visible == 3
 
 
 @pytest.mark.usefixtures("dlq")

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.dlq import dead_letters
 from tools.dlq.dead_letters import DeadLetter
 from tools.kit.output import counted, print_status
+from tools.kit.queues import depth
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
@@ -107,11 +108,7 @@ class QueueReader:
 @contextmanager
 def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
     """Receive all dead letters, and put back at the end, however it comes, those that were not deleted."""
-    depth = sqs.get_queue_attributes(
-        QueueUrl=dlq_url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    )["Attributes"]
-    visible = int(depth["ApproximateNumberOfMessages"])
-    hidden = int(depth["ApproximateNumberOfMessagesNotVisible"])
+    visible, hidden, _ = depth(sqs, dlq_url)
     about = f"about {counted(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
     print_status(f"reading {about}: this raises receive counts and hides what is there until the end")
     if hidden:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tools.kit import queues
+
 if TYPE_CHECKING:  # the emulator's own process reads the log too, and has no stack
     from tools.local.stack import Stack
 
@@ -46,15 +48,10 @@ class Watch:
             for name in self._totals:
                 self._totals[name] += line[name]
         return Flow(
-            queued=self._depth(self._address.queue_url),
-            dead_letters=self._depth(self._address.dlq_url),
+            queued=queues.depth(self._sqs, self._address.queue_url).total,
+            dead_letters=queues.depth(self._sqs, self._address.dlq_url).total,
             **self._totals,
         )
-
-    def _depth(self, queue_url: str) -> int:
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
-        return sum(int(answer["Attributes"][name]) for name in names)
 
 
 class LogLines:

@@ -1,0 +1,40 @@
+"""How much is in a queue."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+
+class Depth(NamedTuple):
+    """Messages of a queue, as SQS counts them: approximately."""
+
+    visible: int
+    in_flight: int  # received, and not deleted yet
+    delayed: int
+
+    @property
+    def total(self) -> int:
+        """Count all that is there, what is being worked on included."""
+        return sum(self)
+
+
+def depth(sqs: "SQSClient", queue_url: str) -> Depth:
+    """Ask how much is in a queue.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused.
+    """
+    found = sqs.get_queue_attributes(
+        QueueUrl=queue_url,
+        AttributeNames=[
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ],
+    )["Attributes"]
+    return Depth(
+        int(found["ApproximateNumberOfMessages"]),
+        int(found["ApproximateNumberOfMessagesNotVisible"]),
+        int(found["ApproximateNumberOfMessagesDelayed"]),
+    )
