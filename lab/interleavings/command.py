@@ -10,7 +10,7 @@ import click
 
 from lab.interleavings import explorer
 from lab.interleavings.explorer import Choose
-from lab.interleavings.faults import NONE, PLANTED, Fault
+from lab.interleavings.planted import NONE, PLANTED, Planted
 from lab.interleavings.runs import Run, Stage, judged, stage
 from lab.interleavings.scenarios import SCENARIOS
 from tools.kit import commands
@@ -29,7 +29,7 @@ _EPILOG = f"""examples:
 scenarios:
 {_LISTED}
 
-faults of ours that --fault plants, to see that they are found:
+planted faults, mistakes of ours, to see that they are found:
 {_FAULTS}
 
 steps of an order:
@@ -73,7 +73,7 @@ class Explored(NamedTuple):
 @click.option("--sample", type=opt.POSITIVE, show_default=False, metavar="N", help="So many of each, by chance.")
 @click.option("--seed", type=opt.COUNT, default=0, help="Of the chance.")
 @click.option("--order", cls=opt.Instead, instead_of=["--sample"], show_default=False, help="Of one scenario's steps.")
-@click.option("--fault", type=click.Choice(list(PLANTED)), show_default=False, help="Plant a fault of ours.")
+@click.option("--fault", type=click.Choice(list(PLANTED)), show_default=False, help="Plant a mistake of ours.")
 def interleavings(only: Sequence[str], sample: int | None, seed: int, order: str | None, fault: str | None) -> int:
     """Let the statements of two programs meet in every order.
 
@@ -131,7 +131,7 @@ def find(names: Sequence[str], asked: Asked) -> list[Explored]:
 
 
 def explore(
-    where: Stage, name: str, fault: Fault = NONE, sample: int | None = None, seed: int = 0, order: str | None = None
+    where: Stage, name: str, fault: Planted = NONE, sample: int | None = None, seed: int = 0, order: str | None = None
 ) -> Iterator[Run]:
     """Run a scenario in every order, in some, or in one, and judge each.
 

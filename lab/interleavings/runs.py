@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lab.interleavings import explorer
 from lab.interleavings.explorer import Choose
-from lab.interleavings.faults import NONE, Fault
+from lab.interleavings.planted import NONE, Planted
 from lab.interleavings.programs import Draining, Program
 from lab.interleavings.scenarios import Scenario
 from lab.interleavings.scheduler import DEADLOCK, Scheduler
@@ -39,7 +39,7 @@ class Stage:
         self._world = World(url, folder)
         self._scheduler = Scheduler(self._world.admin)
 
-    def run(self, scenario: Scenario, choose: Choose, fault: Fault = NONE, *, whole: bool = False) -> Run:
+    def run(self, scenario: Scenario, choose: Choose, fault: Planted = NONE, *, whole: bool = False) -> Run:
         """Run a scenario once.
 
         Args:
@@ -71,7 +71,7 @@ class Stage:
         broken += [where for step, where in steps if step == DEADLOCK]
         return Run(steps, world.outcome(), broken)
 
-    def serial(self, scenario: Scenario, fault: Fault = NONE) -> set[Outcome]:
+    def serial(self, scenario: Scenario, fault: Planted = NONE) -> set[Outcome]:
         """Give the outcomes of all orders of whole transactions."""
         return {run.outcome for run in explorer.every(lambda choose: self.run(scenario, choose, fault, whole=True))}
 

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 
 import psycopg2.extensions
 
+from lab.faults import Kind
 from lab.interleavings.explorer import Choose
 from lab.interleavings.sessions import Session
 
 SLOTS = 6
 DEADLOCK = "-"
 """The step that nobody chose."""
+
+HARMS = {"!": Kind.KILLED, "~": Kind.CUT, "?": Kind.GIVEN_UP}
+"""What happens to a session, by how its step ends."""
 
 _PATIENCE = 120  # s, for one step on a busy machine
 _SOON, _LATEST = 0.0002, 0.003  # s, between two looks: the later the longer
@@ -107,7 +111,7 @@ class Scheduler:
                 self._end_deadlock(steps)
                 continue
             step = choose(options)
-            session = next(each for each in self._sessions if each.name == step.rstrip("!~?"))
+            session = next(each for each in self._sessions if each.name == step.rstrip("".join(HARMS)))
             steps.append((step, self._where(session)))
             if step != session.name:
                 session.is_harmed = True
@@ -160,13 +164,13 @@ class Scheduler:
     def _do(self, session: Session, how: str) -> None:
         is_gated = session in self._gated
         pid = session.pid  # it may soon connect anew
-        match how:
-            case "":
+        match HARMS.get(how):
+            case None:
                 if is_gated:
                     self._open(session)
                 else:
                     session.go_on()
-            case "!":
+            case Kind.KILLED:
                 session.is_killed = True
                 if is_gated:
                     session.hang_up()
@@ -177,13 +181,13 @@ class Scheduler:
                         raise StuckError(f"{session.name} was killed and did not end for {_PATIENCE} s")
                 if not is_gated:
                     self._wait(lambda: not self._is_there(pid))
-            case "~":
+            case Kind.CUT:
                 # It could wait by itself, and would look every 100 ms.
                 self._cursor.execute("select pg_terminate_backend(%s)", (pid,))
                 self._wait(lambda: not self._is_there(pid))
                 if is_gated:
                     self._open(session)
-            case "?":
+            case Kind.GIVEN_UP:
                 self._cancel(session)
 
     def _open(self, session: Session) -> None:

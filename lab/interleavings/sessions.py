@@ -11,7 +11,7 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
-from lab.interleavings.faults import NONE
+from lab.interleavings.planted import NONE
 
 _COMMENT = re.compile(r"--.*")
 _WORDS = 5  # of a statement, in a story

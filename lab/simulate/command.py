@@ -14,6 +14,7 @@ import psycopg2
 
 from lab.simulate import faults, settings, story
 from lab.simulate.checks import BrokenError
+from lab.simulate.planted import PLANTED
 from lab.simulate.settings import Settings
 from lab.simulate.world import Outcome, Plan, World
 from tools.kit import commands
@@ -32,8 +33,8 @@ _EPILOG = f"""examples:
   make simulate ARGS="--seeds 50 --days 7"              fifty weeks
   make simulate ARGS="--fault receives --seeds 100 --days 7"
 
-faults of ours that --fault plants, to see that they are found:
-{chr(10).join(f"  {name:<11} {planted.what}" for name, planted in faults.PLANTED.items())}
+planted faults, mistakes of ours, to see that they are found:
+{chr(10).join(f"  {name:<11} {planted.what}" for name, planted in PLANTED.items())}
 
 exit status: 0 every rule held, 1 one was broken, and the story of it is printed, 2 the request is wrong
 """
@@ -48,7 +49,7 @@ exit status: 0 every rule held, 1 one was broken, and the story of it is printed
 @click.option(
     "--template", type=opt.FILE, metavar="FILE", help="Compiled already: cloudformation-template-update-stack.json."
 )
-@click.option("--fault", type=click.Choice(list(faults.PLANTED)), help="Plant a fault of ours.")
+@click.option("--fault", type=click.Choice(list(PLANTED)), help="Plant a mistake of ours.")
 @click.option("--trace", type=opt.FILE, metavar="FILE", help="Write every step there, of the last run.")
 @opt.force
 def simulate(
@@ -74,7 +75,7 @@ def simulate(
         require_writable(trace, force=force)
     deployed = settings.of_file(template) if template else settings.of_stage(stage)
     if fault:
-        deployed = faults.PLANTED[fault].plant(deployed)
+        deployed = PLANTED[fault].plant(deployed)
     first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
     with one_processor(), server() as url:
         for each in range(first, first + seeds):

@@ -20,8 +20,9 @@ import psycopg2
 import psycopg2.errors
 import psycopg2.extensions
 
-from lab.simulate.clock import Clock
-from lab.simulate.faults import RESTARTS, Kind, Weather
+from lab.faults import Kind
+from lab.simulate.clock import Clock, instant
+from lab.simulate.faults import RESTARTS, Weather
 from lab.simulate.settings import Settings
 
 _UNTIL_PAUSE = 300  # s
@@ -84,7 +85,7 @@ class Database:
             clock: which connections and statements advance.
             weather: what is wrong.
             chance: decides what the weather leaves open.
-            settings: what a statement costs, and faults of ours.
+            settings: what a statement costs, and planted faults.
         """
         self.clock, self.weather, self.chance, self.settings = clock, weather, chance, settings
         self.point: Callable[[], None] = lambda: None  # called where a process may be killed
@@ -106,15 +107,15 @@ class Database:
         """
         self.point()
         kinds, clock = self.weather.at(clock_now := self.clock.now), self.clock
-        if Kind.SILENT in kinds:
+        if Kind.FROZEN in kinds:
             clock.advance(arguments["connect_timeout"])
             raise self._failed(TIMEOUT)
-        if Kind.REFUSED in kinds or (Kind.FAILOVER in kinds and not self._reads(clock_now)):
+        if Kind.REFUSING in kinds or (Kind.FAILOVER in kinds and not self._reads(clock_now)):
             clock.advance(0.005)
             raise self._failed(REFUSED)
         self._resume(arguments["connect_timeout"])
         clock.advance(_RECONNECT)
-        if Kind.FULL in kinds:
+        if Kind.EXHAUSTED in kinds:
             raise self._failed(FULL)
         self.used()
         session = Connection(self, dict(_option.findall(arguments.get("options", ""))), arguments["tcp_user_timeout"])
@@ -262,6 +263,10 @@ class Connection:
             real.connection.commit()
         elif not real.connection.autocommit:
             real.connection.autocommit = True
+        if "falha" in statement:  # it goes by PostgreSQL's own clock
+            now = f"timestamptz '{instant(self._database.clock.now).isoformat()}'"
+            known, dated = "(mensagem_id) select unnest(%(ids)s)", f"(mensagem_id, desde) select unnest(%(ids)s), {now}"
+            statement = statement.replace("clock_timestamp()", now).replace(known, dated)
         real.execute(statement, values)
         self._rows = real.fetchall() if real.description else []
         self.rowcount = real.rowcount
@@ -277,7 +282,7 @@ class Connection:
             raise self._break(broken())
         if not kinds:
             return
-        if Kind.SILENT in kinds:
+        if Kind.FROZEN in kinds:
             clock.advance(self._network_s)
             raise self._break(psycopg2.OperationalError(SILENT))
         if kinds & RESTARTS and not database.only_reads(kinds):

@@ -1,15 +1,14 @@
-"""What goes wrong, and when: spells drawn from the seed; and the faults of ours that `--fault` plants."""
+"""When what goes wrong: spells, drawn from the seed."""
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from itertools import pairwise
 from random import Random
 from typing import NamedTuple
 
+from lab.faults import Kind
 from lab.simulate.clock import DAY, HOUR, length
-from lab.simulate.settings import Settings
 
 PROMISED = 30 * HOUR
 """An outage as long as this dead-letters no good punch, unless SQS hands it out needlessly more than once."""
@@ -18,40 +17,18 @@ PAUSE = 7 * DAY
 """The mapping may be disabled for so long, and an outage follow: nothing is lost."""
 
 
-class Kind(StrEnum):
-    """The values are for people."""
-
-    REFUSED = "the database refuses connections"
-    SILENT = "the database does not answer"
-    FAILOVER = "the database fails over"
-    READ_ONLY = "the database only reads"
-    SLOW = "the database is too slow"
-    LOCKED = "somebody locks the table"
-    FULL = "the database has no connection left"
-    CUT = "connections to the database break"
-    KILLED = "function processes are killed"
-    STALLED = "function processes freeze in the middle"
-    THROTTLED = "the function may not run"
-    SQS_SILENT = "SQS does not answer the function"
-    SQS_REFUSES = "SQS throttles the function"
-    PAUSED = "an operator has paused the drain"
-    AWAY = "no operator is there"
-
-    __hash__ = str.__hash__  # the enum's own one is written in Python, and asked for at every step
-
-
-RESTARTS = {Kind.REFUSED, Kind.FAILOVER}
+RESTARTS = {Kind.REFUSING, Kind.FAILOVER}
 """Kinds that no connection outlives."""
 
 # How often a week, and for how long: seconds, drawn evenly on a logarithmic scale.
 _USUAL: dict[Kind, tuple[float, float, float]] = {
-    Kind.REFUSED: (0.5, 20, 2 * HOUR),
-    Kind.SILENT: (0.4, 20, HOUR),
+    Kind.REFUSING: (0.5, 20, 2 * HOUR),
+    Kind.FROZEN: (0.4, 20, HOUR),
     Kind.FAILOVER: (0.5, 30, 180),
     Kind.READ_ONLY: (0.3, 10, 600),
     Kind.SLOW: (0.4, 30, HOUR),
     Kind.LOCKED: (0.4, 10, HOUR),
-    Kind.FULL: (0.4, 30, HOUR),
+    Kind.EXHAUSTED: (0.4, 30, HOUR),
     Kind.CUT: (0.8, 60, HOUR),
     Kind.KILLED: (0.8, 60, 2 * HOUR),
     Kind.STALLED: (0.4, 60, HOUR),
@@ -75,7 +52,7 @@ class Spell(NamedTuple):
     kind: Kind
 
     def __str__(self) -> str:
-        return f"{self.kind}, for {length(self.end - self.begin)}"
+        return f"{self.kind.sentence}, for {length(self.end - self.begin)}"
 
 
 def draw(seed: int, days: int) -> list[Spell]:
@@ -87,7 +64,7 @@ def draw(seed: int, days: int) -> list[Spell]:
         for _ in range(_number(chance, often * weeks)):
             begin = _at_work(chance, days)
             spells.append(Spell(begin, begin + least * (most / least) ** chance.random(), kind))
-    down = (Kind.SILENT, Kind.SILENT, Kind.SILENT, Kind.REFUSED)
+    down = (Kind.FROZEN, Kind.FROZEN, Kind.FROZEN, Kind.REFUSING)
     for _ in range(_number(chance, _LONG_OUTAGE * weeks)):
         begin = chance.uniform(0, total)
         spells.append(Spell(begin, begin + chance.uniform(6 * HOUR, PROMISED), chance.choice(down)))
@@ -158,32 +135,3 @@ class Weather:
         """Tell since when nothing has been wrong, the operators' absence aside; now, if something is."""
         begun = (spell for spell in self.spells if spell.begin <= now and spell.kind is not Kind.AWAY)
         return max((min(spell.end, now) for spell in begun), default=0)
-
-
-class Planted(NamedTuple):
-    """A fault of ours."""
-
-    what: str
-    plant: Callable[[Settings], Settings]
-
-
-def _without_end(settings: Settings) -> Settings:
-    delays = ",".join(str(5 * 2**number) for number in range(14))  # up to SQS's 12 hours
-    return settings._replace(environment=settings.environment | {"RETRY_DELAYS": delays})
-
-
-PLANTED = {
-    "visibility": Planted("a visibility timeout of 30 s", lambda found: found._replace(visibility=30)),
-    "receives": Planted("a maxReceiveCount of 5", lambda found: found._replace(most_receives=5)),
-    "retention": Planted(
-        "the retention of the two queues swapped",
-        lambda found: found._replace(retention=found.dead_letter_retention, dead_letter_retention=found.retention),
-    ),
-    "commit": Planted(
-        "messages deleted before the commit, which the next batch makes",
-        lambda found: found._replace(commit_late=True),
-    ),
-    "success": Planted("success answered for a failure", lambda found: found._replace(answer_success=True)),
-    "look-up": Planted("the look-up statement removed", lambda found: found._replace(look_up=False)),
-    "backoff": Planted("a backoff without end", _without_end),
-}

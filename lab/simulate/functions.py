@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, NoReturn
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 import handler
+from lab.faults import Kind
 from lab.simulate.clock import Clock, ProcessEnded
 from lab.simulate.database import Database
-from lab.simulate.faults import Kind, Weather
+from lab.simulate.faults import Weather
 from lab.simulate.queue import Message, Queue
 
 _CODE = compile(Path(handler.__file__).read_text(encoding="utf-8"), handler.__file__, "exec")

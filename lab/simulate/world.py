@@ -13,13 +13,14 @@ import boto3
 import psycopg2
 import psycopg2.extensions
 
+from lab.faults import Kind
 from lab.simulate import checks, employees
 from lab.simulate.checks import LOOK_BACK, Accepted, Alarms, Auditor, BrokenError, Ledger
 from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
 from lab.simulate.cloudwatch import Point
 from lab.simulate.database import Database
 from lab.simulate.employees import Sending
-from lab.simulate.faults import PROMISED, Kind, Spell, Weather
+from lab.simulate.faults import PROMISED, Spell, Weather
 from lab.simulate.functions import Function, Invocation
 from lab.simulate.queue import Message, Queue
 from lab.simulate.settings import Settings
@@ -186,7 +187,7 @@ class World:
         self._trace(str(spell))
 
     def _spell_ends(self, spell: Spell) -> None:
-        self._trace(f"over: {spell.kind}")
+        self._trace(f"over: {spell.kind.sentence}")
         self._wake()
 
     # Employees and the gateway

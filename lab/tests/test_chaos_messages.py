@@ -1,12 +1,15 @@
-"""What `make chaos` sends is what its proof expects."""
+"""What `make chaos` sends is what its proof expects, and what it breaks has the words of the laboratory."""
 
 from random import Random
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from lab.chaos.command import POISON, make_messages
+from lab.faults import Area, Kind
 from ponto.punch import NotAPunch, parse
+from tools.local.faults import Faults
 
 
 def test_what_is_sent_is_what_the_ledger_expects() -> None:
@@ -30,6 +33,10 @@ def test_poison_is_dead_lettered_for_the_reason_it_says(name: str) -> None:
 
     assert refusal.value.reason == reason
     assert len(body) <= 65_536
+
+
+def test_what_the_local_stack_can_break_has_the_words_of_the_laboratory() -> None:
+    assert Faults(cast(Any, None)).kinds.keys() <= {kind for kind in Kind if kind.area is Area.DATABASE}
 
 
 def test_one_poison_is_as_large_as_a_message_may_be() -> None:

@@ -1,4 +1,4 @@
-"""Programs that meet in PostgreSQL, statement by statement, in every order; and faults of ours that are found."""
+"""Programs that meet in PostgreSQL, statement by statement, in every order; and planted faults that are found."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 
 from lab.interleavings import command
 from lab.interleavings.command import explore
-from lab.interleavings.faults import PLANTED
+from lab.interleavings.planted import PLANTED
 from lab.interleavings.runs import Run, Stage, stage
 from lab.interleavings.scenarios import SCENARIOS
 from lab.interleavings.scheduler import Scheduler, StuckError

@@ -1,4 +1,4 @@
-"""`make simulate`: weeks in which every rule holds, and faults of ours that are found, each with its story."""
+"""`make simulate`: weeks in which every rule holds, and planted faults that are found, each with its story."""
 
 import json
 import os
@@ -17,11 +17,13 @@ import psycopg2
 import pytest
 
 import handler
+from lab.faults import Kind
 from lab.simulate import faults, settings, story
 from lab.simulate.clock import DAY, HOUR
 from lab.simulate.command import one_processor, run
 from lab.simulate.employees import Sending
-from lab.simulate.faults import PLANTED, Kind, Spell
+from lab.simulate.faults import Spell
+from lab.simulate.planted import PLANTED
 from lab.simulate.settings import Settings
 from lab.simulate.world import Outcome, Plan, World
 from ponto import connection
@@ -77,7 +79,7 @@ def test_in_fifty_weeks_every_rule_holds(live: Live) -> None:
 
 
 @pytest.mark.parametrize("name", FOUND)
-def test_a_fault_of_ours_is_found_and_its_story_is_short(live: Live, stage: Settings, name: str) -> None:
+def test_a_planted_fault_is_found_and_its_story_is_short(live: Live, stage: Settings, name: str) -> None:
     seed, days, rule = FOUND[name]
     planted, plan = PLANTED[name].plant(stage), of_seed(seed, days, employees=56)
 
@@ -95,7 +97,7 @@ def test_a_fault_of_ours_is_found_and_its_story_is_short(live: Live, stage: Sett
     assert len(told) < 40
 
 
-def test_every_fault_that_can_be_planted_is_found_and_documented() -> None:
+def test_every_planted_fault_is_found_and_documented() -> None:
     assert FOUND.keys() == PLANTED.keys()
     table = (ROOT / "lab" / "reliability.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\|[^|]+\| `([a-z-]+)` \| `([a-z ]+)` \| (\d+) \| (\d+) \|$", table, re.MULTILINE)
@@ -110,7 +112,7 @@ def test_a_week_without_faults_stores_all_and_needs_no_operator(live: Live) -> N
 
 def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live) -> None:
     pause = Spell(DAY, 8 * DAY, Kind.PAUSED)
-    outcome = live(calm(pause, Spell(pause.end, pause.end + 30 * HOUR, Kind.REFUSED), days=14))
+    outcome = live(calm(pause, Spell(pause.end, pause.end + 30 * HOUR, Kind.REFUSING), days=14))
 
     assert outcome.broken is None
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
@@ -118,7 +120,7 @@ def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live
 
 def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
     lines: list[str] = []
-    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSED), days=9), write_trace=lines.append)
+    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSING), days=9), write_trace=lines.append)
 
     assert outcome.broken is None
     assert any("SQS moves it to the dead-letter queue" in line for line in lines)
@@ -138,7 +140,7 @@ def test_a_punch_whose_answer_was_lost_before_its_last_receive_may_be_a_row_and_
     live: Live, migrated_url: str
 ) -> None:
     """The function cannot know that it is a row. Whoever sends it back finds a duplicate."""
-    outage = Spell(100, 100 + 29.7 * HOUR, Kind.REFUSED)
+    outage = Spell(100, 100 + 29.7 * HOUR, Kind.REFUSING)
     cuts = Spell(outage.end, outage.end + 2 * HOUR, Kind.CUT)
     away = Spell(0, 3 * DAY, Kind.AWAY)
     sendings = [_sending(110 + 20 * number, 1 + number) for number in range(60)]
@@ -158,7 +160,7 @@ def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirt
     monkeypatch.setattr("lab.simulate.queue._AGAIN", 0.01)
     lines: list[str] = []
     sendings = [_sending(110 + number, 1 + number) for number in range(5)]
-    plan = Plan(1, 3, [], [Spell(100, 100 + 40 * HOUR, Kind.REFUSED)], sendings=sendings)
+    plan = Plan(1, 3, [], [Spell(100, 100 + 40 * HOUR, Kind.REFUSING)], sendings=sendings)
 
     outcome = live(plan, write_trace=lines.append)
 
@@ -243,7 +245,7 @@ def test_what_nobody_looks_after_expires_and_its_alarm_has_fired_days_before(liv
 
 
 def test_dead_letters_that_nobody_looks_at_expire_after_their_alarm(live: Live) -> None:
-    spells = [Spell(DAY, 4 * DAY, Kind.REFUSED), Spell(DAY, 24 * DAY, Kind.AWAY)]
+    spells = [Spell(DAY, 4 * DAY, Kind.REFUSING), Spell(DAY, 24 * DAY, Kind.AWAY)]
     outcome = live(calm(*spells, days=25))
 
     assert outcome.broken is None

@@ -19,10 +19,11 @@ import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from lab.faults import Kind
 from lab.simulate import database
 from lab.simulate.clock import Clock
 from lab.simulate.database import Connection, Database
-from lab.simulate.faults import Kind, Spell, Weather
+from lab.simulate.faults import Spell, Weather
 from lab.simulate.settings import Settings
 from ponto.admin.migrations import migrate
 from tests.postgres.proxy import Proxy
@@ -169,7 +170,7 @@ def test_a_database_that_only_reads(real: psycopg2.extensions.connection, simula
 def test_a_server_that_crashes(
     server: local_postgres.Postgres, real: psycopg2.extensions.connection, simulated: Make
 ) -> None:
-    made = simulated(Kind.REFUSED)
+    made = simulated(Kind.REFUSING)
     # PostgreSQL kills a session that takes 5 s for its last words, and without them libpq has another error.
     session = psutil.Process(real.info.backend_pid)
     session.send_signal(signal.SIGQUIT)
@@ -200,7 +201,7 @@ def _free_port() -> int:
 
 
 def test_a_server_without_a_connection_left(server: local_postgres.Postgres, simulated: Make) -> None:
-    made = simulated(Kind.FULL)
+    made = simulated(Kind.EXHAUSTED)
     with contextlib.ExitStack() as all_of_them:
         seen = None
         while seen is None:
@@ -222,7 +223,7 @@ def test_a_server_that_does_not_answer(simulated: Make) -> None:
         seen = Raised.by(lambda: psycopg2.connect(**given, connect_timeout=2, sslmode="disable"))
         took = time.monotonic() - begin
 
-    made = simulated(Kind.SILENT)
+    made = simulated(Kind.FROZEN)
     start = made.clock.now
     assert Raised.by(made.connect) == seen
     assert made.clock.now - start == 2 <= took

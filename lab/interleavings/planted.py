@@ -1,4 +1,4 @@
-"""Faults of ours that are planted to see that they are found. Each is right as long as nothing else happens."""
+"""Planted faults: mistakes of ours, to see that they are found. Each is right as long as nothing else happens."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ where id in (select (entry ->> 0)::uuid from jsonb_array_elements(%(entries)s::j
 Rows = list[tuple[Any, ...]]
 
 
-class Fault:
+class Planted:
     """Changes statements on their way to PostgreSQL; this one changes none."""
 
     what = "none"
@@ -37,7 +37,7 @@ class Fault:
         return named
 
 
-class _Replaced(Fault):
+class _Replaced(Planted):
     def __init__(self, what: str, replaced: Mapping[str, str], where: str) -> None:
         self.what = what
         self._replaced = replaced
@@ -53,7 +53,7 @@ class _Replaced(Fault):
         return query
 
 
-class _OneStatement(Fault):
+class _OneStatement(Planted):
     """What stands under an id is read by the statement that found it taken, and by its snapshot."""
 
     what = "no existing.sql: the statement that stores reads what stands, too"
@@ -73,16 +73,16 @@ class _OneStatement(Fault):
         return self._standing[slot] if _LOOKS_UP in query else rows
 
 
-class _EachStatementItsOwn(Fault):
+class _EachStatementItsOwn(Planted):
     what = "a report whose statements each see another moment"
 
     def settings(self, named: dict[str, Any]) -> dict[str, Any]:
         return named | {"isolation_level": ISOLATION_LEVEL_READ_COMMITTED}
 
 
-NONE = Fault()
+NONE = Planted()
 
-PLANTED: dict[str, Fault] = {
+PLANTED: dict[str, Planted] = {
     "look-up": _OneStatement(),
     "order": _Replaced("rows are stored in the order in which they came", {"order by id\n": ""}, _STORES),
     "turn": _Replaced(
