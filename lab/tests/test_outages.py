@@ -1,0 +1,254 @@
+"""Outages, long and short, and code of ours that fails meanwhile: what becomes of the punches, and how soon."""
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import pytest
+
+from lab.faults import Kind
+from lab.simulate import settings
+from lab.simulate.clock import DAY, EPOCH, HOUR, ProcessEnded, stamp
+from lab.simulate.employees import Sending
+from lab.simulate.faults import Spell
+from lab.simulate.world import Outcome, Plan, World
+from ponto import drain
+from ponto.derived_id import derive_id
+from ponto.store import Store
+from tests.template.compiled import Compile
+from tools.kit.ledger import PunchKey
+from tools.kit.rows import rows_of
+
+BEGIN = 300  # s: by then the database is awake
+FIRST = 1_000_000  # who wakes it
+REDELIVERY = "redelivery: "  # begins what the function warns of that cannot tell SQS when to hand out what failed
+
+
+def punches(times: Iterable[float]) -> list[Sending]:
+    """Have somebody else punch each time."""
+    return [punch(BEGIN + at, employee) for employee, at in enumerate(times, 1)]
+
+
+def punch(at: float, employee: int) -> Sending:
+    when = datetime(2026, 1, 1, 11, tzinfo=UTC)
+    body = json.dumps({"usuarioId": employee, "ponto": when.isoformat()})
+    return Sending(at, body, PunchKey(derive_id(employee, when), employee, when), "somebody punches")
+
+
+def spell(begin: float, length: float, kind: Kind) -> Spell:
+    return Spell(BEGIN + begin, BEGIN + begin + length, kind)
+
+
+class Simulated:
+    """A run in which nobody looks at the dead letters, and no rule broke."""
+
+    def __init__(self, url: str, compiled: Compile) -> None:
+        self.world: World
+        self.lines: list[str] = []
+        self._connect = partial(psycopg2.connect, url, options="-c synchronous_commit=off")
+        self._compiled = compiled
+
+    def run(
+        self, sendings: list[Sending], *spells: Spell, days: int = 1, stage: tuple[str, ...] = ("prod",)
+    ) -> Outcome:
+        sendings = [punch(50, FIRST), *sendings]
+        plan = Plan(1, days, [], [*spells, Spell(0, days * DAY, Kind.AWAY)], odd=False, sendings=sendings)
+        deployed = settings.of_template(self._compiled(*stage))
+        if not deployed.environment["DB_HOST"]:  # the template makes no database
+            elsewhere = {"DB_HOST": "simulated", "DB_PASSWORD": "simulated"}
+            deployed = deployed._replace(environment=deployed.environment | elsewhere)
+        self.world = World(plan, deployed, self._connect, self.lines.append)
+        outcome = self.world.run()
+        assert outcome.broken is None
+        return outcome
+
+    def ends(self, outcome: Outcome) -> dict[str, int]:
+        """Count the messages by their end, but for the one that wakes the database."""
+        counts = outcome.counts | {"stored": outcome.counts["stored"] - 1}
+        return {end: number for end, number in counts.items() if number}
+
+    def stored_after(self, moment: float) -> float:
+        """Tell how long after a moment of the punches' the last of them was stored, s."""
+        return self.world.stored_at - BEGIN - moment
+
+    @property
+    def warned(self) -> bool:
+        return any(REDELIVERY in line for line in self.lines if line > stamp(BEGIN))
+
+
+@pytest.fixture
+def simulated(migrated_url: str, compiled: Compile) -> Simulated:
+    return Simulated(migrated_url, compiled)
+
+
+def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Spell:
+    """Release code that fails on everything, and take it back."""
+    found, save = spell(begin, length, Kind.OUR_CODE), Store.save
+
+    def fail(*given: Any) -> Any:
+        if found.begin <= vars(drain)["time"].time() - EPOCH < found.end:
+            raise ZeroDivisionError
+        return save(*given)
+
+    patch.setattr(Store, "save", fail)
+    return found
+
+
+def our_code_fails_on(patch: pytest.MonkeyPatch, sending: Sending, fail: Callable[[], None], days: int) -> list[Spell]:
+    """Have a message on which our code fails each time; to the simulator it is none that can be a row."""
+    parse = drain.parse  # type: ignore[attr-defined]
+
+    def failing(body: str, zone: ZoneInfo) -> Any:
+        if body == sending.body:
+            fail()
+        return parse(body, zone)
+
+    patch.setattr(drain, "parse", failing)
+    return [Spell(0, days * DAY, Kind.OUR_CODE)]
+
+
+def raise_error() -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("kind", [Kind.REFUSING, Kind.LOCKED])
+def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_stored_within_thirty(
+    simulated: Simulated, kind: Kind
+) -> None:
+    outcome = simulated.run(punches(number / 500 for number in range(20 * 500)), spell(5, 5, kind))
+
+    assert simulated.ends(outcome) == {"stored": 10_000}
+    assert simulated.stored_after(10) < 30
+    assert not simulated.warned
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 30])
+def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simulated: Simulated, minutes: int) -> None:
+    outcome = simulated.run(
+        punches(number * 0.5 for number in range(minutes * 120)), spell(0, minutes * 60, Kind.REFUSING)
+    )
+
+    assert simulated.ends(outcome) == {"stored": minutes * 120}
+    longest = int(simulated.world.settings.environment["RETRY_DELAYS"].rpartition(",")[2])
+    assert simulated.stored_after(minutes * 60) <= min(minutes * 60, longest) + 10
+    assert not simulated.warned
+
+
+@pytest.mark.parametrize("kind", [Kind.REFUSING, Kind.LOCKED, Kind.FROZEN])
+@pytest.mark.parametrize(("hours", "end"), [(30, "stored"), (90 * 24, "dead-lettered")])
+def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_everything(
+    simulated: Simulated, kind: Kind, hours: int, end: str
+) -> None:
+    outcome = simulated.run(punches(range(100)), spell(0, hours * HOUR, kind), days=4)
+
+    assert simulated.ends(outcome) == {end: 100}
+    assert not simulated.warned
+
+
+def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_take_at_once(
+    simulated: Simulated,
+) -> None:
+    paused = 6.5 * DAY
+    spells = [spell(0, paused, Kind.PAUSED), spell(paused, 20 * HOUR, Kind.REFUSING)]
+
+    outcome = simulated.run(punches(number * paused / 900 for number in range(900)), *spells, days=9)
+
+    assert simulated.ends(outcome) == {"stored": 900}
+
+
+def test_an_outage_uses_up_no_patience_with_a_bad_release(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = our_code_fails(monkeypatch, 8 * HOUR, 600)
+
+    outcome = simulated.run(punches(number * 60 for number in range(54)), spell(0, 8 * HOUR, Kind.REFUSING), release)
+
+    assert simulated.ends(outcome) == {"stored": 54}
+
+
+def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = our_code_fails(monkeypatch, HOUR, 3 * HOUR)
+
+    outcome = simulated.run(punches(number * 30 for number in range(600)), release)
+
+    assert simulated.ends(outcome) == {"stored": 600}
+
+
+@pytest.mark.parametrize("stage", [("prod",), ("local",), ("dev", "timeout=30")])
+def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
+    simulated: Simulated, stage: tuple[str, ...]
+) -> None:
+    spells = [spell(0, 60, Kind.REFUSING), spell(0, 60, Kind.SQS_SILENT)]
+
+    outcome = simulated.run(punches(number / 10 for number in range(300)), *spells, stage=stage)  # by the rule `ended`
+
+    assert simulated.ends(outcome) == {"stored": 300}
+    assert simulated.warned
+
+
+@pytest.mark.parametrize("kind", [Kind.READ_ONLY, Kind.REFUSING, Kind.LOCKED])
+def test_the_local_stage_too_has_all_punches_within_thirty_seconds(simulated: Simulated, kind: Kind) -> None:
+    outcome = simulated.run(punches(number / 250 for number in range(2_000)), spell(1, 5, kind), stage=("local",))
+
+    assert simulated.ends(outcome) == {"stored": 2_000}
+    assert simulated.stored_after(6) < 30
+    assert not simulated.warned
+
+
+@pytest.mark.parametrize("night", [2, 8, 14])
+def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_morning(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int
+) -> None:
+    poison = punch(BEGIN, 0)._replace(punch=None)
+    spells = our_code_fails_on(monkeypatch, poison, raise_error, days=1)
+
+    outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *spells)
+
+    assert simulated.ends(outcome) == {"stored": 60, "dead-lettered": 1}
+    (line,) = (line for line in simulated.lines if "message 2 becomes a dead letter" in line)
+    assert stamp(night * HOUR) < line < stamp((night + 1) * HOUR)
+
+
+def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_leaves_by_redrive(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = punch(BEGIN, 0)._replace(punch=None)
+    spells = our_code_fails_on(monkeypatch, poison, raise_error, days=3)
+
+    outcome = simulated.run([poison], *spells, days=3)
+
+    assert simulated.ends(outcome) == {"dead-lettered": 1}
+    (line,) = (line for line in simulated.lines if "SQS moves it to the dead-letter queue" in line)
+    assert line > stamp(30 * HOUR)
+
+
+@pytest.mark.parametrize("hours", [1, 8, 20])
+def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
+    simulated: Simulated, monkeypatch: pytest.MonkeyPatch, migrated_url: str, hours: int
+) -> None:
+    killer = punch(BEGIN + 1_000.5, 0)._replace(punch=None)
+
+    def kill() -> None:
+        simulated.world._function.was_doomed = True
+        raise ProcessEnded("killed")
+
+    spells = our_code_fails_on(monkeypatch, killer, kill, days=3)
+
+    simulated.run(
+        [*punches(number * 10 for number in range(1_000)), killer],
+        spell(900, hours * HOUR, Kind.REFUSING),
+        *spells,
+        days=3,
+    )
+
+    receives = simulated.world.settings.most_receives
+    assert any(f"message 103 was received {receives} times: SQS moves it" in line for line in simulated.lines)
+    with psycopg2.connect(migrated_url) as connection:
+        stored = {row.punch.usuario_id for row in rows_of(connection, range(1, FIRST))}
+    assert stored == set(range(1, 1_001))
