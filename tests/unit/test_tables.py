@@ -16,7 +16,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What was printed, without what makes letters bold."""
-    return re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out).splitlines()
+    return re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
 
 
 @pytest.mark.usefixtures("_narrow")
@@ -43,3 +43,19 @@ def test_an_empty_table_is_its_heading(capsys: pytest.CaptureFixture[str]) -> No
     tables.show([Column("id"), Column("count", right=True)], [])
 
     assert capsys.readouterr().out.split() == ["id", "count"]
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_a_long_table_has_one_heading_one_width_and_what_was_left_out_at_its_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    columns = [Column("n", right=True), Column("name", least=5, most=8), Column("device", least=30, leaves=True)]
+
+    tables.show(columns, [(str(n), "Maximiliano", "d" * 30) for n in range(1, 1_202)])
+
+    heading, *rows = lines(capsys)
+    rows, left_out = rows[:1_201], rows[1_201:]
+    assert heading.split() == ["n", "name"]
+    assert [row.split() for row in rows] == [[str(n), "Maximil…"] for n in range(1, 1_202)]
+    assert len({len(row) for row in rows}) == 1
+    assert " ".join(" ".join(left_out).split()) == "no room for: device"

@@ -11,6 +11,7 @@ from rich.text import Text
 from tools.kit.output import Console, printable
 
 _GAP = 2  # between two columns
+_AT_ONCE = 500  # rows that are laid out together
 
 
 class Column(NamedTuple):
@@ -50,21 +51,29 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
         more = min(room, laid[at].most - laid[at].least)
         widths[at] += more
         room -= more
-    table = Table(box=None, pad_edge=False, caption_justify="left", width=sum(widths) + _GAP * (len(widths) - 1))
-    for each, width in zip(laid, widths, strict=True):
-        heading = "\n".join(textwrap.wrap(each.column.name, max(width, 1), break_on_hyphens=False))
-        table.add_column(
-            Text(heading),
-            justify="right" if each.column.right else "left",
-            width=width,
-            no_wrap=each.column.most > 0,
-            overflow="ellipsis" if each.column.most else "fold",
+    shown = list(zip(*(each.cells for each in laid), strict=True))
+    for begin in range(0, len(shown) or 1, _AT_ONCE):
+        table = Table(
+            box=None,
+            pad_edge=False,
+            show_header=begin == 0,
+            caption_justify="left",
+            width=sum(widths) + _GAP * (len(widths) - 1),
         )
-    for row in zip(*(each.cells for each in laid), strict=True):
-        table.add_row(*map(Text, row))
-    if left_out:
-        table.caption = f"no room for: {', '.join(left_out)}"
-    console.print(table, crop=False)
+        for each, width in zip(laid, widths, strict=True):
+            heading = "\n".join(textwrap.wrap(each.column.name, max(width, 1), break_on_hyphens=False))
+            table.add_column(
+                Text(heading),
+                justify="right" if each.column.right else "left",
+                width=width,
+                no_wrap=each.column.most > 0,
+                overflow="ellipsis" if each.column.most else "fold",
+            )
+        for row in shown[begin : begin + _AT_ONCE]:
+            table.add_row(*map(Text, row))
+        if left_out and begin + _AT_ONCE >= len(shown):
+            table.caption = f"no room for: {', '.join(left_out)}"
+        console.print(table, crop=False)
 
 
 def narrowest(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
