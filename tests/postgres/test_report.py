@@ -418,6 +418,14 @@ def test_exceptions_are_those_of_the_30_days_until_yesterday_by_default(run: Run
     assert (found["de"], found["ate"]) == ("2026-11-01", "2026-11-30")
 
 
+@pytest.mark.parametrize("form", ["text", "html"])
+def test_without_exceptions_there_are_none_by_kind_and_no_heading_for_each(form: str, run: Run) -> None:
+    found = run(*EXCEPTIONS, "--no-queue", "--employee", 101, "--format", form).out
+
+    assert re.search(r"By kind\W+(h2\W+p\W+)?none", found)
+    assert "Each" not in found
+
+
 # What comes from outside
 
 
