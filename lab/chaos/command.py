@@ -4,7 +4,6 @@ The promise: after a 202 a punch ends as exactly one row, or in the dead-letter 
 """
 
 import contextlib
-import http.client
 import json
 import sys
 import threading
@@ -22,12 +21,16 @@ import click
 import psutil
 import psycopg2
 from botocore.exceptions import BotoCoreError
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
 
+from lab.faults import Kind
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from tools.dlq.queue_reader import QueueReader
 from tools.kit import commands, local_stack, queues
 from tools.kit import options as opt
+from tools.kit.client import Client, GivenUpError
 from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Sent, judge
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
@@ -47,13 +50,15 @@ exit status: 0 every accepted message has exactly one end, 1 not so or not prove
 
 _SPREAD = 36  # s over which the punches are spread, if the machine can: one round of all faults
 # Seconds that a fault lasts. A lock outlasts the lock timeout, 3 s; a standstill the function's, 10 s.
-_SPELLS = {"locked": (4, 6), "frozen": (11, 13)}
+_SPELLS: dict[str, tuple[float, float]] = {Kind.LOCKED: (4, 6), Kind.FROZEN: (11, 13)}
 _SPELL = (1, 4)
 _CALM = (1, 2)  # s between two faults
 _TICK = 0.25  # s
 _KILL = 0.15  # how likely a worker is killed, each tick
 _BETWEEN_LINES = 2  # s between lines of progress
-_TIMEOUT = 30  # s for an answer of the gateway
+_TIMEOUT = 30  # s for a connection to the gateway
+_FIRST_WAIT, _LONGEST_WAIT, _PATIENCE = 0.1, 4, 600  # s, of a client whose punch is not accepted
+_ACCEPTED = 202
 
 # How likely each kind of message is; the rest are new punches.
 _DUPLICATE, _CONFLICT, _POISON = 0.08, 0.03, 0.01
@@ -135,13 +140,22 @@ class Traffic:
         Args:
             address: where to.
             messages: what, in order.
-            clients: how many at once, each on a connection that it keeps.
+            clients: how many at once, with so many connections.
             seed: decides who hangs up.
         """
         self.accepted: dict[str, Sent] = {}  # by message id
         self.tries: Counter[str] = Counter()  # those that ended without a 202, by why
         self._address = address
-        self._url = urllib.parse.urlsplit(address.api_url)
+        self._headers = {"content-type": "application/json", "x-api-key": address.api_key}
+        # The README's clients begin with 1 s, and are not in such a hurry.
+        self._client = Client(
+            address.api_url,
+            self._headers,
+            patience=_PATIENCE,
+            threads=clients,
+            first_wait=_FIRST_WAIT,
+            longest_wait=_LONGEST_WAIT,
+        )
         self._sqs = address.client("sqs")
         self._messages = messages
         self._places = iter(range(len(messages)))
@@ -163,32 +177,32 @@ class Traffic:
     def stop(self) -> None:
         """End, whatever is left to send."""
         self._stop.set()
+        self._client.stop()
 
     def goes_on(self) -> bool:
         """Whether something is left to send.
 
         Raises:
             LocalError: an answer was none that a client can do something about.
+            GivenUpError: there was none for minutes.
         """
         if self._error:
             raise self._error
         return any(thread.is_alive() for thread in self._threads)
 
     def _run(self, chance: Random) -> None:
-        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=_TIMEOUT)
         try:
             while (message := self._next()) and not self._stop.is_set():
                 if message.punch:
-                    self._post(connection, message, chance)
+                    self._post(message, chance)
                 else:
                     with self._one:
                         sent = self._sqs.send_message(QueueUrl=self._address.queue_url, MessageBody=message.body)
                     self.accepted[sent["MessageId"]] = message
         except Exception as error:  # noqa: BLE001  a thread has nobody to raise it to: `goes_on` does
-            self._error = error
-            self._stop.set()
-        finally:
-            connection.close()
+            if not self._stop.is_set():  # which ends a client's waiting
+                self._error = error
+                self.stop()
 
     def _next(self) -> Sent | None:
         with self._one:
@@ -199,31 +213,26 @@ class Traffic:
         self._stop.wait(max(0, due - time.monotonic()))
         return self._messages[place]
 
-    def _post(self, connection: http.client.HTTPConnection, message: Sent, chance: Random) -> None:
-        """Send until a 202, waiting longer each time."""
-        headers = {"content-type": "application/json", "x-api-key": self._address.api_key}
-        wait = 0.1  # s; the README's clients begin with 1 s, and are not in such a hurry
-        while not self._stop.is_set():
-            try:
-                connection.request("POST", self._url.path, message.body.encode(), headers)
-                if chance.random() < _HANG_UP:
-                    connection.close()
-                    why = "hung up"
-                else:
-                    answer = connection.getresponse()
-                    text = answer.read()
-                    why = str(answer.status)
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                why = type(error).__name__
-            if why == "202":
-                self.accepted[json.loads(text)["messageId"]] = message
-                return
-            if why.startswith("4") and why != "429":
-                raise LocalError(f"The gateway answered a good punch with {why}: {text.decode()}")
-            self.tries[why] += 1
-            self._stop.wait(wait * (0.5 + chance.random()))
-            wait = min(2 * wait, 4)
+    def _post(self, message: Sent, chance: Random) -> None:
+        body = message.body.encode()
+        if chance.random() < _HANG_UP:
+            self._hang_up(body)
+        answer = self._client.send(body)
+        with self._one:
+            self.tries.update(answer.failed)
+        if answer.status != _ACCEPTED:
+            raise LocalError(f"The gateway answered a good punch with {answer.status}: {answer.text}")
+        self.accepted[json.loads(answer.text)["messageId"]] = message
+
+    def _hang_up(self, body: bytes) -> None:
+        """Send, and go away before the answer."""
+        url = urllib.parse.urlsplit(self._address.api_url)
+        connection = HTTPConnection(url.hostname or "", url.port, timeout=_TIMEOUT)
+        with contextlib.suppress(OSError, HTTPError):  # it may be refused, too
+            connection.request("POST", url.path, body, self._headers)
+        connection.close()
+        with self._one:
+            self.tries[Kind.HUNG_UP] += 1
 
 
 class ChaosResult(NamedTuple):
@@ -288,6 +297,7 @@ class Chaos:
 
         Raises:
             LocalError: the gateway refused a good punch.
+            GivenUpError: it accepted none for minutes.
         """
         began = time.monotonic()
         self._faults.mend()
@@ -328,7 +338,7 @@ class Chaos:
             self._print_progress(what)
             self._traffic.goes_on()  # for what it raises
             if self._killing.random() < _KILL and kill_worker(self._emulator, self._killing):
-                self._happened["worker killed"] += 1
+                self._happened[Kind.KILLED] += 1
             time.sleep(_TICK)
 
     def _drain(self) -> int:
@@ -397,7 +407,7 @@ def chaos(punches: int, clients: int, seed: int | None, state: Path | None) -> i
     except LocalError as error:
         _complain(str(error))
         return 1
-    except (BotoCoreError, psycopg2.Error, psutil.Error) as error:
+    except (BotoCoreError, GivenUpError, psycopg2.Error, psutil.Error) as error:
         _complain(f"the stack does not answer any more; look whether make run still runs: {error}")
         return 1
     except Stopped:

@@ -1,15 +1,14 @@
 """What an employee's device, an operator and a report do with the deployed system."""
 
 import contextlib
-import http.client
 import json
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import psycopg2
+import urllib3
 
 from ponto.punch import parse
 from tests.waiting import DEADLINE, wait_for
@@ -41,7 +40,6 @@ class Client:
     def __init__(self, stack: Stack) -> None:
         self.address = stack.address
         self.sqs = stack.client("sqs")
-        self._url = urllib.parse.urlsplit(stack.address.api_url)
 
     def post(self, body: object, method: str = "POST", below: str = "", **headers: str | None) -> Answer:
         """POST a punch: an object is sent as JSON, bytes as they are. A header given as None is left out.
@@ -54,23 +52,20 @@ class Client:
         """
         sent = {"content-type": "application/json", "x-api-key": self.address.api_key}
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE)
-        try:
-            connection.request(
+        with urllib3.PoolManager() as connections:
+            answer = connections.request(
                 method,
-                self._url.path + below,
-                body if isinstance(body, bytes) else json.dumps(body).encode(),
-                {name: value for name, value in (sent | given).items() if value is not None},
+                self.address.api_url + below,
+                body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+                headers={name: value for name, value in (sent | given).items() if value is not None},
+                retries=False,
+                timeout=DEADLINE,
             )
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            return Answer(
-                answer.status,
-                json.loads(text) if text else None,
-                {name.lower(): value for name, value in answer.getheaders()},
-            )
-        finally:
-            connection.close()
+        return Answer(
+            answer.status,
+            json.loads(answer.data) if answer.data else None,
+            {name.lower(): value for name, value in answer.headers.items()},
+        )
 
     def get(self, identifier: object, method: str = "GET", **headers: str | None) -> Answer:
         """Ask for a receipt. A header given as None is left out."""

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from tests.commands import Result, write_sls
 from tests.events import aws
+from tests.gateway import Answer, answer_requests
 from tools.cli import main
 from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
@@ -317,13 +319,14 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], list[Any]]:
     def gateway(answers: Answers) -> list[Any]:
         clock, punches = [0.0], list[Any]()
 
-        def ask(url: str, key: str, punch: Mapping[str, Any] | None) -> tuple[int, str]:
-            assert (url, key) == (URL, "the key")
-            punches.append(punch)
-            return answers.pop(0) if len(answers) > 1 else answers[0]
+        def answer(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+            assert (method, url, headers["x-api-key"]) == ("POST" if body else "GET", URL, "the key")
+            punches.append(body and json.loads(body))
+            status, text = answers.pop(0) if len(answers) > 1 else answers[0]
+            return (status, text, {}) if status else OSError(text)
 
-        monkeypatch.setattr(proof, "_ask", ask)
-        monkeypatch.setattr("time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+        answer_requests(monkeypatch, answer)
+        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: clock.__setitem__(0, clock[0] + seconds))
         monkeypatch.setattr("time.monotonic", lambda: clock[0])
         return punches
 

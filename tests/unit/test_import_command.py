@@ -2,7 +2,6 @@
 
 import errno
 import gzip
-import http.client
 import json
 import os
 import re
@@ -10,22 +9,21 @@ import signal
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.commands import Result, write_stack
+from tests.gateway import Answer, answer_requests
 from tests.unit.test_files import THINGS, state
 from tests.unit.test_files import folder as folder
 from tests.unit.test_uploads import file, punch
 from tools import cli
 from tools.imports import api as imports_api
 
-Answer = tuple[int, str, dict[str, str]] | Exception
-ACCEPTED: Answer = (202, "accepted", {})
+ACCEPTED: Answer = (202, '{"message":"accepted"}', {})
 URL = "http://127.0.0.1:1/restapis/a/local/_user_request_/ponto"
 
 
@@ -40,7 +38,7 @@ class Gateway:
         self.ctrl_c_at = 0  # the employee with whose punch somebody stops the command
         self._lock = threading.Lock()
 
-    def answer(self, body: bytes, headers: dict[str, str]) -> Answer:
+    def answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         employee = json.loads(body)["usuarioId"]
         if employee == self.ctrl_c_at:
             os.kill(os.getpid(), signal.SIGINT)
@@ -58,32 +56,12 @@ class Gateway:
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     gateway = Gateway()
 
-    class Response:
-        def __init__(self, status: int, message: str, headers: dict[str, str]) -> None:
-            self.status, self._message, self._headers = status, message, headers
+    def answer(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        assert (method, url) == ("POST", URL)
+        return gateway.answer(body or b"", headers)
 
-        def read(self, _: int) -> bytes:
-            return json.dumps({"message": self._message}).encode() if self._message else b"<html>"
-
-        def getheader(self, name: str) -> str | None:
-            return self._headers.get(name)
-
-    class Connection:
-        def __init__(self, *_: object, **__: object) -> None:
-            self._answer: Answer = ACCEPTED
-
-        def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
-            assert (method, path) == ("POST", "/restapis/a/local/_user_request_/ponto")
-            self._answer = gateway.answer(body, headers)
-            if isinstance(self._answer, Exception):
-                raise self._answer
-
-        def getresponse(self) -> Response:
-            assert not isinstance(self._answer, Exception)
-            return Response(*self._answer)
-
-    monkeypatch.setattr(http.client, "HTTPConnection", Connection)
-    monkeypatch.setattr(imports_api, "_FIRST_DELAY", 0.001)
+    answer_requests(monkeypatch, answer)
+    monkeypatch.setattr(imports_api, "_FIRST_WAIT", 0.001)
     monkeypatch.delenv("PONTO_API_KEY", raising=False)
     return gateway
 
@@ -168,39 +146,6 @@ def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_sent(
     assert gateway.accepted == []
 
 
-@pytest.mark.parametrize(
-    ("answer", "reason"),
-    [
-        (json.dumps({"message": "x" * 1_000}), "x" * 300),
-        (json.dumps({"message": "x" * 100_000}), "answered 400"),
-        ("[" * 50_000, "answered 400"),
-    ],
-    ids=["long", "too long", "deep"],
-)
-def test_of_what_an_api_answers_a_part_is_kept(
-    run: Callable[..., Result], given: Path, monkeypatch: pytest.MonkeyPatch, answer: str, reason: str
-) -> None:
-    answered = SimpleNamespace(status=400, read=lambda size: answer.encode()[:size], getheader=lambda _: None)
-    connection = SimpleNamespace(request=lambda *_: None, getresponse=lambda: answered)
-    monkeypatch.setattr(imports_api.Api, "_connection", lambda _: connection)
-    given.write_bytes(punch(1))
-    assert run(str(given), "--state", str(given.parent)).status == 1
-    (line,) = given.with_name("october.ndjson.refused.ndjson").read_text().splitlines()
-    assert json.loads(line) == {"line": 1, "reason": reason}
-
-
-def test_of_a_broken_answer_a_part_is_shown(
-    gateway: Gateway, run: Callable[..., Result], given: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(imports_api, "_PATIENCE", 0)
-    gateway.answers = {1: [http.client.BadStatusLine("x" * 60_000)]}
-    given.write_bytes(punch(1))
-    done = run(str(given), "--state", str(given.parent))
-    assert done.status == 1
-    assert "no answer: BadStatusLine: xxx" in done.err
-    assert done.err.count("x") < 400
-
-
 def test_an_import_that_sends_nothing_keeps_the_list_of_the_one_before(
     gateway: Gateway, run: Callable[..., Result], given: Path
 ) -> None:
@@ -210,7 +155,7 @@ def test_an_import_that_sends_nothing_keeps_the_list_of_the_one_before(
     before = refused.read_text()
 
     given.write_bytes(punch(2))
-    gateway.answers = {2: [(403, "Forbidden", {})]}
+    gateway.answers = {2: [(403, '{"message":"Forbidden"}', {})]}
     assert run(str(given), "--state", str(given.parent)).status == 1
     assert left(given) == {".refused.ndjson"}
     assert refused.read_text() == before
@@ -223,7 +168,7 @@ def test_refused_lines_are_listed_and_the_next_go_on(
     gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path
 ) -> None:
     given.write_bytes(b"\n".join([punch(1), b"{", punch(3), punch(4), punch(5)]))
-    gateway.answers = {3: [(400, "there is an error in your request: no", {})], 4: [(413, "", {})]}
+    gateway.answers = {3: [(400, '{"message":"there is an error in your request: no"}', {})], 4: [(413, "", {})]}
     done = run(str(given), "--json", "--state", str(tmp_path))
     refused = given.with_name("october.ndjson.refused.ndjson")
     assert (done.status, done.json) == (1, {"accepted": 2, "refused": 3, "refusedLines": str(refused)})
@@ -234,41 +179,18 @@ def test_refused_lines_are_listed_and_the_next_go_on(
     ]
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (429, "slow", {"retry-after": "0"}),
-        (503, "", {}),
-        (408, "", {}),
-        OSError("no way"),
-        http.client.BadStatusLine(""),
-    ],
-    ids=str,
-)
-def test_what_passes_is_tried_again(
-    gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path, answer: Answer
-) -> None:
-    gateway.answers = {7: [answer] * 3}
+def test_what_passes_is_tried_again(gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path) -> None:
+    gateway.answers = {7: [(429, "slow", {}), (503, "", {}), OSError("no way")]}
     assert run(str(given), "--state", str(tmp_path)).status == 0
     assert gateway.tries[7] == 4
     assert len(gateway.accepted) == 200
-
-
-def test_a_wait_that_is_asked_for_is_waited(monkeypatch: pytest.MonkeyPatch) -> None:
-    waited: list[float] = []
-    answers: list[Any] = [(429, "", 17.0), (503, "", 0.0), (202, "", 0.0)]
-    api = imports_api.Api("https://api.example.com/dev/ponto", "key")
-    monkeypatch.setattr(api, "_post", lambda _: answers.pop(0))
-    monkeypatch.setattr(api._stopped, "wait", lambda seconds: waited.append(seconds))
-    assert api._refusal("{}") == ""
-    assert waited == [17.0, 1.0]
 
 
 def test_a_key_that_is_revoked_stops_it_and_another_goes_on_where_it_stopped(
     gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given.write_bytes(b"{\n" + file(2, 200))  # its first line is refused before
-    gateway.answers = {150: [(403, "Forbidden", {})]}
+    gateway.answers = {150: [(403, '{"message":"Forbidden"}', {})]}
     stopped = run(str(given), "--state", str(tmp_path))
     assert stopped.status == 1
     assert "answered 403: the key is wrong, or was revoked" in stopped.err
@@ -318,7 +240,7 @@ def stopped(
 ) -> Path:
     """Stop an import of which the first line and the last, 201, are refused; return its progress."""
     given.write_bytes(pack(b"{\n" + file(2, 200) + b"\n{"))
-    gateway.answers = {150: [(403, "Forbidden", {})]}
+    gateway.answers = {150: [(403, '{"message":"Forbidden"}', {})]}
     assert run(str(given), "--state", str(given.parent)).status == 1
     return given.with_name("october.ndjson.progress")
 

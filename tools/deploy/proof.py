@@ -2,14 +2,13 @@
 
 import json
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.fields import LARGEST
+from tools.kit.client import Client, GivenUpError
 from tools.kit.errors import CommandError
 from tools.kit.osls import stack_name
 from tools.kit.target import Target
@@ -26,6 +25,7 @@ _NOT_PROVEN = (
     "signed in, and whoever has a key may punch for anybody"
 )
 _PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
+_WAIT = 2  # s
 
 
 class Proof(NamedTuple):
@@ -78,19 +78,22 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     Raises:
         CommandError: another answer, or none, and time is up; or an answer that no patience changes.
     """
-    deadline = time.monotonic() + _PUBLISHED
-    while True:
-        status, text = _ask(url, key, punch)
-        if status == expected:
-            return json.loads(text)
-        if status in (400, 413, 415) or status == 202 or time.monotonic() > deadline:
-            method, failed = ("POST", _NO_PUNCH) if punch is not None else ("GET", _NOT_PROVEN)
-            raise CommandError(
-                f"{method} {url} was answered {status or 'not at all'} instead of {expected}: {text}\n"
-                f"The stage is deployed and migrated, but {failed}; 5xx: docs/runbook.md#gateway-5xx",
-                status=1,
-            )
-        time.sleep(2)
+    headers = {"x-api-key": key, "content-type": "application/json"}
+    # A new key is refused first.
+    final = frozenset({expected, 202, 400, 413, 415})
+    client = Client(url, headers, patience=_PUBLISHED, final=final, first_wait=_WAIT, longest_wait=_WAIT)
+    method, failed = ("POST", _NO_PUNCH) if punch is not None else ("GET", _NOT_PROVEN)
+    try:
+        answer = client.send(None if punch is None else json.dumps(punch).encode(), method)
+    except GivenUpError as error:
+        answer = error.answer
+    if answer.status == expected:
+        return json.loads(answer.text)
+    raise CommandError(
+        f"{method} {url} was answered {answer.status or 'not at all'} instead of {expected}: {answer.text}\n"
+        f"The stage is deployed and migrated, but {failed}; 5xx: docs/runbook.md#gateway-5xx",
+        status=1,
+    )
 
 
 def refuse_and_queue(place: Target, url: str, key: str, punch: Mapping[str, Any]) -> str:
@@ -147,21 +150,6 @@ def require_authorizer(place: Target) -> None:
             "until the method has its authorizer again and is published (aws apigateway update-method ...)",
             status=1,
         )
-
-
-def _ask(url: str, key: str, punch: Mapping[str, Any] | None) -> tuple[int, str]:
-    """Give the answer's status, 0 for none, and its body."""
-    headers = {"x-api-key": key, "content-type": "application/json"}
-    body = None if punch is None else json.dumps(punch).encode()
-    request = urllib.request.Request(url, body, headers)  # noqa: S310  the stack's own
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return answer.status, answer.read().decode(errors="replace")
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, refusal.read().decode(errors="replace")
-    except OSError as error:  # no name yet, no connection, a timeout
-        return 0, str(error)
 
 
 def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int) -> Proof:

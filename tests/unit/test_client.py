@@ -1,0 +1,155 @@
+"""The client that commands and chaos punch by keeps the rules of docs/clients.md."""
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.gateway import Answer, answer_requests
+from tools.kit.client import FINAL, Client, GivenUpError
+
+URL = "https://api.example.com/dev/ponto"
+ACCEPTED: Answer = (202, '{"message":"accepted","messageId":"1"}', {})
+
+
+class Gateway:
+    """Gives its answers, the last one again and again; notes what came, and for how long the client waited."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[Answer] = [ACCEPTED]
+        self.tries: list[tuple[str, str, bytes | None, str]] = []
+        self.waits: list[float] = []
+        clock = [0.0]
+
+        def wait(_: threading.Event, seconds: float) -> bool:
+            self.waits.append(seconds)
+            clock[0] += seconds
+            return False
+
+        monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+        monkeypatch.setattr(threading.Event, "wait", wait)
+        answer_requests(monkeypatch, self._answer)
+
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        self.tries.append((method, url, body, headers["x-api-key"]))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    return Gateway(monkeypatch)
+
+
+def client(patience: float = 300) -> Client:
+    return Client(URL, {"x-api-key": "CANARY"}, patience=patience)
+
+
+def test_a_punch_is_sent_and_its_answer_given(gateway: Gateway) -> None:
+    assert client().send(b"{}") == (202, '{"message":"accepted","messageId":"1"}', ())
+    assert gateway.tries == [("POST", URL, b"{}", "CANARY")]
+
+
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int) -> None:
+    gateway.answers = [(status, '{"message":"why"}', {})]
+    answer = client().send(b"{}")
+    assert (answer.status, answer.message) == (status, "why")
+    assert len(gateway.tries) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        *(((status, "<html>", {}), str(status)) for status in (200, 301, 404, 408, 429, 500, 503)),
+        (ConnectionRefusedError("no way"), "ConnectionRefusedError"),
+        (socket.gaierror("no such name"), "gaierror"),
+        (TimeoutError("no answer"), "TimeoutError"),
+        (http.client.BadStatusLine(""), "BadStatusLine"),
+    ],
+    ids=str,
+)
+def test_whatever_may_pass_is_tried_again_with_the_same_punch(gateway: Gateway, answer: Answer, named: str) -> None:
+    gateway.answers = [answer, answer, ACCEPTED]
+    found = client().send(b"{}")
+    assert (found.status, found.failed) == (202, (named, named))
+    assert gateway.tries == [("POST", URL, b"{}", "CANARY")] * 3
+
+
+def test_it_waits_longer_each_time_and_a_random_part(gateway: Gateway) -> None:
+    gateway.answers = [*[(503, "", {})] * 7, ACCEPTED]
+    client().send(b"{}")
+    assert [int(wait - lost) for wait, lost in zip(gateway.waits, (1, 2, 4, 8, 16, 30, 30), strict=True)] == [0] * 7
+    assert len({wait % 1 for wait in gateway.waits}) == 7
+
+
+@pytest.mark.parametrize(("asked", "least"), [("17", 17), ("0", 1), ("soon", 1), ("-5", 1)])
+def test_it_waits_at_least_as_long_as_it_is_asked_to(gateway: Gateway, asked: str, least: float) -> None:
+    gateway.answers = [(429, "", {"retry-after": asked}), ACCEPTED]
+    client().send(b"{}")
+    (waited,) = gateway.waits
+    assert least <= waited <= max(least, 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ((503, "", {}), "answered 503"),
+        (OSError("no way"), "no answer: OSError: no way"),
+        (http.client.BadStatusLine("x" * 60_000), "no answer: BadStatusLine: x{285}"),
+    ],
+    ids=["503", "none", "a broken one"],
+)
+def test_after_its_patience_it_gives_up(gateway: Gateway, answer: Answer, why: str) -> None:
+    gateway.answers = [answer]
+    with pytest.raises(GivenUpError, match=f"^{why}$"):
+        client().send(b"{}")
+    assert 270 < sum(gateway.waits) <= 300
+
+
+def test_whoever_waits_can_be_stopped(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    answer_requests(monkeypatch, gateway._answer)
+    gateway.answers = [(503, "", {"retry-after": "200"})]
+    stopped = client()
+    threading.Timer(0.1, stopped.stop).start()
+    with pytest.raises(GivenUpError, match=r"^answered 503$"):
+        stopped.send(b"{}")
+    assert len(gateway.tries) == 1
+
+
+@pytest.mark.parametrize("status", [202, 503])
+def test_of_an_endless_answer_a_part_is_read(gateway: Gateway, status: int) -> None:
+    gateway.answers = [(status, "x" * 10**6, {}), ACCEPTED]
+    answer = client().send(b"{}")
+    assert (answer.status, len(answer.text) <= 1 << 16) == (202, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"message":"' + "x" * 1_000 + '"}', "x" * 300),
+        ('{"message":"' + "x" * 100_000 + '"}', ""),
+        ("[" * 50_000, ""),
+        ("[]", ""),
+        ("<html>", ""),
+    ],
+    ids=["long", "too long", "deep", "another", "none"],
+)
+def test_of_a_message_a_part_is_given(gateway: Gateway, text: str, message: str) -> None:
+    gateway.answers = [(400, text, {})]
+    assert client().send(b"{}").message == message
+
+
+def test_a_proxy_of_the_environment_is_used_but_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+    manager: Callable[..., object] = lambda proxy, **_: asked.append((proxy, ""))  # noqa: E731
+    monkeypatch.setattr("urllib3.ProxyManager", manager)
+    monkeypatch.setenv("https_proxy", "http://proxy.example.com:3128")
+    monkeypatch.setenv("http_proxy", "http://proxy.example.com:3128")
+    monkeypatch.setenv("no_proxy", "internal.example.com")
+    for url in (URL, "https://internal.example.com/ponto", "http://127.0.0.1:4566/ponto"):
+        Client(url, {}, patience=1)
+    assert asked == [("http://proxy.example.com:3128", "")]

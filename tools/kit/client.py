@@ -1,0 +1,171 @@
+"""The API as a client sees it: what is sent is tried again until it is answered for good (docs/clients.md)."""
+
+import random
+import threading
+import time
+import urllib.parse
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple, Self, cast
+from urllib.request import getproxies, proxy_bypass
+
+import orjson
+import urllib3
+from urllib3.exceptions import HTTPError, InvalidHeader
+
+FINAL = frozenset({202, 400, 401, 403, 413, 415})
+"""What no further try changes: accepted, refused, or closed to this key. Any other status may pass."""
+
+_TIMEOUT = 30  # s: the gateway itself gives up after 29
+_LONGEST_ANSWER = 1 << 16  # bytes; the connection of a longer one is given up
+_LONGEST_MESSAGE = 300  # characters
+
+
+class Answer(NamedTuple):
+    """An answer, or why there was none."""
+
+    status: int  # 0: none
+    text: str
+    failed: tuple[str, ...] = ()  # the tries before it: the status of each, or the name of the error
+
+    @property
+    def message(self) -> str:
+        """What the API says in it, or else why there is none: a part, if it is long."""
+        if not self.status:
+            return self.text[:_LONGEST_MESSAGE]
+        try:
+            return str(orjson.loads(self.text)["message"])[:_LONGEST_MESSAGE]
+        except (ValueError, KeyError, TypeError):
+            return ""
+
+
+class GivenUpError(Exception):
+    """No answer for good came in time, or nobody waits for it any more."""
+
+    def __init__(self, answer: Answer) -> None:
+        """Takes the last answer."""
+        self.answer = answer
+        super().__init__(f"answered {answer.status}" if answer.status else f"no answer: {answer.message}")
+
+
+class Client:
+    """Sends to one address. For several threads, each of which finds a connection that is open."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        patience: float,
+        threads: int = 1,
+        final: frozenset[int] = FINAL,
+        first_wait: float = 1,
+        longest_wait: float = 30,
+    ) -> None:
+        """Connects to nothing.
+
+        Args:
+            url: where to; a proxy of the environment's is used, but not for this machine.
+            headers: of every request; they are shown nowhere.
+            patience: seconds after which an answer is given up, as soon as it has to be waited for.
+            threads: how many connections are kept.
+            final: statuses after which nothing is tried again.
+            first_wait: seconds before the second try; then twice as long each time, and a random part.
+            longest_wait: seconds, the random part aside.
+        """
+        self._url, self._patience = url, patience
+        self._tried_again = frozenset(range(100, 600)) - final
+        self._first_wait, self._longest_wait = first_wait, longest_wait
+        self._stopped = threading.Event()
+        given: dict[str, Any] = {"maxsize": threads, "timeout": _TIMEOUT, "headers": headers}
+        proxy = _proxy(url)
+        self._pool = urllib3.ProxyManager(proxy, **given) if proxy else urllib3.PoolManager(**given)
+
+    def stop(self) -> None:
+        """Let nobody wait any longer."""
+        self._stopped.set()
+
+    def send(self, body: bytes | None, method: str = "POST") -> Answer:
+        """Send until there is an answer for good.
+
+        Raises:
+            GivenUpError: there is none within the patience, or the client was stopped.
+        """
+        retries = _Waiting(
+            total=None,
+            allowed_methods=None,
+            status_forcelist=self._tried_again,
+            backoff_factor=self._first_wait,
+            backoff_max=self._longest_wait,
+            backoff_jitter=self._first_wait,
+        )
+        retries.ends, retries.stopped = time.monotonic() + self._patience, self._stopped
+        while True:
+            # A redirect is an answer like any other.
+            how: dict[str, Any] = {"body": body, "retries": retries, "redirect": False, "preload_content": False}
+            response = self._pool.request(method, self._url, **how)
+            retries = cast(_Waiting, response.retries)
+            try:
+                return _read(response)._replace(failed=tuple(map(_failed, retries.history)))
+            except (HTTPError, OSError) as error:  # it breaks off
+                retries = retries.increment(method, self._url, error=error)
+                retries.sleep()
+
+
+class _Waiting(urllib3.Retry):
+    """urllib3's retries, which wait before the second try, too, as long as Retry-After asks, and can be ended."""
+
+    ends: float  # monotonic
+    stopped: threading.Event
+    last: Answer
+
+    def new(self, **changes: Any) -> Self:
+        after = super().new(**changes)
+        after.ends, after.stopped = self.ends, self.stopped
+        return after
+
+    def increment(self, *given: Any, **more: Any) -> Self:
+        after = super().increment(*given, **more)
+        response = more.get("response")
+        if response:
+            after.last = Answer(response.status, "")
+            with suppress(HTTPError, OSError):
+                after.last = _read(response)
+        else:
+            cause = _cause(more["error"])
+            after.last = Answer(0, f"{type(cause).__name__}: {cause}")
+        return after
+
+    def get_backoff_time(self) -> float:
+        wait: float = self.backoff_factor * 2 ** min(len(self.history) - 1, 20)
+        return min(wait, self.backoff_max) + random.random() * self.backoff_jitter  # noqa: S311  no secret
+
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        wait = self.get_backoff_time()
+        with suppress(InvalidHeader):
+            wait = max(wait, (response and self.get_retry_after(response)) or 0)
+        if time.monotonic() + wait > self.ends or self.stopped.wait(wait):
+            raise GivenUpError(self.last)
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> Answer:
+    text = response.read(_LONGEST_ANSWER).decode(errors="replace")
+    if not response.closed:  # there is more
+        response.close()
+    response.release_conn()
+    return Answer(response.status, text)
+
+
+def _cause(error: Exception) -> BaseException:
+    """Give what urllib3 wrapped."""
+    return next((each for each in error.args if isinstance(each, BaseException)), error)
+
+
+def _failed(tried: Any) -> str:
+    return str(tried.status) if tried.status else type(_cause(tried.error)).__name__
+
+
+def _proxy(url: str) -> str | None:
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or ""
+    return None if host in ("127.0.0.1", "localhost") or proxy_bypass(host) else getproxies().get(parts.scheme)
