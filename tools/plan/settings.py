@@ -9,7 +9,7 @@ from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 # Of a batch, and of each punch in it. The handler stores 10, 100, 1,000 in 0.8, 2.4, 21 ms on a whole core ("The drain
-# against peers", lab/performance.md), and 256 MB have 256/1769 of one: 4 ms, and 0.14 a punch. The other 36 are for the
+# beside peers", lab/performance.md), and 256 MB have 256/1769 of one: 4 ms, and 0.14 a punch. The other 36 are for the
 # ways between SQS, function and Aurora: assumed, until a deployment's own log says better.
 BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 
