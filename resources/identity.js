@@ -16,6 +16,8 @@ const preflight = (headers, more) => ({
   },
 });
 
+const asks = { Type: 'AWS::Lambda::Function', Properties: { Environment: { Variables: { IDENTITY: 'required' } } } };
+
 /** The answer of a stage where nobody signs in, with the headers that all answers have. */
 const noList = (list, { Integration, MethodResponses }) => ({
   Type: 'AWS::ApiGateway::Method',
@@ -58,14 +60,8 @@ module.exports = async ({ resolveVariable }) => {
         BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] }, // added to what osls writes
       },
       Resources: {
-        BatidaPontoLambdaFunction: {
-          Type: 'AWS::Lambda::Function',
-          Properties: { Environment: { Variables: { IDENTITY: 'required' } } },
-        },
-        ReceiptLambdaFunction: {
-          Type: 'AWS::Lambda::Function',
-          Properties: { Environment: { Variables: { IDENTITY: 'required' } } },
-        },
+        BatidaPontoLambdaFunction: asks,
+        ReceiptLambdaFunction: asks,
         EmployeeSignIn: {
           Type: 'AWS::ApiGateway::Authorizer',
           Properties: {

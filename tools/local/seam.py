@@ -73,25 +73,7 @@ def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
         put: as setattr; a test has one that takes it back.
 
     Raises:
-        LocalError: another version is installed.
-    """
-    check()
-    for owner, name, ours, _ in _REPLACEMENTS:
-        put(owner, name, ours if isinstance(ours, property) else _called_with(getattr(owner, name), ours))
-
-
-def _called_with(theirs: Any, ours: Any) -> Any:
-    def call(*values: Any, **named: Any) -> Any:
-        return ours(theirs, *values, **named)
-
-    return call
-
-
-def check() -> None:
-    """Compare what is installed with VERSIONS.
-
-    Raises:
-        LocalError: it is another; the message has each replacement, and what makes it unnecessary.
+        LocalError: another version is installed; the message has each replacement, and what makes it unnecessary.
     """
     other = [f"{name} {found}, not {known}" for name, known in VERSIONS.items() if (found := version(name)) != known]
     if other:
@@ -101,6 +83,12 @@ def check() -> None:
             f"Installed is {' and '.join(other)}, for which it is written: make setup installs that. To take the new "
             "one, see whether each of these is as it was, and what else the file reads; then write the version into it."
         )
+    for owner, name, ours, _ in _REPLACEMENTS:
+        put(owner, name, ours if isinstance(ours, property) else _called_with(getattr(owner, name), ours))
+
+
+def _called_with(theirs: Any, ours: Any) -> Any:
+    return lambda *values, **named: ours(theirs, *values, **named)
 
 
 # Connections. Hypercorn waits for the rest of a request's head as it does for the next request.
