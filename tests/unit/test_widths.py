@@ -1,6 +1,7 @@
 """Each command's tables in a terminal of 80 columns: none is wider, and what people look for is whole.
 
-Those of `ponto report` on a real database are in tests/postgres/test_report.py, `ponto plan`'s in test_plan.py.
+Those of `ponto report` on a real database are in tests/postgres/test_report.py and test_gaps.py, `ponto plan`'s in
+test_plan.py.
 """
 
 import json
@@ -20,11 +21,10 @@ from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.keys import command as keys
 from tools.kit import tables
 from tools.local import rows
-from tools.report import as_text, exceptions, gaps, peak
+from tools.report import as_text, exceptions, peak
 from tools.report.chart import Minute
 from tools.report.dead_letters import Group
 from tools.report.exceptions import Finding
-from tools.report.gaps import Gap
 from tools.report.i18n import LANGUAGES, Language
 from tools.report.table import Report, Table
 
@@ -103,15 +103,9 @@ def show_exceptions(language: Language) -> None:
     show(exceptions.tables(dict.fromkeys(kinds, 12_345), found, groups, language), language)
 
 
-def show_gaps(language: Language) -> None:
-    gap = Gap(DEVICE, "repetida", 9_007_199_254, 9_007_199_255, 100, AT, AT, AT)
-    show([gaps.table([gap], ZONE, language)], language)
-
-
 REPORTS: dict[str, tuple[Callable[[Language], None], list[str]]] = {
     "ponto report peak": (show_peak, ["█" * 5]),
     "ponto report exceptions": (show_exceptions, [str(EMPLOYEE), *REASONS]),
-    "ponto report gaps": (show_gaps, ["9007199254"]),
 }
 COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
