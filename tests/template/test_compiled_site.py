@@ -193,7 +193,7 @@ def test_a_sign_in_that_the_page_could_not_use_stops_the_deploy(given: list[str]
     parameters = json.dumps(empty | dict(each.split("=", 1) for each in given))
     script = f"""
         const resolveVariable = async (name) => ({parameters})[name.replace('param:', '')];
-        const {template} = require('./resources/site.js');
+        const {{ template }} = require('./resources/site.js');
         template({{ resolveVariable }}).then(console.log, (error) => console.log(error.message));
     """
     done = subprocess.run(["node", "-e", script], cwd=ROOT, capture_output=True, text=True, check=True)
