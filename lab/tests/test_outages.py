@@ -133,7 +133,7 @@ def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simu
     )
 
     assert simulated.ends(outcome) == {"stored": minutes * 120}
-    longest = int(simulated.world.settings.environment["RETRY_DELAYS"].rpartition(",")[2])
+    longest = simulated.world.settings.visibility
     assert simulated.stored_after(minutes * 60) <= min(minutes * 60, longest) + 10
     assert not simulated.warned
 
