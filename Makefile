@@ -95,6 +95,7 @@ interleavings: setup ## every order in which two programs meet in the database
 
 mutants: setup .venv-mutants/.installed ## change the code place by place: does a test fail?
 	@python -m lab.mutants $(ARGS)
+	@python -m lab.mutants.planted
 
 bench: setup ## measure what the handler does, beside others
 	@python -m lab.bench $(ARGS)

@@ -4,7 +4,6 @@ It works in a copy of what git tracks, with what is not committed yet, beside li
 the tests have to pass without a fault. What the results hold already is not run again.
 """
 
-import argparse
 import hashlib
 import json
 import os
@@ -19,7 +18,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[2]
+import click
+
+from tools.kit import commands
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import print_result
+from tools.kit.project import ROOT
+
 FAULTS = Path(__file__).with_suffix(".toml")
 RESULTS = Path(__file__).with_suffix(".json")
 
@@ -27,11 +33,12 @@ RESULTS = Path(__file__).with_suffix(".json")
 _OPTIONS = "-x -n 0 -p no:randomly -p no:cacheprovider --timeout=120 -o timeout_func_only=true"
 _first_failure = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE).search
 
-_EPILOG = """example:
-  python -m lab.mutants.planted --only web/outbox.js --output /tmp/outbox.json
+_EPILOG = """examples:
+  .venv/bin/python -m lab.mutants.planted --only web/outbox.js
+  .venv/bin/python -m lab.mutants.planted --again --output all.json
 
-exit status: 0 all is found that the committed results say is found, 1 something is
-not any more, 2 a fault cannot be applied, or the tests fail without any
+exit status: 0 all is found that was found at the last commit, 1 something is not any
+more, 2 a fault cannot be applied, or a test fails without any
 """
 
 
@@ -112,51 +119,52 @@ def results_of(text: str) -> dict[str, Any]:
     return {each["what"]: each for each in json.loads(text or "[]")}
 
 
-def main() -> int:
-    """Run the command; see the module's docstring."""
-    as_written = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        "python -m lab.mutants.planted", None, __doc__, _EPILOG, formatter_class=as_written
-    )
-    parser.add_argument("--only", metavar="SUBSTRING", default="", help="of the fault's file, or of what it is")
-    parser.add_argument("--output", metavar="FILE", type=Path, default=RESULTS, help="results (default: planted.json)")
-    parser.add_argument("--again", action="store_true", help="run what the results hold already, too")
-    given = parser.parse_args()
+@commands.command("planted", epilog=_EPILOG)
+@click.option("--only", default="", metavar="TEXT", show_default=False, help="Faults with this in the file or words.")
+@click.option("--output", type=opt.FILE, default=RESULTS, show_default=False, help="The results; else planted.json.")
+@click.option("--again", is_flag=True, help="Run what the results hold already, too.")
+def planted(only: str, output: Path, *, again: bool) -> int:
+    """Plant each fault of planted.toml in a copy of the project, and run the tests that should find it.
+
+    At first these tests have to pass without a fault. What is not committed yet is copied along.
+    """
     everything = [Fault(**each) for each in tomllib.loads(FAULTS.read_text(encoding="utf-8"))["fault"]]
     if len({fault.what for fault in everything}) < len(everything):
-        parser.error("two faults have the same `what`, by which their results are known")
-    faults = [fault for fault in everything if given.only in f"{fault.file} {fault.what}"]
-    show = ["git", "show", f"HEAD:{RESULTS.relative_to(ROOT)}"]
-    committed = results_of(subprocess.run(show, cwd=ROOT, capture_output=True, encoding="utf-8", check=False).stdout)
-    kept = results_of(given.output.read_text(encoding="utf-8") if given.output.exists() else "")
+        raise CommandError("planted.toml: two faults have the same `what`, by which their results are known")
+    faults = [fault for fault in everything if only in f"{fault.file} {fault.what}"]
+    kept = results_of(output.read_text(encoding="utf-8") if output.exists() else "")
     results = {
         each.what: kept[each.what] for each in everything if kept.get(each.what, {}).get("digest") == each.digest
     }
     with tempfile.TemporaryDirectory(prefix="planted-") as folder:
         project = Path(folder) / "project"
         copy(project)
-        wrong = [fault.what for fault in faults if not fault.is_applicable(project)]
-        waiting = [each for each in faults if each.what not in wrong and (given.again or each.what not in results)]
+        if wrong := [fault.what for fault in faults if not fault.is_applicable(project)]:
+            raise CommandError("cannot be applied, for its text is not in its file once: " + "; ".join(wrong))
+        waiting = [each for each in faults if again or each.what not in results]
         failed, printed = run(project, union(waiting)) if waiting else (None, "")
         if failed:
-            print(f"without any fault fails {failed}:\n{printed}")
-            return 2
+            raise CommandError(f"without any fault fails {failed}:\n{printed}")
         for fault in waiting:
             result = results[fault.what] = plant(project, fault)
             word = "found" if result["found"] else "NOT FOUND"
-            print(f"{word:17} {result['seconds']:5.1f} s  {fault.file}: {fault.what}", flush=True)
+            print_result(f"{word:9} {result['seconds']:5.1f} s  {fault.file}: {fault.what}")
             ordered = [results[each.what] for each in everything if each.what in results]
-            given.output.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    for what in wrong:
-        results.pop(what, None)
-        print(f"cannot be applied: {what}")
-    chosen = [results[fault.what] for fault in faults if fault.what in results]
+            output.write_text(json.dumps(ordered, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    chosen = [results[fault.what] for fault in faults]
     found = {each["what"] for each in chosen if each["found"]}
-    print(f"{len(found)} of {len(faults)} found, in {sum(each['seconds'] for each in chosen):.0f} s")
-    before = {what for what, each in committed.items() if each["found"] and given.only in f"{each['file']} {what}"}
-    for what in sorted(before - found):
-        print(f"was found before, and is not any more: {what}")
-    return 2 if wrong else 1 if before - found else 0
+    print_result(f"{len(found)} of {len(faults)} found, in {sum(each['seconds'] for each in chosen):.0f} s")
+    show = ["git", "show", f"HEAD:{RESULTS.relative_to(ROOT)}"]
+    committed = results_of(subprocess.run(show, cwd=ROOT, capture_output=True, encoding="utf-8", check=False).stdout)
+    lost = {fault.what for fault in faults if committed.get(fault.what, {}).get("found")} - found
+    for what in sorted(lost):
+        print_result(f"was found before, and is not any more: {what}")
+    return 1 if lost else 0
+
+
+def main() -> int:
+    """Run the command line of the process."""
+    return commands.run(planted, ".venv/bin/python -m lab.mutants.planted")
 
 
 if __name__ == "__main__":
