@@ -235,6 +235,20 @@ def test_ctrl_c_ends_the_waiting_too_and_the_same_command_goes_on(
     assert left(given) == set()
 
 
+def test_ctrl_c_ends_the_sending_though_every_punch_is_accepted(
+    gateway: Gateway, run: Callable[..., Result], given: Path, tmp_path: Path
+) -> None:
+    given.write_bytes(file(1, 2_000))
+    gateway.ctrl_c_at = 100
+
+    assert run(str(given), "--state", str(tmp_path)).status == 130
+
+    assert len(gateway.accepted) < 1_500
+    gateway.ctrl_c_at = 0
+    assert run(str(given), "--state", str(tmp_path)).out == "2000 accepted, 0 refused\n"
+    assert set(gateway.accepted) == set(range(1, 2_001))
+
+
 def stopped(
     gateway: Gateway, run: Callable[..., Result], given: Path, *, pack: Callable[[bytes], bytes] = bytes
 ) -> Path:

@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import IO
 from zoneinfo import ZoneInfo
 
@@ -99,16 +98,29 @@ def _open(file: Path, offset: int) -> IO[bytes]:
 
 @contextmanager
 def _stopped_by_ctrl_c(api: Api) -> Iterator[None]:
-    """Let Ctrl-C end the waiting of the threads too."""
-    before = signal.getsignal(signal.SIGINT)
+    """Let Ctrl-C end the sending in order: raised from the signal, it could leave a lock of the threads' taken.
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    A second one is not waited for.
+
+    Raises:
+        KeyboardInterrupt: it was pressed, and not all was sent.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    pressed = False
+
+    def stop(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
         api.stop()
-        signal.default_int_handler(number, frame)
 
     signal.signal(signal.SIGINT, stop)
     try:
         yield
+    except CommandError:
+        if pressed:
+            raise KeyboardInterrupt from None
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -91,6 +91,8 @@ class Client:
         Raises:
             GivenUpError: there is none within the patience, or the client was stopped.
         """
+        if self._stopped.is_set():
+            raise GivenUpError(Answer(0, "stopped"))
         retries = _Waiting(
             total=None,
             allowed_methods=None,
