@@ -110,7 +110,7 @@ def test_two_punches_of_one_instant_that_were_both_expected_are_two() -> None:
     assert broken(log, Expected(2, frozenset({"id-0", "other"}))) == []
 
 
-@pytest.mark.parametrize("status", sorted(REFUSALS))
+@pytest.mark.parametrize("status", [400, 413, 415])
 def test_a_refused_punch_is_done(status: int) -> None:
     assert broken([attempt(0, status=status)]) == []
     assert broken([attempt(0), attempt(1, status=status)]) == []

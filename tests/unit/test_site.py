@@ -54,7 +54,7 @@ def test_every_file_has_its_type_and_the_strict_policy() -> None:
     for name, file in site.files().items():
         assert file.headers["content-type"], name
         policy = file.headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; ")
+        assert policy.startswith("default-src 'none'; script-src 'self'; ")
         assert "unsafe-" not in policy
         assert "*" not in policy
         assert file.headers["cache-control"] == "no-cache"
