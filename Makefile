@@ -14,7 +14,7 @@ export NODE_DISABLE_COMPILE_CACHE := 1
 export CHROME_CONFIG_HOME := $(CURDIR)/.cache
 export GSETTINGS_BACKEND := memory
 
-.PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings mutants bench format docs lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing test-orders test-versions check loadtest chaos simulate interleavings mutants bench format docs pictures lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -106,6 +106,9 @@ format: setup ## let ruff format and mend what it can
 
 docs: setup ## write what follows from the code into the documents
 	@python -m tools.develop.docs
+
+pictures: setup ## take the README's two pictures, by tests of the page; needs Chromium
+	@PONTO_PICTURES=docs/pictures python -m pytest tests/page/test_pictures.py
 
 lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, into locks/; needs the network
 	@python -m tools.develop.lock

@@ -122,8 +122,10 @@ def slugs(document: Path) -> set[str]:
 
 
 def links(document: Path) -> list[str]:
-    """The targets of a document's links."""
-    return re.findall(r"\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)?)\)", prose(document))
+    """The targets of a document's links, and its pictures."""
+    text = prose(document)
+    pictures = re.findall(r'<img src="([^"]+)"', text)
+    return [*re.findall(r"\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)?)\)", text), *pictures]
 
 
 _DERIVED_IDS = ROOT / "docs" / "derived-ids.md"

@@ -13,6 +13,7 @@ def document(tmp_path: Path) -> Path:
     path.write_text(
         "# A `title`, with [a link](there.md#place)!\n\n"
         "Run `make run`, not `run`; see [elsewhere](https://example.com/a_(b)).\n\n"
+        '<img src="pictures/a.png" width="50%" alt="A picture">\n\n'
         "```sh aws\n# Not a heading\naws sts get-caller-identity\n```\n\n```text\n[no](link)\n```\n"
     )
     return path
@@ -39,7 +40,7 @@ def test_a_document_is_read_with_its_blocks_apart(document: Path) -> None:
         Block("text", "", "[no](link)\n"),
     ]
     assert slugs(document) == {"a-title-with-a-link"}
-    assert links(document) == ["there.md#place", "https://example.com/a_(b)"]
+    assert links(document) == ["there.md#place", "https://example.com/a_(b)", "pictures/a.png"]
     assert in_the_text(document) == ["make run"]
 
 
