@@ -340,6 +340,13 @@ def test_both_readmes_have_the_same_commands() -> None:
     assert list(shell(PORTUGUESE, "", "aws")) == list(shell(ROOT / "README.md", "", "aws"))
 
 
+def test_both_readmes_have_the_same_pictures() -> None:
+    pictures = [link for link in links(ROOT / "README.md") if link.endswith(".png")]
+
+    assert pictures == [f"docs/pictures/{name}.png" for name in ("page", "flow")]
+    assert [link for link in links(PORTUGUESE) if link.endswith(".png")] == pictures
+
+
 def test_both_readmes_have_the_same_contract() -> None:
     """The sample body, the fields with types and bounds, and the answers: what a client's author reads."""
 

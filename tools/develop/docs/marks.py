@@ -15,7 +15,7 @@ from functools import partial
 import psycopg2.extensions
 
 from tools import cli
-from tools.develop.docs import commands, conformance, fields
+from tools.develop.docs import commands, conformance, fields, size
 
 Writers = Mapping[str, Callable[..., str]]
 """By what stands in the mark, a pattern whose groups are the arguments."""
@@ -82,5 +82,7 @@ _WRITERS: Writers = {
     r"from ponto/punch\.schema\.json": fields.table,
     r"from ponto --help": commands.table,
     r"from ponto conformance": conformance.table,
+    r"from the deployed files": size.english,
+    r"from the deployed files, in Portuguese": size.portuguese,
 }
 _OF_A_DATABASE: Writers = {r"columns: (\w+)": _columns}

@@ -1,0 +1,36 @@
+"""How small the deployed part is: a sentence for each README, with lines that are counted."""
+
+from tools.kit.project import ROOT
+
+_PARTS = {
+    "python": ["handler.py", "ponto/**/*.py"],
+    "sql": ["ponto/**/*.sql"],
+    "resources": ["serverless.yml", "resources/*.yml", "resources/*.js", "resources/*.json"],
+    "page": ["web/*.html", "web/*.css", "web/*.js"],
+}
+_ENGLISH = (
+    "The deployed part is small: about {python} lines of Python, {sql} of SQL, {resources} that declare the AWS "
+    "resources, and {page} of the employees' page (`make docs` counts them)."
+)
+_PORTUGUESE = (
+    "O que é implantado é pouco: cerca de {python} linhas de Python, {sql} de SQL, {resources} que declaram os "
+    "recursos da AWS, e {page} da página dos funcionários (`make docs` as conta)."
+)
+
+
+def english() -> str:
+    """Give the sentence, its lines to the nearest hundred: few changes of the code are one of the README."""
+    return _ENGLISH.format(**_counted())
+
+
+def portuguese() -> str:
+    """Give the same in Portuguese."""
+    return _PORTUGUESE.format(**{part: lines.replace(",", ".") for part, lines in _counted().items()})
+
+
+def _counted() -> dict[str, str]:
+    return {part: f"{round(sum(map(_lines, patterns)), -2):,}" for part, patterns in _PARTS.items()}
+
+
+def _lines(pattern: str) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in ROOT.glob(pattern))
