@@ -177,7 +177,7 @@ class Drain:
             employee = signed_in(record)
             if employee is None:
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
-            if employee != str(punch.usuario_id):
+            if employee != str(punch.employee):
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
         return Entry(punch, *origin(record), api_key_id(record))
 

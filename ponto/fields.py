@@ -45,8 +45,8 @@ def integer(name: str, low: int, high: int, description: str, *, required: bool 
     return Field(name, description, "integer", limits, f"must be an integer from {low} to {high}", read, required)
 
 
-def number(name: str, low: int, high: int, description: str) -> Field:
-    """Make an optional field that holds a number from `low` to `high`, both included."""
+def number(name: str, low: int, high: int, description: str, *, required: bool = False) -> Field:
+    """Make a field that holds a number from `low` to `high`, both included."""
 
     def read(value: object) -> float:
         if (type(value) is float or type(value) is int) and low <= value <= high:
@@ -54,7 +54,7 @@ def number(name: str, low: int, high: int, description: str) -> Field:
         raise ValueError
 
     limits = {"minimum": low, "maximum": high}
-    return Field(name, description, "number", limits, f"must be a number from {low} to {high}", read, required=False)
+    return Field(name, description, "number", limits, f"must be a number from {low} to {high}", read, required)
 
 
 def boolean(name: str, description: str) -> Field:

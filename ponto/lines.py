@@ -25,7 +25,7 @@ _MOST_BLANK = 1 << 20  # bytes of blank lines more than of others: read in a sec
 _MOST_REFUSED = 1_000_000  # lines more than punches: ten seconds, and two megabytes, of which gzip makes two kilobytes
 _BROKEN = (gzip.BadGzipFile, zlib.error, EOFError)
 _COLUMNS = {field.name: field.type for field in WIRE}
-_REQUIRED = {field.name for field in WIRE if field.required}
+_REQUIRED = [field.name for field in WIRE if field.required]
 
 _integer = re.compile("-?(?:0|[1-9][0-9]{0,17})").fullmatch
 _number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
@@ -198,14 +198,14 @@ def _header(first: _Raw) -> tuple[list[str], str] | None:
     except csv.Error:
         columns = []
     wrong = " is neither a JSON object nor a header:"  # it may be a punch: nothing of it is quoted
-    if set(columns) >= _REQUIRED:
+    if set(columns) >= set(_REQUIRED):
         unknown = next((name for name in columns if name not in _COLUMNS), None)
         twice = next((name for name in columns if columns.count(name) > 1), None)
         if unknown is twice is None:
             return columns, separator
         wrong = f": column '{twice}' twice;" if unknown is None else f": unknown column{named(unknown)};"
     raise NotPunches(
-        f"line {first.number}{wrong} the columns are usuarioId and ponto, and of "
+        f"line {first.number}{wrong} the columns are {' and '.join(_REQUIRED)}, and of "
         f"{', '.join(name for name in _COLUMNS if name not in _REQUIRED)} those that there are"
     )
 
@@ -219,7 +219,7 @@ def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
         return Line(number, after, refusal=f"line: longer than {LONGEST} bytes")
     try:
         body = read(content.decode().strip())
-        return Line(number, after, body, parse(body, zone).usuario_id)
+        return Line(number, after, body, parse(body, zone).employee)
     except UnicodeDecodeError:
         return Line(number, after, refusal="line: not UTF-8")
     except NotAPunch as error:

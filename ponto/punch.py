@@ -6,7 +6,7 @@ again because messages reach the queue by other ways too (a script, a redrive).
 
 import json
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
@@ -14,6 +14,9 @@ import orjson
 
 from ponto.derived_id import derive_id
 from ponto.fields import LARGEST, Field, NotText, boolean, integer, name_, number, timestamp, uuid
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Punch(NamedTuple):
@@ -78,6 +81,19 @@ class Punch(NamedTuple):
         ),
     ] = None
 
+    @property
+    def employee(self) -> int:
+        """Whose punch it is. Where the stage has a user pool, they must have signed in."""
+        return self.usuario_id
+
+    @property
+    def compared(self) -> dict[str, int]:
+        """What is equal in two punches with one id that are the same, by column, as `sql/existing.sql` reads it.
+
+        An instant is in microseconds since the epoch, UTC.
+        """
+        return {"usuario_id": self.usuario_id, "ponto": (self.ponto - _EPOCH) // _MICROSECOND}
+
 
 FIELDS: dict[str, Field] = {
     column: hint.__metadata__[0] for column, hint in Punch.__annotations__.items() if hasattr(hint, "__metadata__")
@@ -114,6 +130,7 @@ class NotAPunch(ValueError):
 
 
 _READERS = {field.name: (Punch._fields.index(column), field.read) for column, field in FIELDS.items()}
+_REQUIRED = [Punch._fields.index(column) for column, field in FIELDS.items() if field.required]
 _ID, _EMPLOYEE, _INSTANT, _OFFSET, _SENT = map(
     Punch._fields.index, ("id", "usuario_id", "ponto", "deslocamento", "enviado")
 )
@@ -140,8 +157,9 @@ def parse(body: str, zone: tzinfo) -> Punch:
     except (KeyError, ValueError):
         _refuse(fields)
         raise
-    if row[_EMPLOYEE] is None or row[_INSTANT] is None:
-        _refuse(fields)
+    for place in _REQUIRED:
+        if row[place] is None:
+            _refuse(fields)
 
     offset = row[_INSTANT].utcoffset()
     if offset is None:

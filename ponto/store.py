@@ -5,11 +5,10 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import psycopg2
@@ -24,9 +23,6 @@ _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
 _EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
 _FAILING = (_SQL / "failing.sql").read_text(encoding="utf-8")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 # SQLSTATE classes of which one entry of a batch can be the cause: data exception, integrity constraint violation,
 # program limit exceeded.
 _OF_AN_ENTRY = ("22", "23", "54")
@@ -36,7 +32,10 @@ _REFUSAL = "22"
 
 _QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any language that PostgreSQL speaks
 
-_numbers = itemgetter(*(Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"))
+_NUMBERS = [Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"]
+
+_Compared = Sequence[float]
+"""The values of `Punch.compared`, of a row."""
 
 
 class Entry(NamedTuple):
@@ -136,11 +135,11 @@ class Store:
         """Close the connection if there is one. A later `save` opens another."""
         self._session.close()
 
-    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> "tuple[list[Outcome], dict[str, _Row]]":
+    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> tuple[list[Outcome], dict[str, _Compared]]:
         """Store entries of distinct ids; give their outcomes, and what stood under those ids before."""
         inserted = self._insert(entries, deadline)
         taken = [entry.punch.id for entry, outcome in zip(entries, inserted, strict=True) if outcome is None]
-        existing: dict[str, _Row] = {}
+        existing: dict[str, _Compared] = {}
         unseen = _UNSEEN
         if taken:
             try:
@@ -177,9 +176,9 @@ class Store:
 
         return in_halves(entries, attempt, psycopg2.Error, _of_an_entry)
 
-    def _existing(self, ids: list[str], deadline: float) -> "dict[str, _Row]":
+    def _existing(self, ids: list[str], deadline: float) -> dict[str, _Compared]:
         rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
-        return {punch_id: _Row(usuario_id, instant_us) for punch_id, usuario_id, instant_us in rows}
+        return {punch_id: compared for punch_id, *compared in rows}
 
     def _give_up(self, error: Exception) -> Outcome:
         """Turn an error that is not the data's fault into an outcome. Nothing is presumed of the connection."""
@@ -188,29 +187,14 @@ class Store:
         return _failed(error)
 
 
-class _Row(NamedTuple):
-    """What tells whether two punches are the same."""
-
-    usuario_id: int
-    instant_us: int  # microseconds since the epoch, UTC
-
-
-def _row(punch: Punch) -> _Row:
-    return _Row(punch.usuario_id, (punch.ponto - _EPOCH) // _MICROSECOND)
-
-
-def _compare(punch: Punch, there: _Row) -> Outcome:
-    differing = [
-        column
-        for column, ours, theirs in zip(("usuario_id", "ponto"), _row(punch), there, strict=True)
-        if ours != theirs
-    ]
+def _compare(punch: Punch, there: _Compared) -> Outcome:
+    differing = [column for (column, ours), theirs in zip(punch.compared.items(), there, strict=True) if ours != theirs]
     if not differing:
         return _DUPLICATE
     return Outcome(Status.CONFLICT, f"id {punch.id} belongs to a punch with another {' and '.join(differing)}")
 
 
-def _of_repeat(punch: Punch, first: Punch, outcome: Outcome, existing: _Row | None) -> Outcome:
+def _of_repeat(punch: Punch, first: Punch, outcome: Outcome, existing: _Compared | None) -> Outcome:
     """Give the outcome of a punch whose id an earlier one of its batch had.
 
     Args:
@@ -220,15 +204,17 @@ def _of_repeat(punch: Punch, first: Punch, outcome: Outcome, existing: _Row | No
         existing: what stood under the id before.
     """
     if outcome.status is Status.STORED:
-        return _compare(punch, _row(first))
+        return _compare(punch, list(first.compared.values()))
     if existing:
         return _compare(punch, existing)
     return _REPEAT if outcome.status is Status.REFUSED else outcome
 
 
 def _document(entries: Sequence[Entry]) -> str:
-    rows = [(*punch, received_ms, message_id, api_key_id) for punch, message_id, received_ms, api_key_id in entries]
-    numbers = [number for row in rows for number in _numbers(row) if number]
+    rows: list[tuple[Any, ...]] = [
+        (*punch, received_ms, message_id, api_key_id) for punch, message_id, received_ms, api_key_id in entries
+    ]
+    numbers = [number for row in rows for place in _NUMBERS if (number := row[place])]
     if math.isfinite(sum(numbers)):  # of NaN, orjson would write null
         with suppress(orjson.JSONEncodeError):  # half a surrogate pair, for example
             return orjson.dumps(rows).decode()

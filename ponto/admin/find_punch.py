@@ -6,7 +6,7 @@ from pathlib import Path
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
 
-_FIND = (Path(__file__).parent / "sql" / "find.sql").read_text(encoding="utf-8")
+_RECEIPT = (Path(__file__).parents[1] / "sql" / "receipt.sql").read_text(encoding="utf-8")
 
 
 def is_stored(parameters: Parameters, punch_id: str) -> bool:
@@ -22,6 +22,5 @@ def is_stored(parameters: Parameters, punch_id: str) -> bool:
     """
     wanted = str(uuid.UUID(punch_id))
     with connected(parameters) as connection, connection.cursor() as cursor:
-        cursor.execute(_FIND, {"id": wanted})
-        [(found,)] = cursor.fetchall()
-        return bool(found)
+        cursor.execute(_RECEIPT, {"id": wanted, "employee": None})
+        return cursor.fetchone() is not None

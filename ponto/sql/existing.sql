@@ -1,5 +1,5 @@
--- What is under these ids: employee and instant, in microseconds since the epoch. An integer, because
--- two datetimes of different zones can be unequal in Python and still the same instant.
+-- What is under these ids, as Punch.compared: employee and instant, in microseconds since the epoch. An integer,
+-- because two datetimes of different zones can be unequal in Python and still the same instant.
 select id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint
 from batida
 where id = any(%(ids)s::uuid[])

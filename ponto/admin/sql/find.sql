@@ -1,1 +1,0 @@
-select exists (select from batida where id = %(id)s::uuid)
