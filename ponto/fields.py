@@ -57,19 +57,19 @@ def number(name: str, low: int, high: int, description: str, *, required: bool =
     return Field(name, description, "number", limits, f"must be a number from {low} to {high}", read, required)
 
 
-def boolean(name: str, description: str) -> Field:
-    """Make an optional field that is true or false."""
+def boolean(name: str, description: str, *, required: bool = False) -> Field:
+    """Make a field that is true or false."""
 
     def read(value: object) -> bool:
         if type(value) is bool:
             return value
         raise ValueError
 
-    return Field(name, description, "boolean", {}, "must be true or false", read, required=False)
+    return Field(name, description, "boolean", {}, "must be true or false", read, required)
 
 
-def name_(name: str, longest: int, description: str) -> Field:
-    """Make an optional field that holds a name for people, of at most `longest` characters, on one line."""
+def name_(name: str, longest: int, description: str, *, required: bool = False) -> Field:
+    """Make a field that holds a name for people, of at most `longest` characters, on one line."""
     matches = re.compile(_NAME).fullmatch
 
     def read(value: object) -> str:
@@ -86,11 +86,11 @@ def name_(name: str, longest: int, description: str) -> Field:
         f"must be a string of at most {longest} characters without control characters, line breaks or "
         "bidirectional controls"
     )
-    return Field(name, description, "string", {"maxLength": longest, "pattern": _NAME}, rule, read, required=False)
+    return Field(name, description, "string", {"maxLength": longest, "pattern": _NAME}, rule, read, required)
 
 
-def uuid(name: str, description: str) -> Field:
-    """Make an optional field that holds a UUID; it is read as its canonical form, lower case."""
+def uuid(name: str, description: str, *, required: bool = False) -> Field:
+    """Make a field that holds a UUID; it is read as its canonical form, lower case."""
 
     def read(value: object) -> str:
         if type(value) is str and _uuid(value):
@@ -98,7 +98,7 @@ def uuid(name: str, description: str) -> Field:
         raise ValueError
 
     rule = "must be a UUID, but not the nil or the max UUID nor of version 8"
-    return Field(name, description, "string", {"pattern": _UUID}, rule, read, required=False)
+    return Field(name, description, "string", {"pattern": _UUID}, rule, read, required)
 
 
 def timestamp(name: str, description: str, *, required: bool = False) -> Field:

@@ -28,7 +28,7 @@ pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", lambda _, file_path: _
 
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
-_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("command", "identity", "deploy", "leftovers"))
+_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "command", "identity", "deploy", "leftovers"))
 _BESIDE = {  # tests of lab/ that use what those of a folder share
     "lab/tests/test_chaos.py": _SHARED,
     "lab/tests/test_alarms.py": "tests/template",

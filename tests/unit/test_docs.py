@@ -24,6 +24,8 @@ RUN_BY = {
     "make check": CI,
     "python -m pytest": CI,
     "make pictures": "tests/page/test_pictures.py::test_the_page_when_the_server_has_just_gone",
+    "git apply": "tests/e2e/test_adapt.py::test_nothing_is_changed_but_what_the_table_names",
+    "rm -r": "tests/e2e/test_adapt.py::test_nothing_is_changed_but_what_the_table_names",
     "make package": "tests/template/test_zip.py::test_prods_binaries_fit_the_functions_runtime",
     "python -m tools.local": "tests/e2e/test_command.py::"
     "test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from ponto import fields
 from ponto.punch import NotAPunch, Reason, parse
 from tests.strategies import BAD_VALUES, FIELDS, LIMITS, SCHEMA, any_json, ecma, edited_bodies, good_bodies
 
@@ -176,3 +177,16 @@ def test_the_one_difference_is_half_a_surrogate_pair_in_a_text() -> None:
     with pytest.raises(NotAPunch) as refusal:
         parse(text, UTC)
     assert refusal.value.reason is Reason.MALFORMED
+
+
+def test_a_field_of_any_kind_may_be_required() -> None:
+    made = [
+        fields.boolean("a", "", required=True),
+        fields.integer("a", 1, 2, "", required=True),
+        fields.name_("a", 1, "", required=True),
+        fields.number("a", 1, 2, "", required=True),
+        fields.timestamp("a", "", required=True),
+        fields.uuid("a", "", required=True),
+    ]
+
+    assert all(field.required for field in made)
