@@ -1,16 +1,12 @@
 """The alarms: that what they look at exists, and that each fires on its incident, in time, and on nothing else."""
 
-import email.message
-import io
 import json
 import re
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -22,6 +18,7 @@ from ponto.punch import Punch
 from ponto.store import Entry
 from tests.emf import metrics as embedded
 from tests.events import record
+from tests.gateway import Answer, answer_requests
 from tests.template.compiled import TOPIC, USER_POOL, Compile
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
 from tools.deploy import proof
@@ -609,18 +606,18 @@ def test_an_alarm_fires_in_time_stays_and_clears(complete: Template, section: st
 def test_the_proofs_of_deploys_wake_nobody_where_nobody_punches(
     complete: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = list[urllib.request.Request]()
+    asked = list[tuple[str, str]]()
 
-    def refuse(request: urllib.request.Request, **_: object) -> NoReturn:
-        asked.append(request)
-        raise urllib.error.HTTPError(request.full_url, 401, "Unauthorized", email.message.Message(), io.BytesIO(b"{}"))
+    def refuse(method: str, url: str, *_: object) -> Answer:
+        asked.append((method, url))
+        return 401, "{}", {}
 
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    answer_requests(monkeypatch, refuse)
     record = Record()
     for hour in (8, 10, 15):  # three deploys of a stage with sign-in
         proof.require_token("https://api.example.com/prod/ponto", "the key")
-        path = urlsplit(asked[-1].full_url).path.removeprefix("/prod")
-        of = {**_GATEWAY, "Method": asked[-1].get_method(), "Resource": path}
+        method, url = asked[-1]
+        of = {**_GATEWAY, "Method": method, "Resource": urlsplit(url).path.removeprefix("/prod")}
         for name in ("Count", "4XXError"):
             record.series.setdefault(metric("AWS/ApiGateway", name, of), {})[hour * HOUR] = share(1, 1)
     for section, alarm in alarms(complete).items():

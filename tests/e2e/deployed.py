@@ -70,10 +70,11 @@ def _left_by_the_module() -> Iterator[list[Keeper]]:
 @pytest.fixture(autouse=True)
 def _left_by_the_test(request: pytest.FixtureRequest, _left_by_the_module: list[Keeper]) -> Iterator[None]:
     """Hold each test to leaving the system as it found it, so that their order does not matter."""
-    if "deployed" not in request.fixturenames:
+    found = request.getfixturevalue("deployed") if "deployed" in request.fixturenames else None
+    if not isinstance(found, Deployed):  # none, or another thing of this name
         yield
         return
-    keeper = request.getfixturevalue("deployed").keeper
+    keeper = found.keeper
     _left_by_the_module.append(keeper)
     with keeper.kept():
         yield
