@@ -111,10 +111,10 @@ def _sent(batch: list[Line], answer: Future[dict[int, str]]) -> Sent:
 
 
 class _Answer(NamedTuple):
-    """What became of a punch in a call. Where both texts are empty, the queue has it."""
+    """What became of a punch in a call. Where there is no text, the queue has it."""
 
-    refusal: str = ""  # why it can never take it
-    failure: str = ""  # why it did not, though it may take it later
+    refusal: str | None = None  # why it can never take it
+    failure: str | None = None  # why it did not, though it may take it later
 
 
 _TAKEN = _Answer()
@@ -158,11 +158,11 @@ class Sender:
         while left:
             results = in_halves(left, self._call, _RefusedError, lambda error: _refusal(str(error)))
             answers = list(zip(left, results, strict=True))
-            refused |= {punch.number: answer.refusal for punch, answer in answers if answer.refusal}
-            left = [punch for punch, answer in answers if answer.failure]
+            refused |= {punch.number: answer.refusal for punch, answer in answers if answer.refusal is not None}
+            left = [punch for punch, answer in answers if answer.failure is not None]
             if left:
                 if time.monotonic() + delay > stop:
-                    failures = sorted({answer.failure for answer in results if answer.failure})
+                    failures = sorted({answer.failure for answer in results if answer.failure is not None})
                     raise NotSent(f"the queue of punches: {', '.join(failures)}")
                 time.sleep(delay)
                 delay = min(2 * delay, _LONGEST_DELAY)

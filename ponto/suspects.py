@@ -19,7 +19,8 @@ def by_risk(records: Sequence[Record], visibility_s: float) -> list[list[Record]
 
     Args:
         records: the batch.
-        visibility_s: the queue's own visibility timeout.
+        visibility_s: the queue's own visibility timeout; 0 where it is not known: then all that was received more often
+            than TRUSTED are suspects.
     """
     before_ms = 1000 * (time.time() - TRUSTED * visibility_s)
     trusted: list[Record] = []
