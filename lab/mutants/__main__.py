@@ -139,7 +139,11 @@ def _report(commit: str, *, accept: bool) -> int:
     results, tried = _results(), list(_tried())
     known = Counter((each["line"], each["changed"]) for each in results["lived"])
     lived = [mutant for mutant in tried if mutant.lives]
-    new = [mutant for mutant in lived if mutant.line and not known[mutant.line, mutant.changed]]
+    new = list[Mutant]()
+    for mutant in lived:
+        if mutant.line and not known[mutant.line, mutant.changed]:
+            new.append(mutant)
+        known[mutant.line, mutant.changed] -= 1
     for mutant in new:
         print_result(f"lives: {mutant}")
     for file in sorted({mutant.file for mutant in tried}):
@@ -152,8 +156,10 @@ def _report(commit: str, *, accept: bool) -> int:
     for mutant in tried:
         of = places.setdefault(mutant.file, {"killed": [], "lived": []})
         of["lived" if mutant.lives else "killed"].append(mutant.place)
-    kept = [each for each in results["lived"] if results["commit"] == commit]
-    written = kept + [{**mutant._asdict(), "why": None} for mutant in lived if mutant.line]
+    kept = results["lived"] if results["commit"] == commit else []
+    named = {(each["file"], each["place"]) for each in kept}
+    lived = [mutant for mutant in lived if mutant.line and (mutant.file, mutant.place) not in named]
+    written = kept + [mutant._asdict() | {"why": None} for mutant in lived]
     RESULTS.write_text(json.dumps({"commit": commit, "tried": places, "lived": written}, indent=1) + "\n")
     return 0
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.gateway import Answer, answer_requests
 from tools.kit.client import FINAL, Client, GivenUpError
+from tools.kit.errors import CommandError
 
 URL = "https://api.example.com/dev/ponto"
 ACCEPTED: Answer = (202, '{"message":"accepted","messageId":"1"}', {})
@@ -63,7 +64,7 @@ def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int
 @pytest.mark.parametrize(
     ("answer", "named"),
     [
-        *(((status, "<html>", {}), str(status)) for status in (200, 301, 404, 408, 429, 500, 503)),
+        *(((status, "<html>", {}), str(status)) for status in (200, 301, 404, 408, 429, 500, 503, 999)),
         (ConnectionRefusedError("no way"), "ConnectionRefusedError"),
         (socket.gaierror("no such name"), "gaierror"),
         (TimeoutError("no answer"), "TimeoutError"),
@@ -85,7 +86,10 @@ def test_it_waits_longer_each_time_and_a_random_part(gateway: Gateway) -> None:
     assert len({wait % 1 for wait in gateway.waits}) == 7
 
 
-@pytest.mark.parametrize(("asked", "least"), [("17", 17), ("0", 1), ("soon", 1), ("-5", 1)])
+@pytest.mark.parametrize(
+    ("asked", "least"),
+    [("17", 17), ("0", 1), ("soon", 1), ("-5", 1), ("9" * 5_000, 1), ("Fri, 31 Dec 99999 23:59:59 GMT", 1)],
+)
 def test_it_waits_at_least_as_long_as_it_is_asked_to(gateway: Gateway, asked: str, least: float) -> None:
     gateway.answers = [(429, "", {"retry-after": asked}), ACCEPTED]
     client().send(b"{}")
@@ -153,3 +157,40 @@ def test_a_proxy_of_the_environment_is_used_but_for_this_machine(monkeypatch: py
     for url in (URL, "https://internal.example.com/ponto", "http://127.0.0.1:4566/ponto"):
         Client(url, {}, patience=1)
     assert asked == [("http://proxy.example.com:3128", "")]
+
+
+@pytest.mark.parametrize(
+    ("named", "address", "headers"),
+    [
+        ("proxy.example.com:3128", "http://proxy.example.com:3128", None),
+        (
+            "http://me:CANARY%40@proxy.example.com:3128",
+            "http://proxy.example.com:3128",
+            {"proxy-authorization": "Basic bWU6Q0FOQVJZQA=="},
+        ),
+    ],
+)
+def test_a_proxy_may_want_a_password_and_needs_no_scheme(
+    monkeypatch: pytest.MonkeyPatch, named: str, address: str, headers: dict[str, str] | None
+) -> None:
+    asked: list[tuple[str, dict[str, str] | None]] = []
+    manager: Callable[..., object] = lambda proxy, proxy_headers, **_: asked.append((proxy, proxy_headers))  # noqa: E731
+    monkeypatch.setattr("urllib3.ProxyManager", manager)
+    monkeypatch.setenv("https_proxy", named)
+    Client(URL, {}, patience=1)
+    assert asked == [(address, headers)]
+
+
+@pytest.mark.parametrize("named", ["http://me:CANARY@proxy.example.com:no", "socks5://me:CANARY@proxy.example.com:80"])
+def test_a_proxy_that_is_no_address_is_said_without_its_password(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("https_proxy", named)
+    with pytest.raises(CommandError, match=r"^the proxy that the environment names is no address: ") as caught:
+        Client(URL, {}, patience=1)
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["CANARY\r", "CANARY\nx: y", "CANÁRIO"])
+def test_a_key_that_no_header_can_be_is_said_and_not_shown(key: str) -> None:
+    with pytest.raises(CommandError, match=r"^x-api-key cannot be sent: it holds a line break, or ") as caught:
+        Client(URL, {"x-api-key": key}, patience=1)
+    assert "CAN" not in str(caught.value)

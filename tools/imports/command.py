@@ -100,7 +100,7 @@ def _open(file: Path, offset: int) -> IO[bytes]:
 def _stopped_by_ctrl_c(api: Api) -> Iterator[None]:
     """Let Ctrl-C end the sending in order: raised from the signal, it could leave a lock of the threads' taken.
 
-    A second one is not waited for.
+    A second one ends the process: the journal bears that.
 
     Raises:
         KeyboardInterrupt: it was pressed, and not all was sent.
@@ -111,7 +111,7 @@ def _stopped_by_ctrl_c(api: Api) -> Iterator[None]:
     def stop(*_: object) -> None:
         nonlocal pressed
         pressed = True
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         api.stop()
 
     signal.signal(signal.SIGINT, stop)

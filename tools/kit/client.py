@@ -13,6 +13,8 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 
+from tools.kit.errors import CommandError
+
 FINAL = frozenset({202, 400, 401, 403, 413, 415})
 """What no further try changes: accepted, refused, or closed to this key. Any other status may pass."""
 
@@ -72,14 +74,18 @@ class Client:
             final: statuses after which nothing is tried again.
             first_wait: seconds before the second try; then twice as long each time, and a random part.
             longest_wait: seconds, the random part aside.
+
+        Raises:
+            CommandError: a header or the proxy's address is none.
         """
+        for name, value in headers.items():
+            if not (value.isascii() and value.isprintable()):
+                raise CommandError(f"{name} cannot be sent: it holds a line break, or a character that is not ASCII")
         self._url, self._patience = url, patience
-        self._tried_again = frozenset(range(100, 600)) - final
+        self._tried_again = frozenset(range(100, 1000)) - final
         self._first_wait, self._longest_wait = first_wait, longest_wait
         self._stopped = threading.Event()
-        given: dict[str, Any] = {"maxsize": threads, "timeout": _TIMEOUT, "headers": headers}
-        proxy = _proxy(url)
-        self._pool = urllib3.ProxyManager(proxy, **given) if proxy else urllib3.PoolManager(**given)
+        self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT, "headers": headers})
 
     def stop(self) -> None:
         """Let nobody wait any longer."""
@@ -144,7 +150,7 @@ class _Waiting(urllib3.Retry):
 
     def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
         wait = self.get_backoff_time()
-        with suppress(InvalidHeader):
+        with suppress(InvalidHeader, ValueError, OverflowError):  # no time that there is
             wait = max(wait, (response and self.get_retry_after(response)) or 0)
         if time.monotonic() + wait > self.ends or self.stopped.wait(wait):
             raise GivenUpError(self.last)
@@ -167,7 +173,17 @@ def _failed(tried: Any) -> str:
     return str(tried.status) if tried.status else type(_cause(tried.error)).__name__
 
 
-def _proxy(url: str) -> str | None:
+def _pool(url: str, given: dict[str, Any]) -> urllib3.PoolManager:
+    """Make what keeps connections: to the proxy that the environment names for this address, or to the address."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
-    return None if host in ("127.0.0.1", "localhost") or proxy_bypass(host) else getproxies().get(parts.scheme)
+    proxy = None if host in ("127.0.0.1", "localhost") or proxy_bypass(host) else getproxies().get(parts.scheme)
+    if not proxy:
+        return urllib3.PoolManager(**given)
+    scheme, there_is, rest = proxy.partition("://")
+    user, _, address = (rest if there_is else proxy).rpartition("@")
+    signed_in = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(user)) if user else None
+    try:
+        return urllib3.ProxyManager(f"{scheme if there_is else 'http'}://{address}", proxy_headers=signed_in, **given)
+    except (HTTPError, ValueError):  # whose words quote it, password included
+        raise CommandError("the proxy that the environment names is no address: expected http://HOST:PORT") from None
