@@ -579,13 +579,14 @@ def test_a_receipt_of_another_punch_is_shown_as_a_conflict_and_the_punch_kept(se
     conflict = re.compile("^não registrada: .* o mesmo id")
     wait_for_states(page, RECORDED, conflict, conflict)
     expect(page.locator("#summary")).to_have_text("2 não foram registradas.")
-    asked = len(server.receipts)
+    asked, sent = len(server.receipts), len(server.posts)
     page.reload()
     page.evaluate("window.ahead = 86_400_000")
     punch(page, EMPLOYEE)
     wait_for_states(page, RECORDED, conflict, conflict)  # recorded ones of yesterday are not listed
     assert set(server.receipts[asked:]) == {server.posts[-1].body["id"]}
-    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3, 4]  # a 202 is never sent again
+    # A 202 is never sent again. One that came late to a page whose clock runs fast may have been given up before.
+    assert [post.body["sequencia"] for post in server.posts[sent:]] == [4]
     assert [json.loads(line)["sequencia"] for line in exported(page).splitlines()] == [1, 2, 3, 4]
 
 
