@@ -141,8 +141,7 @@ def run(version: str, words: Sequence[str]) -> bool:
 def versions(only: tuple[str, ...], words: tuple[str, ...]) -> int:
     """Run the tests of the database on other versions of PostgreSQL than that of the suite.
 
-    WORDS are paths for pytest (default: all that concern the database), and its options after
-    --.
+    WORDS are paths for pytest (default: all that concern the database), and its options after --.
     """
     passed = [run(version, words) for version in only or VERSIONS]
     return 0 if all(passed) else 1

@@ -168,7 +168,7 @@ class Sender:
                 delay = min(2 * delay, _LONGEST_DELAY)
         return refused
 
-    def _call(self, punches: Sequence[Line]) -> "list[_Answer]":
+    def _call(self, punches: Sequence[Line]) -> list[_Answer]:
         """Send once.
 
         Raises:
