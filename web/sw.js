@@ -21,19 +21,24 @@ self.addEventListener("fetch", event => {
   const file = url.href.replace(/[?#].*$/, "").slice(new URL("./", self.location.href).href.length)
   // The worker itself is the browser's matter; a punch or a receipt is never answered from here.
   if (request.method !== "GET" || !(file in SHELL) || file === "sw.js") return
-  event.respondWith(answer(file, url.origin + url.pathname, request))
+  event.respondWith(answer(file, url.origin + url.pathname, event))
 })
 
 /**
  * Give a file as it is kept. A copy of the answer, not itself: Chromium would add the compiled script to what is kept, and on a
- * full disk lose both. One that the browser has dropped comes from the network, and is kept again.
+ * full disk lose both. One that the browser has dropped comes from the network, and is kept again, without the page waiting: on
+ * a full disk that may never end.
  */
-async function answer(file, address, request) {
+async function answer(file, address, event) {
   const found = await caches.match(address, { cacheName: NAME })
   if (found) return new Response(found.body, found)
-  const given = await fetch(request)
-  if (await isOurs(file, given)) await keep([[address, given.clone()]]).catch(console.error) // it is served all the same
+  const given = await fetch(event.request)
+  event.waitUntil(keepAgain(file, address, given.clone()).catch(console.error))
   return given
+}
+
+async function keepAgain(file, address, given) {
+  if (await isOurs(file, given)) await keep([[address, given]])
 }
 
 /** Fetch all files, and keep all or none: one of another version breaks it off, and the browser tries again later. */

@@ -5,6 +5,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.page import phone as phones
 from tests.page.between import Between
+from tests.waiting import wait_for
 
 _KEPT = """async () => {
     const [shell] = (await caches.keys()).filter(name => name.startsWith("shell "))
@@ -27,7 +28,7 @@ def test_a_file_that_the_browser_dropped_is_kept_again_once_it_is_fetched(
         assert page.evaluate(_DROP, file)
         page.reload()
 
-        assert page.evaluate(_KEPT) == kept
+        wait_for(lambda: page.evaluate(_KEPT) == kept, f"{file} to be kept again")
         server.down = True
         page.reload()
         expect(page.locator("#key-state")).to_contain_text("irst")
@@ -47,11 +48,16 @@ def test_a_file_of_another_version_is_not_kept_in_place_of_one_that_the_browser_
         assert page.evaluate(_KEPT) == [address for address in kept if address != server.url]
 
 
-def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(server: Between, browser: Browser) -> None:
+@pytest.mark.parametrize(
+    "outcome", ["reject(new DOMException('', 'no room'))", "race([])"], ids=["fails", "never ends"]
+)
+def test_a_file_that_cannot_be_kept_again_is_shown_all_the_same(
+    outcome: str, server: Between, browser: Browser
+) -> None:
     with phones.phone(browser, server.url) as phone:
         page = phone.open("#key=first")
         worker = phone.context.service_workers[0]
-        worker.evaluate("() => { Cache.prototype.put = () => Promise.reject(new DOMException('', 'no room')) }")
+        worker.evaluate(f"() => {{ Cache.prototype.put = () => Promise.{outcome} }}")
         assert page.evaluate(_DROP, "./")
         page.reload()
 
