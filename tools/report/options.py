@@ -18,7 +18,7 @@ from tools.report.queries import Employees, Reports
 Function = TypeVar("Function", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
-STATUS = """exit status: 0 done, 1 not all of it, or nobody, or nothing, to report on,
+STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
 2 the request or the database is wrong
 """
 
