@@ -37,6 +37,7 @@ def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> 
         (good, {"x-api-key": "another"}),
         (good, {"content-type": "text/plain"}),
         (json.dumps({**punch, "usuarioId": 0}).encode(), {}),
+        (json.dumps({**punch, "dispositivo": "x" * contract.MOST_BYTES}).encode(), {}),
         (b'{"usuarioId": 1}', {}),
         (b"\xff", {}),
         (good.ljust(contract.MOST_BYTES), {}),
@@ -48,6 +49,7 @@ def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> 
         real = client.post(body, "POST", "", **changed)
         message, real_message = json.loads(told.body)["message"], real.body["message"]
         assert (told.status, message) == (real.status, real_message), (changed, body[:80])
+        assert told.headers["access-control-allow-origin"] == real.headers["access-control-allow-origin"]
     client.wait_until_drained()
 
     path = f"/{punch['id']}"

@@ -32,6 +32,7 @@ from tools.conformance.run import Clock, Kit, Settings, serving
 
 SCALE = 0.002
 HEADERS = {"content-type": "application/json", "x-api-key": "key"}
+GOOD = json.dumps(bodies(1)[0]).encode()
 
 
 class Running(NamedTuple):
@@ -150,77 +151,74 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-def ask(kit: Kit, method: str, path: str, body: Any = None, **headers: str) -> tuple[Answer, str]:
-    """Send a request; give the answer and its Date."""
+@contextlib.contextmanager
+def doing(way: Way = Way.ACCEPT, *, clock: int = 0, **settings: Any) -> Iterator[Kit]:
+    """Listen, and do the same with every attempt."""
+    with pytest.MonkeyPatch.context() as patch, serving(Settings(1, **settings)) as kit:
+        patch.setattr(Script, "next", lambda *_: Fault(way, clock=clock))
+        yield kit
+
+
+def ask(kit: Kit, method: str = "POST", path: str = "/ponto", body: Any = GOOD, **headers: str) -> Answer:
+    """Send a request; give the answer, its Date among the headers."""
     connection = http.client.HTTPConnection(kit.url.split("/")[2], timeout=DEADLINE)
     try:
         connection.request(method, path, body, HEADERS | headers, encode_chunked=isinstance(body, list))
         answer = connection.getresponse()
-        given = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(answer.status, given, answer.read()), given["date"]
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:
         connection.close()
 
 
-@pytest.fixture
-def calm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing go wrong."""
-    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.ACCEPT))
+def connected(kit: Kit) -> socket.socket:
+    """Connect, and send nothing yet."""
+    host, port = kit.url.split("/")[2].split(":")
+    return socket.create_connection((host, int(port)), DEADLINE)
 
 
-@pytest.mark.usefixtures("calm")
 def test_what_a_client_sends_is_passed_on_as_it_is_and_the_stacks_answer_too(stack: Stack) -> None:
-    body = json.dumps(bodies(1)[0]).encode()
-    with serving(Settings(1, target=stack.url)) as kit:
-        answer, _ = ask(kit, "POST", "/ponto", body, authorization="Bearer x")
-        page, _ = ask(kit, "GET", "/page.js?v=1")
+    with doing(target=stack.url) as kit:
+        answer = ask(kit, authorization="Bearer x")
+        page = ask(kit, "GET", "/page.js?v=1", None)
 
     assert (answer.status, answer.headers["x-own"]) == (202, "kept")
     assert page.body == b"<p>page</p>"
     (method, path, headers, came), (_, page_path, _, _) = stack.came
-    assert (method, path, came, page_path) == ("POST", "/stage/ponto", body, "/stage/page.js?v=1")
+    assert (method, path, came, page_path) == ("POST", "/stage/ponto", GOOD, "/stage/page.js?v=1")
     given = {name.lower(): value for name, value in headers.items()}
     assert (given["x-api-key"], given["authorization"]) == ("key", "Bearer x")
     assert given["host"] == stack.url.split("/")[2]
 
 
-@pytest.mark.usefixtures("calm")
 def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
-    with serving(Settings(1, target=stack.url)) as kit:
-        answers = [ask(kit, "GET", path)[0].status for path in ("/../other", "/a/%2e%2e/b", "http://elsewhere/x")]
+    with doing(target=stack.url) as kit:
+        answers = [ask(kit, "GET", path, None).status for path in ("/../other", "/a/%2e%2e/b", "http://elsewhere/x")]
     assert answers == [403, 403, 403]
     assert stack.came == []
 
 
-def test_what_is_passed_on_twice_comes_twice_and_is_answered_once(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.TWICE))
-    with serving(Settings(1, target=stack.url)) as kit:
-        assert ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())[0].status == 202
+def test_what_is_passed_on_twice_comes_twice_and_is_answered_once(stack: Stack) -> None:
+    with doing(Way.TWICE, target=stack.url) as kit:
+        assert ask(kit).status == 202
     assert len(stack.came) == 2
 
 
-@pytest.mark.usefixtures("calm")
 def test_a_stack_that_does_not_answer_is_a_502_and_is_printed_once(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack.close()
-    with serving(Settings(1, target=stack.url)) as kit:
-        assert [ask(kit, "POST", "/ponto", b"{}")[0].status for _ in range(2)] == [502, 502]
+    with doing(target=stack.url) as kit:
+        assert [ask(kit, body=b"{}").status for _ in range(2)] == [502, 502]
     assert capsys.readouterr().err.count("does not answer") == 1
 
 
-@pytest.mark.usefixtures("calm")
 def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
-    body = json.dumps(bodies(1)[0]).encode()
-    with serving(Settings(1)) as kit:
-        assert ask(kit, "POST", "/ponto", iter([body[:50], body[50:]]))[0].status == 202
-        assert ask(kit, "POST", "/ponto", iter([body[:50], b" " * 400_000, body[50:]]))[0].status == 413
-        assert ask(kit, "POST", "/ponto", b"z\r\n", **{"transfer-encoding": "chunked"})[0].status == 400
+    with doing() as kit:
+        assert ask(kit, body=iter([GOOD[:50], GOOD[50:]])).status == 202
+        assert ask(kit, body=iter([GOOD[:50], b" " * 400_000, GOOD[50:]])).status == 413
+        assert ask(kit, body=b"z\r\n", **{"transfer-encoding": "chunked"}).status == 400
 
 
-@pytest.mark.usefixtures("calm")
 @pytest.mark.parametrize(
     ("name", "value", "status"),
     [
@@ -235,20 +233,19 @@ def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
 def test_a_head_that_is_not_to_be_read_is_refused(
     capsys: pytest.CaptureFixture[str], name: str, value: str, status: int
 ) -> None:
-    with serving(Settings(1)) as kit:
-        answer, _ = ask(kit, "POST", "/ponto", b"", **{name: value})
+    with doing() as kit:
+        answer = ask(kit, body=b"", **{name: value})
         assert kit.seen(Expected()).attempts == []
     assert answer.status == status
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.usefixtures("calm")
 def test_large_bodies_that_come_all_at_once_are_refused_without_being_kept() -> None:
     body = b"x" * 9_000_000
-    with serving(Settings(1)) as kit, ThreadPoolExecutor(20) as pool:
+    with doing() as kit, ThreadPoolExecutor(20) as pool:
         tracemalloc.start()
         try:
-            found = list(pool.map(lambda _: ask(kit, "POST", "/ponto", body)[0].status, range(60)))
+            found = list(pool.map(lambda _: ask(kit, body=body).status, range(60)))
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -256,21 +253,15 @@ def test_large_bodies_that_come_all_at_once_are_refused_without_being_kept() -> 
     assert peak < 60_000_000
 
 
-@pytest.mark.usefixtures("calm")
 def test_more_connections_than_it_serves_are_asked_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "_CONNECTIONS", 2)
-    body = json.dumps(bodies(1)[0]).encode()
-    with serving(Settings(1)) as kit:
-        host, port = kit.url.split("/")[2].split(":")
-        with contextlib.ExitStack() as opened:
-            for _ in range(2):
-                opened.enter_context(socket.create_connection((host, int(port)), DEADLINE))
-            waiting = opened.enter_context(socket.create_connection((host, int(port)), DEADLINE))
+    with doing() as kit:
+        with connected(kit), connected(kit), connected(kit) as waiting:
             assert waiting.recv(100).startswith(b"HTTP/1.1 429 ")
 
         def accepted() -> bool:
-            with contextlib.suppress(OSError, http.client.HTTPException, KeyError):  # it has not noticed yet
-                return ask(kit, "POST", "/ponto", body)[0].status == 202
+            with contextlib.suppress(OSError, http.client.HTTPException):  # it has not noticed yet
+                return ask(kit).status == 202
             return False
 
         wait_for(accepted, "a connection that is served")
@@ -286,34 +277,26 @@ def test_more_connections_than_it_serves_are_asked_to_come_later(monkeypatch: py
         (Way.CUT, True, (ConnectionResetError, http.client.IncompleteRead)),
     ],
 )
-def test_a_client_sees_a_connection_that_breaks(
-    monkeypatch: pytest.MonkeyPatch, way: Way, stored: bool, error: type[Exception]
-) -> None:
-    monkeypatch.setattr(Script, "next", lambda *_: Fault(way))
-    with serving(Settings(1, scale=SCALE)) as kit:
+def test_a_client_sees_a_connection_that_breaks(way: Way, stored: bool, error: type[Exception]) -> None:
+    with doing(way, scale=SCALE) as kit:
         with pytest.raises(error):
-            ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())
+            ask(kit)
         kit.wait(Expected(), 100)
         [attempt] = kit.seen(Expected()).attempts
     assert attempt.is_stored is stored
     assert attempt.status == (202 if way is Way.CUT else 0)
 
 
-def test_a_wrong_date_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.ACCEPT, clock=-400 * 86_400))
-    with serving(Settings(1)) as kit:
-        wrong = ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())[1]
-        right = ask(kit, "OPTIONS", "/ponto")[1]
-    assert wrong.split()[3] != right.split()[3]  # the year
+def test_a_wrong_date_is_wrong() -> None:
+    with doing(clock=-400 * 86_400) as kit:
+        wrong, right = ask(kit), ask(kit, "OPTIONS")
+    assert wrong.headers["date"].split()[3] != right.headers["date"].split()[3]  # the year
 
 
-def test_a_client_that_turns_away_from_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.SILENCE))
-    with serving(Settings(1)) as kit:
-        host, port = kit.url.split("/")[2].split(":")
-        body = json.dumps(bodies(1)[0])
-        with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(f"POST /ponto HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
+def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
+    with doing(Way.SILENCE) as kit:
+        with connected(kit) as connection:
+            connection.sendall(f"POST /ponto HTTP/1.1\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode() + GOOD)
             kit.wait(Expected(), 0.3)
             assert kit.seen(Expected()).attempts[0].ended is None
         while kit.seen(Expected()).attempts[0].ended is None:
@@ -321,12 +304,10 @@ def test_a_client_that_turns_away_from_silence_is_noticed(monkeypatch: pytest.Mo
         assert kit.now() < 30
 
 
-@pytest.mark.usefixtures("calm")
 @pytest.mark.parametrize("reads", [True, False])
 def test_an_answer_is_sure_when_the_client_has_read_it(reads: bool) -> None:
-    with serving(Settings(1)) as kit:
-        host, port = kit.url.split("/")[2].split(":")
-        with socket.create_connection((host, int(port)), DEADLINE) as connection:
+    with doing() as kit:
+        with connected(kit) as connection:
             connection.sendall(b"POST /ponto HTTP/1.1\r\nx-api-key: k\r\ncontent-length: 2\r\n\r\n{}")
             select.select([connection], [], [], DEADLINE)  # it is there
             while reads and connection.recv(4096):
@@ -335,17 +316,16 @@ def test_an_answer_is_sure_when_the_client_has_read_it(reads: bool) -> None:
 
 
 def test_an_answer_is_noted_before_a_client_can_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Script, "next", lambda *_: Fault(Way.ACCEPT))
     noted = []
     send = Connection.send
 
-    with serving(Settings(1)) as kit:
+    with doing() as kit:
 
         def looking(self: Connection, answer: Answer, date: str, *, whole: bool = True) -> bool:
             noted.append([attempt.accepted for attempt in kit.seen(Expected()).attempts])
             return send(self, answer, date, whole=whole)
 
         monkeypatch.setattr(Connection, "send", looking)
-        assert ask(kit, "POST", "/ponto", json.dumps(bodies(1)[0]).encode())[0].status == 202
+        assert ask(kit).status == 202
 
     assert noted == [[True]]

@@ -11,7 +11,7 @@ import click
 
 from ponto.punch import NotAPunch, parse
 from tools.conformance import rules
-from tools.conformance.rules import Attempt, Expected, Seen, Verdict
+from tools.conformance.rules import Attempt, End, Expected, Seen, Verdict
 from tools.conformance.run import Kit, Settings, serving
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
@@ -133,18 +133,14 @@ def conformance(
     )
     try:
         with serving(settings) as kit:
-            _announce(kit)
+            to = f"before {target}" if target else "answering by itself"
+            print_status(f"ponto conformance: send punches to {kit.url} ({to}), seed {settings.seed}; Ctrl-C ends")
             seen = _wait(kit, expected, None if most is None else most.total_seconds())
     except OSError as error:
         raise CommandError(f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}") from None
     if expect:
         seen = seen._replace(expected=expected_in(expect, punches))  # it may have been written meanwhile
     return _report(settings.seed, seen, as_json=as_json)
-
-
-def _announce(kit: Kit) -> None:
-    to = f"before {kit.settings.target}" if kit.settings.target else "answering by itself"
-    print_status(f"ponto conformance: send punches to {kit.url} ({to}), seed {kit.settings.seed}; Ctrl-C ends")
 
 
 def _wait(kit: Kit, expected: Expected, most: float | None) -> Seen:
@@ -190,27 +186,24 @@ def _report(seed: int, seen: Seen, *, as_json: bool) -> int:
     if not seen.attempts:
         raise CommandError("no punch came, so there is nothing to judge; send some to /ponto while it runs")
     verdicts = rules.judge(seen)
-    punches = list(seen.punches().values())
+    ends = Counter(rules.end_of(attempts, seen) for attempts in seen.punches().values())
     counts = {
-        "punches": len(punches),
+        "punches": ends.total(),
         "attempts": len(seen.attempts),
-        "accepted": sum(any(each.accepted for each in attempts) for attempts in punches),
-        "refused": sum(
-            any(each.refused for each in attempts) and not any(each.accepted for each in attempts)
-            for attempts in punches
-        ),
-        "withoutKey": sum(rules.waits_for_a_key(attempts) for attempts in punches),
-        "waiting": sum(
-            not rules.is_settled(attempts)
-            and not rules.was_left(attempts, seen)
-            and not rules.waits_for_a_key(attempts)
-            for attempts in punches
-        ),
+        **{end.value: ends[end] for end in (End.ACCEPTED, End.REFUSED, End.WITHOUT_KEY, End.WAITING)},
         "missing": len(rules.missing(seen)),
     }
     if as_json:
-        attempts = [_attempt(each) for each in seen.attempts]
-        print_json({"seed": seed, **counts, "rules": [_rule(each) for each in verdicts], "log": attempts})
+        judged = [
+            {
+                "rule": verdict.rule.name,
+                "verdict": verdict.word,
+                "occasions": verdict.found.occasions,
+                "evidence": verdict.found.evidence,
+            }
+            for verdict in verdicts
+        ]
+        print_json({"seed": seed, **counts, "rules": judged, "log": [_attempt(each) for each in seen.attempts]})
     else:
         _print(seed, counts, verdicts)
     if not counts["accepted"]:
@@ -218,16 +211,6 @@ def _report(seed: int, seen: Seen, *, as_json: bool) -> int:
     if any(verdict.word == "broken" for verdict in verdicts):
         return 1
     return 0 if counts["accepted"] else 2
-
-
-def _rule(verdict: Verdict) -> dict[str, object]:
-    found = verdict.found
-    return {
-        "rule": verdict.rule.name,
-        "verdict": verdict.word,
-        "occasions": found.occasions,
-        "evidence": found.evidence,
-    }
 
 
 def _attempt(attempt: Attempt) -> dict[str, object]:

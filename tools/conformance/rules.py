@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from itertools import pairwise, takewhile
 from typing import NamedTuple
 
@@ -86,6 +87,16 @@ class Seen(NamedTuple):
         return self.now - since >= self.longest_wait
 
 
+class End(StrEnum):
+    """What became of a punch, as far as the client knows; the command's JSON has these names."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    WITHOUT_KEY = "withoutKey"  # the key or the sign-in was refused: the client has to stop until it has another
+    LEFT = "left"  # it is tried no more
+    WAITING = "waiting"
+
+
 class Found(NamedTuple):
     """What was found for a rule."""
 
@@ -127,21 +138,23 @@ def judge(seen: Seen) -> list[Verdict]:
     return [Verdict(rule, rule.judge(seen)) for rule in RULES]
 
 
-def is_settled(attempts: Sequence[Attempt]) -> bool:
-    """Whether nothing more has to come of a punch: the client was told that it is accepted, or refused."""
-    return any(attempt.accepted or attempt.refused for attempt in attempts)
+def end_of(attempts: Sequence[Attempt], seen: Seen) -> End:
+    """Tell what became of a punch.
 
-
-def was_left(attempts: Sequence[Attempt], seen: Seen) -> bool:
-    """Whether the client has stopped trying to send a punch that it was not told to be accepted or refused."""
-    if is_settled(attempts) or any(attempt.ended is None for attempt in attempts) or attempts[-1].status in _STOPPED:
-        return False
-    return seen.is_over(max((attempt.ended or 0) + (attempt.retry_after or 0) for attempt in attempts))
-
-
-def waits_for_a_key(attempts: Sequence[Attempt]) -> bool:
-    """Whether the key or the sign-in was refused, so that the client has to stop until it has another."""
-    return not is_settled(attempts) and attempts[-1].status in _STOPPED
+    Args:
+        attempts: all of it, in order.
+        seen: the run.
+    """
+    if any(attempt.accepted for attempt in attempts):
+        return End.ACCEPTED
+    if any(attempt.refused for attempt in attempts):
+        return End.REFUSED
+    if attempts[-1].status in _STOPPED:
+        return End.WITHOUT_KEY
+    last = max((attempt.ended or 0) + (attempt.retry_after or 0) for attempt in attempts)
+    if all(attempt.ended is not None for attempt in attempts) and seen.is_over(last):
+        return End.LEFT
+    return End.WAITING
 
 
 def missing(seen: Seen) -> list[str]:
@@ -166,7 +179,7 @@ def missing(seen: Seen) -> list[str]:
 def _lost(seen: Seen) -> Found:
     punches = seen.punches().values()
     unseen = missing(seen) if seen.is_over(seen.changed) else []
-    left = [attempts[0] for attempts in punches if len(attempts) == 1 and was_left(attempts, seen)]
+    left = [attempts[0] for attempts in punches if len(attempts) == 1 and end_of(attempts, seen) is End.LEFT]
     return Found(
         sum(attempts[0].failed for attempts in punches) + len(unseen),
         [f"{_name(each)} failed once ({_told(each)}) and was never tried again" for each in left]
@@ -178,7 +191,11 @@ def _gave_up(seen: Seen) -> Found:
     punches = [each for each in seen.punches().values() if sum(attempt.failed for attempt in each) > 1]
     return Found(
         len(punches),
-        [f"{_name(each[0])} was tried {len(each)} times and then no more" for each in punches if was_left(each, seen)],
+        [
+            f"{_name(each[0])} was tried {len(each)} times and then no more"
+            for each in punches
+            if end_of(each, seen) is End.LEFT
+        ],
     )
 
 

@@ -15,7 +15,7 @@ from tools.conformance import contract, rules
 from tools.conformance.contract import Answer
 from tools.conformance.faults import ACCEPTING, SILENT, Fault, Script, Way
 from tools.conformance.listener import Connection, Listener, Request
-from tools.conformance.rules import Attempt, Expected, Seen
+from tools.conformance.rules import Attempt, End, Expected, Seen
 from tools.kit.output import print_status
 
 _SILENCE_S = 30.0
@@ -25,20 +25,8 @@ _WATCHED_S = 10.0  # how long after the last answer a client is watched for what
 _LEAST_WATCHED = 0.2  # s by the wall clock
 _READ_S = 5.0  # s by the wall clock that a client has for reading an answer
 _UPSTREAM_S = 35.0  # s by the wall clock; the gateway itself gives up after 29
-_HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "content-length",
-        "date",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
+_HOP_BY_HOP = {"connection", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+_OWN = _HOP_BY_HOP | {"content-length", "date"}  # headers that are written anew
 
 
 class Settings(NamedTuple):
@@ -237,17 +225,15 @@ class Kit:
         method, path, headers, body = request
         if self._target is None:
             return self._api.answer(method, path.partition("?")[0], headers, body)
-        if ".." in urllib.parse.unquote(path) or not path.startswith(
-            "/"
-        ):  # nothing but what is below the API's address
+        if ".." in urllib.parse.unquote(path) or not path.startswith("/"):  # it is not below the API's address
             return contract.message(403, "Forbidden")
         make = http.client.HTTPSConnection if self._target.scheme == "https" else http.client.HTTPConnection
         upstream = make(self._target.netloc, timeout=_UPSTREAM_S)
-        kept = {name: value for name, value in headers.items() if name not in _HOP_BY_HOP}
+        kept = {name: value for name, value in headers.items() if name not in _OWN}
         try:
             upstream.request(method, self._target.path.removesuffix("/ponto") + path, body or None, kept)
             answer = upstream.getresponse()
-            given = {name.lower(): value for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP}
+            given = {name.lower(): value for name, value in answer.getheaders() if name.lower() not in _OWN}
             return Answer(answer.status, given, answer.read())
         except (OSError, http.client.HTTPException) as error:
             if not self._complained:
@@ -281,7 +267,7 @@ def _is_done(seen: Seen, watched: float) -> bool:
         return True
     punches = seen.punches().values()
     return (
-        all(rules.is_settled(each) or rules.was_left(each, seen) or rules.waits_for_a_key(each) for each in punches)
+        all(rules.end_of(each, seen) is not End.WAITING for each in punches)
         and not rules.missing(seen)
         and seen.now - max((attempt.ended or 0) for attempt in seen.attempts) >= watched
     )
