@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -116,53 +117,24 @@ def loadtest(
     first = Random().randrange(10**6, 9 * 10**6) * proof.RUN  # noqa: S311  no secret
     common: dict[str, object] = {"firstEmployee": first, "repeats": repeats, "malformed": malformed}
     if plan == "four-peaks":
-        model = f"open model, {peak} punches/s at the peak"
-        plans = [TestPlan(plan, model, common | four_peaks_properties(peak, seconds))]
+        schedule = four_peaks.schedule(four_peaks.CSV.read_text(encoding="utf-8"), peak, seconds)
+        plans = [TestPlan(plan, f"open model, {peak} punches/s at the peak", common | {"schedule": schedule})]
     else:
-        model = f"closed model, {threads} users"
-        plans = [TestPlan(plan, model, common | punches_properties(threads, loops, ramp_up, duration, rate))]
+        loops = loops or (-1 if duration else 100)
+        own = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
+        given = {name: value for name, value in own.items() if value}  # the plan has defaults for the rest
+        plans = [TestPlan(plan, f"closed model, {threads} users", common | given)]
         if open_rate is None:
             open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
         if open_rate:
-            own = {"firstEmployee": first + proof.RUN, "schedule": four_peaks.steady(open_rate, open_seconds)}
-            plans.append(TestPlan("four-peaks", f"open model, {open_rate} punches/s", common | own))
+            arrivals = {"firstEmployee": first + proof.RUN, "schedule": four_peaks.steady(open_rate, open_seconds)}
+            plans.append(TestPlan("four-peaks", f"open model, {open_rate} punches/s", common | arrivals))
     signal.signal(signal.SIGTERM, _stop)
     try:
         return _run(plans, state, baseline, patience, report=not no_report, as_json=as_json)
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; a run that had not ended is not proven")
         return _STOPPED
-
-
-def four_peaks_properties(peak: int, seconds: int) -> dict[str, object]:
-    """Give the properties that only four-peaks.jmx has.
-
-    Args:
-        peak: punches/s at the highest.
-        seconds: that the day lasts.
-    """
-    return {"schedule": four_peaks.schedule(four_peaks.CSV.read_text(encoding="utf-8"), peak, seconds)}
-
-
-def punches_properties(
-    threads: int, loops: int | None, ramp_up: int, duration: int | None, rate: int | None
-) -> dict[str, object]:
-    """Give the properties that only punches.jmx has.
-
-    Args:
-        threads: connections at once.
-        loops: punches of each; None: 100, or without end where there is a duration.
-        ramp_up: seconds until all run.
-        duration: seconds after which it ends; None: after the loops.
-        rate: requests/s of all threads, at most; None: no limit.
-    """
-    given = {"duration": duration, "rate": rate}
-    return {
-        "threads": threads,
-        "loops": loops or (-1 if duration else 100),
-        "rampUp": ramp_up,
-        **{name: value for name, value in given.items() if value},
-    }
 
 
 def _run(
@@ -293,21 +265,17 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
     properties = system.properties() | plan.properties
     with tool.running(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
         try:
-            while True:
+            while process.poll() is None:
                 watch.look()
-                try:
-                    status = process.wait(1)
-                    break
-                except subprocess.TimeoutExpired:
-                    continue
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
         finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(_STOP)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            process.terminate()  # which does nothing to one that has ended
+            try:
+                status = process.wait(_STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                status = process.wait()
     if status:
         raise CommandError(f"JMeter ended with {status}; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}")
 

@@ -74,16 +74,7 @@ class Comparison(NamedTuple):
         """Give it for JSON."""
         return {
             "file": self.file,
-            "changes": [
-                {
-                    "figure": change.figure,
-                    "baseline": change.baseline,
-                    "now": change.now,
-                    "noise": change.noise,
-                    "slower": change.is_slower,
-                }
-                for change in self.changes
-            ],
+            "changes": [change._asdict() | {"slower": change.is_slower} for change in self.changes],
             "busy": self.is_busy,
             "baseline_busy": self.was_busy,
         }

@@ -149,16 +149,8 @@ def _fetch(home: Path) -> None:
     print_status(f"fetching JMeter {VERSION} with Maven: once, about 70 MB")
     home.mkdir(parents=True, exist_ok=True)
     log = home / "maven.log"
-    command = [
-        maven,
-        "-B",
-        "-C",
-        "-f",
-        str(FOLDER / "pom.xml"),
-        "package",
-        f"-Dhome={home}",
-        f"-Djmeter.version={VERSION}",
-    ]
+    command = [maven, "-B", "-C", "-f", str(FOLDER / "pom.xml"), "package"]
+    command += [f"-Dhome={home}", f"-Djmeter.version={VERSION}"]
     with log.open("wb") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)  # noqa: S603
     if done.returncode:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # the samplers of the plans
 _ACCEPTED, _REFUSED = "202", "400"
@@ -168,8 +168,3 @@ class Tail:
 def _failure(sample: Sample) -> str:
     said = sample.failure.partition("\n")[0].strip()
     return f"{sample.kind}: {sample.code}" + (f": {said}" if said else "")
-
-
-def latency_json(latency: Latency) -> dict[str, Any]:
-    """Give it for JSON, milliseconds."""
-    return latency._asdict() | {"average": round(latency.average, 1)}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from loadtest.machine import Elsewhere
-from loadtest.results import Figures, latency_json
+from loadtest.results import Figures
 from tools.kit import tables
 from tools.kit.ledger import Ledger, Row
 from tools.kit.output import camel_case, print_result
@@ -67,7 +67,7 @@ class LoadResult(NamedTuple):
             "stored_twice": ledger and len(ledger.stored_twice),
             "seconds": round(figures.seconds, 3),
             "requests_per_second": round(figures.requests_per_second, 1),
-            "latency_ms": latency_json(figures.latency),
+            "latency_ms": figures.latency._asdict() | {"average": round(figures.latency.average, 1)},
             "drain_lag_seconds": None if lag is None else round(lag, 3),
             "queue_depth": [{"seconds": round(at, 1), "messages": depth} for at, depth in self.depths],
             "load_average": round(self.load, 2),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import pytest
@@ -28,7 +28,6 @@ from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
 from tools.kit.ledger import PunchKey, Row
 
-PLANS = ("punches", "four-peaks")
 HEADER = (
     "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,"
     'grpThreads,allThreads,URL,Latency,IdleTime,Connect,"id","usuarioId"\n'
@@ -63,14 +62,12 @@ def properties(text: str) -> dict[str, str]:
     return dict(re.findall(r"\$\{__P\((\w+),(.*?)\)\}", text))
 
 
-def sends(name: str) -> list[str]:
+def sends(name: str) -> list[ElementTree.Element]:
     """What a plan does in its thread group, timers apart."""
     root = ElementTree.fromstring(plan(name))  # noqa: S314  our own file
-    group = root.findall("hashTree/hashTree/hashTree")[0]
+    [group] = root.findall("hashTree/hashTree/hashTree")
     elements = list(group)
-    if elements[0].tag == "ConstantThroughputTimer":
-        elements = elements[2:]
-    return [ElementTree.tostring(element, encoding="unicode").strip() for element in elements]
+    return elements[2:] if elements[0].tag == "ConstantThroughputTimer" else elements
 
 
 def test_the_defaults_are_the_originals_load() -> None:
@@ -80,7 +77,7 @@ def test_the_defaults_are_the_originals_load() -> None:
     assert (found["repeats"], found["malformed"]) == ("0", "0")
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", ["punches", "four-peaks"])
 def test_every_property_of_a_plan_is_documented_and_no_other(name: str) -> None:
     table = (FOLDER / "README.md").read_text(encoding="utf-8").partition("| property |")[2].partition("\n\n")[0]
     rows = [[cell.strip() for cell in found.split("|")[1:-1]] for found in table.splitlines()[2:]]
@@ -89,27 +86,19 @@ def test_every_property_of_a_plan_is_documented_and_no_other(name: str) -> None:
     assert documented == properties(plan(name)).keys()
 
 
-def test_both_plans_send_the_same() -> None:
-    assert sends("punches") == sends("four-peaks")
-
-
-@pytest.mark.parametrize("name", PLANS)
-def test_a_plan_asserts_status_and_body_of_each_kind(name: str) -> None:
-    root = ElementTree.fromstring(plan(name))  # noqa: S314  our own file
-    found = {}
-    for tree in root.iter("hashTree"):
-        children = list(tree)
-        for sampler, below in pairwise(children):
-            if sampler.tag == "HTTPSamplerProxy":
-                texts = [value.text for value in below.findall("ResponseAssertion/collectionProp/stringProp")]
-                found[sampler.get("testname")] = texts
-
-    refusal = '"message":"there is an error in your request'
-    assert found == {
-        results.PUNCH: ["202", '"message":"accepted"'],
-        results.REPEAT: ["202", '"message":"accepted"'],
-        results.MALFORMED: ["400", refusal],
+def test_both_plans_send_the_same_and_assert_status_and_body_of_each_kind() -> None:
+    texts = [[ElementTree.tostring(element) for element in sends(name)] for name in ("punches", "four-peaks")]
+    assert texts[0] == texts[1]
+    found = {
+        sampler.get("testname"): [text.text for text in below.findall("ResponseAssertion/collectionProp/stringProp")]
+        for tree in ElementTree.fromstring(plan("punches")).iter("hashTree")  # noqa: S314  our own file
+        for sampler, below in pairwise(tree)
+        if sampler.tag == "HTTPSamplerProxy"
     }
+
+    accepted = ["202", '"message":"accepted"']
+    refused = ["400", '"message":"there is an error in your request']
+    assert found == {results.PUNCH: accepted, results.REPEAT: accepted, results.MALFORMED: refused}
 
 
 def test_the_schedule_in_the_plan_is_that_of_the_csv() -> None:
@@ -128,12 +117,8 @@ def test_a_day_keeps_its_shape_however_short_it_is() -> None:
 
 def test_the_day_has_four_peaks() -> None:
     shares = [line.split(",") for line in four_peaks.CSV.read_text(encoding="utf-8").splitlines()[1:]]
-    values = [float(share) for _, share in shares]
-    peaks = [
-        time
-        for (time, share), before, after in zip(shares[1:-1], values, values[2:], strict=False)
-        if before < float(share) > after
-    ]
+    around = zip(shares, shares[1:], shares[2:], strict=False)
+    peaks = [time for (_, before), (time, share), (_, after) in around if float(before) < float(share) > float(after)]
 
     assert peaks == ["08:00", "12:00", "13:00", "18:00"]
 
@@ -152,29 +137,14 @@ def test_jmeter_is_told_to_write_what_is_read() -> None:
     assert HEADER.strip().endswith('"id","usuarioId"')
 
 
-def test_results_are_read_whatever_an_assertion_says(tmp_path: Path) -> None:
-    failure = "Test failed: code expected to equal /\n202\n/, received 429 "
-    file = tmp_path / "results.jtl"
-    file.write_text(HEADER + line(0) + line(1, code="429", failure=failure) + line(2, kind="malformed", code="400"))
-
-    found = list(results.read(file))
-
-    assert [(sample.kind, sample.code, sample.is_expected) for sample in found] == [
-        ("punch", "202", True),
-        ("punch", "429", False),
-        ("malformed", "400", True),
-    ]
-    assert found[0].id == IDS[0]
-    assert found[0].employee == FIRST
-
-
 def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> None:
+    failure = "Test failed: code expected to equal /\n202\n/, received java.net.SocketException "
     file = tmp_path / "results.jtl"
     file.write_text(
         HEADER
         + line(0, began=1000, elapsed=50)
         + line(0, kind="repeat", began=1050, elapsed=10)
-        + line(1, code="Non HTTP response code: java.net.SocketException", failure="Test failed: code", elapsed=5)
+        + line(1, code="Non HTTP response code: java.net.SocketException", failure=failure, elapsed=5)
         + line(1, kind="repeat", began=1100, elapsed=20)
         + line(1, kind="malformed", code="400", began=1900, elapsed=100)
     )
@@ -186,26 +156,19 @@ def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> No
     assert found.accepted_ms == [1050, 1120]
     assert found.last_accepted_ms == 1120
     assert (found.repeats, found.refused, found.errors) == (1, 1, 1)
-    assert list(found.failures) == ["punch: Non HTTP response code: java.net.SocketException: Test failed: code"]
+    [failed] = found.failures
+    assert failed == "punch: Non HTTP response code: java.net.SocketException: Test failed: code expected to equal /"
     assert found.seconds == 1.0
     assert found.requests_per_second == 5.0
     assert found.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
 
 
 @pytest.mark.parametrize(
-    ("percent", "expected"), [(50, 50), (95, 95), (99, 99), (99.1, 100), (100, 100), (0.5, 1), (1, 1)]
+    ("most", "percent", "expected"),
+    [*((100, *each) for each in ((50, 50), (95, 95), (99, 99), (99.1, 100), (100, 100), (0.5, 1), (1, 1))), (1, 50, 1)],
 )
-def test_percentiles_are_nearest_rank(percent: float, expected: int) -> None:
-    assert results.percentile(range(1, 101), percent) == expected
-
-
-def test_the_percentile_of_one_value_is_that_value() -> None:
-    assert results.percentile([7], 50) == results.percentile([7], 99) == 7
-
-
-def test_no_samples_are_no_result() -> None:
-    with pytest.raises(ValueError, match="no samples"):
-        results.summarize([])
+def test_percentiles_are_nearest_rank(most: int, percent: float, expected: int) -> None:
+    assert results.percentile(range(1, most + 1), percent) == expected
 
 
 def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> None:
@@ -255,132 +218,94 @@ def test_an_address_that_cannot_be_read_is_not_told_on() -> None:
 # The command, with a JMeter that hands over results made by hand.
 
 
-Command = Callable[..., tuple[int, Any]]
+class Ran(NamedTuple):
+    """What the command gave."""
+
+    status: int
+    summary: Any  # None where there is none
+    out: str
+    err: str
+
+
+Command = Callable[..., Ran]
 QUIET = Elsewhere(before=0.01, during=0.02, stolen=0, load_average=0.5)
+NOT_TAKEN = line(1, code="429", failure="no_such_thing")
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(jtl: str, rows: list[Row] | None, *words: str, elsewhere: Elsewhere = QUIET) -> tuple[int, Any]:
-        script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({jtl!r})"
+    def run(lines: str, rows: list[Row] | None, *words: str, elsewhere: Elsewhere = QUIET) -> Ran:
+        script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({HEADER + lines!r})"
         monkeypatch.setattr(jmeter, "find", lambda: JMeter((sys.executable, "-c", script), {}))
         url = None if rows is None else "a database"
         place = System("http://127.0.0.1:1/ponto", "key", url, "", "", None)
         monkeypatch.setattr(system, "find", lambda *_: place)
-
-        class Stored:
-            def __init__(self, *_: object) -> None: ...
-
-            def count(self) -> int:
-                return len(rows or [])
-
-            def rows(self) -> list[Row]:
-                return rows or []
-
-            def close(self) -> None: ...
-
-        monkeypatch.setattr(command, "Database", Stored)
+        stored = SimpleNamespace(count=lambda: len(rows or []), rows=lambda: rows, close=lambda: None)
+        monkeypatch.setattr(command, "Database", lambda *_: stored)
         monkeypatch.setattr(machine, "Watch", lambda _: SimpleNamespace(end=lambda: elsewhere))
         arrivals = [] if "--open-rate" in words else ["--open-rate", "0"]
-        status = command.main(["--state", str(tmp_path), "--no-report", "--patience", "1", *arrivals, *words])
         capsys.readouterr()
-        return status, json.loads((tmp_path / "loadtest" / "summary.json").read_text())
+        status = command.main(["--state", str(tmp_path), "--no-report", "--patience", "1", *arrivals, *words])
+        file = tmp_path / "loadtest" / "summary.json"
+        return Ran(status, json.loads(file.read_text()) if file.exists() else None, *capsys.readouterr())
 
     return run
 
 
-def test_a_run_whose_punches_are_all_rows_is_0(run: Command) -> None:
-    status, summary = run(HEADER + line(0) + line(1) + line(1, kind="repeat"), [row(0), row(1, at=1500)])
+@pytest.mark.parametrize(
+    ("lines", "rows", "status", "figures"),
+    [
+        (
+            line(0) + line(1) + line(1, kind="repeat"),
+            [row(0), row(1, at=1500)],
+            0,  # from 1,010 ms to 2,000
+            {"accepted": 2, "stored": 2, "repeats": 1, "missing": 0, "stored_twice": 0, "drain_lag_seconds": 0.99},
+        ),
+        (
+            line(0) + line(1),
+            [row(0)],
+            1,
+            {"accepted": 2, "stored": 1, "missing": 1, "examples": {"missing": [IDS[1]], "stored_twice": []}},
+        ),
+        (line(0), [row(0), row(0)], 1, {"stored_twice": 2}),  # by its id and by its employee
+        (line(0), None, 3, {"stored": None, "missing": None, "drain_lag_seconds": None}),
+        (line(0) + NOT_TAKEN, [row(0)], 4, {"failures": {"punch: 429: no_such_thing": 1}}),
+    ],
+    ids=["all are rows", "one is missing", "one was stored twice", "nobody can count", "a request failed"],
+)
+def test_the_status_says_what_became_of_the_punches(
+    run: Command, tmp_path: Path, lines: str, rows: list[Row] | None, status: int, figures: dict[str, object]
+) -> None:
+    ran = run(lines, rows)
 
-    assert status == 0
-    assert {name: summary[name] for name in ("accepted", "stored", "repeats", "missing", "stored_twice")} == {
-        "accepted": 2,
-        "stored": 2,
-        "repeats": 1,
-        "missing": 0,
-        "stored_twice": 0,
-    }
-    assert summary["drain_lag_seconds"] == 0.99  # from 1,010 ms to 2,000
-
-
-def test_a_missing_punch_is_1_and_is_named(run: Command) -> None:
-    status, summary = run(HEADER + line(0) + line(1), [row(0)])
-
-    assert status == 1
-    assert (summary["accepted"], summary["stored"], summary["missing"]) == (2, 1, 1)
-    assert summary["examples"]["missing"] == [IDS[1]]
-
-
-def test_a_punch_stored_twice_is_1(run: Command) -> None:
-    status, summary = run(HEADER + line(0), [row(0), row(0)])
-
-    assert (status, summary["stored_twice"]) == (1, 2)  # by its id and by its employee
-
-
-def test_without_a_database_nothing_is_proven(run: Command) -> None:
-    status, summary = run(HEADER + line(0), None)
-
-    assert status == 3
-    assert [summary[name] for name in ("stored", "missing", "drain_lag_seconds")] == [None, None, None]
+    assert ran.status == status
+    assert {name: ran.summary[name] for name in figures} == figures
+    picture = tmp_path / "loadtest" / "arrivals.png"
+    assert picture.exists() == (rows is not None)
+    assert rows is None or picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_failed_requests_are_4_though_every_accepted_punch_is_a_row(run: Command) -> None:
-    status, summary = run(HEADER + line(0) + line(1, code="429", failure="Test failed"), [row(0)])
+def test_the_table_stands_beside_the_originals_headline_and_of_another_plan_alone(run: Command) -> None:
+    table = run(line(0, elapsed=1000), [row(0)]).out
 
-    assert status == 4
-    assert summary["failures"] == {"punch: 429: Test failed": 1}
-
-
-def test_a_picture_is_drawn(run: Command, tmp_path: Path) -> None:
-    run(HEADER + line(0), [row(0)])
-
-    assert (tmp_path / "loadtest" / "arrivals.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_table_stands_beside_the_originals_headline(run: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    _, summary = run(HEADER + line(0, elapsed=1000), [row(0)])
-
-    summaries.show(summary)
-
-    table = capsys.readouterr().out
     assert re.search(r"^ +the original  closed model, 200 users$", table, re.MULTILINE)
     assert re.search(r"^requests/s +909\.1 +1\.0$", table, re.MULTILINE)
     assert re.search(r"^average, ms +197 +1,000$", table, re.MULTILINE)
-    assert table.splitlines()[-1] == summaries.sentence(summary) == "1 accepted punches = 1 rows"
+    assert table.splitlines()[-1] == "1 accepted punches = 1 rows"
+    alone = run(line(0, elapsed=1000), [row(0)], "--plan", "four-peaks").out
+    assert re.search(r"^requests/s +1\.0$", alone, re.MULTILINE)
 
 
-def test_another_plan_has_nothing_to_stand_beside(run: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    _, summary = run(HEADER + line(0, elapsed=1000), [row(0)], "--plan", "four-peaks")
+def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(run: Command) -> None:
+    ran = run(line(0, elapsed=40), [row(0)], "--open-rate", "50", "--open-seconds", "7")
 
-    summaries.show(summary)
-
-    assert re.search(r"^requests/s +1\.0$", capsys.readouterr().out, re.MULTILINE)
-
-
-def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Command) -> None:
-    _, summary = run(HEADER + line(0) + line(1, code="429", failure="no_such_thing"), [row(0)])
-
-    printed = summaries.for_json(summary)
-
-    assert printed["failures"] == {"punch: 429: no_such_thing": 1}
-    assert printed["latencyMs"] == summary["latency_ms"]
-    assert len(printed) == len(summary)
-
-
-def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(
-    run: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    status, summary = run(HEADER + line(0, elapsed=40), [row(0)], "--open-rate", "50", "--open-seconds", "7")
-
-    arrivals = summary["open_model"]
-    assert (status, arrivals["stored"], arrivals["latency_ms"]["p99"]) == (0, 1, 40)
-    assert arrivals["properties"]["firstEmployee"] == summary["properties"]["firstEmployee"] + 10**9
+    arrivals = ran.summary["open_model"]
+    assert (ran.status, arrivals["stored"], arrivals["latency_ms"]["p99"]) == (0, 1, 40)
+    assert arrivals["properties"]["firstEmployee"] == ran.summary["properties"]["firstEmployee"] + 10**9
     assert arrivals["properties"]["schedule"] == "rate(50/s) random_arrivals(7 s) rate(50/s) pause(3 s)"
-    summaries.show(summary)
-    table = capsys.readouterr().out
-    assert re.search(r"^ +the original +closed model, 200 users +open model, 50 punches/s$", table, re.MULTILINE)
-    assert re.search(r"^p50 +40 +40$", table, re.MULTILINE)
-    assert table.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
+    assert re.search(r"^ +the original +closed model, 200 users +open model, 50 punches/s$", ran.out, re.MULTILINE)
+    assert re.search(r"^p50 +40 +40$", ran.out, re.MULTILINE)
+    assert ran.out.splitlines()[-1] == "open model, 50 punches/s: 1 accepted punches = 1 rows"
 
 
 @pytest.mark.parametrize(("words", "rate"), [([], 200), (["--rate", "150"], 150), (["--rate", "900"], 200)])
@@ -395,19 +320,20 @@ def test_arrivals_are_no_faster_than_what_was_asked_for(
     assert [plan.model for plan in plans] == ["closed model, 200 users", f"open model, {rate} punches/s"]
 
 
-def test_json_spells_the_open_model_alike(run: Command) -> None:
-    failing = line(1, code="429", failure="no_such_thing")
-    _, summary = run(HEADER + line(0) + failing, [row(0)], "--open-rate", "50")
+def test_json_is_spelt_as_on_the_wire_and_a_failure_as_it_was_answered(run: Command) -> None:
+    ran = run(line(0) + NOT_TAKEN, [row(0)], "--json", "--open-rate", "50")
 
-    printed = summaries.for_json(summary)["openModel"]
+    printed = json.loads(ran.out)
+    for each in (printed, printed["openModel"]):
+        assert each["failures"] == {"punch: 429: no_such_thing": 1}
+        assert each["deadLetters"] == 0
+    assert printed["latencyMs"] == ran.summary["latency_ms"]
+    assert len(printed) == len(ran.summary)
 
-    assert printed["failures"] == {"punch: 429: no_such_thing": 1}
-    assert printed["deadLetters"] == 0
 
-
-@pytest.mark.parametrize("failure", [CommandError("JMeter ended with 1"), KeyboardInterrupt()])
+@pytest.mark.parametrize(("failure", "status"), [(CommandError("JMeter ended with 1"), 2), (KeyboardInterrupt(), 130)])
 def test_what_the_closed_model_came_to_is_kept_when_the_open_one_fails(
-    run: Command, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+    run: Command, monkeypatch: pytest.MonkeyPatch, failure: BaseException, status: int
 ) -> None:
     load = command._load
 
@@ -418,16 +344,18 @@ def test_what_the_closed_model_came_to_is_kept_when_the_open_one_fails(
 
     monkeypatch.setattr(command, "_load", fail_at_arrivals)
 
-    status, summary = run(HEADER + line(0), [row(0)], "--open-rate", "50")
+    ran = run(line(0), [row(0)], "--open-rate", "50")
 
-    assert status == (2 if isinstance(failure, CommandError) else 130)
-    assert (summary["accepted"], summary["stored"]) == (1, 1)
-    assert "open_model" not in summary
+    assert ran.status == status
+    assert (ran.summary["accepted"], ran.summary["stored"]) == (1, 1)
+    assert "open_model" not in ran.summary
 
 
 def test_a_jmeter_that_sends_nothing_is_2(run: Command) -> None:
-    with pytest.raises(FileNotFoundError):  # no summary
-        run(HEADER, [])
+    ran = run("", [])
+
+    assert (ran.status, ran.summary) == (2, None)
+    assert "JMeter sent nothing; its output ends:" in ran.err
 
 
 # Beside a baseline.
@@ -459,65 +387,70 @@ def arrivals(rate: int = 200, p99: int = 90, seconds: int = 20) -> dict[str, Any
     }
 
 
-def test_what_differs_by_less_than_its_noise_is_not_slower() -> None:
-    now = summary_of(requests_per_second=550.0, latency={"average": 309.0, "p50": 309, "p95": 600, "p99": 2500})
-
-    found = baseline.compare("before.json", summary_of(), now)
-
-    assert (found.slower, found.status) == ([], 0)
-    assert found.sentence() == "no figure is worse than in before.json by more than its noise"
+BEFORE = summary_of(open_model=arrivals())
+BUSY = {"elsewhere": {"busy": True}}
+NOT_WORSE = "no figure is worse than in x.json by more than its noise"
 
 
 @pytest.mark.parametrize(
-    ("now", "named"),
+    ("before", "now", "status", "sentence"),
     [
-        (summary_of(requests_per_second=540.0), "requests/s 540 after 850"),
-        (summary_of(latency={"p50": 320}), "p50 320 after 200"),
-        (summary_of(latency={"p99": 2600}), "p99 2,600 after 800"),
-        (summary_of(open_model=arrivals(p99=300)), "open model, 200 punches/s: p99 300 after 90"),
+        (
+            BEFORE,
+            summary_of(requests_per_second=550.0, latency={"average": 309.0, "p50": 309, "p95": 600, "p99": 2500}),
+            0,
+            NOT_WORSE,
+        ),
+        (summary_of(requests_per_second=20_000 / 17.6), summary_of(requests_per_second=20_000 / 27.3), 0, NOT_WORSE),
+        (
+            BEFORE,
+            summary_of(requests_per_second=9000.0, latency={"average": 1.0, "p50": 1, "p95": 1, "p99": 1}),
+            0,
+            NOT_WORSE,
+        ),
+        (
+            summary_of(latency={"p50": 2, "average": 2.0}),
+            summary_of(latency={"p50": 6, "average": 6.0}),
+            0,
+            NOT_WORSE,
+        ),
+        (BEFORE, summary_of(requests_per_second=540.0), 5, "SLOWER than x.json: requests/s 540 after 850"),
+        (BEFORE, summary_of(latency={"p50": 320}), 5, "SLOWER than x.json: p50 320 after 200"),
+        (BEFORE, summary_of(latency={"p99": 2600}), 5, "SLOWER than x.json: p99 2,600 after 800"),
+        (
+            BEFORE,
+            summary_of(open_model=arrivals(p99=300)),
+            5,
+            "SLOWER than x.json: open model, 200 punches/s: p99 300 after 90",
+        ),
+        (
+            BEFORE,
+            summary_of(requests_per_second=100.0, **BUSY),
+            6,
+            "slower than x.json, but this machine was busy with something else: measure again "
+            "(requests/s 100 after 850)",
+        ),
+        (summary_of(**BUSY), summary_of(), 0, f"{NOT_WORSE}; the baseline was measured beside something else"),
+    ],
+    ids=[
+        "less than noise",
+        "the slowest day beside the fastest",
+        "better",
+        "few milliseconds",
+        "fewer requests",
+        "a slower median",
+        "slower tails",
+        "slower arrivals",
+        "beside other programs",
+        "a baseline beside other programs",
     ],
 )
-def test_what_is_worse_by_more_is_named(now: dict[str, Any], named: str) -> None:
-    found = baseline.compare("before.json", summary_of(open_model=arrivals()), now)
+def test_what_is_worse_by_more_than_noise_is_named(
+    before: dict[str, Any], now: dict[str, Any], status: int, sentence: str
+) -> None:
+    found = baseline.compare("x.json", before, now)
 
-    assert found.status == baseline.SLOWER
-    assert found.sentence() == f"SLOWER than before.json: {named}"
-
-
-def test_the_slowest_day_beside_the_fastest_is_not_slower() -> None:
-    fastest, slowest = (summary_of(requests_per_second=20_000 / seconds) for seconds in (17.6, 27.3))
-
-    assert baseline.compare("fastest.json", fastest, slowest).status == 0
-
-
-def test_what_is_better_is_no_regression_however_much() -> None:
-    now = summary_of(requests_per_second=9000.0, latency={"average": 1.0, "p50": 1, "p95": 1, "p99": 1})
-
-    assert baseline.compare("before.json", summary_of(), now).status == 0
-
-
-def test_few_milliseconds_are_none() -> None:
-    before, now = ({"p50": 2, "average": 2.0}, {"p50": 6, "average": 6.0})
-
-    assert not baseline.compare("before.json", summary_of(latency=before), summary_of(latency=now)).slower
-
-
-def test_beside_other_programs_the_system_is_not_blamed() -> None:
-    now = summary_of(requests_per_second=100.0, elsewhere={"busy": True})
-
-    found = baseline.compare("before.json", summary_of(), now)
-
-    assert found.status == baseline.UNCERTAIN
-    assert found.sentence() == (
-        "slower than before.json, but this machine was busy with something else: measure again "
-        "(requests/s 100 after 850)"
-    )
-
-
-def test_a_baseline_that_was_measured_beside_others_says_so() -> None:
-    found = baseline.compare("before.json", summary_of(elsewhere={"busy": True}), summary_of())
-
-    assert found.sentence().endswith("; the baseline was measured beside something else")
+    assert (found.status, found.sentence()) == (status, sentence)
 
 
 @pytest.mark.parametrize("before", [arrivals(rate=100), arrivals(seconds=5)])
@@ -559,46 +492,37 @@ def test_a_summary_of_before_there_were_these_keys_can_be_compared() -> None:
     assert baseline.compare("before.json", before, summary_of(open_model=arrivals())).status == 0
 
 
-def test_a_run_is_compared_with_the_kept_one_and_then_with_one_that_is_named(
-    run: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first, slow = HEADER + line(0), HEADER + line(0, elapsed=5000)
-    _, summary = run(first, [row(0)])
+def test_a_run_is_compared_with_the_kept_one_and_then_with_one_that_is_named(run: Command, tmp_path: Path) -> None:
+    slow = line(0, elapsed=5000)
+    summary = run(line(0), [row(0)]).summary
     assert "baseline" not in summary
     kept = tmp_path / "loadtest" / "baseline.json"
     kept.write_text(json.dumps(summary))
     named = tmp_path / "named.json"
-    named.write_text(json.dumps(run(slow, [row(0)])[1]))
+    named.write_text(json.dumps(run(slow, [row(0)]).summary))
 
-    status, beside_kept = run(slow, [row(0)])
-    assert (status, beside_kept["baseline"]["file"]) == (5, str(kept))
-    assert [change["figure"] for change in beside_kept["baseline"]["changes"] if change["slower"]] == [
-        "requests/s",
-        "average, ms",
-        "p50",
-        "p95",
-        "p99",
-    ]
+    beside_kept = run(slow, [row(0)])
+    assert (beside_kept.status, beside_kept.summary["baseline"]["file"]) == (5, str(kept))
+    changes = beside_kept.summary["baseline"]["changes"]
+    figures = ["requests/s", "average, ms", "p50", "p95", "p99"]
+    assert [change["figure"] for change in changes if change["slower"]] == figures
     busy = Elsewhere(before=0.5, during=0.4, stolen=0, load_average=9)
-    assert run(slow, [row(0)], elsewhere=busy)[0] == 6
-    status, beside_named = run(slow, [row(0)], "--baseline", str(named))
-    assert (status, beside_named["baseline"]["file"]) == (0, str(named))
-    assert run(slow + line(1), [row(0)])[0] == 1  # what is missing is worse than what is slow
-    capsys.readouterr()
+    assert run(slow, [row(0)], elsewhere=busy).status == 6
+    beside_named = run(slow, [row(0)], "--baseline", str(named))
+    assert (beside_named.status, beside_named.summary["baseline"]["file"]) == (0, str(named))
+    assert run(slow + line(1), [row(0)]).status == 1  # what is missing is worse than what is slow
 
 
-def test_a_kept_run_of_another_load_is_passed_over_and_a_named_one_refused(
-    run: Command, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _, summary = run(HEADER + line(0), [row(0)], "--threads", "7")
+def test_a_kept_run_of_another_load_is_passed_over_and_a_named_one_refused(run: Command, tmp_path: Path) -> None:
     kept = tmp_path / "loadtest" / "baseline.json"
+    summary = run(line(0), [row(0)], "--threads", "7").summary
     kept.write_text(json.dumps(summary))
 
-    status, summary = run(HEADER + line(0), [row(0)])
-
-    assert (status, "baseline" in summary) == (0, False)
-    assert command.main(["--state", str(tmp_path), "--baseline", str(kept)]) == 2
-    assert "is of another load: model is 'closed model, 7 users' there and" in capsys.readouterr().err
+    passed_over = run(line(0), [row(0)])
+    assert (passed_over.status, "baseline" in passed_over.summary) == (0, False)
+    refused = run(line(0), [row(0)], "--baseline", str(kept))
+    assert refused.status == 2
+    assert "is of another load: model is 'closed model, 7 users' there and" in refused.err
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"plan": "punches"}'])
@@ -618,15 +542,12 @@ def test_a_baseline_that_is_not_there_is_named(tmp_path: Path) -> None:
 # What else the machine does.
 
 
-def test_what_neither_the_system_nor_the_load_test_takes_is_others() -> None:
+def test_what_neither_the_system_nor_the_load_test_takes_is_others_and_never_less_than_nothing() -> None:
     cores = os.cpu_count() or 1
     before = machine.Times(at=100, busy=50, ours=20, stolen=1)
     after = machine.Times(at=110, busy=50 + 9 * cores, ours=20 + 7 * cores, stolen=1 + cores)
 
     assert machine.shares(before, after) == pytest.approx((0.2, 0.1))
-
-
-def test_ticks_that_are_counted_apart_are_not_less_than_nothing() -> None:
     assert machine.shares(machine.Times(0, 0, 0, 0), machine.Times(1, 0.5, 0.6, 0)) == (0, 0)
 
 
@@ -719,23 +640,24 @@ def test_the_launcher_is_among_what_is_verified() -> None:
     assert f"lib/ext/ApacheJMeter_http-{kit.VERSION}.jar" in names
 
 
-@pytest.mark.usefixtures("path")
-def test_without_java_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="JMeter needs Java 17 or newer, and there is none"):
-        jmeter.find(tmp_path / "home")
+JAVA = 'openjdk version "17.0.15" 2025-04-15'
 
 
-def test_java_8_is_too_old(path: Path, tmp_path: Path) -> None:
-    executable(path, "java", 'openjdk version "1.8.0_392"')
+@pytest.mark.parametrize(
+    ("installed", "why"),
+    [
+        ({}, "JMeter needs Java 17 or newer, and there is none"),
+        ({"java": 'openjdk version "1.8.0_392"'}, r"is 8$"),
+        ({"java": JAVA}, r"neither jmeter 5\.6 or newer nor mvn is on the PATH"),
+        ({"java": JAVA, "jmeter": "Version 2.13.20180731"}, r"neither jmeter 5\.6 or newer nor mvn is on the PATH"),
+    ],
+    ids=["no Java", "an old Java", "no JMeter", "an old JMeter"],
+)
+def test_what_is_needed_first_is_said(path: Path, tmp_path: Path, installed: dict[str, str], why: str) -> None:
+    for name, words in installed.items():
+        executable(path, name, words)
 
-    with pytest.raises(CommandError, match=r"is 8$"):
-        jmeter.find(tmp_path / "home")
-
-
-def test_without_jmeter_and_maven_it_says_what_to_install(path: Path, tmp_path: Path) -> None:
-    executable(path, "java", 'openjdk version "17.0.15" 2025-04-15')
-
-    with pytest.raises(CommandError, match=r"neither jmeter 5\.6 or newer nor mvn is on the PATH"):
+    with pytest.raises(CommandError, match=why):
         jmeter.find(tmp_path / "home")
 
 
@@ -746,14 +668,6 @@ def test_the_jmeter_on_the_path_is_used(path: Path, tmp_path: Path) -> None:
     )
 
     assert jmeter.find(tmp_path / "home").command == (str(path / "jmeter"),)
-
-
-def test_an_old_jmeter_on_the_path_is_not(path: Path, tmp_path: Path) -> None:
-    executable(path, "java", 'openjdk version "17.0.15" 2025-04-15')
-    executable(path, "jmeter", "Version 2.13.20180731")
-
-    with pytest.raises(CommandError, match="neither"):
-        jmeter.find(tmp_path / "home")
 
 
 _READS = """
@@ -783,20 +697,18 @@ def test_the_key_is_in_no_argument_but_in_a_private_file_that_goes(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["jmeter.out"]
 
 
-def test_without_a_stack_it_says_what_to_start(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="make run"):
-        system.find(tmp_path, {})
-
-
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
+        ({}, "make run"),
         ({"API_URL": "example.com/ponto", "API_KEY": "k"}, "API_URL is no URL"),
         ({"API_URL": "https://example.com/dev/ponto"}, "API_KEY is not"),
         ({"API_URL": "https://example.com/dev/ponto", "API_KEY": "k", "DLQ_URL": "https://sqs"}, "come together"),
     ],
 )
-def test_a_deployed_api_needs_its_variables(tmp_path: Path, environment: dict[str, str], words: str) -> None:
+def test_without_a_stack_or_all_variables_of_a_deployed_api_it_says_what_is_needed(
+    tmp_path: Path, environment: dict[str, str], words: str
+) -> None:
     with pytest.raises(CommandError, match=words):
         system.find(tmp_path, environment)
 
