@@ -6,22 +6,21 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
+import urllib3
 
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
+from tests.serving import Answer, Request, answering
 from tests.waiting import DEADLINE, wait_for
 from tools.kit import osls
 from tools.kit.project import ROOT
@@ -256,34 +255,16 @@ def queue_that_answers(stack: Stack, faults: dict[int, int]) -> Iterator[str]:
         faults: the status that a call is answered with instead, by its number from 0; one that happened is removed.
     """
     calls, lock = count(), Lock()
-    emulator = urlsplit(stack.address.aws_endpoint_url)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            with lock:
-                status, answer = faults.pop(next(calls), 0), b'{"__type": "com.amazonaws.sqs#AccessDenied"}'
-            if not status:
-                connection = HTTPConnection(emulator.hostname or "", emulator.port, timeout=DEADLINE)
-                with closing(connection):
-                    kept = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                    connection.request("POST", self.path, body, kept)
-                    response = connection.getresponse()
-                    status, answer = response.status, response.read()
-            self.send_response(status)
-            self.send_header("content-type", "application/x-amz-json-1.0")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def answer(request: Request) -> Answer:
+        with lock:
+            status, text = faults.pop(next(calls), 0), b'{"__type": "com.amazonaws.sqs#AccessDenied"}'
+        if not status:
+            kept = {name: value for name, value in request.headers.items() if name != "host"}
+            url = stack.address.aws_endpoint_url + request.path
+            given = urllib3.request("POST", url, body=request.body, headers=kept, retries=False, timeout=DEADLINE)
+            status, text = given.status, given.data
+        return status, {"content-type": "application/x-amz-json-1.0"}, text
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(answer) as url:
+        yield url

@@ -9,19 +9,17 @@ import json
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
+from tests.serving import Answer, Request, answering
 from tools.kit import site
 
 CLIENT = "app client"
 
 
 class UserPool:
-    """Listens on a port of its own."""
+    """Signs everybody in; `user_pool` listens for it."""
 
     def __init__(self) -> None:
-        """Listens at once."""
         self.employee = 0  # who signs in next
         self.known = 0  # who has signed in
         self.status = 200  # of the token endpoint
@@ -29,17 +27,15 @@ class UserPool:
         self.tokens: list[str] = []  # made so far
         self.revoked: list[str] = []  # refresh tokens
         self.questions: list[dict[str, str]] = []  # to all endpoints
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self.origin = ""  # its address
 
     @property
     def settings(self) -> site.SignIn:
         """What the page is told."""
-        origin = f"http://127.0.0.1:{self._server.server_port}"
-        oauth2 = f"{origin}/oauth2"
-        return site.SignIn(f"{oauth2}/authorize", f"{oauth2}/token", f"{oauth2}/revoke", f"{origin}/logout", CLIENT)
+        oauth2 = f"{self.origin}/oauth2"
+        return site.SignIn(
+            f"{oauth2}/authorize", f"{oauth2}/token", f"{oauth2}/revoke", f"{self.origin}/logout", CLIENT
+        )
 
     def redirect(self, path: str, asked: dict[str, str]) -> str:
         """Answer the endpoints that a browser is sent to: where it goes on."""
@@ -79,47 +75,22 @@ class UserPool:
         self.revoked.append(fields["token"])
         return 200
 
-    def close(self) -> None:
-        """Listen no more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: Request) -> Answer:
+        """Answer any endpoint."""
+        path, _, query = request.path.partition("?")
+        if request.method == "GET":
+            return 302, {"location": self.redirect(path, dict(urllib.parse.parse_qsl(query)))}, b""
+        fields = dict(urllib.parse.parse_qsl(request.body.decode()))
+        if path == "/oauth2/revoke":
+            return self.revoke(fields), {}, b""
+        status, told = self.grant(fields)
+        # The header as Cognito's token endpoint has it.
+        return status, {"access-control-allow-origin": "*"}, json.dumps(told).encode()
 
 
 @contextmanager
 def user_pool() -> Iterator[UserPool]:
     """Listen for as long as the context lasts."""
     pool = UserPool()
-    try:
+    with answering(pool.answer) as pool.origin:
         yield pool
-    finally:
-        pool.close()
-
-
-def _handler(pool: UserPool) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            self.send_response(302)
-            self.send_header("location", pool.redirect(path, dict(urllib.parse.parse_qsl(query))))
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def do_POST(self) -> None:
-            fields = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
-            if self.path == "/oauth2/revoke":
-                status, body = pool.revoke(fields), b""
-            else:
-                status, answer = pool.grant(fields)
-                body = json.dumps(answer).encode()
-            self.send_response(status)
-            if body:
-                self.send_header("access-control-allow-origin", "*")  # as Cognito's token endpoint has it
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: `questions` has it."""
-
-    return Handler

@@ -12,14 +12,14 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.commands import Result
+from tests.serving import Answer as Reply
+from tests.serving import Request, answering
 from tests.tools.clients import Client, NewIdEachTime, bodies
 from tests.waiting import DEADLINE, started, wait_for
 from tools import cli
@@ -108,47 +108,25 @@ def test_an_address_in_use_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == f"ponto: cannot listen on {address}: Address already in use\n"
 
 
-class Stack:
-    """Stands for the stack: keeps what came, and answers."""
+class Stack(NamedTuple):
+    """What stands for the stack: its address, and what came."""
 
-    def __init__(self) -> None:
-        """Listens at once."""
-        self.came: list[tuple[str, str, dict[str, str], bytes]] = []
-        came = self.came
-
-        class Handler(BaseHTTPRequestHandler):
-            def handle_any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                came.append((self.command, self.path, dict(self.headers), body))
-                text = b'{"message":"accepted"}' if self.command == "POST" else b"<p>page</p>"
-                self.send_response(202 if self.command == "POST" else 200)
-                self.send_header("content-length", str(len(text)))
-                self.send_header("x-own", "kept")
-                self.end_headers()
-                self.wfile.write(text)
-
-            do_GET = do_POST = handle_any  # noqa: N815  http.server's
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/stage/ponto"
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    url: str
+    came: list[Request]
 
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
     """Stand for a stack."""
-    with contextlib.closing(Stack()) as stack:
-        yield stack
+    came: list[Request] = []
+
+    def answer(request: Request) -> Reply:
+        came.append(request)
+        status, text = (202, b'{"message":"accepted"}') if request.method == "POST" else (200, b"<p>page</p>")
+        return status, {"x-own": "kept"}, text
+
+    with answering(answer) as url:
+        yield Stack(f"{url}/stage/ponto", came)
 
 
 @contextlib.contextmanager
@@ -185,9 +163,8 @@ def test_what_a_client_sends_is_passed_on_as_it_is_and_the_stacks_answer_too(sta
     assert page.body == b"<p>page</p>"
     (method, path, headers, came), (_, page_path, _, _) = stack.came
     assert (method, path, came, page_path) == ("POST", "/stage/ponto", GOOD, "/stage/page.js?v=1")
-    given = {name.lower(): value for name, value in headers.items()}
-    assert (given["x-api-key"], given["authorization"]) == ("key", "Bearer x")
-    assert given["host"] == stack.url.split("/")[2]
+    assert (headers["x-api-key"], headers["authorization"]) == ("key", "Bearer x")
+    assert headers["host"] == stack.url.split("/")[2]
 
 
 def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
@@ -203,11 +180,8 @@ def test_what_is_passed_on_twice_comes_twice_and_is_answered_once(stack: Stack) 
     assert len(stack.came) == 2
 
 
-def test_a_stack_that_does_not_answer_is_a_502_and_is_printed_once(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stack.close()
-    with doing(target=stack.url) as kit:
+def test_a_stack_that_does_not_answer_is_a_502_and_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with doing(target="http://127.0.0.1:1/stage/ponto") as kit:
         assert [ask(kit, body=b"{}").status for _ in range(2)] == [502, 502]
     assert capsys.readouterr().err.count("does not answer") == 1
 

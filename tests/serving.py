@@ -1,0 +1,62 @@
+"""A server of HTTP on this machine, for which a test answers."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+
+Answer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers but for the length, and body."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a client that has gone."""
+
+
+@contextmanager
+def answering(answer: Callable[[Request], Answer]) -> Iterator[str]:
+    """Listen for as long as the context lasts; give the address, without a path.
+
+    Args:
+        answer: is called in several threads.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            status, given, text = answer(Request(self.command, self.path, headers, body))
+            self.send_response(status)
+            for name, value in given.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        do_GET = do_POST = _answer  # noqa: N815  http.server's
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the test has it."""
+
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
