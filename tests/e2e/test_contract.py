@@ -1,17 +1,14 @@
 """The gateway's contract by thousands of bodies: what it admits is what the schema says, and becomes a row."""
 
-import http.client
-import json
-import threading
-import urllib.parse
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
+import urllib3
 
-from ponto.punch import NotAPunch, Punch, parse
+from ponto.punch import NotAPunch, parse
 from tests.contract import Sample, is_a_punch, is_beyond_sqs, is_lenient_json, samples
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
@@ -41,62 +38,38 @@ class DeadLetter(NamedTuple):
     body: str
 
 
-class Poster:
-    """Sends bodies, each thread over a connection of its own that it keeps."""
+class Drained(NamedTuple):
+    """Every body with its answer, and what became a dead letter, by its message."""
 
-    def __init__(self, client: Client) -> None:
-        self._url = urllib.parse.urlsplit(client.address.api_url)
-        self._headers = {"content-type": "application/json", "x-api-key": client.address.api_key}
-        self._local = threading.local()
-        self._opened: list[http.client.HTTPConnection] = []
-
-    def post(self, sample: Sample) -> Answered:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=DEADLINE)
-            self._local.connection = connection
-            self._opened.append(connection)
-        connection.request("POST", self._url.path, sample.body, self._headers)
-        answer = connection.getresponse()
-        return Answered(sample, answer.status, json.loads(answer.read()))
-
-    def close(self) -> None:
-        for connection in self._opened:
-            connection.close()
+    answered: list[Answered]
+    dead_letters: dict[str, DeadLetter]
 
 
 @pytest.fixture(scope="module")
-def drained(deployed: Deployed) -> tuple[list[Answered], list[dict[str, Any]]]:
-    """Every body with its answer, and the dead letters that became of them."""
-    client, bodies = Client(deployed.stack), samples(SEED, good=1_500, edited=3_000, others=700)
-    poster = Poster(client)
-    try:
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            found = list(pool.map(poster.post, bodies))
-    finally:
-        poster.close()
+def drained(deployed: Deployed) -> Drained:
+    """Send thousands of bodies, and wait until the accepted ones are drained."""
+    client = Client(deployed.stack)
+    headers = {"content-type": "application/json", "x-api-key": client.address.api_key}
+
+    def post(sample: Sample) -> Answered:
+        answer = connections.request(
+            "POST", client.address.api_url, body=sample.body, headers=headers, retries=False, timeout=DEADLINE
+        )
+        return Answered(sample, answer.status, answer.json())
+
+    with urllib3.PoolManager(maxsize=CLIENTS) as connections, ThreadPoolExecutor(CLIENTS) as pool:
+        answered = list(pool.map(post, samples(SEED, good=1_500, edited=3_000, others=700)))
     client.wait_until_drained()
-    return found, client.take_dead_letters()
-
-
-@pytest.fixture(scope="module")
-def answered(drained: tuple[list[Answered], list[dict[str, Any]]]) -> list[Answered]:
-    """Every body, with its answer; the accepted ones are drained."""
-    return drained[0]
-
-
-@pytest.fixture(scope="module")
-def dead_letters(drained: tuple[list[Answered], list[dict[str, Any]]]) -> dict[str, DeadLetter]:
-    """The dead letters, by the message that each was."""
-    found = {}
-    for message in drained[1]:
+    dead_letters = {}
+    for message in client.take_dead_letters():
         texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-        found[texts["messageId"]] = DeadLetter(texts["reason"], texts["detail"], message["Body"])
-    return found
+        dead_letters[texts["messageId"]] = DeadLetter(texts["reason"], texts["detail"], message["Body"])
+    return Drained(answered, dead_letters)
 
 
-def accepted(answered: list[Answered]) -> list[Answered]:
-    return [each for each in answered if each.status == 202 and is_a_punch(each.sample.body)]
+@pytest.fixture
+def answered(drained: Drained) -> list[Answered]:
+    return drained.answered
 
 
 def test_there_are_thousands_and_half_of_them_are_one_edit_away_from_good(answered: list[Answered]) -> None:
@@ -136,28 +109,24 @@ def test_the_emulator_is_lenient_about_what_is_listed_and_it_is_little(answered:
 
 
 def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_know(
-    client: Client, answered: list[Answered], dead_letters: dict[str, DeadLetter]
+    client: Client, drained: Drained
 ) -> None:
+    accepted = [each for each in drained.answered if each.status == 202]
+    lenient = {each.message_id for each in accepted if not is_a_punch(each.sample.body)}
     expected: dict[str, int] = {}
     unknowable: dict[str, DeadLetter] = {}
-    for each in accepted(answered):
-        punch = judged(each.sample.body)
-        if isinstance(punch, Punch):
+    for each in accepted:
+        if each.message_id in lenient:
+            continue
+        body = each.sample.body.decode()
+        try:
+            punch = parse(body, ZONE)
             expected[punch.id] = punch.usuario_id
-        else:
-            unknowable[each.message_id] = DeadLetter(punch.reason, punch.detail, each.sample.body.decode())
+        except NotAPunch as error:
+            unknowable[each.message_id] = DeadLetter(error.reason, error.detail, body)
 
     rows = client.query("select id::text, usuario_id from batida where id = any(%s::uuid[])", list(expected))
     assert dict(rows) == expected
     assert len(expected) > 500  # without an id, equal punches are one
-    lenient = {each.message_id for each in answered if each.status == 202 and not is_a_punch(each.sample.body)}
-    assert {name: dead_letter for name, dead_letter in dead_letters.items() if name not in lenient} == unknowable
+    assert {name: found for name, found in drained.dead_letters.items() if name not in lenient} == unknowable
     assert {dead_letter.detail for dead_letter in unknowable.values()} == UNKNOWABLE
-
-
-def judged(body: bytes) -> Punch | NotAPunch:
-    """What the consumer makes of a body."""
-    try:
-        return parse(body.decode(), ZONE)
-    except NotAPunch as error:
-        return error
