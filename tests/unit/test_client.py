@@ -147,38 +147,34 @@ def test_of_a_message_a_part_is_given(gateway: Gateway, text: str, message: str)
     assert client().send(b"{}").message == message
 
 
-def test_a_proxy_of_the_environment_is_used_but_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, str]] = []
-    manager: Callable[..., object] = lambda proxy, **_: asked.append((proxy, ""))  # noqa: E731
-    monkeypatch.setattr("urllib3.ProxyManager", manager)
-    monkeypatch.setenv("https_proxy", "http://proxy.example.com:3128")
-    monkeypatch.setenv("http_proxy", "http://proxy.example.com:3128")
-    monkeypatch.setenv("no_proxy", "internal.example.com")
-    for url in (URL, "https://internal.example.com/ponto", "http://127.0.0.1:4566/ponto"):
-        Client(url, {}, patience=1)
-    assert asked == [("http://proxy.example.com:3128", "")]
-
-
 @pytest.mark.parametrize(
-    ("named", "address", "headers"),
+    ("url", "named", "proxies"),
     [
-        ("proxy.example.com:3128", "http://proxy.example.com:3128", None),
+        (URL, "http://proxy.example.com:3128", [("http://proxy.example.com:3128", None)]),
+        (URL, "proxy.example.com:3128", [("http://proxy.example.com:3128", None)]),
         (
+            URL,
             "http://me:CANARY%40@proxy.example.com:3128",
-            "http://proxy.example.com:3128",
-            {"proxy-authorization": "Basic bWU6Q0FOQVJZQA=="},
+            [("http://proxy.example.com:3128", {"proxy-authorization": "Basic bWU6Q0FOQVJZQA=="})],
         ),
+        ("https://internal.example.com/ponto", "http://proxy.example.com:3128", []),
+        ("http://127.0.0.1:4566/ponto", "http://proxy.example.com:3128", []),
     ],
+    ids=["an address", "no scheme", "a password", "not for a host that is named", "not for this machine"],
 )
-def test_a_proxy_may_want_a_password_and_needs_no_scheme(
-    monkeypatch: pytest.MonkeyPatch, named: str, address: str, headers: dict[str, str] | None
+def test_a_proxy_of_the_environment_is_used(
+    monkeypatch: pytest.MonkeyPatch, url: str, named: str, proxies: list[tuple[str, dict[str, str] | None]]
 ) -> None:
     asked: list[tuple[str, dict[str, str] | None]] = []
     manager: Callable[..., object] = lambda proxy, proxy_headers, **_: asked.append((proxy, proxy_headers))  # noqa: E731
     monkeypatch.setattr("urllib3.ProxyManager", manager)
-    monkeypatch.setenv("https_proxy", named)
-    Client(URL, {}, patience=1)
-    assert asked == [(address, headers)]
+    for scheme in ("http", "https"):
+        monkeypatch.setenv(f"{scheme}_proxy", named)
+    monkeypatch.setenv("no_proxy", "internal.example.com")
+
+    Client(url, {}, patience=1)
+
+    assert asked == proxies
 
 
 @pytest.mark.parametrize("named", ["http://me:CANARY@proxy.example.com:no", "socks5://me:CANARY@proxy.example.com:80"])

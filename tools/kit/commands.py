@@ -29,8 +29,8 @@ _MEANING = re.compile(r"( +\S.*?   *)(\S.*)")  # of an example, behind two space
 _ROOM = 30  # columns that a meaning has beside its example, or else stands below it
 
 
-class _Help(click.Command):
-    """Help with, below the options, examples as they are written, and sentences, what the exit statuses mean."""
+class Command(click.Command):
+    """A command whose help has, below the options, examples as they are written, and what the exit statuses mean."""
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         pieces = " ".join(self.collect_usage_pieces(ctx))
@@ -62,11 +62,7 @@ def _laid_out(epilog: str, width: int) -> str:
     return "\n".join(lines)
 
 
-class Command(_Help):
-    """A command with examples in its help."""
-
-
-class Group(_Help, click.Group):
+class Group(Command, click.Group):
     """Commands by their names."""
 
     command_class = Command

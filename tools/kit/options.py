@@ -104,13 +104,7 @@ def _time(text: str) -> datetime:
     return _in_usual_years(datetime.fromisoformat(text), text)
 
 
-def age(text: str) -> timedelta:
-    """Read a length of time: a whole number and s, m, h, d or w.
-
-    Raises:
-        ValueError: it is none.
-        OverflowError: it is longer than a thousand years.
-    """
+def _age(text: str) -> timedelta:
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not (number.isascii() and number.isdecimal()):
         raise ValueError(text)
@@ -120,21 +114,10 @@ def age(text: str) -> timedelta:
     return found
 
 
-def instant_ms(text: str, now: datetime | None = None) -> int:
-    """Read an instant, ISO 8601 with an offset (without: UTC), or how long ago it was.
-
-    Args:
-        text: what to read.
-        now: from when "ago" counts, aware; the present by default.
-
-    Returns:
-        Milliseconds since the epoch, UTC.
-
-    Raises:
-        ValueError, OverflowError: it is none.
-    """
+def _instant_ms(text: str) -> int:
+    """Read an instant, ISO 8601 with an offset (without: UTC), or how long ago it was; give ms since the epoch, UTC."""
     try:
-        found = (now or datetime.now(UTC)) - age(text)
+        found = datetime.now(UTC) - _age(text)
     except ValueError:
         parsed = datetime.fromisoformat(text)
         found = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
@@ -173,9 +156,9 @@ RATE = Kind("RATE", "not a number above 0", _finite)
 MONTH = Kind("YYYY-MM", "not a month, like 2026-11", _month)
 DAY = Kind("DATE", "not a date, like 2026-11-23", _day)
 TIME = Kind("TIME", "not a time, like 2026-11-23T07:30", _time)
-AGE = Kind("T", "not a length of time, like 45s, 30m, 2h, 7d or 1w", age)
+AGE = Kind("T", "not a length of time, like 45s, 30m, 2h, 7d or 1w", _age)
 INSTANT_MS = Kind(
-    "TIME", "neither ISO 8601, like 2026-10-01T08:00Z, nor an age, like 45s, 30m, 2h, 7d or 1w", instant_ms
+    "TIME", "neither ISO 8601, like 2026-10-01T08:00Z, nor an age, like 45s, 30m, 2h, 7d or 1w", _instant_ms
 )
 FILE = click.Path(path_type=Path)
 
