@@ -1,10 +1,7 @@
 """Clients of POST /ponto: a right one, and ones that are each wrong in one way."""
 
-import http.client
 import itertools
-import json
 import threading
-import urllib.parse
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from random import Random
 from typing import Any, NamedTuple
+
+import urllib3
+from urllib3.exceptions import HTTPError
 
 from tools.conformance.run import Clock
 
@@ -75,17 +75,10 @@ class Client:
     """A right client: one punch after the other, each until it is accepted or refused."""
 
     def __init__(self, url: str, clock: Clock, seed: int, key: str = "key") -> None:
-        """Sends nothing yet.
-
-        Args:
-            url: of the API's punches.
-            clock: by which it waits.
-            seed: of the random part of its waits.
-            key: the API's.
-        """
-        self._url = urllib.parse.urlsplit(url)
+        """Sends nothing yet; waits by the clock, and of each wait a random part by the seed."""
+        self._url = url
         self._clock = clock
-        self._key = key
+        self._headers = {"x-api-key": key}
         self._random = Random(seed)  # noqa: S311  chance that repeats
 
     def run(self, punches: Iterable[Body]) -> None:
@@ -117,16 +110,13 @@ class Client:
 
     def send(self, punch: Mapping[str, Any]) -> Told:
         """Try once."""
-        connection = http.client.HTTPConnection(self._url.netloc, timeout=_TIMEOUT_S * self._clock.scale)
-        headers = {"content-type": "application/json", "x-api-key": self._key}
+        timeout = _TIMEOUT_S * self._clock.scale
         try:
-            connection.request("POST", self._url.path, json.dumps(punch), headers)
-            answer = connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
+            answer = urllib3.request(
+                "POST", self._url, json=punch, headers=self._headers, timeout=timeout, retries=False
+            )
+        except HTTPError:
             return Told(0, 0)
-        finally:
-            connection.close()
         return Told(answer.status, float(answer.headers.get("retry-after", 0)))
 
 

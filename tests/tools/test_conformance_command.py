@@ -197,11 +197,11 @@ def test_a_body_in_chunks_is_read_and_one_without_an_end_is_refused() -> None:
     ("name", "value", "status"),
     [
         ("content-length", "99999999", 413),
-        ("content-length", "1" * 5_000, 413),
+        ("content-length", "1" * 5_000, 400),
         ("content-length", "x", 400),
         ("content-length", "-1", 400),
         ("content-length", "\u00b2", 400),
-        ("x-long", "x" * 40_000, 431),
+        ("x-long", "x" * 70_000, 431),
     ],
 )
 def test_a_head_that_is_not_to_be_read_is_refused(
@@ -270,7 +270,9 @@ def test_a_wrong_date_is_wrong() -> None:
 def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
     with doing(Way.SILENCE) as kit:
         with connected(kit) as connection:
-            connection.sendall(f"POST /ponto HTTP/1.1\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode() + GOOD)
+            connection.sendall(
+                f"POST /ponto HTTP/1.1\r\nhost: kit\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+            )
             kit.wait(Expected(), 0.3)
             assert kit.seen(Expected()).attempts[0].ended is None
         while kit.seen(Expected()).attempts[0].ended is None:
@@ -282,7 +284,7 @@ def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
 def test_an_answer_is_sure_when_the_client_has_read_it(reads: bool) -> None:
     with doing() as kit:
         with connected(kit) as connection:
-            connection.sendall(b"POST /ponto HTTP/1.1\r\nx-api-key: k\r\ncontent-length: 2\r\n\r\n{}")
+            connection.sendall(b"POST /ponto HTTP/1.1\r\nhost: kit\r\nx-api-key: k\r\ncontent-length: 2\r\n\r\n{}")
             select.select([connection], [], [], DEADLINE)  # it is there
             while reads and connection.recv(4096):
                 pass

@@ -5,7 +5,6 @@ import secrets
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 import click
 
@@ -32,18 +31,11 @@ exit status: 0 no rule was broken, 1 one was, 2 the request is wrong, or nothing
 """
 
 
-class Address(NamedTuple):
-    """Where to listen."""
-
-    host: str
-    port: int
-
-
-def _address(text: str) -> Address:
+def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise ValueError(text)
-    return Address(host, int(port))
+    return host, int(port)
 
 
 def _url(text: str) -> str:
@@ -100,7 +92,7 @@ def _url(text: str) -> str:
 @opt.as_json
 @opt.state
 def conformance(
-    listen: Address,
+    listen: tuple[str, int],
     target: str | None,
     stage: str | None,
     key: str | None,
@@ -122,25 +114,19 @@ def conformance(
     if stage:
         target = local_stack.find(state, "; or let it answer by itself, without --stage").api_url
     expected = expected_in(expect, punches) if expect and expect.exists() else Expected(punches)
-    settings = Settings(
-        secrets.randbelow(1_000_000) if seed is None else seed,
-        listen.host,
-        listen.port,
-        target,
-        key,
-        time_scale,
-        longest_wait.total_seconds(),
-    )
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    settings = Settings(seed, *listen, target, key, time_scale, longest_wait.total_seconds())
     try:
         with serving(settings) as kit:
             to = f"before {target}" if target else "answering by itself"
-            print_status(f"ponto conformance: send punches to {kit.url} ({to}), seed {settings.seed}; Ctrl-C ends")
+            print_status(f"ponto conformance: send punches to {kit.url} ({to}), seed {seed}; Ctrl-C ends")
             seen = _wait(kit, expected, None if most is None else most.total_seconds())
     except OSError as error:
-        raise CommandError(f"cannot listen on {listen.host}:{listen.port}: {error.strerror or error}") from None
+        where = ":".join(map(str, listen))
+        raise CommandError(f"cannot listen on {where}: {error.strerror or error}") from None
     if expect:
         seen = seen._replace(expected=expected_in(expect, punches))  # it may have been written meanwhile
-    return _report(settings.seed, seen, as_json=as_json)
+    return _report(seed, seen, as_json=as_json)
 
 
 def _wait(kit: Kit, expected: Expected, most: float | None) -> Seen:

@@ -5,8 +5,6 @@ doing: so no connection is kept.
 """
 
 import contextlib
-import io
-import re
 import select
 import socket
 import struct
@@ -14,25 +12,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from http.client import responses
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any, NamedTuple
+
+import h11
 
 from tools.conformance.contract import MOST_BYTES, Answer, message
 
 _LARGEST = 10 * 1024 * 1024  # bytes of a body, the gateway's limit
 _KEPT = 4 * MOST_BYTES  # of a body in memory: a larger one is read on, and refused
-_PIECE = 1 << 16  # bytes read at once
-_HEAD = 1 << 15  # bytes of a request's headers; the gateway takes 10,240
-_TRAILERS = 100
+_PIECE = 1 << 14  # bytes read at once
+_HEAD = 1 << 15  # bytes of a request's headers, and a piece more; the gateway takes 10,240
 _CONNECTIONS = 256  # at once; with large heads and bodies they took 110 MB
 _READ_S = 60.0  # s that a client has for its request
 _POLL_S = 0.1
-_is_length = re.compile("[0-9]+").fullmatch
-_is_size = re.compile(rb"[0-9a-fA-F]{1,8}").fullmatch
 _TOO_LONG = message(413, "Request Too Long")
-_NO_LENGTH = message(400, "the body's length is no number")
-_LONG_HEAD = message(431, "Request Header Fields Too Large")
 _BUSY = f"HTTP/1.1 429 {responses[429]}\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode()
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: nothing lingers, the other side gets a reset
 
@@ -49,10 +45,10 @@ class Request(NamedTuple):
 class Connection:
     """The way back to a client."""
 
-    def __init__(self, handler: BaseHTTPRequestHandler) -> None:
-        """Takes who has read the request."""
-        self._handler = handler
-        self._socket: socket.socket = handler.connection
+    def __init__(self, connection: socket.socket, method: str = "") -> None:
+        """Takes what the request came by, and its method."""
+        self._socket = connection
+        self._method = method
 
     def send(self, answer: Answer, date: str, *, whole: bool = True) -> bool:
         """Send an answer.
@@ -70,7 +66,7 @@ class Connection:
         lines += [f"date: {date}", "connection: close"]
         if answer.status not in (204, 304):
             lines.append(f"content-length: {len(answer.body)}")
-        body = b"" if self._handler.command == "HEAD" else answer.body
+        body = b"" if self._method == "HEAD" else answer.body
         head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
         try:
             self._socket.sendall(head + (body if whole else body[: len(body) // 2]))
@@ -101,7 +97,6 @@ class Connection:
     def reset(self) -> None:
         """Break the connection off, so that the client sees it."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        self._handler.rfile.close()  # it holds the socket open
         self._socket.close()
 
     def has_gone(self) -> bool:
@@ -141,14 +136,15 @@ class Listener:
         Raises:
             OSError: it cannot listen there.
         """
-        self._server = _Server((host, port), _handler(serve))
+        self._server = _Server((host, port), serve)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self._thread.start()
 
     @property
     def port(self) -> int:
         """Where it listens."""
-        return self._server.server_port
+        port: int = self._server.server_address[1]
+        return port
 
     def close(self) -> None:
         """Listen no more, and wait for whoever is being answered."""
@@ -158,12 +154,13 @@ class Listener:
         self._thread.join()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # so that closing waits for them
+class _Server(ThreadingTCPServer):
+    allow_reuse_address = True
     request_queue_size = 128  # clients that come all at once are to be seen coming
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(address, handler)
+    def __init__(self, address: tuple[str, int], serve: Serve) -> None:
+        super().__init__(address, _Handler)
+        self.serve = serve
         self._open: set[socket.socket] = set()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -191,79 +188,40 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def _handler(serve: Serve) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = _READ_S
+class _Handler(BaseRequestHandler):
+    server: _Server
 
-        def _respond(self) -> None:
-            self.close_connection = True
-            connection = Connection(self)
-            body = self._body()
-            if isinstance(body, Answer):
-                connection.send(body, self.date_time_string())
-                return
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            serve(Request(self.command, self.path, headers, body), connection)
+    def handle(self) -> None:
+        self.request.settimeout(_READ_S)
+        found = _read(self.request)
+        if isinstance(found, Request):
+            self.server.serve(found, Connection(self.request, found.method))
+        elif found:
+            Connection(self.request).send(found, formatdate(usegmt=True))
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _respond  # noqa: N815  http.server's
 
-        def parse_request(self) -> bool:
-            """Read the headers, which http.server lets be six megabytes."""
-            stream, head = self.rfile, bytearray()
-            while (line := stream.readline(_HEAD)).strip():
-                head += line
-                if len(head) > _HEAD:
-                    self.command = ""
-                    Connection(self).send(_LONG_HEAD, self.date_time_string())
-                    return False
-            self.rfile = io.BufferedReader(io.BytesIO(head + b"\r\n"))
-            try:
-                return super().parse_request()
-            finally:
-                self.rfile = stream
-
-        def _body(self) -> bytes | Answer:
-            """Read the body, or give the answer to one that is too large or whose length is no number."""
-            if "chunked" in self.headers.get("transfer-encoding", "").lower():
-                return self._chunks()
-            length = self.headers.get("content-length", "0")
-            if not _is_length(length):
-                return _NO_LENGTH
-            if len(length) > len(str(_LARGEST)) or int(length) > _LARGEST:
+def _read(connection: socket.socket) -> Request | Answer | None:
+    """Read a request; give the answer to one that is too large or no HTTP, and None if the client has gone."""
+    http = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD)
+    request = Request("", "", {}, b"")
+    body = bytearray()  # what is more than is kept is forgotten but for that it was there
+    size = 0
+    try:
+        while not isinstance(event := http.next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Request):
+                headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
+                request = Request(event.method.decode(), event.target.decode(), headers, b"")
+            elif isinstance(event, h11.Data):
+                size += len(event.data)
+                body += event.data if len(body) <= _KEPT else b""
+            else:
+                if http.they_are_waiting_for_100_continue:
+                    connection.sendall(http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+                if not (piece := connection.recv(_PIECE)):
+                    return None
+                http.receive_data(piece)
+            if max(size, int(request.headers.get("content-length", 0))) > _LARGEST:
                 return _TOO_LONG
-            body = bytearray()
-            self._read(int(length), body)
-            return bytes(body) if len(body) <= _KEPT else _TOO_LONG
-
-        def _chunks(self) -> bytes | Answer:
-            body = bytearray()
-            total = 0
-            while True:
-                text = self.rfile.readline(1000).partition(b";")[0].strip()
-                if not _is_size(text):
-                    return _NO_LENGTH
-                size = int(text, 16)
-                total += size
-                if total > _LARGEST:
-                    return _TOO_LONG
-                if not size:
-                    break
-                self._read(size, body)
-                self.rfile.readline(3)
-            for _ in range(_TRAILERS):
-                if not self.rfile.readline(1000).strip():
-                    break
-            return bytes(body) if len(body) <= _KEPT else _TOO_LONG
-
-        def _read(self, size: int, body: bytearray) -> None:
-            """Read on, as far as the client sends; what is more than is kept is forgotten but for that it was there."""
-            while size and (part := self.rfile.read(min(size, _PIECE))):
-                size -= len(part)
-                if len(body) <= _KEPT:
-                    body += part
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: the run has it."""
-
-    return Handler
+    except h11.RemoteProtocolError as error:
+        return message(error.error_status_hint, f"the request cannot be read: {error}")
+    return request._replace(body=bytes(body)) if len(body) <= _KEPT else _TOO_LONG
