@@ -117,8 +117,8 @@ def loadtest(
     first = Random().randrange(10**6, 9 * 10**6) * proof.RUN  # noqa: S311  no secret
     common: dict[str, object] = {"firstEmployee": first, "repeats": repeats, "malformed": malformed}
     if plan == "four-peaks":
-        schedule = four_peaks.schedule(four_peaks.CSV.read_text(encoding="utf-8"), peak, seconds)
-        plans = [TestPlan(plan, f"open model, {peak} punches/s at the peak", common | {"schedule": schedule})]
+        schedule = {"schedule": four_peaks.schedule(peak, seconds)}
+        plans = [TestPlan(plan, f"open model, {peak} punches/s at the peak", common | schedule)]
     else:
         loops = loops or (-1 if duration else 100)
         own = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}

@@ -4,22 +4,19 @@ import csv
 from itertools import pairwise
 from pathlib import Path
 
-CSV = Path(__file__).with_name("four-peaks.csv")
+_CSV = Path(__file__).with_name("four-peaks.csv")  # its columns: time (HH:MM) and percent_of_peak
 _PAUSE = 3  # s at the end: JMeter interrupts what has no answer when the schedule ends
 
 
-def schedule(csv_text: str, peak: float, seconds: float) -> str:
+def schedule(peak: float, seconds: float) -> str:
     """Write the day as JMeter's schedule: between two times of the day the rate changes steadily.
 
     Args:
-        csv_text: with the columns time (HH:MM) and percent_of_peak.
         peak: punches/s at 100 percent.
         seconds: that the whole day lasts.
     """
-    points = [
-        (_minutes(row["time"]), float(row["percent_of_peak"]) * peak / 100)
-        for row in csv.DictReader(csv_text.splitlines())
-    ]
+    with _CSV.open(encoding="utf-8") as lines:
+        points = [(_minutes(row["time"]), float(row["percent_of_peak"]) * peak / 100) for row in csv.DictReader(lines)]
     minute = 1000 * seconds / (points[-1][0] - points[0][0])  # ms that a minute of the day lasts
     words = [f"rate({points[0][1]:g}/s)"]
     for (begin, _), (end, rate) in pairwise(points):
