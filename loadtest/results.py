@@ -1,12 +1,13 @@
 """What JMeter saw: its results file, and the figures in it."""
 
 import csv
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from numpy import percentile
 
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # the samplers of the plans
 _ACCEPTED, _REFUSED = "202", "400"
@@ -110,7 +111,8 @@ def summarize(samples: Iterable[Sample]) -> Figures:
             accepted_ms.append(sample.ended_ms)
     failures = Counter(_failure(sample) for sample in samples if not sample.is_expected)
     began_ms = min(sample.began_ms for sample in samples)
-    elapsed = sorted(sample.elapsed_ms for sample in samples)
+    elapsed = [sample.elapsed_ms for sample in samples]
+    p50, p95, p99 = map(int, percentile(elapsed, (50, 95, 99), method="inverted_cdf"))  # nearest-rank
     return Figures(
         requests=len(samples),
         accepted=accepted,
@@ -122,25 +124,8 @@ def summarize(samples: Iterable[Sample]) -> Figures:
         failures=dict(failures.most_common()),
         began_ms=began_ms,
         seconds=(max(sample.ended_ms for sample in samples) - began_ms) / 1000,
-        latency=Latency(
-            average=sum(elapsed) / len(elapsed),
-            min=elapsed[0],
-            p50=percentile(elapsed, 50),
-            p95=percentile(elapsed, 95),
-            p99=percentile(elapsed, 99),
-            max=elapsed[-1],
-        ),
+        latency=Latency(sum(elapsed) / len(elapsed), min(elapsed), p50, p95, p99, max(elapsed)),
     )
-
-
-def percentile(ordered: Sequence[int], percent: float) -> int:
-    """Return the nearest-rank percentile: the smallest value that at least `percent` of all do not exceed.
-
-    Args:
-        ordered: ascending, not empty.
-        percent: above 0, at most 100.
-    """
-    return ordered[math.ceil(percent * len(ordered) / 100) - 1]
 
 
 class Tail:

@@ -162,14 +162,6 @@ def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> No
     assert found.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
 
 
-@pytest.mark.parametrize(
-    ("most", "percent", "expected"),
-    [*((100, *each) for each in ((50, 50), (95, 95), (99, 99), (99.1, 100), (100, 100), (0.5, 1), (1, 1))), (1, 50, 1)],
-)
-def test_percentiles_are_nearest_rank(most: int, percent: float, expected: int) -> None:
-    assert results.percentile(range(1, most + 1), percent) == expected
-
-
 def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> None:
     file = tmp_path / "results.jtl"
     tail = results.Tail(file)
