@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from operator import itemgetter
 from random import Random
 from typing import Any, NamedTuple
@@ -230,3 +231,24 @@ class StampsAnew(Client):
 
     def send(self, punch: Mapping[str, Any]) -> Told:
         return super().send({**punch, "ponto": datetime.now(UTC).isoformat()})
+
+
+RIGHT = (FourAtOnce, LeavesAllToChance, TriesOthersMeanwhile, ForgetsWhatWasAccepted)
+WRONG: dict[type[Client], str] = {
+    NewIdEachTime: "changed its id",
+    StampsAnew: "changed its id",
+    RemovesFirst: "lost",
+    NeverWaits: "did not back off",
+    RetriesRefusals: "retried a refusal",
+    IgnoresRetryAfter: "ignored Retry-After",
+    GivesUp: "gave up",
+    Stampedes: "stampeded",
+    SendsAgain: "duplicated",
+}
+"""Each with the rule that it breaks."""
+
+CLOCKS: dict[type[Client], Callable[[], Clock]] = {
+    FourAtOnce: partial(Clock, 0.005),  # each of its threads waits
+    Stampedes: partial(VirtualClock, kit_waits=1),
+}
+"""Of those that do not wait in one thread."""

@@ -1,51 +1,17 @@
 """The conformance kit against clients that are right, and against ones that are each wrong in one way."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import NamedTuple
 
-from tests.tools.clients import (
-    Client,
-    ForgetsWhatWasAccepted,
-    FourAtOnce,
-    GivesUp,
-    IgnoresRetryAfter,
-    LeavesAllToChance,
-    NeverWaits,
-    NewIdEachTime,
-    RemovesFirst,
-    RetriesRefusals,
-    SendsAgain,
-    Stampedes,
-    StampsAnew,
-    TriesOthersMeanwhile,
-    VirtualClock,
-    bodies,
-)
+from tests.tools.clients import CLOCKS, RIGHT, WRONG, Client, VirtualClock, bodies
 from tools.conformance import rules
 from tools.conformance.rules import Expected, Verdict
-from tools.conformance.run import Clock, Settings, serving
+from tools.conformance.run import Settings, serving
 
 PUNCHES = 12
 LONGEST_WAIT = 260.0  # contract seconds; these clients wait 240 at most
-
-CLOCKS: dict[type[Client], Callable[[], Clock]] = {
-    FourAtOnce: partial(Clock, 0.005),  # each of its threads waits
-    Stampedes: partial(VirtualClock, kit_waits=1),
-}
-FAULTS: dict[type[Client], str] = {
-    NewIdEachTime: "changed its id",
-    StampsAnew: "changed its id",
-    RemovesFirst: "lost",
-    NeverWaits: "did not back off",
-    RetriesRefusals: "retried a refusal",
-    IgnoresRetryAfter: "ignored Retry-After",
-    GivesUp: "gave up",
-    Stampedes: "stampeded",
-    SendsAgain: "duplicated",
-}
 
 
 class Run(NamedTuple):
@@ -84,19 +50,18 @@ def test_a_right_client_is_convicted_of_nothing_and_every_rule_was_tried() -> No
 
 
 def test_clients_that_are_right_in_other_ways_are_convicted_of_nothing() -> None:
-    clients = (FourAtOnce, LeavesAllToChance, TriesOthersMeanwhile, ForgetsWhatWasAccepted)
-    found = judged([Run(client, seed) for client, seed in itertools.product(clients, range(20, 25))])
+    found = judged([Run(client, seed) for client, seed in itertools.product(RIGHT, range(20, 25))])
     for run, verdicts in found.items():
         assert broken(verdicts) == [], f"{run}: {[line for verdict in verdicts for line in verdict.lines()]}"
 
 
 def test_each_wrong_client_is_convicted_of_its_own_fault_and_of_no_other() -> None:
-    found = judged([Run(client, seed) for client, seed in itertools.product(FAULTS, range(3))])
+    found = judged([Run(client, seed) for client, seed in itertools.product(WRONG, range(3))])
     for run, verdicts in found.items():
         lines = [line for verdict in verdicts for line in verdict.lines()]
-        own = [FAULTS[run.client]]
+        own = [WRONG[run.client]]
         assert broken(verdicts) == own, f"{run}: {lines}"
 
 
 def test_there_is_a_wrong_client_for_every_rule() -> None:
-    assert set(FAULTS.values()) == {rule.name for rule in rules.RULES}
+    assert set(WRONG.values()) == {rule.name for rule in rules.RULES}
