@@ -47,8 +47,7 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
         raise CommandError(f"{file} is no file")
     url, key = _address(where)
     api = Api(url, key)
-    progress, refused = (file.with_name(f"{file.name}.{kind}") for kind in ("progress", "refused.ndjson"))
-    with kept(file, progress, refused, url) as journal, _stopped_by_ctrl_c(api), _bar(file) as advance:
+    with kept(file, url) as journal, _stopped_by_ctrl_c(api), _bar(file) as advance:
         if journal.done.offset:
             before = f"{journal.done.accepted} accepted, {journal.done.refused} refused before"
             print_status(f"going on at line {journal.position.line}: {before}")
@@ -66,15 +65,11 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
                 1,
             ) from None
     done = journal.done
-    result = {
-        "accepted": done.accepted,
-        "refused": done.refused,
-        "refusedLines": str(refused) if done.refused else None,
-    }
+    listed = str(journal.refused) if done.refused else None
     if as_json:
-        print_json(result)
+        print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": listed})
     else:
-        print_result(f"{done.accepted} accepted, {done.refused} refused" + (f": see {refused}" if done.refused else ""))
+        print_result(f"{done.accepted} accepted, {done.refused} refused" + (f": see {listed}" if listed else ""))
     return 1 if done.refused else 0
 
 

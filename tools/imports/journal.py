@@ -53,7 +53,7 @@ class Journal:
         self.position = Position(done.offset, begin.breaks + 1)
         self._begin = begin
         self._progress = progress
-        self._refused = refused
+        self.refused = refused
         self._listed = listed
         self._new: list[bytes] = []  # for the list
         self._next_time = time.monotonic() + 1
@@ -81,9 +81,9 @@ class Journal:
         new = b"".join(self._new)
         if new:
             if self._listed:
-                files.write_at(self._refused, self._listed, new)
+                files.write_at(self.refused, self._listed, new)
             else:  # in the place of the list of an import before, if there is one
-                with files.draft_bytes(self._refused) as out:
+                with files.draft_bytes(self.refused) as out:
                     out.write(new)
             self._listed += len(new)
             self._new.clear()
@@ -93,18 +93,19 @@ class Journal:
 
 
 @contextmanager
-def kept(file: Path, progress: Path, refused: Path, url: str) -> Iterator[Journal]:
+def kept(file: Path, url: str) -> Iterator[Journal]:
     """Find how far a file is, and keep it until it is done, or as far as it comes.
+
+    Beside the file, its progress is there until the end, and the list of its refused lines only if there are some.
 
     Args:
         file: of punches.
-        progress: where it is kept; it is removed at the end of the file.
-        refused: the list of refused lines, which is there at the end only if there are some.
         url: where the file is sent.
 
     Raises:
         CommandError: what is there is of another file or stage, is not what was written, or cannot be written over.
     """
+    progress, refused = (file.with_name(f"{file.name}.{kind}") for kind in ("progress", "refused.ndjson"))
     for each in (progress, refused):
         files.require_writable(each, force=True)
     with ExitStack() as opened:
