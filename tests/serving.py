@@ -1,10 +1,11 @@
 """A server of HTTP on this machine, for which a test answers."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Request(NamedTuple):
@@ -21,25 +22,28 @@ Answer = tuple[int, Mapping[str, str], bytes]
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, *_: object) -> None:
-        """Say nothing of a client that has gone."""
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone; anything else is a defect, and printed."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
-def answering(answer: Callable[[Request], Answer]) -> Iterator[str]:
-    """Listen for as long as the context lasts; give the address, without a path.
+def answering(answer: Callable[[Request], Answer | None]) -> Iterator[str]:
+    """Listen for as long as the context lasts; give the address, without a path. No connection is kept.
 
     Args:
-        answer: is called in several threads.
+        answer: is called in several threads; after None the connection is closed, as by a network that went away.
     """
 
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def _answer(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.rfile.read(int(headers.get("content-length", 0)))
-            status, given, text = answer(Request(self.command, self.path, headers, body))
+            found = answer(Request(self.command, self.path, headers, body))
+            if found is None:
+                return
+            status, given, text = found
             self.send_response(status)
             for name, value in given.items():
                 self.send_header(name, value)

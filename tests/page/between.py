@@ -3,19 +3,18 @@
 import json
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import urllib3
+
+from tests.serving import Answer, Request, answering
 from tests.waiting import DEADLINE
 from tools.kit import site
 
-Answer = tuple[int, Mapping[str, str], bytes]
 Api = Callable[[str, Mapping[str, str], bytes | None], Answer]
 """Answers a path below the page's address, with its headers in lower case, and a body where it is a POST."""
 
@@ -32,7 +31,7 @@ class Fault(NamedTuple):
 class Post(NamedTuple):
     """A punch that was sent."""
 
-    key: str
+    key: str | None
     body: dict[str, Any]
     status: int  # what the browser was told; 0: nothing
 
@@ -58,15 +57,12 @@ class Held:
 
 
 class Between:
-    """Listens on a port of its own; the page comes from a folder."""
+    """What `between` listens for; the page comes from a folder."""
 
     def __init__(self, api: Api) -> None:
-        """Listens at once.
-
-        Args:
-            api: answers what no fault is planned for.
-        """
+        """`api` answers what no fault is planned for."""
         self.api = api
+        self.origin = ""  # its address, without a path
         self.folder = site.WEB
         self.sign_in: site.SignIn | None = None
         self.headers: dict[str, str] = {}  # of the page's files, instead of their own
@@ -77,26 +73,40 @@ class Between:
         self.receipts: list[str] = []  # asked for, by their ids
         self.addresses: list[str] = []  # of every request, and where it came from
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    @property
-    def origin(self) -> str:
-        """Its address, without a path."""
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def url(self) -> str:
         """The page's address."""
         return f"{self.origin}/stage/"
 
-    def close(self) -> None:
-        """Listen no more."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answer(self, request: Request) -> Answer | None:
+        """Answer a request, or not."""
+        if self.down:
+            return None
+        self.addresses += [request.path, request.headers.get("referer", "")]
+        if request.method == "POST":
+            return self._punch(request)
+        name = request.path.removeprefix("/stage/").partition("?")[0]
+        file = site.files(self.folder, self.sign_in).get(name)
+        if file:
+            return 200, file.headers | self.headers, file.body
+        self.receipts.append(name.removeprefix("ponto/"))
+        return self.api(name, request.headers, None)
+
+    def _punch(self, request: Request) -> Answer | None:
+        if self.api_down:
+            return None
+        with self.lock:
+            fault = self.faults.pop(0) if self.faults else Fault()
+        time.sleep(fault.silence)
+        if fault.status:
+            status, headers, text = json_answer(fault.status, {"message": f"made up: {fault.status}"})
+            headers = {**headers, **fault.headers}
+        else:
+            status, headers, text = self.api("ponto", request.headers, request.body)
+        told = 0 if fault.lost else status
+        self.posts.append(Post(request.headers.get("x-api-key"), json.loads(request.body), told))
+        return None if fault.lost else (status, headers, text)
 
     def record(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         """Accept every punch, and have its row at once: an `Api`."""
@@ -123,69 +133,8 @@ class Between:
 def between(api: Api) -> Iterator[Between]:
     """Listen for as long as the context lasts."""
     server = Between(api)
-    try:
+    with answering(server.answer) as server.origin:
         yield server
-    finally:
-        server.close()
-
-
-def _handler(server: Between) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def handle(self) -> None:
-            if not server.down:  # else the connection is closed, as by a network that went away
-                try:
-                    super().handle()
-                except ConnectionError:
-                    self.close_connection = True  # the browser is gone
-
-        def parse_request(self) -> bool:
-            good = super().parse_request()
-            if good:
-                server.addresses += [self.path, self.headers["referer"] or ""]
-            return good
-
-        def do_GET(self) -> None:
-            name = self.path.removeprefix("/stage/").partition("?")[0]
-            file = site.files(server.folder, server.sign_in).get(name)
-            if file:
-                self._answer(200, file.headers | server.headers, file.body)
-            else:
-                server.receipts.append(name.removeprefix("ponto/"))
-                self._answer(*server.api(name, self._sent(), None))
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            if server.api_down:
-                return
-            with server.lock:
-                fault = server.faults.pop(0) if server.faults else Fault()
-            time.sleep(fault.silence)
-            if fault.status:
-                status, headers, text = json_answer(fault.status, {"message": f"made up: {fault.status}"})
-                headers = {**headers, **fault.headers}
-            else:
-                status, headers, text = server.api("ponto", self._sent(), body)
-            told = 0 if fault.lost else status
-            server.posts.append(Post(self.headers["x-api-key"], json.loads(body), told))
-            if not fault.lost:
-                self._answer(status, headers, text)
-
-        def _sent(self) -> dict[str, str]:
-            return {name.lower(): value for name, value in self.headers.items()}
-
-        def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                if name.lower() not in ("content-length", "date", "server", "connection", "transfer-encoding"):
-                    self.send_header(name, value)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: `posts` has it."""
-
-    return Handler
 
 
 def json_answer(status: int, body: object) -> Answer:
@@ -202,13 +151,14 @@ def stack_at(page_url: str) -> Api:
 
     def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         kept = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
-        request = urllib.request.Request(page_url + path, body, kept)  # noqa: S310  the stack's own
-        try:
-            with urllib.request.urlopen(request, timeout=DEADLINE) as given:  # noqa: S310
-                return given.status, dict(given.headers), given.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, dict(error.headers), error.read()
+        method = "GET" if body is None else "POST"
+        given = urllib3.request(method, page_url + path, body=body, headers=kept, retries=False, timeout=DEADLINE)
+        own = ("content-length", "date", "server", "connection", "transfer-encoding")
+        return (
+            given.status,
+            {name: value for name, value in given.headers.items() if name.lower() not in own},
+            given.data,
+        )
 
     return answer
 

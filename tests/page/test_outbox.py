@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from ponto.lines import lines
 from ponto.punch import parse
 from tests.page import phone as phones
-from tests.page.between import Answer, Between, Fault, Held, accept, json_answer
+from tests.page.between import Between, Fault, Held, accept, json_answer
 from tests.page.phone import (
     HERE,
     RECORDED,
@@ -30,6 +30,7 @@ from tests.page.phone import (
     synchronize_in_the_background,
     wait_for_states,
 )
+from tests.serving import Answer
 from tests.waiting import wait_for
 
 EMPLOYEE = 123

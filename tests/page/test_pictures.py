@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.page import phone as phones
-from tests.page.between import Answer, Between, Fault, accept, json_answer
+from tests.page.between import Between, Fault, accept, json_answer
 from tests.page.phone import punch, wait_for_states
+from tests.serving import Answer
 from tools.local import flow
 
 LARGEST = 150_000  # bytes of a picture

@@ -9,9 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.page import phone as phones
 from tests.page.axe import require_nothing
-from tests.page.between import Answer, Between, accept, json_answer
+from tests.page.between import Between, accept, json_answer
 from tests.page.phone import HERE, SENT, Phone, clock, look_again, press, punch, wait_for_states
 from tests.page.user_pool import UserPool, user_pool
+from tests.serving import Answer
 from tests.waiting import DEADLINE, wait_for
 from tools.kit import site
 

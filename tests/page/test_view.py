@@ -9,8 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.page import phone as phones
 from tests.page.axe import require_nothing
-from tests.page.between import Answer, Between, json_answer
+from tests.page.between import Between, json_answer
 from tests.page.phone import Phone
+from tests.serving import Answer
 from tools.local import flow
 
 KEY = "#key=kept"
