@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -240,8 +240,7 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
         CommandError: JMeter failed, or sent nothing; the database or the queue cannot be reached.
     """
     first = int(str(plan.properties["firstEmployee"]))
-    database = Database(system.database_url, first) if system.database_url else None
-    try:
+    with closing(Database(system.database_url, first)) if system.database_url else nullcontext() as database:
         others = machine.Watch(system.pids)
         watch = _Watch(system, database, folder / "results.jtl")
         _load(plan, tool, system, folder, watch)
@@ -254,9 +253,6 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
             return LoadResult(figures, [], None, watch.depths, load, elsewhere)
         ledger, rows = proof.wait(database, system, figures.accepted, patience, watch.look)
         return LoadResult(figures, rows, ledger, watch.depths, load, elsewhere)
-    finally:
-        if database:
-            database.close()
 
 
 def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:

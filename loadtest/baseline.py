@@ -1,7 +1,7 @@
 """A run beside an earlier one, of which summary.json was kept: what is slower, by more than runs differ anyway."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -155,17 +155,16 @@ def compare(file: str, baseline: Mapping[str, Any], summary: Mapping[str, Any]) 
         baseline: its summary.
         summary: of this run.
     """
-    changes = list(_changes(baseline, summary))
+    changes = _changes(baseline, summary)
     before, now = baseline.get("open_model"), summary.get("open_model")
     if before and now and _properties(before) == _properties(now):
         changes += [change._replace(figure=f"{now['model']}: {change.figure}") for change in _changes(before, now)]
     return Comparison(file, changes, _is_busy(summary), _is_busy(baseline))
 
 
-def _changes(baseline: Mapping[str, Any], summary: Mapping[str, Any]) -> Iterator[Change]:
+def _changes(baseline: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Change]:
     before, now = _figures(baseline), _figures(summary)
-    for figure, noise in _NOISE[summary["plan"]].items():
-        yield Change(figure, before[figure], now[figure], noise)
+    return [Change(figure, before[figure], now[figure], noise) for figure, noise in _NOISE[summary["plan"]].items()]
 
 
 def _figures(summary: Mapping[str, Any]) -> dict[str, float]:
