@@ -12,35 +12,26 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.world import FUNCTION, Keeper
-from tools.local import emulator, gaps
+from tools.local import emulator
 from tools.local.stack import Parameters, Stack, running
 
 
 class Deployed(NamedTuple):
     stack: Stack
     state: Path
-    open_gaps: list[str]  # what the emulator had dropped when the stack was new
     keeper: Keeper
 
 
 @contextmanager
 def deploy(parameters: Parameters = lambda _: {}) -> Iterator[Deployed]:
     """Deploy serverless.yml to an emulator of its own; see `running` for the parameters."""
-    open_gaps: list[str] = []
-
-    def mend(deployment: gaps.Deployment) -> None:
-        for gap in gaps.GAPS:
-            if gap.is_open(deployment):
-                open_gaps.append(gap.name)
-            gap.close(deployment)
-
     with pytest.MonkeyPatch.context() as patch:
         for name in set(os.environ) - set(emulator.environment()):
             patch.delenv(name)  # boto3 must not find somebody's AWS profile
         state = Path(tempfile.mkdtemp(prefix="ponto-e2e-"))
         try:
-            with running(state, emulator.free_port(), mend=mend, parameters=parameters) as stack:
-                yield Deployed(stack, state, open_gaps, Keeper(stack, state))
+            with running(state, emulator.free_port(), parameters=parameters) as stack:
+                yield Deployed(stack, state, Keeper(stack, state))
         finally:
             shutil.rmtree(state)
 

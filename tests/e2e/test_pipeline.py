@@ -265,19 +265,6 @@ def test_the_drain_has_its_reserved_concurrency(stack: Stack) -> None:
     assert function["ReservedConcurrentExecutions"] == 5
 
 
-def test_the_emulator_still_has_each_gap_that_is_filled_after_the_deploy(deployed: Deployed) -> None:
-    # When one is missing here, the emulator has learnt it: delete its entry from tools/local/gaps.py.
-    assert deployed.open_gaps == [
-        "the request validator",
-        "the reserved concurrency",
-        "the function's dead-letter queue",
-        "conditions in request templates",
-        "conditions in response templates",
-        "the throttles of methods",
-        "the validator's findings",
-    ]
-
-
 def test_everything_listens_on_the_loopback_address_only(deployed: Deployed) -> None:
     emulator = psutil.Process(deployed.stack.aws.process.pid)
     processes = [emulator, *emulator.children(recursive=True)]

@@ -4,7 +4,7 @@ import json
 import re
 from itertools import chain
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, quote_plus
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.template.compiled import Compile
 from tools.conformance import contract
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
-from tools.local.velocity import Input, render
+from tools.local.velocity import Input, Util, render
 
 STAGES = ["prod", "dev", "local"]
 KEY = {"identity": {"apiKeyId": "k4r2p0x9ab"}}
@@ -352,16 +352,9 @@ class _Answer(NamedTuple):
     body: str
 
 
-class Util:
-    """$util, as far as the templates use it."""
-
-    def urlEncode(self, text: str) -> str:  # noqa: N802
-        return quote_plus(text)
-
-
 def _answer(response: Any, from_sqs: Any) -> _Answer:
     override: dict[str, int] = {}
-    variables = {"input": Input(from_sqs), "context": {"responseOverride": override}}
+    variables = {"input": Input(json.dumps(from_sqs)), "context": {"responseOverride": override}}
     body = render(response["ResponseTemplates"]["application/json"], variables)
     return _Answer(override.get("status"), body)
 

@@ -10,10 +10,10 @@ import pytest
 
 from tests.template.compiled import USER_POOL, Compile
 from tests.template.test_api_deployment import deployment
-from tests.template.test_compiled_gateway import KEY, Util
+from tests.template.test_compiled_gateway import KEY
 from tools.develop import lint
 from tools.kit.packaging import PackagingError, Template
-from tools.local.velocity import Input, render
+from tools.local.velocity import Input, Util, render
 
 STAGES = ["prod", "dev", "local"]
 BODY = '{"usuarioId":1,"ponto":"2026-10-01T08:00:00Z"}'

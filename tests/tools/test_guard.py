@@ -230,6 +230,13 @@ def test_every_other_host_is_refused(stranger: Stranger, api_path: str, keys_pat
         "/KEYS/",
         "/KEYS;x",
         "/KEYS%00",
+        "/.well-known/jwks.json",
+        "/page.js",
+        "/restapis/ab12cd34/stages/local",
+        "/restapis/ab12cd34/prod/_user_request_/ponto",
+        "/restapis/a/b/local/_user_request_/ponto",
+        "/_aws/execute-api/ab12cd34/local/ponto",
+        "/x/API",
         "/KEYS%0a",
     ],
 )

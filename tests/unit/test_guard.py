@@ -1,9 +1,8 @@
-"""Whom the guard before the emulator lets in, and what it makes of the emulator's answers."""
+"""Whom the guard before the emulator lets in, and what it asks the emulator."""
 
 import asyncio
 import json
 import re
-import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,13 +10,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from tools.kit import site
-from tools.local import answers, asgi, flow, guard
+from tools.local import asgi, flow, guard
 from tools.local.asgi import Message, Receive, Scope, Send
 from tools.local.guard import MOST, Guard, Public, make_key
 
 KEY = "LOCALABCDEFGHIJKLMNO"
 HOST = "127.0.0.1:4566"
-PUNCH = "/restapis/ab12cd34/local/_user_request_/ponto"
+PAGE_PATH = "/restapis/ab12cd34/local/_user_request_/"
+PUNCH = f"{PAGE_PATH}ponto"
 SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY}/20261001/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
 PAGE = "http://evil.example"
 POOL = "us-east-1_abc"
@@ -172,11 +172,11 @@ def test_no_web_page_calls_aws_even_with_the_key(method: str, origin: str) -> No
         (HOST, HOST),
     ],
 )
-@pytest.mark.parametrize("path", [PUNCH, "/2015-03-31/functions"])
-def test_another_host_is_refused_everywhere(path: str, hosts: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("path", [PUNCH, PAGE_PATH, "/2015-03-31/functions", "/flow/", "/flow/numbers"])
+def test_another_host_is_refused_everywhere(path: str, hosts: tuple[str, ...], view: flow.Flow) -> None:
     emulator = Emulator()
 
-    assert "another Host" in refused(ask(emulator, path, hosts=hosts, authorization=SIGNED))
+    assert "another Host" in refused(ask(emulator, path, hosts=hosts, view=view, authorization=SIGNED, x_run=KEY))
     assert emulator.asked == []
 
 
@@ -215,27 +215,6 @@ def test_the_api_gets_what_the_guard_composes_and_nothing_else_of_a_request() ->
     assert emulator.asked == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/restapis/ab12cd34/stages/local",
-        "/restapis/ab12cd34/prod/_user_request_/ponto",
-        "/restapis/a/b/local/_user_request_/ponto",
-        f"/x{PUNCH}",
-        f"/{PUNCH}",
-        "/_aws/execute-api/ab12cd34/local/ponto",
-        "/restapis/../local/_user_request_/",
-        "/.well-known/jwks.json",
-        "/a/b/.well-known/jwks.json",
-    ],
-)
-def test_what_only_looks_like_the_api_takes_the_key(path: str) -> None:
-    refused(ask(Emulator(), path, "GET"))
-
-
-PAGE_PATH = PUNCH.removesuffix("ponto")
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_page_lies_beside_the_api_and_the_emulator_is_not_asked(method: str) -> None:
     emulator = Emulator()
@@ -256,11 +235,6 @@ def test_no_other_file_is_served(name: str) -> None:
     ask(emulator, PAGE_PATH + name, "GET")
 
     assert [path for _, _, path, _, _ in emulator.called] == [f"/{name}"]
-
-
-def test_the_page_is_for_no_other_host_and_not_below_the_rest_of_aws() -> None:
-    assert "another Host" in refused(ask(Emulator(), PAGE_PATH, "GET", hosts=("evil.example:4566",)))
-    refused(ask(Emulator(), "/page.js", "GET"))
 
 
 def test_a_user_pools_public_keys_are_public_and_asked_for_by_its_id_alone() -> None:
@@ -333,93 +307,12 @@ def test_a_body_that_does_not_come_whole_reaches_nothing(parts: list[Message], m
     refused(ask(emulator, parts=[*parts]))
 
 
-def test_no_websocket_is_opened() -> None:
-    sent: list[Message] = []
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    async def receive() -> Message:
-        raise AssertionError("nobody listens")
-
-    everybody = Public(Emulator().call_api, Emulator().public_keys)
-    guarded = Guard(Emulator(), everybody, 4566, KEY)
-    asyncio.run(guarded({"type": "websocket", "path": PUNCH, "headers": []}, receive, send))
-
-    assert sent == [{"type": "websocket.close"}]
-
-
 def test_once_closing_it_takes_no_punch_but_still_tells_what_the_queues_hold() -> None:
     emulator = Emulator()
 
     assert ask(emulator, PUNCH, closing=True).status == 503
     assert ask(emulator, "/", closing=True, authorization=SIGNED).status == 200
     assert (emulator.asked, emulator.called) == (["/"], [])
-
-
-@pytest.mark.parametrize(
-    ("body", "finding"),
-    [
-        (b'{"usuarioId": 1}', "ponto: required"),
-        (b'{"ponto": "2026-10-01T08:00:00Z"}', "usuarioId: required"),
-        (b'{"usuarioId": "1", "ponto": "2026-10-01T08:00:00Z"}', "usuarioId: must be an integer from 1 to"),
-        (b'{"usuarioId": 1, "ponto": "2026-02-30T08:00:00Z"}', "ponto: must be an ISO 8601 date"),
-        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "a\\"b": 1}', "unknown field"),
-        (b"[]", "body: must be an object"),
-        (b"{", "body: not JSON"),
-        (b"\xff", "body: must be UTF-8 text"),
-        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}', "it does not match ponto/punch.schema.json"),
-    ],
-)
-def test_a_refusal_names_the_field_and_the_rule(body: bytes, finding: str) -> None:
-    emulator = Emulator(400, b'{"message":"there is an error in your request: %s"}' % answers.FINDING.encode())
-
-    answer = ask(emulator, PUNCH, body=body, **KEYED)
-
-    assert answer.status == 400
-    assert json.loads(answer.body)["message"].startswith(f"there is an error in your request: {finding}")
-    assert answer.headers[b"content-length"] == str(len(answer.body)).encode()
-    assert answer.headers[b"access-control-allow-origin"] == b"*"
-
-
-@pytest.mark.parametrize("status", [202, 400, 403, 415, 500])
-def test_another_answer_stays_as_it_is(status: int) -> None:
-    assert ask(Emulator(status, b'{"message":"x"}'), PUNCH, body=b"[]", **KEYED)[:2] == (status, b'{"message":"x"}')
-
-
-TEMPLATE = """
-#set($code = $input.path('$.Error.Code'))
-#set($reason = "$!input.path('$.Error.Message')")
-#if($code == 'One')
-#set($context.responseOverride.status = 400)
-{"message":"one"}
-#elseif($code == 'Two' && $reason.contains('too long'))
-#set($context.responseOverride.status = 413)
-{"message":"two"}
-#else
-{"message":"otherwise"}
-#end
-"""
-
-
-@pytest.mark.parametrize(
-    ("code", "reason", "expected"),
-    [
-        ("One", "whatever", (400, b'{"message":"one"}')),
-        ("Two", "it is too long", (413, b'{"message":"two"}')),
-        ("Two", "it is too late", (500, b'{"message":"otherwise"}')),
-        ("", "", (500, b'{"message":"otherwise"}')),
-    ],
-)
-def test_sqs_own_refusal_is_rendered_by_the_template_as_aws_would(
-    code: str, reason: str, expected: tuple[int, bytes]
-) -> None:
-    error = f"<ErrorResponse><Error><Code>{code}</Code><Message>{reason}</Message></Error></ErrorResponse>"
-    rendered = answers.deferred(TEMPLATE).replace(answers.ERROR, urllib.parse.quote_plus(error))
-
-    answer = ask(Emulator(500, rendered.encode()), PUNCH, **KEYED)
-
-    assert (answer.status, answer.body.strip()) == expected
 
 
 QUEUES: dict[str, list[dict[str, Any]]] = {
@@ -441,7 +334,7 @@ QUEUES: dict[str, list[dict[str, Any]]] = {
 def view(tmp_path: Path) -> flow.Flow:
     address = {"queue_url": "queue", "dlq_url": "dlq", "api_url": "http://api", "api_key": "secret"}
     (tmp_path / "stack.json").write_text(json.dumps(address))
-    batch = {"message": "batch", "stored": 3, "duplicates": 1, "failed": 2}
+    batch = {"message": "batch", "stored": 3, "duplicates": 1, "rejected": 0, "failed": 2}
     (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
     (tmp_path / "view.key").write_text(KEY)  # another than the run's is tried below
     return flow.Flow(tmp_path, QUEUES.__getitem__)
@@ -474,11 +367,6 @@ def test_the_view_tells_and_stops_nothing_without_the_runs_key(
         assert answer.status == 403
         assert b"secret" not in answer.body
         assert not any(header.startswith(b"access-control-") for header in answer.headers)
-
-
-def test_a_name_that_was_rebound_does_not_reach_the_view(view: flow.Flow) -> None:
-    for path in ("/flow/", "/flow/numbers"):
-        assert ask(Emulator(), path, "GET", view=view, hosts=("evil.example",), x_run=KEY).status == 403
 
 
 @pytest.mark.parametrize("name", ["stop-database/0", "stop-database/61", "stop-database/", "../x", "stack.json"])

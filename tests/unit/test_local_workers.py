@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import queue
 import subprocess
 import threading
 import time
@@ -85,10 +84,10 @@ class Function:
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Function]:
     seam.replace(monkeypatch.setattr)
-    started: list[subprocess.Popen[str]] = []
+    started: list[seam.Process] = []
 
-    def start(*words: Any, **how: Any) -> "subprocess.Popen[str]":
-        started.append(subprocess.Popen(*words, **how))
+    def start(*words: Any, **how: Any) -> seam.Process:
+        started.append(seam.Process(*words, **how))
         return started[-1]
 
     monkeypatch.setattr(runtime, "subprocess", SimpleNamespace(Popen=start, PIPE=subprocess.PIPE))
@@ -98,11 +97,11 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Functi
     for thread in threading.enumerate():
         if thread.name == "stderr-function":
             thread.join()
-    for process in started:  # whose pipes the emulator leaves to the garbage collector
-        for pipe in (process.stdin, process.stdout, process.stderr):
+    for process in started:  # whose files the emulator leaves to the garbage collector
+        for file in (process.stdin, process.stdout, process._printed):
             with contextlib.suppress(BrokenPipeError):
-                if pipe:
-                    pipe.close()
+                if file:
+                    file.close()
 
 
 def test_a_worker_that_does_not_start_leaves_the_others_alone(function: Function) -> None:
@@ -155,21 +154,7 @@ def test_a_worker_that_is_killed_leaves_no_zombie(function: Function) -> None:
     wait_for(lambda: not psutil.pid_exists(process.pid), "its parent to reap it")
 
 
-class Slow(queue.SimpleQueue[str]):
-    """A queue of lines that are put as on a machine with much else to do."""
-
-    def put(self, item: str, *_: object) -> None:
-        time.sleep(0.3)
-        super().put(item)
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "queue", SimpleNamespace(Queue=Slow, Empty=queue.Empty))
-
-
-@pytest.mark.usefixtures("slow")
-def test_all_that_an_invocation_printed_is_in_its_log_however_slowly_it_is_read(function: Function) -> None:
+def test_all_that_an_invocation_printed_is_in_its_log(function: Function) -> None:
     for name, begins in (("first", ["starting"]), ("second", [])):
         function.end(name)
 
@@ -178,7 +163,7 @@ def test_all_that_an_invocation_printed_is_in_its_log_however_slowly_it_is_read(
         assert printed == [*begins, "the first line", f"the last line of {name}"]
 
 
-@pytest.mark.usefixtures("function", "slow")
+@pytest.mark.usefixtures("function")
 @pytest.mark.parametrize(
     ("name", "error"), [("dies", "Worker process died"), ("waits", "Task timed out after 2.00 seconds")]
 )

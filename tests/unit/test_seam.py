@@ -1,6 +1,11 @@
-"""Private names of the emulator and of hypercorn are replaced for one version."""
+"""Private names of the emulator and of hypercorn are replaced for one version; what the validator found is said."""
+
+import asyncio
+import json
+from typing import Any
 
 import pytest
+from ministack.services import apigateway_v1  # type: ignore[import-untyped]
 
 from tools.local import seam
 from tools.local.errors import LocalError
@@ -15,3 +20,28 @@ def test_another_version_stops_it_and_names_each_replacement(package: str, monke
 
     for replaced in ("ministack.services.sqs._receive_messages_for_esm, until", "TCPServer._idle_timeout, until"):
         assert replaced in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "finding"),
+    [
+        (b'{"usuarioId": 1}', "ponto: required"),
+        (b'{"ponto": "2026-10-01T08:00:00Z"}', "usuarioId: required"),
+        (b'{"usuarioId": "1", "ponto": "2026-10-01T08:00:00Z"}', "usuarioId: must be an integer from 1 to"),
+        (b'{"usuarioId": 1, "ponto": "2026-02-30T08:00:00Z"}', "ponto: must be an ISO 8601 date"),
+        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "a\\"b": 1}', "unknown field"),
+        (b"[]", "body: must be an object"),
+        (b"{", "body: not JSON"),
+        (b"\xff", "body: must be UTF-8 text"),
+        (b'{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}', "it does not match ponto/punch.schema.json"),
+    ],
+)
+def test_a_refusal_names_the_field_and_the_rule(body: bytes, finding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: object) -> Any:
+        return 400, {}, b'{"message":"there is an error in your request: $context.error.validationErrorString"}'
+
+    monkeypatch.setattr(apigateway_v1, "handle_execute", refuse)
+
+    answer = asyncio.run(seam.call_api("ab12cd34", "POST", "/ponto", {}, body))
+
+    assert json.loads(answer.body)["message"].startswith(f"there is an error in your request: {finding}")

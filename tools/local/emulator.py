@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
+import urllib3
 
 from tools.kit import local_stack
 from tools.kit.project import ROOT
@@ -197,11 +197,8 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
     Raises:
         LocalError: one is another user's.
     """
-    for process in psutil.process_iter():
-        try:
-            words = process.cmdline()
-        except psutil.Error:  # it has just ended, or somebody hides it
-            continue
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or [""]  # None: somebody hides it
         if _MODULE in words and words[-1] == str(state):
             try:
                 _end(process, state, print_status)
@@ -277,12 +274,9 @@ def _bind(port: int) -> str | None:
 
 
 def _answers(emulator: Emulator) -> bool:
-    request = urllib.request.Request(
-        f"{emulator.url}/_ministack/health",
-        headers={"Authorization": f"AWS4-HMAC-SHA256 Credential={emulator.key}/"},
-    )
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={emulator.key}/"}
     try:
-        with urllib.request.urlopen(request, timeout=1):
-            return True
-    except (urllib.error.URLError, OSError):
+        answer = urllib3.request("GET", f"{emulator.url}/_ministack/health", headers=headers, retries=False, timeout=1)
+    except urllib3.exceptions.HTTPError:
         return False
+    return answer.status == HTTPStatus.OK

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from tools.kit import site
 from tools.local import asgi, flow
-from tools.local.answers import complete
 from tools.local.asgi import Application, Message, Receive, Scope, Send
 
 KEY = "LOCAL"
@@ -128,7 +127,7 @@ class Guard:
             await _say(asgi.early(receive, send), 403, sentence)
 
     async def _call_api(self, scope: Scope, receive: Receive, send: Send, api: str, path: str) -> None:
-        """Serve the page, or compose a request for the API and complete its answer."""
+        """Serve the page, or compose a request for the API."""
         method = scope["method"]
         if file := _file(method, path):
             headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
@@ -148,11 +147,8 @@ class Guard:
         status, headers, text = await self._public.call_api(api, method, path, sent, body or b"")
         if status == 202 and self._view:
             self._view.accepted += 1
-        if body is None:  # the API was asked without it, for it refuses a key or a method first
-            if status == 400:
-                status, text = 413, b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
-        elif status in (400, 500):
-            status, text = complete(status, text, body)
+        if body is None and status == 400:  # the API was asked without it, for it refuses a key or a method first
+            status, text = 413, b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
         await asgi.answer(send, status, headers, text)
 
     async def _show(self, view: flow.Flow, scope: Scope, send: Send) -> None:

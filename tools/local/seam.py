@@ -5,15 +5,22 @@ Each replacement says until when it is needed. Nobody promises that a private na
 
 import asyncio
 import contextlib
+import json
 import logging
+import os
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
+from datetime import UTC
 from email.utils import formatdate
 from importlib.metadata import version
+from types import SimpleNamespace
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
+from xml.etree import ElementTree
 
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.protocol.h11 import H11Protocol
@@ -24,17 +31,18 @@ from ministack.core.responses import AccountRegionScopedDict  # type: ignore[imp
 from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, sqs  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from tools.local import queues
+from ponto.punch import NotAPunch, parse
+from tools.local import queues, velocity
 from tools.local.asgi import Application
 from tools.local.errors import LocalError
 from tools.local.guard import Answer
-from tools.local.printed import Printed
 from tools.local.queues import Message
 
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
 """Those that this file is written for."""
 
 STAGE = "local"
+_FINDING = b"$context.error.validationErrorString"
 _HEAD = 5.0  # s after which half a request's head is looked at, and again until it is closed
 _MOST = 10  # messages that the emulator hands over at once
 _KEPT = 2_000  # log streams of a group, and points of a metric
@@ -50,7 +58,7 @@ application: Application = app.app
 class _Replacement(NamedTuple):
     owner: Any  # a module or a class
     name: str
-    ours: Any  # called with theirs and its arguments; a property is one already
+    ours: Any  # a function is called with theirs and its arguments
     until: str  # what makes it unnecessary
 
 
@@ -81,10 +89,11 @@ def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
         raise LocalError(
             f"tools/local/seam.py replaces:\n{''.join(listed)}"
             f"Installed is {' and '.join(other)}, for which it is written: make setup installs that. To take the new "
-            "one, see whether each of these is as it was, and what else the file reads; then write the version into it."
+            "one, see whether each of these is as it was, what else the file reads, and what tools/local/gaps.py sets; "
+            "then write the version into it."
         )
     for owner, name, ours, _ in _REPLACEMENTS:
-        put(owner, name, ours if isinstance(ours, property) else _called_with(getattr(owner, name), ours))
+        put(owner, name, _called_with(getattr(owner, name), ours) if callable(ours) else ours)
 
 
 def _called_with(theirs: Any, ours: Any) -> Any:
@@ -112,6 +121,30 @@ async def _wait_for_a_request(_: object, server: Any) -> None:
 @_replaces(H11Protocol, "_check_protocol", until="hypercorn can be told to speak no HTTP/2, as no client here does")
 async def _speak_http_1(*_: object) -> None:
     pass  # the request is served as any other
+
+
+# Mapping templates.
+
+_TEMPLATES = "the emulator renders conditions and ['...'], and sets the status that a response template asks for"
+
+
+@_replaces(apigateway_v1, "_render_request_template_v1", until=_TEMPLATES)
+def _render(_: object, template: str, body: str, __: object, context: Mapping[str, Any]) -> str:
+    known = {"identity": {"apiKeyId": ""}, **context}  # whose key it was, the emulator does not say
+    return velocity.render(template, {"util": velocity.Util(), "input": velocity.Input(body), "context": known})
+
+
+@_replaces(apigateway_v1, "_service_integration_response", until=_TEMPLATES)
+def _map_response(
+    theirs: Callable[..., tuple[int, Any, bytes]], integration: Any, status: int, text: str, *values: Any
+) -> tuple[int, Any, bytes]:
+    *others, context = values
+    if text.startswith("<"):  # SQS's refusal, which is JSON on AWS
+        elements = ElementTree.fromstring(text).iter()  # noqa: S314  the emulator wrote it
+        text = json.dumps({"Error": {element.tag.rpartition("}")[2]: element.text for element in elements}})
+    override: dict[str, int] = {}
+    mapped, *rest = theirs(integration, status, text, *others, {**context, "responseOverride": override})
+    return override.get("status", mapped), *rest
 
 
 # The queue, as the drain takes from it: see queues.py. Who receives or deletes over HTTP is served as ever.
@@ -178,13 +211,14 @@ def _without_points(theirs: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {**theirs(), "metrics": AccountRegionScopedDict()}
 
 
-# Workers, the processes in which functions run: each ends alone, when it is done, with its whole log (printed.py).
+# Workers, the processes in which functions run: each ends alone, when it is done, with its whole log.
 #
 # Where a function changes, the emulator kills its workers in the middle of what they do; where one of them does not
 # start, it kills the others too, and those that were starting do the same in turn. What they had received waits for its
 # visibility timeout. On AWS, an environment of the former code ends what it had begun.
 
 _ALONE = "the emulator kills no worker in the middle of an invocation, nor because of another"
+# It reads what one printed for 50 ms: on a busy machine the rest is in the next one's log, or lost.
 _WHOLE_LOG = "the emulator waits for all that an invocation printed, and reaps a worker that has ended"
 
 _kill: Callable[[Sequence[Any]], None] = runtime.kill_workers
@@ -215,26 +249,38 @@ def _release_and_kill(theirs: Callable[[Any], None], worker: Any) -> None:
         _kill([worker])
 
 
-def _reader(worker: Any) -> Callable[[], None]:  # asked for once per process, before anything reads its stderr
-    worker.printed = Printed(worker._proc, worker._stderr_queue.put)
-    read: Callable[[], None] = worker.printed.read
-    return read
+class Process(subprocess.Popen[str]):
+    """A worker's process, which prints into a file: when it has answered or ended, all of that is there."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        self._printed = tempfile.TemporaryFile("ab")  # noqa: SIM115  closed with this
+        self._read = 0  # bytes
+        super().__init__(*values, **{**named, "stderr": self._printed})
+
+    def printed(self) -> str:
+        """Give what it has printed since the last time."""
+        new = os.pread(self._printed.fileno(), os.fstat(self._printed.fileno()).st_size - self._read, self._read)
+        self._read += len(new)
+        return new.decode(errors="replace").rstrip("\n")
 
 
-_replaces(runtime.Worker, "_read_stderr", until=_WHOLE_LOG)(property(_reader))
+_replaces(runtime, "subprocess", until=_WHOLE_LOG)(SimpleNamespace(Popen=Process, PIPE=subprocess.PIPE))
+
+
+def _wait_for(worker: Any) -> Callable[[], int]:  # asked for once per process, before it can end
+    worker.process = worker._proc
+    wait: Callable[[], int] = worker.process.wait
+    return wait
+
+
+_replaces(runtime.Worker, "_read_stderr", until=_WHOLE_LOG)(property(_wait_for))
 
 
 @_replaces(runtime.Worker, "_drain_stderr", until=_WHOLE_LOG)
-def _take_whole_log(theirs: Callable[[Any], str], worker: Any) -> str:
-    printed: Printed | None = getattr(worker, "printed", None)  # None: its process has not started
-    if printed and not printed.is_read():
-        _logger.error("the log of %s is not whole: it took too long to read", worker.func_name)
-    return theirs(worker)
-
-
 @_replaces(runtime.Worker, "_drain_stderr_bounded", until=_WHOLE_LOG)
-def _take_whole_log_too(_: object, worker: Any, **__: float) -> str:
-    return str(worker._drain_stderr())
+def _take_whole_log(_: object, worker: Any) -> str:
+    process: Process | None = getattr(worker, "process", None)  # None: it has not started
+    return process.printed() if process else ""
 
 
 # Events, which wait until the function may run. The emulator tries one three times within three seconds, and then it
@@ -278,15 +324,11 @@ def _dispatch_now(theirs: Callable[..., Any], *values: Any) -> Any:
 
 @_replaces(lambda_svc, "invoke_async_with_retry", until=_WAITS)
 def _invoke_event(theirs: Callable[..., None], *values: Any) -> None:
-    context = copy_context()
-    context.run(_begin_event)
-    context.run(theirs, *values)  # in a thread, with a copy of it
-
-
-def _begin_event() -> None:
     event = _Event()
     _events.add(event)
-    _event.set(event)
+    context = copy_context()
+    context.run(_event.set, event)
+    context.run(theirs, *values)  # in a thread, with a copy of it
 
 
 def unfinished_events() -> int:
@@ -309,7 +351,20 @@ async def call_api(api: str, method: str, path: str, headers: Mapping[str, str],
         headers: by their names in lower case.
         body: all of it.
     """
-    return _answer(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
+    found = _answer(await apigateway_v1.handle_execute(api, STAGE, method, path, headers, body, {}))
+    # What the validator found, the emulator does not say: it prints the variable.
+    return found._replace(body=found.body.replace(_FINDING, json.dumps(_finding(body))[1:-1].encode()))
+
+
+def _finding(body: bytes) -> str:
+    """Name the field and the rule that a body breaks."""
+    try:
+        parse(body.decode(), UTC)
+    except UnicodeDecodeError:
+        return "body: must be UTF-8 text"
+    except NotAPunch as error:
+        return error.detail
+    return "it does not match ponto/punch.schema.json"
 
 
 def public_keys(pool: str) -> Answer | None:

@@ -9,16 +9,16 @@ import signal
 import sys
 import sysconfig
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit import osls
+from tools.kit.files import draft
 from tools.kit.local_stack import STATE, Address
 from tools.kit.project import ROOT
 from tools.local import emulator, gaps, postgres, saved
@@ -29,7 +29,6 @@ STAGE = "local"
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 PrintStatus = Callable[[str], None]
-Mend = Callable[[gaps.Deployment], None]
 Parameters = Callable[[emulator.Emulator], Mapping[str, str]]
 
 
@@ -63,7 +62,6 @@ def running(
     state: Path,
     port: int,
     print_status: PrintStatus = lambda _: None,
-    mend: Mend = gaps.close_all,
     parameters: Parameters = lambda _: {},
 ) -> Iterator[Stack]:
     """Run the system for as long as the context lasts.
@@ -72,7 +70,6 @@ def running(
         state: a folder for its data: rows, queues and logs outlive the context.
         port: the emulator's.
         print_status: called with what is being done.
-        mend: sets what the emulator drops.
         parameters: gives those of serverless.yml that differ from the stage's, by name, once the emulator runs: it may
             make what they name.
 
@@ -88,9 +85,8 @@ def running(
     with contextlib.ExitStack() as parts:
         parts.enter_context(_only_one(state))
         _end_leftovers(state, print_status)
-        parts.callback(
-            _end_leftovers, state, print_status
-        )  # Ctrl-C may come when a process is started and not yet known
+        # Ctrl-C may come when a process is started and not yet known.
+        parts.callback(_end_leftovers, state, print_status)
         emulator.require_free(port)
         if saved.unsaved_since(state / "aws"):
             print_status(f"the last run was killed: {_lost(state / 'aws')}")
@@ -111,14 +107,15 @@ def running(
             print_status("deploying serverless.yml: sls deploy --stage local")
             # Files can be imported here too: what costs something on AWS costs nothing.
             deployment, outputs, key = _deploy(state, aws, database, {"uploads": "true"} | dict(parameters(aws)))
-            mend(deployment)
+            gaps.close_all(deployment)
 
             print_status("applying the migrations")
             _migrate(aws, deployment)
 
+        page_url = f"{aws.url}/restapis/{outputs['ApiId']}/{STAGE}/_user_request_/"
         address = Address(
-            api_url=_api_url(aws.url, outputs["ApiId"]),
-            page_url=_api_url(aws.url, outputs["ApiId"]).removesuffix("ponto"),
+            api_url=f"{page_url}ponto",
+            page_url=page_url,
             api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,
@@ -163,12 +160,9 @@ def _explained(aws: emulator.Emulator) -> Iterator[None]:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write a file that nobody else may read; who reads it sees all of it or nothing."""
-    new = file.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600, exist_ok=False)
-    new.write_text(text)
-    new.replace(file)
+    """Write a file that nobody else may read."""
+    with draft(file) as new:
+        new.write(text)
 
 
 def _lost(aws: Path) -> str:
@@ -181,7 +175,7 @@ def _lost(aws: Path) -> str:
 
 
 @contextlib.contextmanager
-def _only_one(state: Path) -> Iterator[IO[str]]:
+def _only_one(state: Path) -> Iterator[None]:
     with (state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -191,7 +185,7 @@ def _only_one(state: Path) -> Iterator[IO[str]]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield lock
+        yield
         lock.truncate(0)
 
 
@@ -217,20 +211,14 @@ def _alone() -> Iterator[None]:
 def _deploy(
     state: Path, aws: emulator.Emulator, database: postgres.Postgres, parameters: Mapping[str, str]
 ) -> tuple[gaps.Deployment, Mapping[str, str], str]:
-    package = str(_package(state))
     environment = aws.environment() | {
         "LOCAL_DB_HOST": database.host,
         # Wheels of one interpreter on one machine, which the plugin does not tell apart.
         "LOCAL_PIP_CACHE": str(state / "pip" / f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}"),
         "SLS_AWS_MONITORING_FREQUENCY": "250",
     }
-    options = [
-        "--stage",
-        STAGE,
-        "--package",
-        package,
-        *(f"--param={name}={value}" for name, value in parameters.items()),
-    ]
+    options = ["--stage", STAGE, "--package", str(_package(state))]
+    options += [f"--param={name}={value}" for name, value in parameters.items()]
     with _alone():
         for command in ("package", "deploy"):
             _sls(command, options, environment, state / f"{command}.log")
@@ -246,7 +234,6 @@ def _deploy(
         stage=STAGE,
         api=api,
         functions=aws.client("lambda"),
-        post=lambda body: _post(_api_url(aws.url, outputs["ApiId"]), key, body),
     )
     return deployment, outputs, key
 
@@ -262,11 +249,10 @@ def _end_leftovers(state: Path, print_status: PrintStatus) -> None:
     Raises:
         LocalError: an emulator is another user's.
     """
-    words = ["--package", str(_package(state))]
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, ProcessLookupError):  # it has just ended, or is another user's
-            found = process.cmdline()
-            if words in [found[place : place + 2] for place in range(len(found))]:
+    words = ("--package", str(_package(state)))
+    for process in psutil.process_iter(["cmdline"]):
+        if words in pairwise(process.info["cmdline"] or ()):
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has just ended, or is another user's
                 os.killpg(
                     os.getpgid(process.pid), signal.SIGKILL
                 )  # pip, too; `osls.run` gave them a group of their own
@@ -288,17 +274,3 @@ def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment) -> None:
             f"The function schema failed: {error.get('errorMessage', error)}\n"
             f"Its log is {aws.log}; `make clean` removes the local database, if its rows can go."
         )
-
-
-def _api_url(endpoint: str, api_id: str) -> str:
-    return f"{endpoint}/restapis/{api_id}/{STAGE}/_user_request_/ponto"
-
-
-def _post(url: str, key: str, body: bytes) -> str:
-    headers = {"x-api-key": key, "content-type": "application/json"}
-    request = urllib.request.Request(url, data=body, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return str(answer.read().decode())
-    except urllib.error.HTTPError as refusal:
-        return refusal.read().decode()

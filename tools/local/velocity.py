@@ -1,24 +1,38 @@
-"""Mapping templates of API Gateway, rendered: Velocity, and the one object that needs more than a dictionary."""
+"""Mapping templates of API Gateway, rendered: Velocity, and the two objects that need more than a dictionary."""
 
+import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
+from urllib.parse import quote_plus
 
 import airspeed  # type: ignore[import-untyped]
+
+
+class Util:
+    """$util, as far as the templates use it."""
+
+    def urlEncode(self, text: str) -> str:  # noqa: N802  API Gateway's name
+        """Write a text as the value of a form."""
+        return quote_plus(text)
 
 
 class Input:
     """$input, as far as the templates use it."""
 
-    def __init__(self, body: Any) -> None:
-        """Takes the body: a text, or what its JSON says."""
+    def __init__(self, body: str) -> None:
+        """Takes what is to be mapped."""
         self.body = body
 
     def path(self, path: str) -> Any:
-        """Give what is there in the body, or None."""
-        value = self.body
+        """Give what is there in the body, which is JSON, or None."""
+        value = json.loads(self.body)
         for name in path.removeprefix("$.").split("."):
             value = value.get(name) if isinstance(value, dict) else None
         return value
+
+
+_parsed = cache(airspeed.Template)
 
 
 def render(template: str, variables: Mapping[str, object]) -> str:
@@ -28,4 +42,4 @@ def render(template: str, variables: Mapping[str, object]) -> str:
         template: in Velocity.
         variables: by their names, without $. What a template sets in a dictionary of theirs stays there.
     """
-    return str(airspeed.Template(template).merge(variables))
+    return str(_parsed(template).merge(variables))
