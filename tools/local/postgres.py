@@ -71,18 +71,20 @@ class Postgres(NamedTuple):
 
     @property
     def pid(self) -> int:
-        """The server's process, as its own file has it: a restart changes it.
+        """The server's process: a restart changes it.
 
         Raises:
-            FileNotFoundError: it does not run.
+            LocalError: it does not run.
         """
-        return int((self.data / "postmaster.pid").read_text().split()[0])
+        if (found := _pid(self.data)) is None:
+            raise LocalError(f"PostgreSQL does not run on {self.data}; its log is {self.log}")
+        return found
 
     def is_running(self) -> bool:
         """Whether the server's process lives, also one that somebody else restarted."""
         try:
             return _serves(psutil.Process(self.pid), self.data)
-        except (FileNotFoundError, IndexError, ValueError, psutil.Error):  # the file is written in steps
+        except (LocalError, psutil.Error):
             return False
 
     def stop(self) -> None:
@@ -172,40 +174,46 @@ def end(data: Path) -> None:
 
 def _end(data: Path, steps: Iterable[tuple[signal.Signals, int]]) -> None:
     for number, patience in steps:
-        servers, others = _processes(data)
-        for process in servers:
-            _signal(process, number)
-        if not servers:  # what is left of one that was killed; nothing is lost with it
-            for process in others:
-                _signal(process, signal.SIGKILL)
-        for process in (*servers, *others):
+        deadline = time.monotonic() + patience
+        found = _processes(data)
+        server = [process for process in found if process.pid == _pid(data)]
+        for process in server or found:  # without it they are what a killed one left; nothing is lost with them
+            _signal(process, number if server else signal.SIGKILL)
+        for process in found:
             _signal(process, signal.SIGCONT)  # frozen ones could not act on it
-        if _wait((*servers, *others), patience) and not any(_processes(data)):
+        while (left := _processes(data)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if not left:
             break
     else:
-        left = [process.pid for group in _processes(data) for process in group]
-        if left:
-            raise LocalError(f"PostgreSQL's process {left[0]} uses {data} and does not end: kill -9 {left[0]}")
+        raise LocalError(f"PostgreSQL's process {left[0].pid} uses {data} and does not end: kill -9 {left[0].pid}")
+    for child in _children:
+        child.poll()  # reaps it
     # Else the next one believes it runs, when another program got that process id, or a zombie keeps it.
     for stale in (data / "postmaster.pid", Path(_last_host(data) or data) / f"{SOCKET}.lock"):
         stale.unlink(missing_ok=True)
 
 
-def _processes(data: Path) -> tuple[list[psutil.Process], list[psutil.Process]]:
-    """Find what uses the folder, or makes it: servers, and all others."""
-    serving, others = [], []
+def _pid(data: Path) -> int | None:
+    """Give the process of the folder's server, as its own file has it, which is written in steps."""
+    try:
+        return int((data / "postmaster.pid").read_text().split()[0])
+    except (FileNotFoundError, IndexError, ValueError):
+        return None
+
+
+def _processes(data: Path) -> list[psutil.Process]:
+    """Find what uses the folder, or makes it."""
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # ended meanwhile, a zombie, or another user's
-            if _serves(process, data):
-                serving.append((process.ppid(), process))
-            elif _is_given(process, "initdb", _unfinished(data)) or (
-                process.name() == "postgres" and Path(process.cwd()) in (data, _unfinished(data))
+            if (
+                _serves(process, data)
+                or _is_given(process, "initdb", _unfinished(data))
+                or (process.name() == "postgres" and Path(process.cwd()) in (data, _unfinished(data)))
             ):
-                others.append(process)
-    # What a server has just forked has its command line, until it gives itself a title.
-    servers = {process.pid for _, process in serving}
-    forked = [process for parent, process in serving if parent in servers]
-    return [process for parent, process in serving if parent not in servers], [*others, *forked]
+                found.append(process)
+    return found
 
 
 def _serves(process: psutil.Process, data: Path) -> bool:
@@ -227,25 +235,6 @@ def _signal(process: psutil.Process, number: signal.Signals) -> None:
         raise LocalError(
             f"PostgreSQL's process {process.pid} is another user's: that user has to end it, or give another folder."
         ) from None
-
-
-def _wait(processes: Iterable[psutil.Process], patience: float) -> bool:
-    """Wait, for so many seconds, until all have ended; a zombie has. Return whether they have."""
-    deadline = time.monotonic() + patience
-    while not all(_has_ended(process) for process in processes):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def _has_ended(process: psutil.Process) -> bool:
-    for child in _children:
-        child.poll()  # reaps it
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _unfinished(data: Path) -> Path:
