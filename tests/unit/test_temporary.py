@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -20,20 +21,22 @@ def test_they_go_into_memory(tmp_path: Path) -> None:
     assert temporary.memory() == tmp_path
 
 
-def test_a_given_folder_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", "/elsewhere")
-    assert temporary.memory() is None
+NO_PROGRAMS = SimpleNamespace(f_bavail=1, f_frsize=1, f_flag=os.ST_NOEXEC)  # as Docker mounts it
 
 
-def test_memory_that_is_not_there_or_too_small_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(temporary, "_MEMORY", tmp_path / "absent")
-    assert temporary.memory() is None
-    monkeypatch.setattr(temporary, "_MEMORY", tmp_path)
-    monkeypatch.setattr(temporary, "_ROOM", 1 << 60)
-    assert temporary.memory() is None
+@pytest.mark.parametrize(
+    ("owner", "name", "value"),
+    [
+        (os.environ, "TMPDIR", "/elsewhere"),  # somebody wants them there
+        (temporary, "_MEMORY", Path("/absent")),
+        (temporary, "_ROOM", 1 << 60),
+        (os, "statvfs", lambda _: NO_PROGRAMS),
+    ],
+)
+def test_they_do_not_where_there_is_no_room_for_them_or_another_folder_is_wanted(
+    owner: Any, name: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = monkeypatch.setitem if owner is os.environ else monkeypatch.setattr
+    put(owner, name, value)
 
-
-def test_memory_in_which_nothing_may_run_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    mounted = SimpleNamespace(f_bavail=1, f_frsize=1, f_flag=os.ST_NOEXEC)  # as Docker does
-    monkeypatch.setattr(os, "statvfs", lambda _: mounted)
     assert temporary.memory() is None

@@ -15,7 +15,8 @@ from functools import partial
 import psycopg2.extensions
 
 from tools import cli
-from tools.develop.docs import commands, conformance, fields, size
+from tools.conformance.rules import RULES
+from tools.develop.docs import commands, fields, size
 
 Writers = Mapping[str, Callable[..., str]]
 """By what stands in the mark, a pattern whose groups are the arguments."""
@@ -77,11 +78,16 @@ def _columns(connection: psycopg2.extensions.connection, relation: str) -> str:
     return "\n".join(rows)
 
 
+def _rules() -> str:
+    rows = [f"| {rule.name} | {rule.asks} | {rule.convicts} |" for rule in RULES]
+    return "\n".join(["| verdict | what the contract asks | what convicts |", "|---|---|---|", *rows])
+
+
 _WRITERS: Writers = {
     r"from ponto (plan .*)": _printed,
     r"from ponto/punch\.schema\.json": fields.table,
     r"from ponto --help": commands.table,
-    r"from ponto conformance": conformance.table,
+    r"from ponto conformance": _rules,
     r"from the deployed files": size.english,
     r"from the deployed files, in Portuguese": size.portuguese,
 }
