@@ -93,6 +93,7 @@ def test_ten_starts_come_up_at_the_first_try_whatever_the_one_before_left(state:
     for leave in LEFT:
         aws = start(state, port)
         assert count(aws) == kept, leave
+        assert saved.unsaved_since(state)
         put(aws, 1)
         leave(aws)
         kept += leave is not zombie  # killed, it loses what it was given
@@ -121,20 +122,6 @@ def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> N
     again = start(state, port)
     assert count(again) == 70  # what was saved before stays
     again.stop()
-
-
-def test_an_emulator_that_was_killed_leaves_a_mark_until_it_has_saved(state: Path) -> None:
-    aws = start(state, emulator.free_port())
-    assert saved.unsaved_since(state)
-    aws.process.kill()
-    aws.process.wait()
-    assert saved.unsaved_since(state)
-    aws.stop()  # there is nothing to stop
-
-    again = start(state, emulator.free_port())
-    again.stop()
-
-    assert saved.unsaved_since(state) is None
 
 
 def deploy_what_never_ends(aws: Emulator) -> None:
@@ -187,11 +174,3 @@ def test_it_ends_within_ten_seconds_whatever_was_deployed_to_it_and_keeps_every_
     again = start(state, aws.port)
     assert count(again) == 20
     again.stop()
-
-
-def test_a_port_that_is_taken_is_said_before_anything_is_started(state: Path) -> None:
-    aws = start(state, emulator.free_port())
-    with pytest.raises(LocalError, match=f"Port {aws.port} is in use"):
-        emulator.require_free(aws.port)
-    aws.stop()
-    wait_for(lambda: not psutil.pid_exists(aws.process.pid), "its end")

@@ -128,11 +128,3 @@ def test_what_is_not_saved_is_named(tmp_path: Path) -> None:
     old = began - 10
     os.utime(saved.folder(tmp_path) / "iam.json", (old, old))
     assert saved.compare(tmp_path, began, ["sqs", "iam"], {}) == ["the state of iam"]
-
-
-def test_a_run_that_has_not_saved_leaves_a_mark(tmp_path: Path) -> None:
-    assert saved.unsaved_since(tmp_path) is None
-    saved.mark_running(tmp_path)
-    assert saved.unsaved_since(tmp_path)
-    saved.mark_clean(tmp_path)
-    assert saved.unsaved_since(tmp_path) is None

@@ -134,7 +134,7 @@ Ctrl-C stops it.
 
 def _look(stack: Stack, watch: Watch) -> str:
     try:
-        return str(watch.look())
+        return watch.line()
     except (BotoCoreError, ClientError) as error:
         with contextlib.suppress(subprocess.TimeoutExpired):
             stack.aws.process.wait(_DEATH)

@@ -8,7 +8,6 @@ import re
 import secrets
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from tools.dlq import dead_letters
 from tools.kit.files import draft
 from tools.local import postgres
 from tools.local.faults import Faults
-from tools.local.watch import LogLines
+from tools.local.watch import Batches
 
 FOLDER = Path(__file__).parent / "view"
 PATH = "/flow/"
@@ -65,8 +64,7 @@ class Flow:
         self.key = key(state)
         self._state = state
         self._messages = messages
-        self._log: LogLines | None = None
-        self._totals: Counter[str] = Counter()
+        self._batches = Batches(state / "emulator.log")
         self.accepted = 0  # counted by who stands before the gateway
         self._lock = threading.Lock()
         self._stopping: threading.Thread | None = None
@@ -95,18 +93,15 @@ class Flow:
     def _numbers(self, address: dict[str, Any]) -> Answer:
         waiting = self._messages(address["queue_url"])
         dead = self._messages(address["dlq_url"])
-        self._log = self._log or LogLines(self._state / "emulator.log")
-        for line in self._log.new():
-            for name in ("stored", "duplicates", "failed"):
-                self._totals[name] += line[name]
+        totals = self._batches.totals()
         return Answer(
             200,
             {
                 "accepted": self.accepted,
                 "waiting": len(waiting),
-                "stored": self._totals["stored"],
-                "duplicates": self._totals["duplicates"],
-                "failed": self._totals["failed"],
+                "stored": totals["stored"],
+                "duplicates": totals["duplicates"],
+                "failed": totals["failed"],
                 "deadLetters": len(dead),
                 "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
                 "databaseStopped": self._stopping is not None and self._stopping.is_alive(),

@@ -1,8 +1,9 @@
 """What goes through the system, as it happens: read from the queues and from the function's own log lines."""
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tools.kit import queues
 
@@ -10,66 +11,50 @@ if TYPE_CHECKING:  # the emulator's own process reads the log too, and has no st
     from tools.local.stack import Stack
 
 
-class Flow(NamedTuple):
-    """Punches since the watch began, but for the two queues, whose depth is what it is now."""
-
-    queued: int  # waiting or being stored
-    stored: int
-    duplicates: int
-    rejected: int  # dead-lettered by the function
-    failed: int  # tries that will be repeated
-    dead_letters: int
-
-    def __str__(self) -> str:
-        line = (
-            f"accepted {self.accepted:,}  queued {self.queued:,}  stored {self.stored:,}  "
-            f"duplicates {self.duplicates:,}  dead letters {self.dead_letters:,}"
-        )
-        return f"{line}  failed tries {self.failed:,}" if self.failed else line
-
-    @property
-    def accepted(self) -> int:
-        """All that the gateway took, by where it is now."""
-        return self.queued + self.stored + self.duplicates + self.rejected
-
-
 class Watch:
     """Follows a running stack."""
 
     def __init__(self, stack: "Stack") -> None:
-        self._log = LogLines(stack.aws.log)
+        self._batches = Batches(stack.aws.log)
         self._sqs = stack.client("sqs")
         self._address = stack.address
-        self._totals = {"stored": 0, "duplicates": 0, "rejected": 0, "failed": 0}
 
-    def look(self) -> Flow:
-        """Read what has happened since the last look."""
-        for line in self._log.new():
-            for name in self._totals:
-                self._totals[name] += line[name]
-        return Flow(
-            queued=queues.depth(self._sqs, self._address.queue_url).total,
-            dead_letters=queues.depth(self._sqs, self._address.dlq_url).total,
-            **self._totals,
+    def line(self) -> str:
+        """Say what has happened since the watch began, and how much is in the two queues now.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused.
+        """
+        totals = self._batches.totals()
+        queued = queues.depth(self._sqs, self._address.queue_url).total  # waiting or being stored
+        dead_letters = queues.depth(self._sqs, self._address.dlq_url).total
+        stored, duplicates, failed = totals["stored"], totals["duplicates"], totals["failed"]
+        line = (
+            f"accepted {queued + stored + duplicates + totals['rejected']:,}  queued {queued:,}  stored {stored:,}  "
+            f"duplicates {duplicates:,}  dead letters {dead_letters:,}"
         )
+        return f"{line}  failed tries {failed:,}" if failed else line
 
 
-class LogLines:
+class Batches:
     """The function's lines among the emulator's, each read once."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
         self._read = 0  # bytes
+        self._totals: Counter[str] = Counter()
 
-    def new(self) -> list[dict[str, Any]]:
-        """Return the batches logged since the last call."""
+    def totals(self) -> Counter[str]:
+        """Add up what all batches did: stored, duplicates, rejected (dead letters), failed (tries)."""
         with self._log.open("rb") as file:
             file.seek(self._read)
             text = file.read()
         complete = text[: text.rfind(b"\n") + 1]
         self._read += len(complete)
-        lines = (_batch(line) for line in complete.splitlines() if line.startswith(b"{"))
-        return [line for line in lines if line]
+        for line in complete.splitlines():
+            if line.startswith(b"{") and (batch := _batch(line)):
+                self._totals.update({name: batch[name] for name in ("stored", "duplicates", "rejected", "failed")})
+        return self._totals
 
 
 def _batch(line: bytes) -> dict[str, Any] | None:
