@@ -252,11 +252,3 @@ def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> No
 
     assert answer.returncode == 1
     assert "start it with make run" in answer.stderr
-
-
-def test_the_help_has_examples() -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "tools.local", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-
-    assert "examples:" in answer.stdout

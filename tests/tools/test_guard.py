@@ -310,10 +310,3 @@ def test_half_a_request_is_not_waited_for(stranger: Stranger, running: Emulator,
             with contextlib.suppress(ConnectionError):
                 while each.recv(4096):  # until it is closed
                     pass
-
-
-def test_it_listens_on_one_port_of_the_loopback_address(running: Emulator) -> None:
-    family = [psutil.Process(running.process.pid), *psutil.Process(running.process.pid).children(recursive=True)]
-    listening = [found.laddr for each in family for found in each.net_connections("all") if found.status == "LISTEN"]
-
-    assert listening == [(emulator.HOST, running.port)]

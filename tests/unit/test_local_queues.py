@@ -160,12 +160,3 @@ def test_nothing_is_taken_while_the_queues_are_saved(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sqs, "_queues", Queue())
 
     assert sqs.get_state()["queues"] == "copied under the lock"
-
-
-def test_a_fifo_queue_is_the_emulators_own(
-    ways: tuple[tuple[Receive, Delete], ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    emulator = Emulator(monkeypatch, [message(name) | {"group_id": "one"} for name in "ab"], ways[1])
-    emulator.queue["is_fifo"] = True
-
-    assert emulator.run([("receive", 10), ("receive", 10)]) == [["a", "b"], []]

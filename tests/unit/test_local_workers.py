@@ -4,7 +4,6 @@ import contextlib
 import io
 import subprocess
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -184,27 +183,3 @@ def test_events_wait_for_one_another_and_are_counted_until_they_are_done(functio
         wait_for(lambda left=left: len([*tmp_path.glob("* runs")]) == min(4 - left, 3), "the next")  # type: ignore[misc]
         for running in tmp_path.glob("* runs"):
             function.end(running.name.removesuffix(" runs"))
-
-
-def test_an_event_that_waits_costs_no_metric_and_its_wait_counts_as_no_duration(
-    function: Function, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks: list[Any] = []
-    metrics: list[Any] = []
-    durations: list[int] = []
-    limit = lambda_svc._reserved_concurrency
-    monkeypatch.setattr(seam, "_LOOK", 0.01)
-    monkeypatch.setattr(lambda_svc, "_reserved_concurrency", lambda *values: looks.append(values) or limit(*values))  # type: ignore[func-returns-value]
-    monkeypatch.setattr(lambda_svc, "_emit_lambda_metrics", lambda *values, **_: metrics.append(values))
-    monkeypatch.setattr(lambda_svc, "_emit_lambda_logs", lambda *values, **_: durations.append(values[-1]))
-    began = time.time()
-    function.send("first")
-    wait_for((tmp_path / "first runs").exists, "the first to run")
-    function.send("second")
-    wait_for(lambda: len(looks) > 20, "the second to look")
-    for name in ("first", "second"):
-        function.end(name)
-    wait_for(lambda: len(durations) == 2, "both to end")
-
-    assert metrics == []
-    assert sum(durations) <= (time.time() - began) * 1000  # for they ran one after the other

@@ -83,7 +83,7 @@ def test_what_is_missing_is_said_with_what_this_user_can_run_to_get_it(
     monkeypatch.setattr("os.geteuid", lambda: user)
     add(programs, *there)
 
-    assert missing.lines(missing.look(), system) == said
+    assert missing.lines(system) == said
 
 
 @pytest.mark.parametrize(

@@ -3,42 +3,30 @@
 import os
 import shutil
 import sys
-from typing import NamedTuple
 
 from tools.develop import chromium
 from tools.kit import jmeter
 
 
-class Missing(NamedTuple):
-    program: str
-    package: str
-    tests: str  # that are skipped
-
-
-def look() -> list[Missing]:
-    """Find what the tests would use, and this machine does not have."""
-    found = []
-    if chromium.path() is None:
-        found.append(Missing("Chromium", "chromium", "the employees' page, printed reports"))
-    if not jmeter.is_to_be_had():
-        found.append(Missing(f"Java {jmeter.OLDEST_JAVA} with Maven", "maven", "the load test"))
-    return found
-
-
-def lines(missing: list[Missing], system: str) -> list[str]:
+def lines(system: str) -> list[str]:
     """Say it in three lines; in two where nobody knows how this system installs; in none where nothing is missing.
 
     Args:
-        missing: what `look` found.
         system: as `sys.platform` names it.
     """
+    missing = []
+    if chromium.path() is None:
+        missing.append(("Chromium", "chromium", "the employees' page, printed reports"))
+    if not jmeter.is_to_be_had():
+        missing.append((f"Java {jmeter.OLDEST_JAVA} with Maven", "maven", "the load test"))
     if not missing:
         return []
-    packages, install = " ".join(each.package for each in missing), _install(system)
+    programs, packages, tests = zip(*missing, strict=True)
+    install = _install(system)
     return [
-        f"missing here:       {', '.join(each.program for each in missing)}",
-        *([f"to get it:          {install} {packages}"] if install else []),
-        f"not tested without: {', '.join(each.tests for each in missing)}",
+        f"missing here:       {', '.join(programs)}",
+        *([f"to get it:          {install} {' '.join(packages)}"] if install else []),
+        f"not tested without: {', '.join(tests)}",
     ]
 
 
@@ -51,5 +39,5 @@ def _install(system: str) -> str | None:
 
 
 if __name__ == "__main__":
-    for line in lines(look(), sys.platform):
+    for line in lines(sys.platform):
         sys.stdout.write(f"{line}\n")

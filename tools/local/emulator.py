@@ -29,7 +29,7 @@ _SERVICES = (
 )
 _MODULE = "tools.local.serve"
 _START = 30  # s
-_STALLED = 60  # s without progress, after which a save is given up
+_STALLED = 60  # s without work, after which a save is given up
 _CLOSE = 2  # s that a process which was killed may take to give up its port
 _BETWEEN_LINES = 2  # s between lines of progress
 
@@ -65,7 +65,7 @@ class Emulator(NamedTuple):
     def stop(self, print_status: PrintStatus = lambda _: None) -> None:
         """Let it save its state (queues, functions, API) and end, with the workers it started.
 
-        The queues may take as long as they make progress; all else takes some seconds, or is given up.
+        The queues may take as long as it works on them; all else takes some seconds, or is given up.
 
         Args:
             print_status: called with what is being saved, when that takes long, and with a sentence on uploaded files
@@ -76,7 +76,7 @@ class Emulator(NamedTuple):
         """
         if not self.is_running():
             return
-        _end(psutil.Process(self.process.pid), self.state, print_status)
+        _end(psutil.Process(self.process.pid), print_status)
         for count in self._log_lines(saved.NOT_IMPORTED):
             print_status(
                 f"Uploaded files that were not imported to the end: {count}, those without a summary.json in results/. "
@@ -201,7 +201,7 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
         words = process.info["cmdline"] or [""]  # None: somebody hides it
         if _MODULE in words and words[-1] == str(state):
             try:
-                _end(process, state, print_status)
+                _end(process, print_status)
             except psutil.AccessDenied:
                 raise LocalError(
                     f"An emulator of {process.username()} still runs on {state}, as process {process.pid}: end that "
@@ -209,17 +209,17 @@ def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> Non
                 ) from None
 
 
-def _end(process: psutil.Process, state: Path, print_status: PrintStatus) -> None:
-    """Ask a process to end, and wait as long as it makes progress."""
+def _end(process: psutil.Process, print_status: PrintStatus) -> None:
+    """Ask a process to end, and wait as long as it works: uses time of the CPU."""
     began = last = printed = time.monotonic()
-    progress = None
+    worked = None
     try:
         process.terminate()
         process.resume()  # it may be frozen
         while process.status() != psutil.STATUS_ZOMBIE:
-            found = _progress(process, state)
-            if found != progress:
-                progress, last = found, time.monotonic()
+            times = process.cpu_times()
+            if times != worked:
+                worked, last = times, time.monotonic()
             if time.monotonic() > last + _STALLED:
                 process.kill()  # a file is complete or not there: nothing is saved by halves
             if time.monotonic() > printed + _BETWEEN_LINES:
@@ -230,18 +230,6 @@ def _end(process: psutil.Process, state: Path, print_status: PrintStatus) -> Non
         pass
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)  # what it had started just then
-
-
-def _progress(process: psutil.Process, state: Path) -> tuple[float, ...]:
-    """What changes while it works: seconds of CPU time, and the sizes of the files being written."""
-    times = process.cpu_times()
-    sizes = []
-    for file in saved.folder(state).glob("*.tmp"):
-        try:
-            sizes.append(file.stat().st_size)
-        except FileNotFoundError:
-            continue
-    return (times.user + times.system, *sizes)
 
 
 def require_free(port: int) -> None:

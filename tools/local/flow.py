@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tools.dlq import dead_letters
 from tools.kit.files import draft
@@ -28,11 +28,8 @@ Messages = Callable[[str], Sequence[Mapping[str, Any]]]
 """Gives the emulator's messages of a queue by its URL, oldest first, without receiving them."""
 
 
-class Answer(NamedTuple):
-    """An answer of the view's."""
-
-    status: int
-    body: dict[str, Any]
+Answer = tuple[int, dict[str, Any]]
+"""The status, and the body."""
 
 
 def key(state: Path) -> str:
@@ -82,42 +79,39 @@ class Flow:
             try:
                 address = json.loads((self._state / "stack.json").read_text(encoding="utf-8"))
             except FileNotFoundError:
-                return Answer(503, {"message": "the stack is starting or stopping"})
+                return 503, {"message": "the stack is starting or stopping"}
             with self._lock:
                 return self._numbers(address)
         if method == "POST" and stop and 1 <= int(stop[1]) <= _LONGEST:
             with self._lock:
                 return self._stop_database(int(stop[1]))
-        return Answer(404, {"message": f"there is no {method} {PATH}{name}"})
+        return 404, {"message": f"there is no {method} {PATH}{name}"}
 
     def _numbers(self, address: dict[str, Any]) -> Answer:
         waiting = self._messages(address["queue_url"])
         dead = self._messages(address["dlq_url"])
         totals = self._batches.totals()
-        return Answer(
-            200,
-            {
-                "accepted": self.accepted,
-                "waiting": len(waiting),
-                "stored": totals["stored"],
-                "duplicates": totals["duplicates"],
-                "failed": totals["failed"],
-                "deadLetters": len(dead),
-                "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
-                "databaseStopped": self._stopping is not None and self._stopping.is_alive(),
-                "error": self._error,
-                "lastDeadLetters": [_shown(message) for message in reversed(dead[-_LAST:])],
-                "api": {"url": address["api_url"], "key": address["api_key"]},
-            },
-        )
+        return 200, {
+            "accepted": self.accepted,
+            "waiting": len(waiting),
+            "stored": totals["stored"],
+            "duplicates": totals["duplicates"],
+            "failed": totals["failed"],
+            "deadLetters": len(dead),
+            "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
+            "databaseStopped": self._stopping is not None and self._stopping.is_alive(),
+            "error": self._error,
+            "lastDeadLetters": [_shown(message) for message in reversed(dead[-_LAST:])],
+            "api": {"url": address["api_url"], "key": address["api_key"]},
+        }
 
     def _stop_database(self, seconds: int) -> Answer:
         if self._stopping is not None and self._stopping.is_alive():
-            return Answer(409, {"message": "the database is stopped already"})
+            return 409, {"message": "the database is stopped already"}
         # When the stack stops meanwhile, its next start lets the database be reached again.
         self._stopping = threading.Thread(target=self._stop_for, args=(seconds,), daemon=True)
         self._stopping.start()
-        return Answer(202, {"seconds": seconds})
+        return 202, {"seconds": seconds}
 
     def _stop_for(self, seconds: int) -> None:
         self._error = ""

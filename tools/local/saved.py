@@ -5,7 +5,7 @@ A run that has not saved all of it leaves a mark, `running`, by which the next o
 
 import json
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,34 +58,23 @@ def _all_queues(scoped: Any) -> Iterator[Any]:
     yield from scoped["data"].values() if isinstance(scoped, dict) else [queue for _, queue in scoped.all_items()]
 
 
-def saved_messages(state: Path) -> dict[str, set[str]]:
-    """Give what `messages` does, of the file. Without a file there are none."""
-    try:
-        written = json.loads((folder(state) / "sqs.json").read_text())
-    except FileNotFoundError:
-        return {}
-    return messages(written["payload"])
-
-
-def compare(state: Path, began: float, services: Collection[str], held: dict[str, set[str]]) -> list[str]:
-    """Say what is not saved, a line each.
+def compare(state: Path, began: float, service: str, held: dict[str, set[str]]) -> list[str]:
+    """Say what of a service is not saved, a line each.
 
     Args:
         state: the emulator's folder.
         began: when the saving began, s since the epoch: a file that is older was not written.
-        services: those that have something to save.
+        service: its name.
         held: the messages of each queue, in memory. What is drained meanwhile may be in the file still.
     """
-    missing = [f"the state of {name}" for name in sorted(services) if not _is_written(folder(state), name, began)]
-    there: set[str] = set().union(*saved_messages(state).values())
+    file = folder(state) / f"{service}.json"
+    if not file.exists():
+        saved, there = False, set[str]()
+    else:
+        saved = file.stat().st_mtime >= began - 1  # the clock of a file system may be coarse
+        there = set().union(*messages(json.loads(file.read_text())["payload"]).values()) if held else set()
+    missing = [] if saved else [f"the state of {service}"]
     for queue, ids in sorted(held.items()):
         if lost := len(ids - there):
             missing.append(f"{lost:,} of {len(ids):,} messages of {queue}")
     return missing
-
-
-def _is_written(services: Path, name: str, began: float) -> bool:
-    try:
-        return (services / f"{name}.json").stat().st_mtime >= began - 1  # the clock of a file system may be coarse
-    except FileNotFoundError:
-        return False

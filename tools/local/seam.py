@@ -153,9 +153,7 @@ _FRONT = "the emulator takes from the front of a queue without looking through a
 
 
 @_replaces(sqs, "_receive_messages_for_esm", until=_FRONT)
-def _receive(theirs: Callable[[str, int], list[Message]], url: str, most: int) -> list[Message]:
-    if sqs._get_q(url)["is_fifo"]:
-        return theirs(url, most)
+def _receive(_: object, url: str, most: int) -> list[Message]:
     rules = queues.Rules(sqs._expire_retained, sqs._dlq_sweep, sqs._collect_msgs)
     with sqs._queues_lock:
         return queues.take(sqs._get_q(url), min(most or 1, _MOST), rules)
@@ -314,12 +312,6 @@ def _free_and_notify(theirs: Callable[[str], None], slot: str) -> None:
     theirs(slot)
     with _ended:
         _ended.notify_all()
-
-
-@_replaces(lambda_svc, "_execute_function_dispatch", until=_WAITS)
-def _dispatch_now(theirs: Callable[..., Any], *values: Any) -> Any:
-    *values_but_start, _ = values
-    return theirs(*values_but_start, time.time())  # what it waited is none of its duration
 
 
 @_replaces(lambda_svc, "invoke_async_with_retry", until=_WAITS)

@@ -106,7 +106,7 @@ def _save(state: Path, name: str, give: Callable[[], Any]) -> list[str]:
     if given is None:
         return []
     seam.save(name, given)
-    return saved.compare(state, began, [name], saved.messages(given) if name == "sqs" else {})
+    return saved.compare(state, began, name, saved.messages(given) if name == "sqs" else {})
 
 
 def _end(state: Path, missing: list[str]) -> None:
