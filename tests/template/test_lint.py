@@ -72,22 +72,3 @@ def test_a_template_that_the_auditor_cannot_read_is_no_clean_one(tmp_path: Path,
         (tmp_path / "prod.json").write_text(content)
     with pytest.raises(RuntimeError, match="checkov"):
         lint.audit(tmp_path, ["prod.json"])
-
-
-@pytest.mark.parametrize("version", ["13.4", "16.99"])
-def test_an_engine_version_that_cannot_be_created_is_found(tmp_path: Path, document: Any, version: str) -> None:
-    document["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = version
-    (found,) = findings(tmp_path, document)
-    assert found.startswith("prod.json:")
-    assert version in found
-
-
-def test_a_reference_to_nothing_is_found(tmp_path: Path, document: Any) -> None:
-    document["Outputs"]["ApiId"]["Value"] = {"Ref": "Nothing"}
-    (found,) = findings(tmp_path, document)
-    assert "'Nothing'" in found
-
-
-def test_a_template_that_is_not_there_is_found(tmp_path: Path) -> None:
-    (found,) = lint.findings(tmp_path, ["missing.json"])
-    assert "missing.json" in found

@@ -80,15 +80,6 @@ def test_a_save_that_stands_still_is_given_up(start: Start) -> None:
     assert process.wait() != 0
 
 
-def test_a_frozen_process_is_woken_to_save(start: Start) -> None:
-    process = start("pass")
-    psutil.Process(process.pid).suspend()
-
-    end(process)
-
-    assert process.wait() == 0
-
-
 def test_one_that_is_gone_already_is_not_waited_for(start: Start) -> None:
     process = start("pass")
     process.kill()  # and is a zombie, until somebody asks how it ended

@@ -10,7 +10,6 @@ import logging
 import os
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
@@ -47,7 +46,7 @@ _HEAD = 5.0  # s after which half a request's head is looked at, and again until
 _MOST = 10  # messages that the emulator hands over at once
 _KEPT = 2_000  # log streams of a group, and points of a metric
 _WAITING = 6 * 3600  # s that an event waits until the function may run
-_LOOK = 5.0  # s between two looks, for more may run without that any has ended: somebody raised the limit
+_LOOK = 0.1  # s between two looks whether it may
 
 _logger = logging.getLogger("local")
 
@@ -123,9 +122,9 @@ async def _speak_http_1(*_: object) -> None:
     pass  # the request is served as any other
 
 
-# Mapping templates.
+# Mapping templates. The emulator prints #if as it stands, and knows no ['...']: airspeed renders them.
 
-_TEMPLATES = "the emulator renders conditions and ['...'], and sets the status that a response template asks for"
+_TEMPLATES = "the emulator renders all of Velocity, and sets the status that a response template asks for"
 
 
 @_replaces(apigateway_v1, "_render_request_template_v1", until=_TEMPLATES)
@@ -293,7 +292,6 @@ class _Event:
 
 _event: ContextVar[_Event | None] = ContextVar("_event", default=None)
 _events: "WeakSet[_Event]" = WeakSet()
-_ended = threading.Condition()  # an invocation, so that another may run
 
 
 @_replaces(lambda_svc, "_acquire_execution_slot", until=_WAITS)
@@ -301,17 +299,9 @@ def _acquire_when_free(
     theirs: Callable[..., tuple[str | None, str | None]], *values: Any
 ) -> tuple[str | None, str | None]:
     end = time.monotonic() + _WAITING
-    with _ended:
-        while not (slot := theirs(*values))[0] and _event.get() and time.monotonic() < end:
-            _ended.wait(_LOOK)
+    while not (slot := theirs(*values))[0] and _event.get() and time.monotonic() < end:
+        time.sleep(_LOOK)
     return slot
-
-
-@_replaces(lambda_svc, "_release_execution_slot", until=_WAITS)
-def _free_and_notify(theirs: Callable[[str], None], slot: str) -> None:
-    theirs(slot)
-    with _ended:
-        _ended.notify_all()
 
 
 @_replaces(lambda_svc, "invoke_async_with_retry", until=_WAITS)
