@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ministack.services import sqs  # type: ignore[import-untyped]
 
 from tools.local import seam
-from tools.local.queues import Message
+from tools.local.seam import Message
 
 NOW = 1_800_000_000.0
 MOST = 3  # receives

@@ -31,11 +31,10 @@ from ministack.services import apigateway_v1, cloudwatch, cognito, lambda_svc, s
 from ministack.services import cloudwatch_logs as logs
 
 from ponto.punch import NotAPunch, parse
-from tools.local import queues, velocity
+from tools.local import velocity
 from tools.local.asgi import Application
 from tools.local.errors import LocalError
 from tools.local.guard import Answer
-from tools.local.queues import Message
 
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
 """Those that this file is written for."""
@@ -47,6 +46,9 @@ _MOST = 10  # messages that the emulator hands over at once
 _KEPT = 2_000  # log streams of a group, and points of a metric
 _WAITING = 6 * 3600  # s that an event waits until the function may run
 _LOOK = 0.1  # s between two looks whether it may
+
+Message = dict[str, Any]
+"""One of a queue, as the emulator has it."""
 
 _logger = logging.getLogger("local")
 
@@ -146,22 +148,51 @@ def _map_response(
     return override.get("status", mapped), *rest
 
 
-# The queue, as the drain takes from it: see queues.py. Who receives or deletes over HTTP is served as ever.
+# The queue, as the drain takes from it: from the front. Who receives or deletes over HTTP is served as ever.
+#
+# The emulator goes over the whole queue several times for each ten punches that it hands over: with a million, that
+# takes a second in which nothing else gets the process. And it puts a new list in the old one's place, so that a punch
+# which another thread accepted meanwhile would be lost. Here its own rules see no more than the front of the queue, and
+# the list is changed in place.
 
 _FRONT = "the emulator takes from the front of a queue without looking through all of it, and changes its list in place"
 
 
 @_replaces(sqs, "_receive_messages_for_esm", until=_FRONT)
 def _receive(_: object, url: str, most: int) -> list[Message]:
-    rules = queues.Rules(sqs._expire_retained, sqs._dlq_sweep, sqs._collect_msgs)
+    most = min(most or 1, _MOST)
     with sqs._queues_lock:
-        return queues.take(sqs._get_q(url), min(most or 1, _MOST), rules)
+        queue = sqs._get_q(url)
+        while True:
+            messages = queue["messages"]  # this very list from here on: over HTTP, another may take its place
+            front = _front(messages, most, lambda message: message.get("visible_at", 0) <= time.time())
+            part = {**queue, "messages": front}
+            sqs._expire_retained(part)
+            sqs._dlq_sweep(part)
+            if len(part["messages"]) == len(front):
+                received: list[Message] = sqs._collect_msgs(part, most, int(queue["attributes"]["VisibilityTimeout"]))
+                return received
+            messages[: len(front)] = part["messages"]
 
 
 @_replaces(sqs, "_delete_messages_for_esm", until=_FRONT)
 def _delete(_: object, url: str, handles: set[str]) -> None:
     with sqs._queues_lock:
-        queues.remove(sqs._get_q(url), handles)
+        messages = sqs._get_q(url)["messages"]
+        front = _front(messages, len(handles), lambda message: message.get("receipt_handle") in handles)
+        messages[: len(front)] = [message for message in front if message.get("receipt_handle") not in handles]
+
+
+def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bool]) -> list[Message]:
+    """Give the messages from the first to the last that is wanted; all of them, where fewer are than `most`."""
+    front = []
+    left = most
+    for message in messages:
+        front.append(message)
+        left -= is_wanted(message)
+        if not left:
+            break
+    return front
 
 
 @_replaces(sqs, "get_state", until="the emulator copies its queues under their lock")
