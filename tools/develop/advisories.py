@@ -18,15 +18,8 @@ ACCEPTED: dict[str, str] = {}
 
 
 class Advisory(NamedTuple):
-    id: str  # GHSA-..., PYSEC-... or CVE-...
-    package: str
-    text: str
-    aliases: frozenset[str] = frozenset()
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """All that it is known by."""
-        return self.aliases | {self.id}
+    text: str  # what is printed of it, which begins with its id
+    names: frozenset[str]  # all that it is known by: GHSA-..., PYSEC-..., CVE-...
 
 
 class Report(NamedTuple):
@@ -53,10 +46,9 @@ def of_pip_audit(text: str) -> Report:
         raise NotAskedError(f"none of {len(skipped)} packages was found: {_line(skipped[0])}")
     advisories = [
         Advisory(
-            found["id"],
-            f"{package['name']} {package['version']}",
-            f"{_line(found['description'])} Fixed in: {', '.join(found['fix_versions']) or 'no version'}.",
-            frozenset(found["aliases"]),
+            f"{found['id']}: {package['name']} {package['version']}: {_line(found['description'])} "
+            f"Fixed in: {', '.join(found['fix_versions']) or 'no version'}.",
+            frozenset([found["id"], *found["aliases"]]),
         )
         for package in packages
         for found in package.get("vulns", [])
@@ -82,29 +74,27 @@ def of_npm(text: str) -> Report:
         for via in package["via"]:
             if isinstance(via, dict):  # a text names another package, which has its own
                 name = via["url"].rpartition("/")[2]
-                found[name] = Advisory(name, f"{via['name']} {via['range']}", f"{via['severity']}: {via['title']}.")
+                told = f"{name}: {via['name']} {via['range']}: {via['severity']}: {via['title']}."
+                found[name] = Advisory(told, frozenset([name]))
     return Report(list(found.values()))
 
 
 def lines(asker: str, ask: Callable[[], Report], accepted: dict[str, str]) -> tuple[list[str], set[str]]:
     """Ask one service; give what to print, and which accepted advisories it reported or may have."""
     try:
-        report = ask()
+        found, unknown = ask()
     except NotAskedError as reason:
         return [f"advisories: {asker}: not asked: {reason}"], set(accepted)
-    new = [advisory for advisory in report.found if not advisory.ids & accepted.keys()]
-    told = [
-        f"advisories: {asker}: WARNING {advisory.id}: {advisory.package}: {advisory.text} "
-        "Upgrade it, or say in tools/develop/advisories.py why it does not concern us."
-        for advisory in new
-    ]
+    known = accepted.keys() & {name for advisory in found for name in advisory.names}
+    new = [advisory.text for advisory in found if not advisory.names & known]
     summary = [f"{len(new) or 'no'} warning{'s' * (len(new) != 1)}"]
-    if new != report.found:
-        summary.append(f"{len(report.found) - len(new)} accepted")
-    if report.unknown:
-        summary.append(f"not asked: {report.unknown} packages that it does not know")
-    told.append(f"advisories: {asker}: {', '.join(summary)}")
-    return told, {name for advisory in report.found for name in advisory.ids} & accepted.keys()
+    if len(new) < len(found):
+        summary.append(f"{len(found) - len(new)} accepted")
+    if unknown:
+        summary.append(f"not asked: {unknown} packages that it does not know")
+    advice = "Upgrade it, or say in tools/develop/advisories.py why it does not concern us."
+    told = [f"advisories: {asker}: WARNING {text} {advice}" for text in new]
+    return [*told, f"advisories: {asker}: {', '.join(summary)}"], known
 
 
 def run(reader: Callable[[str], Report], command: Sequence[str | Path]) -> Report:
