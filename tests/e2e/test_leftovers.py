@@ -125,7 +125,7 @@ def test_a_full_disk_is_an_error_that_says_how_much_is_missing(state: Path) -> N
 
 
 def deploy_what_never_ends(aws: Emulator) -> None:
-    """A function that hangs, which is being called, and two stacks that wait for what does not come."""
+    """A function that hangs, called once and by three events, and two stacks that wait for what does not come."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
         code.writestr("index.py", "import time\ndef main(*_):\n    time.sleep(3600)\n")
@@ -138,6 +138,8 @@ def deploy_what_never_ends(aws: Emulator) -> None:
         Timeout=900,
         Code={"ZipFile": archive.getvalue()},
     )["FunctionArn"]
+    for _ in range(3):  # of which a file's import is one
+        functions.invoke(FunctionName="hangs", InvocationType="Event", Payload="{}")
     custom = {"Type": "Custom::Thing", "Properties": {"ServiceToken": arn}}
     handle = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     condition = {
@@ -165,10 +167,15 @@ def test_it_ends_within_ten_seconds_whatever_was_deployed_to_it_and_keeps_every_
     wait_for(lambda: len(workers(aws)) >= 2, "the called function and the custom resource's")
     left = workers(aws)
 
+    said: list[str] = []
     began = time.monotonic()
-    aws.stop()
+    aws.stop(said.append)
 
     assert time.monotonic() < began + 10  # promised
+    assert [line for line in said if "so far" not in line] == [
+        "Uploaded files that were not imported to the end: 3, those without a summary.json in results/. "
+        "Put them into the bucket again."
+    ]
     assert saved.unsaved_since(state) is None
     wait_for(lambda: not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in left), "their end")
     again = start(state, aws.port)
