@@ -226,24 +226,6 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
     assert processes_of(state) == []
 
 
-@pytest.mark.parametrize(
-    ("module", "arguments", "said"),
-    [
-        ("tools.local", ["--port", "99999"], "99999 is not in the range 1<=x<=65535"),
-        ("tools.local.rows", ["--", "-5"], "-5 is not in the range"),
-        ("tools.local.rows", ["--state", "/nowhere"], "no local stack runs (/nowhere/stack.json does not exist)"),
-    ],
-)
-def test_a_wrong_argument_is_said(module: str, arguments: list[str], said: str) -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-    assert answer.returncode in (1, 2)
-    assert said in answer.stderr
-    assert "Traceback" not in answer.stderr
-
-
 def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> None:
     write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
 

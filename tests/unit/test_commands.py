@@ -143,6 +143,7 @@ def test_a_value_is_read(kind: options.Kind | options.Whole, text: str, value: o
         (options.COUNT, "1.5", "'1.5' is not a whole number"),
         (options.EMPLOYEE, "9007199254740992", "9007199254740992 is not in the range"),
         (options.EMPLOYEE, "9" * 5_000, "is not a whole number"),
+        (options.PORT, "99999", "99999 is not in the range 1<=x<=65535"),
         (options.INSTANT_MS, "yesterday", "'yesterday' is neither"),
         (options.INSTANT_MS, "99999999999d", "is neither"),
     ],
