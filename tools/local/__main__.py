@@ -1,9 +1,7 @@
 """`make run`: the whole system on this machine, until Ctrl-C."""
 
-import contextlib
 import os
 import shlex
-import subprocess
 import sys
 import time
 import traceback
@@ -11,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit import commands, jmeter
 from tools.kit import options as opt
@@ -19,11 +16,8 @@ from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator, flow
-from tools.local.errors import LocalError
-from tools.local.stack import Stack, running
+from tools.local.stack import Stack, explained, running
 from tools.local.watch import Watch
-
-_DEATH = 5  # s that an emulator may take from its last answer to its end
 
 _EPILOG = """examples:
   make run
@@ -132,22 +126,13 @@ Ctrl-C stops it.
     )
 
 
-def _look(stack: Stack, watch: Watch) -> str:
-    try:
-        return watch.line()
-    except (BotoCoreError, ClientError) as error:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            stack.aws.process.wait(_DEATH)
-        stack.require_running()
-        raise LocalError(f"The emulator does not answer any more ({error}); its log is {stack.aws.log}") from None
-
-
 def _follow(stack: Stack) -> None:
     watch = Watch(stack)
     shown = ""
     while True:
         stack.require_running()
-        line = _look(stack, watch)
+        with explained(stack.aws):
+            line = watch.line()
         if line != shown:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
             shown = line

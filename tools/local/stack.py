@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import sys
 import sysconfig
 import time
@@ -26,6 +27,7 @@ from tools.local.errors import LocalError
 from tools.local.faults import Faults
 
 STAGE = "local"
+_DEATH = 5  # s that an emulator may take from its last answer to its end
 _RESTART = 15  # s that PostgreSQL may be away for: `make chaos` restarts it
 
 PrintStatus = Callable[[str], None]
@@ -42,10 +44,7 @@ class Stack(NamedTuple):
     def require_running(self) -> None:
         """Raise a LocalError when a part has died."""
         if not self.aws.is_running():
-            raise LocalError(
-                f"The emulator ended by itself; {_lost(self.aws.state)}. Its log, {self.aws.log}, ends:\n"
-                f"{emulator.tail(self.aws.log)}"
-            )
+            raise _ended(self.aws)
         deadline = time.monotonic() + _RESTART
         while not self.database.is_running():
             if time.monotonic() > deadline:
@@ -103,7 +102,7 @@ def running(
         _write(pid_file, str(aws.process.pid))
         parts.callback(pid_file.unlink, missing_ok=True)
 
-        with _explained(aws):
+        with explained(aws):
             print_status("deploying serverless.yml: sls deploy --stage local")
             # Files can be imported here too: what costs something on AWS costs nothing.
             deployment, outputs, key = _deploy(state, aws, database, {"uploads": "true"} | dict(parameters(aws)))
@@ -148,15 +147,29 @@ def _make_private(state: Path) -> None:
 
 
 @contextlib.contextmanager
-def _explained(aws: emulator.Emulator) -> Iterator[None]:
-    """Make one sentence of what a call of the emulator fails with."""
+def explained(aws: emulator.Emulator) -> Iterator[None]:
+    """Make one sentence of what a call of the emulator fails with.
+
+    Raises:
+        LocalError: it failed.
+    """
     try:
         yield
     except (BotoCoreError, ClientError, OSError, http.client.HTTPException) as error:
-        end = "does not answer as it should" if aws.is_running() else "ended by itself"
-        raise LocalError(
-            f"The emulator {end} ({type(error).__name__}: {error}); its log, {aws.log}, ends:\n{emulator.tail(aws.log)}"
-        ) from None
+        try:
+            aws.process.wait(_DEATH)
+        except subprocess.TimeoutExpired:
+            raise LocalError(
+                f"The emulator does not answer as it should ({type(error).__name__}: {error}); its log, {aws.log}, "
+                f"ends:\n{emulator.tail(aws.log)}"
+            ) from None
+        raise _ended(aws) from None
+
+
+def _ended(aws: emulator.Emulator) -> LocalError:
+    return LocalError(
+        f"The emulator ended by itself; {_lost(aws.state)}. Its log, {aws.log}, ends:\n{emulator.tail(aws.log)}"
+    )
 
 
 def _write(file: Path, text: str) -> None:
