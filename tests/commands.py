@@ -1,14 +1,16 @@
 """What a command gave, however a test ran it."""
 
 import importlib
+import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import pytest
 
 from tools import cli
 from tools.kit.local_stack import Address
@@ -23,6 +25,34 @@ class Result(NamedTuple):
     @property
     def json(self) -> Any:
         return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:
+    """Give a function that runs `ponto` with these words, and those that it is given.
+
+    Args:
+        capsys: what the command prints.
+        before: the first words.
+    """
+
+    def run(*words: object) -> Result:
+        capsys.readouterr()
+        return Result(cli.main([str(word) for word in (*before, *words)]), *capsys.readouterr())
+
+    return run
+
+
+class _Keyboard(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
+    """Let somebody at a terminal answer a command; None: nobody is there."""
+    monkeypatch.setattr("sys.stdin", io.StringIO() if answer is None else _Keyboard(answer))
 
 
 class Line(NamedTuple):

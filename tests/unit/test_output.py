@@ -12,12 +12,17 @@ from botocore.exceptions import ClientError
 from tests.commands import Line, every_command
 from tools.kit import commands, tables
 from tools.kit.errors import CommandError
-from tools.kit.output import Console, data_stream, print_json, print_result, print_status, progress
+from tools.kit.output import Console, data_stream, print_json, print_result, print_status, printable, progress
 from tools.kit.project import ROOT
 from tools.kit.tables import Column
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07\x9b31m\x7f\u202egnp\u2066\u2028\r\tb\udcff"
 """Clears the screen, names the window, colours, turns what is read, begins a line, and cannot be encoded."""
+
+MOVING = (  # a cursor, or the order of what is read: C0, C1, overrides, isolates, marks, separators, half a pair
+    *(*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)),
+    *(0x200E, 0x200F, 0x061C, 0x2028, 0x2029, 0xD800),
+)
 
 LINES = every_command()
 
@@ -84,6 +89,16 @@ def test_what_a_command_was_asked_is_repeated_harmlessly(
         assert commands.run(line.root, line.name, [*line.words, word]) in (0, 2)
     printed = capsys.readouterr()
     assert is_harmless(printed.out + printed.err)
+
+
+def test_nothing_that_moves_a_cursor_or_turns_a_line_is_printed() -> None:
+    for code in MOVING:
+        assert printable(f"a{chr(code)}b") == "a?b"
+        assert printable(f"a{chr(code)}b", lines=True) == (f"a{chr(code)}b" if chr(code) in "\n\t" else "a?b")
+    every = "".join(map(chr, range(0x3000)))
+    shown = printable(every)
+    assert shown.isprintable()
+    assert [after for before, after in zip(every, shown, strict=True) if before.isprintable() and after != before] == []
 
 
 def test_a_line_break_in_a_value_forges_no_line(capsys: pytest.CaptureFixture[str]) -> None:
