@@ -15,7 +15,7 @@ class Made(NamedTuple):
 
     operation: str  # as AWS names it: SendMessage
     parameters: Any
-    signer: str  # the access key that signed it
+    signer: str  # the access key that signs it; empty: there is none
 
 
 class Calls:
@@ -29,7 +29,8 @@ class Calls:
         real = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, parameters: Any) -> Any:
-            self.made.append(Made(operation, parameters, client._get_credentials().access_key))
+            key = client._get_credentials()
+            self.made.append(Made(operation, parameters, key.access_key if key else ""))
             instead = self.instead.get(operation)
             if isinstance(instead, BaseException):
                 raise instead

@@ -1,19 +1,15 @@
 """`ponto keys` on the deployed stack: what it makes in API Gateway, and whom that lets in."""
 
-import io
-import json
 import logging
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 
-from tests.commands import Result
+from tests.aws import Calls, refusal, stack
+from tests.commands import Run, runner, type_in, write_stack
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tools.cli import main
@@ -23,8 +19,8 @@ from tools.local.stack import STAGE
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
 
-Call = Callable[[], Any]
 Thing = tuple[str, str]  # key or plan, and its id
+DENIED = refusal("AccessDeniedException")
 
 
 class Gateway:
@@ -32,21 +28,10 @@ class Gateway:
 
     def __init__(self, api: "APIGatewayClient", monkeypatch: pytest.MonkeyPatch) -> None:
         self.api = api
-        self.calls: list[str] = []
+        self.calls = Calls(monkeypatch)
+        self.instead = self.calls.instead
         self.used: dict[str, list[list[int]]] = {}  # what GetUsage, which the emulator lacks, says of a key
-        # Operation -> what happens instead; it is given the call, to make or not.
-        self.instead: dict[str, Callable[[Call, Any], Any]] = {
-            "GetUsage": lambda _, parameters: {"items": {parameters["keyId"]: self.used.get(parameters["keyId"], [])}},
-        }
-        real = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-        def call(client: Any, operation: str, parameters: Any) -> Any:
-            self.calls.append(operation)
-            make: Call = lambda: real(client, operation, parameters)  # noqa: E731
-            instead = self.instead.get(operation)
-            return instead(make, parameters) if instead else make()
-
-        monkeypatch.setattr(BaseClient, "_make_api_call", call)
+        self.instead["GetUsage"] = lambda _, asked: {"items": {asked["keyId"]: self.used.get(asked["keyId"], [])}}
 
     def everything(self) -> set[Thing]:
         """All keys and usage plans of the account."""
@@ -68,8 +53,8 @@ class Gateway:
             self.api.delete_usage_plan(usagePlanId=identifier)
 
 
-class Stage(NamedTuple):
-    """A deployment, by the folder whose stack.json tells of it."""
+class Other(NamedTuple):
+    """Another deployment in the same account."""
 
     state: Path
     api_id: str
@@ -93,67 +78,45 @@ def before(gateway: Gateway) -> set[Thing]:
 
 
 @pytest.fixture
-def dev(deployed: Deployed) -> Stage:
-    return Stage(deployed.state, deployed.stack.address.api_id)
-
-
-@pytest.fixture
-def prod(deployed: Deployed, gateway: Gateway, tmp_path: Path) -> Iterator[Stage]:
-    """Another deployment in the same account."""
+def prod(deployed: Deployed, gateway: Gateway, tmp_path: Path) -> Iterator[Other]:
     api_id = gateway.api.create_rest_api(name="another")["id"]
     address = deployed.stack.address._asdict() | {"api_id": api_id}
-    (tmp_path / "stack.json").write_text(json.dumps(address))
-    yield Stage(tmp_path, api_id)
+    yield Other(write_stack(tmp_path, **address), api_id)
     gateway.api.delete_rest_api(restApiId=api_id)
 
 
 @pytest.fixture
-def run(gateway: Gateway, dev: Stage, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+def run(gateway: Gateway, deployed: Deployed, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command on the deployed stack; a later `--state` counts."""
     del gateway
-
-    def run(verb: str, *words: object, stage: Stage = dev) -> Result:
-        status = main(["keys", verb, "--state", str(stage.state), *map(str, words)])
-        return Result(status, *capsys.readouterr())
-
-    return run
-
-
-def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Operation")
-
-
-def refuse(*_: Any) -> Any:
-    raise refusal("AccessDeniedException")
+    ponto = runner(capsys, "keys")
+    return lambda verb, *words: ponto(verb, "--state", deployed.state, *words)
 
 
 # create
 
 
-def test_a_key_has_a_plan_of_its_own_with_its_limits(dev: Stage, gateway: Gateway, run: Callable[..., Result]) -> None:
+def test_a_key_has_a_plan_of_its_own_with_its_limits_and_its_value_alone_goes_to_standard_output(
+    deployed: Deployed, gateway: Gateway, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
     result = run("create", "gate-1", "--rate", "2.5", "--burst", "7", "--quota", "300")
 
     assert result.status == 0
     plan = gateway.plan("batida-ponto-local/gate-1")
     assert plan["throttle"] == {"rateLimit": 2.5, "burstLimit": 7}
-    assert plan["quota"]["limit"] == 300
-    assert plan["quota"]["period"] == "DAY"
-    assert [(each["apiId"], each["stage"]) for each in plan["apiStages"]] == [(dev.api_id, STAGE)]
+    assert (plan["quota"]["limit"], plan["quota"]["period"]) == (300, "DAY")
+    api_id = deployed.stack.address.api_id
+    assert [(each["apiId"], each["stage"]) for each in plan["apiStages"]] == [(api_id, STAGE)]
     (key,) = gateway.api.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
-    assert gateway.value(key["id"]) == result.out.strip()
-
-
-def test_the_value_alone_goes_to_standard_output(run: Callable[..., Result], caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    result = run("create", "gate-1")
-
-    value = result.out.strip()
+    value = gateway.value(key["id"])
     assert len(value) >= 20
     assert result.out == f"{value}\n"
-    assert value not in result.err
-    assert value not in caplog.text
+    assert value not in result.err + caplog.text
 
 
-def test_for_machines_the_value_is_shown_with_the_rest(gateway: Gateway, run: Callable[..., Result]) -> None:
+def test_for_machines_the_value_is_shown_with_the_rest(gateway: Gateway, run: Run) -> None:
     made = run("create", "gate-1", "--json").json
 
     assert (made["name"], made["rate"], made["burst"], made["quota"]) == ("gate-1", 10, 20, 10_000)
@@ -161,7 +124,7 @@ def test_for_machines_the_value_is_shown_with_the_rest(gateway: Gateway, run: Ca
     assert made["usagePlanId"] == gateway.plan("batida-ponto-local/gate-1")["id"]
 
 
-def test_two_keys_of_a_stage_have_two_names(prod: Stage, gateway: Gateway, run: Callable[..., Result]) -> None:
+def test_two_keys_of_a_stage_have_two_names(prod: Other, gateway: Gateway, run: Run) -> None:
     run("create", "gate-1")
     before = gateway.everything()
 
@@ -170,18 +133,15 @@ def test_two_keys_of_a_stage_have_two_names(prod: Stage, gateway: Gateway, run: 
     assert again.status == 2
     assert "there is a key gate-1 already" in again.err
     assert gateway.everything() == before
-    assert run("create", "gate-1", stage=prod).status == 0
+    assert run("create", "gate-1", "--state", prod.state).status == 0
 
 
 @pytest.mark.parametrize("operation", ["CreateApiKey", "CreateUsagePlan", "CreateUsagePlanKey"])
-@pytest.mark.parametrize("error", [refusal("AccessDeniedException"), KeyboardInterrupt()], ids=["refused", "Ctrl-C"])
+@pytest.mark.parametrize("error", [DENIED, KeyboardInterrupt()], ids=["refused", "Ctrl-C"])
 def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
-    before: set[Thing], gateway: Gateway, run: Callable[..., Result], operation: str, error: BaseException
+    before: set[Thing], gateway: Gateway, run: Run, operation: str, error: BaseException
 ) -> None:
-    def fail(*_: Any) -> Any:
-        raise error
-
-    gateway.instead[operation] = fail
+    gateway.instead[operation] = error
 
     result = run("create", "gate-1")
 
@@ -190,8 +150,8 @@ def test_a_key_that_is_half_made_is_unmade_and_its_value_not_shown(
     assert gateway.everything() == before
 
 
-def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Callable[..., Result]) -> None:
-    gateway.instead |= {"CreateUsagePlan": refuse, "DeleteApiKey": refuse}
+def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Run) -> None:
+    gateway.instead |= {"CreateUsagePlan": DENIED, "DeleteApiKey": DENIED}
 
     result = run("create", "gate-1")
 
@@ -200,12 +160,9 @@ def test_what_could_not_be_unmade_is_said(gateway: Gateway, run: Callable[..., R
 
 
 def test_that_there_are_too_many_usage_plans_is_said_with_what_to_do(
-    before: set[Thing], gateway: Gateway, run: Callable[..., Result]
+    before: set[Thing], gateway: Gateway, run: Run
 ) -> None:
-    def too_many(*_: Any) -> Any:
-        raise refusal("LimitExceededException")
-
-    gateway.instead["CreateUsagePlan"] = too_many
+    gateway.instead["CreateUsagePlan"] = refusal("LimitExceededException")
 
     result = run("create", "gate-1")
 
@@ -215,19 +172,19 @@ def test_that_there_are_too_many_usage_plans_is_said_with_what_to_do(
     assert gateway.everything() == before
 
 
-def test_making_a_key_asks_nothing_of_the_others(gateway: Gateway, run: Callable[..., Result]) -> None:
+def test_making_a_key_asks_nothing_of_the_others(gateway: Gateway, run: Run) -> None:
     run("create", "gate-1")
-    gateway.calls.clear()
+    gateway.calls.made.clear()
 
     run("create", "gate-2")
 
-    assert gateway.calls == ["GetUsagePlans", "CreateApiKey", "CreateUsagePlan", "CreateUsagePlanKey"]
+    assert gateway.calls.operations == ["GetUsagePlans", "CreateApiKey", "CreateUsagePlan", "CreateUsagePlanKey"]
 
 
 # list
 
 
-def test_the_list_tells_limits_and_use_and_no_value(gateway: Gateway, run: Callable[..., Result]) -> None:
+def test_the_list_tells_limits_and_use_and_no_value(gateway: Gateway, run: Run) -> None:
     value = run("create", "gate-1", "--rate", "2.5").out.strip()
     other = run("create", "gate-2", "--json").json
     gateway.used[other["id"]] = [[17, 9_983]]
@@ -246,9 +203,9 @@ def test_the_list_tells_limits_and_use_and_no_value(gateway: Gateway, run: Calla
         assert other["value"] not in shown.out + shown.err
 
 
-def test_a_use_that_the_api_does_not_tell_is_no_zero(gateway: Gateway, run: Callable[..., Result]) -> None:
+def test_a_use_that_the_api_does_not_tell_is_no_zero(gateway: Gateway, run: Run) -> None:
     run("create", "gate-1")
-    gateway.instead["GetUsage"] = refuse
+    gateway.instead["GetUsage"] = DENIED
 
     table, machines = run("list"), run("list", "--json")
 
@@ -257,20 +214,19 @@ def test_a_use_that_the_api_does_not_tell_is_no_zero(gateway: Gateway, run: Call
     assert machines.json["keys"][0]["usedToday"] is None
 
 
-def test_a_disabled_key_is_told(gateway: Gateway, run: Callable[..., Result]) -> None:
+def test_a_disabled_key_is_told(gateway: Gateway, run: Run) -> None:
     made = run("create", "gate-1", "--json").json
     operation: Any = {"op": "replace", "path": "/enabled", "value": "false"}
-    gateway.instead["GetApiKey"] = lambda *_: {"enabled": False}
     gateway.api.update_api_key(apiKey=made["id"], patchOperations=[operation])
 
     assert run("list", "--json").json["keys"][0]["enabled"] is False
 
 
-def test_keys_of_templates_and_of_other_stages_are_not_listed(prod: Stage, run: Callable[..., Result]) -> None:
-    run("create", "gate-1", stage=prod)
+def test_keys_of_templates_and_of_other_stages_are_not_listed(prod: Other, run: Run) -> None:
+    run("create", "gate-1", "--state", prod.state)
 
     assert run("list").out == "0 keys made by this command\n"
-    assert [key["name"] for key in run("list", "--json", stage=prod).json["keys"]] == ["gate-1"]
+    assert [key["name"] for key in run("list", "--json", "--state", prod.state).json["keys"]] == ["gate-1"]
 
 
 # revoke
@@ -279,18 +235,18 @@ def test_keys_of_templates_and_of_other_stages_are_not_listed(prod: Stage, run: 
 @pytest.mark.parametrize("forget", [False, True])
 @pytest.mark.parametrize("by", ["name", "id"])
 def test_a_revoked_key_is_disabled_and_its_plan_gone_and_nothing_else(
-    prod: Stage, gateway: Gateway, run: Callable[..., Result], by: str, forget: bool
+    prod: Other, gateway: Gateway, run: Run, by: str, forget: bool
 ) -> None:
-    run("create", "gate-1", stage=prod)
+    run("create", "gate-1", "--state", prod.state)
     run("create", "gate-2")
     before = gateway.everything()
     made = run("create", "gate-1", "--json").json
-    gateway.calls.clear()
+    gateway.calls.made.clear()
 
     result = run("revoke", made[by], "--yes", *["--forget"] * forget)
 
     assert result.status == 0
-    changes = [call for call in gateway.calls if not call.startswith(("Get", "Describe"))]
+    changes = [call for call in gateway.calls.operations if not call.startswith(("Get", "Describe"))]
     assert changes == ["UpdateApiKey", *["DeleteApiKey"] * forget, "UpdateUsagePlan", "DeleteUsagePlan"]
     if forget:
         assert gateway.everything() == before
@@ -299,33 +255,25 @@ def test_a_revoked_key_is_disabled_and_its_plan_gone_and_nothing_else(
         assert gateway.api.get_api_key(apiKey=made["id"])["enabled"] is False
 
 
-@pytest.mark.parametrize("name", ["", "gate-9", "batida-ponto-local/gate-9"])
-def test_what_this_command_did_not_make_is_not_touched(
-    prod: Stage, gateway: Gateway, run: Callable[..., Result], name: str
+def test_what_this_command_did_not_make_is_not_touched_by_name_or_id(
+    prod: Other, before: set[Thing], gateway: Gateway, run: Run
 ) -> None:
-    run("create", "gate-9", stage=prod)
-    before = gateway.everything()
+    run("create", "gate-9", "--state", prod.state)
+    there = gateway.everything()
 
-    result = run("revoke", name, "--yes")
+    for name in ("", "gate-9", "batida-ponto-local/gate-9", *(identifier for _, identifier in before)):
+        result = run("revoke", name, "--yes")
+        assert (result.status, result.out) == (1, ""), name
 
-    assert (result.status, result.out) == (1, "")
-    assert gateway.everything() == before
-
-
-def test_the_key_of_the_template_is_not_revoked_by_its_id(
-    before: set[Thing], gateway: Gateway, run: Callable[..., Result]
-) -> None:
-    for kind, identifier in before:
-        assert run("revoke", identifier, "--yes").status == 1, kind
-    assert gateway.everything() == before
+    assert gateway.everything() == there
 
 
-@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), ("", 2)])
+@pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), (None, 2)])
 def test_revoking_asks_first(
-    gateway: Gateway, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+    gateway: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str | None, status: int
 ) -> None:
     made = run("create", "gate-1", "--json").json
-    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    type_in(monkeypatch, answer)
 
     result = run("revoke", "gate-1")
 
@@ -336,10 +284,10 @@ def test_revoking_asks_first(
 
 @pytest.mark.parametrize("operation", ["DeleteApiKey", "UpdateUsagePlan", "DeleteUsagePlan"])
 def test_a_key_that_was_half_revoked_is_revoked_the_second_time(
-    before: set[Thing], gateway: Gateway, run: Callable[..., Result], operation: str
+    before: set[Thing], gateway: Gateway, run: Run, operation: str
 ) -> None:
     run("create", "gate-1")
-    gateway.instead[operation] = refuse
+    gateway.instead[operation] = DENIED
     assert run("revoke", "gate-1", "--yes", "--forget").status == 2
     del gateway.instead[operation]
 
@@ -353,62 +301,48 @@ def test_a_key_that_was_half_revoked_is_revoked_the_second_time(
 # The command line
 
 
-def test_a_stack_that_tells_no_api_is_said(deployed: Deployed, run: Callable[..., Result], tmp_path: Path) -> None:
-    address = deployed.stack.address._asdict()
-    del address["api_id"]
-    (tmp_path / "stack.json").write_text(json.dumps(address))
-
-    result = run("list", stage=Stage(tmp_path, ""))
+def test_a_stack_that_tells_no_api_is_said(deployed: Deployed, run: Run, tmp_path: Path) -> None:
+    result = run("list", "--state", write_stack(tmp_path, **deployed.stack.address._asdict() | {"api_id": ""}))
 
     assert result.status == 2
     assert "batida-ponto-local does not tell which API is its own" in result.err
 
 
 def test_a_deployed_stage_is_found_by_its_stack(
-    gateway: Gateway,
-    deployed: Deployed,
-    prod: Stage,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    gateway: Gateway, deployed: Deployed, prod: Other, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in deployed.stack.aws.environment().items():
         monkeypatch.setenv(name, value)
-    outputs = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d", "ApiId": prod.api_id}
-    stack = {
-        "StackStatus": "CREATE_COMPLETE",
-        "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()],
-    }
-    gateway.instead["DescribeStacks"] = lambda *_: {"Stacks": [stack]}
+    gateway.instead["DescribeStacks"] = stack(
+        PunchQueueUrl="https://p", DeadLetterQueueUrl="https://d", ApiId=prod.api_id
+    )
 
-    assert main(["keys", "create", "gate-1", "--stage", "prod"]) == 0
+    assert run("create", "gate-1", "--stage", "prod").status == 0
 
     plan = gateway.plan("batida-ponto-prod/gate-1")
     assert [(each["apiId"], each["stage"]) for each in plan["apiStages"]] == [(prod.api_id, "prod")]
-    capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["a b", "-x", "x" * 65, "x/y"])
+def test_a_name_has_letters_digits_and_few_marks(name: str) -> None:
+    assert main(["keys", "create", name]) == 2
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        [],
-        ["create"],
-        ["create", "a b"],
-        ["create", "-x"],
-        ["create", "x" * 65],
-        ["create", "x/y"],
-        ["create", "x", "--rate", "0"],
-        ["create", "x", "--rate", "nan"],
-        ["create", "x", "--rate", "inf"],
-        ["create", "x", "--burst", "0"],
-        ["create", "x", "--burst", "1.5"],
-        ["create", "x", "--quota", "-1"],
-        ["create", "x", "--quota", "\u0661"],
-        ["revoke"],
+        "",
+        "create",
+        "create x --rate 0",
+        "create x --rate nan",
+        "create x --burst 0",
+        "create x --burst 1.5",
+        "create x --quota -1",
+        "revoke",
     ],
-    ids=" ".join,
 )
-def test_a_request_that_cannot_be_read_exits_with_2(words: list[str]) -> None:
-    assert main(["keys", *words]) == 2
+def test_a_request_that_cannot_be_read_exits_with_2(words: str) -> None:
+    assert main(["keys", *words.split()]) == 2
 
 
 def test_every_command_has_an_example() -> None:
@@ -420,7 +354,7 @@ def test_every_command_has_an_example() -> None:
 # What a key is good for
 
 
-def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run: Callable[..., Result]) -> None:
+def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run: Run) -> None:
     body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
     one, other = (run("create", name).out.strip() for name in ("gate-1", "gate-2"))
     assert client.post(body, x_api_key=one).status == 202
@@ -434,7 +368,7 @@ def test_a_key_lets_in_until_it_is_revoked_and_others_go_on(client: Client, run:
 
 
 def test_the_rows_of_a_key_are_looked_up_by_the_id_that_its_name_had_after_it_was_revoked_too(
-    run: Callable[..., Result],
+    run: Run,
 ) -> None:
     """Which rows these are a database shows (tests/postgres/test_key_rows.py): the emulator knows no key's id."""
     first = run("create", "gate-1", "--json").json["id"]
@@ -448,16 +382,14 @@ def test_the_rows_of_a_key_are_looked_up_by_the_id_that_its_name_had_after_it_wa
     assert run("rows", "gate-11").status == 1
 
 
-def test_a_key_of_another_api_does_not_let_in(client: Client, prod: Stage, run: Callable[..., Result]) -> None:
-    value = run("create", "gate-1", stage=prod).out.strip()
+def test_a_key_of_another_api_does_not_let_in(client: Client, prod: Other, run: Run) -> None:
+    value = run("create", "gate-1", "--state", prod.state).out.strip()
 
     assert client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}, x_api_key=value).status == 403
 
 
 @pytest.mark.parametrize("limit", [["--rate", "0.001", "--burst", "2"], ["--quota", "2"]], ids=" ".join)
-def test_over_its_own_limits_a_key_is_refused_and_others_are_not(
-    client: Client, run: Callable[..., Result], limit: list[str]
-) -> None:
+def test_over_its_own_limits_a_key_is_refused_and_others_are_not(client: Client, run: Run, limit: list[str]) -> None:
     body = {"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z"}
     slow, other = run("create", "gate-1", *limit).out.strip(), run("create", "gate-2").out.strip()
 

@@ -1,16 +1,13 @@
 """`ponto keys rows`, on a real database; API Gateway answers from here."""
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
-from tests.commands import Result
+from tests.aws import Calls, stack
+from tests.commands import Result, Run, runner
 from tests.company import fill, write_stack
-from tools.cli import main
 from tools.kit import local_stack
 
 KEYS = {  # what API Gateway has: gate-1 was revoked once and made anew
@@ -29,27 +26,28 @@ insert into batida (id, usuario_id, ponto, dispositivo, recebida_em, chave) valu
     ('00000000-0000-4000-8000-000000000006', 9, '2026-10-04T08:00Z', null, '2026-10-04T08:00:01Z', null)
 """
 
-Run = Callable[..., Result]
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    def keys(_: Any, asked: Any) -> Any:
+        assert not asked["includeValues"]
+        prefix = asked["nameQuery"]  # as AWS reads it
+        return {"items": [{"id": key, "name": name} for key, name in KEYS.items() if name.startswith(prefix)]}
+
+    calls = Calls(monkeypatch)
+    calls.instead["GetApiKeys"] = keys
+    return calls
 
 
 @pytest.fixture
-def run(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(
+    migrated_url: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    del calls
     fill(migrated_url, ROWS)
-    write_stack(tmp_path, migrated_url)
     monkeypatch.delenv("DB_HOST", raising=False)
-
-    def answer(_: Any, operation: str, parameters: Any) -> Any:
-        assert (operation, parameters["includeValues"]) == ("GetApiKeys", False)
-        prefix = parameters["nameQuery"]  # as AWS reads it
-        return {"items": [{"id": key, "name": name} for key, name in KEYS.items() if name.startswith(prefix)]}
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
-
-    def run(*words: object) -> Result:
-        status = main(["keys", "rows", "--state", str(tmp_path), *map(str, words)])
-        return Result(status, *capsys.readouterr())
-
-    return run
+    monkeypatch.setattr(local_stack, "STATE", write_stack(tmp_path, migrated_url))
+    return runner(capsys, "keys", "rows")
 
 
 def numbers(result: Result) -> list[int]:
@@ -109,21 +107,15 @@ def test_a_terminal_gets_no_control_characters_from_a_device(run: Run, migrated_
 
 
 def test_the_local_stacks_rows_are_in_its_own_database_whatever_the_environment_names(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del run
     monkeypatch.setenv("DB_HOST", "nowhere.invalid")
-    monkeypatch.setattr(local_stack, "STATE", tmp_path)
 
-    assert main(["keys", "rows", "gate-1", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["rows"]) == 3
+    assert numbers(run("gate-1", "--json")) == [1, 2, 3]
 
 
-def test_of_another_stage_the_database_has_to_be_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    outputs = [{"OutputKey": name, "OutputValue": "https://queue"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl")]
-    monkeypatch.setattr(
-        BaseClient, "_make_api_call", lambda *_: {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}
-    )
+def test_of_another_stage_the_database_has_to_be_named(run: Run, calls: Calls) -> None:
+    calls.instead["DescribeStacks"] = stack(PunchQueueUrl="https://queue", DeadLetterQueueUrl="https://queue")
 
     result = run("gate-1", "--stage", "dev")
 
