@@ -1,5 +1,7 @@
 """AWS in tests: moto or the emulator answers what boto3's clients call, unless a test stands in its way."""
 
+import io
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -55,10 +57,24 @@ def refusal(code: str, message: str = "not you", operation: str = "Operation") -
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
+NO_STACK = refusal("ValidationError", "Stack with id batida-ponto-prod does not exist")
+"""CloudFormation's answer about a stack that is not there, or about a resource of it."""
+
+
 def stack(**outputs: str) -> Any:
     """Write CloudFormation's answer about a stack with these outputs."""
     named = [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]
     return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": named}]}
+
+
+def returned(payload: object, *, failed: bool = False) -> Callable[..., Any]:
+    """Write Lambda's answers of a function that returns, or fails with, one thing whenever it is invoked."""
+
+    def answer(*_: object) -> Any:
+        found = {"Payload": io.BytesIO(json.dumps(payload).encode())}
+        return found | ({"FunctionError": "Unhandled"} if failed else {})
+
+    return answer
 
 
 def receive_all(sqs: Any, url: str, **how: Any) -> list[Any]:

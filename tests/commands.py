@@ -5,7 +5,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import click
 import pytest
 
 from tools import cli
+from tools.kit import osls
 from tools.kit.local_stack import Address
 from tools.kit.project import ROOT
 
@@ -33,14 +34,14 @@ Run = Callable[..., Result]
 def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:
     """Give a function that runs `ponto` with these words, and those that it is given.
 
-    Args:
-        capsys: what the command prints.
-        before: the first words.
+    Its argument `typed` is what somebody at a terminal answers; None: nobody is there.
     """
 
-    def run(*words: object) -> Result:
+    def run(*words: object, typed: str | None = None) -> Result:
         capsys.readouterr()
-        return Result(cli.main([str(word) for word in (*before, *words)]), *capsys.readouterr())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdin", io.StringIO() if typed is None else _Keyboard(typed))
+            return Result(cli.main([str(word) for word in (*before, *words)]), *capsys.readouterr())
 
     return run
 
@@ -48,11 +49,6 @@ def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:
 class _Keyboard(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-def type_in(monkeypatch: pytest.MonkeyPatch, answer: str | None) -> None:
-    """Let somebody at a terminal answer a command; None: nobody is there."""
-    monkeypatch.setattr("sys.stdin", io.StringIO() if answer is None else _Keyboard(answer))
 
 
 class Line(NamedTuple):
@@ -93,6 +89,31 @@ def write_stack(folder: Path, **fields: str | int) -> Path:
     nowhere = dict.fromkeys(Address._fields, "") | {"pid": os.getpid()}
     (folder / "stack.json").write_text(json.dumps(nowhere | fields), encoding="utf-8")
     return folder
+
+
+Ran = list[tuple[str, Sequence[str]]]
+"""Commands that osls was run with, and their options."""
+
+
+def note_sls(monkeypatch: pytest.MonkeyPatch, status: int = 0) -> Ran:
+    """Let osls make nothing.
+
+    Args:
+        monkeypatch: undoes it.
+        status: with which it ends.
+
+    Returns:
+        What it is run with, as it comes.
+    """
+    ran: Ran = []
+
+    def run(command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
+        assert environment["AWS_SECRET_ACCESS_KEY"]
+        ran.append((command, options))
+        return status
+
+    monkeypatch.setattr(osls, "run", run)
+    return ran
 
 
 def write_sls(project: Path, script: str) -> None:

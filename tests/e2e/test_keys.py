@@ -9,7 +9,7 @@ import click
 import pytest
 
 from tests.aws import Calls, refusal, stack
-from tests.commands import Run, runner, type_in, write_stack
+from tests.commands import Run, runner, write_stack
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tools.cli import main
@@ -90,7 +90,7 @@ def run(gateway: Gateway, deployed: Deployed, capsys: pytest.CaptureFixture[str]
     """Run the command on the deployed stack; a later `--state` counts."""
     del gateway
     ponto = runner(capsys, "keys")
-    return lambda verb, *words: ponto(verb, "--state", deployed.state, *words)
+    return lambda verb, *words, **how: ponto(verb, "--state", deployed.state, *words, **how)
 
 
 # create
@@ -269,13 +269,10 @@ def test_what_this_command_did_not_make_is_not_touched_by_name_or_id(
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("yes\n", 0), ("n\n", 1), ("\n", 1), (None, 2)])
-def test_revoking_asks_first(
-    gateway: Gateway, run: Run, monkeypatch: pytest.MonkeyPatch, answer: str | None, status: int
-) -> None:
+def test_revoking_asks_first(gateway: Gateway, run: Run, answer: str | None, status: int) -> None:
     made = run("create", "gate-1", "--json").json
-    type_in(monkeypatch, answer)
 
-    result = run("revoke", "gate-1")
+    result = run("revoke", "gate-1", typed=answer)
 
     assert result.status == status
     assert f"Revoke key gate-1 ({made['id']}) of batida-ponto-local?" in result.err

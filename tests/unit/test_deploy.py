@@ -1,19 +1,18 @@
 """`ponto deploy`, but for what the end-to-end test does: questions, patience, and what failures say."""
 
-import io
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import NoCredentialsError
 
-from tests.commands import Result, write_sls
+from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
+from tests.commands import Ran, Run, note_sls, runner, write_sls
 from tests.events import aws
 from tests.gateway import Answer, answer_requests
 from tools.cli import main
@@ -21,7 +20,6 @@ from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
 from tools.kit import osls, target
 from tools.kit.errors import CommandError
-from tools.kit.output import print_status
 from tools.kit.project import ROOT
 
 URL = "https://api.example.com/dev/ponto"
@@ -30,86 +28,78 @@ PUNCH = {
     "usuarioId": proof.RESERVED_EMPLOYEE,
     "ponto": "2026-10-01T08:00:00Z",
 }
+QUEUES = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
 
 
 @pytest.fixture
-def session() -> Iterator[boto3.Session]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """The calls to moto's AWS, which has no stack."""
     with aws():
-        yield boto3.Session()
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+        calls = Calls(monkeypatch)
+        calls.instead |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
+        yield calls
 
 
 @pytest.fixture
-def run(
-    session: boto3.Session,  # noqa: ARG001  moto's
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Callable[..., Result]:
-    """Run the command on a protected stage, with an `sls` that makes nothing; `typed` is what somebody answers."""
+def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
+    return note_sls(monkeypatch)
 
-    def no_stack(*_: object) -> NoReturn:
-        raise CommandError("no stack")
 
-    monkeypatch.setattr(deploy, "_sls", lambda command, *_: print_status(f"(sls {command})"))
+@pytest.fixture
+def run(calls: Calls, ran: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command on the stage `prod`, which is protected."""
+    del calls, ran
     demand = quotas.Demand({}, makes_network=False)
     monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False, demand=demand))
-    monkeypatch.setattr(deploy, "outputs_of", no_stack)
-
-    def run(*words: str, typed: str | None = None) -> Result:
-        monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Terminal(typed))
-        return Result(main(["deploy", *words]), *capsys.readouterr())
-
-    return run
+    return runner(capsys, "deploy", "--stage", "prod")
 
 
-def test_says_account_and_region_before_anything_else(run: Callable[..., Result]) -> None:
-    first, second, *_ = run("--stage", "prod", "--region", "sa-east-1").err.splitlines()
+def test_says_account_and_region_before_anything_else(run: Run) -> None:
+    first, second, *_ = run("--region", "sa-east-1").err.splitlines()
     assert first.startswith("stage prod: account 123456789012, region sa-east-1, as arn:")
-    assert second == "(sls package)"
+    assert second == "sls package"
 
 
 @pytest.mark.parametrize(
-    ("typed", "reason"), [(None, "nobody is here to be asked: give --yes"), ("dev\n", "ponto: not deployed")]
+    ("words", "typed", "said"),
+    [
+        ([], None, "nobody is here to be asked: give --yes"),
+        ([], "dev\n", "ponto: not deployed"),
+        (["--yes"], None, ""),
+        ([], "prod\n", ""),
+    ],
 )
-def test_a_protected_stage_is_not_deployed_without_being_told_so(
-    run: Callable[..., Result], typed: str | None, reason: str
-) -> None:
-    result = run("--stage", "prod", typed=typed)
-    assert result.status == 2
-    assert reason in result.err
-    assert "(sls deploy)" not in result.err
-
-
-@pytest.mark.parametrize(("words", "typed"), [(["--yes"], None), ([], "prod\n")])
 def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
-    run: Callable[..., Result], words: list[str], typed: str | None
+    run: Run, ran: Ran, words: list[str], typed: str | None, said: str
 ) -> None:
-    result = run("--stage", "prod", *words, typed=typed)
-    assert "(sls deploy)" in result.err
-    assert result.err.endswith("ponto: no stack\n")
+    result = run(*words, typed=typed)
+    assert [command for command, _ in ran] == ["package"] if said else ["package", "deploy"]
+    assert result.status == (2 if said else 1)
+    assert result.err.endswith(f"{said or 'is --stage, --region or --profile another?'}\n")  # moto's sls made no stack
 
 
 def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def short(_: boto3.Session, stack: str, demand: quotas.Demand, *, force: bool) -> NoReturn:
-        assert not force
-        raise CommandError(f"{stack} lacks {demand}")
+    demand = quotas.Demand({"batida-ponto-prod-batidaPonto": 5}, makes_network=False)
+    monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False, demand=demand))
+    limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
+    calls.instead["GetAccountSettings"] = {"AccountLimit": limit}
 
-    monkeypatch.setattr(quotas, "require", short)
-    result = run("--stage", "prod", "--yes")
+    result = run()
+
     assert result.status == 2
-    assert "ponto: batida-ponto-prod lacks Demand(" in result.err
-    assert "(sls deploy)" not in result.err
+    assert "ponto: the account may run 10 functions at once" in result.err
+    assert "sls deploy" not in result.err
+    forced = run("--yes", "--force").err
+    assert forced.index("Going on, as --force says.") < forced.index("sls deploy")
 
 
 MAKES_CLUSTER = deploy.Compiled(True, False, quotas.Demand({}, False), makes_cluster=True, protects_cluster=True)
-FIRST = ["sls package", "sls package first", "sls deploy first", "sls deploy"]
-PLAIN = ["sls package", "sls deploy"]
+GIVEN = ["--param=deletionProtection=true"]
+PLAIN = [("package", "package", GIVEN), ("deploy", "package", GIVEN)]
+UNPROTECTED = [*GIVEN, "--param=deletionProtection=false"]  # of two values for one the last counts
+FIRST = [PLAIN[0], ("package", "first", UNPROTECTED), ("deploy", "first", UNPROTECTED), PLAIN[1]]
 
 
 @pytest.mark.parametrize(
@@ -122,31 +112,23 @@ PLAIN = ["sls package", "sls deploy"]
     ],
 )
 def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of_the_same_run(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, protects: bool, status: str | None, expected: list[str]
+    run: Run,
+    ran: Ran,
+    calls: Calls,
+    monkeypatch: pytest.MonkeyPatch,
+    protects: bool,
+    status: str | None,
+    expected: object,
 ) -> None:
-    ran = list[str]()
-
-    def sls(command: str, options: Sequence[str], _: object) -> None:
-        given = [option for option in options if option.startswith("--param=")]
-        unprotected = given == ["--param=deletionProtection=true", "--param=deletionProtection=false"]
-        assert unprotected or given == ["--param=deletionProtection=true"]
-        assert options[options.index("--package") + 1].endswith("/first" if unprotected else "/package")
-        ran.append(f"sls {command}{' first' if unprotected else ''}")
-
-    monkeypatch.setattr(deploy, "_sls", sls)
     monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER._replace(protects_cluster=protects))
-    detail = {"StackResourceDetail": {"ResourceStatus": status}}
-    ask = BaseClient._make_api_call  # type: ignore[attr-defined]
     if status:
-        monkeypatch.setattr(
-            BaseClient,
-            "_make_api_call",
-            lambda *call: detail if call[1] == "DescribeStackResource" else ask(*call),
-        )
+        calls.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
-    run("--stage", "prod", "--yes", "--param", "deletionProtection=true")
+    run("--yes", "--param", "deletionProtection=true")
 
-    assert ran == expected
+    region = ["--stage", "prod", "--region", "us-east-1", "--package"]
+    assert all(options[:5] == region for _, options in ran)
+    assert [(command, Path(options[5]).name, options[6:]) for command, options in ran] == expected
 
 
 @pytest.mark.parametrize(
@@ -159,15 +141,14 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
     ],
 )
 def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_though_quotas_are_forced(
-    run: Callable[..., Result],
-    session: boto3.Session,
+    run: Run,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
     stack: str | None,
     is_left: bool,
 ) -> None:
     tags = [{"Key": "aws:cloudformation:stack-name", "Value": stack}] if stack else []
-    session.client("rds").create_db_cluster(
+    boto3.client("rds").create_db_cluster(
         DBClusterIdentifier=name,
         Engine="aurora-postgresql",
         MasterUsername="ponto",
@@ -175,57 +156,43 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
         Tags=tags,
     )
     monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER)
-    result = run("--stage", "prod", "--yes", "--force")
+    result = run("--yes", "--force")
     assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
-    assert ("(sls deploy)" in result.err) != is_left
+    assert ("sls deploy" in result.err) != is_left
     assert result.status == (2 if is_left else 1)
 
 
 def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on_and_says_what_that_leaves_open(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def refuse(client: Any, operation: str, parameters: Any) -> Any:
-        if operation == "DescribeStackResource":
-            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, operation)
-        return ask(client, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    calls.instead["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
     monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER)
 
-    said = run("--stage", "prod", "--yes").err.splitlines()
+    said = run("--yes").err.splitlines()
 
-    assert said[-4:] == [
+    assert said[-4:-1] == [
         "not checked: whether the stack has its cluster, for AWS refused DescribeStackResource: AccessDenied: not you",
         "One that a deploy left outside the stack is not looked for, and a first one is protected from the start: "
         "of a deploy that fails it stays.",
-        "(sls deploy)",
-        "ponto: no stack",
+        "sls deploy",
     ]
 
 
-def test_the_local_stage_never_reaches_aws(run: Callable[..., Result]) -> None:
+def test_the_local_stage_never_reaches_aws(run: Run, calls: Calls) -> None:
     result = run("--stage", "local")
     assert result.status == 2
     assert "stage local is for the emulator" in result.err
-    assert "(sls" not in result.err
+    assert calls.made == []
 
 
-def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> NoReturn:
-        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "Invoke")
-
-    monkeypatch.setattr(deploy, "outputs_of", lambda *_: {})
-    monkeypatch.setattr(proof, "invoke_schema", refuse)
-    result = run("--stage", "prod", "--yes")
+def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(run: Run, calls: Calls) -> None:
+    calls.instead |= {"DescribeStacks": stack(**QUEUES), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
+    result = run("--yes")
     assert result.status == 1
     assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven." in result.err
 
 
-@pytest.mark.usefixtures("session")
+@pytest.mark.usefixtures("calls")
 def test_an_sls_that_fails_ends_it_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,7 +259,7 @@ def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_ot
     assert credentials(osls.environment_of(session, "dev")) == expected
 
 
-@pytest.mark.usefixtures("session")
+@pytest.mark.usefixtures("calls")
 def test_sls_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     rest = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CA_BUNDLE": "/ca.pem", "LOCAL_DB_HOST": "/run"}
     for name, value in rest.items():
@@ -366,11 +333,14 @@ def test_an_answer_that_no_patience_changes_is_told_at_once(
 
 
 OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
-OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other", "OperatorRoleArn": OPERATOR}
 
 
-def api_with_post(session: boto3.Session, authorization_type: str) -> str:
-    gateway = session.client("apigateway")
+def place(**outputs: str) -> target.Target:
+    return target.of_stack(boto3.Session(), "dev", QUEUES | {"OperatorRoleArn": OPERATOR} | outputs)
+
+
+def api_with_post(authorization_type: str) -> str:
+    gateway = boto3.client("apigateway")
     api = gateway.create_rest_api(name="ponto")
     made = gateway.create_resource(restApiId=api["id"], parentId=api["rootResourceId"], pathPart="ponto")
     gateway.put_method(
@@ -380,86 +350,68 @@ def api_with_post(session: boto3.Session, authorization_type: str) -> str:
 
 
 def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_would_send_it_by_the_operators_role(
-    session: boto3.Session, gateway: Callable[[Answers], list[Any]], monkeypatch: pytest.MonkeyPatch
+    calls: Calls, gateway: Callable[[Answers], list[Any]]
 ) -> None:
-    sqs = session.client("sqs")
+    sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
     tries = gateway([(404, "{}"), (401, '{"message":"Unauthorized"}')])
-    api = api_with_post(session, "COGNITO_USER_POOLS")
-    asked = list[tuple[str, str, Any]]()
-    ask = BaseClient._make_api_call  # type: ignore[attr-defined]
+    deployed = place(PunchQueueUrl=queue, ApiId=api_with_post("COGNITO_USER_POOLS"))
+    calls.made.clear()
 
-    def noted(client: Any, operation: str, parameters: Any) -> Any:
-        asked.append((operation, client._request_signer._credentials.access_key, parameters))
-        return ask(client, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", noted)
-    place = target.of_stack(session, "dev", OUTPUTS | {"PunchQueueUrl": queue, "ApiId": api})
-
-    message_id = proof.refuse_and_queue(place, URL, "the key", PUNCH)
+    message_id = proof.refuse_and_queue(deployed, URL, "the key", PUNCH)
 
     assert tries == [None, None]
-    *read, (assumed, own, role), (sent, taken_on, _) = asked
-    assert [operation for operation, *_ in read] == ["GetResources", "GetMethod"]
-    assert (assumed, sent) == ("AssumeRole", "SendMessage")
-    assert role == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-proof"}
-    assert taken_on.startswith("ASIA")
-    assert taken_on != own
-    (message,) = sqs.receive_message(QueueUrl=queue, MessageAttributeNames=["All"])["Messages"]
-    assert message["MessageId"] == message_id
-    assert json.loads(message["Body"]) == PUNCH
+    assert calls.operations == ["GetResources", "GetMethod", "AssumeRole", "SendMessage"]
+    (assumed,), (sent,) = calls.of("AssumeRole"), calls.of("SendMessage")
+    assert assumed.parameters == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-proof"}
+    assert sent.signer.startswith("ASIA")
+    assert sent.signer != assumed.signer
+    (message,) = receive_all(sqs, queue)
+    assert (message["MessageId"], json.loads(message["Body"])) == (message_id, PUNCH)
     assert {name: value["StringValue"] for name, value in message["MessageAttributes"].items()} == {
         "usuarioId": "9007199254740991"
     }
 
 
+@pytest.mark.usefixtures("calls")
 def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(
-    session: boto3.Session, gateway: Callable[[Answers], list[Any]]
+    gateway: Callable[[Answers], list[Any]],
 ) -> None:
     gateway([(404, "{}")])
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
-        proof.refuse_and_queue(target.of_stack(session, "dev", OUTPUTS), URL, "the key", PUNCH)
+        proof.refuse_and_queue(place(), URL, "the key", PUNCH)
     assert "nobody can punch" not in str(failure.value)
     assert "not proven that it asks for a token" in str(failure.value)
 
 
+@pytest.mark.usefixtures("calls")
 def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(
-    session: boto3.Session, gateway: Callable[[Answers], list[Any]]
+    gateway: Callable[[Answers], list[Any]],
 ) -> None:
     gateway([(401, '{"message":"Unauthorized"}')])
-    place = target.of_stack(session, "dev", OUTPUTS | {"ApiId": api_with_post(session, "NONE")})
     with pytest.raises(CommandError, match=r"POST /ponto .* wants no token .*authorizationType NONE") as failure:
-        proof.refuse_and_queue(place, URL, "the key", PUNCH)
+        proof.refuse_and_queue(place(ApiId=api_with_post("NONE")), URL, "the key", PUNCH)
     assert failure.value.status == 1
 
 
-class PaperFunctions:
-    """Lambda whose `schema` answers one thing, or fails."""
-
-    def __init__(self, payload: object, *, failed: bool = False) -> None:
-        self.payload, self.failed, self.calls = payload, failed, list[tuple[str, Any]]()
-
-    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803  boto3's
-        self.calls.append((FunctionName, json.loads(Payload)))
-        answer = {"Payload": io.BytesIO(json.dumps(self.payload).encode())}
-        return answer | ({"FunctionError": "Unhandled"} if self.failed else {})
-
-
-def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look() -> None:
-    functions = PaperFunctions({"found": False})
-    with pytest.raises(CommandError, match=r"is no row after 0 s.\n.*ponto dlq list --stage dev") as failure:
-        proof.await_row(cast(Any, functions), "dev", PUNCH["id"], "message", 0)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (returned({"found": False}), r"is no row after 0 s.\n.*ponto dlq list --stage dev"),
+        (
+            returned({"errorMessage": "0006_roles.sql: permission denied\n"}, failed=True),
+            r"0006_roles.sql: permission denied\n.*sls logs --stage dev -f schema",
+        ),
+    ],
+    ids=["no row", "schema failed"],
+)
+def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(calls: Calls, answer: Any, said: str) -> None:
+    calls.instead["Invoke"] = answer
+    with pytest.raises(CommandError, match=said) as failure:
+        proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0)
     assert failure.value.status == 1
-    assert functions.calls == [("batida-ponto-dev-schema", {"find": PUNCH["id"]})]
-
-
-def test_what_the_function_schema_failed_of_is_told() -> None:
-    functions = PaperFunctions({"errorMessage": "0006_roles.sql: permission denied\n"}, failed=True)
-    with pytest.raises(
-        CommandError, match=r"0006_roles.sql: permission denied\n.*sls logs --stage dev -f schema"
-    ) as error:
-        proof.await_row(cast(Any, functions), "dev", "id", "message", 0)
-    assert error.value.status == 1
+    (invoked,) = calls.made
+    assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
 
 
 def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:

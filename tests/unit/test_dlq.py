@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from ponto.imports import tasks_of
 from tests.aws import Call, Calls, receive_all, refusal, stack
-from tests.commands import Result, runner, type_in
+from tests.commands import Result, runner
 from tests.events import RECEIVED_MS, aws
 from tests.strategies import any_json
 from tools.cli import main
@@ -66,8 +66,8 @@ class Stage:
             "UpdateEventSourceMapping": self._switch,
         }
 
-    def run(self, verb: str, *words: object) -> Result:
-        return self._ponto(verb, "--stage", "dev", *words)
+    def run(self, verb: str, *words: object, typed: str | None = None) -> Result:
+        return self._ponto(verb, "--stage", "dev", *words, typed=typed)
 
     def reject(self, reason: str = "invalid", body: str = PUNCH, **more: Any) -> str:
         """A dead letter of the function."""
@@ -817,14 +817,11 @@ def test_a_purge_never_overwrites(dev: Stage, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "left"), [("y\n", 0, 0), ("yes\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), (None, 2, 1)]
 )
-def test_a_purge_asks_first(
-    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str | None, status: int, left: int
-) -> None:
+def test_a_purge_asks_first(dev: Stage, tmp_path: Path, answer: str | None, status: int, left: int) -> None:
     dev.reject()
-    type_in(monkeypatch, answer)
     file = tmp_path / "dead-letters.jsonl"
 
-    result = dev.run("purge", "--older-than", "1h", "--export", file)
+    result = dev.run("purge", "--older-than", "1h", "--export", file, typed=answer)
 
     assert result.status == status
     assert f"Export 1 of 1 dead letter to {file}, then delete them?" in result.err

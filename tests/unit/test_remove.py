@@ -1,20 +1,15 @@
 """`ponto remove`: what it empties, what it leaves alone, and that it asks."""
 
-import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
 
-from tests.commands import Result
+from tests.aws import Calls
+from tests.commands import Ran, Run, note_sls, runner
 from tests.events import aws
-from tools.cli import main
-from tools.kit import osls
-from tools.kit.errors import CommandError
-from tools.kit.output import print_status
-from tools.remove import command as remove
 
 STACK = "batida-ponto-dev"
 BUCKETS = {
@@ -28,11 +23,6 @@ BUCKETS = {
     "KeptBucket": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "RetainExceptOnCreate"},
     "PunchQueue": {"Type": "AWS::SQS::Queue"},
 }
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 class Stage:
@@ -75,41 +65,31 @@ def account() -> Iterator[None]:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
-    """Run the command with an `sls` that only says what it was asked; `typed` is what somebody answers."""
+def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
+    return note_sls(monkeypatch)
 
-    def sls(command: str, options: list[str], environment: dict[str, str]) -> int:
-        assert environment["AWS_SECRET_ACCESS_KEY"]
-        print_status(f"(sls {command} {' '.join(options)})")
-        return status
 
-    status = 0
-    monkeypatch.setattr(osls, "run", sls)
-
-    def run(*words: str, typed: str | None = None, ends: int = 0) -> Result:
-        nonlocal status
-        status = ends
-        monkeypatch.setattr("sys.stdin", io.StringIO() if typed is None else Terminal(typed))
-        return Result(main(["remove", "--stage", "dev", *words]), *capsys.readouterr())
-
-    return run
+@pytest.fixture
+def run(ran: Ran, capsys: pytest.CaptureFixture[str]) -> Run:
+    del ran
+    return runner(capsys, "remove", "--stage", "dev")
 
 
 @pytest.mark.parametrize(("words", "typed"), [(["--yes"], None), ([], "dev\n")])
 def test_empties_what_goes_with_the_stack_in_all_versions_and_then_removes_it(
-    run: Callable[..., Result], words: list[str], typed: str | None
+    run: Run, ran: Ran, words: list[str], typed: str | None
 ) -> None:
     stage = Stage(BUCKETS)
     result = run(*words, typed=typed)
     assert result.status == 0
     assert stage.full() == {"ServerlessDeploymentBucket", "KeptBucket"}  # osls empties its own
     assert result.err.splitlines()[0].startswith("stage dev: account 123456789012, region us-east-1, as arn:")
-    assert result.err.splitlines()[-1] == "(sls remove --stage dev --region us-east-1)"
+    assert ran == [("remove", ["--stage", "dev", "--region", "us-east-1"])]
     assert result.out == "removed    dev, account 123456789012, region us-east-1\n"
 
 
 def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_question_says_what_goes(
-    run: Callable[..., Result],
+    run: Run, ran: Ran
 ) -> None:
     stage = Stage(BUCKETS)
     nobody, another = run(), run(typed="prod\n")
@@ -119,51 +99,42 @@ def test_nothing_is_touched_before_somebody_typed_the_stages_name_and_the_questi
     (asked,) = (line for line in another.err.splitlines() if "Type dev" in line)
     assert "all that is in SiteBucket, UploadBucket." in asked
     assert asked.endswith("to remove it from account 123456789012, region us-east-1:")
-    assert stage.full() == stage.buckets.keys()
-    assert "(sls" not in nobody.err + another.err
+    assert (stage.full(), ran) == (set(stage.buckets), [])
 
 
-def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Callable[..., Result]) -> None:
+def test_a_stack_that_is_protected_is_left_alone_and_its_buckets_full(run: Run, ran: Ran) -> None:
     stage = Stage(BUCKETS, is_protected=True)
     result = run("--yes")
     assert result.status == 2
     assert "--param terminationProtection=false" in result.err
-    assert stage.full() == stage.buckets.keys()
-    assert "(sls" not in result.err
+    assert (stage.full(), ran) == (set(stage.buckets), [])
 
 
-def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Callable[..., Result]) -> None:
+def test_a_stage_without_buckets_of_its_own_is_removed_too(run: Run) -> None:
     Stage({"PunchQueue": BUCKETS["PunchQueue"]})
     result = run(typed="dev\n")
     assert result.status == 0
     assert "what stage dev does not keep. Type dev" in result.err
 
 
-def test_an_sls_that_fails_is_not_all_of_it(run: Callable[..., Result]) -> None:
+def test_an_sls_that_fails_is_not_all_of_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     Stage(BUCKETS)
-    result = run("--yes", ends=1)
-    assert result.status == 1
-    assert result.out == ""
+    note_sls(monkeypatch, status=1)
+    result = run("--yes")
+    assert (result.status, result.out) == (1, "")
     assert "sls remove failed, as it says above" in result.err
 
 
-def test_a_stage_that_is_not_there_is_said(run: Callable[..., Result]) -> None:
+def test_a_stage_that_is_not_there_is_said(run: Run) -> None:
     result = run("--yes")
     assert result.status == 2
     assert f"no stack {STACK} in us-east-1" in result.err
 
 
-def test_an_object_that_cannot_be_deleted_is_named() -> None:
-    class Refusing:
-        name = "site"
-
-        @property
-        def object_versions(self) -> "Refusing":
-            return self
-
-        def delete(self) -> list[Any]:
-            return [{"Deleted": []}, {"Errors": [{"Key": "a", "Code": "AccessDenied", "Message": "not you"}]}]
-
-    with pytest.raises(CommandError, match="S3 does not delete a of site: AccessDenied: not you") as failure:
-        remove._empty(Refusing())
-    assert failure.value.status == 1
+def test_an_object_that_cannot_be_deleted_is_named(run: Run, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(BUCKETS)
+    refused = {"Key": "a", "Code": "AccessDenied", "Message": "not you"}
+    Calls(monkeypatch).instead["DeleteObjects"] = {"Errors": [refused]}
+    result = run("--yes")
+    assert (result.status, ran) == (1, [])
+    assert f"S3 does not delete a of {stage.buckets['SiteBucket']}: AccessDenied: not you" in result.err

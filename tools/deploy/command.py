@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,7 +151,9 @@ def _deploy(
     def sls(command: str, package: Path, *more: str) -> None:
         options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
         options += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
-        _sls(command, options, osls.environment_of(session, stage))
+        print_status(f"sls {command}")
+        if osls.run(command, options, osls.environment_of(session, stage)):
+            raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")
 
     stack = stack_name(stage)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
@@ -162,8 +164,9 @@ def _deploy(
         is_first = compiled.makes_cluster and cluster.is_first(session, stack)
         if is_first:
             cluster.require_none_left(session, stack)
-        if compiled.is_protected and not is_confirmed:
-            _confirm(stage, place)
+        question = f"People punch here. Type {stage} to deploy it to {place}:"
+        if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
+            raise CommandError("not deployed")
         if is_first and compiled.protects_cluster:
             print_status("a first cluster: made without protection, so that a failure leaves none; then protected")
             unprotected = "deletionProtection=false"
@@ -190,19 +193,3 @@ def read(package: Path) -> Compiled:
         makes_cluster=made is not None,
         protects_cluster=made is not None and str(made["Properties"]["DeletionProtection"]).lower() == "true",
     )
-
-
-def _confirm(stage: str, place: str) -> None:
-    if not confirm_by_name(f"People punch here. Type {stage} to deploy it to {place}:", stage):
-        raise CommandError("not deployed")
-
-
-def _sls(command: str, options: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run osls, which prints to stderr.
-
-    Raises:
-        CommandError: it is not there, or failed.
-    """
-    print_status(f"sls {command}")
-    if osls.run(command, options, environment):
-        raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")

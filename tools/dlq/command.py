@@ -308,10 +308,10 @@ def _send_and_delete(
             unsent = queue_reader.send(sender, place.queue_url, part)
             failed |= unsent | _delete(reader, part, unsent)
             shown.advance(bar, len(part))
-        for part in queue_reader.in_calls(events, 1):  # no unique id absorbs a repeated event that is no punch
-            function = place.import_function if part[0].way is Way.FILE else place.function
-            unsent = queue_reader.invoke(functions, function, part)
-            failed |= unsent | _delete(reader, part, unsent)
+        for event in events:  # one by one: no unique id absorbs a repeated event that is no punch
+            function = place.import_function if event.way is Way.FILE else place.function
+            unsent = queue_reader.invoke(functions, function, event)
+            failed |= unsent | _delete(reader, [event], unsent)
             shown.advance(bar)
     return failed
 

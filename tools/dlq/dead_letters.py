@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Way(StrEnum):
@@ -60,7 +59,8 @@ class DeadLetter(NamedTuple):
     @property
     def received(self) -> str:
         """When the queue stored it, ISO 8601 in UTC."""
-        return iso(self.received_ms)
+        when = _EPOCH + timedelta(milliseconds=self.received_ms)
+        return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     @property
     def employee(self) -> int | None:
@@ -190,16 +190,6 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _copy(value: "MessageAttributeValueOutputTypeDef") -> "MessageAttributeValueTypeDef":
+def _copy(value: Mapping[str, object]) -> Any:
     """Give the parts of an attribute that can be sent."""
-    copy: MessageAttributeValueTypeDef = {"DataType": value["DataType"]}
-    if "StringValue" in value:
-        copy["StringValue"] = value["StringValue"]
-    if "BinaryValue" in value:
-        copy["BinaryValue"] = value["BinaryValue"]
-    return copy
-
-
-def iso(milliseconds: int) -> str:
-    """Write an instant, ms since the epoch, as ISO 8601 in UTC."""
-    return (_EPOCH + milliseconds * _MILLISECOND).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {part: value[part] for part in ("DataType", "StringValue", "BinaryValue") if part in value}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -150,28 +149,22 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dic
     }
 
 
-def invoke(functions: "LambdaClient", function: str, events: Sequence[DeadLetter]) -> dict[str, str]:
-    """Invoke the function asynchronously again, with the event of each dead letter.
+def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dict[str, str]:
+    """Invoke a function asynchronously again, with the event of a dead letter.
 
     Returns:
-        Why, for the id of each whose event Lambda did not take, or is not known to have taken.
+        Why, for the id of one whose event Lambda did not take, or is not known to have taken.
     """
-    failed: dict[str, str] = {}
-    for message in events:
-        try:
-            event = message.event()
-        except (ValueError, RecursionError) as error:
-            failed[message.id] = f"the event cannot be read: {type(error).__name__}"
-            continue
-        try:
-            functions.invoke(FunctionName=function, InvocationType="Event", Payload=event)
-        except (BotoCoreError, ClientError) as error:
-            failed[message.id] = explain(error)
-    return failed
+    try:
+        functions.invoke(FunctionName=function, InvocationType="Event", Payload=message.event())
+    except (ValueError, RecursionError) as error:
+        return {message.id: f"the event cannot be read: {type(error).__name__}"}
+    except (BotoCoreError, ClientError) as error:
+        return {message.id: explain(error)}
+    return {}
 
 
-def in_calls(items: Sequence[T], size: int = _CALL) -> Iterator[list[T]]:
+def in_calls(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """Cut into parts that one call takes."""
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part
+    for start in range(0, len(items), _CALL):
+        yield items[start : start + _CALL]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tools.kit import commands, database, local_stack, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm, counted, print_json, print_result, print_status
+from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status
 from tools.kit.tables import Column
 from tools.kit.target import explain
 
@@ -65,7 +65,7 @@ class Key(NamedTuple):
 
     name: str
     id: str | None  # None: what is left of a key that was half revoked, or half made
-    plan_id: str
+    usage_plan_id: str
     enabled: bool
     rate: float  # requests/s
     burst: int  # requests
@@ -108,9 +108,9 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
         raise CommandError(f"there is a key {name} already; name another, or revoke it first")
     label = f"{place.stack}/{name}"
     tags = {_TAG: name}
-    with _explained_limit(), _undone_on_failure() as undo:
+    with _explained_limit(), ExitStack() as undo:
         key = gateway.create_api_key(name=label, enabled=True, tags=tags)
-        undo(lambda: gateway.delete_api_key(apiKey=key["id"]))
+        undo.callback(_attempt, gateway.delete_api_key, apiKey=key["id"])
         plan = gateway.create_usage_plan(
             name=label,
             apiStages=[{"apiId": api_id, "stage": place.stage}],
@@ -118,11 +118,12 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
             quota={"limit": quota, "period": "DAY"},
             tags=tags,
         )
-        undo(lambda: _delete_plan(gateway, api_id, place.stage, plan["id"]))
+        undo.callback(_attempt, _delete_plan, gateway, api_id, place.stage, plan["id"])
         gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+        undo.pop_all()
     if as_json:
         made = Key(name, key["id"], plan["id"], True, rate, burst, quota, used_today=0)
-        print_json(_shown(made) | {"value": key["value"]})
+        print_json(camel_case(made._asdict()) | {"value": key["value"]})
     else:
         print_status(f"key {name} ({key['id']}); it may take a minute to work. Its value, shown this once:")
         print_result(key["value"])
@@ -136,7 +137,7 @@ def list_keys(where: target.Where, *, as_json: bool) -> None:
     place = target.find(where)
     found = list(_keys(place.gateway(), place.require_api(), place.stage))
     if as_json:
-        print_json({"keys": [_shown(key) for key in found]})
+        print_json({"keys": [camel_case(key._asdict()) for key in found]})
         return
     if found:
         tables.show(
@@ -188,9 +189,9 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
         gateway.update_api_key(apiKey=key.id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
         if forget:
             gateway.delete_api_key(apiKey=key.id)
-    _delete_plan(gateway, api_id, place.stage, key.plan_id)
+    _delete_plan(gateway, api_id, place.stage, key.usage_plan_id)
     if as_json:
-        print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.plan_id})
+        print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.usage_plan_id})
     else:
         print_result(f"key {key.name} ({key.id}) is revoked; what was accepted with it stays: ponto keys rows {key.id}")
 
@@ -242,11 +243,9 @@ class _Row(NamedTuple):
     recebida_em: datetime
 
     def cells(self) -> list[str]:
-        times = {
-            "received": self.recebida_em.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
-            "punched": self.ponto.isoformat(" "),
-        }
-        return ["" if value is None else str(value) for value in (self.shown() | times).values()]
+        received = f"{self.recebida_em.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+        punched = self.ponto.isoformat(" ")
+        return [received, self.id, str(self.usuario_id), punched, self.dispositivo or "", self.chave]
 
     def shown(self) -> dict[str, Any]:
         return {
@@ -285,7 +284,7 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool =
         yield Key(
             name=plan["tags"][_TAG],
             id=key_id,
-            plan_id=plan["id"],
+            usage_plan_id=plan["id"],
             enabled=bool(enabled),
             rate=plan.get("throttle", {}).get("rateLimit", 0),
             burst=plan.get("throttle", {}).get("burstLimit", 0),
@@ -340,29 +339,9 @@ def _explained_limit() -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _undone_on_failure() -> Iterator[Callable[[Callable[[], Any]], None]]:
-    """Give a function that takes what undoes a step; a failure undoes all steps, the last one first."""
-    steps: list[Callable[[], Any]] = []
+def _attempt(undo: Callable[..., object], *given: object, **named: object) -> None:
+    """Undo a step; one that cannot be undone keeps no other from it."""
     try:
-        yield steps.append
-    except BaseException:
-        for step in reversed(steps):
-            try:
-                step()
-            except (BotoCoreError, ClientError) as error:
-                print_status(f"could not undo a step: {explain(error)}")
-        raise
-
-
-def _shown(key: Key) -> dict[str, Any]:
-    return {
-        "name": key.name,
-        "id": key.id,
-        "usagePlanId": key.plan_id,
-        "enabled": key.enabled,
-        "rate": key.rate,
-        "burst": key.burst,
-        "quota": key.quota,
-        "usedToday": key.used_today,
-    }
+        undo(*given, **named)
+    except (BotoCoreError, ClientError) as error:
+        print_status(f"could not undo a step: {explain(error)}")
