@@ -1,6 +1,5 @@
 """A network given by names, looked up in an account (here the emulator's), or by ids, which need none."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,10 +28,7 @@ class Account(NamedTuple):
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("emulator")
-    with socket.socket() as probe:
-        probe.bind((emulator.HOST, 0))
-        port = probe.getsockname()[1]
-    running = emulator.start(port, folder, folder / "log")
+    running = emulator.start(emulator.free_port(), folder, folder / "log")
     try:
         ec2 = running.client("ec2")
         vpc = _vpc(ec2, "company", "10.1.0.0/16")

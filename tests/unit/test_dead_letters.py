@@ -3,19 +3,20 @@
 import time
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import boto3
 import botocore.httpsession
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, HTTPClientError, ReadTimeoutError
-from botocore.stub import Stubber
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ponto import dead_letters as dead_letters_module
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.punch import Reason
+from ponto.sqs import CALL_SECONDS
+from tests.aws import Call, Calls, refusal
 from tests.events import RECEIVED_MS, DeadLetterQueue, aws, aws_environment, record
 
 
@@ -37,34 +38,6 @@ def queue() -> Iterator[DeadLetterQueue]:
         yield DeadLetterQueue()
 
 
-@pytest.fixture
-def stubber(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Give what answers instead of SQS, checking each answer against its model."""
-    del queue
-    client = boto3.client("sqs")
-    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        '{"nome": "Relógio 日 \U0001f600"}',
-        " \r\n\t{ } \n\n",
-        "<&>\"'%20+\\u00e9\u0085\u2028",
-        "x" * 65_536,
-        "é" * 32_768,
-    ],
-    ids=["unicode", "whitespace", "escapes", "64 KiB", "64 KiB of UTF-8"],
-)
-def test_the_body_arrives_character_for_character(queue: DeadLetterQueue, body: str) -> None:
-    rejected = [Rejection(record(body), Reason.INVALID, "body: must be an object")]
-    assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    assert [dead_letter.body for dead_letter in queue.dead_letters()] == [body]
-
-
 # What XML 1.0 admits, which is what SQS does.
 _sqs_text = st.text(
     st.sampled_from("\t\n\r") | st.characters(min_codepoint=0x20, codec="utf-8", exclude_characters="\ufffe\uffff"),
@@ -74,8 +47,11 @@ _sqs_text = st.text(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(bodies=st.lists(_sqs_text, min_size=1, max_size=10))
+@example(['{"nome": "Relógio 日 \U0001f600"}', " \r\n\t{ } \n\n", "<&>\"'%20+\\u00e9\u0085\u2028"])
+@example(["x" * 65_536] * 10)  # a full call of the largest
+@example(["é" * 32_768])
 def test_any_bodies_arrive_character_for_character(queue: DeadLetterQueue, bodies: list[str]) -> None:
-    rejected = [Rejection(record(body), Reason.MALFORMED, "body: not JSON") for body in bodies]
+    rejected = [Rejection(record(body), Reason.MALFORMED, "d" * 200) for body in bodies]
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
     assert sorted(dead_letter.body for dead_letter in queue.dead_letters()) == sorted(bodies)
 
@@ -107,43 +83,25 @@ def test_what_is_no_punch_and_has_no_sent_timestamp_is_sent_without_a_time_and_c
     }
 
 
-def test_a_letter_keeps_the_number_of_the_employee_who_signed_in(queue: DeadLetterQueue) -> None:
-    punches = [record("{", name) for name in ("somebody", "nobody", "no text")]
-    punches[0]["messageAttributes"]["usuarioId"] = {"dataType": "String", "stringValue": "123"}
-    punches[2]["messageAttributes"]["usuarioId"] = {"dataType": "String", "stringValue": ""}
-
-    unsent = DeadLetters(queue.url).send([Rejection(punch, Reason.IDENTITY, "why") for punch in punches], soon())
-
-    assert unsent == {}
-    dead_letters = {
-        dead_letter.message_id: dead_letter.attributes.get("usuarioId") for dead_letter in queue.dead_letters()
-    }
-    assert dead_letters == {"somebody": ("String", "123"), "nobody": None, "no text": None}
-
-
-def test_a_letter_keeps_the_id_of_the_key_that_its_punch_came_with(queue: DeadLetterQueue) -> None:
-    punches = [record("{", name) for name in ("by a key", "by hand", "local")]
-    punches[0]["messageAttributes"]["apiKeyId"] = {"dataType": "String", "stringValue": "k4r2p0x9ab"}
-    punches[2]["messageAttributes"]["apiKeyId"] = {"dataType": "String"}
+@pytest.mark.parametrize(("name", "value"), [("usuarioId", "123"), ("apiKeyId", "k4r2p0x9ab")])
+def test_a_letter_keeps_who_signed_in_and_the_id_of_the_key_where_its_punch_has_them(
+    queue: DeadLetterQueue, name: str, value: str
+) -> None:
+    punches = [record("{", message_id) for message_id in ("has it", "by hand", "empty", "local")]
+    for punch, text in zip(punches, (value, None, "", None), strict=True):
+        punch["messageAttributes"] = {} if text is None else {name: {"dataType": "String", "stringValue": text}}
+    punches[3]["messageAttributes"] = {name: {"dataType": "String"}}
 
     assert DeadLetters(queue.url).send([Rejection(punch, Reason.INVALID, "why") for punch in punches], soon()) == {}
 
-    dead_letters = {
-        dead_letter.message_id: dead_letter.attributes.get("apiKeyId") for dead_letter in queue.dead_letters()
-    }
-    assert dead_letters == {"by a key": ("String", "k4r2p0x9ab"), "by hand": None, "local": None}
+    kept = {dead_letter.message_id: dead_letter.attributes.get(name) for dead_letter in queue.dead_letters()}
+    assert kept == {"has it": ("String", value), "by hand": None, "empty": None, "local": None}
 
 
 def test_more_than_one_call_holds_are_all_sent(queue: DeadLetterQueue) -> None:
     rejected = rejections(25)
     assert DeadLetters(queue.url).send(rejected, soon()) == {}
     assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(ids(rejected))
-
-
-def test_a_full_call_of_the_largest_bodies_fits(queue: DeadLetterQueue) -> None:
-    rejected = [Rejection(record("x" * 65_536), Reason.MALFORMED, "d" * 200) for _ in range(10)]
-    assert DeadLetters(queue.url).send(rejected, soon()) == {}
-    assert len(queue.dead_letters()) == 10
 
 
 def test_one_client_serves_every_call(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,32 +115,36 @@ def test_one_client_serves_every_call(queue: DeadLetterQueue, monkeypatch: pytes
     assert dead_letters.send(rejections(25), soon()) == {}
 
 
-def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(stubber: Stubber) -> None:
-    stubber.add_response(
-        "send_message_batch",
-        {
-            "Successful": [{"Id": "1", "MessageId": "a", "MD5OfMessageBody": "b"}],
-            "Failed": [
-                {"Id": "0", "Code": "InternalError", "SenderFault": False},
-                {"Id": "2", "Code": "InvalidMessageContents", "SenderFault": True, "Message": "quotes the body"},
-            ],
-        },
-    )
-    assert DeadLetters("https://queue").send(rejections(3), soon()) == {
+def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(
+    queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Calls(monkeypatch).instead["SendMessageBatch"] = {
+        "Successful": [{"Id": "1", "MessageId": "a", "MD5OfMessageBody": "b"}],
+        "Failed": [
+            {"Id": "0", "Code": "InternalError", "SenderFault": False},
+            {"Id": "2", "Code": "InvalidMessageContents", "SenderFault": True, "Message": "quotes the body"},
+        ],
+    }
+    assert DeadLetters(queue.url).send(rejections(3), soon()) == {
         "message-0": "dead-letter queue: InternalError",
         "message-2": "dead-letter queue: InvalidMessageContents",
     }
 
 
-def test_a_refused_call_fails_its_own_messages_only(stubber: Stubber) -> None:
-    taken = [{"Id": str(number), "MessageId": "a", "MD5OfMessageBody": "b"} for number in range(10)]
-    stubber.add_response("send_message_batch", {"Successful": taken, "Failed": []})
-    stubber.add_client_error("send_message_batch", "AccessDenied", "no", 403)
-    stubber.add_response("send_message_batch", {"Successful": taken[:5], "Failed": []})
-    rejected = rejections(25)
-    unsent = DeadLetters("https://queue").send(rejected, soon())
+def test_a_refused_call_fails_its_own_messages_only(queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, rejected = Calls(monkeypatch), rejections(25)
+
+    def refuse_the_second(send: Call, _: object) -> object:
+        if len(calls.made) == 2:
+            raise refusal("AccessDenied")
+        return send()
+
+    calls.instead["SendMessageBatch"] = refuse_the_second
+    unsent = DeadLetters(queue.url).send(rejected, soon())
     assert list(unsent) == ids(rejected)[10:20]
     assert all("AccessDenied" in why for why in unsent.values())
+    sent = ids(rejected)[:10] + ids(rejected)[20:]
+    assert sorted(dead_letter.message_id for dead_letter in queue.dead_letters()) == sorted(sent)
 
 
 def test_without_the_queue_every_message_is_returned(queue: DeadLetterQueue) -> None:
@@ -227,21 +189,8 @@ def test_a_network_that_fails_returns_every_message_after_one_attempt(
     assert len(attempts) == 1
 
 
-def test_a_call_that_gets_no_answer_ends_within_the_time_that_the_handler_keeps_for_it(
-    queue: DeadLetterQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configs: list[Any] = []
-    client = boto3.client
-
-    def spy(service: Any, config: Any) -> Any:
-        configs.append(config)
-        return client(service, config=config)
-
-    monkeypatch.setattr(boto3, "client", spy)
-    DeadLetters(queue.url).send(rejections(1), soon())
-    [config] = configs
-    # The handler lets a call begin until half of its reserve is left.
-    assert config.connect_timeout + config.read_timeout <= DEAD_LETTER_SECONDS / 2
+def test_a_call_takes_half_of_the_time_that_the_handler_keeps_for_it_at_most() -> None:
+    assert CALL_SECONDS <= DEAD_LETTER_SECONDS / 2  # the handler lets a call begin until half of it is left
 
 
 def test_past_the_deadline_nothing_is_sent(queue: DeadLetterQueue) -> None:

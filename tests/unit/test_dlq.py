@@ -658,7 +658,7 @@ def test_a_message_that_is_too_large_does_not_keep_its_neighbours(dev: Stage) ->
         dev.reject()
     large = dev.reject(body="x" * 2_049)
 
-    def refuse_call(send: Call, asked: Any) -> Any:  # moto looks at the whole call only
+    def refuse_call(send: Call, asked: Any) -> Any:  # as SQS does, whichever message is too large
         if any(len(entry["MessageBody"]) > 2_048 for entry in asked["Entries"]):
             raise refusal("InvalidParameterValue", "Message must be shorter than 2048 bytes")
         return send()

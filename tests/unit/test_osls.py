@@ -5,17 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import psutil
 import pytest
-from botocore.stub import Stubber
 
+from tests.aws import NO_STACK, Calls, stack
 from tests.commands import write_sls
+from tests.events import aws_environment
 from tools.kit import osls
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
@@ -100,43 +100,35 @@ osls.run("package", [], os.environ, Path({str(tmp_path / log)!r}) if {log!r} els
                     process.kill()
 
 
-def stack_of(outputs: Sequence[str] | None) -> Any:
-    """Give a client of CloudFormation that knows one stack, with these outputs, or none."""
-    formation = boto3.client("cloudformation", "sa-east-1", aws_access_key_id="id", aws_secret_access_key="key")  # noqa: S106
-    stub = Stubber(formation)
-    if outputs is None:
-        stub.add_client_error("describe_stacks", "ValidationError", "Stack with id batida-ponto-dev does not exist")
-    else:
-        found = {
-            "StackName": "batida-ponto-dev",
-            "CreationTime": datetime(2026, 11, 23, tzinfo=UTC),
-            "StackStatus": "CREATE_COMPLETE",
-            "Outputs": [{"OutputKey": name, "OutputValue": f"of {name}"} for name in outputs],
-        }
-        stub.add_response("describe_stacks", {"Stacks": [found]}, {"StackName": "batida-ponto-dev"})
-    stub.activate()
-    return formation
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    with aws_environment():
+        yield Calls(monkeypatch)
 
 
-def test_the_outputs_of_a_stack_are_those_of_its_stage() -> None:
-    names = ["PunchQueueUrl", "DeadLetterQueueUrl", "ApiId"]
+def test_the_outputs_of_a_stack_are_those_of_its_stage(calls: Calls) -> None:
+    outputs = {name: f"of {name}" for name in ("PunchQueueUrl", "DeadLetterQueueUrl", "ApiId")}
+    calls.instead["DescribeStacks"] = stack(**outputs)
 
-    assert osls.outputs_of(stack_of(names), "dev") == {name: f"of {name}" for name in names}
+    assert osls.outputs_of(boto3.client("cloudformation", "sa-east-1"), "dev") == outputs
+    assert calls.made[0].parameters == {"StackName": "batida-ponto-dev"}
 
 
 @pytest.mark.parametrize(
-    ("outputs", "message"),
+    ("answer", "message"),
     [
-        (None, "no stack batida-ponto-dev in sa-east-1; is --stage, --region or --profile another?"),
+        (NO_STACK, "no stack batida-ponto-dev in sa-east-1; is --stage, --region or --profile another?"),
         (
-            ["PunchQueueUrl"],
+            stack(PunchQueueUrl="https://queue"),
             "stack batida-ponto-dev in sa-east-1 (CREATE_COMPLETE) has no output DeadLetterQueueUrl; deploy it again",
         ),
     ],
+    ids=["not there", "not complete"],
 )
 def test_a_stack_that_is_not_there_or_not_complete_is_named_with_its_region(
-    outputs: list[str] | None, message: str
+    calls: Calls, answer: Any, message: str
 ) -> None:
+    calls.instead["DescribeStacks"] = answer
     with pytest.raises(CommandError) as error:
-        osls.outputs_of(stack_of(outputs), "dev")
+        osls.outputs_of(boto3.client("cloudformation", "sa-east-1"), "dev")
     assert str(error.value) == message

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.aws import Calls
 from tests.events import aws
 from tools.deploy import page
 from tools.kit import site
@@ -38,35 +39,21 @@ def test_every_file_is_there_with_its_type_and_asked_for_anew_each_time(s3: Any)
         assert (found["ContentType"], found["CacheControl"]) == (file.headers["content-type"], "no-cache")
 
 
-def test_what_is_no_file_of_the_page_any_more_goes(s3: Any) -> None:
-    s3.put_object(Bucket=BUCKET, Key="old.js", Body=b"1")
-    s3.put_object(Bucket=BUCKET, Key="page.js", Body=b"2")
-
-    page.publish(s3, BUCKET)
-    page.publish(s3, BUCKET)
-
-    assert keys(s3) == {name or "index.html" for name in site.files()}
-    assert s3.get_object(Bucket=BUCKET, Key="page.js")["Body"].read() == site.files()["page.js"].body
-
-
-def test_the_page_and_its_worker_come_after_what_they_name_and_nothing_goes_before(
+def test_the_page_and_its_worker_come_after_what_they_name_and_what_is_no_file_of_the_page_any_more_goes_last(
     s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key="old.js", Body=b"1")
-    done: list[str] = []
-    for verb in ("put_object", "delete_object"):
-        call = getattr(s3, verb)
-
-        def noted(call: Any = call, **how: Any) -> Any:
-            done.append(how["Key"])
-            return call(**how)
-
-        monkeypatch.setattr(s3, verb, noted)
+    s3.put_object(Bucket=BUCKET, Key="page.js", Body=b"2")
+    calls = Calls(monkeypatch)
 
     page.publish(s3, BUCKET)
 
-    assert done[-3:] == ["index.html", "sw.js", "old.js"]
-    assert len(done) == len(site.files()) + 1
+    changed = [made.parameters["Key"] for made in calls.made if made.operation in ("PutObject", "DeleteObject")]
+    assert changed[-3:] == ["index.html", "sw.js", "old.js"]
+    assert len(changed) == len(site.files()) + 1
+    page.publish(s3, BUCKET)
+    assert keys(s3) == {name or "index.html" for name in site.files()}
+    assert s3.get_object(Bucket=BUCKET, Key="page.js")["Body"].read() == site.files()["page.js"].body
 
 
 SIGN_IN = {
