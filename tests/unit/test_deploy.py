@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 
 from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
-from tests.commands import Ran, Run, note_sls, runner, write_sls
+from tests.commands import note_sls, runner, write_sls
 from tests.events import aws
 from tests.gateway import Answer, answer_requests
 from tools.cli import main
@@ -31,31 +31,33 @@ PUNCH = {
 QUEUES = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
 
 
+class Prod:
+    """The stage `prod`, which is protected, of an account on moto that has no stack yet; osls makes nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.calls = Calls(monkeypatch)
+        self.instead = self.calls.instead
+        self.instead |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
+        self.ran = note_sls(monkeypatch)
+        self.compiled = deploy.Compiled(True, needs_token=False, demand=quotas.Demand({}, makes_network=False))
+        monkeypatch.setattr(deploy, "read", lambda _: self.compiled)
+        self.run = runner(capsys, "deploy", "--stage", "prod")
+
+
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    """The calls to moto's AWS, which has no stack."""
+def account() -> Iterator[None]:
     with aws():
-        calls = Calls(monkeypatch)
-        calls.instead |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
-        yield calls
+        yield
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
-    return note_sls(monkeypatch)
+def prod(account: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Prod:
+    del account
+    return Prod(monkeypatch, capsys)
 
 
-@pytest.fixture
-def run(calls: Calls, ran: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the command on the stage `prod`, which is protected."""
-    del calls, ran
-    demand = quotas.Demand({}, makes_network=False)
-    monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False, demand=demand))
-    return runner(capsys, "deploy", "--stage", "prod")
-
-
-def test_says_account_and_region_before_anything_else(run: Run) -> None:
-    first, second, *_ = run("--region", "sa-east-1").err.splitlines()
+def test_says_account_and_region_before_anything_else(prod: Prod) -> None:
+    first, second, *_ = prod.run("--region", "sa-east-1").err.splitlines()
     assert first.startswith("stage prod: account 123456789012, region sa-east-1, as arn:")
     assert second == "sls package"
 
@@ -70,32 +72,29 @@ def test_says_account_and_region_before_anything_else(run: Run) -> None:
     ],
 )
 def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
-    run: Run, ran: Ran, words: list[str], typed: str | None, said: str
+    prod: Prod, words: list[str], typed: str | None, said: str
 ) -> None:
-    result = run(*words, typed=typed)
-    assert [command for command, _ in ran] == ["package"] if said else ["package", "deploy"]
+    result = prod.run(*words, typed=typed)
+    assert [command for command, _ in prod.ran] == ["package"] if said else ["package", "deploy"]
     assert result.status == (2 if said else 1)
-    assert result.err.endswith(f"{said or 'is --stage, --region or --profile another?'}\n")  # moto's sls made no stack
+    assert result.err.endswith(f"{said or 'is --stage, --region or --profile another?'}\n")  # no stack was made
 
 
-def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(
-    run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(prod: Prod) -> None:
     demand = quotas.Demand({"batida-ponto-prod-batidaPonto": 5}, makes_network=False)
-    monkeypatch.setattr(deploy, "read", lambda _: deploy.Compiled(is_protected=True, needs_token=False, demand=demand))
+    prod.compiled = prod.compiled._replace(demand=demand)
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
-    calls.instead["GetAccountSettings"] = {"AccountLimit": limit}
+    prod.instead["GetAccountSettings"] = {"AccountLimit": limit}
 
-    result = run()
+    result = prod.run()
 
     assert result.status == 2
     assert "ponto: the account may run 10 functions at once" in result.err
     assert "sls deploy" not in result.err
-    forced = run("--yes", "--force").err
+    forced = prod.run("--yes", "--force").err
     assert forced.index("Going on, as --force says.") < forced.index("sls deploy")
 
 
-MAKES_CLUSTER = deploy.Compiled(True, False, quotas.Demand({}, False), makes_cluster=True, protects_cluster=True)
 GIVEN = ["--param=deletionProtection=true"]
 PLAIN = [("package", "package", GIVEN), ("deploy", "package", GIVEN)]
 UNPROTECTED = [*GIVEN, "--param=deletionProtection=false"]  # of two values for one the last counts
@@ -112,23 +111,17 @@ FIRST = [PLAIN[0], ("package", "first", UNPROTECTED), ("deploy", "first", UNPROT
     ],
 )
 def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of_the_same_run(
-    run: Run,
-    ran: Ran,
-    calls: Calls,
-    monkeypatch: pytest.MonkeyPatch,
-    protects: bool,
-    status: str | None,
-    expected: object,
+    prod: Prod, protects: bool, status: str | None, expected: object
 ) -> None:
-    monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER._replace(protects_cluster=protects))
+    prod.compiled = prod.compiled._replace(makes_cluster=True, protects_cluster=protects)
     if status:
-        calls.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
+        prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
-    run("--yes", "--param", "deletionProtection=true")
+    prod.run("--yes", "--param", "deletionProtection=true")
 
     region = ["--stage", "prod", "--region", "us-east-1", "--package"]
-    assert all(options[:5] == region for _, options in ran)
-    assert [(command, Path(options[5]).name, options[6:]) for command, options in ran] == expected
+    assert all(options[:5] == region for _, options in prod.ran)
+    assert [(command, Path(options[5]).name, options[6:]) for command, options in prod.ran] == expected
 
 
 @pytest.mark.parametrize(
@@ -141,11 +134,7 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
     ],
 )
 def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_though_quotas_are_forced(
-    run: Run,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    stack: str | None,
-    is_left: bool,
+    prod: Prod, name: str, stack: str | None, is_left: bool
 ) -> None:
     tags = [{"Key": "aws:cloudformation:stack-name", "Value": stack}] if stack else []
     boto3.client("rds").create_db_cluster(
@@ -155,20 +144,20 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
         MasterUserPassword="x" * 8,
         Tags=tags,
     )
-    monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER)
-    result = run("--yes", "--force")
+    prod.compiled = prod.compiled._replace(makes_cluster=True)
+    result = prod.run("--yes", "--force")
     assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
     assert ("sls deploy" in result.err) != is_left
     assert result.status == (2 if is_left else 1)
 
 
 def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on_and_says_what_that_leaves_open(
-    run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch
+    prod: Prod,
 ) -> None:
-    calls.instead["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
-    monkeypatch.setattr(deploy, "read", lambda _: MAKES_CLUSTER)
+    prod.instead["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
+    prod.compiled = prod.compiled._replace(makes_cluster=True)
 
-    said = run("--yes").err.splitlines()
+    said = prod.run("--yes").err.splitlines()
 
     assert said[-4:-1] == [
         "not checked: whether the stack has its cluster, for AWS refused DescribeStackResource: AccessDenied: not you",
@@ -178,21 +167,21 @@ def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on
     ]
 
 
-def test_the_local_stage_never_reaches_aws(run: Run, calls: Calls) -> None:
-    result = run("--stage", "local")
+def test_the_local_stage_never_reaches_aws(prod: Prod) -> None:
+    result = prod.run("--stage", "local")
     assert result.status == 2
     assert "stage local is for the emulator" in result.err
-    assert calls.made == []
+    assert prod.calls.made == []
 
 
-def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(run: Run, calls: Calls) -> None:
-    calls.instead |= {"DescribeStacks": stack(**QUEUES), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
-    result = run("--yes")
+def test_a_right_that_lacks_after_the_deploy_is_not_all_of_it(prod: Prod) -> None:
+    prod.instead |= {"DescribeStacks": stack(**QUEUES), "Invoke": refusal("AccessDenied", "not you", "Invoke")}
+    result = prod.run("--yes")
     assert result.status == 1
     assert "AWS refused Invoke: AccessDenied: not you\n  The stage is deployed, but not proven." in result.err
 
 
-@pytest.mark.usefixtures("calls")
+@pytest.mark.usefixtures("account")
 def test_an_sls_that_fails_ends_it_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,7 +248,7 @@ def test_sls_works_with_the_keys_of_the_account_that_was_announced_and_has_no_ot
     assert credentials(osls.environment_of(session, "dev")) == expected
 
 
-@pytest.mark.usefixtures("calls")
+@pytest.mark.usefixtures("account")
 def test_sls_keeps_the_rest_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     rest = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_CA_BUNDLE": "/ca.pem", "LOCAL_DB_HOST": "/run"}
     for name, value in rest.items():
@@ -276,60 +265,53 @@ def test_without_credentials_nothing_is_deployed(capsys: pytest.CaptureFixture[s
         osls.environment_of(boto3.Session(), "dev")
 
 
-Answers = list[tuple[int, str]]
+class Gateway:
+    """An API of paper that gives one answer after another, the last again and again; sleeping takes no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[tuple[int, str]] = []  # status 0: none, for this reason
+        self.punches: list[Any] = []  # that it got, or None
+        self._now = 0.0
+        answer_requests(monkeypatch, self._answer)
+        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: self._sleep(seconds))
+        monkeypatch.setattr("time.monotonic", lambda: self._now)
+
+    def _sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        assert (method, url, headers["x-api-key"]) == ("POST" if body else "GET", URL, "the key")
+        self.punches.append(body and json.loads(body))
+        status, text = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return (status, text, {}) if status else OSError(text)
 
 
 @pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], list[Any]]:
-    """Let a gateway answer, the last answer again and again, and give the punches it gets; sleeping takes no time."""
-
-    def gateway(answers: Answers) -> list[Any]:
-        clock, punches = [0.0], list[Any]()
-
-        def answer(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-            assert (method, url, headers["x-api-key"]) == ("POST" if body else "GET", URL, "the key")
-            punches.append(body and json.loads(body))
-            status, text = answers.pop(0) if len(answers) > 1 else answers[0]
-            return (status, text, {}) if status else OSError(text)
-
-        answer_requests(monkeypatch, answer)
-        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: clock.__setitem__(0, clock[0] + seconds))
-        monkeypatch.setattr("time.monotonic", lambda: clock[0])
-        return punches
-
-    return gateway
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    return Gateway(monkeypatch)
 
 
-ACCEPTED = (202, '{"message":"accepted","messageId":"1"}')
+FORBIDDEN = (403, '{"message":"Forbidden"}')
 
 
-def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(
-    gateway: Callable[[Answers], list[Any]],
-) -> None:
-    punches = gateway([(0, "no such host"), (403, '{"message":"Forbidden"}'), (500, "{}"), ACCEPTED])
+def test_a_new_stage_whose_key_is_not_known_yet_gets_the_same_punch_again(gateway: Gateway) -> None:
+    gateway.answers = [(0, "no such host"), FORBIDDEN, (500, "{}"), (202, '{"message":"accepted","messageId":"1"}')]
     assert proof.ask_until(URL, "the key", PUNCH, expected=202)["messageId"] == "1"
-    assert punches == [PUNCH] * 4
+    assert gateway.punches == [PUNCH] * 4
 
 
-def test_a_gateway_that_keeps_refusing_is_given_up_on_and_the_key_is_not_told(
-    gateway: Callable[[Answers], list[Any]],
+@pytest.mark.parametrize(
+    ("answer", "is_patient"), [(FORBIDDEN, True), ((400, "no"), False), ((413, "no"), False), ((415, "no"), False)]
+)
+def test_a_gateway_that_keeps_refusing_is_given_up_on_at_once_if_no_patience_helps_and_the_key_is_not_told(
+    gateway: Gateway, answer: tuple[int, str], is_patient: bool
 ) -> None:
-    punches = gateway([(403, '{"message":"Forbidden"}')])
-    with pytest.raises(CommandError, match=r"was answered 403 instead of 202: .*Forbidden") as failure:
+    gateway.answers = [answer]
+    with pytest.raises(CommandError, match=f"was answered {answer[0]} instead of 202: {answer[1]}") as failure:
         proof.ask_until(URL, "the key", PUNCH, expected=202)
     assert failure.value.status == 1
     assert "the key" not in str(failure.value)
-    assert len(punches) > 10
-
-
-@pytest.mark.parametrize("status", [400, 413, 415])
-def test_an_answer_that_no_patience_changes_is_told_at_once(
-    gateway: Callable[[Answers], list[Any]], status: int
-) -> None:
-    punches = gateway([(status, "no")])
-    with pytest.raises(CommandError, match=f"was answered {status}"):
-        proof.ask_until(URL, "the key", PUNCH, expected=202)
-    assert len(punches) == 1
+    assert len(gateway.punches) > 10 if is_patient else len(gateway.punches) == 1
 
 
 OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
@@ -350,17 +332,18 @@ def api_with_post(authorization_type: str) -> str:
 
 
 def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_would_send_it_by_the_operators_role(
-    calls: Calls, gateway: Callable[[Answers], list[Any]]
+    prod: Prod, gateway: Gateway
 ) -> None:
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
-    tries = gateway([(404, "{}"), (401, '{"message":"Unauthorized"}')])
+    gateway.answers = [(404, "{}"), (401, '{"message":"Unauthorized"}')]
     deployed = place(PunchQueueUrl=queue, ApiId=api_with_post("COGNITO_USER_POOLS"))
+    calls = prod.calls
     calls.made.clear()
 
     message_id = proof.refuse_and_queue(deployed, URL, "the key", PUNCH)
 
-    assert tries == [None, None]
+    assert gateway.punches == [None, None]
     assert calls.operations == ["GetResources", "GetMethod", "AssumeRole", "SendMessage"]
     (assumed,), (sent,) = calls.of("AssumeRole"), calls.of("SendMessage")
     assert assumed.parameters == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-proof"}
@@ -373,22 +356,18 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
     }
 
 
-@pytest.mark.usefixtures("calls")
-def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(
-    gateway: Callable[[Answers], list[Any]],
-) -> None:
-    gateway([(404, "{}")])
+@pytest.mark.usefixtures("account")
+def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway: Gateway) -> None:
+    gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
         proof.refuse_and_queue(place(), URL, "the key", PUNCH)
     assert "nobody can punch" not in str(failure.value)
     assert "not proven that it asks for a token" in str(failure.value)
 
 
-@pytest.mark.usefixtures("calls")
-def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(
-    gateway: Callable[[Answers], list[Any]],
-) -> None:
-    gateway([(401, '{"message":"Unauthorized"}')])
+@pytest.mark.usefixtures("account")
+def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(gateway: Gateway) -> None:
+    gateway.answers = [(401, '{"message":"Unauthorized"}')]
     with pytest.raises(CommandError, match=r"POST /ponto .* wants no token .*authorizationType NONE") as failure:
         proof.refuse_and_queue(place(ApiId=api_with_post("NONE")), URL, "the key", PUNCH)
     assert failure.value.status == 1
@@ -405,12 +384,12 @@ def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wan
     ],
     ids=["no row", "schema failed"],
 )
-def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(calls: Calls, answer: Any, said: str) -> None:
-    calls.instead["Invoke"] = answer
+def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: Prod, answer: Any, said: str) -> None:
+    prod.instead["Invoke"] = answer
     with pytest.raises(CommandError, match=said) as failure:
         proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0)
     assert failure.value.status == 1
-    (invoked,) = calls.made
+    (invoked,) = prod.calls.made
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
 
 
