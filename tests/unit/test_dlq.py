@@ -209,8 +209,8 @@ def test_the_list_shows_the_three_shapes_the_oldest_first_and_totals(dev: Stage)
     assert "raises receive counts" in result.err
 
 
-def test_the_list_for_machines_has_all_but_the_punch(dev: Stage) -> None:
-    identifier = dev.reject()
+def test_for_machines_the_list_has_all_but_the_punch_and_one_dead_letter_is_whole(dev: Stage) -> None:
+    identifier = dev.reject(trace=BINARY)
 
     listed = {
         "id": identifier,
@@ -222,6 +222,11 @@ def test_the_list_for_machines_has_all_but_the_punch(dev: Stage) -> None:
         "messageId": ORIGINAL_ID,
     }
     assert dev.run("list", "--json").json == {"deadLetters": [listed], "totals": {"invalid": 1}}
+    shown = dev.run("show", identifier, "--json").json
+    assert shown.items() >= (listed | {"body": PUNCH, "receives": 2}).items()
+    assert shown["attributes"]["reason"] == text("invalid")
+    assert shown["attributes"]["trace"] == {"DataType": "Binary", "BinaryValue": "AP8="}
+    assert shown["systemAttributes"]["SentTimestamp"]
 
 
 def test_the_list_is_narrowed(dev: Stage) -> None:
@@ -349,15 +354,6 @@ def test_everything_of_a_dead_letter_is_shown_by_the_beginning_of_its_id(dev: St
 
 def test_a_body_that_is_not_json_is_shown_as_it_is(dev: Stage) -> None:
     assert dev.run("show", dev.reject(body="{ not JSON")).out.endswith("\n\n{ not JSON\n")
-
-
-def test_a_dead_letter_for_machines_is_whole(dev: Stage) -> None:
-    dead_letter = dev.run("show", dev.reject(trace=BINARY), "--json").json
-
-    assert dead_letter["body"] == PUNCH
-    assert dead_letter["attributes"]["reason"] == {"DataType": "String", "StringValue": "invalid"}
-    assert dead_letter["attributes"]["trace"] == {"DataType": "Binary", "BinaryValue": "AP8="}
-    assert dead_letter["systemAttributes"]["SentTimestamp"]
 
 
 @pytest.mark.parametrize("prefix", ["zz", ""])
@@ -641,16 +637,30 @@ def test_messages_that_sqs_does_not_take_stay_and_are_named(dev: Stage) -> None:
     assert dev.dead_letters() == {sent[3]}
 
 
-def test_dead_letters_that_were_sent_but_not_deleted_are_named(dev: Stage) -> None:
+@pytest.mark.parametrize(
+    ("words", "queued", "why"),
+    [
+        ("redrive --all", 1, "sent, but not deleted (sending it again does no harm): "),
+        ("purge --older-than 1h --yes --export dead-letters.jsonl", 0, ""),
+    ],
+)
+def test_dead_letters_that_could_not_be_deleted_are_named(
+    dev: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, queued: int, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     identifier = dev.reject()
-    failed = [{"Id": "0", "Code": "ReceiptHandleIsInvalid", "Message": "old", "SenderFault": True}]
-    dev.instead["DeleteMessageBatch"] = {"Successful": [], "Failed": failed}
-
-    result = dev.run("redrive", "--all", "--json")
-
-    assert result.status == 1
-    assert result.json["failed"][identifier].startswith("sent, but not deleted")
-    assert len(dev.queued()) == len(dev.dead_letters()) == 1
+    failed = {"Id": "0", "Code": "ReceiptHandleIsInvalid", "Message": "old", "SenderFault": True}
+    for answer, error in (
+        ({"Failed": [failed]}, "ReceiptHandleIsInvalid: old"),
+        (DENIED, "AWS refused Operation: AccessDenied: not you"),
+    ):
+        dev.instead["DeleteMessageBatch"] = answer
+        result = dev.run(*words.split(), "--json")
+        assert result.status == 1
+        assert result.json["failed"] == {identifier: why + error}
+        assert len(dev.queued()) == queued
+        (tmp_path / "dead-letters.jsonl").unlink(missing_ok=True)
+    assert dev.dead_letters() == {identifier}
 
 
 def test_a_message_that_is_too_large_does_not_keep_its_neighbours(dev: Stage) -> None:
@@ -735,19 +745,30 @@ def test_an_export_has_a_line_of_each_dead_letter_with_everything(dev: Stage, tm
     assert dev.dead_letters() == sent
 
 
-def test_an_export_overwrites_only_when_told_to(dev: Stage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", ["export", "purge --older-than 1h --yes --export"])
+@pytest.mark.parametrize(
+    ("name", "said"), [("old.jsonl", "old.jsonl exists"), ("missing/a", "missing is not a folder")]
+)
+def test_a_file_that_cannot_be_written_is_refused_before_a_dead_letter_is_hidden(
+    dev: Stage, tmp_path: Path, words: str, name: str, said: str
+) -> None:
+    (tmp_path / "old.jsonl").write_text("old")
+
+    result = dev.run(*words.split(), tmp_path / name)
+
+    assert result.status == 2
+    assert said in result.err
+    assert (tmp_path / "old.jsonl").read_text() == "old"
+    assert not dev.calls.of("ReceiveMessage")
+
+
+def test_an_export_overwrites_when_told_to(dev: Stage, tmp_path: Path) -> None:
     dev.reject()
     file = tmp_path / "dead-letters.jsonl"
     file.write_text("old")
 
-    refused = dev.run("export", file)
-
-    assert refused.status == 2
-    assert f"{file} exists" in refused.err
-    assert file.read_text() == "old"
-    assert not dev.calls.of("ReceiveMessage")
     assert dev.run("export", file, "--force").status == 0
-    assert PUNCH.rstrip() in json.loads(file.read_text())["body"]
+    assert json.loads(file.read_text())["body"] == PUNCH
 
 
 @pytest.mark.parametrize("words", ["export --force", "purge --older-than 1h --yes --export"])
@@ -769,13 +790,6 @@ def test_an_export_that_does_not_reach_the_disk_leaves_the_file_as_it_was_and_no
     assert f"cannot write {file}: No space left on device" in result.err
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"] * ("--force" in words)
     assert len(dev.dead_letters()) == 1
-
-
-def test_an_export_into_no_folder_is_refused(dev: Stage, tmp_path: Path) -> None:
-    result = dev.run("export", tmp_path / "missing" / "dead-letters.jsonl")
-
-    assert result.status == 2
-    assert "is not a folder" in result.err
 
 
 # purge
@@ -804,16 +818,6 @@ def test_a_purge_exports_and_then_deletes_what_is_old(
     assert dev.dead_letters() == {young}
 
 
-def test_a_purge_never_overwrites(dev: Stage, tmp_path: Path) -> None:
-    dev.reject()
-    file = tmp_path / "dead-letters.jsonl"
-    file.write_text("old")
-
-    assert dev.run("purge", "--older-than", "1h", "--yes", "--export", file).status == 2
-    assert file.read_text() == "old"
-    assert len(dev.dead_letters()) == 1
-
-
 @pytest.mark.parametrize(
     ("answer", "status", "left"), [("y\n", 0, 0), ("yes\n", 0, 0), ("n\n", 1, 1), ("\n", 1, 1), (None, 2, 1)]
 )
@@ -837,16 +841,6 @@ def test_a_purge_of_nothing_asks_nothing_and_writes_nothing(dev: Stage, tmp_path
 
     assert (result.status, result.out) == (0, "0 dead letters deleted, 0 failed\n")
     assert not file.exists()
-
-
-def test_dead_letters_that_a_purge_could_not_delete_are_named(dev: Stage, tmp_path: Path) -> None:
-    identifier = dev.reject()
-    dev.instead["DeleteMessageBatch"] = DENIED
-
-    result = dev.run("purge", "--older-than", "1h", "--yes", "--export", tmp_path / "dead-letters.jsonl", "--json")
-
-    assert result.status == 1
-    assert list(result.json["failed"]) == [identifier]
 
 
 # pause and resume

@@ -345,7 +345,10 @@ def _show(message: DeadLetter) -> None:
         print_result(f"attribute     {name} = {attribute.get('StringValue', '(binary)')}")
     for name, text in message.system.items():
         print_result(f"SQS           {name} = {text}")
-    print_result("", *_pretty(message.body).split("\n"))
+    body = message.body
+    with suppress(ValueError, RecursionError):  # shown as it came
+        body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    print_result("", *body.split("\n"))
 
 
 def _print_failures(failed: Mapping[str, str]) -> None:
@@ -356,9 +359,3 @@ def _print_failures(failed: Mapping[str, str]) -> None:
         print_result(f"failed: {why}")
         for name in names:
             print_result(f"  {name}")
-
-
-def _pretty(body: str) -> str:
-    with suppress(ValueError, RecursionError):  # shown as it came
-        body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
-    return body

@@ -269,7 +269,8 @@ def _plans(gateway: "APIGatewayClient", api_id: str, stage: str) -> "Iterator[Us
     """Give the usage plans that this command made for a stage of an API."""
     for page in gateway.get_paginator("get_usage_plans").paginate():
         for plan in page.get("items", []):
-            if _TAG in plan.get("tags", {}) and _covers(plan, api_id, stage):
+            stages = [(each.get("apiId"), each.get("stage")) for each in plan.get("apiStages", [])]
+            if _TAG in plan.get("tags", {}) and (api_id, stage) in stages:
                 yield plan
 
 
@@ -291,10 +292,6 @@ def _keys(gateway: "APIGatewayClient", api_id: str, stage: str, *, usage: bool =
             quota=plan.get("quota", {}).get("limit", 0),
             used_today=_used_today(gateway, plan["id"], key_id) if usage and key_id else None,
         )
-
-
-def _covers(plan: "UsagePlanTypeDef", api_id: str, stage: str) -> bool:
-    return any((each.get("apiId"), each.get("stage")) == (api_id, stage) for each in plan.get("apiStages", []))
 
 
 def _is_enabled(gateway: "APIGatewayClient", key_id: str) -> bool | None:
