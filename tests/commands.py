@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +46,19 @@ def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:
             return Result(cli.main([str(word) for word in (*before, *words)]), *capsys.readouterr())
 
     return run
+
+
+def run_process(*words: object, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Result:
+    """Run `ponto` as a process of its own.
+
+    Args:
+        words: what follows `ponto`.
+        cwd: where; the project's folder by default.
+        env: its environment; this process' own by default.
+    """
+    command = [sys.executable, "-m", "tools.cli", *map(str, words)]
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    return Result(done.returncode, done.stdout, done.stderr)
 
 
 class _Keyboard(io.StringIO):

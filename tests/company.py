@@ -1,6 +1,5 @@
 """The small company of `tests/golden/company.sql`, and how tests ask for its reports."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,16 +7,13 @@ import psycopg2
 import pytest
 
 from tests import commands
-from tests.commands import Result
-from tools.cli import main
+from tests.commands import Run as Run
 from tools.report import period
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 12, 1, 12, 34, 56, tzinfo=UTC)
 MONTH = ("--month", "2026-11")
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
-
-Run = Callable[..., Result]
 
 
 def fill(url: str, statement: str | None = None, *values: object) -> None:
@@ -48,9 +44,5 @@ def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
         patch.delenv(name, raising=False)
     patch.setattr(period, "now", NOW.astimezone)
 
-    def run(*words: object) -> Result:
-        capsys.readouterr()
-        status = main(["report", *map(str, words), "--state", str(state)])
-        return Result(status, *capsys.readouterr())
-
-    return run
+    ponto = commands.runner(capsys, "report")
+    return lambda *words: ponto(*words, "--state", state)

@@ -12,6 +12,7 @@ import pytest
 from moto import mock_aws
 
 from ponto.records import Record
+from tests.aws import receive_all
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -116,15 +117,11 @@ class DeadLetterQueue:
         return self._sqs.create_queue(QueueName="dead-letters", Attributes={"VisibilityTimeout": "43200"})["QueueUrl"]
 
     def _collect(self) -> None:
-        while messages := self._sqs.receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        ).get("Messages"):
-            for message in messages:
-                attributes = {
-                    name: (value["DataType"], value["StringValue"])
-                    for name, value in message["MessageAttributes"].items()
-                }
-                self._dead_letters.append(DeadLetter(message["Body"], attributes))
+        for message in receive_all(self._sqs, self.url):
+            attributes = {
+                name: (value["DataType"], value["StringValue"]) for name, value in message["MessageAttributes"].items()
+            }
+            self._dead_letters.append(DeadLetter(message["Body"], attributes))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import psycopg2
 import urllib3
 
 from ponto.punch import parse
+from tests.aws import receive_all
 from tests.waiting import DEADLINE, wait_for
 from tools.kit import queues
 from tools.kit.ledger import Ledger, PunchKey, Row, Sent, judge
@@ -131,13 +132,9 @@ class Client:
 
     def take_dead_letters(self) -> list[dict[str, Any]]:
         """Take all dead letters that can be received now."""
-        taken: list[dict[str, Any]] = []
-        while found := self.sqs.receive_message(
-            QueueUrl=self.address.dlq_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        ).get("Messages"):
-            for message in found:
-                self.sqs.delete_message(QueueUrl=self.address.dlq_url, ReceiptHandle=message["ReceiptHandle"])
-            taken += found
+        taken = receive_all(self.sqs, self.address.dlq_url)
+        for message in taken:
+            self.sqs.delete_message(QueueUrl=self.address.dlq_url, ReceiptHandle=message["ReceiptHandle"])
         return taken
 
     def purge_dead_letters(self) -> None:

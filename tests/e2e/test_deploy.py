@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any, NamedTuple
 import psycopg2
 import pytest
 
-from tests.commands import Result
+from tests.commands import Result, run_process
 from tools.conformance.contract import NO_LIST
 from tools.deploy.proof import RESERVED_EMPLOYEE, ask_until
 from tools.kit import site
@@ -37,12 +35,7 @@ class Account(NamedTuple):
             "LOCAL_DB_HOST": database_host or self.database.host,
             "SLS_AWS_MONITORING_FREQUENCY": "250",
         }
-        command = [sys.executable, "-m", "tools.cli", *words, "--stage", "local"]
-        done = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, check=False)
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    def client(self, service: str) -> Any:
-        return self.aws.client(service)
+        return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 
     def rows(self) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.database.url)
@@ -83,7 +76,7 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
 
     # The emulator's CloudFormation takes what only stages in the cloud have, too.
     cloud = [f"--param={given}" for given in ("whenDeleted=Retain", "alarmEmail=oncall@example.com", "site=true")]
-    pool = account.client("cognito-idp").create_user_pool(PoolName="employees")["UserPool"]["Arn"]
+    pool = account.aws.client("cognito-idp").create_user_pool(PoolName="employees")["UserPool"]["Arn"]
     done = account.deploy("--json", *cloud, f"--param=userPoolArn={pool}")
     assert done.status == 0, done.err
     schema = ROOT / "ponto" / "schema"
@@ -91,12 +84,12 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
         str(path.relative_to(schema)) for pattern in ("*.sql", "views/*.sql") for path in sorted(schema.glob(pattern))
     ]
     assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
-    key = account.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
+    key = account.aws.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err
     assert done.json["showKey"].startswith("aws apigateway get-api-key")
 
     # The page is where CloudFront fetches it, as browsers need it.
-    s3 = account.client("s3")
+    s3 = account.aws.client("s3")
     (bucket,) = (found["Name"] for found in s3.list_buckets()["Buckets"] if "sitebucket" in found["Name"])
     for name, file in site.files().items():
         found = s3.get_object(Bucket=bucket, Key=name or "index.html")
@@ -115,5 +108,5 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     assert removed.status == 0, removed.err
     assert f"emptying {bucket}" in removed.err.splitlines()
     assert s3.list_buckets()["Buckets"] == []
-    kept = account.client("sqs").list_queues()["QueueUrls"]
+    kept = account.aws.client("sqs").list_queues()["QueueUrls"]
     assert {url.rsplit("-", 2)[1] for url in kept} == {"PunchQueue", "DeadLetterQueue"}  # whenDeleted: Retain

@@ -1,41 +1,22 @@
 """The operator's commands on the deployed stack, each as a process of its own."""
 
 import json
-import subprocess
-import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from tests.commands import Result
+from tests.commands import Run, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.world import FUNCTION
 from tests.waiting import wait_for
-from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
 
 @pytest.fixture
-def run(deployed: Deployed) -> Callable[..., Result]:
-    def run(verb: str, *words: str, target: tuple[str, ...] = ("--state", str(deployed.state))) -> Result:
-        command = [sys.executable, "-m", "tools.cli", "dlq", verb, *words, *target]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    return run
-
-
-@pytest.fixture
-def paused(client: Client, run: Callable[..., Result]) -> Iterator[None]:
-    """The drain stands, and runs again after the test."""
-    assert run("pause").status == 0
-    yield
-    assert run("resume").status == 0
-    client.wait_until_drained()
+def run(deployed: Deployed) -> Run:
+    return lambda verb, *words: run_process("dlq", verb, "--state", deployed.state, *words)
 
 
 @pytest.fixture
@@ -49,7 +30,7 @@ def punch_of(employee: int, **more: object) -> dict[str, object]:
 
 
 def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
-    client: Client, run: Callable[..., Result], employee: int
+    client: Client, run: Run, employee: int
 ) -> None:
     first = punch_of(employee)
     second = json.dumps(first | {"ponto": "2026-10-01T09:00:00Z"}, indent=3)
@@ -72,9 +53,7 @@ def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
     assert {**again, "id": 0, "receives": 0} == {**dead_letter, "id": 0, "receives": 0}
 
 
-def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
-    client: Client, run: Callable[..., Result], employee: int
-) -> None:
+def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(client: Client, run: Run, employee: int) -> None:
     with client.refusing(employee):
         message_id = client.post(punch_of(employee)).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
@@ -88,7 +67,7 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(
 
 
 def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_receipt(
-    client: Client, run: Callable[..., Result]
+    client: Client, run: Run
 ) -> None:
     employees = [next(EMPLOYEES) for _ in range(1_500)]
     ids = set()
@@ -113,37 +92,8 @@ def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_r
     assert max(row[1] for row in rows) <= sent_at
 
 
-@pytest.mark.usefixtures("paused")
-def test_a_redriven_punch_reaches_the_queue_with_the_originals_id_and_time(
-    client: Client, run: Callable[..., Result], employee: int
-) -> None:
-    body = json.dumps(punch_of(employee), indent=3)
-    sent = client.sqs.send_message(QueueUrl=client.address.dlq_url, MessageBody=body)["MessageId"]
-    (dead_letter,) = run("list", "--json").json["deadLetters"]
-
-    run("redrive", sent)
-
-    (message,) = receive(client)
-    assert message["Body"] == body
-    texts = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-    assert texts["messageId"] == sent
-    assert dead_letter["received"].endswith(f".{texts['receivedAt'][-3:]}Z")
-
-
-def receive(client: Client) -> list[Any]:
-    """Look at the queue of punches, and put back what is there."""
-    messages: list[Any] = client.sqs.receive_message(
-        QueueUrl=client.address.queue_url,
-        MaxNumberOfMessages=10,
-        VisibilityTimeout=0,
-        MessageAttributeNames=["All"],
-        MessageSystemAttributeNames=["All"],
-    )["Messages"]
-    return messages
-
-
 def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them(
-    client: Client, run: Callable[..., Result], employee: int
+    client: Client, run: Run, employee: int
 ) -> None:
     paused = run("pause")
     try:
@@ -153,7 +103,9 @@ def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_s
         while time.monotonic() < end:
             assert client.depth(client.address.queue_url) == 1
             time.sleep(0.1)
-        (message,) = receive(client)
+        (message,) = client.sqs.receive_message(
+            QueueUrl=client.address.queue_url, VisibilityTimeout=0, MessageSystemAttributeNames=["All"]
+        )["Messages"]
         assert message["Attributes"]["ApproximateReceiveCount"] == "1"  # by this test
         assert client.rows(employee) == []
     finally:
@@ -166,7 +118,7 @@ def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_s
 
 
 def test_a_failed_asynchronous_event_is_invoked_again_and_is_a_new_dead_letter_when_it_fails_again(
-    client: Client, stack: Stack, run: Callable[..., Result]
+    client: Client, stack: Stack, run: Run
 ) -> None:
     event = {"Records": [{"eventSource": "aws:s3", "key": str(uuid.uuid4())}]}
     stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(event))
@@ -182,7 +134,7 @@ def test_a_failed_asynchronous_event_is_invoked_again_and_is_a_new_dead_letter_w
     assert json.loads(dead_letter["Body"])["requestPayload"] == event
 
 
-def test_an_asynchronous_event_that_can_succeed_does(client: Client, run: Callable[..., Result], employee: int) -> None:
+def test_an_asynchronous_event_that_can_succeed_does(client: Client, run: Run, employee: int) -> None:
     record = {
         "messageId": str(uuid.uuid4()),
         "body": json.dumps(punch_of(employee)),
@@ -208,7 +160,7 @@ def test_an_asynchronous_event_that_can_succeed_does(client: Client, run: Callab
 
 
 def test_a_stage_other_than_local_is_found_by_its_stack(
-    stack: Stack, run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    stack: Stack, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     formation = stack.client("cloudformation")
     queues = {name: {"Type": "AWS::SQS::Queue"} for name in ("PunchQueue", "DeadLetterQueue")}
@@ -218,14 +170,14 @@ def test_a_stage_other_than_local_is_found_by_its_stack(
     for name, value in stack.aws.environment().items():
         monkeypatch.setenv(name, value)
 
-    def status() -> str:
+    def is_made() -> bool:
         (found,) = formation.describe_stacks(StackName="batida-ponto-other")["Stacks"]
-        return str(found["StackStatus"])
+        return bool(found["StackStatus"] == "CREATE_COMPLETE")
 
     try:
-        wait_for(lambda: status() == "CREATE_COMPLETE", "the other stack")
-        found = run("list", target=("--stage", "other"))
-        missing = run("list", target=("--stage", "missing"))
+        wait_for(is_made, "the other stack")
+        found = run("list", "--stage", "other")
+        missing = run("list", "--stage", "missing")
     finally:
         formation.delete_stack(StackName="batida-ponto-other")
 
@@ -234,9 +186,7 @@ def test_a_stage_other_than_local_is_found_by_its_stack(
     assert missing.err.startswith("ponto: no stack batida-ponto-missing in us-east-1")
 
 
-def test_a_purge_keeps_what_it_deletes_in_a_file(
-    client: Client, run: Callable[..., Result], deployed: Deployed
-) -> None:
+def test_a_purge_keeps_what_it_deletes_in_a_file(client: Client, run: Run, deployed: Deployed) -> None:
     file = deployed.state / f"{uuid.uuid4()}.jsonl"
     sent = client.sqs.send_message(QueueUrl=client.address.dlq_url, MessageBody="{")["MessageId"]
 
@@ -249,29 +199,15 @@ def test_a_purge_keeps_what_it_deletes_in_a_file(
 def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punches_are_on_the_card(
     client: Client, deployed: Deployed, employee: int
 ) -> None:
-    def report(*words: str) -> Result:
-        command = [
-            sys.executable,
-            "-m",
-            "tools.cli",
-            "report",
-            *words,
-            "--format",
-            "json",
-            "--state",
-            str(deployed.state),
-        ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        return Result(done.returncode, done.stdout, done.stderr)
-
     first = punch_of(employee)
     client.post(first)
     client.wait_until_drained()
     client.post(first | {"ponto": "2026-10-01T09:00:00Z"})
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
 
-    exceptions = report("exceptions", "--from", "2026-10-01", "--to", "2026-10-01", "--employee", str(employee)).json
-    card = report("timecard", "--employee", str(employee), "--month", "2026-10").json
+    asked = ("--employee", employee, "--format", "json", "--state", deployed.state)
+    exceptions = run_process("report", "exceptions", "--from", "2026-10-01", "--to", "2026-10-01", *asked).json
+    card = run_process("report", "timecard", "--month", "2026-10", *asked).json
 
     assert "incompleta" in [finding["tipo"] for finding in exceptions["excecoes"]]
     (group,) = exceptions["naoGravadas"]
