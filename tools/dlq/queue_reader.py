@@ -1,8 +1,8 @@
 """Reading the dead-letter queue: messages are received, and put back unless they were deleted."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -63,45 +63,25 @@ class QueueReader:
         """
         kept: dict[str, str] = {}
         for part in in_calls(unwanted):
-            try:
-                answer = self._sqs.delete_message_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(index), "ReceiptHandle": self._handles[message.id]}
-                        for index, message in enumerate(part)
-                    ],
-                )
-            except (BotoCoreError, ClientError) as error:
-                kept |= {message.id: explain(error) for message in part}
-                continue
-            for done in answer.get("Successful", []):
-                del self._handles[part[int(done["Id"])].id]
-            kept |= {
-                part[int(failed["Id"])].id: f"{failed['Code']}: {failed.get('Message', '')}"
-                for failed in answer.get("Failed", [])
-            }
+            entries = {message.id: {"ReceiptHandle": self._handles[message.id]} for message in part}
+            kept |= _refused(self._sqs.delete_message_batch, self._url, entries)
+            for name in entries.keys() - kept.keys():
+                del self._handles[name]
         return kept
 
     def put_back(self) -> None:
         """Let everybody see again what was received and not deleted."""
-        lost = 0
-        for part in in_calls(list(self._handles.values())):
-            try:
-                answer = self._sqs.change_message_visibility_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                        for index, handle in enumerate(part)
-                    ],
-                )
-                lost += len(answer.get("Failed", []))
-            except (BotoCoreError, ClientError) as error:
-                print_status(f"could not put dead letters back: {explain(error)}")
-                lost += len(part)
+        lost: dict[str, str] = {}
+        for part in in_calls(list(self._handles.items())):
+            entries = {name: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for name, handle in part}
+            lost |= _refused(self._sqs.change_message_visibility_batch, self._url, entries)
         self._handles.clear()
         if lost:
             minutes = HIDDEN_SECONDS // 60
-            print_status(f"{counted(lost, 'dead letter')} could not be put back: hidden for {minutes} minutes at most")
+            print_status(
+                *(f"could not put dead letters back: {why}" for why in sorted(set(lost.values()))),
+                f"{counted(len(lost), 'dead letter')} could not be put back: hidden for {minutes} minutes at most",
+            )
 
 
 @contextmanager
@@ -129,22 +109,36 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dic
     Returns:
         Why, for the id of each that was not sent, or not known to be.
     """
+    entries = {
+        message.id: {"MessageBody": message.body, "MessageAttributes": message.attributes_to_resend()}
+        for message in punches
+    }
+    return _refused(sqs.send_message_batch, queue_url, entries)
+
+
+def _refused(call: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Make a call of SQS for several messages.
+
+    Args:
+        call: a client's method.
+        url: of the queue.
+        entries: what is asked, by the id of the message.
+
+    Returns:
+        Why, for the id of each for which it was not done, or is not known to be.
+    """
+    names = list(entries)
     try:
-        answer = sqs.send_message_batch(
-            QueueUrl=queue_url,
-            Entries=[
-                {"Id": str(index), "MessageBody": message.body, "MessageAttributes": message.attributes_to_resend()}
-                for index, message in enumerate(punches)
-            ],
-        )
+        numbered = [{"Id": str(index), **entry} for index, entry in enumerate(entries.values())]
+        answer = call(QueueUrl=url, Entries=numbered)
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
-        if len(punches) > 1 and code.rpartition(".")[2] in _ITS_OWN_FAULT:
+        if len(entries) > 1 and code.rpartition(".")[2] in _ITS_OWN_FAULT:
             # One that is too large must not keep its neighbours.
-            return {name: why for message in punches for name, why in send(sqs, queue_url, [message]).items()}
-        return {message.id: explain(error) for message in punches}
+            return {name: why for one in names for name, why in _refused(call, url, {one: entries[one]}).items()}
+        return dict.fromkeys(names, explain(error))
     return {
-        punches[int(failed["Id"])].id: f"{failed['Code']}: {failed.get('Message', '')}"
+        names[int(failed["Id"])]: f"{failed['Code']}: {failed.get('Message', '')}"
         for failed in answer.get("Failed", [])
     }
 
