@@ -92,20 +92,6 @@ def test_a_name_that_no_key_has_is_said(run: Run) -> None:
     assert "has no key gate-7" in result.err
 
 
-def test_a_terminal_gets_no_control_characters_from_a_device(run: Run, migrated_url: str) -> None:
-    fill(migrated_url, "alter table batida drop constraint batida_dispositivo_check")  # a database may lack it
-    fill(
-        migrated_url,
-        "insert into batida (id, usuario_id, ponto, dispositivo, recebida_em, chave) values"
-        " (gen_random_uuid(), 7, '2026-10-01T08:00Z', E'\\u009b2J\\u202eab\\n', '2026-10-01T08:00Z', 'x')",
-    )
-
-    shown = run("x").out
-
-    assert "?2J?ab?" in shown
-    assert shown.replace("\n", "").isprintable()
-
-
 def test_the_local_stacks_rows_are_in_its_own_database_whatever_the_environment_names(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -983,39 +983,33 @@ def test_a_function_without_a_mapping_is_said(dev: Stage) -> None:
 # The deployment
 
 
+NO_QUEUES = stack(PunchQueueUrl="https://queue")
+NO_STATE = "no local stack runs (nowhere/stack.json does not exist); start it with make run"
+EXPIRED = refusal("ExpiredToken", "The security token is expired")
+
+
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("words", "answer", "said"),
     [
-        (NoCredentialsError(), "no AWS credentials"),
-        (refusal("ExpiredToken", "The security token is expired"), "ExpiredToken: The security token is expired"),
-        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the stack up (make run)?"),
-        (EndpointConnectionError(endpoint_url="https://sqs.eu-x-1.amazonaws.com"), "Is the network up, and the region"),
-        (stack(PunchQueueUrl="https://queue"), "has no output DeadLetterQueueUrl; deploy it again"),
+        ("", NoCredentialsError(), "no AWS credentials"),
+        ("", EXPIRED, "ExpiredToken: The security token is expired"),
+        ("", EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), "Is the stack up (make run)?"),
+        ("", EndpointConnectionError(endpoint_url="https://sqs.eu-x-1.amazonaws.com"), "Is the network up, and the re"),
+        ("", NO_QUEUES, "has no output DeadLetterQueueUrl; deploy it again"),
+        ("--profile nobody", None, "ponto: ProfileNotFound: The config profile (nobody) could not be found"),
+        ("--stage local --state nowhere", None, NO_STATE),
     ],
-    ids=["no credentials", "expired", "no stack", "no network", "no queues"],
+    ids=["no credentials", "expired", "no emulator", "no network", "no queues", "no profile", "no local stack"],
 )
-def test_a_deployment_that_cannot_be_asked_is_one_line(dev: Stage, answer: Any, said: str) -> None:
-    dev.instead["DescribeStacks"] = answer
+def test_a_deployment_that_cannot_be_asked_is_one_line(dev: Stage, words: str, answer: Any, said: str) -> None:
+    if answer:
+        dev.instead["DescribeStacks"] = answer
 
-    result = dev.run("list")
+    result = dev.run("list", *words.split())
 
-    assert result.status == 2
+    assert (result.status, result.out) == (2, "")
     assert said in result.err
     assert result.err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("--profile nobody", "ProfileNotFound: The config profile (nobody) could not be found\n"),
-        (
-            "--stage local --state nowhere",
-            "no local stack runs (nowhere/stack.json does not exist); start it with make run\n",
-        ),
-    ],
-)
-def test_a_deployment_that_does_not_exist_is_one_line(dev: Stage, words: str, said: str) -> None:
-    assert dev.run("list", *words.split()) == (2, "", f"ponto: {said}")
 
 
 # The command line
