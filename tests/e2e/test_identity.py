@@ -6,8 +6,6 @@ against the pool's published keys, the issuer and the times, as AWS's does.
 
 import base64
 import json
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,11 +15,10 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tests.commands import Result
+from tests.commands import Result, run_process
 from tests.e2e.client import EMPLOYEES, Answer, Client
 from tests.e2e.deployed import Deployed, deploy
 from tests.waiting import wait_for
-from tools.kit.project import ROOT
 from tools.local.emulator import Emulator
 
 PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only
@@ -110,14 +107,7 @@ def pool(sign_in: SignIn) -> UserPool:
 
 @pytest.fixture
 def redrive(deployed: Deployed) -> Callable[[], Result]:
-    def redrive() -> Result:
-        words = ["dlq", "redrive", "--all", "--state", str(deployed.state)]
-        done = subprocess.run(
-            [sys.executable, "-m", "tools.cli", *words], cwd=ROOT, capture_output=True, text=True, check=False
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    return redrive
+    return lambda: run_process("dlq", "redrive", "--all", "--state", deployed.state)
 
 
 def punch(employee: int) -> dict[str, object]:

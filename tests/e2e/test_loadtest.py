@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from loadtest.summary import for_json
+from tests.commands import run_process
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tools.kit import jmeter
@@ -63,15 +64,14 @@ def test_the_plan_of_a_working_day_runs_too(deployed: Deployed) -> None:
 
 
 def test_punches_that_do_not_become_rows_fail_the_proof(client: Client, deployed: Deployed) -> None:
-    drain = [sys.executable, "-m", "tools.cli", "dlq", "{}", "--state", str(deployed.state)]
-    subprocess.run([word.format("pause") for word in drain], cwd=ROOT, check=True, capture_output=True)
+    assert run_process("dlq", "pause", "--state", deployed.state).status == 0
     alone = ("--open-rate", "0", "--no-report")
     try:
         status, summary = loadtest(deployed, "--threads", "2", "--loops", "3", "--patience", "1", *alone)
     finally:
-        subprocess.run([word.format("resume") for word in drain], cwd=ROOT, check=True, capture_output=True)
+        resumed = run_process("dlq", "resume", "--state", deployed.state)
 
-    assert status == 1
+    assert (status, resumed.status) == (1, 0)
     assert (summary["accepted"], summary["stored"], summary["missing"]) == (6, 0, 6)
     assert len(summary["examples"]["missing"]) == 6
     client.wait_until_drained()
