@@ -16,12 +16,15 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from subprocess import PIPE
+from typing import Any
 
 import boto3
 import psycopg2
 import pytest
 from botocore.config import Config
 
+from tests.commands import Result
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tests.events import aws
 from tests.waiting import DEADLINE, started
@@ -38,6 +41,7 @@ TIMECARDS = ("timecard", "--all", *MONTH)
 EXCEPTIONS = ("exceptions", *NOVEMBER)
 TOTALS = ("totals", *MONTH)
 CUTOFFS = ("cutoffs", *MONTH)
+GAPS = ("gaps", *MONTH)
 PEAK = ("peak", "--day", "2026-11-23")
 MINUTES = ("peak", "--from", "2026-11-23T07:59", "--to", "2026-11-23T08:03")
 
@@ -46,7 +50,7 @@ FOR_PEOPLE = {
     "totals": (TOTALS, ["Totais, novembro de 2026", "Matrícula", "Nome", "Trabalhadas", "Noturnas"]),
     "exceptions": (EXCEPTIONS, ["Ocorrências", "01/11/2026 a 30/11/2026", "Por tipo", "Detalhamento", "20.782 d 3 h"]),
     "cutoffs": (CUTOFFS, ["Cortes", "Matrícula", "Dias", "Divididos", "Corte", "Melhor", "Restantes", "Folga"]),
-    "gaps": (("gaps", *MONTH), ["Lacunas nos números dos aparelhos", "Nenhum número falta"]),
+    "gaps": (GAPS, ["Lacunas nos números dos aparelhos", "Nenhum número falta"]),
     "peak": (PEAK, ["Pico", "Total", "Minuto de maior movimento", "A partir de", "Na fila", "Maior espera"]),
 }
 FOR_PROGRAMS = {
@@ -58,6 +62,8 @@ FOR_PROGRAMS = {
     "totals.json": TOTALS,
     "cutoffs.csv": (*CUTOFFS, "--all"),
     "cutoffs.json": CUTOFFS,
+    "gaps.csv": ("gaps", "--all"),
+    "gaps.json": GAPS,
     "exceptions.csv": EXCEPTIONS,
     "exceptions.json": EXCEPTIONS,
     "peak.csv": MINUTES,
@@ -80,12 +86,10 @@ def run(
     request: pytest.FixtureRequest,
 ) -> Run:
     """The company's reports; its dead-letter queue cannot be reached, but with the fixture `dlq`."""
+    queue = ("", "http://127.0.0.1:9")
     if "dlq" in request.fixturenames:
-        queue: str = request.getfixturevalue("dlq")
-        state = write_stack(tmp_path, url, queue, "https://sqs.us-east-1.amazonaws.com")
-    else:
-        state = write_stack(tmp_path, url)
-    return runner(state, monkeypatch, capsys)
+        queue = (request.getfixturevalue("dlq"), "https://sqs.us-east-1.amazonaws.com")
+    return runner(write_stack(tmp_path, url, *queue), monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -100,15 +104,22 @@ def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             ("conflict", 1_793_707_200_000, '{"usuarioId": 102, "ponto": "2026-11-03T08:00-03:00"}'),
             ("malformed", 1_793_707_200_000, "<script>alert(2)</script>"),
         ):
-            attributes = {"reason": reason, "messageId": f"message-{received}", "receivedAt": str(received)}
+            texts = {"reason": reason, "messageId": f"message-{received}", "receivedAt": str(received)}
             sqs.send_message(
                 QueueUrl=queue,
                 MessageBody=body,
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
-                },
+                MessageAttributes={name: {"DataType": "String", "StringValue": text} for name, text in texts.items()},
             )
         yield queue
+
+
+@pytest.fixture
+def connection(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg2.extensions.connection]:
+    """Connect to the company's database as a report does."""
+    monkeypatch.delenv("DB_HOST", raising=False)
+    where = database.Where(write_stack(tmp_path, url), timeout=60)
+    with database.connect(where, read_only=True) as connection:
+        yield connection
 
 
 A_PUNCH = "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
@@ -120,6 +131,20 @@ def rows(text: str) -> list[dict[str, str]]:
 
 # Golden files
 
+NUMBERS = """
+insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em)
+select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds'
+from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
+"""
+"""Punches with numbers of their device, of which two are missing and one comes twice."""
+
+
+@pytest.fixture
+def numbered(url: str, request: pytest.FixtureRequest) -> None:
+    """Add them for the golden files of the gaps; the company's devices number nothing."""
+    if request.node.callspec.params["name"].startswith("gaps"):
+        fill(url, NUMBERS)
+
 
 def compare(name: str, found: str) -> None:
     if os.environ.get("GOLDEN") == "write":
@@ -127,9 +152,9 @@ def compare(name: str, found: str) -> None:
     assert found == (GOLDEN / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("dlq")
+@pytest.mark.usefixtures("dlq", "numbered")
 @pytest.mark.parametrize(("form", "ending"), [("text", "txt"), ("html", "html")])
-@pytest.mark.parametrize("name", [name for name in FOR_PEOPLE if name != "gaps"])  # whose are in test_gaps.py
+@pytest.mark.parametrize("name", FOR_PEOPLE)
 def test_a_golden_file_is_what_people_read(name: str, form: str, ending: str, run: Run) -> None:
     found = run(*FOR_PEOPLE[name][0], "--format", form).out
     # The picture is matplotlib's, and looked at below; the style is every page's.
@@ -138,7 +163,7 @@ def test_a_golden_file_is_what_people_read(name: str, form: str, ending: str, ru
     compare(f"{name}.{ending}", found.replace(f"<style>\n{style}</style>", "<style></style>"))
 
 
-@pytest.mark.usefixtures("dlq")
+@pytest.mark.usefixtures("dlq", "numbered")
 @pytest.mark.parametrize("name", FOR_PROGRAMS)
 def test_a_golden_file_is_what_programs_read_in_both_languages(name: str, run: Run) -> None:
     words = (*FOR_PROGRAMS[name], "--format", "csv" if name.endswith("csv") else "json")
@@ -186,7 +211,7 @@ def test_csv_and_json_hold_the_figures_that_were_added_up_by_hand(run: Run) -> N
         assert sum(day["incompleta"] == "true" for day in own) == found["diasIncompletos"]
 
 
-def test_the_peaks_csv_adds_up_to_its_table(run: Run) -> None:
+def test_the_minutes_of_a_peak_add_up_to_its_table(run: Run) -> None:
     minutes = rows(run(*PEAK, "--format", "csv").out)
 
     assert len(minutes) == 24 * 60
@@ -195,34 +220,32 @@ def test_the_peaks_csv_adds_up_to_its_table(run: Run) -> None:
     assert re.search(r"^Punched +6 +2 at 08:00", run(*PEAK).out, re.MULTILINE)
 
 
-def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages(run: Run) -> None:
-    words = ("peak", "--from", "2026-11-23T08:00", "--to", "2026-11-23T11:01Z", "--format", "json")
+def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages_and_tells_the_day(run: Run) -> None:
+    def between(start: str, end: str, *words: str) -> Result:
+        return run("peak", "--from", start, "--to", end, *words)
 
-    found = run(*words).json
-
+    found = between("2026-11-23T08:00", "2026-11-23T11:01Z", "--format", "json").json
     assert (found["de"], found["ate"]) == ("2026-11-23T11:00:00Z", "2026-11-23T11:01:00Z")
     assert [minute["batidas"] for minute in found["minutos"]] == [2]
 
+    days = ("2026-11-20T00:00", "2026-11-24T00:00")
+    assert re.search(r"^Punched +11 +2 on Nov 23, 2026, 08:00 *$", between(*days).out, re.MULTILINE)
+    assert "2 em 23/11/2026, 08:00" in between(*days, "--lang", "pt").out
 
-def test_several_employees_have_the_cards_and_totals_that_each_has(run: Run) -> None:
+
+def test_several_employees_have_the_cards_totals_and_exceptions_that_each_has(run: Run) -> None:
     cards = run(*TIMECARDS, "--format", "json").out.splitlines()
     totals = run(*TOTALS, "--format", "json").json["totais"]
+    exceptions = run(*EXCEPTIONS, "--no-queue", "--format", "json").json["excecoes"]
     employees = ("--employee", 106, "--employee", 102, "--employee", 102)
 
     assert run("timecard", *employees, *MONTH, "--format", "json").out.splitlines() == [cards[1], cards[5]]
     assert run(*TOTALS, *employees, "--format", "json").json["totais"] == [totals[1], totals[5]]
     text = run("timecard", *employees, *MONTH).out
     assert text == "".join(run("timecard", "--employee", number, *MONTH).out for number in (102, 106))
-
-
-def test_the_exceptions_of_several_employees_are_those_of_each_by_day(run: Run) -> None:
-    everybody = run(*EXCEPTIONS, "--no-queue", "--format", "json").json["excecoes"]
-
-    words = ("--no-queue", "--format", "json", "--employee", 107, "--employee", 106)
-    found = run(*EXCEPTIONS, *words).json
-
-    assert found["usuarios"] == [106, 107]
-    assert found["excecoes"] == [one for one in everybody if one["usuarioId"] in (106, 107)]
+    found = run(*EXCEPTIONS, "--no-queue", "--format", "json", *employees).json
+    assert found["usuarios"] == [102, 106]
+    assert found["excecoes"] == [one for one in exceptions if one["usuarioId"] in (102, 106)]
 
 
 def test_cutoffs_are_of_those_who_need_one_or_of_all(run: Run) -> None:
@@ -295,25 +318,18 @@ def test_at_80_columns_a_report_cuts_nothing(
 
 
 @pytest.mark.usefixtures("narrow")
-def test_a_phone_with_a_wrong_clock_is_one_line_with_a_count(run: Run, url: str) -> None:
+def test_a_phone_with_a_wrong_clock_is_one_line_with_a_count_whoever_used_it(run: Run, url: str) -> None:
+    def line() -> str:
+        lines = run(*EXCEPTIONS, "--no-queue").out.splitlines()
+        (found,) = [line for line in lines if "Device clock" in line and "a phone" in line]
+        return found
+
     fill(url, CLOCK)
-
-    result = run(*EXCEPTIONS, "--no-queue")
-
-    (line,) = [line for line in result.out.splitlines() if "4000123" in line and "Device clock" in line]
-    assert re.match("Nov 3, 2026 +4000123 +166 \N{MULTIPLICATION SIGN} +12 min 30 s +Device clock +a phone", line)
+    assert re.match("Nov 3, 2026 +4000123 +166 \N{MULTIPLICATION SIGN} +12 min 30 s +Device clock +a phone", line())
     assert run(*EXCEPTIONS, "--no-queue", "--format", "json").json["totais"]["relogio"] == 166 + 2
 
-
-def test_a_clock_that_several_use_is_one_line(run: Run, url: str) -> None:
-    fill(url, CLOCK)
     fill(url, CLOCK.replace("4000123", "106"))
-
-    (line,) = [
-        line for line in run(*EXCEPTIONS, "--no-queue").out.splitlines() if "a phone" in line and "clock wrong" in line
-    ]
-
-    assert re.match("Nov 3, 2026 +several +332 \N{MULTIPLICATION SIGN} ", line)
+    assert re.match("Nov 3, 2026 +several +332 \N{MULTIPLICATION SIGN} ", line())
 
 
 def test_an_exception_after_midnight_has_a_mark(run: Run, url: str) -> None:
@@ -350,11 +366,7 @@ def test_dead_letters_are_counted_by_reason_and_employee_and_put_back(run: Run, 
     ]
     assert depth(boto3.client("sqs", region_name="us-east-1"), dlq).visible == 3
 
-
-@pytest.mark.usefixtures("dlq")
-def test_the_exceptions_of_an_employee_have_that_employees_dead_letters(run: Run) -> None:
     found = run(*EXCEPTIONS, "--format", "json", "--employee", 106).json
-
     assert [finding["usuarioId"] for finding in found["excecoes"]] == [106]
     assert found["totais"] == {"longa": 1}
     assert found["naoGravadas"] == []
@@ -393,11 +405,12 @@ def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
     assert "name its --stage, or --no-queue" in result.err
 
 
-def test_the_limits_of_exceptions_are_those_asked_for(run: Run) -> None:
+def test_the_limits_of_exceptions_are_those_asked_for_and_the_days_the_30_until_yesterday(run: Run) -> None:
     limits = "--longest-day 12h --skew 1h --latest 6d --nearest 0s --final-days 30"
 
-    found = run(*EXCEPTIONS, "--no-queue", "--format", "json", *limits.split()).json
+    found = run("exceptions", "--no-queue", "--format", "json", *limits.split()).json
 
+    assert (found["de"], found["ate"]) == ("2026-11-01", "2026-11-30")
     assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 5, "dividida": 4, "redefinida": 3}
     assert found["limites"]["jornadaMaximaSegundos"] == 12 * 3600
 
@@ -410,12 +423,6 @@ def test_the_longest_limit_that_can_be_asked_for_is_one_that_the_database_can_ad
     refused = run(*EXCEPTIONS, "--no-queue", option, "52143w")
     assert refused.status == 2
     assert f"Invalid value for '{option}': '52143w' is not a length of time" in refused.err
-
-
-def test_exceptions_are_those_of_the_30_days_until_yesterday_by_default(run: Run) -> None:
-    found = run("exceptions", "--no-queue", "--format", "json").json
-
-    assert (found["de"], found["ate"]) == ("2026-11-01", "2026-11-30")
 
 
 @pytest.mark.parametrize("form", ["text", "html"])
@@ -438,13 +445,6 @@ def test_a_csv_with_semicolons_is_the_same_table(run: Run) -> None:
         assert [cell.replace("'", "") for row in csv.reader(io.StringIO(semicolon), delimiter=";") for cell in row] == [
             cell.replace("'", "") for row in csv.reader(io.StringIO(comma)) for cell in row
         ]
-
-
-def test_a_peak_of_several_days_tells_the_day_of_its_busiest_minute(run: Run) -> None:
-    words = ("peak", "--from", "2026-11-20T00:00", "--to", "2026-11-24T00:00")
-
-    assert re.search(r"^Punched +11 +2 on Nov 23, 2026, 08:00 *$", run(*words).out, re.MULTILINE)
-    assert "2 em 23/11/2026, 08:00" in run(*words, "--lang", "pt").out
 
 
 @pytest.mark.usefixtures("dlq")
@@ -497,18 +497,6 @@ def test_a_file_that_is_there_is_overwritten_by_force_only(run: Run, tmp_path: P
 
     assert run(*TIMECARDS, "--output", file, "--force").status == 0
     assert "Time card" in file.read_text()
-
-
-@pytest.mark.parametrize("option", ["--output", "--picture"])
-def test_force_follows_no_link_and_replaces_none(option: str, run: Run, tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("mine")
-    (tmp_path / "peak.png").symlink_to("mine")
-
-    refused = run(*PEAK, option, tmp_path / "peak.png", "--force")
-
-    assert (refused.status, (tmp_path / "mine").read_text()) == (2, "mine")
-    assert (tmp_path / "peak.png").is_symlink()
-    assert "is a symbolic link" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -594,39 +582,46 @@ def test_a_report_reads_as_the_role_that_can_do_nothing_else(run: Run, url: str)
     assert "permission denied for function espelho" in result.err
 
 
-def test_a_report_cannot_write(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DB_HOST", raising=False)
-    arguments = database.Where(write_stack(tmp_path, url), timeout=60)
-    with database.connect(arguments, read_only=True) as connection, queries.opened(connection) as reports:
-        assert str(reports.zone()) == "America/Sao_Paulo"
-        with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
-            cursor.execute("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())")
+def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> None:
+    with (
+        queries.opened(connection),
+        connection.cursor() as cursor,
+        pytest.raises(psycopg2.errors.ReadOnlySqlTransaction),
+    ):
+        cursor.execute(A_PUNCH)
 
 
 def test_what_is_written_meanwhile_is_in_no_part_of_a_report(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connection: psycopg2.extensions.connection, url: str
 ) -> None:
-    monkeypatch.delenv("DB_HOST", raising=False)
-    arguments = database.Where(write_stack(tmp_path, url), timeout=60)
-    with database.connect(arguments, read_only=True) as connection, queries.opened(connection) as reports:
+    with queries.opened(connection) as reports:
         before = list(timecard.read(reports, date(2026, 11, 1)))
-        fill(url, "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 100, '2026-11-03T08:00Z')")
+        fill(url, A_PUNCH)
 
         assert list(timecard.read(reports, date(2026, 11, 1))) == before
 
 
-@pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
+EMPLOYEES = """
+insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, %s) as n
+on conflict do nothing
+"""
+ELSEWHERE: Any = {"cwd": ROOT, "env": {name: value for name, value in os.environ.items() if name != "DB_HOST"}}
+"""How another process runs."""
+
+
+def report_of_all(url: str, folder: Path, form: str) -> list[str]:
+    """Have a month in which somebody punched; give the words of its report."""
+    fill(url, A_PUNCH)
+    return ["report", "timecard", "--all", *MONTH, "--format", form, "--state", str(write_stack(folder, url))]
+
+
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
     form: str, migrated_url: str, tmp_path: Path
 ) -> None:
-    state = write_stack(tmp_path, migrated_url)
-    fill(migrated_url, "insert into funcionario (usuario_id, nome) select n, 'Eve' from generate_series(1, 200) as n")
-    fill(migrated_url, A_PUNCH)
-    command = [sys.executable, "-m", "tools.cli", "report", "timecard", "--all", *MONTH, "--format", form]
-    environment = {name: value for name, value in os.environ.items() if name != "DB_HOST"}
-    with started(
-        [*command, "--state", str(state)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    words = report_of_all(migrated_url, tmp_path, form)
+    fill(migrated_url, EMPLOYEES, 200)
+    with started([sys.executable, "-m", "tools.cli", *words], **ELSEWHERE, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline()
@@ -649,26 +644,13 @@ print(re.search("VmHWM: *([0-9]+) kB", Path("/proc/self/status").read_text().rep
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from Linux's /proc")
 @pytest.mark.parametrize("form", ["csv", "json", "html"])
 def test_memory_does_not_grow_with_the_employees(form: str, migrated_url: str, tmp_path: Path) -> None:
-    state = write_stack(tmp_path, migrated_url)
-    fill(migrated_url, A_PUNCH)
+    words = report_of_all(migrated_url, tmp_path, form)
 
     def megabytes(employees: int) -> float:
-        fill(
-            migrated_url,
-            "insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, %s) as n "
-            "on conflict do nothing",
-            employees,
-        )
+        fill(migrated_url, EMPLOYEES, employees)
         file = tmp_path / f"{employees}.{form}"
-        words = ("report", "timecard", "--all", *MONTH, "--format", form, "--state", state, "--output", file)
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK_OF_MEMORY, *map(str, words)],
-            cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if name != "DB_HOST"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        command = [sys.executable, "-c", PEAK_OF_MEMORY, *words, "--output", str(file)]
+        done = subprocess.run(command, **ELSEWHERE, capture_output=True, text=True, check=True)
         assert file.read_text(encoding="utf-8").count(f"Employee {employees}") == (30 if form == "csv" else 1)
         return int(done.stdout) / 1024
 

@@ -25,6 +25,7 @@ from tools.report.table import Column, Table
 from tools.report.totals import Totals
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+NOBODY = Totals(1, None, None, "UTC", 1, 0, 0, 0, 0)
 
 
 def day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
@@ -84,35 +85,38 @@ def test_numbers_and_dates_are_written_as_the_language_does(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "written"),
+    ("span", "written"),
     [
-        (0, "0 s"),
-        (0.25, "0.2 s"),
-        (9.96, "10 s"),
-        (59.9, "59 s"),
-        (60, "1 min"),
-        (90, "1 min 30 s"),
-        (-420, "\N{MINUS SIGN}7 min"),
-        (10 * 3600 + 60, "10 h 1 min"),
-        (24 * 3600 - 1, "23 h 59 min"),
-        (4 * 86_400 + 8 * 3600, "4 d 8 h"),
-        (5_000 * 86_400, "5,000 d"),
+        ({"seconds": 0}, "0 s"),
+        ({"seconds": 0.25}, "0.2 s"),
+        ({"seconds": 9.96}, "10 s"),
+        ({"seconds": 59.9}, "59 s"),
+        ({"seconds": 60}, "1 min"),
+        ({"seconds": 90}, "1 min 30 s"),
+        ({"minutes": -7}, "\N{MINUS SIGN}7 min"),
+        ({"hours": 10, "minutes": 1}, "10 h 1 min"),
+        ({"days": 1, "seconds": -1}, "23 h 59 min"),
+        ({"days": 4, "hours": 8}, "4 d 8 h"),
+        ({"days": 5_000}, "5,000 d"),
     ],
 )
-def test_a_length_of_time_is_written_in_its_two_largest_units(seconds: float, written: str) -> None:
-    assert Language("en").span(timedelta(seconds=seconds)) == written
+def test_a_length_of_time_is_written_in_its_two_largest_units(span: dict[str, float], written: str) -> None:
+    assert Language("en").span(timedelta(**span)) == written
 
 
 # Figures
 
 
+def printed(*cards: Card) -> str:
+    out = io.StringIO()
+    card.print_cards(out, cards, "now", Language("en"))
+    return out.getvalue()
+
+
 def test_a_day_with_two_offsets_shows_each() -> None:
     found = day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2))
-    out = io.StringIO()
 
-    card.print_cards(out, [Card(found.dia, Totals(1, None, None, "UTC", 1, 0, 0, 0, 0), [found])], "", Language("en"))
-
-    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in out.getvalue()
+    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in printed(Card(found.dia, NOBODY, [found]))
 
 
 def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None:
@@ -138,13 +142,16 @@ def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None
     ]
 
 
+def minutes_from(start: datetime, count: int, zone: str) -> list[Minute]:
+    """Give minutes in each of which a punch was made, received and stored."""
+    each = ((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)) for at in range(count))
+    return [Minute(minute, 1, 1, 1, 0, None) for minute in each]
+
+
 @settings(max_examples=20)
 @given(st.integers(1, 31 * 1_440), st.sampled_from(["America/Sao_Paulo", "America/New_York", "Asia/Kolkata"]))
 def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) -> None:
-    start = datetime(2026, 10, 20, tzinfo=UTC)  # New York's clocks change on November 1st
-    minutes = [
-        Minute((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)), 1, 1, 1, 0, None) for at in range(count)
-    ]
+    minutes = minutes_from(datetime(2026, 10, 20, tzinfo=UTC), count, zone)  # New York's clocks change on November 1st
 
     steps = peak.in_steps(minutes)
 
@@ -154,14 +161,9 @@ def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) 
 
 
 def test_an_hour_that_is_there_twice_is_two_steps() -> None:
-    start = datetime(2026, 11, 1, 4, tzinfo=UTC)
-    hours = [(start + timedelta(minutes=at)).astimezone(ZoneInfo("America/New_York")) for at in range(24 * 60)]
-    minutes = [Minute(each, 1, 1, 1, 0, None) for each in hours]
+    steps = peak.in_steps(minutes_from(datetime(2026, 11, 1, 4, tzinfo=UTC), 24 * 60, "America/New_York"))
 
-    steps = peak.in_steps(minutes)
-
-    assert [step.minuto.hour for step in steps[:4]] == [0, 1, 1, 2]
-    assert [step.batidas for step in steps[:4]] == [60] * 4
+    assert [(step.minuto.hour, step.batidas) for step in steps[:4]] == [(0, 60), (1, 60), (1, 60), (2, 60)]
 
 
 # CSV
@@ -202,20 +204,13 @@ def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: o
 
 
 def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:
-    days = [
-        day(*((f"2026-11-{number:02}T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(
-            dia=date(2026, 11, number), minutos=540
-        )
-        for number in range(1, 31)
-    ]
-    totals = Totals(1, "Maria", None, "America/Sao_Paulo", 30, 30 * 540, 0, 0, 0)
-    out = io.StringIO()
+    shift = [day(*((f"2026-11-02T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(minutos=540)]
 
     began = time.process_time()  # of this process, whatever else the machine does
-    card.print_cards(out, [Card(date(2026, 11, 1), totals, days)] * 1_000, "now", Language("en"))
+    text = printed(*[Card(date(2026, 11, 1), NOBODY, 30 * shift)] * 1_000)
 
     assert time.process_time() - began < 5  # rich's tables took 16
-    assert out.getvalue().count("08:00 12:00  13:00 18:00    9:00") == 30_000
+    assert text.count("08:00 12:00  13:00 18:00    9:00") == 30_000
 
 
 # The command line
@@ -225,16 +220,13 @@ def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:
     ("line", "why"),
     [
         ("timecard --employee 1 --month 11/2026", "'11/2026' is not a month, like 2026-11"),
-        ("timecard --employee 1 --month 2026-13", "'2026-13' is not a month, like 2026-11"),
         ("timecard --employee x --month 2026-11", "'x' is not a whole number"),
         ("timecard --employee 1 --all --month 2026-11", "not allowed with"),
         ("timecard --month 2026-11", "Missing option '--all' or '--employee'"),
         ("exceptions --from yesterday", "'yesterday' is not a date, like 2026-11-23"),
         ("exceptions --longest-day 10:00", "'10:00' is not a length of time, like 45s, 30m, 2h, 7d or 1w"),
         ("exceptions --final-days -1", "-1 is not in the range 0<=x<=100000"),
-        ("timecard --employee 1 --month 9999-12", "'9999-12': the years are 2000 to 2099"),
         ("exceptions --stage dev", "--stage dev names the queue only; name the database with DB_HOST"),
-        ("exceptions --to 0001-01-05", "'0001-01-05': the years are 2000 to 2099"),
         ("peak --day 9999-12-31", "'9999-12-31': the years are 2000 to 2099"),
         ("peak --to 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),
         ("peak --from now", "'now' is not a time, like 2026-11-23T07:30"),

@@ -10,7 +10,7 @@ import psycopg2.extensions
 from tools.kit import commands, database
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import print_json, print_result, print_status
+from tools.kit.output import counted, print_json, print_result, print_status
 from tools.load import employees
 from tools.load.employees import Employee
 
@@ -58,7 +58,10 @@ def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: 
     All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
     are.
     """
-    content = _content(file)
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from None
     with database.connect(where, read_only=dry_run) as connection, connection.cursor() as cursor:
         cursor.execute(_ZONES)
         found, faults = employees.read(content, {zone for (zone,) in cursor.fetchall()})
@@ -68,7 +71,7 @@ def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: 
             else:
                 for fault in faults:
                     print_status(str(fault))
-            raise CommandError(f"{file}: {len(faults)} {'fault' if len(faults) == 1 else 'faults'}; nothing was stored")
+            raise CommandError(f"{file}: {counted(len(faults), 'fault')}; nothing was stored")
         counts = store(cursor, found, dry_run=dry_run)
         connection.commit()
     if as_json:
@@ -78,15 +81,6 @@ def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: 
             f"{'would be ' if dry_run else ''}inserted {counts['inserted']}, changed {counts['changed']}; "
             f"unchanged {counts['unchanged']}; not in the file and left as they are {counts['others']}"
         )
-
-
-def _content(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from None
 
 
 def store(cursor: psycopg2.extensions.cursor, found: list[Employee], *, dry_run: bool) -> dict[str, int]:

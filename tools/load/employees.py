@@ -69,12 +69,13 @@ def read(content: bytes, zones: Collection[str]) -> tuple[list[Employee], list[F
         line = content.count(b"\n", 0, error.start) + 1
         return [], [Fault(line, None, "is not UTF-8; let the spreadsheet save it as CSV UTF-8")]
     rows, broken = _rows(text)
-    line, names = rows[0] if rows else (1, [])
-    order, faults = _order(line, names)
+    line, first = rows[0] if rows else (1, [])
+    names = [name.lower() for name in first]
+    faults = _wrong_names(line, names)
     employees: list[Employee] = []
     first_line: dict[int, int] = {}
-    for line, cells in rows[1:] if order else []:
-        employee, found = _employee(line, cells, order, zones)
+    for line, cells in [] if faults else rows[1:]:
+        employee, found = _employee(line, names, cells, zones)
         if employee is not None and first_line.setdefault(employee.usuario_id, line) != line:
             found.insert(0, Fault(line, "usuario_id", f"is on line {first_line[employee.usuario_id]} already"))
         if employee is not None and not found:
@@ -113,23 +114,20 @@ def _rows(text: str) -> tuple[list[tuple[int, list[str]]], list[Fault]]:
     return rows, []
 
 
-def _order(line: int, names: Sequence[str]) -> tuple[list[int], list[Fault]]:
-    """Return where each of `COLUMNS` stands among the names of the first line, and what is wrong with those."""
-    found = [name.lower() for name in names]
-    what = [f"column {name!r} is unknown" for name in found if name not in COLUMNS]
-    what += [f"column {name} is missing" for name in COLUMNS if name not in found]
-    what += [f"column {name} is there twice" for name in COLUMNS if found.count(name) > 1]
-    if what:
-        return [], [Fault(line, None, f"{'; '.join(what)} (the first line names {','.join(COLUMNS)})")]
-    return [found.index(name) for name in COLUMNS], []
+def _wrong_names(line: int, names: Sequence[str]) -> list[Fault]:
+    what = [f"column {name!r} is unknown" for name in names if name not in COLUMNS]
+    what += [f"column {name} is missing" for name in COLUMNS if name not in names]
+    what += [f"column {name} is there twice" for name in COLUMNS if names.count(name) > 1]
+    return [Fault(line, None, f"{'; '.join(what)} (the first line names {','.join(COLUMNS)})")] if what else []
 
 
 def _employee(
-    line: int, cells: Sequence[str], order: Sequence[int], zones: Collection[str]
+    line: int, names: Sequence[str], cells: Sequence[str], zones: Collection[str]
 ) -> tuple[Employee | None, list[Fault]]:
-    if len(cells) != len(order):
-        return None, [Fault(line, None, f"has {len(cells)} columns instead of {len(order)}")]
-    number, name, cpf, zone, cutoff = (cells[place] for place in order)
+    if len(cells) != len(names):
+        return None, [Fault(line, None, f"has {len(cells)} columns instead of {len(names)}")]
+    cell = dict(zip(names, cells, strict=True))
+    number, name, cpf, zone, cutoff = (cell[column] for column in COLUMNS)
     wrong = {
         "usuario_id": _wrong_number(number),
         "nome": _wrong_name(name),

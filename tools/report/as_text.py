@@ -24,10 +24,7 @@ def write(out: IO[str], report: Report, language: Language) -> None:
     line(report.title, "bold")
     for each in report.lines:
         line(each)
-    for table in report.tables:
-        rows = list(table.cells(language))
-        if not (rows or table.empty or table.warning):
-            continue
+    for table, rows in report.shown(language):
         line()
         if table.title:
             line(table.title, "bold")

@@ -17,9 +17,6 @@ _WEEKEND = 5  # the day of the week, Monday 0, from which on it is
 _NARROWEST = 6  # columns that the punches have
 _GAP = "  "  # between columns
 
-Line = list[tuple[str, str]]
-"""Texts that stand beside each other, each with its style."""
-
 
 class Day(NamedTuple):
     """A calendar day of an employee."""
@@ -111,76 +108,65 @@ def legend(days: Sequence[Day], language: Language) -> str:
 
 
 def print_cards(out: IO[str], cards: Iterable[Card], generated: str, language: Language) -> None:
-    """Print time cards; without a terminal only the texts, each card at once."""
+    """Print time cards; without a terminal only the texts."""
     console = Console(out)
     for card in cards:
+        below = (legend(card.dias, language), language.word("timecard", "certified"), generated)
         lines = [
             *_head(card, language),
-            [],
+            Text(),
             *_table(card, language, console.width),
-            [],
-            [("   ".join(f"{language.column(name)}: {count}" for name, count in counts(card.totais)), "")],
-            *(
-                [(text, "dim")]
-                for text in (legend(card.dias, language), language.word("timecard", "certified"), generated)
-            ),
-            [],
+            Text(),
+            Text("   ".join(f"{language.column(name)}: {count}" for name, count in counts(card.totais))),
+            *(Text(text, "dim") for text in below),
+            Text(),
         ]
+        for line in lines:
+            line.rstrip()
         if console.is_terminal:
-            for line in lines:
-                text = Text.assemble(*line)
-                text.rstrip()
-                console.print(text)
+            console.print(*lines, sep="\n")
         else:
-            console.write("".join("".join(text for text, _ in line).rstrip() + "\n" for line in lines))
+            console.write("".join(f"{line.plain}\n" for line in lines))
 
 
-def _head(card: Card, language: Language) -> Iterator[Line]:
+def _head(card: Card, language: Language) -> Iterator[Text]:
     totals = card.totais
-    yield [(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")]
-    parts = (
-        totals.nome or "",
-        f"{language.column('usuario_id')} {totals.usuario_id}",
-        f"CPF {mask(totals.cpf)}" if totals.cpf else "",
-        totals.fuso,
-    )
-    yield [(_GAP.join(filter(None, parts)), "")]
+    yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
+    cpf = f"CPF {mask(totals.cpf)}" if totals.cpf else ""
+    who = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
+    yield Text(_GAP.join(filter(None, who)))
     if text := warning(totals, language):
-        yield [(text, "yellow")]
+        yield Text(text, "yellow")
 
 
-def _table(card: Card, language: Language, width: int) -> Iterator[Line]:
+def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
     """Lay out the days: of ten thousand cards, rich's tables would take most of the time."""
     days, totals = card.dias, card.totais
-    labels = [language.column(name) for name in ("dia", "locais", "minutos", "minutos_noturnos")]
-    total = language.column("total")
-    worked = [clock(totals.minutos), clock(totals.minutos_noturnos)]
+    heading = (language.column("dia"), "", *map(language.column, ("locais", "minutos", "minutos_noturnos")))
+    total = ("", "", language.column("total"), clock(totals.minutos), clock(totals.minutos_noturnos))
+    dates = [(f"{day.dia.day:2}", language.weekday(day.dia)) for day in days]
     day_marks = [", ".join(marks(day, language)) for day in days]
-    day_width = max(len(labels[0]), 2)
-    weekday_width = max(len(language.weekday(day.dia)) for day in days)
-    minutes_width, night_width = (
-        max(len(label), len(figure)) for label, figure in zip(labels[2:], worked, strict=True)
-    )
-    beside = day_width + weekday_width + minutes_width + night_width + max(map(len, day_marks)) + 5 * len(_GAP)
-    cells = [
-        _filled([" ".join(map(_punch, pair)) for pair in pairs(day)], max(width - beside, _NARROWEST)) for day in days
+    widths = [
+        max(map(len, cells)) for cells in zip(heading, total, *((*each, "", "", "") for each in dates), strict=True)
     ]
-    punches_width = max(len(labels[1]), len(total), *(len(line) for lines in cells for line in lines))
+    beside = sum(widths) - widths[2] + max(map(len, day_marks)) + 5 * len(_GAP)
+    room = max(width - beside, _NARROWEST)
+    punches = [_filled([" ".join(map(_punch, pair)) for pair in pairs(day)], room) for day in days]
+    widths[2] = max(widths[2], *(len(line) for lines in punches for line in lines))
 
-    def line(day: str, weekday: str, punches: str, minutes: str = "", night: str = "") -> str:
-        left = f"{day:{day_width}}  {weekday:{weekday_width}}  {punches:{punches_width}}"
-        return f"{left}  {minutes:>{minutes_width}}  {night:>{night_width}}"
+    def line(cells: Sequence[str], style: str = "", mark: str = "") -> Text:
+        laid = _GAP.join(f"{cell:{side}{wide}}" for cell, side, wide in zip(cells, "<<<>>", widths, strict=True))
+        return Text.assemble((laid, style), (f"{_GAP}{mark}" if mark else "", "yellow"))
 
-    yield [(line(labels[0], "", *labels[1:]), "bold")]
-    for day, lines, mark in zip(days, cells, day_marks, strict=True):
+    yield line(heading, "bold")
+    for day, date_, lines, mark in zip(days, dates, punches, day_marks, strict=True):
         night = clock(day.minutos_noturnos) if day.minutos_noturnos else ""
         minutes = clock(day.minutos) if day.batidas else ""
         style = "dim" if is_weekend(day) and not day.batidas else ""
-        text = line(f"{day.dia.day:2}", language.weekday(day.dia), lines[0], minutes, night)
-        yield [(text, style), (f"{_GAP}{mark}" if mark else "", "yellow")]
+        yield line((*date_, lines[0], minutes, night), style, mark)
         for more in lines[1:]:
-            yield [(line("", "", more), "")]
-    yield [(line("", "", total, *worked), "bold")]
+            yield line(("", "", more, "", ""))
+    yield line(total, "bold")
 
 
 def _filled(words: Sequence[str], width: int) -> list[str]:

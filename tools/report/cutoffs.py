@@ -1,12 +1,10 @@
 """`ponto report cutoffs`: cut-offs that split shifts, and better ones."""
 
-from datetime import timedelta
-
 import click
 
 from tools.kit.database import Where
 from tools.kit.options import Instead
-from tools.report import options, period
+from tools.report import options
 from tools.report.card import REGULARLY
 from tools.report.output import Output
 from tools.report.period import Days
@@ -23,6 +21,7 @@ _COLUMNS = (
     Column("sugestao", CLOCK, ("cutoffs", "keep")),  # None: no full hour splits fewer
     Column("restantes", NUMBER),
     Column("folga", SPAN),
+    Column("folga_minutos"),
 )
 _FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "restantes", "folga")
 
@@ -42,37 +41,20 @@ _FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "
 @options.written
 def command(where: Where, *, output: Output, days: Days, employees: Employees, everybody: bool) -> None:
     """Cut-offs that split shifts, and better ones."""
-    language = output.language
+    word = output.language.word
     with options.opened(where, output) as reports:
-        now = period.now(reports.zone())
-        first, last = days.until(now.date())
+        first, last = days.until(reports.now.date())
         reports.require_punches(first, last, employees)
         at_least = REGULARLY if employees is None and not everybody else 0
         rows = list(reports.rows("cutoffs", de=first, ate=last, usuarios=employees, divididos=at_least))
-        table = Table(
-            _COLUMNS,
-            rows,
-            notes=[language.word("cutoffs", "note")],
-            empty=language.word("cutoffs", "none"),
-        )
+        table = Table(_COLUMNS, rows, notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
         output.write(
             Report(
-                language.word("cutoffs", "title"),
-                [language.period(first, last), language.generated(now)],
+                word("cutoffs", "title"),
+                [output.language.period(first, last), output.language.generated(reports.now)],
                 [table.only(*_FOR_PEOPLE)],
-                csv=Table(
-                    (*_COLUMNS[:-1], Column("folga_minutos")), ((*some, _minutes(folga)) for *some, folga in rows)
-                ),
-                head={
-                    "de": first,
-                    "ate": last,
-                    "usuarios": employees,
-                    "gerado_em": now.isoformat(timespec="seconds"),
-                },
-                listed=("cortes", table),
+                csv=table.without("folga"),
+                head={"de": first, "ate": last, "usuarios": employees, "gerado_em": reports.made},
+                listed=("cortes", table.without("folga_minutos")),
             )
         )
-
-
-def _minutes(span: timedelta | None) -> int | None:
-    return None if span is None else int(span.total_seconds()) // 60

@@ -11,6 +11,7 @@ from tools.dlq import queue_reader
 from tools.dlq.dead_letters import DeadLetter
 from tools.kit import database, target
 from tools.kit.errors import CommandError
+from tools.report.i18n import Language
 from tools.report.options import gathered
 from tools.report.queries import Employees
 
@@ -28,12 +29,15 @@ class Group(NamedTuple):
 class Unread(NamedTuple):
     """Why the queue was not read."""
 
-    why: str  # empty: it was not to be
-    word: str = ""  # in the reports' languages; what else there is, AWS says
+    why: str = ""  # as AWS or the local stack says it
+    word: str = ""  # instead, one of the reports' languages
+
+    def text(self, language: Language) -> str:
+        """Say it."""
+        return language.word("exceptions", self.word) if self.word else self.why
 
 
-NO_QUEUE = Unread("", "no_queue")
-NOT_LOCAL = Unread("the database is not the local stack's; name its --stage, or --no-queue", "not_local")
+NO_QUEUE, NOT_LOCAL = Unread(word="no_queue"), Unread(word="not_local")
 
 
 class Queue(NamedTuple):
@@ -83,16 +87,10 @@ def read(queue: Queue, where: database.Where, employees: Employees) -> list[Grou
 
 def grouped(messages: list[DeadLetter], employees: Employees) -> list[Group]:
     """Put together what has the same reason and employee; the largest groups first."""
-    together: defaultdict[tuple[str, int | None], list[int]] = defaultdict(list)
+    together: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
     for message in messages:
         if employees is None or message.employee in employees:
-            together[message.reason, message.employee].append(message.received_ms)
-    made = [
-        Group(reason, number, len(times), _instant(min(times)), _instant(max(times)))
-        for (reason, number), times in together.items()
-    ]
+            received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
+            together[message.reason, message.employee].append(received)
+    made = [Group(*whose, len(times), min(times), max(times)) for whose, times in together.items()]
     return sorted(made, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))
-
-
-def _instant(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

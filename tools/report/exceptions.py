@@ -12,7 +12,7 @@ from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.report import dead_letters, options, period
+from tools.report import dead_letters, options
 from tools.report.dead_letters import Group, Queue, Unread
 from tools.report.i18n import Language
 from tools.report.output import Output
@@ -62,15 +62,8 @@ _DEAD_LETTERS = (  # of each Group
     Column("ultima", _MOMENT, least=13),
 )
 
-_LIMITS = (
-    "jornada_maxima",
-    "proximas",
-    "atraso",
-    "futuro",
-    "dias",
-    "desvio",
-    "redefinicao",
-)  # as people and json have them
+# As people and json have them.
+_LIMITS = ("jornada_maxima", "proximas", "atraso", "futuro", "dias", "desvio", "redefinicao")
 _SPANS = {
     "jornada_maxima": ("--longest-day", "10h", "Worked longer in a day."),
     "proximas": ("--nearest", "1m", "At most so long after the punch before, of the times cut to the minute."),
@@ -116,17 +109,10 @@ def command(
         )
     language = output.language
     with options.opened(where, output) as reports:
-        now = period.now(reports.zone())
-        first, last = days.until(now.date())
+        first, last = days.until(reports.now.date())
         groups = dead_letters.read(queue, where, employees)
-        rows = reports.rows(
-            "exceptions",
-            de=first,
-            ate=last,
-            usuarios=employees,
-            somadas=output.format in ("text", "html"),
-            **limits,
-        )
+        somadas = output.format in ("text", "html")
+        rows = reports.rows("exceptions", de=first, ate=last, usuarios=employees, somadas=somadas, **limits)
         counts = _counts(rows)
         if not counts and (isinstance(groups, Unread) or not groups):
             reports.require_punches(first, last, employees)
@@ -134,7 +120,7 @@ def command(
         output.write(
             Report(
                 language.word("exceptions", "title"),
-                [language.period(first, last), _named(limits, language), language.generated(now)],
+                [language.period(first, last), _named(limits, language), language.generated(reports.now)],
                 tables(counts, found, groups, language),
                 csv=_for_csv(found, groups),
                 head={
@@ -142,7 +128,7 @@ def command(
                     "ate": last,
                     "usuarios": employees,
                     "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
-                    "gerado_em": now.isoformat(timespec="seconds"),
+                    "gerado_em": reports.made,
                     "totais": counts,
                     "fila_lida": not isinstance(groups, Unread),
                     "nao_gravadas": None if isinstance(groups, Unread) else [group._asdict() for group in groups],
@@ -150,8 +136,8 @@ def command(
                 listed=("excecoes", Table(_COLUMNS, (one[:-1] for one in found)).only(*_AS_JSON)),
             )
         )
-    if isinstance(groups, Unread) and groups.why:
-        print_status(f"ponto: the dead-letter queue was not read: {groups.why}")
+    if isinstance(groups, Unread) and groups != dead_letters.NO_QUEUE:
+        print_status(f"ponto: the dead-letter queue was not read: {groups.text(Language('en'))}")
         return 1
     return 0
 
@@ -202,7 +188,7 @@ def tables(
         word("exceptions", "dead_letters"),
         [word("exceptions", "dead_letters_now")],
         empty=word("report", "none"),
-        warning=_why(groups, language) if isinstance(groups, Unread) else "",
+        warning=word("exceptions", "unread", groups.text(language)) if isinstance(groups, Unread) else "",
     )
     rows = (
         (one.dia, one.usuario_id, _when(one, language), one.medida, one.tipo, one.nome, one.dispositivo)
@@ -229,8 +215,3 @@ def _when(found: Finding, language: Language) -> str | None:
     if found.tipo == "redefinida":
         return language.date(found.local.date())  # nobody expects it there
     return f"{found.local:%H:%M}" + ("+1" if found.local.date() > found.dia else "")
-
-
-def _why(found: Unread, language: Language) -> str:
-    why = language.word("exceptions", found.word) if found.word else found.why
-    return language.word("exceptions", "unread", why)

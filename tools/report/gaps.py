@@ -9,7 +9,7 @@ import click
 
 from tools.kit.database import Where
 from tools.kit.options import Instead
-from tools.report import options, period
+from tools.report import options
 from tools.report.i18n import Language
 from tools.report.output import Output
 from tools.report.period import Days
@@ -54,26 +54,23 @@ def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
     """Numbers of devices that are missing, or came twice."""
     language = output.language
     with options.opened(where, output) as reports:
-        zone = reports.zone()
-        now = period.now(zone)
-        first, last = (None, None) if ever else days.until(now.date())
+        first, last = (None, None) if ever else days.until(reports.now.date())
         rows = reports.rows("gaps", de=first or "-infinity", ate=last or "infinity")
         found = output.counted(map(Gap._make, rows), "gaps")
         data = Table([Column(name) for name in Gap._fields], found)
         output.write(
             Report(
                 language.word("gaps", "title"),
-                [*([language.period(first, last)] if first and last else []), language.generated(now)],
-                [table(found, zone, language)],
+                [*([language.period(first, last)] if first and last else []), language.generated(reports.now)],
+                [_for_people(found, reports.zone, language)],
                 csv=data,
-                head={"de": first, "ate": last, "gerado_em": now.isoformat(timespec="seconds")},
+                head={"de": first, "ate": last, "gerado_em": reports.made},
                 listed=("lacunas", data),
             )
         )
 
 
-def table(found: Iterable[Gap], zone: ZoneInfo, language: Language) -> Table:
-    """Give gaps for people; times are of the stage's zone."""
+def _for_people(found: Iterable[Gap], zone: ZoneInfo, language: Language) -> Table:
 
     def row(gap: Gap) -> tuple[str | None, ...]:
         one = gap.numero_inicial == gap.numero_final

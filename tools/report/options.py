@@ -50,15 +50,11 @@ def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Call
     return with_options
 
 
-def _output(lang: str, **how: Any) -> Output:
-    return Output(language=Language(lang), **how)
-
-
 def written(function: Function) -> Function:
     """Give a command the options of how and where it writes, as `output`, and of the database, as `where`."""
     with_output = gathered(
         "output",
-        _output,
+        Output,
         format=click.option(
             "--format", type=click.Choice(FORMATS), default="text", help="csv and json are for programs."
         ),
@@ -68,7 +64,14 @@ def written(function: Function) -> Function:
             default=",",
             help="Of csv; a Brazilian Excel expects ;.",
         ),
-        lang=click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Of text and html."),
+        language=click.option(
+            "--lang",
+            "language",
+            type=click.Choice(LANGUAGES),
+            default="en",
+            callback=lambda _, __, name: Language(name),
+            help="Of text and html.",
+        ),
         file=click.option(
             "--output", "file", type=opt.FILE, metavar="FILE", help="Write a file, which only you may read."
         ),

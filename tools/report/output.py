@@ -15,7 +15,6 @@ from tools.report.i18n import Language
 from tools.report.table import Report
 
 FORMATS = ("text", "csv", "json", "html")
-_EVERY = 500  # rows or cards between two looks of the progress
 
 T = TypeVar("T")
 
@@ -58,13 +57,7 @@ class Output(NamedTuple):
         shown = bool(self.file or not sys.stdout.isatty())
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
         with progress(*columns, shown=shown) as display:
-            bar = display.add_task(what, total=None)
-            count = 0
-            for count, one in enumerate(found, 1):
-                yield one
-                if count % _EVERY == 0:
-                    display.update(bar, completed=count)
-            display.update(bar, completed=count)
+            yield from display.track(found, description=what)
 
     def write(self, report: Report) -> None:
         """Write a report in the format."""

@@ -60,11 +60,10 @@ def command(
         files.require_writable(picture, force=output.force)
     language = output.language
     with options.opened(where, output) as reports:
-        zone = reports.zone()
-        now = period.now(zone)
-        start, end = period.stretch(day, start, end, now)
-        minutes = read(reports, start, min(end, now))
-        if not any(minute.batidas or minute.recebidas or minute.gravadas or minute.fila for minute in minutes):
+        zone = reports.zone
+        start, end = period.stretch(day, start, end, reports.now)
+        minutes = read(reports, start, min(end, reports.now))
+        if not any(any(minute[1:]) for minute in minutes):
             raise CommandError(f"nothing was punched, received or stored from {start} to {end}", 1)
         moments = (language.moment(moment.astimezone(zone)) for moment in (start, end))
         between = f"{language.word('report', 'period', *moments)}, {zone.key}"
@@ -75,7 +74,7 @@ def command(
         output.write(
             Report(
                 language.word("peak", "title"),
-                [between, language.generated(now)],
+                [between, language.generated(reports.now)],
                 tables(minutes, zone, language, has_picture=output.format == "html"),
                 csv=table,
                 head={"de": start, "ate": end, "fuso": zone.key, "minutos": list(table.records())},

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.report.period import last_of
+from tools.report import period
 
 _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 _AT_ONCE = 2_000  # rows that the server sends at a time
@@ -34,10 +35,21 @@ class Reports:
             cursor.execute(_SQL[query], values)
             yield from cursor
 
+    @cached_property
     def zone(self) -> ZoneInfo:
-        """Give the stage's time zone."""
+        """The stage's time zone."""
         ((name,),) = self.rows("zone")
         return ZoneInfo(name)
+
+    @cached_property
+    def now(self) -> datetime:
+        """When the report is made, in the stage's zone."""
+        return period.now(self.zone)
+
+    @property
+    def made(self) -> str:
+        """The same for programs: ISO 8601, to the second, with the offset."""
+        return self.now.isoformat(timespec="seconds")
 
     def require_punches(self, first: date, last: date, employees: Employees) -> None:
         """Refuse a report on working days on which nobody punched, before its file is begun.
@@ -66,7 +78,7 @@ class Reports:
             raise CommandError(
                 f"employee {employee} has no punches in {month:%Y-%m}, and is not among the loaded employees", 1
             )
-        if self._has_punches(month, last_of(month), employees):
+        if self._has_punches(month, period.last_of(month), employees):
             return 0
         message = f"{_name(employees)} punched in {month:%Y-%m}"
         if employees is None:

@@ -68,6 +68,10 @@ class Table(NamedTuple):
             columns=[self.columns[at] for at in places], rows=([row[at] for at in places] for row in self.rows)
         )
 
+    def without(self, name: str) -> "Table":
+        """Give all columns of it but one."""
+        return self.only(*(column.name for column in self.columns if column.name != name))
+
     def cells(self, language: Language) -> Iterator[list[str]]:
         """Give the rows as people read them."""
         for row in self.rows:
@@ -92,6 +96,13 @@ class Report(NamedTuple):
     csv: Table
     head: Mapping[str, Any]  # how the json begins
     listed: tuple[str, Table] | None = None  # how it ends: a name, and a list that may be long
+
+    def shown(self, language: Language) -> Iterator[tuple[Table, list[list[str]]]]:
+        """Give the tables that have something to say to people, each with its rows as they read them."""
+        for table in self.tables:
+            rows = list(table.cells(language))
+            if rows or table.empty or table.warning:
+                yield table, rows
 
 
 def plain(value: Any) -> Any:

@@ -33,7 +33,6 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
     """Every day of a month, its punches, and the totals."""
     language = output.language
     with options.opened(where, output) as reports:
-        now = period.now(reports.zone())
         cards = read(reports, month, employees)
         held = [] if employees is None else list(cards)  # they are few
         status = reports.require_known(month, employees, (one.totais.usuario_id for one in held))
@@ -48,7 +47,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
             elif output.format == "json":
                 indent = 2 if employees is not None and len(employees) == 1 else None
                 for one in cards:
-                    out.write(as_json.document(_fields(one, now.isoformat(timespec="seconds")), indent) + "\n")
+                    out.write(as_json.document(_fields(one, reports.made), indent) + "\n")
             elif output.format == "html":
                 as_html.render(
                     out,
@@ -56,13 +55,13 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
                     language,
                     cards=cards,
                     month=language.month(month),
-                    generated=language.generated(now),
+                    generated=language.generated(reports.now),
                     card_of=card,
                     clock=i18n.clock,
                     cpf=i18n.whole,
                 )
             else:
-                card.print_cards(out, cards, language.generated(now), language)
+                card.print_cards(out, cards, language.generated(reports.now), language)
     return status
 
 

@@ -5,10 +5,10 @@ from datetime import date
 from typing import NamedTuple
 
 from tools.kit.database import Where
-from tools.report import options, period
+from tools.report import options
 from tools.report.output import Output
 from tools.report.queries import Employees, Reports
-from tools.report.table import FIGURE, NUMBER, WORKED, Column, Report, Table
+from tools.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table
 
 
 class Totals(NamedTuple):
@@ -25,18 +25,13 @@ class Totals(NamedTuple):
     dias_divididos: int  # days after which the cut-off may split a shift
 
 
-_COLUMNS = (
-    Column("usuario_id", FIGURE),
-    Column("nome", least=9),
-    Column("cpf"),
-    Column("fuso"),
-    Column("dias_trabalhados", NUMBER),
-    Column("minutos", WORKED),
-    Column("minutos_noturnos", WORKED),
-    Column("dias_incompletos", NUMBER),
-    Column("dias_divididos", NUMBER),
-)
-_FOR_PEOPLE = [column.name for column in _COLUMNS if column.name not in ("cpf", "fuso")]
+_KINDS = {
+    "usuario_id": FIGURE,
+    "minutos": WORKED,
+    "minutos_noturnos": WORKED,
+    **dict.fromkeys(("dias_trabalhados", "dias_incompletos", "dias_divididos"), NUMBER),
+}
+_COLUMNS = [Column(name, _KINDS.get(name, TEXT), least=9 if name == "nome" else 0) for name in Totals._fields]
 
 
 def read(reports: Reports, month: date, employees: Employees = None) -> Iterator[Totals]:
@@ -59,17 +54,16 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
     """The totals of a month, a row for each employee."""
     word = output.language.word
     with options.opened(where, output) as reports:
-        now = period.now(reports.zone())
         rows = list(read(reports, month, employees))
         status = reports.require_known(month, employees, (one.usuario_id for one in rows))
         table = Table(_COLUMNS, rows, notes=[word("timecard", "night") + ".", word("timecard", "certified")])
         output.write(
             Report(
                 f"{word('totals', 'title')}, {output.language.month(month)}",
-                [output.language.generated(now)],
-                [table.only(*_FOR_PEOPLE)],
+                [output.language.generated(reports.now)],
+                [table.without("cpf").without("fuso")],
                 csv=table,
-                head={"mes": f"{month:%Y-%m}", "gerado_em": now.isoformat(timespec="seconds")},
+                head={"mes": f"{month:%Y-%m}", "gerado_em": reports.made},
                 listed=("totais", table),
             )
         )

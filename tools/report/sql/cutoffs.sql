@@ -7,7 +7,9 @@ with corte_sugerido as (
     select cortes.*
     from unnest(%(usuarios)s::bigint[]) as quem cross join lateral cortes(%(de)s, %(ate)s, quem)
 )
-select usuario_id, nome, fuso, corte, dias, divididos, sugestao, restantes, folga
+select
+    usuario_id, nome, fuso, corte, dias, divididos, sugestao, restantes, folga,
+    floor(extract(epoch from folga) / 60)::int as folga_minutos
 from corte_sugerido
 where divididos >= %(divididos)s
 order by usuario_id;
