@@ -2,14 +2,15 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
+from psycopg2.extensions import parse_dsn
 
 from tests.commands import Result, write_stack
+from tests.postgres import conftest
 from tools.cli import main
 
 HEADER = "usuario_id;nome;cpf;fuso;corte\n"
@@ -25,17 +26,8 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def ask(migrated_url: str) -> Iterator[Ask]:
-    connection = psycopg2.connect(migrated_url)
-    connection.autocommit = True
-
-    def ask(statement: str) -> list[tuple[Any, ...]]:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-    yield ask
-    connection.close()
+def ask(migrated_url: str) -> Ask:
+    return lambda statement: conftest.ask(parse_dsn(migrated_url), statement)
 
 
 @pytest.fixture
@@ -56,18 +48,15 @@ def stored(ask: Ask) -> list[tuple[Any, ...]]:
     return ask("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
 
 
-def test_a_file_is_stored_whole(load: Load, ask: Ask) -> None:
+def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, ask: Ask) -> None:
     result = load(FILE)
     assert result.status == 0
     assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and left as they are 0\n"
     assert stored(ask) == ROWS
 
-
-def test_repeating_a_file_writes_nothing(load: Load, ask: Ask) -> None:
-    load(FILE)
     before = ask("select xmin, ctid, * from funcionario order by usuario_id")
-    result = load(FILE, "--json")
-    assert result.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
+    again = load(FILE, "--json")
+    assert again.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
     assert ask("select xmin, ctid, * from funcionario order by usuario_id") == before
 
 
@@ -76,11 +65,8 @@ def test_what_is_different_is_changed_and_who_is_missing_stays(load: Load, ask: 
     result = load(f"{HEADER}1;Ana Exemplo;;;\n2;José Exemplo;;;\n4;Davi Exemplo;;;\n", "--json")
     assert result.json == {"inserted": 1, "changed": 1, "unchanged": 1, "others": 1, "dryRun": False}
     assert stored(ask) == [
-        (1, "Ana Exemplo", None, None, None),
-        ROWS[1],
-        ROWS[2],
-        (4, "Davi Exemplo", None, None, None),
-    ]
+        (1, "Ana Exemplo", None, None, None), ROWS[1], ROWS[2], (4, "Davi Exemplo", None, None, None),
+    ]  # fmt: skip
 
 
 def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, ask: Ask) -> None:
@@ -91,23 +77,26 @@ def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, ask: As
     assert stored(ask) == ROWS
 
 
-def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault(load: Load, ask: Ask) -> None:
-    result = load(f"{HEADER}1;Ana;;;\n2;;;America/Nowhere;\n")
-    assert result.status == 2
-    assert result.out == ""
-    first, second, last = result.err.splitlines()
-    assert first == "line 3, nome: is empty"
-    assert second == "line 3, fuso: 'America/Nowhere' is not a time zone like America/Sao_Paulo"
+def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_too(load: Load, ask: Ask) -> None:
+    text = f"{HEADER}1;Ana;;;\n2;;;America/Nowhere;\n"
+    zone = "'America/Nowhere' is not a time zone like America/Sao_Paulo"
+
+    result = load(text)
+    assert (result.status, result.out) == (2, "")
+    *faults, last = result.err.splitlines()
+    assert faults == ["line 3, nome: is empty", f"line 3, fuso: {zone}"]
     assert last.startswith("ponto: ")
     assert last.endswith("employees.csv: 2 faults; nothing was stored")
-    assert stored(ask) == []
 
-
-def test_machines_read_the_faults_too(load: Load) -> None:
-    result = load(f"{HEADER}1;;;;\n", "--json")
+    result = load(text, "--json")
     assert result.status == 2
-    assert result.json == {"faults": [{"line": 2, "column": "nome", "what": "is empty"}]}
-    assert "employees.csv: 1 fault; nothing was stored" in result.err
+    assert result.json == {
+        "faults": [
+            {"line": 3, "column": "nome", "what": "is empty"},
+            {"line": 3, "column": "fuso", "what": zone},
+        ]
+    }
+    assert stored(ask) == []
 
 
 def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, ask: Ask) -> None:
