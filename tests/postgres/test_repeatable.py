@@ -63,8 +63,8 @@ def drop_a_column(schema: Path) -> None:
     """Take `repetidas` out of the working days, which nothing can replace in place."""
     change(schema, CARDS, "        coalesce(repetidas, 0),\n", "")
     change(schema, DAYS, "repetidas int, ", "")
-    change(schema, DAYS, "incompleta, repetidas,", "incompleta,")
-    counted = "                (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
+    change(schema, DAYS, "        repetidas,\n", "")
+    counted = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
     change(schema, DAYS, counted, "")
     text = (schema / DAYS).read_text(encoding="utf-8")
     (schema / DAYS).write_text(re.sub(r"comment on column jornada\.repetidas is .*\n", "", text), encoding="utf-8")

@@ -8,65 +8,76 @@ returns table (
 )
 language sql stable parallel safe
 begin atomic
+    with punch as (
+        select
+            usuario_id, nome, fuso, dia, id, ponto, gravada_em,
+            date_trunc('minute', ponto, fuso) as minuto,
+            date_trunc('minute', local) as local
+        from batida_local
+        where dia between de and ate + 1 -- the day after ends the rest
+            and ponto >= antes_do_dia(de)
+            and ponto < depois_do_dia(ate + 1)
+            and do_usuario(usuario_id, usuario)
+    ),
+    -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
+    paired as (
+        select
+            *,
+            lag(minuto) over working_day as entrada,
+            lag(local) over working_day as entrada_local,
+            row_number() over working_day % 2 = 0 as fecha
+        from punch
+        window working_day as (partition by usuario_id, dia order by ponto, id)
+    ),
+    working_day as (
+        select
+            usuario_id,
+            min(nome) as nome,
+            dia,
+            array_agg(minuto order by ponto, id) as pontos,
+            array_agg(local order by ponto, id) as locais,
+            count(*)::int as batidas,
+            sum(minuto - entrada) filter (where fecha) as trabalhado,
+            sum(noturno(entrada, minuto, entrada_local, local, fuso)) filter (where fecha) as trabalhado_de_noite,
+            count(*) % 2 = 1 as incompleta,
+            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,
+            max(minuto - entrada) as maior_pausa,
+            max(gravada_em) as gravada_em
+        from paired
+        group by usuario_id, dia
+    ),
+    with_the_next as (
+        select
+            *,
+            lead(pontos[1]) over employee - pontos[batidas] as descanso,
+            lead(maior_pausa) over employee as maior_pausa_seguinte,
+            lead(incompleta) over employee as incompleta_seguinte
+        from working_day
+        window employee as (partition by usuario_id order by dia)
+    )
     select
-        usuario_id, nome, dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas,
+        usuario_id,
+        nome,
+        dia,
+        pontos,
+        locais,
+        batidas,
+        batidas / 2 as pares,
+        coalesce(extract(epoch from trabalhado) / 60, 0)::int as minutos,
+        coalesce(extract(epoch from trabalhado_de_noite) / 60, 0)::int as minutos_noturnos,
+        incompleta,
+        repetidas,
         case
             -- The law wants 11 hours of rest between two shifts. After overtime it may be less, but never shorter than
             -- the breaks of the shift. A shift of 12 hours that was cut in two leaves odd counts.
             when descanso < interval '11 hours' and descanso < greatest(maior_pausa, maior_pausa_seguinte)
                 or descanso < interval '13 hours' and incompleta and incompleta_seguinte
             then (extract(epoch from descanso) / 60)::int
-        end,
-        locais[1], locais[batidas], gravada_em
-    from (
-        select
-            *,
-            lead(pontos[1]) over de_um - pontos[batidas] as descanso,
-            lead(maior_pausa) over de_um as maior_pausa_seguinte,
-            lead(incompleta) over de_um as incompleta_seguinte
-        from (
-            select
-                usuario_id,
-                min(nome) as nome,
-                dia,
-                array_agg(minuto order by ponto, id) as pontos,
-                array_agg(local order by ponto, id) as locais,
-                count(*)::int as batidas,
-                (count(*) / 2)::int as pares,
-                coalesce(extract(epoch from sum(minuto - entrada) filter (where fecha)) / 60, 0)::int as minutos,
-                coalesce(
-                    extract(
-                        epoch from sum(noturno(entrada, minuto, entrada_local, local, fuso)) filter (where fecha)
-                    ) / 60,
-                    0
-                )::int as minutos_noturnos,
-                count(*) % 2 = 1 as incompleta,
-                (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,
-                max(minuto - entrada) as maior_pausa,
-                max(gravada_em) as gravada_em
-            from (
-                select
-                    usuario_id, nome, fuso, dia, id, ponto, gravada_em, minuto, local,
-                    lag(minuto) over working_day as entrada,
-                    lag(local) over working_day as entrada_local,
-                    row_number() over working_day % 2 = 0 as fecha -- whether it closes a pair
-                from (
-                    select
-                        usuario_id, nome, fuso, dia, id, ponto, gravada_em,
-                        date_trunc('minute', ponto, fuso) as minuto,
-                        date_trunc('minute', local) as local
-                    from batida_local
-                    where dia between de and ate + 1 -- the day after ends the rest
-                        and ponto >= antes_do_dia(de)
-                        and ponto < depois_do_dia(ate + 1)
-                        and do_usuario(usuario_id, usuario)
-                ) as batida
-                window working_day as (partition by usuario_id, dia order by ponto, id)
-            ) as batida
-            group by usuario_id, dia
-        ) as jornada
-        window de_um as (partition by usuario_id order by dia)
-    ) as jornada
+        end as minutos_descanso,
+        locais[1] as primeira,
+        locais[batidas] as ultima,
+        gravada_em
+    from with_the_next
     where dia <= ate
     order by usuario_id, dia;
 end;
