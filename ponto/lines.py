@@ -68,8 +68,9 @@ class _Raw(NamedTuple):
 def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = BEGIN) -> Iterator[Line]:
     """Read and check the lines of a file.
 
-    Where there is no line in a mebibyte, because one is longer or `start` is far, there comes a heartbeat, so that the
-    caller can stop there. The file is opened twice: for its first line, which says what it is, and from `start` on.
+    Where there is no line in a mebibyte, because one is longer, or all are blank, or `start` is far, there comes a
+    heartbeat, so that the caller can stop there. The file is opened twice: for its first line, which says what it is,
+    and from `start` on.
 
     Args:
         open_at: opens the file as it is stored, from a byte on.
@@ -95,12 +96,12 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
     # What the file is, its first line says.
     with _buffered(open_at(0)) as stored:
         in_gzip = is_compressed(stored.peek(len(_GZIP)))
-        first: _Raw | None = None
+        first: _Raw | Position = BEGIN
         for first in _raw(_content(stored, in_gzip), BEGIN):
-            if first is not None:
+            if isinstance(first, _Raw):
                 break
             yield _heartbeat(start)
-    if first is None:
+    if not isinstance(first, _Raw):
         return  # nothing but blank lines
 
     if header := _header(first):
@@ -112,11 +113,10 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
         content = _content(stored, in_gzip)
         for _ in skip(content, begin.offset if in_gzip else 0):
             yield _heartbeat(begin)
-        reached = begin
         refused = 0  # more than punches, from `begin` on
         for raw in _raw(content, begin):
-            if raw is None:
-                yield _heartbeat(reached)
+            if isinstance(raw, Position):
+                yield _heartbeat(raw)
                 continue
             line = _check(raw, read, zone)
             refused += (line.refusal != "") - (line.body != "")
@@ -126,7 +126,6 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
                     f"{line.refusal}"
                 )
             yield line
-            reached = line.next
 
 
 def _buffered(stored: IO[bytes]) -> io.BufferedReader:
@@ -149,34 +148,41 @@ def skip(content: IO[bytes] | io.BufferedIOBase, size: int) -> Iterator[int]:
             yield size
 
 
-def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw | None]:
+def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw | Position]:
     """Cut into lines, without those that are blank and the byte order mark of the first.
 
     Yields:
-        A line; None for each mebibyte within one.
+        A line; for each mebibyte without the end of one, the place behind the last.
 
     Raises:
         NotPunches: too many are blank.
     """
     offset, number = start
-    blank = 0  # bytes of blank lines more than of others, from `start` on: whoever goes on begins to count anew
+    blank = -offset  # bytes of blank lines more than of others; what comes before `start` is taken for others
+    silent = 0  # bytes of blank lines since the last that was given
     while line := content.readline(LONGEST + 2):
+        begin = offset
         offset += len(line)
         is_whole = line.endswith(b"\n")
         is_long = len(line.rstrip(b"\r\n")) > LONGEST
         while not is_whole and (part := content.readline(_CHUNK)):
             offset += len(part)
             is_whole, is_long = part.endswith(b"\n"), is_long or part.strip() != b""
-            yield None
+            yield Position(begin, number)
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if is_long or line.strip():
             blank -= len(line)
+            silent = 0
             yield _Raw(number, Position(offset, number + 1), None if is_long else line)
         else:
             blank += len(line)
             if blank > _MOST_BLANK:
                 raise NotPunches(f"at line {number} there is a mebibyte more of blank lines than of others")
+            silent += len(line)
+            if silent >= _CHUNK:
+                silent = 0
+                yield Position(offset, number + 1)
         number += 1
 
 

@@ -270,11 +270,10 @@ _MIB = 1 << 20
 
 
 @pytest.mark.parametrize("blank", [b"\n", b" \t\r\n", b" " * 63 + b"\n"])
-@pytest.mark.parametrize("start", [BEGIN, Position(len(GOOD) + 1, 2)])
+@pytest.mark.parametrize("start", [BEGIN, Position(len(GOOD) + 1, 2)], ids=["from its begin", "gone on with"])
 def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(blank: bytes, start: Position) -> None:
     stored = Stored(gzip.compress(GOOD + b"\n" + blank * (2 * _MIB // len(blank)), compresslevel=1))
-    others = len(GOOD) + 1 - start.offset  # bytes: whoever goes on begins to count anew
-    line = 2 + (_MIB + others) // len(blank)
+    line = 2 + (_MIB + len(GOOD) + 1) // len(blank)
     with pytest.raises(NotPunches, match=f"at line {line} there is a mebibyte more of blank lines than of others"):
         list(lines(stored.open_at, ZONE, start))
 
@@ -328,3 +327,14 @@ def test_whoever_reads_hears_of_each_mebibyte_however_little_is_in_it(
     assert len(found) >= 8
     assert len(said(found)) <= 2
     assert all(start <= line.next <= (len(content), len(content)) for line in found)
+
+
+def test_whoever_reads_hears_of_each_mebibyte_of_blank_lines_and_goes_on_there() -> None:
+    before = GOOD + b"\n" + (b"x" * 1_023 + b"\n") * 4 * 1_024
+    stored = Stored(before + (b" " * 1_023 + b"\n") * 4 * 1_024 + GOOD)
+
+    found = list(lines(stored.open_at, ZONE))
+
+    places = [line.next for line in found if line.is_heartbeat]
+    assert [place.offset - len(before) for place in places] == [_MIB, 2 * _MIB, 3 * _MIB, 4 * _MIB]
+    assert said(lines(stored.open_at, ZONE, places[1])) == found[-1:]
