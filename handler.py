@@ -41,7 +41,7 @@ def consumer() -> Consumer:
 
 
 @cache
-def receipts() -> "Receipts":
+def receipt_lookup() -> "Receipts":
     """Make what `receipt` works with, like `consumer`."""
     from ponto.receipt import Receipts  # here: `main`, whose cold starts people wait for, does without it
 
@@ -87,7 +87,7 @@ def receipt(event: Any, context: Any) -> "Answer":
         event: a GET, as API Gateway's proxy integration gives it.
         context: Lambda's, which knows the request's id.
     """
-    return receipts().answer(event, lambda text: log.warning(context.aws_request_id, text))
+    return receipt_lookup().answer(event, lambda text: log.warning(context.aws_request_id, text))
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:

@@ -341,7 +341,7 @@ def test_the_entry_point_answers_with_what_the_environment_says(
     way = dict(parse_dsn(database.url)) | {"user": "ponto_receipts"}
     settings = config.ReceiptSettings(config.Database(way, None), identity=False, cors_origin=ORIGIN)
     monkeypatch.setattr(config, "load_receipt", lambda: settings)
-    handler.receipts.cache_clear()
+    handler.receipt_lookup.cache_clear()
     punch = entry()
     stored(store, punch)
     try:
@@ -350,11 +350,11 @@ def test_the_entry_point_answers_with_what_the_environment_says(
         assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
         assert capsys.readouterr().out == ""
 
-        handler.receipts().close()
+        handler.receipt_lookup().close()
         way["host"] = "/nowhere"
         assert handler.receipt(event(punch.punch.id), Context())["statusCode"] == 503
         line = json.loads(capsys.readouterr().out)
         assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)
         assert line["message"].startswith("receipt: OperationalError: ")
     finally:
-        handler.receipts.cache_clear()
+        handler.receipt_lookup.cache_clear()
