@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 THREADS = 8
-_AHEAD = 4 * THREADS  # batches that are read while the first of them is not answered
+"""That send to the queue itself."""
+
+_AHEAD = 4  # batches a thread that are read while the first of them is not answered
 _LINES = 1_000  # of a batch, refused ones included: a file of bad lines stops in time too
 _FIRST_DELAY = 0.1  # s, then twice as long each time
 _LONGEST_DELAY = 5.0  # s
@@ -45,7 +47,7 @@ Send = Callable[[Sequence[Line], float], dict[int, str]]
 """Sends at most ten punches before an instant, and says why, by its line's number, for each that can never be sent."""
 
 
-def send_all(lines: Iterable[Line], send: Send, stop: float) -> Iterator[Sent]:
+def send_all(lines: Iterable[Line], send: Send, stop: float, threads: int = THREADS) -> Iterator[Sent]:
     """Send the punches among lines.
 
     What it gives is sent, in the order of the file, so that whoever goes on begins behind it. More may have been sent
@@ -55,6 +57,7 @@ def send_all(lines: Iterable[Line], send: Send, stop: float) -> Iterator[Sent]:
         lines: as `ponto.lines` reads them.
         send: is called by several threads at once.
         stop: `time.monotonic()` seconds past which no batch is begun.
+        threads: how many they are.
 
     Raises:
         OutOfTime: it is past `stop`; all that was read is sent.
@@ -64,7 +67,7 @@ def send_all(lines: Iterable[Line], send: Send, stop: float) -> Iterator[Sent]:
     batches = _batches(lines)
     waiting: deque[tuple[list[Line], Future[dict[int, str]]]] = deque()
     end: Exception | None = None
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             while end is None:
                 try:
@@ -75,7 +78,7 @@ def send_all(lines: Iterable[Line], send: Send, stop: float) -> Iterator[Sent]:
                 if batch is None:
                     break
                 waiting.append((batch, pool.submit(send, [line for line in batch if line.body], stop)))
-                if len(waiting) == _AHEAD:
+                if len(waiting) == _AHEAD * threads:
                     yield _sent(*waiting.popleft())
                 if time.monotonic() > stop:
                     end = OutOfTime(f"the time is over, and line {batch[-1].next.line} is not read")

@@ -8,6 +8,7 @@ import re
 import signal
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.unit.test_files import folder as folder
 from tests.unit.test_uploads import file, punch
 from tools import cli
 from tools.imports import api as imports_api
+from tools.kit.client import MOST_AT_ONCE
 
 ACCEPTED: Answer = (202, '{"message":"accepted"}', {})
 FORBIDDEN: Answer = (403, '{"message":"Forbidden"}', {})
@@ -42,6 +44,9 @@ class Import:
         self.answers: dict[int, list[Answer]] = {}  # by employee
         self.keys: set[str] = set()
         self.ctrl_c_at = 0  # the employee with whose punch somebody stops the command
+        self.seconds = 0.0  # that each answer takes
+        self.at_once = 0
+        self._now = 0
         self._lock = threading.Lock()
         self._capsys = capsys
 
@@ -51,6 +56,11 @@ class Import:
         if employee == self.ctrl_c_at:
             os.kill(os.getpid(), signal.SIGINT)
         with self._lock:
+            self._now += 1
+            self.at_once = max(self.at_once, self._now)
+        time.sleep(self.seconds)
+        with self._lock:
+            self._now -= 1
             self.keys.add(headers["x-api-key"])
             self.tries[employee] += 1
             waiting = self.answers.get(employee, [])
@@ -97,6 +107,12 @@ def test_a_file_is_sent_and_leaves_nothing_beside_it(importing: Import) -> None:
     assert sorted(importing.accepted) == list(range(1, 201))
     assert importing.keys == {"CANARY"}
     assert importing.left() == set()
+
+
+def test_as_many_punches_are_on_their_way_as_a_client_may_have(importing: Import) -> None:
+    importing.seconds = 0.01
+    assert importing.run().status == 0
+    assert importing.at_once == MOST_AT_ONCE
 
 
 @pytest.mark.parametrize("kind", ["progress", "refused.ndjson"])

@@ -8,6 +8,7 @@ from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from tools.conformance.faults import REFUSALS
+from tools.kit.client import MOST_AT_ONCE
 
 WAITS = 7
 """Backing off is judged by so many waits in a row for one punch."""
@@ -15,9 +16,6 @@ WAITS = 7
 LEAST_WAITED_S = 7.5
 """What they must come to. By the contract it is 127 s (1, 2, 4, ... 64); with any part of each wait left to chance, as
 many libraries do, 64 s on average, and less than this once in some ten thousand times; tried each second, 7 s."""
-
-MOST_AT_ONCE = 4
-"""Punches that a client may have on their way at the same time."""
 
 EARLY = 0.9
 """The part of a Retry-After that has to be waited: timers are not exact."""

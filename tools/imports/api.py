@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ponto.batches import THREADS, NotSent
+from ponto.batches import NotSent
 from ponto.lines import Line
-from tools.kit.client import FINAL, Client, GivenUpError
+from tools.kit.client import FINAL, MOST_AT_ONCE, Client, GivenUpError
 
 _PATIENCE = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
 _FIRST_WAIT = 0.5  # s
@@ -30,7 +30,7 @@ class Api:
             url,
             {"content-type": "application/json", "x-api-key": key},
             patience=_PATIENCE,
-            threads=THREADS,
+            threads=MOST_AT_ONCE,
             final=FINAL | _CLOSED.keys(),
             first_wait=_FIRST_WAIT,
         )

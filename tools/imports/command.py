@@ -18,6 +18,7 @@ from tools.imports.api import Api
 from tools.imports.journal import Done, kept
 from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
+from tools.kit.client import MOST_AT_ONCE
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
 from tools.kit.output import print_json, print_result, print_status, progress
@@ -53,7 +54,7 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
             print_status(f"going on at line {journal.position.line}: {before}")
         found = lines(lambda offset: _open(file, offset), _ZONE, journal.position)
         try:
-            for sent in send_all(found, api.send, math.inf):
+            for sent in send_all(found, api.send, math.inf, MOST_AT_ONCE):
                 journal.add(sent)
                 advance(journal.done)
         except NotPunches as error:

@@ -18,6 +18,9 @@ from tools.kit.errors import CommandError
 FINAL = frozenset({202, 400, 401, 403, 413, 415})
 """What no further try changes: accepted, refused, or closed to this key. Any other status may pass."""
 
+MOST_AT_ONCE = 4
+"""Punches that a client may have on their way at the same time, however many wait."""
+
 _TIMEOUT = 30  # s: the gateway itself gives up after 29
 _LONGEST_ANSWER = 1 << 16  # bytes; the connection of a longer one is given up
 _LONGEST_MESSAGE = 300  # characters
