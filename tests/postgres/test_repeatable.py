@@ -141,7 +141,7 @@ def test_another_body_is_applied_in_place_and_somebodys_own_view_sees_it(
 
 def test_a_column_at_the_end_of_a_view_is_applied_in_place(ask: Ask, run: Callable[[], Migrated], schema: Path) -> None:
     ask("create view mine as select * from batida_local")
-    change(schema, "views/03_punches.sql", "    zona.corte\nfrom", "    zona.corte,\n    batida.chave\nfrom")
+    change(schema, "views/03_punches.sql", "    -- end\nfrom", "    , batida.chave\nfrom")
 
     assert run() == Migrated(["views/03_punches.sql"], [])
 
@@ -273,7 +273,7 @@ def test_behind_an_open_report_a_change_says_who_is_in_the_way(
     migrated_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path
 ) -> None:
     before = ask(STATE)
-    change(schema, "views/03_punches.sql", "    zona.corte\nfrom", "    zona.corte,\n    batida.chave\nfrom")
+    change(schema, "views/03_punches.sql", "    -- end\nfrom", "    , batida.chave\nfrom")
     with closing(psycopg2.connect(migrated_url, application_name="a report")) as report:
         report.cursor().execute("select from batida_local")
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
+from ponto.punch import Punch
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
@@ -78,6 +79,13 @@ def shell(document: Path, *marks: str) -> list[str]:
 
 def test_the_gateways_model_follows_from_the_declaration() -> None:
     assert fields.SCHEMA.read_text(encoding="utf-8") == fields.schema(), "make docs writes it"
+
+
+def test_the_view_of_punches_has_every_field() -> None:
+    text = fields.VIEW.read_text(encoding="utf-8")
+    assert text == fields.view(text), "make docs writes it"
+    selected = text.partition("create or replace view batida_local")[2].partition("from batida")[0]
+    assert set(re.findall(r"^    batida\.(\w+),?$", selected, re.MULTILINE)) >= set(Punch._fields)
 
 
 @each_document

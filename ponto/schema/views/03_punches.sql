@@ -39,7 +39,13 @@ select
     batida.recebida_em - batida.ponto as atraso_recebimento,
     batida.gravada_em - batida.recebida_em as atraso_gravacao,
     batida.recebida_em - batida.enviado as desvio,
-    zona.corte
+    zona.corte,
+    -- The other fields of a punch, by make docs
+    batida.latitude,
+    batida.longitude,
+    batida.precisao,
+    batida.sequencia
+    -- end
 from batida
     left join funcionario using (usuario_id)
     cross join lateral (
@@ -70,6 +76,12 @@ comment on column batida_local.atraso_gravacao is 'gravada_em - recebida_em: how
 comment on column batida_local.desvio is
     'recebida_em - enviado, clock skew and travel: below zero for a clock that is fast; null: enviado is';
 comment on column batida_local.corte is 'Cut-off of the employee''s working day, local time';
+-- The other fields of a punch, by make docs
+comment on column batida_local.latitude is 'Degrees north of the equator.';
+comment on column batida_local.longitude is 'Degrees east of Greenwich.';
+comment on column batida_local.precisao is 'Radius in metres within which the position is certain.';
+comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
+-- end
 
 revoke execute on function fuso_padrao from public;
 grant execute on function fuso_padrao to ponto_reports;

@@ -17,8 +17,10 @@ def document(path: Path) -> str:
 
 def from_code() -> dict[Path, str]:
     """Give the files that need no database."""
+    views = [fields.VIEW] if fields.VIEW.exists() else []  # which are not there where other events are taken
     return {
         fields.SCHEMA: fields.schema(),
+        **{path: fields.view(path.read_text(encoding="utf-8")) for path in views},
         openapi.FILE: openapi.openapi(),
         **{path: document(path) for path in DOCUMENTS},
     }
