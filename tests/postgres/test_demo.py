@@ -15,7 +15,7 @@ from tests.commands import Result, write_stack
 from tools.cli import main
 from tools.demo import command as demo
 from tools.demo import store
-from tools.demo.company import FIRST_NUMBER, NONE, Company, Rows
+from tools.demo.company import FIRST_NUMBER, NONE, PHONE, Company, Rows
 from tools.plan.costs import ROW_BYTES
 
 Demo = Callable[..., Result]
@@ -75,7 +75,7 @@ def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, a
     rows = np.concatenate(list(company.rows(date(2026, 10, 1), date(2026, 10, 31))))
     assert ask(
         """select id::text, usuario_id, ponto at time zone 'UTC', deslocamento, dispositivo, offline,
-            enviado at time zone 'UTC', latitude, longitude, precisao, recebida_em at time zone 'UTC',
+            enviado at time zone 'UTC', latitude, longitude, precisao, sequencia, recebida_em at time zone 'UTC',
             gravada_em at time zone 'UTC', mensagem_id
         from batida order by gravada_em, ctid"""  # not by place alone: PostgreSQL may fill an earlier page
     ) == [expected(row) for row in rows]
@@ -87,7 +87,7 @@ def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, a
 def expected(row: Rows) -> tuple[object, ...]:
     """Give a row as PostgreSQL should, its instants in UTC."""
     device = int(row["dispositivo"])
-    names = {-2: None, -1: f"celular-{row['usuario_id']}"}
+    names = {NONE: None, PHONE: f"celular-{row['usuario_id']}"}
 
     def instant(name: str) -> datetime | None:
         if row[name] == NONE:
@@ -108,6 +108,7 @@ def expected(row: Rows) -> tuple[object, ...]:
         number("latitude"),
         number("longitude"),
         number("precisao"),
+        None if row["sequencia"] == NONE else int(row["sequencia"]),
         instant("recebida_em"),
         instant("gravada_em"),
         str(UUID(bytes=row["mensagem_id"].tobytes())),
@@ -134,6 +135,7 @@ def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask, until
         "relogio": counts["wrongClocks"],
         "futura": counts["inTheFuture"],
     }
+    assert ask("select situacao, sum(quantas) from lacunas group by 1") == [("faltam", counts["lostByDevices"])]
     ((days,),) = ask("select count(*) from jornadas(%s, %s)", first, last)
     assert 0.999 * counts["workingDays"] < days <= counts["workingDays"]  # of one punch, that one may be forgotten
 
@@ -181,6 +183,7 @@ def test_people_are_told_what_there_is_and_what_to_try_next(run: Demo) -> None:
     assert f"employees {FIRST_NUMBER} to {FIRST_NUMBER + 19}, 2026-02-01 to 2026-02-28, seed 1;" in result.out
     assert f"  ponto report timecard --employee {FIRST_NUMBER} --month 2026-02\n" in result.out
     assert "  ponto report exceptions --month 2026-02\n" in result.out
+    assert "  ponto report gaps --month 2026-02 " in result.out
     assert "  ponto report peak --day 2026-02-" in result.out
     assert len([line for line in result.out.splitlines() if line.startswith("  ")]) >= len(demo.COUNTS)
 

@@ -8,12 +8,13 @@ import tracemalloc
 import uuid
 from collections import Counter
 from datetime import UTC, date, datetime
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from tools.demo import binary_copy
-from tools.demo.company import FIRST_NUMBER, LONGEST_DELAY, NONE, Company, Rows
+from tools.demo.company import FIRST_NUMBER, LONGEST_DELAY, NONE, PHONE, Company, Rows
 from tools.kit.project import ROOT
 from tools.load import employees
 
@@ -123,6 +124,7 @@ def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_ran
         ("nightShifts", "workingDays", 0.04, 0.12),
         ("forgotten", "workingDays", 0.010, 0.020),
         ("oddDays", "workingDays", 0.014, 0.030),
+        ("lostByDevices", "forgotten", 0.01, 0.10),
         ("doubleTaps", "punches", 0.0010, 0.0020),
         ("offlineBatches", "workingDays", 0.008, 0.016),
         ("punchedOffline", "offlineBatches", 3.0, 5.0),
@@ -150,6 +152,19 @@ def test_the_counts_are_those_of_the_rows(company: Company, rows: Rows) -> None:
     assert (rows["offline"] == 1).sum() <= company.counts["punchedOffline"] <= 1.2 * (rows["offline"] == 1).sum()
     assert company.counts["withoutOffset"] == (rows["deslocamento"] == NONE).sum()
     assert company.counts["withPosition"] == (~np.isnan(rows["latitude"])).sum()
+
+
+def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(company: Company, rows: Rows) -> None:
+    numbers: dict[object, list[int]] = {}
+    for row in np.sort(rows, order=["punched", "sequencia"]):
+        device = int(row["usuario_id"] if row["dispositivo"] == PHONE else row["dispositivo"])
+        if row["dispositivo"] == NONE:
+            assert row["sequencia"] == NONE
+        else:
+            numbers.setdefault(device, [0]).append(int(row["sequencia"]))
+    steps = Counter(after - before for one in numbers.values() for before, after in pairwise(one))
+    assert steps.keys() <= {1, 2, 3}
+    assert steps[2] + 2 * steps[3] == company.counts["lostByDevices"] > 0
 
 
 def test_nobody_works_on_sundays_and_everybody_has_a_vacation(rows: Rows) -> None:

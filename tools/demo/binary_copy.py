@@ -10,33 +10,21 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.demo.company import NONE, UNNAMED, Rows
+from ponto.punch import Punch
+from tools.demo.company import NONE, PHONE, ROW, Rows
 
-COLUMNS = (
-    "id",
-    "usuario_id",
-    "ponto",
-    "deslocamento",
-    "dispositivo",
-    "offline",
-    "enviado",
-    "latitude",
-    "longitude",
-    "precisao",
-    "recebida_em",
-    "gravada_em",
-    "mensagem_id",
-)
-"""What `encode` writes, in this order."""
+_ALL = (*Punch._fields, "recebida_em", "gravada_em", "mensagem_id")
+COLUMNS = tuple(name for name in _ALL if name in (ROW.names or ()))
+"""What `encode` writes, in this order. A field for which the company has nothing is null."""
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _TRAILER = b"\xff\xff"
 _EPOCH = 946_684_800 * 1_000_000  # PostgreSQL counts from 2000
 
-_NUMBERS = {"usuario_id": ">i8", "deslocamento": ">i2", "offline": "i1"}
-_NUMBERS |= dict.fromkeys(("latitude", "longitude", "precisao"), ">f8")
 _INSTANTS = ("ponto", "enviado", "recebida_em", "gravada_em")
-_FORMATS = _NUMBERS | dict.fromkeys(_INSTANTS, ">i8") | {"id": "S16", "dispositivo": "S15", "mensagem_id": "S36"}
+_BYTES = {"id": "S16", "dispositivo": "S15", "mensagem_id": "S36"}
+_NUMBERS = [name for name in COLUMNS if name not in (*_INSTANTS, *_BYTES)]
+_FORMATS = {name: ROW[name].newbyteorder(">") for name in COLUMNS} | _BYTES
 _LAYOUT = np.dtype(
     [("fields", ">i2")] + [part for name in COLUMNS for part in ((f"{name}_length", ">i4"), (name, _FORMATS[name]))]
 )
@@ -70,10 +58,8 @@ def _encode(rows: Rows) -> bytes:
     _bytes(octets, "mensagem_id")[:] = _uuid_texts(rows["mensagem_id"])
 
     kept = np.ones(octets.shape, np.bool_)
-    nulls = {name: rows[name] == NONE for name in ("deslocamento", "offline", "enviado")}
-    nulls |= {name: np.isnan(rows[name]) for name in ("latitude", "longitude", "precisao")}
-    nulls["dispositivo"] = rows["dispositivo"] == UNNAMED
-    for name, null in nulls.items():
+    for name in Punch._field_defaults.keys() & COLUMNS:
+        null = np.isnan(rows[name]) if rows[name].dtype.kind == "f" else rows[name] == NONE
         out[f"{name}_length"][null] = -1
         kept[null, _PLACES[name]] = False
     return octets[kept].tobytes()
@@ -87,7 +73,7 @@ def _devices(rows: Rows) -> NDArray[np.uint8]:
     """Name the devices: terminal-000007 for number 7, celular-1000001 for the phone of that employee."""
     terminal = rows["dispositivo"]
     texts = np.empty((len(rows), 15), np.uint8)
-    is_phone = terminal < 0
+    is_phone = terminal == PHONE
     for name, chosen, numbers in (
         (b"terminal-", ~is_phone, terminal),
         (b"celular-", is_phone, rows["usuario_id"]),

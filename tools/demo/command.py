@@ -23,6 +23,7 @@ COUNTS = {
     "nightShifts": "of them night shifts",
     "forgotten": "of them with a forgotten punch",
     "oddDays": "of them with an odd count (incompleta)",
+    "lostByDevices": "forgotten punches that a device had numbered, and lost (faltam)",
     "doubleTaps": "second taps, seconds after the first (proxima)",
     "offlineBatches": "working days sent afterwards, all at once",
     "punchedOffline": "punches in them",
@@ -34,7 +35,7 @@ COUNTS = {
     "withPosition": "punches with a position",
     "waitedAMinute": "punches that waited more than a minute, as the database was away",
 }
-"""What is counted, and what it means; in brackets what excecoes() calls it."""
+"""What is counted, and what it means; in brackets what excecoes() and lacunas call it."""
 
 _EPILOG = f"""examples:
   ponto demo
@@ -75,7 +76,8 @@ def demo(
 
     Makes up a company and stores its employees and their punches: day shifts with lunch, part-timers, night shifts,
     vacations, forgotten punches, double taps, whole days sent afterwards, wrong clocks, several time zones, and once a
-    month a database that is away. The same --seed, --until, --months and --employees give the same rows on any day.
+    month a database that is away. Devices number their punches, but for some old terminals; a few punches they lose, so
+    that their numbers are missing. The same --seed, --until, --months and --employees give the same rows on any day.
 
     A punch that was sent twice has one id, and so one row, as ever: repeats do not show.
 
@@ -122,6 +124,7 @@ def _print(result: Mapping[str, Any]) -> None:
         "try next:",
         f"  ponto report timecard --employee {employees['first']} --month {days['last'][:7]}",
         f"  ponto report exceptions --month {days['last'][:7]}",
+        f"  ponto report gaps --month {days['last'][:7]}   numbers of punches that devices lost",
         f"  ponto report peak --day {result['outage']}   the database was away",
     )
 

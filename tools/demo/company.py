@@ -30,24 +30,26 @@ ROW = np.dtype(
         ("usuario_id", "i8"),
         ("ponto", "i8"),
         ("deslocamento", "i2"),  # minutes; NONE: null
-        ("dispositivo", "i4"),  # a terminal's number; PHONE: the employee's own; UNNAMED: null
+        ("dispositivo", "i4"),  # a terminal's number; PHONE: the employee's own; NONE: null
         ("offline", "i1"),  # NONE: null
         ("enviado", "i8"),  # NONE: null
         ("latitude", "f8"),  # NaN: null, and so in the next two
         ("longitude", "f8"),
         ("precisao", "f8"),
+        ("sequencia", "i8"),  # NONE: null
         ("recebida_em", "i8"),
         ("gravada_em", "i8"),
         ("mensagem_id", "u1", 16),
-        # What is counted when it is written, and the order of writing.
+        # What is counted when it is written, and the orders of numbers and of writing.
+        ("punched", "i8"),  # by the right clock, ms
+        ("lost", "i8"),  # punches that the device numbered before it, and lost
         ("ready", "i8"),  # when a batch could have it
         ("limit", "i8"),  # three days after the end of its working day
         ("ends", "?"),  # the last of its working day's punches to be sent
     ]
 )
 NONE = -1
-PHONE = -1  # which is no old terminal either
-UNNAMED = -2
+PHONE = -2  # which is no old terminal either
 
 Rows = NDArray[Any]  # of ROW
 _Integers = NDArray[np.int64]
@@ -90,13 +92,14 @@ _HOLIDAYS = {(1, 1), (4, 21), (5, 1), (9, 7), (10, 12), (11, 2), (11, 15), (11, 
 _VACATION = 30  # days a year
 _AT_A_TERMINAL = 25  # employees
 _TERMINALS = 0.6  # share of employees who punch at one; the others have a phone
-_OLD = 7  # every so many terminals, one tells neither its name, nor an offset, nor when it sends
+_OLD = 7  # every so many terminals, one tells neither its name, nor a number, nor an offset, nor when it sends
 _PLACED = 0.7  # share of the phones that tell where they are
 
 _ABSENT = 0.02  # share of the working days
 _SATURDAYS = 0.25  # share of the employees who work on Saturday mornings
 _OVERTIME, _MOST_OVERTIME = 0.025, 3 * _HOUR
 _FORGOTTEN = 0.015  # of the working days: one punch
+_LOST = 0.05  # of these, which the employee did not forget, but the device
 _TAPPED_TWICE = 0.0015  # of the punches
 _OFFLINE = 0.012  # of the working days: sent together, afterwards
 _DAYS_LATER = 0.15  # of these, by days instead of hours
@@ -155,6 +158,7 @@ class Company:
             placed=draw.random(employees) < _PLACED,
         )
         self._terminals = employees // _AT_A_TERMINAL + 1
+        self._numbers = np.zeros(self._terminals + employees, np.int64)  # the last of each device; see `_devices`
         forename, head, tail = _FORENAMES.split(), _HEADS.split(), _TAILS.split()
         self._words = (forename, head, tail, head, tail)
         self._names = draw.integers(0, [len(words) for words in self._words], (employees, len(self._words)))
@@ -194,7 +198,9 @@ class Company:
             day = date.fromordinal(ordinal)
             waiting = np.concatenate([waiting, self._shifts(day)])
             # Nobody begins a shift earlier than the next day does in UTC, west of which they all are.
-            here = waiting["ready"] < _epoch(day + timedelta(days=1)) * 1_000 if day < last else waiting["ready"] > 0
+            end = _epoch(day + timedelta(days=1)) if day < last else _epoch(last + 2 * LONGEST_DELAY)
+            self._number(waiting, end)
+            here = waiting["ready"] < end * 1_000
             rows = waiting[here]
             waiting = waiting[~here]
             rows = rows[np.argsort(rows["ready"], kind="stable")]
@@ -231,7 +237,8 @@ class Company:
         self.counts["nightShifts"] += int((kind == Kind.NIGHT).sum())
 
         forgets = draw.random(shifts) < _FORGOTTEN
-        is_there[forgets, draw.integers(0, is_there.sum(axis=1))[forgets]] = False
+        forgotten = draw.integers(0, is_there.sum(axis=1))
+        is_there[forgets, forgotten[forgets]] = False
         # Between each slot and the next, one for the second tap.
         taps = is_there & (draw.random(is_there.shape) < _TAPPED_TWICE)
         again = local + draw.integers(2 * _SECOND, 30 * _SECOND, local.shape)
@@ -250,7 +257,7 @@ class Company:
         offset = _offsets(day.toordinal())[people.zone[place], local // _HOUR]
         punched = _epoch(day) + local - offset
 
-        skew = self._skew(day.year, day.month)[np.where(at_terminal, terminal, self._terminals + place)]
+        skew = self._skew(day.year, day.month)[self._devices(terminal, place)]
         is_old = terminal % _OLD == 3
         offline, sent = self._sent(draw, shift, punched, shifts)
         received = sent + draw.integers(20, 400, len(place))
@@ -260,7 +267,9 @@ class Company:
         rows["usuario_id"] = FIRST_NUMBER + place
         rows["ponto"] = (punched + skew) * 1_000
         rows["deslocamento"] = np.where(is_old, NONE, offset // _MINUTE)
-        rows["dispositivo"] = np.where(is_old, UNNAMED, terminal)
+        rows["dispositivo"] = np.where(is_old, NONE, terminal)
+        rows["sequencia"] = np.where(is_old, NONE, 0)  # not numbered yet
+        rows["punched"] = punched
         rows["offline"] = np.where(is_old, NONE, offline)
         rows["enviado"] = np.where(is_old, NONE, (sent + skew) * 1_000)
         _fill_positions(rows, draw, people.zone[place], ~at_terminal & people.placed[place])
@@ -268,7 +277,29 @@ class Company:
         rows["ready"] = received * 1_000 + draw.gamma(2, 250_000, len(place)).astype(np.int64)
         rows["limit"] = self._limits(day)[place] * 1_000
         rows["ends"] = np.append(shift[1:] != shift[:-1], True)[: len(shift)]
+        draw = np.random.default_rng([self._seed, day.toordinal(), 3])
+        lost = np.flatnonzero(forgets & (draw.random(shifts) < _LOST))
+        begins, ends = np.searchsorted(shift, lost), np.searchsorted(shift, lost, "right")
+        rows["lost"][np.minimum(begins + forgotten[lost], ends - 1)] = 1
         return rows
+
+    def _devices(self, terminal: _Integers, place: _Integers) -> _Integers:
+        """Give each device's place among all: first the terminals, then each employee's phone."""
+        return np.where(terminal == PHONE, self._terminals + place, terminal)
+
+    def _number(self, rows: Rows, end: int) -> None:
+        """Number the punches that were made before an instant (ms since the epoch), each device's in order of time."""
+        due = np.flatnonzero((rows["sequencia"] == 0) & (rows["punched"] < end))
+        device = self._devices(rows["dispositivo"][due], rows["usuario_id"][due] - FIRST_NUMBER)
+        order = np.lexsort((rows["punched"][due], device))
+        due, device = due[order], device[order]
+        _, begins, lengths = np.unique(device, return_index=True, return_counts=True)
+        steps = 1 + rows["lost"][due]
+        reached = np.cumsum(steps)
+        before = np.repeat(reached[begins] - steps[begins], lengths)  # of the devices before, in this order
+        rows["sequencia"][due] = self._numbers[device] + reached - before
+        np.add.at(self._numbers, device, steps)
+        self.counts["lostByDevices"] += int(rows["lost"][due].sum())
 
     def _limits(self, day: date) -> _Integers:
         """Tell, for each employee, three days after the end of the working day, ms since the epoch."""
@@ -306,7 +337,7 @@ class Company:
         return offline, np.where(offline, end + delay[shift] + turn * 300, at_once)
 
     def _skew(self, year: int, month: int) -> _Integers:
-        """Draw how fast each device's clock is in a month, ms: first the terminals', then each employee's phone's."""
+        """Draw how fast each device's clock is in a month, ms, in the order of `_devices`."""
         draw = np.random.default_rng([self._seed, year, month, 1])
         devices = self._terminals + self._count
         amount = draw.integers(6 * _MINUTE, 90 * _MINUTE, devices) * draw.choice([-1, 1], devices)
