@@ -109,7 +109,7 @@ def timestamp(name: str, description: str, *, required: bool = False) -> Field:
             return datetime.fromisoformat(value)
         raise ValueError
 
-    rule = "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999"
+    rule = "must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, years 1900 to 2999"
     return Field(name, description, "string", {"pattern": _TIMESTAMP}, rule, read, required)
 
 

@@ -39,8 +39,8 @@ class Punch(NamedTuple):
         datetime,  # aware: UTC, or the offset that the device sent
         timestamp(
             "ponto",
-            "When the employee punched: ISO 8601 date and time, to the microsecond, years 1900 to 2999. With Z or an "
-            "offset of up to 14:59; without either it is local time in the stage's time zone.",
+            "When the employee punched: ISO 8601 date and time of a day that exists, to the microsecond, years 1900 to "
+            "2999. With Z or an offset of up to 14:59; without either it is local time in the stage's time zone.",
             required=True,
         ),
     ]

@@ -76,7 +76,8 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
     )
     assert refusals(content) == {
         3: "usuarioId: must be an integer from 1 to 9007199254740991",
-        4: "ponto: must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
+        4: "ponto: must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, years 1900 "
+        "to 2999",
         5: "body: not JSON, character 15",
         6: "unknown field 'nome'",
         7: "unknown field, whose name is not shown: it is not 1 to 32 ASCII letters and underscores",

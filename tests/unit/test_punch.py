@@ -21,15 +21,16 @@ SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BRT = timezone(timedelta(hours=-3))
 GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
 
+TIMESTAMP = "must be an ISO 8601 date and time of a day that exists, like 2026-10-01T08:00:00-03:00, years 1900 to 2999"
 RULES = {field.name: field.rule for field in WIRE} | {
     "usuarioId": "must be an integer from 1 to 9007199254740991",
-    "ponto": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
+    "ponto": TIMESTAMP,
     "id": "must be a UUID, but not the nil or the max UUID nor of version 8",
     "dispositivo": (
         "must be a string of at most 64 characters without control characters, line breaks or bidirectional controls"
     ),
     "offline": "must be true or false",
-    "enviado": "must be an ISO 8601 date and time like 2026-10-01T08:00:00-03:00, years 1900 to 2999",
+    "enviado": TIMESTAMP,
     "latitude": "must be a number from -90 to 90",
     "longitude": "must be a number from -180 to 180",
     "precisao": "must be a number from 0 to 20037508",
