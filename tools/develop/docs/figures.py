@@ -1,8 +1,11 @@
-"""Figures within the documents' own tables that follow from the code: counts, and what they cost."""
+"""Figures within the documents' own tables and pictures that follow from the code: counts, and what they cost."""
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+import yaml
 
 from tools.kit.project import ROOT
 from tools.plan import costs
@@ -27,7 +30,20 @@ def deploy(text: str) -> str:
     return _replaced(text, r"(\| \*\*together\*\* \| \*\*)[\d.]+", f"{sum(parts):.2f}")
 
 
-DOCUMENTS: dict[Path, Callable[[str], str]] = {_RUNBOOK: runbook, _DOCS / "deploy.md": deploy}
+def readme(batches: str, at_once: str, text: str) -> str:
+    """Put how large batches are, and how many there are at once, into the picture, behind the words for them."""
+    document = yaml.load((ROOT / "serverless.yml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
+    stage = document["params"]["default"]
+    text = _replaced(text, rf'(-- "{batches} )\d+', stage["batchSize"])
+    return _replaced(text, rf"(<br>{at_once} )\d+", stage["reservedConcurrency"])
+
+
+DOCUMENTS: dict[Path, Callable[[str], str]] = {
+    _RUNBOOK: runbook,
+    _DOCS / "deploy.md": deploy,
+    ROOT / "README.md": partial(readme, "batches of", "at most"),
+    ROOT / "README.pt-BR.md": partial(readme, "lotes de", "no máximo"),
+}
 
 
 def _row(text: str, what: str, count: int, price: float) -> str:
