@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import psycopg2
 
 from ponto.connection import CannotConnectError, Parameters, Timeouts
+from ponto.punch import FIELDS
 from ponto.session import UNANSWERED, Session, message_of
 
 _SQL = Path(__file__).parent / "sql"
@@ -50,6 +51,7 @@ NOT_FOUND = (
 )
 UNAVAILABLE = "the database does not answer yet; the punch is as safe as its 202 says"
 
+_FIELDS = [field for column, field in FIELDS.items() if field.required or column == "id"]  # in the order of receipt.sql
 _REST_S = 5  # for which nothing is tried after a failure: others who ask get their answer at once
 _IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _RANDOM = "47"  # versions of UUIDs
@@ -62,14 +64,6 @@ class Answer(TypedDict):
     statusCode: int
     headers: dict[str, str]
     body: str
-
-
-class _Row(NamedTuple):
-    id: str
-    usuario_id: int
-    ponto: datetime  # aware, UTC, as all here
-    recebida_em: datetime | None  # None: copied from the first version's table
-    gravada_em: datetime
 
 
 class Receipts:
@@ -134,11 +128,11 @@ class Receipts:
         rows = [] if employee is None else self._ask(_RECEIPTS, values)
         return self._answer(200, {"batidas": [_told(row) for row in rows]})
 
-    def _ask(self, statement: str, values: Mapping[str, object]) -> list[_Row]:
+    def _ask(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         if time.monotonic() < self._not_before:
             raise CannotConnectError(f"the database did not answer less than {_REST_S} s ago")
         try:
-            return [_Row(*row) for row in self._session.execute(statement, values, deadline=math.inf)]
+            return self._session.execute(statement, values, deadline=math.inf)
         except UNANSWERED:
             self.close()
             self._not_before = time.monotonic() + _REST_S
@@ -156,20 +150,15 @@ class Receipts:
         return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 
-def _told(row: _Row) -> dict[str, object]:
-    """A row as the wire has it."""
-    return {
-        "situacao": "gravada",
-        "id": row.id,
-        "usuarioId": row.usuario_id,
-        "ponto": _instant(row.ponto),
-        "recebidaEm": row.recebida_em and _instant(row.recebida_em),
-        "gravadaEm": _instant(row.gravada_em),
-    }
+def _told(row: tuple[Any, ...]) -> dict[str, object]:
+    """A row as the wire has it: what is required of a punch, and its times, of which the receipt's may be null."""
+    names = [*(field.name for field in _FIELDS), "recebidaEm", "gravadaEm"]
+    return {"situacao": "gravada"} | dict(zip(names, map(_on_the_wire, row), strict=True))
 
 
-def _instant(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")
+def _on_the_wire(value: object) -> object:
+    # All instants here are of UTC.
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
 
 
 def _reason(error: Exception) -> str:

@@ -32,7 +32,7 @@ ARROWS = {
     "ponto.lines": {"punch"},
     "ponto.log": {"drain", "imports", "punch", "records"},
     "ponto.punch": {"derived_id", "fields"},
-    "ponto.receipt": {"connection", "session"},
+    "ponto.receipt": {"connection", "punch", "session"},
     "ponto.records": set(),
     "ponto.redelivery": {"records", "sqs"},
     "ponto.session": {"connection"},
