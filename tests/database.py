@@ -2,12 +2,13 @@
 
 import itertools
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import psycopg2
+import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -18,6 +19,44 @@ from tools.local import temporary
 TIME_ZONE = "America/Sao_Paulo"
 
 _numbers = itertools.count(1)
+
+
+class Database:
+    """A database of a test, and a look at it beside what is tested."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.owner = parse_dsn(url)  # libpq's keywords
+        self.function = self.owner | {"user": "ponto_function"}
+        self.session = self.connect()
+        self.session.autocommit = True
+
+    def connect(self, **more: Any) -> psycopg2.extensions.connection:
+        """Open another session, whose statements are in a transaction."""
+        session: psycopg2.extensions.connection = psycopg2.connect(self.url, **more)
+        return session
+
+    def ask(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a statement, or several, and give the rows of the last."""
+        return _rows(self.session, statement, values)
+
+    def close(self) -> None:
+        self.session.close()
+
+
+def ask(parameters: Mapping[str, Any], statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement, or several, on a connection of its own, and give the rows of the last."""
+    with closing(psycopg2.connect(**parameters)) as connection:
+        connection.autocommit = True  # CREATE DATABASE runs in no transaction
+        return _rows(connection, statement)
+
+
+def _rows(
+    connection: psycopg2.extensions.connection, statement: str, values: tuple[object, ...] = ()
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +79,7 @@ def postgres() -> Iterator[str]:
 def template_database(postgres: str) -> str:
     """Give the name of a database with all migrations applied, to be cloned."""
     name = "ponto_template"
-    _execute(postgres, f"create database {name}")
+    ask(parse_dsn(postgres), f"create database {name}")
     migrate(parse_dsn(_url(postgres, name)), TIME_ZONE)
     return name
 
@@ -59,28 +98,34 @@ def migrated_url(postgres: str, template_database: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def empty(database_url: str) -> Iterator[Database]:
+    """Give an empty database."""
+    with closing(Database(database_url)) as database:
+        yield database
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """Give a database with all migrations applied and no punches."""
+    with closing(Database(migrated_url)) as database:
+        yield database
+
+
 @contextmanager
 def _database(postgres: str, template: str) -> Iterator[str]:
-    name = f"ponto_{next(_numbers)}"
+    server, name = parse_dsn(postgres), f"ponto_{next(_numbers)}"
     statements = [f"create database {name} template {template} strategy file_copy"]  # without its WAL
     if template != "template0":  # CREATE DATABASE copies no settings of the database
         statements.append(f"alter database {name} set timezone = '{TIME_ZONE}'")
     try:
-        _execute(postgres, *statements)
+        for statement in statements:
+            ask(server, statement)
         yield _url(postgres, name)
     finally:
-        _execute(postgres, f"drop database if exists {name} with (force)")
+        ask(server, f"drop database if exists {name} with (force)")
 
 
 def _url(postgres: str, name: str) -> str:
     parameters = parse_dsn(postgres)
     return f"postgresql://{parameters['user']}@/{name}?host={quote(parameters['host'], safe='')}"
-
-
-def _execute(url: str, *statements: str) -> None:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True  # CREATE DATABASE runs in no transaction
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-    connection.close()

@@ -1,5 +1,6 @@
 """What surrounds the function in tests: SQS events, Lambda's context, and a dead-letter queue in moto."""
 
+import json
 import os
 import time
 import uuid
@@ -20,14 +21,24 @@ if TYPE_CHECKING:
 RECEIVED_MS = 1_790_852_401_234  # 2026-10-01T11:00:01.234Z
 
 
-def record(body: str, message_id: str | None = None, received_ms: int = RECEIVED_MS) -> Record:
+def punch(usuario_id: int = 1, ponto: str = "2026-10-01T08:00:00-03:00", **more: Any) -> str:
+    """Give the body of a good punch; `more` are fields."""
+    return json.dumps({"usuarioId": usuario_id, "ponto": ponto, **more})
+
+
+def new_punch(receives: int = 1) -> Record:
+    """Give a message with a punch that no other is."""
+    return record(punch(id=str(uuid.uuid4())), receives=receives)
+
+
+def record(body: str, message_id: str | None = None, received_ms: int = RECEIVED_MS, *, receives: int = 1) -> Record:
     """Give a message as Lambda hands it over, parts that the function does not use included."""
     whole = {
         "messageId": message_id or str(uuid.uuid4()),
         "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
         "body": body,
         "attributes": {
-            "ApproximateReceiveCount": "1",
+            "ApproximateReceiveCount": str(receives),
             "SentTimestamp": str(received_ms),
             "SenderId": "AROAEXAMPLE:BackplaneAssumeRoleSession",
             "ApproximateFirstReceiveTimestamp": str(received_ms + 20),

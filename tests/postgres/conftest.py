@@ -1,13 +1,15 @@
-"""A PostgreSQL of its own for what concerns a whole server: roles, and passwords that are asked for."""
+"""The function's store; and a PostgreSQL of its own for what concerns a whole server: roles, and passwords."""
 
-import contextlib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
+from ponto.store import Store
+from tests.database import Database, ask
+from tests.postgres.storing import QUICK
 from tools.local import postgres, temporary
 
 HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
@@ -54,16 +56,6 @@ class Server:
             self.ask(f"drop role {', '.join(roles)}")
 
 
-def ask(parameters: dict[str, str], statement: str) -> list[tuple[Any, ...]]:
-    """Run a statement on a connection of its own."""
-    arguments: dict[str, Any] = dict(parameters)
-    with contextlib.closing(psycopg2.connect(**arguments)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-
 @pytest.fixture(scope="session")
 def _scram() -> Iterator[Server]:
     with temporary.throwaway() as running:
@@ -79,3 +71,10 @@ def server(_scram: Server) -> Iterator[Server]:
     _scram.clear()
     yield _scram
     _scram.clear()
+
+
+@pytest.fixture
+def store(database: Database) -> Iterator[Store]:
+    """Give the function's store of `database`, as its role."""
+    with closing(Store(lambda: database.function, QUICK)) as store:
+        yield store

@@ -21,8 +21,8 @@ from ponto.admin.roles import FUNCTION, protect, set_function_password
 from ponto.connection import Parameters, connect
 from ponto.store import Status, Store
 from tests.postgres.conftest import HBA, Server
+from tests.postgres.storing import QUICK, entry, statuses
 from tests.postgres.test_server_log import SECRET, SHOWN
-from tests.postgres.test_store import QUICK, entry, statuses
 from tests.postgres.tls import Authority, front
 from tools.local import postgres
 from tools.report import queries, timecard

@@ -8,18 +8,20 @@ from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg2
+import psycopg2.errors
 import pytest
 from hypothesis import HealthCheck, given, settings
 from psycopg2 import sql
-from psycopg2.extensions import parse_dsn
+from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto.punch import FIELDS, NotAPunch, Punch, parse
-from ponto.store import Entry, Outcome, Status, Store
+from ponto.store import Entry, Store
+from tests.database import Database
+from tests.events import RECEIVED_MS
+from tests.postgres.storing import STORED
 from tests.strategies import LIMITS, good_bodies
 
 GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
-RECEIVED_MS = 1_790_852_401_234
 EARLIEST, LATEST = "1900-01-01T00:00+14:59", "2999-12-31T23:59:59.999999-14:59"
 EDGES = [
     *LIMITS,
@@ -30,25 +32,9 @@ EDGES = [
 
 
 @pytest.fixture
-def store(migrated_url: str) -> Iterator[Store]:
-    way = parse_dsn(migrated_url) | {"user": "ponto_function"}
-    with closing(Store(lambda: way)) as store:
-        yield store
-
-
-@pytest.fixture
-def function(migrated_url: str) -> Iterator[psycopg2.extensions.connection]:
+def function(database: Database) -> Iterator[Connection]:
     """Give a session of the function's role, for statements that its code would not send."""
-    arguments: dict[str, Any] = parse_dsn(migrated_url) | {"user": "ponto_function"}
-    with closing(psycopg2.connect(**arguments)) as connection:
-        connection.autocommit = True
-        yield connection
-
-
-@pytest.fixture
-def owner(migrated_url: str) -> Iterator[psycopg2.extensions.connection]:
-    """Give a session that may read every column."""
-    with closing(psycopg2.connect(migrated_url)) as connection:
+    with closing(database.connect(user="ponto_function")) as connection:
         connection.autocommit = True
         yield connection
 
@@ -57,7 +43,7 @@ def entry(punch: Punch) -> Entry:
     return Entry(punch._replace(id=str(uuid.uuid4())), str(uuid.uuid4()), RECEIVED_MS)
 
 
-def insert(connection: psycopg2.extensions.connection, **columns: object) -> None:
+def insert(connection: Connection, **columns: object) -> None:
     row = {"id": str(uuid.uuid4()), "usuario_id": 1, "ponto": "2026-10-01T11:00Z"} | columns
     statement = sql.SQL("insert into batida ({}) values ({})").format(
         sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(sql.Placeholder() * len(row))
@@ -70,7 +56,7 @@ def insert(connection: psycopg2.extensions.connection, **columns: object) -> Non
 def test_what_the_wire_delivers_at_its_edges_is_stored(store: Store, fields: dict[str, Any]) -> None:
     punch = parse(json.dumps(GOOD | fields), UTC)
 
-    assert store.save([entry(punch)]) == [Outcome(Status.STORED)]
+    assert store.save([entry(punch)]) == [STORED]
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Manila", "America/Juneau", "Pacific/Apia"])
@@ -80,24 +66,19 @@ def test_local_times_at_the_wires_edges_are_stored_whatever_the_stages_zone(
 ) -> None:
     punch = parse(json.dumps(GOOD | {"ponto": moment, "enviado": moment}), ZoneInfo(zone))
 
-    assert store.save([entry(punch)]) == [Outcome(Status.STORED)]
+    assert store.save([entry(punch)]) == [STORED]
 
 
 @given(good_bodies())
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-def test_any_punch_is_stored_as_it_is(
-    store: Store, owner: psycopg2.extensions.connection, body: dict[str, Any]
-) -> None:
+def test_any_punch_is_stored_as_it_is(store: Store, database: Database, body: dict[str, Any]) -> None:
     any_punch = entry(parse(json.dumps(body), ZoneInfo("America/Sao_Paulo")))
 
-    assert store.save([any_punch]) == [Outcome(Status.STORED)]
+    assert store.save([any_punch]) == [STORED]
 
-    with owner.cursor() as cursor:
-        cursor.execute(
-            f"select {', '.join(Punch._fields)} from batida where id = %s",  # noqa: S608
-            [any_punch.punch.id],
-        )
-        assert cursor.fetchall() == [any_punch.punch]
+    columns = ", ".join(Punch._fields)
+    found = database.ask(f"select {columns} from batida where id = %s", any_punch.punch.id)  # noqa: S608
+    assert found == [any_punch.punch]
 
 
 @pytest.mark.parametrize(
@@ -127,14 +108,14 @@ def test_any_punch_is_stored_as_it_is(
     ids=lambda value: ascii(value)[:30],
 )
 def test_what_is_just_beyond_the_wire_is_refused_by_the_database_itself(
-    function: psycopg2.extensions.connection, column: str, value: object
+    function: Connection, column: str, value: object
 ) -> None:
     with pytest.raises(psycopg2.errors.CheckViolation, match=f"batida_{column}_check"):
         insert(function, **{column: value})
 
 
 def test_the_database_admits_the_same_characters_in_a_devices_name_as_the_parser(
-    function: psycopg2.extensions.connection, store: Store
+    function: Connection, store: Store
 ) -> None:
     admitted, refused = [], []
     for character in map(chr, [*range(1, 0xD800), *range(0xE000, 0x1_0000), 0x1F600, 0x10FFFF]):
@@ -147,7 +128,7 @@ def test_the_database_admits_the_same_characters_in_a_devices_name_as_the_parser
     punch = parse(json.dumps(GOOD), UTC)
     names = ["".join(admitted[start : start + 64]) for start in range(0, len(admitted), 64)]
     entries = [entry(punch._replace(dispositivo=name)) for name in names]
-    assert store.save(entries) == [Outcome(Status.STORED)] * len(names)
+    assert store.save(entries) == [STORED] * len(names)
     assert len(refused) > 60
     for character in refused:
         with pytest.raises(psycopg2.errors.CheckViolation, match="batida_dispositivo_check"):
@@ -155,8 +136,6 @@ def test_the_database_admits_the_same_characters_in_a_devices_name_as_the_parser
 
 
 @pytest.mark.parametrize("value", ["2020-01-01", None])
-def test_nobody_but_the_database_says_when_a_row_was_written(
-    function: psycopg2.extensions.connection, value: object
-) -> None:
+def test_nobody_but_the_database_says_when_a_row_was_written(function: Connection, value: object) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         insert(function, gravada_em=value)

@@ -1,15 +1,16 @@
 """How a command reaches its database: which one, as whom, and what it says when it cannot."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import psycopg2.errors
 import pytest
 from psycopg2.extensions import parse_dsn
 
 from tests.commands import write_stack
+from tests.database import ask
 from tools.kit import commands, database, local_stack
 from tools.kit.database import Where
 from tools.kit.errors import CommandError
@@ -18,34 +19,23 @@ from tools.kit.errors import CommandError
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Take away what the developer's own environment says."""
-    for name in (
-        "DB_HOST",
-        "DB_NAME",
-        "DB_USER",
-        "DB_PASSWORD",
-        "DB_PORT",
-        "DB_SSLMODE",
-        "DB_SSLROOTCERT",
-        "DB_SECRET_ARN",
-    ):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("DB_")]:
+        monkeypatch.delenv(name)
     return monkeypatch
 
 
 @pytest.fixture
 def stack(migrated_url: str, tmp_path: Path) -> Path:
     """Give the folder of a local stack with that database."""
-    write_stack(tmp_path, database_url=migrated_url)
-    return tmp_path
+    return write_stack(tmp_path, database_url=migrated_url)
 
 
 @pytest.fixture
 def deployment(migrated_url: str, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let the environment name that database, as its owner."""
     found = parse_dsn(migrated_url)
-    environment.setenv("DB_HOST", found["host"])
-    environment.setenv("DB_NAME", found["dbname"])
-    environment.setenv("DB_USER", found["user"])
+    for name, keyword in (("DB_HOST", "host"), ("DB_NAME", "dbname"), ("DB_USER", "user")):
+        environment.setenv(name, found[keyword])
     return environment
 
 
@@ -55,21 +45,13 @@ def role(migrated_url: str) -> Iterator[Callable[[str], str]]:
     made: list[str] = []
 
     def make(name: str) -> str:
-        execute(migrated_url, f"create role {name} login")
+        ask(parse_dsn(migrated_url), f"create role {name} login")
         made.append(name)
         return name
 
     yield make
     for name in made:
-        execute(migrated_url, f"drop owned by {name}; drop role {name}")
-
-
-def execute(url: str, statement: str) -> None:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()
+        ask(parse_dsn(migrated_url), f"drop owned by {name}; drop role {name}")
 
 
 def one(connection: psycopg2.extensions.connection, statement: str) -> Any:
@@ -90,13 +72,10 @@ def refusal(where: Where, *, read_only: bool = True) -> str:
 # Which database, and as whom
 
 
-def test_a_reader_of_the_local_stack_is_the_user_of_the_reports(stack: Path) -> None:
+def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its_owner(stack: Path) -> None:
     with database.connect(Where(stack), read_only=True) as connection:
         assert one(connection, "select session_user") == "ponto_reports"
         assert one(connection, "select current_setting('application_name')") == "ponto"
-
-
-def test_a_writer_of_the_local_stack_is_its_owner(stack: Path) -> None:
     with database.connect(Where(stack), read_only=False) as connection:
         assert one(connection, "select session_user") == "postgres"
         assert one(connection, "select current_setting('transaction_read_only')") == "off"
@@ -132,7 +111,7 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
     stack: Path, deployment: pytest.MonkeyPatch, migrated_url: str, role: Callable[[str], str], local: bool
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
-    execute(migrated_url, "grant insert on funcionario to clerk, ponto_reports")
+    ask(parse_dsn(migrated_url), "grant insert on funcionario to clerk, ponto_reports")
     with database.connect(Where(stack if local else None), read_only=True) as connection:
         connection.rollback()
         with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
@@ -196,7 +175,7 @@ def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
 def test_a_database_without_the_migrations_of_the_reports_is_said(
     deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
 ) -> None:
-    execute(migrated_url, "alter table funcionario rename to other")
+    ask(parse_dsn(migrated_url), "alter table funcionario rename to other")
     assert "sls invoke -f schema" in refusal(Where())
     assert "make run" in refusal(Where(stack))
     deployment.setattr(database, "_READER", "absent_role")
@@ -204,12 +183,19 @@ def test_a_database_without_the_migrations_of_the_reports_is_said(
     assert "make run" in refusal(Where(stack))
 
 
-def test_a_statement_that_takes_too_long_is_said(stack: Path) -> None:
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("select pg_sleep(30)", "longer than 1 s; give a larger --timeout"),
+        ("select pg_terminate_backend(pg_backend_pid())", r"broke off: .*repeat the command"),
+    ],
+)
+def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, said: str) -> None:
     with (
-        pytest.raises(CommandError, match="longer than 1 s; give a larger --timeout"),
+        pytest.raises(CommandError, match=said),
         database.connect(Where(stack, timeout=1), read_only=True) as connection,
     ):
-        one(connection, "select pg_sleep(30)")
+        one(connection, statement)
 
 
 def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, role: Callable[[str], str]) -> None:
@@ -221,20 +207,12 @@ def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, rol
         one(connection, "select count(*) from funcionario")
 
 
-def test_a_connection_that_breaks_is_said(stack: Path) -> None:
-    with (
-        pytest.raises(CommandError, match=r"broke off: .*repeat the command"),
-        database.connect(Where(stack), read_only=False) as connection,
-    ):
-        one(connection, "select pg_terminate_backend(pg_backend_pid())")
-
-
 @pytest.mark.parametrize("text", ["-1", "x", "1.5", "9999999"])
 def test_a_timeout_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     @commands.command(epilog="")
     @database.options()
-    def ask(where: Where) -> None:
+    def look(where: Where) -> None:
         raise AssertionError(f"understood as {where}")
 
-    assert commands.run(ask, "ask", ["--timeout", text]) == 2
+    assert commands.run(look, "look", ["--timeout", text]) == 2
     assert "Invalid value for '--timeout'" in capsys.readouterr().err

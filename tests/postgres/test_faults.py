@@ -1,14 +1,10 @@
 """What breaks, and what becomes of a batch: it waits, and is stored once; nothing of it is a dead letter."""
 
 import contextlib
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,11 +22,10 @@ from ponto.dead_letters import DeadLetters
 from ponto.drain import Drain
 from ponto.records import Record
 from ponto.store import Store
-from tests.events import DeadLetterQueue, aws, record
-from tests.postgres.dying import POINTS
+from tests.database import Database, ask
+from tests.events import DeadLetterQueue, aws, new_punch
 from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
-from tools.kit.project import ROOT
 from tools.local import postgres as local_postgres
 from tools.local import temporary
 from tools.local.faults import Faults
@@ -43,11 +38,11 @@ OFTEN = 200  # receives: an outage of a day
 class System:
     """A drain, the database that it stores in, and a dead-letter queue."""
 
-    def __init__(self, parameters: dict[str, str], timeouts: Timeouts = QUICK) -> None:
-        self.parameters = parameters  # of the drain's connections
+    def __init__(self, parameters: dict[str, str], timeouts: Timeouts, through: Proxy | None) -> None:
         self.queue = DeadLetterQueue()
-        self.store = Store(lambda: self.parameters, timeouts)
-        self._direct: dict[str, Any] = dict(parameters)
+        drains = parameters | ({"host": through.host} if through else {})
+        self.store = Store(lambda: drains, timeouts)
+        self._parameters = parameters
         self._drain = Drain(ZoneInfo(ZONE), self.store, DeadLetters(self.queue.url))
 
     def deliver(self, *records: Record) -> list[str]:
@@ -55,11 +50,7 @@ class System:
         return list(self._drain.process(records, time.monotonic() + 60).failures)
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        with contextlib.closing(psycopg2.connect(**self._direct)) as connection:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
+        return ask(self._parameters, statement)
 
     def stored(self, *records: Record) -> list[str]:
         """The message ids of the rows that these records brought, one for each row."""
@@ -84,8 +75,8 @@ def make() -> Iterator[Make]:
     """Give what makes a system; its connections are closed at the end."""
     made: list[System] = []
 
-    def make(parameters: dict[str, str], timeouts: Timeouts = QUICK) -> System:
-        made.append(System(parameters, timeouts))
+    def make(parameters: dict[str, str], timeouts: Timeouts = QUICK, through: Proxy | None = None) -> System:
+        made.append(System(parameters, timeouts, through))
         return made[-1]
 
     with aws():
@@ -95,22 +86,16 @@ def make() -> Iterator[Make]:
 
 
 @pytest.fixture
-def proxy(migrated_url: str) -> Iterator[Proxy]:
+def proxy(database: Database) -> Iterator[Proxy]:
     folder = Path(tempfile.mkdtemp(prefix="ponto-"))  # not pytest's: the path of a socket has to be short
-    with Proxy(folder, parse_dsn(migrated_url)["host"]).running() as proxy:
+    with Proxy(folder, database.owner["host"]).running() as proxy:
         yield proxy
     shutil.rmtree(folder)
 
 
 def punches(count: int = 3, receives: int = 1) -> list[Record]:
     """Good messages, of new punches."""
-    made = [
-        record(json.dumps({"id": str(uuid.uuid4()), "usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}))
-        for _ in range(count)
-    ]
-    for each in made:
-        each["attributes"]["ApproximateReceiveCount"] = str(receives)
-    return made
+    return [new_punch(receives) for _ in range(count)]
 
 
 def ids(records: list[Record]) -> list[str]:
@@ -195,36 +180,14 @@ def test_a_crash_between_two_batches_costs_the_second_no_failure(server: local_p
     assert system.stored(*batch) == ids(batch)
 
 
-def test_a_slow_database_fails_the_batch_within_the_statement_timeout_and_it_is_stored_once_after(
-    migrated_url: str, make: Make
-) -> None:
-    system, batch = make(parse_dsn(migrated_url)), punches(receives=OFTEN)
-    system.ask(
-        "create function slow() returns trigger language plpgsql as"
-        " $$ begin perform pg_sleep(30); return new; end $$;"
-        "create trigger slow before insert on batida for each row execute function slow()"
-    )
-    began = time.monotonic()
-
-    # Each of the parts that a batch received often is divided into: three punches make two and one.
-    assert sorted(system.deliver(*batch)) == ids(batch)
-
-    assert time.monotonic() - began < 3 * QUICK.statement_ms / 1000 + 1
-    system.ask("drop trigger slow on batida")
-    assert system.deliver(*batch) == []
-    assert system.stored(*batch) == ids(batch)
-    assert system.queue.dead_letters() == []
-
-
 # The way to it breaks
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
 def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_row(
-    migrated_url: str, make: Make, proxy: Proxy, kept: bool
+    database: Database, make: Make, proxy: Proxy, kept: bool
 ) -> None:
-    system, batch = make(parse_dsn(migrated_url)), punches()
-    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
+    system, batch = make(database.owner, through=proxy), punches()
     if kept:
         assert system.deliver(*punches(1)) == []
 
@@ -239,23 +202,10 @@ def test_a_connection_that_is_cut_between_the_insert_and_its_answer_leaves_one_r
     assert system.queue.dead_letters() == []
 
 
-def test_a_database_that_takes_long_to_resume_is_waited_for(migrated_url: str, make: Make, proxy: Proxy) -> None:
-    system, batch = make(parse_dsn(migrated_url)), punches()
-    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
-    proxy.delay = 1.5
-    began = time.monotonic()
-
-    assert system.deliver(*batch) == []
-
-    assert time.monotonic() - began >= 1.5
-    assert system.stored(*batch) == ids(batch)
-
-
 def test_a_database_that_refuses_drops_and_ignores_connections_while_it_resumes_costs_no_failure(
-    migrated_url: str, make: Make, proxy: Proxy
+    database: Database, make: Make, proxy: Proxy
 ) -> None:
-    system, batch = make(parse_dsn(migrated_url), QUICK._replace(connect_s=20, try_s=2)), punches()
-    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
+    system, batch = make(database.owner, QUICK._replace(connect_s=20, try_s=2), proxy), punches()
     proxy.resumes_at = time.monotonic() + 5
 
     assert system.deliver(*batch) == []
@@ -266,10 +216,9 @@ def test_a_database_that_refuses_drops_and_ignores_connections_while_it_resumes_
 
 
 def test_a_database_that_resumes_too_slowly_fails_the_batch_and_it_is_stored_once_after(
-    migrated_url: str, make: Make, proxy: Proxy
+    database: Database, make: Make, proxy: Proxy
 ) -> None:
-    system, batch = make(parse_dsn(migrated_url), QUICK._replace(connect_s=2)), punches()
-    system.parameters = parse_dsn(migrated_url) | {"host": proxy.host}
+    system, batch = make(database.owner, QUICK._replace(connect_s=2), proxy), punches()
     proxy.delay = 30
     began = time.monotonic()
 
@@ -281,34 +230,3 @@ def test_a_database_that_resumes_too_slowly_fails_the_batch_and_it_is_stored_onc
     assert system.deliver(*batch) == []
     assert system.stored(*batch) == ids(batch)
     assert system.queue.dead_letters() == []
-
-
-# The function's process dies
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_a_process_that_is_killed_in_the_middle_of_a_batch_leaves_nothing_that_the_next_does_not_process(
-    migrated_url: str, make: Make, tmp_path: Path, point: str
-) -> None:
-    system, good, poison = make(parse_dsn(migrated_url)), punches(), record("hello")
-    given = json.dumps({"url": migrated_url, "records": [*good, poison]})
-
-    def run(point: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tests.postgres.dying", point, str(tmp_path)],
-            cwd=ROOT,
-            input=given,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    killed = run(point)
-    assert (killed.returncode, killed.stdout) == (-9, ""), killed.stderr  # nothing was acknowledged
-    assert system.stored(*good) == ([] if point == "before the statement" else ids(good))
-
-    assert run("never").stdout == "[]"
-    assert system.stored(*good) == ids(good)
-    # Twice if the first was sent and nobody was told: the attribute messageId tells that they are one.
-    dead_letters = (tmp_path / "dead_letters").read_text().split()
-    assert dead_letters == [poison["messageId"]] * (2 if point == "after the dead letters" else 1)

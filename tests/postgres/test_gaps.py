@@ -12,9 +12,8 @@ import pytest
 
 from ponto.store import Store
 from tests.company import Run, runner, write_stack
-from tests.postgres.test_store import Database, database, entry, store
-
-__all__ = ["database", "store"]  # fixtures
+from tests.database import Database
+from tests.postgres.storing import entry
 
 FIRST = datetime(2026, 9, 1, 12, tzinfo=UTC)
 MONTHS = [("2026-09-01", "2026-09-30"), ("2026-10-01", "2026-10-31"), ("2026-11-01", "2026-11-30")]

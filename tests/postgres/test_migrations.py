@@ -11,21 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg2
+import psycopg2.extensions
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.store import Outcome, Status, Store
+from tests.database import Database, ask
 from tests.documents import derived_ids, derived_ids_in
-from tests.postgres.test_store import entry
+from tests.postgres.storing import entry
 from tests.waiting import DEADLINE, started, wait_for
 
 ZONE = "America/Sao_Paulo"
@@ -34,29 +34,13 @@ ORIGINAL = "create table batida (id serial primary key, usuario_id integer, pont
 ALL = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
 LAST = max(path.name for path in SCHEMA.glob("*.sql"))
 
-Ask = Callable[..., list[tuple[Any, ...]]]
+Run = Callable[..., Migrated]
 
 
 @pytest.fixture
-def ask(database_url: str) -> Iterator[Ask]:
-    """Run a statement, or several, and give the rows of the last."""
-    connection = psycopg2.connect(database_url)
-    connection.autocommit = True
-
-    def ask(statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
-
-    yield ask
-    connection.close()
-
-
-@pytest.fixture
-def run(database_url: str) -> Callable[..., Migrated]:
-    return lambda time_zone=ZONE, schema=SCHEMA, patience=PATIENCE: migrate(
-        parse_dsn(database_url), time_zone, schema, patience
-    )
+def run(empty: Database) -> Run:
+    """Give what applies the migrations."""
+    return lambda time_zone=ZONE, schema=SCHEMA, patience=PATIENCE: migrate(empty.owner, time_zone, schema, patience)
 
 
 @pytest.fixture
@@ -65,11 +49,11 @@ def schema(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SCHEMA, tmp_path / "schema"))
 
 
-def relations(ask: Ask) -> set[str]:
+def relations(empty: Database) -> set[str]:
     """Return every relation, function and type of the database's own."""
     return {
         name
-        for (name,) in ask(
+        for (name,) in empty.ask(
             "select relname from pg_class where relnamespace = 'public'::regnamespace"
             " union select proname from pg_proc where pronamespace = 'public'::regnamespace"
         )
@@ -84,75 +68,17 @@ def test_migrations_are_numbered_from_one_without_gaps() -> None:
     ]
 
 
-def test_an_empty_database_gets_the_table_and_nothing_else(ask: Ask, run: Callable[..., Migrated]) -> None:
+def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
     assert run() == Migrated(ALL, [])
-
-    assert relations(ask) == {
-        "batida",
-        "batida_pkey",
-        "batida_usuario_id_ponto_idx",
-        "falha",
-        "falha_pkey",
-        "batida_append_only",
-        "migracao",
-        "migracao_pkey",
-        "migracao_repetivel",
-        "migracao_repetivel_pkey",
-        # of the reports
-        "batida_ponto_idx",
-        "batida_recebida_em_idx",
-        "batida_gravada_em_idx",
-        "batida_dispositivo_sequencia_idx",
-        "lacunas_recebidas",
-        "lacunas",
-        "funcionario",
-        "funcionario_pkey",
-        "funcionario_fuso",
-        "usuario_reservado",
-        "do_usuario",
-        "antes_do_dia",
-        "depois_do_dia",
-        "fuso_padrao",
-        "batida_local",
-        "noturno",
-        "noturno_na_mudanca",
-        "noite",
-        "corte_sugerido",
-        "cortes",
-        "jornadas",
-        "jornada",
-        "primeiro_dia",
-        "ultimo_dia",
-        "dias_do_mes",
-        "espelho",
-        "espelhos",
-        "espelho_total",
-        "espelho_totais",
-        "excecao",
-        "excecoes",
-        "relogio",
-        "relogios",
-        "minuto_de",
-        "fila_desde",
-        "minuto_do_pico",
-        "pico",
-    }
-
-
-def test_a_second_run_applies_nothing(run: Callable[..., Migrated]) -> None:
-    run()
-
     assert run() == Migrated([], [])
 
 
-def test_every_column_is_described(ask: Ask, run: Callable[..., Migrated]) -> None:
-    run()
-
-    columns = (
-        "select attname, col_description(attrelid, attnum) from pg_attribute"
-        " where attrelid = 'batida'::regclass and attnum > 0"
+def test_every_column_is_described(database: Database) -> None:
+    undescribed = (
+        "select attname from pg_attribute"
+        " where attrelid = 'batida'::regclass and attnum > 0 and col_description(attrelid, attnum) is null"
     )
-    assert {name for name, description in ask(columns) if not description} == set()
+    assert database.ask(undescribed) == []
 
 
 @pytest.mark.parametrize(
@@ -165,77 +91,89 @@ def test_every_column_is_described(ask: Ask, run: Callable[..., Migrated]) -> No
          " on conflict (id) do update set ponto = excluded.ponto", "UPDATE"),
     ],
 )  # fmt: skip
-def test_rows_cannot_be_changed_or_removed(
-    ask: Ask, run: Callable[..., Migrated], statement: str, operation: str
-) -> None:
-    run()
-    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())")
-    kept = ask("table batida")
+def test_rows_cannot_be_changed_or_removed(database: Database, statement: str, operation: str) -> None:
+    database.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())")
+    kept = database.ask("table batida")
 
     with pytest.raises(psycopg2.errors.RaiseException, match=f"{operation} refused: rows of batida are never changed"):
-        ask(statement)
+        database.ask(statement)
 
-    assert ask("table batida") == kept
+    assert database.ask("table batida") == kept
 
 
 # The time zone
 
 
-def test_the_table_shows_the_stages_local_time(database_url: str, ask: Ask, run: Callable[..., Migrated]) -> None:
+def test_the_table_shows_the_stages_local_time(empty: Database, run: Run) -> None:
     run()
-    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-01T11:00Z')")
+    empty.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-01T11:00Z')")
 
-    connection = psycopg2.connect(database_url)
-    with connection.cursor() as cursor:
-        cursor.execute("select ponto::text from batida")
-        assert cursor.fetchall() == [("2026-10-01 08:00:00-03",)]
-    connection.close()
+    assert ask(empty.owner, "select ponto::text from batida") == [("2026-10-01 08:00:00-03",)]
 
 
-def test_another_time_zone_takes_effect_without_a_migration(ask: Ask, run: Callable[..., Migrated]) -> None:
+def test_another_time_zone_takes_effect_without_a_migration(empty: Database, run: Run) -> None:
     run()
 
     assert run("America/Noronha").applied == []
 
     setting = "select setconfig from pg_db_role_setting join pg_database on oid = setdatabase"
-    assert ask(f"{setting} where datname = current_database()") == [(["TimeZone=America/Noronha"],)]
+    assert empty.ask(f"{setting} where datname = current_database()") == [(["TimeZone=America/Noronha"],)]
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "UTC+3", "'; drop table x", "%s"])
-def test_an_unknown_time_zone_is_refused_and_nothing_is_left(ask: Ask, run: Callable[..., Migrated], name: str) -> None:
+def test_an_unknown_time_zone_is_refused_and_nothing_is_left(empty: Database, run: Run, name: str) -> None:
     with pytest.raises(MigrationError, match=re.escape(f'invalid value for parameter "TimeZone": "{name}"')):
         run(name)
 
-    assert relations(ask) == set()
+    assert relations(empty) == set()
 
 
 # Refusals
 
 
-def test_an_edited_migration_is_refused_by_name(run: Callable[..., Migrated], schema: Path) -> None:
-    run(schema=schema)
+def edit_one(schema: Path) -> None:
     edited = schema / "0002_batida.sql"
     edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
 
-    with pytest.raises(MigrationError, match=r"^0002_batida\.sql: was edited .* after `make clean`"):
+
+def add(name: str, statements: str) -> Callable[[Path], object]:
+    return lambda schema: (schema / name).write_text(statements)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (edit_one, r"^0002_batida\.sql: was edited .* after `make clean`"),
+        (add("0000_late.sql", "create table late ()"), rf"^0000_late\.sql: comes before {re.escape(LAST)}"),
+        (add("9000_bad.sql", "create table late (); select 1 / 0"), r"^9000_bad\.sql: division by zero"),
+        (lambda schema: (schema / LAST).unlink(), rf"^{re.escape(LAST)}: was applied to this database, but this code"),
+    ],
+    ids=["edited", "late", "failing", "newer"],
+)
+def test_a_migration_that_cannot_be_applied_is_named_and_leaves_nothing_behind(
+    empty: Database, run: Run, schema: Path, spoil: Callable[[Path], object], said: str
+) -> None:
+    run(schema=schema)
+    before = relations(empty)
+    spoil(schema)
+
+    with pytest.raises(MigrationError, match=said):
         run(schema=schema)
 
-
-def test_a_migration_that_this_code_does_not_have_is_refused_by_name(
-    run: Callable[..., Migrated], schema: Path
-) -> None:
-    newer = schema / "9000_newer.sql"
-    newer.write_text("create table newer ()")
-    run(schema=schema)
-
-    with pytest.raises(MigrationError, match=r"^9000_newer\.sql: was applied to this database, but this code"):
-        run()
+    assert relations(empty) == before
 
 
-def test_a_database_of_the_migrations_before_these_says_how_to_begin_anew(
-    ask: Ask, run: Callable[..., Migrated]
-) -> None:
-    ask(
+def test_a_migration_that_fails_in_an_empty_database_leaves_it_empty(empty: Database, run: Run, schema: Path) -> None:
+    add("9000_bad.sql", "select 1 / 0")(schema)
+
+    with pytest.raises(MigrationError, match=r"^9000_bad\.sql: division by zero"):
+        run(schema=schema)
+
+    assert relations(empty) == set()
+
+
+def test_a_database_of_the_migrations_before_these_says_how_to_begin_anew(empty: Database, run: Run) -> None:
+    empty.ask(
         "create table migracao (nome text primary key, checksum text not null, aplicada_em timestamptz default now());"
         "insert into migracao values ('0001_batida.sql', ''), ('0002_roles.sql', ''), ('0003_reports.sql', '');"
         "create table batida (id uuid primary key)"
@@ -244,56 +182,31 @@ def test_a_database_of_the_migrations_before_these_says_how_to_begin_anew(
     with pytest.raises(MigrationError, match=r"^0001_batida\.sql: was applied .*anew, empty, after `make clean`\)$"):
         run()
 
-    assert relations(ask) == {"batida", "batida_pkey", "migracao", "migracao_pkey"}
+    assert relations(empty) == {"batida", "batida_pkey", "migracao", "migracao_pkey"}
 
 
-def test_a_migration_numbered_before_an_applied_one_is_refused_by_name(
-    ask: Ask, run: Callable[..., Migrated], schema: Path
-) -> None:
-    run(schema=schema)
-    (schema / "0000_late.sql").write_text("create table late ()")
-
-    with pytest.raises(MigrationError, match=rf"^0000_late\.sql: comes before {re.escape(LAST)}"):
-        run(schema=schema)
-
-    assert "late" not in relations(ask)
-
-
-def test_a_failing_migration_is_named_and_leaves_nothing_behind(
-    ask: Ask, run: Callable[..., Migrated], schema: Path
-) -> None:
-    (schema / "9000_bad.sql").write_text("create table half (); select 1 / 0")
-
-    with pytest.raises(MigrationError, match=r"^9000_bad\.sql: division by zero"):
-        run(schema=schema)
-
-    assert relations(ask) == set()
-
-
-def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(
-    ask: Ask, run: Callable[..., Migrated], schema: Path
-) -> None:
-    ask("create table gate ()")
-    ask("begin")
-    ask("lock table gate")
-    (schema / "9000_gate.sql").write_text("lock table gate")
+def until_one_waits_for(empty: Database, locktype: str) -> None:
     waits = (
         "select count(*) from pg_locks where not granted and locktype = %s"
         " and database = (select oid from pg_database where datname = current_database())"
     )
+    wait_for(lambda: empty.ask(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
 
-    def until_one_waits_for(locktype: str) -> None:
-        wait_for(lambda: ask(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
 
+def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Database, run: Run, schema: Path) -> None:
+    empty.ask("create table gate ()")
+    empty.ask("begin")
+    empty.ask("lock table gate")
+    (schema / "9000_gate.sql").write_text("lock table gate")
     with ThreadPoolExecutor() as threads:
         try:
             patient = PATIENCE._replace(lock_ms=60_000)
             first = threads.submit(run, schema=schema, patience=patient)
-            until_one_waits_for("relation")
+            until_one_waits_for(empty, "relation")
             second = threads.submit(run, schema=schema, patience=patient)
-            until_one_waits_for("advisory")
+            until_one_waits_for(empty, "advisory")
         finally:
-            ask("rollback")
+            empty.ask("rollback")
 
         assert first.result().applied == sorted([*ALL, "9000_gate.sql"])
         assert second.result() == Migrated([], [])
@@ -306,17 +219,17 @@ NEEDS_THE_TABLE = "lock table batida in access exclusive mode; create table done
 
 
 @pytest.fixture
-def report(database_url: str, run: Callable[..., Migrated]) -> Iterator[psycopg2.extensions.connection]:
+def report(empty: Database, run: Run) -> Iterator[psycopg2.extensions.connection]:
     """Give a session that reads the table of punches in a transaction that it leaves open."""
     run()
-    with closing(psycopg2.connect(database_url, application_name="a report")) as connection:
+    with closing(empty.connect(application_name="a report")) as connection:
         connection.cursor().execute("select from batida")
         yield connection
 
 
-def store(database_url: str) -> tuple[Outcome, float]:
+def save_one(empty: Database) -> tuple[Outcome, float]:
     """Store a punch as the function does; tell how long it took, in seconds."""
-    with closing(Store(lambda: parse_dsn(database_url) | {"user": "ponto_function"})) as store:
+    with closing(Store(lambda: empty.function)) as store:
         began = time.monotonic()
         [outcome] = store.save([entry()])
         return outcome, time.monotonic() - began
@@ -329,15 +242,15 @@ def test_migrations_give_up_a_lock_before_an_insert_behind_them_fails() -> None:
 
 
 def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_when_the_report_ends(
-    database_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path, report: psycopg2.extensions.connection
+    empty: Database, run: Run, schema: Path, report: psycopg2.extensions.connection
 ) -> None:
     (schema / "9000_more.sql").write_text(NEEDS_THE_TABLE)
     with ThreadPoolExecutor() as threads:
         try:
             migrated = threads.submit(run, schema=schema, patience=HURRIED._replace(tries=100))
             for _ in range(3):
-                wait_for(lambda: _waits(ask), "the migration to want the table")
-                outcome, seconds = store(database_url)
+                until_one_waits_for(empty, "relation")
+                outcome, seconds = save_one(empty)
                 assert outcome == Outcome(Status.STORED)
                 assert seconds < 2.5
                 assert not migrated.done()
@@ -347,7 +260,7 @@ def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_whe
 
 
 def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_nothing(
-    database_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path, report: psycopg2.extensions.connection
+    empty: Database, run: Run, schema: Path, report: psycopg2.extensions.connection
 ) -> None:
     (schema / "9000_early.sql").write_text("create table early ()")
     (schema / "9001_more.sql").write_text(NEEDS_THE_TABLE)
@@ -355,19 +268,16 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
     with pytest.raises(MigrationError) as caught:
         run(schema=schema, patience=HURRIED._replace(tries=2))
 
-    user = parse_dsn(database_url)["user"]
     assert str(caught.value) == (
         "9001_more.sql: did not get a lock that it needs, tried 2 times for 0.3 s; "
-        f"pid {report.info.backend_pid} (a report, as {user}) holds locks. "
+        f"pid {report.info.backend_pid} (a report, as {empty.owner['user']}) holds locks. "
         "Nothing was changed; try again when that transaction has ended."
     )
-    assert not {"early", "done"} & relations(ask)
-    assert store(database_url)[0] == Outcome(Status.STORED)
+    assert not {"early", "done"} & relations(empty)
+    assert save_one(empty)[0] == Outcome(Status.STORED)
 
 
-def test_a_run_that_waits_for_another_in_vain_names_it(
-    run: Callable[..., Migrated], report: psycopg2.extensions.connection
-) -> None:
+def test_a_run_that_waits_for_another_in_vain_names_it(run: Run, report: psycopg2.extensions.connection) -> None:
     report.rollback()
     report.cursor().execute("select pg_advisory_xact_lock(0x626174696461)")
 
@@ -379,7 +289,7 @@ def test_a_run_that_waits_for_another_in_vain_names_it(
 
 
 def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
-    database_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path
+    empty: Database, run: Run, schema: Path
 ) -> None:
     run()
     (schema / "9000_lock.sql").write_text(f"{NEEDS_THE_TABLE}; select pg_sleep(0.5)")
@@ -388,39 +298,30 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
         "from ponto.admin.migrations import PATIENCE, migrate;"
         "migrate(parse_dsn(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), PATIENCE._replace(idle_ms=1_000))"
     )
-    command = [sys.executable, "-c", call, database_url, ZONE, str(schema)]
+    command = [sys.executable, "-c", call, empty.url, ZONE, str(schema)]
     with started(command, stderr=subprocess.PIPE, text=True) as client:
         held = (
             "select count(*) from pg_locks where granted and relation = 'batida'::regclass"
             " and mode = 'AccessExclusiveLock'"
         )
-        wait_for(lambda: ask(held) == [(1,)], "the migration to have the table")
+        wait_for(lambda: empty.ask(held) == [(1,)], "the migration to have the table")
         client.send_signal(signal.SIGSTOP)
 
-        ask(f"set lock_timeout = '{DEADLINE}s'; select from batida")
+        empty.ask(f"set lock_timeout = '{DEADLINE}s'; select from batida")
 
         client.send_signal(signal.SIGCONT)
         error = client.communicate(timeout=DEADLINE)[1]
     assert client.returncode == 1
     assert "MigrationError: 9000_lock.sql: " in error
-    assert "done" not in relations(ask)
-
-
-def _waits(ask: Ask) -> bool:
-    return ask(
-        "select count(*) from pg_locks where not granted and locktype = 'relation'"
-        " and database = (select oid from pg_database where datname = current_database())"
-    ) == [(1,)]
+    assert "done" not in relations(empty)
 
 
 # The first version's table
 
 
-def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
-    ask: Ask, run: Callable[..., Migrated]
-) -> None:
-    ask(ORIGINAL)
-    ask(
+def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(empty: Database, run: Run) -> None:
+    empty.ask(ORIGINAL)
+    empty.ask(
         "insert into batida (usuario_id, ponto) values"
         " (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (1, '2020-10-05 08:00'), (2, '2020-10-05 08:00'),"
         " (1, '2020-10-05 12:00:00.123456'), (2147483647, '1900-01-01 00:00'), (1, '2999-12-31 23:59:59.999999'),"
@@ -428,7 +329,7 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
         " (1, '1899-12-31 23:59:59.999999'), (1, '3000-01-01 00:00'),"
         " (1, 'infinity'), (1, '-infinity'), (1, '294276-12-31'), (1, '0044-03-15 BC'), (null, null)"
     )
-    before = ask("select id, usuario_id, ponto::text from batida order by id")
+    before = empty.ask("select id, usuario_id, ponto::text from batida order by id")
 
     migrated = run()
 
@@ -436,9 +337,9 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
         "NOTICE:  batida_original: 18 rows, 5 punches copied, 2 repeats,"
         " 11 left out (no employee above 0, no time from 1900 to 2999)"
     ]
-    assert ask("select id, usuario_id, ponto::text from batida_original order by id") == before
+    assert empty.ask("select id, usuario_id, ponto::text from batida_original order by id") == before
     assert (
-        ask(
+        empty.ask(
             "select deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em,"
             " mensagem_id from batida"
         )
@@ -451,7 +352,7 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
         (2_147_483_647, datetime(1900, 1, 1, tzinfo=ZoneInfo(ZONE))),
         (1, datetime(2999, 12, 31, 23, 59, 59, 999_999, tzinfo=BRT)),
     }
-    copied = ask("select id, usuario_id, ponto from batida")
+    copied = empty.ask("select id, usuario_id, ponto from batida")
     assert {(usuario_id, ponto) for _, usuario_id, ponto in copied} == local
 
 
@@ -468,39 +369,28 @@ def test_the_first_versions_punches_are_copied_and_its_table_stays_as_it_was(
 )
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_rows_of_the_first_version_become_the_punches_that_derive_id_names(
-    ask: Ask, run: Callable[..., Migrated], rows: list[tuple[int | None, datetime | None]]
+    empty: Database, run: Run, rows: list[tuple[int | None, datetime | None]]
 ) -> None:
-    ask("drop schema public cascade; create schema public")
-    ask(ORIGINAL)
+    empty.ask("drop schema public cascade; create schema public")
+    empty.ask(ORIGINAL)
     for row in rows:
-        ask("insert into batida (usuario_id, ponto) values (%s, %s)", *row)
+        empty.ask("insert into batida (usuario_id, ponto) values (%s, %s)", *row)
 
     run()
 
     # The instants as PostgreSQL reads local times; test_local_time.py holds it to the consumer.
-    ask(f"set timezone = '{ZONE}'; set datestyle = iso")
-    possible = ask(
+    empty.ask(f"set timezone = '{ZONE}'; set datestyle = iso")
+    possible = empty.ask(
         "select distinct usuario_id, ponto::timestamptz at time zone 'UTC' from batida_original"
         " where usuario_id > 0 and extract(year from ponto) between 1900 and 2999"
     )
-    assert sorted(ask("select id, usuario_id, ponto at time zone 'UTC' from batida")) == sorted(
+    assert sorted(empty.ask("select id, usuario_id, ponto at time zone 'UTC' from batida")) == sorted(
         (derive_id(usuario_id, utc.replace(tzinfo=UTC)), usuario_id, utc) for usuario_id, utc in possible
     )
 
 
-def test_a_copied_punch_that_is_sent_again_is_known(ask: Ask, run: Callable[..., Migrated]) -> None:
-    ask(ORIGINAL)
-    ask("insert into batida (usuario_id, ponto) values (123, '2026-10-01 08:00')")
-
-    run()
-
-    assert ask("select id from batida") == [("03a34e43-8380-81c5-aca7-a6486aae4a60",)]
-
-
-def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_matter(
-    ask: Ask, run: Callable[..., Migrated]
-) -> None:
-    ask(
+def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_matter(empty: Database, run: Run) -> None:
+    empty.ask(
         "create table batida (nota text, ponto timestamp(0), usuario_id integer, id serial);"
         'alter table batida add constraint "Odd ""name" primary key (id);'
         "create index batida_usuario_id_ponto_idx on batida (usuario_id, ponto);"
@@ -509,38 +399,40 @@ def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_ma
 
     run()
 
-    assert ask("select usuario_id, ponto from batida") == [(1, datetime(2020, 10, 5, 8, tzinfo=BRT))]
-    assert {"batida_pkey", "batida_original_pkey"} <= relations(ask)
-    ask("insert into batida_original (usuario_id) values (2)")  # its sequence still serves it
-    assert ask("select id from batida_original order by id") == [(1,), (2,)]
+    assert empty.ask("select usuario_id, ponto from batida") == [(1, datetime(2020, 10, 5, 8, tzinfo=BRT))]
+    assert {"batida_pkey", "batida_original_pkey"} <= relations(empty)
+    empty.ask("insert into batida_original (usuario_id) values (2)")  # its sequence still serves it
+    assert empty.ask("select id from batida_original order by id") == [(1,), (2,)]
 
 
-def test_another_table_of_that_name_is_refused_and_left_alone(ask: Ask, run: Callable[..., Migrated]) -> None:
-    ask("create table batida (id serial primary key, quando date)")
+def test_another_table_of_that_name_is_refused_and_left_alone(empty: Database, run: Run) -> None:
+    empty.ask("create table batida (id serial primary key, quando date)")
 
     with pytest.raises(MigrationError, match=r"^0001_original\.sql: table batida exists, but it is not the one"):
         run()
 
-    assert relations(ask) == {"batida", "batida_id_seq", "batida_pkey"}
+    assert relations(empty) == {"batida", "batida_id_seq", "batida_pkey"}
 
 
 # Derived ids
 
 
 @pytest.fixture
-def derived_in_sql(ask: Ask) -> Callable[[int, str], str]:
+def derived_in_sql(empty: Database) -> Callable[[int, str], str]:
     """Give the migration's own function, which is the document's."""
     code = derived_ids_in("sql")
     assert code in (SCHEMA / "0003_original_rows.sql").read_text()
-    ask(code)
-    return lambda usuario_id, instant: str(ask("select pg_temp.derived_id(%s, %s)", usuario_id, instant)[0][0])
+    empty.ask(code)
+    return lambda usuario_id, instant: str(empty.ask("select pg_temp.derived_id(%s, %s)", usuario_id, instant)[0][0])
 
 
-@pytest.mark.parametrize(("usuario_id", "instant", "derived"), derived_ids())
-def test_postgresql_derives_the_documents_ids(
-    derived_in_sql: Callable[[int, str], str], usuario_id: int, instant: str, derived: str
+@pytest.mark.parametrize("zone", ["UTC", "America/Sao_Paulo", "Pacific/Kiritimati"])
+def test_postgresql_derives_the_documents_ids_whatever_the_sessions_settings(
+    empty: Database, derived_in_sql: Callable[[int, str], str], zone: str
 ) -> None:
-    assert derived_in_sql(usuario_id, instant) == derived
+    empty.ask(f"set timezone = '{zone}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
+    for usuario_id, instant, derived in derived_ids():
+        assert derived_in_sql(usuario_id, instant) == derived
 
 
 @given(
@@ -552,11 +444,3 @@ def test_postgresql_derives_the_same_ids_as_python(
     derived_in_sql: Callable[[int, str], str], usuario_id: int, instant: datetime
 ) -> None:
     assert derived_in_sql(usuario_id, instant.isoformat()) == derive_id(usuario_id, instant)
-
-
-@pytest.mark.parametrize("zone", ["UTC", "America/Sao_Paulo", "Pacific/Kiritimati"])
-def test_postgresql_derives_the_same_id_whatever_the_sessions_time_zone(
-    ask: Ask, derived_in_sql: Callable[[int, str], str], zone: str
-) -> None:
-    ask(f"set timezone = '{zone}'; set datestyle = 'german'; set intervalstyle = 'sql_standard'")
-    assert derived_in_sql(123, "2026-10-01T11:00Z") == "03a34e43-8380-81c5-aca7-a6486aae4a60"

@@ -2,32 +2,23 @@
 
 import json
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
-import psycopg2
-import psycopg2.extensions
 import pytest
-from psycopg2.extensions import parse_dsn
 
 import handler
 from ponto import config
 from ponto.admin.roles import NotTheFunction
-from ponto.connection import Timeouts
 from ponto.records import Record
-from ponto.store import Outcome, Status, Store
-from tests.events import Context, DeadLetterQueue, aws, record, sqs_event
+from tests.events import Context, DeadLetterQueue, aws, new_punch, sqs_event
 from tests.postgres.conftest import Server
-from tests.postgres.test_store import entry
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 OWNER, FUNCTION = "owner's", "function's"  # secrets
-REFUSED = 'FATAL:  password authentication failed for user "ponto_function"'
 
 
 class System:
@@ -99,10 +90,6 @@ def system(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
         handler.consumer.cache_clear()
 
 
-def punch() -> Record:
-    return record(json.dumps({"id": str(uuid.uuid4()), "usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}))
-
-
 def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_own_only(system: System) -> None:
     assert system.apply_schema()["applied"]
     assert system.apply_schema() == {"applied": [], "notices": ["password set: ponto_function"]}
@@ -110,7 +97,7 @@ def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_o
     system.fetched.clear()
 
     for _ in range(3):
-        assert system.deliver(punch()) == []
+        assert system.deliver(new_punch()) == []
         system.end_sessions()
 
     assert system.fetched == ["ponto_function"]  # once, however many connections
@@ -133,15 +120,15 @@ def test_a_rotated_password_costs_a_running_function_no_failure(
     system: System, capfd: pytest.CaptureFixture[str]
 ) -> None:
     system.apply_schema()
-    assert system.deliver(punch()) == []
+    assert system.deliver(new_punch()) == []
 
     for number in (2, 3):
         system.put(FUNCTION, "ponto_function", f"CANARY-{number}")
         system.apply_schema()
-        assert system.deliver(punch()) == []  # what is open stays so
+        assert system.deliver(new_punch()) == []  # what is open stays so
         system.end_sessions()
         system.fetched.clear()
-        assert system.deliver(punch(), punch()) == []
+        assert system.deliver(new_punch(), new_punch()) == []
         assert system.fetched == ["ponto_function"]
 
     assert system.stored() == 7
@@ -155,12 +142,10 @@ def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_o
     system: System, capfd: pytest.CaptureFixture[str]
 ) -> None:
     system.apply_schema()
-    system.deliver(punch())
+    system.deliver(new_punch())
     system.put(FUNCTION, "ponto_function", "CANARY-2")
-    batch = [punch(), punch()]
-    for each in batch:
-        each["attributes"]["ApproximateReceiveCount"] = "200"
-    assert system.deliver(punch()) == []  # with the password that it has
+    batch = [new_punch(200), new_punch(200)]
+    assert system.deliver(new_punch()) == []  # with the password that it has
     handler.consumer.cache_clear()  # a cold start
 
     for _ in range(3):
@@ -173,78 +158,3 @@ def test_while_the_secret_is_ahead_of_the_database_batches_wait_and_are_stored_o
     out, err = capfd.readouterr()
     assert "password authentication failed" in out
     assert "CANARY" not in out + err
-
-
-# Within its time
-
-
-@pytest.fixture
-def tries(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Give the seconds that each connection may take; all but the first fail after 0.1 s."""
-    connect: Callable[..., psycopg2.extensions.connection] = psycopg2.connect
-    tries: list[int] = []
-
-    def fail(*dsn: str, **arguments: Any) -> psycopg2.extensions.connection:
-        if arguments.get("application_name") != "batidaPonto":  # the test's own
-            return connect(*dsn, **arguments)
-        tries.append(arguments["connect_timeout"])
-        if len(tries) == 1:
-            return connect(**arguments)
-        time.sleep(0.1)
-        raise psycopg2.OperationalError(REFUSED)
-
-    monkeypatch.setattr(psycopg2, "connect", fail)
-    return tries
-
-
-def used(parameters: Callable[[], dict[str, str]], connect_s: int) -> Store:
-    """Give a store that has had a connection, and needs another."""
-    store = Store(parameters, Timeouts(connect_s=connect_s, try_s=connect_s))
-    assert store.save([entry()]) == [Outcome(Status.STORED)]
-    store.close()
-    return store
-
-
-@pytest.mark.parametrize("limit", ["timeouts", "deadline"])
-def test_both_tries_share_the_time_of_one(migrated_url: str, tries: list[int], limit: str) -> None:
-    passwords = iter(["one", "two", "three"])
-    store = used(
-        lambda: parse_dsn(migrated_url) | {"password": next(passwords)}, connect_s=5 if limit == "timeouts" else 40
-    )
-
-    [outcome] = store.save([entry()], time.monotonic() + (5.5 if limit == "deadline" else 40))
-
-    assert outcome.status is Status.FAILED
-    assert tries[1:] == [5, 4]
-
-
-def test_with_no_time_for_another_try_no_password_is_fetched(migrated_url: str, tries: list[int]) -> None:
-    passwords = iter(["one"])
-    store = used(lambda: parse_dsn(migrated_url) | {"password": next(passwords)}, connect_s=2)
-
-    [outcome] = store.save([entry()])
-
-    assert outcome == Outcome(Status.FAILED, f"OperationalError: {REFUSED}")
-    assert tries[1:] == [2]
-
-
-def test_the_same_password_is_not_tried_twice(migrated_url: str, tries: list[int]) -> None:
-    store = used(lambda: parse_dsn(migrated_url), connect_s=5)
-
-    [outcome] = store.save([entry()])
-
-    assert outcome == Outcome(Status.FAILED, f"OperationalError: {REFUSED}")
-    assert len(tries) == 2
-
-
-@pytest.mark.usefixtures("tries")
-def test_when_the_password_cannot_be_fetched_again_both_reasons_are_told(migrated_url: str) -> None:
-    def refuse() -> NoReturn:
-        raise LookupError("no secret")
-
-    answers: Iterator[Callable[[], dict[str, str]]] = iter([lambda: parse_dsn(migrated_url), refuse])
-    store = used(lambda: next(answers)(), connect_s=5)
-
-    [outcome] = store.save([entry()])
-
-    assert outcome == Outcome(Status.FAILED, f"cannot connect to the database: LookupError: no secret, after {REFUSED}")

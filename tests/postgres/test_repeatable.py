@@ -2,43 +2,30 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-import psycopg2
 import pytest
-from psycopg2.extensions import parse_dsn
 
 from ponto.admin import repeatable
 from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
+from tests.database import Database
 
-Ask = Callable[[str], list[tuple[Any, ...]]]
+Run = Callable[..., Migrated]
 
 VIEWS = sorted(f"views/{path.name}" for path in (SCHEMA / "views").iterdir())
-SUBJECTS = ["working_days", "time_cards", "exceptions", "cut_offs", "devices", "peak"]
 NIGHT, DAYS, CARDS, PEAK = (f"views/{name}.sql" for name in ("04_night", "05_working_days", "06_time_cards", "10_peak"))
 MINE = "create view mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
 
 
-@pytest.fixture
-def ask(migrated_url: str) -> Iterator[Ask]:
-    """Run statements, and give the rows of the last."""
-    with closing(psycopg2.connect(migrated_url)) as connection:
-        connection.autocommit = True
-
-        def ask(statement: str) -> list[tuple[Any, ...]]:
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-                return cursor.fetchall() if cursor.description else []
-
-        ask(
-            "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03'),"
-            " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
-        )
-        yield ask
+@pytest.fixture(autouse=True)
+def _two_punches(database: Database) -> None:
+    database.ask(
+        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03'),"
+        " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
+    )
 
 
 @pytest.fixture
@@ -48,8 +35,8 @@ def schema(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(migrated_url: str, schema: Path) -> Callable[..., Migrated]:
-    return lambda patience=PATIENCE: migrate(parse_dsn(migrated_url), "America/Sao_Paulo", schema, patience)
+def run(database: Database, schema: Path) -> Run:
+    return lambda patience=PATIENCE: migrate(database.owner, "America/Sao_Paulo", schema, patience)
 
 
 def change(schema: Path, name: str, old: str, new: str) -> None:
@@ -94,13 +81,13 @@ STATE = """
 """
 
 
-def test_what_the_files_make_is_what_they_are_known_to_make(ask: Ask) -> None:
+def test_what_the_files_make_is_what_they_are_known_to_make(database: Database) -> None:
     known = {made for name in VIEWS for made in repeatable._objects((SCHEMA / name).read_bytes())}
 
-    assert {made for (objects,) in ask("select objetos from migracao_repetivel") for made in objects} == known
+    assert {made for (objects,) in database.ask("select objetos from migracao_repetivel") for made in objects} == known
     assert known == {
         f"{kind} {name}"
-        for kind, name in ask(
+        for kind, name in database.ask(
             "select case relkind when 'v' then 'view' else 'type' end, relname from pg_class"
             " where relnamespace = 'public'::regnamespace and relkind in ('v', 'c')"
             " union all select 'function', proname from pg_proc"
@@ -114,46 +101,42 @@ def test_a_file_can_be_read_at_once(name: str) -> None:
     assert len((SCHEMA / name).read_text(encoding="utf-8").splitlines()) < 120
 
 
-def test_each_subject_of_reports_is_a_file() -> None:
-    assert {name.partition("_")[2].removesuffix(".sql") for name in VIEWS} >= set(SUBJECTS)
-
-
-def test_nothing_changed_applies_nothing(ask: Ask, run: Callable[[], Migrated]) -> None:
-    before = ask(STATE)
+def test_nothing_changed_applies_nothing(database: Database, run: Run) -> None:
+    before = database.ask(STATE)
 
     assert run() == Migrated([], [])
 
-    assert ask(STATE) == before
+    assert database.ask(STATE) == before
 
 
 def test_another_body_is_applied_in_place_and_somebodys_own_view_sees_it(
-    ask: Ask, run: Callable[[], Migrated], schema: Path
+    database: Database, run: Run, schema: Path
 ) -> None:
-    ask(MINE)
-    identity = ask("select 'jornadas'::regproc::oid")
+    database.ask(MINE)
+    identity = database.ask("select 'jornadas'::regproc::oid")
     change(schema, DAYS, "0)::int as minutos,", "0)::int + 1000 as minutos,")
 
     assert run() == Migrated([DAYS], [])
 
-    assert ask("select minutos from mine") == [(1240,)]
-    assert ask("select 'jornadas'::regproc::oid") == identity
+    assert database.ask("select minutos from mine") == [(1240,)]
+    assert database.ask("select 'jornadas'::regproc::oid") == identity
 
 
-def test_a_column_at_the_end_of_a_view_is_applied_in_place(ask: Ask, run: Callable[[], Migrated], schema: Path) -> None:
-    ask("create view mine as select * from batida_local")
+def test_a_column_at_the_end_of_a_view_is_applied_in_place(database: Database, run: Run, schema: Path) -> None:
+    database.ask("create view mine as select * from batida_local")
     change(schema, "views/03_punches.sql", "    -- end\nfrom", "    , batida.chave\nfrom")
 
     assert run() == Migrated(["views/03_punches.sql"], [])
 
-    assert ask("select chave from batida_local limit 1") == [(None,)]
-    assert ask("select count(*) from mine") == [(2,)]
+    assert database.ask("select chave from batida_local limit 1") == [(None,)]
+    assert database.ask("select count(*) from mine") == [(2,)]
 
 
 def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(
-    ask: Ask, run: Callable[[], Migrated], schema: Path
+    database: Database, run: Run, schema: Path
 ) -> None:
     roles = "reader_of_reports, reader_of_a_column"
-    ask(
+    database.ask(
         "create role reader_of_reports; create role reader_of_a_column;"
         "grant select on jornada, batida_local to reader_of_reports with grant option;"
         "grant execute on function jornadas, espelho to reader_of_reports;"
@@ -168,7 +151,7 @@ def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(
             " union all select proname, proacl::text from pg_proc where pronamespace = 'public'::regnamespace"
             " order by 1"
         )
-        before = ask(rights)
+        before = database.ask(rights)
         drop_a_column(schema)
 
         migrated = run()
@@ -177,33 +160,33 @@ def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(
         assert [notice.partition(": ")[2].strip() for notice in migrated.notices] == [
             "gone with what it was on: grant SELECT (repetidas) on table jornada to reader_of_a_column"
         ]
-        assert ask(rights) == before
-        assert ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
-        assert ask("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
+        assert database.ask(rights) == before
+        assert database.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
+        assert database.ask("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
     finally:
-        ask(f"drop owned by {roles}; drop role {roles}")
+        database.ask(f"drop owned by {roles}; drop role {roles}")
 
 
-def test_to_and_fro_leaves_what_was_there(ask: Ask, run: Callable[[], Migrated], schema: Path, tmp_path: Path) -> None:
-    before = ask(STATE)
+def test_to_and_fro_leaves_what_was_there(database: Database, run: Run, schema: Path, tmp_path: Path) -> None:
+    before = database.ask(STATE)
     original = Path(shutil.copytree(SCHEMA, tmp_path / "original"))
     drop_a_column(schema)
     run()
-    assert ask(STATE) != before
+    assert database.ask(STATE) != before
     shutil.rmtree(schema)
     original.rename(schema)
 
     assert run().applied == VIEWS
 
-    assert ask(STATE) == before
+    assert database.ask(STATE) == before
 
 
 def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(
-    ask: Ask, run: Callable[[], Migrated], schema: Path
+    database: Database, run: Run, schema: Path
 ) -> None:
-    ask(MINE)
-    ask("create view upon_mine as select * from mine")
-    before = ask(STATE)
+    database.ask(MINE)
+    database.ask("create view upon_mine as select * from mine")
+    before = database.ask(STATE)
     drop_a_column(schema)
 
     with pytest.raises(MigrationError) as caught:
@@ -214,49 +197,49 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(
         "jornadas(date,date,bigint); view upon_mine depends on view mine. Drop what depends on it yourself, run the "
         "migrations again, and create it again to fit. Nothing was changed."
     )
-    assert ask(STATE) == before
-    ask("drop view mine cascade")
+    assert database.ask(STATE) == before
+    database.ask("drop view mine cascade")
     assert run().applied == VIEWS
 
 
-def test_another_parameter_leaves_no_second_function_behind(
-    ask: Ask, run: Callable[[], Migrated], schema: Path
-) -> None:
+def test_another_parameter_leaves_no_second_function_behind(database: Database, run: Run, schema: Path) -> None:
     change(
         schema, PEAK, "pico(de timestamptz, ate timestamptz)", "pico(de timestamptz, ate timestamptz, x int default 1)"
     )
 
     assert run().applied == VIEWS
 
-    assert ask("select count(*) from pg_proc where proname = 'pico'") == [(1,)]
-    assert ask("select count(*) from pico('2026-11-03 08:00Z', '2026-11-03 08:05Z')") == [(5,)]
+    assert database.ask("select count(*) from pg_proc where proname = 'pico'") == [(1,)]
+    assert database.ask("select count(*) from pico('2026-11-03 08:00Z', '2026-11-03 08:05Z')") == [(5,)]
 
 
-def test_another_row_type_makes_all_of_it_anew(ask: Ask, run: Callable[[], Migrated], schema: Path) -> None:
+def test_another_row_type_makes_all_of_it_anew(database: Database, run: Run, schema: Path) -> None:
     change(schema, "views/01_row_types.sql", "fila int, idade interval", "fila bigint, idade interval")
     change(schema, PEAK, ")::int,\n        idade\n", ")::bigint,\n        idade\n")
 
     assert run().applied == VIEWS
 
-    assert ask("select pg_typeof(fila)::text from pico('2026-11-03 08:00Z', '2026-11-03 08:01Z')") == [("bigint",)]
+    assert database.ask("select pg_typeof(fila)::text from pico('2026-11-03 08:00Z', '2026-11-03 08:01Z')") == [
+        ("bigint",)
+    ]
 
 
-def test_what_is_in_no_file_any_more_goes(ask: Ask, run: Callable[[], Migrated], schema: Path) -> None:
+def test_what_is_in_no_file_any_more_goes(database: Database, run: Run, schema: Path) -> None:
     (schema / PEAK).unlink()
 
     assert run().applied == [name for name in VIEWS if name != PEAK]
 
-    assert ask("select to_regproc('pico'), to_regproc('minuto_de'), to_regtype('minuto_do_pico') is null") == [
+    assert database.ask("select to_regproc('pico'), to_regproc('minuto_de'), to_regtype('minuto_do_pico') is null") == [
         (None, None, False)
     ]
-    assert ask("select count(*) from migracao_repetivel") == [(len(VIEWS) - 1,)]
+    assert database.ask("select count(*) from migracao_repetivel") == [(len(VIEWS) - 1,)]
 
 
 @pytest.mark.parametrize("in_place", [True, False], ids=["in place", "made anew"])
 def test_a_file_that_fails_is_named_and_leaves_the_old_state(
-    ask: Ask, run: Callable[[], Migrated], schema: Path, in_place: bool
+    database: Database, run: Run, schema: Path, in_place: bool
 ) -> None:
-    before = ask(STATE)
+    before = database.ask(STATE)
     change(schema, NIGHT, "interval '7 hours'", "interval '8 hours'")
     if not in_place:
         drop_a_column(schema)
@@ -266,52 +249,48 @@ def test_a_file_that_fails_is_named_and_leaves_the_old_state(
     with pytest.raises(MigrationError, match=rf"^{PEAK}: division by zero"):
         run()
 
-    assert ask(STATE) == before
+    assert database.ask(STATE) == before
 
 
-def test_behind_an_open_report_a_change_says_who_is_in_the_way(
-    migrated_url: str, ask: Ask, run: Callable[..., Migrated], schema: Path
-) -> None:
-    before = ask(STATE)
+def test_behind_an_open_report_a_change_says_who_is_in_the_way(database: Database, run: Run, schema: Path) -> None:
+    before = database.ask(STATE)
     change(schema, "views/03_punches.sql", "    -- end\nfrom", "    , batida.chave\nfrom")
-    with closing(psycopg2.connect(migrated_url, application_name="a report")) as report:
+    with closing(database.connect(application_name="a report")) as report:
         report.cursor().execute("select from batida_local")
 
         with pytest.raises(MigrationError, match=r"^views/03_punches.sql: did not get a lock .* \(a report, as "):
             run(PATIENCE._replace(tries=2, lock_ms=100, pause_s=0.1))
 
-    assert ask(STATE) == before
+    assert database.ask(STATE) == before
 
 
-def test_a_name_that_somebody_elses_has_is_refused(ask: Ask, run: Callable[[], Migrated], schema: Path) -> None:
-    ask("create function media() returns int language sql return 1")
-    before = ask(STATE)
+def test_a_name_that_somebody_elses_has_is_refused(database: Database, run: Run, schema: Path) -> None:
+    database.ask("create function media() returns int language sql return 1")
+    before = database.ask(STATE)
     with (schema / NIGHT).open("a", encoding="utf-8") as night:
         night.write("create or replace function media() returns int language sql return 2;\n")
 
     with pytest.raises(MigrationError, match=rf"^{NIGHT}: media exists already and is not this project's"):
         run()
 
-    assert ask(STATE) == before
+    assert database.ask(STATE) == before
 
 
-def test_what_a_numbered_migration_had_to_drop_is_made_again(
-    ask: Ask, run: Callable[[], Migrated], schema: Path
-) -> None:
+def test_what_a_numbered_migration_had_to_drop_is_made_again(database: Database, run: Run, schema: Path) -> None:
     (schema / "9000_wider.sql").write_text(
         "drop function relogios; drop function pico;alter table batida add column anything bigint"
     )
 
     assert run().applied == ["9000_wider.sql", "views/09_devices.sql", PEAK]
 
-    assert ask("select * from relogios('2026-11-01', '2026-11-30')") == []
+    assert database.ask("select * from relogios('2026-11-01', '2026-11-30')") == []
 
 
-def test_of_two_runs_at_once_the_second_applies_nothing(ask: Ask, run: Callable[[], Migrated], schema: Path) -> None:
+def test_of_two_runs_at_once_the_second_applies_nothing(database: Database, run: Run, schema: Path) -> None:
     drop_a_column(schema)
 
     with ThreadPoolExecutor() as threads:
         both = [threads.submit(run) for _ in range(2)]
 
     assert sorted(len(each.result().applied) for each in both) == [0, len(VIEWS)]
-    assert ask("select count(*) from jornada") == [(1,)]
+    assert database.ask("select count(*) from jornada") == [(1,)]

@@ -12,9 +12,10 @@ import pytest
 from ponto.admin.migrations import PATIENCE, SCHEMA, MigrationError, migrate
 from ponto.admin.roles import protect, set_password
 from ponto.punch import Punch
-from ponto.store import Outcome, Status, Store
-from tests.postgres.conftest import Server, ask
-from tests.postgres.test_store import QUICK, entry
+from ponto.store import Status, Store
+from tests.database import ask
+from tests.postgres.conftest import Server
+from tests.postgres.storing import DUPLICATE, QUICK, STORED, entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
@@ -31,14 +32,13 @@ def owner(server: Server) -> dict[str, str]:
 
 @pytest.fixture
 def function(owner: dict[str, str]) -> dict[str, str]:
-    set_password(owner, "ponto_function", "of the function")
-    return {**owner, "user": "ponto_function", "password": "of the function"}
+    return sign_in(owner, "ponto_function")
 
 
-@pytest.fixture
-def reports(owner: dict[str, str]) -> dict[str, str]:
-    set_password(owner, "ponto_reports", "of the reports")
-    return {**owner, "user": "ponto_reports", "password": "of the reports"}
+def sign_in(owner: dict[str, str], role: str) -> dict[str, str]:
+    """Give a role a password; return its way to the owner's database."""
+    set_password(owner, role, "its own")
+    return {**owner, "user": role, "password": "its own"}
 
 
 # Making them
@@ -78,10 +78,9 @@ def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Se
 
     assert migrate({**owner, "dbname": "second"}, ZONE) == (ALL, [])
 
-    set_password({**owner, "dbname": "second"}, "ponto_function", "two")
+    second = sign_in({**owner, "dbname": "second"}, "ponto_function")
     for database in ("master", "second"):
-        way = {**owner, "dbname": database, "user": "ponto_function", "password": "two"}
-        assert ask(way, "select id from batida") == []
+        assert ask({**second, "dbname": database}, "select id from batida") == []
 
 
 def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
@@ -150,28 +149,28 @@ def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> No
 
     assert migrate(owner, ZONE) == (ALL, [])
 
-    set_password(owner, "ponto_function", "one")
-    assert ask({**owner, "user": "ponto_function", "password": "one"}, "select id from batida") == []
+    assert ask(sign_in(owner, "ponto_function"), "select id from batida") == []
 
 
-def test_a_database_that_others_use_too_keeps_temporary_tables_and_says_so(server: Server) -> None:
+@pytest.mark.parametrize(
+    "before",
+    [
+        "create schema theirs; create table theirs.orders ()",
+        "alter database master owner to postgres; grant create on schema public to master;"
+        f"alter database master set timezone = '{ZONE}'",
+    ],
+    ids=["others use it too", "somebody else owns it"],
+)
+def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_says_so(
+    server: Server, before: str
+) -> None:
     owner = server.owner("master")
-    server.ask("create schema theirs; create table theirs.orders ()", "master")
+    server.ask(before, "master")
 
     [notice] = migrate(owner, ZONE).notices
 
     assert "revoke temporary on database master from public" in notice
     assert server.ask("select has_database_privilege('pg_monitor', 'master', 'temporary')") == [(True,)]
-
-
-def test_a_user_who_does_not_own_the_database_is_told_about_temporary_tables(server: Server) -> None:
-    owner = server.owner("master")
-    server.ask("alter database master owner to postgres; grant create on schema public to master", "master")
-    server.ask(f"alter database master set timezone = '{ZONE}'")
-
-    [notice] = migrate(owner, ZONE).notices
-
-    assert "revoke temporary on database master from public" in notice
 
 
 # What they may do
@@ -180,8 +179,8 @@ def test_a_user_who_does_not_own_the_database_is_told_about_temporary_tables(ser
 def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> None:
     store, first = Store(lambda: function), entry()
 
-    assert store.save([first, entry()]) == [Outcome(Status.STORED)] * 2
-    assert store.save([first]) == [Outcome(Status.DUPLICATE)]
+    assert store.save([first, entry()]) == [STORED, STORED]
+    assert store.save([first]) == [DUPLICATE]
     [conflict] = store.save([entry(usuario_id=2, punch_id=first.punch.id)])
     assert conflict.status is Status.CONFLICT
     assert store.failing(["m"], time.monotonic() + 60) == {}
@@ -205,13 +204,13 @@ where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 
 """
 
 
-def rights(server: Server, database: str, role: str) -> set[tuple[Any, ...]]:
-    """What a role may do in a database with anything of ours: relation, column, privilege."""
-    return set(server.ask(RIGHTS.replace("ROLE", role), database))
+@pytest.mark.usefixtures("owner")
+def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
+    def rights(role: str) -> set[tuple[Any, ...]]:
+        """What a role may do with what: relation, column, privilege."""
+        return set(server.ask(RIGHTS.replace("ROLE", role), "master"))
 
-
-def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, owner: dict[str, str]) -> None:
-    assert rights(server, owner["dbname"], "ponto_function") == {
+    assert rights("ponto_function") == {
         ("batida", "id", "select"),
         ("batida", "usuario_id", "select"),
         ("batida", "ponto", "select"),
@@ -223,93 +222,55 @@ def test_the_function_has_no_other_right_on_anything_of_ours(server: Server, own
         ("falha", "mensagem_id", "insert"),
     }
 
-
-def test_whoever_looks_receipts_up_reads_what_a_receipt_says_and_no_more(server: Server, owner: dict[str, str]) -> None:
-    assert rights(server, owner["dbname"], "ponto_receipts") == {
+    assert rights("ponto_receipts") == {
         ("batida", name, "select") for name in ("id", "usuario_id", "ponto", "recebida_em", "gravada_em")
     }
+    assert {privilege for *_, privilege in rights("ponto_reports")} == {"select"}
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())",
-        "update batida set usuario_id = 2",
-        "delete from batida",
-        "truncate batida",
-        "select dispositivo from batida",
-        "select latitude from batida",
-        "select chave from batida",
-        "select * from batida",
-        "select nome from funcionario",
-        "select from falha",
-        "create table more ()",
-        "create temporary table more ()",
-        "drop table batida",
-        "set role ponto_reports",
-        "set role ponto_function",
-    ],
-)
-def test_whoever_looks_receipts_up_is_refused_whatever_else(owner: dict[str, str], statement: str) -> None:
-    set_password(owner, "ponto_receipts", "of receipts")
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        ask({**owner, "user": "ponto_receipts", "password": "of receipts"}, statement)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "update batida set usuario_id = 2",
-        "delete from batida",
-        "truncate batida",
+# Beside what the rights above are for.
+ANYBODY = [
+    "drop table batida",
+    "create table more ()",
+    "create temporary table more ()",
+    "alter table batida disable trigger all",
+    "copy batida to program 'cat'",
+]
+REFUSED = {
+    "ponto_receipts": [*ANYBODY, "set role ponto_reports", "set role ponto_function"],
+    "ponto_function": [
+        *ANYBODY,
         "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())"
         " on conflict (id) do update set usuario_id = 2",
-        "select dispositivo from batida",
-        "select * from batida",
-        "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 1, now(), '2020-01-01')",
         "begin; lock table batida in row exclusive mode",
-        "select nome from migracao",
-        "insert into migracao values ('9999', '')",
         "begin; lock table batida in access exclusive mode",
-        "create table more ()",
-        "create temporary table more ()",
         "create schema more",
         "create role more",
         "create function more() returns int language sql as 'select 1'",
-        "drop table batida",
-        "alter table batida disable trigger all",
         "alter role ponto_function createrole",
         "set role ponto_reports",
         "set session_replication_role = replica",
-        "copy batida to program 'cat'",
     ],
-)
-def test_the_function_is_refused_whatever_else(function: dict[str, str], statement: str) -> None:
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        ask(function, statement)
+    "ponto_reports": [*ANYBODY, "set role ponto_function"],
+}
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())",
-        "update batida set usuario_id = 2",
-        "delete from batida",
-        "truncate batida",
-        "create table more ()",
-        "drop table batida",
-        "set role ponto_function",
-    ],
-)
-def test_the_reports_read_and_change_nothing(reports: dict[str, str], statement: str) -> None:
-    assert ask(reports, "select * from batida") == []
-    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        ask(reports, statement)
+@pytest.mark.parametrize("role", REFUSED)
+def test_a_role_is_refused_whatever_else(owner: dict[str, str], role: str) -> None:
+    way = sign_in(owner, role)
+
+    def is_refused(statement: str) -> bool:
+        try:
+            ask(way, statement)
+        except psycopg2.errors.InsufficientPrivilege:
+            return True
+        return False
+
+    assert [statement for statement in REFUSED[role] if not is_refused(statement)] == []
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
+def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(function: dict[str, str]) -> None:
+    for statement in (
         "select usuario_id, ponto from batida",
         "insert into batida (id, usuario_id, ponto, recebida_em, mensagem_id)"
         " values (gen_random_uuid(), 7, '1999-12-31Z', '1999-12-31Z', 'forged')",
@@ -317,36 +278,24 @@ def test_the_reports_read_and_change_nothing(reports: dict[str, str], statement:
         "select pg_advisory_lock(0x626174696461)",
         "notify batida",
         "select rolname from pg_roles",
-        "alter role ponto_function password 'its own'",
         "alter role ponto_function set search_path = pg_temp",
-    ],
-)
-def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(
-    function: dict[str, str], statement: str
-) -> None:
-    ask(function, statement)
+        "alter role ponto_function password 'another'",
+    ):
+        ask(function, statement)
 
 
-@pytest.mark.parametrize("role", ["ponto_function", "ponto_receipts", "ponto_reports"])
-@pytest.mark.parametrize(
-    ("function", "call"),
-    [
-        ("pg_export_snapshot()", "pg_export_snapshot()"),
-        (
-            "pg_logical_emit_message(boolean, text, text, boolean)",
-            "pg_logical_emit_message(false, 'a', repeat('x', 9999))",
-        ),
-    ],
-)
+@pytest.mark.parametrize("role", REFUSED)
 def test_every_role_may_export_snapshots_and_write_wal_messages_and_the_owner_cannot_revoke_that(
-    owner: dict[str, str], role: str, function: str, call: str
+    owner: dict[str, str], role: str
 ) -> None:
-    # The function is a superuser's: that is a warning, and no effect.
-    ask(owner, f"revoke execute on function {function} from public")
-    set_password(owner, role, "its own")
+    # These functions are a superuser's: that is a warning, and no effect.
+    ask(owner, "revoke execute on function pg_export_snapshot() from public")
+    ask(owner, "revoke execute on function pg_logical_emit_message(boolean, text, text, boolean) from public")
+    way = sign_in(owner, role)
 
-    [(answer,)] = ask({**owner, "user": role, "password": "its own"}, f"begin read only; select {call}")
-    assert answer
+    for call in ("pg_export_snapshot()", "pg_logical_emit_message(false, 'a', repeat('x', 9999))"):
+        [(answer,)] = ask(way, f"begin read only; select {call}")
+        assert answer
 
 
 def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in_the_way(
@@ -372,8 +321,9 @@ SETTINGS = (
 
 
 def test_settings_that_a_role_made_for_itself_are_taken_back(
-    server: Server, owner: dict[str, str], function: dict[str, str], reports: dict[str, str]
+    server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
+    reports = sign_in(owner, "ponto_reports")
     ask(function, "alter role ponto_function set search_path = pg_temp, public")
     ask(function, "alter role ponto_function in database master set default_transaction_read_only = on")
     ask(reports, "alter role ponto_reports set timezone = 'UTC'")
@@ -390,7 +340,7 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     ]
     assert server.ask(SETTINGS) == []
     assert protect(owner, None) == []
-    assert Store(lambda: function).save([entry()]) == [Outcome(Status.STORED)]
+    assert Store(lambda: function).save([entry()]) == [STORED]
 
 
 def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
@@ -404,13 +354,13 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
 
     assert server.ask(limits) == [(4,), (20,)]
     stores = [Store(lambda: function, QUICK) for _ in range(5)]
-    assert [store.save([entry()])[0].status for store in stores[:4]] == [Status.STORED] * 4
+    assert [store.save([entry()]) for store in stores[:4]] == [[STORED]] * 4
     late = entry()
     [outcome] = stores[4].save([late])
     assert outcome.status is Status.FAILED
     assert "too many connections for role" in outcome.detail
     stores[0].close()
-    wait_for(lambda: stores[4].save([late])[0].status is Status.STORED, "room for another connection")
+    wait_for(lambda: stores[4].save([late]) == [STORED], "room for another connection")
     for store in stores:
         store.close()
     protect(owner, 5)

@@ -11,8 +11,9 @@ import pytest
 
 from ponto.admin.migrations import migrate
 from ponto.store import Store
-from tests.postgres.conftest import Server, ask
-from tests.postgres.test_store import QUICK, entry
+from tests.database import ask
+from tests.postgres.conftest import Server
+from tests.postgres.storing import QUICK, entry
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 

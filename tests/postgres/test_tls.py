@@ -16,7 +16,7 @@ from psycopg2.extensions import parse_dsn
 from ponto import config
 from ponto.config import connection_parameters, load_drain
 from ponto.store import Outcome, Status, Store
-from tests.postgres.test_store import QUICK, entry
+from tests.postgres.storing import QUICK, entry
 from tests.postgres.tls import Authority, Front, front
 from tools.kit import osls
 from tools.kit.project import ROOT
