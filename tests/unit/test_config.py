@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -44,6 +44,10 @@ ENVIRONMENT = {
     "DLQ_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
     "TIME_ZONE": "America/Sao_Paulo",
 }
+ABSENT = (
+    *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "RESERVED_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
+    *("QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"),
+)
 FROM_ENVIRONMENT = {
     "host": "db.example.com",
     "port": "5433",
@@ -71,8 +75,8 @@ WriteConfig = Callable[[str], None]
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """Set all names but the secrets', the certificates' and the identity's; hide the developer's own rds_config.py."""
-    for name in ("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "RESERVED_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"):
+    """Set what every stage has, and nothing else; hide the developer's own rds_config.py."""
+    for name in ABSENT:
         monkeypatch.delenv(name, raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -98,13 +102,22 @@ def secrets() -> Iterator["SecretsManagerClient"]:
 
 def put_secret(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch, content: dict[str, Any]) -> str:
     arn = secrets.create_secret(Name="database", SecretString=json.dumps(content))["ARN"]
-    environment.setenv("DB_SECRET_ARN", arn)
+    setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
     return arn
 
 
-def refusal() -> str:
+def setenv(environment: pytest.MonkeyPatch, changes: Mapping[str, str | None]) -> None:
+    """Set these values; None: there is none."""
+    for name, value in changes.items():
+        if value is None:
+            environment.delenv(name, raising=False)
+        else:
+            environment.setenv(name, value)
+
+
+def refusal(load: Callable[[], object] = load_drain) -> str:
     with pytest.raises(ConfigurationError) as caught:
-        load_drain()
+        load()
     assert_tells_no_password(caught.value)
     return str(caught.value)
 
@@ -131,10 +144,15 @@ def test_without_rds_config_the_environment_names_everything() -> None:
 
 
 def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("CORS_ORIGIN", "https://ponto.example.com")
-    environment.setenv("RECEIPT_SECRET_ARN", RECEIPT_ROLE)
-    environment.setenv("RECEIPT_CONCURRENCY", "2")
-    environment.delenv("DLQ_URL")
+    setenv(
+        environment,
+        {
+            "CORS_ORIGIN": "https://ponto.example.com",
+            "RECEIPT_SECRET_ARN": RECEIPT_ROLE,
+            "RECEIPT_CONCURRENCY": "2",
+            "DLQ_URL": None,
+        },
+    )
     database = Database(FROM_ENVIRONMENT, None)
     assert load_schema() == SchemaSettings(
         database=database,
@@ -151,189 +169,142 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("load", [load_drain, load_receipt, load_schema])
 def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
     environment.delenv("DB_HOST")
-    with pytest.raises(ConfigurationError, match=r"^Missing: DB_HOST\. "):
-        load()
-
-
-def test_port_and_tls_are_optional_and_verified_tls_is_the_default(environment: pytest.MonkeyPatch) -> None:
-    environment.delenv("DB_PORT")
-    environment.setenv("DB_SSLMODE", "")
-    environment.setenv("DB_SSLROOTCERT", "")
-    database = load_drain().database.parameters
-    assert "port" not in database  # libpq's own default
-    assert database.items() >= VERIFIED.items()
+    assert refusal(load).startswith("Missing: DB_HOST. ")
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT.keys() - {"DB_PORT", "DB_SSLMODE"}))
-@pytest.mark.parametrize("empty", [True, False], ids=["empty", "absent"])
-def test_a_missing_value_is_named(environment: pytest.MonkeyPatch, name: str, empty: bool) -> None:
-    if empty:
-        environment.setenv(name, "")
-    else:
-        environment.delenv(name)
+@pytest.mark.parametrize("missing", ["", None], ids=["empty", "absent"])
+def test_a_missing_value_is_named(environment: pytest.MonkeyPatch, name: str, missing: str | None) -> None:
+    setenv(environment, {name: missing})
     assert refusal().startswith(f"Missing: {name}. Set them in the environment")
 
 
 def test_everything_missing_is_named_in_one_error(environment: pytest.MonkeyPatch) -> None:
-    for name in ENVIRONMENT:
-        environment.delenv(name)
+    setenv(environment, dict.fromkeys(ENVIRONMENT))
     assert refusal() == (
         "Missing: DB_HOST, DB_NAME, DB_USER, DB_PASSWORD, DLQ_URL, TIME_ZONE. Set them in the environment "
         "(serverless.yml does), or copy rds_config.example.py to rds_config.py for those that start with db_."
     )
 
 
-def test_a_unix_socket_needs_neither_password_nor_tls(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_HOST", "/run/postgresql")
-    environment.delenv("DB_PASSWORD")
-    database = load_drain().database.parameters
-    assert database == {"host": "/run/postgresql", "port": "5433", "dbname": "pontodb", "user": "ponto"}
+def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[dict[str, str], str]]:
+    """Cases of values of a name, and what is said of each; `{}` of the message is the value."""
+    return (({name: value}, f"{name}: {message.format(repr(value))}") for value in values)
 
 
-def test_a_password_for_a_unix_socket_is_kept(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_HOST", "/run/postgresql")
-    assert "password" in load_drain().database.parameters
-
-
-@pytest.mark.parametrize("zone", ["Sao_Paulo", "America", "-03:00", "../etc/passwd", "/etc/localtime", "x\u00e9", " "])
-def test_an_unknown_time_zone_is_refused_by_name(environment: pytest.MonkeyPatch, zone: str) -> None:
-    environment.setenv("TIME_ZONE", zone)
-    assert refusal() == f"TIME_ZONE: {zone!r} is not a time zone; use a name like America/Sao_Paulo."
-
-
-def test_without_them_nothing_comes_back_sooner(environment: pytest.MonkeyPatch) -> None:
-    for name in ("QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"):
-        environment.delenv(name, raising=False)
-    settings = load_drain()
-    assert (settings.queue_url, settings.retry_delays, settings.visibility_s) == ("", (), 0)
-
-
-def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("QUEUE_URL", "https://punches")
-    environment.setenv("RETRY_DELAYS", "5,10")
-    environment.setenv("VISIBILITY_TIMEOUT", "451")
-    settings = load_drain()
-    assert (settings.queue_url, settings.retry_delays, settings.visibility_s) == ("https://punches", (5, 10), 451)
-
-
-@pytest.mark.parametrize("delays", ["5,", "soon", "5;10", "1.5"])
-def test_delays_that_cannot_be_read_are_refused_by_name(environment: pytest.MonkeyPatch, delays: str) -> None:
-    environment.setenv("RETRY_DELAYS", delays)
-    assert refusal() == f"RETRY_DELAYS: {delays!r} is no list of seconds, like 5,10,20."
-
-
-def test_a_visibility_timeout_that_is_no_number_is_refused_by_name(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("VISIBILITY_TIMEOUT", "soon")
-    assert refusal() == "VISIBILITY_TIMEOUT: 'soon' is not a number of seconds."
-
-
-# TLS
-
-
-@pytest.mark.parametrize("mode", ["prefer", "allow", "Verify-Full", "no"])
-def test_a_mode_that_may_do_without_tls_is_refused(environment: pytest.MonkeyPatch, mode: str) -> None:
-    environment.setenv("DB_SSLMODE", mode)
-    assert refusal() == (
-        f"DB_SSLMODE: {mode!r} does not ensure TLS; use verify-full, or disable for a server that has none."
-    )
-
-
-def test_a_socket_and_a_remote_host_are_remote(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_HOST", "/run/postgresql,db.example.com")
-    assert load_drain().database.parameters.items() >= VERIFIED.items()
-
-
-@pytest.mark.parametrize("mode", ["verify-full", "verify-ca", "require"])
-def test_with_tls_the_certificate_is_always_looked_at(environment: pytest.MonkeyPatch, mode: str) -> None:
-    environment.setenv("DB_SSLMODE", mode)
-    assert load_drain().database.parameters == FROM_ENVIRONMENT | {"sslmode": mode}
-
-
-def test_without_tls_only_when_told_so(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_SSLMODE", "disable")
-    database = load_drain().database.parameters
-    assert database["sslmode"] == "disable"
-    assert not database.keys() & {"sslrootcert", "gssencmode"}
-
-
-@pytest.mark.parametrize("relative", [True, False])
-def test_another_authoritys_file_lies_in_the_package_or_anywhere(
-    environment: pytest.MonkeyPatch, tmp_path: Path, relative: bool
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        *refused(
+            "TIME_ZONE",
+            ["Sao_Paulo", "America", "-03:00", "../etc/passwd", "/etc/localtime", "x\u00e9", " "],
+            "{} is not a time zone; use a name like America/Sao_Paulo.",
+        ),
+        *refused("RETRY_DELAYS", ["5,", "soon", "5;10", "1.5"], "{} is no list of seconds, like 5,10,20."),
+        *refused("VISIBILITY_TIMEOUT", ["soon"], "{} is not a number of seconds."),
+        *refused(
+            "IDENTITY",
+            ["true", "Required", "optional", "false", " required"],  # misspelt, it lets nobody in
+            "{} is not known; it is required, or not set.",
+        ),
+        *refused(
+            "DB_SSLMODE",
+            ["prefer", "allow", "Verify-Full", "no"],
+            "{} does not ensure TLS; use verify-full, or disable for a server that has none.",
+        ),
+        *refused(
+            "DB_SSLROOTCERT",
+            ["ponto/certificates/none.pem"],
+            f"there is no file {ROOT}/ponto/certificates/none.pem.",
+        ),
+        (
+            {"SSL_CERT_FILE": "/nonexistent", "DB_SSLROOTCERT": "system"},
+            "DB_SSLROOTCERT: the system has no certificates; name a file.",
+        ),
+        # Without the server's name no authority is enough but RDS' own.
+        *(
+            (
+                {"DB_SSLMODE": mode, "DB_SSLROOTCERT": root},
+                f"DB_SSLMODE: {mode!r} looks at no name, and other servers have certificates of {root} too;"
+                " use verify-full.",
+            )
+            for root in ("system", "handler.py", "/etc/hostname")
+            for mode in ("verify-ca", "require")
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_by_name(
+    environment: pytest.MonkeyPatch, changes: dict[str, str], message: str
 ) -> None:
-    (tmp_path / "own.pem").touch()
+    setenv(environment, changes)
+    assert refusal() == message
+
+
+@pytest.mark.parametrize(
+    ("changes", "different"),
+    [
+        # A unix socket needs neither password nor TLS.
+        (
+            {"DB_HOST": "/run/postgresql", "DB_PASSWORD": None},
+            {"host": "/run/postgresql", "password": None, **dict.fromkeys(VERIFIED)},
+        ),
+        ({"DB_HOST": "/run/postgresql"}, {"host": "/run/postgresql", **dict.fromkeys(VERIFIED)}),
+        ({"DB_HOST": "/run/postgresql,db.example.com"}, {"host": "/run/postgresql,db.example.com"}),
+        # Port and TLS are optional, verified TLS is the default, and libpq has its own port.
+        ({"DB_PORT": None, "DB_SSLMODE": "", "DB_SSLROOTCERT": ""}, {"port": None}),
+        # With TLS the certificate is always looked at; there is none only when told so.
+        *(({"DB_SSLMODE": mode}, {"sslmode": mode}) for mode in ("verify-full", "verify-ca", "require")),
+        ({"DB_SSLMODE": "require", "DB_SSLROOTCERT": "ponto/certificates/rds.pem"}, {"sslmode": "require"}),
+        ({"DB_SSLMODE": "disable"}, {"sslmode": "disable", "sslrootcert": None, "gssencmode": None}),
+        # Another authority's file lies in the package or anywhere.
+        ({"DB_SSLROOTCERT": "handler.py"}, {"sslrootcert": str(ROOT / "handler.py")}),
+        ({"DB_SSLROOTCERT": "/etc/hostname"}, {"sslrootcert": "/etc/hostname"}),
+        # The system's certificates are Python's.
+        ({"SSL_CERT_FILE": "/etc/hostname", "DB_SSLROOTCERT": "system"}, {"sslrootcert": "/etc/hostname"}),
+        # A password that is given needs no secret.
+        ({"DB_SECRET_ARN": "arn:of:nothing"}, {}),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_the_environment_says_how_to_connect(
+    environment: pytest.MonkeyPatch, tmp_path: Path, changes: dict[str, str | None], different: dict[str, str | None]
+) -> None:
     environment.chdir(tmp_path)  # which does not matter
-    environment.setenv("DB_SSLROOTCERT", "handler.py" if relative else str(tmp_path / "own.pem"))
-    assert load_drain().database.parameters["sslrootcert"] == str(
-        ROOT / "handler.py" if relative else tmp_path / "own.pem"
-    )
-
-
-def test_a_certificate_file_that_is_not_there_is_named(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_SSLROOTCERT", "ponto/certificates/none.pem")
-    assert refusal() == f"DB_SSLROOTCERT: there is no file {ROOT}/ponto/certificates/none.pem."
-
-
-def test_the_systems_certificates_are_pythons(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "system.pem").touch()
-    environment.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
-    environment.setenv("DB_SSLROOTCERT", "system")
-    assert load_drain().database.parameters["sslrootcert"] == str(tmp_path / "system.pem")
-
-
-def test_a_system_without_certificates_is_refused(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("SSL_CERT_FILE", "/nonexistent")
-    environment.setenv("DB_SSLROOTCERT", "system")
-    assert refusal() == "DB_SSLROOTCERT: the system has no certificates; name a file."
-
-
-@pytest.mark.parametrize("root", ["system", "handler.py", "/etc/hostname"])
-@pytest.mark.parametrize("mode", ["verify-ca", "require"])
-def test_without_the_servers_name_no_authority_is_enough_but_rds_own(
-    environment: pytest.MonkeyPatch, mode: str, root: str
-) -> None:
-    environment.setenv("DB_SSLMODE", mode)
-    environment.setenv("DB_SSLROOTCERT", root)
-    assert refusal() == (
-        f"DB_SSLMODE: {mode!r} looks at no name, and other servers have certificates of {root} too; use verify-full."
-    )
-    environment.setenv("DB_SSLROOTCERT", "ponto/certificates/rds.pem")
-    assert load_drain().database.parameters == FROM_ENVIRONMENT | {"sslmode": mode}
-
-
-# Identity
+    setenv(environment, changes)
+    expected = {name: value for name, value in (FROM_ENVIRONMENT | different).items() if value is not None}
+    assert connection_parameters(load_drain().database) == expected
 
 
 @pytest.mark.parametrize(("value", "identity"), [(None, False), ("", False), ("required", True)])
 def test_employees_must_have_signed_in_where_the_stage_says_so(
     environment: pytest.MonkeyPatch, value: str | None, identity: bool
 ) -> None:
-    if value is None:
-        environment.delenv("IDENTITY", raising=False)
-    else:
-        environment.setenv("IDENTITY", value)
+    setenv(environment, {"IDENTITY": value})
     assert load_drain().identity is identity
 
 
-@pytest.mark.parametrize("value", ["true", "Required", "optional", "false", " required"])
-def test_a_misspelt_identity_lets_nobody_in(environment: pytest.MonkeyPatch, value: str) -> None:
-    environment.setenv("IDENTITY", value)
-    assert refusal() == f"IDENTITY: {value!r} is not known; it is required, or not set."
+def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
+    setenv(environment, {"QUEUE_URL": "https://punches", "RETRY_DELAYS": "5,10", "VISIBILITY_TIMEOUT": "451"})
+    settings = load_drain()
+    assert (settings.queue_url, settings.retry_delays, settings.visibility_s) == ("https://punches", (5, 10), 451)
 
 
 # rds_config.py
 
 
-def test_rds_config_wins_over_the_environment_as_a_whole(rds_config: WriteConfig) -> None:
-    rds_config(RDS_CONFIG)
-    assert load_drain().database == Database(FROM_RDS_CONFIG, None)
-
-
-def test_rds_config_may_name_port_and_sslmode(rds_config: WriteConfig) -> None:
-    rds_config(RDS_CONFIG + "db_port = 5434\ndb_sslmode = 'verify-ca'\n")
-    assert load_drain().database.parameters == FROM_RDS_CONFIG | {
-        "port": "5434",
-        "sslmode": "verify-ca",
-    }  # the name unseen
+@pytest.mark.parametrize(
+    ("more", "different"),
+    [
+        ("", {}),
+        ("db_port = 5434\ndb_sslmode = 'verify-ca'\n", {"port": "5434", "sslmode": "verify-ca"}),  # the name unseen
+    ],
+)
+def test_rds_config_wins_over_the_environment_as_a_whole(
+    environment: pytest.MonkeyPatch, rds_config: WriteConfig, more: str, different: dict[str, str]
+) -> None:
+    environment.setenv("DB_SECRET_ARN", "arn:of:nothing")  # with a password it needs no secret
+    rds_config(RDS_CONFIG + more)
+    assert connection_parameters(load_drain().database) == FROM_RDS_CONFIG | different
 
 
 def test_what_is_wrong_in_rds_config_is_named_as_it_is_called_there(rds_config: WriteConfig) -> None:
@@ -355,17 +326,12 @@ def test_what_both_lack_is_named_by_its_place(rds_config: WriteConfig, environme
     assert "rds_config.example.py" in message
 
 
-def test_a_module_that_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig) -> None:
-    rds_config(RDS_CONFIG + "import vault_of_ours\n")
-    with pytest.raises(ModuleNotFoundError, match="vault_of_ours") as caught:
+@pytest.mark.parametrize("statement", ["import vault_of_ours", "from json import vault_of_ours"])
+def test_what_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig, statement: str) -> None:
+    rds_config(f"{RDS_CONFIG}{statement}\n")
+    with pytest.raises(ImportError, match="vault_of_ours") as caught:
         load_drain()
     assert_tells_no_password(caught.value)
-
-
-def test_a_name_that_rds_config_fails_to_import_is_not_taken_for_its_absence(rds_config: WriteConfig) -> None:
-    rds_config(RDS_CONFIG + "from json import vault_of_ours\n")
-    with pytest.raises(ImportError, match="vault_of_ours"):
-        load_drain()
 
 
 def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path: Path) -> None:
@@ -400,40 +366,25 @@ def test_a_command_too_takes_the_password_of_the_secret(
     secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
 ) -> None:
     put_secret(secrets, environment, {"username": "rotated", "password": "one"})
-    environment.delenv("DB_PASSWORD")
     assert database_parameters() == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
 # Secrets Manager
 
 
-def test_without_a_secret_the_parameters_are_those_found() -> None:
-    assert connection_parameters(load_drain().database) == FROM_ENVIRONMENT
-
-
 def test_the_secret_gives_user_and_password_and_nothing_else(
     secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
 ) -> None:
     content = {"username": "rotated", "password": "one", "host": "evil.example.com", "port": 1, "sslmode": "disable"}
-    arn = put_secret(secrets, environment, content)
-    environment.delenv("DB_PASSWORD")
-    database = load_drain().database
-    assert database.secret_arn == arn
-    assert connection_parameters(database) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
-
-
-def test_the_user_need_not_be_named_twice(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> None:
-    put_secret(secrets, environment, {"username": "rotated", "password": "one"})
-    environment.delenv("DB_PASSWORD")
-    environment.delenv("DB_USER")
-    assert connection_parameters(load_drain().database)["user"] == "rotated"
+    put_secret(secrets, environment, content)
+    environment.delenv("DB_USER")  # which need not be named twice
+    assert connection_parameters(load_drain().database) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
 def test_a_rotated_password_is_seen_by_the_next_call(
     secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
 ) -> None:
     arn = put_secret(secrets, environment, {"username": "ponto", "password": "one"})
-    environment.delenv("DB_PASSWORD")
     database = load_drain().database
     assert connection_parameters(database) == FROM_ENVIRONMENT | {"password": "one"}
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
@@ -448,7 +399,6 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     content = json.dumps({"username": "ponto_function", "password": "two"})
     arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
     environment.setenv("FUNCTION_SECRET_ARN", arn)
-    environment.delenv("DB_PASSWORD")
     settings = load_schema()
     assert settings.function_secret_arn == arn
     assert login(arn) == Login("ponto_function", "two")
@@ -459,56 +409,37 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
 def test_the_reserved_concurrency_is_a_number_or_not_known(
     environment: pytest.MonkeyPatch, value: str | None, expected: int | None
 ) -> None:
-    if value is not None:
-        environment.setenv("RESERVED_CONCURRENCY", value)
+    setenv(environment, {"RESERVED_CONCURRENCY": value})
     assert load_schema().reserved_concurrency == expected
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "5.0"])
 def test_a_reserved_concurrency_that_is_no_number_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
     environment.setenv("RESERVED_CONCURRENCY", value)
-    with pytest.raises(ConfigurationError, match=f"RESERVED_CONCURRENCY: '{value}' is not a number"):
-        load_schema()
-
-
-def test_a_password_given_directly_needs_no_secret(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_SECRET_ARN", "arn:of:nothing")
-    assert connection_parameters(load_drain().database) == FROM_ENVIRONMENT
-
-
-def test_rds_config_with_a_password_needs_no_secret(rds_config: WriteConfig, environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_SECRET_ARN", "arn:of:nothing")
-    rds_config(RDS_CONFIG)
-    assert connection_parameters(load_drain().database) == FROM_RDS_CONFIG
+    assert refusal(load_schema).startswith(f"RESERVED_CONCURRENCY: '{value}' is not a number")
 
 
 def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(
     secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
 ) -> None:
-    environment.setenv("DB_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:123456789012:secret:none")
-    environment.delenv("DB_PASSWORD")
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:none"
+    setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
     with pytest.raises(secrets.exceptions.ResourceNotFoundException):
         connection_parameters(load_drain().database)
 
 
 @pytest.mark.parametrize(
     "content",
-    ["CANARY", '{"username": "CANARY"}', '{"password": "CANARY"}', '"CANARY"', '["CANARY"]', "{CANARY", "null"],
+    [
+        *("CANARY", '{"username": "CANARY"}', '{"password": "CANARY"}', '"CANARY"', '["CANARY"]', "{CANARY", "null"),
+        b"CANARY",
+    ],
 )
 def test_a_secret_of_another_form_is_refused_without_being_quoted(
-    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch, content: str
+    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch, content: str | bytes
 ) -> None:
-    environment.setenv("DB_SECRET_ARN", secrets.create_secret(Name="database", SecretString=content)["ARN"])
-    environment.delenv("DB_PASSWORD")
-    with pytest.raises(
-        ConfigurationError, match=r"^The secret arn:.* must be JSON with username and password\.$"
-    ) as caught:
-        connection_parameters(load_drain().database)
-    assert_tells_no_password(caught.value)
-
-
-def test_a_binary_secret_is_refused(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("DB_SECRET_ARN", secrets.create_secret(Name="database", SecretBinary=b"CANARY")["ARN"])
-    environment.delenv("DB_PASSWORD")
-    with pytest.raises(ConfigurationError, match="must be JSON with username and password"):
-        connection_parameters(load_drain().database)
+    form: Any = {"SecretString" if isinstance(content, str) else "SecretBinary": content}
+    arn = secrets.create_secret(Name="database", **form)["ARN"]
+    setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
+    said = refusal(lambda: connection_parameters(load_drain().database))
+    assert said == f"The secret {arn} must be JSON with username and password."

@@ -13,6 +13,7 @@ from ponto import connection, receipt
 from ponto.config import SECRET_SECONDS
 from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
 from ponto.receipt import Receipts
+from ponto.session import Session
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
@@ -216,6 +217,20 @@ def test_a_receipt_that_cannot_be_had_is_a_503_in_its_time(
     assert answer["statusCode"] == 503
     assert server.tries
     assert server.now <= times.slowest_s(SECRET_SECONDS)
+
+
+@pytest.mark.parametrize(("connect_s", "deadline"), [(5, 40), (40, 5)])
+def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
+    server: Server, monkeypatch: pytest.MonkeyPatch, connect_s: int, deadline: float
+) -> None:
+    monkeypatch.setattr("ponto.session.time", SimpleNamespace(monotonic=lambda: server.now))
+    server.answers = lambda _: REFUSALS["refused"]
+
+    with pytest.raises(psycopg2.OperationalError):
+        Session(dict, Timeouts(connect_s=connect_s)).execute("select", {}, deadline)
+
+    assert [each["connect_timeout"] for each in server.tries] == [4, 4, 3, 2]
+    assert server.now <= 5
 
 
 SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com" (10.0.1.23), port 5432'

@@ -90,29 +90,11 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_oldest_is_of_the_stored_ones_only(capsys: pytest.CaptureFixture[str]) -> None:
-    line = logged(
-        capsys,
-        stored=[entry()],
-        duplicates=[entry(received_ms=RECEIVED_MS - SECOND)],
-        failures={"f": "gone"},
-        failed=[record("TRACE", "f", RECEIVED_MS - SECOND)],
-    )
-    assert line["oldestMilliseconds"] == 5 * SECOND
+    older = entry(received_ms=RECEIVED_MS - SECOND)
+    failures: dict[str, Any] = {"failures": {"f": "gone"}, "failed": [record("TRACE", "f", RECEIVED_MS - SECOND)]}
 
-
-def test_a_batch_that_stored_nothing_has_no_oldest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert logged(capsys, duplicates=[entry()]) == {
-        "level": "INFO",
-        "message": "batch",
-        "requestId": "request-1",
-        "stored": 0,
-        "duplicates": 1,
-        "rejected": 0,
-        **REASONS,
-        "failed": 0,
-        "batchSize": 1,
-        "milliseconds": 12.3,
-    }
+    assert logged(capsys, [entry()], [older], **failures)["oldestMilliseconds"] == 5 * SECOND
+    assert "oldestMilliseconds" not in logged(capsys, [], [older], **failures)
 
 
 def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,17 +145,19 @@ def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsy
     assert line["errors"] == ["dead-letter queue: down"]
 
 
-def test_an_error_of_every_record_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    line = logged(capsys, failures={str(number): "OperationalError: gone" for number in range(100)})
-    assert line["level"] == "WARNING"
-    assert line["failed"] == 100
-    assert line["errors"] == ["OperationalError: gone"]
-
-
-def test_of_many_errors_five_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    line = logged(capsys, failures={str(number): f"error {number}" for number in range(9)})
-    assert line["failed"] == 9
-    assert line["errors"] == [f"error {number}" for number in range(5)]
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        (["OperationalError: gone"] * 100, ["OperationalError: gone"]),
+        ([f"e{n}" for n in range(9)], [f"e{n}" for n in range(5)]),
+    ],
+    ids=["of every record", "many"],
+)
+def test_each_error_is_told_once_and_no_more_than_five(
+    capsys: pytest.CaptureFixture[str], errors: list[str], told: list[str]
+) -> None:
+    line = logged(capsys, failures={str(number): error for number, error in enumerate(errors)})
+    assert (line["level"], line["failed"], line["errors"]) == ("WARNING", len(errors), told)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -227,8 +211,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_batch_in_which_nothing_happened_says_so_of_every_count(capsys: pytest.CaptureFixture[str]) -> None:
     log.batch("request-1", 1, RECEIVED_MS / 1000, Processed())
-    found = metrics(capsys.readouterr().out)
-    assert {name for _, name in found} == {
+    assert {name for _, name in metrics(capsys.readouterr().out)} == {
         *("stored", "duplicates", "rejected", *REASONS, "failed", "batchSize"),
         "milliseconds",  # and no age of what was not stored
     }

@@ -2,8 +2,6 @@
 
 import json
 import string
-import subprocess
-import sys
 import traceback
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -285,15 +283,6 @@ def test_refusal_of_what_is_not_json_never_quotes_it(body: str) -> None:
 # Identity
 
 
-def test_a_punch_without_an_id_gets_the_derived_one() -> None:
-    assert read().id == "03a34e43-8380-81c5-aca7-a6486aae4a60"
-
-
-def test_a_client_cannot_send_a_derived_id_not_even_its_own() -> None:
-    for derived in (read().id, read().id.upper()):
-        assert refused(json.dumps(GOOD | {"id": derived})) == f"id: {RULES['id']}"
-
-
 @given(good_bodies())
 def test_retry_of_the_same_body_is_the_same_punch(body: dict[str, Any]) -> None:
     again = dict(reversed(body.items()))
@@ -308,15 +297,6 @@ def test_same_instant_written_with_another_offset_is_the_same_punch(body: dict[s
     again = parse(json.dumps(body | {"ponto": rewritten.isoformat()}), SAO_PAULO)
     assert again.deslocamento == minutes
     assert again._replace(deslocamento=punch.deslocamento) == punch
-
-
-# Structure
-
-
-def test_module_imports_neither_aws_nor_the_driver_nor_the_handler() -> None:
-    code = "import ponto.punch, sys; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert not {"boto3", "botocore", "psycopg2", "handler", "zoneinfo"} & set(loaded.split())
 
 
 def test_zone_without_offsets_is_a_mistake_of_the_caller() -> None:

@@ -1,10 +1,10 @@
-"""When a record that failed is visible again, asked of a queue of moto's; and what happens if SQS does not help."""
+"""When a record that failed is visible again; and what happens if SQS does not help."""
 
 import contextlib
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
 import boto3
 import pytest
@@ -16,21 +16,21 @@ from ponto.records import Record
 from ponto.redelivery import SHORTEN_VISIBILITY_SECONDS, Redelivery, VisibilityNotShortened
 from ponto.sqs import CALL_SECONDS
 from tests.events import aws, record
-from tests.waiting import wait_for
 
 DELAYS = (5, 10, 20, 40, 80, 160, 320)
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/punches"
 
 
-def received(times: int = 1, handle: str = "handle") -> Record:
-    made = record("{}", f"m{times}")
-    made["attributes"]["ApproximateReceiveCount"] = str(times)
-    made["receiptHandle"] = handle
+def received(*times: int) -> list[Record]:
+    """Records that were received so many times."""
+    made = [record("{}", receives=receives) for receives in times]
+    for each in made:
+        each["receiptHandle"] = "handle"
     return made
 
 
-def soon() -> float:
-    return time.monotonic() + 60
+def shorten(records: list[Record], end: float | None = None) -> None:
+    Redelivery(URL, DELAYS).shorten_visibility(records, time.monotonic() + 60 if end is None else end)
 
 
 @pytest.fixture
@@ -53,53 +53,45 @@ def expect(stubber: Stubber, seconds: list[int], failed: list[str] | None = None
 
 
 def test_a_record_comes_back_twice_as_late_each_time_and_then_after_the_queues_own_timeout(stubber: Stubber) -> None:
-    expect(stubber, [5, 10, 20, 40, 80, 160, 320])
-    Redelivery(URL, DELAYS).shorten_visibility([received(times) for times in range(1, 12)], soon())
-
-
-def test_a_receive_count_that_cannot_be_has_the_first_delay(stubber: Stubber) -> None:
-    expect(stubber, [5, 5, 5])
-    Redelivery(URL, DELAYS).shorten_visibility([received(0), received(-1), received(-8)], soon())
+    expect(stubber, [5, 5, 5, 10, 20, 40, 80, 160, 320])
+    shorten(received(-8, 0, *range(1, 12)))
 
 
 def test_ten_go_in_a_call(stubber: Stubber) -> None:
     for size in (10, 10, 3):
         expect(stubber, [5] * size)
-    Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(23)], soon())
+    shorten(received(*[1] * 23))
 
 
 @pytest.mark.parametrize(
     ("url", "delays", "times"),
-    [(URL, DELAYS, 0), ("", DELAYS, 1), (URL, (), 1), (URL, DELAYS, 8), (URL, DELAYS, 200)],
-    ids=["no record", "no queue", "no delays", "eighth receive", "day"],
+    [(URL, DELAYS, []), ("", DELAYS, [1]), (URL, (), [1]), (URL, DELAYS, [8, 200])],
+    ids=["no record", "no queue", "no delays", "received often"],
 )
 def test_otherwise_nobody_is_called(
-    monkeypatch: pytest.MonkeyPatch, url: str, delays: tuple[int, ...], times: int
+    monkeypatch: pytest.MonkeyPatch, url: str, delays: tuple[int, ...], times: list[int]
 ) -> None:
-    def refuse(*_: object, **__: object) -> NoReturn:
-        raise AssertionError("no client is needed")
-
-    monkeypatch.setattr(boto3, "client", refuse)
-    Redelivery(url, delays).shorten_visibility([received(times)] if times else [], soon())
+    monkeypatch.setattr(redelivery, "client", lambda: pytest.fail("a client was made"))
+    Redelivery(url, delays).shorten_visibility(received(*times), time.monotonic() + 60)
 
 
 def test_what_sqs_refuses_is_told_after_all_calls(stubber: Stubber) -> None:
     expect(stubber, [5] * 10, ["ReceiptHandleIsInvalid", "InternalError", "InternalError"])
     expect(stubber, [5] * 2)
     with pytest.raises(VisibilityNotShortened, match=r"^InternalError, ReceiptHandleIsInvalid$"):
-        Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(12)], soon())
+        shorten(received(*[1] * 12))
 
 
 def test_after_a_call_that_failed_no_other_is_begun(stubber: Stubber) -> None:
     stubber.add_client_error("change_message_visibility_batch", "AccessDenied", "no", 403)
     with pytest.raises(ClientError):
-        Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(12)], soon())
+        shorten(received(*[1] * 12))
 
 
 def test_without_time_no_call_is_begun_and_boto3_is_not_even_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redelivery, "client", lambda: pytest.fail("a client was made"))
     with pytest.raises(VisibilityNotShortened, match="no time left"):
-        Redelivery(URL, DELAYS).shorten_visibility([received()], time.monotonic() + SHORTEN_VISIBILITY_SECONDS)
+        shorten(received(1), time.monotonic() + SHORTEN_VISIBILITY_SECONDS)
 
 
 class Clock:
@@ -132,7 +124,7 @@ def test_each_call_is_begun_only_if_there_is_time_for_no_answer(
 ) -> None:
     clock = Clock(monkeypatch, imported, answered)
     with contextlib.suppress(VisibilityNotShortened):
-        Redelivery(URL, DELAYS).shorten_visibility([received() for _ in range(100)], SHORTEN_VISIBILITY_SECONDS)
+        shorten(received(*[1] * 100), SHORTEN_VISIBILITY_SECONDS)
     assert clock.calls == calls
     assert clock.now <= SHORTEN_VISIBILITY_SECONDS
 
@@ -143,32 +135,3 @@ def test_a_call_that_gets_no_answer_takes_no_longer_than_is_reckoned(monkeypatch
     sqs.client()
     [config] = configs
     assert config.connect_timeout + config.read_timeout <= CALL_SECONDS
-
-
-def test_a_queue_shows_the_record_again_when_its_delay_is_over_and_counts_the_receive() -> None:
-    with aws():
-        queues = boto3.client("sqs")
-        url = queues.create_queue(QueueName="punches", Attributes={"VisibilityTimeout": "451"})["QueueUrl"]
-        queues.send_message(QueueUrl=url, MessageBody="{}")
-
-        def receive() -> list[Any]:
-            return list(
-                queues.receive_message(QueueUrl=url, MessageSystemAttributeNames=["ApproximateReceiveCount"]).get(
-                    "Messages", []
-                )
-            )
-
-        [message] = receive()
-        again = received(handle=message["ReceiptHandle"])
-        assert receive() == []
-
-        Redelivery(url, (1,)).shorten_visibility([again], soon())
-
-        found: list[Any] = []
-
-        def is_back() -> bool:
-            found.extend(receive())
-            return bool(found)
-
-        wait_for(is_back, "the message")
-        assert found[0]["Attributes"]["ApproximateReceiveCount"] == "2"

@@ -5,7 +5,7 @@ import io
 import json
 import threading
 import time
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -18,7 +18,7 @@ from ponto import batches, imports
 from ponto.batches import NotSent, OutOfTime, Sender
 from ponto.config import ConfigurationError
 from ponto.imports import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
-from ponto.lines import NotPunches, Position
+from ponto.lines import BEGIN, NotPunches, Position
 from tests.events import NOT_SQS, Context, record, sqs_event
 from tests.unit.test_lines import ZONE
 
@@ -125,12 +125,18 @@ class Functions:
         self.events.append(json.loads(Payload))
 
 
-class Paper(SimpleNamespace):
+class Paper:
     """What surrounds the function."""
 
-    bucket: Bucket
-    queue: Queue
-    functions: Functions
+    def __init__(self, patch: pytest.MonkeyPatch, *, identity: bool = False) -> None:
+        self.bucket, self.queue, self.functions = Bucket(), Queue(), Functions()
+        sender = Sender(cast(Any, self.queue), "https://queue", identity=identity)
+        importer = Importer(ZONE, cast(Any, self.bucket), sender, cast(Any, self.functions))
+        patch.setattr(imports, "importer", lambda _: importer)
+        patch.setattr(batches, "_FIRST_DELAY", 0.001)
+        patch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
+        patch.setenv("QUEUE_URL", "https://queue")
+        patch.setenv("TIME_ZONE", "America/Sao_Paulo")
 
     def upload(self, content: bytes, key: str = "incoming/clock.ndjson", version: str | None = "v1") -> Any:
         self.bucket.objects[key, version] = content
@@ -168,19 +174,7 @@ def file(first: int, last: int) -> bytes:
 
 @pytest.fixture
 def paper(monkeypatch: pytest.MonkeyPatch) -> Paper:
-    return _paper(monkeypatch)
-
-
-def _paper(monkeypatch: pytest.MonkeyPatch, *, identity: bool = False) -> Paper:
-    paper = Paper(bucket=Bucket(), queue=Queue(), functions=Functions())
-    sender = Sender(cast(Any, paper.queue), "https://queue", identity=identity)
-    importer = Importer(ZONE, paper.bucket, sender, cast(Any, paper.functions))
-    monkeypatch.setattr(imports, "importer", lambda _: importer)
-    monkeypatch.setattr(batches, "_FIRST_DELAY", 0.001)
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
-    monkeypatch.setenv("QUEUE_URL", "https://queue")
-    monkeypatch.setenv("TIME_ZONE", "America/Sao_Paulo")
-    return paper
+    return Paper(monkeypatch)
 
 
 def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
@@ -245,13 +239,18 @@ def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(paper: Paper, let
     assert all(folder.endswith(f"/{version}") for folder in folders)
 
 
-def test_without_versions_the_file_as_it_is_now_is_read(paper: Paper) -> None:
-    paper.run(paper.upload(punch(1), version=None))
-    assert paper.queue.employees() == [1]
+@pytest.mark.parametrize(
+    ("key", "version"), [("incoming/a", None), ("incoming/a.ndjson.gz", "v1")], ids=["no versions", "not compressed"]
+)
+def test_a_file_is_read_without_a_version_and_whatever_its_name_says(
+    paper: Paper, key: str, version: str | None
+) -> None:
+    paper.run(paper.upload(file(1, 3), key, version))
+    assert paper.queue.employees() == [1, 2, 3]
 
 
 def test_where_employees_sign_in_the_upload_vouches_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    paper = _paper(monkeypatch, identity=True)
+    paper = Paper(monkeypatch, identity=True)
     paper.run(paper.upload(file(1, 2)))
     assert paper.queue.attributes == [
         {"usuarioId": {"DataType": "String", "StringValue": str(employee)}} for employee in (1, 2)
@@ -307,6 +306,7 @@ def test_a_queue_that_keeps_failing_fails_the_file_when_the_time_is_over(paper: 
     paper.queue.never = {"usuarioId": "InternalError"}
     with pytest.raises(NotSent, match="the queue of punches: InternalError"):
         paper.run(paper.upload(file(1, 500)), seconds=0.1)
+    assert paper.functions.events == []  # which would get as far
 
 
 # Going on
@@ -328,46 +328,33 @@ def test_what_the_time_does_not_suffice_for_is_handed_on_and_nothing_is_left_out
     assert sorted(noted) == [number for number in range(1, 2_001) if number % 7 == 0]
 
 
-def test_a_compressed_file_is_handed_on_by_its_uncompressed_offset(paper: Paper) -> None:
+@pytest.mark.parametrize("knows_ranges", [True, False])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_whatever_the_file_and_the_store_nothing_is_sent_twice_by_those_it_is_handed_on_to(
+    paper: Paper, pack: Callable[[bytes], bytes], knows_ranges: bool
+) -> None:
+    paper.bucket.knows_ranges = knows_ranges  # one that does not gives the whole for a part
     paper.queue.seconds = 0.02
-    content = file(1, 1_000)
-    rounds = paper.run_all(paper.upload(gzip.compress(content), "incoming/a.gz"), seconds=0.05)
-    assert rounds > 1
+    assert paper.run_all(paper.upload(pack(file(1, 1_000))), seconds=0.05) > 1
     assert sorted(paper.queue.employees()) == list(range(1, 1_001))
 
 
 @pytest.mark.parametrize(
-    ("content", "line"),
+    ("content", "begin", "line"),
     [
-        (b"x" * 3_000_000 + b"\n" + punch(1), 1),
-        (punch(1) + b"\n" + b"x" * 3_000_000 + b"\n" + punch(2), 2),
+        (b"x" * 3_000_000 + b"\n" + punch(1), BEGIN, 1),
+        (punch(1) + b"\n" + b"x" * 3_000_000 + b"\n" + punch(2), BEGIN, 2),
+        (punch(1) + b"\n" * 3_000_000 + punch(2), Position(2_900_000, 2_900_000), 2_900_000),
     ],
-    ids=["the first line", "another"],
+    ids=["the first line", "another", "what comes before"],
 )
 def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda_kills_the_function(
-    paper: Paper, content: bytes, line: int
+    paper: Paper, content: bytes, begin: Position, line: int
 ) -> None:
-    upload = paper.upload(gzip.compress(content))
-    with pytest.raises(OutOfTime, match=f"the time is over, and line {line} is not read"):
-        paper.run_all(upload, seconds=-1)
-    assert "summary.json" not in str(paper.bucket.results)
-
-
-def test_what_comes_before_may_take_the_whole_time(paper: Paper) -> None:
-    content = punch(1) + b"\n" * 3_000_000 + punch(2)
     (task,) = tasks_of(paper.upload(gzip.compress(content)))
-    later = task._replace(position=Position(2_900_000, 2_900_000))
-    with pytest.raises(OutOfTime, match="the time is over, and line 2900000 is not read"):
-        paper.run(later.event(), seconds=-1)
-
-
-def test_a_store_that_gives_the_whole_file_for_a_part_of_it_costs_reading_it_and_nothing_is_sent_twice(
-    paper: Paper,
-) -> None:
-    paper.bucket.knows_ranges = False
-    paper.queue.seconds = 0.02
-    assert paper.run_all(paper.upload(file(1, 1_000)), seconds=0.05) > 1
-    assert sorted(paper.queue.employees()) == list(range(1, 1_001))
+    with pytest.raises(OutOfTime, match=f"the time is over, and line {line} is not read"):
+        paper.run_all(task._replace(position=begin).event(), seconds=-1)
+    assert "summary.json" not in str(paper.bucket.results)
 
 
 def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(paper: Paper) -> None:
@@ -396,7 +383,7 @@ def test_what_is_handed_on_is_the_event_and_the_place(paper: Paper) -> None:
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(0, 8))
 def test_a_queue_that_closes_at_any_time_leaves_what_to_go_on_from(good: list[bool], calls: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        paper = _paper(patch)
+        paper = Paper(patch)
         content = b"\n".join(punch(number) if is_good else b"{" for number, is_good in enumerate(good, 1))
         paper.queue.answers = [{}] * calls + [client_error("AccessDenied", 403)] * 100
         upload = paper.upload(content)
@@ -431,13 +418,6 @@ def test_a_bucket_that_stops_in_mid_file_leaves_what_to_go_on_from_and_the_log_t
         paper.run(upload)
 
 
-def test_a_round_that_gets_nowhere_is_not_handed_on(paper: Paper) -> None:
-    paper.queue.answers = [{str(entry): "InternalError" for entry in range(10)}] * 1_000
-    with pytest.raises((OutOfTime, NotSent)):
-        paper.run(paper.upload(file(1, 10)), seconds=0.01)
-    assert paper.functions.events == []
-
-
 def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: Paper) -> None:
     (task,) = tasks_of(paper.upload(file(1, 10)))
     with pytest.raises(TooManyRounds, match=f"line 1 is reached after {MOST_ROUNDS} invocations; redrive it to go on"):
@@ -449,28 +429,25 @@ def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: P
 # Files and events as a whole
 
 
-def test_a_file_that_is_broken_raises_after_what_could_be_read(paper: Paper) -> None:
-    whole = gzip.compress(file(1, 2_000))
-    with pytest.raises(NotPunches, match="the compression is broken"):
-        paper.run(paper.upload(whole[:-9], "incoming/a.gz"))
-    assert len(paper.queue.bodies) >= 1_990
-    assert paper.functions.events == []
+@pytest.mark.parametrize(
+    ("content", "said", "sent"),
+    [
+        (gzip.compress(file(1, 2_000))[:-9], "the compression is broken", 1_990),
+        (gzip.compress(punch(1) + b"\n" * 2_000_000), "a mebibyte more of blank lines than of others", 0),
+        (b"%PDF-1.7\n", "line 1 is neither", 0),
+    ],
+    ids=["broken", "blank lines", "something else"],
+)
+def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be(
+    paper: Paper, content: bytes, said: str, sent: int
+) -> None:
+    with pytest.raises(NotPunches, match=said):
+        paper.run(paper.upload(content))
+    assert len(paper.queue.bodies) >= sent
+    assert (paper.functions.events, paper.bucket.results) == ([], {})
 
 
-def test_a_file_of_blank_lines_fails_as_a_whole(paper: Paper) -> None:
-    with pytest.raises(NotPunches, match="a mebibyte more of blank lines than of others"):
-        paper.run(paper.upload(gzip.compress(punch(1) + b"\n" * 2_000_000)))
-    assert paper.functions.events == []
-
-
-def test_a_file_that_is_only_named_as_if_it_were_compressed_is_read(paper: Paper) -> None:
-    paper.run(paper.upload(file(1, 3), "incoming/a.ndjson.gz"))
-    assert paper.queue.employees() == [1, 2, 3]
-
-
-def test_a_file_of_something_else_and_one_that_is_gone_raise(paper: Paper) -> None:
-    with pytest.raises(NotPunches, match="line 1 is neither"):
-        paper.run(paper.upload(b"%PDF-1.7\n"))
+def test_a_file_that_is_gone_raises(paper: Paper) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
         paper.run(event("incoming/gone", "v1"))
     assert paper.bucket.results == {}
