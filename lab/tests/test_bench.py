@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -21,9 +21,11 @@ def row(rate: float, **facts: Any) -> Row:
     return Row(facts, {SPEED: spread([rate, rate - 1, rate + 1])})
 
 
-def test_runs_become_their_median_and_their_extremes() -> None:
+def test_runs_become_their_median_and_their_extremes_or_one_figure_where_all_are_the_same() -> None:
     assert spread([3.0, 100.0, 1.0]) == Spread(3.0, 1.0, 100.0)
     assert spread([1.0, 2.0]) == Spread(1.5, 1.0, 2.0)
+    assert Spread(0, 0, 0).shown(0) == "0"
+    assert Spread(1000.26, 1.0, 2000.0).shown(1) == "1,000.3 (1.0 to 2,000.0)"
 
 
 def test_all_run_in_turn_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,11 +72,6 @@ def test_a_table_shows_facts_and_figures_and_what_was_not_measured_as_nothing(
         "",
         "",
     ]
-
-
-def test_runs_that_are_all_the_same_are_one_figure() -> None:
-    assert Spread(0, 0, 0).shown(0) == "0"
-    assert Spread(1000.26, 1.0, 2000.0).shown(1) == "1,000.3 (1.0 to 2,000.0)"
 
 
 @pytest.mark.parametrize(
@@ -181,51 +178,48 @@ def test_a_uuid7_is_one_and_grows_with_time() -> None:
     assert str(made)[:13] >= before[:13]
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Sequence[str], Sizes]]:
-    """Give which parts some words measure, and how much of each."""
-    found: list[tuple[Sequence[str], Sizes]] = []
+@pytest.mark.parametrize(
+    ("words", "parts", "sizes"),
+    [
+        (
+            "",
+            list(PARTS),
+            {"punches": 100_000, "batch": (10, 100, 1_000), "rounds": 5, "millions": (1, 10)},
+        ),
+        # Quick is small, and can be overruled.
+        ("cold drain --quick --rounds 2", ["drain", "cold"], {"punches": 2_000, "rounds": 2, "starts": 1}),
+        # Sizes that are given twice are measured once.
+        (
+            "--batch 100 --batch 10 --batch 100 --millions 2 --millions 0.5",
+            list(PARTS),
+            {"batch": (10, 100), "millions": (0.5, 2.0)},
+        ),
+        # At a distance the batches are the original's and the handler's, unless others are given.
+        (
+            "drain --distance 2.5 --distance 0 --distance 2.5",
+            ["drain"],
+            {"distance": (0, 2.5), "batch": (10, 100)},
+        ),
+        ("drain --distance 2.5 --batch 50", ["drain"], {"batch": (50,)}),
+    ],
+)
+def test_words_say_which_parts_are_measured_and_how_much_of_each(
+    monkeypatch: pytest.MonkeyPatch, words: str, parts: list[str], sizes: dict[str, object]
+) -> None:
+    asked: list[tuple[Sequence[str], Sizes]] = []
 
     def measured(parts: Sequence[str], sizes: Sizes, *_: object, shown: bool) -> dict[str, Any]:
         assert shown
-        found.append((parts, sizes))
+        asked.append((parts, sizes))
         return {}
 
-    def asked(*words: str) -> tuple[Sequence[str], Sizes]:
-        monkeypatch.setattr(command, "_measured", measured)
-        assert command.main(words) == 0
-        return found.pop()
+    monkeypatch.setattr(command, "_measured", measured)
 
-    return asked
+    assert command.main(words.split()) == 0
 
-
-def test_all_parts_are_measured_by_default(asked: Callable[..., tuple[Sequence[str], Sizes]]) -> None:
-    parts, sizes = asked()
-
-    assert parts == list(PARTS)
-    assert (sizes.punches, sizes.batch, sizes.rounds, sizes.millions) == (100_000, (10, 100, 1_000), 5, (1, 10))
-
-
-def test_quick_is_small_and_can_be_overruled(asked: Callable[..., tuple[Sequence[str], Sizes]]) -> None:
-    parts, sizes = asked("cold", "drain", "--quick", "--rounds", "2")
-
-    assert parts == ["drain", "cold"]
-    assert (sizes.punches, sizes.rounds, sizes.starts) == (2_000, 2, 1)
-
-
-def test_sizes_that_are_given_twice_are_measured_once(asked: Callable[..., tuple[Sequence[str], Sizes]]) -> None:
-    _, sizes = asked("--batch", "100", "--batch", "10", "--batch", "100", "--millions", "2", "--millions", "0.5")
-
-    assert (sizes.batch, sizes.millions) == ((10, 100), (0.5, 2.0))
-
-
-def test_at_a_distance_the_batches_are_the_originals_and_the_handlers_unless_others_are_given(
-    asked: Callable[..., tuple[Sequence[str], Sizes]],
-) -> None:
-    _, sizes = asked("drain", "--distance", "2.5", "--distance", "0", "--distance", "2.5")
-
-    assert (sizes.distance, sizes.batch) == ((0, 2.5), (10, 100))
-    assert asked("drain", "--distance", "2.5", "--batch", "50")[1].batch == (50,)
+    ((found, how_much),) = asked
+    assert found == parts
+    assert {name: getattr(how_much, name) for name in sizes} == sizes
 
 
 @pytest.mark.parametrize(

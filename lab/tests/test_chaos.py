@@ -77,10 +77,3 @@ def test_without_a_stack_it_says_how_to_start_one(tmp_path: Path) -> None:
 
     assert run.returncode == 2
     assert "start it with make run" in run.stderr
-
-
-def test_the_help_has_examples() -> None:
-    run = subprocess.run([*COMMAND, "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert "examples:" in run.stdout
-    assert "exit status:" in run.stdout

@@ -1,8 +1,6 @@
 """Outages, long and short, and code of ours that fails meanwhile: what becomes of the punches, and how soon."""
 
-import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,11 +14,10 @@ from lab.simulate.clock import DAY, EPOCH, HOUR, ProcessEnded, stamp
 from lab.simulate.employees import Sending
 from lab.simulate.faults import Spell
 from lab.simulate.world import Outcome, Plan, World
+from lab.tests.sendings import sending
 from ponto import drain
-from ponto.derived_id import derive_id
 from ponto.store import Store
 from tests.template.compiled import Compile
-from tools.kit.ledger import PunchKey
 from tools.kit.rows import rows_of
 
 BEGIN = 300  # s: by then the database is awake
@@ -30,13 +27,7 @@ REDELIVERY = "redelivery: "  # begins what the function warns of that cannot tel
 
 def punches(times: Iterable[float]) -> list[Sending]:
     """Have somebody else punch each time."""
-    return [punch(BEGIN + at, employee) for employee, at in enumerate(times, 1)]
-
-
-def punch(at: float, employee: int) -> Sending:
-    when = datetime(2026, 1, 1, 11, tzinfo=UTC)
-    body = json.dumps({"usuarioId": employee, "ponto": when.isoformat()})
-    return Sending(at, body, PunchKey(derive_id(employee, when), employee, when), "somebody punches")
+    return [sending(BEGIN + at, employee) for employee, at in enumerate(times, 1)]
 
 
 def spell(begin: float, length: float, kind: Kind) -> Spell:
@@ -55,7 +46,7 @@ class Simulated:
     def run(
         self, sendings: list[Sending], *spells: Spell, days: int = 1, stage: tuple[str, ...] = ("prod",)
     ) -> Outcome:
-        sendings = [punch(50, FIRST), *sendings]
+        sendings = [sending(50, FIRST), *sendings]
         plan = Plan(1, days, [], [*spells, Spell(0, days * DAY, Kind.AWAY)], odd=False, sendings=sendings)
         deployed = settings.of_template(self._compiled(*stage))
         if not deployed.environment["DB_HOST"]:  # the template makes no database
@@ -98,12 +89,12 @@ def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Sp
     return found
 
 
-def our_code_fails_on(patch: pytest.MonkeyPatch, sending: Sending, fail: Callable[[], None], days: int) -> list[Spell]:
+def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable[[], None], days: int) -> list[Spell]:
     """Have a message on which our code fails each time; to the simulator it is none that can be a row."""
     parse = drain.parse  # type: ignore[attr-defined]
 
     def failing(body: str, zone: ZoneInfo) -> Any:
-        if body == sending.body:
+        if body == poison.body:
             fail()
         return parse(body, zone)
 
@@ -205,7 +196,7 @@ def test_the_local_stage_too_has_all_punches_within_thirty_seconds(simulated: Si
 def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_morning(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int
 ) -> None:
-    poison = punch(BEGIN, 0)._replace(punch=None)
+    poison = sending(BEGIN, 0)._replace(punch=None)
     spells = our_code_fails_on(monkeypatch, poison, raise_error, days=1)
 
     outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *spells)
@@ -218,7 +209,7 @@ def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_
 def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_leaves_by_redrive(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    poison = punch(BEGIN, 0)._replace(punch=None)
+    poison = sending(BEGIN, 0)._replace(punch=None)
     spells = our_code_fails_on(monkeypatch, poison, raise_error, days=3)
 
     outcome = simulated.run([poison], *spells, days=3)
@@ -232,7 +223,7 @@ def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_lea
 def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, migrated_url: str, hours: int
 ) -> None:
-    killer = punch(BEGIN + 1_000.5, 0)._replace(punch=None)
+    killer = sending(BEGIN + 1_000.5, 0)._replace(punch=None)
 
     def kill() -> None:
         simulated.world._function.was_doomed = True

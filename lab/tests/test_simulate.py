@@ -5,9 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,16 +17,15 @@ import pytest
 import handler
 from lab.faults import Kind
 from lab.simulate import faults, settings, story
+from lab.simulate.checks import BrokenError
 from lab.simulate.clock import DAY, HOUR
 from lab.simulate.command import one_processor, run
-from lab.simulate.employees import Sending
 from lab.simulate.faults import Spell
 from lab.simulate.planted import PLANTED
 from lab.simulate.settings import Settings
 from lab.simulate.world import Outcome, Plan, World
+from lab.tests.sendings import sending
 from ponto import connection
-from ponto.derived_id import derive_id
-from tools.kit.ledger import PunchKey
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -43,22 +40,35 @@ FOUND = {  # by which seed each planted fault is found, and in how many days
     "backoff": (13, 7, "waits"),
 }
 
-Live = Callable[..., Outcome]
-
 
 @pytest.fixture(scope="module")
 def stage(prod: Template) -> Settings:
     return settings.of_template(prod)
 
 
+class Live:
+    """Runs plans, and has the story of the last."""
+
+    def __init__(self, stage: Settings, url: str) -> None:
+        self._stage, self._url = stage, url
+        self.lines: list[str] = []
+
+    def __call__(self, plan: Plan) -> Outcome:
+        """Run a plan in which no rule breaks."""
+        self.lines.clear()
+        outcome = run(plan, self._stage, self._url, self.lines.append)
+        assert outcome.broken is None, f"seed {plan.seed}: {outcome.broken}"
+        return outcome
+
+    def broken(self, plan: Plan, stage: Settings) -> BrokenError | None:
+        """Run a plan with other settings; return the rule that breaks."""
+        self.lines.clear()
+        return run(plan, stage, self._url, self.lines.append).broken
+
+
 @pytest.fixture
 def live(migrated_url: str, stage: Settings) -> Live:
-    """Give what runs a plan."""
-
-    def run_plan(plan: Plan, planted: Settings = stage, write_trace: Callable[[str], None] | None = None) -> Outcome:
-        return run(plan, planted, migrated_url, write_trace)
-
-    return run_plan
+    return Live(stage, migrated_url)
 
 
 def of_seed(seed: int, days: int = 7, employees: int = 20) -> Plan:
@@ -73,7 +83,6 @@ def test_in_fifty_weeks_every_rule_holds(live: Live) -> None:
     for seed in range(WEEKS):
         outcome = live(of_seed(seed, employees=12))
 
-        assert outcome.broken is None, f"seed {seed}: {outcome.broken}"
         assert outcome.accepted == sum(outcome.counts.values())
         assert outcome.counts["stored"] > 100
 
@@ -83,16 +92,15 @@ def test_a_planted_fault_is_found_and_its_story_is_short(live: Live, stage: Sett
     seed, days, rule = FOUND[name]
     planted, plan = PLANTED[name].plant(stage), of_seed(seed, days, employees=56)
 
-    broken = live(plan, planted).broken
+    broken = live.broken(plan, planted)
 
     assert broken
     assert broken.rule == rule
-    short = story.shorten(plan, broken, lambda candidate: live(candidate, planted).broken)
-    lines: list[str] = []
-    again = live(short, planted, lines.append).broken
+    short = story.shorten(plan, broken, lambda candidate: live.broken(candidate, planted))
+    again = live.broken(short, planted)
     assert again
     assert again.rule == rule
-    told = list(story.condensed(lines))
+    told = list(story.condensed(live.lines))
     assert told[-1].endswith(f"broken: {again}")
     assert len(told) < 40
 
@@ -106,7 +114,6 @@ def test_every_planted_fault_is_found_and_documented() -> None:
 
 def test_a_week_without_faults_stores_all_and_needs_no_operator(live: Live) -> None:
     outcome = live(calm())
-    assert outcome.broken is None
     assert outcome.counts["waiting"] == outcome.counts["dead-lettered"] == 0
 
 
@@ -114,17 +121,14 @@ def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live
     pause = Spell(DAY, 8 * DAY, Kind.PAUSED)
     outcome = live(calm(pause, Spell(pause.end, pause.end + 30 * HOUR, Kind.REFUSING), days=14))
 
-    assert outcome.broken is None
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
 def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
-    lines: list[str] = []
-    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSING), days=9), write_trace=lines.append)
+    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSING), days=9))
 
-    assert outcome.broken is None
-    assert any("SQS moves it to the dead-letter queue" in line for line in lines)
-    assert any("an operator sends message" in line for line in lines)
+    assert any("SQS moves it to the dead-letter queue" in line for line in live.lines)
+    assert any("an operator sends message" in line for line in live.lines)
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
@@ -132,7 +136,6 @@ def test_a_process_that_freezes_after_it_gave_a_message_back_breaks_no_rule(live
     spells = [Spell(0, DAY, kind) for kind in (Kind.READ_ONLY, Kind.STALLED)]
     outcome = live(calm(*spells, days=2, employees=20))
 
-    assert outcome.broken is None
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
@@ -143,11 +146,10 @@ def test_a_punch_whose_answer_was_lost_before_its_last_receive_may_be_a_row_and_
     outage = Spell(100, 100 + 29.7 * HOUR, Kind.REFUSING)
     cuts = Spell(outage.end, outage.end + 2 * HOUR, Kind.CUT)
     away = Spell(0, 3 * DAY, Kind.AWAY)
-    sendings = [_sending(110 + 20 * number, 1 + number) for number in range(60)]
+    sendings = [sending(110 + 20 * number, 1 + number) for number in range(60)]
 
     outcome = live(Plan(1, 3, [], [outage, cuts, away], odd=False, sendings=sendings))
 
-    assert outcome.broken is None
     with closing(psycopg2.connect(migrated_url)) as connection, connection.cursor() as cursor:
         cursor.execute("select count(*) from batida")
         [(rows,)] = cursor.fetchall()
@@ -158,14 +160,12 @@ def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirt
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lab.simulate.queue._AGAIN", 0.01)
-    lines: list[str] = []
-    sendings = [_sending(110 + number, 1 + number) for number in range(5)]
+    sendings = [sending(110 + number, 1 + number) for number in range(5)]
     plan = Plan(1, 3, [], [Spell(100, 100 + 40 * HOUR, Kind.REFUSING)], sendings=sendings)
 
-    outcome = live(plan, write_trace=lines.append)
+    live(plan)
 
-    assert outcome.broken is None
-    first = next(line for line in lines if "SQS moves it to the dead-letter queue" in line)
+    first = next(line for line in live.lines if "SQS moves it to the dead-letter queue" in line)
     assert first < "day 2 06:00"  # 30 hours after midnight
 
 
@@ -173,26 +173,22 @@ def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirt
 def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
     live: Live, stage: Settings, lasts: float, receives: int
 ) -> None:
-    lines: list[str] = []
     throttled = Spell(100, 100 + lasts * stage.visibility, Kind.THROTTLED)
 
-    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[_sending(110, 1)]), write_trace=lines.append)
+    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[sending(110, 1)]))
 
-    assert outcome.broken is None
     assert (outcome.counts["stored"], outcome.invocations) == (1, 1)
     named = "message 1" if receives == 1 else f"message 1 (receive {receives})"
-    assert any(f"batch of 1: {named}: done" in line for line in lines)
+    assert any(f"batch of 1: {named}: done" in line for line in live.lines)
 
 
 def test_an_invocation_that_began_late_may_overlap_the_next_of_its_message(live: Live, stage: Settings) -> None:
-    lines: list[str] = []
     throttled = Spell(100, 110 + stage.visibility - 3, Kind.THROTTLED)
 
-    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[_sending(110, 1)]), write_trace=lines.append)
+    outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[sending(110, 1)]))
 
-    assert outcome.broken is None
     assert outcome.counts["stored"] == 1
-    batches = [re.search(r":(\d\d)\.\d+  batch of 1: message 1.* after (\d+) s$", line) for line in lines]
+    batches = [re.search(r":(\d\d)\.\d+  batch of 1: message 1.* after (\d+) s$", line) for line in live.lines]
     (first, took), (second, _) = (map(int, found.groups()) for found in batches if found)
     assert (second - first) % 60 < took
 
@@ -202,11 +198,10 @@ def test_a_message_that_is_given_up_while_its_late_invocation_stores_it_breaks_n
 ) -> None:
     throttled = Spell(100, 110 + stage.most_receives * stage.visibility - 3, Kind.THROTTLED)
     slow = Spell(throttled.end, throttled.end + 200, Kind.SLOW)
-    sendings = [_sending(110, employee) for employee in range(1, 41)]
+    sendings = [sending(110, employee) for employee in range(1, 41)]
 
     outcome = live(Plan(1, 3, [], [throttled, slow], odd=False, sendings=sendings))
 
-    assert outcome.broken is None
     assert outcome.counts["stored"] == 40
 
 
@@ -215,9 +210,9 @@ def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
     live: Live, stage: Settings, throttled: list[Spell]
 ) -> None:
     spells = [*throttled, Spell(100, HOUR, Kind.SLOW)]
-    sendings = [_sending(110, employee) for employee in range(1, 41)]
+    sendings = [sending(110, employee) for employee in range(1, 41)]
 
-    broken = live(Plan(1, 1, [], spells, odd=False, sendings=sendings), stage._replace(visibility=40)).broken
+    broken = live.broken(Plan(1, 1, [], spells, odd=False, sendings=sendings), stage._replace(visibility=40))
 
     assert broken
     assert broken.rule == "held"
@@ -235,11 +230,10 @@ def test_what_nobody_looks_after_expires_and_its_alarm_has_fired_days_before(liv
     forgotten = calm(Spell(DAY, 15 * DAY, Kind.PAUSED), days=16)
 
     outcome = live(forgotten)
-    assert outcome.broken is None
     assert outcome.counts["expired"]
 
     deaf = {section: alarm | {"Threshold": 10**9} for section, alarm in stage.alarms.items()}
-    broken = live(forgotten, stage._replace(alarms=deaf)).broken
+    broken = live.broken(forgotten, stage._replace(alarms=deaf))
     assert broken
     assert broken.rule == "expired"
 
@@ -248,7 +242,6 @@ def test_dead_letters_that_nobody_looks_at_expire_after_their_alarm(live: Live) 
     spells = [Spell(DAY, 4 * DAY, Kind.REFUSING), Spell(DAY, 24 * DAY, Kind.AWAY)]
     outcome = live(calm(*spells, days=25))
 
-    assert outcome.broken is None
     assert outcome.counts["expired"]
 
 
@@ -304,8 +297,8 @@ def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(mig
     batch_seconds = (stage.batch_milliseconds + stage.row_milliseconds * stage.batch) / 1000
     expected = punches / (stage.concurrency * stage.batch / batch_seconds)
     assert expected > 16
-    sendings = [_sending(50, punches**2)]  # which wakes the database
-    sendings += [_sending(100 + 8 * number / punches, 1 + number) for number in range(punches)]
+    sendings = [sending(50, punches**2)]  # which wakes the database
+    sendings += [sending(100 + 8 * number / punches, 1 + number) for number in range(punches)]
     world = World(Plan(1, 1, [], [], odd=False, sendings=sendings), stage, partial(psycopg2.connect, migrated_url))
 
     outcome = world.run()
@@ -313,9 +306,3 @@ def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(mig
     assert outcome.broken is None
     assert outcome.counts["stored"] == 1 + punches
     assert world.stored_at - 100 == pytest.approx(expected, rel=0.1)
-
-
-def _sending(at: float, employee: int) -> Sending:
-    when = datetime(2026, 1, 1, 11, tzinfo=UTC)
-    body = json.dumps({"usuarioId": employee, "ponto": when.isoformat()})
-    return Sending(at, body, PunchKey(derive_id(employee, when), employee, when), "somebody punches")

@@ -18,6 +18,14 @@ def queue(**changes: Any) -> Queue:
     return made
 
 
+def received(**changes: Any) -> tuple[Queue, Message]:
+    """A queue, and its message, which was received at 0."""
+    found, sent = queue(**changes), message()
+    found.add(sent, 0)
+    assert found.receive(0) is sent
+    return found, sent
+
+
 def message(number: int = 1, sent: float = 0) -> Message:
     return Message(f"m{number}", "{}", SimpleNamespace(queued=1), sent, {})
 
@@ -38,9 +46,7 @@ def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_w
 
 
 def test_a_message_that_is_visible_again_can_be_deleted_with_its_last_receipt() -> None:
-    found, sent = queue(), message()
-    found.add(sent, 0)
-    found.receive(0)
+    found, sent = received()
 
     assert found.delete(sent, sent.receipt, 70)
     assert found.receive(70) is None
@@ -67,9 +73,7 @@ def test_an_old_receipt_may_delete_a_message_that_another_one_has() -> None:
 
 
 def test_a_changed_visibility_counts_from_the_call() -> None:
-    found, sent = queue(), message()
-    found.add(sent, 0)
-    found.receive(0)
+    found, sent = received()
 
     assert found.hide(sent.receipt, 10, 15) is None
     assert found.receive(24.9) is None
@@ -77,9 +81,7 @@ def test_a_changed_visibility_counts_from_the_call() -> None:
 
 
 def test_a_message_that_is_hidden_twice_until_the_same_moment_comes_back_once() -> None:
-    found, sent = queue(), message()
-    found.add(sent, 0)
-    found.receive(0)
+    found, sent = received()
 
     assert found.hide(sent.receipt, 50, 10) is None
     assert found.receive(60) is sent
@@ -95,9 +97,7 @@ def test_a_message_that_is_hidden_twice_until_the_same_moment_comes_back_once() 
     ],
 )
 def test_what_cannot_be_hidden_is_refused(receipt: str, seconds: int, now: float, code: str) -> None:
-    found, sent = queue(), message()
-    found.add(sent, 0)
-    found.receive(0)
+    found, sent = received()
     receipt = receipt.replace("m1/1", sent.receipt)
 
     assert found.hide(receipt, seconds, now) == code
