@@ -219,45 +219,35 @@ def test_a_session_that_was_ended_costs_no_receipt(clerk: Clerk, database: Datab
     assert clerk.warnings == []
 
 
+@pytest.mark.parametrize(
+    ("breaks", "mends", "why"),
+    [
+        ("alter database {} connection limit 0", "alter database {} connection limit -1", "OperationalError: "),
+        ("begin; lock table batida", "rollback", "QueryCanceled: canceling statement due to"),
+    ],
+    ids=["no connection", "locked"],
+)
 def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others_do_not_wait_for_it(
-    clerk: Clerk, database: Database, monkeypatch: pytest.MonkeyPatch
+    clerk: Clerk, database: Database, monkeypatch: pytest.MonkeyPatch, breaks: str, mends: str, why: str
 ) -> None:
-    [(name,)] = database.ask("select current_database()")
-    database.ask(f"alter database {name} connection limit 0")
+    name = database.owner["dbname"]
+    database.ask(breaks.format(name))
     try:
         answer = clerk.ask(str(uuid.uuid4()))
         assert clerk.status(str(uuid.uuid4())) == 503  # a moment later: at once, without a try
     finally:
-        database.ask(f"alter database {name} connection limit -1")
+        database.ask(mends.format(name))
 
     assert answer["statusCode"] == 503
     assert answer["headers"]["Retry-After"] == str(UNAVAILABLE_S)
     assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
     assert json.loads(answer["body"]) == {"message": UNAVAILABLE}
-    assert clerk.warnings[0].startswith("receipt: OperationalError: ")
+    assert clerk.warnings[0].startswith(f"receipt: {why}")
     assert clerk.warnings[1:] == ["receipt: CannotConnectError: the database did not answer less than 5 s ago"]
 
     later = time.monotonic() + 5
     monkeypatch.setattr("ponto.receipt.time.monotonic", lambda: later)
     assert clerk.status(str(uuid.uuid4())) == 404  # it is back
-
-
-def test_a_table_that_is_locked_holds_nobody_up_for_long(
-    clerk: Clerk, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocker = database.connect()
-    try:
-        blocker.cursor().execute("lock table batida")
-
-        assert clerk.status(str(uuid.uuid4())) == 503
-    finally:
-        blocker.close()
-
-    later = time.monotonic() + 5
-    monkeypatch.setattr("ponto.receipt.time.monotonic", lambda: later)
-    assert clerk.status(str(uuid.uuid4())) == 404
-    [warning] = clerk.warnings
-    assert warning.startswith("receipt: QueryCanceled: canceling statement due to")
 
 
 def test_a_password_that_cannot_be_fetched_is_a_503_and_is_not_said() -> None:

@@ -2,10 +2,9 @@
 
 import re
 import shutil
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,50 +12,15 @@ from ponto.admin import repeatable
 from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
 from tests.database import Database
 
-Run = Callable[..., Migrated]
-
 VIEWS = sorted(f"views/{path.name}" for path in (SCHEMA / "views").iterdir())
-NIGHT, DAYS, CARDS, PEAK = (f"views/{name}.sql" for name in ("04_night", "05_working_days", "06_time_cards", "10_peak"))
-MINE = "create view mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
-
-
-@pytest.fixture(autouse=True)
-def _two_punches(database: Database) -> None:
-    database.ask(
-        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03'),"
-        " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
+TYPES, PUNCHES, NIGHT, DAYS, CARDS, DEVICES, PEAK = (
+    f"views/{name}.sql"
+    for name in (
+        "01_row_types", "03_punches", "04_night", "05_working_days", "06_time_cards", "09_devices", "10_peak"
     )
-
-
-@pytest.fixture
-def schema(tmp_path: Path) -> Path:
-    """Give a copy of the migrations, to be changed."""
-    return Path(shutil.copytree(SCHEMA, tmp_path / "schema"))
-
-
-@pytest.fixture
-def run(database: Database, schema: Path) -> Run:
-    return lambda patience=PATIENCE: migrate(database.owner, "America/Sao_Paulo", schema, patience)
-
-
-def change(schema: Path, name: str, old: str, new: str) -> None:
-    file = schema / name
-    text = file.read_text(encoding="utf-8")
-    assert old in text
-    file.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def drop_a_column(schema: Path) -> None:
-    """Take `repetidas` out of the working days, which nothing can replace in place."""
-    change(schema, CARDS, "        coalesce(repetidas, 0),\n", "")
-    change(schema, DAYS, "repetidas int, ", "")
-    change(schema, DAYS, "        repetidas,\n", "")
-    counted = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
-    change(schema, DAYS, counted, "")
-    text = (schema / DAYS).read_text(encoding="utf-8")
-    (schema / DAYS).write_text(re.sub(r"comment on column jornada\.repetidas is .*\n", "", text), encoding="utf-8")
-
-
+)  # fmt: skip
+MINE = "create view mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
+ONE_MORE_COLUMN = (PUNCHES, "    -- end\nfrom", "    , batida.chave\nfrom")
 STATE = """
     select 'column', attrelid::regclass || '.' || attname, concat(format_type(atttypid, atttypmod), attacl)
     from pg_attribute join pg_class on pg_class.oid = attrelid
@@ -81,6 +45,59 @@ STATE = """
 """
 
 
+class Stage:
+    """A migrated database with two punches, and a copy of the migrations, to be changed."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database, self.ask = database, database.ask
+        self.folder = Path(shutil.copytree(SCHEMA, folder))
+        self.ask(
+            "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03'),"
+            " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
+        )
+
+    def run(self, patience: Any = PATIENCE) -> Migrated:
+        return migrate(self.database.owner, "America/Sao_Paulo", self.folder, patience)
+
+    def refuse(self, said: str, patience: Any = PATIENCE) -> None:
+        """Run: it is refused in these words, and changes nothing."""
+        before = self.state()
+        with pytest.raises(MigrationError, match=said):
+            self.run(patience)
+        assert self.state() == before
+
+    def state(self) -> list[tuple[Any, ...]]:
+        return self.ask(STATE)
+
+    def change(self, name: str, old: str, new: str) -> None:
+        file = self.folder / name
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+
+    def append(self, name: str, text: str) -> None:
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def drop_a_column(self) -> None:
+        """Take `repetidas` out of the working days, which nothing can replace in place."""
+        self.change(CARDS, "        coalesce(repetidas, 0),\n", "")
+        self.change(DAYS, "repetidas int, ", "")
+        self.change(DAYS, "incompleta, repetidas,", "incompleta,")
+        counted = (
+            "                (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
+        )
+        self.change(DAYS, counted, "")
+        file = self.folder / DAYS
+        text = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"comment on column jornada\.repetidas is .*\n", "", text), encoding="utf-8")
+
+
+@pytest.fixture
+def stage(database: Database, tmp_path: Path) -> Stage:
+    return Stage(database, tmp_path / "schema")
+
+
 def test_what_the_files_make_is_what_they_are_known_to_make(database: Database) -> None:
     known = {made for name in VIEWS for made in repeatable._objects((SCHEMA / name).read_bytes())}
 
@@ -101,42 +118,75 @@ def test_a_file_can_be_read_at_once(name: str) -> None:
     assert len((SCHEMA / name).read_text(encoding="utf-8").splitlines()) < 120
 
 
-def test_nothing_changed_applies_nothing(database: Database, run: Run) -> None:
-    before = database.ask(STATE)
+def test_nothing_changed_applies_nothing(stage: Stage) -> None:
+    before = stage.state()
 
-    assert run() == Migrated([], [])
+    assert stage.run() == Migrated([], [])
 
-    assert database.ask(STATE) == before
+    assert stage.state() == before
 
 
-def test_another_body_is_applied_in_place_and_somebodys_own_view_sees_it(
-    database: Database, run: Run, schema: Path
+@pytest.mark.parametrize(
+    ("file", "old", "new", "query", "rows"),
+    [
+        (DAYS, "0)::int as minutos,", "0)::int + 1000 as minutos,", "select minutos from mine", [(1240,)]),
+        (*ONE_MORE_COLUMN, "select chave, (select count(*) from mine) from batida_local limit 1", [(None, 1)]),
+    ],
+    ids=["another body", "a column at the end"],
+)
+def test_what_can_be_replaced_is_applied_in_place_and_somebodys_own_view_sees_it(
+    stage: Stage, file: str, old: str, new: str, query: str, rows: list[tuple[Any, ...]]
 ) -> None:
-    database.ask(MINE)
-    identity = database.ask("select 'jornadas'::regproc::oid")
-    change(schema, DAYS, "0)::int as minutos,", "0)::int + 1000 as minutos,")
+    stage.ask(MINE)
+    identity = stage.ask("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid")
+    stage.change(file, old, new)
 
-    assert run() == Migrated([DAYS], [])
+    assert stage.run() == Migrated([file], [])
 
-    assert database.ask("select minutos from mine") == [(1240,)]
-    assert database.ask("select 'jornadas'::regproc::oid") == identity
-
-
-def test_a_column_at_the_end_of_a_view_is_applied_in_place(database: Database, run: Run, schema: Path) -> None:
-    database.ask("create view mine as select * from batida_local")
-    change(schema, "views/03_punches.sql", "    -- end\nfrom", "    , batida.chave\nfrom")
-
-    assert run() == Migrated(["views/03_punches.sql"], [])
-
-    assert database.ask("select chave from batida_local limit 1") == [(None,)]
-    assert database.ask("select count(*) from mine") == [(2,)]
+    assert stage.ask(query) == rows
+    assert stage.ask("select 'jornadas'::regproc::oid, 'batida_local'::regclass::oid") == identity
 
 
-def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(
-    database: Database, run: Run, schema: Path
+@pytest.mark.parametrize(
+    ("changes", "query", "rows"),
+    [
+        (
+            [
+                (
+                    PEAK,
+                    "pico(de timestamptz, ate timestamptz)",
+                    "pico(de timestamptz, ate timestamptz, x int default 1)",
+                ),
+            ],
+            "select count(*), (select count(*) from pg_proc where proname = 'pico')"
+            " from pico('2026-11-03 08:00Z', '2026-11-03 08:05Z')",
+            [(5, 1)],
+        ),
+        (
+            [
+                (TYPES, "fila int, idade interval", "fila bigint, idade interval"),
+                (PEAK, ")::int,\n        idade\n", ")::bigint,\n        idade\n"),
+            ],
+            "select pg_typeof(fila)::text from pico('2026-11-03 08:00Z', '2026-11-03 08:01Z')",
+            [("bigint",)],
+        ),
+    ],
+    ids=["another parameter", "another row type"],
+)
+def test_what_cannot_be_replaced_makes_all_of_it_anew_and_leaves_no_second(
+    stage: Stage, changes: list[tuple[str, str, str]], query: str, rows: list[tuple[Any, ...]]
 ) -> None:
+    for change in changes:
+        stage.change(*change)
+
+    assert stage.run().applied == VIEWS
+
+    assert stage.ask(query) == rows
+
+
+def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(stage: Stage) -> None:
     roles = "reader_of_reports, reader_of_a_column"
-    database.ask(
+    stage.ask(
         "create role reader_of_reports; create role reader_of_a_column;"
         "grant select on jornada, batida_local to reader_of_reports with grant option;"
         "grant execute on function jornadas, espelho to reader_of_reports;"
@@ -151,146 +201,96 @@ def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(
             " union all select proname, proacl::text from pg_proc where pronamespace = 'public'::regnamespace"
             " order by 1"
         )
-        before = database.ask(rights)
-        drop_a_column(schema)
+        before = stage.ask(rights)
+        stage.drop_a_column()
 
-        migrated = run()
+        migrated = stage.run()
 
         assert migrated.applied == VIEWS
         assert [notice.partition(": ")[2].strip() for notice in migrated.notices] == [
             "gone with what it was on: grant SELECT (repetidas) on table jornada to reader_of_a_column"
         ]
-        assert database.ask(rights) == before
-        assert database.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
-        assert database.ask("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
+        assert stage.ask(rights) == before
+        assert stage.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
+        assert stage.ask("select count(*) from pg_attribute where attname = 'repetidas'") == [(0,)]
     finally:
-        database.ask(f"drop owned by {roles}; drop role {roles}")
+        stage.ask(f"drop owned by {roles}; drop role {roles}")
 
 
-def test_to_and_fro_leaves_what_was_there(database: Database, run: Run, schema: Path, tmp_path: Path) -> None:
-    before = database.ask(STATE)
-    original = Path(shutil.copytree(SCHEMA, tmp_path / "original"))
-    drop_a_column(schema)
-    run()
-    assert database.ask(STATE) != before
-    shutil.rmtree(schema)
-    original.rename(schema)
+def test_to_and_fro_leaves_what_was_there(stage: Stage) -> None:
+    before = stage.state()
+    stage.drop_a_column()
+    stage.run()
+    assert stage.state() != before
+    shutil.copytree(SCHEMA, stage.folder, dirs_exist_ok=True)
 
-    assert run().applied == VIEWS
+    assert stage.run().applied == VIEWS
 
-    assert database.ask(STATE) == before
+    assert stage.state() == before
 
 
-def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(
-    database: Database, run: Run, schema: Path
-) -> None:
-    database.ask(MINE)
-    database.ask("create view upon_mine as select * from mine")
-    before = database.ask(STATE)
-    drop_a_column(schema)
+def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: Stage) -> None:
+    stage.ask(MINE)
+    stage.ask("create view upon_mine as select * from mine")
+    stage.drop_a_column()
 
-    with pytest.raises(MigrationError) as caught:
-        run()
-
-    assert str(caught.value) == (
-        f"{DAYS}: this change has to drop function jornadas and make it anew, but view mine depends on function "
-        "jornadas(date,date,bigint); view upon_mine depends on view mine. Drop what depends on it yourself, run the "
-        "migrations again, and create it again to fit. Nothing was changed."
-    )
-    assert database.ask(STATE) == before
-    database.ask("drop view mine cascade")
-    assert run().applied == VIEWS
-
-
-def test_another_parameter_leaves_no_second_function_behind(database: Database, run: Run, schema: Path) -> None:
-    change(
-        schema, PEAK, "pico(de timestamptz, ate timestamptz)", "pico(de timestamptz, ate timestamptz, x int default 1)"
+    stage.refuse(
+        "^"
+        + re.escape(
+            f"{DAYS}: this change has to drop function jornadas and make it anew, but view mine depends on function "
+            "jornadas(date,date,bigint); view upon_mine depends on view mine. Drop what depends on it yourself, run "
+            "the migrations again, and create it again to fit. Nothing was changed."
+        )
+        + "$"
     )
 
-    assert run().applied == VIEWS
-
-    assert database.ask("select count(*) from pg_proc where proname = 'pico'") == [(1,)]
-    assert database.ask("select count(*) from pico('2026-11-03 08:00Z', '2026-11-03 08:05Z')") == [(5,)]
+    stage.ask("drop view mine cascade")
+    assert stage.run().applied == VIEWS
 
 
-def test_another_row_type_makes_all_of_it_anew(database: Database, run: Run, schema: Path) -> None:
-    change(schema, "views/01_row_types.sql", "fila int, idade interval", "fila bigint, idade interval")
-    change(schema, PEAK, ")::int,\n        idade\n", ")::bigint,\n        idade\n")
+def test_what_is_in_no_file_any_more_goes(stage: Stage) -> None:
+    (stage.folder / PEAK).unlink()
 
-    assert run().applied == VIEWS
+    assert stage.run().applied == [name for name in VIEWS if name != PEAK]
 
-    assert database.ask("select pg_typeof(fila)::text from pico('2026-11-03 08:00Z', '2026-11-03 08:01Z')") == [
-        ("bigint",)
-    ]
-
-
-def test_what_is_in_no_file_any_more_goes(database: Database, run: Run, schema: Path) -> None:
-    (schema / PEAK).unlink()
-
-    assert run().applied == [name for name in VIEWS if name != PEAK]
-
-    assert database.ask("select to_regproc('pico'), to_regproc('minuto_de'), to_regtype('minuto_do_pico') is null") == [
-        (None, None, False)
-    ]
-    assert database.ask("select count(*) from migracao_repetivel") == [(len(VIEWS) - 1,)]
+    gone = "select to_regproc('pico'), to_regproc('minuto_de'), to_regtype('minuto_do_pico') is null"
+    assert stage.ask(gone) == [(None, None, False)]
+    assert stage.ask("select count(*) from migracao_repetivel") == [(len(VIEWS) - 1,)]
 
 
 @pytest.mark.parametrize("in_place", [True, False], ids=["in place", "made anew"])
-def test_a_file_that_fails_is_named_and_leaves_the_old_state(
-    database: Database, run: Run, schema: Path, in_place: bool
-) -> None:
-    before = database.ask(STATE)
-    change(schema, NIGHT, "interval '7 hours'", "interval '8 hours'")
+def test_a_file_that_fails_is_named_and_leaves_the_old_state(stage: Stage, in_place: bool) -> None:
+    stage.change(NIGHT, "interval '7 hours'", "interval '8 hours'")
     if not in_place:
-        drop_a_column(schema)
-    with (schema / PEAK).open("a", encoding="utf-8") as peak:
-        peak.write("select 1 / 0;\n")
+        stage.drop_a_column()
+    stage.append(PEAK, "select 1 / 0;\n")
 
-    with pytest.raises(MigrationError, match=rf"^{PEAK}: division by zero"):
-        run()
-
-    assert database.ask(STATE) == before
+    stage.refuse(f"^{PEAK}: division by zero")
 
 
-def test_behind_an_open_report_a_change_says_who_is_in_the_way(database: Database, run: Run, schema: Path) -> None:
-    before = database.ask(STATE)
-    change(schema, "views/03_punches.sql", "    -- end\nfrom", "    , batida.chave\nfrom")
-    with closing(database.connect(application_name="a report")) as report:
+def test_behind_an_open_report_a_change_says_who_is_in_the_way(stage: Stage) -> None:
+    stage.change(*ONE_MORE_COLUMN)
+    with closing(stage.database.connect(application_name="a report")) as report:
         report.cursor().execute("select from batida_local")
 
-        with pytest.raises(MigrationError, match=r"^views/03_punches.sql: did not get a lock .* \(a report, as "):
-            run(PATIENCE._replace(tries=2, lock_ms=100, pause_s=0.1))
-
-    assert database.ask(STATE) == before
-
-
-def test_a_name_that_somebody_elses_has_is_refused(database: Database, run: Run, schema: Path) -> None:
-    database.ask("create function media() returns int language sql return 1")
-    before = database.ask(STATE)
-    with (schema / NIGHT).open("a", encoding="utf-8") as night:
-        night.write("create or replace function media() returns int language sql return 2;\n")
-
-    with pytest.raises(MigrationError, match=rf"^{NIGHT}: media exists already and is not this project's"):
-        run()
-
-    assert database.ask(STATE) == before
+        stage.refuse(
+            f"^{PUNCHES}: did not get a lock .* \\(a report, as ",
+            PATIENCE._replace(tries=2, lock_ms=100, pause_s=0.1),
+        )
 
 
-def test_what_a_numbered_migration_had_to_drop_is_made_again(database: Database, run: Run, schema: Path) -> None:
-    (schema / "9000_wider.sql").write_text(
+def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:
+    stage.ask("create function media() returns int language sql return 1")
+    stage.append(NIGHT, "create or replace function media() returns int language sql return 2;\n")
+
+    stage.refuse(f"^{NIGHT}: media exists already and is not this project's")
+
+
+def test_what_a_numbered_migration_had_to_drop_is_made_again(stage: Stage) -> None:
+    (stage.folder / "9000_wider.sql").write_text(
         "drop function relogios; drop function pico;alter table batida add column anything bigint"
     )
 
-    assert run().applied == ["9000_wider.sql", "views/09_devices.sql", PEAK]
+    assert stage.run().applied == ["9000_wider.sql", DEVICES, PEAK]
 
-    assert database.ask("select * from relogios('2026-11-01', '2026-11-30')") == []
-
-
-def test_of_two_runs_at_once_the_second_applies_nothing(database: Database, run: Run, schema: Path) -> None:
-    drop_a_column(schema)
-
-    with ThreadPoolExecutor() as threads:
-        both = [threads.submit(run) for _ in range(2)]
-
-    assert sorted(len(each.result().applied) for each in both) == [0, len(VIEWS)]
-    assert database.ask("select count(*) from jornada") == [(1,)]
+    assert stage.ask("select * from relogios('2026-11-01', '2026-11-30')") == []

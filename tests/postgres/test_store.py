@@ -23,12 +23,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  a class
 
 from ponto import store as store_module
 from ponto.connection import TIMEOUTS, Parameters, Timeouts, connect
-from ponto.dead_letters import DeadLetters
-from ponto.drain import Drain
 from ponto.punch import Punch
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.database import Database
-from tests.events import record
 from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, STORED, entry, statuses
 from tests.waiting import wait_for
 
@@ -118,14 +115,6 @@ def test_every_column_holds_what_came(store: Store, database: Database) -> None:
     assert before <= row[-1] <= datetime.now(UTC)
 
 
-def test_what_the_device_did_not_send_is_null(store: Store, database: Database) -> None:
-    assert store.save([entry()]) == [STORED]
-
-    optional = [*Punch._field_defaults, "chave"]
-    found = database.ask(f"select {', '.join(optional)} from batida")  # noqa: S608
-    assert found == [(None,) * len(optional)]
-
-
 @given(st.integers(0, 4_102_444_800_000))  # to the year 2100
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_time_of_receipt_is_kept_to_the_millisecond(store: Store, database: Database, ms: int) -> None:
@@ -178,7 +167,7 @@ def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(stor
 
     again = entry(1, EIGHT.astimezone(UTC), first.punch.id, dispositivo="another")
     assert store.save([entry(), again]) == [STORED, DUPLICATE]
-    assert database.ask("select dispositivo from batida where id = %s", first.punch.id) == [(None,)]
+    assert database.ask("select dispositivo, chave from batida where id = %s", first.punch.id) == [(None, None)]
 
 
 @pytest.mark.parametrize(
@@ -202,6 +191,22 @@ def test_another_punch_under_a_taken_id_is_a_conflict_that_tells_what_differs(
     assert punches(database) == kept
 
 
+@pytest.mark.parametrize(
+    ("stands", "outcomes"),
+    [(False, [Status.STORED, Status.CONFLICT]), (True, [Status.DUPLICATE, Status.CONFLICT])],
+    ids=["the first, which was new", "the older row"],
+)
+def test_repeats_within_a_batch_are_compared_with_what_stands(
+    store: Store, stands: bool, outcomes: list[Status]
+) -> None:
+    first = entry(1)
+    if stands:
+        store.save([first])
+    same, different = entry(1, punch_id=first.punch.id), entry(2, punch_id=first.punch.id)
+
+    assert statuses(store.save([first, different, entry(), same])) == [*outcomes, Status.STORED, Status.DUPLICATE]
+
+
 def test_a_repeat_of_a_refused_punch_comes_back_and_has_its_own_turn_then(store: Store, database: Database) -> None:
     refused = entry(1, dispositivo="\x00")
     good = entry(1, punch_id=refused.punch.id)
@@ -211,55 +216,7 @@ def test_a_repeat_of_a_refused_punch_comes_back_and_has_its_own_turn_then(store:
     assert statuses(outcomes) == [Status.REFUSED, Status.FAILED, Status.FAILED, Status.FAILED]
     assert outcomes[1].detail == "an earlier punch of this batch had its id, and was refused"
     assert punches(database) == []
-    assert statuses(store.save([refused, good, good])) == [Status.REFUSED, Status.FAILED, Status.FAILED]
     assert statuses(store.save([good, good])) == [Status.STORED, Status.DUPLICATE]
-    assert len(punches(database)) == 1
-
-
-IDS = [str(uuid.UUID(int=number)) for number in range(5)]
-
-
-@given(
-    st.lists(
-        st.lists(
-            st.tuples(
-                st.sampled_from(IDS),
-                st.integers(1, 2),
-                st.sampled_from([EIGHT, EIGHT.astimezone(UTC), EIGHT + timedelta(hours=4)]),
-                st.sampled_from([None, None, None, "\x00"]),
-            ),
-            max_size=12,
-        ),
-        max_size=3,
-    )
-)
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_batches_have_the_outcomes_that_a_dictionary_gives(
-    store: Store, database: Database, batches: list[list[tuple[str, int, datetime, str | None]]]
-) -> None:
-    database.ask("alter table batida disable trigger all; truncate batida; alter table batida enable trigger all")
-    model: dict[str, tuple[int, datetime]] = {}
-    for batch in batches:
-        expected = []
-        refused: dict[str, bool] = {}  # whether the first of an id was: the others come back then
-        for punch_id, usuario_id, ponto, dispositivo in batch:
-            there = model.get(punch_id)
-            if refused.get(punch_id):
-                expected.append(Status.FAILED)
-                continue
-            if refused.setdefault(punch_id, bool(dispositivo)):
-                expected.append(Status.REFUSED)
-                continue
-            if there is None:
-                model[punch_id] = (usuario_id, ponto)
-                expected.append(Status.STORED)
-            else:
-                expected.append(Status.DUPLICATE if there == (usuario_id, ponto) else Status.CONFLICT)
-        entries = [entry(usuario_id, ponto, id_, dispositivo=d) for id_, usuario_id, ponto, d in batch]
-
-        assert statuses(store.save(entries)) == expected
-
-    assert punches(database) == [(id_, *model[id_]) for id_ in sorted(model)]
 
 
 # Other sessions
@@ -427,36 +384,6 @@ def test_what_cannot_be_connected_to_fails_the_batch_and_the_next_asks_again_and
     assert store.save(entries) == [STORED, STORED]
 
 
-def test_a_batch_in_parts_ends_in_time_though_nobody_answers_the_connection() -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(100)
-        port = silent.getsockname()[1]
-        where = {"host": "127.0.0.1", "port": str(port), "dbname": "x", "user": "x"}
-        silence = Drain(UTC, Store(lambda: where, Timeouts(connect_s=3)), DeadLetters("nowhere"))
-        records = [record('{"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z"}') for _ in range(100)]
-        for each in records:
-            each["attributes"]["ApproximateReceiveCount"] = "4"
-        end = time.monotonic() + 8  # of which the database may have 6
-
-        processed = silence.process(records, end)
-
-    assert time.monotonic() < end
-    assert len(processed.failures) == 100
-
-
-def test_a_server_that_never_answers_fails_the_batch_within_the_connect_timeout() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        store = Store(lambda: {"host": "127.0.0.1", "port": port, "user": "u"}, QUICK._replace(connect_s=2))
-        began = time.monotonic()
-
-        [outcome] = store.save([entry()])
-
-    assert time.monotonic() - began < 4
-    assert "timeout expired" in outcome.detail
-
-
 def test_a_try_ends_in_its_own_time_when_not_even_a_syn_is_answered() -> None:
     # tcp_user_timeout bounds connecting too, so it has to be the longer one, or it would be what decides.
     assert TIMEOUTS.network_ms > 1000 * TIMEOUTS.try_s
@@ -580,6 +507,26 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     assert len(outcomes[6].detail) <= 200
     assert len(punches(database)) == 10
     assert pid(database) == session  # the connection is in use still
+
+
+def test_once_the_database_has_failed_no_other_part_of_a_batch_is_tried(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute, tried = store._session.execute, 0
+
+    def fail_after_the_first(*given: Any) -> list[tuple[Any, ...]]:
+        nonlocal tried
+        tried += 1
+        if tried > 1:
+            raise psycopg2.OperationalError("gone")
+        return execute(*given)
+
+    monkeypatch.setattr(store._session, "execute", fail_after_the_first)
+
+    outcomes = store.save([entry(), entry(dispositivo="\x00"), entry(), entry()])
+
+    assert outcomes == [Outcome(Status.FAILED, "OperationalError: gone")] * 4
+    assert tried == 2
 
 
 @pytest.mark.parametrize("where", ["database", "role"])

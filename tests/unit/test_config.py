@@ -100,10 +100,21 @@ def secrets() -> Iterator["SecretsManagerClient"]:
         yield boto3.client("secretsmanager")
 
 
-def put_secret(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch, content: dict[str, Any]) -> str:
-    arn = secrets.create_secret(Name="database", SecretString=json.dumps(content))["ARN"]
-    setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
-    return arn
+PutSecret = Callable[[dict[str, Any] | str | bytes], str]
+
+
+@pytest.fixture
+def put_secret(secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch) -> PutSecret:
+    """Let a secret have the password, and nothing else; give its ARN."""
+
+    def put(content: dict[str, Any] | str | bytes) -> str:
+        form = "SecretBinary" if isinstance(content, bytes) else "SecretString"
+        more: Any = {form: json.dumps(content) if isinstance(content, dict) else content}
+        arn = secrets.create_secret(Name="database", **more)["ARN"]
+        setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
+        return arn
+
+    return put
 
 
 def setenv(environment: pytest.MonkeyPatch, changes: Mapping[str, str | None]) -> None:
@@ -362,10 +373,8 @@ def test_a_command_needs_the_database_alone_and_of_the_environment(
         database_parameters()
 
 
-def test_a_command_too_takes_the_password_of_the_secret(
-    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
-) -> None:
-    put_secret(secrets, environment, {"username": "rotated", "password": "one"})
+def test_a_command_too_takes_the_password_of_the_secret(put_secret: PutSecret) -> None:
+    put_secret({"username": "rotated", "password": "one"})
     assert database_parameters() == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
@@ -373,18 +382,16 @@ def test_a_command_too_takes_the_password_of_the_secret(
 
 
 def test_the_secret_gives_user_and_password_and_nothing_else(
-    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
+    put_secret: PutSecret, environment: pytest.MonkeyPatch
 ) -> None:
     content = {"username": "rotated", "password": "one", "host": "evil.example.com", "port": 1, "sslmode": "disable"}
-    put_secret(secrets, environment, content)
+    put_secret(content)
     environment.delenv("DB_USER")  # which need not be named twice
     assert connection_parameters(load_drain().database) == FROM_ENVIRONMENT | {"user": "rotated", "password": "one"}
 
 
-def test_a_rotated_password_is_seen_by_the_next_call(
-    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
-) -> None:
-    arn = put_secret(secrets, environment, {"username": "ponto", "password": "one"})
+def test_a_rotated_password_is_seen_by_the_next_call(secrets: "SecretsManagerClient", put_secret: PutSecret) -> None:
+    arn = put_secret({"username": "ponto", "password": "one"})
     database = load_drain().database
     assert connection_parameters(database) == FROM_ENVIRONMENT | {"password": "one"}
     secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"username": "ponto", "password": "two"}))
@@ -393,9 +400,9 @@ def test_a_rotated_password_is_seen_by_the_next_call(
 
 
 def test_the_functions_secret_is_told_apart_from_the_owners(
-    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch
+    secrets: "SecretsManagerClient", put_secret: PutSecret, environment: pytest.MonkeyPatch
 ) -> None:
-    put_secret(secrets, environment, {"username": "ponto", "password": "one"})
+    put_secret({"username": "ponto", "password": "one"})
     content = json.dumps({"username": "ponto_function", "password": "two"})
     arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
     environment.setenv("FUNCTION_SECRET_ARN", arn)
@@ -435,11 +442,7 @@ def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(
         b"CANARY",
     ],
 )
-def test_a_secret_of_another_form_is_refused_without_being_quoted(
-    secrets: "SecretsManagerClient", environment: pytest.MonkeyPatch, content: str | bytes
-) -> None:
-    form: Any = {"SecretString" if isinstance(content, str) else "SecretBinary": content}
-    arn = secrets.create_secret(Name="database", **form)["ARN"]
-    setenv(environment, {"DB_SECRET_ARN": arn, "DB_PASSWORD": None})
+def test_a_secret_of_another_form_is_refused_without_being_quoted(put_secret: PutSecret, content: str | bytes) -> None:
+    arn = put_secret(content)
     said = refusal(lambda: connection_parameters(load_drain().database))
     assert said == f"The secret {arn} must be JSON with username and password."

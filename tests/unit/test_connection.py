@@ -107,15 +107,6 @@ def test_a_stall_before_the_first_try_does_not_take_it_away(server: Server, monk
     assert [each["connect_timeout"] for each in server.tries] == [2]
 
 
-def test_a_wrong_password_is_not_repeated(server: Server) -> None:
-    server.answers = lambda _: (0.05, REJECTED)
-
-    with pytest.raises(psycopg2.OperationalError):
-        connect({"password": "old"}, "test")
-
-    assert len(server.tries) == 1
-
-
 def is_old(arguments: dict[str, Any]) -> bool:
     return bool(arguments["password"] == "old")  # noqa: S105
 
@@ -135,14 +126,18 @@ def test_a_rotated_password_is_fetched_once_and_tried_at_once(server: Server, te
     assert server.now < 1
 
 
-@pytest.mark.parametrize("passwords", [["old", "old"], ["old", "new", "new"]])
-def test_a_password_that_is_wrong_after_a_fresh_look_is_not_repeated(server: Server, passwords: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("renewed", "tried"),
+    [(None, ["old"]), ("old", ["old"]), ("new", ["old", "new"])],
+    ids=["never", "same", "wrong too"],
+)
+def test_a_wrong_password_is_not_repeated(server: Server, renewed: str | None, tried: list[str]) -> None:
     server.answers = lambda _: (0.05, REJECTED)
 
     with pytest.raises(psycopg2.OperationalError):
-        connect({"password": "old"}, "test", renew=renewing(passwords[1]))
+        connect({"password": "old"}, "test", renew=renewing(renewed) if renewed else None)
 
-    assert [each["password"] for each in server.tries] == (["old"] if passwords[1] == "old" else ["old", "new"])
+    assert [each["password"] for each in server.tries] == tried
 
 
 def test_a_password_that_was_rotated_while_the_database_resumes_is_found(server: Server) -> None:

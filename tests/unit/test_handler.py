@@ -169,13 +169,9 @@ def test_each_outcome_of_the_store_goes_where_it_belongs_by_its_own_record(paper
     ]
 
 
-_status_of_an_employee = {
-    1: Status.STORED,
-    2: Status.DUPLICATE,
-    3: Status.CONFLICT,
-    4: Status.REFUSED,
-    5: Status.FAILED,
-}
+_status_of_an_employee = dict(
+    enumerate([Status.STORED, Status.DUPLICATE, Status.CONFLICT, Status.REFUSED, Status.FAILED], 1)
+)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

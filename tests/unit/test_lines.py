@@ -98,7 +98,9 @@ def test_a_line_may_be_as_long_as_the_queue_takes(size: int, end: bytes) -> None
     assert first.refusal == ""
 
 
-def test_csv_says_the_same_as_json() -> None:
+def test_csv_says_the_same_as_json_with_semicolons_and_a_byte_order_mark_too_as_spreadsheets_write_it() -> None:
+    (line,) = read(b"\xef\xbb\xbfponto;usuarioId\r\n2026-10-01T08:00;7\r\n")
+    assert (line.number, line.employee) == (2, 7)
     content = HEADER + b'7,2026-10-01T08:00,"gate ""1"", north",true,-23.5\n8,2026-10-01T09:00,,,\n'
     assert [json.loads(line.body) for line in read(content)] == [
         {
@@ -110,11 +112,6 @@ def test_csv_says_the_same_as_json() -> None:
         },
         {"usuarioId": 8, "ponto": "2026-10-01T09:00"},
     ]
-
-
-def test_csv_with_semicolons_and_a_byte_order_mark_as_spreadsheets_write_it() -> None:
-    (line,) = read(b"\xef\xbb\xbfponto;usuarioId\r\n2026-10-01T08:00;7\r\n")
-    assert (line.number, line.employee) == (2, 7)
 
 
 def test_bad_lines_of_csv() -> None:

@@ -1,7 +1,7 @@
 """The one line per batch, as Logs Insights and the alarms read it."""
 
 import json
-from collections.abc import Sequence
+from collections import ChainMap
 from typing import Any
 
 import pytest
@@ -43,38 +43,29 @@ def undated(message_id: str) -> Record:
     return made
 
 
-def logged(
-    capsys: pytest.CaptureFixture[str],
-    stored: Sequence[Entry] = (),
-    duplicates: Sequence[Entry] = (),
-    dead_lettered: Sequence[Rejection] = (),
-    failures: dict[str, str] | None = None,
-    failed: Sequence[Record] = (),
-) -> dict[str, Any]:
-    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; give the line.
+def failures(why: str, *records: Record) -> dict[str, Failure]:
+    return {each["messageId"]: Failure(each, why) for each in records}
 
-    `failures` says why, by message id, of the records of `failed`; or of such as nobody says when they were received.
-    """
-    records = {each["messageId"]: each for each in failed}
-    processed = Processed(
-        list(stored),
-        list(duplicates),
-        list(dead_lettered),
-        {name: Failure(records.get(name, undated(name)), why) for name, why in (failures or {}).items()},
-    )
-    log.batch("request-1", 12.3456, RECEIVED_MS / 1000 + 5, processed)
+
+def printed(capsys: pytest.CaptureFixture[str], **processed: Any) -> str:
+    """Log a batch that PostgreSQL answered 5 s after RECEIVED_MS; give the line. The arguments are of `Processed`."""
+    log.batch("request-1", 12.3456, RECEIVED_MS / 1000 + 5, Processed(**processed))
     out, err = capsys.readouterr()
     assert out.endswith("\n")
     assert out.count("\n") == 1
     assert err == ""
-    line: dict[str, Any] = json.loads(out)
-    assert line.pop("_aws").keys() == {"Timestamp", "CloudWatchMetrics"}
-    assert line.pop("FunctionName") == FUNCTION
+    return out
+
+
+def logged(capsys: pytest.CaptureFixture[str], **processed: Any) -> dict[str, Any]:
+    """The same, without what makes metrics of it."""
+    line: dict[str, Any] = json.loads(printed(capsys, **processed))
+    del line["_aws"], line["FunctionName"]
     return line
 
 
 def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
-    assert logged(capsys, [entry(), entry(received_ms=RECEIVED_MS - SECOND)]) == {
+    assert logged(capsys, stored=[entry(), entry(received_ms=RECEIVED_MS - SECOND)]) == {
         "level": "INFO",
         "message": "batch",
         "requestId": "request-1",
@@ -90,11 +81,13 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_oldest_is_of_the_stored_ones_only(capsys: pytest.CaptureFixture[str]) -> None:
-    older = entry(received_ms=RECEIVED_MS - SECOND)
-    failures: dict[str, Any] = {"failures": {"f": "gone"}, "failed": [record("TRACE", "f", RECEIVED_MS - SECOND)]}
+    others: dict[str, Any] = {
+        "duplicates": [entry(received_ms=RECEIVED_MS - SECOND)],
+        "failures": failures("gone", record("TRACE", "f", RECEIVED_MS - SECOND)),
+    }
 
-    assert logged(capsys, [entry()], [older], **failures)["oldestMilliseconds"] == 5 * SECOND
-    assert "oldestMilliseconds" not in logged(capsys, [], [older], **failures)
+    assert logged(capsys, stored=[entry()], **others)["oldestMilliseconds"] == 5 * SECOND
+    assert "oldestMilliseconds" not in logged(capsys, **others)
 
 
 def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,15 +98,11 @@ def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.Capt
     }
     odd = undated("odd")
 
-    line = logged(
-        capsys,
-        failures=dict.fromkeys(("f", "again", "odd"), "gone"),
-        failed=[record("TRACE", "f"), redriven, odd],
-    )
+    line = logged(capsys, failures=failures("gone", record("TRACE", "f"), redriven, odd))
 
     assert line["oldestFailedMilliseconds"] == 5 * SECOND
     assert "TRACE" not in json.dumps(line)
-    assert "oldestFailedMilliseconds" not in logged(capsys, failures={"odd": "gone"}, failed=[odd])
+    assert "oldestFailedMilliseconds" not in logged(capsys, failures=failures("gone", odd))
 
 
 def test_a_warning_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,7 +128,7 @@ def test_where_nobody_signs_in_there_is_no_metric_of_it(
 
 def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsys: pytest.CaptureFixture[str]) -> None:
     taken = rejection(Reason.INVALID, "taken")
-    line = logged(capsys, dead_lettered=[taken], failures={"not taken": "dead-letter queue: down"})
+    line = logged(capsys, dead_lettered=[taken], failures=failures("dead-letter queue: down", undated("not taken")))
     assert (line["level"], line["rejected"], line["failed"]) == ("WARNING", 1, 1)
     assert line["rejectedInvalid"] == 1
     assert line["errors"] == ["dead-letter queue: down"]
@@ -156,40 +145,35 @@ def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsy
 def test_each_error_is_told_once_and_no_more_than_five(
     capsys: pytest.CaptureFixture[str], errors: list[str], told: list[str]
 ) -> None:
-    line = logged(capsys, failures={str(number): error for number, error in enumerate(errors)})
+    failed = [failures(error, undated(str(number))) for number, error in enumerate(errors)]
+    line = logged(capsys, failures=dict(ChainMap(*failed)))
     assert (line["level"], line["failed"], line["errors"]) == ("WARNING", len(errors), told)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(error=st.text(st.characters()))
 def test_any_error_text_stays_within_the_line(capsys: pytest.CaptureFixture[str], error: str) -> None:
-    assert logged(capsys, failures={"m": error})["errors"] == [error]
+    assert logged(capsys, failures=failures(error, undated("m")))["errors"] == [error]
 
 
 def test_neither_body_nor_detail_nor_message_id_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     line = logged(
         capsys,
-        [entry("TRACE")],
-        [entry("TRACE")],
-        [rejection(Reason.CONFLICT, "TRACE 1")],
-        {"TRACE 2": "down"},
-        [record("TRACE", "TRACE 2")],
+        stored=[entry("TRACE")],
+        duplicates=[entry("TRACE")],
+        dead_lettered=[rejection(Reason.CONFLICT, "TRACE 1")],
+        failures=failures("down", record("TRACE", "TRACE 2")),
     )
     assert "TRACE" not in json.dumps(line)
 
 
 def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
-    log.batch(
-        "request-1",
-        12.3456,
-        RECEIVED_MS / 1000 + 5,
-        Processed(
-            stored=[entry()],
-            dead_lettered=[rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],
-            failures={"f": Failure(record("TRACE", "f", RECEIVED_MS - SECOND), "gone")},
-        ),
+    text = printed(
+        capsys,
+        stored=[entry()],
+        dead_lettered=[rejection(Reason.INVALID, "i"), rejection(Reason.UNEXPECTED, "u")],
+        failures=failures("gone", record("TRACE", "f", RECEIVED_MS - SECOND)),
     )
-    text = capsys.readouterr().out
     counts = {
         "stored": 1,
         "duplicates": 0,
@@ -210,8 +194,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_batch_in_which_nothing_happened_says_so_of_every_count(capsys: pytest.CaptureFixture[str]) -> None:
-    log.batch("request-1", 1, RECEIVED_MS / 1000, Processed())
-    assert {name for _, name in metrics(capsys.readouterr().out)} == {
+    assert {name for _, name in metrics(printed(capsys))} == {
         *("stored", "duplicates", "rejected", *REASONS, "failed", "batchSize"),
         "milliseconds",  # and no age of what was not stored
     }
@@ -221,6 +204,5 @@ def test_outside_lambda_it_is_nobodys_metric(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
-    log.batch("request-1", 1, RECEIVED_MS / 1000, Processed())
-    for metric in metrics(capsys.readouterr().out).values():
+    for metric in metrics(printed(capsys)).values():
         assert metric.dimensions == {"FunctionName": "none"}
