@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 import signal
 import socket
 import tempfile
@@ -225,13 +224,11 @@ def test_a_server_that_does_not_answer(simulated: Make) -> None:
 
 
 def test_a_connection_that_is_cut(server: Postgres, simulated: Make) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))
-    with Proxy(folder, server.host).running() as proxy:
+    with tempfile.TemporaryDirectory(prefix="ponto-") as folder, Proxy(Path(folder), server.host).running() as proxy:
         through: dict[str, Any] = parse_dsn(server.url) | {"host": proxy.host}
         with contextlib.closing(psycopg2.connect(**through)) as cut:
             proxy.cut_after = b"insert into batida"
             seen = Raised.by(lambda: run(cut, INSERT), cut)
-    shutil.rmtree(folder)
 
     made = simulated(Kind.CUT)
     made.database.chance = _Always()

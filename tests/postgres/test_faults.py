@@ -1,18 +1,15 @@
 """What breaks, and what becomes of a batch: it waits, and is stored once; nothing of it is a dead letter."""
 
 import contextlib
-import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import psutil
 import psycopg2
-import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -26,9 +23,9 @@ from tests.database import Database, ask
 from tests.events import DeadLetterQueue, aws, new_punch
 from tests.postgres.proxy import Proxy
 from tests.waiting import wait_for
-from tools.local import postgres as local_postgres
 from tools.local import temporary
 from tools.local.faults import Faults
+from tools.local.postgres import Postgres
 
 ZONE = "America/Sao_Paulo"
 QUICK = Timeouts(connect_s=2, statement_ms=500, lock_ms=200)
@@ -49,20 +46,18 @@ class System:
         """Return the ids of the messages that come back."""
         return list(self._drain.process(records, time.monotonic() + 60).failures)
 
-    def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        return ask(self._parameters, statement)
-
     def stored(self, *records: Record) -> list[str]:
         """The message ids of the rows that these records brought, one for each row."""
         wanted = {each["messageId"] for each in records}
-        return sorted(found for (found,) in self.ask("select mensagem_id from batida") if found in wanted)
+        rows = ask(self._parameters, "select mensagem_id from batida")
+        return sorted(found for (found,) in rows if found in wanted)
 
 
 Make = Callable[..., System]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[local_postgres.Postgres]:
+def server() -> Iterator[Postgres]:
     """Start a PostgreSQL that may be broken, of few connections."""
     few = {"max_connections": "10", "superuser_reserved_connections": "0", "reserved_connections": "0"}
     with temporary.throwaway(few) as server:
@@ -87,10 +82,11 @@ def make() -> Iterator[Make]:
 
 @pytest.fixture
 def proxy(database: Database) -> Iterator[Proxy]:
-    folder = Path(tempfile.mkdtemp(prefix="ponto-"))  # not pytest's: the path of a socket has to be short
-    with Proxy(folder, database.owner["host"]).running() as proxy:
+    with (
+        tempfile.TemporaryDirectory(prefix="ponto-") as folder,  # not pytest's: the path of a socket has to be short
+        Proxy(Path(folder), database.owner["host"]).running() as proxy,
+    ):
         yield proxy
-    shutil.rmtree(folder)
 
 
 def punches(count: int = 3, receives: int = 1) -> list[Record]:
@@ -102,7 +98,7 @@ def ids(records: list[Record]) -> list[str]:
     return sorted(each["messageId"] for each in records)
 
 
-def sessions(server: local_postgres.Postgres) -> list[psutil.Process]:
+def sessions(server: Postgres) -> list[psutil.Process]:
     """Give the processes of a server's sessions."""
     found = []
     for process in psutil.Process(server.pid).children():
@@ -115,44 +111,43 @@ def sessions(server: local_postgres.Postgres) -> list[psutil.Process]:
 # The database is away
 
 
-def test_all_connections_are_taken_also_that_of_a_session_which_was_slow_to_end(
-    server: local_postgres.Postgres,
-) -> None:
+@contextlib.contextmanager
+def slow(processes: list[psutil.Process]) -> Iterator[None]:
+    """Let processes stand still for a second."""
+
+    def thaw() -> None:
+        for process in processes:
+            process.resume()
+
+    for process in processes:
+        process.suspend()
+    thawing = threading.Timer(1, thaw)
+    thawing.start()
+    yield
+    thawing.join()
+
+
+def test_all_connections_are_taken_also_that_of_a_session_which_was_slow_to_end(server: Postgres) -> None:
     with contextlib.closing(psycopg2.connect(server.url, application_name="batidaPonto")) as connection:
         backend = psutil.Process(connection.info.backend_pid)
-        backend.suspend()
-        thaw = threading.Timer(1, backend.resume)
-        thaw.start()
-        with Faults(server).exhausted():
-            thaw.join()
+        with slow([backend]), Faults(server).exhausted():
             wait_for(lambda: not backend.is_running(), "the session to end")
             with pytest.raises(psycopg2.OperationalError, match="too many clients already"):
                 psycopg2.connect(server.url)
 
 
-def test_when_it_is_over_connections_are_free_also_where_sessions_are_slow_to_end(
-    server: local_postgres.Postgres,
-) -> None:
+def test_when_it_is_over_connections_are_free_also_where_sessions_are_slow_to_end(server: Postgres) -> None:
     wait_for(lambda: not sessions(server), "those of the test before to end")
-    with Faults(server).exhausted():
-        backends = sessions(server)
-        for backend in backends:
-            backend.suspend()
-
-        def thaw() -> None:
-            for backend in backends:
-                backend.resume()
-
-        thawing = threading.Timer(1, thaw)
-        thawing.start()
-    psycopg2.connect(server.url).close()
-    thawing.join()
+    with contextlib.ExitStack() as slowly:
+        with Faults(server).exhausted():
+            slowly.enter_context(slow(sessions(server)))
+        psycopg2.connect(server.url).close()
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["connection kept", "connection new"])
 @pytest.mark.parametrize("kind", ["stopped", "refusing", "read-only", "locked", "exhausted"])
 def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_and_is_stored_once_after(
-    server: local_postgres.Postgres, make: Make, kind: str, kept: bool
+    server: Postgres, make: Make, kind: str, kept: bool
 ) -> None:
     wait_for(lambda: not sessions(server), "those of the test before to end")
     system, batch = make(parse_dsn(server.url)), punches(receives=OFTEN)
@@ -169,7 +164,7 @@ def test_while_the_database_is_away_a_batch_waits_however_often_it_was_received_
     assert system.queue.dead_letters() == []
 
 
-def test_a_crash_between_two_batches_costs_the_second_no_failure(server: local_postgres.Postgres, make: Make) -> None:
+def test_a_crash_between_two_batches_costs_the_second_no_failure(server: Postgres, make: Make) -> None:
     system, batch = make(parse_dsn(server.url)), punches()
     system.deliver(*punches(1))
 

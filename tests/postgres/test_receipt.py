@@ -184,12 +184,14 @@ def test_the_list_has_the_employees_own_of_two_days_the_newest_first(
     ages = [timedelta(0), timedelta(hours=47, minutes=59), timedelta(hours=48, minutes=1), timedelta(days=9)]
     own = [entry(5, EIGHT + age)._replace(received_ms=now - int(age.total_seconds() * 1000)) for age in ages]
     store.save([*reversed(own), entry(6)._replace(received_ms=now)])
-    database.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now())")  # of no receipt
+    of_no_receipt = "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 5, now()) returning id"
+    [(copied,)] = database.ask(of_no_receipt)
 
     listed = signed_in.list(employee="5")
 
     assert [each["id"] for each in listed] == [each.punch.id for each in own[:2]]
     assert listed == [json.loads(signed_in.ask(each["id"], employee="5")["body"]) for each in listed]
+    assert json.loads(signed_in.ask(copied, employee="5")["body"])["recebidaEm"] is None
 
 
 def test_a_list_has_an_end(signed_in: Clerk, database: Database) -> None:
