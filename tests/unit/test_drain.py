@@ -15,6 +15,7 @@ import ponto.drain
 from ponto.drain import GRACE_SECONDS, Drain, Failure, Processed
 from ponto.punch import Punch, Reason, parse
 from ponto.records import Attribute, Record, receive_count
+from ponto.store import Outcome, Status
 from ponto.suspects import by_risk
 from tests.events import punch, record
 from tests.paper import Paper
@@ -71,7 +72,9 @@ def test_a_record_that_our_code_fails_on_is_reported_alone(paper: Paper) -> None
     assert paper.reasons == []
 
 
-def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(paper: Paper) -> None:
+@pytest.mark.parametrize("others", [Status.STORED, Status.DUPLICATE])
+def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(paper: Paper, others: Status) -> None:
+    paper.answers[1] = Outcome(others)
     paper.since = {f"m{BUG}": GRACE_SECONDS}
 
     processed = process(paper, message(1), message(BUG))

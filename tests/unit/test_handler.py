@@ -287,13 +287,17 @@ def test_the_answer_never_depends_on_that_call(
 
 
 def test_one_line_tells_how_the_batch_went(paper: Paper, capsys: pytest.CaptureFixture[str]) -> None:
-    paper.answers = {5: Outcome(Status.FAILED, "OperationalError: gone")}
+    paper.answers = {2: Outcome(Status.DUPLICATE), 5: Outcome(Status.FAILED, "OperationalError: gone")}
     received_ms = int(time.time() * 1000) - 5_000
 
-    run(record(punch(1), received_ms=received_ms), record(punch(5), received_ms=received_ms - 1_000))
+    run(
+        *(record(punch(number), received_ms=received_ms) for number in (1, 2)),
+        record(punch(5), None, received_ms - 1_000),
+    )
 
     line = json.loads(capsys.readouterr().out)  # one; the test of the log looks at the rest of it
-    assert (line["requestId"], line["stored"], line["failed"]) == (Context.aws_request_id, 1, 1)
+    assert line["requestId"] == Context.aws_request_id
+    assert (line["stored"], line["duplicates"], line["failed"]) == (1, 1, 1)
     assert 0 <= line["milliseconds"] < 60_000
     assert 5_000 <= line["oldestMilliseconds"] < 60_000
     assert 6_000 <= line["oldestFailedMilliseconds"] < 60_000
