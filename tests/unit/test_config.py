@@ -291,7 +291,7 @@ def test_employees_must_have_signed_in_where_the_stage_says_so(
     environment: pytest.MonkeyPatch, value: str | None, identity: bool
 ) -> None:
     setenv(environment, {"IDENTITY": value})
-    assert load_drain().identity is identity
+    assert load_drain().identity is load_receipt().identity is identity
 
 
 def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:
