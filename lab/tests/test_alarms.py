@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,7 +21,7 @@ from tests.gateway import Answer, answer_requests
 from tests.template.compiled import TOPIC, USER_POOL, Compile
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
 from tools.deploy import proof
-from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template
 from tools.kit.project import ROOT
 from tools.plan import costs
 
@@ -228,9 +227,9 @@ def test_a_topic_of_yours_gets_every_alarm(compiled: Compile, stage: str) -> Non
         ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "with alarmTopicArn, subscribe to that topic"),
     ],
 )
-def test_a_parameter_that_cannot_be_stops_the_deploy(project: Path, parameters: list[str], message: str) -> None:
+def test_a_parameter_that_cannot_be_stops_the_deploy(compiled: Compile, parameters: list[str], message: str) -> None:
     with pytest.raises(PackagingError) as caught:
-        package(project, "dev", *parameters)
+        compiled("dev", *parameters)
     assert message in str(caught.value)
 
 

@@ -83,10 +83,8 @@ class Stage:
         """Take `repetidas` out of the working days, which nothing can replace in place."""
         self.change(CARDS, "        coalesce(repetidas, 0),\n", "")
         self.change(DAYS, "repetidas int, ", "")
-        self.change(DAYS, "incompleta, repetidas,", "incompleta,")
-        counted = (
-            "                (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
-        )
+        self.change(DAYS, "        repetidas,\n", "")
+        counted = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
         self.change(DAYS, counted, "")
         file = self.folder / DAYS
         text = file.read_text(encoding="utf-8")

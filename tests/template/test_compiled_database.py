@@ -1,13 +1,12 @@
 """The database that a stage makes or is given, and the way to it."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.template.compiled import ARN, Compile
-from tools.kit.packaging import NO_AWS, PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template
 from tools.kit.project import ROOT
 
 
@@ -58,20 +57,19 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
 
 
 @pytest.mark.parametrize("region", ["ap-south-2", "ap-southeast-4", "ap-southeast-6"])
-def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(project: Path, region: str) -> None:
-    elsewhere = {**NO_AWS, "AWS_REGION": region}
+def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compiled: Compile, region: str) -> None:
     root = "dbSslRootCert=system"
     with pytest.raises(PackagingError, match=f"{region} has no Data API: set dataApi to false"):
-        package(project, "prod", root, aws=elsewhere)
+        compiled("prod", root, AWS_REGION=region)
 
-    cluster = package(project, "prod", root, "dataApi=false", aws=elsewhere).template().properties("DatabaseCluster")
+    cluster = compiled("prod", root, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
     assert str(cluster["EnableHttpEndpoint"]).lower() == "false"
-    package(project, "prod", "database=existing", "dbHost=db.example.com", aws=elsewhere)
+    compiled("prod", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
 
 
-def test_a_data_api_that_is_neither_on_nor_off_stops_the_deploy(project: Path) -> None:
+def test_a_data_api_that_is_neither_on_nor_off_stops_the_deploy(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="dataApi: 'no' is not one of true, false"):
-        package(project, "dev", "dataApi=no")
+        compiled("dev", "dataApi=no")
 
 
 def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> None:
@@ -212,22 +210,21 @@ def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(c
         assert function["Environment"]["Variables"]["DB_SSLMODE"] == "disable"
 
 
-def test_another_kind_of_database_stops_the_deploy_and_names_those_that_there_are(project: Path) -> None:
+def test_another_kind_of_database_stops_the_deploy_and_names_those_that_there_are(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="database: 'foo' is not one of create, existing") as caught:
-        package(project, "dev", "database=foo")
+        compiled("dev", "database=foo")
     assert "ENOENT" not in str(caught.value)
 
 
 def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_where_they_are(
-    project: Path,
+    compiled: Compile,
 ) -> None:
-    elsewhere = {**NO_AWS, "AWS_REGION": "mx-central-1"}
     certificates = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
     with pytest.raises(PackagingError, match=f"has none of mx-central-1. Save {certificates}"):
-        package(project, "prod", aws=elsewhere)
+        compiled("prod", AWS_REGION="mx-central-1")
 
-    package(project, "prod", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", aws=elsewhere)
-    package(project, "prod", aws=NO_AWS | {"AWS_REGION": "sa-east-1"})
+    compiled("prod", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
+    compiled("prod", AWS_REGION="sa-east-1")
 
 
 def database_variables(template: Template) -> dict[str, dict[str, Any]]:

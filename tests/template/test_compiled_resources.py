@@ -13,7 +13,7 @@ from tests.template import runbook
 from tests.template.compiled import ARN, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
-from tools.kit.packaging import Package, PackagingError, Template, package
+from tools.kit.packaging import Package, PackagingError, Template
 
 ALWAYS = {
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",
@@ -180,9 +180,9 @@ def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
         assert found == dict.fromkeys(expected, policy), attribute
 
 
-def test_what_becomes_of_what_holds_punches_is_one_of_two(project: Path) -> None:
+def test_what_becomes_of_what_holds_punches_is_one_of_two(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="whenDeleted: 'Snapshot' is not one of Retain, Delete"):
-        package(project, "dev", "whenDeleted=Snapshot")
+        compiled("dev", "whenDeleted=Snapshot")
 
 
 def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
@@ -257,15 +257,15 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     assert deploy.read(made.folder).needs_token
 
 
-def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(project: Path) -> None:
-    tags = package(project, "dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
+def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(packaged: Packaged) -> None:
+    tags = packaged("dev", "tags=owner=hr, costCentre=4711").configuration["provider"]["stackTags"]
     assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "hr", "costCentre": "4711"}
 
 
 @pytest.mark.parametrize("tags", ["owner", "=hr", "owner=a=b"])
-def test_tags_that_are_none_stop_the_deploy_and_say_the_form(project: Path, tags: str) -> None:
+def test_tags_that_are_none_stop_the_deploy_and_say_the_form(compiled: Compile, tags: str) -> None:
     with pytest.raises(PackagingError, match="takes name=value, comma-separated"):
-        package(project, "dev", f"tags={tags}")
+        compiled("dev", f"tags={tags}")
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])

@@ -3,7 +3,6 @@
 import copy
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from tests.template.compiled import USER_POOL, Compile
 from tests.template.test_compiled_resources import SITE
 from tools.deploy import page
 from tools.kit import site
-from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template
 from tools.kit.project import ROOT
 
 # Amazon's own, by the ids in its documentation.
@@ -35,9 +34,9 @@ def distribution(template: Template) -> Any:
     return template.properties("SiteDistribution")["DistributionConfig"]
 
 
-def test_whether_there_is_a_site_is_one_of_two(project: Path) -> None:
+def test_whether_there_is_a_site_is_one_of_two(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="site: 'yes' is not one of true, false"):
-        package(project, "dev", "site=yes")
+        compiled("dev", "site=yes")
 
 
 def test_a_site_changes_nothing_else(compiled: Compile, template: Template) -> None:

@@ -14,7 +14,7 @@ from tests.template.test_rights import rights
 from tools.deploy import command as deploy
 from tools.deploy import quotas
 from tools.develop import lint
-from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template
 
 FUNCTION = "ImportacaoLambdaFunction"
 
@@ -29,9 +29,9 @@ def test_without_uploads_the_template_has_no_word_of_them(compiled: Compile, sta
     assert "Upload" not in json.dumps(compiled(stage).document)
 
 
-def test_whether_there_are_uploads_is_one_of_two(project: Path) -> None:
+def test_whether_there_are_uploads_is_one_of_two(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="uploads: 'yes' is not one of true, false"):
-        package(project, "dev", "uploads=yes")
+        compiled("dev", "uploads=yes")
 
 
 def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: str) -> None:

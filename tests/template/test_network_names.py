@@ -1,14 +1,13 @@
 """A network given by names, looked up in an account (here the emulator's), or by ids, which need none."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from tests.template.compiled import Compile
 from tools.kit import local_stack
-from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template
 from tools.local import emulator
 
 if TYPE_CHECKING:
@@ -47,14 +46,14 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         running.stop()
 
 
-def look_up(project: Path, account: Account, *parameters: str) -> Template:
+def look_up(compiled: Compile, account: Account, *parameters: str) -> Template:
     aws = account.environment
-    return package(project, "dev", *parameters, aws={n: v for n, v in aws.items() if n.startswith("AWS_")}).template()
+    return compiled("dev", *parameters, **{n: v for n, v in aws.items() if n.startswith("AWS_")})
 
 
-def test_names_become_the_ids_of_the_account(project: Path, account: Account) -> None:
+def test_names_become_the_ids_of_the_account(compiled: Compile, account: Account) -> None:
     template = look_up(
-        project, account, "vpcName=company", "subnetNames=private-a, private-b", "securityGroupNames=functions"
+        compiled, account, "vpcName=company", "subnetNames=private-a, private-b", "securityGroupNames=functions"
     )
     for function in template.of_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {
@@ -96,10 +95,10 @@ def test_names_become_the_ids_of_the_account(project: Path, account: Account) ->
     ids=["vpc", "subnet", "group", "ambiguous", "no group", "vpc alone"],
 )
 def test_a_name_that_is_not_one_things_stops_with_those_that_are(
-    project: Path, account: Account, parameters: list[str], message: str
+    compiled: Compile, account: Account, parameters: list[str], message: str
 ) -> None:
     with pytest.raises(PackagingError, match=message) as stopped:
-        look_up(project, account, *parameters)
+        look_up(compiled, account, *parameters)
     assert "network.js:" not in str(stopped.value)  # no stack buries the message
 
 

@@ -1,6 +1,5 @@
 """The queues and the function between them: the values that follow from each other."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from ponto.config import SECRET_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from tests.template.compiled import Compile
-from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template
 
 FUNCTION = "BatidaPontoLambdaFunction"
 MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
@@ -84,9 +83,9 @@ def test_a_batch_is_as_large_as_is_said(compiled: Compile, batch: str, window: s
     assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (int(batch), int(window))
 
 
-def test_more_than_ten_a_batch_without_a_window_stop_the_deploy_as_aws_would(project: Path) -> None:
+def test_more_than_ten_a_batch_without_a_window_stop_the_deploy_as_aws_would(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="batchingWindow: a batchSize of 11 needs 1 s at least"):
-        package(project, "dev", "batchSize=11", "batchingWindow=0")
+        compiled("dev", "batchSize=11", "batchingWindow=0")
 
 
 @pytest.mark.parametrize("stage", DEPLOYED)

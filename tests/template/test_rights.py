@@ -1,7 +1,6 @@
 """Who may do what: every statement of every role and managed policy."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from tests.iam import (
     role_of,
 )
 from tests.template.compiled import ARN, Compile
-from tools.kit.packaging import PackagingError, Template, package
+from tools.kit.packaging import PackagingError, Template
 from tools.kit.project import ROOT
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
@@ -178,9 +177,9 @@ def test_whoever_deploys_sends_to_the_queue_of_punches_as_the_operators_role_and
     assert not may(role_of(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, of_queue)
 
 
-def test_a_boundary_that_is_no_policy_stops_the_deploy(project: Path) -> None:
+def test_a_boundary_that_is_no_policy_stops_the_deploy(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="permissionsBoundary: 'boundary' is not the ARN of a managed policy"):
-        package(project, "dev", "permissionsBoundary=boundary")
+        compiled("dev", "permissionsBoundary=boundary")
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev", "local"])

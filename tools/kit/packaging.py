@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,9 @@ NO_AWS = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+
+
+Run = Callable[[Path, Sequence[str], Mapping[str, str]], tuple[int, str]]
 
 
 class PackagingError(RuntimeError):
@@ -87,7 +90,24 @@ def copy_project(target: Path, *, with_requirements: bool = False) -> Path:
     return target
 
 
-def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] = NO_AWS) -> Package:
+def run_sls(project: Path, options: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run `sls` in a project's folder; give its exit status and what it printed."""
+    done = subprocess.run(  # noqa: S603  the project's own command, which make setup installed
+        ["sls", *options],  # noqa: S607
+        cwd=project,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def package(
+    project: Path, stage: str, *parameters: str, aws: Mapping[str, str] = NO_AWS, run: Run = run_sls
+) -> Package:
     """Run `sls package`.
 
     Args:
@@ -95,6 +115,7 @@ def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] 
         stage: the stage.
         parameters: as for --param: `name=value`.
         aws: the AWS variables of its environment; by default it has no account and reaches no endpoint.
+        run: what runs osls in its place.
 
     Raises:
         PackagingError: it failed.
@@ -107,15 +128,8 @@ def package(project: Path, stage: str, *parameters: str, aws: Mapping[str, str] 
         or name == "SLS_SCHEMA_CACHE_BASE_DIR"  # the Makefile's
     }
     environment |= {**aws, "PATH": osls.search_path(os.environ)}
-    run = subprocess.run(  # noqa: S603  the project's own command, which make setup installed
-        ["sls", "package", "--stage", stage, "--package", folder, *(f"--param={given}" for given in parameters)],  # noqa: S607
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if run.returncode:
-        raise PackagingError(f"sls package --stage {stage} {' '.join(parameters)}\n{run.stdout}{run.stderr}")
+    options = ["package", "--stage", stage, "--package", str(folder), *(f"--param={given}" for given in parameters)]
+    status, printed = run(project, options, environment)
+    if status:
+        raise PackagingError(f"sls package --stage {stage} {' '.join(parameters)}\n{printed}")
     return Package(folder)
