@@ -21,7 +21,7 @@ from tests.gateway import Answer, answer_requests
 from tests.template.compiled import TOPIC, USER_POOL, Compile
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
 from tools.deploy import proof
-from tools.kit.packaging import PackagingError, Template
+from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 from tools.plan import costs
 
@@ -211,26 +211,6 @@ def test_a_topic_of_yours_gets_every_alarm(compiled: Compile, stage: str) -> Non
         assert alarm["AlarmActions"] == alarm["OKActions"] == [TOPIC], section
     assert template.outputs["AlarmTopicArn"] == {"Value": TOPIC}
     assert '"AlarmTopic"' not in json.dumps(template.document)
-
-
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
-        (["alarmTopicArn=oncall"], "alarmTopicArn: 'oncall' is not the ARN of a standard topic in us-east-1"),
-        # Alarms notify topics of their own region, and people none that is first in, first out.
-        (
-            ["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"],
-            "is not the ARN of a standard topic in us-east-1",
-        ),
-        ([f"alarmTopicArn={TOPIC}.fifo"], "is not the ARN of a standard topic in us-east-1"),
-        ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "with alarmTopicArn, subscribe to that topic"),
-    ],
-)
-def test_a_parameter_that_cannot_be_stops_the_deploy(compiled: Compile, parameters: list[str], message: str) -> None:
-    with pytest.raises(PackagingError) as caught:
-        compiled("dev", *parameters)
-    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("stage", STAGES)

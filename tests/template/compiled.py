@@ -4,11 +4,10 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from subprocess import PIPE
-from typing import Protocol
 
 import pytest
 
@@ -22,23 +21,16 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
 USER_POOL = "arn:aws:cognito-idp:sa-east-1:123456789012:userpool/sa-east-1_AbCdEfGhI"
 
-
-class Packaged(Protocol):
-    """Packages a stage without requirements, with parameters as for --param, `name=value`, and variables of AWS'."""
-
-    def __call__(self, stage: str, *parameters: str, **aws: str) -> Package: ...
+DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE"
+SIGN_IN = (f"userPoolArn={USER_POOL}", f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}")
 
 
-class Compile(Protocol):
-    """Compiles a stage, with parameters as for --param, `name=value`, and variables of AWS'."""
+# Given a stage, parameters as for --param, `name=value`, and variables of AWS'. Both go without requirements.
+Packaged = Callable[..., Package]
+Compile = Callable[..., Template]
 
-    def __call__(self, stage: str, *parameters: str, **aws: str) -> Template: ...
-
-
-class Zip(Protocol):
-    """Packages a stage with all that it needs, as `make run` does; offline: where pip reaches no index."""
-
-    def __call__(self, stage: str, *, offline: bool = False) -> Package: ...
+# Given a stage, with all that it needs, as `make run` does; with offline=True: where pip reaches no index.
+Zip = Callable[..., Package]
 
 
 @pytest.fixture(scope="session")
@@ -115,3 +107,32 @@ def dev(compiled: Compile) -> Template:
 @pytest.fixture(scope="session")
 def local(compiled: Compile) -> Template:
     return compiled("local")
+
+
+@pytest.fixture(scope="session")
+def signed_in(compiled: Compile) -> Template:
+    """Give prod with employees who sign in."""
+    return compiled("prod", f"userPoolArn={USER_POOL}")
+
+
+@pytest.fixture(params=["prod", "dev", "local"])
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def template(compiled: Compile, stage: str) -> Template:
+    """Give each stage in turn."""
+    return compiled(stage)
+
+
+def tls_only(action: str, *resources: object) -> dict[str, object]:
+    """The statement by which a resource's policy refuses what comes without TLS."""
+    return {
+        "Sid": "TlsOnly",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": list(resources) if len(resources) > 1 else resources[0],
+        "Condition": {"Bool": {"aws:SecureTransport": False}},
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.compiled import USER_POOL, Compile
+from tests.template.compiled import Compile
 from tools.kit import osls
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -29,14 +29,33 @@ API = [  # in the order of resources/api.yml
     "ServerError",
 ]
 PUBLISHED = [*API, "ListReceipts"]  # of resources/identity.js
+GATEWAY_RESPONSE = "AWS::ApiGateway::GatewayResponse"
 KEYS = ["ApiKey", "UsagePlan", "UsagePlanKey"]
 
-# resources/api-deployment.js, its variables answered from standard input.
+# The logical ids that resources/api-deployment.js makes, given its variables several times over.
 SCRIPT = """
-const variables = JSON.parse(require('node:fs').readFileSync(0));
-const resolveVariable = async (name) => variables[name];
-require('./resources/api-deployment.js')({ resolveVariable }).then((made) => console.log(JSON.stringify(made)));
+const make = require('./resources/api-deployment.js');
+const idOf = async (variables) => {
+  const { Resources } = await make({ resolveVariable: async (name) => variables[name] });
+  return Object.keys(Resources).find((id) => id !== 'ApiStage');
+};
+Promise.all(JSON.parse(require('node:fs').readFileSync(0)).map(idOf)).then((ids) => console.log(JSON.stringify(ids)));
 """
+
+# What is done to properties of the definitions in resources/api.yml.
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "nothing": lambda _: None,
+    "a key's limits": lambda api: api["UsagePlan"]["Throttle"].update(RateLimit=1),
+    "a key's plan": lambda api: api.pop("UsagePlanKey"),
+    "a field's description": lambda api: api["PunchModel"]["Schema"]["properties"]["ponto"].update(description="When."),
+    "whether a key is asked for": lambda api: api["PostPunch"].update(ApiKeyRequired=False),
+    "an answer": lambda api: api["ServerError"]["ResponseTemplates"].update({"application/json": "{}"}),
+    "another answer": lambda api: api.update(Throttled={"ResponseType": "THROTTLED"}),
+    "the preflight": lambda api: api.pop("PunchPreflight"),
+    "validation": lambda api: api["BodyValidator"].update(ValidateRequestBody=False),
+    "the path": lambda api: api["PunchResource"].update(PathPart="punch"),
+}
+UNPUBLISHED = {"nothing", "a key's limits", "a key's plan"}
 
 
 def test_takes_in_all_that_is_published_before_the_stage_shows_it(prod: Template) -> None:
@@ -57,70 +76,22 @@ def test_the_function_the_queue_and_throttling_publish_nothing(compiled: Compile
     assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == "5"
 
 
-def test_the_id_is_made_of_the_definitions_that_are_deployed(prod: Template) -> None:
-    assert made_of(prod, _api(prod)) == deployment(prod)
-
-
-def _describe_a_field(api: Any) -> None:
-    api["PunchModel"]["Properties"]["Schema"]["properties"]["ponto"]["description"] = "When."
-
-
-def _drop_the_key(api: Any) -> None:
-    api["PostPunch"]["Properties"]["ApiKeyRequired"] = False
-
-
-def _reword_an_answer(api: Any) -> None:
-    api["ServerError"]["Properties"]["ResponseTemplates"]["application/json"] = "{}"
-
-
-def _answer_another_failure(api: Any) -> None:
-    api["Throttled"] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": {"ResponseType": "THROTTLED"}}
-
-
-def _drop_the_preflight(api: Any) -> None:
-    del api["PunchPreflight"]
-
-
-def _skip_validation(api: Any) -> None:
-    api["BodyValidator"]["Properties"]["ValidateRequestBody"] = False
-
-
-def _move(api: Any) -> None:
-    api["PunchResource"]["Properties"]["PathPart"] = "punch"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        _describe_a_field,
-        _drop_the_key,
-        _reword_an_answer,
-        _answer_another_failure,
-        _drop_the_preflight,
-        _skip_validation,
-        _move,
-    ],
-)
-def test_a_change_of_what_is_published_makes_a_new_deployment(prod: Template, change: Callable[[Any], None]) -> None:
-    api = _api(prod)
-    change(api)
-    assert made_of(prod, api) != deployment(prod)
-
-
-def test_keys_and_their_limits_are_not_published(prod: Template) -> None:
-    api = _api(prod)
-    api["UsagePlan"]["Properties"]["Throttle"]["RateLimit"] = 1
-    del api["UsagePlanKey"]
-    assert made_of(prod, api) == deployment(prod)
+def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(prod: Template) -> None:
+    given = []
+    for change in CHANGES.values():
+        api = copy.deepcopy({name: prod.properties(name) for name in [*API, *KEYS]})
+        change(api)
+        given.append(_variables(prod, api))
+    made = dict(zip(CHANGES, _ids(given), strict=True))
+    assert {what for what, name in made.items() if name == deployment(prod)} == UNPUBLISHED
 
 
 @pytest.mark.parametrize("is_turned_on", [True, False])
 def test_what_an_update_publishes_is_what_its_template_says(
-    compiled: Compile, prod: Template, is_turned_on: bool
+    prod: Template, signed_in: Template, is_turned_on: bool
 ) -> None:
     """CloudFormation removes what a template no longer has at the end: the new deployment is made while it is there."""
-    templates = [prod, compiled("prod", f"userPoolArn={USER_POOL}")]
-    before, after = templates if is_turned_on else reversed(templates)
+    before, after = (prod, signed_in) if is_turned_on else (signed_in, prod)
     assert deployment(before) != deployment(after)
     still_there = before.resources.keys() - after.resources.keys() - {deployment(before)}
     kinds = {before.resources[name]["Type"] for name in still_there}
@@ -133,13 +104,18 @@ def deployment(template: Template) -> str:
     return name
 
 
-def made_of(template: Template, api: Any) -> str:
-    """The logical id that resources/api-deployment.js gives to the Deployment of an API, with what identity.js adds."""
-    variables = {
-        "file(resources/api.yml):Resources": api,
+def _variables(template: Template, api: Any) -> dict[str, Any]:
+    """What resources/api-deployment.js asks for, with what identity.js adds to an API, given by its properties."""
+    kinds = {name: resource["Type"] for name, resource in template.resources.items()}
+    resources = {name: {"Type": kinds.get(name, GATEWAY_RESPONSE), "Properties": found} for name, found in api.items()}
+    return {
+        "file(resources/api.yml):Resources": resources,
         "file(resources/identity.js):template": {"Resources": {"ListReceipts": template.resources["ListReceipts"]}},
         "sls:stage": "prod",
     }
+
+
+def _ids(variables: list[dict[str, Any]]) -> list[str]:
     run = subprocess.run(
         ["node", "-e", SCRIPT],
         cwd=ROOT,
@@ -149,11 +125,5 @@ def made_of(template: Template, api: Any) -> str:
         text=True,
         check=True,
     )
-    names: list[str] = list(json.loads(run.stdout)["Resources"])
-    (name,) = (name for name in names if name != "ApiStage")
-    return name
-
-
-def _api(template: Template) -> Any:
-    """What resources/api.yml defines, to be changed."""
-    return copy.deepcopy({name: template.resources[name] for name in [*API, *KEYS]})
+    ids: list[str] = json.loads(run.stdout)
+    return ids

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.template.compiled import ARN, Compile
-from tools.kit.packaging import PackagingError, Template
+from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
 
@@ -56,22 +56,6 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
     assert prod.properties("DatabaseParameters")["Family"] == f"aurora-postgresql{major}"
 
 
-@pytest.mark.parametrize("region", ["ap-south-2", "ap-southeast-4", "ap-southeast-6"])
-def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compiled: Compile, region: str) -> None:
-    root = "dbSslRootCert=system"
-    with pytest.raises(PackagingError, match=f"{region} has no Data API: set dataApi to false"):
-        compiled("prod", root, AWS_REGION=region)
-
-    cluster = compiled("prod", root, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
-    assert str(cluster["EnableHttpEndpoint"]).lower() == "false"
-    compiled("prod", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
-
-
-def test_a_data_api_that_is_neither_on_nor_off_stops_the_deploy(compiled: Compile) -> None:
-    with pytest.raises(PackagingError, match="dataApi: 'no' is not one of true, false"):
-        compiled("dev", "dataApi=no")
-
-
 def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> None:
     both = {
         "DB_HOST": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Address"]},
@@ -95,22 +79,17 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
     }
 
 
-@pytest.mark.parametrize(
-    ("secret", "what", "user"),
-    [
-        ("FunctionSecret", "stores punches", "ponto_function"),
-        ("ReceiptSecret", "looks receipts up", "ponto_receipts"),
-    ],
-)
-def test_secrets_manager_makes_the_functions_password(prod: Template, secret: str, what: str, user: str) -> None:
-    assert prod.properties(secret) == {
-        "Description": f"The database's user of the function that {what}",
-        "GenerateSecretString": {
-            "SecretStringTemplate": f'{{"username": "{user}"}}',
-            "GenerateStringKey": "password",
-            "PasswordLength": 40,
-            "ExcludePunctuation": True,
-        },
+def test_secrets_manager_makes_the_functions_passwords(prod: Template) -> None:
+    generated = {"GenerateStringKey": "password", "PasswordLength": 40, "ExcludePunctuation": True}
+    assert prod.of_type("AWS::SecretsManager::Secret") == {
+        secret: {
+            "Description": f"The database's user of the function that {what}",
+            "GenerateSecretString": {"SecretStringTemplate": f'{{"username": "{user}"}}', **generated},
+        }
+        for secret, what, user in (
+            ("FunctionSecret", "stores punches", "ponto_function"),
+            ("ReceiptSecret", "looks receipts up", "ponto_receipts"),
+        )
     }
 
 
@@ -125,7 +104,10 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(prod:
     assert {name: group["SecurityGroupEgress"] for name, group in groups.items()} == {
         "DatabaseSecurityGroup": nothing,
         "EndpointSecurityGroup": nothing,
-        "FunctionSecurityGroup": [_within_vpc(5432, "PostgreSQL"), _within_vpc(443, "SQS and Secrets Manager")],
+        "FunctionSecurityGroup": [
+            _tcp(port, what) | {"CidrIp": "10.0.0.0/16"}
+            for port, what in ((5432, "PostgreSQL"), (443, "SQS and Secrets Manager"))
+        ],
     }
     for function in prod.of_type("AWS::Lambda::Function").values():
         assert function["VpcConfig"] == {
@@ -184,22 +166,25 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
         assert variables["DB_SECRET_ARN"] == variables.get("FUNCTION_SECRET_ARN", "") == ""
 
 
-def test_the_function_gets_a_secret_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
+def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
+    functions, receipts = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}
     variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
-    functions = {"Ref": "FunctionSecret"}
     assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
-    assert variables["SchemaLambdaFunction"]["DB_SECRET_ARN"] == ARN
-    assert variables["SchemaLambdaFunction"]["FUNCTION_SECRET_ARN"] == functions
-    receipts = {"Ref": "ReceiptSecret"}
     assert variables["ReceiptLambdaFunction"]["DB_SECRET_ARN"] == receipts
-    assert variables["SchemaLambdaFunction"]["RECEIPT_SECRET_ARN"] == receipts
+    schema = variables["SchemaLambdaFunction"]
+    assert (schema["DB_SECRET_ARN"], schema["FUNCTION_SECRET_ARN"], schema["RECEIPT_SECRET_ARN"]) == (
+        ARN,
+        functions,
+        receipts,
+    )
 
 
 def test_one_machine_has_the_same_users(local: Template) -> None:
-    variables = database_variables(local)
-    assert variables["BatidaPontoLambdaFunction"]["DB_USER"] == "ponto_function"
-    assert variables["ReceiptLambdaFunction"]["DB_USER"] == "ponto_receipts"
-    assert variables["SchemaLambdaFunction"]["DB_USER"] == "postgres"
+    assert {name: variables["DB_USER"] for name, variables in database_variables(local).items()} == {
+        "BatidaPontoLambdaFunction": "ponto_function",
+        "ReceiptLambdaFunction": "ponto_receipts",
+        "SchemaLambdaFunction": "postgres",
+    }
 
 
 def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(compiled: Compile) -> None:
@@ -208,23 +193,6 @@ def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(c
         assert function["Environment"]["Variables"]["DB_SSLROOTCERT"] == root
     for function in compiled("dev", "dbSslMode=disable").of_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["DB_SSLMODE"] == "disable"
-
-
-def test_another_kind_of_database_stops_the_deploy_and_names_those_that_there_are(compiled: Compile) -> None:
-    with pytest.raises(PackagingError, match="database: 'foo' is not one of create, existing") as caught:
-        compiled("dev", "database=foo")
-    assert "ENOENT" not in str(caught.value)
-
-
-def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_where_they_are(
-    compiled: Compile,
-) -> None:
-    certificates = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
-    with pytest.raises(PackagingError, match=f"has none of mx-central-1. Save {certificates}"):
-        compiled("prod", AWS_REGION="mx-central-1")
-
-    compiled("prod", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
-    compiled("prod", AWS_REGION="sa-east-1")
 
 
 def database_variables(template: Template) -> dict[str, dict[str, Any]]:
@@ -238,12 +206,7 @@ def database_variables(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def _from_functions(port: int) -> dict[str, object]:
-    source = {"Ref": "FunctionSecurityGroup"}
-    return _tcp(port, "The functions") | {"SourceSecurityGroupId": source}
-
-
-def _within_vpc(port: int, description: str) -> dict[str, object]:
-    return _tcp(port, description) | {"CidrIp": "10.0.0.0/16"}
+    return _tcp(port, "The functions") | {"SourceSecurityGroupId": {"Ref": "FunctionSecurityGroup"}}
 
 
 def _tcp(port: int, description: str) -> dict[str, object]:

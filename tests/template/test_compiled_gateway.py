@@ -24,9 +24,7 @@ CORS_GATEWAY = "gatewayresponse.header.Access-Control-Allow-Origin"
 EXPOSED = "Access-Control-Expose-Headers"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(compiled: Compile, stage: str) -> None:
-    template = compiled(stage)
+def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(template: Template) -> None:
     method = template.properties("PostPunch")
     assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "PunchResource"})
     assert template.properties("PunchResource")["PathPart"] == "ponto"
@@ -40,9 +38,8 @@ def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(compiled: Compil
     assert model["Schema"] == json.loads((ROOT / "ponto" / "punch.schema.json").read_text())
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_body_goes_straight_to_the_queue(compiled: Compile, stage: str) -> None:
-    integration = compiled(stage).properties("PostPunch")["Integration"]
+def test_the_body_goes_straight_to_the_queue(template: Template) -> None:
+    integration = template.properties("PostPunch")["Integration"]
     queue = "arn:${AWS::Partition}:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/${PunchQueue.QueueName}"
     assert (integration["Type"], integration["IntegrationHttpMethod"]) == ("AWS", "POST")
     assert integration["Uri"] == {"Fn::Sub": queue}
@@ -77,9 +74,7 @@ def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> N
     }
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_who_punched_is_told_by_the_keys_id_and_never_by_the_key(compiled: Compile, stage: str) -> None:
-    template = compiled(stage)
+def test_who_punched_is_told_by_the_keys_id_and_never_by_the_key(template: Template) -> None:
     assert re.findall(r"\$context[\w.]*", _request_template(template)) == ["$context.identity.apiKeyId"]
     assert template.properties("PostPunch")["ApiKeyRequired"] is True  # so it is never empty, which SQS would refuse
     # Ours say X-Api-Key, so a request without one never comes here.
@@ -180,9 +175,7 @@ def test_every_answer_lets_the_one_origin_read_it(
         }
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_page_may_read_the_time_and_when_to_come_again_of_every_answer(compiled: Compile, stage: str) -> None:
-    template = compiled(stage)
+def test_a_page_may_read_the_time_and_when_to_come_again_of_every_answer(template: Template) -> None:
     answered = [
         template.properties(name)["Integration"]["IntegrationResponses"] for name in ("PostPunch", "ListReceipts")
     ]
@@ -196,9 +189,7 @@ def test_a_page_may_read_the_time_and_when_to_come_again_of_every_answer(compile
     } == {"ClientError": None, "InvalidBody": None, "ServerError": f"'{receipt.UNAVAILABLE_S}'"}
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(compiled: Compile, stage: str) -> None:
-    template = compiled(stage)
+def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(template: Template) -> None:
     method = template.properties("GetReceipt")
     function = "functions/${ReceiptLambdaFunction.Arn}/invocations"
     assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "ReceiptResource"})
@@ -216,11 +207,8 @@ def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(compiled: Compile
     }
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_where_nobody_signs_in_the_list_of_ones_punches_is_a_404_for_whoever_has_a_key(
-    compiled: Compile, stage: str
-) -> None:
-    method = compiled(stage).properties("ListReceipts")
+def test_where_nobody_signs_in_the_list_of_ones_punches_is_a_404_for_whoever_has_a_key(template: Template) -> None:
+    method = template.properties("ListReceipts")
     assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "PunchResource"})
     assert (method["AuthorizationType"], method["ApiKeyRequired"]) == ("NONE", True)
     assert method["Integration"]["Type"] == "MOCK"

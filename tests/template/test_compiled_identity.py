@@ -11,11 +11,9 @@ import pytest
 from tests.template.compiled import USER_POOL, Compile
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
-from tools.develop import lint
-from tools.kit.packaging import PackagingError, Template
+from tools.kit.packaging import Template
 from tools.local.velocity import Input, Util, render
 
-STAGES = ["prod", "dev", "local"]
 BODY = '{"usuarioId":1,"ponto":"2026-10-01T08:00:00Z"}'
 WITHOUT_A_NUMBER = {
     "Action": ["SendMessage"],
@@ -26,15 +24,10 @@ WITHOUT_A_NUMBER = {
 }
 
 
-@pytest.fixture(params=STAGES)
-def stage(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-def test_without_a_user_pool_the_template_has_no_word_of_it(compiled: Compile, stage: str) -> None:
-    template = json.dumps(compiled(stage).document).replace("$context.identity.apiKeyId", "")  # every stage's
-    assert not re.findall(r"(?i)cognito|authorizer\b|identity|claims|userpool|,Authorization", template)
-    assert "MessageAttribute.2" not in template
+def test_without_a_user_pool_the_template_has_no_word_of_it(template: Template) -> None:
+    text = json.dumps(template.document).replace("$context.identity.apiKeyId", "")  # every stage's
+    assert not re.findall(r"(?i)cognito|authorizer\b|identity|claims|userpool|,Authorization", text)
+    assert "MessageAttribute.2" not in text
 
 
 def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -> None:
@@ -89,10 +82,10 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
 
 
 def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gateway_stops_saying_who_it_is(
-    compiled: Compile, stage: str
+    template: Template,
 ) -> None:
     """What is accepted while a user pool is given up has no sign-in, and a function that asks dead-letters it."""
-    resources = compiled(stage).resources
+    resources = template.resources
     assert resources["ApiStage"]["DependsOn"] == ["BatidaPontoLambdaFunction"]
     assert "IDENTITY" not in resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
     # The stage publishes the deployment; until then the old one sends what it sent.
@@ -102,11 +95,6 @@ def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gatew
 def _preflight(resources: Any, name: str = "PunchPreflight") -> Any:
     (response,) = resources[name]["Properties"]["Integration"]["IntegrationResponses"]
     return response["ResponseParameters"]
-
-
-@pytest.fixture(scope="module")
-def signed_in(compiled: Compile) -> Template:
-    return compiled("prod", f"userPoolArn={USER_POOL}")
 
 
 def test_a_browser_may_send_its_token_and_asks_without_one(signed_in: Template) -> None:
@@ -153,17 +141,6 @@ def test_without_a_number_there_is_no_attribute_which_sqs_would_refuse_empty(
     signed_in: Template, claims: dict[str, str]
 ) -> None:
     assert _request(signed_in, claims) == WITHOUT_A_NUMBER
-
-
-def test_the_linter_has_nothing_against_it(signed_in: Template, tmp_path: Any) -> None:
-    (tmp_path / "prod.json").write_text(json.dumps(signed_in.document))
-    assert lint.findings(tmp_path, ["prod.json"]) == []
-
-
-@pytest.mark.parametrize("wrong", ["us-east-1_AbCdEfGhI", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/"])
-def test_what_is_no_user_pool_stops_the_deploy_with_an_example(compiled: Compile, wrong: str) -> None:
-    with pytest.raises(PackagingError, match="is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"):
-        compiled("dev", f"userPoolArn={wrong}")
 
 
 def _request(template: Template, claims: dict[str, str]) -> dict[str, list[str]]:

@@ -1,26 +1,20 @@
 """What the parameter site adds: the page's closed bucket, and CloudFront before it and the API."""
 
 import copy
-import json
-import subprocess
 from typing import Any
 
 import pytest
 
-from tests.template.compiled import USER_POOL, Compile
+from tests.template.compiled import CLIENT, DOMAIN, SIGN_IN, Compile, tls_only
 from tests.template.test_compiled_resources import SITE
 from tools.deploy import page
 from tools.kit import site
-from tools.kit.packaging import PackagingError, Template
-from tools.kit.project import ROOT
+from tools.kit.packaging import Template
 
 # Amazon's own, by the ids in its documentation.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
-
-DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE"
-POOL = [f"userPoolArn={USER_POOL}", f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}"]
 
 
 @pytest.fixture
@@ -32,11 +26,6 @@ def template(complete: Template) -> Template:
 @pytest.fixture
 def distribution(template: Template) -> Any:
     return template.properties("SiteDistribution")["DistributionConfig"]
-
-
-def test_whether_there_is_a_site_is_one_of_two(compiled: Compile) -> None:
-    with pytest.raises(PackagingError, match="site: 'yes' is not one of true, false"):
-        compiled("dev", "site=yes")
 
 
 def test_a_site_changes_nothing_else(compiled: Compile, template: Template) -> None:
@@ -68,21 +57,15 @@ def test_the_bucket_is_read_by_this_distribution_only_and_by_tls(template: Templ
     policy = template.properties("SiteBucketPolicy")
     assert policy["Bucket"] == {"Ref": "SiteBucket"}
     denied, allowed = policy["PolicyDocument"]["Statement"]
-    assert denied == {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [{"Fn::GetAtt": ["SiteBucket", "Arn"]}, {"Fn::Sub": "${SiteBucket.Arn}/*"}],
-        "Condition": {"Bool": {"aws:SecureTransport": False}},
-    }
+    every = {"Fn::Sub": "${SiteBucket.Arn}/*"}
+    assert denied == tls_only("s3:*", {"Fn::GetAtt": ["SiteBucket", "Arn"]}, every)
     arn = "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${SiteDistribution}"
     assert allowed == {
         "Sid": "Site",
         "Effect": "Allow",
         "Principal": {"Service": "cloudfront.amazonaws.com"},
         "Action": "s3:GetObject",
-        "Resource": {"Fn::Sub": "${SiteBucket.Arn}/*"},
+        "Resource": every,
         "Condition": {"StringEquals": {"AWS:SourceArn": {"Fn::Sub": arn}}},
     }
 
@@ -165,7 +148,7 @@ def test_files_have_the_headers_that_they_have_locally_and_come_by_tls_from_then
 def test_where_employees_sign_in_changes_the_pages_policy_and_what_the_deploy_is_told(
     compiled: Compile, template: Template
 ) -> None:
-    signed_in = copy.deepcopy(compiled("prod", "site=true", *POOL).document)
+    signed_in = copy.deepcopy(compiled("prod", "site=true", *SIGN_IN).document)
     told = {name: signed_in["Outputs"].pop(name) for name in ("PageSignInDomain", "PageSignInClientId")}
     assert told == {"PageSignInDomain": {"Value": DOMAIN}, "PageSignInClientId": {"Value": CLIENT}}
     assert signed_in["Outputs"].items() <= template.outputs.items()
@@ -177,26 +160,6 @@ def test_where_employees_sign_in_changes_the_pages_policy_and_what_the_deploy_is
         assert (f"connect-src 'self' https://{DOMAIN}; " in found) == (sign_in is not None)
     for name in SITE:
         assert signed_in["Resources"][name] == template.resources[name]
-
-
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        (POOL[1:], "userPoolDomain and userPoolClientId go together, and with userPoolArn"),
-        ([POOL[0], POOL[2], "userPoolDomain=a.example; script-src *"], "is not a host in small letters, like ponto"),
-        ([POOL[0], POOL[1], "userPoolClientId=a b"], "userPoolClientId: 'a b' is not the id of an app client"),
-    ],
-)
-def test_a_sign_in_that_the_page_could_not_use_stops_the_deploy(given: list[str], reason: str) -> None:
-    empty = dict.fromkeys(("userPoolArn", "userPoolDomain", "userPoolClientId"), "")
-    parameters = json.dumps(empty | dict(each.split("=", 1) for each in given))
-    script = f"""
-        const resolveVariable = async (name) => ({parameters})[name.replace('param:', '')];
-        const {{ template }} = require('./resources/site.js');
-        template({{ resolveVariable }}).then(console.log, (error) => console.log(error.message));
-    """
-    done = subprocess.run(["node", "-e", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert reason in done.stdout
 
 
 def test_what_is_named_for_a_whole_account_names_stage_and_region(template: Template) -> None:

@@ -2,19 +2,16 @@
 
 import copy
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ponto.imports import MOST_ROUNDS
-from tests.template.compiled import USER_POOL, Compile, Packaged
+from tests.template.compiled import USER_POOL, Compile, Packaged, tls_only
 from tests.template.test_compiled_resources import UPLOADS
 from tests.template.test_rights import rights
 from tools.deploy import command as deploy
 from tools.deploy import quotas
-from tools.develop import lint
-from tools.kit.packaging import PackagingError, Template
+from tools.kit.packaging import Template
 
 FUNCTION = "ImportacaoLambdaFunction"
 
@@ -27,11 +24,6 @@ def stage(request: pytest.FixtureRequest) -> str:
 def test_without_uploads_the_template_has_no_word_of_them(compiled: Compile, stage: str) -> None:
     assert "mportacao" not in json.dumps(compiled(stage).document)
     assert "Upload" not in json.dumps(compiled(stage).document)
-
-
-def test_whether_there_are_uploads_is_one_of_two(compiled: Compile) -> None:
-    with pytest.raises(PackagingError, match="uploads: 'yes' is not one of true, false"):
-        compiled("dev", "uploads=yes")
 
 
 def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: str) -> None:
@@ -149,26 +141,8 @@ def test_the_bucket_is_private_encrypted_versioned_and_forgets(complete: Templat
 def test_the_bucket_is_reached_by_tls_only(complete: Template) -> None:
     policy = complete.properties("UploadBucketPolicy")
     assert policy["Bucket"] == {"Ref": "UploadBucket"}
-    assert policy["PolicyDocument"]["Statement"] == [
-        {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "s3:*",
-            "Resource": [{"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}],
-            "Condition": {"Bool": {"aws:SecureTransport": False}},
-        }
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "deleted", "replaced"), [("prod", "RetainExceptOnCreate", "Retain"), ("dev", "Delete", "Delete")]
-)
-def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
-    compiled: Compile, name: str, deleted: str, replaced: str
-) -> None:
-    bucket = compiled(name, "uploads=true").resources["UploadBucket"]
-    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == (deleted, replaced)
+    both = {"Fn::GetAtt": ["UploadBucket", "Arn"]}, {"Fn::Sub": "${UploadBucket.Arn}/*"}
+    assert policy["PolicyDocument"]["Statement"] == [tls_only("s3:*", *both)]
 
 
 def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) -> None:
@@ -179,14 +153,3 @@ def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) ->
         "batida-ponto-dev-receipt": 2,
     }
     assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True)
-
-
-def test_no_resource_waits_in_a_circle_as_they_would_if_the_permission_named_the_bucket(
-    tmp_path: Path, complete: Template
-) -> None:
-    document: Any = json.loads(json.dumps(complete.document))
-    document["Resources"]["UploadPermission"]["Properties"]["SourceArn"] = {"Fn::GetAtt": ["UploadBucket", "Arn"]}
-    (tmp_path / "prod.json").write_text(json.dumps(document))
-    found = lint.findings(tmp_path, ["prod.json"])
-    assert found
-    assert all("E3004" in finding for finding in found)

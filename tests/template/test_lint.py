@@ -1,68 +1,83 @@
 """The auditors that `make check` runs: that they find, and that they ignore no more than they have to."""
 
+import copy
 import json
 import re
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.template.compiled import Compile
+from tests.template.compiled import SIGN_IN, Compile
 from tools.develop import lint
 from tools.kit.packaging import Template
 
 CHECKOVS = {rule for rule in lint.IGNORED if rule.startswith("CKV")}
+UNTIL_OBSERVED = {"ES2000", "WS1000", "WS2002", "CKV_AWS_73 ApiStage", "CKV_AWS_76 ApiStage"}
 
 
-@pytest.fixture
-def document(complete: Template) -> Any:
-    """A copy of prod's template, to be spoilt."""
-    return json.loads(json.dumps(complete.document))
+def write(folder: Path, **documents: Any) -> list[str]:
+    """Write templates, each by its name; give the files' names."""
+    for name, document in documents.items():
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    return [f"{name}.json" for name in documents]
 
 
-def findings(folder: Path, document: Any, ignored: Sequence[str] = tuple(lint.IGNORED)) -> list[str]:
-    (folder / "prod.json").write_text(json.dumps(document))
-    return lint.findings(folder, ["prod.json"], ignored)
-
-
-def audit(folder: Path, document: Any, ignored: Sequence[str] = tuple(lint.IGNORED)) -> list[str]:
-    (folder / "prod.json").write_text(json.dumps(document))
-    return lint.audit(folder, ["prod.json"], ignored)
-
-
-def test_every_ignored_rule_would_complain(tmp_path: Path, document: Any) -> None:
-    found = findings(tmp_path, document, ignored=["I"])
+def test_every_ignored_rule_would_complain(tmp_path: Path, complete: Template) -> None:
+    found = lint.findings(tmp_path, write(tmp_path, prod=complete.document), ignored=["I"])
     assert {re.findall(r":([A-Z]+\d+):", line)[0] for line in found} == lint.IGNORED.keys() - CHECKOVS
 
 
-def test_every_ignored_rule_of_the_auditor_would_complain(tmp_path: Path, document: Any) -> None:
-    both = audit(tmp_path, document, ignored=[])
-    both += lint.audit(lint.DEPLOY_ROLE.parent, [lint.DEPLOY_ROLE.name], ignored=[])
-    found = {" ".join(line.split()[1:3]).rstrip(":") for line in both}
+def test_every_ignored_rule_of_the_auditor_would_complain(tmp_path: Path, complete: Template) -> None:
+    shutil.copy(lint.DEPLOY_ROLE, tmp_path)
+    names = [lint.DEPLOY_ROLE.name, *write(tmp_path, prod=complete.document)]
+    found = {" ".join(line.split()[1:3]).rstrip(":") for line in lint.audit(tmp_path, names, ignored=[])}
     everywhere = {rule for rule in CHECKOVS if " " not in rule}
     assert {line.split()[0] if line.split()[0] in everywhere else line for line in found} == CHECKOVS
 
 
-def test_access_logs_and_traces_need_no_exception_once_they_are_asked_for(tmp_path: Path, compiled: Compile) -> None:
-    document = compiled("prod", "accessLogs=true", "tracing=true", "uploads=true", "site=true").document
-    until_then = {"ES2000", "WS1000", "WS2002", "CKV_AWS_73 ApiStage", "CKV_AWS_76 ApiStage"}
-    ignored = sorted(lint.IGNORED.keys() - until_then)
-    assert findings(tmp_path, document, ignored) + audit(tmp_path, document, ignored) == []
+@pytest.fixture
+def whole(compiled: Compile) -> Any:
+    """Prod with all that there is: it needs no exception for access logs and traces."""
+    parameters = ("accessLogs=true", "tracing=true", "uploads=true", "site=true", *SIGN_IN)
+    return compiled("prod", *parameters).document
 
 
-def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded(tmp_path: Path, document: Any) -> None:
-    resources = document["Resources"]
+def test_the_linter_finds_what_cannot_be_created_and_nothing_else(tmp_path: Path, whole: Any) -> None:
+    old, unknown, dangling, circle = (copy.deepcopy(whole) for _ in range(4))
+    old["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "13.4"
+    unknown["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "16.99"
+    dangling["Outputs"]["ApiId"]["Value"] = {"Ref": "Nothing"}
+    # So the permission to invoke the function names the account, not the bucket.
+    circle["Resources"]["UploadPermission"]["Properties"]["SourceArn"] = {"Fn::GetAtt": ["UploadBucket", "Arn"]}
+    names = write(tmp_path, whole=whole, old=old, unknown=unknown, dangling=dangling, circle=circle)
+
+    found = lint.findings(tmp_path, names, lint.IGNORED.keys() - UNTIL_OBSERVED)
+
+    of = {name: [line for line in found if line.startswith(name)] for name in names}
+    assert of["whole.json"] == []
+    for name, word in (("old", "13.4"), ("unknown", "16.99"), ("dangling", "'Nothing'")):
+        (line,) = of[f"{name}.json"]
+        assert word in line
+    assert of["circle.json"]
+    assert all("E3004" in line for line in of["circle.json"])
+
+
+def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded(tmp_path: Path, whole: Any) -> None:
+    spoilt = copy.deepcopy(whole)
+    resources = spoilt["Resources"]
     resources["DatabaseCluster"]["Properties"]["StorageEncrypted"] = False
     del resources["DatabaseSecurityGroup"]["Properties"]["SecurityGroupIngress"][0]["Description"]
     del resources["BatidaPontoLambdaFunction"]["Properties"]["ReservedConcurrentExecutions"]
 
-    found = {tuple(line.split()[:3]) for line in audit(tmp_path, document)}
+    names = write(tmp_path, whole=whole, spoilt=spoilt)
+    found = lint.audit(tmp_path, names, lint.IGNORED.keys() - UNTIL_OBSERVED)
 
-    assert found == {
-        ("prod.json:", "CKV_AWS_96", "DatabaseCluster:"),
-        ("prod.json:", "CKV_AWS_23", "DatabaseSecurityGroup:"),
-        ("prod.json:", "CKV_AWS_115", "BatidaPontoLambdaFunction:"),  # accepted of another function only
+    assert {tuple(line.split()[:3]) for line in found} == {
+        ("spoilt.json:", "CKV_AWS_96", "DatabaseCluster:"),
+        ("spoilt.json:", "CKV_AWS_23", "DatabaseSecurityGroup:"),
+        ("spoilt.json:", "CKV_AWS_115", "BatidaPontoLambdaFunction:"),  # accepted of another function only
     }
 
 

@@ -110,21 +110,6 @@ def test_ids_need_no_account(compiled: Compile) -> None:
     assert template.properties("DatabaseSecurityGroup")["VpcId"] == "vpc-1"
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        (["subnetNames=private-a"], "subnetNames or securityGroupNames are given without vpcName"),
-        (["vpcId=vpc-1", "securityGroupIds=sg-1"], r"The network lacks: subnets, a second subnet"),
-        (["subnetIds=subnet-1,subnet-2"], r"The network lacks: security groups, vpcId\."),
-        (["database=existing", "securityGroupIds=sg-1"], r"The network lacks: subnets\."),
-    ],
-    ids=["names", "subnets", "groups", "existing"],
-)
-def test_half_a_network_stops_with_what_it_lacks(compiled: Compile, parameters: list[str], message: str) -> None:
-    with pytest.raises(PackagingError, match=message):
-        compiled("dev", *parameters)
-
-
 def test_a_look_up_without_an_account_is_no_empty_network(compiled: Compile) -> None:
     with pytest.raises(PackagingError, match="CredentialsProviderError"):
         compiled("dev", "vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")

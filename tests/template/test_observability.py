@@ -17,9 +17,7 @@ def observed(compiled: Compile) -> Template:
     return compiled("prod", "accessLogs=true", "tracing=true")
 
 
-@STAGES
-def test_a_new_account_needs_no_role_for_logs_and_pays_for_no_traces(compiled: Compile, stage: str) -> None:
-    template = compiled(stage)
+def test_a_new_account_needs_no_role_for_logs_and_pays_for_no_traces(template: Template) -> None:
     assert "AccessLogSetting" not in template.properties("ApiStage")
     assert template.properties("ApiStage")["TracingEnabled"] is False
     for function in template.of_type("AWS::Lambda::Function").values():

@@ -10,7 +10,6 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
 from ponto import receipt
-from tests.template.compiled import USER_POOL, Compile
 from tools.develop.docs import openapi
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -25,11 +24,6 @@ OF_THE_SCHEMA, OF_THE_SIGN_IN, OF_THE_KEY, OF_THE_TYPE, OF_A_THROTTLE = "400", "
 OF_FAILURES = "5XX"
 
 Operation = tuple[str, str]
-
-
-@pytest.fixture(scope="module")
-def signing_in(compiled: Compile) -> Template:
-    return compiled("prod", f"userPoolArn={USER_POOL}")
 
 
 def methods(template: Template) -> dict[Operation, dict[str, Any]]:
@@ -61,20 +55,20 @@ def test_every_example_is_what_its_schema_says(method: str, path: str) -> None:
         jsonschema.Draft202012Validator(schema).validate(content["example"])
 
 
-def test_it_has_the_methods_of_the_template(prod: Template, signing_in: Template) -> None:
-    assert methods(signing_in).keys() == methods(prod).keys() == OPERATIONS.keys()
+def test_it_has_the_methods_of_the_template(prod: Template, signed_in: Template) -> None:
+    assert methods(signed_in).keys() == methods(prod).keys() == OPERATIONS.keys()
 
 
-def test_it_asks_for_the_key_and_the_sign_in_that_the_methods_ask_for(prod: Template, signing_in: Template) -> None:
+def test_it_asks_for_the_key_and_the_sign_in_that_the_methods_ask_for(prod: Template, signed_in: Template) -> None:
     schemes = DOCUMENT["components"]["securitySchemes"]
-    (authorizer,) = signing_in.of_type("AWS::ApiGateway::Authorizer").values()
+    (authorizer,) = signed_in.of_type("AWS::ApiGateway::Authorizer").values()
     assert authorizer["IdentitySource"] == "method.request.header.Authorization"  # where a bearer token stands
     assert schemes["signIn"]["scheme"] == "bearer"
     assert (schemes["apiKey"]["in"], schemes["apiKey"]["name"]) == ("header", "x-api-key")
 
     for name, operation in OPERATIONS.items():
         wanted = []
-        for method in (methods(template)[name] for template in (prod, signing_in)):
+        for method in (methods(template)[name] for template in (prod, signed_in)):
             signs_in = method["AuthorizationType"] == "COGNITO_USER_POOLS"
             if method["Integration"]["Type"] != "MOCK":  # the 404 of a list that there is not
                 wanted.append(({"apiKey"} if method["ApiKeyRequired"] else set()) | ({"signIn"} if signs_in else set()))

@@ -1,0 +1,76 @@
+"""What would fail only after the deploy, or do what nobody meant, stops it and says what to do."""
+
+import re
+
+import pytest
+
+from tests.template.compiled import SIGN_IN, TOPIC, Compile
+from tools.kit.packaging import PackagingError
+
+TAGS = "takes name=value, comma-separated"
+NO_POOL = "is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"
+NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; none that is first in, first out
+POOL, DOMAIN, CLIENT = SIGN_IN
+CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (["database=foo"], "database: 'foo' is not one of create, existing"),
+        (["dataApi=no"], "dataApi: 'no' is not one of true, false"),
+        (["whenDeleted=Snapshot"], "whenDeleted: 'Snapshot' is not one of Retain, Delete"),
+        (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
+        (["site=yes"], "site: 'yes' is not one of true, false"),
+        (["uploads=yes"], "uploads: 'yes' is not one of true, false"),
+        (["batchSize=11", "batchingWindow=0"], "batchingWindow: a batchSize of 11 needs 1 s at least"),  # as AWS says
+        (["permissionsBoundary=boundary"], "permissionsBoundary: 'boundary' is not the ARN of a managed policy"),
+        (["tags=owner"], TAGS),
+        (["tags==hr"], TAGS),
+        (["tags=owner=a=b"], TAGS),
+        (["userPoolArn=us-east-1_AbCdEfGhI"], NO_POOL),
+        (["userPoolArn=arn:aws:cognito-idp:us-east-1:123456789012:userpool/"], NO_POOL),
+        ([DOMAIN, CLIENT], "userPoolDomain and userPoolClientId go together, and with userPoolArn"),
+        ([POOL, CLIENT, "userPoolDomain=a.example; script-src *"], "is not a host in small letters, like ponto"),
+        ([POOL, DOMAIN, "userPoolClientId=a b"], "userPoolClientId: 'a b' is not the id of an app client"),
+        (["alarmTopicArn=oncall"], f"alarmTopicArn: 'oncall' {NO_TOPIC}"),
+        (["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"], NO_TOPIC),
+        ([f"alarmTopicArn={TOPIC}.fifo"], NO_TOPIC),
+        ([f"alarmTopicArn={TOPIC}", "alarmEmail=oncall@example.com"], "with alarmTopicArn, subscribe to that topic"),
+        (["subnetNames=private-a"], "subnetNames or securityGroupNames are given without vpcName"),
+        (["vpcId=vpc-1", "securityGroupIds=sg-1"], "The network lacks: subnets, a second subnet"),
+        (["subnetIds=subnet-1,subnet-2"], "The network lacks: security groups, vpcId."),
+        (["database=existing", "securityGroupIds=sg-1"], "The network lacks: subnets."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_stops_the_deploy(compiled: Compile, parameters: list[str], message: str) -> None:
+    assert message in stopped(compiled, *parameters)
+
+
+@pytest.mark.parametrize("region", ["ap-south-2", "ap-southeast-4", "ap-southeast-6"])
+def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compiled: Compile, region: str) -> None:
+    root = "dbSslRootCert=system"
+    assert f"{region} has no Data API: set dataApi to false" in stopped(compiled, root, AWS_REGION=region)
+
+    cluster = compiled("dev", root, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
+    assert str(cluster["EnableHttpEndpoint"]).lower() == "false"
+    compiled("dev", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
+
+
+def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_where_they_are(
+    compiled: Compile,
+) -> None:
+    assert f"has none of mx-central-1. Save {CERTIFICATES}" in stopped(compiled, AWS_REGION="mx-central-1")
+
+    compiled("dev", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
+    compiled("dev", AWS_REGION="sa-east-1")
+
+
+def stopped(compiled: Compile, *parameters: str, **aws: str) -> str:
+    """What is printed to whoever tries to deploy."""
+    with pytest.raises(PackagingError) as caught:
+        compiled("dev", *parameters, **aws)
+    printed = str(caught.value)
+    assert not re.search(r"ENOENT|\.js:\d", printed)  # no stack, nor what follows from the mistake, buries the message
+    return printed
