@@ -33,6 +33,7 @@ class Account(NamedTuple):
     def _run(self, *words: str, database_host: str = "") -> Result:
         environment = self.aws.environment() | {
             "LOCAL_DB_HOST": database_host or self.database.host,
+            "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # for all that this test deploys
             "SLS_AWS_MONITORING_FREQUENCY": "250",
         }
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
