@@ -8,8 +8,6 @@ import pytest
 from tests.template.compiled import Compile
 from tools.kit.packaging import Template
 
-STAGES = pytest.mark.parametrize("stage", ["prod", "dev", "local"])
-
 
 @pytest.fixture
 def observed(compiled: Compile) -> Template:

@@ -95,25 +95,20 @@ def test_a_message_that_fails_outlives_an_outage_of_thirty_hours_whatever_the_ti
     compiled: Compile, stage: str, parameters: list[str]
 ) -> None:
     template = compiled(stage, *parameters)
-    queue, delays = template.properties("PunchQueue"), delays_of(template)
+    queue, variables = template.properties("PunchQueue"), template.properties(FUNCTION)["Environment"]["Variables"]
     visibility, receives = queue["VisibilityTimeout"], queue["RedrivePolicy"]["maxReceiveCount"]
     assert 5 <= receives <= MOST_RECEIVES
     assert receives == receives_of(visibility)
+    # The function knows the queue, and how long what it failed on stays hidden.
+    assert variables["QUEUE_URL"] == {"Ref": "PunchQueue"}
+    assert variables["VISIBILITY_TIMEOUT"] == str(visibility)
+    delays = [5 * 2**receive for receive in range(20) if 5 * 2**receive < visibility]
+    assert variables["RETRY_DELAYS"] == ",".join(map(str, delays))
     # After each receive but the first few it is hidden for the queue's own timeout; the last finds the database back.
     last_receive = sum(delays) + (receives - 1 - len(delays)) * visibility
     assert OUTAGE <= last_receive < OUTAGE + visibility
     # If no call shortens the first: a pause of a week, and then all receives.
     assert queue["MessageRetentionPeriod"] >= 7 * DAY + receives * visibility
-
-
-@pytest.mark.parametrize("parameters", [[], ["timeout=17"], ["timeout=10"], ["timeout=900"]])
-def test_the_function_knows_how_long_what_it_failed_on_stays_hidden(compiled: Compile, parameters: list[str]) -> None:
-    template = compiled("dev", *parameters)
-    variables = template.properties(FUNCTION)["Environment"]["Variables"]
-    visibility, delays = template.properties("PunchQueue")["VisibilityTimeout"], delays_of(template)
-    assert variables["QUEUE_URL"] == {"Ref": "PunchQueue"}
-    assert variables["VISIBILITY_TIMEOUT"] == str(visibility)
-    assert delays == [5 * 2**receive for receive in range(20) if 5 * 2**receive < visibility]
 
 
 def test_the_dead_letter_queue_takes_whatever_the_queue_held_and_keeps_it_longer(template: Template) -> None:
@@ -188,11 +183,6 @@ def test_prod_is_the_published_configuration(prod: Template) -> None:
     assert prod.properties(MAPPING)["BatchSize"] == 100
     assert prod.properties("PunchQueue")["RedrivePolicy"]["maxReceiveCount"] == 247
     assert function["Environment"]["Variables"]["RETRY_DELAYS"] == "5,10,20,40,80,160,320"
-
-
-def delays_of(template: Template) -> list[int]:
-    """Give how long a message stays hidden after each of its first receives; later the queue's own timeout holds."""
-    return [int(each) for each in template.properties(FUNCTION)["Environment"]["Variables"]["RETRY_DELAYS"].split(",")]
 
 
 def receives_of(visibility: int) -> int:

@@ -125,7 +125,6 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
     }
 
 
-@pytest.mark.parametrize("stage", ["prod", "dev", "local"])
 def test_every_role_has_the_boundary_that_a_parameter_names_or_none(compiled: Compile, stage: str) -> None:
     boundary = "arn:aws:iam::123456789012:policy/batida-ponto-prod-boundary"
     for given, expected in (([], None), ([f"permissionsBoundary={boundary}"], boundary)):
