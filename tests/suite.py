@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -22,9 +22,22 @@ WORKERS = 3
 settings.register_profile("of any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("of any machine")  # what a property costs on a busy one says nothing
 
-# Each session of boto3 reads and parses the models of its services anew, for a third of what such a test costs.
+# Each session of boto3 lists all services and reads the models of its own anew, for half of what such a test costs.
 _read_model = cache(JSONFileLoader().load_file)
-pytest.MonkeyPatch().setattr(JSONFileLoader, "load_file", lambda _, file_path: _read_model(file_path))
+_list_services = Loader.list_available_services
+_services: dict[tuple[str, ...], list[str]] = {}
+
+
+def _services_of(loader: Loader, type_name: str) -> list[str]:
+    key = (*loader.search_paths, type_name)
+    if key not in _services:
+        _services[key] = _list_services(loader, type_name)
+    return _services[key]
+
+
+_boto3 = pytest.MonkeyPatch()
+_boto3.setattr(JSONFileLoader, "load_file", lambda _, file_path: _read_model(file_path))
+_boto3.setattr(Loader, "list_available_services", _services_of)
 
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
