@@ -448,7 +448,7 @@ async function start() {
   try {
     const { language, kiosk, key } = await database.remembered("language", "kiosk", "key")
     speak(choose(language, navigator.languages))
-    element("settings").open = !key && !link
+    if (!key && !link) element("settings").open = true // never closed: somebody may have opened it meanwhile
     await show(kiosk === true)
   } catch (error) {
     broke(error)

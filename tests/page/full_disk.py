@@ -161,7 +161,7 @@ class _Employee:
 
     def _judge(self, page: Page) -> Found:
         server, thanked = self._server, self._thanked.total()
-        expect(page.locator("#key-state")).not_to_have_text("")  # it is drawn: before that it closes its settings
+        expect(page.locator("#key-state")).not_to_have_text("")  # it is drawn
         kept = [json.loads(line) for line in exported(page).splitlines()]
         lost = (self._thanked - Counter(body["ponto"][11:19] for body in kept)).total()
         restored = _RESTORED in page.locator("#warnings").inner_text()

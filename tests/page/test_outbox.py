@@ -623,6 +623,14 @@ def save(page: Page) -> None:
     expect(page.locator("#saved")).to_have_text("Salvo.")
 
 
+def test_settings_that_are_opened_while_the_page_starts_stay_open(phone: Phone) -> None:
+    phone.open("#key=first")
+    page = phone.open(before="addEventListener('DOMContentLoaded', () => { settings.open = true })")
+
+    expect(page.locator("#key-state")).to_contain_text("irst")
+    expect(page.locator("#settings")).to_have_attribute("open", "")
+
+
 def open_settings(page: Page) -> None:
     page.locator("#settings summary").click()
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from psycopg2.extensions import parse_dsn
 
 from tests.commands import Result, write_stack
-from tests.postgres import conftest
+from tests.database import Database
 from tools.cli import main
 
 HEADER = "usuario_id;nome;cpf;fuso;corte\n"
@@ -22,12 +21,6 @@ ROWS = [
 ]
 
 Load = Callable[..., Result]
-Ask = Callable[[str], list[tuple[Any, ...]]]
-
-
-@pytest.fixture
-def ask(migrated_url: str) -> Ask:
-    return lambda statement: conftest.ask(parse_dsn(migrated_url), statement)
 
 
 @pytest.fixture
@@ -44,40 +37,42 @@ def load(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     return load
 
 
-def stored(ask: Ask) -> list[tuple[Any, ...]]:
-    return ask("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
+def stored(database: Database) -> list[tuple[Any, ...]]:
+    return database.ask("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
 
 
-def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, ask: Ask) -> None:
+def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, database: Database) -> None:
     result = load(FILE)
     assert result.status == 0
     assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and left as they are 0\n"
-    assert stored(ask) == ROWS
+    assert stored(database) == ROWS
 
-    before = ask("select xmin, ctid, * from funcionario order by usuario_id")
+    before = database.ask("select xmin, ctid, * from funcionario order by usuario_id")
     again = load(FILE, "--json")
     assert again.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
-    assert ask("select xmin, ctid, * from funcionario order by usuario_id") == before
+    assert database.ask("select xmin, ctid, * from funcionario order by usuario_id") == before
 
 
-def test_what_is_different_is_changed_and_who_is_missing_stays(load: Load, ask: Ask) -> None:
+def test_what_is_different_is_changed_and_who_is_missing_stays(load: Load, database: Database) -> None:
     load(FILE)
     result = load(f"{HEADER}1;Ana Exemplo;;;\n2;José Exemplo;;;\n4;Davi Exemplo;;;\n", "--json")
     assert result.json == {"inserted": 1, "changed": 1, "unchanged": 1, "others": 1, "dryRun": False}
-    assert stored(ask) == [
+    assert stored(database) == [
         (1, "Ana Exemplo", None, None, None), ROWS[1], ROWS[2], (4, "Davi Exemplo", None, None, None),
     ]  # fmt: skip
 
 
-def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, ask: Ask) -> None:
+def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, database: Database) -> None:
     load(FILE)
     result = load(f"{HEADER}1;Ana;;;\n5;Eva;;;\n", "--dry-run")
     assert result.status == 0
     assert result.out == "would be inserted 1, changed 1; unchanged 0; not in the file and left as they are 2\n"
-    assert stored(ask) == ROWS
+    assert stored(database) == ROWS
 
 
-def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_too(load: Load, ask: Ask) -> None:
+def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_too(
+    load: Load, database: Database
+) -> None:
     text = f"{HEADER}1;Ana;;;\n2;;;America/Nowhere;\n"
     zone = "'America/Nowhere' is not a time zone like America/Sao_Paulo"
 
@@ -96,22 +91,24 @@ def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_to
             {"line": 3, "column": "fuso", "what": zone},
         ]
     }
-    assert stored(ask) == []
+    assert stored(database) == []
 
 
-def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, ask: Ask) -> None:
-    zones = [zone for (zone,) in ask("select name from pg_timezone_names order by name")]
+def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, database: Database) -> None:
+    zones = [zone for (zone,) in database.ask("select name from pg_timezone_names order by name")]
     assert load(HEADER + "".join(f"{number};X;;{zone};\n" for number, zone in enumerate(zones, 1))).status == 0
     for zone in ("america/sao_paulo", "UTC+3", "BRT", "-03"):  # AT TIME ZONE takes them all
         assert load(f"{HEADER}1;X;;{zone};\n").status == 2
 
 
-def test_the_standard_input_is_read(load: Load, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_standard_input_is_read(
+    load: Load, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     load(FILE)  # makes the stack
-    ask("delete from funcionario")
+    database.ask("delete from funcionario")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FILE.encode())))
     assert main(["load", "employees", "-", "--state", str(tmp_path)]) == 0
-    assert stored(ask) == ROWS
+    assert stored(database) == ROWS
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,10 +116,10 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.Captu
     assert "absent.csv: No such file or directory" in capsys.readouterr().err
 
 
-def test_names_of_the_file_reach_the_reports(load: Load, ask: Ask) -> None:
+def test_names_of_the_file_reach_the_reports(load: Load, database: Database) -> None:
     load(FILE)
-    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-02T02:00Z')")
+    database.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-02T02:00Z')")
     # 21:00 in Rio Branco, after the cut-off at noon
-    assert ask("select nome, dia::text, primeira::text from jornadas('2026-10-01', '2026-10-02')") == [
+    assert database.ask("select nome, dia::text, primeira::text from jornadas('2026-10-01', '2026-10-02')") == [
         ("Ana Exemplo", "2026-10-01", "2026-10-01 21:00:00")
     ]
