@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
 from tests.commands import Result, write_stack
+from tests.database import Database
 from tools.cli import main
 from tools.demo import command as demo
 from tools.demo import store
@@ -23,17 +23,8 @@ Ask = Callable[..., list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def ask(migrated_url: str) -> Iterator[Ask]:
-    connection = psycopg2.connect(migrated_url)
-    connection.autocommit = True
-
-    def ask(statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
-
-    yield ask
-    connection.close()
+def ask(database: Database) -> Ask:
+    return database.ask
 
 
 @pytest.fixture

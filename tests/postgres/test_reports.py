@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
+import tests.database
 from ponto.admin.migrations import SCHEMA, migrate
 from tools.kit.project import ROOT
 
@@ -40,19 +41,13 @@ Row = tuple[Any, ...]
 Story = tuple[ZoneInfo, time | None, list[datetime]]  # zone, cut-off, punches
 
 
-class Database:
+class Database(tests.database.Database):
     """A database with all migrations, in a session whose time zone is nobody's."""
 
     def __init__(self, url: str, time_zone: str = "Asia/Kathmandu") -> None:
-        self.connection = psycopg2.connect(url, options=f"-c timezone={time_zone}")
-        self.connection.autocommit = True
+        super().__init__(url)
+        self.ask("select set_config('timezone', %s, false)", time_zone)
         self.zones: dict[int, ZoneInfo] = {}  # of those who are employed
-
-    def ask(self, statement: str, *values: object) -> list[Row]:
-        """Run a statement, or several; return the rows of the last."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
 
     def read(self, report: str, columns: str = "*") -> list[Row]:
         """Return the rows of a view, a table or a call of a function."""
@@ -165,7 +160,7 @@ def instant_of(time: str) -> datetime:
 def database(migrated_url: str) -> Iterator[Database]:
     database = Database(migrated_url)
     yield database
-    database.connection.close()
+    database.close()
 
 
 # Time cards, computed by hand
@@ -735,7 +730,7 @@ def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(
             other.ask(f"alter database {name} reset timezone")
             assert other.ask("select fuso_padrao()") == [("UTC",)]
         finally:
-            other.connection.close()
+            other.close()
     finally:
         database.ask(f"alter role current_user in database {name} reset timezone")
 
@@ -762,7 +757,7 @@ def test_the_sessions_zone_changes_no_report(database: Database, migrated_url: s
     for zone in ("America/New_York", "Pacific/Kiritimati", "UTC"):
         other = Database(migrated_url, zone)
         assert [other.read(report) for report in reports] == expected
-        other.connection.close()
+        other.close()
 
 
 # Employees
@@ -875,7 +870,7 @@ def test_the_migration_finds_punches_that_are_there_already(database_url: str, t
     assert migrate(parse_dsn(database_url), SAO_PAULO.key).applied == VIEWS
 
     assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 = 240, 0"]
-    database.connection.close()
+    database.close()
 
 
 @pytest.mark.parametrize(
