@@ -321,12 +321,12 @@ select
     batida.recebida_em - batida.ponto as atraso_recebimento,
     batida.gravada_em - batida.recebida_em as atraso_gravacao,
     batida.recebida_em - batida.enviado as desvio,
-    zona.corte,
+    zona.corte
     -- The other fields of a punch, by make docs
-    batida.latitude,
-    batida.longitude,
-    batida.precisao,
-    batida.sequencia
+    , batida.latitude
+    , batida.longitude
+    , batida.precisao
+    , batida.sequencia
     -- end
 from batida
     left join funcionario using (usuario_id)

@@ -42,7 +42,7 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], ledger: Ledger, lag:
     figure = new_figure(10, 6, _title(figures, ledger, lag, max(waiting)))
     flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
 
-    came, became = (histogram(moments, edges)[0] / step for moments in (accepted, stored))
+    came, became = (histogram(times, edges)[0] / step for times in (accepted, stored))
     flow.stairs(came, edges, fill=True, color=BLUE, alpha=0.3, label="accepted: answered with 202")
     flow.stairs(became, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
     flow.set_ylabel("punches a second")

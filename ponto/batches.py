@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 THREADS = 8
-"""That send to the queue itself."""
+"""Connections that send to the queue at once."""
 
 _AHEAD = 4  # batches a thread that are read while the first of them is not answered
 _LINES = 1_000  # of a batch, refused ones included: a file of bad lines stops in time too

@@ -172,14 +172,14 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw | Positio
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
         if is_long or line.strip():
-            blank -= len(line)
+            blank -= offset - begin
             silent = 0
             yield _Raw(number, Position(offset, number + 1), None if is_long else line)
         else:
-            blank += len(line)
+            blank += offset - begin
             if blank > _MOST_BLANK:
                 raise NotPunches(f"at line {number} there is a mebibyte more of blank lines than of others")
-            silent += len(line)
+            silent += offset - begin
             if silent >= _CHUNK:
                 silent = 0
                 yield Position(offset, number + 1)

@@ -562,3 +562,17 @@ def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
 
     assert statuses(outcomes) == [Status.STORED] * 2 + [Status.FAILED] * 3
     assert len(punches(database)) == 2
+
+
+@pytest.mark.parametrize(
+    ("second", "status"), [(1, Status.DUPLICATE), (2, Status.CONFLICT)], ids=["as the older row", "as the first"]
+)
+def test_what_follows_a_conflict_in_its_batch_is_compared_with_the_older_row_too(
+    store: Store, second: int, status: Status
+) -> None:
+    older = entry(1)
+    store.save([older])
+
+    outcomes = store.save([entry(employee, punch_id=older.punch.id) for employee in (2, second)])
+
+    assert statuses(outcomes) == [Status.CONFLICT, status]

@@ -167,6 +167,17 @@ def test_what_a_client_sends_is_passed_on_as_it_is_and_the_stacks_answer_too(sta
     assert headers["host"] == stack.url.split("/")[2]
 
 
+def test_of_requests_that_cannot_be_read_the_first_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with doing() as kit:
+        for _ in range(2):
+            with connected(kit) as client:
+                client.sendall(b"POST /ponto HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+                assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ponto conformance: a request is not counted, and answered 400 ")
+    assert "Host" in line
+
+
 def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
     with doing(target=stack.url) as kit:
         answers = [ask(kit, "GET", path, None).status for path in ("/../other", "/a/%2e%2e/b", "http://elsewhere/x")]
@@ -211,7 +222,8 @@ def test_a_head_that_is_not_to_be_read_is_refused(
         answer = ask(kit, body=b"", **{name: value})
         assert kit.seen(Expected()).attempts == []
     assert answer.status == status
-    assert capsys.readouterr().err == ""
+    (line,) = capsys.readouterr().err.splitlines()  # and no traceback
+    assert line.startswith(f"ponto conformance: a request is not counted, and answered {status} ")
 
 
 def test_large_bodies_that_come_all_at_once_are_refused_without_being_kept() -> None:

@@ -257,3 +257,12 @@ def test_a_password_that_is_fetched_too_late_for_another_try_hides_no_error(serv
 
     with pytest.raises(psycopg2.OperationalError, match=r"^Connection refused$"):
         connect({"password": "old"}, "test", Timeouts(connect_s=4), renew=renew)
+
+
+def test_with_no_time_for_another_try_no_password_is_fetched(server: Server) -> None:
+    server.answers = lambda _: (0.1, REJECTED)
+
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        connect({"password": "old"}, "test", Timeouts(connect_s=2), renew=lambda: pytest.fail("it was fetched"))
+
+    assert len(server.tries) == 1

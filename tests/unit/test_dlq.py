@@ -652,6 +652,7 @@ def test_dead_letters_that_could_not_be_deleted_are_named(
     failed = {"Id": "0", "Code": "ReceiptHandleIsInvalid", "Message": "old", "SenderFault": True}
     for answer, error in (
         ({"Failed": [failed]}, "ReceiptHandleIsInvalid: old"),
+        ({}, "SQS does not say"),
         (DENIED, "AWS refused Operation: AccessDenied: not you"),
     ):
         dev.instead["DeleteMessageBatch"] = answer

@@ -1,8 +1,10 @@
 """What tells the tests of the documents a good command from a bad one."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.documents import mistake, resolved
+from tests.documents import commands, in_the_text, mistake, resolved
 
 
 def test_a_target_of_make_comes_to_the_module_that_it_runs() -> None:
@@ -45,3 +47,21 @@ def test_a_command_that_can_be_run_has_no_mistake(command: str) -> None:
 )
 def test_a_mistake_is_told(command: str, what: str) -> None:
     assert what in (mistake(command) or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (". venv/bin/activate && make a | head; make b", [". venv/bin/activate", "make a", "head", "make b"]),
+        ("X=$(aws sts get-caller-identity) make run", ["aws sts get-caller-identity", "X=x make run"]),
+        ("f() { aws s3 ls $1; }", ["aws s3 ls '$1'"]),
+    ],
+)
+def test_every_command_of_a_block_is_looked_at(text: str, expected: list[str]) -> None:
+    assert list(commands(text)) == expected
+
+
+def test_a_command_within_a_sentence_is_looked_at(tmp_path: Path) -> None:
+    document = tmp_path / "document.md"
+    document.write_text("Run `make run`, not `run`.\n\n```sh\nmake check\n```\n")
+    assert in_the_text(document) == ["make run"]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ponto.drain
+from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.drain import GRACE_SECONDS, Drain, Failure, Processed
 from ponto.punch import Punch, Reason, parse
 from ponto.records import Attribute, Record, receive_count
@@ -274,3 +275,16 @@ def test_what_is_no_punch_says_so_whoever_signed_in() -> None:
     process(paper, made, identity=True)
 
     assert [reason for _, reason, _ in paper.reasons] == [Reason.INVALID]
+
+
+def test_every_part_of_a_batch_has_the_deadlines_of_the_whole() -> None:
+    paper = Paper()
+    paper.answers = {employee: Outcome(Status.FAILED, "gone") for employee in range(1, 9)}
+    often = [message(employee, 50) for employee in range(1, 9)]
+    end = time.monotonic() + 60
+
+    paper.drain().process([message(9), *often], end)
+
+    assert len(paper.batches) > 2
+    assert paper.deadlines["save"] == end - DEAD_LETTER_SECONDS
+    assert paper.deadlines["send"] == end - DEAD_LETTER_SECONDS / 2

@@ -396,3 +396,8 @@ def test_the_views_key_outlives_a_restart_and_lets_into_nothing_else(tmp_path: P
     assert (tmp_path / "view.key").stat().st_mode & 0o777 == 0o600
     refused(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY))  # the run's own
     refused(ask(Emulator(), authorization=SIGNED.replace(KEY, view.key), view=view))
+
+
+@pytest.mark.parametrize("path", [f"/x{PUNCH}", f"/{PUNCH}", "/restapis/../local/_user_request_/"])
+def test_what_only_looks_like_the_api_takes_the_key(path: str) -> None:
+    refused(ask(Emulator(), path, "GET"))

@@ -288,6 +288,13 @@ def test_as_much_blank_as_there_is_of_punches_is_read(monkeypatch: pytest.Monkey
         read(content + b"\n" * (2 * most + 1) + GOOD)
 
 
+def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read() -> None:
+    content = GOOD + b"\n" + b"x" * 3 * _MIB + b"\n" + b"\n" * 2 * _MIB + GOOD
+    whole = read(content)
+    assert [line.refusal == "" for line in whole] == [True, False, True]
+    assert said(lines(Stored(content).open_at, ZONE, whole[1].next)) == said(whole[2:])
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(
     monkeypatch: pytest.MonkeyPatch, *, compressed: bool

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import h11
 
 from tools.conformance.contract import MOST_BYTES, Answer, message
+from tools.kit.output import print_status
 
 _LARGEST = 10 * 1024 * 1024  # bytes of a body, the gateway's limit
 _KEPT = 4 * MOST_BYTES  # of a body in memory: a larger one is read on, and refused
@@ -162,6 +163,7 @@ class _Server(ThreadingTCPServer):
         super().__init__(address, _Handler)
         self.serve = serve
         self._open: set[socket.socket] = set()
+        self._complained = False
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if len(self._open) >= _CONNECTIONS:
@@ -175,6 +177,13 @@ class _Server(ThreadingTCPServer):
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
         super().shutdown_request(request)
+
+    def complain(self, answer: Answer) -> None:
+        """Say of the first request that is no attempt, for it cannot be read, what it is answered."""
+        if not self._complained:
+            self._complained = True
+            said = answer.body.decode()
+            print_status(f"ponto conformance: a request is not counted, and answered {answer.status} {said}")
 
     def hang_up(self) -> None:
         """Wait for no request any more that has not come."""
@@ -197,6 +206,7 @@ class _Handler(BaseRequestHandler):
         if isinstance(found, Request):
             self.server.serve(found, Connection(self.request, found.method))
         elif found:
+            self.server.complain(found)
             Connection(self.request).send(found, formatdate(usegmt=True))
 
 
@@ -216,7 +226,9 @@ def _read(connection: socket.socket) -> Request | Answer | None:
                 body += event.data if len(body) <= _KEPT else b""
             else:
                 if http.they_are_waiting_for_100_continue:
-                    connection.sendall(http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+                    connection.sendall(
+                        http.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")) or b""
+                    )
                 if not (piece := connection.recv(_PIECE)):
                     return None
                 http.receive_data(piece)

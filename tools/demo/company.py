@@ -193,6 +193,7 @@ class Company:
         Yields:
             What is written on each day (UTC), and in the end what arrives after the last.
         """
+        self._numbers[:] = 0
         waiting = np.zeros(0, ROW)
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
             day = date.fromordinal(ordinal)

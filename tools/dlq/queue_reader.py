@@ -137,10 +137,12 @@ def _refused(call: Callable[..., Any], url: str, entries: Mapping[str, Mapping[s
             # One that is too large must not keep its neighbours.
             return {name: why for one in names for name, why in _refused(call, url, {one: entries[one]}).items()}
         return dict.fromkeys(names, explain(error))
-    return {
+    done = {names[int(entry["Id"])] for entry in answer.get("Successful", [])}
+    why = {
         names[int(failed["Id"])]: f"{failed['Code']}: {failed.get('Message', '')}"
         for failed in answer.get("Failed", [])
     }
+    return {name: why.get(name, "SQS does not say") for name in names if name not in done}
 
 
 def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dict[str, str]:
@@ -150,9 +152,11 @@ def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dic
         Why, for the id of one whose event Lambda did not take, or is not known to have taken.
     """
     try:
-        functions.invoke(FunctionName=function, InvocationType="Event", Payload=message.event())
+        event = message.event()
     except (ValueError, RecursionError) as error:
         return {message.id: f"the event cannot be read: {type(error).__name__}"}
+    try:
+        functions.invoke(FunctionName=function, InvocationType="Event", Payload=event)
     except (BotoCoreError, ClientError) as error:
         return {message.id: explain(error)}
     return {}

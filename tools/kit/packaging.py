@@ -21,6 +21,7 @@ NO_AWS = {
 
 
 Run = Callable[[Path, Sequence[str], Mapping[str, str]], tuple[int, str]]
+"""Runs osls in a folder, with words and an environment; gives its status, and what it printed."""
 
 
 class PackagingError(RuntimeError):

@@ -175,8 +175,8 @@ def end(data: Path) -> None:
 def _end(data: Path, steps: Iterable[tuple[signal.Signals, int]]) -> None:
     for number, patience in steps:
         deadline = time.monotonic() + patience
-        found = _processes(data)
-        server = [process for process in found if process.pid == _pid(data)]
+        found, pid = _processes(data), _pid(data)
+        server = [process for process in found if process.pid == pid]
         for process in server or found:  # without it they are what a killed one left; nothing is lost with them
             _signal(process, number if server else signal.SIGKILL)
         for process in found:
@@ -197,9 +197,10 @@ def _end(data: Path, steps: Iterable[tuple[signal.Signals, int]]) -> None:
 def _pid(data: Path) -> int | None:
     """Give the process of the folder's server, as its own file has it, which is written in steps."""
     try:
-        return int((data / "postmaster.pid").read_text().split()[0])
+        found = int((data / "postmaster.pid").read_text().split()[0])
     except (FileNotFoundError, IndexError, ValueError):
         return None
+    return found if found > 0 else None  # below: of a server of a single user, which serves nobody
 
 
 def _processes(data: Path) -> list[psutil.Process]:

@@ -281,7 +281,7 @@ class Process(subprocess.Popen[str]):
     """A worker's process, which prints into a file: when it has answered or ended, all of that is there."""
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        self._printed = tempfile.TemporaryFile("ab")  # noqa: SIM115  closed with this
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  closed with this
         self._read = 0  # bytes
         super().__init__(*values, **{**named, "stderr": self._printed})
 

@@ -71,7 +71,6 @@ def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
 
 
 def _for_people(found: Iterable[Gap], zone: ZoneInfo, language: Language) -> Table:
-
     def row(gap: Gap) -> tuple[str | None, ...]:
         one = gap.numero_inicial == gap.numero_final
         return (

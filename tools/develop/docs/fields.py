@@ -47,7 +47,7 @@ def view(text: str) -> str:
     """
     by_hand = _PART.sub("", text)
     columns = [column for column in FIELDS if f"batida.{column}," not in by_hand]
-    names = ",\n".join(f"    batida.{column}" for column in columns)
+    names = "\n".join(f"    , batida.{column}" for column in columns)  # each with its comma: there may be none
     comments = "\n".join(map(_comment, columns))
     parts = iter([names, comments])
     return _PART.sub(lambda part: f"{part[1]}{next(parts)}\n{part[2]}", text)
