@@ -21,6 +21,11 @@ expect.set_options(timeout=_MS)
 HERE, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
 """What the page says of a punch."""
 
+# Where workers are blocked it would wait for ever.
+_WORKS_ALONE = """patience => Promise.race([
+  navigator.serviceWorker.ready.then(() => null),
+  new Promise((_, fail) => setTimeout(() => fail(new Error("the page has no worker")), patience)),
+])"""
 _CLOCK = """
 ((speed) => {
   const Real = Date, later = setTimeout, often = setInterval, elapsed = performance.now.bind(performance)
@@ -79,7 +84,7 @@ class Phone:
             page.add_init_script(before)
         page.goto(self.url + fragment)
         if worker:
-            page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+            page.evaluate(_WORKS_ALONE, _MS)
         return page
 
 

@@ -624,8 +624,8 @@ def save(page: Page) -> None:
 
 
 def test_settings_that_are_opened_while_the_page_starts_stay_open(phone: Phone) -> None:
-    phone.open("#key=first")
-    page = phone.open(before="addEventListener('DOMContentLoaded', () => { settings.open = true })")
+    phone.open("#key=first", worker=False)
+    page = phone.open(before="addEventListener('DOMContentLoaded', () => { settings.open = true })", worker=False)
 
     expect(page.locator("#key-state")).to_contain_text("irst")
     expect(page.locator("#settings")).to_have_attribute("open", "")
