@@ -194,11 +194,15 @@ class _Queue:
             first = entry["MessageAttributes"]["messageId"]["StringValue"]
             message = next(each for each in self._world.dead if each.id == first)
             self._world.sent.append(message._replace(id=f"{first} redriven {self._number}", redrives=first))
-        return {}
+        return _done(Entries)
 
-    def delete_message_batch(self, **_: Any) -> dict[str, Any]:
+    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: ARG002, N803
         self._session.stop("dead letters are deleted")
-        return {}
+        return _done(Entries)
+
+
+def _done(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
 
 
 def _exhausted(message: Message) -> dict[str, Any]:
