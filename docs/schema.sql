@@ -68,8 +68,6 @@ grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado
 grant select (id, usuario_id, ponto) on batida to ponto_function;
 grant select (id, usuario_id, ponto, recebida_em, gravada_em) on batida to ponto_receipts;
 
-CREATE INDEX batida_usuario_id_ponto_idx ON public.batida USING btree (usuario_id, ponto);
-
 CREATE INDEX batida_ponto_idx ON public.batida USING brin (ponto timestamptz_minmax_multi_ops) WITH (autosummarize='on');
 
 CREATE INDEX batida_recebida_em_idx ON public.batida USING brin (recebida_em timestamptz_minmax_multi_ops) WITH (autosummarize='on');
@@ -145,6 +143,8 @@ CREATE TRIGGER fuso_insert AFTER INSERT ON funcionario REFERENCING NEW TABLE AS 
 CREATE TRIGGER fuso_update AFTER UPDATE ON funcionario REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION funcionario_fuso();
 
 CREATE INDEX batida_dispositivo_sequencia_idx ON public.batida USING btree (dispositivo, sequencia) WHERE (sequencia IS NOT NULL);
+
+CREATE INDEX batida_semana_usuario_id_idx ON public.batida USING btree (date_bin('7 days'::interval, ponto, '2000-01-03 00:00:00+00'::timestamp with time zone), usuario_id);
 
 -- 01_row_types.sql
 -- What the rows of the reports hold that are no view's.
@@ -276,8 +276,31 @@ return (dia + 3)::timestamp at time zone 'UTC';
 comment on function antes_do_dia is 'An instant at or before all of a working day, whatever its time zone and cut-off';
 comment on function depois_do_dia is 'An instant after all of a working day, whatever its time zone and cut-off';
 
-revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia from public;
-grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia to ponto_reports;
+-- As in the index batida_semana_usuario_id_idx. It begins with the week, so whoever asks by employee has to name weeks.
+create or replace function semana(instante timestamptz) returns timestamptz
+language sql immutable parallel safe
+return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
+
+-- Of the index alone, by a jump from each week to the next: a clock that says 1970 costs one jump, not 3,000 weeks.
+create or replace function semanas(de timestamptz, ate timestamptz) returns setof timestamptz
+language sql stable parallel safe
+begin atomic
+    with recursive com_batidas (semana) as (
+        select min(semana(ponto)) from batida where semana(ponto) between semana(de) and semana(ate)
+        union all
+        select (select min(semana(ponto)) from batida where semana(ponto) > semana and semana(ponto) <= semana(ate))
+        from com_batidas
+        where semana is not null
+    )
+    select semana from com_batidas where semana is not null;
+end;
+
+comment on function semana is 'When the week of an instant began, on Monday 00:00 UTC';
+comment on function semanas is 'Weeks that have punches, from that of an instant to that of another';
+
+revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas from public;
+grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reports;
+grant execute on function semana, semanas to ponto_receipts;
 
 -- 03_punches.sql
 -- Punches in local time.
@@ -365,8 +388,24 @@ comment on column batida_local.precisao is 'Radius in metres within which the po
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 -- end
 
-revoke execute on function fuso_padrao from public;
-grant execute on function fuso_padrao to ponto_reports;
+create or replace function batidas(de date, ate date, usuario bigint default null) returns setof batida_local
+language sql stable parallel safe
+begin atomic
+    select *
+    from batida_local
+    where dia between de and ate
+        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
+        and ponto >= antes_do_dia(de)
+        and ponto < depois_do_dia(ate)
+        and do_usuario(usuario_id, usuario);
+end;
+
+comment on function batidas is
+    'Punches of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
+    'batida_local';
+
+revoke execute on function fuso_padrao, batidas from public;
+grant execute on function fuso_padrao, batidas to ponto_reports;
 grant select on batida_local to ponto_reports;
 
 -- 04_night.sql
@@ -427,11 +466,7 @@ begin atomic
             usuario_id, nome, fuso, dia, id, ponto, gravada_em,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from batida_local
-        where dia between de and ate + 1 -- the day after ends the rest
-            and ponto >= antes_do_dia(de)
-            and ponto < depois_do_dia(ate + 1)
-            and do_usuario(usuario_id, usuario)
+        from batidas(de, ate + 1, usuario) -- the day after ends the rest
     ),
     -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
     paired as (
@@ -665,12 +700,8 @@ begin atomic
     union all
     -- Whole days, by when their punches were written; those of the first version were all copied at once
     select 'reaberta', usuario_id, nome, dia, null, null, null, max(gravada_em) - fim, count(*)::int
-    from batida_local cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
-    where dia between de and ate
-        and ponto >= antes_do_dia(de)
-        and ponto < depois_do_dia(ate)
-        and do_usuario(usuario_id, usuario)
-        and recebida_em is not null
+    from batidas(de, ate, usuario) cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
+    where recebida_em is not null
         and gravada_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
     union all
@@ -678,11 +709,9 @@ begin atomic
     select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
-        from batida_local cross join lateral date_trunc('minute', ponto, fuso) as minuto
         -- From so much earlier that whatever proximas reaches back to is seen
-        where ponto >= antes_do_dia(de) - greatest(proximas, '0') - interval '1 minute'
-            and ponto < depois_do_dia(ate)
-            and do_usuario(usuario_id, usuario)
+        from batidas((de - greatest(proximas, '0') - interval '1 day')::date, ate, usuario)
+            cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
         cross join lateral (
             values
@@ -729,12 +758,8 @@ begin atomic
             usuario_id,
             date_trunc('minute', local) as antes,
             lead(date_trunc('minute', local)) over (partition by usuario_id order by ponto, id) as depois
-        from batida_local
+        from batidas(de, ate, usuario)
         where usuario_id in (select usuario_id from presente where divididos > 0)
-            and dia between de and ate
-            and ponto >= antes_do_dia(de)
-            and ponto < depois_do_dia(ate)
-            and do_usuario(usuario_id, usuario)
     ),
     -- Every full hour lies between two punches. Beyond a day their distance says no more, or one vacation would decide.
     hora_cheia as (

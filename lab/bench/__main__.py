@@ -23,7 +23,7 @@ from tools.local.errors import LocalError
 
 _EPILOG = """parts:
   drain       the handler beside the original, Powertools, execute_values and COPY, by batch size
-  growth      the handler on an empty table, and on tables of millions of rows
+  growth      the handler on an empty table and on tables of millions of rows, and a time card there
   workers     five processes at once
   cold        importing the function and storing its first punch, in a fresh interpreter
   reports     a made-up company's reports, and the queries that one would write without them
@@ -91,6 +91,7 @@ def _setting(text: str) -> tuple[str, str]:
     metavar="N",
     help="growth: rows of a larger table, in millions (default 1 and 10, quick 0.001).",
 )
+@click.option("--ids", type=click.Choice(list(growth.IDS)), multiple=True, help="growth: a kind of ids (default all).")
 @click.option("--starts", type=opt.POSITIVE, metavar="N", help="cold: interpreters of each kind (default 21, quick 1).")
 @click.option(
     "--employees", type=opt.POSITIVE, metavar="N", help="reports, growth: of the company (default 10000, quick 20)."
@@ -116,7 +117,7 @@ def bench(
 ) -> None:
     """Measure the project's own code on a PostgreSQL of its own.
 
-    Each figure is the median of interleaved rounds. Without PART, all parts are measured; --batch, --distance,
+    Each figure is the median of interleaved rounds. Without PART, all parts are measured; --batch, --distance, --ids,
     --millions and --set can be given more than once.
     """
     if given["distance"] and not given["batch"]:

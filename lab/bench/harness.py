@@ -20,6 +20,7 @@ class Sizes(NamedTuple):
     employees: int
     months: int
     distance: tuple[float, ...] = ()  # ms of a round trip
+    ids: tuple[str, ...] = ()  # kinds of them; empty: all
 
 
 class Spread(NamedTuple):

@@ -1,10 +1,13 @@
 """Bringing a database to the current schema: the files of `ponto/schema`, each applied once, in order.
 
-Those of its folder `views` are applied again when their content has changed; see `repeatable`.
+All that a run applies is one transaction, but for files named `*.concurrently.sql`: such a file makes one index, which
+has the file's name, without holding up inserts, and no transaction can do that. What comes before it is committed.
+Files of the folder `views` are applied again when their content has changed; see `repeatable`.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +25,10 @@ _TURN = (_SQL / "migrations_turn.sql").read_text(encoding="utf-8")
 _BEGIN = (_SQL / "migrations_begin.sql").read_text(encoding="utf-8")
 _RECORD = (_SQL / "migrations_record.sql").read_text(encoding="utf-8")
 _HOLDERS = (_SQL / "migrations_holders.sql").read_text(encoding="utf-8")
+_INDEX = (_SQL / "migrations_index.sql").read_text(encoding="utf-8")
+
+_CONCURRENTLY = ".concurrently.sql"
+_ASK_AGAIN_S = 0.2  # whether it is this run's turn
 
 
 class Patience(NamedTuple):
@@ -34,15 +41,15 @@ class Patience(NamedTuple):
     tries: int = 12  # a minute in all
     lock_ms: int = 2_000  # for one lock
     pause_s: float = 3  # between two tries
-    turn_ms: int = 600_000  # for another run of the migrations, which may copy rows: below the function's 900 s
-    idle_ms: int = 5_000  # how long a client that was stopped keeps its locks
+    turn_ms: int = 600_000  # for another run, which may copy rows, or the end of reports: below the function's 900 s
+    idle_ms: int = 5_000  # how long a client that was stopped keeps its locks: more than the pause
 
 
 PATIENCE = Patience()
 
 
 class MigrationError(Exception):
-    """The database was left as it was. The message names the migration and says why."""
+    """A migration failed, or could not begin. The message names it, and says why, and what was changed."""
 
 
 class Migrated(NamedTuple):
@@ -51,9 +58,10 @@ class Migrated(NamedTuple):
 
 
 def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patience: Patience = PATIENCE) -> Migrated:
-    """Apply the migrations that the database has not had yet, and the views that have changed, all of them or none.
+    """Apply the migrations that the database has not had yet, and the views that have changed.
 
-    Safe to call at any time and from several places at once: the second caller waits for the first.
+    All of them or none; where a file is to be applied concurrently, all before it, that file, all after it. Safe to
+    call at any time and from several places at once: the second caller waits for the first.
 
     Args:
         parameters: keyword arguments of `psycopg2.connect`, of a user who owns the database.
@@ -70,23 +78,21 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
     """
     files = {path.name: path.read_bytes() for path in sorted(schema.glob("*.sql"))}
     views = {f"views/{path.name}": path.read_bytes() for path in sorted(schema.glob("views/*.sql"))}
-    holders: dict[Any, str] = {}
-    for attempt in range(1, patience.tries + 1):
-        with connected(parameters) as connection:
-            try:
-                return _apply(connection, files, views, time_zone, patience)
-            except _LockedError as locked:
-                name = locked.name
-                connection.rollback()
-                # Whoever was there at the try before too: inserts come and go.
-                found = _holders(connection)
-                holders = {key: who for key, who in found.items() if attempt == 1 or key in holders}
-        if attempt < patience.tries:
-            time.sleep(patience.pause_s)
-    raise MigrationError(
-        f"{name}: did not get a lock that it needs, tried {patience.tries} times for {patience.lock_ms / 1000:g} s; "
-        f"{_those(holders)}. Nothing was changed; try again when that transaction has ended."
-    )
+    applied: list[str] = []
+    with connected(parameters) as connection:
+        _take_turn(connection, patience)
+        while True:
+            step = _patiently(connection, lambda: _apply(connection, files, views, time_zone), patience)
+            applied += step.applied
+            if step.then is None:
+                return Migrated(applied, [notice.strip() for notice in connection.notices])
+            _build(connection, step.then, files[step.then], patience)
+            applied.append(step.then)
+
+
+class _Step(NamedTuple):
+    applied: list[str]  # in one transaction
+    then: str | None  # the file that comes next, to be applied concurrently
 
 
 class _LockedError(Exception):
@@ -97,14 +103,51 @@ class _LockedError(Exception):
         self.name = name
 
 
+def _take_turn(connection: psycopg2.extensions.connection, patience: Patience) -> None:
+    waits = {"idle": str(patience.idle_ms), "lock": str(patience.lock_ms)}
+    connection.autocommit = True
+    end = time.monotonic() + patience.turn_ms / 1000
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_TURN, waits)
+            if cursor.fetchone() == (True,):
+                break
+        if time.monotonic() > end:
+            raise MigrationError(
+                f"another run of the migrations has not ended in {patience.turn_ms / 1000:g} s; "
+                f"{_those(_holders(connection))}. Nothing was changed."
+            )
+        time.sleep(_ASK_AGAIN_S)
+    connection.autocommit = False
+
+
+def _patiently(connection: psycopg2.extensions.connection, apply: Callable[[], _Step], patience: Patience) -> _Step:
+    """Try until it gets the locks that it needs."""
+    holders: dict[Any, str] = {}
+    noticed = len(connection.notices)
+    for attempt in range(1, patience.tries + 1):
+        if attempt > 1:
+            time.sleep(patience.pause_s)
+        try:
+            return apply()
+        except _LockedError as locked:
+            name = locked.name
+            connection.rollback()
+            del connection.notices[noticed:]
+            # Whoever was there at the try before too: inserts come and go.
+            found = _holders(connection)
+            connection.rollback()
+            holders = {key: who for key, who in found.items() if attempt == 1 or key in holders}
+    raise MigrationError(
+        f"{name}: did not get a lock that it needs, tried {patience.tries} times for {patience.lock_ms / 1000:g} s; "
+        f"{_those(holders)}. It was undone; try again when that transaction has ended."
+    )
+
+
 def _apply(
-    connection: psycopg2.extensions.connection,
-    files: Mapping[str, bytes],
-    views: Mapping[str, bytes],
-    time_zone: str,
-    patience: Patience,
-) -> Migrated:
-    """Do the work of `migrate` once. Whatever leaves early is rolled back by closing the connection.
+    connection: psycopg2.extensions.connection, files: Mapping[str, bytes], views: Mapping[str, bytes], time_zone: str
+) -> _Step:
+    """Apply what one transaction can, and commit. Whatever leaves early is rolled back by closing the connection.
 
     Raises:
         _LockedError: somebody else holds a lock.
@@ -112,12 +155,15 @@ def _apply(
     with connection.cursor() as cursor:
         name = "before the first migration"
         try:
-            _take_turn(cursor, patience)
             cursor.execute(_BEGIN, {"time_zone": time_zone})
             pending = _pending(files, dict(cursor.fetchall()))
-            for name in pending:
+            now = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
+            for name in now:
                 cursor.execute(files[name])
                 cursor.execute(_RECORD, {"name": name, "checksum": checksum(files[name])})
+            if now != pending:
+                connection.commit()
+                return _Step(now, pending[len(now)])
             again: set[str] = set()
             for name in repeatable.apply(cursor, views):
                 again.add(name)
@@ -128,19 +174,33 @@ def _apply(
         except repeatable.RefusedError as error:
             raise MigrationError(f"{name}: {error}") from error
     connection.commit()
-    return Migrated([*pending, *sorted(again & views.keys())], [notice.strip() for notice in connection.notices])
+    return _Step([*now, *sorted(again & views.keys())], None)
 
 
-def _take_turn(cursor: psycopg2.extensions.cursor, patience: Patience) -> None:
-    waits = {"idle": patience.idle_ms, "turn": patience.turn_ms, "lock": patience.lock_ms}
-    try:
-        cursor.execute(_TURN, {name: str(milliseconds) for name, milliseconds in waits.items()})
-    except psycopg2.errors.LockNotAvailable as error:
-        cursor.connection.rollback()
-        raise MigrationError(
-            f"another run of the migrations has not ended in {patience.turn_ms / 1000:g} s; "
-            f"{_those(_holders(cursor.connection))}. Nothing was changed."
-        ) from error
+def _build(connection: psycopg2.extensions.connection, name: str, statement: bytes, patience: Patience) -> None:
+    """Make the index of a file; what a broken-off run left of it is dropped, what it completed is kept."""
+    index = name.partition("_")[2].removesuffix(_CONCURRENTLY)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        try:
+            # Nobody waits behind it, while it waits for the transactions that began before.
+            cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.turn_ms),))
+            cursor.execute(_INDEX, {"index": index})
+            valid = cursor.fetchone()
+            if valid == (False,):
+                cursor.execute(f"drop index concurrently {index}")
+            if valid != (True,):
+                cursor.execute(statement)
+            cursor.execute(_RECORD, {"name": name, "checksum": checksum(statement)})
+            cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.lock_ms),))
+        except psycopg2.errors.LockNotAvailable as error:
+            raise MigrationError(
+                f"{name}: waited {patience.turn_ms / 1000:g} s for a transaction that began before; "
+                f"{_those(_holders(connection))}. Try again when it has ended; what came before this file is applied."
+            ) from error
+        except psycopg2.DatabaseError as error:
+            raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error
+    connection.autocommit = False
 
 
 def _holders(connection: psycopg2.extensions.connection) -> dict[Any, str]:

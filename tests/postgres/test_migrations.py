@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ BRT = timezone(timedelta(hours=-3))
 ORIGINAL = "create table batida (id serial primary key, usuario_id integer, ponto timestamp);"
 ALL = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
 LAST = max(path.name for path in SCHEMA.glob("*.sql"))
+CONCURRENT = max(path.name for path in SCHEMA.glob("*.concurrently.sql"))
 
 Run = Callable[..., Migrated]
 
@@ -63,9 +64,18 @@ def relations(empty: Database) -> set[str]:
 def test_migrations_are_numbered_from_one_without_gaps() -> None:
     names = sorted(path.name for path in SCHEMA.glob("*.sql"))
 
-    assert [re.fullmatch(r"(\d{4})_[a-z0-9_]+\.sql", name)[1] for name in names] == [  # type: ignore[index]
+    assert [re.fullmatch(r"(\d{4})_[a-z0-9_]+(?:\.concurrently)?\.sql", name)[1] for name in names] == [  # type: ignore[index]
         f"{number:04}" for number in range(1, len(names) + 1)
     ]
+
+
+def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(database: Database) -> None:
+    for path in SCHEMA.glob("*.concurrently.sql"):
+        index = path.name.partition("_")[2].removesuffix(".concurrently.sql")
+        statements = re.sub("(?m)^--.*\n", "", path.read_text(encoding="utf-8"))
+        assert statements.startswith(f"create index concurrently {index}\n")
+        assert statements.count(";") == 1
+        assert database.ask("select indisvalid from pg_index where indexrelid = %s::regclass", index) == [(True,)]
 
 
 def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
@@ -163,13 +173,23 @@ def test_a_migration_that_cannot_be_applied_is_named_and_leaves_nothing_behind(
     assert relations(empty) == before
 
 
-def test_a_migration_that_fails_in_an_empty_database_leaves_it_empty(empty: Database, run: Run, schema: Path) -> None:
-    add("9000_bad.sql", "select 1 / 0")(schema)
+def test_a_migration_that_fails_takes_back_all_since_the_last_that_was_applied_concurrently(
+    empty: Database, run: Run, schema: Path
+) -> None:
+    add("0005_bad.sql", "select 1 / 0")(schema)
 
-    with pytest.raises(MigrationError, match=r"^9000_bad\.sql: division by zero"):
+    with pytest.raises(MigrationError, match=r"^0005_bad\.sql: division by zero"):
         run(schema=schema)
 
     assert relations(empty) == set()
+
+    (schema / "0005_bad.sql").rename(schema / "9000_bad.sql")
+    with pytest.raises(MigrationError, match=r"^9000_bad\.sql: division by zero"):
+        run(schema=schema)
+
+    assert empty.ask("select max(nome) from migracao") == [(CONCURRENT,)]
+    (schema / "9000_bad.sql").unlink()
+    assert run(schema=schema).applied == [name for name in ALL if name > CONCURRENT]
 
 
 def test_a_database_of_the_migrations_before_these_says_how_to_begin_anew(empty: Database, run: Run) -> None:
@@ -193,6 +213,15 @@ def until_one_waits_for(empty: Database, locktype: str) -> None:
     wait_for(lambda: empty.ask(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
 
 
+def until_one_asks_for_its_turn(empty: Database) -> None:
+    asks = (
+        "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        " and query ~ 'pg_try_advisory_lock'"
+    )
+    # On a connection of its own: within a transaction the view shows what it showed first.
+    wait_for(lambda: ask(empty.owner, asks) == [(1,)], "a run that asks for its turn")
+
+
 def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Database, run: Run, schema: Path) -> None:
     empty.ask("create table gate ()")
     empty.ask("begin")
@@ -204,7 +233,7 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Databas
             first = threads.submit(run, schema=schema, patience=patient)
             until_one_waits_for(empty, "relation")
             second = threads.submit(run, schema=schema, patience=patient)
-            until_one_waits_for(empty, "advisory")
+            until_one_asks_for_its_turn(empty)
         finally:
             empty.ask("rollback")
 
@@ -271,7 +300,7 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
     assert str(caught.value) == (
         "9001_more.sql: did not get a lock that it needs, tried 2 times for 0.3 s; "
         f"pid {report.info.backend_pid} (a report, as {empty.owner['user']}) holds locks. "
-        "Nothing was changed; try again when that transaction has ended."
+        "It was undone; try again when that transaction has ended."
     )
     assert not {"early", "done"} & relations(empty)
     assert save_one(empty)[0] == Outcome(Status.STORED)
@@ -314,6 +343,100 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
     assert client.returncode == 1
     assert "MigrationError: 9000_lock.sql: " in error
     assert "done" not in relations(empty)
+
+
+# Indexes that are built concurrently
+
+ONE_MORE = "create index concurrently one_more on batida (dispositivo);"
+
+
+@pytest.fixture
+def one_more(schema: Path) -> Path:
+    """Give the migrations with an index more, and what follows it."""
+    (schema / "9000_one_more.concurrently.sql").write_text(ONE_MORE)
+    (schema / "9001_after.sql").write_text("create table after ()")
+    return schema
+
+
+NEW = ["9000_one_more.concurrently.sql", "9001_after.sql"]
+
+
+def index(empty: Database) -> list[tuple[bool]]:
+    """Tell whether the index of `one_more` is valid, if there is one."""
+    return empty.ask("select indisvalid from pg_index where indexrelid = to_regclass('one_more')")
+
+
+@contextmanager
+def an_old_snapshot(empty: Database) -> Iterator[psycopg2.extensions.connection]:
+    """Keep a transaction open that began before the index, so that its build has to wait."""
+    with closing(empty.connect(application_name="a report")) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ")
+        connection.cursor().execute("select from batida")
+        yield connection
+
+
+def test_while_an_index_is_built_punches_are_stored_and_a_second_run_waits(
+    empty: Database, run: Run, one_more: Path
+) -> None:
+    run()
+    with ThreadPoolExecutor() as threads:
+        with an_old_snapshot(empty):
+            first = threads.submit(run, schema=one_more)
+            wait_for(lambda: index(empty) == [(False,)], "the build to have begun")
+            second = threads.submit(run, schema=one_more)
+            until_one_asks_for_its_turn(empty)
+
+            outcome, _ = save_one(empty)
+
+            assert outcome == Outcome(Status.STORED)
+            assert not first.done()
+        assert first.result() == Migrated(NEW, [])
+        assert second.result() == Migrated([], [])
+    assert index(empty) == [(True,)]
+
+
+def test_an_index_whose_build_was_broken_off_is_made_anew_by_the_next_run(
+    empty: Database, run: Run, one_more: Path
+) -> None:
+    run()
+    with ThreadPoolExecutor() as threads, an_old_snapshot(empty):
+        broken = threads.submit(run, schema=one_more)
+        wait_for(lambda: index(empty) == [(False,)], "the build to have begun")
+        empty.ask(
+            "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^create index concurrently'"
+            " and datname = current_database()"
+        )
+        with pytest.raises(MigrationError, match=r"(?s)^9000_one_more\.concurrently\.sql: .* is applied\.$"):
+            broken.result()
+    assert index(empty) == [(False,)]
+    assert "after" not in relations(empty)
+
+    assert run(schema=one_more) == Migrated(NEW, [])
+
+    assert index(empty) == [(True,)]
+
+
+def test_an_index_that_was_completed_without_its_run_is_kept(empty: Database, run: Run, one_more: Path) -> None:
+    run()
+    empty.ask(ONE_MORE)
+    before = empty.ask("select to_regclass('one_more')::oid")
+
+    assert run(schema=one_more) == Migrated(NEW, [])
+
+    assert empty.ask("select to_regclass('one_more')::oid") == before
+
+
+def test_an_index_that_waits_in_vain_says_for_whom(empty: Database, run: Run, one_more: Path) -> None:
+    run()
+    with (
+        an_old_snapshot(empty) as report,
+        pytest.raises(
+            MigrationError,
+            match=r"^9000_one_more\.concurrently\.sql: waited 0\.2 s for a transaction that began before; pid "
+            rf"{report.info.backend_pid} \(a report, as \w+\) holds locks\. Try again when it has ended",
+        ),
+    ):
+        run(schema=one_more, patience=PATIENCE._replace(turn_ms=200))
 
 
 # The first version's table

@@ -873,19 +873,25 @@ def test_the_migration_finds_punches_that_are_there_already(database_url: str, t
     database.close()
 
 
+OF_ONE = r"date_bin\(.* = ANY .*usuario_id >= '1'.* AND \(usuario_id <= '1'"
+OF_ALL = r"date_bin\(.* = ANY"
+
+
 @pytest.mark.parametrize(
     ("report", "condition"),
     [
-        ("espelho(1, '2026-11-01')", r"usuario_id >= '1'.* AND \(usuario_id <= '1'.* AND \(ponto >= '2026-10-31"),
-        ("jornadas('2026-11-01', '2026-11-30', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 .*< '2026-12-04 "),
-        ("jornada where usuario_id = 1", r"usuario_id = 1\)"),
-        ("jornadas('2026-11-01', '2026-11-30')", "ponto >= '2026-10-31 "),
-        ("espelhos('2026-11-01')", "ponto >= '2026-10-31 "),
-        ("espelho_totais('2026-11-01', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
-        ("excecoes('2026-11-01', '2026-11-30')", "ponto >= '2026-10-31 "),
+        ("batidas('2026-11-01', '2026-11-30', 1)", OF_ONE),
+        ("espelho(1, '2026-11-01')", OF_ONE),
+        ("jornadas('2026-11-01', '2026-11-30', 1)", OF_ONE),
+        ("jornada where usuario_id = 1", r"date_bin\(.* = ANY .*usuario_id = 1\)"),
+        ("jornadas('2026-11-01', '2026-11-30')", OF_ALL),
+        ("espelhos('2026-11-01')", OF_ALL),
+        ("espelho_totais('2026-11-01', 1)", OF_ONE),
+        ("excecoes('2026-11-01', '2026-11-30')", OF_ALL),
         ("relogios('2026-11-01', '2026-11-30')", "recebida_em >= '2026-10-31 "),
-        ("cortes('2026-11-01', '2026-11-30', 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
-        ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", r"usuario_id >= '1'.* AND \(ponto >= '2026-10-31 "),
+        ("cortes('2026-11-01', '2026-11-30', 1)", OF_ONE),
+        ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", OF_ONE),
+        ("semanas('-infinity', 'infinity')", r"date_bin\(.* IS NOT NULL"),
         ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
         ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
     ],
@@ -897,7 +903,9 @@ def test_a_report_reads_the_table_by_an_index_only(database: Database, report: s
 
     assert re.search("Index Cond: .*" + condition, plan)
     assert "Seq Scan on batida" not in plan
-    assert not re.search("Function Scan on (jornadas|espelho|excecoes|pico)", plan)  # the planner sees through them
+    assert not re.search(
+        "Function Scan on (batidas|jornadas|espelho|excecoes|pico)", plan
+    )  # the planner sees through them
 
 
 def test_the_peak_of_a_day_looks_no_employee_up(database: Database) -> None:
@@ -915,7 +923,7 @@ def test_the_peak_of_a_day_looks_no_employee_up(database: Database) -> None:
     plan = database.explain("pico('2026-11-03', '2026-11-04')")
 
     assert "batida_ponto_idx" in plan
-    assert "batida_usuario_id_ponto_idx" not in plan
+    assert "batida_semana_usuario_id_idx" not in plan
     assert database.read("pico('2026-11-03', '2026-11-04')", "sum(batidas), sum(recebidas)") == [(800, 800)]
 
 

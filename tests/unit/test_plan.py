@@ -169,7 +169,7 @@ def test_a_month_is_quantity_times_price() -> None:
         "Lambda: starts": 88 * 5 * 30.5 * 0.25 * 0.0000166667,
         "Aurora: storing": 88_000 / 5_000 / 3_600 * 0.12,
         "Aurora: awake": 22 * 12 * 0.5 * 0.12,
-        "Aurora: rows": 88_000 * 12 * 320 / 1e9 * 0.10,
+        "Aurora: rows": 88_000 * 12 * 285 / 1e9 * 0.10,
         # one for each batch, and 500 bytes a row in parts of 4,096
         "Aurora: commits": 880 / 1e6 * 0.20,
         "Aurora: log": 88_000 * 500 / 4096 / 1e6 * 0.20,

@@ -18,7 +18,7 @@ from tools.plan.settings import DATABASE_ROWS, Settings
 
 HOURS = 730  # of a month, as AWS counts
 
-ROW_BYTES = 320  # a row of batida with its indexes; tests/postgres/test_demo.py measures it
+ROW_BYTES = 285  # a row of batida with its indexes; tests/postgres/test_demo.py measures it
 
 # Assumed.
 LOG_BYTES = 1_500  # of a batch: its line of JSON, and Lambda's own START, END and REPORT

@@ -1,4 +1,4 @@
--- Begin a run of migrations, in a transaction whose turn it is, in the stage's time zone.
+-- Begin a transaction of migrations, in the stage's time zone, in a session whose turn it is.
 -- Returns what is recorded as applied.
 
 select set_config('timezone', %(time_zone)s, true);

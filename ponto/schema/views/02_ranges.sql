@@ -27,5 +27,28 @@ return (dia + 3)::timestamp at time zone 'UTC';
 comment on function antes_do_dia is 'An instant at or before all of a working day, whatever its time zone and cut-off';
 comment on function depois_do_dia is 'An instant after all of a working day, whatever its time zone and cut-off';
 
-revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia from public;
-grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia to ponto_reports;
+-- As in the index batida_semana_usuario_id_idx. It begins with the week, so whoever asks by employee has to name weeks.
+create or replace function semana(instante timestamptz) returns timestamptz
+language sql immutable parallel safe
+return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
+
+-- Of the index alone, by a jump from each week to the next: a clock that says 1970 costs one jump, not 3,000 weeks.
+create or replace function semanas(de timestamptz, ate timestamptz) returns setof timestamptz
+language sql stable parallel safe
+begin atomic
+    with recursive com_batidas (semana) as (
+        select min(semana(ponto)) from batida where semana(ponto) between semana(de) and semana(ate)
+        union all
+        select (select min(semana(ponto)) from batida where semana(ponto) > semana and semana(ponto) <= semana(ate))
+        from com_batidas
+        where semana is not null
+    )
+    select semana from com_batidas where semana is not null;
+end;
+
+comment on function semana is 'When the week of an instant began, on Monday 00:00 UTC';
+comment on function semanas is 'Weeks that have punches, from that of an instant to that of another';
+
+revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas from public;
+grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reports;
+grant execute on function semana, semanas to ponto_receipts;

@@ -83,6 +83,22 @@ comment on column batida_local.precisao is 'Radius in metres within which the po
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 -- end
 
-revoke execute on function fuso_padrao from public;
-grant execute on function fuso_padrao to ponto_reports;
+create or replace function batidas(de date, ate date, usuario bigint default null) returns setof batida_local
+language sql stable parallel safe
+begin atomic
+    select *
+    from batida_local
+    where dia between de and ate
+        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
+        and ponto >= antes_do_dia(de)
+        and ponto < depois_do_dia(ate)
+        and do_usuario(usuario_id, usuario);
+end;
+
+comment on function batidas is
+    'Punches of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
+    'batida_local';
+
+revoke execute on function fuso_padrao, batidas from public;
+grant execute on function fuso_padrao, batidas to ponto_reports;
 grant select on batida_local to ponto_reports;

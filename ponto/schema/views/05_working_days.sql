@@ -13,11 +13,7 @@ begin atomic
             usuario_id, nome, fuso, dia, id, ponto, gravada_em,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from batida_local
-        where dia between de and ate + 1 -- the day after ends the rest
-            and ponto >= antes_do_dia(de)
-            and ponto < depois_do_dia(ate + 1)
-            and do_usuario(usuario_id, usuario)
+        from batidas(de, ate + 1, usuario) -- the day after ends the rest
     ),
     -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
     paired as (

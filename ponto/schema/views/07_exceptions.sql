@@ -23,12 +23,8 @@ begin atomic
     union all
     -- Whole days, by when their punches were written; those of the first version were all copied at once
     select 'reaberta', usuario_id, nome, dia, null, null, null, max(gravada_em) - fim, count(*)::int
-    from batida_local cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
-    where dia between de and ate
-        and ponto >= antes_do_dia(de)
-        and ponto < depois_do_dia(ate)
-        and do_usuario(usuario_id, usuario)
-        and recebida_em is not null
+    from batidas(de, ate, usuario) cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
+    where recebida_em is not null
         and gravada_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
     union all
@@ -36,11 +32,9 @@ begin atomic
     select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
-        from batida_local cross join lateral date_trunc('minute', ponto, fuso) as minuto
         -- From so much earlier that whatever proximas reaches back to is seen
-        where ponto >= antes_do_dia(de) - greatest(proximas, '0') - interval '1 minute'
-            and ponto < depois_do_dia(ate)
-            and do_usuario(usuario_id, usuario)
+        from batidas((de - greatest(proximas, '0') - interval '1 day')::date, ate, usuario)
+            cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
         cross join lateral (
             values

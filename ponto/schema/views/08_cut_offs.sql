@@ -13,12 +13,8 @@ begin atomic
             usuario_id,
             date_trunc('minute', local) as antes,
             lead(date_trunc('minute', local)) over (partition by usuario_id order by ponto, id) as depois
-        from batida_local
+        from batidas(de, ate, usuario)
         where usuario_id in (select usuario_id from presente where divididos > 0)
-            and dia between de and ate
-            and ponto >= antes_do_dia(de)
-            and ponto < depois_do_dia(ate)
-            and do_usuario(usuario_id, usuario)
     ),
     -- Every full hour lies between two punches. Beyond a day their distance says no more, or one vacation would decide.
     hora_cheia as (
