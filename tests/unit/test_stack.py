@@ -1,12 +1,18 @@
-"""Whose folder the local stack may take for its own, and close to others."""
+"""Whose folder the local stack may take for its own, and close to others; what it says of a failure."""
 
 import stat
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
-from tools.local import stack
+from tests.waiting import started
+from tools.local import emulator, stack
 from tools.local.errors import LocalError
+from tools.local.watch import Batches
 
 
 @pytest.fixture
@@ -35,3 +41,29 @@ def test_a_folder_with_other_things_is_left_as_it_is(project: Path) -> None:
         stack._make_private(state)
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o755
+
+
+@pytest.fixture
+def aws(tmp_path: Path) -> Iterator[emulator.Emulator]:
+    """Give an emulator whose process lives and whose log is gone."""
+    with started([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield emulator.Emulator(process, 1, tmp_path / "aws", tmp_path / "emulator.log", "key")
+
+
+def test_a_log_that_cannot_be_read_is_named_and_the_emulator_is_not_blamed(aws: emulator.Emulator) -> None:
+    with pytest.raises(LocalError) as failure, stack.explained(aws):
+        Batches(aws.log).totals()
+
+    assert str(failure.value) == f"{aws.log} cannot be used: No such file or directory"
+
+
+def test_an_emulator_that_does_not_answer_is_named_even_if_its_log_cannot_be_read(
+    aws: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "_DEATH", 0)
+
+    with pytest.raises(LocalError) as failure, stack.explained(aws):
+        raise EndpointConnectionError(endpoint_url=aws.url)
+
+    assert "The emulator does not answer as it should (EndpointConnectionError: " in str(failure.value)
+    assert str(failure.value).endswith(f"its log, {aws.log}, ends:\n(No such file or directory)")

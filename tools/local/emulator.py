@@ -181,8 +181,11 @@ def _wait(emulator: Emulator) -> None:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """Return the last lines of a log."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    """Return the last lines of a log, or why it cannot be read: it is asked for when something else has failed."""
+    try:
+        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    except OSError as error:
+        return f"({error.strerror})"
 
 
 def end_leftover(state: Path, print_status: PrintStatus = lambda _: None) -> None:

@@ -148,14 +148,16 @@ def _make_private(state: Path) -> None:
 
 @contextlib.contextmanager
 def explained(aws: emulator.Emulator) -> Iterator[None]:
-    """Make one sentence of what a call of the emulator fails with.
+    """Make one sentence of what a call of the emulator, or its log, fails with.
 
     Raises:
-        LocalError: it failed.
+        LocalError: it failed, or a file could not be used.
     """
     try:
         yield
     except (BotoCoreError, ClientError, OSError, http.client.HTTPException) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise LocalError(f"{error.filename} cannot be used: {error.strerror}") from None  # the emulator may be well
         try:
             aws.process.wait(_DEATH)
         except subprocess.TimeoutExpired:
