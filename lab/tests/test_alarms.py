@@ -122,6 +122,11 @@ def test_the_runbook_has_a_section_for_each_alarm_and_no_other(complete: Templat
         assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
 
 
+def test_the_runbooks_first_ten_lines_say_of_each_alarm_how_soon_it_needs_somebody() -> None:
+    urgent = "".join(TEXT.splitlines()[:10])
+    assert sorted(re.findall(r"\[([\w-]+)\]\(#\1\)", urgent)) == sorted(SECTIONS)  # each once
+
+
 def test_the_costs_are_counted(prod: Template, own: set[str]) -> None:
     watched = sum(len(metrics(alarm)) for alarm in alarms(prod).values())
     assert watched == costs.alarm_metrics()
