@@ -934,6 +934,8 @@ def test_what_waited_before_the_last_pause_counts_too(
     else:
         not_known = "CloudWatch has no age of the oldest punch: only the pause was counted"
         assert (not_known in result.out) == (waiting is None)
+    # moto has figures of any period; AWS keeps those of less than five minutes for some hours or days only
+    assert {asked.parameters["Period"] for asked in dev.calls.of("GetMetricStatistics")} == {300}
 
 
 def test_who_may_not_ask_for_ages_resumes_by_force_only(dev: Stage) -> None:
