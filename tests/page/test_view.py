@@ -50,6 +50,14 @@ def screen(request: pytest.FixtureRequest, browser: Browser, server: Between) ->
         yield screen
 
 
+STICK_OUT = """() => [...document.querySelectorAll("#flow h2, #flow output")].filter(part => {
+  const text = document.createRange(), card = part.parentElement.getBoundingClientRect()
+  text.selectNodeContents(part)
+  const { left, right } = text.getBoundingClientRect()
+  return left < card.left || right > card.right
+}).map(part => part.textContent)"""
+
+
 def require_unknown(page: Page) -> None:
     expect(page.locator("output")).to_have_text(UNKNOWN)
     expect(page.locator("#send")).to_be_disabled()
@@ -109,3 +117,16 @@ def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(
     numbers |= {"accepted": 5, "stored": 5}  # another one, unseen
     expect(page.locator("#accepted output")).to_have_text("5")
     expect(page.locator("#accepted .rate")).to_have_text(re.compile(r"^\d+ a second"))
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_no_word_and_no_number_sticks_out_of_its_card(
+    language: str, server: Between, numbers: dict[str, Any], browser: Browser
+) -> None:
+    numbers |= {"accepted": 181_240, "stored": 181_229, "waiting": 100_234, "duplicates": 1_029, "deadLetters": 206}
+    with phones.phone(browser, server.url, locale=language) as screen:
+        page = screen.open(KEY, worker=False)
+        expect(page.locator("#deadLetters output")).to_have_text("206")
+        for width in (360, 801, 820, 1280, 1920):  # 801: the narrowest with all in a row
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate(STICK_OUT) == [], width
