@@ -17,6 +17,7 @@ from tools.kit import site
 from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
 from tools.local import emulator, postgres
+from tools.local.stack import quick_zip
 
 
 class Account(NamedTuple):
@@ -35,6 +36,7 @@ class Account(NamedTuple):
             "LOCAL_DB_HOST": database_host or self.database.host,
             "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # for all that this test deploys
             "SLS_AWS_MONITORING_FREQUENCY": "250",
+            "NODE_OPTIONS": quick_zip(),
         }
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 

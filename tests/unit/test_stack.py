@@ -1,5 +1,6 @@
 """Whose folder the local stack may take for its own, and close to others; what it says of a failure."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tests.waiting import started
+from tools.kit.osls import search_path
+from tools.kit.project import ROOT
 from tools.local import emulator, stack
 from tools.local.errors import LocalError
 from tools.local.watch import Batches
@@ -67,3 +70,25 @@ def test_an_emulator_that_does_not_answer_is_named_even_if_its_log_cannot_be_rea
 
     assert "The emulator does not answer as it should (EndpointConnectionError: " in str(failure.value)
     assert str(failure.value).endswith(f"its log, {aws.log}, ends:\n(No such file or directory)")
+
+
+def test_packaging_for_this_machine_compresses_quickly_and_keeps_the_users_options_of_node(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = """
+        const zip = new (require("jszip"))(), text = require("fs").readFileSync("package-lock.json")
+        const how = { compression: "DEFLATE", compressionOptions: { level: 9 } }
+        zip.file("a", text).generateNodeStream(how).on("data", part => { size += part.length }).on("end", () =>
+            console.log(typeof gc, size))
+        let size = 0
+    """
+
+    def size(options: str) -> int:
+        environment = {"PATH": search_path(os.environ), "NODE_OPTIONS": options}
+        printed = subprocess.check_output(["node", "-e", program], cwd=ROOT, env=environment, text=True)
+        collector, size = printed.split()
+        assert collector == "function"
+        return int(size)
+
+    monkeypatch.setenv("NODE_OPTIONS", "--expose-gc")
+    assert size(stack.quick_zip()) > size("--expose-gc")
