@@ -51,7 +51,7 @@ def test_locals_binaries_fit_the_interpreter_that_the_emulator_runs_on(zipped: Z
     local = zipped("local")
     suffix: str = sysconfig.get_config_var("EXT_SUFFIX")  # .cpython-311-x86_64-linux-gnu.so
     assert _tags(local) == {suffix.removeprefix(".").removesuffix(".so")}
-    assert local.configuration["custom"]["pythonRequirements"]["pipCmdExtraArgs"] == []
+    assert local.configuration["custom"]["pythonRequirements"]["pipCmdExtraArgs"] == ["--no-deps"]
 
 
 def test_local_packages_are_fetched_once(zipped: Zip) -> None:

@@ -223,9 +223,9 @@ def _parameters() -> dict[str, dict[str, str | list[str]]]:
 
 
 def _cell(value: str | list[str]) -> str:
-    if not value:
-        return "`[]`" if isinstance(value, list) else "empty"
-    return f"`{value}`"
+    if isinstance(value, list):
+        return f"`[{', '.join(value)}]`"
+    return f"`{value}`" if value else "empty"
 
 
 def test_the_table_of_parameters_is_serverless_ymls() -> None:
