@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import pytest
+from boto3 import Session
 
 from ponto import receipt
 from ponto.config import SECRET_SECONDS
@@ -22,6 +23,17 @@ OTHERWISE = "there was an error handling your request"
 CORS_METHOD = "method.response.header.Access-Control-Allow-Origin"
 CORS_GATEWAY = "gatewayresponse.header.Access-Control-Allow-Origin"
 EXPOSED = "Access-Control-Expose-Headers"
+
+
+def test_old_tls_is_refused_by_a_policy_that_api_gateway_knows(template: Template) -> None:
+    api = template.properties("Api")
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert (api["SecurityPolicy"], api["EndpointAccessMode"]) == ("SecurityPolicy_TLS13_1_2_2021_06", "BASIC")
+    # The linter takes any text.
+    gateway = Session().client("apigateway", region_name="us-east-1")
+    known: Any = gateway.meta.service_model.shape_for("CreateRestApiRequest")
+    assert api["SecurityPolicy"] in known.members["securityPolicy"].enum
+    assert api["EndpointAccessMode"] in known.members["endpointAccessMode"].enum
 
 
 def test_a_punch_needs_a_key_and_a_body_that_matches_the_schema(template: Template) -> None:
