@@ -130,17 +130,20 @@ class _RefusedError(Exception):
 class Sender:
     """Sends to the queue of punches. For several threads."""
 
-    def __init__(self, sqs: "SQSClient", queue_url: str, *, identity: bool) -> None:
+    def __init__(self, sqs: "SQSClient", queue_url: str, *, identity: bool, group: str | None = None) -> None:
         """Calls nobody.
 
         Args:
             sqs: a client that tries each call once, with a connection for each thread.
             queue_url: of the queue of punches.
             identity: vouch for each punch's employee, as the gateway does for who signed in.
+            group: by which the queue tells these punches from those of devices, to hand the devices' over first; None:
+                by none.
         """
         self._sqs = sqs
         self._url = queue_url
         self._identity = identity
+        self._group = group
 
     def send(self, punches: Sequence[Line], stop: float) -> dict[int, str]:
         """Send at most ten punches, again and again where the queue is what fails.
@@ -205,6 +208,8 @@ class Sender:
         entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": punch.body}
         if self._identity:
             entry["MessageAttributes"] = {"usuarioId": {"DataType": "String", "StringValue": str(punch.employee)}}
+        if self._group:
+            entry["MessageGroupId"] = self._group
         return entry
 
 

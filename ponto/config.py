@@ -92,6 +92,7 @@ class ImportSettings(NamedTuple):
     queue_url: str  # of the queue of punches
     zone: ZoneInfo  # in which a time sent without an offset is local
     identity: bool  # whether a punch must be of an employee who is vouched for
+    message_group: str | None  # of all punches of files; None: each is its own
 
 
 class Login(NamedTuple):
@@ -155,7 +156,12 @@ def load_import() -> ImportSettings:
     found, missing = _required("QUEUE_URL", "TIME_ZONE")
     if missing:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does).")
-    return ImportSettings(queue_url=found["QUEUE_URL"], zone=_zone(found["TIME_ZONE"]), identity=_identity())
+    return ImportSettings(
+        queue_url=found["QUEUE_URL"],
+        zone=_zone(found["TIME_ZONE"]),
+        identity=_identity(),
+        message_group=os.environ.get("MESSAGE_GROUP") or None,
+    )
 
 
 def connection_parameters(database: Database) -> dict[str, str]:

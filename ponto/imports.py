@@ -239,7 +239,8 @@ def importer(settings: ImportSettings) -> Importer:
         max_pool_connections=THREADS,
         parameter_validation=False,  # a tenth of a call
     )
-    sender = Sender(boto3.client("sqs", config=queue), settings.queue_url, identity=settings.identity)
+    sqs = boto3.client("sqs", config=queue)
+    sender = Sender(sqs, settings.queue_url, identity=settings.identity, group=settings.message_group)
     s3: Any = boto3.client("s3")
     return Importer(settings.zone, s3, sender, boto3.client("lambda"))
 

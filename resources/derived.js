@@ -7,6 +7,17 @@ const number = async (context, name) => Number(await parameter(context, name)); 
 
 // Queues.
 
+/**
+ * By which a punch that the gateway sends belongs to its key's group (api.yml). SQS refuses an empty one.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html
+ */
+async function messageGroup({ resolveVariable }) {
+  const isFair = await resolveVariable('file(resources/parameters.js):fairQueue');
+  return isFair
+    ? '#if("$!context.identity.apiKeyId" != "")&MessageGroupId=$util.urlEncode($context.identity.apiKeyId)#end'
+    : '';
+}
+
 const OUTAGE = 30 * 3600; // of the database, that a message which fails outlives at least before it is dead-lettered
 const FIRST_RETRY = 5;
 const LEAST_VISIBILITY = 109; // with less, an outage would have more receives than the 1,000 that SQS counts
@@ -98,6 +109,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, tooManyConnections, replacement, deletion,
+  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, tooManyConnections, replacement, deletion,
   permissionsBoundary, tags,
 };

@@ -22,7 +22,8 @@ from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
 from tests.serving import Answer, Request, answering
 from tests.waiting import DEADLINE, wait_for
-from tools.kit import osls
+from tools.dlq import event_source
+from tools.kit import osls, target
 from tools.kit.project import ROOT
 from tools.local.stack import Stack
 
@@ -114,6 +115,23 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
     client.wait_until_drained()
     assert sorted(row.punch.usuario_id for row in client.rows(*employees)) == sorted(employees)
     assert client.depth(client.address.dlq_url) == 0
+
+
+def test_the_punches_of_a_file_are_one_group_on_the_queue(
+    client: Client, deployed: Deployed, bucket: Bucket, employees: list[int]
+) -> None:
+    place = target.find(target.Where(state=deployed.state))
+    event_source.switch(place, enabled=False)
+    try:
+        assert bucket.wait_for(bucket.upload(ndjson(employees[:1])))["accepted"] == 1
+        (message,) = client.sqs.receive_message(
+            QueueUrl=client.address.queue_url, MessageSystemAttributeNames=["MessageGroupId"], VisibilityTimeout=0
+        )["Messages"]
+    finally:
+        event_source.switch(place, enabled=True)
+    assert message["Attributes"] == {"MessageGroupId": "imports"}
+    client.wait_until_drained()
+    assert len(client.rows(employees[0])) == 1
 
 
 def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redrive(

@@ -67,7 +67,8 @@ def test_the_body_goes_straight_to_the_queue(template: Template) -> None:
 def test_every_value_in_the_request_to_sqs_is_encoded(prod: Template) -> None:
     template = _request_template(prod)
     values = r"\$util\.urlEncode\(\$(?:input|context)[\w.]*\)"
-    assert re.search(values, template)
+    assert len(re.findall(values, template)) == 3
+    template = template.replace('#if("$!context.identity.apiKeyId" != "")', "")  # which is written nowhere
     assert "$" not in re.sub(values, "", template)
 
 
@@ -83,11 +84,31 @@ def test_a_body_cannot_add_parameters_of_its_own(prod: Template, body: str) -> N
         "MessageAttribute.1.Name": ["apiKeyId"],
         "MessageAttribute.1.Value.DataType": ["String"],
         "MessageAttribute.1.Value.StringValue": ["k4r2p0x9ab"],
+        "MessageGroupId": ["k4r2p0x9ab"],
     }
 
 
+@pytest.mark.parametrize("key", ["k4r2p0x9ab", "a&MessageBody=b", "a b%26+ção"])
+def test_a_punch_belongs_to_the_group_of_its_key_on_the_queue_and_that_adds_nothing_else(
+    template: Template, key: str
+) -> None:
+    assert _groups(template, key) == [key]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "key"), [([], ""), (["fairQueue=false"], ""), (["fairQueue=false"], "k4r2p0x9ab")]
+)
+def test_without_a_key_or_with_fair_queues_off_there_is_no_group_which_sqs_would_refuse_empty(
+    compiled: Compile, parameters: list[str], key: str
+) -> None:
+    assert _groups(compiled("prod", *parameters), key) is None
+
+
 def test_who_punched_is_told_by_the_keys_id_and_never_by_the_key(template: Template) -> None:
-    assert re.findall(r"\$context[\w.]*", _request_template(template)) == ["$context.identity.apiKeyId"]
+    assert set(re.findall(r"\$!?context[\w.]*", _request_template(template))) == {
+        "$context.identity.apiKeyId",
+        "$!context.identity.apiKeyId",
+    }
     assert template.properties("PostPunch")["ApiKeyRequired"] is True  # so it is never empty, which SQS would refuse
     # Ours say X-Api-Key, so a request without one never comes here.
     assert "ApiKeySourceType" not in template.properties("Api")
@@ -357,6 +378,14 @@ def _answer(response: Any, from_sqs: Any) -> _Answer:
     variables = {"input": Input(json.dumps(from_sqs)), "context": {"responseOverride": override}}
     body = render(response["ResponseTemplates"]["application/json"], variables)
     return _Answer(override.get("status"), body)
+
+
+def _groups(template: Template, key: str) -> list[str] | None:
+    context = {"identity": {"apiKeyId": key}}
+    request = render(_request_template(template), {"util": Util(), "input": Input("{}"), "context": context})
+    found = parse_qs(request, keep_blank_values=True, strict_parsing=True)
+    assert found["MessageBody"] == ["{}"]
+    return found.get("MessageGroupId")
 
 
 def _request_template(template: Template) -> str:

@@ -52,6 +52,9 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
     assert "VpcConfig" not in function
     assert function["Environment"]["Variables"]["QUEUE_URL"] == {"Ref": "PunchQueue"}
     assert "IDENTITY" not in function["Environment"]["Variables"]
+    assert (
+        function["Environment"]["Variables"]["MESSAGE_GROUP"] == "imports"
+    )  # not a key's id, which has ten characters
     config = complete.properties("ImportacaoLambdaEvConf")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (2, 21_600)
     # No file holds a slot until Lambda gives up those that wait for it.

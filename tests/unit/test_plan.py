@@ -38,6 +38,7 @@ STAGE = Settings(
     resume_seconds=30,
     memory=256,
     pause_seconds=300,
+    fair_queue=True,
 )
 MONTH = Month(peaks_a_day=4, working_days=22, months_kept=12, awake_hours=12)
 
@@ -162,6 +163,8 @@ def test_a_month_is_quantity_times_price() -> None:
         "SQS: send": 0.088 * 0.40,
         # 88 x 2 x 100 tens; and 5 pollers, each asking every 20 s for 365/12 days: 657,000
         "SQS: receive and delete": 17_600 / 1e6 * 0.40,
+        # both of these, if AWS counts all requests of a message that has a group
+        "SQS: fair queue": (88_000 + 17_600) / 1e6 * 0.10,
         "SQS: ask in vain": 657_000 / 1e6 * 0.40,
         "Lambda: batches": 880 / 1e6 * 0.20,
         # at a quarter of a GB

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import handler
 from ponto import batches, imports
 from ponto.batches import NotSent, OutOfTime, Sender
-from ponto.config import ConfigurationError
+from ponto.config import ConfigurationError, ImportSettings
 from ponto.imports import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
 from ponto.lines import BEGIN, NotPunches, Position
 from tests.events import NOT_SQS, Context, record, sqs_event
@@ -79,6 +79,7 @@ class Queue:
     def __init__(self) -> None:
         self.bodies: list[str] = []
         self.attributes: list[Any] = []
+        self.groups: list[str | None] = []
         self.answers: list[Any] = []  # an exception, or by id the code of a refusal
         self.never: dict[str, str] = {}  # the code of a refusal, by a part of the body
         self.seconds = 0.0  # that each call takes
@@ -108,6 +109,7 @@ class Queue:
                 else:
                     self.bodies.append(entry["MessageBody"])
                     self.attributes.append(entry.get("MessageAttributes"))
+                    self.groups.append(entry.get("MessageGroupId"))
             return {"Failed": failed} if failed else {}
 
     def employees(self) -> list[int]:
@@ -128,15 +130,18 @@ class Functions:
 class Paper:
     """What surrounds the function."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, *, identity: bool = False) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.bucket, self.queue, self.functions = Bucket(), Queue(), Functions()
-        sender = Sender(cast(Any, self.queue), "https://queue", identity=identity)
-        importer = Importer(ZONE, cast(Any, self.bucket), sender, cast(Any, self.functions))
-        patch.setattr(imports, "importer", lambda _: importer)
+        patch.setattr(imports, "importer", self._importer)
         patch.setattr(batches, "_FIRST_DELAY", 0.001)
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
         patch.setenv("QUEUE_URL", "https://queue")
         patch.setenv("TIME_ZONE", "America/Sao_Paulo")
+
+    def _importer(self, settings: ImportSettings) -> Importer:
+        queue: Any = self.queue
+        sender = Sender(queue, settings.queue_url, identity=settings.identity, group=settings.message_group)
+        return Importer(ZONE, cast(Any, self.bucket), sender, cast(Any, self.functions))
 
     def upload(self, content: bytes, key: str = "incoming/clock.ndjson", version: str | None = "v1") -> Any:
         self.bucket.objects[key, version] = content
@@ -250,11 +255,21 @@ def test_a_file_is_read_without_a_version_and_whatever_its_name_says(
 
 
 def test_where_employees_sign_in_the_upload_vouches_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    paper = Paper(monkeypatch, identity=True)
+    paper = Paper(monkeypatch)
+    monkeypatch.setenv("IDENTITY", "required")
     paper.run(paper.upload(file(1, 2)))
     assert paper.queue.attributes == [
         {"usuarioId": {"DataType": "String", "StringValue": str(employee)}} for employee in (1, 2)
     ]
+
+
+@pytest.mark.parametrize(("given", "group"), [("imports", "imports"), ("", None)])
+def test_all_punches_of_files_are_one_group_on_the_queue_or_none(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch, given: str, group: str | None
+) -> None:
+    monkeypatch.setenv("MESSAGE_GROUP", given)
+    paper.run(paper.upload(file(1, 12)))
+    assert paper.queue.groups == [group] * 12
 
 
 # The queue

@@ -87,6 +87,7 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("API Gateway: punches", "apigateway_requests", {"punches": punches}, 1_000_000),
         ("SQS: send", "sqs_requests", {"punches": punches}, 1_000_000),
         ("SQS: receive and delete", "sqs_requests", {"requests each": tens, "kinds": 2}, 1_000_000),
+        ("SQS: fair queue", "sqs_fair_requests", {"requests": (punches + 2 * tens) * settings.fair_queue}, 1_000_000),
         ("SQS: ask in vain", "sqs_requests", {"pollers": pollers, "requests": HOURS * 3600 / LONG_POLL}, 1_000_000),
         ("Lambda: batches", "lambda_requests", {"batches": batches}, 1_000_000),
         ("Lambda: at work", "lambda_compute", {"batches": batches, "s": batch_seconds, "GB": gigabytes}, 1),

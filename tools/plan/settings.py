@@ -33,6 +33,7 @@ class Settings(NamedTuple):
     resume_seconds: int  # until a paused database stores the first row
     memory: int  # MB of the function
     pause_seconds: int  # of idleness, after which the database pauses
+    fair_queue: bool  # whether messages have a group
 
 
 def read(stage: str, instead: dict[str, Any]) -> Settings:
@@ -65,5 +66,6 @@ def read(stage: str, instead: dict[str, Any]) -> Settings:
         "database_rows": acu * DATABASE_ROWS,
         "memory": int(lowest("memory")),
         "pause_seconds": int(lowest("secondsUntilAutoPause")),
+        "fair_queue": parameters["fairQueue"] == "true",
     }
     return Settings(**(found | given))
