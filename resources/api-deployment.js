@@ -14,8 +14,8 @@ module.exports = async ({ resolveVariable }) => {
     HttpMethod,
     ResourcePath,
     ...more,
-    ThrottlingRateLimit: await resolveVariable(`param:${name}RateLimit`),
-    ThrottlingBurstLimit: await resolveVariable(`param:${name}BurstLimit`),
+    ThrottlingRateLimit: await resolveVariable(`file(resources/parameters.js):${name}RateLimit`),
+    ThrottlingBurstLimit: await resolveVariable(`file(resources/parameters.js):${name}BurstLimit`),
   });
   return {
     Resources: {

@@ -26,8 +26,7 @@ function check({ database, dataApi, dbSslRootCert, region }) {
         `in ponto/certificates, and set dbSslRootCert to 'ponto/certificates/${region}-bundle.pem'.`
     );
   }
-  if (!['true', 'false'].includes(dataApi)) stop(`dataApi: '${dataApi}' is not one of true, false.`);
-  if (database === 'create' && dataApi === 'true' && WITHOUT_DATA_API.includes(region)) {
+  if (database === 'create' && dataApi && WITHOUT_DATA_API.includes(region)) {
     stop(`${region} has no Data API: set dataApi to false, and reach the database through a tunnel (docs/operations.md).`);
   }
 }
@@ -79,7 +78,7 @@ module.exports = async ({ resolveVariable }) => {
   const database = await parameter('database');
   check({
     database,
-    dataApi: String(await parameter('dataApi')), // --param gives texts
+    dataApi: await resolveVariable('file(resources/parameters.js):dataApi'),
     dbSslRootCert: await parameter('dbSslRootCert'),
     region: await resolveVariable('self:provider.region'),
   });

@@ -3,7 +3,7 @@
 const stop = require('./stop.js');
 
 const parameter = async ({ resolveVariable }, name) => resolveVariable(`param:${name}`);
-const number = async (context, name) => Number(await parameter(context, name)); // --param gives texts
+const number = async ({ resolveVariable }, name) => resolveVariable(`file(resources/parameters.js):${name}`);
 
 // Queues.
 
@@ -62,12 +62,22 @@ async function maxReceiveCount(context) {
 
 // Database.
 
+/** Executions at once of the function that stores: those reserved, or else as many as the queue asks for. */
+async function concurrency(context) {
+  return (await number(context, 'reservedConcurrency, null')) ?? number(context, 'maximumConcurrency');
+}
+
+/** The same of the function that looks receipts up; where none are reserved, as many as of the other. */
+async function concurrencyOfReceipts(context) {
+  return (await number(context, 'receiptConcurrency, null')) ?? number(context, 'maximumConcurrency');
+}
+
 /**
- * Connections that are too many. Each function holds at most its reserved concurrency, and twice that while a deploy
- * replaces its environments, whose connections outlive them; 20 for reports and people.
+ * Connections that are too many. Each function holds at most one an execution, and twice that while a deploy replaces its
+ * environments, whose connections outlive them; 20 for reports and people.
  */
 async function tooManyConnections(context) {
-  return 2 * ((await number(context, 'reservedConcurrency')) + (await number(context, 'receiptConcurrency'))) + 20;
+  return 2 * ((await concurrency(context)) + (await concurrencyOfReceipts(context))) + 20;
 }
 
 // What becomes of what holds punches, and of what that needs, when it leaves the stack.
@@ -109,6 +119,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, tooManyConnections, replacement, deletion,
-  permissionsBoundary, tags,
+  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, concurrency, concurrencyOfReceipts,
+  tooManyConnections, replacement, deletion, permissionsBoundary, tags,
 };

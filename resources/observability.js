@@ -33,11 +33,11 @@ const tracingPolicy = {
 };
 
 module.exports = async ({ resolveVariable }) => {
-  const wants = async (name) => String(await resolveVariable(`param:${name}`)) === 'true'; // --param gives texts
-  const accessLogs = await wants('accessLogs');
-  const tracing = await wants('tracing');
+  const parameter = (name) => resolveVariable(`file(resources/parameters.js):${name}`);
+  const accessLogs = await parameter('accessLogs');
+  const tracing = await parameter('tracing');
   const name = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
-  const days = Number(await resolveVariable('param:logRetentionDays'));
+  const days = await parameter('logRetentionDays');
   return {
     tracing,
     tracingPolicy: tracing ? { Ref: 'TracingPolicy' } : { Ref: 'AWS::NoValue' },

@@ -1,13 +1,36 @@
-// Parameters as CloudFormation takes them, for --param gives texts: `${file(resources/parameters.js):fairQueue}`. What is
-// neither stops the deploy here.
+// Parameters as CloudFormation takes them, for --param gives texts: `${file(resources/parameters.js):backupDays}` is a
+// number. What is none stops the deploy here.
 const stop = require('./stop.js');
 
-const BOOLEANS = ['fairQueue'];
+const BOOLEANS = ['dataApi', 'deletionProtection', 'fairQueue', 'uploads', 'site', 'accessLogs', 'tracing'];
 
-const boolean = (name) => async ({ resolveVariable }) => {
-  const value = String(await resolveVariable(`param:${name}`));
-  if (!['true', 'false'].includes(value)) stop(`${name}: '${value}' is not one of true, false.`);
-  return value === 'true';
+const NUMBERS = [
+  'maximumAcu', 'secondsUntilAutoPause', 'backupDays', 'maximumConcurrency', 'timeout', 'batchSize', 'batchingWindow',
+  'logRetentionDays',
+  ...['stage', 'punch', 'preflight', 'receipt', 'key'].flatMap((name) => [`${name}RateLimit`, `${name}BurstLimit`]),
+];
+
+/** Executions that are reserved, or null: none are. --param takes no empty value, so it says none. */
+const OPTIONAL = ['reservedConcurrency', 'receiptConcurrency', 'importConcurrency'];
+
+const text = async ({ resolveVariable }, name) => String(await resolveVariable(`param:${name}`));
+
+const boolean = (name) => async (context) => {
+  const value = await text(context, name);
+  return ['true', 'false'].includes(value) ? value === 'true' : stop(`${name}: '${value}' is not one of true, false.`);
 };
 
-module.exports = Object.fromEntries(BOOLEANS.map((name) => [name, boolean(name)]));
+const number = (name) => async (context) => {
+  const value = await text(context, name);
+  return /^\d+(\.\d+)?$/.test(value) ? Number(value) : stop(`${name}: '${value}' is not a number.`);
+};
+
+const optional = (name) => async (context) => {
+  const value = await text(context, name);
+  if (['', 'none'].includes(value)) return null; // which is not 0: that would stop the function
+  return /^[1-9]\d*$/.test(value) ? Number(value) : stop(`${name}: '${value}' is neither a number of executions nor none.`);
+};
+
+const each = (names, kind) => names.map((name) => [name, kind(name)]);
+
+module.exports = Object.fromEntries([...each(BOOLEANS, boolean), ...each(NUMBERS, number), ...each(OPTIONAL, optional)]);

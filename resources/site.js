@@ -21,9 +21,7 @@ async function signInOf(resolveVariable) {
 
 async function template({ resolveVariable }) {
   const signIn = await signInOf(resolveVariable);
-  const site = String(await resolveVariable('param:site')); // --param gives texts
-  if (!['true', 'false'].includes(site)) stop(`site: '${site}' is not one of true, false.`);
-  if (site === 'false') return {};
+  if (!(await resolveVariable('file(resources/parameters.js):site'))) return {};
   const { Resources, Outputs } = await resolveVariable('file(resources/site.yml)');
   const told = signIn && { PageSignInDomain: { Value: signIn.domain }, PageSignInClientId: { Value: signIn.client } };
   return { Resources, Outputs: { ...Outputs, ...told } };

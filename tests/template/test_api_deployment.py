@@ -73,7 +73,7 @@ def test_the_function_the_queue_and_throttling_publish_nothing(compiled: Compile
     changes = ["timeout=30", "batchingWindow=2", "memory=512", "stageRateLimit=5", "keyRateLimit=5"]
     changed = compiled("dev", *changes)
     assert deployment(changed) == deployment(dev)
-    assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == "5"
+    assert changed.properties("ApiStage")["MethodSettings"][0]["ThrottlingRateLimit"] == 5
 
 
 def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(prod: Template) -> None:

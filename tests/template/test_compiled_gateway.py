@@ -328,16 +328,16 @@ def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(com
     given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
     template = compiled("dev", *given)
     assert list(_throttles(template).values()) == [
-        ("7", "7"),
-        ("5", "5"),
-        ("3", "3"),
-        ("4", "4"),
-        ("3", "3"),
-        ("4", "4"),
+        (7, 7),
+        (5, 5),
+        (3, 3),
+        (4, 4),
+        (3, 3),
+        (4, 4),
     ]
-    assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": "2", "BurstLimit": "2"}
+    assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": 2, "BurstLimit": 2}
     followed = _throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
-    assert followed["POST", "/~1ponto"] == followed["*", "/*"] == ("7", "8")
+    assert followed["POST", "/~1ponto"] == followed["*", "/*"] == (7, 8)
 
 
 def _methods(template: Template) -> set[tuple[str, str]]:

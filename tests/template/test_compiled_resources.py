@@ -1,17 +1,20 @@
 """Which resources each stage makes, which of them stay when the stack goes, and that no secret is among them."""
 
+import copy
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.template import runbook
 from tests.template.compiled import ARN, TOPIC, USER_POOL, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
 from tools.kit.packaging import Template
+from tools.kit.project import ROOT
 
 ALWAYS = {
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",
@@ -235,6 +238,24 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     expected = deploy.Compiled(protected, False, demand, makes_cluster=True, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
     assert deploy.read(packaged(stage, f"userPoolArn={USER_POOL}").folder) == expected._replace(needs_token=True)
+
+
+def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(
+    compiled: Compile,
+) -> None:
+    text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
+    stages: Any = yaml.load(text, yaml.BaseLoader)["params"]  # noqa: S506  texts only
+    values = {**stages["default"], **stages["prod"], "uploads": "true", "site": "true"}
+    is_typed = re.compile(r"true|false|\d+").fullmatch
+    given = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
+    assert len(given) > 20
+    from_file, from_texts = (
+        copy.deepcopy(compiled("prod", *each).document) for each in (["uploads=true", "site=true"], given)
+    )
+    for document in (from_file, from_texts):
+        for resource in document["Resources"].values():
+            resource["Properties"].pop("Code", None)  # of a function: its key names the time
+    assert from_texts == from_file
 
 
 def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(packaged: Packaged) -> None:

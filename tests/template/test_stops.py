@@ -23,6 +23,10 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
         (["site=yes"], "site: 'yes' is not one of true, false"),
         (["uploads=yes"], "uploads: 'yes' is not one of true, false"),
+        (["fairQueue=on"], "fairQueue: 'on' is not one of true, false"),
+        (["backupDays=a week"], "backupDays: 'a week' is not a number"),
+        # It would stop the function.
+        (["reservedConcurrency=0"], "reservedConcurrency: '0' is neither a number of executions nor none"),
         (["batchSize=11", "batchingWindow=0"], "batchingWindow: a batchSize of 11 needs 1 s at least"),  # as AWS says
         (["permissionsBoundary=boundary"], "permissionsBoundary: 'boundary' is not the ARN of a managed policy"),
         (["tags=owner"], TAGS),
@@ -54,7 +58,7 @@ def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compiled
     assert f"{region} has no Data API: set dataApi to false" in stopped(compiled, root, AWS_REGION=region)
 
     cluster = compiled("dev", root, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
-    assert str(cluster["EnableHttpEndpoint"]).lower() == "false"
+    assert cluster["EnableHttpEndpoint"] is False
     compiled("dev", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
 
 

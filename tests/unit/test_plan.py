@@ -290,6 +290,13 @@ def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
     return change
 
 
+@pytest.mark.parametrize("none", ["''", "none"])
+def test_where_no_concurrency_is_reserved_the_queues_own_counts(run: Run, changed: Change, none: str) -> None:
+    changed(reservedConcurrency=none, maximumConcurrency="3")
+    (found,) = run("--employees 10 --json").json
+    assert found["settings"]["concurrency"] == 3
+
+
 @pytest.mark.parametrize("batch", ["1", "10", "1000", "10000"])
 @pytest.mark.parametrize("other", [{"timeout": "75"}, {"timeout": "900"}, {"batchingWindow": "20"}])
 def test_another_batch_size_window_or_timeout_is_planned_with(

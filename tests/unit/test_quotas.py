@@ -90,6 +90,7 @@ def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
         f"the account may run {limit} functions at once in us-east-1, of which {unreserved} are not reserved; "
         f"this stage reserves {more} more.",
         "AWS may refuse: 100 must stay, as it says, though refusals have named 10 or 50, too.",
+        "Deploy without reserving, as long as that is so: --param reservedConcurrency=none (docs/deploy.md#quotas)",
         "Ask for more: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
         f"--desired-value {value} --region us-east-1",
         "Nothing was deployed. Deploy again once AWS has raised it; with --force at once.",

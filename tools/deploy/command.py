@@ -191,5 +191,5 @@ def read(package: Path) -> Compiled:
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
         makes_cluster=made is not None,
-        protects_cluster=made is not None and str(made["Properties"]["DeletionProtection"]).lower() == "true",
+        protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
     )

@@ -20,6 +20,13 @@ _UNRESERVED = 100
 _CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions: service and code of the quota
 _VPCS = ("vpc", "L-F678F1CE")  # in a region
 
+_PARAMETERS = {
+    "batidaPonto": "reservedConcurrency",
+    "receipt": "receiptConcurrency",
+    "importacao": "importConcurrency",
+}
+"""Of serverless.yml, by the function for which they reserve."""
+
 
 class Demand(NamedTuple):
     """What a compiled stage takes."""
@@ -82,8 +89,15 @@ def _concurrency(session: boto3.Session, reserved: Mapping[str, int]) -> Iterato
             f"the account may run {limit['ConcurrentExecutions']} functions at once in {session.region_name}, of which "
             f"{limit['UnreservedConcurrentExecutions']} are not reserved; this stage reserves {more} more.\n"
             f"AWS may refuse: {_UNRESERVED} must stay, as it says, though refusals have named 10 or 50, too.\n"
+            f"Deploy without reserving, as long as that is so: {_without(reserved)} (docs/deploy.md#quotas)\n"
             "Ask for more: " + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000))
         )
+
+
+def _without(reserved: Mapping[str, int]) -> str:
+    """Give the options of `ponto deploy` with which these functions reserve nothing."""
+    functions = [name.rpartition("-")[2] for name in reserved]
+    return " ".join(f"--param {_PARAMETERS[each]}=none" for each in functions if each in _PARAMETERS)
 
 
 def _reserved(functions: "LambdaClient", name: str) -> int:

@@ -54,12 +54,13 @@ def read(stage: str, instead: dict[str, Any]) -> Settings:
             raise CommandError(f"serverless.yml, stage {stage}: {' or '.join(names)} is no number above 0: {texts}")
         return min(map(float, texts))
 
+    reserved = [name for name in ["reservedConcurrency"] if parameters[name] not in ("", "none")]
     given = {name: value for name, value in instead.items() if value is not None}
     batch = given.get("batch", int(lowest("batchSize")))
     acu = given.get("maximum_acu", lowest("maximumAcu"))
     found = {
         "stage_rate": lowest("stageRateLimit", "punchRateLimit", "keyRateLimit"),
-        "concurrency": int(lowest("reservedConcurrency", "maximumConcurrency")),
+        "concurrency": int(lowest("maximumConcurrency", *reserved)),
         "batch": batch,
         "batch_milliseconds": BATCH_MILLISECONDS + PUNCH_MILLISECONDS * batch,
         "maximum_acu": acu,
