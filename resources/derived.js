@@ -80,6 +80,19 @@ async function tooManyConnections(context) {
   return 2 * ((await concurrency(context)) + (await concurrencyOfReceipts(context))) + 20;
 }
 
+// Network.
+
+/** The zones of the two subnets that are made: the region's first two, or those that are named. */
+async function zones(context) {
+  const named = String(await parameter(context, 'zones')).split(',').map((zone) => zone.trim()).filter(Boolean);
+  if (!named.length) return [0, 1].map((index) => ({ 'Fn::Select': [index, { 'Fn::GetAZs': '' }] }));
+  const region = await context.resolveVariable('self:provider.region');
+  if (named.length !== 2 || named[0] === named[1] || !named.every((zone) => RegExp(`^${region}[a-z]$`).test(zone))) {
+    stop(`zones: '${named}' is not two zones of ${region}, like ${region}a,${region}c.`);
+  }
+  return named;
+}
+
 // What becomes of what holds punches, and of what that needs, when it leaves the stack.
 
 /** What whenDeleted says, where a resource is replaced. */
@@ -120,5 +133,5 @@ async function tags(context) {
 
 module.exports = {
   messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, concurrency, concurrencyOfReceipts,
-  tooManyConnections, replacement, deletion, permissionsBoundary, tags,
+  tooManyConnections, zones, replacement, deletion, permissionsBoundary, tags,
 };

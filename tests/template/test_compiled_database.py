@@ -130,6 +130,14 @@ def test_the_subnets_of_the_private_network_lie_in_two_zones(prod: Template) -> 
     ]
 
 
+def test_other_zones_than_the_regions_first_two_can_be_named(compiled: Compile) -> None:
+    template = compiled("prod", "zones=sa-east-1a, sa-east-1c", AWS_REGION="sa-east-1")
+    assert [subnet["AvailabilityZone"] for subnet in template.of_type("AWS::EC2::Subnet").values()] == [
+        "sa-east-1a",
+        "sa-east-1c",
+    ]
+
+
 def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) -> None:
     endpoints = prod.of_type("AWS::EC2::VPCEndpoint").values()
     assert [endpoint["ServiceName"]["Fn::Sub"] for endpoint in endpoints] == [
