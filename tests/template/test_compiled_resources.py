@@ -238,6 +238,7 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     expected = deploy.Compiled(protected, False, demand, makes_cluster=True, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
     assert deploy.read(packaged(stage, f"userPoolArn={USER_POOL}").folder) == expected._replace(needs_token=True)
+    assert deploy.read(packaged(stage, "site=true").folder) == expected._replace(makes_page=True)
 
 
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(

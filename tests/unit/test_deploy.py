@@ -125,6 +125,28 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
 
 
 @pytest.mark.parametrize(
+    ("protects", "page", "status", "first"),
+    [
+        (True, True, None, ["deletionProtection=false", "site=false"]),
+        (False, True, None, ["site=false"]),
+        (False, True, "UPDATE_COMPLETE", []),
+    ],
+)
+def test_the_page_that_aws_may_refuse_is_made_by_a_second_update_of_a_first_cluster(
+    prod: Prod, protects: bool, page: bool, status: str | None, first: list[str]
+) -> None:
+    prod.compiled = prod.compiled._replace(makes_cluster=True, protects_cluster=protects, makes_page=page)
+    if status:
+        prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
+
+    said = prod.run("--yes").err
+
+    deploys = [options[6:] for command, options in prod.ran if command == "deploy"]
+    assert deploys == ([[f"--param={each}" for each in first], []] if first else [[]])
+    assert ("AWS refuses CloudFront to an account that it has not verified" in " ".join(said.split())) == bool(first)
+
+
+@pytest.mark.parametrize(
     ("name", "stack", "is_left"),
     [
         ("batida-ponto-prod-databasecluster-a1b2c3", None, True),

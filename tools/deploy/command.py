@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,6 +37,7 @@ class Compiled(NamedTuple):
     demand: quotas.Demand
     makes_cluster: bool = False
     protects_cluster: bool = False  # against deletion, by a rollback too
+    makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
 
 
 class Done(NamedTuple):
@@ -95,8 +96,8 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
 
     Prints which account and region, holds the stage against the account's quotas, deploys with `sls deploy`, applies
     the migrations, and sends one punch of a reserved employee all the way to its row. A first cluster is made without
-    protection from deletion, and protected by a second `sls deploy`. May be repeated at any time. Progress goes to
-    standard error.
+    protection from deletion and without the page; a second `sls deploy` protects it and makes the page. May be
+    repeated at any time. Progress goes to standard error.
     """
     stage = where.stage
     session, account, place = target.announce(where)
@@ -167,14 +168,25 @@ def _deploy(
         question = f"People punch here. Type {stage} to deploy it to {place}:"
         if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
             raise CommandError("not deployed")
-        if is_first and compiled.protects_cluster:
-            print_status("a first cluster: made without protection, so that a failure leaves none; then protected")
-            unprotected = "deletionProtection=false"
+        if is_first and (later := list(_later(compiled))):
             first = Path(temporary) / "first"
-            sls("package", first, unprotected)
-            sls("deploy", first, unprotected)
+            sls("package", first, *later)
+            sls("deploy", first, *later)
         sls("deploy", package)
     return compiled
+
+
+def _later(compiled: Compiled) -> Iterator[str]:
+    """Give the parameters of the first of two updates that make a first cluster, and say why."""
+    if compiled.protects_cluster:
+        print_status("a first cluster: made without protection, so that a failure leaves none; then protected")
+        yield "deletionProtection=false"
+    if compiled.makes_page:
+        print_status(
+            "the page comes by a second update: AWS refuses CloudFront to an account that it has not verified, and the "
+            "rollback would take the new cluster along. If it is refused, ask AWS, and deploy with site: false"
+        )
+        yield "site=false"
 
 
 def read(package: Path) -> Compiled:
@@ -192,4 +204,5 @@ def read(package: Path) -> Compiled:
         demand=quotas.demand_of(template),
         makes_cluster=made is not None,
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
+        makes_page="SiteDistribution" in template["Resources"],
     )

@@ -52,7 +52,9 @@ def remove(where: target.Where, *, yes: bool) -> None:
     for name in buckets.values():
         print_status(f"emptying {name}")
         _empty(s3.Bucket(name))
-    print_status("sls remove")
+    print_status(
+        "sls remove: 20 to 40 minutes where the functions are in a network, until AWS removes their interfaces"
+    )
     options = ["--stage", stage, "--region", session.region_name]
     if osls.run("remove", options, osls.environment_of(session, stage)):
         raise CommandError("sls remove failed, as it says above. Mend the cause, and run this again", status=1)
