@@ -93,6 +93,13 @@ async function zones(context) {
   return named;
 }
 
+/** The subnets that have endpoints. From the other one, functions reach the one endpoint across zones. */
+async function endpointSubnets(context) {
+  const subnets = [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }];
+  const many = await number(context, 'endpointZones');
+  return [1, 2].includes(many) ? subnets.slice(0, many) : stop(`endpointZones: '${many}' is not one of 1, 2.`);
+}
+
 // What becomes of what holds punches, and of what that needs, when it leaves the stack.
 
 /** What whenDeleted says, where a resource is replaced. */
@@ -133,5 +140,5 @@ async function tags(context) {
 
 module.exports = {
   messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, concurrency, concurrencyOfReceipts,
-  tooManyConnections, zones, replacement, deletion, permissionsBoundary, tags,
+  tooManyConnections, zones, endpointSubnets, replacement, deletion, permissionsBoundary, tags,
 };

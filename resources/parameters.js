@@ -5,7 +5,7 @@ const stop = require('./stop.js');
 const BOOLEANS = ['dataApi', 'deletionProtection', 'fairQueue', 'uploads', 'site', 'accessLogs', 'tracing'];
 
 const NUMBERS = [
-  'maximumAcu', 'secondsUntilAutoPause', 'backupDays', 'maximumConcurrency', 'timeout', 'batchSize', 'batchingWindow',
+  'endpointZones', 'maximumAcu', 'secondsUntilAutoPause', 'backupDays', 'maximumConcurrency', 'timeout', 'batchSize', 'batchingWindow',
   'logRetentionDays',
   ...['stage', 'punch', 'preflight', 'receipt', 'key'].flatMap((name) => [`${name}RateLimit`, `${name}BurstLimit`]),
 ];

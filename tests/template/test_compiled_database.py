@@ -138,6 +138,26 @@ def test_other_zones_than_the_regions_first_two_can_be_named(compiled: Compile) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("stage", "parameters", "subnets"),
+    [
+        ("prod", [], ["SubnetA", "SubnetB"]),
+        ("staging", [], ["SubnetA", "SubnetB"]),
+        ("dev", [], ["SubnetA"]),
+        ("dev", ["endpointZones=2"], ["SubnetA", "SubnetB"]),
+    ],
+)
+def test_endpoints_are_paid_for_in_as_many_zones_as_is_said_and_functions_and_database_have_both(
+    compiled: Compile, stage: str, parameters: list[str], subnets: list[str]
+) -> None:
+    template = compiled(stage, *parameters)
+    endpoints = template.of_type("AWS::EC2::VPCEndpoint").values()
+    assert [endpoint["SubnetIds"] for endpoint in endpoints] == [[{"Ref": name} for name in subnets]] * 2
+    both = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+    assert template.properties("DatabaseSubnets")["SubnetIds"] == both
+    assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
+
+
 def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) -> None:
     endpoints = prod.of_type("AWS::EC2::VPCEndpoint").values()
     assert [endpoint["ServiceName"]["Fn::Sub"] for endpoint in endpoints] == [
@@ -147,7 +167,6 @@ def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) ->
     for endpoint in endpoints:
         assert endpoint["VpcEndpointType"] == "Interface"
         assert endpoint["PrivateDnsEnabled"] is True  # so that the SDK's own address leads to it
-        assert endpoint["SubnetIds"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
         assert endpoint["SecurityGroupIds"] == [{"Ref": "EndpointSecurityGroup"}]
     assert prod.properties("Vpc")["EnableDnsSupport"] is True
     assert prod.properties("Vpc")["EnableDnsHostnames"] is True

@@ -39,6 +39,7 @@ STAGE = Settings(
     memory=256,
     pause_seconds=300,
     fair_queue=True,
+    endpoints=4,
 )
 MONTH = Month(peaks_a_day=4, working_days=22, months_kept=12, awake_hours=12)
 
@@ -245,7 +246,10 @@ def test_the_bill_counts_the_projects_own_metrics_and_endpoints(capsys: pytest.C
     assert len({metric["Name"] for metric in directive["Metrics"]} | ages) == costs.METRICS
 
     network = (ROOT / "resources" / "network.yml").read_text(encoding="utf-8")
-    assert network.count("Type: AWS::EC2::VPCEndpoint\n") * network.count("Type: AWS::EC2::Subnet\n") == costs.ENDPOINTS
+    assert network.count("Type: AWS::EC2::VPCEndpoint\n") == settings.SERVICES
+    asked = {"account_rate": 10_000, "resume_seconds": 30}
+    found = [settings.read(stage, asked).endpoints for stage in ("dev", "prod")]
+    assert found == [settings.SERVICES, 2 * settings.SERVICES]
 
 
 # The stage

@@ -28,7 +28,6 @@ INIT_SECONDS = 0.5  # of a cold start, billed since August 2025
 LEAST_ACU = 0.5  # of a database that is not paused
 
 # This project's own: tests hold them against serverless.yml's resources.
-ENDPOINTS = 2 * 2  # SQS and Secrets Manager, in two zones
 SECRETS = 3  # the owner's, and those of the functions that store and that look receipts up
 METRICS = 13  # in each line of the log
 GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
@@ -97,7 +96,7 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("Aurora: rows", "aurora_storage", {"rows": punches * month.months_kept, "bytes": ROW_BYTES}, 1_000_000_000),
         ("Aurora: commits", "aurora_io", {"batches": batches}, 1_000_000),
         ("Aurora: log", "aurora_io", {"punches": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
-        ("Network: endpoints", "vpc_endpoint", {"endpoints": ENDPOINTS, "h": HOURS}, 1),
+        ("Network: endpoints", "vpc_endpoint", {"endpoints": settings.endpoints, "h": HOURS}, 1),
         ("Network: answers", "transfer_out", {"punches": punches, "bytes": ANSWER_BYTES}, 1_000_000_000),
         ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": METRICS + GATEWAY_METRICS}, 1),
         ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": alarm_metrics()}, 1),

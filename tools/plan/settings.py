@@ -17,6 +17,8 @@ BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 # and an ACU is about a quarter of a core (assumed: 2 GiB, and 8 GiB a core). So this is on the safe side.
 DATABASE_ROWS = 5_000
 
+SERVICES = 2  # that have endpoints: SQS and Secrets Manager
+
 _SERVERLESS = ROOT / "serverless.yml"
 
 
@@ -34,6 +36,7 @@ class Settings(NamedTuple):
     memory: int  # MB of the function
     pause_seconds: int  # of idleness, after which the database pauses
     fair_queue: bool  # whether messages have a group
+    endpoints: int  # of the network that is made, each in each of its zones
 
 
 def read(stage: str, instead: dict[str, Any]) -> Settings:
@@ -68,5 +71,6 @@ def read(stage: str, instead: dict[str, Any]) -> Settings:
         "memory": int(lowest("memory")),
         "pause_seconds": int(lowest("secondsUntilAutoPause")),
         "fair_queue": parameters["fairQueue"] == "true",
+        "endpoints": SERVICES * int(lowest("endpointZones")),
     }
     return Settings(**(found | given))
