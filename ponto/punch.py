@@ -30,7 +30,8 @@ class Punch(NamedTuple):
         str,  # canonical: lower case
         uuid(
             "id",
-            "Idempotency key made by the client: a UUID of any version but 8, and neither the nil nor the max one. "
+            "Idempotency key made by the client: a UUIDv7, or any UUID but version 8, nil and max; random ones (version 4) "
+            "slow the drain down as the table grows. "
             "When absent, it is derived from usuarioId and ponto.",
         ),
     ]

@@ -187,10 +187,11 @@ function list(letters) {
 async function send() {
   let left = Number(element("send").dataset.punches)
   const path = new URL(api.url).pathname
+  const { uuid7 } = await import("/rules.js") // of the page, which the same stack serves
   async function device() {
     while (left-- > 0) {
       const body = JSON.stringify({
-        id: crypto.randomUUID(),
+        id: uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(16))),
         usuarioId: 1 + Math.floor(Math.random() * 500),
         ponto: new Date().toISOString(),
         dispositivo: "demonstration",
