@@ -13,6 +13,7 @@ from ponto.store import Store
 
 if TYPE_CHECKING:
     from ponto.receipt import Answer, Receipts
+    from ponto.reports import reader
 
 
 class Consumer(NamedTuple):
@@ -90,6 +91,24 @@ def receipt(event: Any, context: Any) -> "Answer":
     return receipt_lookup().answer(event, lambda text: log.warning(context.aws_request_id, text))
 
 
+def report(event: Any, context: Any) -> "reader.Answer":
+    """Run statements of the reports; see `ponto.reports.reader.answer`.
+
+    Args:
+        event: names of statements, with their values.
+        context: Lambda's, which knows how much time is left.
+    """
+    from ponto.reports import reader  # as in `schema`
+
+    started = time.monotonic()
+    settings = config.load_report()
+    answer, done = reader.answer(
+        event, lambda: config.connection_parameters(settings.database), context.get_remaining_time_in_millis() / 1000
+    )
+    log.report(context.aws_request_id, (time.monotonic() - started) * 1000, done)
+    return answer
+
+
 def schema(event: Any, context: Any) -> dict[str, Any]:
     """Apply the migrations that the database has not had yet, and what the roles may do; set the functions' passwords.
 
@@ -106,15 +125,21 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
     from ponto.admin.find_punch import is_stored
     from ponto.admin.migrations import migrate
-    from ponto.admin.roles import FUNCTION, RECEIPTS, protect, set_function_password
+    from ponto.admin.roles import FUNCTION, RECEIPTS, REPORTS, protect, set_function_password
 
     settings = config.load_schema()
     owner = config.connection_parameters(settings.database)
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
     migrated = migrate(owner, settings.zone.key)
-    migrated.notices.extend(protect(owner, settings.reserved_concurrency, settings.receipt_concurrency))
-    for role, secret_arn in ((FUNCTION, settings.function_secret_arn), (RECEIPTS, settings.receipt_secret_arn)):
+    migrated.notices.extend(
+        protect(owner, settings.reserved_concurrency, settings.receipt_concurrency, settings.report_concurrency)
+    )
+    for role, secret_arn in (
+        (FUNCTION, settings.function_secret_arn),
+        (RECEIPTS, settings.receipt_secret_arn),
+        (REPORTS, settings.report_secret_arn),
+    ):
         if secret_arn:
             set_function_password(owner, role, *config.login(secret_arn))
             migrated.notices.append(f"password set: {role}")

@@ -75,6 +75,12 @@ class ReceiptSettings(NamedTuple):
     cors_origin: str  # the web origin that may read a receipt
 
 
+class ReportSettings(NamedTuple):
+    """Of the function that reads."""
+
+    database: Database
+
+
 class SchemaSettings(NamedTuple):
     """Of the function that applies migrations."""
 
@@ -82,8 +88,10 @@ class SchemaSettings(NamedTuple):
     zone: ZoneInfo  # of the database
     function_secret_arn: str | None  # that of the role which stores punches
     receipt_secret_arn: str | None  # that of the role which looks receipts up
+    report_secret_arn: str | None  # that of the role which reads
     reserved_concurrency: int | None  # of the function that stores punches; None: not known
     receipt_concurrency: int | None  # of the function that looks receipts up
+    report_concurrency: int | None  # of the function that reads
 
 
 class ImportSettings(NamedTuple):
@@ -130,6 +138,16 @@ def load_receipt() -> ReceiptSettings:
     return ReceiptSettings(database=database, identity=_identity(), cors_origin=os.environ.get("CORS_ORIGIN", ""))
 
 
+def load_report() -> ReportSettings:
+    """Read the settings of the function that reads.
+
+    Raises:
+        ConfigurationError: naming all that is missing, or what is wrong.
+    """
+    database, _ = _database_and()
+    return ReportSettings(database)
+
+
 def load_schema() -> SchemaSettings:
     """Read the settings of the function that applies migrations.
 
@@ -142,8 +160,10 @@ def load_schema() -> SchemaSettings:
         zone=_zone(found["TIME_ZONE"]),
         function_secret_arn=os.environ.get("FUNCTION_SECRET_ARN") or None,
         receipt_secret_arn=os.environ.get("RECEIPT_SECRET_ARN") or None,
+        report_secret_arn=os.environ.get("REPORT_SECRET_ARN") or None,
         reserved_concurrency=_number_of("executions", "RESERVED_CONCURRENCY"),
         receipt_concurrency=_number_of("executions", "RECEIPT_CONCURRENCY"),
+        report_concurrency=_number_of("executions", "REPORT_CONCURRENCY"),
     )
 
 

@@ -12,7 +12,8 @@ Parameters = Mapping[str, str | int]
 
 _PAUSE = 1  # s between two tries
 _LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
-_WRONG_PASSWORD = "password authentication failed"  # noqa: S105  what PostgreSQL says in English
+WRONG_PASSWORD = "password authentication failed"  # noqa: S105
+"""What PostgreSQL says in English."""
 
 
 class Timeouts(NamedTuple):
@@ -103,7 +104,7 @@ def connect(
             if parameters != before:
                 left = _seconds_until(end)
                 continue
-        if _WRONG_PASSWORD in str(failed) or not _is_time_for_another(end):
+        if WRONG_PASSWORD in str(failed) or not _is_time_for_another(end):
             break
         time.sleep(_PAUSE)
         left = _seconds_until(end)

@@ -17,6 +17,7 @@ from ponto.records import NoSentTimestamp, Record, sent_ms
 
 if TYPE_CHECKING:
     from ponto.imports import Task
+    from ponto.reports.reader import Read
 
 NAMESPACE = "BatidaPonto"
 
@@ -98,6 +99,28 @@ def imported(request_id: str, task: "Task", why: str) -> None:
     }
     if why:
         line["handedOn"] = why
+    print(json.dumps(line), flush=True)  # noqa: T201
+
+
+def report(request_id: str, milliseconds: float, done: "Read") -> None:
+    """Log what was read; no value that was asked with or found.
+
+    Args:
+        request_id: Lambda's, of this invocation.
+        milliseconds: how long it took.
+        done: what may be said of it.
+    """
+    line: dict[str, object] = {
+        "level": "WARNING" if done.error else "INFO",
+        "message": "report",
+        "requestId": request_id,
+        "statements": done.statements,
+        "rows": done.rows,
+        "bytes": done.bytes,
+        "milliseconds": round(milliseconds, 1),
+    }
+    if done.error:
+        line["error"] = done.error
     print(json.dumps(line), flush=True)  # noqa: T201
 
 

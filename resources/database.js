@@ -52,8 +52,8 @@ const generated = (Description, username) => ({
 });
 
 /**
- * The right to read the owner's secret, and secrets of the functions that drain and that look receipts up. AWS makes
- * their passwords; `sls invoke -f schema` gives them to the roles, also after they have changed.
+ * The right to read the owner's secret, and secrets of the functions that drain, that look receipts up and that read.
+ * AWS makes their passwords; `sls invoke -f schema` gives them to the roles, also after they have changed.
  */
 const secrets = (ownerSecret, key) => ({
   DatabaseSecretPolicy: policy(
@@ -70,6 +70,11 @@ const secrets = (ownerSecret, key) => ({
   ReceiptSecretPolicy: policy(
     "The database's password of the function that looks receipts up",
     allow('secretsmanager:GetSecretValue', { Ref: 'ReceiptSecret' })
+  ),
+  ReportSecret: generated("The database's user of the function that reads", 'ponto_reports'),
+  ReportSecretPolicy: policy(
+    "The database's password of the function that reads",
+    allow('secretsmanager:GetSecretValue', { Ref: 'ReportSecret' })
   ),
 });
 
@@ -110,6 +115,8 @@ module.exports = async ({ resolveVariable }) => {
     functionSecretPolicy: ifSecret({ Ref: 'FunctionSecretPolicy' }, none),
     receiptSecret: ifSecret({ Ref: 'ReceiptSecret' }, ''),
     receiptSecretPolicy: ifSecret({ Ref: 'ReceiptSecretPolicy' }, none),
+    reportSecret: ifSecret({ Ref: 'ReportSecret' }, ''),
+    reportSecretPolicy: ifSecret({ Ref: 'ReportSecretPolicy' }, none),
     template: { Resources: { ...resources, ...ifSecret(secrets(ownerSecret, key), {}) } },
   };
 };

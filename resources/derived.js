@@ -67,17 +67,23 @@ async function concurrency(context) {
   return (await number(context, 'reservedConcurrency, null')) ?? number(context, 'maximumConcurrency');
 }
 
-/** The same of the function that looks receipts up; where none are reserved, as many as of the other. */
+/** The same of the function that looks receipts up; where none are reserved, as many as of that which stores. */
 async function concurrencyOfReceipts(context) {
   return (await number(context, 'receiptConcurrency, null')) ?? number(context, 'maximumConcurrency');
 }
 
+/** The same of the function that reads. */
+async function concurrencyOfReports(context) {
+  return (await number(context, 'reportConcurrency, null')) ?? number(context, 'maximumConcurrency');
+}
+
 /**
  * Connections that are too many. Each function holds at most one an execution, and twice that while a deploy replaces its
- * environments, whose connections outlive them; 20 for reports and people.
+ * environments, whose connections outlive them; 20 for people.
  */
 async function tooManyConnections(context) {
-  return 2 * ((await concurrency(context)) + (await concurrencyOfReceipts(context))) + 20;
+  const most = await Promise.all([concurrency, concurrencyOfReceipts, concurrencyOfReports].map((of) => of(context)));
+  return 2 * most.reduce((sum, each) => sum + each, 0) + 20;
 }
 
 // Network.
@@ -140,5 +146,6 @@ async function tags(context) {
 
 module.exports = {
   messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, concurrency, concurrencyOfReceipts,
+  concurrencyOfReports,
   tooManyConnections, zones, endpointSubnets, replacement, deletion, permissionsBoundary, tags,
 };

@@ -11,7 +11,7 @@ const NUMBERS = [
 ];
 
 /** Executions that are reserved, or null: none are. --param takes no empty value, so it says none. */
-const OPTIONAL = ['reservedConcurrency', 'receiptConcurrency', 'importConcurrency'];
+const OPTIONAL = ['reservedConcurrency', 'receiptConcurrency', 'importConcurrency', 'reportConcurrency'];
 
 const text = async ({ resolveVariable }, name) => String(await resolveVariable(`param:${name}`));
 

@@ -13,12 +13,15 @@ FUNCTION = "ponto_function"
 RECEIPTS = "ponto_receipts"
 """The role that looks receipts up."""
 
+REPORTS = "ponto_reports"
+"""The role that reads."""
+
 _PROTECT = (Path(__file__).parent / "sql" / "roles.sql").read_text(encoding="utf-8")
 
 # Of a function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
 # (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
 _REPLACED = 4
-_REPORTS = 20  # connections of those who read
+_PEOPLE = 20  # connections of those who read by themselves
 
 
 class NotTheFunction(ValueError):
@@ -30,7 +33,7 @@ def set_function_password(parameters: Parameters, role: str, user: str, password
 
     Args:
         parameters: as of `set_password`.
-        role: FUNCTION or RECEIPTS.
+        role: FUNCTION, RECEIPTS or REPORTS.
         user: whom the secret names: whoever may write it is not to set anybody else's password.
         password: what the secret holds.
 
@@ -43,7 +46,9 @@ def set_function_password(parameters: Parameters, role: str, user: str, password
     set_password(parameters, role, password)
 
 
-def protect(parameters: Parameters, concurrency: int | None, receipts: int | None = None) -> list[str]:
+def protect(
+    parameters: Parameters, concurrency: int | None, receipts: int | None = None, reports: int | None = None
+) -> list[str]:
     """Limit the connections of the three roles, and take back settings that they made for their own sessions.
 
     Sessions that are open stay as they are.
@@ -52,6 +57,7 @@ def protect(parameters: Parameters, concurrency: int | None, receipts: int | Non
         parameters: as of `set_password`.
         concurrency: the reserved concurrency of the function that stores; None: the limit of its role stays as it is.
         receipts: the same of the function that looks receipts up.
+        reports: the same of the function that reads, to which people's own come; None: only these.
 
     Returns:
         A line for each role whose settings were taken back.
@@ -65,7 +71,7 @@ def protect(parameters: Parameters, concurrency: int | None, receipts: int | Non
             for name, reserved in (("function", concurrency), ("receipts", receipts))
         }
         cursor.execute("set local client_min_messages = notice")
-        cursor.execute(_PROTECT, {**limits, "reports": _REPORTS})
+        cursor.execute(_PROTECT, {**limits, "reports": _PEOPLE + _REPLACED * (reports or 0)})
         connection.commit()
         return [notice.strip() for notice in connection.notices]
 

@@ -17,8 +17,9 @@ import pytest
 
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
-from ponto.admin.roles import FUNCTION, protect, set_function_password
+from ponto.admin.roles import FUNCTION, REPORTS, protect, set_function_password
 from ponto.connection import Parameters, connect
+from ponto.reports import columns, reader
 from ponto.store import Status, Store
 from tests.postgres.conftest import HBA, Server
 from tests.postgres.storing import QUICK, entry, statuses
@@ -93,6 +94,9 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
         assert statuses(store.save([entry(**SECRET | {"deslocamento": 40_000})])) == [Status.REFUSED]
 
     assert is_stored(owner, secret.punch.id)
+    set_function_password(owner, REPORTS, REPORTS, PASSWORD)
+    answer, _ = reader.answer({"read": {"zone": {}}, "timeout": 0}, lambda: {**way, "user": REPORTS}, 60)
+    assert list(columns.unpacked(answer["rows"]["zone"])) == [("America/Sao_Paulo",)]
     with closing(connect(owner, "report")) as connection:
         connection.cursor().execute("set role ponto_reports")
         connection.commit()

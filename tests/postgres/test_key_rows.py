@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.aws import Calls, stack
+from tests.aws import Calls
 from tests.commands import Result, Run, runner
 from tests.company import fill, write_stack
 from tools.kit import local_stack
@@ -98,12 +98,3 @@ def test_the_local_stacks_rows_are_in_its_own_database_whatever_the_environment_
     monkeypatch.setenv("DB_HOST", "nowhere.invalid")
 
     assert numbers(run("gate-1", "--json")) == [1, 2, 3]
-
-
-def test_of_another_stage_the_database_has_to_be_named(run: Run, calls: Calls) -> None:
-    calls.instead["DescribeStacks"] = stack(PunchQueueUrl="https://queue", DeadLetterQueueUrl="https://queue")
-
-    result = run("gate-1", "--stage", "dev")
-
-    assert (result.status, result.out) == (2, "")
-    assert "name it with DB_HOST" in result.err

@@ -18,7 +18,7 @@ from tests.postgres.conftest import Server
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-OWNER, FUNCTION = "owner's", "function's"  # secrets
+OWNER, FUNCTION, REPORTS = "owner's", "function's", "reports'"  # secrets
 
 
 class System:
@@ -64,6 +64,7 @@ class System:
         """Invoke the schema function."""
         self._environment.setenv("DB_SECRET_ARN", self._arns[OWNER])
         self._environment.setenv("FUNCTION_SECRET_ARN", self._arns[FUNCTION])
+        self._environment.setenv("REPORT_SECRET_ARN", self._arns.get(REPORTS, ""))
         return handler.schema({}, Context())
 
     def deliver(self, *records: Record) -> list[str]:
@@ -72,6 +73,11 @@ class System:
         self._environment.delenv("FUNCTION_SECRET_ARN", raising=False)
         response = handler.main(sqs_event(*records), Context())
         return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+    def read(self) -> str:
+        """Invoke the function that reads; give why it does not, or nothing."""
+        self._environment.setenv("DB_SECRET_ARN", self._arns[REPORTS])
+        return handler.report({"read": {"zone": {}}, "timeout": 0}, Context()).get("why", "")
 
     def end_sessions(self) -> None:
         """End what the function has open, as idling does."""
@@ -102,6 +108,22 @@ def test_the_schema_function_gives_the_other_its_password_and_each_fetches_its_o
 
     assert system.fetched == ["ponto_function"]  # once, however many connections
     assert system.stored() == 3
+
+
+def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next_schema(
+    system: System, capfd: pytest.CaptureFixture[str]
+) -> None:
+    system.apply_schema()
+    system.put(REPORTS, "ponto_reports", "CANARY-R")
+    assert system.read() == "sign-in"
+
+    assert system.apply_schema() == {
+        "applied": [],
+        "notices": [f"password set: ponto_{of}" for of in ("function", "reports")],
+    }
+
+    assert system.read() == ""
+    assert "CANARY" not in "".join(capfd.readouterr())
 
 
 def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: System) -> None:

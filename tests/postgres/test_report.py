@@ -574,12 +574,12 @@ def test_the_pages_picture_is_in_the_page_and_reaches_for_nothing(run: Run) -> N
 
 
 def test_a_report_reads_as_the_role_that_can_do_nothing_else(run: Run, url: str) -> None:
-    fill(url, "revoke execute on function espelho(bigint, date) from ponto_reports")
+    fill(url, "revoke execute on function espelhos(date, bigint) from ponto_reports")
 
     result = run("timecard", "--employee", 101, *MONTH)
 
     assert result.status == 2
-    assert "permission denied for function espelho" in result.err
+    assert "permission denied for function espelhos" in result.err
 
 
 def test_a_report_cannot_write(connection: psycopg2.extensions.connection) -> None:

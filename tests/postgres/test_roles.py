@@ -371,6 +371,9 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     protect(owner, 5, 2)
     assert server.ask(receipts) == [(8,)]
 
+    protect(owner, 5, 2, 2)
+    assert server.ask(limits) == [(20,), (20 + 8,)]
+
 
 def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(
     server: Server, owner: dict[str, str]

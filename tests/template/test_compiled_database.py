@@ -70,16 +70,18 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
         "DB_SSLROOTCERT": "",  # RDS's
     }
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    functions, receipts = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}
+    functions, receipts, reports = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}, {"Ref": "ReportSecret"}
     assert database_variables(prod) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
         "ReceiptLambdaFunction": both | {"DB_USER": "ponto_receipts", "DB_SECRET_ARN": receipts},
+        "ReportLambdaFunction": both | {"DB_USER": "ponto_reports", "DB_SECRET_ARN": reports},
         "SchemaLambdaFunction": both
         | {
             "DB_USER": "ponto",
             "DB_SECRET_ARN": owners,
             "FUNCTION_SECRET_ARN": functions,
             "RECEIPT_SECRET_ARN": receipts,
+            "REPORT_SECRET_ARN": reports,
         },
     }
 
@@ -94,6 +96,7 @@ def test_secrets_manager_makes_the_functions_passwords(prod: Template) -> None:
         for secret, what, user in (
             ("FunctionSecret", "stores punches", "ponto_function"),
             ("ReceiptSecret", "looks receipts up", "ponto_receipts"),
+            ("ReportSecret", "reads", "ponto_reports"),
         )
     }
 
@@ -175,7 +178,7 @@ def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) ->
 def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template) -> None:
     queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    secrets = [owners, {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}]
+    secrets = [owners, {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}, {"Ref": "ReportSecret"}]
     expected: dict[str, list[tuple[str, object]]] = {
         "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
         "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
@@ -199,22 +202,25 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
 
 
 def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
-    functions, receipts = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}
+    functions, receipts, reports = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}, {"Ref": "ReportSecret"}
     variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
     assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
     assert variables["ReceiptLambdaFunction"]["DB_SECRET_ARN"] == receipts
+    assert variables["ReportLambdaFunction"]["DB_SECRET_ARN"] == reports
     schema = variables["SchemaLambdaFunction"]
-    assert (schema["DB_SECRET_ARN"], schema["FUNCTION_SECRET_ARN"], schema["RECEIPT_SECRET_ARN"]) == (
+    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "RECEIPT", "REPORT")] == [
         ARN,
         functions,
         receipts,
-    )
+        reports,
+    ]
 
 
 def test_one_machine_has_the_same_users(local: Template) -> None:
     assert {name: variables["DB_USER"] for name, variables in database_variables(local).items()} == {
         "BatidaPontoLambdaFunction": "ponto_function",
         "ReceiptLambdaFunction": "ponto_receipts",
+        "ReportLambdaFunction": "ponto_reports",
         "SchemaLambdaFunction": "postgres",
     }
 

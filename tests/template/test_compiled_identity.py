@@ -77,7 +77,12 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
         del found["Dashboard"]
         del found[deployment(Template({"Resources": found, "Outputs": {}}))]
         del found["ApiStage"]["Properties"]["DeploymentId"]
-        for function in ("BatidaPontoLambdaFunction", "ReceiptLambdaFunction", "SchemaLambdaFunction"):
+        for function in (
+            "BatidaPontoLambdaFunction",
+            "ReceiptLambdaFunction",
+            "ReportLambdaFunction",
+            "SchemaLambdaFunction",
+        ):
             del found[function]["Properties"]["Code"]  # its key names the time
     assert template == plain
 

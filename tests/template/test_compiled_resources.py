@@ -26,6 +26,10 @@ ALWAYS = {
     "ReceiptLogGroup": "AWS::Logs::LogGroup",
     "ReceiptLambdaFunction": "AWS::Lambda::Function",
     "ReceiptRole": "AWS::IAM::Role",
+    "ReportLogGroup": "AWS::Logs::LogGroup",
+    "ReportLambdaFunction": "AWS::Lambda::Function",
+    "ReportRole": "AWS::IAM::Role",
+    "ReportPolicy": "AWS::IAM::ManagedPolicy",
     "SchemaLogGroup": "AWS::Logs::LogGroup",
     "SchemaLambdaFunction": "AWS::Lambda::Function",
     "SchemaRole": "AWS::IAM::Role",
@@ -86,6 +90,8 @@ WITH_A_SECRET = {
     "FunctionSecretPolicy": "AWS::IAM::ManagedPolicy",
     "ReceiptSecret": "AWS::SecretsManager::Secret",
     "ReceiptSecretPolicy": "AWS::IAM::ManagedPolicy",
+    "ReportSecret": "AWS::SecretsManager::Secret",
+    "ReportSecretPolicy": "AWS::IAM::ManagedPolicy",
 }
 DATABASE = {
     "DatabaseCluster": "AWS::RDS::DBCluster",
@@ -233,7 +239,8 @@ def test_of_two_values_for_the_clusters_protection_the_last_counts(packaged: Pac
 def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     packaged: Packaged, stage: str, protected: bool
 ) -> None:
-    reserved = {f"batida-ponto-{stage}-batidaPonto": 5, f"batida-ponto-{stage}-receipt": 2}
+    each = {"batidaPonto": 5, "receipt": 2, "report": 2}
+    reserved = {f"batida-ponto-{stage}-{name}": number for name, number in each.items()}
     demand = quotas.Demand(reserved, makes_network=True)
     expected = deploy.Compiled(protected, False, demand, makes_cluster=True, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
@@ -271,8 +278,10 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
         "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
         "ReceiptLambdaFunction": each | {"CORS_ORIGIN"},
+        "ReportLambdaFunction": each,
         "SchemaLambdaFunction": each
-        | {"FUNCTION_SECRET_ARN", "RECEIPT_SECRET_ARN", "RESERVED_CONCURRENCY", "RECEIPT_CONCURRENCY"},
+        | {f"{of}_SECRET_ARN" for of in ("FUNCTION", "RECEIPT", "REPORT")}
+        | {f"{of}_CONCURRENCY" for of in ("RESERVED", "RECEIPT", "REPORT")},
     }
 
 
@@ -289,9 +298,11 @@ def test_no_property_holds_a_secret(template: Template) -> None:
         ("DB_SECRET_ARN", '{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}'),
         ("DB_SECRET_ARN", '{"Ref": "FunctionSecret"}'),
         ("DB_SECRET_ARN", '{"Ref": "ReceiptSecret"}'),
+        ("DB_SECRET_ARN", '{"Ref": "ReportSecret"}'),
         ("FUNCTION_SECRET_ARN", '{"Ref": "FunctionSecret"}'),
         ("RECEIPT_SECRET_ARN", '{"Ref": "ReceiptSecret"}'),
-        *((f"{of}_SECRET_ARN", '""') for of in ("DB", "FUNCTION", "RECEIPT")),
+        ("REPORT_SECRET_ARN", '{"Ref": "ReportSecret"}'),
+        *((f"{of}_SECRET_ARN", '""') for of in ("DB", "FUNCTION", "RECEIPT", "REPORT")),
         ("ApiKeyRequired", "true"),
         ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # of the gateway's integration: its role
     }
@@ -307,6 +318,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "PunchQueueUrl": {"Ref": "PunchQueue"},
         "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
         "OperatorRoleArn": {"Fn::GetAtt": ["OperatorRole", "Arn"]},
+        "ReportPolicyArn": {"Ref": "ReportPolicy"},
         "ApiUrl": {"Fn::Sub": url},
         "ApiId": {"Ref": "Api"},
         "ApiKeyId": {"Ref": "ApiKey"},

@@ -37,7 +37,12 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
     assert senders.pop() == {"Fn::GetAtt": ["ImportacaoRole", "Arn"]}
     for found in (resources, plain["Resources"]):
         del found["Dashboard"]
-        for function in ("BatidaPontoLambdaFunction", "ReceiptLambdaFunction", "SchemaLambdaFunction"):
+        for function in (
+            "BatidaPontoLambdaFunction",
+            "ReceiptLambdaFunction",
+            "ReportLambdaFunction",
+            "SchemaLambdaFunction",
+        ):
             del found[function]["Properties"]["Code"]  # its key names the time
     assert template == plain
 
@@ -154,5 +159,6 @@ def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) ->
         "batida-ponto-dev-batidaPonto": 5,
         "batida-ponto-dev-importacao": 2,
         "batida-ponto-dev-receipt": 2,
+        "batida-ponto-dev-report": 2,
     }
     assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True)

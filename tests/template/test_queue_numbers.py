@@ -167,7 +167,11 @@ def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_b
     functions = template.of_type("AWS::Lambda::Function")
     target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert _present(functions, "DeadLetterConfig") == {FUNCTION: target}
-    assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReceiptLambdaFunction": 2}
+    assert _present(functions, "ReservedConcurrentExecutions") == {
+        FUNCTION: 5,
+        "ReceiptLambdaFunction": 2,
+        "ReportLambdaFunction": 2,
+    }
 
 
 def test_nothing_but_an_operator_invokes_the_migrations(template: Template) -> None:
@@ -180,6 +184,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template) -> N
     assert {name: each["Handler"] for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         FUNCTION: "handler.main",
         "ReceiptLambdaFunction": "handler.receipt",
+        "ReportLambdaFunction": "handler.report",
         "SchemaLambdaFunction": "handler.schema",
     }
 

@@ -40,6 +40,11 @@ ROLES: Rights = {
         ("logs:CreateLogStream", "ReceiptLogGroup.Arn"),
         ("logs:PutLogEvents", "ReceiptLogGroup.Arn"),
     },
+    "ReportRole": {
+        ("logs:CreateLogStream", "ReportLogGroup.Arn"),
+        ("logs:PutLogEvents", "ReportLogGroup.Arn"),
+    },
+    "ReportPolicy": {("lambda:InvokeFunction", "ReportLambdaFunction.Arn")},  # no role of ours has it
     "SchemaRole": {
         ("logs:CreateLogStream", "SchemaLogGroup.Arn"),
         ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
@@ -66,6 +71,7 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
         "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owners), *more},
         "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
         "ReceiptSecretPolicy": {("secretsmanager:GetSecretValue", "ReceiptSecret")},
+        "ReportSecretPolicy": {("secretsmanager:GetSecretValue", "ReportSecret")},
     }
 
 
@@ -90,16 +96,20 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
     template = compiled(stage, *parameters)
     assert rights(template) == expected
     schemas_policies = expected.keys() - ROLES.keys()
-    drains_policies = schemas_policies - {"DatabaseSecretPolicy", "ReceiptSecretPolicy"}  # others' passwords
-    receipts_policies = schemas_policies - {"DatabaseSecretPolicy", "FunctionSecretPolicy"}
+    passwords = set(secrets(""))
+
+    def policies_with(password: str) -> set[str]:
+        return schemas_policies - (passwords - {password})  # not others'
+
     assert {
         name: {_name(policy) for policy in role.get("ManagedPolicyArns", [])}
         for name, role in template.of_type("AWS::IAM::Role").items()
     } == {
         "ApiRole": set(),
         "OperatorRole": set(),
-        "BatidaPontoRole": drains_policies,
-        "ReceiptRole": receipts_policies,
+        "BatidaPontoRole": policies_with("FunctionSecretPolicy"),
+        "ReceiptRole": policies_with("ReceiptSecretPolicy"),
+        "ReportRole": policies_with("ReportSecretPolicy"),
         "SchemaRole": schemas_policies,
     }
 
@@ -116,11 +126,13 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
         "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # whom IAM there lets
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "ReceiptRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
+        "ReportRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
     }
     assert {name: _name(each["Role"]) for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
         "ReceiptLambdaFunction": "ReceiptRole.Arn",
+        "ReportLambdaFunction": "ReportRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
     }
 

@@ -17,10 +17,12 @@ from ponto.config import (
     DrainSettings,
     Login,
     ReceiptSettings,
+    ReportSettings,
     SchemaSettings,
     connection_parameters,
     load_drain,
     load_receipt,
+    load_report,
     load_schema,
     login,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 RECEIPT_ROLE = "arn:of:receipts"
+REPORT_ROLE = "arn:of:reports"
 RDS = str(ROOT / "ponto" / "certificates" / "rds.pem")
 VERIFIED = {"sslmode": "verify-full", "sslrootcert": RDS, "gssencmode": "disable"}
 ENVIRONMENT = {
@@ -161,6 +164,8 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "CORS_ORIGIN": "https://ponto.example.com",
             "RECEIPT_SECRET_ARN": RECEIPT_ROLE,
             "RECEIPT_CONCURRENCY": "2",
+            "REPORT_SECRET_ARN": REPORT_ROLE,
+            "REPORT_CONCURRENCY": "3",
             "DLQ_URL": None,
         },
     )
@@ -170,14 +175,17 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
         zone=ZoneInfo("America/Sao_Paulo"),
         function_secret_arn=None,
         receipt_secret_arn=RECEIPT_ROLE,
+        report_secret_arn=REPORT_ROLE,
         reserved_concurrency=None,
         receipt_concurrency=2,
+        report_concurrency=3,
     )
     environment.delenv("TIME_ZONE")
     assert load_receipt() == ReceiptSettings(database, identity=False, cors_origin="https://ponto.example.com")
+    assert load_report() == ReportSettings(database)
 
 
-@pytest.mark.parametrize("load", [load_drain, load_receipt, load_schema])
+@pytest.mark.parametrize("load", [load_drain, load_receipt, load_report, load_schema])
 def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
     environment.delenv("DB_HOST")
     assert refusal(load).startswith("Missing: DB_HOST. ")

@@ -13,8 +13,8 @@ from tools.kit.project import ROOT
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "dead_letters", "drain", "imports", "log", "receipt", "redelivery", "records", "store"}
-    | {"admin.find_punch", "admin.migrations", "admin.roles"},
+    "handler": {"config", "dead_letters", "drain", "imports", "log", "receipt", "redelivery", "records", "reports"}
+    | {"store", "admin.find_punch", "admin.migrations", "admin.roles"},
     "ponto.admin.find_punch": {"admin.owner", "connection"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection"},
     "ponto.admin.owner": {"connection"},
@@ -30,11 +30,14 @@ ARROWS = {
     "ponto.fields": set(),
     "ponto.imports": {"batches", "config", "lines"},
     "ponto.lines": {"punch"},
-    "ponto.log": {"drain", "imports", "punch", "records"},
+    "ponto.log": {"drain", "imports", "punch", "records", "reports.reader"},
     "ponto.punch": {"derived_id", "fields"},
     "ponto.receipt": {"connection", "punch", "session"},
     "ponto.records": set(),
     "ponto.redelivery": {"records", "sqs"},
+    "ponto.reports.columns": set(),
+    "ponto.reports.reader": {"connection", "reports", "session"},
+    "ponto.reports.statements": set(),
     "ponto.session": {"connection"},
     "ponto.sqs": set(),
     "ponto.store": {"bisection", "connection", "punch", "session"},
@@ -54,6 +57,7 @@ FOREIGN = {
     "ponto.lines": {"orjson"},
     "ponto.punch": {"orjson"},
     "ponto.receipt": {"psycopg2"},
+    "ponto.reports.reader": {"psycopg2"},
     "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},
@@ -148,7 +152,7 @@ def test_each_package_from_elsewhere_has_its_module() -> None:
 def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
     loaded = loaded_by("import handler") - loaded_by("")
     assert installed(loaded) == {"orjson", "psycopg2"}
-    assert not loaded & {"ponto.receipt", "ponto.admin"}  # which a batch does without
+    assert not loaded & {"ponto.receipt", "ponto.reports", "ponto.admin"}  # which a batch does without
 
 
 @pytest.mark.parametrize(

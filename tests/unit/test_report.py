@@ -226,7 +226,6 @@ def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:
         ("exceptions --from yesterday", "'yesterday' is not a date, like 2026-11-23"),
         ("exceptions --longest-day 10:00", "'10:00' is not a length of time, like 45s, 30m, 2h, 7d or 1w"),
         ("exceptions --final-days -1", "-1 is not in the range 0<=x<=100000"),
-        ("exceptions --stage dev", "--stage dev names the queue only; name the database with DB_HOST"),
         ("peak --day 9999-12-31", "'9999-12-31': the years are 2000 to 2099"),
         ("peak --to 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),
         ("peak --from now", "'now' is not a time, like 2026-11-23T07:30"),

@@ -4,24 +4,22 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import commands, database, local_stack, tables, target
+from tools.kit import commands, local_stack, reader, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status
+from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status, progress
 from tools.kit.tables import Column
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_apigateway.type_defs import UsagePlanTypeDef
-
-_ROWS = (Path(__file__).parent / "rows.sql").read_text(encoding="utf-8")
 
 _RATE = 10.0  # requests/s: what a site with a queue before its clock needs, and a stolen key gets
 _BURST = 20  # requests
@@ -200,27 +198,19 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
 @click.argument("name")
 @click.option("--from", "start", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
 @click.option("--to", "end", type=opt.INSTANT_MS, help="Received before.")
-@database.timeout_option()
 @opt.as_json
-@target.options
-def rows(where: target.Where, name: str, start: int | None, end: int | None, timeout: int, *, as_json: bool) -> None:
+@reader.options
+def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
     """Print the punches that came with a key, a revoked one too.
 
     NAME may be the key's id.
     """
-    place = target.find(where)
-    if place.stage == target.LOCAL:  # its own database, whatever DB_HOST says
-        of = database.Where(where.state or local_stack.STATE, timeout)
-    else:
-        of = database.Where(None, timeout)
-        if database.is_local(of):
-            raise CommandError(
-                f"the rows of {place.stack} are in its database; name it with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
-            )
+    # Without a stage, the local stack's own database, whatever DB_HOST says.
+    where = where._replace(database=where.database._replace(state=where.database.state or local_stack.STATE))
+    place = target.find(where.deployment)
     ids = _ids(place, name)
-    with database.connect(of, read_only=True) as connection, connection.cursor() as cursor:
-        cursor.execute(_ROWS, {"keys": ids or [name], "from_ms": start, "to_ms": end})
-        found = [_Row(*row) for row in cursor.fetchall()]
+    with reader.opened(where) as source:
+        found = _rows(source, {"keys": ids or [name], "from_ms": start, "to_ms": end})
     if not ids and not found:
         raise CommandError(f"{place.stack} has no key {name}, and no row came with a key of that id", 1)
     if as_json:
@@ -256,6 +246,22 @@ class _Row(NamedTuple):
             "device": self.dispositivo,
             "key": self.chave,
         }
+
+
+def _rows(source: reader.Reader, of_keys: reader.Values) -> list[_Row]:
+    ranges = source.in_ranges({"key_employees": of_keys}, {}, {"key_rows": {**of_keys, "usuarios": None}})
+    each = chain.from_iterable(rows for (rows,) in ranges.each)
+    if ranges.employees is None:
+        return list(map(_Row._make, each))
+    with progress() as display:
+        of_each = map(_Row._make, each)
+        task = display.add_task("employees", total=ranges.employees)
+        found, seen = [], set()
+        for row in of_each:
+            found.append(row)
+            seen.add(row.usuario_id)
+            display.update(task, completed=len(seen))
+    return sorted(found, key=lambda row: (row.recebida_em, row.id))
 
 
 def _ids(place: target.Target, name: str) -> list[str]:

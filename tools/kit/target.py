@@ -34,6 +34,7 @@ _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
+_PATIENT = _CONFIG.merge(Config(read_timeout=910, tcp_keepalive=True))  # s: longer than a function may take
 
 
 class Target(NamedTuple):
@@ -200,6 +201,22 @@ def find(where: Where) -> Target:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
     return _local(where.state) if where.stage == LOCAL else _deployed(where)
+
+
+def report_function(where: Where) -> tuple["LambdaClient", str]:
+    """Give a client that may wait for the function that reads, and its name.
+
+    It looks nothing up: who may invoke the function needs no other right.
+
+    Raises:
+        CommandError: no local stack runs.
+    """
+    place = _local(where.state) if where.stage == LOCAL else None
+    session = place.session if place else session_of(where)
+    functions: LambdaClient = session.client(
+        "lambda", endpoint_url=place.endpoint_url if place else None, config=_PATIENT
+    )
+    return functions, f"{stack_name(where.stage)}-report"
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

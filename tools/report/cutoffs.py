@@ -2,9 +2,9 @@
 
 import click
 
-from tools.kit.database import Where
 from tools.kit.options import Instead
-from tools.report import options
+from tools.kit.reader import Where
+from tools.report import options, queries
 from tools.report.card import REGULARLY
 from tools.report.output import Output
 from tools.report.period import Days
@@ -44,9 +44,11 @@ def command(where: Where, *, output: Output, days: Days, employees: Employees, e
     word = output.language.word
     with options.opened(where, output) as reports:
         first, last = days.until(reports.now.date())
-        reports.require_punches(first, last, employees)
+        days_of = queries.punched(first, last, employees)
         at_least = REGULARLY if employees is None and not everybody else 0
-        rows = list(reports.rows("cutoffs", de=first, ate=last, usuarios=employees, divididos=at_least))
+        has_punches, found = reports.read(punched=days_of, cutoffs={**days_of, "divididos": at_least})
+        queries.require_punches(has_punches, first, last, employees)
+        rows = list(found)
         table = Table(_COLUMNS, rows, notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))
         output.write(
             Report(

@@ -11,8 +11,8 @@ from tools.dlq import queue_reader
 from tools.dlq.dead_letters import DeadLetter
 from tools.kit import database, target
 from tools.kit.errors import CommandError
+from tools.kit.reader import Where
 from tools.report.i18n import Language
-from tools.report.options import gathered
 from tools.report.queries import Employees
 
 
@@ -40,43 +40,20 @@ class Unread(NamedTuple):
 NO_QUEUE, NOT_LOCAL = Unread(word="no_queue"), Unread(word="not_local")
 
 
-class Queue(NamedTuple):
-    """What the options say of the queue."""
-
-    stage: str | None  # None: that of the local stack, if the database is its
-    profile: str | None
-    region: str | None
-    no_queue: bool  # it is left alone
+option = click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone.")
 
 
-options = gathered(
-    "queue",
-    Queue,
-    stage=click.option(
-        "--stage",
-        help="Whose dead-letter queue is read (default: that of the local stack, if the database is its).",
-    ),
-    profile=target.profile_option,
-    region=target.region_option,
-    no_queue=click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone."),
-)
-"""Give a command the options that name the queue, as the argument `queue`."""
-
-
-def read(queue: Queue, where: database.Where, employees: Employees) -> list[Group] | Unread:
+def read(where: Where, employees: Employees) -> list[Group] | Unread:
     """Look into the queue, and put back what was looked at.
 
     Args:
-        queue: which.
-        where: the database beside it.
+        where: the stage, or the database, beside it.
         employees: dead letters of these only; None: everybody's.
     """
-    if queue.no_queue:
-        return NO_QUEUE
-    if queue.stage is None and not database.is_local(where):
+    if where.stage is None and not database.is_local(where.database):
         return NOT_LOCAL
     try:
-        place = target.find(target.Where(queue.stage or target.LOCAL, where.state, queue.profile, queue.region))
+        place = target.find(where.deployment)
         with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
             return grouped(reader.messages, employees)
     except CommandError as error:

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import click
 
 from tools.dlq.dead_letters import REASONS
-from tools.kit import database, target
 from tools.kit import options as opt
-from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.report import dead_letters, options
-from tools.report.dead_letters import Group, Queue, Unread
+from tools.kit.reader import Where
+from tools.report import dead_letters, options, queries
+from tools.report.dead_letters import Group, Unread
 from tools.report.i18n import Language
 from tools.report.output import Output
 from tools.report.period import Days
@@ -94,28 +93,28 @@ _limits = options.gathered(
 @options.days(why=": today's punches have no end yet")
 @options.employees("Of this one only; several times: of each.")
 @_limits
-@dead_letters.options
+@dead_letters.option
 @options.written
 def command(
-    where: database.Where, *, output: Output, days: Days, employees: Employees, limits: dict[str, Any], queue: Queue
+    where: Where, *, output: Output, days: Days, employees: Employees, limits: dict[str, Any], no_queue: bool
 ) -> int:
     """What somebody should look at, and punches not stored.
 
     T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
-    if not queue.no_queue and queue.stage not in (None, target.LOCAL) and database.is_local(where):
-        raise CommandError(
-            f"--stage {queue.stage} names the queue only; name the database with DB_HOST, DB_NAME, DB_USER, DB_PASSWORD"
-        )
     language = output.language
     with options.opened(where, output) as reports:
         first, last = days.until(reports.now.date())
-        groups = dead_letters.read(queue, where, employees)
+        groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read(where, employees)
         somadas = output.format in ("text", "html")
-        rows = reports.rows("exceptions", de=first, ate=last, usuarios=employees, somadas=somadas, **limits)
+        days_of = queries.punched(first, last, employees)
+        rows, has_punches = reports.read(
+            exceptions={**days_of, "somadas": somadas, **limits},
+            punched=days_of,
+        )
         counts = _counts(rows)
         if not counts and (isinstance(groups, Unread) or not groups):
-            reports.require_punches(first, last, employees)
+            queries.require_punches(has_punches, first, last, employees)
         found = output.counted((Finding._make(row) for _, *row in rows), "exceptions")
         output.write(
             Report(

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from tools.kit.database import Where
 from tools.kit.options import Instead
+from tools.kit.reader import Where
 from tools.report import options
 from tools.report.i18n import Language
 from tools.report.output import Output
@@ -55,7 +55,7 @@ def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
     language = output.language
     with options.opened(where, output) as reports:
         first, last = (None, None) if ever else days.until(reports.now.date())
-        rows = reports.rows("gaps", de=first or "-infinity", ate=last or "infinity")
+        (rows,) = reports.read(gaps={"de": first, "ate": last})
         found = output.counted(map(Gap._make, rows), "gaps")
         data = Table([Column(name) for name in Gap._fields], found)
         output.write(

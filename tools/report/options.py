@@ -7,9 +7,9 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from tools.kit import commands, database
+from tools.kit import commands, database, reader
 from tools.kit import options as opt
-from tools.report import as_csv, queries
+from tools.report import as_csv
 from tools.report.i18n import LANGUAGES, Language
 from tools.report.output import FORMATS, Output
 from tools.report.period import DAYS, Days
@@ -18,6 +18,10 @@ from tools.report.queries import Employees, Reports
 Function = TypeVar("Function", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
+WHERE = f"""the database: --stage reads it by a function of that stage, with nothing but
+AWS credentials (`local`: the one of make run). Without it:
+{database.EPILOG.partition(": ")[2]}"""
+
 STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
 2 the request or the database is wrong
 """
@@ -25,7 +29,7 @@ STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
     """Make the command of a report; `example` is what its example goes on with."""
-    return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{database.EPILOG}\n{STATUS}")
+    return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{WHERE}\n{STATUS}")
 
 
 def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
@@ -51,7 +55,7 @@ def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Call
 
 
 def written(function: Function) -> Function:
-    """Give a command the options of how and where it writes, as `output`, and of the database, as `where`."""
+    """Give a command the options of how and where it writes, as `output`, and of where it reads, as `where`."""
     with_output = gathered(
         "output",
         Output,
@@ -77,7 +81,7 @@ def written(function: Function) -> Function:
         ),
         force=opt.force,
     )
-    return with_output(database.options()(function))
+    return with_output(reader.options(function))
 
 
 def employees(text: str) -> Option:
@@ -117,8 +121,8 @@ def days(first: str = "Working day", why: str = "") -> Callable[[Function], Func
 
 
 @contextmanager
-def opened(where: database.Where, output: Output) -> Iterator[Reports]:
+def opened(where: reader.Where, output: Output) -> Iterator[Reports]:
     """Give the reports of a database, once it is sure that there is where to write them."""
     output.require_writable()
-    with database.connect(where, read_only=True) as connection, queries.opened(connection) as reports:
-        yield reports
+    with reader.opened(where) as source:
+        yield Reports(source)

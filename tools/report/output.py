@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from tools.kit import files
 from tools.kit.output import data_stream, progress
@@ -47,17 +47,19 @@ class Output(NamedTuple):
         else:
             yield data_stream()
 
-    def counted(self, found: Iterable[T], what: str) -> Iterator[T]:
+    def counted(self, found: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
         """Show on a terminal how far it is, unless the report itself appears there.
 
         Args:
             found: what is passed on.
             what: its name, in the plural.
+            total: how many there will be; None: nobody knows.
         """
         shown = bool(self.file or not sys.stdout.isatty())
-        columns = (SpinnerColumn(), TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
+        bar = () if total is None else (BarColumn(),)
+        columns = (SpinnerColumn(), *bar, TextColumn("{task.completed:,} {task.description}"), TimeElapsedColumn())
         with progress(*columns, shown=shown) as display:
-            yield from display.track(found, description=what)
+            yield from display.track(found, total=total, description=what)
 
     def write(self, report: Report) -> None:
         """Write a report in the format."""

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from tools.kit import files, pictures
 from tools.kit import options as opt
-from tools.kit.database import Where
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
+from tools.kit.reader import Where
 from tools.report import chart, options, period
 from tools.report.chart import Minute
 from tools.report.i18n import Language
@@ -84,7 +84,8 @@ def command(
 
 def read(reports: Reports, start: datetime, end: datetime) -> list[Minute]:
     """Give the minutes between two instants."""
-    return list(map(Minute._make, reports.rows("peak", de=start, ate=end)))
+    (rows,) = reports.read(peak={"de": start, "ate": end})
+    return list(map(Minute._make, rows))
 
 
 def tables(minutes: Sequence[Minute], zone: ZoneInfo, language: Language, *, has_picture: bool = False) -> list[Table]:

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any
 
 import click
 
-from tools.kit.database import Where
 from tools.kit.options import Instead
-from tools.report import as_csv, as_html, as_json, card, i18n, options, period, totals
+from tools.kit.reader import Rows, Where
+from tools.report import as_csv, as_html, as_json, card, i18n, options, period, queries
 from tools.report.card import Card, Day
 from tools.report.output import Output
 from tools.report.queries import Employees, Reports
 from tools.report.table import Column, Table
+from tools.report.totals import Totals
 
 
 @options.command("timecard", "--employee 123 --month 2026-11")
@@ -33,14 +36,19 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
     """Every day of a month, its punches, and the totals."""
     language = output.language
     with options.opened(where, output) as reports:
-        cards = read(reports, month, employees)
+        all_days = output.format == "csv" and employees is None  # no need for their totals
+        found = reports.of_month(month, employees, *(["cards"] if all_days else ["totals", "cards"]))
+        cards = iter(()) if all_days else _cards(month, found.each)
         held = [] if employees is None else list(cards)  # they are few
-        status = reports.require_known(month, employees, (one.totais.usuario_id for one in held))
-        cards = output.counted(held or cards, "time cards")
+        (has_punches,) = found.once
+        status = queries.require_known(month, employees, (one.totais.usuario_id for one in held), has_punches)
+        cards = output.counted(held or cards, "time cards", found.employees)
         with output.opened() as out:
             if output.format == "csv":
-                if employees is None:  # no need for their totals
-                    days = output.counted(map(Day._make, reports.rows("cards", mes=month)), "days")
+                if all_days:
+                    rows = chain.from_iterable(cards for (cards,) in found.each)
+                    of_all = found.employees and found.employees * period.last_of(month).day
+                    days = output.counted(map(Day._make, rows), "days", of_all)
                 else:
                     days = (day for one in cards for day in one.dias)
                 as_csv.write(out, Table([Column(name) for name in Day._fields], days), output.separator)
@@ -55,25 +63,36 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
                     language,
                     cards=cards,
                     month=language.month(month),
-                    generated=language.generated(reports.now),
+                    generated=reports.generated(language),
                     card_of=card,
                     clock=i18n.clock,
                     cpf=i18n.whole,
                 )
             else:
-                card.print_cards(out, cards, language.generated(reports.now), language)
+                card.print_cards(out, cards, reports.generated(language), language)
     return status
 
 
 def read(reports: Reports, month: date, employees: Employees = None) -> Iterator[Card]:
-    """Give the time cards of those of whom `totals.read` gives the totals."""
-    rows = reports.rows("cards", mes=month) if employees is None else None
-    for one in totals.read(reports, month, employees):
-        of_one = rows or reports.rows("card", mes=month, usuario=one.usuario_id)
-        days = [Day._make(next(of_one)) for _ in range(period.last_of(month).day)]
-        if any(day.usuario_id != one.usuario_id for day in days):
-            raise AssertionError(f"the days and the totals of employee {one.usuario_id} have parted")
-        yield Card(month.replace(day=1), one, days)
+    """Give the time cards of a month.
+
+    Args:
+        reports: where they come from.
+        month: its first day.
+        employees: who never punched and is not loaded has none.
+    """
+    return _cards(month, reports.of_month(month, employees, "totals", "cards").each)
+
+
+def _cards(month: date, ranges: Iterator[list[Rows]]) -> Iterator[Card]:
+    for totals, rows in ranges:
+        by_employee = groupby(map(Day._make, rows), attrgetter("usuario_id"))
+        for one in map(Totals._make, totals):
+            # Who was asked for and is unknown has days, and no totals.
+            days = next((list(days) for number, days in by_employee if number == one.usuario_id), [])
+            if len(days) != period.last_of(month).day:
+                raise AssertionError(f"the days and the totals of employee {one.usuario_id} have parted")
+            yield Card(month.replace(day=1), one, days)
 
 
 def _fields(found: Card, generated: str) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """`ponto report totals`: the totals of a month, a row for each employee."""
 
-from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from typing import NamedTuple
 
-from tools.kit.database import Where
-from tools.report import options
+from tools.kit.reader import Where
+from tools.report import options, queries
 from tools.report.output import Output
-from tools.report.queries import Employees, Reports
+from tools.report.queries import Employees
 from tools.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table
 
 
@@ -34,18 +34,6 @@ _KINDS = {
 _COLUMNS = [Column(name, _KINDS.get(name, TEXT), least=9 if name == "nome" else 0) for name in Totals._fields]
 
 
-def read(reports: Reports, month: date, employees: Employees = None) -> Iterator[Totals]:
-    """Give the totals of a month of some employees, or of all, in order.
-
-    Args:
-        reports: where they come from.
-        month: any day of it.
-        employees: who never punched and is not loaded has no totals.
-    """
-    for employee in [None] if employees is None else employees:
-        yield from map(Totals._make, reports.rows("totals", mes=month, usuario=employee))
-
-
 @options.command("totals", "--month 2026-11 --format csv")
 @options.employees("Of this one only; several times: of each.")
 @options.month
@@ -54,13 +42,15 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
     """The totals of a month, a row for each employee."""
     word = output.language.word
     with options.opened(where, output) as reports:
-        rows = list(read(reports, month, employees))
-        status = reports.require_known(month, employees, (one.usuario_id for one in rows))
+        found = reports.of_month(month, employees, "totals")
+        rows = [Totals._make(row) for row in chain.from_iterable(totals for (totals,) in found.each)]
+        (has_punches,) = found.once
+        status = queries.require_known(month, employees, (one.usuario_id for one in rows), has_punches)
         table = Table(_COLUMNS, rows, notes=[word("timecard", "night") + ".", word("timecard", "certified")])
         output.write(
             Report(
                 f"{word('totals', 'title')}, {output.language.month(month)}",
-                [output.language.generated(reports.now)],
+                [reports.generated(output.language)],
                 [table.without("cpf").without("fuso")],
                 csv=table,
                 head={"mes": f"{month:%Y-%m}", "gerado_em": reports.made},

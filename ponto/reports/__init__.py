@@ -1,0 +1,1 @@
+"""What reports read: statements by name, their rows as columns, and the function that runs them."""

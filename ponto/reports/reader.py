@@ -1,0 +1,151 @@
+"""The function that reads: statements that are deployed with it, by name, all of one moment.
+
+What it is given and what it reads is in its answer only, never in a log: an error's text may quote a value.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
+
+from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
+from ponto.reports import columns, statements
+from ponto.session import message_of
+
+MOST_BYTES = 4_600_000
+"""Of all rows of an answer: a third more in base64, and Lambda admits 6 MB."""
+
+TIMEOUTS = Timeouts(connect_s=8, try_s=4)
+"""A database that resumes takes longer to connect to; whoever asks is told, and asks again."""
+
+_TO_ANSWER_S = 5  # that a statement leaves of the function's time
+_OPTIONS = "-c default_transaction_read_only=on -c timezone=UTC -c max_parallel_workers_per_gather=0"
+
+
+class Why(StrEnum):
+    """Why there is no answer."""
+
+    NOT_ASKED = "not asked"  # a request of another version
+    UNREACHABLE = "unreachable"  # no connection: a paused database resumes meanwhile
+    SIGN_IN = "sign-in"  # the role has another password
+    TOO_LARGE = "too large"  # for one answer
+    FAILED = "failed"  # PostgreSQL refused, or our own code failed
+
+
+class Answer(TypedDict):
+    """Rows by statement, as `columns` packs them; or why there are none."""
+
+    rows: NotRequired[dict[str, str]]
+    why: NotRequired[str]  # one of Why
+    message: NotRequired[str]  # for who asked; it may quote what they gave
+    sqlstate: NotRequired[str]
+
+
+class Read(NamedTuple):
+    """What the log may say."""
+
+    statements: list[str]  # of those that there are
+    rows: int
+    bytes: int
+    error: str  # the kind of the error, and where it was; empty: none
+
+
+class _NoAnswer(Exception):
+    def __init__(self, why: Why, message: str = "", error: str = "", sqlstate: str = "") -> None:
+        super().__init__(message)
+        self.answer: Answer = {"why": why.value, "message": message, "sqlstate": sqlstate}
+        self.error = error or why.value
+
+
+def answer(
+    event: Any, parameters: Callable[[], Parameters], seconds: float, most_bytes: int = MOST_BYTES
+) -> tuple[Answer, Read]:
+    """Run statements in one transaction that only reads.
+
+    Args:
+        event: {"read": {statement: its values, as `statements.written` has them}, "timeout": seconds that each
+            statement may take; 0: as many as are left}.
+        parameters: gives the keyword arguments of `psycopg2.connect`.
+        seconds: how long the answer may take.
+        most_bytes: of all rows, compressed.
+
+    Returns:
+        The answer, and what may be logged of it.
+    """
+    end = time.monotonic() + seconds
+    packed: dict[str, columns.Packed] = {}
+    found: Answer
+    error = ""
+    try:
+        asked, timeout = _asked(event)
+        with _connected(parameters, min(timeout or seconds, end - time.monotonic() - _TO_ANSWER_S)) as database:
+            for name, values in asked.items():
+                _read(database, name, values, packed, most_bytes)
+        found = {"rows": {name: each.text() for name, each in packed.items()}}
+    except _NoAnswer as none:
+        found, error = none.answer, none.error
+    except psycopg2.Error as failed:
+        error = f"{type(failed).__name__} {failed.pgcode or ''}".strip()
+        found = {"why": Why.FAILED.value, "message": message_of(failed), "sqlstate": failed.pgcode or ""}
+    except Exception as unexpected:  # noqa: BLE001  Lambda would log its text
+        error = _place(unexpected)
+        found = {"why": Why.FAILED.value, "message": error}
+    rows = sum(each.rows for each in packed.values())
+    return found, Read(list(packed), rows, sum(map(len, found.get("rows", {}).values())), error)
+
+
+def _asked(event: Any) -> tuple[dict[str, dict[str, object]], float]:
+    try:
+        asked, timeout = event["read"], float(event["timeout"])
+        return {name: statements.read(name, values) for name, values in asked.items()}, timeout
+    except statements.NotAsked as error:
+        raise _NoAnswer(Why.NOT_ASKED, str(error)) from None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise _NoAnswer(Why.NOT_ASKED, "it takes read and timeout") from None
+
+
+@contextmanager
+def _connected(parameters: Callable[[], Parameters], seconds: float) -> Iterator[connection]:
+    try:
+        given = parameters()
+    except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
+        raise _NoAnswer(Why.FAILED, f"the password cannot be read: {error}", _place(error)) from None
+    options = f"{_OPTIONS} -c statement_timeout={max(1, round(1000 * seconds))}"
+    try:
+        database = connect(given, "ponto report", TIMEOUTS, options=options)
+    except (psycopg2.Error, CannotConnectError) as error:
+        why = Why.SIGN_IN if WRONG_PASSWORD in str(error) else Why.UNREACHABLE
+        raise _NoAnswer(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
+    with closing(database):
+        database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
+        with database.cursor() as cursor:
+            cursor.execute(statements.BEGIN)
+        yield database
+
+
+def _read(
+    database: connection, name: str, values: Mapping[str, object], packed: dict[str, columns.Packed], most_bytes: int
+) -> None:
+    """Pack the rows of a statement beside those of others."""
+    with database.cursor(name=f"ponto_{name}") as cursor:
+        cursor.execute(statements.sql_of(name), values)
+        rows = cursor.fetchmany(columns.AT_ONCE)
+        packed[name] = columns.Packed([column.type_code for column in cursor.description or ()])
+        while rows:
+            packed[name].add(rows)
+            if sum(each.size for each in packed.values()) > most_bytes:
+                raise _NoAnswer(Why.TOO_LARGE)
+            rows = cursor.fetchmany(columns.AT_ONCE)
+
+
+def _place(error: Exception) -> str:
+    """Say what kind of error it is, and where it was raised; nothing of its text."""
+    at = error.__traceback__
+    while at and at.tb_next:
+        at = at.tb_next
+    where = f" at {at.tb_frame.f_code.co_name}:{at.tb_lineno}" if at else ""
+    return f"{type(error).__name__}{where}"

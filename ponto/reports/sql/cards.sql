@@ -1,0 +1,14 @@
+-- A list of employees that is null: of all.
+with dia_do_espelho as (
+    select espelhos.*
+    from espelhos(%(mes)s)
+    where %(usuarios)s::bigint[] is null
+    union all
+    select espelhos.*
+    from unnest(%(usuarios)s::bigint[]) as quem cross join lateral espelhos(%(mes)s, quem)
+)
+select
+    usuario_id, nome, dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas,
+    minutos_descanso, primeira, ultima, gravada_em
+from dia_do_espelho
+order by usuario_id, dia;

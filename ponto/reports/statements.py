@@ -1,0 +1,122 @@
+"""The statements that reports run, by name: a file of `sql/` each, and the kinds of its parameters.
+
+Who asks gives names and values, never SQL. The values travel as JSON.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+_SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+
+BEGIN = _SQL["begin"]
+"""What a transaction begins with."""
+
+_LARGEST = 2**63 - 1
+
+
+class NotAsked(ValueError):
+    """There is no such statement, or its values are not those that it has. The message names neither value."""
+
+
+def _day(value: Any) -> date:
+    return date.fromisoformat(value)
+
+
+def _instant(value: Any) -> datetime:
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError(value)
+    return found
+
+
+def _span(value: Any) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not -_LARGEST <= value <= _LARGEST:
+        raise TypeError(value)
+    return value
+
+
+def _numbers(value: Any) -> list[int]:
+    return [_number(each) for each in value]
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and "\0" not in each for each in value):
+        raise TypeError(value)
+    return value
+
+
+_Kind = Callable[[Any], object]
+_BETWEEN: dict[str, _Kind] = {"de": _day, "ate": _day}
+_OF_KEYS: dict[str, _Kind] = {"keys": _texts, "from_ms": _number, "to_ms": _number}
+_LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), _span)
+
+# Statement -> its parameters. A value may be null, if the statement says what that means.
+PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
+    "cards": {"mes": _day, "usuarios": _numbers},
+    "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},
+    "employees": {"mes": _day},
+    "exceptions": {**_BETWEEN, "usuarios": _numbers, "somadas": _flag, "dias": _number, **_LIMITS},
+    "gaps": _BETWEEN,
+    "key_employees": _OF_KEYS,
+    "key_rows": {**_OF_KEYS, "usuarios": _numbers},
+    "peak": {"de": _instant, "ate": _instant},
+    "punched": {**_BETWEEN, "usuarios": _numbers},
+    "totals": {"mes": _day, "usuarios": _numbers},
+    "zone": {},
+}
+
+
+def sql_of(name: str) -> str:
+    """Give a statement, with psycopg2's named placeholders.
+
+    Raises:
+        NotAsked: there is none of this name.
+    """
+    if name not in PARAMETERS:
+        raise NotAsked("there is no such statement")
+    return _SQL[name]
+
+
+def written(values: Mapping[str, object]) -> dict[str, object]:
+    """Give the values of a statement as JSON has them."""
+
+    def write(value: object) -> object:
+        match value:
+            case date():  # a datetime too
+                return value.isoformat()
+            case timedelta():
+                return value.total_seconds()
+        return value
+
+    return {name: write(value) for name, value in values.items()}
+
+
+def read(name: str, given: Mapping[str, Any]) -> dict[str, object]:
+    """Give the values of a statement as psycopg2 takes them, from what `written` wrote.
+
+    Raises:
+        NotAsked: no statement has this name, or one of its values is missing, unknown or of another kind.
+    """
+    sql_of(name)
+    kinds = PARAMETERS[name]
+    if given.keys() != kinds.keys():
+        raise NotAsked(f"{name} takes the values {', '.join(kinds) or 'none'}")
+    found: dict[str, object] = {}
+    for parameter, kind in kinds.items():
+        try:
+            found[parameter] = None if given[parameter] is None else kind(given[parameter])
+        except (ValueError, TypeError, OverflowError):
+            raise NotAsked(f"{name}: {parameter} is of another kind") from None
+    return found

@@ -1,0 +1,384 @@
+"""The function that reads, and `--stage`, on a real database; Lambda is a call of the handler."""
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import parse_dsn
+
+import handler
+from ponto.reports import columns, reader, statements
+from ponto.reports.reader import Why
+from tests import commands
+from tests.aws import Calls, refusal, returned
+from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
+from tools.kit import reader as kit_reader
+from tools.report.output import FORMATS
+
+REPORTS = {
+    "timecards": ("timecard", "--all", *MONTH),
+    "timecard": ("timecard", "--employee", "103", "--employee", "101", *MONTH),
+    "totals": ("totals", *MONTH),
+    "total": ("totals", *MONTH, "--employee", "102"),
+    "exceptions": ("exceptions", *NOVEMBER, "--no-queue"),
+    "cutoffs": ("cutoffs", *MONTH, "--all"),
+    "gaps": ("gaps", "--all"),
+    "gaps of a month": ("gaps", *MONTH),
+    "peak": ("peak", "--day", "2026-11-23"),
+    "nobody": ("timecard", "--all", "--month", "2020-01"),
+    "unknown": ("timecard", "--employee", "9", "--employee", "101", *MONTH),
+    "no punches": ("totals", "--employee", 104, "--month", "2024-02"),
+}
+NUMBERS = """
+insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
+select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
+from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
+"""
+
+
+OF_OTHERS = """
+insert into batida (id, usuario_id, ponto, recebida_em, chave)
+select gen_random_uuid(), 200 + n % 9, at, at + n / 9 * interval '1 second', 'gate'
+from generate_series(1, 60) as n, make_timestamptz(2026, 11, 2, 8, 0, 0) as at
+"""
+
+
+class Context:
+    aws_request_id = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+class Function:
+    """The function, and its log."""
+
+    def __init__(self, url: str) -> None:
+        parameters = parse_dsn(url)
+        self.environment = {
+            "DB_HOST": parameters["host"],
+            "DB_NAME": parameters["dbname"],
+            "DB_USER": "ponto_reports",
+        }
+        self.log = io.StringIO()
+
+    def invoke(self, _: Any, asked: Mapping[str, Any]) -> Any:
+        assert asked["FunctionName"] == "batida-ponto-local-report"
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.log):
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            answer = handler.report(json.loads(asked["Payload"]), Context())
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    fill(migrated_url)
+    fill(migrated_url, NUMBERS)
+    return migrated_url
+
+
+@pytest.fixture
+def function(url: str) -> Function:
+    return Function(url)
+
+
+@pytest.fixture
+def calls(function: Function, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Let whoever invokes a function call the handler."""
+    calls = Calls(monkeypatch)
+    calls.instead["Invoke"] = function.invoke
+    return calls
+
+
+@pytest.fixture
+def run(
+    url: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    del calls
+    return runner(write_stack(tmp_path, url), monkeypatch, capsys)
+
+
+def ask(url: str, event: Any, most_bytes: int = reader.MOST_BYTES, **other: str) -> tuple[reader.Answer, reader.Read]:
+    parameters = parse_dsn(url) | {"user": "ponto_reports"} | other
+    return reader.answer(event, lambda: parameters, 60, most_bytes)
+
+
+def event_of(timeout: float = 0, **read: Any) -> dict[str, Any]:
+    return {"read": {name: statements.written(values) for name, values in read.items()}, "timeout": timeout}
+
+
+def of_november(employees: list[int] | None = None) -> dict[str, Any]:
+    return {"mes": "2026-11-01", "usuarios": employees}
+
+
+# Both ways
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, run: Run, calls: Calls) -> None:
+    for form in FORMATS:
+        direct = run(*REPORTS[name], "--format", form)
+        assert not calls.made
+
+        assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
+        # At most the zone first, of which today's date is; then all else in one go, of one moment.
+        assert calls.operations in (["Invoke"], ["Invoke"] * 2)
+        calls.made.clear()
+
+
+def test_the_rows_of_a_key_are_the_same_by_the_function(
+    calls: Calls, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls.instead["GetApiKeys"] = {"items": []}
+    run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack(tmp_path, url))
+    direct = run("--json")
+    assert len(direct.json["rows"]) == 4
+
+    assert run("--json", "--stage", "local") == direct
+    assert calls.operations == ["GetApiKeys", "GetApiKeys", "Invoke"]
+
+
+# What does not fit
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an answer have room for three employees."""
+    real = reader.answer
+
+    def answer(event: Any, parameters: Any, seconds: float) -> Any:
+        of = [values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values]
+        is_too_large = any(employees is None or len(employees) > 3 for employees in of)
+        return real(event, parameters, seconds, 0 if is_too_large else reader.MOST_BYTES)
+
+    monkeypatch.setattr(reader, "answer", answer)
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", ["timecards", "totals"])
+def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_so(
+    name: str, form: str, run: Run
+) -> None:
+    direct = run(*REPORTS[name], "--format", form)
+
+    found = run(*REPORTS[name], "--format", form, "--stage", "local")
+
+    assert found.status == 0
+    assert "it is read by ranges of employees, each of its own moment" in found.err
+    said = " Read by ranges of employees, one after the other."
+    assert (said in found.out) == (form in ("text", "html"))
+    assert found.out.replace(said, "") == direct.out
+
+
+@pytest.mark.usefixtures("few")
+def test_the_rows_of_a_key_come_in_order_by_ranges_too(
+    calls: Calls, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls.instead["GetApiKeys"] = {"items": []}
+    fill(url, OF_OTHERS)
+    run = commands.runner(capsys, "keys", "rows", "gate", "--state", write_stack(tmp_path, url), "--json")
+
+    found = run("--stage", "local")
+
+    assert "by ranges of employees" in found.err
+    assert found.json == run().json
+
+
+def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader.answer, "__defaults__", (0,))
+
+    result = run(*REPORTS["gaps of a month"], "--stage", "local")
+
+    assert result.status == 2
+    assert "more than the 6 MB that AWS admits in an answer; ask for less at a time" in result.err
+
+
+def test_rows_are_counted_as_they_come_and_no_more_are_read_than_fit(url: str) -> None:
+    fill(
+        url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
+    )
+
+    answer, done = ask(url, event_of(totals=of_november()), 100_000)
+
+    assert (answer["why"], done.error) == (Why.TOO_LARGE, "too large")
+    assert done.rows < 9_000
+    assert "rows" in ask(url, event_of(totals=of_november()), 400_000)[0]
+
+
+# One transaction that only reads, as its own role
+
+
+def test_all_statements_of_a_request_are_of_one_moment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = columns.Packed.add
+
+    def add(packed: columns.Packed, rows: Any) -> None:
+        real(packed, rows)
+        monkeypatch.setattr(columns.Packed, "add", real)
+        fill(url, "update funcionario set nome = 'another'")
+
+    monkeypatch.setattr(columns.Packed, "add", add)
+
+    answer, _ = ask(url, event_of(totals=of_november(), cards=of_november()))
+
+    names = [{row[1] for row in columns.unpacked(packed)} for packed in answer["rows"].values()]
+    assert names[0] == names[1] != {"another", None}
+
+
+def test_it_reads_as_its_own_role_and_cannot_write(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(statements._SQL, "zone", "select session_user || current_setting('transaction_read_only')")
+    answer, _ = ask(url, event_of(zone={}))
+    assert list(columns.unpacked(answer["rows"]["zone"])) == [("ponto_reportson",)]
+
+    for statement in ("insert into batida (id) values (gen_random_uuid())", "select * from pg_authid"):
+        monkeypatch.setitem(statements._SQL, "zone", statement)
+        answer, _ = ask(url, event_of(zone={}), user="postgres" if "insert" in statement else "ponto_reports")
+        assert answer["sqlstate"] in ("25006", "42501", "42601")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {},
+        {"read": {"zone": {}}},
+        {"read": ["zone"], "timeout": 0},
+        {"read": {"select 1": {}}, "timeout": 0},
+        {"read": {"zone": None}, "timeout": 0},
+        {"read": {"zone": {}}, "timeout": "long"},
+        {"read": {"totals": {"mes": "2026-11-01", "usuarios": "1); drop table batida"}}, "timeout": 0},
+    ],
+)
+def test_nothing_but_a_name_with_its_values_is_run(event: Any, url: str) -> None:
+    answer, done = ask(url, event)
+
+    assert (answer["why"], done) == (Why.NOT_ASKED, reader.Read([], 0, 0, "not asked"))
+
+
+# What goes wrong
+
+
+def test_no_value_that_is_given_or_read_is_in_the_log(function: Function, run: Run, url: str) -> None:
+    assert run("totals", *MONTH, "--employee", "101", "--stage", "local").status == 0
+    # No zone, which PostgreSQL quotes.
+    fill(url, "alter table funcionario disable trigger all; update funcionario set fuso = 'secret/Zone'")
+
+    failed = run("totals", *MONTH, "--employee", "101", "--stage", "local")
+
+    assert failed.status == 2
+    assert "secret/Zone" in failed.err  # it is the asker's
+    lines = [json.loads(line) for line in function.log.getvalue().splitlines()]
+    assert [line["level"] for line in lines] == ["INFO", "INFO", "WARNING"]
+    assert lines[-1]["error"] == "InvalidParameterValue 22023"
+    assert lines[0].keys() == {"level", "message", "requestId", "statements", "rows", "bytes", "milliseconds"}
+    assert lines[0]["statements"] == ["punched", "totals"]
+    for value in ("secret", "101", "2026-11", "Maria"):
+        assert value not in function.log.getvalue()
+
+
+def test_an_error_of_our_own_is_told_by_its_kind_and_place_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a value")
+
+    monkeypatch.setattr(columns.Packed, "add", fail)
+
+    answer, done = ask(url, event_of(zone={}))
+
+    assert answer["why"] == Why.FAILED
+    assert done.error.startswith("KeyError at fail:")
+    assert "a value" not in json.dumps([answer, done])
+
+
+def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(statements._SQL, "zone", "select pg_sleep(30)")
+
+    result = run("totals", *MONTH, "--stage", "local", "--timeout", "1")
+
+    assert (result.status, result.out) == (2, "")
+    assert "a statement took longer than 1 s; give a larger --timeout" in result.err
+
+
+def test_a_database_that_resumes_is_waited_for_with_one_sentence(
+    run: Run, function: Function, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "TIMEOUTS", reader.TIMEOUTS._replace(connect_s=2))
+    there = function.environment["DB_HOST"]
+
+    def invoke(*given: Any) -> Any:
+        function.environment["DB_HOST"] = "/nowhere" if len(calls.made) <= 2 else there
+        return function.invoke(*given)
+
+    calls.instead["Invoke"] = invoke
+
+    result = run("totals", *MONTH, "--stage", "local")
+
+    assert result.status == 0
+    assert result.err.count("the database does not answer yet; a paused one takes 15 to 40 s to resume") == 1
+    assert calls.operations == ["Invoke"] * 4
+
+
+def test_a_database_that_does_not_resume_is_given_up(
+    run: Run, function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "TIMEOUTS", reader.TIMEOUTS._replace(connect_s=2))
+    monkeypatch.setattr(kit_reader, "_AWAKE_SECONDS", 0)
+    function.environment["DB_HOST"] = "/nowhere"
+
+    result = run("totals", *MONTH, "--stage", "local")
+
+    assert result.status == 2
+    assert "batida-ponto-local-report cannot connect to the database: connection to server on socket" in result.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (
+            refusal("ResourceNotFoundException"),
+            "batida-ponto-dev-report is not in this account and region; deploy",
+        ),
+        (refusal("TooManyRequestsException"), "runs as often as it may (reportConcurrency), for others"),
+        (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
+        (returned({"errorMessage": "Task timed out after 900 s"}, failed=True), "failed: Task timed out after 900 s"),
+        (returned({"why": "sign-in", "message": "no"}), "another password than the database: no; run sls invoke -f"),
+        (returned({"why": "not asked", "message": "no"}), "is of another version: no; deploy stage dev"),
+        (returned({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks the migrations of the reports; run"),
+        (returned({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-report: no"),
+    ],
+)
+def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, run: Run, calls: Calls) -> None:
+    calls.instead["Invoke"] = answer
+
+    result = run("totals", *MONTH, "--stage", "dev")
+
+    assert (result.status, result.out) == (2, "")
+    assert why in result.err
+    assert set(calls.operations) == {"Invoke"}  # it needs no other right
+
+
+def test_a_wrong_password_is_no_paused_database(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: Any, **__: Any) -> None:
+        raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_reports"')
+
+    monkeypatch.setattr(reader, "connect", connect)
+
+    answer, done = ask(url, event_of(zone={}))
+
+    assert (answer["why"], done.error) == (Why.SIGN_IN, "sign-in: OperationalError")
+
+
+def test_a_secret_that_cannot_be_read_is_said() -> None:
+    def parameters() -> dict[str, str]:
+        raise refusal("AccessDeniedException", "not the secret")
+
+    answer, done = reader.answer(event_of(zone={}), parameters, 60)
+
+    assert answer["why"] == Why.FAILED
+    assert "the password cannot be read" in answer["message"]
+    assert "not the secret" not in done.error

@@ -1,0 +1,59 @@
+"""Rows as columns: what comes out is what went in, and what repeats costs next to nothing."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ponto.reports import columns
+
+BIGINT, INT, BOOL, TEXT, UUID = 20, 23, 16, 25, 2950
+DAY, TIME, LOCAL, LOCALS, INSTANT, INSTANTS, SPAN = 1082, 1083, 1114, 1115, 1184, 1185, 1186
+
+LOCAL_TIMES = st.datetimes(datetime(1900, 1, 1), datetime(2999, 12, 31))
+INSTANTS_OF = LOCAL_TIMES.map(lambda at: at.replace(tzinfo=UTC))
+VALUES: dict[int, st.SearchStrategy[Any]] = {
+    BIGINT: st.integers(-(2**63), 2**63 - 1),
+    INT: st.integers(-(2**31), 2**31 - 1),
+    BOOL: st.booleans(),
+    TEXT: st.text(),
+    UUID: st.uuids().map(str),
+    DAY: st.dates(),
+    TIME: st.times(),
+    LOCAL: LOCAL_TIMES,
+    LOCALS: st.lists(LOCAL_TIMES, max_size=4),
+    INSTANT: INSTANTS_OF,
+    INSTANTS: st.lists(INSTANTS_OF, max_size=4),
+    SPAN: st.timedeltas(timedelta(days=-400_000), timedelta(days=400_000)),
+}
+
+
+def packed(types: list[int], rows: list[tuple[Any, ...]], at_once: int = columns.AT_ONCE) -> columns.Packed:
+    found = columns.Packed(types)
+    for at in range(0, len(rows), at_once):
+        found.add(rows[at : at + at_once])
+    return found
+
+
+@given(st.lists(st.tuples(*(st.none() | each for each in VALUES.values())), max_size=20))
+def test_rows_of_every_type_come_back_as_they_were(rows: list[tuple[Any, ...]]) -> None:
+    assert list(columns.unpacked(packed(list(VALUES), rows, 7).text())) == rows
+
+
+def test_of_a_month_of_cards_each_fact_costs_once() -> None:
+    """Name, number, and the times of another zone, which is what a card says twice."""
+    days = [
+        (employee, f"Employee {employee:016b}", date(2026, 11, day), [at], [at.replace(tzinfo=None)], time(4))
+        for employee in range(100)
+        for day in range(1, 31)
+        for at in (datetime(2026, 11, day, 8, 7 * (employee + day) * day % 60, tzinfo=UTC),)
+    ]
+    types = [BIGINT, TEXT, DAY, INSTANTS, LOCALS, TIME]
+
+    def size(*kept: int) -> int:
+        return len(packed([types[at] for at in kept], [tuple(row[at] for at in kept) for row in days]).text())
+
+    assert list(columns.unpacked(packed(types, days).text())) == days
+    assert size(3, 4) < 1.2 * size(3)
+    assert size(*range(len(types))) < 3 * size(3)

@@ -1,0 +1,75 @@
+"""The statements of the reports: which there are, and which values they take."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ponto.reports import statements
+from ponto.reports.statements import NotAsked
+from tools.kit.project import ROOT
+
+FILES = {path.stem: path for path in (ROOT / "ponto" / "reports" / "sql").glob("*.sql")}
+
+
+def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
+    assert statements.PARAMETERS.keys() | {"begin"} == FILES.keys()
+    for name, parameters in statements.PARAMETERS.items():
+        sql = FILES[name].read_text(encoding="utf-8")
+        assert statements.sql_of(name) == sql
+        assert set(re.findall(r"%\((\w+)\)s", sql)) == set(parameters), name
+
+
+EXCEPTIONS: dict[str, Any] = {
+    "de": date(2026, 11, 1),
+    "ate": date(2026, 11, 30),
+    "usuarios": [101, 102],
+    "somadas": True,
+    "dias": 3,
+    **dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), timedelta(hours=10)),
+}
+PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("exceptions", EXCEPTIONS),
+        ("exceptions", EXCEPTIONS | {"usuarios": None}),
+        ("peak", PEAK),
+        ("zone", {}),
+        ("key_employees", {"keys": ["gate"], "from_ms": 1, "to_ms": None}),
+    ],
+)
+def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
+    assert statements.read(name, statements.written(values)) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("begin", {}, "no such statement"),
+        ("drop table batida", {}, "no such statement"),
+        ("zone", {"more": 1}, "takes the values none"),
+        ("totals", {"mes": "2026-11-01"}, "takes the values mes, usuarios"),
+        ("totals", {"mes": "november", "usuarios": None}, "totals: mes is of another kind"),
+        ("totals", {"mes": 1, "usuarios": None}, "mes is of another kind"),
+        ("totals", {"mes": "2026-11-01", "usuarios": ["1"]}, "usuarios is of another kind"),
+        ("totals", {"mes": "2026-11-01", "usuarios": [2**63]}, "usuarios is of another kind"),
+        ("totals", {"mes": "2026-11-01", "usuarios": 1}, "usuarios is of another kind"),
+        ("exceptions", statements.written(EXCEPTIONS | {"somadas": 1}), "somadas is of another kind"),
+        ("exceptions", statements.written(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
+        ("exceptions", statements.written(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
+        ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
+        ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),
+        ("key_rows", {"keys": ["a\0"], "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),
+    ],
+)
+def test_what_a_statement_does_not_take_is_refused_without_quoting_it(
+    name: str, values: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(NotAsked) as error:
+        statements.read(name, values)
+    assert why in str(error.value)
+    assert "november" not in str(error.value)

@@ -1,0 +1,263 @@
+"""Reading by statements that are deployed: on a connection, or by the function of a stage that reads.
+
+The latter needs AWS credentials and no way to the database.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+
+import click
+from botocore.exceptions import ClientError
+from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
+
+from ponto.reports import columns, statements
+from ponto.reports.reader import Why
+from tools.kit import database, target
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Values = Mapping[str, object]
+Rows = Iterator[tuple[Any, ...]]
+
+_AT_ONCE = 2_000  # rows that the server sends at a time
+_AWAKE_SECONDS = 120  # for which a database that does not answer is asked again: Aurora takes 15 to 40 s to resume
+_NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
+
+
+class Where(NamedTuple):
+    """What the options say of where to read."""
+
+    database: database.Where
+    stage: str | None = None  # by whose function; None: on a connection to the database
+    profile: str | None = None
+    region: str | None = None
+
+    @property
+    def deployment(self) -> target.Where:
+        """The stage; that of the local stack where none is named."""
+        return target.Where(self.stage or target.LOCAL, self.database.state, self.profile, self.region)
+
+
+def options(function: Function) -> Function:
+    """Give a command the options of where to read, as the argument `where`."""
+
+    @wraps(function)
+    def collected(*args: Any, state: Path | None, timeout: int, **given: Any) -> Any:
+        named = {name: given.pop(name) for name in ("stage", "profile", "region")}
+        return function(*args, where=Where(database.Where(state, timeout), **named), **given)
+
+    stage = click.option(
+        "--stage", show_default=False, help="Read by the function of this stage, which needs AWS credentials only."
+    )
+    return cast(
+        Function,
+        stage(target.profile_option(target.region_option(opt.state(database.timeout_option()(collected))))),
+    )
+
+
+class TooLarge(CommandError):
+    """The rows do not fit into an answer of the function."""
+
+
+class Ranges(NamedTuple):
+    """What was read of everybody: in one go, or by ranges of employees."""
+
+    once: list[Rows]
+    each: Iterator[list[Rows]]  # of each range
+    employees: int | None  # how many they are of; None: all was read in one go
+
+
+class Reader(Protocol):
+    """Runs statements of `ponto.reports`."""
+
+    def read(self, **asked: Values) -> list[Rows]:
+        """Run statements with their values, all of one moment; give the rows of each, which are read once.
+
+        Raises:
+            CommandError: it cannot be done.
+        """
+
+    def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
+        """Run statements on everybody; those that do not fit into one answer by ranges of employees.
+
+        Args:
+            who: the statement that gives the employees' numbers.
+            once: statements whose rows are few.
+            each: the others; their `usuarios` are null, and a range of employees in parts.
+
+        Raises:
+            CommandError: it cannot be done.
+        """
+
+
+class DirectReader:
+    """Reads on a connection, as the rows are needed."""
+
+    def __init__(self, database: connection) -> None:
+        """Takes a connection in the transaction that `direct` has begun."""
+        self._database = database
+
+    def read(self, **asked: Values) -> list[Rows]:
+        """As of every reader."""
+        return [self._rows(name, values) for name, values in asked.items()]
+
+    def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
+        """As of every reader: in one go, for the rows stay on the server until they are needed."""
+        del who
+        return Ranges(self.read(**once), iter([self.read(**each)]), None)
+
+    def _rows(self, name: str, values: Values) -> Rows:
+        with self._database.cursor(name=f"ponto_{name}") as cursor:
+            cursor.itersize = _AT_ONCE
+            cursor.execute(statements.sql_of(name), values)
+            yield from cursor
+
+
+@contextmanager
+def direct(database: connection) -> Iterator[DirectReader]:
+    """Begin to read: all that is read until the end is of the same moment.
+
+    Args:
+        database: outside of any transaction.
+    """
+    database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ)
+    with database.cursor() as cursor:
+        cursor.execute(statements.BEGIN)
+    try:
+        yield DirectReader(database)
+    finally:
+        database.rollback()
+
+
+class FunctionReader:
+    """Reads by the function of a stage. Each `read` is of its own moment."""
+
+    def __init__(self, functions: "LambdaClient", name: str, stage: str, timeout: int) -> None:
+        """Asks nothing.
+
+        Args:
+            functions: a client that waits for as long as the function may take.
+            name: the function's.
+            stage: its stage, for people.
+            timeout: that a statement may take, s; 0: as long as the function may.
+        """
+        self._functions = functions
+        self._name = name
+        self._stage = stage
+        self._timeout = timeout
+
+    def read(self, **asked: Values) -> list[Rows]:
+        """As of every reader; waits for a database that resumes.
+
+        Raises:
+            TooLarge: see there.
+            CommandError: the function is missing or busy, does not reach the database, or failed.
+            botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+        """
+        read = {name: statements.written(values) for name, values in asked.items()}
+        request = json.dumps({"read": read, "timeout": self._timeout})
+        end = time.monotonic() + _AWAKE_SECONDS
+        is_told = False
+        while (answer := self._invoke(request)).get("why") == Why.UNREACHABLE and time.monotonic() < end:
+            if not is_told:
+                print_status(
+                    "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume. "
+                    f"Waiting for {_AWAKE_SECONDS} s at most ..."
+                )
+                is_told = True
+        if "why" in answer:
+            raise self._explained(answer)
+        return [columns.unpacked(answer["rows"][name]) for name in asked]
+
+    def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
+        """As of every reader.
+
+        Raises:
+            Exception: of `read`.
+        """
+        try:
+            rows = self.read(**once, **each)
+        except TooLarge:
+            print_status(
+                "ponto: it is more than fits into one answer; it is read by ranges of employees, each of its own moment"
+            )
+        else:
+            return Ranges(rows[: len(once)], iter([rows[len(once) :]]), None)
+        numbers, *few = self.read(**who, **once)
+        employees = [number for (number,) in numbers]
+        return Ranges(few, self._each(employees, each), len(employees))
+
+    def _each(self, employees: Sequence[int], each: Mapping[str, Values]) -> Iterator[list[Rows]]:
+        at, size = 0, max(1, len(employees) // 2)
+        while at < len(employees):
+            some = employees[at : at + size]
+            try:
+                rows = self.read(**{name: {**values, "usuarios": some} for name, values in each.items()})
+            except TooLarge:
+                if size == 1:
+                    raise
+                size //= 2
+            else:
+                at += size
+                yield rows
+
+    def _invoke(self, request: str) -> dict[str, Any]:
+        try:
+            answer = self._functions.invoke(FunctionName=self._name, Payload=request)
+        except ClientError as error:
+            match error.response["Error"].get("Code"):
+                case "ResourceNotFoundException":
+                    why = f"is not in this account and region; deploy stage {self._stage}, or name another --region"
+                case "TooManyRequestsException":
+                    why = "runs as often as it may (reportConcurrency), for others; try again later"
+                case _:
+                    raise
+            raise CommandError(f"{self._name} {why}") from None
+        found: dict[str, Any] = json.load(answer["Payload"])
+        if "FunctionError" in answer:
+            raise CommandError(f"{self._name} failed: {found.get('errorMessage') or found.get('errorType')}")
+        return found
+
+    def _explained(self, answer: Mapping[str, str]) -> CommandError:
+        message = answer["message"]
+        schema = f"run sls invoke -f schema --stage {self._stage}"
+        match answer["why"]:
+            case Why.TOO_LARGE:
+                return TooLarge("it is more than the 6 MB that AWS admits in an answer; ask for less at a time")
+            case Why.UNREACHABLE:
+                return CommandError(f"{self._name} cannot connect to the database: {message}")
+            case Why.SIGN_IN:
+                return CommandError(f"{self._name} has another password than the database: {message}; {schema}")
+            case Why.NOT_ASKED:
+                return CommandError(f"{self._name} is of another version: {message}; deploy stage {self._stage}")
+        if answer.get("sqlstate") == "57014" and self._timeout:
+            return CommandError(f"a statement took longer than {self._timeout} s; give a larger --timeout")
+        if answer.get("sqlstate") in _NOT_MIGRATED:
+            return CommandError(f"the database of stage {self._stage} lacks the migrations of the reports; {schema}")
+        return CommandError(f"{self._name}: {message}")
+
+
+@contextmanager
+def opened(where: Where) -> Iterator[Reader]:
+    """Give what reads where the options said.
+
+    Raises:
+        CommandError: no local stack runs; see also `database.connect`.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    if where.stage is None:
+        with database.connect(where.database, read_only=True) as connection, direct(connection) as reader:
+            yield reader
+        return
+    functions, name = target.report_function(where.deployment)
+    yield FunctionReader(functions, name, where.stage, where.database.timeout)
