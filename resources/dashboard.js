@@ -12,6 +12,7 @@ const gateway = (name) => [ // of punches, as resources/api-deployment.js asks f
 const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
 const imports = ['AWS/Lambda', 'FunctionName', '${ImportacaoLambdaFunction}'];
 const receipts = ['AWS/Lambda', 'FunctionName', '${ReceiptLambdaFunction}'];
+const reports = ['AWS/Lambda', 'FunctionName', '${ReportLambdaFunction}'];
 const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
 const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
 
@@ -71,6 +72,10 @@ function columns(api, rejections, hasCluster, hasUploads) {
       graph('Punches in a batch', 'punches',
         line(batches, 'batchSize', 'Average', 'average'),
         line(batches, 'batchSize', 'Maximum', 'largest')),
+      graph('Reports', 'invocations',
+        line(reports, 'Invocations', 'Sum', 'all'),
+        line(reports, 'Errors', 'Sum', 'errors'),
+        line(reports, 'Throttles', 'Sum', 'throttles')),
     ],
     Database: [
       graph('Connections', 'connections',
