@@ -30,9 +30,8 @@ class Punch(NamedTuple):
         str,  # canonical: lower case
         uuid(
             "id",
-            "Idempotency key made by the client: a UUIDv7, or any UUID but version 8, nil and max; random ones (version 4) "
-            "slow the drain down as the table grows. "
-            "When absent, it is derived from usuarioId and ponto.",
+            "Idempotency key made by the client: a UUIDv7, or any UUID but version 8, nil and max; random ones "
+            "(version 4) slow the drain down as the table grows. When absent, it is derived from usuarioId and ponto.",
         ),
     ]
     usuario_id: Annotated[int, integer("usuarioId", 1, LARGEST, "The employee's number.", required=True)]
