@@ -87,8 +87,8 @@ PLANTED: dict[str, Planted] = {
     "order": _Replaced("rows are stored in the order in which they came", {"order by id\n": ""}, _STORES),
     "turn": _Replaced(
         "migrations do not wait for each other",
-        {"select pg_advisory_xact_lock(0x626174696461)": "select 0"},
-        "pg_advisory_xact_lock",
+        {"select pg_advisory_lock(0x626174696461)": "select 0"},
+        "pg_advisory_lock",
     ),
     "snapshot": _EachStatementItsOwn(),
 }

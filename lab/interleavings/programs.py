@@ -142,7 +142,7 @@ class Reporting:
         session.is_open = False
         with closing(connect(world.way, "report")) as connection, queries.opened(connection) as reports:
             on_cards = sum(day.batidas for card in timecard.read(reports, _MONTH) for day in card.dias)
-            in_peak = sum(minute.recebidas for minute in peak.read(reports, _FROM, _TO))
+            in_peak = sum(minute.recebidas for minute in peak.read(reports, _FROM, _TO)[0])
         world.read.append(f"{on_cards} punches on time cards, {in_peak} in the peak")
         if on_cards != in_peak:
             world.troubles.append(f"a report is of two moments: {world.read[-1]}")

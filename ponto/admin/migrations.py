@@ -28,7 +28,9 @@ _HOLDERS = (_SQL / "migrations_holders.sql").read_text(encoding="utf-8")
 _INDEX = (_SQL / "migrations_index.sql").read_text(encoding="utf-8")
 
 _CONCURRENTLY = ".concurrently.sql"
-_ASK_AGAIN_S = 0.2  # whether it is this run's turn
+_TURN_MS = 500
+"""ms that a statement waits for the turn before it asks again. An index that the other run builds waits for that
+statement, and after 1 s PostgreSQL would end one of the two as deadlocked."""
 
 
 class Patience(NamedTuple):
@@ -104,20 +106,21 @@ class _LockedError(Exception):
 
 
 def _take_turn(connection: psycopg2.extensions.connection, patience: Patience) -> None:
-    waits = {"idle": str(patience.idle_ms), "lock": str(patience.lock_ms)}
-    connection.autocommit = True
+    waits = {"idle": patience.idle_ms, "turn": min(_TURN_MS, patience.turn_ms), "lock": patience.lock_ms}
     end = time.monotonic() + patience.turn_ms / 1000
+    connection.autocommit = True
     while True:
-        with connection.cursor() as cursor:
-            cursor.execute(_TURN, waits)
-            if cursor.fetchone() == (True,):
-                break
-        if time.monotonic() > end:
-            raise MigrationError(
-                f"another run of the migrations has not ended in {patience.turn_ms / 1000:g} s; "
-                f"{_those(_holders(connection))}. Nothing was changed."
-            )
-        time.sleep(_ASK_AGAIN_S)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_TURN, {name: str(milliseconds) for name, milliseconds in waits.items()})
+        except psycopg2.errors.LockNotAvailable as error:
+            if time.monotonic() >= end:
+                raise MigrationError(
+                    f"another run of the migrations has not ended in {patience.turn_ms / 1000:g} s; "
+                    f"{_those(_holders(connection))}. Nothing was changed."
+                ) from error
+        else:
+            break
     connection.autocommit = False
 
 

@@ -73,6 +73,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "key_rows": {**_OF_KEYS, "usuarios": _numbers},
     "peak": {"de": _instant, "ate": _instant},
     "punched": {**_BETWEEN, "usuarios": _numbers},
+    "random_ids": {"de": _instant, "ate": _instant},
     "totals": {"mes": _day, "usuarios": _numbers},
     "zone": {},
 }

@@ -213,15 +213,6 @@ def until_one_waits_for(empty: Database, locktype: str) -> None:
     wait_for(lambda: empty.ask(waits, locktype) == [(1,)], f"a wait for a lock of kind {locktype}")
 
 
-def until_one_asks_for_its_turn(empty: Database) -> None:
-    asks = (
-        "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-        " and query ~ 'pg_try_advisory_lock'"
-    )
-    # On a connection of its own: within a transaction the view shows what it showed first.
-    wait_for(lambda: ask(empty.owner, asks) == [(1,)], "a run that asks for its turn")
-
-
 def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Database, run: Run, schema: Path) -> None:
     empty.ask("create table gate ()")
     empty.ask("begin")
@@ -233,7 +224,7 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Databas
             first = threads.submit(run, schema=schema, patience=patient)
             until_one_waits_for(empty, "relation")
             second = threads.submit(run, schema=schema, patience=patient)
-            until_one_asks_for_its_turn(empty)
+            until_one_waits_for(empty, "advisory")
         finally:
             empty.ask("rollback")
 
@@ -384,7 +375,7 @@ def test_while_an_index_is_built_punches_are_stored_and_a_second_run_waits(
             first = threads.submit(run, schema=one_more)
             wait_for(lambda: index(empty) == [(False,)], "the build to have begun")
             second = threads.submit(run, schema=one_more)
-            until_one_asks_for_its_turn(empty)
+            until_one_waits_for(empty, "advisory")
 
             outcome, _ = save_one(empty)
 

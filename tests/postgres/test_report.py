@@ -220,6 +220,21 @@ def test_the_minutes_of_a_peak_add_up_to_its_table(run: Run) -> None:
     assert re.search(r"^Punched +6 +2 at 08:00", run(*PEAK).out, re.MULTILINE)
 
 
+def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
+    fill(
+        url,
+        "insert into batida (id, usuario_id, ponto, recebida_em) select id::uuid, employee, at, at"
+        " from (values (101, gen_random_uuid()::text), (102, '018f0000-0000-7000-8000-000000000000'),"
+        " (9007199254740991, gen_random_uuid()::text)) as of (employee, id),"
+        " (values (timestamptz '2026-10-05 08:00-03')) as moment (at)",
+    )
+    day = ("peak", "--day", "2026-10-05")
+
+    assert run(*day, "--format", "json").json["idsAleatorios"] == 1
+    assert "1 of 2 received have a random id (UUID version 4)" in " ".join(run(*day).out.split())
+    assert "random id" not in run(*PEAK).out
+
+
 def test_a_peak_between_two_times_takes_those_without_offset_as_the_stages_and_tells_the_day(run: Run) -> None:
     def between(start: str, end: str, *words: str) -> Result:
         return run("peak", "--from", start, "--to", end, *words)

@@ -126,7 +126,9 @@ def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None
     minutes[8 * 60 + 6] = minutes[8 * 60 + 6]._replace(batidas=2, fila=7, idade=timedelta(seconds=4))
     minutes[10 * 60] = minutes[10 * 60]._replace(gravadas=1)
 
-    busiest, steps = (list(table.cells(Language("en"))) for table in peak.tables(minutes, SAO_PAULO, Language("en")))
+    busiest, steps = (
+        list(table.cells(Language("en"))) for table in peak.tables(minutes, peak.Ids(0, 0), SAO_PAULO, Language("en"))
+    )
 
     assert steps == [
         ["08:00", "5", "0", "0", "7", "9 s", "100.0"],

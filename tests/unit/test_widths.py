@@ -89,7 +89,7 @@ def show_peak(language: Language) -> None:
         Minute(AT + timedelta(minutes=at), 1_000 + at, at, at, 12_345, timedelta(hours=23, minutes=59))
         for at in range(3 * 24 * 60)
     ]
-    show(peak.tables(minutes, ZONE, language), language)
+    show(peak.tables(minutes, peak.Ids(1_234_567, 123_456), ZONE, language), language)
 
 
 def show_exceptions(language: Language) -> None:

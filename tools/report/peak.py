@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
@@ -14,7 +15,7 @@ from tools.kit import files, pictures
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import Where
+from tools.kit.reader import Values, Where
 from tools.report import chart, options, period
 from tools.report.chart import Minute
 from tools.report.i18n import Language
@@ -62,7 +63,7 @@ def command(
     with options.opened(where, output) as reports:
         zone = reports.zone
         start, end = period.stretch(day, start, end, reports.now)
-        minutes = read(reports, start, min(end, reports.now))
+        minutes, ids = read(reports, start, min(end, reports.now))
         if not any(any(minute[1:]) for minute in minutes):
             raise CommandError(f"nothing was punched, received or stored from {start} to {end}", 1)
         moments = (language.moment(moment.astimezone(zone)) for moment in (start, end))
@@ -75,24 +76,41 @@ def command(
             Report(
                 language.word("peak", "title"),
                 [between, language.generated(reports.now)],
-                tables(minutes, zone, language, has_picture=output.format == "html"),
+                tables(minutes, ids, zone, language, has_picture=output.format == "html"),
                 csv=table,
-                head={"de": start, "ate": end, "fuso": zone.key, "minutos": list(table.records())},
+                head={
+                    "de": start,
+                    "ate": end,
+                    "fuso": zone.key,
+                    "ids_aleatorios": ids.at_random,
+                    "minutos": list(table.records()),
+                },
             )
         )
 
 
-def read(reports: Reports, start: datetime, end: datetime) -> list[Minute]:
-    """Give the minutes between two instants."""
-    (rows,) = reports.read(peak={"de": start, "ate": end})
-    return list(map(Minute._make, rows))
+class Ids(NamedTuple):
+    """How many punches were received, and how many of them under a random id, which a large table pays for."""
+
+    received: int
+    at_random: int
 
 
-def tables(minutes: Sequence[Minute], zone: ZoneInfo, language: Language, *, has_picture: bool = False) -> list[Table]:
+def read(reports: Reports, start: datetime, end: datetime) -> tuple[list[Minute], Ids]:
+    """Give the minutes between two instants, and the ids of what was received in them."""
+    between: Values = {"de": start, "ate": end}
+    rows, (ids,) = reports.read(peak=between, random_ids=between)
+    return list(map(Minute._make, rows)), Ids._make(ids)
+
+
+def tables(
+    minutes: Sequence[Minute], ids: Ids, zone: ZoneInfo, language: Language, *, has_picture: bool = False
+) -> list[Table]:
     """Give for people the sum of a peak and its busiest minutes, then its steps.
 
     Args:
         minutes: see `in_steps`.
+        ids: of the same time.
         zone: the stage's.
         language: what all is written in.
         has_picture: between the tables.
@@ -125,7 +143,10 @@ def tables(minutes: Sequence[Minute], zone: ZoneInfo, language: Language, *, has
         Table(
             (*_COLUMNS, Column("", BAR)),
             [(when(step.minuto), *step[1:], step.batidas / most) for step in steps],
-            notes=[f"{word('peak', 'punched_by')} {word('peak', 'stored_only')}"],
+            notes=[
+                f"{word('peak', 'punched_by')} {word('peak', 'stored_only')}",
+                *([word("peak", "random_ids", *map(language.number, ids[::-1]))] if ids.at_random else []),
+            ],
             picture=picture,
         ),
     ]
