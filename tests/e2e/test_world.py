@@ -72,7 +72,6 @@ def read_only(deployed: Deployed) -> None:
     [
         (dead_letter, ["dead_letters"]),
         (visibility, ["queue"]),
-        (pause, ["drains"]),
         (pause_and_punch, ["punches", "drains"]),
         (throttle, ["concurrency"]),
         (code, ["code"]),
