@@ -115,14 +115,16 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     `sls invoke -f schema` does it after a deploy, and after a secret of theirs has changed.
 
     Args:
-        event: {"find": id} asks instead whether the punch of that id is a row; anything else is not looked at.
+        event: {"find": id} asks instead whether the punch of that id is a row; {"employees": rows, "dryRun": false}
+            stores these, or counts what that would change; anything else is not looked at.
         context: not looked at.
 
     Returns:
         `applied`, the names of the migrations, and `notices`, what they reported, and which role's settings were taken
-        back and whose password was set; or `found`.
+        back and whose password was set; or `found`; or what `employees.load` gives.
     """
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
+    from ponto.admin import employees
     from ponto.admin.find_punch import is_stored
     from ponto.admin.migrations import migrate
     from ponto.admin.roles import FUNCTION, RECEIPTS, REPORTS, protect, set_function_password
@@ -131,6 +133,8 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     owner = config.connection_parameters(settings.database)
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
+    if isinstance(event, dict) and "employees" in event:
+        return employees.load(owner, event["employees"], dry_run=event["dryRun"])
     migrated = migrate(owner, settings.zone.key)
     migrated.notices.extend(
         protect(owner, settings.reserved_concurrency, settings.receipt_concurrency, settings.report_concurrency)

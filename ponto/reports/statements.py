@@ -76,6 +76,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "random_ids": {"de": _instant, "ate": _instant},
     "totals": {"mes": _day, "usuarios": _numbers},
     "zone": {},
+    "zones": {},
 }
 
 

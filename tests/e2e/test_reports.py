@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,6 @@ from tools.kit.project import ROOT
 from tools.local.faults import Faults
 from tools.local.stack import Stack
 from tools.report import period
-from tools.report.output import FORMATS
 
 FUNCTION = "batida-ponto-local-report"
 MONTH = ("--month", "2025-03")
@@ -84,7 +84,7 @@ def test_each_report_is_byte_for_byte_the_same_by_both_ways(
     if words == ("timecard",):
         words += ("--employee", str(employees[2]), "--employee", str(employees[0]))
     words += () if "--day" in words else MONTH
-    for form in FORMATS:
+    for form in ("text", "csv", "json"):  # pages by both ways: tests/postgres/test_report_function.py
         direct = ponto("report", *words, "--format", form)
         assert direct.status == 0, direct.err
 
@@ -96,6 +96,18 @@ def test_the_rows_of_a_key_are_the_same_by_both_ways(ponto: Run) -> None:
     assert len(direct.json["rows"]) == 3 * 3 * 25
 
     assert ponto("keys", "rows", "key-e2e", "--json", "--stage", "local") == direct
+
+
+def test_employees_are_loaded_by_the_owners_function(ponto: Run, client: Client, tmp_path: Path) -> None:
+    file, number = tmp_path / "staff.csv", next(EMPLOYEES)
+    file.write_text(f"usuario_id;nome;cpf;fuso;corte\n{number};Ana Exemplo;12345678909;America/Rio_Branco;12:00\n")
+
+    assert ponto("load", "employees", file, "--stage", "local", "--dry-run", "--json").json["inserted"] == 1
+    assert ponto("load", "employees", file, "--stage", "local", "--json").json["inserted"] == 1
+    assert ponto("load", "employees", file, "--json").json["unchanged"] == 1
+
+    columns = "select nome, cpf, fuso, corte::text from funcionario where usuario_id = %s"
+    assert client.query(columns, number) == [("Ana Exemplo", "12345678909", "America/Rio_Branco", "12:00:00")]
 
 
 def test_the_function_signs_in_as_its_own_role_for_as_long_as_it_reads(client: Client, stack: Stack) -> None:

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.aws import Calls
 from tests.commands import Result, write_stack
 from tests.database import Database
+from tests.functions import Functions
 from tools.cli import main
+from tools.load import command
 
 HEADER = "usuario_id;nome;cpf;fuso;corte\n"
 FILE = f"{HEADER}1;Ana Exemplo;12345678909;America/Rio_Branco;12:00\n2;José Exemplo;;;\n3;Caio Exemplo;;;\n"
@@ -24,14 +27,30 @@ Load = Callable[..., Result]
 
 
 @pytest.fixture
-def load(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Load:
-    """Run the command on a file's text, in a database of a local stack."""
-    write_stack(tmp_path, database_url=migrated_url)
+def functions(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Functions:
+    """Let whoever invokes a function call the handler."""
+    functions = Functions(migrated_url, "postgres")
+    Calls(monkeypatch).instead["Invoke"] = functions.invoke
+    return functions
+
+
+@pytest.fixture(params=["connection", "functions"])
+def load(
+    migrated_url: str,
+    functions: Functions,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Load:
+    """Run the command on a file's text, in a database of a local stack, by both ways."""
+    del functions
+    write_stack(tmp_path, database_url=migrated_url, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
+    way = ["--stage", "local"] if request.param == "functions" else []
 
     def load(text: str, *words: str) -> Result:
         file = tmp_path / "employees.csv"
         file.write_text(text, encoding="utf-8")
-        status = main(["load", "employees", str(file), "--state", str(tmp_path), *words])
+        status = main(["load", "employees", str(file), "--state", str(tmp_path), *way, *words])
         return Result(status, *capsys.readouterr())
 
     return load
@@ -123,3 +142,30 @@ def test_names_of_the_file_reach_the_reports(load: Load, database: Database) -> 
     assert database.ask("select nome, dia::text, primeira::text from jornadas('2026-10-01', '2026-10-02')") == [
         ("Ana Exemplo", "2026-10-01", "2026-10-01 21:00:00")
     ]
+
+
+def test_what_the_table_refuses_is_said_and_in_no_log(
+    functions: Functions, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may invoke the function may send it what this command would not."""
+    wrong = {"usuario_id": 1, "nome": "Ana Secreta", "cpf": "123", "fuso": "Secret/Zone", "corte": None}
+    answer = functions.call("schema", {"employees": [wrong], "dryRun": False})
+    assert "violates check constraint" in answer["refused"]
+    answer = functions.call("schema", {"employees": [wrong | {"cpf": None}], "dryRun": False})
+    assert 'funcionario 1: fuso "Secret/Zone" is not a time zone' in answer["refused"]
+    assert (functions.log.getvalue(), *capsys.readouterr()) == ("", "", "")
+    assert stored(database) == []
+    del tmp_path
+
+
+@pytest.mark.parametrize("load", ["functions"], indirect=True)
+def test_a_file_that_is_no_request_says_what_to_do(
+    load: Load, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_MOST_BYTES", 200)
+
+    result = load(FILE)
+
+    assert result.status == 2
+    assert "3 employees are more than AWS admits in a request (6 MB); load them in several files" in result.err
+    assert stored(database) == []

@@ -1,9 +1,6 @@
 """The function that reads, and `--stage`, on a real database; Lambda is a call of the handler."""
 
-import contextlib
-import io
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +8,12 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-import handler
 from ponto.reports import columns, reader, statements
 from ponto.reports.reader import Why
 from tests import commands
 from tests.aws import Calls, refusal, returned
 from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
+from tests.functions import Functions
 from tools.kit import reader as kit_reader
 from tools.report.output import FORMATS
 
@@ -48,34 +45,6 @@ from generate_series(1, 60) as n, make_timestamptz(2026, 11, 2, 8, 0, 0) as at
 """
 
 
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
-class Function:
-    """The function, and its log."""
-
-    def __init__(self, url: str) -> None:
-        parameters = parse_dsn(url)
-        self.environment = {
-            "DB_HOST": parameters["host"],
-            "DB_NAME": parameters["dbname"],
-            "DB_USER": "ponto_reports",
-        }
-        self.log = io.StringIO()
-
-    def invoke(self, _: Any, asked: Mapping[str, Any]) -> Any:
-        assert asked["FunctionName"] == "batida-ponto-local-report"
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.log):
-            for name, value in self.environment.items():
-                patch.setenv(name, value)
-            answer = handler.report(json.loads(asked["Payload"]), Context())
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
-
-
 @pytest.fixture
 def url(migrated_url: str) -> str:
     fill(migrated_url)
@@ -84,12 +53,12 @@ def url(migrated_url: str) -> str:
 
 
 @pytest.fixture
-def function(url: str) -> Function:
-    return Function(url)
+def function(url: str) -> Functions:
+    return Functions(url, "ponto_reports")
 
 
 @pytest.fixture
-def calls(function: Function, monkeypatch: pytest.MonkeyPatch) -> Calls:
+def calls(function: Functions, monkeypatch: pytest.MonkeyPatch) -> Calls:
     """Let whoever invokes a function call the handler."""
     calls = Calls(monkeypatch)
     calls.instead["Invoke"] = function.invoke
@@ -264,7 +233,7 @@ def test_nothing_but_a_name_with_its_values_is_run(event: Any, url: str) -> None
 # What goes wrong
 
 
-def test_no_value_that_is_given_or_read_is_in_the_log(function: Function, run: Run, url: str) -> None:
+def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: Run, url: str) -> None:
     assert run("totals", *MONTH, "--employee", "101", "--stage", "local").status == 0
     # No zone, which PostgreSQL quotes.
     fill(url, "alter table funcionario disable trigger all; update funcionario set fuso = 'secret/Zone'")
@@ -305,7 +274,7 @@ def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, monke
 
 
 def test_a_database_that_resumes_is_waited_for_with_one_sentence(
-    run: Run, function: Function, calls: Calls, monkeypatch: pytest.MonkeyPatch
+    run: Run, function: Functions, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "TIMEOUTS", reader.TIMEOUTS._replace(connect_s=2))
     there = function.environment["DB_HOST"]
@@ -324,7 +293,7 @@ def test_a_database_that_resumes_is_waited_for_with_one_sentence(
 
 
 def test_a_database_that_does_not_resume_is_given_up(
-    run: Run, function: Function, monkeypatch: pytest.MonkeyPatch
+    run: Run, function: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "TIMEOUTS", reader.TIMEOUTS._replace(connect_s=2))
     monkeypatch.setattr(kit_reader, "_AWAKE_SECONDS", 0)
@@ -343,7 +312,7 @@ def test_a_database_that_does_not_resume_is_given_up(
             refusal("ResourceNotFoundException"),
             "batida-ponto-dev-report is not in this account and region; deploy",
         ),
-        (refusal("TooManyRequestsException"), "runs as often as it may (reportConcurrency), for others"),
+        (refusal("TooManyRequestsException"), "runs as often as it may, for others; try again later"),
         (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
         (returned({"errorMessage": "Task timed out after 900 s"}, failed=True), "failed: Task timed out after 900 s"),
         (returned({"why": "sign-in", "message": "no"}), "another password than the database: no; run sls invoke -f"),

@@ -14,7 +14,8 @@ from tools.kit.project import ROOT
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
     "handler": {"config", "dead_letters", "drain", "imports", "log", "receipt", "redelivery", "records", "reports"}
-    | {"store", "admin.find_punch", "admin.migrations", "admin.roles"},
+    | {"store", "admin", "admin.find_punch", "admin.migrations", "admin.roles"},
+    "ponto.admin.employees": {"admin.owner", "connection", "session"},
     "ponto.admin.find_punch": {"admin.owner", "connection"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection"},
     "ponto.admin.owner": {"connection"},
@@ -45,6 +46,7 @@ ARROWS = {
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
+    "ponto.admin.employees": {"psycopg2"},
     "ponto.admin.migrations": {"psycopg2"},
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},

@@ -10,10 +10,10 @@ import psycopg2.errors
 import psycopg2.extensions
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from ponto.admin import employees
 from tools.kit.database import Database
 from tools.kit.errors import CommandError
 from tools.kit.output import progress
-from tools.load import command as load
 
 if TYPE_CHECKING:
     from tools.demo.company import Company, Rows
@@ -63,9 +63,9 @@ def store(
 
     with connection.cursor() as cursor:
         # One transaction: rows cannot be removed, so half a company would be there for ever.
-        cursor.execute(load.LOCK)
+        cursor.execute(employees.LOCK)
         require_room(cursor, company.numbers, alone=alone)
-        load.store(cursor, company.employees(), dry_run=False)
+        employees.store(cursor, [employee._asdict() for employee in company.employees()], dry_run=False)
         chunks = _watched(company.rows(first, last), (last - first).days + 1)
         _copy(cursor, binary_copy.COLUMNS, binary_copy.encode(chunks))
     connection.commit()

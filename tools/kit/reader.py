@@ -31,6 +31,10 @@ Rows = Iterator[tuple[Any, ...]]
 
 _AT_ONCE = 2_000  # rows that the server sends at a time
 _AWAKE_SECONDS = 120  # for which a database that does not answer is asked again: Aurora takes 15 to 40 s to resume
+EPILOG = f"""the database: --stage reaches it by a function of that stage, with nothing but
+AWS credentials (`local`: the one of make run). Without it:
+{database.EPILOG.partition(": ")[2]}"""
+
 _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
 
 
@@ -57,7 +61,7 @@ def options(function: Function) -> Function:
         return function(*args, where=Where(database.Where(state, timeout), **named), **given)
 
     stage = click.option(
-        "--stage", show_default=False, help="Read by the function of this stage, which needs AWS credentials only."
+        "--stage", show_default=False, help="By a function of this stage, which needs AWS credentials only."
     )
     return cast(
         Function,
@@ -165,10 +169,13 @@ class FunctionReader:
             botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
         """
         read = {name: statements.written(values) for name, values in asked.items()}
-        request = json.dumps({"read": read, "timeout": self._timeout})
+        request = {"read": read, "timeout": self._timeout}
         end = time.monotonic() + _AWAKE_SECONDS
         is_told = False
-        while (answer := self._invoke(request)).get("why") == Why.UNREACHABLE and time.monotonic() < end:
+        while True:
+            answer = invoked(self._functions, self._name, self._stage, request)
+            if answer.get("why") != Why.UNREACHABLE or time.monotonic() > end:
+                break
             if not is_told:
                 print_status(
                     "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume. "
@@ -211,23 +218,6 @@ class FunctionReader:
                 at += size
                 yield rows
 
-    def _invoke(self, request: str) -> dict[str, Any]:
-        try:
-            answer = self._functions.invoke(FunctionName=self._name, Payload=request)
-        except ClientError as error:
-            match error.response["Error"].get("Code"):
-                case "ResourceNotFoundException":
-                    why = f"is not in this account and region; deploy stage {self._stage}, or name another --region"
-                case "TooManyRequestsException":
-                    why = "runs as often as it may (reportConcurrency), for others; try again later"
-                case _:
-                    raise
-            raise CommandError(f"{self._name} {why}") from None
-        found: dict[str, Any] = json.load(answer["Payload"])
-        if "FunctionError" in answer:
-            raise CommandError(f"{self._name} failed: {found.get('errorMessage') or found.get('errorType')}")
-        return found
-
     def _explained(self, answer: Mapping[str, str]) -> CommandError:
         message = answer["message"]
         schema = f"run sls invoke -f schema --stage {self._stage}"
@@ -259,5 +249,35 @@ def opened(where: Where) -> Iterator[Reader]:
         with database.connect(where.database, read_only=True) as connection, direct(connection) as reader:
             yield reader
         return
-    functions, name = target.report_function(where.deployment)
+    functions, name = target.function_of(where.deployment, "report")
     yield FunctionReader(functions, name, where.stage, where.database.timeout)
+
+
+def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -> dict[str, Any]:
+    """Invoke a function, and give what it returns.
+
+    Args:
+        functions: a client that waits for as long as the function may take.
+        name: the function's.
+        stage: its stage, for people.
+        request: what JSON has.
+
+    Raises:
+        CommandError: it is missing or busy, or failed.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    try:
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(request))
+    except ClientError as error:
+        match error.response["Error"].get("Code"):
+            case "ResourceNotFoundException":
+                why = f"is not in this account and region; deploy stage {stage}, or name another --region"
+            case "TooManyRequestsException":
+                why = "runs as often as it may, for others; try again later"
+            case _:
+                raise
+        raise CommandError(f"{name} {why}") from None
+    found: dict[str, Any] = json.load(answer["Payload"])
+    if "FunctionError" in answer:
+        raise CommandError(f"{name} failed: {found.get('errorMessage') or found.get('errorType')}")
+    return found

@@ -203,10 +203,14 @@ def find(where: Where) -> Target:
     return _local(where.state) if where.stage == LOCAL else _deployed(where)
 
 
-def report_function(where: Where) -> tuple["LambdaClient", str]:
-    """Give a client that may wait for the function that reads, and its name.
+def function_of(where: Where, name: str) -> tuple["LambdaClient", str]:
+    """Give a client that may wait for a function of a stage, and what the function is called there.
 
     It looks nothing up: who may invoke the function needs no other right.
+
+    Args:
+        where: the stage.
+        name: of the function, as in serverless.yml.
 
     Raises:
         CommandError: no local stack runs.
@@ -216,7 +220,7 @@ def report_function(where: Where) -> tuple["LambdaClient", str]:
     functions: LambdaClient = session.client(
         "lambda", endpoint_url=place.endpoint_url if place else None, config=_PATIENT
     )
-    return functions, f"{stack_name(where.stage)}-report"
+    return functions, f"{stack_name(where.stage)}-{name}"
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

@@ -2,31 +2,29 @@
 
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import click
-import psycopg2.extensions
 
-from tools.kit import commands, database
+from ponto.admin.employees import store
+from ponto.reports.statements import sql_of
+from tools.kit import commands, database, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status
 from tools.load import employees
-from tools.load.employees import Employee
 
-_SQL = Path(__file__).parent / "sql"
-_COMPARE = (_SQL / "employees_compare.sql").read_text(encoding="utf-8")
-_STORE = (_SQL / "employees_store.sql").read_text(encoding="utf-8")
-_ZONES = "select name from pg_timezone_names"
-LOCK = "lock table funcionario in share row exclusive mode"
-"""Readers go on; another load waits, so that the counts are true."""
+_MOST_BYTES = 6_000_000  # of a request to a function; AWS admits 6 MiB
 
 _EPILOG = f"""examples:
   ponto load employees employees.csv
   ponto load employees employees.csv --dry-run
+  ponto load employees employees.csv --stage dev
   iconv -f windows-1252 -t utf-8 employees.csv | ponto load employees -
 
-{database.EPILOG}
+{reader.EPILOG}
 exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 """
 
@@ -40,8 +38,8 @@ def load() -> None:
 @click.argument("file")
 @click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
 @opt.as_json
-@database.options()
-def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: bool) -> None:
+@reader.options
+def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bool) -> None:
     """Give the reports the employees' names, time zones and cut-offs.
 
     FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in
@@ -62,18 +60,28 @@ def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: 
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from None
-    with database.connect(where, read_only=dry_run) as connection, connection.cursor() as cursor:
-        cursor.execute(_ZONES)
-        found, faults = employees.read(content, {zone for (zone,) in cursor.fetchall()})
-        if faults:
-            if as_json:
-                print_json({"faults": [fault._asdict() for fault in faults]})
-            else:
-                for fault in faults:
-                    print_status(str(fault))
-            raise CommandError(f"{file}: {counted(len(faults), 'fault')}; nothing was stored")
-        counts = store(cursor, found, dry_run=dry_run)
-        connection.commit()
+
+    def checked(zones: Collection[str]) -> list[dict[str, Any]]:
+        """Give the employees, if nothing is wrong with the file."""
+        found, faults = employees.read(content, zones)
+        if not faults:
+            return [employee._asdict() for employee in found]
+        if as_json:
+            print_json({"faults": [fault._asdict() for fault in faults]})
+        else:
+            for fault in faults:
+                print_status(str(fault))
+        raise CommandError(f"{file}: {counted(len(faults), 'fault')}; nothing was stored")
+
+    if where.stage is None:
+        with database.connect(where.database, read_only=dry_run) as connection, connection.cursor() as cursor:
+            cursor.execute(sql_of("zones"))
+            counts = store(cursor, checked({zone for (zone,) in cursor.fetchall()}), dry_run=dry_run)
+            connection.commit()
+    else:
+        with reader.opened(where) as source:
+            (zones,) = source.read(zones={})
+        counts = _store_by_function(where, where.stage, checked({zone for (zone,) in zones}), dry_run=dry_run)
     if as_json:
         print_json(counts | {"dryRun": dry_run})
     else:
@@ -83,17 +91,20 @@ def load_employees(file: str, where: database.Where, *, dry_run: bool, as_json: 
         )
 
 
-def store(cursor: psycopg2.extensions.cursor, found: list[Employee], *, dry_run: bool) -> dict[str, int]:
-    """Store employees, in the transaction of the cursor, unless it is only to be tried.
-
-    Returns:
-        How many are inserted, changed, unchanged, and how many others there are.
-    """
-    document = {"employees": json.dumps([employee._asdict() for employee in found])}
-    if not dry_run:
-        cursor.execute(LOCK)
-    cursor.execute(_COMPARE, document)
-    counts = dict(zip(("inserted", "changed", "unchanged", "others"), cursor.fetchone() or (), strict=True))
-    if not dry_run:
-        cursor.execute(_STORE, document)
+def _store_by_function(
+    where: reader.Where, stage: str, found: list[dict[str, Any]], *, dry_run: bool
+) -> dict[str, int]:
+    """Store employees by the owner's function; give the counts of `store`."""
+    request = {"employees": found, "dryRun": dry_run}
+    if len(json.dumps(request)) > _MOST_BYTES:
+        raise CommandError(
+            f"{counted(len(found), 'employee')} are more than AWS admits in a request (6 MB); "
+            "load them in several files"
+        )
+    functions, name = target.function_of(where.deployment, "schema")
+    answer = reader.invoked(functions, name, stage, request)
+    if "counts" not in answer:
+        why = answer.get("refused", f"it is of another version; deploy stage {stage}")
+        raise CommandError(f"{name}: {why}; nothing was stored")
+    counts: dict[str, int] = answer["counts"]
     return counts

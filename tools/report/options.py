@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from tools.kit import commands, database, reader
+from tools.kit import commands, reader
 from tools.kit import options as opt
 from tools.report import as_csv
 from tools.report.i18n import LANGUAGES, Language
@@ -18,10 +18,6 @@ from tools.report.queries import Employees, Reports
 Function = TypeVar("Function", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
-WHERE = f"""the database: --stage reads it by a function of that stage, with nothing but
-AWS credentials (`local`: the one of make run). Without it:
-{database.EPILOG.partition(": ")[2]}"""
-
 STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
 2 the request or the database is wrong
 """
@@ -29,7 +25,7 @@ STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
     """Make the command of a report; `example` is what its example goes on with."""
-    return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{WHERE}\n{STATUS}")
+    return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{reader.EPILOG}\n{STATUS}")
 
 
 def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:

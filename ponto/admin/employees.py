@@ -1,0 +1,62 @@
+"""The table of employees: what a file of them would change, and storing it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from ponto.admin.owner import connected
+from ponto.connection import Parameters
+from ponto.session import message_of
+
+_SQL = Path(__file__).parent / "sql"
+_COMPARE = (_SQL / "employees_compare.sql").read_text(encoding="utf-8")
+_STORE = (_SQL / "employees_store.sql").read_text(encoding="utf-8")
+
+LOCK = "lock table funcionario in share row exclusive mode"
+"""Readers go on; another load waits, so that the counts are true."""
+
+Employees = Sequence[Mapping[str, Any]]
+"""Rows of `funcionario` by column, as JSON has them: a cut-off is HH:MM."""
+
+
+def store(cursor: psycopg2.extensions.cursor, found: Employees, *, dry_run: bool) -> dict[str, int]:
+    """Store employees, in the transaction of the cursor, unless it is only to be tried.
+
+    Returns:
+        How many are inserted, changed, unchanged, and how many others there are.
+    """
+    document = {"employees": json.dumps(found)}
+    if not dry_run:
+        cursor.execute(LOCK)
+    cursor.execute(_COMPARE, document)
+    counts = dict(zip(("inserted", "changed", "unchanged", "others"), cursor.fetchone() or (), strict=True))
+    if not dry_run:
+        cursor.execute(_STORE, document)
+    return counts
+
+
+def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str, Any]:
+    """Store employees, all or none.
+
+    Args:
+        parameters: keyword arguments of `psycopg2.connect`, of the owner.
+        found: whoever sends them has checked them; the table does so too.
+        dry_run: only count.
+
+    Returns:
+        `counts`, as of `store`; or `refused`, what PostgreSQL says, which may quote a value: so it is raised to no log.
+
+    Raises:
+        psycopg2.Error: no connection, after all tries of `connect`.
+    """
+    with connected(parameters) as connection, connection.cursor() as cursor:
+        try:
+            counts = store(cursor, found, dry_run=dry_run)
+            if not dry_run:
+                connection.commit()
+        except psycopg2.Error as error:
+            return {"refused": message_of(error)}
+    return {"counts": counts}

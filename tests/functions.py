@@ -1,0 +1,50 @@
+"""The deployed functions, as calls of the handler: what Lambda would do, and what it would log."""
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from psycopg2.extensions import parse_dsn
+
+import handler
+
+
+class Context:
+    """Lambda's."""
+
+    aws_request_id = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """A minute."""
+        return 60_000
+
+
+class Functions:
+    """The functions of the local stack on a database; each call has an environment of its own."""
+
+    def __init__(self, url: str, user: str) -> None:
+        """Takes the database, and as whom the functions sign in."""
+        parameters = parse_dsn(url)
+        self.environment = {
+            "DB_HOST": parameters["host"],
+            "DB_NAME": parameters["dbname"],
+            "DB_USER": user,
+            "TIME_ZONE": "America/Sao_Paulo",
+        }
+        self.log = io.StringIO()
+
+    def call(self, name: str, event: object) -> Any:
+        """Call a function of the handler as Lambda does."""
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.log):
+            for variable, value in self.environment.items():
+                patch.setenv(variable, value)
+            return getattr(handler, name)(event, Context())
+
+    def invoke(self, _: object, asked: Mapping[str, Any]) -> Any:
+        """Answer a client of Lambda; see `tests.aws.Calls.instead`."""
+        stack, _, name = asked["FunctionName"].rpartition("-")
+        assert stack == "batida-ponto-local"
+        return {"Payload": io.BytesIO(json.dumps(self.call(name, json.loads(asked["Payload"]))).encode())}
