@@ -5,6 +5,9 @@ const stop = require('./stop.js');
 // An alarm that is made or changed goes from INSUFFICIENT_DATA to OK, which is news to nobody.
 const INCIDENTS = { $or: [{ NewStateValue: ['ALARM'] }, { OldStateValue: ['ALARM'] }] };
 
+// What a stage where people only try things needs to know: punches that nobody may ever see, or that are not stored.
+const ESSENTIAL = ['dead-letters', 'keeps-failing', 'function-errors'];
+
 const subscription = (address) => ({
   Type: 'AWS::SNS::Subscription',
   Properties: {
@@ -21,8 +24,11 @@ async function topic(resolveVariable) {
   const arn = await resolveVariable('param:alarmTopicArn');
   const address = await resolveVariable('param:alarmEmail');
   if (!arn) {
-    const resources = await resolveVariable('file(resources/alarm-topic.yml):Resources');
-    return { arn: { Ref: 'AlarmTopic' }, resources: { ...resources, ...(address && { AlarmEmail: subscription(address) }) } };
+    const { AlarmKey, ...resources } = await resolveVariable('file(resources/alarm-topic.yml):Resources');
+    const hasKey = await resolveVariable('file(resources/parameters.js):alarmTopicKey');
+    if (!hasKey) resources.AlarmTopic = { ...resources.AlarmTopic, Properties: {} }; // it tells names and numbers, no punch
+    const more = { ...(hasKey && { AlarmKey }), ...(address && { AlarmEmail: subscription(address) }) };
+    return { arn: { Ref: 'AlarmTopic' }, resources: { ...resources, ...more } };
   }
   const region = await resolveVariable('self:provider.region');
   if (!RegExp(`^arn:aws[a-z-]*:sns:${region}:[0-9]{12}:[A-Za-z0-9_-]+$`).test(arn)) {
@@ -41,13 +47,16 @@ module.exports = async ({ resolveVariable }) => {
   if (!['supported', 'unsupported'].includes(metricMath)) {
     stop(`metricMath: '${metricMath}' is not one of supported, unsupported.`);
   }
+  const wanted = await resolveVariable('param:alarms');
+  if (!['all', 'essential'].includes(wanted)) stop(`alarms: '${wanted}' is not one of all, essential.`);
   const { everywhere, onExpressions, ofTheCluster, ofUploads } = await resolveVariable('file(resources/alarms.yml)');
-  const alarms = {
+  const all = {
     ...everywhere,
     ...(metricMath === 'supported' && onExpressions),
     ...((await resolveVariable('param:database')) === 'create' && ofTheCluster),
     ...((await resolveVariable('file(resources/uploads.js):isOn')) && ofUploads),
   };
+  const alarms = wanted === 'all' ? all : Object.fromEntries(ESSENTIAL.map((section) => [section, all[section]]));
 
   const { arn, resources } = await topic(resolveVariable);
   const stack = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;

@@ -140,6 +140,7 @@ function widgets(flow, alarms) {
 }
 
 module.exports = async ({ resolveVariable }) => {
+  if (!(await resolveVariable('file(resources/parameters.js):dashboard'))) return {};
   const named = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
   const userPool = await resolveVariable('param:userPoolArn');
   const hasCluster = (await resolveVariable('param:database')) === 'create';

@@ -2,7 +2,10 @@
 // number. What is none stops the deploy here.
 const stop = require('./stop.js');
 
-const BOOLEANS = ['dataApi', 'deletionProtection', 'fairQueue', 'uploads', 'site', 'accessLogs', 'tracing'];
+const BOOLEANS = [
+  'dataApi', 'deletionProtection', 'fairQueue', 'uploads', 'site', 'accessLogs', 'tracing', 'alarmTopicKey',
+  'dashboard',
+];
 
 const NUMBERS = [
   'endpointZones', 'maximumAcu', 'secondsUntilAutoPause', 'backupDays', 'maximumConcurrency', 'timeout', 'batchSize', 'batchingWindow',

@@ -85,7 +85,8 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
         ("prod", [], True, True),
         ("prod", ["uploads=true"], True, True),
         ("dev", [], True, True),
-        ("dev", ["database=existing", "dbHost=db.example.com"], True, False),
+        ("dev", ["alarms=all"], True, True),
+        ("prod", ["database=existing", "dbHost=db.example.com"], True, False),
         ("prod", ["metricMath=unsupported"], False, True),
         ("local", [], False, False),
     ],
@@ -96,8 +97,11 @@ def test_a_stage_has_the_alarms_of_the_runbook_but_for_what_it_lacks(
 ) -> None:
     found = alarms(compiled(stage, *parameters), stage)
     uploads = "uploads=true" in parameters
-    assert found.keys() == of_a_stage(complete, metric_math=metric_math, cluster=cluster, uploads=uploads)
-    assert len(found) >= 7
+    essential = (stage, parameters) == ("dev", [])
+    assert found.keys() == of_a_stage(
+        complete, metric_math=metric_math, cluster=cluster, uploads=uploads, essential=essential
+    )
+    assert len(found) == 3 if essential else len(found) >= 7
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -127,7 +131,9 @@ def test_the_runbooks_first_ten_lines_say_of_each_alarm_how_soon_it_needs_somebo
     assert sorted(re.findall(r"\[([\w-]+)\]\(#\1\)", urgent)) == sorted(SECTIONS)  # each once
 
 
-def test_the_costs_are_counted(prod: Template, own: set[str]) -> None:
+def test_the_costs_are_counted(prod: Template, dev: Template, own: set[str]) -> None:
+    assert sum(len(metrics(alarm)) for alarm in alarms(dev, "dev").values()) == costs.ESSENTIAL_METRICS
+    assert not dev.of_type("AWS::KMS::Key").keys() | dev.of_type("AWS::CloudWatch::Dashboard").keys()
     watched = sum(len(metrics(alarm)) for alarm in alarms(prod).values())
     assert watched == costs.alarm_metrics()
     assert len(own) == costs.METRICS
@@ -141,7 +147,7 @@ def test_the_costs_are_counted(prod: Template, own: set[str]) -> None:
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
-    template = compiled(stage)
+    template = compiled(stage, "alarms=all")
     found = alarms(template, stage)
     queue, dead_letters = template.properties("PunchQueue"), template.properties("DeadLetterQueue")
     visibility = queue["VisibilityTimeout"] / 60
@@ -226,7 +232,9 @@ def test_a_topic_of_yours_gets_every_alarm(compiled: Compile, stage: str) -> Non
 def test_alarms_of_this_account_and_they_alone_may_publish(compiled: Compile, stage: str) -> None:
     template = compiled(stage)
     (topic,) = template.of_type("AWS::SNS::Topic").values()
-    assert topic == {"KmsMasterKeyId": {"Ref": "AlarmKey"}}  # the managed key would swallow every notification
+    has_key = stage != "dev"
+    # None, or ours: the managed key would swallow every notification.
+    assert topic == ({"KmsMasterKeyId": {"Ref": "AlarmKey"}} if has_key else {})
     (policy,) = template.of_type("AWS::SNS::TopicPolicy").values()
     assert policy["Topics"] == [{"Ref": "AlarmTopic"}]
     own_account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
@@ -239,9 +247,9 @@ def test_alarms_of_this_account_and_they_alone_may_publish(compiled: Compile, st
     assert policy["PolicyDocument"]["Statement"] == [
         publish | {"Action": "sns:Publish", "Resource": {"Ref": "AlarmTopic"}}
     ]
-    assert template.properties("AlarmKey")["KeyPolicy"]["Statement"][1:] == [
-        publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}
-    ]
+    assert [key["KeyPolicy"]["Statement"][1:] for key in template.of_type("AWS::KMS::Key").values()] == [
+        [publish | {"Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*"}]
+    ] * has_key
 
 
 # A normal day
@@ -684,9 +692,9 @@ def _shown(template: Template) -> set[Metric]:
     [
         ("prod", []),
         ("prod", ["uploads=true"]),
-        ("dev", []),
+        ("dev", ["dashboard=true"]),
         ("local", []),
-        ("dev", ["database=existing", "dbHost=db.example.com"]),
+        ("prod", ["database=existing", "dbHost=db.example.com"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

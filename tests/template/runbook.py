@@ -16,6 +16,8 @@ SECTIONS = {
     if title != _COSTS
 }
 
+ESSENTIAL = ("dead-letters", "keeps-failing", "function-errors")
+
 
 def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
     """Give the properties of a stage's alarms by their section."""
@@ -24,7 +26,9 @@ def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
     }
 
 
-def of_a_stage(complete: Template, *, metric_math: bool, cluster: bool, uploads: bool = False) -> set[str]:
+def of_a_stage(
+    complete: Template, *, metric_math: bool, cluster: bool, uploads: bool = False, essential: bool = False
+) -> set[str]:
     """Give the sections whose alarms a stage has: all, but for those on what it lacks.
 
     Args:
@@ -32,8 +36,11 @@ def of_a_stage(complete: Template, *, metric_math: bool, cluster: bool, uploads:
         metric_math: whether the stage may have alarms on expressions.
         cluster: whether it makes the database's cluster.
         uploads: whether it imports files.
+        essential: whether it wants no others than ESSENTIAL.
     """
     compiled = alarms(complete)
+    if essential:
+        return set(ESSENTIAL)
     return {
         section
         for section in SECTIONS

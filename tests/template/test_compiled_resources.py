@@ -57,13 +57,10 @@ ALWAYS = {
     "ReceiptResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
-    "Dashboard": "AWS::CloudWatch::Dashboard",
 }
-OWN_TOPIC = {
-    "AlarmTopic": "AWS::SNS::Topic",
-    "AlarmTopicPolicy": "AWS::SNS::TopicPolicy",
-    "AlarmKey": "AWS::KMS::Key",
-}
+DASHBOARD = {"Dashboard": "AWS::CloudWatch::Dashboard"}
+PLAIN_TOPIC = {"AlarmTopic": "AWS::SNS::Topic", "AlarmTopicPolicy": "AWS::SNS::TopicPolicy"}
+OWN_TOPIC = PLAIN_TOPIC | {"AlarmKey": "AWS::KMS::Key"}
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
 OBSERVED = {"AccessLogGroup": "AWS::Logs::LogGroup", "TracingPolicy": "AWS::IAM::ManagedPolicy"}
 UPLOADS = {
@@ -109,8 +106,10 @@ NETWORK = {  # no internet gateway, no NAT
     "SqsEndpoint": "AWS::EC2::VPCEndpoint",
     "SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint",
 }
-EXISTING_DATABASE = ALWAYS | OWN_TOPIC
-OWN_DATABASE = EXISTING_DATABASE | WITH_A_SECRET | DATABASE | IN_A_VPC
+WITH_A_CLUSTER = ALWAYS | WITH_A_SECRET | DATABASE | IN_A_VPC
+OWN_DATABASE = WITH_A_CLUSTER | DASHBOARD | OWN_TOPIC
+ON_ONE_MACHINE = ALWAYS | DASHBOARD
+WATCHED_LITTLE = ALWAYS | PLAIN_TOPIC
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
@@ -118,17 +117,18 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     ("stage", "parameters", "expected"),  # besides alarms, which are the runbook's
     [
         ("prod", [], OWN_DATABASE | NETWORK),
-        ("dev", [], OWN_DATABASE | NETWORK),
-        ("local", [], ALWAYS | OWN_TOPIC),
-        ("local", [f"alarmTopicArn={TOPIC}"], ALWAYS),
+        ("dev", [], WITH_A_CLUSTER | NETWORK | PLAIN_TOPIC),
+        ("dev", ["alarms=all", "alarmTopicKey=true", "dashboard=true"], OWN_DATABASE | NETWORK),
+        ("local", [], ON_ONE_MACHINE | OWN_TOPIC),
+        ("local", [f"alarmTopicArn={TOPIC}"], ON_ONE_MACHINE),
         ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], OWN_DATABASE),
-        ("dev", ["database=existing", "dbHost=db.example.com"], EXISTING_DATABASE),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}"], EXISTING_DATABASE | WITH_A_SECRET),
-        ("dev", ["database=existing", *GIVEN_SUBNETS], EXISTING_DATABASE | IN_A_VPC),
+        ("dev", ["database=existing", "dbHost=db.example.com"], WATCHED_LITTLE),
+        ("dev", ["database=existing", f"dbSecretArn={ARN}"], WATCHED_LITTLE | WITH_A_SECRET),
+        ("dev", ["database=existing", *GIVEN_SUBNETS], WATCHED_LITTLE | IN_A_VPC),
         ("prod", ["alarmEmail=oncall@example.com"], OWN_DATABASE | NETWORK | WITH_AN_ADDRESS),
         ("prod", ["accessLogs=true", "tracing=true"], OWN_DATABASE | NETWORK | OBSERVED),
         ("prod", ["uploads=true"], OWN_DATABASE | NETWORK | UPLOADS),
-        ("local", ["uploads=true"], ALWAYS | OWN_TOPIC | UPLOADS),
+        ("local", ["uploads=true"], ON_ONE_MACHINE | OWN_TOPIC | UPLOADS),
         ("prod", ["uploads=true", "site=true"], OWN_DATABASE | NETWORK | UPLOADS | SITE),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -142,6 +142,7 @@ def test_makes_exactly_these_resources(
         metric_math=stage != "local",
         cluster="DatabaseCluster" in expected,
         uploads="UploadBucket" in expected,
+        essential=stage == "dev" and "alarms=all" not in parameters,
     )
     alarms = dict.fromkeys(map(runbook.logical_id, sections), runbook.ALARM)
     assert {

@@ -21,6 +21,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["dataApi=no"], "dataApi: 'no' is not one of true, false"),
         (["whenDeleted=Snapshot"], "whenDeleted: 'Snapshot' is not one of Retain, Delete"),
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
+        (["alarms=few"], "alarms: 'few' is not one of all, essential"),
         (["site=yes"], "site: 'yes' is not one of true, false"),
         (["uploads=yes"], "uploads: 'yes' is not one of true, false"),
         (["fairQueue=on"], "fairQueue: 'on' is not one of true, false"),

@@ -40,6 +40,9 @@ STAGE = Settings(
     pause_seconds=300,
     fair_queue=True,
     endpoints=4,
+    all_alarms=True,
+    dashboards=1,
+    keys=1,
 )
 MONTH = Month(peaks_a_day=4, working_days=22, months_kept=12, awake_hours=12)
 
@@ -261,8 +264,12 @@ def test_defaults_are_those_of_the_stage_in_serverless_yml(run: Run) -> None:
     default = {name: int(value) for name, value in parameters["default"].items() if value.isdigit()}
 
     (dev,) = run("--employees 10 --json").json
+    (prod,) = run("--employees 10 --stage prod --json").json
     (here,) = run("--employees 10 --stage local --json").json
 
+    watching = ("allAlarms", "dashboards", "keys")
+    assert [dev["settings"][name] for name in watching] == [False, 0, 0]
+    assert [prod["settings"][name] for name in watching] == [True, 1, 1]
     assert here["settings"]["stageRate"] == int(parameters["local"]["stageRateLimit"])
     assert (
         dev["settings"]

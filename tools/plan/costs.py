@@ -30,6 +30,7 @@ LEAST_ACU = 0.5  # of a database that is not paused
 # This project's own: tests hold them against serverless.yml's resources.
 SECRETS = 4  # the owner's, and those of the functions that store, that look receipts up and that read
 METRICS = 13  # in each line of the log
+ESSENTIAL_METRICS = 3  # that the alarms of a stage with `alarms: essential` look at
 GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
 RECEIVE = 10  # messages that SQS hands over, or deletes, in a request
 LONG_POLL = 20  # s that a request for messages of an empty queue waits
@@ -78,6 +79,7 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
     batch_seconds, gigabytes = settings.batch_milliseconds / 1000, settings.memory / 1024
     # Of each function that may run, at each peak; each waits for the database once.
     starts, start_seconds = settings.concurrency * peaks, settings.resume_seconds + INIT_SECONDS
+    watched = alarm_metrics() if settings.all_alarms else ESSENTIAL_METRICS
     awake = min(max(month.awake_hours, month.peaks_a_day * (peak.seconds + settings.pause_seconds) / 3600), 24)
 
     # What, name of its price, factors by what they count, and what their product is divided by.
@@ -99,10 +101,10 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("Network: endpoints", "vpc_endpoint", {"endpoints": settings.endpoints, "h": HOURS}, 1),
         ("Network: answers", "transfer_out", {"punches": punches, "bytes": ANSWER_BYTES}, 1_000_000_000),
         ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": METRICS + GATEWAY_METRICS}, 1),
-        ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": alarm_metrics()}, 1),
-        ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": 1}, 1),
+        ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": watched}, 1),
+        ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
         ("CloudWatch: logs", "cloudwatch_logs", {"batches": batches, "bytes": LOG_BYTES}, 1_000_000_000),
-        ("KMS: the topic's key", "kms_key", {"key": 1}, 1),
+        ("KMS: the topic's key", "kms_key", {"key": settings.keys}, 1),
         ("Secrets Manager", "secret", {"secrets": SECRETS}, 1),
     ]
     return [_line(what, PRICES[region].get(name), factors, per) for what, name, factors, per in rows]

@@ -36,6 +36,9 @@ class Settings(NamedTuple):
     memory: int  # MB of the function
     pause_seconds: int  # of idleness, after which the database pauses
     fair_queue: bool  # whether messages have a group
+    all_alarms: bool  # or the essential ones
+    dashboards: int
+    keys: int  # of KMS, for the alarms' topic
     endpoints: int  # of the network that is made, each in each of its zones
 
 
@@ -71,6 +74,9 @@ def read(stage: str, instead: dict[str, Any]) -> Settings:
         "memory": int(lowest("memory")),
         "pause_seconds": int(lowest("secondsUntilAutoPause")),
         "fair_queue": parameters["fairQueue"] == "true",
+        "all_alarms": parameters["alarms"] == "all",
+        "dashboards": int(parameters["dashboard"] == "true"),
+        "keys": int(parameters["alarmTopicKey"] == "true"),
         "endpoints": SERVICES * int(lowest("endpointZones")),
     }
     return Settings(**(found | given))
