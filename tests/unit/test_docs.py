@@ -13,9 +13,10 @@ from ponto.punch import Punch
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
-from tools.develop.docs import fields, files, marks
+from tools.develop.docs import bills, fields, files, marks
 from tools.dlq.dead_letters import REASONS
 from tools.kit.project import DOCUMENTS, ROOT
+from tools.plan import costs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -266,12 +267,11 @@ def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_a
 
 
 def test_the_readme_says_about_what_an_idle_month_costs() -> None:
-    total = re.search(r"\| \*\*together\*\* \| \*\*([\d.]+)", (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8"))
-    about = re.search(r"costs about (\d+) US dollars", README)
-
-    assert total
-    assert about
-    assert float(about[1]) == pytest.approx(float(total[1]), rel=0.1)
+    dev, prod = (round(costs.total(bills.idle(stage))) for stage in ("dev", "prod"))
+    assert f"of `dev` costs about {dev} US dollars (us-east-1), of `prod` {prod}." in " ".join(README.split())
+    assert f"cerca de {dev} dólares (us-east-1), de `prod` {prod}." in " ".join(
+        (ROOT / "README.pt-BR.md").read_text(encoding="utf-8").split()
+    )
 
 
 def sampled(document: Path) -> list[tuple[str, str]]:

@@ -100,7 +100,7 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("Aurora: log", "aurora_io", {"punches": punches, "bytes": LOG_RECORD_BYTES}, 4096 * 1_000_000),
         ("Network: endpoints", "vpc_endpoint", {"endpoints": settings.endpoints, "h": HOURS}, 1),
         ("Network: answers", "transfer_out", {"punches": punches, "bytes": ANSWER_BYTES}, 1_000_000_000),
-        ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": METRICS + GATEWAY_METRICS}, 1),
+        ("CloudWatch: metrics", "cloudwatch_metric", {"metrics": (METRICS + GATEWAY_METRICS) if punches else 0}, 1),
         ("CloudWatch: alarms", "cloudwatch_alarm", {"metrics": watched}, 1),
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
         ("CloudWatch: logs", "cloudwatch_logs", {"batches": batches, "bytes": LOG_BYTES}, 1_000_000_000),
@@ -108,6 +108,13 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("Secrets Manager", "secret", {"secrets": SECRETS}, 1),
     ]
     return [_line(what, PRICES[region].get(name), factors, per) for what, name, factors, per in rows]
+
+
+def idle(settings: Settings, region: str) -> list[Line]:
+    """Bill a month without a punch: no metrics of our own, which cost by the hour that has one, and a GB of storage."""
+    nothing = Month(peaks_a_day=0, working_days=0, months_kept=0, awake_hours=0)
+    lines = [line for line in bill(Peak(0, 1), settings, nothing, region) if line.what != "Aurora: rows"]
+    return [*lines, _line("Aurora: storage", PRICES[region].get("aurora_storage"), {"GB": 1}, 1)]
 
 
 def _line(what: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> Line:

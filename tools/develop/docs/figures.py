@@ -12,7 +12,6 @@ from tools.plan import costs
 
 _DOCS = ROOT / "docs"
 _RUNBOOK = _DOCS / "runbook.md"
-_COST = re.compile(r"\| \**([\d.]+)\** \|$", re.MULTILINE)
 
 
 def runbook(text: str) -> str:
@@ -20,14 +19,6 @@ def runbook(text: str) -> str:
     text = _row(text, r"metrics of alarms x 0\.10", costs.alarm_metrics(), 0.10)
     text = _row(text, r"metrics that the gateway keeps for `POST /ponto` x 0\.30", costs.GATEWAY_METRICS, 0.30)
     return _row(text, r"metrics of our own x 0\.30", costs.METRICS, 0.30)
-
-
-def deploy(text: str) -> str:
-    """Put the sum of the runbook's costs, and the sum of it all, into what an idle month costs."""
-    watching = _costs(runbook(_RUNBOOK.read_text(encoding="utf-8")), "## What watching costs\n")
-    text = _replaced(text, r"(: as the runbook counts them \| )[\d.]+", f"{sum(watching):.2f}")
-    *parts, _ = _costs(text, "## What an idle month costs\n")
-    return _replaced(text, r"(\| \*\*together\*\* \| \*\*)[\d.]+", f"{sum(parts):.2f}")
 
 
 def readme(batches: str, at_once: str, text: str) -> str:
@@ -40,7 +31,6 @@ def readme(batches: str, at_once: str, text: str) -> str:
 
 DOCUMENTS: dict[Path, Callable[[str], str]] = {
     _RUNBOOK: runbook,
-    _DOCS / "deploy.md": deploy,
     ROOT / "README.md": partial(readme, "batches of", "at most"),
     ROOT / "README.pt-BR.md": partial(readme, "lotes de", "no máximo"),
 }
@@ -56,8 +46,3 @@ def _replaced(text: str, pattern: str, figure: str) -> str:
     if count != 1:
         raise ValueError(f"{pattern!r} is in the document {count} times, not once")
     return written
-
-
-def _costs(text: str, heading: str) -> list[float]:
-    section = text.partition(heading)[2].partition("\n## ")[0]
-    return [float(cost) for cost in _COST.findall(section)]

@@ -16,7 +16,7 @@ import psycopg2.extensions
 
 from tools import cli
 from tools.conformance.rules import RULES
-from tools.develop.docs import commands, fields, size
+from tools.develop.docs import bills, commands, fields, size
 
 Writers = Mapping[str, Callable[..., str]]
 """By what stands in the mark, a pattern whose groups are the arguments."""
@@ -85,6 +85,8 @@ def _rules() -> str:
 
 _WRITERS: Writers = {
     r"from ponto (plan .*)": _printed,
+    r"from the prices: an idle month": bills.idle_table,
+    r"from the prices: a million punches": bills.million_table,
     r"from ponto/punch\.schema\.json": fields.table,
     r"from ponto --help": commands.table,
     r"from ponto conformance": _rules,

@@ -1,0 +1,58 @@
+"""What an idle month costs, as docs/deploy.md has it, counted in the compiled templates."""
+
+import pytest
+
+from tests.template.compiled import Compile
+from tests.template.runbook import ALARM
+from tools.develop.docs import bills
+from tools.kit.packaging import Template
+from tools.plan.costs import PRICES, total
+
+HOURS = 730  # of a month, as AWS counts
+ASKING = 365 / 12 * 86_400 / 20  # requests of a poller, each of which waits for 20 s
+MAPPING = "BatidaPontoEventSourceMappingSQSPunchQueue"
+
+
+@pytest.mark.parametrize(("stage", "most"), [("dev", 16.90), ("prod", 37.00)])
+def test_an_idle_month_is_what_the_template_has_times_the_prices(compiled: Compile, stage: str, most: float) -> None:
+    template = compiled(stage)
+    prices = {
+        name: found.get("price", found.get("tiers", [[0, 0]])[0][1]) for name, found in PRICES["us-east-1"].items()
+    }
+
+    expected = {
+        "Network: endpoints": _endpoints(template) * HOURS * prices["vpc_endpoint"],
+        "Secrets Manager": _secrets(template) * prices["secret"],
+        "CloudWatch: alarms": _watched(template) * prices["cloudwatch_alarm"],
+        "CloudWatch: dashboard": len(template.of_type("AWS::CloudWatch::Dashboard")) * prices["cloudwatch_dashboard"],
+        "KMS: the topic's key": len(template.of_type("AWS::KMS::Key")) * prices["kms_key"],
+        "SQS: ask in vain": _pollers(template) * ASKING / 1e6 * prices["sqs_requests"],
+        "Aurora: storage": 1 * prices["aurora_storage"],
+    }
+
+    lines = bills.idle(stage)
+    assert {line.what: line.dollars for line in lines if line.what in expected} == pytest.approx(expected)
+    assert total(lines) == pytest.approx(sum(expected.values()))  # and nothing else
+    assert total(lines) <= most + 0.40 * (_secrets(template) - 3)  # of which more come later
+
+
+def _endpoints(template: Template) -> int:
+    """Each in each of its zones."""
+    return sum(len(each["SubnetIds"]) for each in template.of_type("AWS::EC2::VPCEndpoint").values())
+
+
+def _secrets(template: Template) -> int:
+    """Ours, and RDS's."""
+    managed = [each["ManageMasterUserPassword"] for each in template.of_type("AWS::RDS::DBCluster").values()]
+    return len(template.of_type("AWS::SecretsManager::Secret")) + managed.count(True)
+
+
+def _watched(template: Template) -> int:
+    """Metrics that alarms look at; in an alarm on an expression, not the expression."""
+    alarms = template.of_type(ALARM).values()
+    return sum("MetricStat" in query for alarm in alarms for query in alarm.get("Metrics", [{"MetricStat": {}}]))
+
+
+def _pollers(template: Template) -> int:
+    """That ask an empty queue: five, or as few as may."""
+    return min(5, int(template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"]))
