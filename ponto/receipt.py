@@ -133,6 +133,8 @@ class Receipts:
             raise CannotConnectError(f"the database did not answer less than {_REST_S} s ago")
         try:
             return self._session.execute(statement, values, deadline=math.inf)
+        except psycopg2.ProgrammingError:
+            raise  # the migrations of this release have not run yet: other statements may be answered
         except UNANSWERED:
             self.close()
             self._not_before = time.monotonic() + _REST_S

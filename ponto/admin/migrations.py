@@ -43,7 +43,7 @@ class Patience(NamedTuple):
     tries: int = 12  # a minute in all
     lock_ms: int = 2_000  # for one lock
     pause_s: float = 3  # between two tries
-    turn_ms: int = 600_000  # for another run, which may copy rows, or the end of reports: below the function's 900 s
+    turn_ms: int = 600_000  # for another run of the migrations, which may copy rows: below the function's 900 s
     idle_ms: int = 5_000  # how long a client that was stopped keeps its locks: more than the pause
 
 
@@ -186,8 +186,9 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: byt
     connection.autocommit = True
     with connection.cursor() as cursor:
         try:
-            # Nobody waits behind it, while it waits for the transactions that began before.
-            cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.turn_ms),))
+            # It waits for all transactions that began before, and nobody waits behind it. If this client is gone by
+            # then, PostgreSQL completes it all the same.
+            cursor.execute("set lock_timeout = 0")
             cursor.execute(_INDEX, {"index": index})
             valid = cursor.fetchone()
             if valid == (False,):
@@ -196,11 +197,6 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: byt
                 cursor.execute(statement)
             cursor.execute(_RECORD, {"name": name, "checksum": checksum(statement)})
             cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.lock_ms),))
-        except psycopg2.errors.LockNotAvailable as error:
-            raise MigrationError(
-                f"{name}: waited {patience.turn_ms / 1000:g} s for a transaction that began before; "
-                f"{_those(_holders(connection))}. Try again when it has ended; what came before this file is applied."
-            ) from error
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error
     connection.autocommit = False

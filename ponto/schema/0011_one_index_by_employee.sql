@@ -1,6 +1,16 @@
--- In the one before each punch had a page of its own, the last of its employee: too many to keep in memory.
-drop index batida_usuario_id_ponto_idx;
-
--- By statistics the planner would think that rows follow each other as the entries do, and read all employees' punches
--- by the index: within a week entries are in order of the employee, rows in order of time.
-alter index batida_semana_usuario_id_idx alter column 1 set statistics 0;
+-- In the index before this one each punch had a page of its own, the last of its employee: too many to keep in memory.
+-- PostgreSQL named it, and maybe another name is its own by now.
+do $$
+declare
+    index regclass;
+begin
+    for index in
+        select indexrelid
+        from pg_index
+        where indrelid = 'batida'::regclass
+            and pg_get_indexdef(indexrelid) ~ ' USING btree \(usuario_id, ponto\)$'
+    loop
+        execute format('drop index %s', index);
+    end loop;
+end
+$$;

@@ -3,6 +3,7 @@ from batida
 where usuario_id = %(employee)s
     -- Of every week in which somebody punched, for the index begins with it: a punch may be received years later.
     and semana(ponto) = any(array(select semanas('-infinity', 'infinity')))
-    and recebida_em >= clock_timestamp() - %(since)s
+    -- Computed, so that the index of all that was received since is not read besides.
+    and recebida_em + interval '0' >= clock_timestamp() - %(since)s
 order by recebida_em desc, id desc
 limit %(most)s

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jsonschema
@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 import handler
-from ponto import config
+from ponto import config, receipt
 from ponto.connection import Parameters
 from ponto.receipt import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
 from ponto.store import Store
@@ -192,6 +192,32 @@ def test_the_list_has_the_employees_own_of_two_days_the_newest_first(
     assert [each["id"] for each in listed] == [each.punch.id for each in own[:2]]
     assert listed == [json.loads(signed_in.ask(each["id"], employee="5")["body"]) for each in listed]
     assert json.loads(signed_in.ask(copied, employee="5")["body"])["recebidaEm"] is None
+
+
+def test_a_list_has_what_was_received_now_whatever_the_clock_said(
+    signed_in: Clerk, database: Database, store: Store
+) -> None:
+    now = round(1000 * time.time())
+    moments = [datetime(1900, 1, 1, tzinfo=UTC), EIGHT, datetime(2999, 12, 31, 23, 59, tzinfo=UTC)]
+    store.save([entry(7, moment)._replace(received_ms=now) for moment in moments])
+
+    assert len(signed_in.list(employee="7")) == len(moments)
+    database.ask("set enable_seqscan = off")
+    statement = receipt._RECEIPTS % {"employee": 7, "since": "interval '2 days'", "most": 500}
+    plan = "\n".join(line for (line,) in database.ask("explain " + statement))
+    assert "batida_semana_usuario_id_idx" in plan
+    assert "batida_recebida_em_idx" not in plan
+
+
+def test_before_the_migrations_of_its_release_a_list_has_to_wait_and_a_receipt_has_not(
+    signed_in: Clerk, database: Database, store: Store
+) -> None:
+    stored = entry()
+    store.save([stored])
+    database.ask("drop function semanas cascade")
+
+    assert signed_in.ask(None, employee="1")["statusCode"] == 503
+    assert signed_in.status(stored.punch.id, employee="1") == 200
 
 
 def test_a_list_has_an_end(signed_in: Clerk, database: Database) -> None:

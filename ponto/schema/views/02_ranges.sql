@@ -32,7 +32,7 @@ create or replace function semana(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
 
--- Of the index alone, by a jump from each week to the next: a clock that says 1970 costs one jump, not 3,000 weeks.
+-- By a jump through the index from each week to the next: a clock that says 1970 costs one jump, not 3,000 weeks.
 create or replace function semanas(de timestamptz, ate timestamptz) returns setof timestamptz
 language sql stable parallel safe
 begin atomic

@@ -83,16 +83,24 @@ comment on column batida_local.precisao is 'Radius in metres within which the po
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 -- end
 
+-- Of one employee by the index on week and employee, of all by that on ponto. Which of the two it is, the planner sees
+-- before it plans. From the beginning on by the week again: that is the view jornada, where a condition names whom.
 create or replace function batidas(de date, ate date, usuario bigint default null) returns setof batida_local
 language sql stable parallel safe
 begin atomic
     select *
     from batida_local
     where dia between de and ate
+        and (usuario_id = usuario or usuario is null and de = '-infinity')
         and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
+    union all
+    select *
+    from batida_local
+    where dia between de and ate
+        and usuario is null
+        and de > '-infinity'
         and ponto >= antes_do_dia(de)
-        and ponto < depois_do_dia(ate)
-        and do_usuario(usuario_id, usuario);
+        and ponto < depois_do_dia(ate);
 end;
 
 comment on function batidas is

@@ -32,8 +32,8 @@ begin atomic
     select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
-        -- From so much earlier that whatever proximas reaches back to is seen
-        from batidas((de - greatest(proximas, '0') - interval '1 day')::date, ate, usuario)
+        -- From so much earlier that whatever proximas reaches back to is seen, of which a month has 30 days
+        from batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario)
             cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
         cross join lateral (
