@@ -48,7 +48,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
                 if all_days:
                     rows = chain.from_iterable(cards for (cards,) in found.each)
                     of_all = found.employees and found.employees * period.last_of(month).day
-                    days = output.counted(map(Day._make, rows), "days", of_all)
+                    days = output.counted(map(_day, rows), "days", of_all)
                 else:
                     days = (day for one in cards for day in one.dias)
                 as_csv.write(out, Table([Column(name) for name in Day._fields], days), output.separator)
@@ -86,13 +86,35 @@ def read(reports: Reports, month: date, employees: Employees = None) -> Iterator
 
 def _cards(month: date, ranges: Iterator[list[Rows]]) -> Iterator[Card]:
     for totals, rows in ranges:
-        by_employee = groupby(map(Day._make, rows), attrgetter("usuario_id"))
+        by_employee = groupby(map(_day, rows), attrgetter("usuario_id"))
         for one in map(Totals._make, totals):
             # Who was asked for and is unknown has days, and no totals.
             days = next((list(days) for number, days in by_employee if number == one.usuario_id), [])
             if len(days) != period.last_of(month).day:
                 raise AssertionError(f"the days and the totals of employee {one.usuario_id} have parted")
             yield Card(month.replace(day=1), one, days)
+
+
+def _day(row: tuple[Any, ...]) -> Day:
+    """Give a day of the statement `cards`, with what follows from its punches."""
+    usuario_id, nome, dia, pontos, locais, minutos, noturnos, repetidas, descanso, gravada_em = row
+    return Day(
+        usuario_id=usuario_id,
+        nome=nome,
+        dia=dia,
+        pontos=pontos,
+        locais=locais,
+        batidas=len(pontos),
+        pares=len(pontos) // 2,
+        minutos=minutos,
+        minutos_noturnos=noturnos,
+        incompleta=len(pontos) % 2 == 1,
+        repetidas=repetidas,
+        minutos_descanso=descanso,
+        primeira=locais[0] if locais else None,
+        ultima=locais[-1] if locais else None,
+        gravada_em=gravada_em,
+    )
 
 
 def _fields(found: Card, generated: str) -> dict[str, Any]:

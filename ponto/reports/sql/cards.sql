@@ -1,4 +1,4 @@
--- A list of employees that is null: of all.
+-- A list of employees that is null: of all. What follows from the punches of a day is left out.
 with dia_do_espelho as (
     select espelhos.*
     from espelhos(%(mes)s)
@@ -7,8 +7,6 @@ with dia_do_espelho as (
     select espelhos.*
     from unnest(%(usuarios)s::bigint[]) as quem cross join lateral espelhos(%(mes)s, quem)
 )
-select
-    usuario_id, nome, dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas,
-    minutos_descanso, primeira, ultima, gravada_em
+select usuario_id, nome, dia, pontos, locais, minutos, minutos_noturnos, repetidas, minutos_descanso, gravada_em
 from dia_do_espelho
 order by usuario_id, dia;
