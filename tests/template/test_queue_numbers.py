@@ -64,13 +64,13 @@ def test_schema_knows_the_concurrency_from_which_the_limit_of_connections_follow
 def test_where_nothing_is_reserved_no_function_has_0_and_what_follows_comes_from_the_mapping(
     compiled: Compile, none: str
 ) -> None:
-    reserved = ("reservedConcurrency", "receiptConcurrency", "importConcurrency")
+    reserved = ("reservedConcurrency", "receiptConcurrency", "reportConcurrency", "importConcurrency")
     template = compiled("prod", *(f"{name}={none}" for name in reserved), "maximumConcurrency=3", "uploads=true")
     assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == {}
     assert template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"] == 3
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert (variables["RESERVED_CONCURRENCY"], variables["RECEIPT_CONCURRENCY"]) == ("3", "3")
-    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3) + 20
+    assert [variables[f"{name}_CONCURRENCY"] for name in ("RESERVED", "RECEIPT", "REPORT")] == ["3", "3", "3"]
+    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3 + 3) + 20
 
 
 def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template: Template, prod: Template) -> None:

@@ -23,6 +23,7 @@ _VPCS = ("vpc", "L-F678F1CE")  # in a region
 _PARAMETERS = {
     "batidaPonto": "reservedConcurrency",
     "receipt": "receiptConcurrency",
+    "report": "reportConcurrency",
     "importacao": "importConcurrency",
 }
 """Of serverless.yml, by the function for which they reserve."""
