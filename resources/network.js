@@ -53,6 +53,33 @@ async function lookUp({ region, vpcName, subnetNames, securityGroupNames }) {
   };
 }
 
+const WAYS_OUT = ['endpoints', 'egress'];
+
+/** A subnet that has a half of the network's IPv6 addresses, too. */
+const dualStack = ({ Properties, ...subnet }, half) => {
+  const blocks = { 'Fn::GetAtt': ['Vpc', 'Ipv6CidrBlocks'] };
+  const halves = { 'Fn::Cidr': [{ 'Fn::Select': [0, blocks] }, 2, 64] };
+  return { ...subnet, DependsOn: 'Ipv6Block', Properties: { ...Properties, Ipv6CidrBlock: { 'Fn::Select': [half, halves] } } };
+};
+
+const OUT = { IpProtocol: 'tcp', FromPort: 443, ToPort: 443, Description: 'SQS and Secrets Manager', CidrIpv6: '::/0' };
+
+/** The network that is made, with the way out by IPv6. */
+function withEgress({ SubnetA, SubnetB, FunctionSecurityGroup, ...own }, egress) {
+  const { SecurityGroupEgress, ...properties } = FunctionSecurityGroup.Properties;
+  const toDatabase = SecurityGroupEgress.filter(({ FromPort }) => FromPort === 5432);
+  const group = { ...FunctionSecurityGroup, Properties: { ...properties, SecurityGroupEgress: [...toDatabase, OUT] } };
+  const subnets = { SubnetA: dualStack(SubnetA, 0), SubnetB: dualStack(SubnetB, 1) };
+  return { ...own, ...subnets, FunctionSecurityGroup: group, ...egress, ...Object.fromEntries(FUNCTIONS.map(overIpv6)) };
+}
+
+// Those in the network: without it, or where AWS is another, they ask the services' usual names.
+const FUNCTIONS = ['BatidaPonto', 'Receipt', 'Schema'];
+const overIpv6 = (name) => [
+  `${name}LambdaFunction`,
+  { Type: 'AWS::Lambda::Function', Properties: { Environment: { Variables: { AWS_USE_DUALSTACK_ENDPOINT: 'true' } } } },
+];
+
 module.exports = async ({ resolveVariable }) => {
   const parameter = (name) => resolveVariable(`param:${name}`);
   const ids = {
@@ -67,14 +94,16 @@ module.exports = async ({ resolveVariable }) => {
   };
   const creates = (await parameter('database')) === 'create';
 
-  const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');
+  const wayOut = await parameter('network');
+  if (!WAYS_OUT.includes(wayOut)) stop(`network: '${wayOut}' is not one of ${WAYS_OUT.join(', ')}.`);
+  const { own, endpoints, egress, ofFunctions } = await resolveVariable('file(resources/network.yml)');
   let network;
   let resources = {};
   if (ids.vpcId || ids.subnetIds.length || ids.securityGroupIds.length) network = ids;
   else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
     network = await lookUp({ ...names, region: await resolveVariable('self:provider.region') });
   } else if (creates) {
-    resources = own;
+    resources = wayOut === 'egress' ? withEgress(own, egress) : { ...own, ...endpoints };
     network = {
       vpcId: { Ref: 'Vpc' },
       subnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],
@@ -93,7 +122,7 @@ module.exports = async ({ resolveVariable }) => {
 
   const { subnetIds, securityGroupIds } = network;
   return {
-    vpc: { subnetIds, securityGroupIds },
+    vpc: { subnetIds, securityGroupIds, ...('EgressGateway' in resources && { ipv6AllowedForDualStack: true }) },
     network,
     policy: { Ref: 'NetworkInterfacesPolicy' },
     databaseIngress: securityGroupIds.map((group) => ({

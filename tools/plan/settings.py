@@ -77,6 +77,6 @@ def read(stage: str, instead: dict[str, Any]) -> Settings:
         "all_alarms": parameters["alarms"] == "all",
         "dashboards": int(parameters["dashboard"] == "true"),
         "keys": int(parameters["alarmTopicKey"] == "true"),
-        "endpoints": SERVICES * int(lowest("endpointZones")),
+        "endpoints": 0 if parameters["network"] == "egress" else SERVICES * int(lowest("endpointZones")),
     }
     return Settings(**(found | given))
