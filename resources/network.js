@@ -74,7 +74,7 @@ function withEgress({ SubnetA, SubnetB, FunctionSecurityGroup, ...own }, egress)
 }
 
 // Those in the network: without it, or where AWS is another, they ask the services' usual names.
-const FUNCTIONS = ['BatidaPonto', 'Receipt', 'Schema'];
+const FUNCTIONS = ['BatidaPonto', 'Receipt', 'Report', 'Schema'];
 const overIpv6 = (name) => [
   `${name}LambdaFunction`,
   { Type: 'AWS::Lambda::Function', Properties: { Environment: { Variables: { AWS_USE_DUALSTACK_ENDPOINT: 'true' } } } },
