@@ -33,6 +33,9 @@ _COLUMNS = {
     "rows": Column("rows before"),
     "rows_per_second": Column("rows/s, median (least to most)"),
     "share": Column("share of that on an empty table", digits=2),
+    "log_bytes": Column("bytes a row: log", median_only=True),
+    "key_bytes": Column("key", median_only=True),
+    "week_bytes": Column("index by week", median_only=True),
     "card_ms": Column("ms a time card", digits=1),
 }
 
@@ -98,7 +101,12 @@ def _turn(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> d
     coming = partial(chunks, batch=BATCH, new_id=IDS[ids][0], employees=sizes.employees, at_present=True)
     run(server, 10 * BATCH, coming(10 * BATCH))  # the connection, and what it caches
     punches = sizes.punches // 5
-    return run(server, punches, coming(punches)) | {"card_ms": _card(server, sizes.employees)}
+    before = server.ask("select pg_current_wal_insert_lsn()")
+    found = run(server, punches, coming(punches))
+    found["log_bytes"] = float(server.ask(f"select pg_current_wal_insert_lsn() - '{before}'")) / punches
+    for name, index in (("key_bytes", "batida_pkey"), ("week_bytes", "batida_semana_usuario_id_idx")):
+        found[name] = server.ask(f"select pg_relation_size('{index}')") / (rows + punches)
+    return found | {"card_ms": _card(server, sizes.employees)}
 
 
 def _card(server: Server, employees: int) -> float:
