@@ -14,6 +14,7 @@ from tools.load import command as load
 from tools.plan.command import plan
 from tools.remove.command import remove
 from tools.report import command as report
+from tools.trace.command import trace
 
 _EPILOG = """examples:
   ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch
@@ -27,6 +28,7 @@ _EPILOG = """examples:
   ponto plan --employees 20000     which limit binds at the peak, and what a month costs
   ponto remove --stage dev         empty its buckets, and remove it
   ponto report timecard --employee 123 --month 2026-11
+  ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
 """
@@ -47,6 +49,7 @@ ponto.add_command(load.load)
 ponto.add_command(plan)
 ponto.add_command(remove)
 ponto.add_command(report.report)
+ponto.add_command(trace)
 
 
 def main(words: Sequence[str] | None = None) -> int:

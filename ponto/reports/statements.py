@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
@@ -47,6 +48,12 @@ def _number(value: Any) -> int:
     return value
 
 
+def _uuid(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return str(UUID(value))
+
+
 def _numbers(value: Any) -> list[int]:
     return [_number(each) for each in value]
 
@@ -72,9 +79,12 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "key_employees": _OF_KEYS,
     "key_rows": {**_OF_KEYS, "usuarios": _numbers},
     "peak": {"de": _instant, "ate": _instant},
+    "punch": {"id": _uuid},
     "punched": {**_BETWEEN, "usuarios": _numbers},
+    "punches": {"usuario": _number, "dia": _day},
     "random_ids": {"de": _instant, "ate": _instant},
     "totals": {"mes": _day, "usuarios": _numbers},
+    "working_day": {"usuario": _number, "dia": _day},
     "zone": {},
     "zones": {},
 }

@@ -30,7 +30,7 @@ def punch_of(employee: int, **more: object) -> dict[str, object]:
 
 
 def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
-    client: Client, run: Run, employee: int
+    client: Client, deployed: Deployed, run: Run, employee: int
 ) -> None:
     first = punch_of(employee)
     second = json.dumps(first | {"ponto": "2026-10-01T09:00:00Z"}, indent=3)
@@ -44,6 +44,9 @@ def test_a_conflict_is_listed_and_shown_and_is_one_again_after_a_redrive(
     assert str(first["id"]) in dead_letter["detail"]
     assert dead_letter["id"][:8] in run("list", "--reason", "conflict").out
     assert run("show", dead_letter["id"][:8], "--json").json["body"] == second
+    traced = run_process("trace", first["id"], "--stage", "local", "--state", deployed.state, "--json")
+    assert (traced.status, [row["employee"] for row in traced.json["rows"]]) == (1, [employee])
+    assert [each["id"] for each in traced.json["deadLetters"]] == [dead_letter["id"]]
 
     assert run("redrive", "--reason", "conflict").status == 0
     client.wait_until_drained()
@@ -64,6 +67,23 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(client: C
     client.wait_until_drained()
     assert [row.key for row in client.rows(employee)] == [message_id]
     assert run("list").out == "0 dead letters\n"
+
+
+def test_of_a_punch_that_waits_in_a_paused_queue_the_trace_says_so(
+    client: Client, deployed: Deployed, run: Run, employee: int
+) -> None:
+    waiting = punch_of(employee)
+    assert run("pause").status == 0
+    try:
+        client.post(waiting)
+        traced = run_process("trace", waiting["id"], "--state", deployed.state, "--json")
+    finally:
+        assert run("resume").status == 0
+    client.wait_until_drained()
+
+    assert (traced.status, traced.json["rows"], traced.json["unread"]) == (1, [], [])
+    assert (traced.json["queue"]["drain"], traced.json["queue"]["depth"]["visible"]) == ("Disabled", 1)
+    assert run_process("trace", waiting["id"], "--state", deployed.state).status == 0
 
 
 def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_receipt(

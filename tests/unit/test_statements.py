@@ -40,6 +40,7 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
         ("peak", PEAK),
         ("zone", {}),
         ("key_employees", {"keys": ["gate"], "from_ms": 1, "to_ms": None}),
+        ("punch", {"id": "0190163d-8694-739b-aea5-966c26f8ad91"}),
     ],
 )
 def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
@@ -62,6 +63,8 @@ def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any
         ("exceptions", statements.written(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
         ("exceptions", statements.written(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
         ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
+        ("punch", {"id": "november"}, "id is of another kind"),
+        ("punch", {"id": 1}, "id is of another kind"),
         ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),
         ("key_rows", {"keys": ["a\0"], "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),
     ],

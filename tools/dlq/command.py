@@ -240,7 +240,7 @@ def _require_time(place: target.Target) -> str:
     While nobody receives, they wait visibly, and an alarm counts them. Once received, those that fail are hidden, and
     one that reaches the end of its retention is gone without a dead letter.
     """
-    since = event_source.paused_since(place)
+    since = event_source.drain(place).paused_since
     if since is None:
         return ""
     # The pause itself, and before it: it may have followed another, with too little time to drain the queue.

@@ -69,6 +69,13 @@ class DeadLetter(NamedTuple):
         employee = fields.get("usuarioId") if fields else None
         return employee if type(employee) is int else None
 
+    @property
+    def punch_id(self) -> str | None:
+        """The id that the client gave the punch, in lower case, where the body tells."""
+        fields = None if self.way.is_event else _object(self.body)
+        given = fields.get("id") if fields else None
+        return given.lower() if isinstance(given, str) else None
+
     def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
         """Give the attributes with which a punch goes back to its queue.
 

@@ -49,18 +49,29 @@ def _switch(functions: "LambdaClient", mapping: str, *, enabled: bool) -> bool:
     return asked
 
 
-def paused_since(target: Target) -> datetime | None:
-    """Tell since when the drain has been paused; None: it is not, or AWS does not say.
+class Drain(NamedTuple):
+    """Whether the queue is being drained."""
+
+    state: str  # as Lambda has it: Enabled, Disabled, or on the way from one to the other
+    paused_since: datetime | None  # None: it is not paused, or AWS does not say since when
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no batch begins."""
+        return self.state == "Disabled"
+
+
+def drain(target: Target) -> Drain:
+    """Ask Lambda whether the queue is being drained.
 
     Raises:
         CommandError: the function has no mapping.
     """
     functions = target.functions()
     found = [functions.get_event_source_mapping(UUID=mapping) for mapping in _mappings(target)]
-    since = [
-        mapping["LastModified"] for mapping in found if mapping["State"] == "Disabled" and "LastModified" in mapping
-    ]
-    return min(since, default=None)
+    paused = [mapping for mapping in found if mapping["State"] == "Disabled"]
+    since = [mapping["LastModified"] for mapping in paused if "LastModified" in mapping]
+    return Drain((paused or found)[0]["State"], min(since, default=None))
 
 
 class Times(NamedTuple):
@@ -95,16 +106,26 @@ def waited(target: Target, paused: datetime) -> Waited:
     """
     now = datetime.now(UTC)
     queue = {"Name": "QueueName", "Value": target.queue_url.rpartition("/")[2]}
-    function = {"Name": "FunctionName", "Value": target.function}
-    in_queue = _ages(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", queue, now - _RECENT, now)
-    failed = _ages(target, NAMESPACE, "oldestFailedMilliseconds", function, paused - _RECENT, paused + _RECENT)
+    function = _function(target)
+    in_queue = _largest(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", queue, now - _RECENT, now)
+    failed = _largest(target, NAMESPACE, "oldestFailedMilliseconds", function, paused - _RECENT, paused + _RECENT)
     return Waited(
         in_queue[max(in_queue)] if in_queue else None,  # the last: something may have been stored since the others
         max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
     )
 
 
-def _ages(
+def has_crashed(target: Target) -> bool:
+    """Ask CloudWatch whether the function failed as a whole in the last quarter of an hour."""
+    now = datetime.now(UTC)
+    return any(_largest(target, "AWS/Lambda", "Errors", _function(target), now - _RECENT, now).values())
+
+
+def _function(target: Target) -> dict[str, str]:
+    return {"Name": "FunctionName", "Value": target.function}
+
+
+def _largest(
     target: Target, namespace: str, name: str, dimension: dict[str, str], start: datetime, end: datetime
 ) -> dict[datetime, float]:
     answer = target.metrics().get_metric_statistics(

@@ -1,0 +1,4 @@
+-- The row of a punch, by its id.
+select id, usuario_id, ponto, recebida_em, gravada_em, chave, mensagem_id
+from batida
+where id = %(id)s::uuid

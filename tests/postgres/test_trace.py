@@ -1,0 +1,322 @@
+"""`ponto trace`, on a real database: SQS and CloudWatch are moto's, the function is a call of the handler."""
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ponto.derived_id import derive_id
+from tests.aws import Calls, refusal, stack
+from tests.commands import Result, Run, runner
+from tests.company import fill, write_stack
+from tests.events import RECEIVED_MS, aws, punch
+from tests.functions import Functions
+from tools.dlq import queue_reader
+
+ID = "0190163d-8694-739b-aea5-966c26f8ad91"
+NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
+NOWHERE = "0190163d-8694-739b-aea5-966c26f8ad93"
+ROWS = """
+insert into funcionario (usuario_id, nome, fuso, corte) values (7, 'Ana', 'America/Sao_Paulo', '05:00');
+insert into batida (id, usuario_id, ponto, recebida_em, gravada_em, chave, mensagem_id) values
+    (%s, 7, '2026-11-24T11:00Z', '2026-11-24T11:00:01.234Z', '2026-11-24T11:00:02Z', 'k1', 'm1'),
+    (%s, 7, '2026-11-25T07:59Z', null, '2026-11-25T08:00Z', null, null),
+    (gen_random_uuid(), 7, '2026-11-25T08:00Z', '2026-11-25T08:00Z', '2026-11-25T08:00Z', 'k1', 'm2'),
+    (gen_random_uuid(), 8, '2026-11-24T11:00Z', '2026-11-24T11:00Z', '2026-11-24T11:00Z', 'k1', 'm3')
+"""
+ROW = {
+    "id": ID,
+    "employee": 7,
+    "punched": "2026-11-24T11:00:00.000+00:00",
+    "received": "2026-11-24T11:00:01.234+00:00",
+    "written": "2026-11-24T11:00:02.000+00:00",
+    "key": "k1",
+    "messageId": "m1",
+}
+DAY = ("--employee", 7, "--day", "2026-11-24")
+DENIED = refusal("AccessDenied")
+
+
+def text(value: object) -> Any:
+    return {"DataType": "String", "StringValue": str(value)}
+
+
+class Stage:
+    """The deployed stage `dev`."""
+
+    def __init__(self, url: str, calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+        self.sqs: Any = boto3.client("sqs")
+        self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
+        self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        self.functions = Functions(url, "ponto_reports")
+        self.mapping: dict[str, Any] = {"State": "Enabled"}
+        self.instead = calls.instead
+        self.instead |= {
+            "DescribeStacks": stack(PunchQueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url),
+            "Invoke": self._invoke,
+            "ListEventSourceMappings": {"EventSourceMappings": [{"UUID": "m"}]},
+            "GetEventSourceMapping": lambda *_: self.mapping,
+        }
+        self._ponto = runner(capsys, "trace")
+
+    def run(self, *words: object) -> Result:
+        return self._ponto("--stage", "dev", *words)
+
+    def dead_letter(self, body: str, **attributes: object) -> str:
+        named = {name: text(value) for name, value in attributes.items()}
+        return str(self.sqs.send_message(QueueUrl=self.dlq_url, MessageBody=body, MessageAttributes=named)["MessageId"])
+
+    def reject(self, body: str, reason: str = "refused") -> str:
+        return self.dead_letter(body, reason=reason, detail="why", messageId="m9", receivedAt=RECEIVED_MS)
+
+    def _invoke(self, _: object, asked: Any) -> Any:
+        assert asked["FunctionName"] == "batida-ponto-dev-report"
+        return {"Payload": io.BytesIO(json.dumps(self.functions.call("report", json.loads(asked["Payload"]))).encode())}
+
+
+@pytest.fixture
+def dev(migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
+    fill(migrated_url, ROWS, ID, NIGHT)
+    with aws():
+        monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
+        yield Stage(migrated_url, Calls(monkeypatch), capsys)
+
+
+def measured(namespace: str, name: str, value: float) -> None:
+    """Have CloudWatch know a figure of a minute ago."""
+    dimensions = {"Name": "FunctionName", "Value": "batida-ponto-dev-batidaPonto"}
+    if namespace == "AWS/SQS":
+        dimensions = {"Name": "QueueName", "Value": "punches"}
+    when = datetime.now(UTC) - timedelta(minutes=1)
+    data: Any = {"MetricName": name, "Dimensions": [dimensions], "Timestamp": when, "Value": value}
+    boto3.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[data])
+
+
+# A row
+
+
+def test_a_row_says_when_it_was_received_and_written_and_from_which_key_and_message(dev: Stage) -> None:
+    dev.reject(punch(7, "2026-11-24T11:00:00Z"))
+
+    result = dev.run(ID.upper(), "--json")
+
+    assert (result.status, result.json["rows"], result.json["deadLetters"]) == (0, [ROW], [])
+    assert result.json["queue"] is None  # it is where it belongs
+    shown = dev.run(ID)
+    assert shown.status == 0
+    assert shown.out.splitlines() == [
+        f"row {ID}",
+        "  employee  7",
+        f"  punched   {ROW['punched']}",
+        f"  received  {ROW['received']}",
+        f"  written   {ROW['written']}",
+        "  key       k1",
+        "  message   m1",
+    ]
+
+
+def test_the_rows_of_a_day_are_those_of_the_employees_working_day(dev: Stage) -> None:
+    result = dev.run(*DAY, "--json")
+
+    assert result.status == 0
+    assert [row["id"] for row in result.json["rows"]] == [ID, NIGHT]
+    assert result.json["rows"][1]["received"] is None
+    assert result.json["queue"]["drain"] == "Enabled"  # another punch of that day may wait
+
+
+def test_without_a_stage_the_local_stacks_rows_and_queues_are_looked_at(
+    dev: Stage, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DB_HOST", "nowhere.invalid")
+    state = write_stack(tmp_path, migrated_url, dev.dlq_url, "https://sqs.us-east-1.amazonaws.com")
+    run: Run = runner(capsys, "trace", "--state", state)
+    dev.instead["Invoke"] = DENIED
+
+    assert run(ID, "--json").json["rows"] == [ROW]
+    identifier = dev.reject(punch(id=NOWHERE))
+    assert f"ponto dlq redrive {identifier} --state {state}\n" in run(NOWHERE).out
+
+
+# A dead letter
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (punch(7, "2026-11-24T12:00:00Z", id=NOWHERE.upper()), [NOWHERE]),
+        (punch(7, "2026-11-24T12:00:00Z"), [derive_id(7, datetime(2026, 11, 24, 12, tzinfo=UTC))]),
+        # Without an offset it is the stage's time, America/Sao_Paulo.
+        (punch(7, "2026-11-24T09:00:00"), [derive_id(7, datetime(2026, 11, 24, 12, tzinfo=UTC))]),
+        (json.dumps({"id": NOWHERE, "usuarioId": "7"}), [NOWHERE]),
+    ],
+    ids=["its id", "a derived id", "in the stage's time", "no punch"],
+)
+def test_a_dead_letter_says_why_and_how_to_send_it_back(dev: Stage, body: str, words: list[str]) -> None:
+    other = dev.reject(punch(8, "2026-11-24T12:00:00Z"))
+    identifier = dev.reject(body)
+
+    result = dev.run(*words)
+
+    assert result.status == 1
+    assert other not in result.out
+    assert f"dead letter {identifier}\n  reason    refused: why\n" in result.out
+    assert f"ponto dlq redrive {identifier} --stage dev\n" in result.out
+    (found,) = dev.run(*words, "--json").json["deadLetters"]
+    assert found.items() >= {"reason": "refused", "messageId": "m9", "id": identifier}.items()
+    assert found["redrive"] == f"ponto dlq redrive {identifier} --stage dev"
+
+
+def test_a_conflict_is_a_dead_letter_beside_the_row_of_its_id(dev: Stage) -> None:
+    identifier = dev.reject(punch(9, id=ID), "conflict")
+
+    result = dev.run(ID, "--json").json
+
+    assert (result["rows"], [each["id"] for each in result["deadLetters"]]) == ([ROW], [identifier])
+    assert dev.run(ID).status == 1
+
+
+def test_the_dead_letters_of_a_day_are_the_employees_and_those_that_do_not_tell_when(dev: Stage) -> None:
+    within = {
+        dev.reject(punch(7, "2026-11-24T08:00:00Z")),  # 05:00, the cut-off
+        dev.reject(punch(7, "2026-11-25T07:59:00Z")),
+        dev.reject(json.dumps({"usuarioId": 7, "ponto": "today"})),
+    }
+    dev.reject(punch(7, "2026-11-24T07:59:00Z"))
+    dev.reject(punch(7, "2026-11-25T08:00:00Z"))
+    dev.reject(punch(8, "2026-11-24T12:00:00Z"))
+
+    result = dev.run(*DAY, "--json")
+
+    assert {each["id"] for each in result.json["deadLetters"]} == within
+    assert (result.status, len(result.json["rows"])) == (1, 2)
+
+
+def test_the_day_of_an_employee_whom_nobody_loaded_begins_at_the_stages_cut_off(dev: Stage) -> None:
+    within = {dev.reject(punch(8, at)) for at in ("2026-11-24T07:00:00Z", "2026-11-25T06:59:00Z")}
+    for at in ("2026-11-24T06:59:00Z", "2026-11-25T07:00:00Z"):
+        dev.reject(punch(8, at))
+
+    found = dev.run("--employee", 8, "--day", "2026-11-24", "--json").json
+
+    assert {each["id"] for each in found["deadLetters"]} == within
+    assert len(found["rows"]) == 1
+
+
+# Neither
+
+
+def test_of_what_is_neither_it_says_how_many_wait_and_what_it_cannot_know(dev: Stage) -> None:
+    for _ in range(3):
+        dev.sqs.send_message(QueueUrl=dev.queue_url, MessageBody=punch())
+    dev.sqs.receive_message(QueueUrl=dev.queue_url)
+    dev.reject("{")
+    measured("AWS/SQS", "ApproximateAgeOfOldestMessage", 754)
+
+    result = dev.run(NOWHERE, "--json")
+
+    assert result.status == 1
+    assert result.json["queue"] == {
+        "depth": {"visible": 2, "inFlight": 1, "delayed": 0},
+        "drain": "Enabled",
+        "pausedSince": None,
+        "oldestSeconds": 754,
+        "failing": False,
+    }
+    said = dev.run(NOWHERE).out
+    assert f"no row and no dead letter was found of {NOWHERE}\n" in said
+    assert "queue: about 2 waiting, 1 in flight (being stored, or failed and back later), 0 delayed\n" in said
+    assert "oldest: waits for 0:12:34\n" in said
+    assert "one that was never accepted look alike" in said
+    assert "whose 1 dead letter may be" in said
+    assert said.count("not known: ") == len(result.json["notKnown"])
+
+
+def test_a_paused_drain_is_said(dev: Stage) -> None:
+    dev.mapping = {"State": "Disabled", "LastModified": datetime(2026, 11, 24, 8, tzinfo=UTC)}
+
+    result = dev.run(NOWHERE)
+
+    assert result.status == 1
+    assert "drain: paused since 2026-11-24 08:00:00Z (ponto dlq resume)\n" in result.out
+    assert "oldest: CloudWatch has no age\n" in result.out
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"), [("BatidaPonto", "oldestFailedMilliseconds"), ("AWS/Lambda", "Errors")], ids=str
+)
+def test_a_drain_that_fails_is_said(dev: Stage, namespace: str, name: str) -> None:
+    assert "failing: CloudWatch has no failure" in dev.run(NOWHERE).out
+    measured(namespace, name, 1)
+
+    assert "failing: yes" in dev.run(NOWHERE).out
+    assert dev.run(NOWHERE, "--json").json["queue"]["failing"]
+
+
+# What cannot be read
+
+
+@pytest.mark.parametrize(
+    ("operation", "words", "what"),
+    [
+        ("Invoke", [NOWHERE], "the database"),
+        ("ReceiveMessage", [ID], "the dead-letter queue"),
+        ("GetEventSourceMapping", [NOWHERE], "the drain"),
+        ("GetMetricStatistics", [NOWHERE], "CloudWatch"),
+    ],
+)
+def test_what_cannot_be_read_keeps_nothing_else_from_being_said(
+    dev: Stage, operation: str, words: list[str], what: str
+) -> None:
+    identifier = dev.reject(punch(id=NOWHERE))
+    dev.instead[operation] = DENIED
+    if operation.startswith("Get"):
+        words = list(map(str, DAY))
+
+    result = dev.run(*words, "--json")
+
+    assert result.status == 2
+    (unread,) = result.json["unread"]
+    assert unread["what"] == what
+    assert "AccessDenied" in unread["why"]
+    if operation == "Invoke":
+        assert result.json["queue"]["drain"] == "Enabled"
+        assert [each["id"] for each in result.json["deadLetters"]] == [identifier]
+    else:
+        assert result.json["rows"][0] == ROW
+    assert f"not read: {what}: AWS refused" in dev.run(*words).out
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ([], "in one way"),
+        ([ID, *DAY], "in one way"),
+        (DAY[:2], "in one way"),
+        (DAY[2:], "in one way"),
+        ([ID, *DAY[2:]], "in one way"),
+        (["m1"], "is not the id of a punch"),
+        ([f"{{{ID}}}"], "is not the id of a punch"),
+    ],
+    ids=str,
+)
+def test_a_wrong_request_is_refused(dev: Stage, words: list[object], why: str) -> None:
+    result = dev.run(*words)
+
+    assert (result.status, result.out) == (2, "")
+    assert why in result.err
+
+
+def test_no_value_of_a_punch_is_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "ponto")
+    dev.run(ID)
+    dev.run(*DAY)
+
+    logged = dev.functions.log.getvalue() + caplog.text
+    assert "punch" in logged  # the statement's name
+    assert [value for value in (ID, "2026-11-24", "k1", "m1") if value in logged] == []

@@ -1,0 +1,1 @@
+"""ponto trace: where a punch is."""

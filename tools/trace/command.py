@@ -1,0 +1,309 @@
+"""`ponto trace`: where a punch is, as far as anybody can know."""
+
+import shlex
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ponto.punch import NotAPunch, Punch, parse
+from tools.dlq import event_source, queue_reader
+from tools.dlq.dead_letters import DeadLetter
+from tools.kit import commands, local_stack, queues, reader, target
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import camel_case, counted, print_json, print_result
+from tools.kit.queues import Depth
+from tools.kit.target import Target, explain
+
+_EPILOG = """examples:
+  ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
+  ponto trace --employee 123 --day 2026-11-24 --stage dev
+
+DAY is a working day, as in the reports: a night shift belongs to the day on which it began.
+It looks into the dead-letter queue, which raises receive counts there and hides what is there meanwhile.
+
+exit status: 0 a row and no dead letter, 1 a dead letter or nothing found, 2 the request is wrong, or something
+could not be read
+"""
+
+_NOT_KNOWN = (
+    "what is in the queue, for SQS shows no message without receiving it: a punch that waits and one that was never "
+    "accepted look alike. Its client knows, by its 202",
+    "exact numbers: SQS's counts are approximate, CloudWatch's figures minutes late",
+    "what is gone: waited for longer than the queue keeps it, or was purged from the dead-letter queue",
+    "a dead letter that somebody else reads now, and a line of a file that is not imported yet",
+)
+_NOT_BY_ID = "a punch that came without an id, unless it is asked for by the one derived from employee and time"
+
+T = TypeVar("T")
+
+
+class Asked(NamedTuple):
+    """The punch, or the working day of an employee."""
+
+    id: str | None
+    employee: int | None = None  # with a day, where there is no id
+    day: date | None = None
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.id or f"employee {self.employee} on {self.day}"
+
+
+class Row(NamedTuple):
+    """A row of `batida`."""
+
+    id: str
+    employee: int
+    punched: datetime
+    received: datetime | None  # None: a punch of this project's first version
+    written: datetime
+    key: str | None  # API key's id; None: none was sent along
+    message_id: str | None  # that brought it; None: as of received
+
+
+class Rows(NamedTuple):
+    """What the database has."""
+
+    rows: list[Row]
+    zone: ZoneInfo  # of the stage
+    day: tuple[datetime, datetime] | None  # when the working day begins and ends, if one was asked for
+
+
+class Queue(NamedTuple):
+    """How the queue of punches stands; an Unread in place of what could not be asked."""
+
+    depth: "Depth | Unread"
+    drain: "event_source.Drain | Unread"
+    health: "Health | Unread"
+
+
+class Health(NamedTuple):
+    """What CloudWatch has of the last quarter of an hour."""
+
+    oldest_seconds: float | None  # that the oldest punch has waited; None: it has no figure
+    is_failing: bool  # punches failed, or the function as a whole did
+
+
+class Unread(NamedTuple):
+    """What could not be read, and why."""
+
+    what: str
+    why: str
+
+
+def _uuid(text: str) -> str:
+    if len(text) != 36:  # Python's own reading knows braces and other forms
+        raise ValueError(text)
+    return str(UUID(text))
+
+
+ID = opt.Kind("ID", "not the id of a punch, like 0190163d-8694-739b-aea5-966c26f8ad91", _uuid)
+
+
+@commands.command(epilog=_EPILOG)
+@click.argument("identifier", type=ID, required=False, metavar="[ID]")
+@click.option("--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID, with --day: all of that day.")
+@click.option("--day", type=opt.DAY, help="Working day of that employee.")
+@opt.as_json
+@reader.options
+def trace(where: reader.Where, identifier: str | None, employee: int | None, day: date | None, *, as_json: bool) -> int:
+    """Where a punch is: a row, a dead letter, or the queue.
+
+    ID is the punch's, not that of the message in a 202.
+    """
+    if (identifier is None) == (employee is None) or (employee is None) != (day is None):
+        raise click.UsageError("name the punch in one way: its ID, or --employee and --day")
+    asked = Asked(identifier, employee, day)
+    # Without a stage, the local stack's own database, whatever DB_HOST says: queues and rows are of one deployment.
+    where = where._replace(database=where.database._replace(state=where.database.state or local_stack.STATE))
+    place = target.find(where.deployment)
+    # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
+    depth = _attempt("the queue of punches", lambda: queues.depth(place.sqs(), place.queue_url))
+    letters = _attempt("the dead-letter queue", lambda: _dead_letters(place))
+    stored = _attempt("the database", lambda: _rows(where, asked))
+    found = [] if isinstance(letters, Unread) else _of(letters, asked, stored)
+    rows = [] if isinstance(stored, Unread) else stored.rows
+    # By an id one place answers; of a day more may wait, and an unread database may be why.
+    is_answered = asked.id and (rows or found) and not isinstance(stored, Unread)
+    queue = None if is_answered else _queue(place, depth)
+    tried: tuple[object, ...] = (stored, letters, *(queue or ()))
+    unread = [each for each in tried if isinstance(each, Unread)]
+    not_known = [] if queue is None else _not_known(asked, letters, stored)
+    redrive = partial(_redrive, where)
+    if as_json:
+        print_json(
+            {
+                "rows": [_shown(row) for row in rows],
+                "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
+                "queue": queue and _queue_shown(queue),
+                "notKnown": not_known,
+                "unread": [each._asdict() for each in unread],
+            }
+        )
+    else:
+        _print(rows, found, redrive)
+        if not rows and not found:
+            nothing = {"no row": stored, "no dead letter": letters}
+            said = [what for what, source in nothing.items() if not isinstance(source, Unread)]
+            print_result(f"{' and '.join(said) or 'nothing'} was found of {asked.words}")
+        if queue:
+            _print_queue(queue)
+        for what in not_known:
+            print_result(f"not known: {what}")
+        for each in unread:
+            print_result(f"not read: {each.what}: {each.why}")
+    if unread:
+        return 2
+    return 0 if rows and not found else 1
+
+
+def _attempt(what: str, read: Callable[[], T]) -> T | Unread:
+    """Read, so that what cannot be read keeps nothing else from being said."""
+    try:
+        return read()
+    except CommandError as error:
+        return Unread(what, str(error))
+    except (BotoCoreError, ClientError) as error:
+        return Unread(what, explain(error))
+
+
+def _dead_letters(place: Target) -> list[DeadLetter]:
+    with queue_reader.opened(place.sqs(), place.dlq_url) as letters:
+        return letters.messages
+
+
+def _rows(where: reader.Where, asked: Asked) -> Rows:
+    with reader.opened(where) as source:
+        if asked.id:
+            zone, rows = map(list, source.read(zone={}, punch={"id": asked.id}))
+            return Rows(list(map(Row._make, rows)), ZoneInfo(zone[0][0]), None)
+        of_day = {"usuario": asked.employee, "dia": asked.day}
+        zone, day, rows = map(list, source.read(zone={}, working_day=of_day, punches=of_day))
+        begin, end = day[0]
+        return Rows(list(map(Row._make, rows)), ZoneInfo(zone[0][0]), (begin, end))
+
+
+def _of(letters: list[DeadLetter], asked: Asked, stored: Rows | Unread) -> list[DeadLetter]:
+    """Give the dead letters that were asked for, and of the employee also those that do not tell their day."""
+    zone, day = (ZoneInfo("UTC"), None) if isinstance(stored, Unread) else (stored.zone, stored.day)
+    found = []
+    for letter in letters:
+        punch = _punch(letter, zone)
+        if asked.id:
+            is_it = asked.id == (punch.id if punch else letter.punch_id)
+        else:
+            is_it = letter.employee == asked.employee and (not (punch and day) or day[0] <= punch.ponto < day[1])
+        if is_it:
+            found.append(letter)
+    return found
+
+
+def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
+    try:
+        return parse(letter.body, zone)
+    except NotAPunch:
+        return None
+
+
+def _queue(place: Target, depth: Depth | Unread) -> Queue:
+    drain = _attempt("the drain", lambda: event_source.drain(place))
+    since = None if isinstance(drain, Unread) else drain.paused_since
+    return Queue(depth, drain, _attempt("CloudWatch", lambda: _health(place, since or datetime.now(UTC))))
+
+
+def _health(place: Target, until: datetime) -> Health:
+    waited = event_source.waited(place, until)
+    # What failed three times or more SQS leaves out of its own age.
+    oldest = max((age for age in waited if age is not None), default=None)
+    return Health(oldest, waited.failed is not None or event_source.has_crashed(place))
+
+
+def _not_known(asked: Asked, letters: list[DeadLetter] | Unread, stored: Rows | Unread) -> list[str]:
+    said = list(_NOT_KNOWN)
+    if asked.id:
+        said.append(_NOT_BY_ID)
+    if isinstance(stored, Unread):
+        said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
+    silent = [] if isinstance(letters, Unread) else letters
+    silent = [each for each in silent if not each.way.is_event and each.employee is None and each.punch_id is None]
+    if silent:
+        said.append(f"whose {counted(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")
+    return said
+
+
+def _redrive(where: reader.Where, letter: DeadLetter) -> str:
+    """Give the command that sends a dead letter back."""
+    at = {"--stage": where.stage, "--profile": where.profile, "--region": where.region}
+    if where.database.state != local_stack.STATE:
+        at["--state"] = str(where.database.state)
+    words = [word for name, value in at.items() if value for word in (name, value)]
+    return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    return {
+        name: value.astimezone(UTC).isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+        for name, value in camel_case(row._asdict()).items()
+    }
+
+
+def _queue_shown(queue: Queue) -> dict[str, Any]:
+    depth, drain, health = queue
+    shown: dict[str, Any] = {"depth": None, "drain": None, "pausedSince": None, "oldestSeconds": None, "failing": None}
+    if not isinstance(depth, Unread):
+        shown["depth"] = camel_case(depth._asdict())
+    if not isinstance(drain, Unread):
+        since = drain.paused_since
+        shown |= {"drain": drain.state, "pausedSince": since and since.astimezone(UTC).isoformat(timespec="seconds")}
+    if not isinstance(health, Unread):
+        shown |= {"oldestSeconds": health.oldest_seconds, "failing": health.is_failing}
+    return shown
+
+
+def _print(rows: list[Row], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]) -> None:
+    for row in rows:
+        print_result(f"row {row.id}")
+        shown = _shown(row)
+        del shown["id"]
+        for name, value in shown.items():
+            print_result(f"  {name.removesuffix('Id'):9} {'(none)' if value is None else value}")
+    for letter in letters:
+        print_result(
+            f"dead letter {letter.id}",
+            f"  reason    {letter.reason}: {letter.detail}",
+            f"  received  {letter.received}",
+            f"  message   {letter.message_id}",
+            "  redrive   once its cause is corrected (docs/runbook.md, dead-letters):",
+            f"            {redrive(letter)}",
+        )
+
+
+def _print_queue(queue: Queue) -> None:
+    depth, drain, health = queue
+    if not isinstance(depth, Unread):
+        print_result(
+            f"queue: about {depth.visible} waiting, {depth.in_flight} in flight (being stored, or failed and "
+            f"back later), {depth.delayed} delayed"
+        )
+    if not isinstance(health, Unread):
+        age = health.oldest_seconds
+        print_result(
+            f"oldest: {'CloudWatch has no age' if age is None else f'waits for {timedelta(seconds=round(age))}'}"
+        )
+    if not isinstance(drain, Unread):
+        since = f" since {drain.paused_since.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if drain.paused_since else ""
+        print_result(f"drain: {'paused' + since + ' (ponto dlq resume)' if drain.is_paused else drain.state}")
+    if not isinstance(health, Unread):
+        print_result(
+            "failing: yes (docs/runbook.md, keeps-failing)"
+            if health.is_failing
+            else "failing: CloudWatch has no failure of the last 15 minutes"
+        )
