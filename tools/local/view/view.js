@@ -187,7 +187,7 @@ function list(letters) {
 async function send() {
   let left = Number(element("send").dataset.punches)
   const path = new URL(api.url).pathname
-  const { uuid7 } = await import("/rules.js") // of the page, which the same stack serves
+  const { uuid7 } = await import(new URL("rules.js", api.url).pathname) // of the page, which lies beside the API
   async function device() {
     while (left-- > 0) {
       const body = JSON.stringify({
