@@ -1,6 +1,7 @@
 """Clients of POST /ponto: a right one, and ones that are each wrong in one way."""
 
 import itertools
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -25,11 +26,11 @@ _LONGEST_S = 120.0
 _BEGIN = datetime(2026, 10, 1, 8, tzinfo=UTC)
 
 
-def bodies(count: int) -> list[Body]:
-    """Make punches of one device."""
+def bodies(count: int, version: int = 7) -> list[Body]:
+    """Make punches of one device, with ids that say to be of this version of UUIDs; no time is in them."""
     return [
         {
-            "id": str(uuid.uuid4()),
+            "id": re.sub("(?<=^.{14}).", str(version), str(uuid.uuid4())),
             "usuarioId": 100 + number,
             "ponto": (_BEGIN + timedelta(seconds=number)).isoformat(),
             "dispositivo": "gate-1",

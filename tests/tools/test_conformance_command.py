@@ -78,6 +78,18 @@ def test_a_run_ends_by_itself_and_prints_its_verdicts(tmp_path: Path) -> None:
     assert result.json["accepted"] + result.json["refused"] == 10
     assert {each["id"] for each in result.json["log"]} == {punch["id"] for punch in punches}
     assert len(result.json["log"]) == result.json["attempts"]
+    assert result.json["randomIds"] == 0
+    assert "random" not in result.err
+
+
+def test_random_ids_break_no_rule_and_are_said_to_cost_something() -> None:
+    with running("--seed", "5", "--punches", "3", "--json") as kit:
+        Client(kit.url, Clock(SCALE), 1).run(bodies(1) + bodies(3, version=4)[1:])
+        result = kit.end()
+
+    assert result.status == 0, result
+    assert result.json["randomIds"] == 2
+    assert "2 of 3 ids are random (UUID version 4)" in result.err
 
 
 def test_ctrl_c_ends_a_run_and_a_broken_rule_is_status_1() -> None:

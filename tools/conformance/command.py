@@ -5,6 +5,7 @@ import secrets
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import click
 
@@ -178,6 +179,7 @@ def _report(seed: int, seen: Seen, *, as_json: bool) -> int:
         "attempts": len(seen.attempts),
         **{end.value: ends[end] for end in (End.ACCEPTED, End.REFUSED, End.WITHOUT_KEY, End.WAITING)},
         "missing": len(rules.missing(seen)),
+        "randomIds": sum(_is_random(attempts[0].id) for attempts in seen.punches().values()),
     }
     if as_json:
         judged = [
@@ -192,11 +194,20 @@ def _report(seed: int, seen: Seen, *, as_json: bool) -> int:
         print_json({"seed": seed, **counts, "rules": judged, "log": [_attempt(each) for each in seen.attempts]})
     else:
         _print(seed, counts, verdicts)
+    if counts["randomIds"]:
+        print_status(
+            f"ponto conformance: {counts['randomIds']} of {counts['punches']} ids are random (UUID version 4), which "
+            "breaks no rule, but a large table pays for them; make them of version 7"
+        )
     if not counts["accepted"]:
         print_status("ponto conformance: no punch was accepted; is the key right, and are the bodies punches?")
     if any(verdict.word == "broken" for verdict in verdicts):
         return 1
     return 0 if counts["accepted"] else 2
+
+
+def _is_random(identity: str) -> bool:
+    return bool(identity) and UUID(identity).version == 4
 
 
 def _attempt(attempt: Attempt) -> dict[str, object]:
