@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.punch import Reason
-from ponto.records import NoSentTimestamp, Record, api_key_id, origin, signed_in
+from ponto.records import NoSentTimestamp, Record, origin, senders_attributes
 from ponto.sqs import CALL, client
 
 if TYPE_CHECKING:
@@ -99,10 +99,8 @@ def _attributes(rejection: Rejection) -> "dict[str, MessageAttributeValueTypeDef
         message_id, received_ms = origin(rejection.record)
         attributes["messageId"] = {"DataType": "String", "StringValue": message_id}
         attributes["receivedAt"] = {"DataType": "Number", "StringValue": str(received_ms)}
-    if employee := signed_in(rejection.record):  # a redrive is judged by it again
-        attributes["usuarioId"] = {"DataType": "String", "StringValue": employee}
-    if key_id := api_key_id(rejection.record):
-        attributes["apiKeyId"] = {"DataType": "String", "StringValue": key_id}
+    for name, text in senders_attributes(rejection.record).items():
+        attributes[name] = {"DataType": "String", "StringValue": text}
     return attributes
 
 

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from ponto.bisection import in_halves
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
+from ponto.derived_id import derive_clock_id
 from ponto.punch import NotAPunch, Reason, parse
-from ponto.records import Record, api_key_id, origin, signed_in
+from ponto.records import NoClockRecord, Record, api_key_id, clock_record, origin, signed_in
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from ponto.suspects import by_risk
 
@@ -179,6 +180,13 @@ class Drain:
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
             if employee != str(punch.employee):
                 raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
+        try:
+            clocks = clock_record(record)
+        except NoClockRecord:
+            detail = "relogio, nsr: the message names no record of a hardware clock"
+            raise NotAPunch(Reason.INVALID, detail) from None
+        if clocks:  # of whole minutes: one employee may have several in one
+            punch = punch._replace(id=derive_clock_id(clocks))
         return Entry(punch, *origin(record), api_key_id(record))
 
     def _save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:

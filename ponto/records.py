@@ -4,9 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypedDict
 
+from ponto.derived_id import ClockRecord
+
 _milliseconds = re.compile("[0-9]{1,15}").fullmatch  # whoever put a message on the queue by hand may write anything
 _LONGEST_ID = 100  # characters: SQS's own limit, and the column's
+_is_clock = re.compile("[0-9]{17}").fullmatch
+_is_nsr = re.compile("[1-9][0-9]{0,8}").fullmatch
 _ORIGIN = ("messageId", "receivedAt")  # the attributes of a message that was sent back
+_SENDERS = ("usuarioId", "apiKeyId", "relogio", "nsr")  # those that only the gateway and imports set
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 
 
@@ -59,6 +64,10 @@ class NotFromSqs(ValueError):
 
 class NoSentTimestamp(ValueError):
     """When SQS stored a message cannot be read."""
+
+
+class NoClockRecord(ValueError):
+    """What a message says of a hardware clock is not the number of a clock and of its record."""
 
 
 def records_of(event: Any) -> list[Record]:
@@ -150,6 +159,28 @@ def api_key_id(record: Record) -> str | None:
     """
     key_id = _text(record, "apiKeyId")
     return key_id if key_id and len(key_id) <= _LONGEST_ID else None
+
+
+def clock_record(record: Record) -> ClockRecord | None:
+    """Return which record of a hardware clock a punch is; None: it is no clock's.
+
+    Only the import of files sets it, and a dead letter that was sent back keeps it.
+
+    Raises:
+        NoClockRecord: it cannot be read. The punch must not pass for another one, of the same employee and minute.
+    """
+    clock, nsr = _text(record, "relogio"), _text(record, "nsr")
+    if clock is nsr is None:
+        return None
+    if not clock or not nsr or not _is_clock(clock) or not _is_nsr(nsr):
+        raise NoClockRecord
+    return ClockRecord(clock, int(nsr))
+
+
+def senders_attributes(record: Record) -> dict[str, str]:
+    """Return what the gateway or the import vouched for; a dead letter carries it, for a redrive is judged by it."""
+    found = {name: _text(record, name) for name in _SENDERS}
+    return {name: text for name, text in found.items() if text}
 
 
 def _is_from_sqs(record: object) -> bool:

@@ -140,6 +140,15 @@ def derived_ids() -> list[tuple[int, str, str]]:
     return [(int(employee), instant, derived) for employee, instant, derived in rows]
 
 
+def derived_clock_ids() -> list[tuple[str, int, str]]:
+    """The published test vectors of hardware clocks: clock, NSR, id."""
+    rows = re.findall(
+        r"^\| (\d{17}) \| (\d+) \| `([0-9a-f-]{36})` \|$", _DERIVED_IDS.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 4, "the table has another form than is looked for"
+    return [(clock, int(nsr), derived) for clock, nsr, derived in rows]
+
+
 def derived_ids_in(language: str) -> str:
     """The published code for them."""
     [code] = [block.text for block in blocks(_DERIVED_IDS) if block.language == language]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 
@@ -70,6 +71,21 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
 def test_where_employees_sign_in_it_vouches_for_them(compiled: Compile) -> None:
     function = compiled("prod", f"userPoolArn={USER_POOL}", "uploads=true").properties(FUNCTION)
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"
+
+
+def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: Compile) -> None:
+    template = compiled("prod", f"userPoolArn={USER_POOL}", "uploads=true")
+    senders = {name for name, found in rights(template).items() if ("sqs:SendMessage", "PunchQueue.Arn") in found}
+    listed = ["ApiRole", "OperatorRole", "ImportacaoRole"]
+    assert senders == set(listed)
+    _, denied = template.properties("PunchQueuePolicy")["PolicyDocument"]["Statement"]
+    arns = [{"Fn::GetAtt": [name, "Arn"]} for name in listed]
+    assert (denied["Effect"], denied["Condition"]) == ("Deny", {"ArnNotEquals": {"aws:PrincipalArn": arns}})
+    # As the gateway, a client sends what the gateway's own templates say.
+    integrations = [json.dumps(method) for method in template.of_type("AWS::ApiGateway::Method").values()]
+    sending = [text for text in integrations if "SendMessage" in text]
+    assert len(sending) == 1
+    assert re.findall(r"MessageAttribute\.\d+\.Name=(\w+)", sending[0]) == ["apiKeyId", "usuarioId"]
 
 
 def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Template, prod: Template) -> None:

@@ -83,8 +83,11 @@ def test_what_is_no_punch_and_has_no_sent_timestamp_is_sent_without_a_time_and_c
     }
 
 
-@pytest.mark.parametrize(("name", "value"), [("usuarioId", "123"), ("apiKeyId", "k4r2p0x9ab")])
-def test_a_letter_keeps_who_signed_in_and_the_id_of_the_key_where_its_punch_has_them(
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("usuarioId", "123"), ("apiKeyId", "k4r2p0x9ab"), ("relogio", "00004000070000123"), ("nsr", "7")],
+)
+def test_a_letter_keeps_what_the_gateway_or_an_import_vouched_for_where_its_punch_has_it(
     queue: DeadLetterQueue, name: str, value: str
 ) -> None:
     punches = [record("{", message_id) for message_id in ("has it", "by hand", "empty", "local")]

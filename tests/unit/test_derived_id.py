@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto.derived_id import derive_id
-from tests.documents import derived_ids, derived_ids_in
+from ponto.derived_id import ClockRecord, derive_clock_id, derive_id
+from tests.documents import derived_clock_ids, derived_ids, derived_ids_in
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 BEGIN = datetime(1899, 12, 31, tzinfo=UTC)
@@ -92,6 +92,23 @@ def test_derived_id_of_a_time_that_the_wire_cannot_deliver_is_refused() -> None:
     assert derive_id(1, BEGIN) == "00000000-0000-8a8b-ad4d-62e8c2d37b86"
     with pytest.raises(ValueError, match="before 1899-12-31"):
         derive_id(1, BEGIN - timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(("clock", "nsr", "derived"), derived_clock_ids())
+def test_python_derives_the_documents_ids_of_clocks(clock: str, nsr: int, derived: str) -> None:
+    assert derive_clock_id(ClockRecord(clock, nsr)) == derived
+
+
+@given(st.text("0123456789", min_size=17, max_size=17), st.integers(1, 999_999_998), employees, instants)
+def test_a_clocks_id_says_clock_and_record_and_is_no_instants(
+    clock: str, nsr: int, employee: int, instant: datetime
+) -> None:
+    derived = derive_clock_id(ClockRecord(clock, nsr))
+    assert derived == str(uuid.UUID(derived))
+    assert (uuid.UUID(derived).version, uuid.UUID(derived).variant) == (8, uuid.RFC_4122)
+    digits = derived.replace("-", "")
+    assert (digits[1:12] + digits[13:16] + digits[17:20], int(digits[20:])) == (clock, nsr)
+    assert derived[0] == "f" != derive_id(employee, instant)[0]
 
 
 def test_module_imports_no_more_than_it_needs() -> None:

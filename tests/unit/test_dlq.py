@@ -388,8 +388,8 @@ def test_an_id_that_two_dead_letters_begin_with_is_said_and_nothing_is_done(dev:
 def test_a_redriven_dead_letter_arrives_byte_for_byte_with_the_originals_id_and_time_and_the_senders_attributes(
     dev: Stage,
 ) -> None:
-    key = text("k4r2p0x9ab")
-    identifier = dev.reject(trace=BINARY, apiKeyId=key)
+    senders = {"apiKeyId": text("k4r2p0x9ab"), "relogio": text("00004000070000123"), "nsr": text("7")}
+    identifier = dev.reject(trace=BINARY, **senders)
 
     result = dev.run("redrive", identifier[:8])
 
@@ -397,7 +397,7 @@ def test_a_redriven_dead_letter_arrives_byte_for_byte_with_the_originals_id_and_
     (punch,) = dev.queued()
     assert punch["Body"] == PUNCH
     carried = {"messageId": text(ORIGINAL_ID), "receivedAt": text(RECEIVED_MS, "Number")}
-    assert punch["MessageAttributes"] == carried | {"trace": BINARY, "apiKeyId": key}
+    assert punch["MessageAttributes"] == carried | {"trace": BINARY} | senders
     assert dev.dead_letters() == set()
     empty = read(message())._replace(attributes={"apiKeyId": {"DataType": "String"}})  # of the local stack's gateway
     assert empty.attributes_to_resend().keys() == {"messageId", "receivedAt"}  # for SQS refuses an empty one

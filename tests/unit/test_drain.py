@@ -73,6 +73,26 @@ def test_a_record_that_our_code_fails_on_is_reported_alone(paper: Paper) -> None
     assert paper.reasons == []
 
 
+def of_a_clock(nsr: str) -> Record:
+    """The same punch each time, but for the record that a hardware clock kept of it."""
+    made = record(punch(1), f"nsr {nsr}")
+    texts = {"relogio": "00004000070000123", "nsr": nsr}
+    made["messageAttributes"] = {name: {"dataType": "String", "stringValue": text} for name, text in texts.items()}
+    return made
+
+
+def test_two_punches_of_one_minute_that_a_clock_kept_are_two() -> None:
+    paper = Paper()
+
+    processed = process(paper, of_a_clock("7"), of_a_clock("8"), of_a_clock("0"))
+
+    assert [entry.punch.id for entry in processed.stored] == [
+        "f0000400-0070-8000-a123-000000000007",
+        "f0000400-0070-8000-a123-000000000008",
+    ]
+    assert paper.reasons == [("nsr 0", Reason.INVALID, "relogio, nsr: the message names no record of a hardware clock")]
+
+
 @pytest.mark.parametrize("others", [Status.STORED, Status.DUPLICATE])
 def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(paper: Paper, others: Status) -> None:
     paper.answers[1] = Outcome(others)

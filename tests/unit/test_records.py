@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ponto.records import NotFromSqs, Record, api_key_id, origin, receive_count, records_of
+from ponto.records import NoClockRecord, NotFromSqs, Record, api_key_id, clock_record, origin, receive_count, records_of
 from tests.events import NOT_SQS, RECEIVED_MS, record, sqs_event
 
 
@@ -52,6 +52,35 @@ def with_attributes(**attributes: tuple[str, str]) -> Record:
         name: {"dataType": kind, "stringValue": value} for name, (kind, value) in attributes.items()
     }
     return made
+
+
+CLOCK = "00004000070000123"
+
+
+def test_a_message_of_no_clock_names_none_and_one_of_a_clock_its_record() -> None:
+    assert clock_record(record("{}")) is None
+    assert clock_record(with_attributes(relogio=("String", CLOCK), nsr=("String", "999999998"))) == (CLOCK, 999_999_998)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"relogio": CLOCK},
+        {"nsr": "1"},
+        {"relogio": CLOCK, "nsr": "0"},
+        {"relogio": CLOCK, "nsr": "01"},
+        {"relogio": CLOCK, "nsr": "1000000000"},
+        {"relogio": CLOCK, "nsr": "1\n"},
+        {"relogio": CLOCK, "nsr": "\u0661"},
+        {"relogio": CLOCK[1:], "nsr": "1"},
+        {"relogio": f"{CLOCK}0", "nsr": "1"},
+        {"relogio": "x" * 17, "nsr": "1"},
+    ],
+    ids=str,
+)
+def test_a_clock_or_record_that_cannot_be_read_is_not_passed_over(given: dict[str, str]) -> None:
+    with pytest.raises(NoClockRecord):
+        clock_record(with_attributes(**{name: ("String", text) for name, text in given.items()}))
 
 
 def test_a_message_is_received_when_sqs_says() -> None:
