@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.load.employees import Employee, check_digits
+from ponto.documents import check_digits
+from tools.load.employees import Employee
 
 FIRST_NUMBER = 1_000_001
 LONGEST_DELAY = timedelta(days=10)

@@ -1,0 +1,256 @@
+"""The lines of hardware clocks' files, in both layouts, and what a file is found to hold."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ponto import afd
+from ponto.afd import BadRecord, NotOfAClock, Record, Survey, Trailer
+from ponto.documents import is_cpf, is_pis
+from tests.clocks import CLOCK, EIGHT, KERMIT, MODBUS, Clock, cpf, is_named_in, month, pis
+
+PEOPLE = [f"0{cpf(number)}" for number in (11, 12, 13)]
+clocks = st.builds(
+    Clock,
+    number=st.just(CLOCK),
+    year=st.sampled_from([2009, 2021]),
+    crc=st.sampled_from([KERMIT, MODBUS]),
+    capitals=st.booleans(),
+    encoding=st.sampled_from(["iso-8859-1", "utf-8"]),
+    end=st.sampled_from(["\r\n", "\n"]),
+)
+both_layouts = pytest.mark.parametrize("clock", [Clock(2009), Clock(2021)], ids=["2009", "2021"])
+
+
+def survey(content: bytes) -> dict[str, Any]:
+    first, *others = content.split(b"\n")
+    found = Survey(afd.header(first))
+    for line in others:
+        if line.strip():
+            found.add(line)
+    return found.summary()
+
+
+def read(clock: Clock, line: str) -> Record | Trailer | None:
+    return afd.read(line.encode(clock.encoding), afd.header(clock.header().encode(clock.encoding)).layout)
+
+
+def refusal(clock: Clock, line: str) -> str:
+    """Give what is said of a line; nothing: it is read."""
+    try:
+        read(clock, line)
+    except (BadRecord, NotOfAClock) as error:
+        return str(error)
+    return ""
+
+
+def test_the_crcs_have_the_check_values_of_their_names() -> None:
+    assert (KERMIT(b"123456789"), MODBUS(b"123456789")) == (0x2189, 0x4B37)
+
+
+@given(clocks)
+def test_however_a_clock_writes_its_records_are_read(clock: Clock) -> None:
+    found = afd.header(clock.header().encode(clock.encoding))
+    assert (found.clock, found.layout.year) == (CLOCK, clock.year)
+    offset = ":00-0300" if clock.year == 2021 else ""
+
+    assert read(clock, clock.punch(7, PEOPLE[0])) == Record(3, 7, f"2026-10-01T08:00{offset}", document=cpf(11))
+    after = EIGHT.replace(minute=5)
+    expected = Record(4, 8, f"2026-10-01T08:05{offset}", f"2026-10-01T08:00{offset}")
+    assert read(clock, clock.setting(8, EIGHT, after)) == expected
+    assert read(clock, clock.employer(9)) == Record(2, 9)
+    assert read(clock, clock.employee(10, "Ótávio Ção")) == Record(5, 10)
+    lines = month(clock, PEOPLE)
+    assert read(clock, clock.trailer(lines)) == Trailer(_counts(clock, lines))
+    assert read(clock, "ASSINATURA_DIGITAL_EM_ARQUIVO_P7S") is None
+
+
+def _counts(clock: Clock, lines: list[str]) -> dict[int, int]:
+    kinds = (2, 3, 4, 5) if clock.year == 2009 else (2, 3, 4, 5, 6, 7)
+    return {kind: sum(line[9] == str(kind) for line in lines) for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("field", "document"),
+    [
+        (f"0{cpf(123_456_789)}", "12345678909"),
+        (f" {cpf(123_456_789)}", "12345678909"),
+        (f"{cpf(123_456_789)} ", "12345678909"),
+        (f"0{pis(1_234_567_890)}", pis(1_234_567_890)),
+        (f"9{cpf(123_456_789)}", "12345678909"),
+        (f"8{cpf(123_456_789)[:10]}0", "12345678909"),
+        (f"8{cpf(123_456_789)[:10]}7", "12345678909"),
+        ("000000000000", "00000000000"),  # of nobody
+        (f"8{cpf(123_456_789)[:9]}17", None),
+        (f"7{cpf(123_456_789)}", None),
+        (f"  {cpf(123_456_789)[1:]}", None),
+        ("123456 78909", None),
+        ("            ", None),
+    ],
+)
+@both_layouts
+def test_an_employee_is_known_by_the_digits_of_a_pis_or_cpf_wherever_clocks_put_them(
+    clock: Clock, field: str, document: str | None
+) -> None:
+    if document is None:
+        with pytest.raises(BadRecord, match="neither a CPF nor a PIS"):
+            read(clock, clock.punch(1, field))
+    else:
+        found = read(clock, clock.punch(1, field))
+        assert isinstance(found, Record)
+        assert found.document == document
+
+
+@both_layouts
+@given(data=st.data())
+def test_a_damaged_record_is_refused_or_of_the_layout_and_never_says_what_it_holds(
+    clock: Clock, data: st.DataObject
+) -> None:
+    line = data.draw(st.sampled_from(month(clock, PEOPLE)))
+    place = data.draw(st.integers(0, len(line) - 1))
+    damaged = data.draw(
+        st.sampled_from(
+            [
+                line[:place],
+                line[place:],
+                line[:place] + line[place + 1 :],
+                line[:place] + "é" + line[place + 1 :],
+                line[:place] + line[place] + line[place:],
+            ]
+        )
+    )
+    said = refusal(clock, damaged)
+    # A layout without a CRC cannot know that a name or a digit is another.
+    assert said or clock.year == 2009 or damaged == line or damaged[9] == "6"
+    assert not is_named_in(said, PEOPLE)
+
+
+@pytest.mark.parametrize("kind", ["punch", "setting", "employee", "employer"])
+def test_any_other_character_is_a_wrong_crc(kind: str) -> None:
+    clock = Clock()
+    makers = {
+        "punch": clock.punch(1, PEOPLE[0]),
+        "setting": clock.setting(1, EIGHT, EIGHT),
+        "employee": clock.employee(1),
+        "employer": clock.employer(1),
+    }
+    line = makers[kind]
+    for place in range(10, len(line)):
+        other = line[:place] + ("1" if line[place] == "0" else "0") + line[place + 1 :]
+        with pytest.raises(BadRecord, match="CRC is wrong"):
+            read(clock, other)
+
+
+@pytest.mark.parametrize(
+    ("year", "line", "said"),
+    [
+        (2021, Clock(2009).punch(1, PEOPLE[0]), "record 3: 34 characters, and the layout of 2021 has 50"),
+        (2009, Clock(2021).punch(1, PEOPLE[0]), "record 3: 50 characters, and the layout of 2009 has 34"),
+        (2009, Clock(2021).event(1), "record 6: the layout of 2009 has none"),
+        (2009, "0000000018", "record 8: the layout of 2009 has none"),
+        (2021, "0000000017", "record 7: the layout of 2021 has none in a hardware clock's file"),
+        (2021, Clock(2009).trailer([]), "trailer: not as in the layout of 2021"),
+        (2009, "0000000003", "line: does not begin as a clock's record"),
+        (2009, "00000001x3", "line: does not begin as a clock's record"),
+        (2009, "usuarioId;ponto", "line: does not begin as a clock's record"),
+        (2009, "0000000013011020260830".ljust(34), "record 3: neither a CPF nor a PIS"),
+        (2009, "000000001301/1/20260830".ljust(34), "record 3: its time is not written as in the layout of 2009"),
+    ],
+)
+def test_what_is_no_record_of_the_layout_is_said(year: int, line: str, said: str) -> None:
+    with pytest.raises(BadRecord, match=said):
+        read(Clock(year), line)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("0000000001", "header of 10 characters instead of 232 .* or 302"),
+        (Clock().header()[:-4] + "0000", "header whose CRC is wrong"),
+        (Clock(number="0" * 17).header(), "without the clock's number"),
+        (Clock(number="ABC".ljust(17)).header(), "without the clock's number"),
+        (Clock(2009, number="0000400007000012 ").header(), "without the clock's number"),
+    ],
+)
+def test_a_header_that_names_no_clock_is_said(line: str, said: str) -> None:
+    with pytest.raises(NotOfAClock, match=said):
+        afd.header(line.encode())
+
+
+@both_layouts
+def test_a_second_header_and_a_record_of_a_program_are_of_the_whole_file(clock: Clock) -> None:
+    with pytest.raises(NotOfAClock, match="second header"):
+        read(clock, clock.header())
+    program = "0000000017" + "2026-10-01T08:00:00-0300" + PEOPLE[0] + "2026-10-01T08:00:00-0300" + "020" + "a" * 64
+    with pytest.raises(NotOfAClock, match="record of a program, kind 7"):
+        read(clock, program)
+
+
+@given(clocks, st.booleans(), st.booleans())
+def test_a_survey_says_what_a_file_holds(clock: Clock, trailer: bool, signature: bool) -> None:
+    lines = month(clock, PEOPLE, days=2, first=41)
+    found = survey(clock.file(*lines, trailer=trailer, signature=signature))
+    counts = {str(kind): count for kind, count in _counts(clock, lines).items()}
+    offset = ":00-0300" if clock.year == 2021 else ""
+    first = next(line for line in lines if line[9] == "4")
+    assert found == {
+        "number": CLOCK,
+        "layout": clock.year,
+        "firstNsr": 41,
+        "lastNsr": 40 + len(lines),
+        "gaps": [],
+        "repeats": [],
+        "settings": [
+            {"nsr": nsr, "before": f"2026-10-0{day}T08:00{offset}", "after": f"2026-10-0{day}T08:02{offset}"}
+            for day, nsr in ((1, int(first[:9])), (2, int(first[:9]) + 7))
+        ],
+        "unlisted": {"gaps": 0, "repeats": 0, "settings": 0},
+        "found": counts,
+        "trailer": counts if trailer else None,
+    }
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=60))
+def test_gaps_and_repeats_are_right_in_whatever_order_the_numbers_come(numbers: list[int]) -> None:
+    clock = Clock(2009)
+    found = survey(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
+
+    assert (found["firstNsr"], found["lastNsr"]) == (min(numbers), max(numbers))
+    missing = [nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)]
+    assert missing == sorted(set(range(min(numbers), max(numbers))) - set(numbers))
+    for gap, following in zip(found["gaps"], found["gaps"][1:], strict=False):
+        assert gap["last"] + 1 < following["first"]
+    seen: set[int] = set()
+    assert found["repeats"] == [nsr for nsr in numbers if nsr in seen or seen.add(nsr)]  # type: ignore[func-returns-value]
+
+
+def test_a_damaged_record_is_missing() -> None:
+    clock = Clock()
+    lines = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 3)]
+    lines[1] = lines[1][:-1]
+    found = survey(clock.file(*lines))
+    assert (found["gaps"], found["found"]["3"], found["trailer"]["3"]) == ([{"first": 2, "last": 2}], 2, 3)
+
+
+def test_a_file_without_a_record_has_no_number() -> None:
+    found = survey(Clock(2009).file())
+    assert (found["firstNsr"], found["lastNsr"], found["gaps"]) == (None, None, [])
+
+
+def test_what_a_survey_says_is_bounded_whatever_a_file_holds() -> None:
+    clock = Clock(2021)
+    later = datetime(2026, 10, 1, 9)
+    settings = [clock.setting(nsr, EIGHT, later) for nsr in range(1, 3_000, 2)]
+    found = survey(clock.file(*settings, *settings))
+    assert found["unlisted"] == {"gaps": 999, "repeats": 1_000, "settings": 2_500}
+    assert {name: len(found[name]) for name in found["unlisted"]} == dict.fromkeys(found["unlisted"], afd.LISTED)
+    assert len(json.dumps(found)) < 100_000  # of the 256 KB that an event may have
+
+
+def test_made_up_documents_are_what_they_say() -> None:
+    assert all(is_cpf(cpf(number)) for number in range(1, 100))
+    assert all(is_pis(pis(number)) for number in range(1, 100))

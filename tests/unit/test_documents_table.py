@@ -1,0 +1,49 @@
+"""The table that says whose a CPF or PIS is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ponto.documents import LARGEST_EMPLOYEE, is_cpf, is_pis, read
+from tests.clocks import cpf, pis
+
+HEADER = "documento;usuarioId\n"
+tables = st.dictionaries(
+    st.integers(1, 10**9 - 1).map(cpf).filter(is_cpf) | st.integers(1, 10**10 - 1).map(pis).filter(is_pis),
+    st.integers(1, LARGEST_EMPLOYEE),
+)
+
+
+@given(tables, st.sampled_from([";", ","]), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_a_table_that_was_written_reads_back(table: dict[str, int], between: str, end: str, marked: bool) -> None:
+    rows = [("documento", "usuarioId"), *table.items()]
+    text = end.join(f"{document}{between}{employee}" for document, employee in rows)
+    assert read(text.encode("utf-8-sig" if marked else "utf-8")) == (table, [])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (f"{cpf(1)}", "line 2: has 1 columns instead of 2"),
+        (f"{cpf(1)[1:]};5", "line 2, documento: has 10 of 11 digits; has the spreadsheet dropped a zero in front?"),
+        ("123.456.789-09;5", "line 2, documento: is not 11 digits, without points or hyphens"),
+        (f"{cpf(1)[:-1]}0;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
+        ("00000000000;5", "line 2, documento: has the check digits of neither a CPF nor a PIS"),
+        (f"5;{cpf(123_456_789)}", "line 2, documento: is not 11 digits, without points or hyphens"),
+        (f"{cpf(1)};0", f"line 2, usuarioId: is not a number from 1 to {LARGEST_EMPLOYEE}"),
+        (f"{cpf(1)};123.456.789-09", f"line 2, usuarioId: is not a number from 1 to {LARGEST_EMPLOYEE}"),
+        (f"{cpf(1)};5\n{cpf(1)};6", "line 3, documento: is on line 2 already"),
+    ],
+)
+def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, said: str) -> None:
+    table, faults = read((HEADER + line).encode())
+    assert str(faults[0]) == said
+    assert table == ({cpf(1): 5} if "already" in said else {})
+    assert "456" not in str(faults)
+
+
+def test_a_table_without_its_first_line_shows_nothing_of_it() -> None:
+    table, faults = read(f"{cpf(123_456_789)};5\n".encode())
+    assert table == {}
+    assert "column of many digits is unknown" in str(faults[0])
+    assert "456" not in str(faults)
