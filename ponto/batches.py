@@ -206,8 +206,13 @@ class Sender:
 
     def _entry(self, index: int, punch: Line) -> "SendMessageBatchRequestEntryTypeDef":
         entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": punch.body}
-        if self._identity:
-            entry["MessageAttributes"] = {"usuarioId": {"DataType": "String", "StringValue": str(punch.employee)}}
+        vouched = {"usuarioId": punch.employee} if self._identity else {}
+        if punch.clock:
+            vouched |= punch.clock._asdict()
+        if vouched:
+            entry["MessageAttributes"] = {
+                name: {"DataType": "String", "StringValue": str(value)} for name, value in vouched.items()
+            }
         if self._group:
             entry["MessageGroupId"] = self._group
         return entry

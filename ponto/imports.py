@@ -7,6 +7,7 @@ it raises, Lambda tries twice again, and then puts the event, which says where t
 import io
 import json
 import os
+import time
 from collections.abc import Callable
 from datetime import tzinfo
 from hashlib import sha256
@@ -14,15 +15,18 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_plus
 
+from ponto import documents
 from ponto.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
 from ponto.config import ImportSettings
-from ponto.lines import BEGIN, Position, lines, skip
+from ponto.lines import BEGIN, NotPunches, Position, lines, skip, survey
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 INCOMING = "incoming/"
 RESULTS = "results/"
+SUMMARY = "summary.json"
+FAILURE = "failure.json"
 MOST_ROUNDS = 20
 """Invocations for a file: five hours; Lambda gives up one that waits for six. A redrive begins to count anew."""
 
@@ -48,6 +52,7 @@ class Task(NamedTuple):
     accepted: int = 0  # lines before it that are in the queue
     refused: int = 0  # those that never will be
     rounds: int = 0  # invocations so far
+    clock: Any = None  # of a hardware clock's file: what the first of them found it to hold, for the summary
 
     @property
     def bucket(self) -> str:
@@ -74,8 +79,9 @@ class Task(NamedTuple):
     def event(self) -> dict[str, Any]:
         """Give the event of which this is read."""
         offset, line = self.position
-        done = {"offset": offset, "line": line, "accepted": self.accepted, "refused": self.refused}
-        return {"Records": [self.record], "continuation": done | {"rounds": self.rounds}}
+        done: dict[str, Any] = {"offset": offset, "line": line, "accepted": self.accepted, "refused": self.refused}
+        done |= {"rounds": self.rounds} | ({"clock": self.clock} if self.clock else {})
+        return {"Records": [self.record], "continuation": done}
 
 
 def tasks_of(event: Any) -> list[Task]:
@@ -112,7 +118,7 @@ def _continued(task: Task, done: Any) -> Task:
         raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
     if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
         raise NotFromS3("The event's continuation does not count from where a file begins.")
-    return Task(task.record, Position(offset, line), accepted, refused, rounds)
+    return Task(task.record, Position(offset, line), accepted, refused, rounds, done.get("clock"))
 
 
 class Importer:
@@ -156,12 +162,16 @@ class Importer:
             raise TooManyRounds(
                 f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
             )
-        now, why = self._send(task, end - _RESERVE)
+        try:
+            now, why = self._send(task, end - _RESERVE)
+        except NotPunches as error:
+            self._put(task, FAILURE, _json({"reason": str(error)}))
+            raise
         if why:
             self._hand_on(now)
         else:
             summary = {"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds}
-            self._put(now, "summary.json", _json(summary))
+            self._put(now, SUMMARY, _json(summary | ({"clock": now.clock} if now.clock else {})))
         return now, why
 
     def _send(self, task: Task, stop: float) -> tuple[Task, str]:
@@ -169,10 +179,14 @@ class Importer:
         from botocore.exceptions import BotoCoreError, ClientError
 
         now = task._replace(rounds=task.rounds + 1)
+        open_at = self._opener(task)
+        if task.position == BEGIN and (found := survey(open_at, _before(stop))):
+            now = now._replace(clock=found.summary())
         why = ""
         with SpooledTemporaryFile(_IN_MEMORY) as refused:
             try:
-                for sent in send_all(lines(self._opener(task), self._zone, task.position), self._sender.send, stop):
+                found_lines = lines(open_at, self._zone, task.position, lambda: self._employees(task))
+                for sent in send_all(found_lines, self._sender.send, stop):
                     for line in sent.refused:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
                     now = now.after(sent)
@@ -207,15 +221,59 @@ class Importer:
 
         return open_at
 
+    def _employees(self, task: Task) -> dict[str, int]:
+        """Read whose the documents in a hardware clock's file are.
+
+        Raises:
+            NotPunches: the bucket has no such table, or one with faults.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self._s3.get_object(Bucket=task.bucket, Key=documents.KEY)
+        except ClientError as error:
+            # Who may not list a bucket is told that access is denied to what is not there.
+            if (code := error.response["Error"].get("Code")) not in ("NoSuchKey", "AccessDenied"):
+                raise
+            raise NotPunches(
+                f"a hardware clock's file needs {documents.KEY} in the bucket (S3: {code}); ponto load documents puts "
+                "it there, then import the file again"
+            ) from None
+        content = answer["Body"].read(documents.MOST_BYTES + 1)
+        if len(content) > documents.MOST_BYTES:
+            raise NotPunches(f"{documents.KEY} is larger than {documents.MOST_BYTES} bytes")
+        employees, faults = documents.read(content)
+        if faults:
+            raise NotPunches(
+                f"{documents.KEY} has {len(faults)} faults, the first in line {faults[0].line}; ponto load documents "
+                "says which they are"
+            )
+        return employees
+
     def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
-        # In a folder for the version: a file that is mended and sent again has results of its own.
-        key = f"{RESULTS}{_shortened(task.key.removeprefix(INCOMING))}/{task.version}/{name}"
+        key = f"{results_of(task.key, task.version)}{name}"
         self._s3.put_object(Bucket=task.bucket, Key=key, Body=content)
 
     def _hand_on(self, task: Task) -> None:
         self._functions.invoke(
             FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"], InvocationType="Event", Payload=_json(task.event())
         )
+
+
+def results_of(key: str, version: str | None) -> str:
+    """Give what the keys of a file's results begin with.
+
+    They are in a folder for the version: a file that is mended and sent again has results of its own.
+    """
+    return f"{RESULTS}{_shortened(key.removeprefix(INCOMING))}/{version}/"
+
+
+def _before(stop: float) -> Callable[[int], None]:
+    def require_time(line: int) -> None:
+        if time.monotonic() > stop:
+            raise OutOfTime(f"the time is over, and line {line} is not read")
+
+    return require_time
 
 
 def _shortened(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The lines of a file of punches, each checked by the rules of a punch: NDJSON or CSV, gzip or not.
+"""The lines of a file of punches, each checked by the rules of a punch: NDJSON, CSV or a hardware clock's, gzip or not.
 
 What a file is, its content says, not its name. It is read as a stream: however long it or a line is, memory is not.
 """
@@ -8,12 +8,14 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import IO, NamedTuple
 
 import orjson
 
+from ponto import afd, documents
+from ponto.derived_id import ClockRecord
 from ponto.punch import WIRE, NotAPunch, named, parse
 
 LONGEST = 65_536
@@ -53,6 +55,7 @@ class Line(NamedTuple):
     body: str = ""  # of a punch: as of POST /ponto
     employee: int = 0  # of a punch
     refusal: str = ""  # quotes no value
+    clock: ClockRecord | None = None  # of a punch that a hardware clock kept: which of its records
 
     @property
     def is_heartbeat(self) -> bool:
@@ -65,7 +68,14 @@ class _Raw(NamedTuple):
     content: bytes | None  # None: it is too long
 
 
-def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = BEGIN) -> Iterator[Line]:
+Open = Callable[[int], IO[bytes]]
+"""Opens a file as it is stored, from a byte on."""
+
+Documents = Callable[[], Mapping[str, int]]
+"""Gives the employee of each document; is called for a hardware clock's file only."""
+
+
+def lines(open_at: Open, zone: tzinfo, start: Position = BEGIN, employees: Documents | None = None) -> Iterator[Line]:
     """Read and check the lines of a file.
 
     Where there is no line in a mebibyte, because one is longer, or all are blank, or `start` is far, there comes a
@@ -73,18 +83,60 @@ def lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position = B
     and from `start` on.
 
     Args:
-        open_at: opens the file as it is stored, from a byte on.
+        open_at: opens the file.
         zone: the stage's time zone, in which a time sent without an offset is local.
         start: where to go on. In a compressed file, what comes before is read again.
+        employees: whose the documents in a hardware clock's file are; None: such a file is refused.
 
     Raises:
-        NotPunches: its first line is neither a JSON object nor the header of a CSV file, its compression is broken, or
-            there is little in it but blank or refused lines.
+        NotPunches: its first line is neither a JSON object nor the header of a CSV file or of a hardware clock's, its
+            compression is broken, or there is little in it but blank or refused lines.
+        Exception: of `employees`.
     """
     try:
-        yield from _lines(open_at, zone, start)
+        yield from _lines(open_at, zone, start, employees)
     except _BROKEN as error:
-        raise NotPunches(f"the compression is broken, or the file incomplete: {type(error).__name__}") from None
+        raise _broken(error) from None
+
+
+def survey(open_at: Open, reached: Callable[[int], None]) -> afd.Survey | None:
+    """Read a hardware clock's file to its end, before anything of it is sent: some faults are of the whole file.
+
+    Args:
+        open_at: opens the file.
+        reached: is told each line's number; what it raises ends the reading.
+
+    Returns:
+        What the file holds; None: it is no hardware clock's.
+
+    Raises:
+        NotPunches: the file as a whole cannot be imported, or its compression is broken.
+        Exception: of `reached`.
+    """
+    found: afd.Survey | None = None
+    try:
+        with _buffered(open_at(0)) as stored:
+            for raw in _raw(_content(stored, is_compressed(stored.peek(len(_GZIP)))), BEGIN):
+                if isinstance(raw, Position):
+                    reached(raw.line)
+                    continue
+                if found is None:
+                    if not _is_of_a_clock(raw):
+                        return None
+                    found = afd.Survey(_clocks_header(raw))
+                elif raw.content is not None:
+                    try:
+                        found.add(raw.content)
+                    except afd.NotOfAClock as error:
+                        raise _of_the_file(raw, error) from None
+                reached(raw.number)
+    except _BROKEN as error:
+        raise _broken(error) from None
+    return found
+
+
+def _broken(error: Exception) -> NotPunches:
+    return NotPunches(f"the compression is broken, or the file incomplete: {type(error).__name__}")
 
 
 def is_compressed(start: bytes) -> bool:
@@ -92,7 +144,7 @@ def is_compressed(start: bytes) -> bool:
     return start.startswith(_GZIP)
 
 
-def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -> Iterator[Line]:
+def _lines(open_at: Open, zone: tzinfo, start: Position, employees: Documents | None) -> Iterator[Line]:
     # What the file is, its first line says.
     with _buffered(open_at(0)) as stored:
         in_gzip = is_compressed(stored.peek(len(_GZIP)))
@@ -104,7 +156,12 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
     if not isinstance(first, _Raw):
         return  # nothing but blank lines
 
-    if header := _header(first):
+    read: _Reader
+    if _is_of_a_clock(first):
+        if employees is None:
+            raise NotPunches("it is a hardware clock's, which only the stage's bucket takes")
+        read, begin = _of_clock(_clocks_header(first), employees()), max(start, first.next)
+    elif header := _header(first):
         read, begin = _of_csv(*header), max(start, first.next)
     else:
         read, begin = _of_json, start
@@ -114,11 +171,15 @@ def _lines(open_at: Callable[[int], IO[bytes]], zone: tzinfo, start: Position) -
         for _ in skip(content, begin.offset if in_gzip else 0):
             yield _heartbeat(begin)
         refused = 0  # more than punches, from `begin` on
+        told = begin.offset
         for raw in _raw(content, begin):
             if isinstance(raw, Position):
                 yield _heartbeat(raw)
                 continue
             line = _check(raw, read, zone)
+            if line.is_heartbeat and line.next.offset - told < _CHUNK:  # one of many records that are no punches
+                continue
+            told = line.next.offset
             refused += (line.refusal != "") - (line.body != "")
             if refused > _MOST_REFUSED:
                 raise NotPunches(
@@ -186,6 +247,21 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw | Positio
         number += 1
 
 
+def _is_of_a_clock(first: _Raw) -> bool:
+    return first.content is not None and afd.is_of_a_clock(first.content)
+
+
+def _clocks_header(first: _Raw) -> afd.Header:
+    try:
+        return afd.header(first.content or b"")
+    except afd.NotOfAClock as error:
+        raise _of_the_file(first, error) from None
+
+
+def _of_the_file(line: _Raw, error: afd.NotOfAClock) -> NotPunches:
+    return NotPunches(f"line {line.number} {error}")
+
+
 def _header(first: _Raw) -> tuple[list[str], str] | None:
     """Give the columns of a CSV file and what separates them; None: the file is NDJSON.
 
@@ -216,7 +292,8 @@ def _header(first: _Raw) -> tuple[list[str], str] | None:
     )
 
 
-_Reader = Callable[[str], str]
+_Reader = Callable[[bytes], tuple[str, ClockRecord | None] | None]
+"""Gives the body that a line makes, and which record of a clock it is; None: a record that is no punch."""
 
 
 def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
@@ -224,20 +301,24 @@ def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
     if content is None:
         return Line(number, after, refusal=f"line: longer than {LONGEST} bytes")
     try:
-        body = read(content.decode().strip())
-        return Line(number, after, body, parse(body, zone).employee)
+        if (found := read(content)) is None:
+            return Line(number, after)
+        body, clock = found
+        return Line(number, after, body, parse(body, zone).employee, clock=clock)
     except UnicodeDecodeError:
         return Line(number, after, refusal="line: not UTF-8")
     except NotAPunch as error:
         return Line(number, after, refusal=error.detail)
     except csv.Error:
         return Line(number, after, refusal="line: not CSV")
-    except _CellCountError as error:
+    except (_CellCountError, afd.BadRecord) as error:
         return Line(number, after, refusal=str(error))
+    except afd.NotOfAClock as error:
+        raise _of_the_file(line, error) from None
 
 
-def _of_json(text: str) -> str:
-    return text
+def _of_json(content: bytes) -> tuple[str, None]:
+    return content.decode().strip(), None
 
 
 class _CellCountError(ValueError):
@@ -245,12 +326,25 @@ class _CellCountError(ValueError):
 
 
 def _of_csv(columns: Sequence[str], separator: str) -> _Reader:
-    def read(text: str) -> str:
-        cells = next(csv.reader([text], delimiter=separator, strict=True))
+    def read(content: bytes) -> tuple[str, None]:
+        cells = next(csv.reader([content.decode().strip()], delimiter=separator, strict=True))
         if len(cells) != len(columns):
             raise _CellCountError(f"line: {len(cells)} cells, and the header has {len(columns)}")
         named = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
-        return orjson.dumps(named).decode()
+        return orjson.dumps(named).decode(), None
+
+    return read
+
+
+def _of_clock(header: afd.Header, employees: Mapping[str, int]) -> _Reader:
+    def read(content: bytes) -> tuple[str, ClockRecord] | None:
+        record = afd.read(content, header.layout)
+        if not isinstance(record, afd.Record) or record.kind != afd.PUNCH:
+            return None
+        if (employee := employees.get(record.document)) is None:
+            raise afd.BadRecord(f"record 3: the document is not in {documents.KEY}")
+        body = {"usuarioId": employee, "ponto": record.time, "dispositivo": header.clock}
+        return orjson.dumps(body).decode(), ClockRecord(header.clock, record.nsr)
 
     return read
 

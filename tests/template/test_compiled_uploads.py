@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from ponto import documents
 from ponto.imports import MOST_ROUNDS
 from tests.template.compiled import USER_POOL, Compile, Packaged, tls_only
 from tests.template.test_compiled_resources import UPLOADS
@@ -103,6 +104,7 @@ def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Templat
         "UploadPolicy": {
             ("s3:GetObject", incoming),
             ("s3:GetObjectVersion", incoming),
+            ("s3:GetObject", json.dumps({"Fn::Sub": "${UploadBucket.Arn}/documents/documents.csv"})),
             ("s3:PutObject", results),
             ("lambda:InvokeFunction", f"{FUNCTION}.Arn"),
         },
@@ -156,10 +158,13 @@ def test_the_bucket_is_private_encrypted_versioned_and_forgets(complete: Templat
     assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     assert "BucketName" not in bucket  # CloudFormation's cannot be foreseen, and taken by another account
-    old, deleted = bucket["LifecycleConfiguration"]["Rules"]
+    *expiring, replaced = bucket["LifecycleConfiguration"]["Rules"]
     days = complete.properties("DeadLetterQueue")["MessageRetentionPeriod"] / 86_400
-    assert old["ExpirationInDays"] >= old["NoncurrentVersionExpiration"]["NoncurrentDays"] > days  # a redrive finds it
-    assert deleted == {"Id": "deleted", "Status": "Enabled", "ExpiredObjectDeleteMarker": True}
+    assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in expiring} == {"incoming/": 90, "results/": 90}
+    assert not documents.KEY.startswith(("incoming/", "results/"))  # and stays
+    assert 90 >= replaced["NoncurrentVersionExpiration"]["NoncurrentDays"] > days  # a redrive finds it
+    assert not replaced.keys() & {"Prefix", "ExpirationInDays"}
+    assert replaced["ExpiredObjectDeleteMarker"] is True
 
 
 def test_the_bucket_is_reached_by_tls_only(complete: Template) -> None:

@@ -72,6 +72,7 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
             b" " * LONGEST + GOOD,
             b"usuarioId,ponto",
             GOOD,
+            "\u00a0".encode(),  # not blank, though it looks so
         ]
     )
     assert refusals(content) == {
@@ -84,6 +85,7 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
         8: "line: not UTF-8",
         9: "line: longer than 65536 bytes",
         10: "body: not JSON, character 0",
+        12: "body: not JSON, character 0",
     }
     assert [line.number for line in read(content) if not line.refusal] == [1, 11]
 

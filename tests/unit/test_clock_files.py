@@ -1,0 +1,280 @@
+"""Files of hardware clocks through `handler.imported`: what is sent, under which record, and what the results say."""
+
+import gzip
+import json
+import random
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ponto.batches import OutOfTime
+from ponto.documents import KEY
+from ponto.imports import tasks_of
+from ponto.lines import BEGIN, NotPunches, lines, survey
+from tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
+from tests.unit.test_afd import both_layouts, clocks
+from tests.unit.test_lines import ZONE, Stored
+from tests.unit.test_uploads import Paper, client_error
+from tests.unit.test_uploads import paper as paper
+
+PEOPLE = [f"0{cpf(11)}", f"9{cpf(12)}", f"0{pis(13)}", f"8{cpf(14)[:10]}3", f"{cpf(15)} "]
+STRANGER = f"0{cpf(99)}"
+TABLE = "documento;usuarioId\n" + "".join(
+    f"{document};{employee}\n"
+    for employee, document in enumerate((cpf(11), cpf(12), pis(13), cpf(14), cpf(15), cpf(16)), 11)
+)
+
+Sent = tuple[int, str, int]  # employee, ponto, NSR
+
+
+def known(paper: Paper, table: str = TABLE) -> Paper:
+    paper.bucket.objects[KEY, None] = table.encode()
+    return paper
+
+
+def sent(paper: Paper) -> list[Sent]:
+    """What was sent, by NSR."""
+    found = []
+    for body, attributes in zip(paper.queue.bodies, paper.queue.attributes, strict=True):
+        punch = json.loads(body)
+        assert punch.keys() == {"usuarioId", "ponto", "dispositivo"}
+        texts = {name: value["StringValue"] for name, value in attributes.items()}
+        assert texts["relogio"] == punch["dispositivo"] == CLOCK
+        found.append((punch["usuarioId"], punch["ponto"], int(texts["nsr"])))
+    return sorted(found, key=lambda each: each[2])
+
+
+def expected(clock: Clock, written: list[str]) -> list[Sent]:
+    """The punches among intact records of `PEOPLE`."""
+    employees = dict(zip(PEOPLE, range(11, 16), strict=True))
+    place = slice(22, 34) if clock.year == 2009 else slice(34, 46)
+    found = []
+    for line in written:
+        if line[9] == "3" and line[place] in employees:
+            when = line[10:34] if clock.year == 2021 else f"2026-10-{line[10:12]}T{line[18:20]}:{line[20:22]}"
+            found.append((employees[line[place]], when, int(line[:9])))
+    return found
+
+
+@settings(max_examples=20)
+@given(clocks, st.booleans(), st.booleans())
+def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_says_what_it_holds(
+    clock: Clock, signature: bool, compressed: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        paper = known(Paper(patch))
+        written = month(clock, [*PEOPLE, STRANGER], days=3)
+        content = clock.file(*written, signature=signature)
+        paper.run(paper.upload(gzip.compress(content) if compressed else content.rstrip()))  # the last line has no end
+
+        assert sent(paper) == expected(clock, written)
+        (summary,) = paper.result("summary.json")
+        assert (summary["accepted"], summary["refused"], summary["rounds"]) == (30, 6, 1)
+        found = summary["clock"]
+        assert (found["number"], found["layout"], found["firstNsr"], found["lastNsr"]) == (
+            CLOCK,
+            clock.year,
+            1,
+            len(written),
+        )
+        assert (len(found["settings"]), found["found"]) == (3, found["trailer"])
+        reasons = {each["reason"] for each in paper.result("refused-from-line-1.ndjson")}
+        assert reasons == {"record 3: the document is not in documents/documents.csv"}
+
+
+def _damaged(chance: random.Random, clock: Clock, written: list[str]) -> list[str]:
+    """Give the lines of a file, some of them damaged, each in one of many ways."""
+    other = Clock(4030 - clock.year)
+    found = []
+    for line in written:
+        match chance.randrange(9):
+            case 0:
+                found.append(line[: chance.randrange(len(line))])
+            case 1:
+                found += [line, line]
+            case 2:
+                found.append(other.punch(int(line[:9]), PEOPLE[0]))
+            case 3:
+                found += ["", "   ", line]
+            case 4:
+                found.append(line[:-1] + "é")
+            case _:
+                found.append(line)
+    if chance.random() < 0.3:
+        chance.shuffle(found)
+    return found
+
+
+@settings(max_examples=30)
+@given(clocks, st.integers(0, 2**32).map(random.Random), st.booleans())
+def test_whatever_is_damaged_what_is_intact_is_sent_and_nobody_is_named(
+    clock: Clock, chance: random.Random, trailer: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        paper = known(Paper(patch))
+        written = month(clock, [*PEOPLE, STRANGER], days=2)
+        damaged = _damaged(chance, clock, written)
+        paper.run(paper.upload(clock.file(*damaged, trailer=False) + (b"999999999" if trailer else b"")))
+
+        intact = [line for line in damaged if line in written]
+        assert sent(paper) == sorted(expected(clock, intact), key=lambda each: each[2])
+        for name, content in paper.bucket.results.items():
+            assert not is_named_in(name + content.decode(), [*PEOPLE, STRANGER])
+        found = paper.result("summary.json")[0]["clock"]
+        numbers = {int(line[:9]) for line in intact}
+        missing = {nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
+        assert numbers.isdisjoint(missing)
+        # Without a CRC, what is not looked at counts though it is damaged: names in 2009, and events.
+        between = set(range(min(numbers), max(numbers) + 1)) if numbers else set()
+        events = {int(line[:9]) for line in written if line[9] == "6"}
+        assert clock.year == 2009 or (missing | numbers) - events == between - events
+
+
+@both_layouts
+def test_the_same_file_again_sends_the_same_and_a_longer_one_what_is_new_besides(paper: Paper, clock: Clock) -> None:
+    known(paper)
+    written = month(clock, PEOPLE, days=3)
+    for version, days in (("v1", 2), ("v2", 2), ("v3", 3)):
+        paper.run(paper.upload(clock.file(*month(clock, PEOPLE, days=days)), version=version))
+    each = expected(clock, month(clock, PEOPLE, days=2))
+    assert sorted(sent(paper)) == sorted([*each, *each, *expected(clock, written)])
+
+
+def test_two_punches_of_one_person_in_one_minute_differ_by_their_number(paper: Paper) -> None:
+    known(paper)
+    clock = Clock()
+    paper.run(paper.upload(clock.file(clock.punch(7, PEOPLE[0]), clock.punch(8, PEOPLE[0]))))
+    assert [(employee, nsr) for employee, _, nsr in sent(paper)] == [(11, 7), (11, 8)]
+    assert len(set(paper.queue.bodies)) == 1
+
+
+def test_where_employees_sign_in_the_upload_vouches_for_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDENTITY", "required")
+    paper = known(Paper(monkeypatch))
+    clock = Clock()
+    paper.run(paper.upload(clock.file(clock.punch(7, PEOPLE[0]))))
+    (attributes,) = paper.queue.attributes
+    texts = {name: value["StringValue"] for name, value in attributes.items()}
+    assert texts == {"usuarioId": "11", "relogio": CLOCK, "nsr": "7"}
+
+
+@both_layouts
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_long_file_is_handed_on_with_what_was_found_in_it_and_nothing_is_left_out(
+    paper: Paper, clock: Clock, pack: Callable[[bytes], bytes]
+) -> None:
+    known(paper)
+    written = month(clock, PEOPLE * 4, days=30)
+    paper.queue.answers = [{}] * 50 + [client_error("AccessDenied", 403)]
+    paper.run(paper.upload(pack(clock.file(*written))))
+    (handed,) = paper.functions.events
+    (task,) = tasks_of(handed)
+    assert task.event() == handed
+    assert task.clock["lastNsr"] == len(written)
+
+    paper.queue.answers = []
+    paper.run_all(paper.functions.events.pop(), seconds=30)
+
+    assert sorted(set(sent(paper)), key=lambda each: each[2]) == expected(clock, written)
+    (summary,) = paper.result("summary.json")
+    assert (summary["accepted"], summary["rounds"], summary["clock"]) == (1_200, 2, task.clock)
+
+
+@pytest.mark.parametrize("days", [0, 2])
+@both_layouts
+def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(paper: Paper, clock: Clock, days: int) -> None:
+    known(paper)
+    program = "0000000997" + f"2026-10-01T08:00:00-0300{PEOPLE[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
+    for line, said in ((clock.header(), "second header"), (program, "kind 7")):
+        written = [*month(clock, PEOPLE, days=days), line]
+        with pytest.raises(NotPunches, match=f"line {len(written) + 1} is a .*{said}"):
+            paper.run(paper.upload(clock.file(*written)))
+        assert said in paper.result("failure.json")[0]["reason"]
+    assert paper.queue.bodies == []
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
+def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to_do(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    clock, get_object = Clock(), paper.bucket.get_object
+
+    def without_table(**how: Any) -> Any:
+        if how["Key"] == KEY:
+            raise client_error(code, 403)
+        return get_object(**how)
+
+    monkeypatch.setattr(paper.bucket, "get_object", without_table)
+    upload = paper.upload(clock.file(*month(clock, PEOPLE)))
+    with pytest.raises(NotPunches, match=f"needs documents/documents.csv .*{code}.*ponto load documents"):
+        paper.run(upload)
+    assert "ponto load documents" in paper.result("failure.json")[0]["reason"]
+    assert paper.queue.bodies == []
+
+
+def test_a_table_with_faults_fails_the_file_and_no_document_is_told(paper: Paper) -> None:
+    known(paper, f"{TABLE}{cpf(11)};99\n{cpf(17)[:-1]}x;17\n")
+    with pytest.raises(NotPunches, match="has 2 faults, the first in line 8; ponto load documents says") as caught:
+        paper.run(paper.upload(Clock().file(*month(Clock(), PEOPLE))))
+    assert not is_named_in(str(caught.value), PEOPLE)
+    assert paper.queue.bodies == []
+
+
+def test_a_table_larger_than_the_memory_takes_is_not_read(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ponto.documents.MOST_BYTES", len(TABLE) - 1)
+    with pytest.raises(NotPunches, match="is larger than"):
+        known(paper).run(paper.upload(Clock().file()))
+
+
+def test_the_log_tells_neither_document_nor_name(paper: Paper, capsys: pytest.CaptureFixture[str]) -> None:
+    known(paper).run(paper.upload(Clock().file(*month(Clock(), [*PEOPLE, STRANGER]))))
+    said = capsys.readouterr()
+    assert not is_named_in(said.out + said.err, [*PEOPLE, STRANGER])
+
+
+def test_a_time_that_is_over_before_all_is_surveyed_fails_the_file_with_nothing_sent(paper: Paper) -> None:
+    with pytest.raises(OutOfTime, match="the time is over, and line 1 is not read"):
+        known(paper).run(paper.upload(Clock().file(*month(Clock(), PEOPLE))), seconds=-1)
+    assert (paper.queue.bodies, paper.bucket.results, paper.functions.events) == ([], {}, [])
+
+
+def test_an_api_which_cannot_tell_a_record_takes_no_clocks_file() -> None:
+    with pytest.raises(NotPunches, match="a hardware clock's, which only the stage's bucket takes"):
+        list(lines(Stored(Clock().file()).open_at, ZONE))
+
+
+def test_another_file_is_not_surveyed() -> None:
+    stored = Stored(b'{"usuarioId": 1, "ponto": "2026-10-01T08:00"}\n' * 10)
+    reached: list[int] = []
+    assert survey(stored.open_at, reached.append) is None
+    assert reached == []
+
+
+@both_layouts
+def test_reading_may_go_on_behind_any_line_of_a_clock(clock: Clock) -> None:
+    stored = Stored(clock.file(*month(clock, [*PEOPLE, STRANGER], days=2), signature=True))
+    employees = {cpf(11): 11, cpf(12): 12, pis(13): 13}
+    whole = list(lines(stored.open_at, ZONE, BEGIN, lambda: employees))
+    assert len(whole) == 24
+    for place, line in enumerate(whole):
+        assert list(lines(stored.open_at, ZONE, line.next, lambda: employees)) == whole[place + 1 :]
+
+
+def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_reads_hears_of_each_mebibyte() -> None:
+    clock = Clock(2009)
+    many = "".join(f"{clock.employee(nsr)}\r\n" for nsr in range(1, 1_001)).encode("iso-8859-1") * 15
+    content = clock.header().encode("iso-8859-1") + b"\r\n" + many + clock.punch(1_001, PEOPLE[0]).encode()
+
+    stored = Stored(content)
+    tracemalloc.start()
+    try:
+        places = [line.next for line in lines(stored.open_at, ZONE, BEGIN, lambda: {cpf(11): 11}) if line.is_heartbeat]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(places) == len(content) >> 20 == 1
+    assert peak < len(content) + 6_000_000  # of which a copy is what is stored here
