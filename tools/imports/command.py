@@ -13,7 +13,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from ponto.batches import NotSent, send_all
-from ponto.lines import NotPunches, is_compressed, lines
+from ponto.lines import NotPunches, is_compressed, lines, survey
+from tools.imports import clock
 from tools.imports.api import Api
 from tools.imports.journal import Done, kept
 from tools.kit import commands, local_stack, target
@@ -28,6 +29,7 @@ _ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as the
 _EPILOG = f"""examples:
   ponto import october.csv
   {_KEY}=... ponto import october.ndjson.gz --stage dev
+  ponto import clock.txt --stage dev
 
 exit status: 0 done, 1 stopped or not all of it: the same command goes on, 2 the file or the deployment is wrong
 """
@@ -43,9 +45,19 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     FILE is NDJSON or CSV, gzip or not, as for the stage's bucket (docs/imports.md). The API key is that of the local
     stack, or of the environment variable PONTO_API_KEY. Refused lines are listed in FILE.refused.ndjson, by number and
     reason; until all is sent, FILE.progress tells how far it is.
+
+    A hardware clock's file (AFD) goes into the stage's bucket instead, by AWS credentials and without an API key; the
+    command waits until it is imported, and prints what it holds.
     """
     if not file.is_file():
         raise CommandError(f"{file} is no file")
+    try:
+        with clock.shown("reading") as reached:
+            is_of_a_clock = survey(lambda offset: _open(file, offset), reached) is not None
+    except NotPunches as error:
+        raise CommandError(f"{file}: {error}") from None
+    if is_of_a_clock:
+        return clock.import_clock(where, file, as_json=as_json)
     url, key = _address(where)
     api = Api(url, key)
     with kept(file, url) as journal, _stopped_by_ctrl_c(api), _bar(file) as advance:

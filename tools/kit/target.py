@@ -223,6 +223,33 @@ def function_of(where: Where, name: str) -> tuple["LambdaClient", str]:
     return functions, f"{stack_name(where.stage)}-{name}"
 
 
+class Bucket(NamedTuple):
+    """The bucket of a stage that takes files."""
+
+    name: str
+    s3: Any  # a client
+
+    def url(self, key: str) -> str:
+        """Name an object, or what the keys of several begin with, for people."""
+        return f"s3://{self.name}/{key}"
+
+
+def bucket_of(where: Where) -> Bucket:
+    """Find the bucket of files.
+
+    Raises:
+        CommandError: the stage takes no files, or there is no such stage.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
+    """
+    place = _local(where.state) if where.stage == LOCAL else None
+    session = place.session if place else session_of(where)
+    url = place.endpoint_url if place else None
+    outputs = outputs_of(session.client("cloudformation", endpoint_url=url, config=_CONFIG), where.stage)
+    if "UploadBucketName" not in outputs:
+        raise CommandError(f"stage {where.stage} takes no files: its parameter uploads is false; deploy it with true")
+    return Bucket(outputs["UploadBucketName"], session.client("s3", endpoint_url=url, config=_CONFIG))
+
+
 def explain(error: BotoCoreError | ClientError) -> str:
     """Say in a line what AWS, or the way to it, has against a call, and what to do."""
     if isinstance(error, ClientError):

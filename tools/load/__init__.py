@@ -1,1 +1,1 @@
-"""ponto load: employees, for the reports."""
+"""ponto load: employees, for the reports, and their documents, for the import."""

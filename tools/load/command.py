@@ -2,14 +2,16 @@
 
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ponto import documents
 from ponto.admin.employees import store
 from ponto.reports.statements import sql_of
+from ponto.spreadsheet import Fault
 from tools.kit import commands, database, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -29,13 +31,23 @@ exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 """
 
 
+_DOCUMENTS_EPILOG = """examples:
+  ponto load documents documents.csv
+  ponto load documents documents.csv --stage dev
+
+exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
+"""
+
+_file = click.argument("file")
+
+
 @commands.group(epilog=_EPILOG)
 def load() -> None:
-    """Employees, for the reports, from a file."""
+    """Employees and their documents, from files."""
 
 
 @load.command("employees", epilog=_EPILOG)
-@click.argument("file")
+@_file
 @click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
 @opt.as_json
 @reader.options
@@ -56,22 +68,13 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
     All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
     are.
     """
-    try:
-        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from None
+    content = _content(file)
 
     def checked(zones: Collection[str]) -> list[dict[str, Any]]:
         """Give the employees, if nothing is wrong with the file."""
         found, faults = employees.read(content, zones)
-        if not faults:
-            return [employee._asdict() for employee in found]
-        if as_json:
-            print_json({"faults": [fault._asdict() for fault in faults]})
-        else:
-            for fault in faults:
-                print_status(str(fault))
-        raise CommandError(f"{file}: {counted(len(faults), 'fault')}; nothing was stored")
+        _require_none(faults, file, as_json=as_json)
+        return [employee._asdict() for employee in found]
 
     if where.stage is None:
         with database.connect(where.database, read_only=dry_run) as connection, connection.cursor() as cursor:
@@ -89,6 +92,62 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
             f"{'would be ' if dry_run else ''}inserted {counts['inserted']}, changed {counts['changed']}; "
             f"unchanged {counts['unchanged']}; not in the file and left as they are {counts['others']}"
         )
+
+
+@load.command("documents", epilog=_DOCUMENTS_EPILOG)
+@_file
+@opt.as_json
+@target.options
+def load_documents(file: str, where: target.Where, *, as_json: bool) -> None:
+    """Say whose a CPF or PIS is, for files of hardware clocks.
+
+    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
+
+    \b
+      documento    CPF or PIS, 11 digits and nothing else
+      usuarioId    the employee's number
+
+    An employee may have several documents. The file replaces the one before, as documents/documents.csv in the stage's
+    bucket of files (docs/imports.md), or, if anything is wrong in it, nothing is stored.
+    """
+    content = _content(file)
+    if len(content) > documents.MOST_BYTES:
+        raise CommandError(f"{file} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
+    found, faults = documents.read(content)
+    _require_none(faults, file, as_json=as_json)
+    bucket = target.bucket_of(where)
+    bucket.s3.put_object(Bucket=bucket.name, Key=documents.KEY, Body=content)
+    counts = {"documents": len(found), "employees": len(set(found.values()))}
+    if as_json:
+        print_json(counts)
+    else:
+        print_result(
+            f"{counted(counts['documents'], 'document')} of {counted(counts['employees'], 'employee')} are now "
+            f"{bucket.url(documents.KEY)}"
+        )
+
+
+def _content(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from None
+
+
+def _require_none(faults: Sequence[Fault], file: str, *, as_json: bool) -> None:
+    """Print what is wrong with a file.
+
+    Raises:
+        CommandError: anything is.
+    """
+    if not faults:
+        return
+    if as_json:
+        print_json({"faults": [fault._asdict() for fault in faults]})
+    else:
+        for fault in faults:
+            print_status(str(fault))
+    raise CommandError(f"{file}: {counted(len(faults), 'fault')}; nothing was stored")
 
 
 def _store_by_function(

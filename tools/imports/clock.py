@@ -1,0 +1,111 @@
+"""A hardware clock's file, which no API takes: into the stage's bucket, and what became of it there."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from ponto.imports import FAILURE, INCOMING, SUMMARY, results_of
+from tools.kit import target
+from tools.kit.errors import CommandError
+from tools.kit.output import counted, print_json, print_result, print_status, progress
+
+_PATIENCE = 3_600  # s; the function's time is up sooner, unless it hands a giant file on
+_PAUSE = 1.0  # s, between two looks
+_NOT_THERE = ("NoSuchKey", "AccessDenied")  # the second to whoever may not list the bucket
+
+
+def import_clock(where: target.Where, file: Path, *, as_json: bool) -> int:
+    """Upload a file, wait until it is imported, and print the summary.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        CommandError: the stage takes no files, the import failed, or there is no result after an hour.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    bucket = target.bucket_of(where)
+    key = INCOMING + file.name
+    with file.open("rb") as content:
+        version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
+    folder = results_of(key, version)
+    print_status(f"uploaded as {bucket.url(key)}; Ctrl-C ends the waiting, and not the import")
+    summary = _wait_for(bucket, folder)
+    if as_json:
+        print_json(summary | {"results": bucket.url(folder)})
+    else:
+        listed = f": see {bucket.url(folder)}" if summary["refused"] else ""
+        print_result(f"{summary['accepted']} accepted, {summary['refused']} refused{listed}")
+        print_result(*_lines_of(summary["clock"]))
+    return 1 if summary["refused"] else 0
+
+
+@contextmanager
+def shown(what: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal that something lasts, and which line it has reached."""
+    with progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as display:
+        task = display.add_task(what, total=None)
+
+        def reached(line: int) -> None:
+            if line % 10_000 == 0:
+                display.update(task, description=f"{what}, line {line:,}")
+
+        yield reached
+
+
+def _wait_for(bucket: target.Bucket, folder: str) -> dict[str, Any]:
+    end = time.monotonic() + _PATIENCE
+    with shown("importing"):
+        while True:
+            code = ""
+            for name in (SUMMARY, FAILURE):
+                try:
+                    answer = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)
+                except ClientError as error:
+                    code = error.response["Error"].get("Code", "")
+                    if code not in _NOT_THERE:
+                        raise
+                    continue
+                found: dict[str, Any] = json.loads(answer["Body"].read())
+                if name == SUMMARY:
+                    return found
+                raise CommandError(f"the import failed: {found['reason']}")
+            if time.monotonic() > end:
+                raise CommandError(
+                    f"no result yet in {bucket.url(folder)} (S3: {code}); ponto dlq list --reason file says whether "
+                    "the import failed",
+                    1,
+                )
+            time.sleep(_PAUSE)
+
+
+def _lines_of(clock: Mapping[str, Any]) -> Iterator[str]:
+    numbers = f"NSR {clock['firstNsr']} to {clock['lastNsr']}" if clock["lastNsr"] else "no record"
+    yield f"clock {clock['number']}, layout of {clock['layout']}, {numbers}"
+    unlisted = clock["unlisted"]
+    gaps = [
+        str(gap["first"]) if gap["first"] == gap["last"] else f"{gap['first']}-{gap['last']}" for gap in clock["gaps"]
+    ]
+    yield from _listed("missing NSR", gaps, unlisted["gaps"])
+    yield from _listed("repeated NSR", [str(nsr) for nsr in clock["repeats"]], unlisted["repeats"])
+    for each in clock["settings"]:
+        yield f"clock set, NSR {each['nsr']}: {each['before']} to {each['after']}"
+    if unlisted["settings"]:
+        yield f"and set {counted(unlisted['settings'], 'time')} more"
+    if clock["trailer"] is None:
+        yield "no trailer: the file may be incomplete"
+        return
+    for kind, counts in clock["trailer"].items():
+        if counts != clock["found"][kind]:
+            yield f"records of kind {kind}: {clock['found'][kind]} found, the trailer counts {counts}"
+
+
+def _listed(what: str, texts: Sequence[str], unlisted: int) -> Iterator[str]:
+    if listed := ", ".join(texts):
+        yield f"{what}: {listed}" + (f" and {unlisted} more" if unlisted else "")
