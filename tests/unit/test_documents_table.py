@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from ponto.documents import LARGEST_EMPLOYEE, is_cpf, is_pis, read
 from tests.clocks import cpf, pis
+from tests.documents import blocks
+from tools.kit.project import ROOT
 
 HEADER = "documento;usuarioId\n"
 tables = st.dictionaries(
@@ -19,6 +21,12 @@ def test_a_table_that_was_written_reads_back(table: dict[str, int], between: str
     rows = [("documento", "usuarioId"), *table.items()]
     text = end.join(f"{document}{between}{employee}" for document, employee in rows)
     assert read(text.encode("utf-8-sig" if marked else "utf-8")) == (table, [])
+
+
+def test_the_documents_example_is_a_table() -> None:
+    texts = [block.text for block in blocks(ROOT / "docs" / "imports.md") if block.language == "csv"]
+    [example] = [text for text in texts if text.startswith("documento")]
+    assert read(example.encode()) == ({"12345678909": 123}, [])
 
 
 @pytest.mark.parametrize(
