@@ -81,7 +81,9 @@ check: setup .venv-audit/.installed ## format, lint, types, the compiled templat
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@python -m tools.develop.advisories
 
-loadtest: setup ## JMeter's load on the local stack, and its proof; needs make run, Java 17, and JMeter 5.6 or Maven
+# STAGE has a default: only one that was given leaves the local stack.
+loadtest: override ARGS += $(if $(filter-out file,$(origin STAGE)),--stage $(STAGE))
+loadtest: setup ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
 chaos: setup ## break the local stack under load: nothing may be lost; needs make run, in another terminal

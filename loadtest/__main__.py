@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import closing, nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,18 +20,21 @@ from loadtest import four_peaks, jmeter, machine, picture, proof
 from loadtest import summary as summaries
 from loadtest import system as systems
 from loadtest.jmeter import FOLDER, JMeter
-from loadtest.proof import Database
+from loadtest.proof import Table
 from loadtest.results import Tail, read, summarize
 from loadtest.summary import LoadResult, TestPlan
 from loadtest.system import System
-from tools.kit import commands, files
+from tools.kit import commands, files, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
-from tools.kit.output import print_json, print_status
+from tools.kit.output import confirm, print_json, print_status
+from tools.plan import costs, settings
+from tools.plan.peak import Peak
 
 _STOP = 10  # s for JMeter to end
 _STOPPED = 130
+_PRICED, _REGION = "prod", "us-east-1"  # the stage that has serverless.yml's defaults, and whose list prices
 _OPEN_RATE = 200  # arrivals/s, each on a connection of its own: a quarter of what the local stack answers on 2 cores
 
 _EPILOG = """examples:
@@ -42,11 +45,10 @@ _EPILOG = """examples:
   cp .local/loadtest/summary.json .local/loadtest/baseline.json; make loadtest
                                                          beside the run before
   make loadtest ARGS="--baseline FILE"                   beside another one
-  API_URL=https://... API_KEY=... DATABASE_URL=postgresql://... \\
-    make loadtest ARGS="--rate 500"
+  make loadtest STAGE=dev ARGS="--rate 500"              a stage on AWS; says what it costs, and asks
 
 exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is missing or stored twice;
-2 something is needed first; 3 no DATABASE_URL, so nothing is proven; 4 proven, but some requests failed;
+2 something is needed first; 4 every punch has its end, but some requests failed;
 5 slower than the baseline by more than noise; 6 the same, but other programs kept this machine busy;
 130 after Ctrl-C
 """
@@ -82,7 +84,15 @@ exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is m
     help="summary.json of an earlier run, to compare with (default: loadtest/baseline.json in the state folder, where "
     "it is of the same load).",
 )
+@click.option(
+    "--stage",
+    "named",
+    show_default=False,
+    help="What to load, by its stack's outputs: make's STAGE (default: the local stack).",
+)
 @opt.state
+@target.account_options
+@opt.yes
 @click.option("--no-report", is_flag=True, show_default=False, help="Without JMeter's HTML report.")
 @opt.as_json
 def loadtest(
@@ -100,12 +110,14 @@ def loadtest(
     seconds: int,
     patience: int,
     baseline: Path | None,
-    state: Path | None,
+    named: str | None,
+    where: target.Where,
     *,
+    yes: bool,
     no_report: bool,
     as_json: bool,
 ) -> int:
-    """JMeter's load on the running local stack, or on the API that API_URL names, and what became of every punch.
+    """JMeter's load on the running local stack, or on a stage on AWS, and what became of every punch.
 
     Of a closed model, as the original's: so many users, each of whom waits for an answer before the next punch. Then of
     an open one: punches arrive at a steady rate, whether or not the system keeps up.
@@ -116,52 +128,85 @@ def loadtest(
     # A number of its own for each employee of a run, below the contract's 2^53.
     first = Random().randrange(10**6, 9 * 10**6) * proof.RUN  # noqa: S311  no secret
     common: dict[str, object] = {"firstEmployee": first, "repeats": repeats, "malformed": malformed}
+    more = 1 + (repeats + malformed) / 100
     if plan == "four-peaks":
         schedule = {"schedule": four_peaks.schedule(peak, seconds)}
-        plans = [TestPlan(plan, f"open model, {peak} punches/s at the peak", common | schedule)]
+        model = f"open model, {peak} punches/s at the peak"
+        requests = round(four_peaks.arrivals(peak, seconds) * more)
+        plans = [TestPlan(plan, model, common | schedule, requests, seconds)]
     else:
         loops = loops or (-1 if duration else 100)
         own = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
         given = {name: value for name, value in own.items() if value}  # the plan has defaults for the rest
-        plans = [TestPlan(plan, f"closed model, {threads} users", common | given)]
+        limits = [round(threads * loops * more)] if loops > 0 else []
+        limits += [duration * rate] if duration and rate else []
+        most = min(limits, default=None)
+        lasts = most / rate if most and rate else 0
+        plans = [TestPlan(plan, f"closed model, {threads} users", common | given, most, lasts)]
         if open_rate is None:
             open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
         if open_rate:
             arrivals = {"firstEmployee": first + proof.RUN, "schedule": four_peaks.steady(open_rate, open_seconds)}
-            plans.append(TestPlan("four-peaks", f"open model, {open_rate} punches/s", common | arrivals))
+            model = f"open model, {open_rate} punches/s"
+            requests = round(open_rate * open_seconds * more)
+            plans.append(TestPlan("four-peaks", model, common | arrivals, requests, open_seconds))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        return _run(plans, state, baseline, patience, report=not no_report, as_json=as_json)
+        return _run(plans, named, where, baseline, patience, yes=yes, report=not no_report, as_json=as_json)
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; a run that had not ended is not proven")
         return _STOPPED
 
 
+def _ask(plans: Sequence[TestPlan], place: str, *, is_confirmed: bool) -> None:
+    """Say how much goes where, and what it costs; go on if whoever is there says so.
+
+    Raises:
+        CommandError: they do not, nobody is there, or nobody knows how much it is.
+    """
+    numbers = [plan.requests for plan in plans if plan.requests]
+    if len(numbers) < len(plans):
+        raise CommandError("a --duration without a --rate has no number of requests, and so no price: give a --rate")
+    stage, requests = settings.read(_PRICED), sum(numbers)
+    peak = Peak(requests, max(sum(plan.seconds for plan in plans), requests / stage.stage_rate))
+    dollars = costs.total(costs.of_punches(peak, stage, _REGION))
+    sentence = (
+        f"About {requests:,} requests to {place}: {dollars:,.2f} US dollars by the list prices of {_REGION}, database "
+        "included. The rows stay."
+    )
+    if is_confirmed:
+        print_status(sentence)
+    elif not confirm(f"{sentence} Send them?"):
+        raise CommandError("nothing was sent")
+
+
 def _run(
     plans: Sequence[TestPlan],
-    state: Path | None,
+    named: str | None,
+    where: target.Where,
     baseline_file: Path | None,
     patience: int,
     *,
+    yes: bool,
     report: bool,
     as_json: bool,
 ) -> int:
     tool = jmeter.find()
-    system = systems.find(state, dict(os.environ))
-    if system.database_url is None:
-        print_status("no DATABASE_URL: that accepted punches become rows will not be proven")
-    folder = ((state or STATE) / "loadtest").resolve()
+    system = systems.find(named, where)
+    if system.place:
+        _ask(plans, system.place, is_confirmed=yes)
+    folder = ((where.state or STATE) / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     plan = plans[0]
-    where: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}
+    here: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}
     baseline = _baseline(
-        baseline_file, folder, where | {"plan": plan.name, "model": plan.model, "properties": plan.properties}
+        baseline_file, folder, here | {"plan": plan.name, "model": plan.model, "properties": plan.properties}
     )
     _clear(folder)
 
     result = measure(plan, tool, system, folder, patience)
     results = [result]
-    summary = result.summary(plan) | where
+    summary = result.summary(plan) | here
     _write(folder, summary)  # whatever becomes of the arrivals
     for arrivals in plans[1:]:
         print_status(f"{plan.model}: {summaries.sentence(summary)}")
@@ -175,8 +220,7 @@ def _run(
         statuses.append(comparison.status)
 
     _write(folder, summary)
-    if result.ledger:
-        picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
+    picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
     if report:
         print_status("making JMeter's HTML report")
         tool.report(folder)
@@ -239,20 +283,18 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
     Raises:
         CommandError: JMeter failed, or sent nothing; the database or the queue cannot be reached.
     """
-    first = int(str(plan.properties["firstEmployee"]))
-    with closing(Database(system.database_url, first)) if system.database_url else nullcontext() as database:
-        others = machine.Watch(system.pids)
-        watch = _Watch(system, database, folder / "results.jtl")
-        _load(plan, tool, system, folder, watch)
-        load, elsewhere = os.getloadavg()[0], others.end()
-        try:
-            figures = summarize(read(folder / "results.jtl"))
-        except (FileNotFoundError, ValueError):
-            raise CommandError(f"JMeter sent nothing; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}") from None
-        if database is None:
-            return LoadResult(figures, [], None, watch.depths, load, elsewhere)
-        ledger, rows = proof.wait(database, system, figures.accepted, patience, watch.look)
-        return LoadResult(figures, rows, ledger, watch.depths, load, elsewhere)
+    table = Table(system.reader, int(str(plan.properties["firstEmployee"])))
+    table.count()  # what cannot be proven is not sent
+    others = machine.Watch(system.pids)
+    watch = _Watch(system, table, folder / "results.jtl")
+    _load(plan, tool, system, folder, watch)
+    load, elsewhere = os.getloadavg()[0], others.end()
+    try:
+        figures = summarize(read(folder / "results.jtl"))
+    except (FileNotFoundError, ValueError):
+        raise CommandError(f"JMeter sent nothing; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}") from None
+    ledger, rows = proof.wait(table, system, figures.accepted, patience, watch.look)
+    return LoadResult(figures, rows, ledger, watch.depths, load, elsewhere)
 
 
 def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:
@@ -279,10 +321,10 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
 class _Watch:
     """Progress: a line a second, while something changes."""
 
-    def __init__(self, system: System, database: Database | None, results: Path) -> None:
+    def __init__(self, system: System, table: Table, results: Path) -> None:
         self.depths: list[tuple[float, int]] = []
         self._system = system
-        self._database = database
+        self._table = table
         self._tail = Tail(results)
         self._began = self._printed_at = time.monotonic()
         self._printed = ""
@@ -292,14 +334,9 @@ class _Watch:
         now = time.monotonic()
         accepted = self._tail.look()
         depth = self._system.depth(self._system.queue_url)
-        if accepted and depth is not None:
+        if accepted:
             self.depths.append((now - self._began, depth))
-        words = [f"accepted {accepted:,}"]
-        if self._database:
-            words.append(f"stored {self._database.count():,}")
-        if depth is not None:
-            words.append(f"queued {depth:,}")
-        line = "  ".join(words)
+        line = f"accepted {accepted:,}  stored {self._table.count():,}  queued {depth:,}"
         if line != self._printed and now >= self._printed_at + 0.9:
             print_status(f"{time.strftime('%H:%M:%S')}  {line}")
             self._printed, self._printed_at = line, now

@@ -1,16 +1,17 @@
-"""What is loaded: the running local stack, or a deployed one that environment variables name."""
+"""What is loaded: the running local stack, or a stage, of which the stack's outputs say all."""
 
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import local_stack, queues
+from tools.deploy import proof
+from tools.kit import database, local_stack, queues, reader, target
 from tools.kit.errors import CommandError
-from tools.kit.target import explain
+from tools.kit.osls import outputs_of
 from tools.local import emulator
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ class System(NamedTuple):
 
     api_url: str
     api_key: str
-    database_url: str | None  # None: nobody can count rows
     queue_url: str
     dlq_url: str
-    sqs: "SQSClient | None"  # None: nobody can look at the queues
+    sqs: "SQSClient"
+    reader: Callable[[], AbstractContextManager[reader.Reader]]  # of its database
     pids: tuple[int, ...] = ()  # of its processes that run on this machine, with all that they started
+    place: str | None = None  # stage, account and region; None: the local stack, which costs nothing
 
     def properties(self) -> dict[str, object]:
         """Give the plans' properties that say where to, but for `apiKey`."""
@@ -38,54 +40,62 @@ class System(NamedTuple):
             "path": url.path,
         }
 
-    def depth(self, queue_url: str) -> int | None:
-        """Tell how many messages a queue has, those being worked on included; None when nobody can look."""
-        if self.sqs is None:
-            return None
+    def depth(self, queue_url: str) -> int:
+        """Tell how many messages a queue has, those being worked on included."""
         try:
             return queues.depth(self.sqs, queue_url).total
         except (BotoCoreError, ClientError) as error:
-            raise CommandError(f"the queue cannot be looked at: {explain(error)}") from None
+            raise CommandError(f"the queue cannot be looked at: {target.explain(error)}") from None
 
 
-def find(state: Path | None, environment: Mapping[str, str]) -> System:
-    """Find what to load: API_URL and API_KEY, or else the local stack.
+def find(stage: str | None, where: target.Where) -> System:
+    """Find what to load.
 
     Args:
-        state: the local stack's folder; None: the usual one.
-        environment: variables.
+        stage: None, or `local` where AWS_ENDPOINT_URL names no emulator: the stack of make run.
+        where: its folder; or the account and region.
 
     Raises:
-        CommandError: there is neither.
+        CommandError: no local stack runs, there is no such stage, or its employees have to sign in.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    if "API_URL" in environment:
-        return _deployed(environment)
-    address = local_stack.find(state, ", or name a deployed API with API_URL and API_KEY")
+    if stage is None or (stage == target.LOCAL and not target.emulator()):
+        return _local(where.state or local_stack.STATE)
+    return _deployed(where._replace(stage=stage))
+
+
+def _local(state: Path) -> System:
+    address = local_stack.find(state, ", or name a stage: make loadtest STAGE=dev")
     emulator.isolate()
     return System(
         address.api_url,
         address.api_key,
-        address.database_url,
         address.queue_url,
         address.dlq_url,
         address.client("sqs"),
+        lambda: reader.opened(reader.Where(database.Where(state))),
         (address.pid,),
     )
 
 
-def _deployed(environment: Mapping[str, str]) -> System:
-    api_url = environment["API_URL"]
-    if urllib.parse.urlsplit(api_url).scheme not in ("http", "https"):
-        raise CommandError(f"API_URL is no URL of an API: {api_url!r}; expected https://.../ponto")
-    if not environment.get("API_KEY"):
-        raise CommandError("API_URL is set and API_KEY is not: the gateway would answer 403 to everything")
-    queue_url, dlq_url = environment.get("QUEUE_URL", ""), environment.get("DLQ_URL", "")
-    if bool(queue_url) != bool(dlq_url):
-        raise CommandError("QUEUE_URL and DLQ_URL come together, or not at all")
-    sqs = None
-    if queue_url:
-        try:
-            sqs = boto3.client("sqs")
-        except BotoCoreError as error:
-            raise CommandError(f"no client of SQS: {explain(error)}") from None
-    return System(api_url, environment["API_KEY"], environment.get("DATABASE_URL") or None, queue_url, dlq_url, sqs)
+def _deployed(where: target.Where) -> System:
+    account = target.announce(where)
+    outputs = outputs_of(account.session.client("cloudformation"), where.stage)
+    stage = target.of_stack(account.session, where.stage, outputs)
+    if (kind := proof.authorization_of(stage)) != "NONE":
+        raise CommandError(
+            f"stage {where.stage} takes punches of employees who signed in only (authorizationType {kind}), and JMeter "
+            "is none: load a stage without userPoolArn"
+        )
+    rows = reader.FunctionReader(
+        stage.functions(), f"{stage.stack}-report", stage.stage, timeout=database.Where().timeout
+    )
+    return System(
+        proof.address_of(outputs, where.stage, target.emulator()),
+        stage.gateway().get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"],
+        stage.queue_url,
+        stage.dlq_url,
+        stage.sqs(),
+        lambda: nullcontext(rows),
+        place=f"stage {where.stage} of {account.place}",
+    )

@@ -67,6 +67,7 @@ def _texts(value: Any) -> list[str]:
 _Kind = Callable[[Any], object]
 _BETWEEN: dict[str, _Kind] = {"de": _day, "ate": _day}
 _OF_KEYS: dict[str, _Kind] = {"keys": _texts, "from_ms": _number, "to_ms": _number}
+_OF_RUN: dict[str, _Kind] = {"desde": _instant, "primeiro": _number, "ultimo": _number}
 _LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), _span)
 
 # Statement -> its parameters. A value may be null, if the statement says what that means.
@@ -83,6 +84,8 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "punched": {**_BETWEEN, "usuarios": _numbers},
     "punches": {"usuario": _number, "dia": _day},
     "random_ids": {"de": _instant, "ate": _instant},
+    "run_count": _OF_RUN,
+    "run_rows": _OF_RUN,
     "totals": {"mes": _day, "usuarios": _numbers},
     "working_day": {"usuario": _number, "dia": _day},
     "zone": {},

@@ -1,6 +1,7 @@
 """The load test's plans, what it reads of JMeter's results, and its proof, on runs made by hand."""
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -12,21 +13,23 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import psutil
 import pytest
 
 from loadtest import __main__ as command
-from loadtest import baseline, four_peaks, jmeter, machine, results, system
+from loadtest import baseline, four_peaks, jmeter, machine, proof, results, system
 from loadtest import summary as summaries
 from loadtest.jmeter import FOLDER, JMeter
 from loadtest.machine import Elsewhere
-from loadtest.proof import parameters_of
 from loadtest.system import System
+from tests.aws import Calls, returned, stack
 from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
 from tools.kit.ledger import PunchKey, Row
+from tools.kit.project import ROOT
+from tools.kit.target import Where
 
 HEADER = (
     "timeStamp,elapsed,label,responseCode,responseMessage,threadName,dataType,success,failureMessage,bytes,sentBytes,"
@@ -174,38 +177,6 @@ def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> N
     assert (before, incomplete, tail.look(), tail.look()) == (0, 2, 3, 3)
 
 
-# The proof.
-
-
-@pytest.mark.parametrize("mode", ["prefer", "allow", "no"])
-@pytest.mark.parametrize("host", ["db.example.com", "/run,db.example.com", "/run&hostaddr=192.0.2.1"])
-def test_a_database_far_away_is_not_reached_without_tls_unless_told_so(host: str, mode: str) -> None:
-    with pytest.raises(CommandError, match=f"sslmode in DATABASE_URL: '{mode}' does not ensure TLS; use verify-full"):
-        parameters_of(f"postgresql://ponto:CANARY@/pontodb?host={host}&sslmode={mode}")
-
-
-@pytest.mark.parametrize(
-    ("query", "mode"),
-    [("", "verify-full"), ("?sslmode=require", "require"), ("?sslmode=verify-ca", "verify-ca")],
-)
-def test_a_database_far_away_shows_a_certificate_of_rds(query: str, mode: str) -> None:
-    found = parameters_of(f"postgresql://ponto:secret@db.example.com/pontodb{query}")
-    assert (found["host"], found["sslmode"]) == ("db.example.com", mode)
-    assert Path(found["sslrootcert"]).name == "rds.pem"
-
-
-@pytest.mark.parametrize("query", ["host=/run", "host=db.example.com&sslmode=disable"])
-def test_a_socket_and_a_server_without_tls_are_left_as_they_are(query: str) -> None:
-    found = parameters_of(f"postgresql://ponto@/pontodb?{query}")
-    assert found == {"user": "ponto", "dbname": "pontodb", **dict(each.split("=") for each in query.split("&"))}
-
-
-def test_an_address_that_cannot_be_read_is_not_told_on() -> None:
-    with pytest.raises(CommandError, match="DATABASE_URL cannot be read; expected postgresql://") as failure:
-        parameters_of("postgres//ponto:CANARY@db.example.com")
-    assert "CANARY" not in str(failure.value)
-
-
 # The command, with a JMeter that hands over results made by hand.
 
 
@@ -219,20 +190,30 @@ class Ran(NamedTuple):
 
 
 Command = Callable[..., Ran]
+SYSTEM = System("http://127.0.0.1:1/ponto", "key", "", "", cast(Any, None), cast(Any, None))
 QUIET = Elsewhere(before=0.01, during=0.02, stolen=0, load_average=0.5)
 NOT_TAKEN = line(1, code="429", failure="no_such_thing")
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    def run(lines: str, rows: list[Row] | None, *words: str, elsewhere: Elsewhere = QUIET) -> Ran:
+    def run(
+        lines: str,
+        rows: list[Row],
+        *words: str,
+        elsewhere: Elsewhere = QUIET,
+        place: str | None = None,
+        typed: str = "",
+    ) -> Ran:
         script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({HEADER + lines!r})"
         monkeypatch.setattr(jmeter, "find", lambda: JMeter((sys.executable, "-c", script), {}))
-        url = None if rows is None else "a database"
-        place = System("http://127.0.0.1:1/ponto", "key", url, "", "", None)
-        monkeypatch.setattr(system, "find", lambda *_: place)
-        stored = SimpleNamespace(count=lambda: len(rows or []), rows=lambda: rows, close=lambda: None)
-        monkeypatch.setattr(command, "Database", lambda *_: stored)
+        found: Any = SimpleNamespace(properties=SYSTEM.properties, **SYSTEM._asdict() | {"place": place})
+        found.depth = lambda _: 1
+        monkeypatch.setattr(system, "find", lambda *_: found)
+        stored = SimpleNamespace(count=lambda: len(rows), rows=lambda: rows)
+        monkeypatch.setattr(command, "Table", lambda *_: stored)
+        monkeypatch.setattr(proof, "dead_letters", lambda _: [])
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         monkeypatch.setattr(machine, "Watch", lambda _: SimpleNamespace(end=lambda: elsewhere))
         arrivals = [] if "--open-rate" in words else ["--open-rate", "0"]
         capsys.readouterr()
@@ -259,21 +240,19 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
             {"accepted": 2, "stored": 1, "missing": 1, "examples": {"missing": [IDS[1]], "stored_twice": []}},
         ),
         (line(0), [row(0), row(0)], 1, {"stored_twice": 2}),  # by its id and by its employee
-        (line(0), None, 3, {"stored": None, "missing": None, "drain_lag_seconds": None}),
         (line(0) + NOT_TAKEN, [row(0)], 4, {"failures": {"punch: 429: no_such_thing": 1}}),
     ],
-    ids=["all are rows", "one is missing", "one was stored twice", "nobody can count", "a request failed"],
+    ids=["all are rows", "one is missing", "one was stored twice", "a request failed"],
 )
 def test_the_status_says_what_became_of_the_punches(
-    run: Command, tmp_path: Path, lines: str, rows: list[Row] | None, status: int, figures: dict[str, object]
+    run: Command, tmp_path: Path, lines: str, rows: list[Row], status: int, figures: dict[str, object]
 ) -> None:
     ran = run(lines, rows)
 
     assert ran.status == status
     assert {name: ran.summary[name] for name in figures} == figures
     picture = tmp_path / "loadtest" / "arrivals.png"
-    assert picture.exists() == (rows is not None)
-    assert rows is None or picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_table_stands_beside_the_originals_headline_and_of_another_plan_alone(run: Command) -> None:
@@ -688,26 +667,37 @@ def test_the_key_is_in_no_argument_but_in_a_private_file_that_goes(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["jmeter.out"]
 
 
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [
-        ({}, "make run"),
-        ({"API_URL": "example.com/ponto", "API_KEY": "k"}, "API_URL is no URL"),
-        ({"API_URL": "https://example.com/dev/ponto"}, "API_KEY is not"),
-        ({"API_URL": "https://example.com/dev/ponto", "API_KEY": "k", "DLQ_URL": "https://sqs"}, "come together"),
-    ],
-)
-def test_without_a_stack_or_all_variables_of_a_deployed_api_it_says_what_is_needed(
-    tmp_path: Path, environment: dict[str, str], words: str
-) -> None:
-    with pytest.raises(CommandError, match=words):
-        system.find(tmp_path, environment)
+# A stage.
+
+OUTPUTS = {
+    "PunchQueueUrl": "https://sqs/punches",
+    "DeadLetterQueueUrl": "https://sqs/dead",
+    "ApiUrl": "https://abc.execute-api.us-east-1.amazonaws.com/dev/ponto",
+    "ApiId": "abc",
+    "ApiKeyId": "k1",
+}
 
 
-def test_a_deployed_api_becomes_properties_of_the_plan(tmp_path: Path) -> None:
-    environment = {"API_URL": "https://abc.execute-api.us-east-1.amazonaws.com/dev/ponto", "API_KEY": "k"}
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """AWS with stage dev."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    calls = Calls(monkeypatch)
+    calls.instead = {
+        "GetCallerIdentity": {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/ana"},
+        "DescribeStacks": stack(**OUTPUTS),
+        "GetResources": {"items": [{"id": "r1", "path": "/ponto"}]},
+        "GetMethod": {"authorizationType": "NONE"},
+        "GetApiKey": {"value": "kTq-8"},
+    }
+    return calls
 
-    found = system.find(tmp_path, environment)
+
+def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
+    found = system.find("dev", Where(region="us-east-1"))
 
     assert found.properties() == {
         "protocol": "https",
@@ -715,4 +705,73 @@ def test_a_deployed_api_becomes_properties_of_the_plan(tmp_path: Path) -> None:
         "port": 443,
         "path": "/dev/ponto",
     }
-    assert (found.database_url, found.sqs) == (None, None)
+    assert (found.api_key, found.queue_url, found.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
+    assert found.place == "stage dev of account 123456789012, region us-east-1"
+    assert calls.of("GetApiKey")[0].parameters == {"apiKey": "k1", "includeValue": True}
+    calls.instead["Invoke"] = returned({"why": "not asked", "message": "there is no such statement"})
+    with pytest.raises(CommandError, match="batida-ponto-dev-report is of another version"):
+        proof.Table(found.reader, FIRST).count()
+
+
+def test_a_stage_whose_employees_sign_in_is_not_loaded(calls: Calls) -> None:
+    calls.instead["GetMethod"] = {"authorizationType": "COGNITO_USER_POOLS"}
+
+    with pytest.raises(CommandError, match="takes punches of employees who signed in only"):
+        system.find("dev", Where())
+
+
+@pytest.mark.parametrize("stage", [None, "local"])
+def test_the_local_stack_is_loaded_where_no_stage_on_aws_is_named(
+    tmp_path: Path, calls: Calls, stage: str | None
+) -> None:
+    with pytest.raises(CommandError, match="start it with make run, or name a stage: make loadtest STAGE=dev"):
+        system.find(stage, Where(state=tmp_path))
+    assert not calls.made
+
+
+def test_only_a_stage_that_was_given_leaves_the_local_stack() -> None:
+    def recipe(*words: str, **environment: str) -> str:
+        command = ["make", "-C", str(ROOT), "-n", "loadtest", *words]
+        others = {name: value for name, value in os.environ.items() if name != "STAGE"}
+        done = subprocess.run(command, env=others | environment, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout
+
+    assert "--stage" not in recipe()
+    assert "--stage" not in recipe("ARGS=--rate 5")
+    assert "python -m loadtest --rate 5 --stage dev\n" in recipe("STAGE=dev", "ARGS=--rate 5")
+    assert "python -m loadtest --stage dev" in recipe(STAGE="dev")
+
+
+SENT = "to stage dev of account 1, region us-east-1: 0."
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], f"About 20,000 requests {SENT}09 US dollars by the list prices of us-east-1, database included."),
+        (["--repeats", "5", "--malformed", "10", "--open-rate", "200"], f"About 27,600 requests {SENT}12"),
+        (["--duration", "36000", "--rate", "1"], f"About 36,000 requests {SENT}84"),
+        (["--loops", "5", "--rate", "100", "--duration", "600"], f"About 1,000 requests {SENT}01"),
+        (["--plan", "four-peaks", "--seconds", "120", "--peak", "300"], f"About 3,775 requests {SENT}02"),
+    ],
+    ids=["the original's", "with repeats, refusals and arrivals", "a soak", "what ends first", "a day"],
+)
+def test_how_much_is_sent_where_and_its_price_are_said_before_and_asked_for(
+    run: Command, words: list[str], sentence: str
+) -> None:
+    place = "stage dev of account 1, region us-east-1"
+
+    for typed in ("", "n\n"):
+        refused = run(line(0), [row(0)], *words, place=place, typed=typed)
+        assert (refused.status, refused.summary) == (2, None)
+        assert sentence in refused.err
+    agreed = run(line(0), [row(0)], *words, place=place, typed="y\n")
+    assert (agreed.status, sentence in agreed.err) == (0, True)
+    assert "Send them?" not in run(line(0), [row(0)], *words, "--yes", place=place).err
+
+
+def test_a_soak_without_a_rate_has_no_price(run: Command) -> None:
+    ran = run(line(0), [row(0)], "--duration", "600", "--yes", place="stage dev")
+
+    assert (ran.status, ran.summary) == (2, None)
+    assert "give a --rate" in ran.err

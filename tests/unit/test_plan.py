@@ -250,8 +250,7 @@ def test_the_bill_counts_the_projects_own_metrics_and_endpoints(capsys: pytest.C
 
     network = (ROOT / "resources" / "network.yml").read_text(encoding="utf-8")
     assert network.count("Type: AWS::EC2::VPCEndpoint\n") == settings.SERVICES
-    asked = {"account_rate": 10_000, "resume_seconds": 30}
-    found = [settings.read(stage, asked).endpoints for stage in ("dev", "prod")]
+    found = [settings.read(stage).endpoints for stage in ("dev", "prod")]
     assert found == [settings.SERVICES, 2 * settings.SERVICES]
 
 

@@ -138,19 +138,28 @@ def require_authorizer(place: Target) -> None:
         CommandError: it wants none, or the API takes no punch.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
+    if authorization_of(place) == "NONE":
+        raise CommandError(
+            f"POST /ponto of the API {place.api_id} wants no token (authorizationType NONE), as somebody set it "
+            "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
+            "its keys until the method has its authorizer again and is published (aws apigateway update-method ...)",
+            status=1,
+        )
+
+
+def authorization_of(place: Target) -> str:
+    """Give what a punch has to show besides a key, as API Gateway names it; NONE: nothing.
+
+    Raises:
+        CommandError: the API takes no punch.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
     gateway, api = place.gateway(), place.require_api()
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
     ids = [each["id"] for page in pages for each in page["items"] if each["path"] == "/ponto"]
     if not ids:
         raise CommandError(f"the API {api} has no /ponto: nobody can punch", status=1)
-    kind = gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
-    if kind == "NONE":
-        raise CommandError(
-            f"POST /ponto of the API {api} wants no token (authorizationType {kind}), as somebody set it outside the "
-            "template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable its keys "
-            "until the method has its authorizer again and is published (aws apigateway update-method ...)",
-            status=1,
-        )
+    return gateway.get_method(restApiId=api, resourceId=ids[0], httpMethod="POST")["authorizationType"]
 
 
 def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: str, seconds: int) -> Proof:

@@ -38,13 +38,17 @@ def _setting(
 @click.option("--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="That a punch may wait.")
 @click.option("--stage", default="dev", help="Whose parameters in serverless.yml are the defaults.")
 @_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
-@click.option("--account-rate", type=opt.POSITIVE, default=10_000, metavar="N", help="Requests/s of the account.")
+@click.option(
+    "--account-rate", type=opt.POSITIVE, default=settings.ACCOUNT_RATE, metavar="N", help="Requests/s of the account."
+)
 @_setting("--concurrency", opt.Whole(1, 1_000), "Batches at once, reserved and maximum.")
 @_setting("--batch", opt.POSITIVE, "Punches in a full one.")
 @_setting("--batch-milliseconds", opt.RATE, "Of a full batch; measured: the log's `milliseconds`.", _OF_A_BATCH)
 @_setting("--maximum-acu", opt.FloatRange(0, 256, min_open=True), "Of the database.")
 @_setting("--database-rows", opt.RATE, "Rows/s that it stores at most.", f"{settings.DATABASE_ROWS:,} an ACU")
-@click.option("--resume-seconds", type=opt.COUNT, default=30, metavar="S", help="Of a paused database.")
+@click.option(
+    "--resume-seconds", type=opt.COUNT, default=settings.RESUME_SECONDS, metavar="S", help="Of a paused database."
+)
 @click.option("--region", type=click.Choice(list(costs.PRICES)), default="us-east-1", help="Of the prices.")
 @click.option("--punches-a-day", type=opt.POSITIVE, default=4, metavar="N", help="Each in a peak.")
 @click.option("--working-days", type=opt.POSITIVE, default=22, metavar="N", help="Of a month.")
@@ -77,7 +81,7 @@ def plan(
     Arithmetic, each formula beside its result (lab/capacity.md). Asks nobody: limits come from serverless.yml and
     from here.
     """
-    stage_settings = settings.read(stage, instead)
+    stage_settings = settings.read(stage, **instead)
     month = costs.Month(punches_a_day, working_days, months_kept, awake_hours)
     documents = []
     fits = True

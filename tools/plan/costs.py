@@ -117,6 +117,13 @@ def idle(settings: Settings, region: str) -> list[Line]:
     return [*lines, _line("Aurora: storage", PRICES[region].get("aurora_storage"), {"GB": 1}, 1)]
 
 
+def of_punches(peak: Peak, settings: Settings, region: str) -> list[Line]:
+    """Bill the punches of one peak alone: what they cost besides an idle month."""
+    month = Month(peaks_a_day=1, working_days=1, months_kept=1, awake_hours=0)
+    fixed = {line.what for line in idle(settings, region) if line.quantity} | {"CloudWatch: metrics"}
+    return [line for line in bill(peak, settings, month, region) if line.what not in fixed]
+
+
 def _line(what: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> Line:
     quantity = math.prod(factors.values()) / per
     formula = " x ".join(f"{round(value, 6):,.12g} {noun}" for noun, value in factors.items())

@@ -17,6 +17,9 @@ BATCH_MILLISECONDS, PUNCH_MILLISECONDS = 40.0, 0.14
 # and an ACU is about a quarter of a core (assumed: 2 GiB, and 8 GiB a core). So this is on the safe side.
 DATABASE_ROWS = 5_000
 
+ACCOUNT_RATE = 10_000  # requests/s that an account has in a region
+RESUME_SECONDS = 30  # of a paused database
+
 SERVICES = 2  # that have endpoints: SQS and Secrets Manager
 
 _SERVERLESS = ROOT / "serverless.yml"
@@ -42,7 +45,7 @@ class Settings(NamedTuple):
     endpoints: int  # of the network that is made, each in each of its zones
 
 
-def read(stage: str, instead: dict[str, Any]) -> Settings:
+def read(stage: str, **instead: Any) -> Settings:
     """Read the settings of a stage; those in `instead` that are not None come from there.
 
     Raises:
@@ -65,6 +68,8 @@ def read(stage: str, instead: dict[str, Any]) -> Settings:
     batch = given.get("batch", int(lowest("batchSize")))
     acu = given.get("maximum_acu", lowest("maximumAcu"))
     found = {
+        "account_rate": ACCOUNT_RATE,
+        "resume_seconds": RESUME_SECONDS,
         "stage_rate": lowest("stageRateLimit", "punchRateLimit", "keyRateLimit"),
         "concurrency": int(lowest("maximumConcurrency", *reserved)),
         "batch": batch,

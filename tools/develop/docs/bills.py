@@ -1,18 +1,17 @@
 """The tables of docs/deploy.md that say what a stage costs: a month without a punch, and a million punches."""
 
 from tools.plan import costs, settings
-from tools.plan.costs import Line, Month
+from tools.plan.costs import Line
 from tools.plan.peak import Peak
 
 _REGION = "us-east-1"
-_ASKED = {"account_rate": 10_000, "resume_seconds": 30}  # as `ponto plan` has them
 _STAGES = ("dev", "prod")
 _MILLION = 1_000_000
 
 
 def idle(stage: str) -> list[Line]:
     """Bill a stage's month without a punch."""
-    return costs.idle(settings.read(stage, _ASKED), _REGION)
+    return costs.idle(settings.read(stage), _REGION)
 
 
 def idle_table() -> str:
@@ -31,10 +30,7 @@ def _formula_and_price(line: Line) -> str:
 
 def million_table() -> str:
     """Give what a million punches cost in prod, in full batches, besides an idle month."""
-    month = Month(peaks_a_day=1, working_days=1, months_kept=1, awake_hours=0)
-    stage = settings.read("prod", _ASKED)
-    fixed = {line.what for line in costs.idle(stage, _REGION) if line.dollars} | {"CloudWatch: metrics"}
-    lines = [line for line in costs.bill(Peak(_MILLION, 600), stage, month, _REGION) if line.what not in fixed]
+    lines = costs.of_punches(Peak(_MILLION, 600), settings.read("prod"), _REGION)
     cells = [f"| {line.what} | {line.formula} | {line.dollars or 0:.2f} |" for line in lines]
     head = ["| | | US dollars |", "|---|---|--:|"]
     return "\n".join([*head, *cells, f"| **together** | | **{costs.total(lines):.2f}** |"])

@@ -1,0 +1,52 @@
+"""What the load test's proof reads of the table: on a connection, and by the function of a stage."""
+
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+
+from loadtest import proof
+from tests.aws import Calls
+from tests.company import fill, write_stack
+from tests.functions import Functions
+from tools.kit import database, reader
+
+FIRST = 7_000_000_000_000_000
+ROWS = """
+insert into batida (id, usuario_id, ponto)
+select gen_random_uuid(), employee, at from unnest(%s) as employee, unnest(%s::timestamptz[]) as at
+"""
+
+
+@pytest.fixture(params=["direct", "function"])
+def table(
+    request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> proof.Table:
+    if request.param == "direct":
+        where = reader.Where(database.Where(write_stack(tmp_path, migrated_url)))
+        return proof.Table(lambda: reader.opened(where), FIRST)
+    Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reports").invoke
+    functions = boto3.Session("x", "x", region_name="us-east-1").client("lambda")
+    return proof.Table(
+        lambda: nullcontext(reader.FunctionReader(functions, "batida-ponto-local-report", "local", 60)), FIRST
+    )
+
+
+def test_a_runs_rows_are_those_of_its_employees_since_it_began(
+    table: proof.Table, migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (table.count(), table.rows()) == (0, [])
+    monkeypatch.setattr(proof, "_AT_ONCE", 2)
+    now = datetime.now(UTC)
+    fill(migrated_url, ROWS, [FIRST, FIRST + 1, FIRST + 4], [now])
+    fill(migrated_url, ROWS, [FIRST + 4], [now + timedelta(seconds=1)])
+    fill(migrated_url, ROWS, [FIRST - 1, FIRST + proof.RUN], [now])  # of others
+    fill(migrated_url, ROWS, [FIRST], [now - timedelta(days=8)])  # of a run before
+
+    assert table.count() == 4
+    rows = table.rows()
+    assert [row.punch.usuario_id - FIRST for row in rows] == [0, 1, 4, 4]
+    assert all(row.punch == (row.key, row.punch.usuario_id, None) for row in rows)
+    assert all(row.stored_at and abs(row.stored_at - now) < timedelta(minutes=5) for row in rows)
