@@ -300,7 +300,9 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
 def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:
     shown = ", ".join(f"{name} {value}" for name, value in plan.properties.items() if name != "schedule")
     print_status(f"JMeter runs {plan.name}.jmx: {shown}")
-    properties = system.properties() | plan.properties
+    now = time.time_ns() // 1_000_000
+    began = f"{now >> 16:08x}-{now & 0xFFFF:04x}"  # as a UUIDv7 begins
+    properties = system.properties() | plan.properties | {"began": began}
     with tool.running(FOLDER / f"{plan.name}.jmx", folder, properties, {"apiKey": system.api_key}) as process:
         try:
             while process.poll() is None:

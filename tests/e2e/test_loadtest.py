@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def test_every_accepted_punch_of_a_small_load_is_one_row(client: Client, deploye
     first = summary["properties"]["firstEmployee"]
     rows = client.rows_of(range(first, first + 10**9))
     assert sorted(row.punch.usuario_id for row in rows) == list(range(first, first + 200))
+    assert {uuid.UUID(row.punch.id).version for row in rows} == {7}  # as clients make them
     arrivals = summary["open_model"]
     assert arrivals["properties"]["firstEmployee"] == first + 10**9
     assert arrivals["accepted"] == arrivals["stored"] > 0
