@@ -30,8 +30,9 @@ def test_every_ignored_rule_would_complain(tmp_path: Path, complete: Template) -
 
 
 def test_every_ignored_rule_of_the_auditor_would_complain(tmp_path: Path, complete: Template, dev: Template) -> None:
-    shutil.copy(lint.DEPLOY_ROLE, tmp_path)
-    names = [lint.DEPLOY_ROLE.name, *write(tmp_path, prod=complete.document, dev=dev.document)]
+    for file in lint.ALONE:
+        shutil.copy(file, tmp_path)
+    names = [*(file.name for file in lint.ALONE), *write(tmp_path, prod=complete.document, dev=dev.document)]
     found = {" ".join(line.split()[1:3]).rstrip(":") for line in lint.audit(tmp_path, names, ignored=[])}
     everywhere = {rule for rule in CHECKOVS if " " not in rule}
     assert {line.split()[0] if line.split()[0] in everywhere else line for line in found} == CHECKOVS

@@ -15,7 +15,7 @@ from tools.kit.packaging import copy_project, package
 from tools.kit.project import ROOT
 
 STAGES = ("prod", "dev", "local")
-DEPLOY_ROLE = ROOT / ".github" / "deploy-role.yml"  # a template too
+ALONE = (ROOT / ".github" / "deploy-role.yml", ROOT / "tools" / "deploy" / "tunnel.yml")  # templates too
 AUDITED = ("prod", "dev")  # by checkov: local is one machine, with nothing to encrypt or to keep apart
 
 # What the two find and we do not follow: a rule, everywhere, or a rule of checkov and the one resource it may concern.
@@ -129,7 +129,7 @@ _EPILOG = "example:\n  .venv/bin/python -m tools.develop.lint\n\nignored rules:\
 
 @commands.command(epilog=_EPILOG)
 def lint() -> int:
-    """Look at compiled templates and the deploying role with cfn-lint, its serverless rules, and checkov.
+    """Look at compiled templates, the deploying role and the tunnel with cfn-lint, its serverless rules, and checkov.
 
     It needs no AWS account, and ends with 1 if it found something.
     """
@@ -138,12 +138,14 @@ def lint() -> int:
         project = copy_project(folder / "project")
         for stage in STAGES:
             shutil.copy(package(project, stage, "uploads=true", "site=true").template_file, folder / f"{stage}.json")
-        shutil.copy(DEPLOY_ROLE, folder)
-        found = findings(folder, [DEPLOY_ROLE.name, *(f"{stage}.json" for stage in STAGES)])
-        found += audit(folder, [DEPLOY_ROLE.name, *(f"{stage}.json" for stage in AUDITED)])
+        for file in ALONE:
+            shutil.copy(file, folder)
+        alone = [file.name for file in ALONE]
+        found = findings(folder, [*alone, *(f"{stage}.json" for stage in STAGES)])
+        found += audit(folder, [*alone, *(f"{stage}.json" for stage in AUDITED)])
     for finding in found:
         sys.stdout.write(f"{finding}\n")
-    looked_at = ", ".join((*STAGES, DEPLOY_ROLE.name))
+    looked_at = ", ".join((*STAGES, *alone))
     sys.stdout.write(f"template lint: {looked_at}: {len(found) or 'no'} finding{'s' * (len(found) != 1)}\n")
     return 1 if found else 0
 
