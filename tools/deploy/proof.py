@@ -205,8 +205,8 @@ def await_dead_letter(place: Target, seconds: int) -> None:
                 return
         if time.monotonic() > end:
             raise CommandError(
-                f"what is no punch is no dead letter after {seconds} s: the function does not reach SQS. It stays "
-                "queued, and becomes one ('proof of a deploy ...') when it does.",
+                f"what is no punch is no dead letter after {seconds} s: the function does not reach SQS, or is paused. "
+                "It stays queued, and becomes one ('proof of a deploy ...') later.",
                 status=1,
             )
 
