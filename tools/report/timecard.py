@@ -97,7 +97,7 @@ def _cards(month: date, ranges: Iterator[list[Rows]]) -> Iterator[Card]:
 
 def _day(row: tuple[Any, ...]) -> Day:
     """Give a day of the statement `cards`, with what follows from its punches."""
-    usuario_id, nome, dia, pontos, locais, minutos, noturnos, repetidas, descanso, gravada_em = row
+    usuario_id, nome, dia, pontos, locais, minutos, noturnos, repetidas, descanso, espera = row
     return Day(
         usuario_id=usuario_id,
         nome=nome,
@@ -113,7 +113,7 @@ def _day(row: tuple[Any, ...]) -> Day:
         minutos_descanso=descanso,
         primeira=locais[0] if locais else None,
         ultima=locais[-1] if locais else None,
-        gravada_em=gravada_em,
+        gravada_em=pontos[-1] + espera if pontos else None,
     )
 
 
