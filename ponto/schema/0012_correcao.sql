@@ -1,0 +1,48 @@
+-- Corrections: what somebody who answers for it added to the punches, or set aside. Rows of batida never change.
+
+create table correcao (
+    id uuid primary key,
+    usuario_id bigint not null check (usuario_id between 1 and 9007199254740991),
+    tipo text not null check (tipo in ('inclusao', 'desconsideracao', 'anulacao')),
+    ponto timestamptz check (ponto >= '1899-12-31 00:00Z' and ponto < '3000-01-02 00:00Z'),
+    alvo uuid check (alvo <> id),
+    motivo text not null check (
+        char_length(motivo) between 3 and 200
+        and motivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'
+        and motivo ~ '^\S(.*\S)?$'
+    ),
+    autor text not null default session_user check (char_length(autor) between 1 and 2048),
+    -- Not now(), which is when the transaction began: maybe well before.
+    criada_em timestamptz not null default clock_timestamp(),
+    -- An addition says when, all others what they are of.
+    check ((tipo = 'inclusao') = (ponto is not null)),
+    check ((tipo = 'inclusao') = (alvo is null))
+);
+
+comment on table correcao is 'Corrections of punches. Rows are added, never changed or removed.';
+comment on column correcao.id is 'Idempotency key: chosen, or derived from what the correction is; no id of batida';
+comment on column correcao.usuario_id is 'Employee';
+comment on column correcao.tipo is
+    'inclusao: a punch that was forgotten; desconsideracao: a punch or an inclusao does not count; anulacao: an earlier '
+    'inclusao or desconsideracao is undone';
+comment on column correcao.ponto is 'inclusao: when the employee should have punched; null: of the others';
+comment on column correcao.alvo is
+    'desconsideracao: id in batida, or of an inclusao; anulacao: id of the correction; null: of an inclusao';
+comment on column correcao.motivo is 'Why';
+comment on column correcao.autor is 'Who answers for it, as AWS or PostgreSQL vouches for';
+comment on column correcao.criada_em is 'When the row was written';
+
+create index on correcao (usuario_id);
+create index on correcao (alvo);
+
+create function correcao_append_only() returns trigger
+language plpgsql as $$
+begin
+    raise exception '% refused: rows of correcao are never changed or removed', tg_op;
+end
+$$;
+
+create trigger append_only before update or delete or truncate on correcao
+for each statement execute function correcao_append_only();
+
+grant select on correcao to ponto_reports;
