@@ -65,6 +65,8 @@ comment on column batida.chave is 'API key''s id, never the key; null: none was 
 comment on column batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
 grant select on batida to ponto_reports;
 grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em, mensagem_id, chave, sequencia) on batida to ponto_function;
+grant select (id, usuario_id, ponto) on batida to ponto_corrections;
+grant select (id, usuario_id, ponto) on batida to ponto_correctors;
 grant select (id, usuario_id, ponto) on batida to ponto_function;
 grant select (id, usuario_id, ponto, recebida_em, gravada_em) on batida to ponto_receipts;
 
@@ -115,6 +117,8 @@ comment on column funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 dig
 comment on column funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
 comment on column funcionario.corte is 'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
 grant select on funcionario to ponto_reports;
+grant select (usuario_id, fuso) on funcionario to ponto_corrections;
+grant select (usuario_id, fuso) on funcionario to ponto_correctors;
 
 CREATE OR REPLACE FUNCTION public.funcionario_fuso()
  RETURNS trigger
@@ -145,6 +149,205 @@ CREATE TRIGGER fuso_update AFTER UPDATE ON funcionario REFERENCING NEW TABLE AS 
 CREATE INDEX batida_dispositivo_sequencia_idx ON public.batida USING btree (dispositivo, sequencia) WHERE (sequencia IS NOT NULL);
 
 CREATE INDEX batida_semana_usuario_id_idx ON public.batida USING btree (date_bin('7 days'::interval, ponto, '2000-01-03 00:00:00+00'::timestamp with time zone), usuario_id);
+
+create table correcao (
+    id uuid not null,
+    usuario_id bigint not null,
+    tipo text not null,
+    ponto timestamp with time zone,
+    alvo uuid,
+    motivo text not null,
+    autor text default SESSION_USER not null,
+    criada_em timestamp with time zone default clock_timestamp() not null,
+    constraint correcao_pkey PRIMARY KEY (id),
+    constraint correcao_autor_check CHECK (char_length(autor) >= 1 AND char_length(autor) <= 2048),
+    constraint correcao_check CHECK (alvo <> id),
+    constraint correcao_check1 CHECK ((tipo = 'inclusao'::text) = (ponto IS NOT NULL)),
+    constraint correcao_check2 CHECK ((tipo = 'inclusao'::text) = (alvo IS NULL)),
+    constraint correcao_id_check CHECK (id::text ~ '^c.{13}8'::text),
+    constraint correcao_motivo_check CHECK (char_length(motivo) >= 3 AND char_length(motivo) <= 200 AND motivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'::text AND motivo ~ '^\S(.*\S)?$'::text),
+    constraint correcao_ponto_check CHECK (ponto >= '1899-12-31 00:00:00+00'::timestamp with time zone AND ponto < '3000-01-02 00:00:00+00'::timestamp with time zone),
+    constraint correcao_tipo_check CHECK (tipo = ANY (ARRAY['inclusao'::text, 'desconsideracao'::text, 'anulacao'::text])),
+    constraint correcao_usuario_id_check CHECK (usuario_id >= 1 AND usuario_id <= '9007199254740991'::bigint)
+);
+comment on table correcao is 'Corrections of punches. Rows are added, never changed or removed.';
+comment on column correcao.id is 'Idempotency key: chosen, or derived from what the correction is; a UUIDv8 that begins with c, as no id of batida';
+comment on column correcao.usuario_id is 'Employee';
+comment on column correcao.tipo is 'inclusao: a punch that was forgotten; desconsideracao: a punch or an inclusao does not count; anulacao: an earlier inclusao or desconsideracao is undone';
+comment on column correcao.ponto is 'inclusao: when the employee should have punched; null: of the others';
+comment on column correcao.alvo is 'desconsideracao: id in batida, or of an inclusao; anulacao: id of the correction; null: of an inclusao';
+comment on column correcao.motivo is 'Why';
+comment on column correcao.autor is 'Who answers for it, as AWS or PostgreSQL vouches for';
+comment on column correcao.criada_em is 'When the row was written';
+grant select on correcao to ponto_corrections;
+grant select on correcao to ponto_correctors;
+grant select on correcao to ponto_reports;
+grant insert (id, usuario_id, tipo, ponto, alvo, motivo) on correcao to ponto_correctors;
+grant insert (id, usuario_id, tipo, ponto, alvo, motivo, autor) on correcao to ponto_corrections;
+
+CREATE INDEX correcao_usuario_id_idx ON public.correcao USING btree (usuario_id);
+
+CREATE INDEX correcao_alvo_idx ON public.correcao USING btree (alvo);
+
+CREATE OR REPLACE FUNCTION public.correcao_append_only()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    raise exception '% refused: rows of correcao are never changed or removed', tg_op;
+end
+$function$;
+comment on function correcao_append_only() is 'Refuses to change or remove a correction';
+
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON correcao FOR EACH STATEMENT EXECUTE FUNCTION correcao_append_only();
+
+CREATE OR REPLACE FUNCTION public.correcao_regras()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'public', 'pg_temp'
+AS $function$
+declare
+    usuario bigint; -- whose the target is
+    desfeitas bigint; -- how many corrections like this one were undone
+    vigente uuid; -- the one that stands
+    motivo_vigente text;
+begin
+    -- One after the other, and each sees what was committed before it: a snapshot of an earlier moment would not.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'corrections are written in transactions that are read committed'
+        using errcode = 'invalid_transaction_state';
+    end if;
+    perform pg_advisory_xact_lock(0x636f72726563616f);
+
+    if new.tipo = 'inclusao' then
+        if new.ponto > new.criada_em then
+            raise exception '% is in the future', new.ponto using errcode = 'check_violation';
+        end if;
+        if not exists (select from funcionario where usuario_id = new.usuario_id)
+            and not exists (select from correcao where usuario_id = new.usuario_id)
+            and not exists (
+                select
+                from batida
+                where usuario_id = new.usuario_id
+                    and semana(ponto) = any(array(select semanas('-infinity', 'infinity')))
+            )
+        then
+            raise exception 'employee % is not known: no punch, and no row of funcionario', new.usuario_id
+            using errcode = 'check_violation';
+        end if;
+    else
+        if new.tipo = 'desconsideracao' then
+            select usuario_id into usuario
+            from (
+                select usuario_id from batida where id = new.alvo
+                union all
+                select usuario_id
+                from correcao
+                where id = new.alvo
+                    and tipo = 'inclusao'
+                    and not exists (select from correcao where tipo = 'anulacao' and alvo = new.alvo)
+            ) as contada;
+            if not found then
+                raise exception '% is no punch, and no addition that counts', new.alvo using errcode = 'check_violation';
+            end if;
+        else
+            select usuario_id into usuario from correcao where id = new.alvo and tipo <> 'anulacao';
+            if not found then
+                raise exception '% is no correction that can be undone', new.alvo using errcode = 'check_violation';
+            end if;
+        end if;
+        if new.usuario_id <> usuario then
+            raise exception '% is of another employee than %', new.alvo, new.usuario_id using errcode = 'check_violation';
+        end if;
+        new.usuario_id := usuario;
+    end if;
+
+    select
+        count(*) filter (where desfeita),
+        max(id::text) filter (where not desfeita),
+        max(motivo) filter (where not desfeita)
+    into desfeitas, vigente, motivo_vigente
+    from (
+        select
+            id,
+            motivo,
+            exists (select from correcao as outra where outra.tipo = 'anulacao' and outra.alvo = correcao.id) as desfeita
+        from correcao
+        where usuario_id = new.usuario_id
+            and tipo = new.tipo
+            and ponto is not distinct from new.ponto
+            and alvo is not distinct from new.alvo
+    ) as iguais;
+
+    -- docs/derived-ids.md explains it.
+    new.id := coalesce(
+        new.id,
+        (
+            select encode(
+                set_byte(
+                    set_byte(set_byte(id, 0, get_byte(id, 0) & 15 | 192), 6, get_byte(id, 6) & 15 | 128),
+                    8,
+                    get_byte(id, 8) & 63 | 128
+                ),
+                'hex'
+            )::uuid
+            from (
+                select substr(
+                    sha256(convert_to(
+                        concat_ws(
+                            '|',
+                            'correcao',
+                            new.tipo,
+                            case new.tipo when 'inclusao' then new.usuario_id end,
+                            to_char(new.ponto at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                            new.alvo,
+                            desfeitas
+                        ),
+                        'UTF8'
+                    )),
+                    1,
+                    16
+                )
+            ) as derivado (id)
+        )
+    );
+    if vigente = new.id and motivo_vigente = new.motivo then
+        return null; -- a retry
+    end if;
+    if vigente is not null then
+        raise exception '% % already, by correction %',
+            coalesce(new.alvo::text, new.ponto::text),
+            case new.tipo when 'inclusao' then 'is added' when 'anulacao' then 'is undone' else 'is disregarded' end,
+            vigente
+        using errcode = 'check_violation';
+    end if;
+    if exists (select from batida where id = new.id) or exists (select from correcao where id = new.id) then
+        raise exception 'the id % is taken', new.id using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$function$;
+comment on function correcao_regras() is 'Fills in id and usuario_id, refuses what contradicts what is there, and skips a retry';
+revoke execute on function correcao_regras() from public;
+
+CREATE OR REPLACE FUNCTION public.correcao_a_tempo()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if new.criada_em >= transaction_timestamp() and clock_timestamp() > new.criada_em + interval '1 minute' then
+        raise exception 'the transaction took longer than a minute after correction %; nothing was written', new.id
+        using errcode = 'check_violation', hint = 'Do it again, and commit at once.';
+    end if;
+    return null;
+end
+$function$;
+comment on function correcao_a_tempo() is 'Refuses to commit a correction a minute after it was written';
+revoke execute on function correcao_a_tempo() from public;
+
+CREATE TRIGGER regras BEFORE INSERT ON correcao FOR EACH ROW EXECUTE FUNCTION correcao_regras();
+
+CREATE CONSTRAINT TRIGGER a_tempo AFTER INSERT ON correcao DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION correcao_a_tempo();
 
 -- 01_row_types.sql
 -- What the rows of the reports hold that are no view's.
@@ -1049,3 +1252,15 @@ comment on column lacunas.desde is
 revoke execute on function lacunas_recebidas from public;
 grant execute on function lacunas_recebidas to ponto_reports;
 grant select on lacunas to ponto_reports;
+
+-- 12_corrections.sql
+-- What whoever writes corrections needs besides the tables.
+
+create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
+language sql stable parallel safe
+return local at time zone coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao());
+
+comment on function instante_local is 'The instant of a local time in the employee''s time zone, or the stage''s';
+
+revoke execute on function instante_local from public;
+grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;

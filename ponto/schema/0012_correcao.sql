@@ -1,7 +1,9 @@
 -- Corrections: what somebody who answers for it added to the punches, or set aside. Rows of batida never change.
 
+-- So that no punch has the id of a correction, whichever is written first: no client may send a UUID of version 8, and one
+-- that is derived for a punch does not begin with c (docs/derived-ids.md).
 create table correcao (
-    id uuid primary key,
+    id uuid primary key check (id::text ~ '^c.{13}8'),
     usuario_id bigint not null check (usuario_id between 1 and 9007199254740991),
     tipo text not null check (tipo in ('inclusao', 'desconsideracao', 'anulacao')),
     ponto timestamptz check (ponto >= '1899-12-31 00:00Z' and ponto < '3000-01-02 00:00Z'),
@@ -20,7 +22,8 @@ create table correcao (
 );
 
 comment on table correcao is 'Corrections of punches. Rows are added, never changed or removed.';
-comment on column correcao.id is 'Idempotency key: chosen, or derived from what the correction is; no id of batida';
+comment on column correcao.id is 
+    'Idempotency key: chosen, or derived from what the correction is; a UUIDv8 that begins with c, as no id of batida';
 comment on column correcao.usuario_id is 'Employee';
 comment on column correcao.tipo is
     'inclusao: a punch that was forgotten; desconsideracao: a punch or an inclusao does not count; anulacao: an earlier '
@@ -41,6 +44,8 @@ begin
     raise exception '% refused: rows of correcao are never changed or removed', tg_op;
 end
 $$;
+
+comment on function correcao_append_only is 'Refuses to change or remove a correction';
 
 create trigger append_only before update or delete or truncate on correcao
 for each statement execute function correcao_append_only();

@@ -52,7 +52,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
 
     assert migrate(owner, ZONE).applied == ALL
 
-    for role in ("ponto_function", "ponto_receipts", "ponto_reports"):
+    for role in ("ponto_function", "ponto_receipts", "ponto_reports", "ponto_corrections"):
         way = {**owner, "user": role, "password": "one"}
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             ask(way, "select")
@@ -188,6 +188,7 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
     store.close()
 
 
+CORRECTION = ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo", "autor", "criada_em")
 RIGHTS = """
 select relname, null, privilege
 from pg_class
@@ -227,6 +228,13 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
     }
     assert {privilege for *_, privilege in rights("ponto_reports")} == {"select"}
 
+    own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
+    read = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
+    read |= {("funcionario", name, "select") for name in ("usuario_id", "fuso")}
+    read |= {("correcao", name, "select") for name in (None, *CORRECTION)}
+    assert rights("ponto_correctors") == own | read
+    assert rights("ponto_corrections") == own | read | {("correcao", "autor", "insert")}
+
 
 # Beside what the rights above are for.
 ANYBODY = [
@@ -252,6 +260,14 @@ REFUSED = {
         "set session_replication_role = replica",
     ],
     "ponto_reports": [*ANYBODY, "set role ponto_function"],
+    "ponto_corrections": [
+        *ANYBODY,
+        "insert into batida (id) values (gen_random_uuid())",
+        "insert into correcao (criada_em) values (now())",
+        "alter table correcao disable trigger regras",
+        "set role ponto_reports",
+        "set session_replication_role = replica",
+    ],
 }
 
 

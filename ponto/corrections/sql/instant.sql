@@ -1,0 +1,1 @@
+select instante_local(%(usuario_id)s, %(ponto)s::timestamp)

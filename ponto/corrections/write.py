@@ -1,0 +1,159 @@
+"""Writing corrections: all of them or none, and a reason for each that is refused.
+
+The form of a correction is checked here, the rest by the table itself (`ponto/schema/0013_correction_roles.sql`), so
+that whoever writes there by other ways obeys the same rules.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg2.errors
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, connection, cursor
+
+from ponto import fields
+from ponto.session import message_of
+
+_SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+
+MOST = 500
+"""Corrections that are written together."""
+
+_REASON = range(3, 201)  # characters
+_is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
+_is_id = re.compile("c[0-9a-f]{7}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
+
+
+class Correction(NamedTuple):
+    """What is asked for, by the columns of `correcao`."""
+
+    tipo: str
+    motivo: str
+    usuario_id: int | None = None  # None: whose the target is
+    ponto: datetime | None = None  # naive: in the employee's time zone
+    alvo: str | None = None
+    id: str | None = None  # None: derived
+
+
+class Written(NamedTuple):
+    """A correction that is there."""
+
+    id: str
+    usuario_id: int
+    ponto: datetime | None  # of an addition
+    is_new: bool  # False: a retry found it
+
+
+class RefusedError(Exception):
+    """Nothing was written. `reasons` has why, by the position of each correction that is refused."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        """Takes them."""
+        super().__init__(f"{len(reasons)} refused")
+        self.reasons = reasons
+
+
+def _reason(name: str) -> fields.Field:
+    line = fields.name_(name, _REASON[-1], "")
+
+    def read(value: object) -> str:
+        text: str = line.read(value)
+        if len(text) not in _REASON or text != text.strip():
+            raise ValueError
+        return text
+
+    rule = f"must be {_REASON[0]} to {_REASON[-1]} printable characters on one line, without a space at an end"
+    return line._replace(rule=rule, read=read)
+
+
+def _identifier(name: str, is_one: Any, rule: str) -> fields.Field:
+    def read(value: object) -> str:
+        if type(value) is str and is_one(value):
+            return value.lower()
+        raise ValueError
+
+    return fields.Field(name, "", "string", {}, rule, read, required=False)
+
+
+_FIELDS = {
+    "usuario_id": fields.integer("usuarioId", 1, fields.LARGEST, ""),
+    "ponto": fields.timestamp("ponto", ""),
+    "alvo": _identifier("alvo", _is_uuid, "must be the id of a punch or of a correction"),
+    "motivo": _reason("motivo"),
+    "id": _identifier("id", _is_id, "must be a UUID of version 8 that begins with c"),
+}
+_NEEDS = {"inclusao": {"usuario_id", "ponto"}, "desconsideracao": {"alvo"}, "anulacao": {"alvo"}}
+
+
+def read(given: Mapping[str, Any]) -> Correction:
+    """Read a correction as the wire has it: `tipo`, `motivo`, and what that kind of correction needs.
+
+    Raises:
+        ValueError: saying what is missing, unknown or wrong.
+    """
+    kind = given.get("tipo")
+    if kind not in _NEEDS:
+        raise ValueError(f"tipo: must be one of {', '.join(_NEEDS)}")
+    needed = _NEEDS[kind] | {"motivo"}
+    found: dict[str, Any] = {}
+    for column, field in _FIELDS.items():
+        value = given.get(field.name)
+        if value is None and column in needed:
+            raise ValueError(f"{field.name}: is missing")
+        if value is None:
+            continue
+        if column not in needed | {"id"}:
+            raise ValueError(f"{field.name}: is not of {kind}")
+        try:
+            found[column] = field.read(value)
+        except ValueError:
+            raise ValueError(f"{field.name}: {field.rule}") from None
+    if unknown := given.keys() - {"tipo"} - {field.name for field in _FIELDS.values()}:
+        raise ValueError(f"{min(unknown)}: is not known")
+    return Correction(kind, **found)
+
+
+def write(database: connection, asked: Sequence[Correction], author: str | None) -> list[Written]:
+    """Write corrections in one transaction, and commit.
+
+    Args:
+        database: outside of any transaction, of a role that may. Whoever gets another error closes it.
+        asked: what the table refuses is decided in this order: one may be of another before it.
+        author: who answers for them; None: whoever signed in to the database.
+
+    Raises:
+        RefusedError: the table refuses some of them.
+        psycopg2.Error: it cannot be done. Nothing was written.
+    """
+    database.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)  # as the table's rules ask
+    written: list[Written] = []
+    refused: dict[int, str] = {}
+    with database.cursor() as session:
+        for position, each in enumerate(asked):
+            session.execute("savepoint correction")
+            try:
+                written.append(_written(session, each, author))
+            except psycopg2.errors.CheckViolation as error:
+                session.execute("rollback to savepoint correction")
+                refused[position] = message_of(error)
+            session.execute("release savepoint correction")
+    if refused:
+        database.rollback()
+        raise RefusedError(refused)
+    database.commit()
+    return written
+
+
+def _written(session: cursor, asked: Correction, author: str | None) -> Written:
+    values = asked._asdict() | {"author": author}
+    if asked.ponto and asked.ponto.tzinfo is None:
+        session.execute(_SQL["instant"], values)
+        values["ponto"] = (session.fetchone() or (None,))[0]
+    session.execute(_SQL["insert" if author else "insert_own"], values)
+    is_new = session.rowcount == 1
+    if not is_new:
+        session.execute(_SQL["standing"], values)
+    [(identifier, usuario_id, ponto)] = session.fetchall()
+    return Written(identifier, usuario_id, ponto, is_new)

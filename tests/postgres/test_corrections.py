@@ -1,0 +1,347 @@
+"""Corrections as the table of them admits them, whoever writes: the rules, retries, and who answers for a row."""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ponto.corrections.write import Correction, RefusedError, Written, read, write
+from ponto.punch import parse
+from tests.database import Database, ask
+from tests.waiting import wait_for
+from tools.kit.project import ROOT
+
+ANA, RUI, NOBODY = 123, 124, 999
+AUTHOR = "arn:aws:sts::123456789012:assumed-role/people/ana"
+SIX = datetime(2026, 10, 1, 18)  # local, in the employee's zone
+AT_SIX = datetime(2026, 10, 1, 21, tzinfo=UTC)
+PUNCH = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
+REASON = "forgot to punch"
+CHOSEN = "c0000000-0000-8000-8000-000000000001"
+
+
+@pytest.fixture
+def corrected(database: Database) -> Database:
+    """Give a database in which Ana has a punch, and Rui is an employee without any."""
+    database.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
+    database.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Rui', 'America/Manaus')", RUI)
+    return database
+
+
+def make(database: Database, *asked: Correction, author: str | None = AUTHOR, **who: str) -> list[Written]:
+    with closing(psycopg2.connect(**{**database.owner, "user": "ponto_corrections", **who})) as connection:
+        return write(connection, asked, author)
+
+
+def refusals(database: Database, *asked: Correction) -> dict[int, str]:
+    before = database.ask("select count(*) from correcao")
+    with pytest.raises(RefusedError) as caught:
+        make(database, *asked)
+    assert database.ask("select count(*) from correcao") == before  # all or nothing
+    return dict(caught.value.reasons)
+
+
+def add(usuario_id: int = ANA, ponto: datetime = SIX, **more: Any) -> Correction:
+    return Correction("inclusao", **{"motivo": REASON, "usuario_id": usuario_id, "ponto": ponto, **more})
+
+
+def disregard(alvo: str = PUNCH, **more: Any) -> Correction:
+    return Correction("desconsideracao", **{"motivo": "twice", "alvo": alvo, **more})
+
+
+def undo(alvo: str, **more: Any) -> Correction:
+    return Correction("anulacao", **{"motivo": "a mistake", "alvo": alvo, **more})
+
+
+def derived(*parts: object) -> str:
+    """Give the id of a correction as docs/derived-ids.md computes it."""
+    digest = hashlib.sha256("|".join(map(str, ("correcao", *parts))).encode()).hexdigest()
+    variant = "89ab"[int(digest[16], 16) % 4]
+    return f"c{digest[1:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+# What is written
+
+
+def test_each_kind_is_a_row_with_its_author_and_the_employee_of_its_target(corrected: Database) -> None:
+    [added] = make(corrected, add())
+    [left_out] = make(corrected, disregard())
+    [undone] = make(corrected, undo(left_out.id))
+
+    assert [tuple(each) for each in (added, left_out, undone)] == [
+        (derived("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0), ANA, AT_SIX, True),
+        (derived("desconsideracao", PUNCH, 0), ANA, None, True),
+        (derived("anulacao", left_out.id, 0), ANA, None, True),
+    ]
+    assert corrected.ask(
+        "select id::text, usuario_id, tipo, ponto, alvo::text, motivo, autor from correcao order by criada_em"
+    ) == [
+        (added.id, ANA, "inclusao", AT_SIX, None, REASON, AUTHOR),
+        (left_out.id, ANA, "desconsideracao", None, PUNCH, "twice", AUTHOR),
+        (undone.id, ANA, "anulacao", None, left_out.id, "a mistake", AUTHOR),
+    ]
+    assert corrected.ask("select id::text from batida") == [(PUNCH,)]
+
+
+@pytest.mark.parametrize(
+    ("usuario_id", "ponto", "instant"),
+    [
+        (ANA, SIX, AT_SIX),  # the stage's zone
+        (RUI, SIX, AT_SIX + timedelta(hours=1)),  # an hour west of it
+        (RUI, AT_SIX, AT_SIX),
+    ],
+)
+def test_a_time_without_an_offset_is_the_employees_own(
+    corrected: Database, usuario_id: int, ponto: datetime, instant: datetime
+) -> None:
+    assert make(corrected, add(usuario_id, ponto))[0].ponto == instant
+
+
+FUTURE = datetime.now(UTC) + timedelta(days=300)
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (add(ponto=FUTURE), "is in the future"),
+        (add(NOBODY), "employee 999 is not known: no punch, and no row of funcionario"),
+        (disregard(str(uuid.uuid4())), "is no punch, and no addition that counts"),
+        (disregard(usuario_id=RUI), f"{PUNCH} is of another employee than {RUI}"),
+        (undo(PUNCH), f"{PUNCH} is no correction that can be undone"),
+        (undo(str(uuid.uuid4())), "is no correction that can be undone"),
+        (add(id=PUNCH), "is taken"),
+        (add(id=str(uuid.uuid4())), "correcao_id_check"),
+    ],
+)
+def test_what_contradicts_what_is_there_is_refused(corrected: Database, asked: Correction, why: str) -> None:
+    assert why in refusals(corrected, asked)[0]
+
+
+def test_what_is_done_already_is_refused_and_names_the_correction(corrected: Database) -> None:
+    added, left_out = make(corrected, add(), disregard())
+    [undone] = make(corrected, undo(left_out.id))
+    [left_out_again] = make(corrected, disregard())
+    [dropped] = make(corrected, undo(added.id))
+
+    assert refusals(corrected, disregard(motivo="another reason"), disregard(id=CHOSEN)) == dict.fromkeys(
+        (0, 1), f"{PUNCH} is disregarded already, by correction {left_out_again.id}"
+    )
+    assert refusals(corrected, undo(left_out.id, motivo="again")) == {
+        0: f"{left_out.id} is undone already, by correction {undone.id}"
+    }
+    assert refusals(corrected, undo(dropped.id)) == {0: f"{dropped.id} is no correction that can be undone"}
+    assert refusals(corrected, disregard(added.id)) == {0: f"{added.id} is no punch, and no addition that counts"}
+
+
+def test_an_addition_at_the_same_instant_is_refused_but_for_a_retry(corrected: Database) -> None:
+    [added] = make(corrected, add())
+    assert make(corrected, add()) == [added._replace(is_new=False)]
+    assert refusals(corrected, add(motivo="another reason")) == {
+        0: f"2026-10-01 18:00:00-03 is added already, by correction {added.id}"
+    }
+
+
+def test_a_chosen_id_is_kept_and_serves_one_correction(corrected: Database) -> None:
+    assert [each.is_new for _ in range(2) for each in make(corrected, add(id=CHOSEN))] == [True, False]
+    assert refusals(corrected, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken"}
+
+
+def test_of_many_nothing_is_written_if_one_is_refused_and_each_has_its_reason(corrected: Database) -> None:
+    found = refusals(corrected, add(), add(NOBODY), disregard(), undo(PUNCH))
+    assert found.keys() == {1, 3}
+    # And one may be of another before it.
+    of_the_first = derived("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)
+    assert [each.is_new for each in make(corrected, add(), disregard(of_the_first))] == [True, True]
+
+
+def test_no_punch_has_the_id_of_a_correction(corrected: Database) -> None:
+    [added] = make(corrected, add())
+    body = '{"id": "%s", "usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}'
+    with pytest.raises(ValueError, match="id: must be a UUID"):
+        parse(body % added.id, UTC)
+    latest = parse('{"usuarioId": 1, "ponto": "2999-12-31T23:59:59-14:59"}', UTC)
+    assert latest.id[0] in "01"  # a derived id has the instant in front
+
+
+def test_the_ids_that_are_expected_here_are_those_of_the_documents() -> None:
+    page = (ROOT / "docs" / "derived-ids.md").read_text(encoding="utf-8")
+    vectors = re.findall(r"^\| `correcao\\\|(.+)` \| `(.+)` \|$", page, re.MULTILINE)
+    assert len(vectors) == 4
+    assert [derived(*text.split("\\|")) for text, _ in vectors] == [identifier for _, identifier in vectors]
+
+
+# Retries, undoing, and making it again
+
+
+class Model(NamedTuple):
+    """What there should be: of each correction its kind, its target, and whether it was undone."""
+
+    rows: dict[str, tuple[str, str]]
+    undone: set[str]
+
+    def apply(self, kind: str, target: str) -> tuple[str, str]:
+        """Give what becomes of a correction, and its id."""
+        alike = [found for found, what in self.rows.items() if what == (kind, target)]
+        standing = [found for found in alike if found not in self.undone]
+        if standing:
+            return "there", standing[0]
+        parts = (kind, ANA, target) if kind == "inclusao" else (kind, target)
+        return "new", derived(*parts, len(alike))
+
+    def admits(self, kind: str, target: str) -> bool:
+        of = self.rows.get(target, ("", ""))[0]
+        if kind == "desconsideracao":
+            return target == PUNCH or (of == "inclusao" and target not in self.undone)
+        return kind == "inclusao" or of in ("inclusao", "desconsideracao")
+
+
+HOURS = [f"2026-10-01T{hour}:00:00.000000Z" for hour in (10, 21)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # each example empties the table
+@given(choices=st.lists(st.tuples(st.sampled_from(["inclusao", "desconsideracao", "anulacao"]), st.integers(0, 7))))
+def test_any_sequence_of_adding_disregarding_undoing_and_retrying_does_what_the_model_does(
+    corrected: Database, choices: Sequence[tuple[str, int]]
+) -> None:
+    corrected.ask("set session_replication_role = replica; truncate correcao; reset session_replication_role")
+    model = Model({}, set())
+    with closing(psycopg2.connect(**corrected.owner)) as connection:
+        for kind, choice in choices:
+            targets = HOURS if kind == "inclusao" else [PUNCH, *model.rows]
+            target = targets[choice % len(targets)]
+            which = (
+                {"ponto": datetime.fromisoformat(target), "usuario_id": ANA} if kind == "inclusao" else {"alvo": target}
+            )
+            asked = Correction(kind, "because", **which)
+            if not model.admits(kind, target):
+                with pytest.raises(RefusedError):
+                    write(connection, [asked], AUTHOR)
+                continue
+            outcome, expected = model.apply(kind, target)
+            [written] = write(connection, [asked], AUTHOR)
+            assert (written.id, written.is_new) == (expected, outcome == "new")
+            model.rows[expected] = (kind, target)
+            if kind == "anulacao":
+                model.undone.add(target)
+    assert corrected.ask("select id::text from correcao order by 1") == sorted((found,) for found in model.rows)
+
+
+# Two at once
+
+
+def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
+    waits = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
+    with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
+        cursor.execute(
+            "insert into correcao (tipo, alvo, motivo, autor) values ('desconsideracao', %s, 'twice', 'x')", (PUNCH,)
+        )
+        retry = threads.submit(make, corrected, disregard())
+        other = threads.submit(make, corrected, disregard(motivo="another reason"))
+        try:
+            wait_for(lambda: corrected.ask(waits) == [(2,)], "both to wait for the first")
+        finally:
+            first.commit()
+        assert [each.is_new for each in retry.result()] == [False]
+        with pytest.raises(RefusedError):
+            other.result()
+    assert corrected.ask("select count(*) from correcao") == [(1,)]
+
+
+def test_a_snapshot_of_an_earlier_moment_is_refused(corrected: Database) -> None:
+    with closing(psycopg2.connect(**corrected.owner)) as connection, connection.cursor() as cursor:
+        connection.set_session(isolation_level="repeatable read")
+        with pytest.raises(psycopg2.DatabaseError, match="read committed"):
+            cursor.execute("insert into correcao (tipo) values ('inclusao')")
+
+
+def test_what_is_committed_a_minute_after_it_was_written_is_refused(corrected: Database) -> None:
+    [(function,)] = corrected.ask("select pg_get_functiondef('correcao_a_tempo'::regproc)")
+    corrected.ask(function.replace("1 minute", "0"))
+
+    with pytest.raises(psycopg2.errors.CheckViolation, match="longer than a minute"):
+        make(corrected, add())
+
+    assert corrected.ask("select count(*) from correcao") == [(0,)]
+    # What is restored was written long before.
+    corrected.ask(
+        "insert into correcao (tipo, alvo, motivo, criada_em)"
+        " values ('desconsideracao', %s, 'twice', '2026-10-02 08:00Z')",
+        PUNCH,
+    )
+
+
+# Who may, and who answers for it
+
+
+@pytest.fixture
+def person(database: Database) -> Iterator[str]:
+    """Give a login of somebody's own, who may write corrections."""
+    database.ask("create role ana login in role ponto_correctors")
+    yield "ana"
+    database.ask("drop role ana")
+
+
+def test_somebody_with_a_login_answers_for_what_is_written_and_obeys_the_same_rules(
+    corrected: Database, person: str
+) -> None:
+    [added] = make(corrected, add(), author=None, user=person)
+    assert added.is_new
+    assert corrected.ask("select autor, clock_timestamp() - criada_em < '1 minute' from correcao") == [("ana", True)]
+    with pytest.raises(RefusedError, match="1 refused"):
+        make(corrected, undo(PUNCH), author=None, user=person)
+
+
+@pytest.mark.parametrize("named", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
+def test_nobody_types_an_author_or_a_moment(corrected: Database, person: str, named: str) -> None:
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ask({**corrected.owner, "user": person}, f"insert into correcao ({named})")
+
+
+def test_tables_of_ones_own_before_ours_change_no_rule(corrected: Database, person: str) -> None:
+    corrected.ask("create schema theirs authorization ana; create table theirs.funcionario (usuario_id bigint)")
+    corrected.ask("insert into theirs.funcionario values (999)")
+    with pytest.raises(psycopg2.errors.CheckViolation, match="employee 999 is not known"):
+        ask(
+            {**corrected.owner, "user": person, "options": "-c search_path=theirs,public"},
+            "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 999, now(), 'mine')",
+        )
+    corrected.ask("drop schema theirs cascade")
+
+
+# Its form
+
+
+GIVEN = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
+
+
+def test_a_correction_is_read_as_the_wire_has_it() -> None:
+    assert read(GIVEN) == add()
+    assert read({**GIVEN, "alvo": None, "id": CHOSEN.upper()}) == add(id=CHOSEN)
+    assert read({"tipo": "anulacao", "alvo": CHOSEN, "motivo": "abc"}) == undo(CHOSEN, motivo="abc")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"tipo": "x"}, "tipo: must be one of inclusao, desconsideracao, anulacao"),
+        ({"ponto": None}, "ponto: is missing"),
+        ({"usuarioId": "123"}, "usuarioId: must be an integer from 1"),
+        ({"ponto": "yesterday"}, "ponto: must be an ISO 8601"),
+        ({"alvo": PUNCH}, "alvo: is not of inclusao"),
+        ({"autor": "boss"}, "autor: is not known"),
+        ({"id": PUNCH}, "id: must be a UUID of version 8 that begins with c"),
+        *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\nb", "a\u202eb", 7)),
+    ],
+)
+def test_a_correction_of_another_form_is_refused_with_what_is_wrong(changed: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValueError, match=f"^{why}"):
+        read(GIVEN | changed)
