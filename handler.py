@@ -12,6 +12,7 @@ from ponto.redelivery import Redelivery
 from ponto.store import Store
 
 if TYPE_CHECKING:
+    from ponto.corrections import request
     from ponto.receipt import Answer, Receipts
     from ponto.reports import reader
 
@@ -109,6 +110,22 @@ def report(event: Any, context: Any) -> "reader.Answer":
     return answer
 
 
+def correction(event: Any, context: Any) -> "request.Answer":
+    """Write corrections; see `ponto.corrections.request.answer`.
+
+    Args:
+        event: a POST, as API Gateway's proxy integration gives it: with whom AWS found to have signed it.
+        context: Lambda's, which knows the request's id.
+    """
+    from ponto.corrections import request  # as in `schema`
+
+    started = time.monotonic()
+    settings = config.load_correction()
+    answer, done = request.answer(event, lambda: config.connection_parameters(settings.database), settings.author)
+    log.correction(context.aws_request_id, (time.monotonic() - started) * 1000, done)
+    return answer
+
+
 def schema(event: Any, context: Any) -> dict[str, Any]:
     """Apply the migrations that the database has not had yet, and what the roles may do; set the functions' passwords.
 
@@ -127,7 +144,7 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     from ponto.admin import employees
     from ponto.admin.find_punch import is_stored
     from ponto.admin.migrations import migrate
-    from ponto.admin.roles import FUNCTION, RECEIPTS, REPORTS, protect, set_function_password
+    from ponto.admin.roles import protect, set_function_password
 
     settings = config.load_schema()
     owner = config.connection_parameters(settings.database)
@@ -136,16 +153,10 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     if isinstance(event, dict) and "employees" in event:
         return employees.load(owner, event["employees"], dry_run=event["dryRun"])
     migrated = migrate(owner, settings.zone.key)
-    migrated.notices.extend(
-        protect(owner, settings.reserved_concurrency, settings.receipt_concurrency, settings.report_concurrency)
-    )
-    for role, secret_arn in (
-        (FUNCTION, settings.function_secret_arn),
-        (RECEIPTS, settings.receipt_secret_arn),
-        (REPORTS, settings.report_secret_arn),
-    ):
-        if secret_arn:
-            set_function_password(owner, role, *config.login(secret_arn))
+    migrated.notices.extend(protect(owner, {role: each.concurrency for role, each in settings.roles.items()}))
+    for role, each in settings.roles.items():
+        if each.secret_arn:
+            set_function_password(owner, role, *config.login(each.secret_arn))
             migrated.notices.append(f"password set: {role}")
     return migrated._asdict()
 

@@ -81,17 +81,35 @@ class ReportSettings(NamedTuple):
     database: Database
 
 
+class CorrectionSettings(NamedTuple):
+    """Of the function that writes corrections."""
+
+    database: Database
+    author: str  # of all of them; empty: whom AWS names
+
+
+class FunctionRole(NamedTuple):
+    """What `schema` is told of the function that signs in as a role of the database."""
+
+    secret_arn: str | None  # None: the role has no password
+    concurrency: int | None  # executions at once; None: not known
+
+
+ROLES = {
+    "ponto_function": "FUNCTION",
+    "ponto_receipts": "RECEIPT",
+    "ponto_reports": "REPORT",
+    "ponto_corrections": "CORRECTION",
+}
+"""Each function's role in the database, and how its variables in the environment of `schema` begin."""
+
+
 class SchemaSettings(NamedTuple):
     """Of the function that applies migrations."""
 
     database: Database  # as its owner
     zone: ZoneInfo  # of the database
-    function_secret_arn: str | None  # that of the role which stores punches
-    receipt_secret_arn: str | None  # that of the role which looks receipts up
-    report_secret_arn: str | None  # that of the role which reads
-    reserved_concurrency: int | None  # of the function that stores punches; None: not known
-    receipt_concurrency: int | None  # of the function that looks receipts up
-    report_concurrency: int | None  # of the function that reads
+    roles: Mapping[str, FunctionRole]  # by their names
 
 
 class ImportSettings(NamedTuple):
@@ -148,6 +166,16 @@ def load_report() -> ReportSettings:
     return ReportSettings(database)
 
 
+def load_correction() -> CorrectionSettings:
+    """Read the settings of the function that writes corrections.
+
+    Raises:
+        ConfigurationError: naming all that is missing, or what is wrong.
+    """
+    database, _ = _database_and()
+    return CorrectionSettings(database, os.environ.get("AUTHOR", ""))
+
+
 def load_schema() -> SchemaSettings:
     """Read the settings of the function that applies migrations.
 
@@ -158,12 +186,12 @@ def load_schema() -> SchemaSettings:
     return SchemaSettings(
         database=database,
         zone=_zone(found["TIME_ZONE"]),
-        function_secret_arn=os.environ.get("FUNCTION_SECRET_ARN") or None,
-        receipt_secret_arn=os.environ.get("RECEIPT_SECRET_ARN") or None,
-        report_secret_arn=os.environ.get("REPORT_SECRET_ARN") or None,
-        reserved_concurrency=_number_of("executions", "RESERVED_CONCURRENCY"),
-        receipt_concurrency=_number_of("executions", "RECEIPT_CONCURRENCY"),
-        report_concurrency=_number_of("executions", "REPORT_CONCURRENCY"),
+        roles={
+            role: FunctionRole(
+                os.environ.get(f"{begin}_SECRET_ARN") or None, _number_of("executions", f"{begin}_CONCURRENCY")
+            )
+            for role, begin in ROLES.items()
+        },
     )
 
 

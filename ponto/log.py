@@ -16,6 +16,7 @@ from ponto.punch import Reason
 from ponto.records import NoSentTimestamp, Record, sent_ms
 
 if TYPE_CHECKING:
+    from ponto.corrections.request import Done
     from ponto.imports import Task
     from ponto.reports.reader import Read
 
@@ -117,6 +118,28 @@ def report(request_id: str, milliseconds: float, done: "Read") -> None:
         "statements": done.statements,
         "rows": done.rows,
         "bytes": done.bytes,
+        "milliseconds": round(milliseconds, 1),
+    }
+    if done.error:
+        line["error"] = done.error
+    print(json.dumps(line), flush=True)  # noqa: T201
+
+
+def correction(request_id: str, milliseconds: float, done: "Done") -> None:
+    """Log what became of corrections; nothing of what they say.
+
+    Args:
+        request_id: Lambda's, of this invocation.
+        milliseconds: how long it took.
+        done: what may be said of it.
+    """
+    line: dict[str, object] = {
+        "level": "WARNING" if done.error else "INFO",
+        "message": "correction",
+        "requestId": request_id,
+        "written": done.written,
+        "known": done.known,
+        "refused": done.refused,
         "milliseconds": round(milliseconds, 1),
     }
     if done.error:

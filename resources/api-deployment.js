@@ -45,6 +45,7 @@ module.exports = async ({ resolveVariable }) => {
             await throttle('GET', '/~1ponto~1{id}', 'receipt'),
             await throttle('OPTIONS', '/~1ponto~1{id}', 'preflight'),
             await throttle('GET', '/~1ponto', 'receipt'),
+            await throttle('POST', '/~1correcao', 'correction'),
           ],
         },
       },

@@ -11,8 +11,6 @@ const gateway = (name) => [ // of punches, as resources/api-deployment.js asks f
 ];
 const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
 const imports = ['AWS/Lambda', 'FunctionName', '${ImportacaoLambdaFunction}'];
-const receipts = ['AWS/Lambda', 'FunctionName', '${ReceiptLambdaFunction}'];
-const reports = ['AWS/Lambda', 'FunctionName', '${ReportLambdaFunction}'];
 const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
 const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
 
@@ -20,6 +18,15 @@ const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
 const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name, ...dimensions, { stat, label }];
 
 const graph = (title, unit, ...metrics) => ({ title, unit, metrics });
+
+/** How often a function was asked. */
+const invocations = (title, unit, id) => {
+  const asked = ['AWS/Lambda', 'FunctionName', `\${${id}LambdaFunction}`];
+  return graph(title, unit,
+    line(asked, 'Invocations', 'Sum', 'all'),
+    line(asked, 'Errors', 'Sum', 'errors'),
+    line(asked, 'Throttles', 'Sum', 'throttles'));
+};
 
 function columns(api, rejections, hasCluster, hasUploads) {
   const punches = queue('PunchQueue');
@@ -34,10 +41,7 @@ function columns(api, rejections, hasCluster, hasUploads) {
         line(gateway(api), 'Latency', 'p50', 'p50'),
         line(gateway(api), 'Latency', 'p99', 'p99'),
         line(gateway(api), 'IntegrationLatency', 'p99', 'SQS p99')),
-      graph('Receipts', 'requests',
-        line(receipts, 'Invocations', 'Sum', 'all'),
-        line(receipts, 'Errors', 'Sum', 'errors'),
-        line(receipts, 'Throttles', 'Sum', 'throttles')),
+      invocations('Receipts', 'requests', 'Receipt'),
     ],
     Queue: [
       graph('Depth', 'punches',
@@ -72,10 +76,8 @@ function columns(api, rejections, hasCluster, hasUploads) {
       graph('Punches in a batch', 'punches',
         line(batches, 'batchSize', 'Average', 'average'),
         line(batches, 'batchSize', 'Maximum', 'largest')),
-      graph('Reports', 'invocations',
-        line(reports, 'Invocations', 'Sum', 'all'),
-        line(reports, 'Errors', 'Sum', 'errors'),
-        line(reports, 'Throttles', 'Sum', 'throttles')),
+      invocations('Reports', 'invocations', 'Report'),
+      invocations('Corrections', 'requests', 'Correction'),
     ],
     Database: [
       graph('Connections', 'connections',

@@ -2,6 +2,8 @@
 const { X509Certificate } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
+const { executions } = require('./derived.js');
+const FUNCTIONS = require('./functions.js');
 const stop = require('./stop.js');
 
 const KINDS = ['create', 'existing'];
@@ -51,8 +53,10 @@ const generated = (Description, username) => ({
   },
 });
 
+const resource = ({ name }) => `${name[0].toUpperCase()}${name.slice(1)}Secret`; // and ...Policy
+
 /**
- * The right to read the owner's secret, and secrets of the functions that drain, that look receipts up and that read.
+ * The right to read the owner's secret, and a secret of each function with the right to read it.
  * AWS makes their passwords; `sls invoke -f schema` gives them to the roles, also after they have changed.
  */
 const secrets = (ownerSecret, key) => ({
@@ -61,24 +65,22 @@ const secrets = (ownerSecret, key) => ({
     allow('secretsmanager:GetSecretValue', ownerSecret),
     ...(key ? [allow('kms:Decrypt', key)] : [])
   ),
-  FunctionSecret: generated("The database's user of the function that stores punches", 'ponto_function'),
-  FunctionSecretPolicy: policy(
-    "The database's password of the function that stores punches",
-    allow('secretsmanager:GetSecretValue', { Ref: 'FunctionSecret' })
-  ),
-  ReceiptSecret: generated("The database's user of the function that looks receipts up", 'ponto_receipts'),
-  ReceiptSecretPolicy: policy(
-    "The database's password of the function that looks receipts up",
-    allow('secretsmanager:GetSecretValue', { Ref: 'ReceiptSecret' })
-  ),
-  ReportSecret: generated("The database's user of the function that reads", 'ponto_reports'),
-  ReportSecretPolicy: policy(
-    "The database's password of the function that reads",
-    allow('secretsmanager:GetSecretValue', { Ref: 'ReportSecret' })
+  ...Object.fromEntries(
+    FUNCTIONS.flatMap((each) => [
+      [resource(each), generated(`The database's user of the function that ${each.does}`, each.role)],
+      [
+        `${resource(each)}Policy`,
+        policy(
+          `The database's password of the function that ${each.does}`,
+          allow('secretsmanager:GetSecretValue', { Ref: resource(each) })
+        ),
+      ],
+    ])
   ),
 });
 
-module.exports = async ({ resolveVariable }) => {
+module.exports = async (context) => {
+  const { resolveVariable } = context;
   const parameter = (name) => resolveVariable(`param:${name}`);
   const database = await parameter('database');
   check({
@@ -111,12 +113,28 @@ module.exports = async ({ resolveVariable }) => {
     port,
     ownerSecret,
     ownerSecretPolicy: ifSecret({ Ref: 'DatabaseSecretPolicy' }, none),
-    functionSecret: ifSecret({ Ref: 'FunctionSecret' }, ''),
-    functionSecretPolicy: ifSecret({ Ref: 'FunctionSecretPolicy' }, none),
-    receiptSecret: ifSecret({ Ref: 'ReceiptSecret' }, ''),
-    receiptSecretPolicy: ifSecret({ Ref: 'ReceiptSecretPolicy' }, none),
-    reportSecret: ifSecret({ Ref: 'ReportSecret' }, ''),
-    reportSecretPolicy: ifSecret({ Ref: 'ReportSecretPolicy' }, none),
+    // functionSecret, functionSecretPolicy, ...
+    ...Object.fromEntries(
+      FUNCTIONS.flatMap((each) => [
+        [`${each.name}Secret`, ifSecret({ Ref: resource(each) }, '')],
+        [`${each.name}SecretPolicy`, ifSecret({ Ref: `${resource(each)}Policy` }, none)],
+      ])
+    ),
+    // Of the function schema: FUNCTION_SECRET_ARN and FUNCTION_CONCURRENCY, from which the limit of connections follows, ...
+    ofSchema: {
+      DB_USER: await parameter('dbUser'),
+      DB_SECRET_ARN: ownerSecret,
+      ...Object.fromEntries(
+        (
+          await Promise.all(
+            FUNCTIONS.map(async (each) => [
+              [`${each.name.toUpperCase()}_SECRET_ARN`, ifSecret({ Ref: resource(each) }, '')],
+              [`${each.name.toUpperCase()}_CONCURRENCY`, String(await executions(context, each))],
+            ])
+          )
+        ).flat()
+      ),
+    },
     template: { Resources: { ...resources, ...ifSecret(secrets(ownerSecret, key), {}) } },
   };
 };

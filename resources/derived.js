@@ -1,5 +1,6 @@
 // What follows from parameters: numbers, and CloudFormation's words for what a parameter says. One export for each;
 // `${file(resources/derived.js):visibilityTimeout}` calls it. Times are in seconds.
+const FUNCTIONS = require('./functions.js');
 const stop = require('./stop.js');
 
 const parameter = async ({ resolveVariable }, name) => resolveVariable(`param:${name}`);
@@ -62,19 +63,9 @@ async function maxReceiveCount(context) {
 
 // Database.
 
-/** Executions at once of the function that stores: those reserved, or else as many as the queue asks for. */
-async function concurrency(context) {
-  return (await number(context, 'reservedConcurrency, null')) ?? number(context, 'maximumConcurrency');
-}
-
-/** The same of the function that looks receipts up; where none are reserved, as many as of that which stores. */
-async function concurrencyOfReceipts(context) {
-  return (await number(context, 'receiptConcurrency, null')) ?? number(context, 'maximumConcurrency');
-}
-
-/** The same of the function that reads. */
-async function concurrencyOfReports(context) {
-  return (await number(context, 'reportConcurrency, null')) ?? number(context, 'maximumConcurrency');
+/** Executions at once of a function of functions.js: those reserved, or else as many as the queue asks that which stores for. */
+async function executions(context, { reserves }) {
+  return (await number(context, `${reserves}, null`)) ?? number(context, 'maximumConcurrency');
 }
 
 /**
@@ -82,7 +73,7 @@ async function concurrencyOfReports(context) {
  * environments, whose connections outlive them; 20 for people.
  */
 async function tooManyConnections(context) {
-  const most = await Promise.all([concurrency, concurrencyOfReceipts, concurrencyOfReports].map((of) => of(context)));
+  const most = await Promise.all(FUNCTIONS.map((each) => executions(context, each)));
   return 2 * most.reduce((sum, each) => sum + each, 0) + 20;
 }
 
@@ -120,6 +111,13 @@ async function deletion(context) {
   return (await replacement(context)) === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
 }
 
+// Corrections.
+
+/** Who answers for them where nobody can be vouched for: the emulator admits any signature. Elsewhere it is whom AWS names. */
+async function author({ resolveVariable }) {
+  return (await resolveVariable('sls:stage')) === 'local' ? 'local' : '';
+}
+
 // The stack.
 
 /** The permissions boundary of every role, where one is asked for: .github/deploy-role.yml makes roles with it only. */
@@ -145,7 +143,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, concurrency, concurrencyOfReceipts,
-  concurrencyOfReports,
-  tooManyConnections, zones, endpointSubnets, replacement, deletion, permissionsBoundary, tags,
+  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, executions, tooManyConnections, zones,
+  endpointSubnets, replacement, deletion, author, permissionsBoundary, tags,
 };

@@ -2,6 +2,7 @@
 //
 // A look-up needs an AWS account, so it happens only where a name is configured.
 
+const IN_NETWORK = [...require('./functions.js').map(({ id }) => id), 'Schema'];
 const stop = require('./stop.js');
 
 const split = (list) =>
@@ -70,11 +71,10 @@ function withEgress({ SubnetA, SubnetB, FunctionSecurityGroup, ...own }, egress)
   const toDatabase = SecurityGroupEgress.filter(({ FromPort }) => FromPort === 5432);
   const group = { ...FunctionSecurityGroup, Properties: { ...properties, SecurityGroupEgress: [...toDatabase, OUT] } };
   const subnets = { SubnetA: dualStack(SubnetA, 0), SubnetB: dualStack(SubnetB, 1) };
-  return { ...own, ...subnets, FunctionSecurityGroup: group, ...egress, ...Object.fromEntries(FUNCTIONS.map(overIpv6)) };
+  return { ...own, ...subnets, FunctionSecurityGroup: group, ...egress, ...Object.fromEntries(IN_NETWORK.map(overIpv6)) };
 }
 
-// Those in the network: without it, or where AWS is another, they ask the services' usual names.
-const FUNCTIONS = ['BatidaPonto', 'Receipt', 'Report', 'Schema'];
+// Without it, or where AWS is another, the functions ask the services' usual names.
 const overIpv6 = (name) => [
   `${name}LambdaFunction`,
   { Type: 'AWS::Lambda::Function', Properties: { Environment: { Variables: { AWS_USE_DUALSTACK_ENDPOINT: 'true' } } } },

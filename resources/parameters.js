@@ -10,11 +10,11 @@ const BOOLEANS = [
 const NUMBERS = [
   'endpointZones', 'maximumAcu', 'secondsUntilAutoPause', 'backupDays', 'maximumConcurrency', 'timeout', 'batchSize', 'batchingWindow',
   'logRetentionDays',
-  ...['stage', 'punch', 'preflight', 'receipt', 'key'].flatMap((name) => [`${name}RateLimit`, `${name}BurstLimit`]),
+  ...['stage', 'punch', 'preflight', 'receipt', 'correction', 'key'].flatMap((name) => [`${name}RateLimit`, `${name}BurstLimit`]),
 ];
 
 /** Executions that are reserved, or null: none are. --param takes no empty value, so it says none. */
-const OPTIONAL = ['reservedConcurrency', 'receiptConcurrency', 'importConcurrency', 'reportConcurrency'];
+const OPTIONAL = [...require('./functions.js').map(({ reserves }) => reserves), 'importConcurrency'];
 
 const text = async ({ resolveVariable }, name) => String(await resolveVariable(`param:${name}`));
 

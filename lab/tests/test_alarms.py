@@ -168,7 +168,7 @@ def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
 
 
 def test_the_connections_that_are_too_many_follow_from_the_concurrency(compiled: Compile) -> None:
-    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * (5 + 2 + 2) + 20
+    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * (5 + 2 + 2 + 2) + 20
     more = alarms(
         compiled(
             "prod", "reservedConcurrency=40", "maximumConcurrency=40", "receiptConcurrency=3", "reportConcurrency=1"

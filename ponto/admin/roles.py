@@ -1,5 +1,7 @@
 """The roles that the migrations make: their passwords, and what they may not keep or use up."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from psycopg2.extensions import encrypt_password, quote_ident
@@ -7,21 +9,12 @@ from psycopg2.extensions import encrypt_password, quote_ident
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
 
-FUNCTION = "ponto_function"
-"""The role that stores punches."""
-
-RECEIPTS = "ponto_receipts"
-"""The role that looks receipts up."""
-
-REPORTS = "ponto_reports"
-"""The role that reads."""
-
 _PROTECT = (Path(__file__).parent / "sql" / "roles.sql").read_text(encoding="utf-8")
 
 # Of a function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
 # (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
 _REPLACED = 4
-_PEOPLE = 20  # connections of those who read by themselves
+_PEOPLE = {"ponto_reports": 20}  # connections of those who sign in by themselves
 
 
 class NotTheFunction(ValueError):
@@ -33,7 +26,7 @@ def set_function_password(parameters: Parameters, role: str, user: str, password
 
     Args:
         parameters: as of `set_password`.
-        role: FUNCTION, RECEIPTS or REPORTS.
+        role: its name.
         user: whom the secret names: whoever may write it is not to set anybody else's password.
         password: what the secret holds.
 
@@ -46,18 +39,15 @@ def set_function_password(parameters: Parameters, role: str, user: str, password
     set_password(parameters, role, password)
 
 
-def protect(
-    parameters: Parameters, concurrency: int | None, receipts: int | None = None, reports: int | None = None
-) -> list[str]:
-    """Limit the connections of the three roles, and take back settings that they made for their own sessions.
+def protect(parameters: Parameters, concurrency: Mapping[str, int | None]) -> list[str]:
+    """Limit the connections of the functions' roles, and take back settings that they made for their own sessions.
 
     Sessions that are open stay as they are.
 
     Args:
         parameters: as of `set_password`.
-        concurrency: the reserved concurrency of the function that stores; None: the limit of its role stays as it is.
-        receipts: the same of the function that looks receipts up.
-        reports: the same of the function that reads, to which people's own come; None: only these.
+        concurrency: executions at once of each role's function, to which people's own connections come; None: not
+            known, and the limit of a role that people do not use stays as it is.
 
     Returns:
         A line for each role whose settings were taken back.
@@ -65,13 +55,10 @@ def protect(
     Raises:
         psycopg2.Error: no connection, or the user may not alter the roles; the message says what it lacks.
     """
+    limits = {role: _REPLACED * (known or 0) + _PEOPLE.get(role, 0) or None for role, known in concurrency.items()}
     with connected(parameters) as connection, connection.cursor() as cursor:
-        limits = {
-            name: None if reserved is None else _REPLACED * reserved
-            for name, reserved in (("function", concurrency), ("receipts", receipts))
-        }
         cursor.execute("set local client_min_messages = notice")
-        cursor.execute(_PROTECT, {**limits, "reports": _PEOPLE + _REPLACED * (reports or 0)})
+        cursor.execute(_PROTECT, {"limits": json.dumps(limits)})
         connection.commit()
         return [notice.strip() for notice in connection.notices]
 

@@ -17,7 +17,8 @@ import pytest
 
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
-from ponto.admin.roles import FUNCTION, REPORTS, protect, set_function_password
+from ponto.admin.roles import protect, set_function_password
+from ponto.config import ROLES
 from ponto.connection import Parameters, connect
 from ponto.reports import columns, reader
 from ponto.store import Status, Store
@@ -28,6 +29,7 @@ from tests.postgres.tls import Authority, front
 from tools.local import postgres
 from tools.report import queries, timecard
 
+FUNCTION, REPORTS = "ponto_function", "ponto_reports"
 ENCRYPTED = "select usename, ssl from pg_stat_ssl join pg_stat_activity using (pid) where usename ~ '^ponto_'"
 PASSWORD = "CANARY"  # noqa: S105  of nobody
 
@@ -80,7 +82,7 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
     assert place.server.ask("select rolsuper from pg_roles where rolname = 'master'") == [(False,)]
 
     assert migrate(owner, "America/Sao_Paulo").applied
-    protect(owner, 10)
+    protect(owner, dict.fromkeys(ROLES, 10))
     set_function_password(owner, FUNCTION, FUNCTION, PASSWORD)
     way = {**owner, "user": FUNCTION, "password": PASSWORD}
     secret = entry(**SECRET)

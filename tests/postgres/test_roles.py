@@ -11,6 +11,7 @@ import pytest
 
 from ponto.admin.migrations import PATIENCE, SCHEMA, MigrationError, migrate
 from ponto.admin.roles import protect, set_password
+from ponto.config import ROLES
 from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ask
@@ -229,7 +230,7 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
     assert {privilege for *_, privilege in rights("ponto_reports")} == {"select"}
 
     own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
-    read = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
+    read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
     read |= {("funcionario", name, "select") for name in ("usuario_id", "fuso")}
     read |= {("correcao", name, "select") for name in (None, *CORRECTION)}
     assert rights("ponto_correctors") == own | read
@@ -329,6 +330,8 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
 
 # What is set each time
 
+UNKNOWN = dict.fromkeys(ROLES)
+FIVE, SIX = dict.fromkeys(ROLES, 5), dict.fromkeys(ROLES, 6)
 SETTINGS = (
     "select rolname, case setdatabase when 0 then null else datname end, setconfig"
     " from pg_db_role_setting join pg_roles on pg_roles.oid = setrole left join pg_database on pg_database.oid ="
@@ -347,7 +350,7 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     assert len(server.ask(SETTINGS)) == 3  # whoever takes a function over can do that
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
 
-    notices = protect(owner, None)
+    notices = protect(owner, UNKNOWN)
 
     assert notices == [
         "NOTICE:  settings reset: ponto_function",
@@ -355,20 +358,23 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
         "NOTICE:  settings reset: ponto_reports",
     ]
     assert server.ask(SETTINGS) == []
-    assert protect(owner, None) == []
+    assert protect(owner, UNKNOWN) == []
     assert Store(lambda: function).save([entry()]) == [STORED]
 
 
 def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    limits = "select rolconnlimit from pg_roles where rolname in ('ponto_function', 'ponto_reports') order by rolname"
-    assert protect(owner, None) == []
-    assert server.ask(limits) == [(-1,), (20,)]
+    def limits() -> dict[str, int]:
+        return dict(server.ask("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin"))
 
-    assert protect(owner, 1) == []
+    assert protect(owner, UNKNOWN) == []
+    unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reports": 20}
+    assert limits() == unlimited
 
-    assert server.ask(limits) == [(4,), (20,)]
+    assert protect(owner, {"ponto_function": 1}) == []
+
+    assert limits() == unlimited | {"ponto_function": 4}
     stores = [Store(lambda: function, QUICK) for _ in range(5)]
     assert [store.save([entry()]) for store in stores[:4]] == [[STORED]] * 4
     late = entry()
@@ -379,30 +385,22 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     wait_for(lambda: stores[4].save([late]) == [STORED], "room for another connection")
     for store in stores:
         store.close()
-    protect(owner, 5)
-    assert server.ask(limits) == [(20,), (20,)]
-
-    receipts = "select rolconnlimit from pg_roles where rolname = 'ponto_receipts'"
-    assert server.ask(receipts) == [(-1,)]
-    protect(owner, 5, 2)
-    assert server.ask(receipts) == [(8,)]
-
-    protect(owner, 5, 2, 2)
-    assert server.ask(limits) == [(20,), (20 + 8,)]
+    protect(owner, dict.fromkeys(ROLES, 2))
+    assert limits() == {**dict.fromkeys(ROLES, 8), "ponto_reports": 20 + 8}
 
 
 def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(
     server: Server, owner: dict[str, str]
 ) -> None:
-    protect(owner, 5)
+    protect(owner, FIVE)
     server.ask("alter role master nocreaterole")
-    assert protect(owner, 5) == []  # nothing to alter
+    assert protect(owner, FIVE) == []  # nothing to alter
 
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="master may not alter the roles") as caught:
-        protect(owner, 6)
+        protect(owner, SIX)
 
     _do_what_is_said(server, caught.value)
-    assert protect(owner, 6) == []
+    assert protect(owner, SIX) == []
 
 
 # Passwords

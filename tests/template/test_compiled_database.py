@@ -62,6 +62,7 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
     assert prod.properties("DatabaseParameters")["Family"] == f"aurora-postgresql{major}"
 
 
+SECRETS = ("FunctionSecret", "ReceiptSecret", "ReportSecret", "CorrectionSecret")
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
@@ -74,11 +75,12 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
         "DB_SSLROOTCERT": "",  # RDS's
     }
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    functions, receipts, reports = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}, {"Ref": "ReportSecret"}
+    functions, receipts, reports, corrections = ({"Ref": name} for name in SECRETS)
     assert database_variables(prod) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
         "ReceiptLambdaFunction": both | {"DB_USER": "ponto_receipts", "DB_SECRET_ARN": receipts},
         "ReportLambdaFunction": both | {"DB_USER": "ponto_reports", "DB_SECRET_ARN": reports},
+        "CorrectionLambdaFunction": both | {"DB_USER": "ponto_corrections", "DB_SECRET_ARN": corrections},
         "SchemaLambdaFunction": both
         | {
             "DB_USER": "ponto",
@@ -86,6 +88,7 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
             "FUNCTION_SECRET_ARN": functions,
             "RECEIPT_SECRET_ARN": receipts,
             "REPORT_SECRET_ARN": reports,
+            "CORRECTION_SECRET_ARN": corrections,
         },
     }
 
@@ -101,6 +104,7 @@ def test_secrets_manager_makes_the_functions_passwords(prod: Template) -> None:
             ("FunctionSecret", "stores punches", "ponto_function"),
             ("ReceiptSecret", "looks receipts up", "ponto_receipts"),
             ("ReportSecret", "reads", "ponto_reports"),
+            ("CorrectionSecret", "writes corrections", "ponto_corrections"),
         )
     }
 
@@ -214,7 +218,7 @@ def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) ->
 def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template) -> None:
     queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    secrets = [owners, {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}, {"Ref": "ReportSecret"}]
+    secrets = [owners, *({"Ref": name} for name in SECRETS)]
     expected: dict[str, list[tuple[str, object]]] = {
         "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
         "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
@@ -238,17 +242,19 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
 
 
 def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
-    functions, receipts, reports = {"Ref": "FunctionSecret"}, {"Ref": "ReceiptSecret"}, {"Ref": "ReportSecret"}
+    functions, receipts, reports, corrections = ({"Ref": name} for name in SECRETS)
     variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
     assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
     assert variables["ReceiptLambdaFunction"]["DB_SECRET_ARN"] == receipts
     assert variables["ReportLambdaFunction"]["DB_SECRET_ARN"] == reports
+    assert variables["CorrectionLambdaFunction"]["DB_SECRET_ARN"] == corrections
     schema = variables["SchemaLambdaFunction"]
-    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "RECEIPT", "REPORT")] == [
+    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "RECEIPT", "REPORT", "CORRECTION")] == [
         ARN,
         functions,
         receipts,
         reports,
+        corrections,
     ]
 
 
@@ -257,6 +263,7 @@ def test_one_machine_has_the_same_users(local: Template) -> None:
         "BatidaPontoLambdaFunction": "ponto_function",
         "ReceiptLambdaFunction": "ponto_receipts",
         "ReportLambdaFunction": "ponto_reports",
+        "CorrectionLambdaFunction": "ponto_corrections",
         "SchemaLambdaFunction": "postgres",
     }
 

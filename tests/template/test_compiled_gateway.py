@@ -179,6 +179,7 @@ def test_every_answer_lets_the_one_origin_read_it(
 ) -> None:
     template = compiled(stage, *parameters)
     methods = template.of_type("AWS::ApiGateway::Method")
+    del methods["PostCorrection"]  # not for browsers
     proxied = methods.pop("GetReceipt")  # whose headers are the function's
     assert proxied["Integration"]["Type"] == "AWS_PROXY"
     assert template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]["CORS_ORIGIN"] == origin
@@ -238,6 +239,35 @@ def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(template: Templat
         "Credentials": {"Fn::GetAtt": ["ApiRole", "Arn"]},
         "Uri": {"Fn::Sub": f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/{function}"},
     }
+
+
+def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Template, signed_in: Template) -> None:
+    for each in (template, signed_in):
+        method = each.properties("PostCorrection")
+        assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "CorrectionResource"})
+        assert method["AuthorizationType"] == "AWS_IAM"
+        assert "ApiKeyRequired" not in method
+        assert each.properties("CorrectionResource") == {
+            "RestApiId": {"Ref": "Api"},
+            "ParentId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+            "PathPart": "correcao",
+        }
+        integration = method["Integration"]
+        assert (integration["Type"], integration["Credentials"]) == ("AWS_PROXY", {"Fn::GetAtt": ["ApiRole", "Arn"]})
+        assert integration["Uri"]["Fn::Sub"].endswith("functions/${CorrectionLambdaFunction.Arn}/invocations")
+        assert "Policy" not in each.properties("Api")  # whoever signs is of this account, and IAM says who may
+
+
+def test_only_one_machine_knows_an_author_that_aws_does_not_name(compiled: Compile) -> None:
+    authors = {
+        stage: compiled(stage).properties("CorrectionLambdaFunction")["Environment"]["Variables"]["AUTHOR"]
+        for stage in (*STAGES, "locally")
+    }
+    assert authors == {"prod": "", "dev": "", "local": "local", "locally": ""}
+
+
+def test_a_request_with_corrections_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
+    assert prod.properties("CorrectionLambdaFunction")["Timeout"] < 29
 
 
 def test_where_nobody_signs_in_the_list_of_ones_punches_is_a_404_for_whoever_has_a_key(template: Template) -> None:
@@ -310,6 +340,7 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
         ("GET", "/~1ponto~1{id}"): (100, 20),
         ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
         ("GET", "/~1ponto"): (100, 20),
+        ("POST", "/~1correcao"): (5, 10),
     }
     assert _methods(template) == _throttles(template).keys() - {("*", "/*")}
     plan = template.properties("UsagePlan")
@@ -324,7 +355,7 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
 
 
 def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compiled: Compile) -> None:
-    limits = {"stage": 7, "punch": 5, "preflight": 3, "receipt": 4, "key": 2}
+    limits = {"stage": 7, "punch": 5, "preflight": 3, "receipt": 4, "correction": 6, "key": 2}
     given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
     template = compiled("dev", *given)
     assert list(_throttles(template).values()) == [
@@ -334,6 +365,7 @@ def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(com
         (4, 4),
         (3, 3),
         (4, 4),
+        (6, 6),
     ]
     assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": 2, "BurstLimit": 2}
     followed = _throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
@@ -342,7 +374,7 @@ def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(com
 
 def _methods(template: Template) -> set[tuple[str, str]]:
     """The methods there are, with their paths as a throttle names them."""
-    paths = {"PunchResource": "/~1ponto", "ReceiptResource": "/~1ponto~1{id}"}
+    paths = {"PunchResource": "/~1ponto", "ReceiptResource": "/~1ponto~1{id}", "CorrectionResource": "/~1correcao"}
     return {
         (method["HttpMethod"], paths[method["ResourceId"]["Ref"]])
         for method in template.of_type("AWS::ApiGateway::Method").values()

@@ -81,6 +81,7 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
             "BatidaPontoLambdaFunction",
             "ReceiptLambdaFunction",
             "ReportLambdaFunction",
+            "CorrectionLambdaFunction",
             "SchemaLambdaFunction",
         ):
             del found[function]["Properties"]["Code"]  # its key names the time

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ponto.config import ROLES
 from tests.template import runbook
 from tests.template.compiled import ARN, TOPIC, USER_POOL, Compile, Packaged
 from tools.deploy import command as deploy
@@ -30,6 +31,10 @@ ALWAYS = {
     "ReportLambdaFunction": "AWS::Lambda::Function",
     "ReportRole": "AWS::IAM::Role",
     "ReportPolicy": "AWS::IAM::ManagedPolicy",
+    "CorrectionLogGroup": "AWS::Logs::LogGroup",
+    "CorrectionLambdaFunction": "AWS::Lambda::Function",
+    "CorrectionRole": "AWS::IAM::Role",
+    "CorrectionPolicy": "AWS::IAM::ManagedPolicy",
     "SchemaLogGroup": "AWS::Logs::LogGroup",
     "SchemaLambdaFunction": "AWS::Lambda::Function",
     "SchemaRole": "AWS::IAM::Role",
@@ -55,6 +60,8 @@ ALWAYS = {
     "ListReceipts": "AWS::ApiGateway::Method",
     "ReceiptPreflight": "AWS::ApiGateway::Method",
     "ReceiptResource": "AWS::ApiGateway::Resource",
+    "PostCorrection": "AWS::ApiGateway::Method",
+    "CorrectionResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
 }
@@ -89,6 +96,8 @@ WITH_A_SECRET = {
     "ReceiptSecretPolicy": "AWS::IAM::ManagedPolicy",
     "ReportSecret": "AWS::SecretsManager::Secret",
     "ReportSecretPolicy": "AWS::IAM::ManagedPolicy",
+    "CorrectionSecret": "AWS::SecretsManager::Secret",
+    "CorrectionSecretPolicy": "AWS::IAM::ManagedPolicy",
 }
 DATABASE = {
     "DatabaseCluster": "AWS::RDS::DBCluster",
@@ -250,7 +259,7 @@ def test_of_two_values_for_the_clusters_protection_the_last_counts(packaged: Pac
 def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     packaged: Packaged, stage: str, protected: bool
 ) -> None:
-    each = {"batidaPonto": 5, "receipt": 2, "report": 2}
+    each = {"batidaPonto": 5, "receipt": 2, "report": 2, "correction": 2}
     reserved = {f"batida-ponto-{stage}-{name}": number for name, number in each.items()}
     demand = quotas.Demand(reserved, makes_network=True)
     expected = deploy.Compiled(protected, False, demand, makes_cluster=True, protects_cluster=protected)
@@ -291,9 +300,9 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
         "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
         "ReceiptLambdaFunction": each | {"CORS_ORIGIN"},
         "ReportLambdaFunction": each,
+        "CorrectionLambdaFunction": each | {"AUTHOR"},
         "SchemaLambdaFunction": each
-        | {f"{of}_SECRET_ARN" for of in ("FUNCTION", "RECEIPT", "REPORT")}
-        | {f"{of}_CONCURRENCY" for of in ("RESERVED", "RECEIPT", "REPORT")},
+        | {f"{begin}_{what}" for begin in ROLES.values() for what in ("SECRET_ARN", "CONCURRENCY")},
     }
 
 
@@ -308,13 +317,12 @@ def test_no_property_holds_a_secret(template: Template) -> None:
     harmless = {
         ("ManageMasterUserPassword", "true"),  # RDS makes it, and keeps it to itself
         ("DB_SECRET_ARN", '{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}'),
-        ("DB_SECRET_ARN", '{"Ref": "FunctionSecret"}'),
-        ("DB_SECRET_ARN", '{"Ref": "ReceiptSecret"}'),
-        ("DB_SECRET_ARN", '{"Ref": "ReportSecret"}'),
-        ("FUNCTION_SECRET_ARN", '{"Ref": "FunctionSecret"}'),
-        ("RECEIPT_SECRET_ARN", '{"Ref": "ReceiptSecret"}'),
-        ("REPORT_SECRET_ARN", '{"Ref": "ReportSecret"}'),
-        *((f"{of}_SECRET_ARN", '""') for of in ("DB", "FUNCTION", "RECEIPT", "REPORT")),
+        *(
+            (f"{of}_SECRET_ARN", f'{{"Ref": "{begin.capitalize()}Secret"}}')
+            for begin in ROLES.values()
+            for of in ("DB", begin)
+        ),
+        *((f"{of}_SECRET_ARN", '""') for of in ("DB", *ROLES.values())),
         ("ApiKeyRequired", "true"),
         ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # of the gateway's integration: its role
     }
@@ -331,6 +339,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
         "OperatorRoleArn": {"Fn::GetAtt": ["OperatorRole", "Arn"]},
         "ReportPolicyArn": {"Ref": "ReportPolicy"},
+        "CorrectionPolicyArn": {"Ref": "CorrectionPolicy"},
         "ApiUrl": {"Fn::Sub": url},
         "ApiId": {"Ref": "Api"},
         "ApiKeyId": {"Ref": "ApiKey"},

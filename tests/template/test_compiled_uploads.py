@@ -43,6 +43,7 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
             "BatidaPontoLambdaFunction",
             "ReceiptLambdaFunction",
             "ReportLambdaFunction",
+            "CorrectionLambdaFunction",
             "SchemaLambdaFunction",
         ):
             del found[function]["Properties"]["Code"]  # its key names the time
@@ -181,5 +182,6 @@ def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) ->
         "batida-ponto-dev-importacao": 2,
         "batida-ponto-dev-receipt": 2,
         "batida-ponto-dev-report": 2,
+        "batida-ponto-dev-correction": 2,
     }
     assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True)

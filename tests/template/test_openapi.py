@@ -27,11 +27,11 @@ Operation = tuple[str, str]
 
 
 def methods(template: Template) -> dict[Operation, dict[str, Any]]:
-    """The methods but for browsers' preflights."""
+    """The methods but for browsers' preflights, and for what callers of the account sign."""
     return {
         (method["HttpMethod"], PATHS[method["ResourceId"]["Ref"]]): method
         for method in template.of_type("AWS::ApiGateway::Method").values()
-        if method["HttpMethod"] != "OPTIONS"
+        if method["HttpMethod"] != "OPTIONS" and method["AuthorizationType"] != "AWS_IAM"
     }
 
 

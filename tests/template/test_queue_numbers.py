@@ -57,20 +57,20 @@ def test_schema_knows_the_concurrency_from_which_the_limit_of_connections_follow
     template = compiled("prod", *parameters)
     assert int(template.properties(FUNCTION)["ReservedConcurrentExecutions"]) == expected
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert int(variables["RESERVED_CONCURRENCY"]) == expected
+    assert int(variables["FUNCTION_CONCURRENCY"]) == expected
 
 
 @pytest.mark.parametrize("none", ["none", " "], ids=["none", "empty"])
 def test_where_nothing_is_reserved_no_function_has_0_and_what_follows_comes_from_the_mapping(
     compiled: Compile, none: str
 ) -> None:
-    reserved = ("reservedConcurrency", "receiptConcurrency", "reportConcurrency", "importConcurrency")
+    reserved = [f"{name}Concurrency" for name in ("reserved", "receipt", "report", "correction", "import")]
     template = compiled("prod", *(f"{name}={none}" for name in reserved), "maximumConcurrency=3", "uploads=true")
     assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == {}
     assert template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"] == 3
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert [variables[f"{name}_CONCURRENCY"] for name in ("RESERVED", "RECEIPT", "REPORT")] == ["3", "3", "3"]
-    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3 + 3) + 20
+    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "RECEIPT", "REPORT", "CORRECTION")] == ["3"] * 4
+    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3 + 3 + 3) + 20
 
 
 def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template: Template, prod: Template) -> None:
@@ -171,6 +171,7 @@ def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_b
         FUNCTION: 5,
         "ReceiptLambdaFunction": 2,
         "ReportLambdaFunction": 2,
+        "CorrectionLambdaFunction": 2,
     }
 
 
@@ -185,6 +186,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template) -> N
         FUNCTION: "handler.main",
         "ReceiptLambdaFunction": "handler.receipt",
         "ReportLambdaFunction": "handler.report",
+        "CorrectionLambdaFunction": "handler.correction",
         "SchemaLambdaFunction": "handler.schema",
     }
 

@@ -24,8 +24,13 @@ ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
 Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, resource
 
+METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
 ROLES: Rights = {
-    "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn"), ("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn")},
+    "ApiRole": {
+        ("sqs:SendMessage", "PunchQueue.Arn"),
+        ("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn"),
+        ("lambda:InvokeFunction", "CorrectionLambdaFunction.Arn"),
+    },
     "OperatorRole": {("sqs:SendMessage", "PunchQueue.Arn")},
     "BatidaPontoRole": {
         ("sqs:ReceiveMessage", "PunchQueue.Arn"),
@@ -45,6 +50,10 @@ ROLES: Rights = {
         ("logs:PutLogEvents", "ReportLogGroup.Arn"),
     },
     "ReportPolicy": {("lambda:InvokeFunction", "ReportLambdaFunction.Arn")},  # no role of ours has it
+    "CorrectionRole": {
+        ("logs:CreateLogStream", "CorrectionLogGroup.Arn"),
+        ("logs:PutLogEvents", "CorrectionLogGroup.Arn"),
+    },
     "SchemaRole": {
         ("logs:CreateLogStream", "SchemaLogGroup.Arn"),
         ("logs:PutLogEvents", "SchemaLogGroup.Arn"),
@@ -72,6 +81,7 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
         "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
         "ReceiptSecretPolicy": {("secretsmanager:GetSecretValue", "ReceiptSecret")},
         "ReportSecretPolicy": {("secretsmanager:GetSecretValue", "ReportSecret")},
+        "CorrectionSecretPolicy": {("secretsmanager:GetSecretValue", "CorrectionSecret")},
     }
 
 
@@ -94,7 +104,12 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
 )
 def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: list[str], expected: Rights) -> None:
     template = compiled(stage, *parameters)
-    assert rights(template) == expected
+    found = rights(template)
+    assert found.pop("CorrectionPolicy") == {  # no role of ours has it; and no other method
+        ("execute-api:Invoke", json.dumps({"Fn::Sub": f"{METHODS}/{stage}/POST/correcao"})),
+        ("cloudformation:DescribeStacks", "AWS::StackId"),
+    }
+    assert found == expected
     schemas_policies = expected.keys() - ROLES.keys()
     passwords = set(secrets(""))
 
@@ -110,6 +125,7 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
         "BatidaPontoRole": policies_with("FunctionSecretPolicy"),
         "ReceiptRole": policies_with("ReceiptSecretPolicy"),
         "ReportRole": policies_with("ReportSecretPolicy"),
+        "CorrectionRole": policies_with("CorrectionSecretPolicy"),
         "SchemaRole": schemas_policies,
     }
 
@@ -127,12 +143,14 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "ReceiptRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "ReportRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
+        "CorrectionRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
     }
     assert {name: _name(each["Role"]) for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
         "ReceiptLambdaFunction": "ReceiptRole.Arn",
         "ReportLambdaFunction": "ReportRole.Arn",
+        "CorrectionLambdaFunction": "CorrectionRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
     }
 
@@ -156,7 +174,9 @@ def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
 ) -> None:
     template = yaml.load((ROOT / ".github" / "deploy-role.yml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506
     statements = template["Resources"]["RoleBoundary"]["Properties"]["PolicyDocument"]["Statement"]
-    granted = {action for each in rights(compiled(stage, *parameters)).values() for action, _ in each}
+    found = rights(compiled(stage, *parameters))
+    del found["CorrectionPolicy"]  # for people
+    granted = {action for each in found.values() for action, _ in each}
     assert granted <= {action for statement in statements for action in statement["Action"]}
 
 

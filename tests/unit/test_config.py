@@ -13,13 +13,16 @@ import pytest
 
 from ponto.config import (
     ConfigurationError,
+    CorrectionSettings,
     Database,
     DrainSettings,
+    FunctionRole,
     Login,
     ReceiptSettings,
     ReportSettings,
     SchemaSettings,
     connection_parameters,
+    load_correction,
     load_drain,
     load_receipt,
     load_report,
@@ -48,7 +51,7 @@ ENVIRONMENT = {
     "TIME_ZONE": "America/Sao_Paulo",
 }
 ABSENT = (
-    *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "RESERVED_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
+    *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
     *("QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"),
 )
 FROM_ENVIRONMENT = {
@@ -166,6 +169,7 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "RECEIPT_CONCURRENCY": "2",
             "REPORT_SECRET_ARN": REPORT_ROLE,
             "REPORT_CONCURRENCY": "3",
+            "AUTHOR": "local",
             "DLQ_URL": None,
         },
     )
@@ -173,19 +177,20 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
     assert load_schema() == SchemaSettings(
         database=database,
         zone=ZoneInfo("America/Sao_Paulo"),
-        function_secret_arn=None,
-        receipt_secret_arn=RECEIPT_ROLE,
-        report_secret_arn=REPORT_ROLE,
-        reserved_concurrency=None,
-        receipt_concurrency=2,
-        report_concurrency=3,
+        roles={
+            "ponto_function": FunctionRole(None, None),
+            "ponto_receipts": FunctionRole(RECEIPT_ROLE, 2),
+            "ponto_reports": FunctionRole(REPORT_ROLE, 3),
+            "ponto_corrections": FunctionRole(None, None),
+        },
     )
     environment.delenv("TIME_ZONE")
     assert load_receipt() == ReceiptSettings(database, identity=False, cors_origin="https://ponto.example.com")
     assert load_report() == ReportSettings(database)
+    assert load_correction() == CorrectionSettings(database, author="local")
 
 
-@pytest.mark.parametrize("load", [load_drain, load_receipt, load_report, load_schema])
+@pytest.mark.parametrize("load", [load_drain, load_receipt, load_report, load_correction, load_schema])
 def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
     environment.delenv("DB_HOST")
     assert refusal(load).startswith("Missing: DB_HOST. ")
@@ -415,7 +420,7 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
     environment.setenv("FUNCTION_SECRET_ARN", arn)
     settings = load_schema()
-    assert settings.function_secret_arn == arn
+    assert settings.roles["ponto_function"].secret_arn == arn
     assert login(arn) == Login("ponto_function", "two")
     assert connection_parameters(settings.database)["user"] == "ponto"
 
@@ -424,14 +429,14 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
 def test_the_reserved_concurrency_is_a_number_or_not_known(
     environment: pytest.MonkeyPatch, value: str | None, expected: int | None
 ) -> None:
-    setenv(environment, {"RESERVED_CONCURRENCY": value})
-    assert load_schema().reserved_concurrency == expected
+    setenv(environment, {"FUNCTION_CONCURRENCY": value})
+    assert load_schema().roles["ponto_function"].concurrency == expected
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "5.0"])
 def test_a_reserved_concurrency_that_is_no_number_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
-    environment.setenv("RESERVED_CONCURRENCY", value)
-    assert refusal(load_schema).startswith(f"RESERVED_CONCURRENCY: '{value}' is not a number")
+    environment.setenv("FUNCTION_CONCURRENCY", value)
+    assert refusal(load_schema).startswith(f"FUNCTION_CONCURRENCY: '{value}' is not a number")
 
 
 def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(

@@ -54,6 +54,9 @@ class Emulator:
         sent = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
         return guard.Answer(self._status, sent, self._body)
 
+    def is_signed(self, _: str, method: str, path: str) -> bool:
+        return (method, path) == ("POST", "/correcao")
+
     def public_keys(self, pool: str) -> guard.Answer | None:
         self.pools.append(pool)
         return guard.Answer(200, [], b"keys") if pool == POOL else None
@@ -72,7 +75,7 @@ def ask(
     **headers: str,
 ) -> Answer:
     """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
-    guarded = Guard(emulator, Public(emulator.call_api, emulator.public_keys), 4566, KEY, view)
+    guarded = Guard(emulator, Public(emulator.call_api, emulator.is_signed, emulator.public_keys), 4566, KEY, view)
     if closing:
         guarded.close()
     sent: list[Message] = []
@@ -213,6 +216,22 @@ def test_the_api_gets_what_the_guard_composes_and_nothing_else_of_a_request() ->
     headers = {name.replace("_", "-"): value for name, value in read.items()}
     assert emulator.called == [("ab12cd34", "POST", "/ponto", headers, b"0123456789")]
     assert emulator.asked == []
+
+
+CORRECTION = f"{PAGE_PATH}correcao"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"authorization": SIGNED.replace(KEY, "test")}, {"authorization": SIGNED, "origin": PAGE}]
+)
+def test_what_aws_takes_signed_only_takes_the_runs_key_and_no_page(headers: dict[str, Any]) -> None:
+    emulator = Emulator()
+    refused(ask(emulator, CORRECTION, body=b"{}", x_api_key="a", **headers))
+    assert emulator.called == []
+
+    body = b"x" * (MOST + 1)  # many corrections come together
+    assert ask(emulator, CORRECTION, body=body, authorization=SIGNED).status == 200
+    assert emulator.called == [("ab12cd34", "POST", "/correcao", {"authorization": SIGNED}, body)]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -13,7 +13,18 @@ from tools.kit.project import ROOT
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
 ARROWS = {
-    "handler": {"config", "dead_letters", "drain", "imports", "log", "receipt", "redelivery", "records", "reports"}
+    "handler": {
+        "config",
+        "corrections",
+        "dead_letters",
+        "drain",
+        "imports",
+        "log",
+        "receipt",
+        "redelivery",
+        "records",
+        "reports",
+    }
     | {"store", "admin", "admin.find_punch", "admin.migrations", "admin.roles"},
     "ponto.admin.employees": {"admin.owner", "connection", "session"},
     "ponto.admin.find_punch": {"admin.owner", "connection"},
@@ -26,6 +37,7 @@ ARROWS = {
     "ponto.bisection": set(),
     "ponto.config": set(),
     "ponto.connection": set(),
+    "ponto.corrections.request": {"connection", "corrections.write"},
     "ponto.corrections.write": {"fields", "session"},
     "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),
@@ -34,7 +46,7 @@ ARROWS = {
     "ponto.fields": set(),
     "ponto.imports": {"batches", "config", "documents", "lines"},
     "ponto.lines": {"afd", "derived_id", "documents", "punch"},
-    "ponto.log": {"drain", "imports", "punch", "records", "reports.reader"},
+    "ponto.log": {"corrections.request", "drain", "imports", "punch", "records", "reports.reader"},
     "ponto.punch": {"derived_id", "fields"},
     "ponto.receipt": {"connection", "punch", "session"},
     "ponto.records": {"derived_id"},
@@ -58,6 +70,7 @@ FOREIGN = {
     "ponto.batches": {"botocore", "types_boto3_sqs"},
     "ponto.config": {"boto3", "botocore"},
     "ponto.connection": {"psycopg2"},
+    "ponto.corrections.request": {"psycopg2"},
     "ponto.corrections.write": {"psycopg2"},
     "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
     "ponto.imports": {"boto3", "botocore", "types_boto3_lambda"},

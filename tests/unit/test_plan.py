@@ -187,7 +187,7 @@ def test_a_month_is_quantity_times_price() -> None:
         "CloudWatch: dashboard": 3.00,
         "CloudWatch: logs": 880 * 1_500 / 1e9 * 0.50,
         "KMS: the topic's key": 1.00,
-        "Secrets Manager": 4 * 0.40,
+        "Secrets Manager": 5 * 0.40,
     }
     assert {line.what: line.dollars for line in lines} == pytest.approx(expected)
     assert costs.total(lines) == pytest.approx(sum(expected.values()))

@@ -24,6 +24,7 @@ _PARAMETERS = {
     "batidaPonto": "reservedConcurrency",
     "receipt": "receiptConcurrency",
     "report": "reportConcurrency",
+    "correction": "correctionConcurrency",
     "importacao": "importConcurrency",
 }
 """Of serverless.yml, by the function for which they reserve."""

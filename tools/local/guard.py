@@ -23,6 +23,9 @@ KEY = "LOCAL"
 MOST = 1 << 17
 """Bytes of a body for the API: twice what its queue takes, for a body that is little larger gets the queue's answer."""
 
+MOST_SIGNED = 1 << 21
+"""Bytes of a body with corrections, of which many come together."""
+
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
 _api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<path>/.*)", re.DOTALL).fullmatch
@@ -32,6 +35,7 @@ _public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatc
 _FOR_THE_API = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
 _CORS = b"access-control-"
 _JSON = (b"content-type", b"application/json")
+_SIGN = "sign with this run's access key id: aws_access_key_id in stack.json"
 
 
 class Answer(NamedTuple):
@@ -46,6 +50,7 @@ class Public(NamedTuple):
     """What the emulator does for everybody: see `tools/local/seam.py`."""
 
     call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Answer]]
+    is_signed: Callable[[str, str, str], bool]
     public_keys: Callable[[str], Answer | None]
 
 
@@ -60,6 +65,7 @@ class Guard:
     - Another Host than our own is refused: a page of another name that resolves to 127.0.0.1 is none of ours.
     - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter. Its requests are composed
       here: the API's id, the method, the path below it, a few headers, and a body of bounded length.
+    - But what AWS takes signed only (corrections) takes the run's access key id, and no Origin.
     - The page, `web/`, lies beside `POST /ponto`, as a CloudFront distribution has it on AWS.
     - The view of what flows through takes its own key in a header that no other page can send.
     - Everything else takes the run's access key id, and no Origin. Only then is a request passed on as it came.
@@ -118,13 +124,12 @@ class Guard:
         elif asgi.values(scope, b"origin"):  # of our page too: it speaks to the API only
             sentence = "no web page may call the local AWS: a request with an Origin is refused"
             await _say(asgi.early(receive, send), 403, sentence)
-        elif any(hmac.compare_digest(found.encode(), self._key.encode()) for found in _keys(scope)):
+        elif self._has_key(scope):
             await self._application(scope, asgi.without_long_pauses(receive), _without_cors(send))
         elif keys := self._keys_of_pool(scope):
             await asgi.answer(asgi.early(receive, send), *keys)
         else:
-            sentence = "sign with this run's access key id: aws_access_key_id in stack.json"
-            await _say(asgi.early(receive, send), 403, sentence)
+            await _say(asgi.early(receive, send), 403, _SIGN)
 
     async def _call_api(self, scope: Scope, receive: Receive, send: Send, api: str, path: str) -> None:
         """Serve the page, or compose a request for the API."""
@@ -133,8 +138,13 @@ class Guard:
             headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
             await asgi.answer(asgi.early(receive, send), 200, headers, b"" if method == "HEAD" else file.body)
             return
+        is_signed = self._public.is_signed(api, method, path)
+        if is_signed and (any(asgi.values(scope, b"origin")) or not self._has_key(scope)):
+            await _say(asgi.early(receive, send), 403, _SIGN)
+            return
         try:
-            body = await asgi.read(scope, receive, MOST) if any(asgi.values(scope, b"x-api-key")) else None
+            is_read = is_signed or any(asgi.values(scope, b"x-api-key"))
+            body = await asgi.read(scope, receive, MOST_SIGNED if is_signed else MOST) if is_read else None
         except TimeoutError:
             await _say(asgi.early(receive, send), 408, "the body did not come in time; send it again")
             return
@@ -147,7 +157,9 @@ class Guard:
         status, headers, text = await self._public.call_api(api, method, path, sent, body or b"")
         if status == 202 and self._view:
             self._view.accepted += 1
-        if body is None and status == 400:  # the API was asked without it, for it refuses a key or a method first
+        if (
+            body is None and status == 400 and not is_signed
+        ):  # the API was asked without it, for it refuses a key or a method first
             status, text = 413, b'{"message":"there is an error in your request: it is larger than 65536 bytes"}'
         await asgi.answer(send, status, headers, text)
 
@@ -167,6 +179,9 @@ class Guard:
     def _is_for_us(self, scope: Scope) -> bool:
         hosts = asgi.values(scope, b"host")
         return len(hosts) == 1 and hosts[0] in self._hosts
+
+    def _has_key(self, scope: Scope) -> bool:
+        return any(hmac.compare_digest(found.encode(), self._key.encode()) for found in _keys(scope))
 
     def _keys_of_pool(self, scope: Scope) -> Answer | None:
         found = _public_keys(scope["path"]) if scope["method"] == "GET" else None

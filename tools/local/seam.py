@@ -370,6 +370,11 @@ async def call_api(api: str, method: str, path: str, headers: Mapping[str, str],
     return found
 
 
+def is_signed(api: str, method: str, path: str) -> bool:
+    """Whether AWS would take a request for the deployed stage of an API signed only."""
+    return bool(apigateway_v1.method_authorization_type(api, STAGE, method, path) == "AWS_IAM")
+
+
 def _finding(body: bytes) -> str:
     """Name the field and the rule that a body breaks."""
     try:

@@ -39,7 +39,7 @@ def main(port: int, state: Path) -> int:
         state: the emulator's folder.
     """
     seam.replace()
-    everybody = Public(seam.call_api, seam.public_keys)
+    everybody = Public(seam.call_api, seam.is_signed, seam.public_keys)
     view = Flow(state.parent, seam.messages)
     guard = Guard(seam.application, everybody, port, os.environ["AWS_ACCESS_KEY_ID"], view)
     _raise_limit_of_files()

@@ -1,8 +1,10 @@
--- Limit the connections of the three roles, and take back the settings that they made for themselves: every role may
+-- Limit the connections of the functions' roles, and take back the settings that they made for themselves: every role may
 -- alter those of its own sessions, so that a search_path would outlive the sessions of whoever took a function over.
 do $$
 declare
     wanted record;
+    limits constant jsonb := %(limits)s; -- by role; null: as it is
+    roles constant text := (select string_agg(key, ', ' order by key) from jsonb_each(limits));
     here constant text := format('in database %%I', current_database());
 begin
     for wanted in
@@ -12,8 +14,8 @@ begin
             coalesce(connections, rolconnlimit) as connections,
             rolconnlimit as before
         from (
-            values ('ponto_function', %(function)s::int), ('ponto_receipts', %(receipts)s), ('ponto_reports', %(reports)s)
-        ) as given (role, connections)
+            select key as role, value::int as connections from jsonb_each_text(limits)
+        ) as given
             join pg_roles on rolname = role
         order by rolname -- notices in one order, whatever the plan
     loop
@@ -36,13 +38,13 @@ begin
     end loop;
 exception
     when insufficient_privilege then
-        raise exception '%% may not alter the roles ponto_function, ponto_receipts and ponto_reports: %%', current_user, sqlerrm
+        raise exception '%% may not alter the roles %%: %%', current_user, roles, sqlerrm
         using
             errcode = 'insufficient_privilege',
             hint = format(
-                'As an administrator: alter role %%1$I createrole; grant ponto_function, ponto_receipts, ponto_reports '
-                'to %%1$I with admin option. Then try again.',
-                current_user
+                'As an administrator: alter role %%1$I createrole; grant %%2$s to %%1$I with admin option. Then try again.',
+                current_user,
+                roles
             );
 end
 $$

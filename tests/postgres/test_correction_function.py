@@ -1,0 +1,117 @@
+"""The function that writes corrections, on a real database: whom it believes, and what it answers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ponto.corrections.write import MOST
+from tests.database import Database
+from tests.functions import Functions
+from tests.postgres.test_corrections import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
+
+ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": SIX.isoformat(), "motivo": REASON}
+DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}
+
+
+@pytest.fixture
+def function(database: Database) -> Functions:
+    database.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
+    return Functions(database.url, "ponto_corrections")
+
+
+def post(function: Functions, *asked: object, body: str | None = None, **identity: Any) -> tuple[int, dict[str, Any]]:
+    sent = json.dumps({"correcoes": asked}) if body is None else body
+    identity = {"userArn": AUTHOR, **identity}
+    answer = function.call("correction", {"body": sent, "requestContext": {"identity": identity}})
+    assert answer["headers"]["Content-Type"] == "application/json"
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def rows(database: Database) -> list[tuple[Any, ...]]:
+    return database.ask("select tipo, autor from correcao order by criada_em")
+
+
+def test_whom_aws_names_answers_for_what_is_written_and_a_retry_adds_nothing(
+    function: Functions, database: Database
+) -> None:
+    status, answer = post(function, ADDITION, DISREGARD)
+    assert status == 200
+    added, left_out = answer["correcoes"]
+    assert (added["usuarioId"], added["ponto"], added["situacao"]) == (ANA, "2026-10-01T18:00:00-03:00", "gravada")
+    assert (left_out["usuarioId"], left_out["ponto"], left_out["situacao"]) == (ANA, None, "gravada")
+    assert rows(database) == [("inclusao", AUTHOR), ("desconsideracao", AUTHOR)]
+
+    _, again = post(function, {**ADDITION, "ponto": AT_SIX.isoformat()}, userArn="arn:of:another:session")
+    assert again["correcoes"] == [{**added, "situacao": "existente"}]
+    assert len(rows(database)) == 2
+
+
+@pytest.mark.parametrize("arn", [None, ""])
+def test_a_request_of_nobody_is_refused_and_writes_nothing(
+    function: Functions, database: Database, arn: str | None
+) -> None:
+    status, answer = post(function, {**ADDITION, "autor": "boss"}, userArn=arn, user="AIDA", caller="AIDA")
+    assert (status, answer["message"][:44]) == (403, "corrections are for callers whom AWS names: ")
+    assert rows(database) == []
+
+
+def test_where_nobody_can_be_vouched_for_the_stage_says_who_answers(function: Functions, database: Database) -> None:
+    function.environment["AUTHOR"] = "local"
+    assert [post(function, ADDITION, userArn=arn)[0] for arn in (None, AUTHOR)] == [200, 200]
+    assert rows(database) == [("inclusao", "local")]
+
+
+def test_nothing_is_written_if_one_is_refused_and_each_has_its_reason(function: Functions, database: Database) -> None:
+    status, answer = post(function, ADDITION, {**ADDITION, "usuarioId": 999}, {**ADDITION, "ponto": "2999-01-01T00:00"})
+    assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [1, 2])
+    assert "employee 999 is not known" in answer["recusadas"][0]["razao"]
+
+    status, answer = post(function, ADDITION, {**ADDITION, "motivo": ""}, "text")
+    assert (status, [each["posicao"] for each in answer["recusadas"]]) == (400, [1, 2])
+    assert rows(database) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"correcoes": 1}',
+        '{"correcoes": []}',
+        json.dumps({"correcoes": [ADDITION] * (MOST + 1)}),
+    ],
+)
+def test_what_is_no_request_is_refused(function: Functions, body: str) -> None:
+    status, answer = post(function, body=body)
+    assert status == 400
+    assert answer["message"].startswith("there is an error in your request: must ")
+
+
+def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_again(
+    function: Functions, database: Database
+) -> None:
+    database.ask("revoke insert on correcao from ponto_corrections")
+    answer = function.call(
+        "correction",
+        {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}},
+    )
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "15")
+    assert json.loads(function.log.getvalue())["error"] == "InsufficientPrivilege 42501"
+
+
+def test_the_log_counts_and_tells_nothing_of_a_correction(function: Functions) -> None:
+    post(function, ADDITION, DISREGARD)
+    post(function, ADDITION)
+    post(function, {**ADDITION, "usuarioId": 999})
+    lines = [json.loads(line) for line in function.log.getvalue().splitlines()]
+    counts = [{name: line[name] for name in ("written", "known", "refused")} for line in lines]
+    assert counts == [
+        {"written": 2, "known": 0, "refused": 0},
+        {"written": 0, "known": 1, "refused": 0},
+        {"written": 0, "known": 0, "refused": 1},
+    ]
+    for told in (REASON, "twice", AUTHOR, PUNCH, str(ANA), "999", "18:00"):
+        assert told not in function.log.getvalue()
