@@ -1253,7 +1253,7 @@ revoke execute on function lacunas_recebidas from public;
 grant execute on function lacunas_recebidas to ponto_reports;
 grant select on lacunas to ponto_reports;
 
--- 12_corrections.sql
+-- 14_correcting.sql
 -- What whoever writes corrections needs besides the tables.
 
 create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz

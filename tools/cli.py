@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from tools.conformance.command import conformance
+from tools.correct import command as correct
 from tools.demo import command as demo
 from tools.deploy.command import deploy
 from tools.dlq.command import dlq
@@ -18,6 +19,7 @@ from tools.trace.command import trace
 
 _EPILOG = """examples:
   ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch
+  ponto correct list --month 2026-11   who added or disregarded which punches, and why
   ponto demo                       a made-up company, to try the reports on
   ponto deploy --stage dev         deploy, migrate, and prove it with one punch
   ponto dlq list                   the dead letters of the running local stack
@@ -40,6 +42,7 @@ def ponto() -> None:
 
 
 ponto.add_command(conformance)
+ponto.add_command(correct.correct)
 ponto.add_command(demo.demo)
 ponto.add_command(deploy)
 ponto.add_command(dlq)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypedDict
 import psycopg2
 
 from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
-from ponto.corrections.write import MOST, Correction, RefusedError, Written, read, write
+from ponto.corrections.write import MOST, Correction, RefusedError, read_all, told, write
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever sends is told, and sends it again."""
@@ -68,7 +68,7 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
         text = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
         return _answer(503, {"message": text}, {"Retry-After": str(UNAVAILABLE_S)}), Done(error=kind)
     new = sum(each.is_new for each in written)
-    return _answer(200, {"correcoes": [_told(each) for each in written]}), Done(new, len(written) - new)
+    return _answer(200, {"correcoes": [told(each) for each in written]}), Done(new, len(written) - new)
 
 
 def _read(body: object) -> list[Correction]:
@@ -84,25 +84,7 @@ def _read(body: object) -> list[Correction]:
         raise ValueError('must be {"correcoes": [...]}') from None
     if not isinstance(given, list) or not 1 <= len(given) <= MOST:
         raise ValueError(f"must hold 1 to {MOST} corrections")
-    found: list[Correction] = []
-    reasons: dict[int, str] = {}
-    for position, each in enumerate(given):
-        try:
-            found.append(read(each if isinstance(each, dict) else {}))
-        except ValueError as error:
-            reasons[position] = str(error)
-    if reasons:
-        raise RefusedError(reasons)
-    return found
-
-
-def _told(written: Written) -> dict[str, object]:
-    return {
-        "id": written.id,
-        "usuarioId": written.usuario_id,
-        "ponto": written.ponto and written.ponto.isoformat(),
-        "situacao": "gravada" if written.is_new else "existente",
-    }
+    return read_all(given)
 
 
 def _refusal(status: int, message: str, reasons: Mapping[int, str] | None = None) -> tuple[Answer, Done]:

@@ -18,7 +18,7 @@ from ponto.session import message_of
 
 _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
-MOST = 500
+MOST = 300
 """Corrections that are written together."""
 
 _REASON = range(3, 201)  # characters
@@ -113,6 +113,34 @@ def read(given: Mapping[str, Any]) -> Correction:
     if unknown := given.keys() - {"tipo"} - {field.name for field in _FIELDS.values()}:
         raise ValueError(f"{min(unknown)}: is not known")
     return Correction(kind, **found)
+
+
+def read_all(given: Sequence[object]) -> list[Correction]:
+    """Read corrections as `read` does.
+
+    Raises:
+        RefusedError: the form of some is wrong.
+    """
+    found: list[Correction] = []
+    reasons: dict[int, str] = {}
+    for position, each in enumerate(given):
+        try:
+            found.append(read(each if isinstance(each, dict) else {}))
+        except ValueError as error:
+            reasons[position] = str(error)
+    if reasons:
+        raise RefusedError(reasons)
+    return found
+
+
+def told(written: Written) -> dict[str, object]:
+    """Give a correction that is there as the wire has it."""
+    return {
+        "id": written.id,
+        "usuarioId": written.usuario_id,
+        "ponto": written.ponto and written.ponto.isoformat(),
+        "situacao": "gravada" if written.is_new else "existente",
+    }
 
 
 def write(database: connection, asked: Sequence[Correction], author: str | None) -> list[Written]:

@@ -73,6 +73,7 @@ _LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desv
 # Statement -> its parameters. A value may be null, if the statement says what that means.
 PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "cards": {"mes": _day, "usuarios": _numbers},
+    "correction_list": {"mes": _day},
     "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},
     "employees": {"mes": _day},
     "exceptions": {**_BETWEEN, "usuarios": _numbers, "somadas": _flag, "dias": _number, **_LIMITS},

@@ -78,3 +78,11 @@ def store(database: Database) -> Iterator[Store]:
     """Give the function's store of `database`, as its role."""
     with closing(Store(lambda: database.function, QUICK)) as store:
         yield store
+
+
+@pytest.fixture
+def person(database: Database) -> Iterator[str]:
+    """Give a login of somebody's own, who may write corrections."""
+    database.ask("create role ana login in role ponto_correctors")
+    yield "ana"
+    database.ask("drop role ana")

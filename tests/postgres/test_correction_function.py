@@ -8,7 +8,7 @@ import pytest
 from ponto.corrections.write import MOST
 from tests.database import Database
 from tests.functions import Functions
-from tests.postgres.test_corrections import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
+from tests.postgres.test_correction_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": SIX.isoformat(), "motivo": REASON}
 DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}

@@ -16,6 +16,7 @@ import pytest
 from loadtest import baseline, summary
 from tools.conformance import command as conformance
 from tools.conformance.rules import RULES, Found, Verdict
+from tools.correct import command as correct
 from tools.dlq import command as dlq
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.keys import command as keys
@@ -30,6 +31,7 @@ from tools.report.table import Report, Table
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
 EMPLOYEE = 9007199254740991
+ARN = "arn:aws:sts::123456789012:assumed-role/people/maria@example.com"
 NAME = "Maria Aparecida dos Santos Cavalcanti"
 DEVICE = "navegador da portaria 3f2c5a52-5b1c-4f63"
 AT = datetime(2026, 11, 23, 11, 3, 7, tzinfo=UTC)
@@ -53,6 +55,11 @@ def list_dead_letters() -> None:
         for reason in REASONS
         for body in (json.dumps({"usuarioId": EMPLOYEE}), "{")
     )
+
+
+def list_corrections() -> None:
+    listed = correct.Listed(AT, ID, "desconsideracao", True, EMPLOYEE, AT, AT.replace(tzinfo=None), ID, NAME * 5, ARN)
+    tables.show(correct._TABLE, [correct._cells(listed)])
 
 
 def list_keys() -> None:
@@ -109,6 +116,7 @@ REPORTS: dict[str, tuple[Callable[[Language], None], list[str]]] = {
 }
 COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
+    "ponto correct list": (list_corrections, [ID, str(EMPLOYEE), "2026-11-23"]),
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
     "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
     "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07-03"]),

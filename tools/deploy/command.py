@@ -138,7 +138,7 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     migrated = proof.invoke_schema(functions, stage, {})
     for notice in migrated["notices"]:
         print_status(f"  {notice}")
-    url = proof.address_of(outputs, stage, target.emulator())
+    url = target.address_of(outputs, stage)
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
     place = target.of_stack(session, stage, outputs)
     punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)

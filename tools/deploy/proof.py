@@ -57,13 +57,6 @@ def punch_once(place: Target, url: str, key_id: str, *, needs_token: bool) -> tu
     return punch_id, ask_until(url, key, punch, expected=202)["messageId"]
 
 
-def address_of(outputs: Mapping[str, str], stage: str, emulator: str | None) -> str:
-    """Give the URL to punch at: the stack's output, which the emulator serves at an address of its own."""
-    if emulator:
-        return f"{emulator}/restapis/{outputs['ApiId']}/{stage}/_user_request_/ponto"
-    return outputs["ApiUrl"]
-
-
 def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int) -> Any:
     """Ask until the gateway answers as it should, for a new stage and key take a moment to be known.
 

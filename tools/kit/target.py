@@ -203,6 +203,13 @@ def find(where: Where) -> Target:
     return _local(where.state) if where.stage == LOCAL else _deployed(where)
 
 
+def address_of(outputs: Mapping[str, str], stage: str) -> str:
+    """Give the URL to punch at: the stack's output, which the emulator serves at an address of its own."""
+    if endpoint := emulator():
+        return f"{endpoint}/restapis/{outputs['ApiId']}/{stage}/_user_request_/ponto"
+    return outputs["ApiUrl"]
+
+
 def function_of(where: Where, name: str) -> tuple["LambdaClient", str]:
     """Give a client that may wait for a function of a stage, and what the function is called there.
 

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -280,14 +280,6 @@ def test_what_is_committed_a_minute_after_it_was_written_is_refused(corrected: D
 
 
 # Who may, and who answers for it
-
-
-@pytest.fixture
-def person(database: Database) -> Iterator[str]:
-    """Give a login of somebody's own, who may write corrections."""
-    database.ask("create role ana login in role ponto_correctors")
-    yield "ana"
-    database.ask("drop role ana")
 
 
 def test_somebody_with_a_login_answers_for_what_is_written_and_obeys_the_same_rules(

@@ -1,0 +1,222 @@
+"""`ponto correct` against a real PostgreSQL: by a login of one's own, and signed, to an API of paper."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import commands
+from tests.aws import Calls, stack
+from tests.database import Database
+from tests.functions import Functions
+from tests.gateway import Answer, answer_requests
+from tests.postgres.test_correction_rules import ANA, AUTHOR, PUNCH
+from tools.correct import send
+
+ADD = ("add", "--employee", ANA, "--at", "2026-10-01T18:00", "--reason", "no tablet")
+HEADER = "tipo,usuario_id,ponto,alvo,motivo\n"
+URL = "https://ab12cd34.execute-api.sa-east-1.amazonaws.com/dev"
+
+
+@pytest.fixture
+def punched(database: Database) -> Database:
+    database.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00-03')", PUNCH, ANA)
+    return database
+
+
+# By a login of one's own
+
+
+@pytest.fixture
+def correct(
+    punched: Database, person: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> commands.Run:
+    """Run the command as Ana, at the database that DB_HOST names."""
+    names = {"DB_HOST": punched.owner["host"], "DB_NAME": punched.owner["dbname"], "DB_USER": person}
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    return commands.runner(capsys, "correct")
+
+
+def rows(database: Database) -> list[tuple[Any, ...]]:
+    return database.ask("select tipo, usuario_id, autor from correcao order by criada_em")
+
+
+def test_whoever_signs_in_answers_for_it_and_sees_the_months_corrections(
+    correct: commands.Run, punched: Database
+) -> None:
+    added = correct(*ADD)
+    assert (added.status, added.err) == (0, "")
+    left_out = correct("disregard", PUNCH, "--reason", "twice", "--json").json["corrections"][0]["id"]
+    correct("undo", left_out, "--reason", "was right")
+    assert rows(punched) == [
+        ("inclusao", ANA, "ana"),
+        ("desconsideracao", ANA, "ana"),
+        ("anulacao", ANA, "ana"),
+    ]
+
+    listed = correct("list", "--month", "2026-10", "--json").json
+    assert [(each["kind"], each["isUndone"], each["local"], each["author"]) for each in listed] == [
+        ("desconsideracao", True, "2026-10-01T08:00:00", "ana"),
+        ("anulacao", False, "2026-10-01T08:00:00", "ana"),
+        ("inclusao", False, "2026-10-01T18:00:00", "ana"),
+    ]
+    assert left_out in correct("list", "--month", "2026-10").out
+    assert correct("list", "--month", "2026-11").out == "no corrections\n"
+
+
+def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
+    chosen = "c0000000-0000-8000-8000-000000000001"
+    assert correct(*ADD, "--id", chosen, "--json").json["corrections"][0]["id"] == chosen
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("disregard", "01234567-89ab-7def-8123-456789abcdef"), "is no punch, and no addition that counts"),
+        (("disregard", "yesterday"), "alvo: must be the id of a punch or of a correction"),
+        (("undo", PUNCH), f"{PUNCH} is no correction that can be undone"),
+        (("undo", PUNCH, "--id", PUNCH), "id: must be a UUID of version 8 that begins with c"),
+    ],
+)
+def test_a_refusal_says_why(correct: commands.Run, punched: Database, words: tuple[str, ...], why: str) -> None:
+    refused = correct(*words, "--reason", "twice")
+    assert (refused.status, refused.out) == (1, "")
+    assert why in refused.err
+    told = correct(*words, "--reason", "twice", "--json").json["refused"]
+    assert [why in each["what"] for each in told] == [True]
+    assert rows(punched) == []
+
+
+def test_who_may_not_write_corrections_is_told_so(
+    correct: commands.Run, punched: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_USER", "ponto_receipts")
+    refused = correct(*ADD)
+    assert refused.status == 2
+    assert "permission denied" in refused.err
+    assert rows(punched) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        (f"{HEADER}inclusao,{ANA},2026-10-01T18:00,,ok then\ninclusao,x,2026-10-01T18:00,,ok then\n", ["line 3: "]),
+        (
+            f"{HEADER}inclusao,{ANA},2026-10-01T18:00,,ok then\n\nanulacao,,,{PUNCH},ok then\nx,,,,\n",
+            ["line 5: tipo: must be one of"],
+        ),
+        (f"{HEADER}inclusao,{ANA},2026-10-01T18:00,,ok then\nanulacao,,,{PUNCH},ok then\n", ["line 3: "]),
+        ("tipo,usuario_id\n", ["line 1: column ponto is missing; column alvo is missing"]),
+        (f"{HEADER}inclusao,{ANA}\n", ["line 2: has 2 columns instead of 5"]),
+    ],
+)
+def test_of_a_file_nothing_is_written_if_a_line_is_refused(
+    correct: commands.Run, punched: Database, tmp_path: Path, text: str, refused: list[str]
+) -> None:
+    file = tmp_path / "corrections.csv"
+    file.write_text(text, encoding="utf-8")
+    done = correct("apply", "--file", file)
+    assert (done.status, done.out) == (1, "")
+    *lines, last = done.err.splitlines()
+    assert [line.startswith(begin) for line, begin in zip(lines, refused, strict=True)] == [True] * len(refused)
+    assert last == f"ponto: {file}: 1 line refused; nothing was written"
+    assert rows(punched) == []
+
+
+def test_a_file_without_corrections_or_with_too_many_is_refused(correct: commands.Run, tmp_path: Path) -> None:
+    file = tmp_path / "corrections.csv"
+    assert "No such file" in correct("apply", "--file", file).err
+    for text, why in (
+        (HEADER, "has no corrections"),
+        (HEADER + f"anulacao,,,{PUNCH},twice\n" * 301, "301 corrections"),
+    ):
+        file.write_text(text, encoding="utf-8")
+        done = correct("apply", "--file", file)
+        assert done.status == 2
+        assert why in done.err
+
+
+# Signed
+
+
+class Api:
+    """The API of a stage: whoever signs is Ana, and the function writes to the database."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
+        self.answers: list[Answer] = []  # before the function is asked
+        self.signed: list[tuple[str, Mapping[str, str]]] = []
+        self._functions = functions
+        answer_requests(monkeypatch, self._answer)
+
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        assert method == "POST"
+        self.signed.append((url, headers))
+        if self.answers:
+            return self.answers.pop(0)
+        identity = {"requestContext": {"identity": {"userArn": AUTHOR}}}
+        found = self._functions.call("correction", {"body": (body or b"").decode(), **identity})
+        return found["statusCode"], found["body"], found["headers"]
+
+
+@pytest.fixture
+def api(punched: Database, monkeypatch: pytest.MonkeyPatch) -> Api:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "CANARY")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_REGION", "sa-east-1")
+    queues = {"PunchQueueUrl": "https://sqs", "DeadLetterQueueUrl": "https://sqs"}
+    Calls(monkeypatch).instead["DescribeStacks"] = stack(ApiUrl=f"{URL}/ponto", **queues)
+    monkeypatch.setattr(send, "_PATIENCE", 0)
+    return Api(monkeypatch, Functions(punched.url, "ponto_corrections"))
+
+
+@pytest.fixture
+def on_aws(api: Api, capsys: pytest.CaptureFixture[str]) -> commands.Run:
+    del api
+    run = commands.runner(capsys, "correct")
+    return lambda *words: run(*words, "--stage", "dev")
+
+
+def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
+    on_aws: commands.Run, api: Api, punched: Database
+) -> None:
+    assert on_aws(*ADD).status == 0
+    assert rows(punched) == [("inclusao", ANA, AUTHOR)]
+    [(url, headers)] = api.signed
+    assert url == f"{URL}/correcao"
+    scope = "sa-east-1/execute-api/aws4_request, SignedHeaders=content-type;host;x-amz-date;x-amz-security-token"
+    assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
+    assert scope in headers["Authorization"]
+    assert headers["X-Amz-Security-Token"] == "token"
+    assert "CANARY" not in json.dumps(dict(headers))
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "why"),
+    [
+        (
+            (403, '{"message":"User: x is not authorized"}', {}),
+            2,
+            "not authorized; IAM lets whoever has the policy that",
+        ),
+        ((404, '{"message":"Not Found"}', {}), 2, "answered 404: Not Found; deploy stage dev"),
+        ((400, '{"message":"there is an error in your request: x"}', {}), 2, "answered 400: there is an error"),
+        ((200, "<html>", {}), 2, "answered 200: no corrections"),
+        ((503, '{"message":"the database does not answer"}', {}), 2, "send it again, which adds nothing twice"),
+        (
+            (409, '{"recusadas":[{"posicao":0,"razao":"x is added"}]}', {}),
+            1,
+            "refused: x is added; nothing was written",
+        ),
+    ],
+)
+def test_what_the_api_has_against_it_is_told(
+    on_aws: commands.Run, api: Api, answer: Answer, status: int, why: str
+) -> None:
+    api.answers = [answer]
+    done = on_aws(*ADD)
+    assert (done.status, done.out) == (status, "")
+    assert why in done.err

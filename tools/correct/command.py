@@ -1,0 +1,206 @@
+"""`ponto correct`: punches that were forgotten or do not count, by somebody who answers for it."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from ponto import spreadsheet
+from ponto.corrections.write import RefusedError
+from tools.correct.send import send
+from tools.kit import commands, reader, tables
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import camel_case, counted, print_json, print_result, print_status
+from tools.kit.tables import Column
+
+_EPILOG = f"""examples:
+  ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"
+  ponto correct disregard ID --reason "punched twice" --stage dev
+  ponto correct undo ID --reason "was at home" --stage dev
+  ponto correct apply --file corrections.csv --stage dev
+  ponto correct list --month 2026-11 --stage dev
+
+With --stage, corrections are signed with your AWS credentials, and AWS tells the API who
+answers for them. With DB_HOST it is who signs in there (DB_USER), a member of the role
+ponto_correctors. On the local stack nobody vouches for anybody: the author is local.
+
+{reader.EPILOG}
+exit status: 0 done, 1 refused, and nothing was written, 2 the request or the deployment is wrong
+"""
+
+COLUMNS = ("tipo", "usuario_id", "ponto", "alvo", "motivo")
+
+_DONE = {"inclusao": "added", "desconsideracao": "disregarded", "anulacao": "undone"}
+_TABLE = (
+    Column("correction"),
+    Column("what", least=11),
+    Column("employee", right=True),
+    Column("punch", least=10),
+    Column("reason", least=8, leaves=True),
+    Column("by", least=8, leaves=True),
+)
+
+
+class Listed(NamedTuple):
+    """A correction; of the statement `correction_list`."""
+
+    written: datetime
+    id: str
+    kind: str
+    is_undone: bool
+    employee: int
+    instant: datetime
+    local: datetime  # of the instant, in the employee's zone
+    target: str | None
+    reason: str
+    author: str  # "local": nobody vouches for whoever it was
+
+
+@commands.group(epilog=_EPILOG)
+def correct() -> None:
+    """Corrections of punches, each with who answers for it.
+
+    They are rows beside the punches, which stay as they were sent.
+    """
+
+
+def _writes(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command what all that write one correction take."""
+    reason = click.option("--reason", required=True, metavar="TEXT", help="Why: 3 to 200 characters, on one line.")
+    own = click.option("--id", "identifier", metavar="UUID", show_default=False, help="Of version 8, beginning with c.")
+    return reason(own(opt.as_json(reader.options(command))))
+
+
+@correct.command(epilog='example:\n  ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"\n')
+@click.option("--employee", type=opt.EMPLOYEE, required=True, metavar="N", help="The employee's number.")
+@click.option(
+    "--at",
+    type=opt.TIME,
+    required=True,
+    help="When the employee should have punched; without an offset, in the employee's time zone.",
+)
+@_writes
+def add(where: reader.Where, employee: int, at: datetime, **given: Any) -> None:
+    """Add a punch that was forgotten."""
+    _write_one(where, {"tipo": "inclusao", "usuarioId": employee, "ponto": at.isoformat()}, **given)
+
+
+@correct.command(epilog="example:\n  ponto correct disregard 0190163d-8694-739b-aea5-966c26f8ad91 --reason twice\n")
+@click.argument("target", metavar="ID")
+@_writes
+def disregard(where: reader.Where, target: str, **given: Any) -> None:
+    """Let a punch, or an addition, count no more.
+
+    ID is the punch's, as `ponto trace` shows it, or the addition's.
+    """
+    _write_one(where, {"tipo": "desconsideracao", "alvo": target}, **given)
+
+
+@correct.command(epilog='example:\n  ponto correct undo cf32fcf9-0c91-818c-96b7-a3aed8ff92a0 --reason "at home"\n')
+@click.argument("target", metavar="ID")
+@_writes
+def undo(where: reader.Where, target: str, **given: Any) -> None:
+    """Take a correction back.
+
+    ID is that of an addition, or of a punch's being disregarded.
+    """
+    _write_one(where, {"tipo": "anulacao", "alvo": target}, **given)
+
+
+@correct.command(epilog="example:\n  ponto correct apply --file corrections.csv --stage dev\n")
+@click.option("--file", required=True, show_default=False, help="CSV; - reads the standard input.")
+@opt.as_json
+@reader.options
+def apply(where: reader.Where, file: str, *, as_json: bool) -> None:
+    """Write the corrections of a file, all or nothing.
+
+    It is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in any order:
+
+    \b
+      tipo         inclusao, desconsideracao or anulacao
+      usuario_id   of an inclusao: the employee's number
+      ponto        of an inclusao: when, as 2026-11-03T18:00
+      alvo         of the others: the id of the punch or the correction
+      motivo       why
+    """
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from None
+    lines, faults = spreadsheet.read(content, COLUMNS)
+    rows = [(line, dict(zip(COLUMNS, cells, strict=True))) for line, cells in lines]
+    if not rows and not faults:
+        raise CommandError(f"{file}: has no corrections")
+    found: list[dict[str, Any]] = []
+    if not faults:
+        try:
+            found = send(where, [_of_row(cells) for _, cells in rows])
+        except RefusedError as error:
+            faults = [spreadsheet.Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
+    if not faults:
+        _print(found, [cells["tipo"] for _, cells in rows], as_json=as_json)
+        return
+    if as_json:
+        print_json({"refused": [fault._asdict() for fault in faults]})
+    else:
+        print_status(*map(str, faults))
+    raise CommandError(f"{file}: {counted(len(faults), 'line')} refused; nothing was written", status=1)
+
+
+@correct.command("list", epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n")
+@click.option("--month", type=opt.MONTH, required=True, help="Of the punches that were corrected.")
+@opt.as_json
+@reader.options
+def list_corrections(where: reader.Where, month: date, *, as_json: bool) -> None:
+    """Print a month's corrections, those that were undone too."""
+    with reader.opened(where) as source:
+        (rows,) = source.read(correction_list={"mes": month})
+        found = [Listed(*row) for row in rows]
+    if as_json:
+        print_json([camel_case({name: _json(value) for name, value in each._asdict().items()}) for each in found])
+    elif not found:
+        print_result("no corrections")
+    else:
+        tables.show(_TABLE, map(_cells, found))
+
+
+def _write_one(
+    where: reader.Where, asked: Mapping[str, Any], reason: str, identifier: str | None, *, as_json: bool
+) -> None:
+    try:
+        found = send(where, [{**asked, "motivo": reason, "id": identifier}])
+    except RefusedError as error:
+        if as_json:
+            print_json({"refused": [{"what": why} for why in error.reasons.values()]})
+        raise CommandError(f"refused: {error.reasons[0]}; nothing was written", status=1) from None
+    _print(found, [asked["tipo"]], as_json=as_json)
+
+
+def _print(found: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"corrections": found})
+        return
+    for each, kind in zip(found, kinds, strict=True):
+        when = f", {each['ponto']}" if each["ponto"] else ""
+        before = "" if each["situacao"] == "gravada" else " before, and nothing now"
+        print_result(f"{_DONE[kind]}{before}: {each['id']}, of employee {each['usuarioId']}{when}")
+
+
+def _of_row(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Give a row of a file as the wire has it; an employee's number that is none is refused there."""
+    number = cells["usuario_id"]
+    whole = int(number) if number.isascii() and number.isdecimal() and len(number) <= 16 else number
+    return {"usuarioId": whole or None} | {name: cells[name] or None for name in COLUMNS if name != "usuario_id"}
+
+
+def _cells(each: Listed) -> list[str]:
+    what = f"{_DONE[each.kind]}{', undone' if each.is_undone else ''}"
+    return [each.id, what, str(each.employee), f"{each.local:%Y-%m-%d %H:%M}", each.reason, each.author]
+
+
+def _json(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,99 @@
+"""Corrections on their way: signed, to the API of a stage, or by a login of one's own, to the database."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import boto3
+import psycopg2
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import NoCredentialsError
+
+from ponto.corrections.write import MOST, RefusedError, read_all, told, write
+from tools.kit import database, local_stack, reader, target
+from tools.kit.client import Client, GivenUpError
+from tools.kit.errors import CommandError
+from tools.kit.osls import outputs_of, stack_name
+
+Corrections = Sequence[Mapping[str, Any]]
+"""Each as the wire has it; what is null is not said."""
+
+_PATIENCE = 120  # s; a paused database is back long before, and a signature lasts for five minutes
+_FINAL = frozenset({200, 400, 403, 404, 409, 413})
+
+
+def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
+    """Write corrections, all or nothing; give each as the API answers it.
+
+    Args:
+        where: a stage or the local stack, by its API; or the database of DB_HOST.
+        asked: the corrections.
+
+    Raises:
+        RefusedError: some are refused; nothing was written.
+        CommandError: it cannot be done.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    if len(asked) > MOST:
+        raise CommandError(f"{len(asked)} corrections are more than the {MOST} that are written together; send parts")
+    if where.stage is None and not database.is_local(where.database):
+        return _by_login(where.database, asked)
+    return _by_api(where.deployment, asked)
+
+
+def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]:
+    corrections = read_all(asked)
+    with database.connect(where, read_only=False) as connection:
+        try:
+            return [told(each) for each in write(connection, corrections, author=None)]
+        except psycopg2.errors.UndefinedTable:
+            raise CommandError("the database lacks the table of corrections; run sls invoke -f schema") from None
+
+
+def _by_api(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
+    url, session = _address(where)
+    body = json.dumps({"correcoes": asked})
+    client = Client(url, _signed(session, url, body), patience=_PATIENCE, final=_FINAL)
+    try:
+        answer = client.send(body.encode())
+    except GivenUpError as error:
+        why = f": {error.answer.message}" if error.answer.message else ""
+        raise CommandError(f"{url} {error}{why}; send it again, which adds nothing twice") from None
+    try:
+        told = json.loads(answer.text)
+    except ValueError:
+        told = {}
+    if answer.status == 200 and "correcoes" in told:
+        found: list[dict[str, Any]] = told["correcoes"]
+        return found
+    if reasons := {each["posicao"]: each["razao"] for each in told.get("recusadas", ())}:
+        raise RefusedError(reasons)
+    what = ""
+    if answer.status == 403:
+        what = f"; IAM lets whoever has the policy that {stack_name(where.stage)} has as its output CorrectionPolicyArn"
+    elif answer.status == 404:
+        what = f"; deploy stage {where.stage}"
+    raise CommandError(f"answered {answer.status}: {answer.message or 'no corrections'}{what}")
+
+
+def _address(where: target.Where) -> tuple[str, boto3.Session]:
+    """Give where corrections are posted, and a session that signs for it."""
+    if where.stage == target.LOCAL:
+        stack = local_stack.find(where.state)
+        url, session = stack.api_url, stack.session()
+    else:
+        session = target.session_of(where)
+        outputs = outputs_of(session.client("cloudformation"), where.stage)
+        url = target.address_of(outputs, where.stage)
+    return f"{url.removesuffix('/ponto')}/correcao", session
+
+
+def _signed(session: boto3.Session, url: str, body: str) -> dict[str, str]:
+    """Give the headers of a request, with the signature by which AWS knows who sends it."""
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    request = AWSRequest("POST", url, headers={"content-type": "application/json"}, data=body)
+    SigV4Auth(credentials.get_frozen_credentials(), "execute-api", session.region_name).add_auth(request)
+    return dict(request.headers)
