@@ -50,10 +50,15 @@ def query(url: str, statement: str) -> list[tuple[object, ...]]:
 
 def test_an_employee_is_erased_and_nobody_else(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123, 124, 123)
+    query(
+        migrated_url,
+        "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida",
+    )
 
     query(migrated_url, erasure)
 
     assert query(migrated_url, "select usuario_id from batida") == [(124,)]
+    assert query(migrated_url, "select usuario_id from correcao") == [(124,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
         query(migrated_url, "delete from batida")
 

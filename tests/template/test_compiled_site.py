@@ -99,7 +99,7 @@ def test_the_api_is_on_the_pages_origin_as_its_stage(compiled: Compile, stage: s
 
 def test_every_path_of_the_api_is_passed_on_with_all_that_a_client_sends_and_cached_never(distribution: Any) -> None:
     behaviors = distribution["CacheBehaviors"]
-    assert [behavior.pop("PathPattern") for behavior in behaviors] == ["/ponto", "/ponto/*"]
+    assert [behavior.pop("PathPattern") for behavior in behaviors] == ["/ponto", "/ponto/*"]  # not /correcao
     for behavior in behaviors:
         assert set(behavior.pop("AllowedMethods")) >= {"GET", "POST", "OPTIONS"}
         assert behavior == {
