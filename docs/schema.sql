@@ -379,24 +379,28 @@ comment on type excecao is 'A row of excecoes()';
 comment on column excecao.tipo is
     'incompleta: odd count of punches; longa: worked longer than jornada_maxima; proxima: within proximas of the '
     'employee''s punch before; futura: punched more than futuro after its receipt; atrasada: received more than atraso '
-    'after it was punched; reaberta: a punch was written more than dias days after the working day ended; relogio: '
-    'recebida_em and enviado lie more than desvio apart; dividida: less rest until the next working day than a shift '
-    'leaves, see jornada.minutos_descanso; redefinida: received in these days and punched more than redefinicao away '
-    'from that, as by a clock that was reset';
+    'after it was punched; reaberta: a punch or a correction was written more than dias days after the working day '
+    'ended; relogio: recebida_em and enviado lie more than desvio apart; dividida: less rest until the next working day '
+    'than a shift leaves, see jornada.minutos_descanso; redefinida: received in these days and punched more than '
+    'redefinicao away from that, as by a clock that was reset; incluida: a punch that somebody added; desconsiderada: '
+    'one that somebody disregarded';
 comment on column excecao.usuario_id is 'Employee''s number';
 comment on column excecao.nome is 'Employee''s name; null: not in funcionario';
 comment on column excecao.dia is
     'Working day, in the employee''s time zone: that of the punch; redefinida: that of its receipt';
-comment on column excecao.id is 'The punch''s id, as in batida; null: a whole day';
+comment on column excecao.id is
+    'The punch''s id, as in batida_valida; incluida and desconsiderada: the correction''s; null: a whole day';
 comment on column excecao.local is 'The punch''s local time, cut to the minute; null: a whole day';
 comment on column excecao.dispositivo is 'The punch''s device, as it calls itself; null: a whole day, or not said';
 comment on column excecao.medida is
     'What was measured. incompleta and longa: worked time; proxima: distance, of the times cut to the minute; futura: '
     'ponto - recebida_em; atrasada: recebida_em - ponto; reaberta: from the end of the working day to the last '
     'writing; relogio: recebida_em - enviado, below zero for a clock that is fast; dividida: from the last punch to the '
-    'first of the next working day; redefinida: recebida_em - ponto';
+    'first of the next working day; redefinida: recebida_em - ponto; incluida and desconsiderada: from ponto to the '
+    'correction';
 comment on column excecao.batidas is
-    'Punches concerned. incompleta, longa and dividida: the day''s; reaberta: those that were written late; otherwise 1';
+    'Punches concerned. incompleta, longa and dividida: the day''s; reaberta: those that were written late, and '
+    'corrections; otherwise 1';
 
 
 create type corte_sugerido as (
@@ -529,15 +533,29 @@ return coalesce(
 comment on function fuso_padrao is
     'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
 
+create or replace function hora_local(instante timestamptz, seu_fuso text, seu_corte time)
+returns table (fuso text, local timestamp, dia date, corte time)
+language sql stable parallel safe
+begin atomic
+    select fuso, instante at time zone fuso, (instante at time zone fuso - corte)::date, corte
+    from (
+        -- In parentheses of its own, it is looked up once a query.
+        select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, '04:00')
+    ) as zona (fuso, corte);
+end;
+
+comment on function hora_local is
+    'Local time and working day of an instant, by zone and cut-off as funcionario has them (null: the defaults)';
+
 create or replace view batida_local as
 select
     batida.id,
     batida.usuario_id,
     funcionario.nome,
-    zona.fuso,
+    aqui.fuso,
     batida.ponto,
-    batida.ponto at time zone zona.fuso as local,
-    (batida.ponto at time zone zona.fuso - zona.corte)::date as dia,
+    aqui.local,
+    aqui.dia,
     batida.deslocamento,
     batida.dispositivo,
     batida.offline,
@@ -547,7 +565,7 @@ select
     batida.recebida_em - batida.ponto as atraso_recebimento,
     batida.gravada_em - batida.recebida_em as atraso_gravacao,
     batida.recebida_em - batida.enviado as desvio,
-    zona.corte
+    aqui.corte
     -- The other fields of a punch, by make docs
     , batida.latitude
     , batida.longitude
@@ -556,15 +574,11 @@ select
     -- end
 from batida
     left join funcionario using (usuario_id)
-    cross join lateral (
-        select
-            -- In parentheses of its own, it is looked up once a query.
-            coalesce(funcionario.fuso, (select fuso_padrao())) as fuso,
-            coalesce(funcionario.corte, '04:00') as corte
-    ) as zona
+    cross join lateral hora_local(batida.ponto, funcionario.fuso, funcionario.corte) as aqui
 where batida.usuario_id <> usuario_reservado();
 
-comment on view batida_local is 'Punches in the employee''s local time, with what lay between punching and writing';
+comment on view batida_local is
+    'Punches as they were sent, in the employee''s local time, with what lay between punching and writing';
 comment on column batida_local.id is 'Idempotency key, as in batida';
 comment on column batida_local.usuario_id is 'Employee''s number';
 comment on column batida_local.nome is 'Employee''s name; null: not in funcionario';
@@ -591,35 +605,176 @@ comment on column batida_local.precisao is 'Radius in metres within which the po
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 -- end
 
--- Of one employee by the index on week and employee, of all by that on ponto. Which of the two it is, the planner sees
--- before it plans. From the beginning on by the week again: that is the view jornada, where a condition names whom.
-create or replace function batidas(de date, ate date, usuario bigint default null) returns setof batida_local
+revoke execute on function fuso_padrao, hora_local from public;
+grant execute on function fuso_padrao, hora_local to ponto_reports;
+grant select on batida_local to ponto_reports;
+
+-- 04_corrections.sql
+-- Corrections in local time.
+--
+-- Here and in all that follows `momento` is the moment of which a report is; null: now. Rows are only ever added, with
+-- the moment of their writing, so that those of then are still there.
+
+create or replace function escrita_ate(escrita_em timestamptz, momento timestamptz) returns boolean
+language sql immutable parallel safe
+return momento is null or escrita_em <= momento;
+
+comment on function escrita_ate is 'Whether a row that was written at escrita_em was there at momento, or (null) is now';
+
+create or replace function correcoes(
+    de date, ate date, usuario bigint default null, momento timestamptz default null
+)
+returns table (
+    id uuid, usuario_id bigint, nome text, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
+    motivo text, autor text, criada_em timestamptz, corte time, vale boolean
+)
 language sql stable parallel safe
 begin atomic
-    select *
-    from batida_local
-    where dia between de and ate
-        and (usuario_id = usuario or usuario is null and de = '-infinity')
-        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
-    union all
-    select *
-    from batida_local
-    where dia between de and ate
-        and usuario is null
-        and de > '-infinity'
-        and ponto >= antes_do_dia(de)
-        and ponto < depois_do_dia(ate);
+    select
+        feita.id, feita.usuario_id, funcionario.nome, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo,
+        feita.motivo, feita.autor, feita.criada_em, aqui.corte,
+        feita.tipo <> 'anulacao'
+        and not exists (
+            select
+            from correcao as anulacao
+            where anulacao.alvo = feita.id
+                and anulacao.tipo = 'anulacao'
+                and escrita_ate(anulacao.criada_em, momento)
+        )
+    from correcao as feita
+        left join correcao as desfeita on feita.tipo = 'anulacao' and desfeita.id = feita.alvo
+        left join batida on batida.id = coalesce(desfeita.alvo, feita.alvo)
+        left join correcao as incluida on incluida.id = coalesce(desfeita.alvo, feita.alvo)
+        left join funcionario on funcionario.usuario_id = feita.usuario_id
+        cross join lateral (
+            values (coalesce(feita.ponto, desfeita.ponto, batida.ponto, incluida.ponto))
+        ) as corrigido (instante)
+        cross join lateral hora_local(instante, funcionario.fuso, funcionario.corte) as aqui
+    where do_usuario(feita.usuario_id, usuario)
+        and feita.usuario_id <> usuario_reservado()
+        and escrita_ate(feita.criada_em, momento)
+        and aqui.dia between de and ate;
+end;
+
+create or replace view correcao_local as select * from correcoes('-infinity', 'infinity');
+
+comment on function correcoes is
+    'Corrections of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
+    'correcao_local, as of a moment (null: now)';
+comment on view correcao_local is 'Corrections, in the employee''s local time';
+comment on column correcao_local.id is 'As in correcao';
+comment on column correcao_local.usuario_id is 'Employee''s number';
+comment on column correcao_local.nome is 'Employee''s name; null: not in funcionario';
+comment on column correcao_local.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
+comment on column correcao_local.tipo is 'inclusao, desconsideracao, or anulacao of one of these';
+comment on column correcao_local.ponto is 'The punch that was added or disregarded; an instant';
+comment on column correcao_local.local is 'The same in local time';
+comment on column correcao_local.dia is 'Its working day';
+comment on column correcao_local.alvo is
+    'desconsideracao: id of the punch; anulacao: of the correction that it undoes; null: of an inclusao';
+comment on column correcao_local.motivo is 'Why';
+comment on column correcao_local.autor is 'Who answers for it';
+comment on column correcao_local.criada_em is 'When it was written; an instant';
+comment on column correcao_local.corte is 'Cut-off of the employee''s working day, local time';
+comment on column correcao_local.vale is 'Whether it counts: it is no anulacao, and nobody undid it';
+
+revoke execute on function escrita_ate, correcoes from public;
+grant execute on function escrita_ate, correcoes to ponto_reports;
+grant select on correcao_local to ponto_reports;
+
+-- 05_punches_that_count.sql
+-- Punches that count: those that were sent and that nobody disregarded, and those that somebody added.
+
+-- A plain union all and one anti-join, so that a card is planned and read as fast as without corrections.
+--
+-- Of one employee by the index on week and employee, of all by that on ponto. Which of the two it is, the planner sees
+-- before it plans. From the beginning on by the week again: that is the view jornada, where a condition names whom.
+create or replace function batidas(
+    de date, ate date, usuario bigint default null, momento timestamptz default null
+)
+returns table (
+    id uuid, usuario_id bigint, nome text, fuso text, ponto timestamptz, local timestamp, dia date, origem text,
+    dispositivo text, recebida_em timestamptz, gravada_em timestamptz, atraso_recebimento interval, desvio interval,
+    corte time
+)
+language sql stable parallel safe
+begin atomic
+    select
+        registro.id, usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, origem, dispositivo, recebida_em,
+        gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
+    from (
+        select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
+        from batida
+        where (usuario_id = usuario or usuario is null and de = '-infinity')
+            and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
+            and (recebida_em is null or escrita_ate(gravada_em, momento))
+        union all
+        select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
+        from batida
+        where usuario is null
+            and (de is null or de > '-infinity' and ponto >= antes_do_dia(de) and ponto < depois_do_dia(ate))
+            and (recebida_em is null or escrita_ate(gravada_em, momento))
+        union all
+        select id, usuario_id, ponto, 'inclusao', null, null, null, criada_em
+        from correcao
+        where tipo = 'inclusao' and do_usuario(usuario_id, usuario) and escrita_ate(criada_em, momento)
+    ) as registro (id, usuario_id, ponto, origem, dispositivo, enviado, recebida_em, gravada_em)
+        left join funcionario using (usuario_id)
+        cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
+    where usuario_id <> usuario_reservado()
+        and (usuario_id = usuario or usuario is null)
+        and (de is null or aqui.dia between de and ate)
+        -- Disregarded; an addition may be undone, too. No id is in both tables.
+        and not exists (
+            select
+            from correcao as contra
+            where contra.alvo = registro.id
+                and do_usuario(contra.usuario_id, usuario)
+                and escrita_ate(contra.criada_em, momento)
+                and not exists (
+                    select
+                    from correcao as anulacao
+                    where anulacao.alvo = contra.id and escrita_ate(anulacao.criada_em, momento)
+                )
+        );
+end;
+
+create or replace view batida_valida as select * from batidas(null, null);
+
+create or replace function batidas_em(momento timestamptz) returns setof batida_valida
+language sql stable parallel safe
+begin atomic
+    select * from batidas(null, null, null, momento);
 end;
 
 comment on function batidas is
-    'Punches of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
-    'batida_local';
+    'Punches that count in the working days from de to ate (null: in all), of one employee or (null) of all, with the '
+    'columns of the view batida_valida, as of a moment (null: now)';
+comment on function batidas_em is
+    'All punches that count, as of a moment (null: now). Those of the first version count at every moment';
+comment on view batida_valida is
+    'Punches that count: those of batida_local that nobody disregarded, and those that somebody added';
+comment on column batida_valida.id is 'As in batida; origem inclusao: as in correcao';
+comment on column batida_valida.usuario_id is 'Employee''s number';
+comment on column batida_valida.nome is 'Employee''s name; null: not in funcionario';
+comment on column batida_valida.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
+comment on column batida_valida.ponto is 'When the employee punched, or should have; an instant';
+comment on column batida_valida.local is 'The same in local time';
+comment on column batida_valida.dia is 'Working day: the date of local less the cut-off';
+comment on column batida_valida.origem is 'batida: a punch; inclusao: added by a correction';
+comment on column batida_valida.dispositivo is 'Device, as it calls itself';
+comment on column batida_valida.recebida_em is
+    'When the queue received it; an instant; null: added, or a punch of this project''s first version';
+comment on column batida_valida.gravada_em is 'When the row was written, in batida or correcao; an instant';
+comment on column batida_valida.atraso_recebimento is 'recebida_em - ponto, as in batida_local';
+comment on column batida_valida.desvio is 'recebida_em - enviado, as in batida_local';
+comment on column batida_valida.corte is 'Cut-off of the employee''s working day, local time';
 
-revoke execute on function fuso_padrao, batidas from public;
-grant execute on function fuso_padrao, batidas to ponto_reports;
-grant select on batida_local to ponto_reports;
+revoke execute on function batidas, batidas_em from public;
+grant execute on function batidas, batidas_em to ponto_reports;
+grant select on batida_valida to ponto_reports;
 
--- 04_night.sql
+-- 06_night.sql
 -- Night time: from 22:00 to 05:00.
 
 -- Night time from the beginning of 2000 until a local time: 7 hours a day, from 00:00 to 05:00 and from 22:00 to 24:00.
@@ -661,23 +816,25 @@ comment on function noturno is
 revoke execute on function noite, noturno_na_mudanca, noturno from public;
 grant execute on function noite, noturno_na_mudanca, noturno to ponto_reports;
 
--- 05_working_days.sql
+-- 07_working_days.sql
 -- Working days.
 
-create or replace function jornadas(de date, ate date, usuario bigint default null)
+create or replace function jornadas(
+    de date, ate date, usuario bigint default null, momento timestamptz default null
+)
 returns table (
     usuario_id bigint, nome text, dia date, pontos timestamptz[], locais timestamp[], batidas int, pares int,
     minutos int, minutos_noturnos int, incompleta boolean, repetidas int, minutos_descanso int, primeira timestamp,
-    ultima timestamp, gravada_em timestamptz
+    ultima timestamp, gravada_em timestamptz, incluidas timestamptz[]
 )
 language sql stable parallel safe
 begin atomic
     with punch as (
         select
-            usuario_id, nome, fuso, dia, id, ponto, gravada_em,
+            usuario_id, nome, fuso, dia, id, ponto, gravada_em, origem,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from batidas(de, ate + 1, usuario) -- the day after ends the rest
+        from batidas(de, ate + 1, usuario, momento) -- the day after ends the rest
     ),
     -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
     paired as (
@@ -702,7 +859,8 @@ begin atomic
             count(*) % 2 = 1 as incompleta,
             (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,
             max(minuto - entrada) as maior_pausa,
-            max(gravada_em) as gravada_em
+            max(gravada_em) as gravada_em,
+            coalesce(array_agg(minuto order by ponto, id) filter (where origem = 'inclusao'), '{}') as incluidas
         from paired
         group by usuario_id, dia
     ),
@@ -736,7 +894,8 @@ begin atomic
         end as minutos_descanso,
         locais[1] as primeira,
         locais[batidas] as ultima,
-        gravada_em
+        gravada_em,
+        incluidas
     from with_the_next
     where dia <= ate
     order by usuario_id, dia;
@@ -745,7 +904,8 @@ end;
 create or replace view jornada as select * from jornadas('-infinity', 'infinity');
 
 comment on function jornadas is
-    'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada';
+    'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada, as '
+    'of a moment (null: now)';
 comment on view jornada is
     'Working days that have punches. One employee''s are found fast; of all, those of some days only by jornadas()';
 comment on column jornada.usuario_id is 'Employee''s number';
@@ -768,12 +928,13 @@ comment on column jornada.minutos_descanso is
 comment on column jornada.primeira is 'First punch, local time, cut to the minute';
 comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
 comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';
+comment on column jornada.incluidas is 'Those of pontos that somebody added';
 
 revoke execute on function jornadas from public;
 grant execute on function jornadas to ponto_reports;
 grant select on jornada to ponto_reports;
 
--- 06_time_cards.sql
+-- 08_time_cards.sql
 -- Time cards of a month.
 
 create or replace function primeiro_dia(mes date) returns date
@@ -795,12 +956,14 @@ comment on function primeiro_dia is 'The first day of the month of a date';
 comment on function ultimo_dia is 'The last day of the month of a date';
 comment on function dias_do_mes is 'The calendar days of the month of a date, in order; none of infinity';
 
-create or replace function espelhos(mes date, usuario bigint default null) returns setof jornada
+create or replace function espelhos(
+    mes date, usuario bigint default null, momento timestamptz default null
+) returns setof jornada
 language sql stable parallel safe
 begin atomic
     with jornada_do_mes as materialized (
         select *
-        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario)
+        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario, momento)
     ),
     empregado as (
         select usuario_id, ficha.nome
@@ -828,26 +991,31 @@ begin atomic
         minutos_descanso,
         primeira,
         ultima,
-        gravada_em
+        gravada_em,
+        coalesce(incluidas, '{}')
     from empregado
         cross join dias_do_mes(mes) as dia
         left join jornada_do_mes using (usuario_id, dia)
     order by usuario_id, dia;
 end;
 
-create or replace function espelho(usuario bigint, mes date) returns setof jornada
+create or replace function espelho(
+    usuario bigint, mes date, momento timestamptz default null
+) returns setof jornada
 language sql stable parallel safe
 begin atomic
-    select * from espelhos(mes, usuario) where usuario is not null;
+    select * from espelhos(mes, usuario, momento) where usuario is not null;
 end;
 
 comment on function espelhos is
     'Time cards of all who punched in the month of a date or are in funcionario, one after the other, or of one '
     'employee: a row per calendar day, with the columns of the view jornada; a day without punches has empty arrays, '
-    'zeros and nulls';
+    'zeros and nulls; as of a moment (null: now)';
 comment on function espelho is 'Time card of an employee and the month of a date, as of espelhos()';
 
-create or replace function espelho_totais(mes date, usuario bigint default null) returns setof espelho_total
+create or replace function espelho_totais(
+    mes date, usuario bigint default null, momento timestamptz default null
+) returns setof espelho_total
 language sql stable parallel safe
 begin atomic
     select
@@ -868,7 +1036,7 @@ begin atomic
             sum(minutos_noturnos) as minutos_noturnos,
             count(*) filter (where incompleta) as dias_incompletos,
             count(minutos_descanso) as dias_divididos
-        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario)
+        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario, momento)
         group by usuario_id
     ) as total
         full join (
@@ -880,26 +1048,27 @@ begin atomic
 end;
 
 comment on function espelho_totais is
-    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has';
+    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has, as of a moment (null: '
+    'now)';
 
 revoke execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais from public;
 grant execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais to ponto_reports;
 
--- 07_exceptions.sql
+-- 09_exceptions.sql
 -- Exceptions: what somebody should look at.
 
 create or replace function excecoes(
     de date, ate date,
     jornada_maxima interval default '10 hours', proximas interval default '1 minute', atraso interval default '1 day',
     futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes',
-    redefinicao interval default '60 days', usuario bigint default null
+    redefinicao interval default '60 days', usuario bigint default null, momento timestamptz default null
 )
 returns setof excecao
 language sql stable parallel safe
 begin atomic
     -- Whole days, by their punches in order
     select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, caso.medida, batidas
-    from jornadas(de, ate, usuario)
+    from jornadas(de, ate, usuario, momento)
         cross join lateral make_interval(mins => minutos) as trabalhado
         cross join lateral (
             values
@@ -909,19 +1078,33 @@ begin atomic
         ) as caso (tipo, medida, vale)
     where caso.vale
     union all
-    -- Whole days, by when their punches were written; those of the first version were all copied at once
-    select 'reaberta', usuario_id, nome, dia, null, null, null, max(gravada_em) - fim, count(*)::int
-    from batidas(de, ate, usuario) cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
-    where recebida_em is not null
-        and gravada_em > (dia + 1 + dias + corte) at time zone fuso
+    -- Whole days, by when their punches and corrections were written; those of the first version were all copied at once
+    select 'reaberta', usuario_id, nome, dia, null, null, null, max(escrita_em) - fim, count(*)::int
+    from (
+        select usuario_id, nome, fuso, dia, corte, gravada_em
+        from batidas(de, ate, usuario, momento)
+        where recebida_em is not null
+        union all
+        select usuario_id, nome, fuso, dia, corte, criada_em
+        from correcoes(de, ate, usuario, momento)
+    ) as escrita (usuario_id, nome, fuso, dia, corte, escrita_em)
+        cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
+    where escrita_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
+    union all
+    -- Corrections that count
+    select
+        case tipo when 'inclusao' then 'incluida' else 'desconsiderada' end, usuario_id, nome, dia, id,
+        date_trunc('minute', local), null, criada_em - ponto, 1
+    from correcoes(de, ate, usuario, momento)
+    where vale
     union all
     -- Single punches
     select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
         -- From so much earlier that whatever proximas reaches back to is seen, of which a month has 30 days
-        from batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario)
+        from batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario, momento)
             cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
         cross join lateral (
@@ -935,7 +1118,7 @@ begin atomic
     union all
     -- Single punches whose own day is nobody's month, by the working day of their receipt
     select 'redefinida', usuario_id, nome, chegada, id, date_trunc('minute', local), dispositivo, atraso_recebimento, 1
-    from batida_local cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
+    from batidas_em(momento) cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
     where chegada between de and ate
         and recebida_em >= antes_do_dia(de)
         and recebida_em < depois_do_dia(ate)
@@ -947,13 +1130,14 @@ end;
 comment on function excecoes is
     'What somebody should look at in the working days from de to ate, of one employee or (null) of all. The limits: '
     'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
-    'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch; desvio, '
-    'between sending and receipt; redefinicao, between punching and receipt, either way';
+    'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch or a '
+    'correction; desvio, between sending and receipt; redefinicao, between punching and receipt, either way. As of a '
+    'moment (null: now)';
 
 revoke execute on function excecoes from public;
 grant execute on function excecoes to ponto_reports;
 
--- 08_cut_offs.sql
+-- 10_cut_offs.sql
 -- Cut-offs that fit better.
 
 create or replace function cortes(de date, ate date, usuario bigint default null) returns setof corte_sugerido
@@ -1014,7 +1198,7 @@ comment on function cortes is
 revoke execute on function cortes from public;
 grant execute on function cortes to ponto_reports;
 
--- 09_devices.sql
+-- 11_devices.sql
 -- Devices whose clocks are wrong.
 
 create or replace function relogios(de date, ate date, desvio interval default '5 minutes') returns setof relogio
@@ -1052,7 +1236,7 @@ comment on function relogios is
 revoke execute on function relogios from public;
 grant execute on function relogios to ponto_reports;
 
--- 10_peak.sql
+-- 12_peak.sql
 -- The peak, minute by minute.
 
 create or replace function minuto_de(instante timestamptz) returns timestamptz
@@ -1133,7 +1317,7 @@ comment on function pico is
 revoke execute on function minuto_de, fila_desde, pico from public;
 grant execute on function minuto_de, fila_desde, pico to ponto_reports;
 
--- 11_gaps.sql
+-- 13_gaps.sql
 -- Numbers of devices that are missing, or came twice.
 
 create or replace function lacunas_recebidas(de date, ate date)

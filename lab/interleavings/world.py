@@ -27,7 +27,7 @@ REFUSED = "refused"
 """The device whose punches a newer schema refuses, so that they come back until the code is newer, too."""
 
 _NEXT = "9999_next.sql"
-_CHANGED = "views/04_night.sql"
+_CHANGED = "views/06_night.sql"
 _NAMES = {"next": _NEXT, "changed": _CHANGED}
 _NEWER = "alter table batida add constraint newer check (dispositivo <> %(refused)s)"
 _RESET = """

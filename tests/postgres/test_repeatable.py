@@ -16,7 +16,7 @@ VIEWS = sorted(f"views/{path.name}" for path in (SCHEMA / "views").iterdir())
 TYPES, PUNCHES, NIGHT, DAYS, CARDS, DEVICES, PEAK = (
     f"views/{name}.sql"
     for name in (
-        "01_row_types", "03_punches", "04_night", "05_working_days", "06_time_cards", "09_devices", "10_peak"
+        "01_row_types", "03_punches", "06_night", "07_working_days", "08_time_cards", "11_devices", "12_peak"
     )
 )  # fmt: skip
 MINE = "create view mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
@@ -236,8 +236,8 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
         "^"
         + re.escape(
             f"{DAYS}: this change has to drop function jornadas and make it anew, but view mine depends on function "
-            "jornadas(date,date,bigint); view upon_mine depends on view mine. Drop what depends on it yourself, run "
-            "the migrations again, and create it again to fit. Nothing was changed."
+            "jornadas(date,date,bigint,timestamp with time zone); view upon_mine depends on view mine. Drop what depends "
+            "on it yourself, run the migrations again, and create it again to fit. Nothing was changed."
         )
         + "$"
     )

@@ -27,24 +27,28 @@ comment on type excecao is 'A row of excecoes()';
 comment on column excecao.tipo is
     'incompleta: odd count of punches; longa: worked longer than jornada_maxima; proxima: within proximas of the '
     'employee''s punch before; futura: punched more than futuro after its receipt; atrasada: received more than atraso '
-    'after it was punched; reaberta: a punch was written more than dias days after the working day ended; relogio: '
-    'recebida_em and enviado lie more than desvio apart; dividida: less rest until the next working day than a shift '
-    'leaves, see jornada.minutos_descanso; redefinida: received in these days and punched more than redefinicao away '
-    'from that, as by a clock that was reset';
+    'after it was punched; reaberta: a punch or a correction was written more than dias days after the working day '
+    'ended; relogio: recebida_em and enviado lie more than desvio apart; dividida: less rest until the next working day '
+    'than a shift leaves, see jornada.minutos_descanso; redefinida: received in these days and punched more than '
+    'redefinicao away from that, as by a clock that was reset; incluida: a punch that somebody added; desconsiderada: '
+    'one that somebody disregarded';
 comment on column excecao.usuario_id is 'Employee''s number';
 comment on column excecao.nome is 'Employee''s name; null: not in funcionario';
 comment on column excecao.dia is
     'Working day, in the employee''s time zone: that of the punch; redefinida: that of its receipt';
-comment on column excecao.id is 'The punch''s id, as in batida; null: a whole day';
+comment on column excecao.id is
+    'The punch''s id, as in batida_valida; incluida and desconsiderada: the correction''s; null: a whole day';
 comment on column excecao.local is 'The punch''s local time, cut to the minute; null: a whole day';
 comment on column excecao.dispositivo is 'The punch''s device, as it calls itself; null: a whole day, or not said';
 comment on column excecao.medida is
     'What was measured. incompleta and longa: worked time; proxima: distance, of the times cut to the minute; futura: '
     'ponto - recebida_em; atrasada: recebida_em - ponto; reaberta: from the end of the working day to the last '
     'writing; relogio: recebida_em - enviado, below zero for a clock that is fast; dividida: from the last punch to the '
-    'first of the next working day; redefinida: recebida_em - ponto';
+    'first of the next working day; redefinida: recebida_em - ponto; incluida and desconsiderada: from ponto to the '
+    'correction';
 comment on column excecao.batidas is
-    'Punches concerned. incompleta, longa and dividida: the day''s; reaberta: those that were written late; otherwise 1';
+    'Punches concerned. incompleta, longa and dividida: the day''s; reaberta: those that were written late, and '
+    'corrections; otherwise 1';
 
 
 create type corte_sugerido as (

@@ -21,15 +21,29 @@ return coalesce(
 comment on function fuso_padrao is
     'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
 
+create or replace function hora_local(instante timestamptz, seu_fuso text, seu_corte time)
+returns table (fuso text, local timestamp, dia date, corte time)
+language sql stable parallel safe
+begin atomic
+    select fuso, instante at time zone fuso, (instante at time zone fuso - corte)::date, corte
+    from (
+        -- In parentheses of its own, it is looked up once a query.
+        select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, '04:00')
+    ) as zona (fuso, corte);
+end;
+
+comment on function hora_local is
+    'Local time and working day of an instant, by zone and cut-off as funcionario has them (null: the defaults)';
+
 create or replace view batida_local as
 select
     batida.id,
     batida.usuario_id,
     funcionario.nome,
-    zona.fuso,
+    aqui.fuso,
     batida.ponto,
-    batida.ponto at time zone zona.fuso as local,
-    (batida.ponto at time zone zona.fuso - zona.corte)::date as dia,
+    aqui.local,
+    aqui.dia,
     batida.deslocamento,
     batida.dispositivo,
     batida.offline,
@@ -39,7 +53,7 @@ select
     batida.recebida_em - batida.ponto as atraso_recebimento,
     batida.gravada_em - batida.recebida_em as atraso_gravacao,
     batida.recebida_em - batida.enviado as desvio,
-    zona.corte
+    aqui.corte
     -- The other fields of a punch, by make docs
     , batida.latitude
     , batida.longitude
@@ -48,15 +62,11 @@ select
     -- end
 from batida
     left join funcionario using (usuario_id)
-    cross join lateral (
-        select
-            -- In parentheses of its own, it is looked up once a query.
-            coalesce(funcionario.fuso, (select fuso_padrao())) as fuso,
-            coalesce(funcionario.corte, '04:00') as corte
-    ) as zona
+    cross join lateral hora_local(batida.ponto, funcionario.fuso, funcionario.corte) as aqui
 where batida.usuario_id <> usuario_reservado();
 
-comment on view batida_local is 'Punches in the employee''s local time, with what lay between punching and writing';
+comment on view batida_local is
+    'Punches as they were sent, in the employee''s local time, with what lay between punching and writing';
 comment on column batida_local.id is 'Idempotency key, as in batida';
 comment on column batida_local.usuario_id is 'Employee''s number';
 comment on column batida_local.nome is 'Employee''s name; null: not in funcionario';
@@ -83,30 +93,6 @@ comment on column batida_local.precisao is 'Radius in metres within which the po
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 -- end
 
--- Of one employee by the index on week and employee, of all by that on ponto. Which of the two it is, the planner sees
--- before it plans. From the beginning on by the week again: that is the view jornada, where a condition names whom.
-create or replace function batidas(de date, ate date, usuario bigint default null) returns setof batida_local
-language sql stable parallel safe
-begin atomic
-    select *
-    from batida_local
-    where dia between de and ate
-        and (usuario_id = usuario or usuario is null and de = '-infinity')
-        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
-    union all
-    select *
-    from batida_local
-    where dia between de and ate
-        and usuario is null
-        and de > '-infinity'
-        and ponto >= antes_do_dia(de)
-        and ponto < depois_do_dia(ate);
-end;
-
-comment on function batidas is
-    'Punches of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
-    'batida_local';
-
-revoke execute on function fuso_padrao, batidas from public;
-grant execute on function fuso_padrao, batidas to ponto_reports;
+revoke execute on function fuso_padrao, hora_local from public;
+grant execute on function fuso_padrao, hora_local to ponto_reports;
 grant select on batida_local to ponto_reports;

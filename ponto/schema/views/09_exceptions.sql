@@ -4,14 +4,14 @@ create or replace function excecoes(
     de date, ate date,
     jornada_maxima interval default '10 hours', proximas interval default '1 minute', atraso interval default '1 day',
     futuro interval default '5 minutes', dias int default 3, desvio interval default '5 minutes',
-    redefinicao interval default '60 days', usuario bigint default null
+    redefinicao interval default '60 days', usuario bigint default null, momento timestamptz default null
 )
 returns setof excecao
 language sql stable parallel safe
 begin atomic
     -- Whole days, by their punches in order
     select caso.tipo, usuario_id, nome, dia, null::uuid, null::timestamp, null::text, caso.medida, batidas
-    from jornadas(de, ate, usuario)
+    from jornadas(de, ate, usuario, momento)
         cross join lateral make_interval(mins => minutos) as trabalhado
         cross join lateral (
             values
@@ -21,19 +21,33 @@ begin atomic
         ) as caso (tipo, medida, vale)
     where caso.vale
     union all
-    -- Whole days, by when their punches were written; those of the first version were all copied at once
-    select 'reaberta', usuario_id, nome, dia, null, null, null, max(gravada_em) - fim, count(*)::int
-    from batidas(de, ate, usuario) cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
-    where recebida_em is not null
-        and gravada_em > (dia + 1 + dias + corte) at time zone fuso
+    -- Whole days, by when their punches and corrections were written; those of the first version were all copied at once
+    select 'reaberta', usuario_id, nome, dia, null, null, null, max(escrita_em) - fim, count(*)::int
+    from (
+        select usuario_id, nome, fuso, dia, corte, gravada_em
+        from batidas(de, ate, usuario, momento)
+        where recebida_em is not null
+        union all
+        select usuario_id, nome, fuso, dia, corte, criada_em
+        from correcoes(de, ate, usuario, momento)
+    ) as escrita (usuario_id, nome, fuso, dia, corte, escrita_em)
+        cross join lateral (values ((dia + 1 + corte) at time zone fuso)) as prazo (fim)
+    where escrita_em > (dia + 1 + dias + corte) at time zone fuso
     group by usuario_id, nome, dia, fim
+    union all
+    -- Corrections that count
+    select
+        case tipo when 'inclusao' then 'incluida' else 'desconsiderada' end, usuario_id, nome, dia, id,
+        date_trunc('minute', local), null, criada_em - ponto, 1
+    from correcoes(de, ate, usuario, momento)
+    where vale
     union all
     -- Single punches
     select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), dispositivo, caso.medida, 1
     from (
         select *, minuto - lag(minuto) over (partition by usuario_id order by ponto, id) as distancia
         -- From so much earlier that whatever proximas reaches back to is seen, of which a month has 30 days
-        from batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario)
+        from batidas(de - 2 - ceil(extract(epoch from greatest(proximas, '0')) / 86400)::int, ate, usuario, momento)
             cross join lateral date_trunc('minute', ponto, fuso) as minuto
     ) as batida
         cross join lateral (
@@ -47,7 +61,7 @@ begin atomic
     union all
     -- Single punches whose own day is nobody's month, by the working day of their receipt
     select 'redefinida', usuario_id, nome, chegada, id, date_trunc('minute', local), dispositivo, atraso_recebimento, 1
-    from batida_local cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
+    from batidas_em(momento) cross join lateral (values ((recebida_em at time zone fuso - corte)::date)) as dia (chegada)
     where chegada between de and ate
         and recebida_em >= antes_do_dia(de)
         and recebida_em < depois_do_dia(ate)
@@ -59,8 +73,9 @@ end;
 comment on function excecoes is
     'What somebody should look at in the working days from de to ate, of one employee or (null) of all. The limits: '
     'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
-    'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch; desvio, '
-    'between sending and receipt; redefinicao, between punching and receipt, either way';
+    'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch or a '
+    'correction; desvio, between sending and receipt; redefinicao, between punching and receipt, either way. As of a '
+    'moment (null: now)';
 
 revoke execute on function excecoes from public;
 grant execute on function excecoes to ponto_reports;

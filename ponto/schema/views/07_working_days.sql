@@ -1,19 +1,21 @@
 -- Working days.
 
-create or replace function jornadas(de date, ate date, usuario bigint default null)
+create or replace function jornadas(
+    de date, ate date, usuario bigint default null, momento timestamptz default null
+)
 returns table (
     usuario_id bigint, nome text, dia date, pontos timestamptz[], locais timestamp[], batidas int, pares int,
     minutos int, minutos_noturnos int, incompleta boolean, repetidas int, minutos_descanso int, primeira timestamp,
-    ultima timestamp, gravada_em timestamptz
+    ultima timestamp, gravada_em timestamptz, incluidas timestamptz[]
 )
 language sql stable parallel safe
 begin atomic
     with punch as (
         select
-            usuario_id, nome, fuso, dia, id, ponto, gravada_em,
+            usuario_id, nome, fuso, dia, id, ponto, gravada_em, origem,
             date_trunc('minute', ponto, fuso) as minuto,
             date_trunc('minute', local) as local
-        from batidas(de, ate + 1, usuario) -- the day after ends the rest
+        from batidas(de, ate + 1, usuario, momento) -- the day after ends the rest
     ),
     -- Each with the one before it in its working day: the second closes a pair with the first, the fourth with the third.
     paired as (
@@ -38,7 +40,8 @@ begin atomic
             count(*) % 2 = 1 as incompleta,
             (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,
             max(minuto - entrada) as maior_pausa,
-            max(gravada_em) as gravada_em
+            max(gravada_em) as gravada_em,
+            coalesce(array_agg(minuto order by ponto, id) filter (where origem = 'inclusao'), '{}') as incluidas
         from paired
         group by usuario_id, dia
     ),
@@ -72,7 +75,8 @@ begin atomic
         end as minutos_descanso,
         locais[1] as primeira,
         locais[batidas] as ultima,
-        gravada_em
+        gravada_em,
+        incluidas
     from with_the_next
     where dia <= ate
     order by usuario_id, dia;
@@ -81,7 +85,8 @@ end;
 create or replace view jornada as select * from jornadas('-infinity', 'infinity');
 
 comment on function jornadas is
-    'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada';
+    'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada, as '
+    'of a moment (null: now)';
 comment on view jornada is
     'Working days that have punches. One employee''s are found fast; of all, those of some days only by jornadas()';
 comment on column jornada.usuario_id is 'Employee''s number';
@@ -104,6 +109,7 @@ comment on column jornada.minutos_descanso is
 comment on column jornada.primeira is 'First punch, local time, cut to the minute';
 comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
 comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';
+comment on column jornada.incluidas is 'Those of pontos that somebody added';
 
 revoke execute on function jornadas from public;
 grant execute on function jornadas to ponto_reports;

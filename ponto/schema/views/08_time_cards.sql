@@ -19,12 +19,14 @@ comment on function primeiro_dia is 'The first day of the month of a date';
 comment on function ultimo_dia is 'The last day of the month of a date';
 comment on function dias_do_mes is 'The calendar days of the month of a date, in order; none of infinity';
 
-create or replace function espelhos(mes date, usuario bigint default null) returns setof jornada
+create or replace function espelhos(
+    mes date, usuario bigint default null, momento timestamptz default null
+) returns setof jornada
 language sql stable parallel safe
 begin atomic
     with jornada_do_mes as materialized (
         select *
-        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario)
+        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario, momento)
     ),
     empregado as (
         select usuario_id, ficha.nome
@@ -52,26 +54,31 @@ begin atomic
         minutos_descanso,
         primeira,
         ultima,
-        gravada_em
+        gravada_em,
+        coalesce(incluidas, '{}')
     from empregado
         cross join dias_do_mes(mes) as dia
         left join jornada_do_mes using (usuario_id, dia)
     order by usuario_id, dia;
 end;
 
-create or replace function espelho(usuario bigint, mes date) returns setof jornada
+create or replace function espelho(
+    usuario bigint, mes date, momento timestamptz default null
+) returns setof jornada
 language sql stable parallel safe
 begin atomic
-    select * from espelhos(mes, usuario) where usuario is not null;
+    select * from espelhos(mes, usuario, momento) where usuario is not null;
 end;
 
 comment on function espelhos is
     'Time cards of all who punched in the month of a date or are in funcionario, one after the other, or of one '
     'employee: a row per calendar day, with the columns of the view jornada; a day without punches has empty arrays, '
-    'zeros and nulls';
+    'zeros and nulls; as of a moment (null: now)';
 comment on function espelho is 'Time card of an employee and the month of a date, as of espelhos()';
 
-create or replace function espelho_totais(mes date, usuario bigint default null) returns setof espelho_total
+create or replace function espelho_totais(
+    mes date, usuario bigint default null, momento timestamptz default null
+) returns setof espelho_total
 language sql stable parallel safe
 begin atomic
     select
@@ -92,7 +99,7 @@ begin atomic
             sum(minutos_noturnos) as minutos_noturnos,
             count(*) filter (where incompleta) as dias_incompletos,
             count(minutos_descanso) as dias_divididos
-        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario)
+        from jornadas(primeiro_dia(mes), ultimo_dia(mes), usuario, momento)
         group by usuario_id
     ) as total
         full join (
@@ -104,7 +111,8 @@ begin atomic
 end;
 
 comment on function espelho_totais is
-    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has';
+    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has, as of a moment (null: '
+    'now)';
 
 revoke execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais from public;
 grant execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais to ponto_reports;

@@ -1,0 +1,191 @@
+"""Corrections in the reports, and reports as of a moment."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+import pytest
+from hypothesis import given
+
+from tests.postgres.reporting import (
+    DAY,
+    HOUR,
+    SECOND,
+    Database,
+    Row,
+    Story,
+    Written,
+    counting,
+    histories,
+    instant_of,
+    minutes_of,
+    rules,
+    working_days,
+)
+
+MONTH = "'2026-11-01', '2026-11-30'"
+FIGURES = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos"
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    database = Database(migrated_url)
+    yield database
+    database.close()
+
+
+def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database: Database) -> None:
+    *_, double = database.punch(1, "2026-11-03 08:00 12:00 13:00 13:01")
+    database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
+    database.correct(1, "desconsideracao", alvo=double, written="2026-11-04 09:00")
+
+    assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]
+    assert database.read("espelho_totais('2026-11-01', 1)", FIGURES) == [(1, 480, 0, 0)]
+    assert database.read("jornada", "incluidas") == [([instant_of("2026-11-03 17:00")],)]
+    assert database.read("batida_valida", "local::time::text, origem, recebida_em is null") == [
+        ("08:00:00", "batida", False),
+        ("12:00:00", "batida", False),
+        ("13:00:00", "batida", False),
+        ("17:00:00", "inclusao", True),
+    ]
+    assert len(database.read("batida_local")) == 4  # as it was sent
+
+
+def test_what_is_undone_does_not_count_and_can_be_made_again(database: Database) -> None:
+    (punch,) = database.punch(1, "2026-11-03 08:00")
+    added = database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
+    off = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 10:00")
+    assert database.card(1, "2026-11") == ["2026-11-03 17:00 = 0, 0 incomplete"]
+
+    database.correct(1, "anulacao", alvo=off, written="2026-11-04 11:00")
+    assert database.card(1, "2026-11") == ["2026-11-03 08:00 17:00 = 540, 0"]
+
+    database.correct(1, "anulacao", alvo=added, written="2026-11-04 12:00")
+    assert database.card(1, "2026-11") == ["2026-11-03 08:00 = 0, 0 incomplete"]
+
+    again = database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 13:00")
+    database.correct(1, "desconsideracao", alvo=again, written="2026-11-04 14:00")  # of an addition
+    assert database.card(1, "2026-11") == ["2026-11-03 08:00 = 0, 0 incomplete"]
+
+
+@pytest.mark.parametrize("report", ["batidas('2026-11-03', '2026-11-03', 1)", "batidas('2026-11-03', '2026-11-03')"])
+def test_an_addition_counts_in_a_week_in_which_nobody_punched(database: Database, report: str) -> None:
+    database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
+
+    assert database.read(report, "usuario_id, dia, origem") == [(1, date(2026, 11, 3), "inclusao")]
+    assert database.read("jornada where usuario_id = 1", "batidas") == [(1,)]
+
+
+def test_a_corrected_day_is_an_exception_that_says_so(database: Database) -> None:
+    whole = (1, None, date(2026, 11, 3), None, None, None)
+    punch, _ = database.punch(1, "2026-11-03 08:00 17:00")
+    added = database.correct(1, "inclusao", at="2026-11-03 12:00:30", written="2026-11-04 09:00")
+    off = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 08:00")
+
+    assert database.read(f"excecoes({MONTH})") == [
+        ("desconsiderada", 1, None, date(2026, 11, 3), off, datetime(2026, 11, 3, 8), None, DAY, 1),
+        ("incluida", 1, None, date(2026, 11, 3), added, datetime(2026, 11, 3, 12), None, 21 * HOUR - 30 * SECOND, 1),
+    ]
+
+    # The day ends at 04:00 of the 4th, and three days later nobody expects a change.
+    database.correct(1, "anulacao", alvo=added, written="2026-11-07 04:00")
+    assert {row[0] for row in database.read(f"excecoes({MONTH})")} == {"incompleta", "desconsiderada"}
+    database.correct(1, "anulacao", alvo=off, written="2026-11-07 04:01")
+    assert database.read(f"excecoes({MONTH})") == [("reaberta", *whole, 3 * DAY + 60 * SECOND, 1)]
+    assert database.read(f"excecoes({MONTH}, momento => '2026-11-04 12:30Z')", "tipo") == [
+        ("desconsiderada",), ("incluida",)
+    ]  # fmt: skip
+    of_the_day = f"correcoes({MONTH}) where dia = '2026-11-03' order by criada_em"
+    assert database.read(of_the_day, "tipo, vale") == [
+        ("desconsideracao", False), ("inclusao", False), ("anulacao", False), ("anulacao", False)
+    ]  # fmt: skip
+
+
+def test_an_addition_is_nobodys_punch_of_the_first_version(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00", received=None, written=300 * DAY)
+    database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-12-03 09:00")
+
+    assert ("reaberta", 1) in database.read(f"excecoes({MONTH})", "tipo, batidas")
+    assert database.card(1, "2026-11") == ["2026-11-03 08:00 17:00 = 540, 0"]
+    # It counts at every moment, and the addition from its own on.
+    as_of = "jornadas('2026-11-03', '2026-11-03', 1, '2026-11-20 00:00Z')"
+    assert database.read(as_of, "batidas") == [(1,)]
+
+
+def literal(moment: datetime | None) -> str:
+    return f"'{moment.isoformat()}'" if moment else "null"
+
+
+def store(database: Database, rows: list[Written]) -> None:
+    for row in rows:
+        if row.kind in ("batida", "primeira"):
+            database.ask(
+                "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em) values (%s, 1, %s, %s, %s)",
+                *(row.id, row.ponto, None if row.kind == "primeira" else row.at, row.at),
+            )
+        else:
+            database.correct(1, row.kind, at=row.ponto, alvo=row.alvo, written=row.at, id_=row.id)
+
+
+def reports(database: Database, months: list[date], moment: datetime | None) -> list[list[Row]]:
+    """Read every report that takes a moment, of one employee and of all."""
+    given = f"momento => {literal(moment)}"
+    return [
+        database.read(report)
+        for month in months
+        for report in (
+            f"espelho(1, '{month}', {given})",
+            f"espelhos('{month}', {given})",
+            f"espelho_totais('{month}', 1, {given})",
+            f"espelho_totais('{month}', {given})",
+            f"excecoes(primeiro_dia('{month}'), ultimo_dia('{month}'), {given})",
+            f"correcoes(primeiro_dia('{month}'), ultimo_dia('{month}'), {given}) order by criada_em",
+        )
+    ]
+
+
+@given(drawn=histories())
+@rules
+def test_a_report_as_of_a_moment_is_that_of_a_database_that_holds_what_was_written_by_then(
+    database: Database, drawn: tuple[Story, list[Written], datetime]
+) -> None:
+    story, rows, moment = drawn
+    months = sorted({row.ponto.date().replace(day=1) for row in rows if row.ponto})
+    then = [row for row in rows if row.kind == "primeira" or row.at <= moment]
+    with database.trial():
+        database.begin(*story)
+        store(database, then)
+        expected = reports(database, months, None)
+        store(database, [row for row in rows if row not in then])
+        assert reports(database, months, moment) == expected
+
+
+@given(drawn=histories())
+@rules
+def test_corrected_working_days_are_those_of_plain_python(
+    database: Database, drawn: tuple[Story, list[Written], datetime]
+) -> None:
+    (zone, cutoff, _), rows, moment = drawn
+    with database.trial():
+        database.begin(zone, cutoff, [])
+        store(database, rows)
+        found = {
+            at: database.read(
+                f"jornadas('-infinity', 'infinity', 1, {literal(at)})",
+                "dia, pontos, minutos, minutos_noturnos, incompleta",
+            )
+            for at in (None, moment)
+        }
+
+    for at, days in found.items():
+        expected = working_days(zone, cutoff, counting(rows, at))
+        passed = {day: list(minutes_of(zone, instants)) for day, instants in expected.items()}
+        assert days == [
+            (
+                day,
+                instants,
+                len(passed[day]),
+                sum(local.hour >= 22 or local.hour < 5 for local in passed[day]),
+                len(instants) % 2 == 1,
+            )
+            for day, instants in expected.items()
+        ]
