@@ -104,6 +104,7 @@ create table funcionario (
     cpf text,
     fuso text,
     corte time without time zone,
+    zona_mudou_em timestamp with time zone,
     constraint funcionario_pkey PRIMARY KEY (usuario_id),
     constraint funcionario_corte_check CHECK (corte < '24:00:00'::time without time zone AND date_trunc('minute'::text, corte::interval) = corte::interval),
     constraint funcionario_cpf_check CHECK (cpf ~ '^[0-9]{11}$'::text),
@@ -116,6 +117,7 @@ comment on column funcionario.nome is 'Name';
 comment on column funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 digits; null: not known';
 comment on column funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
 comment on column funcionario.corte is 'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
+comment on column funcionario.zona_mudou_em is 'When fuso or corte last changed, from the defaults too; by a trigger; null: never, as far as is known';
 grant select on funcionario to ponto_reports;
 grant select (usuario_id, fuso) on funcionario to ponto_corrections;
 grant select (usuario_id, fuso) on funcionario to ponto_correctors;
@@ -348,6 +350,23 @@ revoke execute on function correcao_a_tempo() from public;
 CREATE TRIGGER regras BEFORE INSERT ON correcao FOR EACH ROW EXECUTE FUNCTION correcao_regras();
 
 CREATE CONSTRAINT TRIGGER a_tempo AFTER INSERT ON correcao DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION correcao_a_tempo();
+
+CREATE OR REPLACE FUNCTION public.funcionario_zona_mudou()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    if tg_op = 'INSERT' then
+        new.zona_mudou_em := case when new.fuso is not null or new.corte is not null then clock_timestamp() end;
+    elsif (new.fuso, new.corte) is distinct from (old.fuso, old.corte) then
+        new.zona_mudou_em := clock_timestamp();
+    end if;
+    return new;
+end
+$function$;
+comment on function funcionario_zona_mudou() is 'Keeps when fuso or corte last changed';
+
+CREATE TRIGGER zona_mudou BEFORE INSERT OR UPDATE ON funcionario FOR EACH ROW EXECUTE FUNCTION funcionario_zona_mudou();
 
 -- 01_row_types.sql
 -- What the rows of the reports hold that are no view's.
@@ -1093,10 +1112,13 @@ begin atomic
     group by usuario_id, nome, dia, fim
     union all
     -- Corrections that count
-    select
-        case tipo when 'inclusao' then 'incluida' else 'desconsiderada' end, usuario_id, nome, dia, id,
-        date_trunc('minute', local), null, criada_em - ponto, 1
-    from correcoes(de, ate, usuario, momento)
+    select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), null, criada_em - ponto, 1
+    from correcoes(de, ate, usuario, momento) as correcao
+        join (
+            values
+                ('incluida', 'inclusao'),
+                ('desconsiderada', 'desconsideracao')
+        ) as caso (tipo, da_correcao) on caso.da_correcao = correcao.tipo
     where vale
     union all
     -- Single punches

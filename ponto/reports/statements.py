@@ -66,28 +66,31 @@ def _texts(value: Any) -> list[str]:
 
 _Kind = Callable[[Any], object]
 _BETWEEN: dict[str, _Kind] = {"de": _day, "ate": _day}
+_DAYS: dict[str, _Kind] = {**_BETWEEN, "usuarios": _numbers, "momento": _instant}
+_MONTH: dict[str, _Kind] = {"mes": _day, "usuarios": _numbers, "momento": _instant}
 _OF_KEYS: dict[str, _Kind] = {"keys": _texts, "from_ms": _number, "to_ms": _number}
 _OF_RUN: dict[str, _Kind] = {"desde": _instant, "primeiro": _number, "ultimo": _number}
 _LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), _span)
 
 # Statement -> its parameters. A value may be null, if the statement says what that means.
 PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
-    "cards": {"mes": _day, "usuarios": _numbers},
+    "cards": _MONTH,
     "correction_list": {"mes": _day},
+    "corrections": _MONTH,
     "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},
-    "employees": {"mes": _day},
-    "exceptions": {**_BETWEEN, "usuarios": _numbers, "somadas": _flag, "dias": _number, **_LIMITS},
+    "employees": {"mes": _day, "momento": _instant},
+    "exceptions": {**_DAYS, "somadas": _flag, "dias": _number, **_LIMITS},
     "gaps": _BETWEEN,
     "key_employees": _OF_KEYS,
     "key_rows": {**_OF_KEYS, "usuarios": _numbers},
     "peak": {"de": _instant, "ate": _instant},
     "punch": {"id": _uuid},
-    "punched": {**_BETWEEN, "usuarios": _numbers},
+    "punched": _DAYS,
     "punches": {"usuario": _number, "dia": _day},
     "random_ids": {"de": _instant, "ate": _instant},
     "run_count": _OF_RUN,
     "run_rows": _OF_RUN,
-    "totals": {"mes": _day, "usuarios": _numbers},
+    "totals": _MONTH,
     "working_day": {"usuario": _number, "dia": _day},
     "zone": {},
     "zones": {},

@@ -236,8 +236,8 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
         "^"
         + re.escape(
             f"{DAYS}: this change has to drop function jornadas and make it anew, but view mine depends on function "
-            "jornadas(date,date,bigint,timestamp with time zone); view upon_mine depends on view mine. Drop what depends "
-            "on it yourself, run the migrations again, and create it again to fit. Nothing was changed."
+            "jornadas(date,date,bigint,timestamp with time zone); view upon_mine depends on view mine. Drop what "
+            "depends on it yourself, run the migrations again, and create it again to fit. Nothing was changed."
         )
         + "$"
     )

@@ -14,7 +14,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -200,7 +200,7 @@ def test_csv_and_json_hold_the_figures_that_were_added_up_by_hand(run: Run) -> N
         103: (3 * 8 * 60, 3 * 7 * 60),
         104: (0, 0),
         105: (120, 120),
-        106: (10 * 60 + 1, 0),
+        106: (10 * 60 + 1 + 8 * 60, 0),
         107: (3 * 16 * 60, 0),
     }
     for number, found in totals.items():
@@ -281,6 +281,58 @@ def test_a_month_stands_for_its_first_and_last_day(report: str, run: Run) -> Non
 
     assert found(*MONTH) == found(*NOVEMBER)
     assert f"--month is not allowed with {NOVEMBER[0]}" in run(report, *MONTH, NOVEMBER[0], NOVEMBER[1]).err
+
+
+# As of a moment
+
+
+AS_OF = ("--as-of", "2026-11-26T20:00")  # before the corrections of that day
+
+
+def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
+    def of_106(*words: object) -> dict[str, Any]:
+        (found,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
+        return {name: found[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}
+
+    assert of_106(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
+    assert of_106("--as-of", "2026-11-26T23:00Z") == of_106(*AS_OF)
+    assert of_106("--as-of", "2026-11-27T09:00")["batidas"] == 5  # the moment of the first is included
+    assert of_106()["minutos"] == 8 * 60
+
+    minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]}
+    assert minutes[106] == 15 * 60 + 1
+    exceptions = run(*EXCEPTIONS, "--no-queue", *AS_OF, "--format", "json").json
+    assert exceptions["momento"] == "2026-11-26T23:00:00Z"
+    assert "incluida" not in exceptions["totais"]
+    for report in (TIMECARDS, TOTALS, (*EXCEPTIONS, "--no-queue")):
+        for form in ("text", "html"):
+            assert "As of Nov 26, 2026, 20:00, America/Sao_Paulo." in run(*report, *AS_OF, "--format", form).out
+
+
+def test_a_card_as_of_a_moment_says_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
+    def said(employee: int, *words: object) -> bool:
+        return "Time zone and cut-off are today's: they changed on" in run(
+            "timecard", "--employee", employee, *MONTH, *words
+        ).out  # fmt: skip
+
+    assert said(103, *AS_OF)  # whose cut-off was loaded today
+    assert not said(103)
+    assert not said(101, *AS_OF)
+    fill(url, "update funcionario set nome = 'Maria' where usuario_id = 101")
+    assert not said(101, *AS_OF)
+    fill(url, "update funcionario set fuso = 'America/Noronha' where usuario_id = 101")
+    assert said(101, *AS_OF)
+
+
+@pytest.mark.parametrize("report", [TIMECARDS, TOTALS, (*EXCEPTIONS, "--no-queue")], ids=lambda words: words[0])
+def test_a_moment_at_which_rows_may_still_be_on_their_way_is_refused(report: tuple[str, ...], run: Run) -> None:
+    def ago(seconds: int) -> Result:
+        return run(*report, "--as-of", (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat())
+
+    assert ago(125).status == 0
+    found = ago(115)
+    assert (found.status, found.out) == (2, "")
+    assert "does not lie two minutes back: longer than any statement of the drain can take to commit" in found.err
 
 
 # At 80 columns
@@ -382,8 +434,8 @@ def test_dead_letters_are_counted_by_reason_and_employee_and_put_back(run: Run, 
     assert depth(boto3.client("sqs", region_name="us-east-1"), dlq).visible == 3
 
     found = run(*EXCEPTIONS, "--format", "json", "--employee", 106).json
-    assert [finding["usuarioId"] for finding in found["excecoes"]] == [106]
-    assert found["totais"] == {"longa": 1}
+    assert {finding["usuarioId"] for finding in found["excecoes"]} == {106}
+    assert found["totais"] == {"longa": 1, "incluida": 1, "desconsiderada": 1}
     assert found["naoGravadas"] == []
 
 
@@ -426,7 +478,8 @@ def test_the_limits_of_exceptions_are_those_asked_for_and_the_days_the_30_until_
     found = run("exceptions", "--no-queue", "--format", "json", *limits.split()).json
 
     assert (found["de"], found["ate"]) == ("2026-11-01", "2026-11-30")
-    assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 5, "dividida": 4, "redefinida": 3}
+    corrected = {"incluida": 1, "desconsiderada": 1}
+    assert found["totais"] == {"incompleta": 3, "longa": 3, "proxima": 5, "dividida": 4, "redefinida": 3} | corrected
     assert found["limites"]["jornadaMaximaSegundos"] == 12 * 3600
 
 

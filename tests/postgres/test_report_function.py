@@ -17,6 +17,7 @@ from tests.functions import Functions
 from tools.kit import reader as kit_reader
 from tools.report.output import FORMATS
 
+AS_OF = ("--as-of", "2026-11-26T20:00")
 REPORTS = {
     "timecards": ("timecard", "--all", *MONTH),
     "timecard": ("timecard", "--employee", "103", "--employee", "101", *MONTH),
@@ -27,6 +28,9 @@ REPORTS = {
     "gaps": ("gaps", "--all"),
     "gaps of a month": ("gaps", *MONTH),
     "peak": ("peak", "--day", "2026-11-23"),
+    "timecards as of": ("timecard", "--all", *MONTH, *AS_OF),
+    "totals as of": ("totals", *MONTH, *AS_OF),
+    "exceptions as of": ("exceptions", *NOVEMBER, "--no-queue", *AS_OF),
     "nobody": ("timecard", "--all", "--month", "2020-01"),
     "unknown": ("timecard", "--employee", "9", "--employee", "101", *MONTH),
     "no punches": ("totals", "--employee", 104, "--month", "2024-02"),
@@ -83,7 +87,7 @@ def event_of(timeout: float = 0, **read: Any) -> dict[str, Any]:
 
 
 def of_november(employees: list[int] | None = None) -> dict[str, Any]:
-    return {"mes": "2026-11-01", "usuarios": employees}
+    return {"mes": "2026-11-01", "usuarios": employees, "momento": None}
 
 
 # Both ways
@@ -221,7 +225,7 @@ def test_it_reads_as_its_own_role_and_cannot_write(url: str, monkeypatch: pytest
         {"read": {"select 1": {}}, "timeout": 0},
         {"read": {"zone": None}, "timeout": 0},
         {"read": {"zone": {}}, "timeout": "long"},
-        {"read": {"totals": {"mes": "2026-11-01", "usuarios": "1); drop table batida"}}, "timeout": 0},
+        {"read": {"totals": {"mes": "2026-11-01", "usuarios": "1); drop table batida", "momento": None}}, "timeout": 0},
     ],
 )
 def test_nothing_but_a_name_with_its_values_is_run(event: Any, url: str) -> None:

@@ -35,7 +35,9 @@ def day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
         (local - timedelta(hours=offset)).replace(tzinfo=UTC)
         for local, (_, offset) in zip(locais, punches, strict=True)
     ]
-    return Day(1, None, dia, pontos, locais, len(punches), len(punches) // 2, 0, 0, False, 0, None, None, None, None)
+    return Day(
+        1, None, dia, pontos, locais, len(punches), len(punches) // 2, 0, 0, False, 0, None, None, None, None, [], []
+    )
 
 
 # Words
@@ -57,7 +59,7 @@ def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(na
     language = Language(name)
     view = (ROOT / "ponto" / "schema" / "views" / "09_exceptions.sql").read_text(encoding="utf-8")
     kinds = re.findall(r"(?:^ *\(|select )'(\w+)', ", view, re.MULTILINE)
-    assert len(kinds) == 9
+    assert len(kinds) == 11
     for kind in kinds:
         assert language.word("kind", kind)
     for why in REASONS:
@@ -109,7 +111,7 @@ def test_a_length_of_time_is_written_in_its_two_largest_units(span: dict[str, fl
 
 def printed(*cards: Card) -> str:
     out = io.StringIO()
-    card.print_cards(out, cards, "now", Language("en"))
+    card.print_cards(out, cards, "", "now", Language("en"))
     return out.getvalue()
 
 

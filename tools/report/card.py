@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import IO, NamedTuple
+from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
@@ -13,9 +14,23 @@ from tools.report.totals import Totals
 REGULARLY = 3
 """Days of a month that a cut-off splits, from which on it is a warning."""
 
+LOCAL = "local"
+"""Who corrects on a stage of the emulator, which accepts any signature."""
+
 _WEEKEND = 5  # the day of the week, Monday 0, from which on it is
 _NARROWEST = 6  # columns that the punches have
 _GAP = "  "  # between columns
+
+
+class Correction(NamedTuple):
+    """What somebody added to a day, or disregarded of it."""
+
+    id: str
+    tipo: str  # inclusao or desconsideracao
+    local: datetime  # the punch, naive
+    motivo: str
+    autor: str
+    criada_em: datetime  # an instant
 
 
 class Day(NamedTuple):
@@ -36,6 +51,8 @@ class Day(NamedTuple):
     primeira: datetime | None
     ultima: datetime | None
     gravada_em: datetime | None
+    incluidas: list[datetime]  # those of pontos that somebody added
+    correcoes: list[Correction]  # that count
 
 
 class Card(NamedTuple):
@@ -52,6 +69,7 @@ class Punch(NamedTuple):
     text: str  # HH:MM
     is_next_day: bool
     offset: str  # where the day has more than one: a change of the clock
+    is_added: bool
 
 
 def pairs(day: Day) -> list[list[Punch]]:
@@ -59,8 +77,8 @@ def pairs(day: Day) -> list[list[Punch]]:
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     several = len(set(offsets)) > 1
     punches = [
-        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "")
-        for local, offset in zip(day.locais, offsets, strict=True)
+        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", instant in day.incluidas)
+        for instant, local, offset in zip(day.pontos, day.locais, offsets, strict=True)
     ]
     return [punches[at : at + 2] for at in range(0, len(punches), 2)]
 
@@ -78,7 +96,12 @@ def is_weekend(day: Day) -> bool:
 
 def marks(day: Day, language: Language) -> list[str]:
     """Say what is odd about a day."""
-    found = {"incompleta": day.incompleta, "repetidas": day.repetidas > 0, "dividida": day.minutos_descanso is not None}
+    found = {
+        "incompleta": day.incompleta,
+        "repetidas": day.repetidas > 0,
+        "dividida": day.minutos_descanso is not None,
+        "corrigida": bool(day.correcoes),
+    }
     return [language.column(name) for name, is_so in found.items() if is_so]
 
 
@@ -87,6 +110,41 @@ def warning(totals: Totals, language: Language) -> str | None:
     if totals.dias_divididos < REGULARLY:
         return None
     return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
+
+
+def changed(totals: Totals, language: Language) -> str | None:
+    """Say that a card as of a moment has another zone or cut-off than it had then."""
+    if totals.zona_mudou_em is None:
+        return None
+    return language.word("timecard", "changed", language.moment(totals.zona_mudou_em.astimezone(ZoneInfo(totals.fuso))))
+
+
+def corrections(card: Card, language: Language) -> list[str]:
+    """Say what was added to the days or disregarded of them, by whom, when and why."""
+    zone = ZoneInfo(card.totais.fuso)
+    return [
+        language.word(
+            "timecard",
+            one.tipo,
+            language.date(day.dia),
+            f"{one.local:%H:%M}",
+            vouched(one.autor, language),
+            language.moment(one.criada_em.astimezone(zone)),
+            one.motivo,
+        )
+        for day in card.dias
+        for one in day.correcoes
+    ]
+
+
+def vouched(author: str, language: Language) -> str:
+    """Name who answers for a correction; a stage of the emulator knows nobody."""
+    return f"{author} ({language.word('timecard', 'not_vouched')})" if author == LOCAL else author
+
+
+def plain(one: Correction) -> str:
+    """Write a correction for programs that know no lists."""
+    return f"{one.tipo} {one.local:%Y-%m-%dT%H:%M} {one.autor} {one.criada_em:%Y-%m-%dT%H:%M:%SZ} {one.motivo}"
 
 
 def counts(totals: Totals) -> list[tuple[str, int]]:
@@ -103,21 +161,23 @@ def legend(days: Sequence[Day], language: Language) -> str:
         "incomplete": any(day.incompleta for day in days),
         "repeated": any(day.repetidas for day in days),
         "split": any(day.minutos_descanso is not None for day in days),
+        "added": any(day.incluidas for day in days),
     }
     return ". ".join(language.word("timecard", name) for name, is_so in on_it.items() if is_so) + "."
 
 
-def print_cards(out: IO[str], cards: Iterable[Card], generated: str, language: Language) -> None:
+def print_cards(out: IO[str], cards: Iterable[Card], as_of: str, generated: str, language: Language) -> None:
     """Print time cards; without a terminal only the texts."""
     console = Console(out)
     for card in cards:
         below = (legend(card.dias, language), language.word("timecard", "certified"), generated)
         lines = [
-            *_head(card, language),
+            *_head(card, as_of, language),
             Text(),
             *_table(card, language, console.width),
             Text(),
             Text("   ".join(f"{language.column(name)}: {count}" for name, count in counts(card.totais))),
+            *map(Text, corrections(card, language)),
             *(Text(text, "dim") for text in below),
             Text(),
         ]
@@ -129,13 +189,15 @@ def print_cards(out: IO[str], cards: Iterable[Card], generated: str, language: L
             console.write("".join(f"{line.plain}\n" for line in lines))
 
 
-def _head(card: Card, language: Language) -> Iterator[Text]:
+def _head(card: Card, as_of: str, language: Language) -> Iterator[Text]:
     totals = card.totais
     yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
     cpf = f"CPF {mask(totals.cpf)}" if totals.cpf else ""
     who = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
     yield Text(_GAP.join(filter(None, who)))
-    if text := warning(totals, language):
+    if as_of:
+        yield Text(as_of)
+    for text in filter(None, (changed(totals, language), warning(totals, language))):
         yield Text(text, "yellow")
 
 
@@ -182,4 +244,4 @@ def _filled(words: Sequence[str], width: int) -> list[str]:
 
 def _punch(punch: Punch) -> str:
     offset = f"({punch.offset})" if punch.offset else ""
-    return punch.text + offset + ("+1" if punch.is_next_day else "")
+    return punch.text + offset + ("+1" if punch.is_next_day else "") + ("*" if punch.is_added else "")

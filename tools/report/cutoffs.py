@@ -44,9 +44,11 @@ def command(where: Where, *, output: Output, days: Days, employees: Employees, e
     word = output.language.word
     with options.opened(where, output) as reports:
         first, last = days.until(reports.now.date())
-        days_of = queries.punched(first, last, employees)
+        days_of = {"de": first, "ate": last, "usuarios": employees}
         at_least = REGULARLY if employees is None and not everybody else 0
-        has_punches, found = reports.read(punched=days_of, cutoffs={**days_of, "divididos": at_least})
+        has_punches, found = reports.read(
+            punched=reports.punched(first, last, employees), cutoffs={**days_of, "divididos": at_least}
+        )
         queries.require_punches(has_punches, first, last, employees)
         rows = list(found)
         table = Table(_COLUMNS, rows, notes=[word("cutoffs", "note")], empty=word("cutoffs", "none"))

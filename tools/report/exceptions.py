@@ -94,20 +94,28 @@ _limits = options.gathered(
 @options.employees("Of this one only; several times: of each.")
 @_limits
 @dead_letters.option
+@options.as_of
 @options.written
 def command(
-    where: Where, *, output: Output, days: Days, employees: Employees, limits: dict[str, Any], no_queue: bool
+    where: Where,
+    *,
+    output: Output,
+    days: Days,
+    employees: Employees,
+    limits: dict[str, Any],
+    no_queue: bool,
+    as_of: datetime | None,
 ) -> int:
     """What somebody should look at, and punches not stored.
 
     T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
     language = output.language
-    with options.opened(where, output) as reports:
+    with options.opened(where, output, as_of) as reports:
         first, last = days.until(reports.now.date())
         groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read(where, employees)
         somadas = output.format in ("text", "html")
-        days_of = queries.punched(first, last, employees)
+        days_of = reports.punched(first, last, employees)
         rows, has_punches = reports.read(
             exceptions={**days_of, "somadas": somadas, **limits},
             punched=days_of,
@@ -119,7 +127,7 @@ def command(
         output.write(
             Report(
                 language.word("exceptions", "title"),
-                [language.period(first, last), _named(limits, language), language.generated(reports.now)],
+                [language.period(first, last), _named(limits, language), reports.generated(language)],
                 tables(counts, found, groups, language),
                 csv=_for_csv(found, groups),
                 head={
@@ -127,6 +135,7 @@ def command(
                     "ate": last,
                     "usuarios": employees,
                     "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
+                    "momento": reports.moment,
                     "gerado_em": reports.made,
                     "totais": counts,
                     "fila_lida": not isinstance(groups, Unread),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -93,6 +94,8 @@ def employees(text: str) -> Option:
 
 month = click.option("--month", type=opt.MONTH, required=True)
 
+as_of = click.option("--as-of", type=opt.TIME, help="What it said then, two minutes back or more (default: now).")
+
 
 def days(first: str = "Working day", why: str = "") -> Callable[[Function], Function]:
     """Give the options of the days that a report is of, as the argument `days`.
@@ -117,8 +120,8 @@ def days(first: str = "Working day", why: str = "") -> Callable[[Function], Func
 
 
 @contextmanager
-def opened(where: reader.Where, output: Output) -> Iterator[Reports]:
-    """Give the reports of a database, once it is sure that there is where to write them."""
+def opened(where: reader.Where, output: Output, as_of: datetime | None = None) -> Iterator[Reports]:
+    """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
     output.require_writable()
     with reader.opened(where) as source:
-        yield Reports(source)
+        yield Reports(source, as_of)

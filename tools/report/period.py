@@ -1,7 +1,7 @@
 """The working days and the instants that a report is of, where the options leave some to be found."""
 
 from calendar import monthrange
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -65,11 +65,12 @@ def stretch(
         day = day or present.date()
         start = datetime.combine(day, datetime.min.time(), present.tzinfo)
         end = datetime.combine(day + timedelta(days=1), datetime.min.time(), present.tzinfo)
-    start, end = (_aware(moment, present).astimezone(UTC) for moment in (start, end))
+    start, end = (aware(moment, present.tzinfo).astimezone(UTC) for moment in (start, end))
     if not start < end <= start + _LONGEST_PEAK:
         raise CommandError(f"a peak ends after it begins, and lasts at most {_LONGEST_PEAK.days} days")
     return start, end
 
 
-def _aware(moment: datetime, present: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=present.tzinfo)
+def aware(moment: datetime, zone: tzinfo | None) -> datetime:
+    """Give an instant: a time without an offset is of the zone."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,22 @@ Employees = list[int] | None
 """Numbers of employees, in order; None: everybody."""
 
 
+COMMITTED = timedelta(minutes=2)
+"""After which nothing is written any more with an earlier moment; a statement of the drain takes seconds."""
+
+
 class Reports:
     """What a report reads: the statements of `ponto.reports`, by name."""
 
-    def __init__(self, source: Reader) -> None:
-        """Takes what runs them."""
+    def __init__(self, source: Reader, as_of: datetime | None = None) -> None:
+        """Takes what runs them.
+
+        Args:
+            source: runs the statements.
+            as_of: of which moment the reports are; without an offset, of the stage's zone; None: of now.
+        """
         self._source = source
+        self._as_of = as_of
         self._is_in_ranges = False
 
     def read(self, **asked: Values) -> list[Rows]:
@@ -39,20 +49,46 @@ class Reports:
             employees: of these; None: of everybody who has a time card.
             names: of the statements, in whose order are the rows of each range. `once` has those of `punched`.
         """
-        once = {"punched": punched(month, period.last_of(month), employees)}
-        each: dict[str, Values] = {name: {"mes": month, "usuarios": employees} for name in names}
+        moment = self.moment
+        once = {"punched": self.punched(month, period.last_of(month), employees)}
+        each: dict[str, Values] = {name: {"mes": month, "usuarios": employees, "momento": moment} for name in names}
         if employees is not None:
             has_punches, *rows = self.read(**once, **each)
             return Ranges([has_punches], iter([rows]), None)
-        found = self._source.in_ranges({"employees": {"mes": month}}, once, each)
+        found = self._source.in_ranges({"employees": {"mes": month, "momento": moment}}, once, each)
         self._is_in_ranges = found.employees is not None
         return found
+
+    def punched(self, first: date, last: date, employees: Employees) -> Values:
+        """Give the values of the statement that says whether anybody punched in some working days."""
+        return {"de": first, "ate": last, "usuarios": employees, "momento": self.moment}
+
+    @cached_property
+    def _here(self) -> tuple[str, datetime]:
+        ((row,),) = self.read(zone={})
+        return row[0], row[1]
 
     @cached_property
     def zone(self) -> ZoneInfo:
         """The stage's time zone."""
-        (((name,),),) = self.read(zone={})
-        return ZoneInfo(name)
+        return ZoneInfo(self._here[0])
+
+    @cached_property
+    def moment(self) -> datetime | None:
+        """Of which moment the reports are, in UTC; None: of now.
+
+        Raises:
+            CommandError: what was written by then may still be on its way to the table.
+        """
+        if self._as_of is None:
+            return None
+        moment = period.aware(self._as_of, self.zone).astimezone(UTC)
+        if moment > self._here[1] - COMMITTED:
+            raise CommandError(
+                f"{self._as_of.isoformat(timespec='minutes')} does not lie two minutes back: longer than any statement "
+                "of the drain can take to commit"
+            )
+        return moment
 
     @cached_property
     def now(self) -> datetime:
@@ -61,18 +97,19 @@ class Reports:
 
     def generated(self, language: Language) -> str:
         """Say when it is made, and whether all of it is of one moment."""
-        text = language.generated(self.now)
-        return f"{text} {language.word('report', 'ranges')}" if self._is_in_ranges else text
+        texts = [self.as_of(language), language.generated(self.now)]
+        return " ".join(filter(None, [*texts, language.word("report", "ranges") if self._is_in_ranges else ""]))
+
+    def as_of(self, language: Language) -> str:
+        """Say of which moment it is; empty: of now."""
+        if self.moment is None:
+            return ""
+        return language.word("report", "as_of", language.moment(self.moment.astimezone(self.zone)), self.zone.key)
 
     @property
     def made(self) -> str:
         """The same for programs: ISO 8601, to the second, with the offset."""
         return self.now.isoformat(timespec="seconds")
-
-
-def punched(first: date, last: date, employees: Employees) -> Values:
-    """Give the values of the statement that says whether anybody punched in some working days."""
-    return {"de": first, "ate": last, "usuarios": employees}
 
 
 def require_punches(found: Rows, first: date, last: date, employees: Employees) -> None:

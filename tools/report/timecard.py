@@ -1,8 +1,9 @@
 """`ponto report timecard`: every day of a month, its punches, and the totals; a page of its own for each employee."""
 
-from collections.abc import Iterator
-from datetime import date
-from itertools import chain, groupby
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from itertools import chain, groupby, starmap
 from operator import attrgetter
 from typing import Any
 
@@ -11,11 +12,14 @@ import click
 from tools.kit.options import Instead
 from tools.kit.reader import Rows, Where
 from tools.report import as_csv, as_html, as_json, card, i18n, options, period, queries
-from tools.report.card import Card, Day
+from tools.report.card import Card, Correction, Day
 from tools.report.output import Output
 from tools.report.queries import Employees, Reports
 from tools.report.table import Column, Table
 from tools.report.totals import Totals
+
+_DAYS = ("cards", "corrections")  # the statements
+_CARDS = ("totals", *_DAYS)
 
 
 @options.command("timecard", "--employee 123 --month 2026-11")
@@ -31,13 +35,14 @@ from tools.report.totals import Totals
     help="Of everybody; json: a card a line (JSON Lines); csv: the days, and their totals by `report totals`.",
 )
 @options.month
+@options.as_of
 @options.written
-def command(where: Where, *, output: Output, employees: Employees, month: date) -> int:
+def command(where: Where, *, output: Output, employees: Employees, month: date, as_of: datetime | None) -> int:
     """Every day of a month, its punches, and the totals."""
     language = output.language
-    with options.opened(where, output) as reports:
+    with options.opened(where, output, as_of) as reports:
         all_days = output.format == "csv" and employees is None  # no need for their totals
-        found = reports.of_month(month, employees, *(["cards"] if all_days else ["totals", "cards"]))
+        found = reports.of_month(month, employees, *(_DAYS if all_days else _CARDS))
         cards = iter(()) if all_days else _cards(month, found.each)
         held = [] if employees is None else list(cards)  # they are few
         (has_punches,) = found.once
@@ -46,16 +51,16 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
         with output.opened() as out:
             if output.format == "csv":
                 if all_days:
-                    rows = chain.from_iterable(cards for (cards,) in found.each)
+                    rows = chain.from_iterable(starmap(_days, found.each))
                     of_all = found.employees and found.employees * period.last_of(month).day
-                    days = output.counted(map(_day, rows), "days", of_all)
+                    days = output.counted(rows, "days", of_all)
                 else:
                     days = (day for one in cards for day in one.dias)
-                as_csv.write(out, Table([Column(name) for name in Day._fields], days), output.separator)
+                as_csv.write(out, Table([Column(name) for name in Day._fields], map(_for_csv, days)), output.separator)
             elif output.format == "json":
                 indent = 2 if employees is not None and len(employees) == 1 else None
                 for one in cards:
-                    out.write(as_json.document(_fields(one, reports.made), indent) + "\n")
+                    out.write(as_json.document(_fields(one, reports), indent) + "\n")
             elif output.format == "html":
                 as_html.render(
                     out,
@@ -63,13 +68,14 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
                     language,
                     cards=cards,
                     month=language.month(month),
+                    as_of=reports.as_of(language),
                     generated=reports.generated(language),
                     card_of=card,
                     clock=i18n.clock,
                     cpf=i18n.whole,
                 )
             else:
-                card.print_cards(out, cards, reports.generated(language), language)
+                card.print_cards(out, cards, reports.as_of(language), reports.generated(language), language)
     return status
 
 
@@ -81,12 +87,12 @@ def read(reports: Reports, month: date, employees: Employees = None) -> Iterator
         month: its first day.
         employees: who never punched and is not loaded has none.
     """
-    return _cards(month, reports.of_month(month, employees, "totals", "cards").each)
+    return _cards(month, reports.of_month(month, employees, *_CARDS).each)
 
 
 def _cards(month: date, ranges: Iterator[list[Rows]]) -> Iterator[Card]:
-    for totals, rows in ranges:
-        by_employee = groupby(map(_day, rows), attrgetter("usuario_id"))
+    for totals, rows, corrections in ranges:
+        by_employee = groupby(_days(rows, corrections), attrgetter("usuario_id"))
         for one in map(Totals._make, totals):
             # Who was asked for and is unknown has days, and no totals.
             days = next((list(days) for number, days in by_employee if number == one.usuario_id), [])
@@ -95,9 +101,19 @@ def _cards(month: date, ranges: Iterator[list[Rows]]) -> Iterator[Card]:
             yield Card(month.replace(day=1), one, days)
 
 
+def _days(rows: Rows, corrections: Rows) -> Iterator[Day]:
+    """Give the days of the statement `cards`, each with its corrections, which are few."""
+    of_day = defaultdict(list)
+    for usuario_id, dia, *fields in corrections:
+        of_day[usuario_id, dia].append(Correction._make(fields))
+    for row in rows:
+        day = _day(row)
+        yield day._replace(correcoes=of_day.get((day.usuario_id, day.dia), []))
+
+
 def _day(row: tuple[Any, ...]) -> Day:
     """Give a day of the statement `cards`, with what follows from its punches."""
-    usuario_id, nome, dia, pontos, locais, minutos, noturnos, repetidas, descanso, espera = row
+    usuario_id, nome, dia, pontos, locais, minutos, noturnos, repetidas, descanso, espera, incluidas = row
     return Day(
         usuario_id=usuario_id,
         nome=nome,
@@ -114,13 +130,27 @@ def _day(row: tuple[Any, ...]) -> Day:
         primeira=locais[0] if locais else None,
         ultima=locais[-1] if locais else None,
         gravada_em=pontos[-1] + espera if pontos else None,
+        incluidas=incluidas,
+        correcoes=[],
     )
 
 
-def _fields(found: Card, generated: str) -> dict[str, Any]:
+def _for_csv(day: Day) -> Sequence[Any]:
+    return (*day[:-1], "; ".join(map(card.plain, day.correcoes)))
+
+
+def _fields(found: Card, reports: Reports) -> dict[str, Any]:
     sums = found.totais._asdict()
-    employee = {name: sums.pop(name) for name in ("usuario_id", "nome", "cpf", "fuso")}
+    employee = {name: sums.pop(name) for name in ("usuario_id", "nome", "cpf", "fuso", "zona_mudou_em")}
     days = [day._asdict() for day in found.dias]
     for day in days:
         del day["usuario_id"], day["nome"]
-    return {"mes": f"{found.mes:%Y-%m}", "funcionario": employee, "dias": days, "totais": sums, "gerado_em": generated}
+        day["correcoes"] = [each._asdict() for each in day["correcoes"]]
+    return {
+        "mes": f"{found.mes:%Y-%m}",
+        "momento": reports.moment,
+        "funcionario": employee,
+        "dias": days,
+        "totais": sums,
+        "gerado_em": reports.made,
+    }

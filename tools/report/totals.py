@@ -1,6 +1,6 @@
 """`ponto report totals`: the totals of a month, a row for each employee."""
 
-from datetime import date
+from datetime import date, datetime
 from itertools import chain
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ class Totals(NamedTuple):
     minutos_noturnos: int
     dias_incompletos: int
     dias_divididos: int  # days after which the cut-off may split a shift
+    zona_mudou_em: datetime | None = None  # zone or cut-off, after the moment of which it is; None: they did not
 
 
 _KINDS = {
@@ -37,11 +38,12 @@ _COLUMNS = [Column(name, _KINDS.get(name, TEXT), least=9 if name == "nome" else 
 @options.command("totals", "--month 2026-11 --format csv")
 @options.employees("Of this one only; several times: of each.")
 @options.month
+@options.as_of
 @options.written
-def command(where: Where, *, output: Output, employees: Employees, month: date) -> int:
+def command(where: Where, *, output: Output, employees: Employees, month: date, as_of: datetime | None) -> int:
     """The totals of a month, a row for each employee."""
     word = output.language.word
-    with options.opened(where, output) as reports:
+    with options.opened(where, output, as_of) as reports:
         found = reports.of_month(month, employees, "totals")
         rows = [Totals._make(row) for row in chain.from_iterable(totals for (totals,) in found.each)]
         (has_punches,) = found.once
@@ -51,9 +53,9 @@ def command(where: Where, *, output: Output, employees: Employees, month: date) 
             Report(
                 f"{word('totals', 'title')}, {output.language.month(month)}",
                 [reports.generated(output.language)],
-                [table.without("cpf").without("fuso")],
+                [table.without("cpf").without("fuso").without("zona_mudou_em")],
                 csv=table,
-                head={"mes": f"{month:%Y-%m}", "gerado_em": reports.made},
+                head={"mes": f"{month:%Y-%m}", "momento": reports.moment, "gerado_em": reports.made},
                 listed=("totais", table),
             )
         )

@@ -5,7 +5,7 @@ with excecao as materialized (
     select excecoes.*
     from excecoes(
         %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
-        %(redefinicao)s
+        %(redefinicao)s, null, %(momento)s
     )
     where %(usuarios)s::bigint[] is null
     union all
@@ -13,7 +13,7 @@ with excecao as materialized (
     from unnest(%(usuarios)s::bigint[]) as quem
         cross join lateral excecoes(
             %(de)s, %(ate)s, %(jornada_maxima)s, %(proximas)s, %(atraso)s, %(futuro)s, %(dias)s, %(desvio)s,
-            %(redefinicao)s, quem
+            %(redefinicao)s, quem, %(momento)s
         )
 ),
 linha as (

@@ -1,1 +1,2 @@
-select fuso_padrao();
+-- The stage's time zone, and the time by the database's clock.
+select fuso_padrao(), now();

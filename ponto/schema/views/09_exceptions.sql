@@ -36,10 +36,13 @@ begin atomic
     group by usuario_id, nome, dia, fim
     union all
     -- Corrections that count
-    select
-        case tipo when 'inclusao' then 'incluida' else 'desconsiderada' end, usuario_id, nome, dia, id,
-        date_trunc('minute', local), null, criada_em - ponto, 1
-    from correcoes(de, ate, usuario, momento)
+    select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), null, criada_em - ponto, 1
+    from correcoes(de, ate, usuario, momento) as correcao
+        join (
+            values
+                ('incluida', 'inclusao'),
+                ('desconsiderada', 'desconsideracao')
+        ) as caso (tipo, da_correcao) on caso.da_correcao = correcao.tipo
     where vale
     union all
     -- Single punches
