@@ -74,7 +74,9 @@ _LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desv
 
 # Statement -> its parameters. A value may be null, if the statement says what that means.
 PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
+    "arrivals": _MONTH,
     "cards": _MONTH,
+    "changes": _MONTH,
     "correction_list": {"mes": _day},
     "corrections": _MONTH,
     "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},

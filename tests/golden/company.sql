@@ -56,8 +56,9 @@ select pg_temp.punch(106, '2026-11-23 18:01');
 -- On the 26th 12:00 came twice and 17:00 was forgotten: corrected, 8:00. What was undone counts for nothing.
 select pg_temp.punch(106, timestamp '2026-11-26' + time)
 from unnest(array[interval '8:00', '12:00:00', '12:00:30', '13:00']) as time;
+set session_replication_role = replica; -- without the trigger that lets nobody write into the past
 insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)
-select md5(tipo || hora)::uuid, 106, tipo, ponto at time zone 'America/Sao_Paulo', alvo, motivo, autor,
+select ('c0000000-0000-8000-8000-' || to_char(hora, 'YYYYMMDDHH24MI'))::uuid, 106, tipo, ponto at time zone 'America/Sao_Paulo', alvo, motivo, autor,
     hora at time zone 'America/Sao_Paulo'
 from (
     values
@@ -70,8 +71,9 @@ from (
             '<b>Tapped twice</b>', 'local', '2026-11-27 09:01'
         ),
         ('inclusao', '2026-11-26 19:00', null, 'By mistake', 'local', '2026-11-27 09:02'),
-        ('anulacao', null, md5('inclusao2026-11-27 09:02:00')::uuid, 'Wrong day', 'local', '2026-11-27 09:03')
+        ('anulacao', null, 'c0000000-0000-8000-8000-202611270902', 'Wrong day', 'local', '2026-11-27 09:03')
 ) as feita (tipo, ponto, alvo, motivo, autor, hora);
+set session_replication_role = origin;
 
 -- 107: four nights from 22:00 to 06:00 and no cut-off of her own, so that three days seem to be 06:00 to 22:00, 16:00
 -- each, and one begins and one ends alone. Double taps on the 24th and the 27th: an even count, and 0:00.

@@ -112,12 +112,14 @@ class Database(tests.database.Database):
         written: str | datetime,
         id_: str | None = None,
     ) -> str:
-        """Store a correction; return its id. Local times are the stage's."""
-        id_ = id_ or str(uuid.uuid4())
+        """Store a correction, also of another time and against the rules; return its id. Local times are the stage's."""
+        id_ = id_ or correction_id(uuid.uuid4().int)
         instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
         self.ask(
+            "set session_replication_role = replica;"  # no trigger
             "insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
-            " values (%s, %s, %s, %s, %s, 'forgotten', 'somebody', %s)",
+            " values (%s, %s, %s, %s, %s, 'forgotten', 'somebody', %s);"
+            "set session_replication_role = origin",
             *(id_, usuario_id, tipo, instants[0], alvo, instants[1]),
         )
         return id_
@@ -141,6 +143,11 @@ class Database(tests.database.Database):
             )
             if locals_
         ]
+
+
+def correction_id(number: int) -> str:
+    """Give an id as corrections have them."""
+    return f"c0000000-0000-8000-8000-{number % 16**12:012x}"
 
 
 def instants_of(times: str, zone: ZoneInfo = SAO_PAULO) -> list[datetime]:
@@ -259,7 +266,9 @@ def histories(draw: st.DrawFn) -> tuple[Story, list[Written], datetime]:
             break
         alvo = draw(st.sampled_from(targets[kind])) if kind in targets else None
         ponto = None if alvo else punches.pop()
-        rows.append(Written(began + len(rows) * HOUR, kind, str(uuid.UUID(int=len(rows))), ponto, alvo))
+        number = len(rows)
+        id_ = str(uuid.UUID(int=number)) if kind in ("batida", "primeira") else correction_id(number)
+        rows.append(Written(began + number * HOUR, kind, id_, ponto, alvo))
     return (zone, cutoff, []), rows, began + draw(st.integers(0, len(rows))) * HOUR - draw(st.integers(0, 1)) * MINUTE
 
 

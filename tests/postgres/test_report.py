@@ -40,6 +40,7 @@ TEMPLATES = ROOT / "tools" / "report" / "templates"
 TIMECARDS = ("timecard", "--all", *MONTH)
 EXCEPTIONS = ("exceptions", *NOVEMBER)
 TOTALS = ("totals", *MONTH)
+CHANGES = ("changes", *MONTH, "--since", "2026-11-26T20:00")
 CUTOFFS = ("cutoffs", *MONTH)
 GAPS = ("gaps", *MONTH)
 PEAK = ("peak", "--day", "2026-11-23")
@@ -50,6 +51,7 @@ FOR_PEOPLE = {
     "totals": (TOTALS, ["Totais, novembro de 2026", "Matrícula", "Nome", "Trabalhadas", "Noturnas"]),
     "exceptions": (EXCEPTIONS, ["Ocorrências", "01/11/2026 a 30/11/2026", "Por tipo", "Detalhamento", "20.782 d 3 h"]),
     "cutoffs": (CUTOFFS, ["Cortes", "Matrícula", "Dias", "Divididos", "Corte", "Melhor", "Restantes", "Folga"]),
+    "changes": (CHANGES, ["Meses alterados, novembro de 2026", "Antes: 26/11/2026, 20:00", "Hora incluída"]),
     "gaps": (GAPS, ["Lacunas nos números dos aparelhos", "Nenhum número falta"]),
     "peak": (PEAK, ["Pico", "Total", "Minuto de maior movimento", "A partir de", "Na fila", "Maior espera"]),
 }
@@ -62,6 +64,8 @@ FOR_PROGRAMS = {
     "totals.json": TOTALS,
     "cutoffs.csv": (*CUTOFFS, "--all"),
     "cutoffs.json": CUTOFFS,
+    "changes.csv": CHANGES,
+    "changes.json": CHANGES,
     "gaps.csv": ("gaps", "--all"),
     "gaps.json": GAPS,
     "exceptions.csv": EXCEPTIONS,
@@ -333,6 +337,40 @@ def test_a_moment_at_which_rows_may_still_be_on_their_way_is_refused(report: tup
     found = ago(115)
     assert (found.status, found.out) == (2, "")
     assert "does not lie two minutes back: longer than any statement of the drain can take to commit" in found.err
+
+
+LATE = """
+insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)
+values (%s, %s, '2026-10-05 08:00-03', '2026-11-27 08:00-03', '2026-11-27 08:00-03')
+"""
+OFF = """
+set session_replication_role = replica; -- without the trigger that lets nobody write into the past
+insert into correcao (id, usuario_id, tipo, alvo, motivo, criada_em)
+values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not hers', '2026-11-28 08:00-03')
+"""
+
+
+def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(run: Run, url: str) -> None:
+    def found(since: str, *words: object) -> dict[int, Any]:
+        changes = run("changes", "--month", "2026-10", "--since", since, "--format", "json", *words).json["mudancas"]
+        return {one["usuarioId"]: one for one in changes}
+
+    assert found("2026-11-01T12:00") == {}
+    assert "Nobody's month is another now." in run("changes", "--month", "2026-10", "--since", "2026-11-01T12:00").out
+    offline, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+    fill(url, LATE, offline, 101)
+    fill(url, LATE, wrong, 102)
+    fill(url, OFF, wrong)  # 102's October is the same again
+
+    (late,) = found("2026-11-01T12:00").values()
+
+    assert (late["usuarioId"], late["diasIncompletosAntes"], late["diasIncompletos"]) == (101, 0, 1)
+    assert [(one["id"], one["tipo"], one["dia"]) for one in late["chegadas"]] == [(offline, "batida", "2026-10-05")]
+    assert found("2026-11-27T07:59").keys() == {101}
+    both = found("2026-11-27T12:00")
+    assert [one["tipo"] for one in both[102]["chegadas"]] == ["desconsideracao"]
+    assert both.keys() == {102}
+    assert found("2026-11-27T12:00", "--employee", 101) == {}
 
 
 # At 80 columns

@@ -22,7 +22,7 @@ def write(out: IO[str], report: Report, language: Language) -> None:
         console.print(Text(text, style), soft_wrap=not console.is_terminal)
 
     line(report.title, "bold")
-    for each in report.lines:
+    for each in filter(None, report.lines):
         line(each)
     for table, rows in report.shown(language):
         line()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
@@ -22,15 +22,28 @@ _NARROWEST = 6  # columns that the punches have
 _GAP = "  "  # between columns
 
 
-class Correction(NamedTuple):
-    """What somebody added to a day, or disregarded of it."""
+class Written(NamedTuple):
+    """A punch or a correction: which, of when, and who wrote it when and why."""
 
+    usuario_id: int
     id: str
-    tipo: str  # inclusao or desconsideracao
+    tipo: str  # batida, or as in correcao
+    dia: date
     local: datetime  # the punch, naive
-    motivo: str
-    autor: str
-    criada_em: datetime  # an instant
+    dispositivo: str | None
+    autor: str | None  # of a correction
+    motivo: str | None
+    escrita_em: datetime  # an instant
+
+    def fields(self) -> dict[str, Any]:
+        """Give it for programs, without its employee."""
+        return {name: value for name, value in self._asdict().items() if name != "usuario_id"}
+
+    def text(self) -> str:
+        """Write it for programs that know no lists."""
+        at = f"{self.local:%Y-%m-%dT%H:%M}"
+        words = (self.tipo, at, self.autor, f"{self.escrita_em:%Y-%m-%dT%H:%M:%SZ}", self.motivo)
+        return " ".join(filter(None, words))
 
 
 class Day(NamedTuple):
@@ -52,7 +65,7 @@ class Day(NamedTuple):
     ultima: datetime | None
     gravada_em: datetime | None
     incluidas: list[datetime]  # those of pontos that somebody added
-    correcoes: list[Correction]  # that count
+    correcoes: list[Written]  # that count
 
 
 class Card(NamedTuple):
@@ -129,7 +142,7 @@ def corrections(card: Card, language: Language) -> list[str]:
             language.date(day.dia),
             f"{one.local:%H:%M}",
             vouched(one.autor, language),
-            language.moment(one.criada_em.astimezone(zone)),
+            language.moment(one.escrita_em.astimezone(zone)),
             one.motivo,
         )
         for day in card.dias
@@ -137,14 +150,9 @@ def corrections(card: Card, language: Language) -> list[str]:
     ]
 
 
-def vouched(author: str, language: Language) -> str:
+def vouched(author: str | None, language: Language) -> str:
     """Name who answers for a correction; a stage of the emulator knows nobody."""
-    return f"{author} ({language.word('timecard', 'not_vouched')})" if author == LOCAL else author
-
-
-def plain(one: Correction) -> str:
-    """Write a correction for programs that know no lists."""
-    return f"{one.tipo} {one.local:%Y-%m-%dT%H:%M} {one.autor} {one.criada_em:%Y-%m-%dT%H:%M:%SZ} {one.motivo}"
+    return f"{author} ({language.word('timecard', 'not_vouched')})" if author == LOCAL else author or ""
 
 
 def counts(totals: Totals) -> list[tuple[str, int]]:

@@ -1,7 +1,7 @@
 """`ponto report`: the reports; each has a file of its own."""
 
 from tools.kit import commands
-from tools.report import cutoffs, exceptions, gaps, options, peak, timecard, totals
+from tools.report import changes, cutoffs, exceptions, gaps, options, peak, timecard, totals
 
 _EPILOG = f"""examples:
   ponto report timecard --employee 123 --month 2026-11
@@ -9,6 +9,7 @@ _EPILOG = f"""examples:
     --output november.html
   ponto report totals --month 2026-11 --format csv --output november.csv
   ponto report exceptions --month 2026-11
+  ponto report changes --month 2026-10 --since 2026-11-03T12:00
   ponto report cutoffs --month 2026-11
   ponto report gaps --month 2026-11
   ponto report peak --day 2026-11-23 --picture peak.png
@@ -23,11 +24,11 @@ an apostrophe.
 
 @commands.group(epilog=_EPILOG)
 def report() -> None:
-    """Time cards, totals, exceptions, cut-offs, gaps, the peak.
+    """Time cards, totals, exceptions, changes, gaps, the peak.
 
     Reports from the database, which is only read (docs/report-command.md).
     """
 
 
-for _each in (cutoffs, exceptions, gaps, peak, timecard, totals):
+for _each in (changes, cutoffs, exceptions, gaps, peak, timecard, totals):
     report.add_command(_each.command)

@@ -127,7 +127,12 @@ def command(
         output.write(
             Report(
                 language.word("exceptions", "title"),
-                [language.period(first, last), _named(limits, language), reports.generated(language)],
+                [
+                    language.period(first, last),
+                    reports.as_of(language),
+                    _named(limits, language),
+                    language.generated(reports.now),
+                ],
                 tables(counts, found, groups, language),
                 csv=_for_csv(found, groups),
                 head={

@@ -97,8 +97,8 @@ class Reports:
 
     def generated(self, language: Language) -> str:
         """Say when it is made, and whether all of it is of one moment."""
-        texts = [self.as_of(language), language.generated(self.now)]
-        return " ".join(filter(None, [*texts, language.word("report", "ranges") if self._is_in_ranges else ""]))
+        text = language.generated(self.now)
+        return f"{text} {language.word('report', 'ranges')}" if self._is_in_ranges else text
 
     def as_of(self, language: Language) -> str:
         """Say of which moment it is; empty: of now."""

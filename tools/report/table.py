@@ -91,7 +91,7 @@ class Report(NamedTuple):
     """A report: for people its tables below some lines, for programs one table."""
 
     title: str
-    lines: Sequence[str]
+    lines: Sequence[str]  # empty ones are left out
     tables: Sequence[Table]
     csv: Table
     head: Mapping[str, Any]  # how the json begins

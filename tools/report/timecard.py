@@ -12,7 +12,7 @@ import click
 from tools.kit.options import Instead
 from tools.kit.reader import Rows, Where
 from tools.report import as_csv, as_html, as_json, card, i18n, options, period, queries
-from tools.report.card import Card, Correction, Day
+from tools.report.card import Card, Day, Written
 from tools.report.output import Output
 from tools.report.queries import Employees, Reports
 from tools.report.table import Column, Table
@@ -104,8 +104,8 @@ def _cards(month: date, ranges: Iterator[list[Rows]]) -> Iterator[Card]:
 def _days(rows: Rows, corrections: Rows) -> Iterator[Day]:
     """Give the days of the statement `cards`, each with its corrections, which are few."""
     of_day = defaultdict(list)
-    for usuario_id, dia, *fields in corrections:
-        of_day[usuario_id, dia].append(Correction._make(fields))
+    for each in map(Written._make, corrections):
+        of_day[each.usuario_id, each.dia].append(each)
     for row in rows:
         day = _day(row)
         yield day._replace(correcoes=of_day.get((day.usuario_id, day.dia), []))
@@ -136,7 +136,7 @@ def _day(row: tuple[Any, ...]) -> Day:
 
 
 def _for_csv(day: Day) -> Sequence[Any]:
-    return (*day[:-1], "; ".join(map(card.plain, day.correcoes)))
+    return (*day[:-1], "; ".join(map(Written.text, day.correcoes)))
 
 
 def _fields(found: Card, reports: Reports) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _fields(found: Card, reports: Reports) -> dict[str, Any]:
     days = [day._asdict() for day in found.dias]
     for day in days:
         del day["usuario_id"], day["nome"]
-        day["correcoes"] = [each._asdict() for each in day["correcoes"]]
+        day["correcoes"] = [each.fields() for each in day["correcoes"]]
     return {
         "mes": f"{found.mes:%Y-%m}",
         "momento": reports.moment,

@@ -52,7 +52,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
         output.write(
             Report(
                 f"{word('totals', 'title')}, {output.language.month(month)}",
-                [reports.generated(output.language)],
+                [reports.as_of(output.language), reports.generated(output.language)],
                 [table.without("cpf").without("fuso").without("zona_mudou_em")],
                 csv=table,
                 head={"mes": f"{month:%Y-%m}", "momento": reports.moment, "gerado_em": reports.made},

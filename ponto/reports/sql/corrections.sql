@@ -8,7 +8,7 @@ with correcao as (
     from unnest(%(usuarios)s::bigint[]) as quem
         cross join lateral correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), quem, %(momento)s)
 )
-select usuario_id, dia, id, tipo, date_trunc('minute', local), motivo, autor, criada_em
+select usuario_id, id, tipo, dia, date_trunc('minute', local), null, autor, motivo, criada_em
 from correcao
 where vale
 order by usuario_id, dia, ponto, criada_em;

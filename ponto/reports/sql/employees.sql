@@ -1,4 +1,5 @@
--- Of whom there are time cards.
-select usuario_id
-from espelho_totais(%(mes)s, null, %(momento)s)
+-- Of whom there are time cards: now, or at a moment.
+select usuario_id from espelho_totais(%(mes)s)
+union
+select usuario_id from espelho_totais(%(mes)s, null, %(momento)s) where %(momento)s is not null
 order by usuario_id;
