@@ -112,7 +112,7 @@ class Database(tests.database.Database):
         written: str | datetime,
         id_: str | None = None,
     ) -> str:
-        """Store a correction, also of another time and against the rules; return its id. Local times are the stage's."""
+        """Store a correction, against the rules too; return its id. Local times are the stage's."""
         id_ = id_ or correction_id(uuid.uuid4().int)
         instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
         self.ask(

@@ -118,8 +118,10 @@ def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask, until
 
     # Longer days than ten hours come of overtime, of which nobody keeps count.
     assert 0 < found.pop("longa") < 0.02 * counts["workingDays"]
+    assert counts["corrected"] == 1
     assert found == {
         "incompleta": counts["oddDays"],
+        "incluida": counts["corrected"],
         "proxima": counts["doubleTaps"],
         "atrasada": counts["receivedADayLate"],
         "reaberta": counts["daysChangedAfterThree"],

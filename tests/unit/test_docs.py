@@ -39,7 +39,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/postgres/test_gaps.py": ("ponto report gaps",),
     "tests/postgres/test_load.py": ("ponto load employees",),
     "tests/postgres/test_report.py": tuple(
-        f"ponto report {name}" for name in ("timecard", "totals", "cutoffs", "exceptions", "peak")
+        f"ponto report {name}" for name in ("timecard", "totals", "changes", "cutoffs", "exceptions", "peak")
     ),
     "tests/tools/test_conformance_command.py": ("ponto conformance",),
     "tests/unit/test_dlq.py": ("ponto dlq export",),

@@ -23,6 +23,7 @@ COUNTS = {
     "nightShifts": "of them night shifts",
     "forgotten": "of them with a forgotten punch",
     "oddDays": "of them with an odd count (incompleta)",
+    "corrected": "of those with an odd count, corrected the next day (incluida), and odd no more",
     "lostByDevices": "forgotten punches that a device had numbered, and lost (faltam)",
     "doubleTaps": "second taps, seconds after the first (proxima)",
     "offlineBatches": "working days sent afterwards, all at once",
@@ -99,11 +100,13 @@ def demo(
         stored = time.monotonic() - started
         print_status("gathering statistics: vacuum (analyze) batida")
         store.analyze(connection)
+        corrected = store.correct(connection, company, last)
     result = {
         "employees": {"first": company.numbers[0], "last": company.numbers[1]},
         "days": {"first": str(first), "last": str(last)},
         "seed": seed,
-        "counts": {name: company.counts[name] for name in COUNTS},
+        "counts": {name: company.counts[name] for name in COUNTS}
+        | {"corrected": corrected, "oddDays": company.counts["oddDays"] - corrected},
         "outage": str(datetime.fromtimestamp(company.outage(last)[0] / 1_000_000, UTC).date()),
         "seconds": round(time.monotonic() - started, 1),
         "rowsPerSecond": round(company.counts["punches"] / stored),

@@ -4,6 +4,7 @@ import io
 import time
 from collections.abc import Iterable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg2.errors
@@ -18,6 +19,7 @@ from tools.kit.output import progress
 if TYPE_CHECKING:
     from tools.demo.company import Company, Rows
 
+_CORRECT = (Path(__file__).parent / "correct.sql").read_text(encoding="utf-8")
 _READ = 256 * 1024  # bytes that psycopg2 asks for at a time
 
 
@@ -76,6 +78,14 @@ def analyze(connection: psycopg2.extensions.connection) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("vacuum (analyze) batida, funcionario")
+
+
+def correct(connection: psycopg2.extensions.connection, company: "Company", last: date) -> int:
+    """Correct a day of the month that ends on a day; give how many: none where nobody forgot to punch out in it."""
+    with connection.cursor() as cursor:
+        first_number, last_number = company.numbers
+        cursor.execute(_CORRECT, {"last": last, "first_number": first_number, "last_number": last_number})
+        return cursor.rowcount
 
 
 def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *, alone: bool) -> None:

@@ -1,0 +1,70 @@
+"""`docs/month.md`: an outsider closes October for the made-up company, command by command."""
+
+import csv
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.commands import Result
+from tests.database import Database
+from tests.documents import blocks, commands
+from tools.cli import main
+from tools.kit.project import ROOT
+
+PAGE = ROOT / "docs" / "month.md"
+
+
+@pytest.fixture
+def printed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> dict[str, list[Result]]:
+    """Run the page's commands one after the other, at a database of one's own; give what each of them printed."""
+    for name in ("PASSWORD", "PORT", "SSLMODE", "SECRET_ARN"):
+        monkeypatch.delenv(f"DB_{name}", raising=False)
+    for name, value in (("HOST", "host"), ("NAME", "dbname"), ("USER", "user")):
+        monkeypatch.setenv(f"DB_{name}", database.owner[value])
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, list[Result]] = {}
+    for command in (each for block in blocks(PAGE) if block.language == "sh" for each in commands(block.text)):
+        if command.startswith(". "):
+            continue
+        program, *words = shlex.split(command)
+        assert program == "ponto"
+        if words[0] == "demo":
+            words += ["--yes-into", f"{database.owner['host']}/{database.owner['dbname']}"]
+        elif words[1] == "exceptions":
+            words.append("--no-queue")
+        found.setdefault(command, []).append(Result(main(words), *capsys.readouterr()))
+    return found
+
+
+def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]]) -> None:
+    assert {command: done for command, done in printed.items() if any(each.status for each in done)} == {}
+
+    def lines(start: str, *words: str) -> list[list[str]]:
+        """Give the lines with all of the words that a command printed, each time that it ran."""
+        return [
+            [line for line in done.out.splitlines() if all(word in line for word in words)] for done in printed[start]
+        ]
+
+    (before, after) = lines("ponto report timecard --employee 1000034 --month 2026-10", "5   Mon", "06:58")
+    assert "incomplete" in before[0]
+    assert "14:15*" in after[0]
+    assert "corrected" in after[0]
+    (taps,) = printed["ponto report exceptions --month 2026-10 --employee 1000010 --format csv"]
+    (tap,) = [row for row in csv.DictReader(taps.out.splitlines()) if row["tipo"] == "proxima"]
+    assert f"ponto correct disregard {tap['id']} --reason 'tapped twice'" in printed
+    (first, second) = lines("ponto report exceptions --month 2026-10", "1000010", "Punch disregarded")
+    assert (len(first), len(second)) == (0, 1)
+    paid, now = (
+        {row["usuario_id"]: int(row["minutos"]) for row in csv.DictReader(text.splitlines())}
+        for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid.csv", "october.csv"))
+    )
+    assert (paid["1000115"], now["1000115"]) == (172 * 60 + 16, 181 * 60 + 17)
+    changed = {number for number in paid if paid[number] != now[number]}
+    assert changed == {"1000010", "1000034", "1000115"}
+    (listed,) = printed["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
+    months = listed.out.partition("What came since")[0]
+    assert {number for number in paid if number in months} == changed
+    assert len([line for line in listed.out.splitlines() if "Nov 4, 2026" in line]) == 4
