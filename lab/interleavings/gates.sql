@@ -17,6 +17,8 @@ $$;
 
 create trigger before_row before insert on batida for each row execute function gates.pass();
 create trigger before_commit after insert on batida for each statement execute function gates.pass();
+create trigger before_row before insert on correcao for each row execute function gates.pass();
+create trigger before_commit after insert on correcao for each statement execute function gates.pass();
 
 -- No vacuum in the middle of a step. And the scheduler ends deadlocks, for PostgreSQL's clock is not to choose whom.
 alter table batida set (autovacuum_enabled = false);

@@ -1,9 +1,11 @@
 """Which programs meet, and over what."""
 
+import uuid
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from lab.interleavings.programs import Draining, Migrating, Program, Redriving, Reporting
+from lab.interleavings.programs import Correcting, Draining, Migrating, Program, Redriving, Reporting
 from lab.interleavings.world import REFUSED, Message
 
 
@@ -99,6 +101,20 @@ SCENARIOS: dict[str, Scenario] = {
         "the migrations, run twice at once",
         lambda: (Migrating(), Migrating()),
         migrates=True,
+    ),
+    "correction": Scenario(
+        "a drain of two batches, and a correction: one of the punches is disregarded",
+        lambda: (
+            Draining(_batch("a", 1), _batch("b", 2)),
+            Correcting(alvo=str(uuid.UUID(int=1))),
+        ),
+    ),
+    "correction, report": Scenario(
+        "a report, and a correction that adds a punch",
+        lambda: (
+            Reporting(),
+            Correcting(usuario_id=1, ponto=datetime(2026, 10, 1, 8, tzinfo=UTC)),
+        ),
     ),
     "report": Scenario(
         "a report, and a drain of three batches",

@@ -33,6 +33,7 @@ _NEWER = "alter table batida add constraint newer check (dispositivo <> %(refuse
 _RESET = """
 set session_replication_role = replica;
 delete from batida;
+delete from correcao;
 delete from falha;
 """
 _UNDO = """
@@ -102,7 +103,7 @@ class Outcome(NamedTuple):
     """What is left of a run, and what somebody was told."""
 
     rows: tuple[tuple[Any, ...], ...]  # id, employee, instant in microseconds, message
-    statuses: tuple[tuple[str, str], ...]  # of each message
+    statuses: tuple[tuple[str, str], ...]  # of each message, and of the correction
     letters: tuple[tuple[str, str], ...]  # message and reason
     read: tuple[str, ...]  # by reports
 
@@ -122,6 +123,7 @@ class World:
         self.admin.autocommit = True
         self._ask(_GATES)
         self._ask(_NEWER, {"refused": REFUSED})
+        self._ask("insert into funcionario (usuario_id, nome) values (1, 'One')")  # nobody else is corrected unpunched
         self.schema = folder / "schema"
         shutil.copytree(SCHEMA, self.schema)
         (self.schema / _NEXT).write_text("alter table batida add constraint proxima check (usuario_id > 0);\n")
@@ -141,7 +143,7 @@ class World:
         if view:
             self._ask(_UNDO_VIEW, _NAMES)
         self.accepted: dict[str, Message] = {}
-        self.statuses: dict[str, str] = {}  # of messages, the last one
+        self.statuses: dict[str, str] = {}  # of messages, the last one; and of the correction
         self.letters: set[tuple[str, str]] = set()  # messages, with their reasons
         self.read: list[str] = []
         self.dead: list[Message] = []  # dead letters of the beginning
