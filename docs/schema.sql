@@ -67,7 +67,7 @@ grant select on batida to ponto_reports;
 grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em, mensagem_id, chave, sequencia) on batida to ponto_function;
 grant select (id, usuario_id, ponto) on batida to ponto_corrections;
 grant select (id, usuario_id, ponto) on batida to ponto_correctors;
-grant select (id, usuario_id, ponto) on batida to ponto_function;
+grant select (id, usuario_id, ponto, mensagem_id) on batida to ponto_function;
 grant select (id, usuario_id, ponto, recebida_em, gravada_em) on batida to ponto_receipts;
 
 CREATE INDEX batida_ponto_idx ON public.batida USING brin (ponto timestamptz_minmax_multi_ops) WITH (autosummarize='on');

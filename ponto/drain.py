@@ -34,7 +34,8 @@ class Processed:
     """What became of a batch: each record is one of these."""
 
     stored: list[Entry] = field(default_factory=list)
-    duplicates: list[Entry] = field(default_factory=list)
+    duplicates: list[Entry] = field(default_factory=list)  # of rows that other messages brought
+    redelivered: list[Entry] = field(default_factory=list)  # what this very message brought before
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
 
@@ -95,7 +96,7 @@ class Drain:
         bugs: list[_Bug] = []
         for part in by_risk(records, self._visibility_s):
             bugs += self._process(part, processed, deadlines)
-        works = bool(processed.stored or processed.duplicates)
+        works = bool(processed.stored or processed.duplicates or processed.redelivered)
         if works:
             self._stored_at = time.monotonic()
         if bugs:
@@ -123,6 +124,8 @@ class Drain:
                 processed.stored.append(entry)
             elif status is Status.DUPLICATE:
                 processed.duplicates.append(entry)
+            elif status is Status.REDELIVERED:
+                processed.redelivered.append(entry)
             elif status is Status.FAILED:
                 processed.failures[record["messageId"]] = Failure(record, detail, is_transient=True)
             elif status is Status.UNEXPECTED:

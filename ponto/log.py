@@ -40,6 +40,7 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
     done = {
         "stored": len(processed.stored),
         "duplicates": len(processed.duplicates),
+        "redelivered": len(processed.redelivered),
         "rejected": rejected.total(),
     }
     counts = {

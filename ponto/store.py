@@ -21,6 +21,8 @@ from ponto.session import UNANSWERED, Session, message_of
 _SQL = Path(__file__).parent / "sql"
 _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
 _EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
+# Between a deploy and its migration 0015 the function may not read the message yet: nobody's own comes back then.
+_EXISTING_WITHOUT_MESSAGE = _EXISTING.replace("mensagem_id", "null")
 _FAILING = (_SQL / "failing.sql").read_text(encoding="utf-8")
 
 # SQLSTATE classes of which one entry of a batch can be the cause: data exception, integrity constraint violation,
@@ -34,8 +36,12 @@ _QUOTED = re.compile(r'["«»„“].*["«»“”]', re.DOTALL)  # in any langu
 
 _NUMBERS = [Punch._fields.index(column) for column, field in FIELDS.items() if field.type == "number"]
 
-_Compared = Sequence[float]
-"""The values of `Punch.compared`, of a row."""
+
+class _Row(NamedTuple):
+    """What stands under an id."""
+
+    message_id: str | None  # that brought it
+    compared: Sequence[float]  # the values of `Punch.compared`
 
 
 class Entry(NamedTuple):
@@ -49,7 +55,8 @@ class Entry(NamedTuple):
 
 class Status(StrEnum):
     STORED = "stored"
-    DUPLICATE = "duplicate"  # the same punch stands already
+    DUPLICATE = "duplicate"  # the same punch stands already, which another message brought
+    REDELIVERED = "redelivered"  # it stands already, by this very message
     CONFLICT = "conflict"  # another punch stands under its id
     REFUSED = "refused"  # PostgreSQL can never store it
     FAILED = "failed"  # not known to be stored: try again later
@@ -63,6 +70,7 @@ class Outcome(NamedTuple):
 
 _STORED = Outcome(Status.STORED)
 _DUPLICATE = Outcome(Status.DUPLICATE)
+_REDELIVERED = Outcome(Status.REDELIVERED)
 _UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
 _REPEAT = Outcome(Status.FAILED, "an earlier punch of this batch had its id, and was refused")
 
@@ -82,8 +90,8 @@ class Store:
         """Store a batch, normally in one statement.
 
         Of several entries with one id the first is stored, if it can be, and the others are compared with
-        what stands. Safe to repeat: what is stored already is a DUPLICATE. So may be a punch of this very
-        call, when the connection broke before PostgreSQL's answer came through.
+        what stands. Safe to repeat: what this message has stored already is REDELIVERED. So may be a punch of this
+        very call, when the connection broke before PostgreSQL's answer came through.
 
         Args:
             entries: what to store. The ids are canonical lower-case UUIDs.
@@ -106,10 +114,11 @@ class Store:
             return saved
         of_first = dict(zip(first, saved, strict=True))
         outcomes: list[Outcome] = []
-        for place, (punch, *_) in enumerate(entries):
-            outcome = of_first[punch.id]
-            if first[punch.id] != place:
-                outcome = _of_repeat(punch, entries[first[punch.id]].punch, outcome, existing.get(punch.id))
+        for place, entry in enumerate(entries):
+            id_ = entry.punch.id
+            outcome = of_first[id_]
+            if first[id_] != place:
+                outcome = _of_repeat(entry, entries[first[id_]], outcome, existing.get(id_))
             outcomes.append(outcome)
         return outcomes
 
@@ -135,11 +144,11 @@ class Store:
         """Close the connection if there is one. A later `save` opens another."""
         self._session.close()
 
-    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> tuple[list[Outcome], dict[str, _Compared]]:
+    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> tuple[list[Outcome], dict[str, _Row]]:
         """Store entries of distinct ids; give their outcomes, and what stood under those ids before."""
         inserted = self._insert(entries, deadline)
         taken = [entry.punch.id for entry, outcome in zip(entries, inserted, strict=True) if outcome is None]
-        existing: dict[str, _Compared] = {}
+        existing: dict[str, _Row] = {}
         unseen = _UNSEEN
         if taken:
             try:
@@ -150,7 +159,7 @@ class Store:
         for entry, outcome in zip(entries, inserted, strict=True):
             if outcome is None:
                 row = existing.get(entry.punch.id)
-                outcome = _compare(entry.punch, row) if row else unseen
+                outcome = _compare(entry, row) if row else unseen
             outcomes.append(outcome)
         return outcomes, existing
 
@@ -176,9 +185,12 @@ class Store:
 
         return in_halves(entries, attempt, psycopg2.Error, _of_an_entry)
 
-    def _existing(self, ids: list[str], deadline: float) -> dict[str, _Compared]:
-        rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
-        return {punch_id: compared for punch_id, *compared in rows}
+    def _existing(self, ids: list[str], deadline: float) -> dict[str, _Row]:
+        try:
+            rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
+        except psycopg2.errors.InsufficientPrivilege:
+            rows = self._session.execute(_EXISTING_WITHOUT_MESSAGE, {"ids": ids}, deadline)
+        return {punch_id: _Row(message_id, compared) for punch_id, message_id, *compared in rows}
 
     def _give_up(self, error: Exception) -> Outcome:
         """Turn an error that is not the data's fault into an outcome. Nothing is presumed of the connection."""
@@ -187,26 +199,29 @@ class Store:
         return _failed(error)
 
 
-def _compare(punch: Punch, there: _Compared) -> Outcome:
-    differing = [column for (column, ours), theirs in zip(punch.compared.items(), there, strict=True) if ours != theirs]
-    if not differing:
-        return _DUPLICATE
-    return Outcome(Status.CONFLICT, f"id {punch.id} belongs to a punch with another {' and '.join(differing)}")
+def _compare(entry: Entry, there: _Row) -> Outcome:
+    ours = entry.punch.compared
+    differing = [column for column, theirs in zip(ours, there.compared, strict=True) if ours[column] != theirs]
+    if differing:
+        return Outcome(
+            Status.CONFLICT, f"id {entry.punch.id} belongs to a punch with another {' and '.join(differing)}"
+        )
+    return _REDELIVERED if there.message_id == entry.message_id else _DUPLICATE
 
 
-def _of_repeat(punch: Punch, first: Punch, outcome: Outcome, existing: _Compared | None) -> Outcome:
-    """Give the outcome of a punch whose id an earlier one of its batch had.
+def _of_repeat(entry: Entry, first: Entry, outcome: Outcome, existing: _Row | None) -> Outcome:
+    """Give the outcome of an entry whose id an earlier one of its batch had.
 
     Args:
-        punch: this one.
+        entry: this one.
         first: that one.
         outcome: that one's.
         existing: what stood under the id before.
     """
     if outcome.status is Status.STORED:
-        return _compare(punch, list(first.compared.values()))
+        return _compare(entry, _Row(first.message_id, list(first.punch.compared.values())))
     if existing:
-        return _compare(punch, existing)
+        return _compare(entry, existing)
     return _REPEAT if outcome.status is Status.REFUSED else outcome
 
 

@@ -57,6 +57,7 @@ function columns(api, rejections, hasCluster, hasUploads) {
       graph('Punches', 'punches',
         line(batches, 'stored', 'Sum', 'stored'),
         line(batches, 'duplicates', 'Sum', 'duplicates'),
+        line(batches, 'redelivered', 'Sum', 'redelivered'),
         line(batches, 'rejected', 'Sum', 'rejected'),
         line(batches, 'failed', 'Sum', 'failed tries')),
       graph('Age at storing, oldest of a batch', 'ms',

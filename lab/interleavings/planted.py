@@ -9,9 +9,9 @@ from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 _STORES, _LOOKS_UP = "insert into batida (", "from batida\nwhere id = any("
 _READS_TOO = """
 with new as (STORE)
-select id, null, null from new
+select id, null, null, null from new
 union all
-select id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint
+select id, mensagem_id, usuario_id, (extract(epoch from ponto) * 1000000)::bigint
 from batida
 where id in (select (entry ->> 0)::uuid from jsonb_array_elements(%(entries)s::jsonb) as entry)
 """
@@ -68,8 +68,8 @@ class _OneStatement(Planted):
 
     def read(self, slot: int, query: Any, rows: Rows) -> Rows:
         if _STORES in query:
-            self._standing[slot] = [row for row in rows if row[1] is not None]
-            return [row[:1] for row in rows if row[1] is None]
+            self._standing[slot] = [row for row in rows if row[2] is not None]
+            return [row[:1] for row in rows if row[2] is None]
         return self._standing[slot] if _LOOKS_UP in query else rows
 
 

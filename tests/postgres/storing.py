@@ -12,7 +12,7 @@ from tests.events import RECEIVED_MS
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=timezone(timedelta(hours=-3)))
 QUICK = Timeouts(connect_s=2, statement_ms=2_000, lock_ms=200)
-STORED, DUPLICATE = Outcome(Status.STORED), Outcome(Status.DUPLICATE)
+STORED, DUPLICATE, REDELIVERED = map(Outcome, (Status.STORED, Status.DUPLICATE, Status.REDELIVERED))
 
 
 def entry(usuario_id: int = 1, ponto: datetime = EIGHT, punch_id: str | None = None, **more: Any) -> Entry:

@@ -16,7 +16,7 @@ from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ask
 from tests.postgres.conftest import Server
-from tests.postgres.storing import DUPLICATE, QUICK, STORED, entry
+from tests.postgres.storing import DUPLICATE, QUICK, REDELIVERED, STORED, entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
@@ -181,11 +181,24 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
     store, first = Store(lambda: function), entry()
 
     assert store.save([first, entry()]) == [STORED, STORED]
-    assert store.save([first]) == [DUPLICATE]
+    assert store.save([first]) == [REDELIVERED]
     [conflict] = store.save([entry(usuario_id=2, punch_id=first.punch.id)])
     assert conflict.status is Status.CONFLICT
     assert store.failing(["m"], time.monotonic() + 60) == {}
     assert store.failing(["m"], time.monotonic() + 60).keys() == {"m"}
+    store.close()
+
+
+def test_before_the_migration_that_lets_it_read_messages_a_redelivered_punch_is_a_duplicate(
+    owner: dict[str, str], function: dict[str, str]
+) -> None:
+    store, first = Store(lambda: function), entry()
+    assert store.save([first]) == [STORED]
+    ask(owner, "revoke select (mensagem_id) on batida from ponto_function")
+
+    assert store.save([first, entry()]) == [DUPLICATE, STORED]
+    ask(owner, "grant select (mensagem_id) on batida to ponto_function")
+    assert store.save([first]) == [REDELIVERED]
     store.close()
 
 
@@ -216,6 +229,7 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
         ("batida", "id", "select"),
         ("batida", "usuario_id", "select"),
         ("batida", "ponto", "select"),
+        ("batida", "mensagem_id", "select"),
         *(("batida", name, "insert") for name in (*Punch._fields, "recebida_em", "mensagem_id", "chave")),
         ("falha", None, "select"),
         ("falha", None, "delete"),

@@ -26,7 +26,7 @@ from ponto.connection import TIMEOUTS, Parameters, Timeouts, connect
 from ponto.punch import Punch
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from tests.database import Database
-from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, STORED, entry, statuses
+from tests.postgres.storing import DUPLICATE, EIGHT, QUICK, REDELIVERED, STORED, entry, statuses
 from tests.waiting import wait_for
 
 SESSION = "from pg_stat_activity where datname = current_database() and application_name = 'batidaPonto'"
@@ -170,6 +170,17 @@ def test_the_same_punch_again_is_a_duplicate_whatever_zone_it_is_written_in(stor
     assert database.ask("select dispositivo, chave from batida where id = %s", first.punch.id) == [(None, None)]
 
 
+def test_a_message_that_comes_again_is_told_from_another_one_with_the_same_punch(store: Store) -> None:
+    first, other = entry(), entry()
+    another = first._replace(message_id="another")
+    store.save([first])
+
+    assert statuses(store.save([first, another, other, other, other._replace(message_id="another")])) == [
+        *(Status.REDELIVERED, Status.DUPLICATE),
+        *(Status.STORED, Status.REDELIVERED, Status.DUPLICATE),
+    ]
+
+
 @pytest.mark.parametrize(
     ("usuario_id", "later", "what"),
     [
@@ -193,7 +204,7 @@ def test_another_punch_under_a_taken_id_is_a_conflict_that_tells_what_differs(
 
 @pytest.mark.parametrize(
     ("stands", "outcomes"),
-    [(False, [Status.STORED, Status.CONFLICT]), (True, [Status.DUPLICATE, Status.CONFLICT])],
+    [(False, [Status.STORED, Status.CONFLICT]), (True, [Status.REDELIVERED, Status.CONFLICT])],
     ids=["the first, which was new", "the older row"],
 )
 def test_repeats_within_a_batch_are_compared_with_what_stands(
@@ -216,7 +227,7 @@ def test_a_repeat_of_a_refused_punch_comes_back_and_has_its_own_turn_then(store:
     assert statuses(outcomes) == [Status.REFUSED, Status.FAILED, Status.FAILED, Status.FAILED]
     assert outcomes[1].detail == "an earlier punch of this batch had its id, and was refused"
     assert punches(database) == []
-    assert statuses(store.save([good, good])) == [Status.STORED, Status.DUPLICATE]
+    assert statuses(store.save([good, good])) == [Status.STORED, Status.REDELIVERED]
 
 
 # Other sessions
@@ -267,7 +278,7 @@ def test_five_workers_with_the_same_ids_in_any_order_store_each_once_and_never_d
         outcomes = [outcome for result in threads.map(work, range(5)) for outcome in result]
 
     assert outcomes.count(STORED) == 300
-    assert outcomes.count(DUPLICATE) == 1200
+    assert outcomes.count(REDELIVERED) == 1200
     assert len(punches(database)) == 300
 
 

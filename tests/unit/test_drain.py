@@ -93,7 +93,7 @@ def test_two_punches_of_one_minute_that_a_clock_kept_are_two() -> None:
     assert paper.reasons == [("nsr 0", Reason.INVALID, "relogio, nsr: the message names no record of a hardware clock")]
 
 
-@pytest.mark.parametrize("others", [Status.STORED, Status.DUPLICATE])
+@pytest.mark.parametrize("others", [Status.STORED, Status.DUPLICATE, Status.REDELIVERED])
 def test_after_half_an_hour_in_which_our_code_stored_others_it_is_dead_lettered(paper: Paper, others: Status) -> None:
     paper.answers[1] = Outcome(others)
     paper.since = {f"m{BUG}": GRACE_SECONDS}

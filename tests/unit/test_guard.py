@@ -353,7 +353,7 @@ QUEUES: dict[str, list[dict[str, Any]]] = {
 def view(tmp_path: Path) -> flow.Flow:
     address = {"queue_url": "queue", "dlq_url": "dlq", "api_url": "http://api", "api_key": "secret"}
     (tmp_path / "stack.json").write_text(json.dumps(address))
-    batch = {"message": "batch", "stored": 3, "duplicates": 1, "rejected": 0, "failed": 2}
+    batch = {"message": "batch", "stored": 3, "duplicates": 1, "redelivered": 1, "rejected": 0, "failed": 2}
     (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
     (tmp_path / "view.key").write_text(KEY)  # another than the run's is tried below
     return flow.Flow(tmp_path, QUEUES.__getitem__)
@@ -368,7 +368,7 @@ def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(v
     numbers = json.loads(answer.body)
     assert answer.status == 200
     assert (numbers["accepted"], numbers["waiting"], numbers["deadLetters"]) == (1, 1, 9)
-    assert (numbers["stored"], numbers["duplicates"], numbers["failed"]) == (6, 2, 4)
+    assert (numbers["stored"], numbers["duplicates"], numbers["failed"]) == (6, 4, 4)
     assert numbers["ageSeconds"] > 0
     assert [letter["reason"] for letter in numbers["lastDeadLetters"]] == [f"reason {n}" for n in range(8, 0, -1)]
     assert json.loads(again.body)["stored"] == 6  # each line of the log once

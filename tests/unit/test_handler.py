@@ -158,8 +158,9 @@ def test_each_outcome_of_the_store_goes_where_it_belongs_by_its_own_record(paper
         3: Outcome(Status.CONFLICT, "another ponto"),
         4: Outcome(Status.REFUSED, "SQLSTATE 23514: no"),
         5: Outcome(Status.FAILED, "OperationalError: gone"),
+        6: Outcome(Status.REDELIVERED),
     }
-    records = [record(punch(usuario_id), f"message {usuario_id}") for usuario_id in (5, 4, 3, 2, 1)]
+    records = [record(punch(usuario_id), f"message {usuario_id}") for usuario_id in (6, 5, 4, 3, 2, 1)]
     response = run(record("{", "unreadable"), *records)
     assert response == {"batchItemFailures": [{"itemIdentifier": "message 5"}]}  # what Lambda reads
     assert paper.reasons == [
@@ -170,15 +171,16 @@ def test_each_outcome_of_the_store_goes_where_it_belongs_by_its_own_record(paper
 
 
 _status_of_an_employee = dict(
-    enumerate([Status.STORED, Status.DUPLICATE, Status.CONFLICT, Status.REFUSED, Status.FAILED], 1)
+    enumerate([Status.STORED, Status.DUPLICATE, Status.CONFLICT, Status.REFUSED, Status.FAILED, Status.REDELIVERED], 1)
 )
+_DONE = (Status.STORED, Status.DUPLICATE, Status.REDELIVERED)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     bodies=st.lists(
         st.one_of(
-            st.builds(punch, st.integers(1, 5)),
+            st.builds(punch, st.integers(1, 6)),
             (good_bodies() | edited_bodies() | any_json()).map(json.dumps),
             st.text(),
         ),
@@ -201,7 +203,7 @@ def test_every_record_has_exactly_one_end_and_the_log_counts_it(
     processed = [
         entry.message_id
         for entry in paper.entries
-        if _status_of_an_employee.get(entry.punch.usuario_id, Status.STORED) in (Status.STORED, Status.DUPLICATE)
+        if _status_of_an_employee.get(entry.punch.usuario_id, Status.STORED) in _DONE
     ]
     assert sorted(reported + dead_lettered + processed) == sorted(str(number) for number in range(len(bodies)))
 
@@ -212,7 +214,7 @@ def test_every_record_has_exactly_one_end_and_the_log_counts_it(
         == len(dead_lettered)
         == sum(line.get(f"rejected{reason.capitalize()}", 0) for reason in Reason)
     )
-    assert line["stored"] + line["duplicates"] == len(processed)
+    assert line["stored"] + line["duplicates"] + line["redelivered"] == len(processed)
 
 
 # Order and time
@@ -287,17 +289,22 @@ def test_the_answer_never_depends_on_that_call(
 
 
 def test_one_line_tells_how_the_batch_went(paper: Paper, capsys: pytest.CaptureFixture[str]) -> None:
-    paper.answers = {2: Outcome(Status.DUPLICATE), 5: Outcome(Status.FAILED, "OperationalError: gone")}
+    paper.answers = {
+        2: Outcome(Status.DUPLICATE),
+        3: Outcome(Status.REDELIVERED),
+        4: Outcome(Status.REDELIVERED),
+        5: Outcome(Status.FAILED, "OperationalError: gone"),
+    }
     received_ms = int(time.time() * 1000) - 5_000
 
     run(
-        *(record(punch(number), received_ms=received_ms) for number in (1, 2)),
+        *(record(punch(number), received_ms=received_ms) for number in (1, 2, 3, 4)),
         record(punch(5), None, received_ms - 1_000),
     )
 
     line = json.loads(capsys.readouterr().out)  # one; the test of the log looks at the rest of it
     assert line["requestId"] == Context.aws_request_id
-    assert (line["stored"], line["duplicates"], line["failed"]) == (1, 1, 1)
+    assert (line["stored"], line["duplicates"], line["redelivered"], line["failed"]) == (1, 1, 2, 1)
     assert 0 <= line["milliseconds"] < 60_000
     assert 5_000 <= line["oldestMilliseconds"] < 60_000
     assert 6_000 <= line["oldestFailedMilliseconds"] < 60_000

@@ -71,6 +71,7 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
         "requestId": "request-1",
         "stored": 2,
         "duplicates": 0,
+        "redelivered": 0,
         "rejected": 0,
         **REASONS,
         "failed": 0,
@@ -161,6 +162,7 @@ def test_neither_body_nor_detail_nor_message_id_is_told(capsys: pytest.CaptureFi
         capsys,
         stored=[entry("TRACE")],
         duplicates=[entry("TRACE")],
+        redelivered=[entry("TRACE")],
         dead_lettered=[rejection(Reason.CONFLICT, "TRACE 1")],
         failures=failures("down", record("TRACE", "TRACE 2")),
     )
@@ -177,6 +179,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     counts = {
         "stored": 1,
         "duplicates": 0,
+        "redelivered": 0,
         "rejected": 2,
         **REASONS,
         "rejectedInvalid": 1,
@@ -195,7 +198,7 @@ def test_a_line_is_embedded_metrics(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_batch_in_which_nothing_happened_says_so_of_every_count(capsys: pytest.CaptureFixture[str]) -> None:
     assert {name for _, name in metrics(printed(capsys))} == {
-        *("stored", "duplicates", "rejected", *REASONS, "failed", "batchSize"),
+        *("stored", "duplicates", "redelivered", "rejected", *REASONS, "failed", "batchSize"),
         "milliseconds",  # and no age of what was not stored
     }
 

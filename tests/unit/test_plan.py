@@ -182,7 +182,7 @@ def test_a_month_is_quantity_times_price() -> None:
         "Aurora: log": 88_000 * 500 / 4096 / 1e6 * 0.20,
         "Network: endpoints": 4 * 730 * 0.01,
         "Network: answers": 88_000 * 600 / 1e9 * 0.09,
-        "CloudWatch: metrics": (13 + 5) * 0.30,
+        "CloudWatch: metrics": (14 + 5) * 0.30,
         "CloudWatch: alarms": costs.alarm_metrics() * 0.10,
         "CloudWatch: dashboard": 3.00,
         "CloudWatch: logs": 880 * 1_500 / 1e9 * 0.50,

@@ -45,7 +45,10 @@ class Batches:
         self._totals: Counter[str] = Counter()
 
     def totals(self) -> Counter[str]:
-        """Add up what all batches did: stored, duplicates, rejected (dead letters), failed (tries)."""
+        """Add up what all batches did: stored, rejected (dead letters), failed (tries), duplicates.
+
+        A message that found its own row counts among the duplicates.
+        """
         with self._log.open("rb") as file:
             file.seek(self._read)
             text = file.read()
@@ -54,6 +57,7 @@ class Batches:
         for line in complete.splitlines():
             if line.startswith(b"{") and (batch := _batch(line)):
                 self._totals.update({name: batch[name] for name in ("stored", "duplicates", "rejected", "failed")})
+                self._totals["duplicates"] += batch["redelivered"]
         return self._totals
 
 

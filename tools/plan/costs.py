@@ -29,7 +29,7 @@ LEAST_ACU = 0.5  # of a database that is not paused
 
 # This project's own: tests hold them against serverless.yml's resources.
 SECRETS = 5  # the owner's, and those of the four functions that reach the database
-METRICS = 13  # in each line of the log
+METRICS = 14  # in each line of the log
 ESSENTIAL_METRICS = 3  # that the alarms of a stage with `alarms: essential` look at
 GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
 RECEIVE = 10  # messages that SQS hands over, or deletes, in a request
