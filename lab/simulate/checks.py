@@ -12,7 +12,7 @@ from lab.simulate.employees import Sending
 from tools.kit.ledger import PunchKey, Row, Sent, Standing, compare, judge
 from tools.kit.rows import rows_of
 
-STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
+STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired", "lost")
 ALARM_BEFORE = 42 * HOUR
 """An alarm fires at least so long before a message expires. A dead letter that is 9 days old as it comes has 5 left, of
 which the alarm takes 3 and up to 2 hours."""
@@ -89,6 +89,12 @@ class Auditor:
             if row := rows.get(each.sending.id):
                 each.row = compare(each.id, each.sending.punch, row)
 
+    def count(self) -> int:
+        """Count all rows."""
+        self._cursor.execute("select count(*) from batida")
+        [(count,)] = self._cursor
+        return int(count)
+
     def rows(self) -> list[Row]:
         """Give all rows."""
         return rows_of(self._connection, _EVERYBODY)
@@ -97,7 +103,9 @@ class Auditor:
 class Ledger:
     """All that was accepted, counted by what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stops: bool = True) -> None:
+        """Takes whether a message that is lost ends the run, or is counted."""
+        self._stops = stops
         self.accepted: list[Accepted] = []
         self.counts = dict.fromkeys(STATES, 0)
 
@@ -112,7 +120,7 @@ class Ledger:
         Raises:
             BrokenError: it is nowhere, or in two places.
         """
-        state = each.find_state()
+        state = each.find_state() or ("lost" if not self._stops else None)
         if state is None:
             what = f"{each} was deleted from the queue, and is neither a row nor a dead letter"
             raise BrokenError("lost", now, what, each)

@@ -35,7 +35,7 @@ class Invocation(NamedTuple):
     failed: set[str]  # message ids that come back
     error: str  # of the function as a whole; empty: none
     is_uncertain: bool  # what failed may be stored: it did not return, or lost PostgreSQL's answer
-    warned: list[dict[str, Any]]  # lines of its log that tell of failures
+    logged: list[dict[str, Any]]  # lines of its log
 
 
 class Process:
@@ -135,8 +135,8 @@ class Function:
         process.used = clock.now
         if not ended:
             self._idle.append(process)
-        warned = [json.loads(line) for line in self._log.lines if '"WARNING"' in line[:40]]
-        return Invocation(clock.now, failed, error, bool(error) or self._database.was_unheard, warned)
+        logged = [json.loads(line) for line in self._log.lines]
+        return Invocation(clock.now, failed, error, bool(error) or self._database.was_unheard, logged)
 
     def point(self) -> None:
         """Be where the process may be killed, or freeze.

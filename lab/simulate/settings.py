@@ -33,6 +33,7 @@ class Settings(NamedTuple):
     commit_late: bool = False
     answer_success: bool = False
     look_up: bool = True
+    purge: bool = False  # by operators: all dead letters at once, which nobody counts
     # What the model takes a batch to cost, from its receipt to its deletion: milliseconds.
     batch_milliseconds: float = 39
     row_milliseconds: float = 0.11

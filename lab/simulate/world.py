@@ -15,6 +15,7 @@ import psycopg2.extensions
 
 from lab.faults import Kind
 from lab.simulate import checks, employees
+from lab.simulate.bookkeeper import Bookkeeper
 from lab.simulate.checks import LOOK_BACK, Accepted, Alarms, Auditor, BrokenError, Ledger
 from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
 from lab.simulate.cloudwatch import Point
@@ -24,6 +25,7 @@ from lab.simulate.faults import PROMISED, Spell, Weather
 from lab.simulate.functions import Function, Invocation
 from lab.simulate.queue import Message, Queue
 from lab.simulate.settings import Settings
+from tools.balance.books import Books
 from tools.kit.ledger import Standing
 
 _CALM = HOUR
@@ -44,6 +46,7 @@ class Plan(NamedTuple):
     spells: Sequence[Spell]
     odd: bool = True  # whether SQS does what it warns of
     sendings: Sequence[Sending] | None = None  # instead of what the employees of the seed send
+    stops: bool = True  # at a message that is lost, as at any other broken rule; else it is counted
 
 
 class Outcome(NamedTuple):
@@ -53,9 +56,11 @@ class Outcome(NamedTuple):
     accepted: int
     broken: BrokenError | None
     invocations: int
+    books: Sequence[Books]  # of each day
+    unlogged: Sequence[int]  # rows of each day that the log lacks
 
     def __str__(self) -> str:
-        rare = ("removed by operators", "expired")
+        rare = ("removed by operators", "expired", "lost")
         counts = {name: number for name, number in self.counts.items() if number or name not in rare}
         return ", ".join(f"{name} {number}" for name, number in {"accepted": self.accepted, **counts}.items())
 
@@ -89,7 +94,8 @@ class World:
             write_trace: takes each line of the trace.
         """
         self.plan, self.settings = plan, settings
-        self.ledger = Ledger()
+        self.ledger = Ledger(stops=plan.stops)
+        self.bookkeeper = Bookkeeper()
         self.stored_at = 0.0  # when the last batch was deleted
         self.invocations = 0
         self._clock = Clock()
@@ -148,7 +154,14 @@ class World:
             finally:
                 self._database.close()
                 self._audit_connection.close()
-        return Outcome(self.ledger.counts, len(self.ledger.accepted), broken, self.invocations)
+        return Outcome(
+            self.ledger.counts,
+            len(self.ledger.accepted),
+            broken,
+            self.invocations,
+            self.bookkeeper.days,
+            self.bookkeeper.unlogged,
+        )
 
     @contextmanager
     def _installed(self) -> Iterator[None]:
@@ -173,6 +186,8 @@ class World:
             self._write_trace(f"{stamp(self._clock.now)}  {text}")
 
     def _begin(self) -> None:
+        for day in range(self.plan.days):
+            self._at((day + 1) * DAY, self._midnight)
         for spell in self.plan.spells:
             self._at(spell.begin, self._spell_begins, spell)
             self._at(spell.end, self._spell_ends, spell)
@@ -182,6 +197,12 @@ class World:
         else:
             for sending in self.plan.sendings:
                 self._at(sending.at, self._send, sending)
+
+    def _midnight(self, _: object) -> None:
+        now = self._clock.now
+        self._queue.refresh(now)
+        self._dead.refresh(now)
+        self.bookkeeper.close_day(self._queue.live, self._dead.live, self._auditor.count())
 
     def _spell_begins(self, spell: Spell) -> None:
         self._trace(str(spell))
@@ -201,6 +222,7 @@ class World:
         now = self._clock.now
         message_id = self._new_id()
         accepted = self.ledger.accept(message_id, sending)
+        self.bookkeeper.counted.update(("accepted", "sent"))
         if self._write_trace:
             self._trace(f"{sending.what}: {accepted}")
         self._queue.add(Message(message_id, sending.body, accepted, now, {}), now)
@@ -318,15 +340,20 @@ class World:
         self._free_poller()
 
     def _note(self, batch: Sequence[Message], done: Invocation) -> None:
-        """Record what the function's log says of failures."""
-        for line in done.warned:
+        """Record what the function's log says of counts and failures."""
+        for line in done.logged:
+            if line["message"] == "batch":
+                self.bookkeeper.counted.update(
+                    stored=line["stored"], duplicates=line["duplicates"], dead_lettered=line["rejected"]
+                )
             if milliseconds := line.get("oldestFailedMilliseconds"):
                 minute = int(done.end // 60)
                 before = self._alarms.failed.get(minute)
                 most = max(milliseconds, before.most) if before else milliseconds
                 self._alarms.failed[minute] = Point(most, 1, most, most)
         if self._write_trace:
-            why = [error for line in done.warned for error in line.get("errors", [line["message"]])]
+            warned = [line for line in done.logged if line["level"] == "WARNING"]
+            why = [error for line in warned for error in line.get("errors", [line["message"]])]
             end = "; ".join([done.error, *why] if done.error else why) or "done"
             took = length(done.end - self._clock.now)
             self._trace(f"batch of {len(batch)}: {_named(batch)}: {end}, after {took}")
@@ -348,7 +375,8 @@ class World:
             elif is_uncertain:
                 accepted.excused = True
             self.ledger.follow(accepted, now)
-            if message.id not in failed and accepted.sending.id and accepted.row is None and not accepted.dead_letters:
+            is_good = message.id not in failed and accepted.sending.id
+            if self.plan.stops and is_good and accepted.row is None and not accepted.dead_letters:
                 what = f"{accepted} was deleted from the queue before it was a row"
                 raise BrokenError("lost", now, what, accepted)
         self.stored_at = now
@@ -386,6 +414,7 @@ class World:
             for name, value in attributes.items()
         }
         accepted.dead_letters += 1
+        self.bookkeeper.counted["letters_sent"] += 1
         self._dead.add(Message(self._new_id(), body, accepted, sent, given), self._clock.now)
         self._call_operator()
 
@@ -429,7 +458,8 @@ class World:
             accepted: Accepted = dead_letter.origin
             self._dead.remove(dead_letter, now)
             accepted.dead_letters -= 1
-            if accepted.sending.id and accepted.row is not Standing.CONFLICT:
+            self.bookkeeper.counted["letters_deleted"] += not self.settings.purge
+            if accepted.sending.id and accepted.row is not Standing.CONFLICT and not self.settings.purge:
                 self._redrive(dead_letter)
             else:
                 accepted.removed = True
@@ -450,6 +480,7 @@ class World:
         }
         self._trace(f"an operator sends {accepted} back")
         accepted.queued += 1
+        self.bookkeeper.counted["sent"] += 1
         self._queue.add(Message(self._new_id(), dead_letter.body, accepted, now, receipt | kept), now)
         self._wake()
 

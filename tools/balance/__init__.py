@@ -1,0 +1,1 @@
+"""`ponto balance`: the books of a day."""
