@@ -35,9 +35,9 @@ _EPILOG = f"""examples:
   make simulate ARGS="--seed 86 --trace year.txt"       with every step of it
   make simulate ARGS="--seeds 50 --days 7"              fifty weeks
   make simulate ARGS="--fault receives --seeds 100 --days 7"
-  make simulate ARGS="--books --seed 1 --seeds 3"       and what the books of each day show
+  make simulate ARGS="--books --seed 1"                 and what the books of its days show
 
-planted faults, mistakes of ours, to see that they are found:
+planted faults, mistakes of ours, to see that they are found (the last two break no rule: --books shows them):
 {chr(10).join(f"  {name:<11} {planted.what}" for name, planted in PLANTED.items())}
 
 exit status: 0 every rule held, 1 one was broken, and the story of it is printed, 2 the request is wrong
@@ -53,7 +53,7 @@ exit status: 0 every rule held, 1 one was broken, and the story of it is printed
 @click.option(
     "--template", type=opt.FILE, metavar="FILE", help="Compiled already: cloudformation-template-update-stack.json."
 )
-@click.option("--fault", type=click.Choice(list(PLANTED)), help="Plant a mistake of ours.")
+@click.option("--fault", type=click.Choice(list(PLANTED)), metavar="NAME", help="Plant a mistake, of those below.")
 @click.option("--books", is_flag=True, show_default=False, help="Keep the books of each day; what is lost is counted.")
 @click.option("--trace", type=opt.FILE, metavar="FILE", help="Write every step there, of the last run.")
 @opt.force

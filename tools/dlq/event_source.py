@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.log import NAMESPACE
+from tools.kit import metrics
 from tools.kit.errors import CommandError
 from tools.kit.target import Target
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 _SWITCH_SECONDS = 300  # AWS takes up to a minute or so
 _POLL_SECONDS = 1
 _RECENT = timedelta(minutes=15)  # CloudWatch's figures are minutes late, and what fails is back within 8
-_PERIOD_SECONDS = 300
 
 
 def switch(target: Target, *, enabled: bool) -> bool:
@@ -105,10 +105,10 @@ def waited(target: Target, paused: datetime) -> Waited:
         paused: since when its drain has been.
     """
     now = datetime.now(UTC)
-    queue = {"Name": "QueueName", "Value": target.queue_url.rpartition("/")[2]}
-    function = _function(target)
-    in_queue = _largest(target, "AWS/SQS", "ApproximateAgeOfOldestMessage", queue, now - _RECENT, now)
-    failed = _largest(target, NAMESPACE, "oldestFailedMilliseconds", function, paused - _RECENT, paused + _RECENT)
+    age, failures = ("AWS/SQS", "ApproximateAgeOfOldestMessage"), (NAMESPACE, "oldestFailedMilliseconds")
+    queue, function = metrics.of_queue(target.queue_url), metrics.of_drain(target)
+    in_queue = metrics.read(target, age, queue, "Maximum", now - _RECENT, now)
+    failed = metrics.read(target, failures, function, "Maximum", paused - _RECENT, paused + _RECENT)
     return Waited(
         in_queue[max(in_queue)] if in_queue else None,  # the last: something may have been stored since the others
         max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
@@ -118,26 +118,8 @@ def waited(target: Target, paused: datetime) -> Waited:
 def has_crashed(target: Target) -> bool:
     """Ask CloudWatch whether the function failed as a whole in the last quarter of an hour."""
     now = datetime.now(UTC)
-    return any(_largest(target, "AWS/Lambda", "Errors", _function(target), now - _RECENT, now).values())
-
-
-def _function(target: Target) -> dict[str, str]:
-    return {"Name": "FunctionName", "Value": target.function}
-
-
-def _largest(
-    target: Target, namespace: str, name: str, dimension: dict[str, str], start: datetime, end: datetime
-) -> dict[datetime, float]:
-    answer = target.metrics().get_metric_statistics(
-        Namespace=namespace,
-        MetricName=name,
-        Dimensions=[dimension],
-        StartTime=start,
-        EndTime=end,
-        Period=_PERIOD_SECONDS,
-        Statistics=["Maximum"],
-    )
-    return {point["Timestamp"]: point["Maximum"] for point in answer["Datapoints"]}
+    errors, function = ("AWS/Lambda", "Errors"), metrics.of_drain(target)
+    return any(metrics.read(target, errors, function, "Maximum", now - _RECENT, now).values())
 
 
 def _mappings(target: Target) -> list[str]:
