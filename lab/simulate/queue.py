@@ -216,8 +216,8 @@ class Queue:
         "For standard queues, the expiration of a message is always based on its original enqueue timestamp. When a
         message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
         """
-        if self._oldest and self._oldest[0][0] + self._retention <= now:
-            while (oldest := self.oldest()) and oldest.sent + self._retention <= now:
+        if self._oldest and now - self._oldest[0][0] >= self._retention:
+            while (oldest := self.oldest()) and now - oldest.sent >= self._retention:
                 if oldest in self._visible:
                     self._visible.remove(oldest)
                 self._drop(oldest, now)

@@ -128,6 +128,18 @@ def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
     assert expired == [sent]
 
 
+def test_nothing_is_gone_before_it_is_as_old_as_the_retention() -> None:
+    ages: list[float] = []
+    for number in range(100):
+        sent = 97 * DAY + number / 7
+        found, now = queue(), sent + 4 * DAY  # which may be rounded down
+        found.on_expired = lambda expired, now=now: ages.append(now - expired.sent)  # type: ignore[misc]
+        found.add(message(sent=sent), sent)
+        found.refresh(now)
+
+    assert min(ages) >= 4 * DAY
+
+
 def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:
     found = Queue(Random(3), 60, 4 * DAY)  # noqa: S311
     sent = [message(number) for number in range(3_000)]
