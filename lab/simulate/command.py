@@ -123,8 +123,10 @@ def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], N
             # As a replica, or the table's own guard would refuse.
             cursor.execute("set session_replication_role = replica")
             cursor.execute("truncate batida, falha")
-    # What is committed need not survive a power cut: only who sees it matters.
-    return World(plan, deployed, partial(connect, url, options="-c synchronous_commit=off"), write_trace).run()
+    # What is committed need not survive a power cut: only who sees it matters. A row whose commit comes late locks its
+    # id, and who waits for it here is the one who would commit.
+    options = "-c synchronous_commit=off -c lock_timeout=2000"
+    return World(plan, deployed, partial(connect, url, options=options), write_trace).run()
 
 
 @contextmanager
