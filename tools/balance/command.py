@@ -170,7 +170,7 @@ def _lines(day: Day, books: Books, redelivered: int) -> list[str]:
         ("- rows", books.rows, "the database, by when they were written"),
         ("- duplicates", books.duplicates, "the function: rows of other messages"),
         ("- dead-lettered", books.dead_lettered, "the function"),
-        ("- exhausted", books.exhausted, "moved by SQS: what the dead-letter queue has more than came and went"),
+        ("- exhausted", books.exhausted, "moved by SQS: computed from the dead-letter queue"),
         ("- wait", books.waiting_after, "SQS, approximate"),
         ("= difference", books.difference, "expired, or lost; below 0: with two ends"),
     )
