@@ -265,6 +265,16 @@ def test_the_books_show_what_is_lost(live: Live, stage: Settings, name: str) -> 
     assert sum(books.difference + books.gone for books in outcome.books) >= lost > 0
 
 
+def test_nobody_waits_for_ever_for_a_row_whose_commit_comes_late(live: Live, stage: Settings) -> None:
+    first = sending(110, 1)
+    again = first._replace(at=111.05)  # to a second process: the first still waits for a database that resumes
+    plan = Plan(1, 1, [], [], odd=False, sendings=[first, again], stops=False)
+
+    outcome = run(plan, PLANTED["commit"].plant(stage), live.url)
+
+    assert (outcome.broken, outcome.accepted) == (None, 2)
+
+
 def test_the_same_seed_gives_the_same_trace_in_another_process(tmp_path: Path, prod: Template) -> None:
     template = tmp_path / "template.json"
     template.write_text(json.dumps(prod.document))
