@@ -1460,7 +1460,7 @@ grant execute on function lacunas_recebidas to ponto_reports;
 grant select on lacunas to ponto_reports;
 
 -- 14_correcting.sql
--- What whoever writes corrections needs besides the tables.
+-- What writing a correction needs besides the tables.
 
 create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
 language sql stable parallel safe

@@ -91,7 +91,7 @@ def _deployed(where: target.Where) -> System:
         stage.functions(), f"{stage.stack}-report", stage.stage, timeout=database.Where().timeout
     )
     return System(
-        proof.address_of(outputs, where.stage, target.emulator()),
+        target.address_of(outputs, where.stage),
         stage.gateway().get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"],
         stage.queue_url,
         stage.dlq_url,

@@ -1,4 +1,4 @@
--- What whoever writes corrections needs besides the tables.
+-- What writing a correction needs besides the tables.
 
 create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
 language sql stable parallel safe
