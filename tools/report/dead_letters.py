@@ -44,18 +44,24 @@ option = click.option("--no-queue", is_flag=True, show_default=False, help="Leav
 
 
 def read(where: Where, employees: Employees) -> list[Group] | Unread:
-    """Look into the queue, and put back what was looked at.
+    """Look into the queue, and put together what is alike.
 
     Args:
         where: the stage, or the database, beside it.
         employees: dead letters of these only; None: everybody's.
     """
+    found = messages(where)
+    return found if isinstance(found, Unread) else grouped(found, employees)
+
+
+def messages(where: Where) -> list[DeadLetter] | Unread:
+    """Look into the queue beside a stage or a database, and put back what was looked at."""
     if where.stage is None and not database.is_local(where.database):
         return NOT_LOCAL
     try:
         place = target.find(where.deployment)
         with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
-            return grouped(reader.messages, employees)
+            return reader.messages
     except CommandError as error:
         return Unread(str(error))
     except (BotoCoreError, ClientError) as error:

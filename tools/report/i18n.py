@@ -31,9 +31,17 @@ class Language:
         text: str = _WORDS[section][name][self.name]
         return text.format(*values) if values else text
 
+    def sentences(self, section: str) -> list[str]:
+        """Give all of a section."""
+        return [texts[self.name] for texts in _WORDS[section].values()]
+
     def column(self, name: str) -> str:
         """Give the label of a column of the database."""
         return self.word("column", name)
+
+    def field(self, name: str) -> str:
+        """Give the label of any column of the database; one that no report shows has its own name only."""
+        return self.column(name) if name in _WORDS["column"] else name
 
     def number(self, value: float) -> str:
         """Write a number."""

@@ -51,6 +51,18 @@ def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Call
     return with_options
 
 
+def language(text: str) -> Option:
+    """Give the option of the language, as the argument `language`."""
+    return click.option(
+        "--lang",
+        "language",
+        type=click.Choice(LANGUAGES),
+        default="en",
+        callback=lambda _, __, name: Language(name),
+        help=text,
+    )
+
+
 def written(function: Function) -> Function:
     """Give a command the options of how and where it writes, as `output`, and of where it reads, as `where`."""
     with_output = gathered(
@@ -65,14 +77,7 @@ def written(function: Function) -> Function:
             default=",",
             help="Of csv; a Brazilian Excel expects ;.",
         ),
-        language=click.option(
-            "--lang",
-            "language",
-            type=click.Choice(LANGUAGES),
-            default="en",
-            callback=lambda _, __, name: Language(name),
-            help="Of text and html.",
-        ),
+        language=language("Of text and html."),
         file=click.option(
             "--output", "file", type=opt.FILE, metavar="FILE", help="Write a file, which only you may read."
         ),

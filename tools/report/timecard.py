@@ -13,6 +13,7 @@ from tools.kit.options import Instead
 from tools.kit.reader import Rows, Where
 from tools.report import as_csv, as_html, as_json, card, i18n, options, period, queries
 from tools.report.card import Card, Day, Written
+from tools.report.i18n import Language
 from tools.report.output import Output
 from tools.report.queries import Employees, Reports
 from tools.report.table import Column, Table
@@ -60,7 +61,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
             elif output.format == "json":
                 indent = 2 if employees is not None and len(employees) == 1 else None
                 for one in cards:
-                    out.write(as_json.document(_fields(one, reports), indent) + "\n")
+                    out.write(as_json.document(fields(one, reports), indent) + "\n")
             elif output.format == "html":
                 as_html.render(
                     out,
@@ -68,11 +69,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
                     language,
                     cards=cards,
                     month=language.month(month),
-                    as_of=reports.as_of(language),
-                    generated=reports.generated(language),
-                    card_of=card,
-                    clock=i18n.clock,
-                    cpf=i18n.whole,
+                    **beside(reports, language),
                 )
             else:
                 card.print_cards(out, cards, reports.as_of(language), reports.generated(language), language)
@@ -88,6 +85,17 @@ def read(reports: Reports, month: date, employees: Employees = None) -> Iterator
         employees: who never punched and is not loaded has none.
     """
     return _cards(month, reports.of_month(month, employees, *_CARDS).each)
+
+
+def beside(reports: Reports, language: Language) -> dict[str, Any]:
+    """Give what the template `cards.html` takes beside the cards."""
+    return {
+        "as_of": reports.as_of(language),
+        "generated": reports.generated(language),
+        "card_of": card,
+        "clock": i18n.clock,
+        "cpf": i18n.whole,
+    }
 
 
 def _cards(month: date, ranges: Iterator[list[Rows]]) -> Iterator[Card]:
@@ -139,7 +147,8 @@ def _for_csv(day: Day) -> Sequence[Any]:
     return (*day[:-1], "; ".join(map(Written.text, day.correcoes)))
 
 
-def _fields(found: Card, reports: Reports) -> dict[str, Any]:
+def fields(found: Card, reports: Reports) -> dict[str, Any]:
+    """Give a card for programs."""
     sums = found.totais._asdict()
     employee = {name: sums.pop(name) for name in ("usuario_id", "nome", "cpf", "fuso", "zona_mudou_em")}
     days = [day._asdict() for day in found.dias]
