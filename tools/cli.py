@@ -13,6 +13,7 @@ from tools.imports.command import import_file
 from tools.keys.command import keys
 from tools.kit import commands
 from tools.load import command as load
+from tools.person.command import person
 from tools.plan.command import plan
 from tools.remove.command import remove
 from tools.report import command as report
@@ -29,6 +30,7 @@ _EPILOG = """examples:
   ponto import october.csv         punches of a file, through the API
   ponto keys create gate-1         an API key for a device or site, its value shown once
   ponto load employees staff.csv   names, time zones and cut-offs for the reports
+  ponto person 123 --output folder   all that is kept about an employee
   ponto plan --employees 20000     which limit binds at the peak, and what a month costs
   ponto remove --stage dev         empty its buckets, and remove it
   ponto report timecard --employee 123 --month 2026-11
@@ -52,6 +54,7 @@ ponto.add_command(dlq)
 ponto.add_command(import_file)
 ponto.add_command(keys)
 ponto.add_command(load.load)
+ponto.add_command(person)
 ponto.add_command(plan)
 ponto.add_command(remove)
 ponto.add_command(report.report)

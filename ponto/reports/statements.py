@@ -68,6 +68,7 @@ _Kind = Callable[[Any], object]
 _BETWEEN: dict[str, _Kind] = {"de": _day, "ate": _day}
 _DAYS: dict[str, _Kind] = {**_BETWEEN, "usuarios": _numbers, "momento": _instant}
 _MONTH: dict[str, _Kind] = {"mes": _day, "usuarios": _numbers, "momento": _instant}
+_PERSON: dict[str, _Kind] = {"usuario": _number}
 _OF_KEYS: dict[str, _Kind] = {"keys": _texts, "from_ms": _number, "to_ms": _number}
 _OF_RUN: dict[str, _Kind] = {"desde": _instant, "primeiro": _number, "ultimo": _number}
 _LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), _span)
@@ -86,6 +87,10 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "key_employees": _OF_KEYS,
     "key_rows": {**_OF_KEYS, "usuarios": _numbers},
     "peak": {"de": _instant, "ate": _instant},
+    "person": _PERSON,
+    "person_corrections": _PERSON,
+    "person_months": _PERSON,
+    "person_punches": {**_PERSON, "mes": _day},
     "punch": {"id": _uuid},
     "punched": _DAYS,
     "punches": {"usuario": _number, "dia": _day},

@@ -1,0 +1,3 @@
+-- An employee's time zone, and row of funcionario; null: there is none.
+select coalesce(fuso, (select fuso_padrao())), row_to_json(funcionario)
+from (values (%(usuario)s::bigint)) as pessoa (usuario_id) left join funcionario using (usuario_id)

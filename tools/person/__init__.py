@@ -1,0 +1,1 @@
+"""`ponto person`: what is kept about an employee."""
