@@ -6,8 +6,10 @@ quotes a line: it may hold somebody's name or document.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ponto.documents import check_digits
@@ -250,6 +252,7 @@ class Survey:
         self._first = self._last = 0  # NSR; 0: of none
         self._gaps: list[tuple[int, int]] = []  # first and last NSR that is missing, in order
         self._repeats: list[int] = []
+        self._unplaced = 0  # came again, or late into a gap that is not listed
         self._settings: list[Record] = []
         self._unlisted = {"gaps": 0, "repeats": 0, "settings": 0}
 
@@ -281,17 +284,27 @@ class Survey:
         elif nsr < self._first:
             if nsr < self._first - 1:
                 self._list("gaps", self._gaps, (nsr + 1, self._first - 1))
+                self._gaps.sort()
             self._first = nsr
         else:
             self._fill(nsr)
 
     def _fill(self, nsr: int) -> None:
-        """Take one between the first and the last: it comes late, or again."""
-        for place, (first, last) in enumerate(self._gaps):
-            if first <= nsr <= last:
-                self._gaps[place : place + 1] = [gap for gap in ((first, nsr - 1), (nsr + 1, last)) if gap[0] <= gap[1]]
-                return
-        self._list("repeats", self._repeats, nsr)
+        """Take one from the first to the last: it comes late, or again."""
+        place = bisect_right(self._gaps, nsr, key=itemgetter(0)) - 1
+        if place >= 0 and nsr <= self._gaps[place][1]:
+            first, last = self._gaps.pop(place)
+            if nsr < last:
+                self._gaps.insert(place, (nsr + 1, last))
+            if first < nsr:
+                self._gaps.insert(place, (first, nsr - 1))
+            if len(self._gaps) > LISTED:
+                del self._gaps[place + 1]
+                self._unlisted["gaps"] += 1
+        elif self._unlisted["gaps"] and self._first < nsr < self._last:
+            self._unplaced += 1
+        else:
+            self._list("repeats", self._repeats, nsr)
 
     def _list(self, name: str, listed: list[Any], found: object) -> None:
         if len(listed) < LISTED:
@@ -306,8 +319,9 @@ class Survey:
             "layout": self.header.layout.year,
             "firstNsr": self._first or None,
             "lastNsr": self._last or None,
-            "gaps": [{"first": first, "last": last} for first, last in sorted(self._gaps)],
+            "gaps": [{"first": first, "last": last} for first, last in self._gaps],
             "repeats": self._repeats,
+            "unplaced": self._unplaced,
             "settings": [{"nsr": each.nsr, "before": each.before, "after": each.time} for each in self._settings],
             "unlisted": self._unlisted,
             "found": {str(kind): count for kind, count in self._found.items()},

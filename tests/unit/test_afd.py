@@ -204,6 +204,7 @@ def test_a_survey_says_what_a_file_holds(clock: Clock, trailer: bool, signature:
         "lastNsr": 40 + len(lines),
         "gaps": [],
         "repeats": [],
+        "unplaced": 0,
         "settings": [
             {"nsr": nsr, "before": f"2026-10-0{day}T08:00{offset}", "after": f"2026-10-0{day}T08:02{offset}"}
             for day, nsr in ((1, int(first[:9])), (2, int(first[:9]) + 7))
@@ -245,10 +246,26 @@ def test_what_a_survey_says_is_bounded_whatever_a_file_holds() -> None:
     clock = Clock(2021)
     later = datetime(2026, 10, 1, 9)
     settings = [clock.setting(nsr, EIGHT, later) for nsr in range(1, 3_000, 2)]
-    found = survey(clock.file(*settings, *settings))
-    assert found["unlisted"] == {"gaps": 999, "repeats": 1_000, "settings": 2_500}
+    found = survey(clock.file(*[clock.employee(1)] * 1_500, *settings, *settings))
+    assert found["unlisted"] == {"gaps": 999, "repeats": 1_002, "settings": 2_500}
     assert {name: len(found[name]) for name in found["unlisted"]} == dict.fromkeys(found["unlisted"], afd.LISTED)
     assert len(json.dumps(found)) < 100_000  # of the 256 KB that an event may have
+
+
+def test_a_gap_that_late_records_split_again_and_again_is_bounded_too() -> None:
+    clock = Clock(2009)
+    found = survey(clock.file(*(clock.employee(nsr) for nsr in (1, 4_001, *range(3, 4_000, 2))), trailer=False))
+    assert found["gaps"] == [{"first": nsr, "last": nsr} for nsr in range(2, 1_001, 2)]
+    assert (found["unlisted"]["gaps"], found["repeats"], found["unplaced"]) == (1, [], 1_499)
+
+
+def test_what_comes_late_into_a_gap_that_is_not_listed_is_no_repeat() -> None:
+    clock = Clock(2009)
+    numbers = [*range(1, 2_000, 2), 1_800, 5, 1_999, 2]
+    found = survey(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
+    # 5 comes again, but of 1,800 nobody knows: only the first gaps are listed.
+    assert (found["unplaced"], found["repeats"]) == (2, [1_999])
+    assert found["gaps"][0] == {"first": 4, "last": 4}
 
 
 def test_made_up_documents_are_what_they_say() -> None:

@@ -119,6 +119,14 @@ def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, 
     assert all(len(line) <= 80 for line in lines[:3] + lines[4:])
 
 
+def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, run: Run, tmp_path: Path) -> None:
+    content = Clock(2009).file(*(Clock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 5)))
+    stage.results["summary.json"] = summary_of(content)
+    lines = run("import", file_of(tmp_path, content)).out.splitlines()
+    assert lines[2].endswith(" 998, 1000 and 99 more")
+    assert lines[3] == "2 records came again, or late into a gap that is not listed"
+
+
 def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = Clock().file(trailer=False)
     stage.results["summary.json"] = summary_of(content, accepted=0)

@@ -94,6 +94,8 @@ def _lines_of(clock: Mapping[str, Any]) -> Iterator[str]:
     ]
     yield from _listed("missing NSR", gaps, unlisted["gaps"])
     yield from _listed("repeated NSR", [str(nsr) for nsr in clock["repeats"]], unlisted["repeats"])
+    if clock["unplaced"]:
+        yield f"{counted(clock['unplaced'], 'record')} came again, or late into a gap that is not listed"
     for each in clock["settings"]:
         yield f"clock set, NSR {each['nsr']}: {each['before']} to {each['after']}"
     if unlisted["settings"]:
