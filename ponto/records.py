@@ -11,7 +11,8 @@ _LONGEST_ID = 100  # characters: SQS's own limit, and the column's
 _is_clock = re.compile("[0-9]{17}").fullmatch
 _is_nsr = re.compile("[1-9][0-9]{0,8}").fullmatch
 _ORIGIN = ("messageId", "receivedAt")  # the attributes of a message that was sent back
-_SENDERS = ("usuarioId", "apiKeyId", "relogio", "nsr")  # those that only the gateway and imports set
+_OF_A_CLOCK = ("relogio", "nsr")
+_SENDERS = ("usuarioId", "apiKeyId", *_OF_A_CLOCK)  # those that only the gateway and imports set
 _EARLIEST_MS = 1_577_836_800_000  # 2020-01-01: no punch was received before
 
 
@@ -167,10 +168,19 @@ def clock_record(record: Record) -> ClockRecord | None:
     Only the import of files sets it, and a dead letter that was sent back keeps it.
 
     Raises:
+        NoClockRecord: of `named_clock_record`.
+    """
+    return named_clock_record({name: _text(record, name) for name in _OF_A_CLOCK})
+
+
+def named_clock_record(attributes: Mapping[str, str | None]) -> ClockRecord | None:
+    """Return which record of a hardware clock a message's own attributes, by name, say that its punch is.
+
+    Raises:
         NoClockRecord: it cannot be read. The punch must not pass for another one, of the same employee and minute.
     """
-    clock, nsr = _text(record, "relogio"), _text(record, "nsr")
-    if clock is nsr is None:
+    clock, nsr = map(attributes.get, _OF_A_CLOCK)
+    if not clock and not nsr:
         return None
     if not clock or not nsr or not _is_clock(clock) or not _is_nsr(nsr):
         raise NoClockRecord

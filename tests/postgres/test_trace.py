@@ -172,6 +172,19 @@ def test_a_dead_letter_says_why_and_how_to_send_it_back(dev: Stage, body: str, w
     assert found["redrive"] == f"ponto dlq redrive {identifier} --stage dev"
 
 
+def test_a_dead_letter_of_a_hardware_clock_is_found_by_its_record_and_not_by_another_punchs_id(dev: Stage) -> None:
+    body = punch(7, "2026-11-24T12:00:00Z")
+    named = {"reason": "refused", "detail": "why", "relogio": "00004000070000123"}
+    of_clock = [dev.dead_letter(text, **named, nsr=nsr) for text, nsr in ((body, 7), ("{", 8))]
+    unreadable = dev.dead_letter(body, **named)
+
+    def found(identifier: str) -> list[str]:
+        return [each["id"] for each in dev.run(identifier, "--json").json["deadLetters"]]
+
+    assert [found(f"f0000400-0070-8000-a123-00000000000{nsr}") for nsr in (7, 8)] == [[each] for each in of_clock]
+    assert found(derive_id(7, datetime(2026, 11, 24, 12, tzinfo=UTC))) == [unreadable]
+
+
 def test_a_conflict_is_a_dead_letter_beside_the_row_of_its_id(dev: Stage) -> None:
     identifier = dev.reject(punch(9, id=ID), "conflict")
 

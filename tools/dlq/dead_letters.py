@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ponto.derived_id import derive_clock_id
 from ponto.imports import NotFromS3, tasks_of
 from ponto.punch import Reason
-from ponto.records import carried_origin
+from ponto.records import NoClockRecord, carried_origin, named_clock_record
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -76,6 +77,15 @@ class DeadLetter(NamedTuple):
         given = fields.get("id") if fields else None
         return given.lower() if isinstance(given, str) else None
 
+    @property
+    def clock_id(self) -> str | None:
+        """The id of a hardware clock's punch, whatever the body says; None: it is none, or names no record."""
+        try:
+            record = named_clock_record(_texts(self.attributes))
+        except NoClockRecord:
+            return None
+        return derive_clock_id(record) if record else None
+
     def attributes_to_resend(self) -> "dict[str, MessageAttributeValueTypeDef]":
         """Give the attributes with which a punch goes back to its queue.
 
@@ -136,7 +146,7 @@ class DeadLetter(NamedTuple):
 def read(message: "MessageTypeDef") -> DeadLetter:
     """Read a message of the dead-letter queue, received with all its attributes."""
     attributes = message.get("MessageAttributes", {})
-    texts = {name: value.get("StringValue", "") for name, value in attributes.items()}
+    texts = _texts(attributes)
     system = {str(name): value for name, value in message.get("Attributes", {}).items()}
     body = message.get("Body", "")
     way, reason, detail = _why(body, texts)
@@ -155,6 +165,10 @@ def read(message: "MessageTypeDef") -> DeadLetter:
         attributes=attributes,
         system=system,
     )
+
+
+def _texts(attributes: "Mapping[str, MessageAttributeValueOutputTypeDef]") -> dict[str, str]:
+    return {name: value.get("StringValue", "") for name, value in attributes.items()}
 
 
 def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:

@@ -39,7 +39,10 @@ _NOT_KNOWN = (
     "what is gone: waited for longer than the queue keeps it, or was purged from the dead-letter queue",
     "a dead letter that somebody else reads now, and a line of a file that is not imported yet",
 )
-_NOT_BY_ID = "a punch that came without an id, unless it is asked for by the one derived from employee and time"
+_NOT_BY_ID = (
+    "a punch that came without an id, unless it is asked for by the one derived from employee and time, or from a "
+    "hardware clock's number and its record's"
+)
 
 T = TypeVar("T")
 
@@ -198,7 +201,7 @@ def _of(letters: list[DeadLetter], asked: Asked, stored: Rows | Unread) -> list[
     for letter in letters:
         punch = _punch(letter, zone)
         if asked.id:
-            is_it = asked.id == (punch.id if punch else letter.punch_id)
+            is_it = asked.id == (letter.clock_id or (punch.id if punch else letter.punch_id))
         else:
             is_it = letter.employee == asked.employee and (not (punch and day) or day[0] <= punch.ponto < day[1])
         if is_it:
@@ -233,7 +236,9 @@ def _not_known(asked: Asked, letters: list[DeadLetter] | Unread, stored: Rows | 
     if isinstance(stored, Unread):
         said.append("the stage's time zone: which dead letter it is, where its time or its day depends on that")
     silent = [] if isinstance(letters, Unread) else letters
-    silent = [each for each in silent if not each.way.is_event and each.employee is None and each.punch_id is None]
+    silent = [
+        each for each in silent if not each.way.is_event and {each.employee, each.punch_id, each.clock_id} == {None}
+    ]
     if silent:
         said.append(f"whose {counted(len(silent), 'dead letter')} may be that cannot be read: ponto dlq list")
     return said
