@@ -55,7 +55,7 @@ _LAYOUTS = (
         year=2009,
         header=232,
         clock=187,
-        lengths={PUNCH: 34, SETTING: 34},
+        lengths={PUNCH: 34, SETTING: 34, EMPLOYEE: 87},
         kinds=(EMPLOYER, PUNCH, SETTING, EMPLOYEE),
         punch=re.compile(f".{{10}}{_DAY_AND_TIME}(.{{12}})"),
         setting=re.compile(f".{{10}}{_DAY_AND_TIME}{_DAY_AND_TIME}"),
@@ -152,7 +152,7 @@ def read(line: bytes, layout: Layout) -> Record | Trailer | None:
     kind = int(text[9])
     if kind == OF_PROGRAM and len(text) == _LENGTH_OF_PROGRAMS:
         raise NotOfAClock("is a record of a program, kind 7; only files of hardware clocks are imported")
-    if kind not in layout.kinds or kind == OF_PROGRAM:
+    if kind not in (EMPLOYER, PUNCH, SETTING, EMPLOYEE, EVENT):
         raise BadRecord(f"record {kind}: the layout of {layout.year} has none in a hardware clock's file")
     expected = layout.lengths.get(kind, len(text))
     if not any(len(each) == expected for each in _decoded(line)):
@@ -247,7 +247,7 @@ class Survey:
     def __init__(self, header: Header) -> None:
         """Nothing is read yet but the header."""
         self.header = header
-        self._found = dict.fromkeys(header.layout.kinds, 0)
+        self._found = dict.fromkeys((*header.layout.kinds, EVENT), 0)  # of events no trailer of 2009 knows
         self._trailer: Trailer | None = None
         self._first = self._last = 0  # NSR; 0: of none
         self._gaps: list[tuple[int, int]] = []  # first and last NSR that is missing, in order

@@ -84,7 +84,7 @@ class Clock(NamedTuple):
         return self.checked(f"{nsr:09}2{self.time(EIGHT)}{who}{name}{'Rua Um'.ljust(100)}")
 
     def event(self, nsr: int) -> str:
-        """A record of kind 6, which is in the layout of 2021 only."""
+        """A record of kind 6, which is in the law of 2021 only."""
         return f"{nsr:09}6{self.time(EIGHT)}02"
 
     def trailer(self, lines: Sequence[str]) -> str:

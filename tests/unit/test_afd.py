@@ -150,7 +150,7 @@ def test_any_other_character_is_a_wrong_crc(kind: str) -> None:
     [
         (2021, Clock(2009).punch(1, PEOPLE[0]), "record 3: 34 characters, and the layout of 2021 has 50"),
         (2009, Clock(2021).punch(1, PEOPLE[0]), "record 3: 50 characters, and the layout of 2009 has 34"),
-        (2009, Clock(2021).event(1), "record 6: the layout of 2009 has none"),
+        (2009, Clock(2009).employee(1)[:-1], "record 5: 86 characters, and the layout of 2009 has 87"),
         (2009, "0000000018", "record 8: the layout of 2009 has none"),
         (2021, "0000000017", "record 7: the layout of 2021 has none in a hardware clock's file"),
         (2021, Clock(2009).trailer([]), "trailer: not as in the layout of 2021"),
@@ -195,6 +195,7 @@ def test_a_survey_says_what_a_file_holds(clock: Clock, trailer: bool, signature:
     lines = month(clock, PEOPLE, days=2, first=41)
     found = survey(clock.file(*lines, trailer=trailer, signature=signature))
     counts = {str(kind): count for kind, count in _counts(clock, lines).items()}
+    uncounted = {"6": 0} if clock.year == 2009 else {}
     offset = ":00-0300" if clock.year == 2021 else ""
     first = next(line for line in lines if line[9] == "4")
     assert found == {
@@ -210,7 +211,7 @@ def test_a_survey_says_what_a_file_holds(clock: Clock, trailer: bool, signature:
             for day, nsr in ((1, int(first[:9])), (2, int(first[:9]) + 7))
         ],
         "unlisted": {"gaps": 0, "repeats": 0, "settings": 0},
-        "found": counts,
+        "found": counts | uncounted,
         "trailer": counts if trailer else None,
     }
 
@@ -235,6 +236,13 @@ def test_a_damaged_record_is_missing() -> None:
     lines[1] = lines[1][:-1]
     found = survey(clock.file(*lines))
     assert (found["gaps"], found["found"]["3"], found["trailer"]["3"]) == ([{"first": 2, "last": 2}], 2, 3)
+
+
+def test_an_event_is_counted_in_the_older_layout_too_though_its_trailer_does_not() -> None:
+    clock = Clock(2009)
+    found = survey(clock.file(clock.employee(1), clock.event(2)))
+    assert (found["found"], found["gaps"]) == ({"2": 0, "3": 0, "4": 0, "5": 1, "6": 1}, [])
+    assert found["trailer"] == {"2": 0, "3": 0, "4": 0, "5": 1}
 
 
 def test_a_file_without_a_record_has_no_number() -> None:

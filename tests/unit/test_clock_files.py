@@ -81,7 +81,7 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
             1,
             len(written),
         )
-        assert (len(found["settings"]), found["found"]) == (3, found["trailer"])
+        assert (len(found["settings"]), found["found"]) == (3, {"6": 0} | found["trailer"])
         reasons = {each["reason"] for each in paper.result("refused-from-line-1.ndjson")}
         assert reasons == {"record 3: the document is not in documents/documents.csv"}
 
