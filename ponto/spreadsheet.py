@@ -3,8 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+MOST_FAULTS = 1_000
+"""Lines that have not as many cells as there are columns, after which a file is read no further."""
 
 _may_be_a_document = re.compile(r"(?:\d\D*){8}").search
 
@@ -45,36 +48,42 @@ def read(content: bytes, columns: Sequence[str]) -> tuple[list[Row], list[Fault]
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         return [], [Fault(line, None, "is not UTF-8; let the spreadsheet save it as CSV UTF-8")]
-    rows, broken = _rows(text)
-    line, first = rows.pop(0) if rows else Row(1, [])
+    rows = _rows(text)
+    first = next(rows, Row(1, []))
+    if isinstance(first, Fault):
+        return [], [first]
     known = {name.lower(): name for name in columns}
-    names = [known.get(name.lower(), name.lower()) for name in first]
-    if faults := _wrong_names(line, names, columns):
-        return [], faults + broken
+    names = [known.get(name.lower(), name.lower()) for name in first.cells]
+    if faults := _wrong_names(first.line, names, columns):
+        return [], faults + [each for each in rows if isinstance(each, Fault)]
     order = [names.index(name) for name in columns]
-    faults = [
-        Fault(line, None, f"has {len(cells)} columns instead of {len(names)}")
-        for line, cells in rows
-        if len(cells) != len(names)
-    ]
-    whole = [Row(line, [cells[place] for place in order]) for line, cells in rows if len(cells) == len(names)]
-    return whole, faults + broken
+    whole = []
+    for row in rows:
+        if isinstance(row, Fault):
+            faults.append(row)
+        elif len(row.cells) == len(names):
+            whole.append(Row(row.line, [row.cells[place] for place in order]))
+        else:
+            faults.append(Fault(row.line, None, f"has {len(row.cells)} columns instead of {len(names)}"))
+        if len(faults) == MOST_FAULTS:
+            what = f"is as far as the file was read, which has {MOST_FAULTS:,} faults up to it"
+            faults.append(Fault(row.line, None, what))
+            break
+    return whole, faults
 
 
-def _rows(text: str) -> tuple[list[Row], list[Fault]]:
-    """Return the cells of each record that has any, and where it stops being CSV."""
+def _rows(text: str) -> Iterator[Row | Fault]:
+    """Give the cells of each record that has any, and at the end where it stops being CSV."""
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows = []
     line = 1
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                rows.append(Row(line, [cell.strip() for cell in cells]))
+                yield Row(line, [cell.strip() for cell in cells])
             line = reader.line_num + 1
     except csv.Error as error:
-        return rows, [Fault(line, None, f"is not CSV: {error}")]
-    return rows, []
+        yield Fault(line, None, f"is not CSV: {error}")
 
 
 def _wrong_names(line: int, names: Sequence[str], columns: Sequence[str]) -> list[Fault]:
