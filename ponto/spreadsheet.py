@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 def read(content: bytes, columns: Sequence[str]) -> tuple[list[Row], list[Fault]]:
-    """Read a table, whole.
+    """Read a table, whole, but no further than its first `MOST_FAULTS` faults.
 
     CSV in UTF-8, with or without a byte order mark, with `,` or, as spreadsheets in Brazil write it, `;` between. The
     first line names the columns, in any order and in capitals or not.
