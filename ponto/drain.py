@@ -13,7 +13,7 @@ from ponto.bisection import in_halves
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import derive_clock_id
 from ponto.punch import NotAPunch, Reason, parse
-from ponto.records import NoClockRecord, Record, api_key_id, clock_record, origin, signed_in
+from ponto.records import NoClockRecord, Record, api_key_id, clock_record, origin, receive_count, signed_in
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from ponto.suspects import by_risk
 
@@ -34,7 +34,7 @@ class Processed:
     """What became of a batch: each record is one of these."""
 
     stored: list[Entry] = field(default_factory=list)
-    duplicates: list[Entry] = field(default_factory=list)  # of rows that other messages brought
+    duplicates: list[Entry] = field(default_factory=list)  # of rows that other messages, or copies of this one, brought
     redelivered: list[Entry] = field(default_factory=list)  # what this very message brought before
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
@@ -122,7 +122,7 @@ class Drain:
         for (record, entry), (status, detail) in zip(read, outcomes, strict=True):
             if status is Status.STORED:
                 processed.stored.append(entry)
-            elif status is Status.DUPLICATE:
+            elif status is Status.DUPLICATE or (status is Status.REDELIVERED and _is_new_copy(record, entry)):
                 processed.duplicates.append(entry)
             elif status is Status.REDELIVERED:
                 processed.redelivered.append(entry)
@@ -199,6 +199,11 @@ class Drain:
             Exception,  # a bug of ours: find the entry that it fails on, store the others
             lambda error: Outcome(Status.UNEXPECTED, _where(error)),
         )
+
+
+def _is_new_copy(record: Record, entry: Entry) -> bool:
+    """Tell whether a message was sent back and comes for the first time: SQS counted it as sent, so it has an end."""
+    return entry.message_id != record["messageId"] and receive_count(record) == 1
 
 
 def _where(error: Exception) -> str:

@@ -18,7 +18,7 @@ from ponto.punch import Punch, Reason, parse
 from ponto.records import Attribute, Record, receive_count
 from ponto.store import Outcome, Status
 from ponto.suspects import by_risk
-from tests.events import punch, record
+from tests.events import RECEIVED_MS, punch, record
 from tests.paper import Paper
 
 BUG = 13  # an employee on whom our code fails
@@ -91,6 +91,24 @@ def test_two_punches_of_one_minute_that_a_clock_kept_are_two() -> None:
         "f0000400-0070-8000-a123-000000000008",
     ]
     assert paper.reasons == [("nsr 0", Reason.INVALID, "relogio, nsr: the message names no record of a hardware clock")]
+
+
+@pytest.mark.parametrize(
+    ("is_sent_back", "receives", "is_duplicate"),
+    [(False, 1, False), (False, 2, False), (True, 1, True), (True, 2, False)],
+)
+def test_a_second_copy_of_a_dead_letter_that_was_sent_back_is_a_duplicate(
+    *, is_sent_back: bool, receives: int, is_duplicate: bool
+) -> None:
+    paper, copy = Paper(), message(1, receives)
+    if is_sent_back:
+        texts = {"messageId": "m0", "receivedAt": str(RECEIVED_MS - 1)}
+        copy["messageAttributes"] = {name: {"dataType": "String", "stringValue": text} for name, text in texts.items()}
+    paper.answers[1] = Outcome(Status.REDELIVERED)
+
+    processed = process(paper, copy)
+
+    assert (len(processed.duplicates), len(processed.redelivered)) == (is_duplicate, not is_duplicate)
 
 
 @pytest.mark.parametrize("others", [Status.STORED, Status.DUPLICATE, Status.REDELIVERED])
