@@ -81,8 +81,8 @@ check: setup .venv-audit/.installed ## format, lint, types, the compiled templat
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@python -m tools.develop.advisories
 
-# STAGE has a default: only one that was given leaves the local stack.
-loadtest: override ARGS += $(if $(filter-out file,$(origin STAGE)),--stage $(STAGE))
+# Only a STAGE of the command line leaves the local stack: one of the environment was meant for another command.
+loadtest: override ARGS += $(if $(filter command%,$(origin STAGE)),$(if $(STAGE),--stage $(STAGE)))
 loadtest: setup ## JMeter's load, and its proof, on the local stack or STAGE; needs make run or STAGE, Java 17, JMeter 5.6 or Maven
 	@python -m loadtest $(ARGS)
 
