@@ -158,6 +158,33 @@ def test_books_that_do_not_balance_say_so(
     assert result.status == 1
 
 
+@pytest.mark.parametrize(
+    ("hours", "unknown", "balance", "status", "line"),
+    [
+        ([], [], True, 0, "dead-letter queue: nobody used it"),
+        ([12], ["lettersBefore", "lettersAfter"], True, 0, "letters before: unknown (taken as 0)"),
+        ([24], ["lettersBefore"], None, 2, "whether the books balance is not known"),
+    ],
+    ids=["not used all day", "taken as 0, they balance", "taken as 0, they do not"],
+)
+def test_how_much_was_in_a_queue_without_figures_is_not_known(
+    dev: Dev, *, hours: list[float], unknown: list[str], balance: bool | None, status: int, line: str
+) -> None:
+    dev.put("AWS/ApiGateway", "Count", GATEWAY, 3)
+    dev.put("AWS/SQS", "NumberOfMessagesSent", PUNCHES, 3)
+    dev.level(PUNCHES, 0, 0, 0)
+    dev.level(PUNCHES, 0, 0, 24)
+    for hour in hours:
+        dev.level(LETTERS, 1, 0, hour)
+
+    result = dev.run("--json")
+
+    assert (result.json["unknown"], result.json["balance"], result.status) == (unknown, balance, status)
+    shown = dev.run()
+    assert shown.status == status
+    assert line in shown.out
+
+
 def test_the_table_says_where_each_number_is_from_and_what_nobody_sees(dev: Dev) -> None:
     dev.fill()
 
@@ -187,7 +214,7 @@ def test_todays_books_end_a_quarter_of_an_hour_ago(dev: Dev) -> None:
 
     result = dev.run("--day", today, "--json")
 
-    if result.status == 2:  # right after midnight
+    if not result.out:  # right after midnight
         assert "no figures yet" in result.err
         return
     ended = datetime.fromisoformat(result.json["to"])

@@ -14,6 +14,7 @@ from tools.kit.output import camel_case, print_json, print_result
 from tools.kit.target import Target
 
 _LATE = timedelta(minutes=15)  # for which a figure of CloudWatch may be missing yet
+_RECENT = timedelta(minutes=20)  # in which a queue that is used has a figure
 _FIVE = timedelta(minutes=5)  # whose figures CloudWatch keeps for 63 days,
 _KEPT = timedelta(days=62)
 _MINUTES_KEPT = timedelta(days=14)  # and those of a minute for 15
@@ -24,6 +25,9 @@ _EPILOG = """examples:
 
 A day is one of the stage's time zone; today's books end a quarter of an hour ago. The local stack keeps no figures of
 gateway and queues: its books cannot be made.
+
+SQS has no figures of a queue that nobody used for six hours. How much was in it at midnight is then unknown, and taken
+as 0. Books that balance so are believed; of others nobody knows whether they balance.
 
 exit status: 0 the books balance, 1 they do not, 2 the request is wrong, or something is not known
 """
@@ -37,7 +41,11 @@ NOT_SEEN = (
     "what of the dead letters that were deleted had been redriven; and what of the other messages was redriven, "
     "imported, or sent by the proof of a deploy",
     "a line of a file that is not imported yet",
+    "rows that were erased since, or brought back by a restore: rows are counted now",
+    "dead letters that SQS itself moved elsewhere (StartMessageMoveTask)",
 )
+
+_VISIBLE = "ApproximateNumberOfMessagesVisible"
 
 
 class Day(NamedTuple):
@@ -47,6 +55,20 @@ class Day(NamedTuple):
     day: date
     begin: datetime
     end: datetime  # of the books; earlier than the day's where that is not over
+
+
+class _Levels(NamedTuple):
+    """How much was in the queues; None: not known."""
+
+    waiting_before: int | None
+    waiting_after: int | None
+    letters_before: int | None
+    letters_after: int | None
+    is_idle: bool  # nobody used the dead-letter queue all day: what is in it is the same before and after
+
+    @property
+    def unknown(self) -> list[str]:
+        return [name for name, level in self._asdict().items() if level is None]
 
 
 class _Figures:
@@ -71,21 +93,22 @@ class _Figures:
         """Add up a number of a queue."""
         return self._sum(("AWS/SQS", name), metrics.of_queue(url))
 
-    def level(self, url: str, when: datetime) -> int:
-        """Tell how much was in a queue, what is hidden included. CloudWatch has no figure of none."""
+    def level(self, url: str, when: datetime) -> int | None:
+        """Tell how much was in a queue, what is hidden included; None: it had no figure for a while."""
         period = 60 if datetime.now(UTC) - when < _MINUTES_KEPT else metrics.PERIOD_SECONDS
         total = 0
-        for name in ("ApproximateNumberOfMessagesVisible", "ApproximateNumberOfMessagesNotVisible"):
+        for name in (_VISIBLE, "ApproximateNumberOfMessagesNotVisible"):
             queue = metrics.of_queue(url)
-            found = metrics.read(self._place, ("AWS/SQS", name), queue, "Average", when - _FIVE, when, period)
-            total += round(found[max(found)]) if found else 0
+            found = metrics.read(self._place, ("AWS/SQS", name), queue, "Average", when - _RECENT, when, period)
+            if not found:
+                return None
+            total += round(found[max(found)])
         return total
 
-    def has_any(self) -> bool:
-        """Tell whether there is any figure of the queue of punches, of which there is one each minute."""
-        visible = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
-        queue = metrics.of_queue(self._place.queue_url)
-        return bool(metrics.read(self._place, visible, queue, "Average", self._day.begin, self._day.end))
+    def has_any(self, url: str) -> bool:
+        """Tell whether there is any figure of a queue: one that is used has one each minute."""
+        queue = metrics.of_queue(url)
+        return bool(metrics.read(self._place, ("AWS/SQS", _VISIBLE), queue, "Average", self._day.begin, self._day.end))
 
     def _sum(self, metric: tuple[str, str], dimensions: dict[str, str]) -> int:
         found = metrics.read(self._place, metric, dimensions, "Sum", self._day.begin, self._day.end)
@@ -107,10 +130,12 @@ def balance(where: reader.Where, day: date | None, *, as_json: bool) -> int:
     place = target.find(where.deployment)
     asked, rows = _written(where, day)
     figures = _Figures(place, asked)
-    if not figures.has_any():
+    if not figures.has_any(place.queue_url):
         why = "the emulator keeps none" if place.endpoint_url else "the stage was not there, or its drain was paused"
         raise CommandError(f"CloudWatch has no figures of the queue of punches on {asked.day}: {why}")
-    books, redelivered = _books(place, asked, figures, rows), figures.of_drain("redelivered")
+    levels = _levels(place, asked, figures)
+    books, redelivered = _books(place, figures, rows, levels), figures.of_drain("redelivered")
+    verdict = None if levels.unknown and not books.balance else books.balance
     if as_json:
         shown = books._asdict() | {
             "others": books.others,
@@ -118,13 +143,14 @@ def balance(where: reader.Where, day: date | None, *, as_json: bool) -> int:
             "gone": books.gone,
             "redelivered": redelivered,
             "difference": books.difference,
-            "balance": books.balance,
+            "balance": verdict,
         }
         span = {"day": str(asked.day), "zone": asked.zone, "from": _utc(asked.begin), "to": _utc(asked.end)}
-        print_json(span | camel_case(shown) | {"notSeen": NOT_SEEN})
+        unknown = list(camel_case(dict.fromkeys(levels.unknown)))
+        print_json(span | camel_case(shown) | {"unknown": unknown, "notSeen": NOT_SEEN})
     else:
-        print_result(*_lines(asked, books, redelivered))
-    return 0 if books.balance else 1
+        print_result(*_lines(asked, books, redelivered, levels, verdict))
+    return 2 if verdict is None else int(not verdict)
 
 
 def _written(where: reader.Where, day: date | None) -> tuple[Day, int]:
@@ -145,24 +171,33 @@ def _written(where: reader.Where, day: date | None) -> tuple[Day, int]:
     return Day(zone, found, begin, end), rows
 
 
-def _books(place: Target, day: Day, figures: _Figures, rows: int) -> Books:
+def _levels(place: Target, day: Day, figures: _Figures) -> _Levels:
+    punches = [figures.level(place.queue_url, when) for when in (day.begin, day.end)]
+    letters = [figures.level(place.dlq_url, when) for when in (day.begin, day.end)]
+    is_idle = not figures.has_any(place.dlq_url)
+    if is_idle:  # nothing came or went
+        letters = [letters[0] or 0] * 2
+    return _Levels(punches[0], punches[1], letters[0], letters[1], is_idle)
+
+
+def _books(place: Target, figures: _Figures, rows: int, levels: _Levels) -> Books:
     punches, letters = place.queue_url, place.dlq_url
     return Books(
         accepted=figures.accepted(),
         sent=figures.of_queue(punches, "NumberOfMessagesSent"),
-        waiting_before=figures.level(punches, day.begin),
-        waiting_after=figures.level(punches, day.end),
+        waiting_before=levels.waiting_before or 0,
+        waiting_after=levels.waiting_after or 0,
         rows=rows,
         duplicates=figures.of_drain("duplicates"),
         dead_lettered=figures.of_drain("rejected"),
-        letters_before=figures.level(letters, day.begin),
-        letters_after=figures.level(letters, day.end),
+        letters_before=levels.letters_before or 0,
+        letters_after=levels.letters_after or 0,
         letters_sent=figures.of_queue(letters, "NumberOfMessagesSent"),
         letters_deleted=figures.of_queue(letters, "NumberOfMessagesDeleted"),
     )
 
 
-def _lines(day: Day, books: Books, redelivered: int) -> list[str]:
+def _lines(day: Day, books: Books, redelivered: int, levels: _Levels, verdict: bool | None) -> list[str]:
     table = (
         ("  waited before", books.waiting_before, "SQS, approximate"),
         ("+ accepted", books.accepted, "API Gateway: answers 202"),
@@ -175,16 +210,18 @@ def _lines(day: Day, books: Books, redelivered: int) -> list[str]:
         ("= difference", books.difference, "expired, or lost; below 0: with two ends"),
     )
     came, went = books.letters_sent, books.letters_deleted
-    verdict = (
-        "the books balance" if books.balance else "the books do not balance (docs/operations.md#the-books-of-a-day)"
-    )
+    not_balanced = "the books do not balance (docs/operations.md#the-books-of-a-day)"
+    said = {True: "the books balance", False: not_balanced, None: "whether the books balance is not known"}
+    idle = "dead-letter queue: nobody used it, so SQS has no figures; what it holds was there before and after"
     return [
         f"books of {day.day} in {day.zone}: from {_utc(day.begin)} to {_utc(day.end)}",
         *(f"{what:17}{number:>10,}   {source}" for what, number, source in table),
         f"dead-letter queue: {books.letters_before:,} before, {came:,} sent, {books.exhausted:,} exhausted, {went:,} "
         f"deleted (redriven or not), {books.gone:,} gone (purged or expired), {books.letters_after:,} after",
         f"redelivered: {redelivered:,} came again when they were rows already; in no line above",
-        verdict,
+        *(f"{name.replace('_', ' ')}: unknown (taken as 0)" for name in levels.unknown),
+        *([idle] if levels.is_idle else []),
+        said[verdict],
         *(f"not seen: {what}" for what in NOT_SEEN),
     ]
 
