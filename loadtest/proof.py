@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from loadtest.system import System
 from tools.dlq import queue_reader
 from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
-from tools.kit.reader import Reader
+from tools.kit.reader import Busy, Reader
 
 RUN = 10**9
 """Employee numbers that a run has to itself."""
@@ -33,14 +33,20 @@ class Table:
         self._reader = reader
         self._employees = range(first_employee, first_employee + RUN)
         self._since = datetime.now(UTC)
+        self._counted: int | None = None
 
     def count(self) -> int:
-        """Count the run's rows.
+        """Count the run's rows; give the count before while the function that reads is busy.
 
         Raises:
             CommandError: the database cannot be read; so of `rows`.
         """
-        return self._count()[0]
+        try:
+            self._counted = self._count()[0]
+        except Busy:
+            if self._counted is None:
+                raise
+        return self._counted
 
     def rows(self) -> list[Row]:
         """Read the run's rows, as `judge` compares them with what JMeter knows: id and employee."""
@@ -98,11 +104,22 @@ def wait(
         empty_since = (empty_since or now) if is_empty else None
         gave_up = now > moved + patience or (empty_since is not None and now > empty_since + _EMPTY)
         if count >= len(accepted) or gave_up:
-            rows = table.rows()
+            rows = _rows(table, patience)
             ledger = judge(sent, rows, dead_letters(system) if gave_up else ())
             if gave_up or not ledger.lost:
                 return ledger, rows
         time.sleep(_LOOK)
+
+
+def _rows(table: Table, patience: float) -> list[Row]:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return table.rows()
+        except Busy:  # the load is not sent a second time for that
+            if time.monotonic() > end:
+                raise
+            time.sleep(_LOOK)
 
 
 def _id(body: str) -> str | None:

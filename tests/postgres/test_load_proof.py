@@ -1,14 +1,17 @@
 """What the load test's proof reads of the table: on a connection, and by the function of a stage."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import boto3
 import pytest
 
 from loadtest import proof
-from tests.aws import Calls
+from tests.aws import Calls, refusal
 from tests.company import fill, write_stack
 from tests.functions import Functions
 from tools.kit import database, reader
@@ -28,6 +31,10 @@ def table(
         where = reader.Where(database.Where(write_stack(tmp_path, migrated_url)))
         return proof.Table(lambda: reader.opened(where), FIRST)
     Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reports").invoke
+    return by_function()
+
+
+def by_function() -> proof.Table:
     functions = boto3.Session("x", "x", region_name="us-east-1").client("lambda")
     return proof.Table(
         lambda: nullcontext(reader.FunctionReader(functions, "batida-ponto-local-report", "local", 60)), FIRST
@@ -50,3 +57,27 @@ def test_a_runs_rows_are_those_of_its_employees_since_it_began(
     assert [row.punch.usuario_id - FIRST for row in rows] == [0, 1, 4, 4]
     assert all(row.punch == (row.key, row.punch.usuario_id, None) for row in rows)
     assert all(row.stored_at and abs(row.stored_at - now) < timedelta(minutes=5) for row in rows)
+
+
+def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, is_busy = Functions(migrated_url, "ponto_reports"), iter((True, False, True, False, True, False, True))
+
+    def answer(client: object, asked: Mapping[str, Any]) -> Any:
+        if next(is_busy, False):
+            raise refusal("TooManyRequestsException")
+        return function.invoke(client, asked)
+
+    Calls(monkeypatch).instead["Invoke"] = answer
+    table, system = by_function(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
+    with pytest.raises(reader.Busy):  # nothing is known yet
+        table.count()
+    assert table.count() == 0
+    punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
+    fill(migrated_url, "insert into batida (id, usuario_id, ponto) values (%s, %s, now())", punch, FIRST)
+    assert table.count() == 0  # as before
+
+    ledger, rows = proof.wait(table, system, {punch: FIRST}, 60, lambda: None)
+
+    assert (ledger.lost, [row.key for row in rows]) == ([], [punch])

@@ -73,6 +73,10 @@ class TooLarge(CommandError):
     """The rows do not fit into an answer of the function."""
 
 
+class Busy(CommandError):
+    """The function runs as often as it may, for others."""
+
+
 class Ranges(NamedTuple):
     """What was read of everybody: in one go, or by ranges of employees."""
 
@@ -164,8 +168,8 @@ class FunctionReader:
         """As of every reader; waits for a database that resumes.
 
         Raises:
-            TooLarge: see there.
-            CommandError: the function is missing or busy, does not reach the database, or failed.
+            TooLarge, Busy: see there.
+            CommandError: the function is missing, does not reach the database, or failed.
             botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
         """
         read = {name: statements.written(values) for name, values in asked.items()}
@@ -263,7 +267,8 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -
         request: what JSON has.
 
     Raises:
-        CommandError: it is missing or busy, or failed.
+        Busy: see there.
+        CommandError: it is missing, or failed.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     try:
@@ -273,7 +278,7 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -
             case "ResourceNotFoundException":
                 why = f"is not in this account and region; deploy stage {stage}, or name another --region"
             case "TooManyRequestsException":
-                why = "runs as often as it may, for others; try again later"
+                raise Busy(f"{name} runs as often as it may, for others; try again later") from None
             case _:
                 raise
         raise CommandError(f"{name} {why}") from None
