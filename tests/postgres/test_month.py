@@ -57,9 +57,10 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     assert f"ponto correct disregard {tap['id']} --reason 'tapped twice'" in printed
     (first, second) = lines("ponto report exceptions --month 2026-10", "1000010", "Punch disregarded")
     assert (len(first), len(second)) == (0, 1)
+    main(["report", "totals", "--month", "2026-10", "--format", "csv", "--output", "now.csv"])
     paid, now = (
         {row["usuario_id"]: int(row["minutos"]) for row in csv.DictReader(text.splitlines())}
-        for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid.csv", "october.csv"))
+        for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid.csv", "now.csv"))
     )
     assert (paid["1000115"], now["1000115"]) == (172 * 60 + 16, 181 * 60 + 17)
     changed = {number for number in paid if paid[number] != now[number]}
@@ -68,3 +69,13 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     months = listed.out.partition("What came since")[0]
     assert {number for number in paid if number in months} == changed
     assert len([line for line in listed.out.splitlines() if "Nov 4, 2026" in line]) == 4
+
+    # What is paid is of the moment that is kept, and then asked for.
+    (since,) = {words[words.index("--since") + 1] for words in map(str.split, printed) if "--since" in words}
+    kept = [command for command in printed if "--output" in command]
+    assert len(kept) == 2
+    assert all(f"--as-of {since} " in command for command in kept)
+    (totals,) = printed[f"ponto report totals --month 2026-10 --as-of {since} --format json"]
+    assert totals.json["momento"] == "2026-11-03T15:00:00Z"
+    assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in Path("paid.html").read_text()
+    assert "gerado_em" not in PAGE.read_text()

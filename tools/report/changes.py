@@ -48,7 +48,7 @@ _AUTHOR = Kind("text", lambda author, language: vouched(author, language))
 @options.command("changes", "--month 2026-10 --since 2026-11-03T12:00")
 @options.employees("Of this one only; several times: of each.")
 @options.month
-@click.option("--since", type=opt.TIME, required=True, help="Two minutes back or more: when the month was paid.")
+@click.option("--since", type=opt.TIME, required=True, help="Two minutes back or more: the --as-of of what was paid.")
 @options.written
 def command(where: Where, *, output: Output, employees: Employees, month: date, since: datetime) -> None:
     """Whose month is another now than it was, and what came since."""
