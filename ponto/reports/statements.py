@@ -86,6 +86,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "gaps": _BETWEEN,
     "key_employees": _OF_KEYS,
     "key_rows": {**_OF_KEYS, "usuarios": _numbers},
+    "now": {},
     "peak": {"de": _instant, "ate": _instant},
     "person": _PERSON,
     "person_corrections": _PERSON,

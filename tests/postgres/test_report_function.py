@@ -337,6 +337,26 @@ def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, r
     assert set(calls.operations) == {"Invoke"}  # it needs no other right
 
 
+@pytest.mark.parametrize("moment", [(), AS_OF], ids=["now", "as of"])
+def test_the_function_of_the_release_before_is_of_another_version(
+    moment: tuple[str, ...], run: Run, calls: Calls, function: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what these reports ask, it has `zone` only, with one column."""
+
+    def invoke(call: object, asked: Any) -> Any:
+        with monkeypatch.context() as before:
+            before.setattr(statements, "PARAMETERS", {"zone": {}})
+            before.setattr(statements, "_SQL", {"zone": "select fuso_padrao();"})
+            return function.invoke(call, asked)
+
+    calls.instead["Invoke"] = invoke
+
+    result = run("totals", *MONTH, *moment, "--stage", "local")
+
+    assert (result.status, result.out) == (2, "")
+    assert "batida-ponto-local-report is of another version: " in result.err
+
+
 def test_a_wrong_password_is_no_paused_database(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(*_: Any, **__: Any) -> None:
         raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_reports"')

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection
@@ -64,14 +65,15 @@ class Reports:
         return {"de": first, "ate": last, "usuarios": employees, "momento": self.moment}
 
     @cached_property
-    def _here(self) -> tuple[str, datetime]:
-        ((row,),) = self.read(zone={})
-        return row[0], row[1]
+    def _here(self) -> dict[str, Any]:
+        names = ("zone",) if self._as_of is None else ("zone", "now")
+        rows = self.read(**{name: {} for name in names})
+        return {name: value for name, ((value,),) in zip(names, rows, strict=True)}
 
     @cached_property
     def zone(self) -> ZoneInfo:
         """The stage's time zone."""
-        return ZoneInfo(self._here[0])
+        return ZoneInfo(self._here["zone"])
 
     @cached_property
     def moment(self) -> datetime | None:
@@ -83,7 +85,7 @@ class Reports:
         if self._as_of is None:
             return None
         moment = period.aware(self._as_of, self.zone).astimezone(UTC)
-        if moment > self._here[1] - COMMITTED:
+        if moment > self._here["now"] - COMMITTED:
             raise CommandError(
                 f"{self._as_of.isoformat(timespec='minutes')} does not lie two minutes back: longer than any statement "
                 "of the drain can take to commit"
