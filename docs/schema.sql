@@ -357,8 +357,10 @@ CREATE OR REPLACE FUNCTION public.funcionario_zona_mudou()
 AS $function$
 begin
     if tg_op = 'INSERT' then
-        new.zona_mudou_em := case when new.fuso is not null or new.corte is not null then clock_timestamp() end;
-    elsif (new.fuso, new.corte) is distinct from (old.fuso, old.corte) then
+        new.zona_mudou_em := case
+            when new.fuso is not null or coalesce(new.corte, '04:00') <> '04:00' then clock_timestamp()
+        end;
+    elsif (new.fuso, coalesce(new.corte, '04:00')) is distinct from (old.fuso, coalesce(old.corte, '04:00')) then
         new.zona_mudou_em := clock_timestamp();
     end if;
     return new;

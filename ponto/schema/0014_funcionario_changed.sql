@@ -1,4 +1,5 @@
 -- When an employee's time zone or cut-off last changed: a report as of an earlier moment has today's all the same.
+-- The default cut-off, 04:00, is no change where there was none.
 
 alter table funcionario add column zona_mudou_em timestamptz;
 
@@ -9,8 +10,10 @@ create function funcionario_zona_mudou() returns trigger
 language plpgsql as $$
 begin
     if tg_op = 'INSERT' then
-        new.zona_mudou_em := case when new.fuso is not null or new.corte is not null then clock_timestamp() end;
-    elsif (new.fuso, new.corte) is distinct from (old.fuso, old.corte) then
+        new.zona_mudou_em := case
+            when new.fuso is not null or coalesce(new.corte, '04:00') <> '04:00' then clock_timestamp()
+        end;
+    elsif (new.fuso, coalesce(new.corte, '04:00')) is distinct from (old.fuso, coalesce(old.corte, '04:00')) then
         new.zona_mudou_em := clock_timestamp();
     end if;
     return new;

@@ -324,6 +324,10 @@ def test_a_card_as_of_a_moment_says_whose_zone_or_cut_off_changed_since(run: Run
     assert not said(101, *AS_OF)
     fill(url, "update funcionario set nome = 'Maria' where usuario_id = 101")
     assert not said(101, *AS_OF)
+    fill(url, "update funcionario set corte = '04:00' where usuario_id = 101")  # as before, by the default
+    fill(url, "insert into funcionario (usuario_id, nome, corte) values (109, 'Ana', '04:00')")
+    assert not said(101, *AS_OF)
+    assert not said(109, *AS_OF)
     fill(url, "update funcionario set fuso = 'America/Noronha' where usuario_id = 101")
     assert said(101, *AS_OF)
 
