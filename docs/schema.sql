@@ -655,12 +655,26 @@ begin atomic
         feita.id, feita.usuario_id, funcionario.nome, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo,
         feita.motivo, feita.autor, feita.criada_em, aqui.corte,
         feita.tipo <> 'anulacao'
+        -- Neither it nor the addition that it disregards is undone
         and not exists (
             select
             from correcao as anulacao
-            where anulacao.alvo = feita.id
+            where anulacao.alvo in (feita.id, feita.alvo)
                 and anulacao.tipo = 'anulacao'
                 and escrita_ate(anulacao.criada_em, momento)
+        )
+        -- It is no addition that is disregarded
+        and not exists (
+            select
+            from correcao as contra
+            where contra.alvo = feita.id
+                and contra.tipo = 'desconsideracao'
+                and escrita_ate(contra.criada_em, momento)
+                and not exists (
+                    select
+                    from correcao as anulacao
+                    where anulacao.alvo = contra.id and escrita_ate(anulacao.criada_em, momento)
+                )
         )
     from correcao as feita
         left join correcao as desfeita on feita.tipo = 'anulacao' and desfeita.id = feita.alvo
@@ -697,7 +711,8 @@ comment on column correcao_local.motivo is 'Why';
 comment on column correcao_local.autor is 'Who answers for it';
 comment on column correcao_local.criada_em is 'When it was written; an instant';
 comment on column correcao_local.corte is 'Cut-off of the employee''s working day, local time';
-comment on column correcao_local.vale is 'Whether it counts: it is no anulacao, and nobody undid it';
+comment on column correcao_local.vale is
+    'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
 
 revoke execute on function escrita_ate, correcoes from public;
 grant execute on function escrita_ate, correcoes to ponto_reports;

@@ -67,6 +67,23 @@ def test_what_is_undone_does_not_count_and_can_be_made_again(database: Database)
     assert database.card(1, "2026-11") == ["2026-11-03 08:00 = 0, 0 incomplete"]
 
 
+def test_of_an_addition_that_was_disregarded_undone_and_made_again_the_last_alone_counts(database: Database) -> None:
+    def at(number: int) -> str:
+        return f"2026-11-04 {9 + number:02}:00"
+
+    added = database.correct(1, "inclusao", at="2026-11-03 17:00", written=at(0))
+    off = database.correct(1, "desconsideracao", alvo=added, written=at(1))
+    database.correct(1, "anulacao", alvo=added, written=at(2))
+    again = database.correct(1, "inclusao", at="2026-11-03 17:00", written=at(3))
+
+    def found(report: str, moment: str) -> list[Row]:
+        return database.read(f"{report}({MONTH}, momento => '{instant_of(moment)}') where tipo <> 'incompleta'", "id")
+
+    for number, expected in enumerate([[(added,)], [(off,)], [], [(again,)]]):
+        assert found("excecoes", at(number)) == expected
+        assert database.read(f"correcoes({MONTH}, 1, '{instant_of(at(number))}') where vale", "id") == expected
+
+
 @pytest.mark.parametrize("report", ["batidas('2026-11-03', '2026-11-03', 1)", "batidas('2026-11-03', '2026-11-03')"])
 def test_an_addition_counts_in_a_week_in_which_nobody_punched(database: Database, report: str) -> None:
     database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
@@ -175,6 +192,13 @@ def test_corrected_working_days_are_those_of_plain_python(
             )
             for at in (None, moment)
         }
+        for at in found:
+            all_days = f"('-infinity', 'infinity', 1, {literal(at)})"
+            additions = (
+                database.read(f"correcoes{all_days} where vale and tipo = 'inclusao' order by id", "id"),
+                database.read(f"batidas{all_days} where origem = 'inclusao' order by id", "id"),
+            )
+            assert additions[0] == additions[1]
 
     for at, days in found.items():
         expected = working_days(zone, cutoff, counting(rows, at))
