@@ -120,7 +120,7 @@ comment on column funcionario.corte is 'Cut-off of the working day, local time, 
 comment on column funcionario.zona_mudou_em is 'When fuso or corte last changed, from the defaults too; by a trigger; null: never, as far as is known';
 grant select on funcionario to ponto_reports;
 grant select (usuario_id, fuso) on funcionario to ponto_corrections;
-grant select (usuario_id, fuso) on funcionario to ponto_correctors;
+grant select (usuario_id, fuso, corte) on funcionario to ponto_correctors;
 
 CREATE OR REPLACE FUNCTION public.funcionario_fuso()
  RETURNS trigger
@@ -213,13 +213,18 @@ declare
     desfeitas bigint; -- how many corrections like this one were undone
     vigente uuid; -- the one that stands
     motivo_vigente text;
+    desconsiderada uuid; -- what lets the one that stands not count
 begin
     -- One after the other, and each sees what was committed before it: a snapshot of an earlier moment would not.
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'corrections are written in transactions that are read committed'
         using errcode = 'invalid_transaction_state';
     end if;
-    perform pg_advisory_xact_lock(0x636f72726563616f);
+    perform pg_advisory_xact_lock(0x636f72726563616f); -- as in ponto/reports/sql/settled.sql
+    -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
+    if new.criada_em >= transaction_timestamp() then
+        new.criada_em := clock_timestamp();
+    end if;
 
     if new.tipo = 'inclusao' then
         if new.ponto > new.criada_em then
@@ -313,6 +318,15 @@ begin
             ) as derivado (id)
         )
     );
+    select id into desconsiderada
+    from correcao
+    where tipo = 'desconsideracao'
+        and alvo = vigente
+        and not exists (select from correcao as outra where outra.tipo = 'anulacao' and outra.alvo = correcao.id);
+    if found then
+        raise exception '% was added, and is disregarded by correction %: undo that one', new.ponto, desconsiderada
+        using errcode = 'check_violation';
+    end if;
     if vigente = new.id and motivo_vigente = new.motivo then
         return null; -- a retry
     end if;
@@ -324,7 +338,7 @@ begin
         using errcode = 'check_violation';
     end if;
     if exists (select from batida where id = new.id) or exists (select from correcao where id = new.id) then
-        raise exception 'the id % is taken', new.id using errcode = 'check_violation';
+        raise exception 'the id % is taken; choose another one (--id)', new.id using errcode = 'check_violation';
     end if;
     return new;
 end
@@ -1487,3 +1501,4 @@ comment on function instante_local is 'The instant of a local time in the employ
 
 revoke execute on function instante_local from public;
 grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;
+grant execute on function hora_local, usuario_reservado to ponto_correctors; -- the list of corrections

@@ -22,6 +22,7 @@ MOST = 300
 """Corrections that are written together."""
 
 _REASON = range(3, 201)  # characters
+_MOST_QUOTED = 40  # characters of a name that is not known
 _is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
 _is_id = re.compile("c[0-9a-f]{7}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
 
@@ -94,7 +95,7 @@ def read(given: Mapping[str, Any]) -> Correction:
         ValueError: saying what is missing, unknown or wrong.
     """
     kind = given.get("tipo")
-    if kind not in _NEEDS:
+    if not isinstance(kind, str) or kind not in _NEEDS:
         raise ValueError(f"tipo: must be one of {', '.join(_NEEDS)}")
     needed = _NEEDS[kind] | {"motivo"}
     found: dict[str, Any] = {}
@@ -111,7 +112,7 @@ def read(given: Mapping[str, Any]) -> Correction:
         except ValueError:
             raise ValueError(f"{field.name}: {field.rule}") from None
     if unknown := given.keys() - {"tipo"} - {field.name for field in _FIELDS.values()}:
-        raise ValueError(f"{min(unknown)}: is not known")
+        raise ValueError(f"{min(unknown)[:_MOST_QUOTED]}: is not known")
     return Correction(kind, **found)
 
 
@@ -159,14 +160,15 @@ def write(database: connection, asked: Sequence[Correction], author: str | None)
     written: list[Written] = []
     refused: dict[int, str] = {}
     with database.cursor() as session:
+        session.execute("savepoint correction")
         for position, each in enumerate(asked):
-            session.execute("savepoint correction")
             try:
                 written.append(_written(session, each, author))
             except psycopg2.errors.CheckViolation as error:
                 session.execute("rollback to savepoint correction")
                 refused[position] = message_of(error)
-            session.execute("release savepoint correction")
+            else:
+                session.execute("release savepoint correction; savepoint correction")  # in one round trip
     if refused:
         database.rollback()
         raise RefusedError(refused)

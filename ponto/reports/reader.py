@@ -22,6 +22,8 @@ MOST_BYTES = 4_400_000
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever asks is told, and asks again."""
 
+NOT_SETTLED = "a correction is being written, which a report of an earlier moment might miss; try again"
+
 _TO_ANSWER_S = 5  # that a statement leaves of the function's time
 _OPTIONS = "-c default_transaction_read_only=on -c timezone=UTC -c max_parallel_workers_per_gather=0"
 
@@ -82,7 +84,10 @@ def answer(
     error = ""
     try:
         asked, timeout = _asked(event)
-        with _connected(parameters, min(timeout or seconds, end - time.monotonic() - _TO_ANSWER_S)) as database:
+        is_of_a_moment = any(map(statements.is_of_a_moment, asked.values()))
+        with _connected(
+            parameters, min(timeout or seconds, end - time.monotonic() - _TO_ANSWER_S), is_of_a_moment
+        ) as database:
             for name, values in asked.items():
                 _read(database, name, values, packed, most_bytes)
         found = {"rows": {name: each.text() for name, each in packed.items()}}
@@ -98,6 +103,19 @@ def answer(
     return found, Read(list(packed), rows, sum(map(len, found.get("rows", {}).values())), error)
 
 
+def is_settled(database: connection) -> bool:
+    """Tell whether all corrections with an earlier moment than now are committed, or never will be.
+
+    Args:
+        database: outside of any transaction; what is asked afterwards sees them.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(statements.SETTLED)
+        [(is_free,)] = cursor.fetchall()
+    database.rollback()
+    return bool(is_free)
+
+
 def _asked(event: Any) -> tuple[dict[str, dict[str, object]], float]:
     try:
         asked, timeout = event["read"], float(event["timeout"])
@@ -109,7 +127,7 @@ def _asked(event: Any) -> tuple[dict[str, dict[str, object]], float]:
 
 
 @contextmanager
-def _connected(parameters: Callable[[], Parameters], seconds: float) -> Iterator[connection]:
+def _connected(parameters: Callable[[], Parameters], seconds: float, is_of_a_moment: bool) -> Iterator[connection]:
     try:
         given = parameters()
     except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
@@ -121,6 +139,8 @@ def _connected(parameters: Callable[[], Parameters], seconds: float) -> Iterator
         why = Why.SIGN_IN if WRONG_PASSWORD in str(error) else Why.UNREACHABLE
         raise _NoAnswer(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
     with closing(database):
+        if is_of_a_moment and not is_settled(database):
+            raise _NoAnswer(Why.FAILED, NOT_SETTLED, "a correction is being written")
         database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         with database.cursor() as cursor:
             cursor.execute(statements.BEGIN)

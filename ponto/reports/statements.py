@@ -14,6 +14,9 @@ _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).
 BEGIN = _SQL["begin"]
 """What a transaction begins with."""
 
+SETTLED = _SQL["settled"]
+"""Before that, where a report of an earlier moment is asked for."""
+
 _LARGEST = 2**63 - 1
 
 
@@ -115,6 +118,11 @@ def sql_of(name: str) -> str:
     if name not in PARAMETERS:
         raise NotAsked("there is no such statement")
     return _SQL[name]
+
+
+def is_of_a_moment(values: Mapping[str, object]) -> bool:
+    """Tell whether the values of a statement ask for what was there at an earlier moment."""
+    return values.get("momento") is not None
 
 
 def written(values: Mapping[str, object]) -> dict[str, object]:

@@ -51,6 +51,7 @@ grant insert (id, usuario_id, tipo, ponto, alvo, motivo) on correcao to ponto_co
 grant select on correcao to ponto_corrections, ponto_correctors;
 grant select (id, usuario_id, ponto) on batida to ponto_corrections, ponto_correctors;
 grant select (usuario_id, fuso) on funcionario to ponto_corrections, ponto_correctors;
+grant select (corte) on funcionario to ponto_correctors; -- the list of corrections
 
 create function correcao_regras() returns trigger
 language plpgsql as $$
@@ -59,13 +60,18 @@ declare
     desfeitas bigint; -- how many corrections like this one were undone
     vigente uuid; -- the one that stands
     motivo_vigente text;
+    desconsiderada uuid; -- what lets the one that stands not count
 begin
     -- One after the other, and each sees what was committed before it: a snapshot of an earlier moment would not.
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'corrections are written in transactions that are read committed'
         using errcode = 'invalid_transaction_state';
     end if;
-    perform pg_advisory_xact_lock(0x636f72726563616f);
+    perform pg_advisory_xact_lock(0x636f72726563616f); -- as in ponto/reports/sql/settled.sql
+    -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
+    if new.criada_em >= transaction_timestamp() then
+        new.criada_em := clock_timestamp();
+    end if;
 
     if new.tipo = 'inclusao' then
         if new.ponto > new.criada_em then
@@ -159,6 +165,15 @@ begin
             ) as derivado (id)
         )
     );
+    select id into desconsiderada
+    from correcao
+    where tipo = 'desconsideracao'
+        and alvo = vigente
+        and not exists (select from correcao as outra where outra.tipo = 'anulacao' and outra.alvo = correcao.id);
+    if found then
+        raise exception '% was added, and is disregarded by correction %: undo that one', new.ponto, desconsiderada
+        using errcode = 'check_violation';
+    end if;
     if vigente = new.id and motivo_vigente = new.motivo then
         return null; -- a retry
     end if;
@@ -170,7 +185,7 @@ begin
         using errcode = 'check_violation';
     end if;
     if exists (select from batida where id = new.id) or exists (select from correcao where id = new.id) then
-        raise exception 'the id % is taken', new.id using errcode = 'check_violation';
+        raise exception 'the id % is taken; choose another one (--id)', new.id using errcode = 'check_violation';
     end if;
     return new;
 end
@@ -178,7 +193,8 @@ $$;
 
 comment on function correcao_regras is 'Fills in id and usuario_id, refuses what contradicts what is there, and skips a retry';
 
--- What a report says of a moment two minutes ago is not to change: a session that was left open commits nothing later.
+-- A session that was left open holds up everybody else's corrections, and reports of earlier moments. Reports do not rely
+-- on this: whoever sets constraints to be immediate gets around it.
 create function correcao_a_tempo() returns trigger
 language plpgsql as $$
 begin

@@ -150,9 +150,18 @@ def test_an_addition_at_the_same_instant_is_refused_but_for_a_retry(corrected: D
     }
 
 
+def test_an_addition_that_is_disregarded_is_not_there_for_a_retry(corrected: Database) -> None:
+    added, left_out = make(corrected, add(), disregard(derived("inclusao", ANA, "2026-10-01T21:00:00.000000Z", 0)))
+    assert refusals(corrected, add(), add(motivo="another reason")) == dict.fromkeys(
+        (0, 1), f"2026-10-01 18:00:00-03 was added, and is disregarded by correction {left_out.id}: undo that one"
+    )
+    make(corrected, undo(left_out.id))
+    assert make(corrected, add()) == [added._replace(is_new=False)]
+
+
 def test_a_chosen_id_is_kept_and_serves_one_correction(corrected: Database) -> None:
     assert [each.is_new for _ in range(2) for each in make(corrected, add(id=CHOSEN))] == [True, False]
-    assert refusals(corrected, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken"}
+    assert refusals(corrected, disregard(id=CHOSEN)) == {0: f"the id {CHOSEN} is taken; choose another one (--id)"}
 
 
 def test_of_many_nothing_is_written_if_one_is_refused_and_each_has_its_reason(corrected: Database) -> None:
@@ -201,7 +210,14 @@ class Model(NamedTuple):
         of = self.rows.get(target, ("", ""))[0]
         if kind == "desconsideracao":
             return target == PUNCH or (of == "inclusao" and target not in self.undone)
-        return kind == "inclusao" or of in ("inclusao", "desconsideracao")
+        if kind == "inclusao":
+            alike = [found for found, what in self.rows.items() if what == (kind, target) and found not in self.undone]
+            return not any(
+                what == ("desconsideracao", standing) and found not in self.undone
+                for standing in alike
+                for found, what in self.rows.items()
+            )
+        return of in ("inclusao", "desconsideracao")
 
 
 HOURS = [f"2026-10-01T{hour}:00:00.000000Z" for hour in (10, 21)]
@@ -237,9 +253,10 @@ def test_any_sequence_of_adding_disregarding_undoing_and_retrying_does_what_the_
 
 # Two at once
 
+WAITING = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
+
 
 def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
-    waits = "select count(*) from pg_locks where not granted and locktype = 'advisory'"
     with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
         cursor.execute(
             "insert into correcao (tipo, alvo, motivo, autor) values ('desconsideracao', %s, 'twice', 'x')", (PUNCH,)
@@ -247,13 +264,30 @@ def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
         retry = threads.submit(make, corrected, disregard())
         other = threads.submit(make, corrected, disregard(motivo="another reason"))
         try:
-            wait_for(lambda: corrected.ask(waits) == [(2,)], "both to wait for the first")
+            wait_for(lambda: corrected.ask(WAITING) == [(2,)], "both to wait for the first")
         finally:
             first.commit()
         assert [each.is_new for each in retry.result()] == [False]
         with pytest.raises(RefusedError):
             other.result()
     assert corrected.ask("select count(*) from correcao") == [(1,)]
+
+
+def test_the_moments_of_corrections_have_the_order_of_their_commits(corrected: Database) -> None:
+    with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
+        cursor.execute("insert into correcao (tipo, alvo, motivo) values ('desconsideracao', %s, 'twice')", (PUNCH,))
+        waiting = threads.submit(make, corrected, add())
+        try:
+            wait_for(lambda: corrected.ask(WAITING) == [(1,)], "the other to wait for the first")
+            cursor.execute(
+                "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', %s, %s, 'forgot')",
+                (RUI, SIX),
+            )
+        finally:
+            first.commit()
+        waiting.result()
+    order = corrected.ask("select tipo, usuario_id from correcao order by criada_em")
+    assert order == [("desconsideracao", ANA), ("inclusao", RUI), ("inclusao", ANA)]
 
 
 def test_a_snapshot_of_an_earlier_moment_is_refused(corrected: Database) -> None:
@@ -324,12 +358,15 @@ def test_a_correction_is_read_as_the_wire_has_it() -> None:
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
+        ({"tipo": []}, "tipo: must be one of inclusao"),
+        ({"tipo": {}}, "tipo: must be one of inclusao"),
         ({"tipo": "x"}, "tipo: must be one of inclusao, desconsideracao, anulacao"),
         ({"ponto": None}, "ponto: is missing"),
         ({"usuarioId": "123"}, "usuarioId: must be an integer from 1"),
         ({"ponto": "yesterday"}, "ponto: must be an ISO 8601"),
         ({"alvo": PUNCH}, "alvo: is not of inclusao"),
         ({"autor": "boss"}, "autor: is not known"),
+        ({"x" * 3000: 1}, f"{'x' * 40}: is not known"),
         ({"id": PUNCH}, "id: must be a UUID of version 8 that begins with c"),
         *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\nb", "a\u202eb", 7)),
     ],

@@ -1,6 +1,7 @@
 """The function that reads, and `--stage`, on a real database; Lambda is a call of the handler."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -355,6 +356,24 @@ def test_the_function_of_the_release_before_is_of_another_version(
 
     assert (result.status, result.out) == (2, "")
     assert "batida-ponto-local-report is of another version: " in result.err
+
+
+@pytest.mark.parametrize("by_stage", [True, False])
+def test_a_report_of_an_earlier_moment_is_refused_while_a_correction_is_on_its_way(
+    run: Run, url: str, by_stage: bool
+) -> None:
+    where = ("--stage", "local") if by_stage else ()
+    with closing(psycopg2.connect(url)) as open_, open_.cursor() as cursor:
+        cursor.execute("set constraints all immediate")  # no trigger sees when it is committed
+        cursor.execute(
+            "insert into correcao (tipo, usuario_id, ponto, motivo)"
+            " values ('inclusao', 101, '2026-11-03 21:00Z', 'late')"
+        )
+        refused = run("totals", *MONTH, *AS_OF, *where)
+        assert (refused.status, refused.out) == (2, "")
+        assert "a correction is being written" in refused.err
+        assert run("totals", *MONTH, *where).status == 0
+    assert run("totals", *MONTH, *AS_OF, *where).status == 0
 
 
 def test_a_wrong_password_is_no_paused_database(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,7 +247,7 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
     read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
     read |= {("funcionario", name, "select") for name in ("usuario_id", "fuso")}
     read |= {("correcao", name, "select") for name in (None, *CORRECTION)}
-    assert rights("ponto_correctors") == own | read
+    assert rights("ponto_correctors") == own | read | {("funcionario", "corte", "select")}
     assert rights("ponto_corrections") == own | read | {("correcao", "autor", "insert")}
 
 

@@ -14,7 +14,7 @@ FILES = {path.stem: path for path in (ROOT / "ponto" / "reports" / "sql").glob("
 
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
-    assert statements.PARAMETERS.keys() | {"begin"} == FILES.keys()
+    assert statements.PARAMETERS.keys() | {"begin", "settled"} == FILES.keys()
     for name, parameters in statements.PARAMETERS.items():
         sql = FILES[name].read_text(encoding="utf-8")
         assert statements.sql_of(name) == sql

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.reports import columns, statements
-from ponto.reports.reader import Why
+from ponto.reports.reader import NOT_SETTLED, Why, is_settled
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -111,12 +111,15 @@ class Reader(Protocol):
 class DirectReader:
     """Reads on a connection, as the rows are needed."""
 
-    def __init__(self, database: connection) -> None:
-        """Takes a connection in the transaction that `direct` has begun."""
+    def __init__(self, database: connection, *, is_settled: bool) -> None:
+        """Takes a connection in the transaction that `direct` has begun, and whether no correction was on its way."""
         self._database = database
+        self._is_settled = is_settled
 
     def read(self, **asked: Values) -> list[Rows]:
         """As of every reader."""
+        if not self._is_settled and any(map(statements.is_of_a_moment, asked.values())):
+            raise CommandError(NOT_SETTLED)
         return [self._rows(name, values) for name, values in asked.items()]
 
     def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
@@ -138,11 +141,12 @@ def direct(database: connection) -> Iterator[DirectReader]:
     Args:
         database: outside of any transaction.
     """
+    settled = is_settled(database)
     database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ)
     with database.cursor() as cursor:
         cursor.execute(statements.BEGIN)
     try:
-        yield DirectReader(database)
+        yield DirectReader(database, is_settled=settled)
     finally:
         database.rollback()
 

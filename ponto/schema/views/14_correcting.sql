@@ -8,3 +8,4 @@ comment on function instante_local is 'The instant of a local time in the employ
 
 revoke execute on function instante_local from public;
 grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;
+grant execute on function hora_local, usuario_reservado to ponto_correctors; -- the list of corrections
