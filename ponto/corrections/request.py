@@ -7,14 +7,18 @@ from typing import Any, NamedTuple, TypedDict
 
 import psycopg2
 
-from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
+from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
 from ponto.corrections.write import MOST, Correction, RefusedError, read_all, told, write
+from ponto.session import message_of
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever sends is told, and sends it again."""
 
 UNAVAILABLE_S = 15
 """s after which to send it again."""
+
+_NOT_MIGRATED = ("42P01", "42501", "42883")  # SQLSTATEs: no such table, no right, no such function
+_SCHEMA = "nothing was written: run sls invoke -f schema"
 
 _OPTIONS = f"-c statement_timeout={TIMEOUTS.statement_ms} -c lock_timeout={TIMEOUTS.lock_ms} -c synchronous_commit=on"
 
@@ -47,7 +51,7 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
     Returns:
         The answer, and what may be logged of it: 200 with a row for each; 400 or 409 with the reasons, by position, of
         those whose form or whose content is refused; 403 where AWS names nobody; 503 while the database does not
-        answer.
+        answer; 500 where sending it again does not help.
     """
     author = author or event["requestContext"]["identity"].get("userArn") or ""
     if not author:
@@ -59,14 +63,24 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
     except ValueError as error:
         return _refusal(400, f"there is an error in your request: {error}")
     try:
-        with closing(connect(parameters(), "ponto correction", TIMEOUTS, options=_OPTIONS)) as database:
+        given = parameters()
+    except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
+        kind = type(error).__name__
+        return _failed(500, f"the function cannot read the database's password ({kind}); nothing was written", kind)
+    try:
+        with closing(connect(given, "ponto correction", TIMEOUTS, options=_OPTIONS)) as database:
             written = write(database, asked, author)
     except RefusedError as error:
         return _refusal(409, "nothing was written", error.reasons)
     except (psycopg2.Error, CannotConnectError) as error:
-        kind = f"{type(error).__name__} {getattr(error, 'pgcode', None) or ''}".strip()
+        sqlstate = getattr(error, "pgcode", None)
+        kind = f"{type(error).__name__} {sqlstate or ''}".strip()
+        if WRONG_PASSWORD in str(error):
+            return _failed(500, f"the function has another password than the database; {_SCHEMA}", kind)
+        if isinstance(error, psycopg2.Error) and sqlstate in _NOT_MIGRATED:
+            return _failed(500, f"the database is not as the function expects: {message_of(error)}; {_SCHEMA}", kind)
         text = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
-        return _answer(503, {"message": text}, {"Retry-After": str(UNAVAILABLE_S)}), Done(error=kind)
+        return _failed(503, text, kind, {"Retry-After": str(UNAVAILABLE_S)})
     new = sum(each.is_new for each in written)
     return _answer(200, {"correcoes": [told(each) for each in written]}), Done(new, len(written) - new)
 
@@ -90,6 +104,10 @@ def _read(body: object) -> list[Correction]:
 def _refusal(status: int, message: str, reasons: Mapping[int, str] | None = None) -> tuple[Answer, Done]:
     refused = [{"posicao": position, "razao": why} for position, why in (reasons or {}).items()]
     return _answer(status, {"message": message, "recusadas": refused}), Done(refused=len(refused) or 1)
+
+
+def _failed(status: int, message: str, kind: str, more: Mapping[str, str] | None = None) -> tuple[Answer, Done]:
+    return _answer(status, {"message": message}, more), Done(error=kind)
 
 
 def _answer(status: int, body: Mapping[str, object], more: Mapping[str, str] | None = None) -> Answer:

@@ -67,6 +67,33 @@ def test_whoever_signs_in_answers_for_it_and_sees_the_months_corrections(
     assert correct("list", "--month", "2026-11").out == "no corrections\n"
 
 
+def test_the_list_has_the_working_days_of_a_month_as_the_cards_have(correct: commands.Run, punched: Database) -> None:
+    reserved = 2**53 - 1
+    punched.ask(
+        "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), %s, '2026-10-01 12:00Z')", reserved
+    )
+    punched.ask(
+        "insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', %s, '2026-10-01 12:00Z', 'itself')",
+        reserved,
+    )
+    correct("add", "--employee", ANA, "--at", "2026-10-01T03:59", "--reason", "end of the night")
+    correct("add", "--employee", ANA, "--at", "2026-10-01T04:00", "--reason", "begin of the day")
+
+    def listed(month: str) -> list[str]:
+        return [each["local"][11:16] for each in correct("list", "--month", month, "--json").json]
+
+    assert (listed("2026-09"), listed("2026-10")) == (["03:59"], ["04:00"])
+
+
+def test_what_is_refused_at_the_commit_is_said(correct: commands.Run, punched: Database) -> None:
+    [(function,)] = punched.ask("select pg_get_functiondef('correcao_a_tempo'::regproc)")
+    punched.ask(function.replace("1 minute", "0"))
+    late = correct(*ADD)
+    assert (late.status, late.out) == (2, "")
+    assert "took longer than a minute" in late.err
+    assert rows(punched) == []
+
+
 def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
     chosen = "c0000000-0000-8000-8000-000000000001"
     assert correct(*ADD, "--id", chosen, "--json").json["corrections"][0]["id"] == chosen
@@ -205,6 +232,7 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
         ((404, '{"message":"Not Found"}', {}), 2, "answered 404: Not Found; deploy stage dev"),
         ((400, '{"message":"there is an error in your request: x"}', {}), 2, "answered 400: there is an error"),
         ((200, "<html>", {}), 2, "answered 200: no corrections"),
+        ((500, '{"message":"run sls invoke -f schema"}', {}), 2, "ponto: answered 500: run sls invoke"),
         ((503, '{"message":"the database does not answer"}', {}), 2, "send it again, which adds nothing twice"),
         (
             (409, '{"recusadas":[{"posicao":0,"razao":"x is added"}]}', {}),

@@ -1,10 +1,13 @@
 """The function that writes corrections, on a real database: whom it believes, and what it answers."""
 
 import json
+from contextlib import closing
 from typing import Any
 
+import psycopg2
 import pytest
 
+from ponto.corrections import request
 from ponto.corrections.write import MOST
 from tests.database import Database
 from tests.functions import Functions
@@ -91,15 +94,55 @@ def test_what_is_no_request_is_refused(function: Functions, body: str) -> None:
 
 
 def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_again(
-    function: Functions, database: Database
+    function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database.ask("revoke insert on correcao from ponto_corrections")
-    answer = function.call(
-        "correction",
-        {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}},
-    )
+    monkeypatch.setattr(request, "_OPTIONS", "-c lock_timeout=10")
+    with closing(database.connect()) as other:
+        other.cursor().execute("lock table correcao")
+        answer = function.call(
+            "correction",
+            {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}},
+        )
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "15")
-    assert json.loads(function.log.getvalue())["error"] == "InsufficientPrivilege 42501"
+    assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
+
+
+@pytest.mark.parametrize(
+    ("change", "why", "error"),
+    [
+        ("revoke insert on correcao from ponto_corrections", "permission denied", "InsufficientPrivilege 42501"),
+        ("alter table correcao rename to other", 'relation "correcao" does not', "UndefinedTable 42P01"),
+        ("drop function instante_local", "function instante_local", "UndefinedFunction 42883"),
+    ],
+)
+def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
+    function: Functions, database: Database, change: str, why: str, error: str
+) -> None:
+    database.ask(change)
+    status, answer = post(function, ADDITION)
+    assert status == 500
+    assert why in answer["message"]
+    assert "run sls invoke -f schema" in answer["message"]
+    assert json.loads(function.log.getvalue())["error"] == error
+
+
+def test_a_wrong_password_is_no_paused_database(function: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*_: Any, **__: Any) -> None:
+        raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_corrections"')
+
+    monkeypatch.setattr(request, "connect", connect)
+    status, answer = post(function, ADDITION)
+    assert (status, "another password" in answer["message"]) == (500, True)
+
+
+def test_a_secret_that_cannot_be_read_is_said_without_its_text() -> None:
+    def parameters() -> dict[str, str]:
+        raise ValueError("CANARY")
+
+    event = {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}}
+    answer, done = request.answer(event, parameters, "")
+    assert (answer["statusCode"], done.error) == (500, "ValueError")
+    assert "cannot read the database's password (ValueError)" in answer["body"]
 
 
 def test_the_log_counts_and_tells_nothing_of_a_correction(function: Functions) -> None:

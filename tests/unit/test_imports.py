@@ -37,7 +37,7 @@ ARROWS = {
     "ponto.bisection": set(),
     "ponto.config": set(),
     "ponto.connection": set(),
-    "ponto.corrections.request": {"connection", "corrections.write"},
+    "ponto.corrections.request": {"connection", "corrections.write", "session"},
     "ponto.corrections.write": {"fields", "session"},
     "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),

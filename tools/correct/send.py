@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
 from ponto.corrections.write import MOST, RefusedError, read_all, told, write
+from ponto.session import message_of
 from tools.kit import database, local_stack, reader, target
 from tools.kit.client import Client, GivenUpError
 from tools.kit.errors import CommandError
@@ -20,7 +21,7 @@ Corrections = Sequence[Mapping[str, Any]]
 """Each as the wire has it; what is null is not said."""
 
 _PATIENCE = 120  # s; a paused database is back long before, and a signature lasts for five minutes
-_FINAL = frozenset({200, 400, 403, 404, 409, 413})
+_FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})
 
 
 def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
@@ -49,6 +50,8 @@ def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]
             return [told(each) for each in write(connection, corrections, author=None)]
         except psycopg2.errors.UndefinedTable:
             raise CommandError("the database lacks the table of corrections; run sls invoke -f schema") from None
+        except psycopg2.errors.CheckViolation as error:  # at the commit
+            raise CommandError(f"{message_of(error)}; send it again") from None
 
 
 def _by_api(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:

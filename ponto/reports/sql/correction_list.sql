@@ -1,4 +1,4 @@
--- The corrections of a month's punches, by the local date, in the order of the punches and of their writing.
+-- The corrections of a month's punches, by the working day, in the order of the punches and of their writing.
 select
     correcao.criada_em,
     correcao.id::text,
@@ -18,8 +18,11 @@ from correcao
     left join correcao as incluida on incluida.id = corrigida.alvo -- that was disregarded; this is undone
     left join batida on batida.id = coalesce(corrigida.alvo, correcao.alvo)
     cross join lateral (
-        select ponto, ponto at time zone coalesce(fuso, (select fuso_padrao())) as local
+        select instante.ponto, aqui.local, aqui.dia
         from (values (coalesce(correcao.ponto, corrigida.ponto, incluida.ponto, batida.ponto))) as instante (ponto)
+            cross join lateral hora_local(instante.ponto, funcionario.fuso, funcionario.corte) as aqui
     ) as corrigido
-where corrigido.local >= %(mes)s::date and corrigido.local < %(mes)s::date + interval '1 month'
+where corrigido.dia >= %(mes)s::date
+    and corrigido.dia < %(mes)s::date + interval '1 month'
+    and correcao.usuario_id <> usuario_reservado()
 order by correcao.usuario_id, corrigido.ponto, correcao.criada_em, correcao.id
