@@ -98,7 +98,7 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
     assert is_stored(owner, secret.punch.id)
     set_function_password(owner, REPORTS, REPORTS, PASSWORD)
     answer, _ = reader.answer({"read": {"zone": {}}, "timeout": 0}, lambda: {**way, "user": REPORTS}, 60)
-    assert [name for name, _ in columns.unpacked(answer["rows"]["zone"])] == ["America/Sao_Paulo"]
+    assert [name for (name,) in columns.unpacked(answer["rows"]["zone"])] == ["America/Sao_Paulo"]
     with closing(connect(owner, "report")) as connection:
         connection.cursor().execute("set role ponto_reports")
         connection.commit()
