@@ -112,18 +112,7 @@ def report(request_id: str, milliseconds: float, done: "Read") -> None:
         milliseconds: how long it took.
         done: what may be said of it.
     """
-    line: dict[str, object] = {
-        "level": "WARNING" if done.error else "INFO",
-        "message": "report",
-        "requestId": request_id,
-        "statements": done.statements,
-        "rows": done.rows,
-        "bytes": done.bytes,
-        "milliseconds": round(milliseconds, 1),
-    }
-    if done.error:
-        line["error"] = done.error
-    print(json.dumps(line), flush=True)  # noqa: T201
+    _answered("report", request_id, milliseconds, done)
 
 
 def correction(request_id: str, milliseconds: float, done: "Done") -> None:
@@ -134,17 +123,16 @@ def correction(request_id: str, milliseconds: float, done: "Done") -> None:
         milliseconds: how long it took.
         done: what may be said of it.
     """
-    line: dict[str, object] = {
-        "level": "WARNING" if done.error else "INFO",
-        "message": "correction",
-        "requestId": request_id,
-        "written": done.written,
-        "known": done.known,
-        "refused": done.refused,
-        "milliseconds": round(milliseconds, 1),
-    }
-    if done.error:
-        line["error"] = done.error
+    _answered("correction", request_id, milliseconds, done)
+
+
+def _answered(message: str, request_id: str, milliseconds: float, done: "Read | Done") -> None:
+    counts = done._asdict()
+    error = counts.pop("error")
+    line: dict[str, object] = {"level": "WARNING" if error else "INFO", "message": message, "requestId": request_id}
+    line |= counts | {"milliseconds": round(milliseconds, 1)}
+    if error:
+        line["error"] = error
     print(json.dumps(line), flush=True)  # noqa: T201
 
 
