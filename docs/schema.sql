@@ -640,8 +640,23 @@ comment on column batida_local.precisao is 'Radius in metres within which the po
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 -- end
 
-revoke execute on function fuso_padrao, hora_local from public;
-grant execute on function fuso_padrao, hora_local to ponto_reports;
+-- By the index on week and employee.
+create or replace function batidas_enviadas(de date, ate date, usuario bigint) returns setof batida_local
+language sql stable parallel safe
+begin atomic
+    select *
+    from batida_local
+    where usuario_id = usuario
+        and dia between de and ate
+        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))));
+end;
+
+comment on function batidas_enviadas is
+    'An employee''s punches of the working days from de to ate, as they were sent, with the columns of the view '
+    'batida_local';
+
+revoke execute on function fuso_padrao, hora_local, batidas_enviadas from public;
+grant execute on function fuso_padrao, hora_local, batidas_enviadas to ponto_reports;
 grant select on batida_local to ponto_reports;
 
 -- 04_corrections.sql
@@ -656,18 +671,19 @@ return momento is null or escrita_em <= momento;
 
 comment on function escrita_ate is 'Whether a row that was written at escrita_em was there at momento, or (null) is now';
 
-create or replace function correcoes(
+-- Apart from correcoes(), for whoever corrects may not see names.
+create or replace function correcoes_sem_nome(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
-    id uuid, usuario_id bigint, nome text, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
+    id uuid, usuario_id bigint, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
     motivo text, autor text, criada_em timestamptz, corte time, vale boolean
 )
 language sql stable parallel safe
 begin atomic
     select
-        feita.id, feita.usuario_id, funcionario.nome, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo,
-        feita.motivo, feita.autor, feita.criada_em, aqui.corte,
+        feita.id, feita.usuario_id, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo, feita.motivo,
+        feita.autor, feita.criada_em, aqui.corte,
         feita.tipo <> 'anulacao'
         -- Neither it nor the addition that it disregards is undone
         and not exists (
@@ -705,8 +721,23 @@ begin atomic
         and aqui.dia between de and ate;
 end;
 
+create or replace function correcoes(
+    de date, ate date, usuario bigint default null, momento timestamptz default null
+)
+returns table (
+    id uuid, usuario_id bigint, nome text, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
+    motivo text, autor text, criada_em timestamptz, corte time, vale boolean
+)
+language sql stable parallel safe
+begin atomic
+    select
+        id, usuario_id, nome, correcao.fuso, tipo, ponto, local, dia, alvo, motivo, autor, criada_em, correcao.corte, vale
+    from correcoes_sem_nome(de, ate, usuario, momento) as correcao left join funcionario using (usuario_id);
+end;
+
 create or replace view correcao_local as select * from correcoes('-infinity', 'infinity');
 
+comment on function correcoes_sem_nome is 'As correcoes(), without names';
 comment on function correcoes is
     'Corrections of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
     'correcao_local, as of a moment (null: now)';
@@ -728,8 +759,8 @@ comment on column correcao_local.corte is 'Cut-off of the employee''s working da
 comment on column correcao_local.vale is
     'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
 
-revoke execute on function escrita_ate, correcoes from public;
-grant execute on function escrita_ate, correcoes to ponto_reports;
+revoke execute on function escrita_ate, correcoes_sem_nome, correcoes from public;
+grant execute on function escrita_ate, correcoes_sem_nome, correcoes to ponto_reports;
 grant select on correcao_local to ponto_reports;
 
 -- 05_punches_that_count.sql
@@ -1501,4 +1532,7 @@ comment on function instante_local is 'The instant of a local time in the employ
 
 revoke execute on function instante_local from public;
 grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;
-grant execute on function hora_local, usuario_reservado to ponto_correctors; -- the list of corrections
+-- The list of corrections.
+grant execute on function
+    usuario_reservado, do_usuario, primeiro_dia, ultimo_dia, hora_local, escrita_ate, correcoes_sem_nome
+to ponto_correctors;

@@ -93,6 +93,21 @@ comment on column batida_local.precisao is 'Radius in metres within which the po
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
 -- end
 
-revoke execute on function fuso_padrao, hora_local from public;
-grant execute on function fuso_padrao, hora_local to ponto_reports;
+-- By the index on week and employee.
+create or replace function batidas_enviadas(de date, ate date, usuario bigint) returns setof batida_local
+language sql stable parallel safe
+begin atomic
+    select *
+    from batida_local
+    where usuario_id = usuario
+        and dia between de and ate
+        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))));
+end;
+
+comment on function batidas_enviadas is
+    'An employee''s punches of the working days from de to ate, as they were sent, with the columns of the view '
+    'batida_local';
+
+revoke execute on function fuso_padrao, hora_local, batidas_enviadas from public;
+grant execute on function fuso_padrao, hora_local, batidas_enviadas to ponto_reports;
 grant select on batida_local to ponto_reports;

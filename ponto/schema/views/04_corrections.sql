@@ -9,18 +9,19 @@ return momento is null or escrita_em <= momento;
 
 comment on function escrita_ate is 'Whether a row that was written at escrita_em was there at momento, or (null) is now';
 
-create or replace function correcoes(
+-- Apart from correcoes(), for whoever corrects may not see names.
+create or replace function correcoes_sem_nome(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
 returns table (
-    id uuid, usuario_id bigint, nome text, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
+    id uuid, usuario_id bigint, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
     motivo text, autor text, criada_em timestamptz, corte time, vale boolean
 )
 language sql stable parallel safe
 begin atomic
     select
-        feita.id, feita.usuario_id, funcionario.nome, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo,
-        feita.motivo, feita.autor, feita.criada_em, aqui.corte,
+        feita.id, feita.usuario_id, aqui.fuso, feita.tipo, instante, aqui.local, aqui.dia, feita.alvo, feita.motivo,
+        feita.autor, feita.criada_em, aqui.corte,
         feita.tipo <> 'anulacao'
         -- Neither it nor the addition that it disregards is undone
         and not exists (
@@ -58,8 +59,23 @@ begin atomic
         and aqui.dia between de and ate;
 end;
 
+create or replace function correcoes(
+    de date, ate date, usuario bigint default null, momento timestamptz default null
+)
+returns table (
+    id uuid, usuario_id bigint, nome text, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
+    motivo text, autor text, criada_em timestamptz, corte time, vale boolean
+)
+language sql stable parallel safe
+begin atomic
+    select
+        id, usuario_id, nome, correcao.fuso, tipo, ponto, local, dia, alvo, motivo, autor, criada_em, correcao.corte, vale
+    from correcoes_sem_nome(de, ate, usuario, momento) as correcao left join funcionario using (usuario_id);
+end;
+
 create or replace view correcao_local as select * from correcoes('-infinity', 'infinity');
 
+comment on function correcoes_sem_nome is 'As correcoes(), without names';
 comment on function correcoes is
     'Corrections of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
     'correcao_local, as of a moment (null: now)';
@@ -81,6 +97,6 @@ comment on column correcao_local.corte is 'Cut-off of the employee''s working da
 comment on column correcao_local.vale is
     'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
 
-revoke execute on function escrita_ate, correcoes from public;
-grant execute on function escrita_ate, correcoes to ponto_reports;
+revoke execute on function escrita_ate, correcoes_sem_nome, correcoes from public;
+grant execute on function escrita_ate, correcoes_sem_nome, correcoes to ponto_reports;
 grant select on correcao_local to ponto_reports;

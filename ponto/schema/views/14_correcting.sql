@@ -8,4 +8,7 @@ comment on function instante_local is 'The instant of a local time in the employ
 
 revoke execute on function instante_local from public;
 grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;
-grant execute on function hora_local, usuario_reservado to ponto_correctors; -- the list of corrections
+-- The list of corrections.
+grant execute on function
+    usuario_reservado, do_usuario, primeiro_dia, ultimo_dia, hora_local, escrita_ate, correcoes_sem_nome
+to ponto_correctors;
