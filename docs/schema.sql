@@ -523,22 +523,33 @@ create or replace function semana(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
 
--- By a jump through the index from each week to the next: a clock that says 1970 costs one jump, not 3,000 weeks.
+-- Up to ten years, counted. Longer, by a jump through the index from each week to the next: a clock that says 1970 costs
+-- one jump, not 3,000 weeks. Which of the two it is, the planner sees before it plans, if this stands behind `from`.
 create or replace function semanas(de timestamptz, ate timestamptz) returns setof timestamptz
 language sql stable parallel safe
 begin atomic
-    with recursive com_batidas (semana) as (
-        select min(semana(ponto)) from batida where semana(ponto) between semana(de) and semana(ate)
-        union all
-        select (select min(semana(ponto)) from batida where semana(ponto) > semana and semana(ponto) <= semana(ate))
-        from com_batidas
-        where semana is not null
-    )
-    select semana from com_batidas where semana is not null;
+    select semana
+    -- In hours, for a week of a session's time zone may have another length.
+    from generate_series(semana(de), semana(ate), interval '168 hours') as semana
+    where ate at time zone 'UTC' < de at time zone 'UTC' + interval '10 years'
+    union all
+    select semana
+    from (
+        with recursive com_batidas (semana) as (
+            select min(semana(ponto)) from batida where semana(ponto) between semana(de) and semana(ate)
+            union all
+            select (select min(semana(ponto)) from batida where semana(ponto) > semana and semana(ponto) <= semana(ate))
+            from com_batidas
+            where semana is not null
+        )
+        select semana from com_batidas where semana is not null
+    ) as salto
+    where not ate at time zone 'UTC' < de at time zone 'UTC' + interval '10 years';
 end;
 
 comment on function semana is 'When the week of an instant began, on Monday 00:00 UTC';
-comment on function semanas is 'Weeks that have punches, from that of an instant to that of another';
+comment on function semanas is
+    'Weeks from that of an instant to that of another; of more than ten years, those that have punches';
 
 revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas from public;
 grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reports;
@@ -572,11 +583,15 @@ create or replace function hora_local(instante timestamptz, seu_fuso text, seu_c
 returns table (fuso text, local timestamp, dia date, corte time)
 language sql stable parallel safe
 begin atomic
-    select fuso, instante at time zone fuso, (instante at time zone fuso - corte)::date, corte
+    select fuso, local, (local - corte)::date, corte
     from (
-        -- In parentheses of its own, it is looked up once a query.
-        select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, '04:00')
-    ) as zona (fuso, corte);
+        select fuso, instante at time zone fuso as local, corte
+        from (
+            -- In parentheses of its own, it is looked up once a query.
+            select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, '04:00')
+        ) as zona (fuso, corte)
+        offset 0 -- computed once a row, and not again wherever it is named
+    ) as aqui;
 end;
 
 comment on function hora_local is
@@ -648,7 +663,7 @@ begin atomic
     from batida_local
     where usuario_id = usuario
         and dia between de and ate
-        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))));
+        and semana(ponto) = any(array(select semana from semanas(antes_do_dia(de), depois_do_dia(ate)) as semana));
 end;
 
 comment on function batidas_enviadas is
@@ -781,13 +796,13 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        registro.id, usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, origem, dispositivo, recebida_em,
+        registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, origem, dispositivo, recebida_em,
         gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
     from (
         select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
         from batida
         where (usuario_id = usuario or usuario is null and de = '-infinity')
-            and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
+            and semana(ponto) = any(array(select semana from semanas(antes_do_dia(de), depois_do_dia(ate)) as semana))
             and (recebida_em is null or escrita_ate(gravada_em, momento))
         union all
         select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
@@ -800,10 +815,11 @@ begin atomic
         from correcao
         where tipo = 'inclusao' and do_usuario(usuario_id, usuario) and escrita_ate(criada_em, momento)
     ) as registro (id, usuario_id, ponto, origem, dispositivo, enviado, recebida_em, gravada_em)
-        left join funcionario using (usuario_id)
+        left join funcionario
+            on funcionario.usuario_id = registro.usuario_id and do_usuario(funcionario.usuario_id, usuario)
         cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
-    where usuario_id <> usuario_reservado()
-        and (usuario_id = usuario or usuario is null)
+    where registro.usuario_id <> usuario_reservado()
+        and (registro.usuario_id = usuario or usuario is null)
         and (de is null or aqui.dia between de and ate)
         -- Disregarded; an addition may be undone, too. No id is in both tables.
         and not exists (

@@ -840,6 +840,7 @@ def test_of_some_employees_nothing_is_read_that_is_somebody_elses(sixty_days: Da
     scans = [line for (line,) in plan if "batida_ponto_idx" in line]
     assert all("never executed" in line for line in scans), scans
     assert any("batida_semana_usuario_id_idx" in line for (line,) in plan)
+    assert any("Function Scan on generate_series semana" in line for (line,) in plan)  # are counted
 
 
 def test_of_all_employees_the_rows_are_read_in_their_order(sixty_days: Database) -> None:
@@ -868,9 +869,17 @@ EDGES = [
 
 
 @pytest.mark.parametrize(
-    "days", ["'2026-11-01', '2026-11-29'", "'2026-11-02', '2026-11-02'", "'-infinity', 'infinity'"]
+    "days",
+    [
+        "'2026-11-01', '2026-11-29'",
+        "'2026-11-02', '2026-11-02'",
+        "'2017-01-01', '2026-12-01'",
+        "'1900-01-01', '2999-12-31'",
+        "'-infinity', 'infinity'",
+    ],
 )
 def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Database, days: str) -> None:
+    database.ask("set timezone = 'America/New_York'")  # where 1 November 2026 has 25 hours
     for employee, zone, cutoff in (
         (1, ZoneInfo("Pacific/Kiritimati"), time(23, 59)),
         (2, ZoneInfo("Etc/GMT+12"), time(0)),

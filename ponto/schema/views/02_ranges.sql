@@ -32,22 +32,33 @@ create or replace function semana(instante timestamptz) returns timestamptz
 language sql immutable parallel safe
 return date_bin('7 days', instante, timestamptz '2000-01-03 00:00Z');
 
--- By a jump through the index from each week to the next: a clock that says 1970 costs one jump, not 3,000 weeks.
+-- Up to ten years, counted. Longer, by a jump through the index from each week to the next: a clock that says 1970 costs
+-- one jump, not 3,000 weeks. Which of the two it is, the planner sees before it plans, if this stands behind `from`.
 create or replace function semanas(de timestamptz, ate timestamptz) returns setof timestamptz
 language sql stable parallel safe
 begin atomic
-    with recursive com_batidas (semana) as (
-        select min(semana(ponto)) from batida where semana(ponto) between semana(de) and semana(ate)
-        union all
-        select (select min(semana(ponto)) from batida where semana(ponto) > semana and semana(ponto) <= semana(ate))
-        from com_batidas
-        where semana is not null
-    )
-    select semana from com_batidas where semana is not null;
+    select semana
+    -- In hours, for a week of a session's time zone may have another length.
+    from generate_series(semana(de), semana(ate), interval '168 hours') as semana
+    where ate at time zone 'UTC' < de at time zone 'UTC' + interval '10 years'
+    union all
+    select semana
+    from (
+        with recursive com_batidas (semana) as (
+            select min(semana(ponto)) from batida where semana(ponto) between semana(de) and semana(ate)
+            union all
+            select (select min(semana(ponto)) from batida where semana(ponto) > semana and semana(ponto) <= semana(ate))
+            from com_batidas
+            where semana is not null
+        )
+        select semana from com_batidas where semana is not null
+    ) as salto
+    where not ate at time zone 'UTC' < de at time zone 'UTC' + interval '10 years';
 end;
 
 comment on function semana is 'When the week of an instant began, on Monday 00:00 UTC';
-comment on function semanas is 'Weeks that have punches, from that of an instant to that of another';
+comment on function semanas is
+    'Weeks from that of an instant to that of another; of more than ten years, those that have punches';
 
 revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas from public;
 grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reports;

@@ -25,11 +25,15 @@ create or replace function hora_local(instante timestamptz, seu_fuso text, seu_c
 returns table (fuso text, local timestamp, dia date, corte time)
 language sql stable parallel safe
 begin atomic
-    select fuso, instante at time zone fuso, (instante at time zone fuso - corte)::date, corte
+    select fuso, local, (local - corte)::date, corte
     from (
-        -- In parentheses of its own, it is looked up once a query.
-        select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, '04:00')
-    ) as zona (fuso, corte);
+        select fuso, instante at time zone fuso as local, corte
+        from (
+            -- In parentheses of its own, it is looked up once a query.
+            select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, '04:00')
+        ) as zona (fuso, corte)
+        offset 0 -- computed once a row, and not again wherever it is named
+    ) as aqui;
 end;
 
 comment on function hora_local is
@@ -101,7 +105,7 @@ begin atomic
     from batida_local
     where usuario_id = usuario
         and dia between de and ate
-        and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))));
+        and semana(ponto) = any(array(select semana from semanas(antes_do_dia(de), depois_do_dia(ate)) as semana));
 end;
 
 comment on function batidas_enviadas is

@@ -15,13 +15,13 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        registro.id, usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, origem, dispositivo, recebida_em,
+        registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, origem, dispositivo, recebida_em,
         gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
     from (
         select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
         from batida
         where (usuario_id = usuario or usuario is null and de = '-infinity')
-            and semana(ponto) = any(array(select semanas(antes_do_dia(de), depois_do_dia(ate))))
+            and semana(ponto) = any(array(select semana from semanas(antes_do_dia(de), depois_do_dia(ate)) as semana))
             and (recebida_em is null or escrita_ate(gravada_em, momento))
         union all
         select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
@@ -34,10 +34,11 @@ begin atomic
         from correcao
         where tipo = 'inclusao' and do_usuario(usuario_id, usuario) and escrita_ate(criada_em, momento)
     ) as registro (id, usuario_id, ponto, origem, dispositivo, enviado, recebida_em, gravada_em)
-        left join funcionario using (usuario_id)
+        left join funcionario
+            on funcionario.usuario_id = registro.usuario_id and do_usuario(funcionario.usuario_id, usuario)
         cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
-    where usuario_id <> usuario_reservado()
-        and (usuario_id = usuario or usuario is null)
+    where registro.usuario_id <> usuario_reservado()
+        and (registro.usuario_id = usuario or usuario is null)
         and (de is null or aqui.dia between de and ate)
         -- Disregarded; an addition may be undone, too. No id is in both tables.
         and not exists (
