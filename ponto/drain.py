@@ -13,7 +13,7 @@ from ponto.bisection import in_halves
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import derive_clock_id
 from ponto.punch import NotAPunch, Reason, parse
-from ponto.records import NoClockRecord, Record, api_key_id, clock_record, origin, receive_count, signed_in
+from ponto.records import NoClockRecord, Record, api_key_id, clock_record, is_redriven, origin, receive_count, signed_in
 from ponto.store import Entry, NoAnswer, Outcome, Status, Store
 from ponto.suspects import by_risk
 
@@ -38,6 +38,7 @@ class Processed:
     redelivered: list[Entry] = field(default_factory=list)  # what this very message brought before
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
+    redriven: int = 0  # of those stored, duplicate or dead-lettered: dead letters that were sent back
 
 
 class _Bug(NamedTuple):
@@ -122,8 +123,10 @@ class Drain:
         for (record, entry), (status, detail) in zip(read, outcomes, strict=True):
             if status is Status.STORED:
                 processed.stored.append(entry)
+                processed.redriven += is_redriven(record)
             elif status is Status.DUPLICATE or (status is Status.REDELIVERED and _is_new_copy(record, entry)):
                 processed.duplicates.append(entry)
+                processed.redriven += is_redriven(record)
             elif status is Status.REDELIVERED:
                 processed.redelivered.append(entry)
             elif status is Status.FAILED:
@@ -174,6 +177,7 @@ class Drain:
                 processed.failures[message_id] = Failure(rejection.record, unsent[message_id])
             else:
                 processed.dead_lettered.append(rejection)
+                processed.redriven += is_redriven(rejection.record)
 
     def _read(self, record: Record) -> Entry:
         punch = parse(record["body"], self._zone)

@@ -51,6 +51,8 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
         "failed": len(failures),
         "batchSize": sum(done.values()) + len(failures),
     }
+    if processed.redriven:  # rare: a zero each hour would cost as much as any metric
+        counts["redriven"] = processed.redriven
     times = {"milliseconds": round(milliseconds, 1)}
     if processed.stored:  # how long the oldest waited between the queue and its row; a zero would lower percentiles
         times["oldestMilliseconds"] = round(stored_at * 1000 - min(entry.received_ms for entry in processed.stored))

@@ -143,6 +143,11 @@ def carried_origin(attributes: Mapping[str, str | None], sent_ms: int) -> Origin
     return Origin(message_id, int(received)) if _EARLIEST_MS <= int(received) <= sent_ms else None
 
 
+def is_redriven(record: Record) -> bool:
+    """Tell whether a message is a dead letter that was sent back: nothing else names an earlier message."""
+    return _text(record, "messageId") is not None
+
+
 def signed_in(record: Record) -> str | None:
     """Return the number of the employee whose sign-in the gateway verified, as it stands in the token.
 

@@ -49,7 +49,7 @@ class Bookkeeper:
         self._before = after
 
 
-COUNTED = ("accepted", "sent", "duplicates", "dead_lettered", "letters_sent", "letters_deleted")
+COUNTED = ("accepted", "redriven", "sent", "duplicates", "dead_lettered", "letters_sent", "letters_deleted")
 """What metrics count."""
 
 

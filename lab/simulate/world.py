@@ -344,7 +344,10 @@ class World:
         for line in done.logged:
             if line["message"] == "batch":
                 self.bookkeeper.counted.update(
-                    stored=line["stored"], duplicates=line["duplicates"], dead_lettered=line["rejected"]
+                    stored=line["stored"],
+                    duplicates=line["duplicates"],
+                    dead_lettered=line["rejected"],
+                    redriven=line.get("redriven", 0),
                 )
             if milliseconds := line.get("oldestFailedMilliseconds"):
                 minute = int(done.end // 60)

@@ -93,6 +93,13 @@ def test_two_punches_of_one_minute_that_a_clock_kept_are_two() -> None:
     assert paper.reasons == [("nsr 0", Reason.INVALID, "relogio, nsr: the message names no record of a hardware clock")]
 
 
+def sent_back(copy: Record) -> Record:
+    """Have a message be a dead letter that was redriven."""
+    texts = {"messageId": "m0", "receivedAt": str(RECEIVED_MS - 1)}
+    copy["messageAttributes"] = {name: {"dataType": "String", "stringValue": text} for name, text in texts.items()}
+    return copy
+
+
 @pytest.mark.parametrize(
     ("is_sent_back", "receives", "is_duplicate"),
     [(False, 1, False), (False, 2, False), (True, 1, True), (True, 2, False)],
@@ -102,13 +109,25 @@ def test_a_second_copy_of_a_dead_letter_that_was_sent_back_is_a_duplicate(
 ) -> None:
     paper, copy = Paper(), message(1, receives)
     if is_sent_back:
-        texts = {"messageId": "m0", "receivedAt": str(RECEIVED_MS - 1)}
-        copy["messageAttributes"] = {name: {"dataType": "String", "stringValue": text} for name, text in texts.items()}
+        sent_back(copy)
     paper.answers[1] = Outcome(Status.REDELIVERED)
 
     processed = process(paper, copy)
 
     assert (len(processed.duplicates), len(processed.redelivered)) == (is_duplicate, not is_duplicate)
+
+
+def test_a_dead_letter_that_was_sent_back_is_counted_when_it_ends() -> None:
+    paper, copies = Paper(), [sent_back(message(employee)) for employee in range(1, 6)]
+    others = [Outcome(Status.DUPLICATE), Outcome(Status.CONFLICT, "another"), Outcome(Status.FAILED, "gone")]
+    paper.answers = dict(zip((2, 3, 4), others, strict=True))
+    paper.refuses["m5"] = "down"
+    copies[4]["body"] = "no punch"
+
+    processed = process(paper, *copies, message(6))
+
+    assert (len(processed.stored), processed.redriven) == (2, 3)
+    assert processed.failures.keys() == {"m4", "m5"}
 
 
 @pytest.mark.parametrize("others", [Status.STORED, Status.DUPLICATE, Status.REDELIVERED])

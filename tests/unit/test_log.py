@@ -106,6 +106,11 @@ def test_a_dead_letter_that_was_sent_back_waits_from_then_on(capsys: pytest.Capt
     assert "oldestFailedMilliseconds" not in logged(capsys, failures=failures("gone", odd))
 
 
+def test_dead_letters_that_were_sent_back_are_a_metric_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    assert metrics(printed(capsys, redriven=2))["BatidaPonto", "redriven"].value == 2
+    assert "redriven" not in logged(capsys)
+
+
 def test_a_warning_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     log.warning("request-1", "what")
     assert json.loads(capsys.readouterr().out) == {"level": "WARNING", "message": "what", "requestId": "request-1"}

@@ -16,6 +16,7 @@ class Books(NamedTuple):
     """What was counted in a span."""
 
     accepted: int  # 202s of the gateway
+    redriven: int  # dead letters that were sent back, as the function counts them: when each comes to its end
     sent: int  # to the queue of punches, by whomever
     waiting_before: int  # in that queue, what is being worked on included
     waiting_after: int
@@ -29,8 +30,8 @@ class Books(NamedTuple):
 
     @property
     def others(self) -> int:
-        """Sent by others than the gateway: redriven or imported; negative: accepted, and not sent."""
-        return self.sent - self.accepted
+        """Sent by imports or a deploy's proof, or redriven and not ended; negative: redriven the day before."""
+        return self.sent - self.accepted - self.redriven
 
     @property
     def exhausted(self) -> int:
@@ -51,7 +52,7 @@ class Books(NamedTuple):
     @property
     def balance(self) -> bool:
         """Whether all is accounted for."""
-        return self.difference == self.gone == 0 and self.others >= 0
+        return self.difference == self.gone == 0 and self.sent >= self.accepted
 
     @property
     def _moved(self) -> int:

@@ -36,10 +36,10 @@ NOT_SEEN = (
     "exact numbers: SQS's metrics are approximate. A batch at work at midnight may be in two books, or in none: look "
     "at the day before and the day after",
     "which messages they are: ponto trace looks for a punch",
-    "what expired in the queue of punches, or was purged from it: it is part of the difference",
+    "what expired in the queue of punches, or was purged from it: no metric counts it, so it is part of the difference",
     "what SQS purged from the dead-letter queue while it moved others there: it is part of the difference",
-    "what of the dead letters that were deleted had been redriven; and what of the other messages was redriven, "
-    "imported, or sent by the proof of a deploy",
+    "what of the messages of others was imported, and what was sent by the proof of a deploy",
+    "when a dead letter was redriven: it is counted when it comes to its end, which may be the day after",
     "a line of a file that is not imported yet",
     "rows that were erased since, or brought back by a restore: rows are counted now",
     "dead letters that SQS itself moved elsewhere (StartMessageMoveTask)",
@@ -184,6 +184,7 @@ def _books(place: Target, figures: _Figures, rows: int, levels: _Levels) -> Book
     punches, letters = place.queue_url, place.dlq_url
     return Books(
         accepted=figures.accepted(),
+        redriven=figures.of_drain("redriven"),
         sent=figures.of_queue(punches, "NumberOfMessagesSent"),
         waiting_before=levels.waiting_before or 0,
         waiting_after=levels.waiting_after or 0,
@@ -201,7 +202,8 @@ def _lines(day: Day, books: Books, redelivered: int, levels: _Levels, verdict: b
     table = (
         ("  waited before", books.waiting_before, "SQS, approximate"),
         ("+ accepted", books.accepted, "API Gateway: answers 202"),
-        ("+ sent by others", books.others, "SQS, approximate: redriven, imported, a deploy's proof"),
+        ("+ redriven", books.redriven, "the function: dead letters that were sent back"),
+        ("+ sent by others", books.others, "SQS, approximate: imported, a deploy's proof, redriven and not ended"),
         ("- rows", books.rows, "the database, by when they were written"),
         ("- duplicates", books.duplicates, "the function: rows of other messages"),
         ("- dead-lettered", books.dead_lettered, "the function"),
@@ -217,7 +219,7 @@ def _lines(day: Day, books: Books, redelivered: int, levels: _Levels, verdict: b
         f"books of {day.day} in {day.zone}: from {_utc(day.begin)} to {_utc(day.end)}",
         *(f"{what:17}{number:>10,}   {source}" for what, number, source in table),
         f"dead-letter queue: {books.letters_before:,} before, {came:,} sent, {books.exhausted:,} exhausted, {went:,} "
-        f"deleted (redriven or not), {books.gone:,} gone (purged or expired), {books.letters_after:,} after",
+        f"deleted (redriven or by hand), {books.gone:,} gone (purged or expired), {books.letters_after:,} after",
         f"redelivered: {redelivered:,} came again when they were rows already; in no line above",
         *(f"{name.replace('_', ' ')}: unknown (taken as 0)" for name in levels.unknown),
         *([idle] if levels.is_idle else []),
