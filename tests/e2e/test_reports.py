@@ -98,6 +98,19 @@ def test_the_rows_of_a_key_are_the_same_by_both_ways(ponto: Run) -> None:
     assert ponto("keys", "rows", "key-e2e", "--json", "--stage", "local") == direct
 
 
+def test_all_that_is_kept_of_an_employee_is_the_same_by_both_ways(
+    ponto: Run, employees: list[int], tmp_path: Path
+) -> None:
+    for folder, *by in (("direct",), ("function", "--stage", "local")):
+        done = ponto("person", employees[1], "--output", tmp_path / folder, "--json", *by)
+        assert done.status == 0, done.err
+        assert (done.json["punches"], done.json["timeCards"], done.json["deadLetters"]) == (3 * 25, 1, 0)
+
+    for suffix in ("json", "html"):
+        direct, function = ((tmp_path / each / f"employee-{employees[1]}.{suffix}") for each in ("direct", "function"))
+        assert function.read_text(encoding="utf-8") == direct.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("by", [(), ("--stage", "local")], ids=["direct", "function"])
 def test_of_an_emulator_that_keeps_no_figures_no_books_are_made(ponto: Run, by: tuple[str, ...]) -> None:
     result = ponto("balance", *by)

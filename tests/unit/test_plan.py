@@ -19,7 +19,7 @@ from ponto import log
 from ponto.drain import Processed
 from tests.commands import Result
 from tools.cli import main
-from tools.kit import output
+from tools.kit import osls, output
 from tools.kit.project import ROOT
 from tools.plan import command, costs, settings
 from tools.plan.costs import PRICES, Month, tiered
@@ -295,7 +295,7 @@ def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
             assert found
         file = tmp_path / "serverless.yml"
         file.write_text(text, encoding="utf-8")
-        monkeypatch.setattr(settings, "_SERVERLESS", file)
+        monkeypatch.setattr(osls, "_SERVERLESS", file)
 
     return change
 

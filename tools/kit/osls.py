@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import boto3
+import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from tools.kit.errors import CommandError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
+_SERVERLESS = ROOT / "serverless.yml"
 _SERVICE = "batida-ponto"
 _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
 
@@ -26,6 +28,13 @@ _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
 def stack_name(stage: str) -> str:
     """Name the CloudFormation stack of a stage, which also starts the functions' names."""
     return f"{_SERVICE}-{stage}"
+
+
+def stages() -> dict[str, dict[str, str]]:
+    """Give the parameters of each stage that serverless.yml has, as texts; `default` are those of any other."""
+    document: Any = yaml.load(_SERVERLESS.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
+    found = document["params"]
+    return {stage: found["default"] | (own or {}) for stage, own in found.items()}
 
 
 def run(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> int:

@@ -1,7 +1,7 @@
 """`ponto person`: all that is kept about an employee, for an employee who asks."""
 
 from collections.abc import Container, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from tools.dlq.dead_letters import DeadLetter
-from tools.kit import commands, files, reader
+from tools.kit import commands, files, osls, reader
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status, progress
@@ -79,9 +79,10 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
             print_status(f"ponto: the dead-letter queue was not read: {found.unread.text(Language('en'))}")
         if not any((found.row, found.punches, found.corrections, found.letters)):
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
-        page = _page(found, reports, language)
+        elsewhere = language.sentences("elsewhere", backups=_backups(where.stage, reports.now, language))
+        page = _page(found, reports, elsewhere, language)
         beside = timecard.beside(reports, language)
-        text = document(_fields(found, reports, language))
+        text = document(_fields(found, reports, elsewhere))
     _make(folder)
     with files.draft(written[0]) as out:
         out.write(f"{text}\n")
@@ -156,7 +157,16 @@ def _of(letters: Iterable[DeadLetter], employee: int) -> list[DeadLetter]:
     return [letter for letter in letters if letter.employee == employee or is_signed_in(letter)]
 
 
-def _fields(found: Kept, reports: Reports, language: Language) -> dict[str, Any]:
+def _backups(stage: str | None, now: datetime, language: Language) -> str:
+    """Say until when backups have what is erased now, by the stage's parameters."""
+    stages = osls.stages()
+    parameters = stages.get(stage, stages["default"]) if stage else {}
+    if parameters.get("database") != "create":
+        return language.word("person", "backups_of_others")
+    return language.word("person", "backups", language.date((now + timedelta(int(parameters["backupDays"]))).date()))
+
+
+def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, Any]:
     return {
         "usuario_id": found.employee,
         "gerado_em": reports.made,
@@ -165,11 +175,11 @@ def _fields(found: Kept, reports: Reports, language: Language) -> dict[str, Any]
         "correcoes": found.corrections,
         "espelhos": [timecard.fields(card, reports) for card in found.cards],
         "nao_gravadas": None if found.unread else [letter.whole() for letter in found.letters],
-        "onde_mais": language.sentences("elsewhere"),
+        "onde_mais": elsewhere,
     }
 
 
-def _page(found: Kept, reports: Reports, language: Language) -> Report:
+def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Language) -> Report:
     """Lay out all but the cards."""
     word, zone = language.word, found.zone
     moment = Kind("whole", lambda instant, _: language.moment(instant.astimezone(zone)))
@@ -201,7 +211,7 @@ def _page(found: Kept, reports: Reports, language: Language) -> Report:
                 word("person", "employee"),
                 empty=word("report", "none"),
             ),
-            Table([Column("")], [(text,) for text in language.sentences("elsewhere")], word("person", "elsewhere")),
+            Table([Column("")], [(text,) for text in elsewhere], word("person", "elsewhere")),
             table(word("person", "punches"), found.punches, ponto=moment, dispositivo=TEXT, recebida_em=moment),
             table(
                 word("person", "corrections"),

@@ -3,10 +3,8 @@
 import re
 from typing import Any, NamedTuple
 
-import yaml
-
+from tools.kit import osls
 from tools.kit.errors import CommandError
-from tools.kit.project import ROOT
 
 # Of a batch, and of each punch in it. The handler stores 10, 100, 1,000 in 0.8, 2.4, 21 ms on a whole core ("The drain
 # beside peers", lab/performance.md), and 256 MB have 256/1769 of one: 4 ms, and 0.14 a punch. The other 36 are for the
@@ -21,8 +19,6 @@ ACCOUNT_RATE = 10_000  # requests/s that an account has in a region
 RESUME_SECONDS = 30  # of a paused database
 
 SERVICES = 2  # that have endpoints: SQS and Secrets Manager
-
-_SERVERLESS = ROOT / "serverless.yml"
 
 
 class Settings(NamedTuple):
@@ -51,11 +47,10 @@ def read(stage: str, **instead: Any) -> Settings:
     Raises:
         CommandError: serverless.yml has no such stage, or a parameter of it is no number above 0.
     """
-    document: Any = yaml.load(_SERVERLESS.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
-    stages = document["params"]
+    stages = osls.stages()
     if stage == "default" or stage not in stages:
         raise CommandError(f"serverless.yml has no parameters for stage {stage}; it has {', '.join(list(stages)[1:])}")
-    parameters: dict[str, str] = {**stages["default"], **(stages[stage] or {})}
+    parameters = stages[stage]
 
     def lowest(*names: str) -> float:
         texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: parameters[found[1]], parameters[name]) for name in names]

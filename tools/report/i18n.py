@@ -31,9 +31,9 @@ class Language:
         text: str = _WORDS[section][name][self.name]
         return text.format(*values) if values else text
 
-    def sentences(self, section: str) -> list[str]:
-        """Give all of a section."""
-        return [texts[self.name] for texts in _WORDS[section].values()]
+    def sentences(self, section: str, **values: str) -> list[str]:
+        """Give all of a section, their gaps filled by name."""
+        return [texts[self.name].format(**values) for texts in _WORDS[section].values()]
 
     def column(self, name: str) -> str:
         """Give the label of a column of the database."""

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import yaml
-
+from tools.kit import osls
 from tools.kit.project import ROOT
 from tools.plan import costs
 
@@ -23,8 +22,7 @@ def runbook(text: str) -> str:
 
 def readme(batches: str, at_once: str, text: str) -> str:
     """Put how large batches are, and how many there are at once, into the picture, behind the words for them."""
-    document = yaml.load((ROOT / "serverless.yml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
-    stage = document["params"]["default"]
+    stage = osls.stages()["default"]
     text = _replaced(text, rf'(-- "{batches} )\d+', stage["batchSize"])
     return _replaced(text, rf"(<br>{at_once} )\d+", stage["reservedConcurrency"])
 
