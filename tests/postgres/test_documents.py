@@ -12,12 +12,13 @@ from tests.documents import blocks
 from tools.kit.project import ROOT
 
 OPERATING = ROOT / "docs" / "operations.md"
+PERSONAL = ROOT / "docs" / "personal-data.md"
 
 
 @pytest.fixture
 def erasure() -> str:
     """Give the statement that erases employee 123."""
-    statements = [block.text for block in blocks(OPERATING) if block.language == "sql"]
+    statements = [block.text for block in blocks(PERSONAL) if block.language == "sql"]
     [statement] = [statement for statement in statements if "delete from batida" in statement]
     assert "bigint := 123;" in statement
     return statement
