@@ -73,6 +73,7 @@ def ponto(
         ("totals",),
         ("exceptions", "--no-queue"),
         ("cutoffs", "--all"),
+        ("changes", "--since", "2025-03-20T12:00"),
         ("gaps",),
         ("peak", "--day", "2025-03-03"),
     ],
