@@ -1,6 +1,7 @@
 """The function that reads, and `--stage`, on a real database; Lambda is a call of the handler."""
 
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,21 @@ def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_
     said = " Read by ranges of employees, one after the other."
     assert (said in found.out) == (form in ("text", "html"))
     assert found.out.replace(said, "") == direct.out
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("timecards", "8 time cards"), ("totals", "8 employees"), ("changes", "2 changed months")],
+)
+def test_on_a_terminal_ranges_show_how_far_they_are(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, shown: str
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+
+    found = run(*REPORTS[name], "--stage", "local")
+
+    assert shown in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", found.err)
 
 
 @pytest.mark.usefixtures("few")

@@ -55,7 +55,8 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
     language = output.language
     word = language.word
     with options.opened(where, output, since) as reports:
-        changes = list(_changes(reports.of_month(month, employees, "changes", "arrivals").each))
+        found = reports.of_month(month, employees, "changes", "arrivals").each
+        changes = list(output.counted(_changes(found), "changed months"))
         moment, zone = reports.moment or reports.now, reports.zone
         output.write(
             Report(

@@ -45,7 +45,8 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
     word = output.language.word
     with options.opened(where, output, as_of) as reports:
         found = reports.of_month(month, employees, "totals")
-        rows = [Totals._make(row) for row in chain.from_iterable(totals for (totals,) in found.each)]
+        read = chain.from_iterable(totals for (totals,) in found.each)
+        rows = list(map(Totals._make, output.counted(read, "employees", found.employees)))
         (has_punches,) = found.once
         status = queries.require_known(month, employees, (one.usuario_id for one in rows), has_punches)
         table = Table(_COLUMNS, rows, notes=[word("timecard", "night") + ".", word("timecard", "certified")])
