@@ -7,7 +7,7 @@ import re
 
 from ponto import spreadsheet
 from ponto.fields import LARGEST
-from ponto.spreadsheet import Fault
+from ponto.spreadsheet import Faults, Row
 
 KEY = "documents/documents.csv"
 """Where the table is in the bucket of files."""
@@ -29,29 +29,27 @@ _is_document = re.compile(rf"[0-9]{{{_DIGITS}}}").fullmatch
 _is_shorter = re.compile(r"[0-9]{8,10}").fullmatch
 
 
-def read(content: bytes) -> tuple[dict[str, int], list[Fault]]:
+def read(content: bytes) -> tuple[dict[str, int], Faults]:
     """Read the table of documents, whole: CSV with the columns of `COLUMNS`, as `ponto.spreadsheet` reads it.
 
     An employee may have several documents; a document is of one employee.
 
     Returns:
-        The employee of each document, and all that is wrong with the table, in order of the lines.
+        The employee of each document, and what is wrong with the table.
     """
-    rows, faults = spreadsheet.read(content, COLUMNS)
-    found: dict[str, int] = {}
     first_line: dict[str, int] = {}
-    for line, (document, employee) in rows:
+
+    def wrong(row: Row) -> dict[str, str | None]:
+        document, employee = row.cells
+        first = first_line.setdefault(document, row.line)
         is_wrong = wrong_employee(employee) is not None  # which quotes it, and it may be a document
-        wrong = {
-            "documento": _wrong_document(document),
+        return {
+            "documento": f"is on line {first} already" if first != row.line else _wrong_document(document),
             "usuarioId": f"is not a number from 1 to {LARGEST_EMPLOYEE}" if is_wrong else None,
         }
-        if first_line.setdefault(document, line) != line:
-            wrong["documento"] = f"is on line {first_line[document]} already"
-        faults += [Fault(line, column, what) for column, what in wrong.items() if what]
-        if not any(wrong.values()):
-            found[document] = int(employee)
-    return found, sorted(faults, key=lambda fault: fault.line)
+
+    rows, faults = spreadsheet.read(content, COLUMNS, wrong)
+    return {document: int(employee) for _, (document, employee) in rows}, faults
 
 
 def wrong_employee(text: str) -> str | None:

@@ -245,7 +245,7 @@ class Importer:
         employees, faults = documents.read(content)
         if faults:
             raise NotPunches(
-                f"{documents.KEY} has {len(faults)} faults, the first in line {faults[0].line}; ponto load documents "
+                f"{documents.KEY} has {faults.total} faults, the first in line {faults[0].line}; ponto load documents "
                 "says which they are"
             )
         return employees

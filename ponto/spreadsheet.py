@@ -3,11 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 MOST_FAULTS = 1_000
-"""Lines that have not as many cells as there are columns, after which a file is read no further."""
+"""Faults of a file that are kept; those after them are counted."""
 
 _may_be_a_document = re.compile(r"(?:\d\D*){8}").search
 
@@ -30,8 +30,30 @@ class Row(NamedTuple):
     cells: list[str]  # in the order of the columns that were asked for, without spaces at their ends
 
 
-def read(content: bytes, columns: Sequence[str]) -> tuple[list[Row], list[Fault]]:
-    """Read a table, whole, but no further than its first `MOST_FAULTS` faults.
+class Faults(list[Fault]):
+    """What is wrong with a file, in order of the lines: its first `MOST_FAULTS` faults, and how many there are."""
+
+    def __init__(self, found: Iterable[Fault] = ()) -> None:
+        """Takes all faults."""
+        super().__init__()
+        self.total = 0
+        for fault in found:
+            self.total += 1
+            if self.total <= MOST_FAULTS:
+                self.append(fault)
+
+    def counted(self) -> str:
+        """Write how many there are."""
+        text = f"{self.total:,} fault{'' if self.total == 1 else 's'}"
+        return text if self.total == len(self) else f"{text}, the first {len(self):,} of which are listed"
+
+
+Check = Callable[[Row], Mapping[str, str | None]]
+"""Says what is wrong with the cells of a row, by column; None: nothing."""
+
+
+def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) -> tuple[list[Row], Faults]:
+    """Read a table, whole.
 
     CSV in UTF-8, with or without a byte order mark, with `,` or, as spreadsheets in Brazil write it, `;` between. The
     first line names the columns, in any order and in capitals or not.
@@ -39,40 +61,55 @@ def read(content: bytes, columns: Sequence[str]) -> tuple[list[Row], list[Fault]
     Args:
         content: of the file.
         columns: their names, all of which must be there, and no other.
+        check: of each row that has as many cells as there are columns.
 
     Returns:
-        The rows that have as many cells as there are columns, and the faults, both in order of the lines.
+        The rows without a fault, and the faults, both in order of the lines.
     """
+    rows: list[Row] = []
+
+    def faults() -> Iterator[Fault]:
+        for each in _read(content, columns, check):
+            if isinstance(each, Row):
+                rows.append(each)
+            else:
+                yield each
+
+    found = Faults(faults())
+    return rows, found
+
+
+def _read(content: bytes, columns: Sequence[str], check: Check) -> Iterator[Row | Fault]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return [], [Fault(line, None, "is not UTF-8; let the spreadsheet save it as CSV UTF-8")]
-    rows = _rows(text)
-    first = next(rows, Row(1, []))
+        yield Fault(line, None, "is not UTF-8; let the spreadsheet save it as CSV UTF-8")
+        return
+    records = _records(text)
+    first = next(records, Row(1, []))
     if isinstance(first, Fault):
-        return [], [first]
+        yield first
+        return
     known = {name.lower(): name for name in columns}
     names = [known.get(name.lower(), name.lower()) for name in first.cells]
-    if faults := _wrong_names(first.line, names, columns):
-        return [], faults + [each for each in rows if isinstance(each, Fault)]
+    if wrong_names := _wrong_names(names, columns):
+        yield Fault(first.line, None, wrong_names)
+        yield from (each for each in records if isinstance(each, Fault))
+        return
     order = [names.index(name) for name in columns]
-    whole = []
-    for row in rows:
-        if isinstance(row, Fault):
-            faults.append(row)
-        elif len(row.cells) == len(names):
-            whole.append(Row(row.line, [row.cells[place] for place in order]))
+    for each in records:
+        if isinstance(each, Fault):
+            yield each
+        elif len(each.cells) != len(names):
+            yield Fault(each.line, None, f"has {len(each.cells)} columns instead of {len(names)}")
         else:
-            faults.append(Fault(row.line, None, f"has {len(row.cells)} columns instead of {len(names)}"))
-        if len(faults) == MOST_FAULTS:
-            what = f"is as far as the file was read, which has {MOST_FAULTS:,} faults up to it"
-            faults.append(Fault(row.line, None, what))
-            break
-    return whole, faults
+            row = Row(each.line, [each.cells[place] for place in order])
+            faults = [Fault(row.line, column, what) for column, what in check(row).items() if what]
+            yield from faults or (row,)
 
 
-def _rows(text: str) -> Iterator[Row | Fault]:
+def _records(text: str) -> Iterator[Row | Fault]:
     """Give the cells of each record that has any, and at the end where it stops being CSV."""
     delimiter = ";" if ";" in text.partition("\n")[0] else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -86,9 +123,10 @@ def _rows(text: str) -> Iterator[Row | Fault]:
         yield Fault(line, None, f"is not CSV: {error}")
 
 
-def _wrong_names(line: int, names: Sequence[str], columns: Sequence[str]) -> list[Fault]:
+def _wrong_names(names: Sequence[str], columns: Sequence[str]) -> str:
+    """Say what is wrong with the names of the columns; empty: nothing."""
     shown = ["of many digits" if _may_be_a_document(name) else repr(name) for name in names]
     what = [f"column {text} is unknown" for name, text in zip(names, shown, strict=True) if name not in columns]
     what += [f"column {name} is missing" for name in columns if name not in names]
     what += [f"column {name} is there twice" for name in columns if names.count(name) > 1]
-    return [Fault(line, None, f"{'; '.join(what)} (the first line names {','.join(columns)})")] if what else []
+    return f"{'; '.join(what)} (the first line names {','.join(columns)})" if what else ""

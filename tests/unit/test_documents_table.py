@@ -50,10 +50,11 @@ def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, 
     assert "456" not in str(faults)
 
 
-def test_a_file_that_is_no_table_is_not_read_to_its_end() -> None:
-    table, faults = read(HEADER.encode() + b"x\n" * 2_000)
-    assert (table, len(faults)) == ({}, 1_001)
-    assert str(faults[-1]) == "line 1001: is as far as the file was read, which has 1,000 faults up to it"
+def test_of_many_faults_the_first_are_kept_and_the_others_counted() -> None:
+    table, faults = read((HEADER + "x\n" * 600 + "5;0\n" * 600 + f"{cpf(1)};5\n").encode())
+    assert table == {cpf(1): 5}
+    assert [len(faults), faults[0].line, faults[-1].line] == [1_000, 2, 801]
+    assert faults.counted() == "1,800 faults, the first 1,000 of which are listed"
 
 
 def test_a_table_without_its_first_line_shows_nothing_of_it() -> None:

@@ -10,11 +10,12 @@ import click
 
 from ponto import spreadsheet
 from ponto.corrections.write import RefusedError
+from ponto.spreadsheet import Fault, Faults
 from tools.correct.send import send
 from tools.kit import commands, reader, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import camel_case, counted, print_json, print_result, print_status
+from tools.kit.output import camel_case, print_json, print_result, print_status
 from tools.kit.tables import Column
 
 _EPILOG = f"""examples:
@@ -140,7 +141,7 @@ def apply(where: reader.Where, file: str, *, as_json: bool) -> None:
         try:
             found = send(where, [_of_row(cells) for _, cells in rows])
         except RefusedError as error:
-            faults = [spreadsheet.Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
+            faults = Faults(Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items()))
     if not faults:
         _print(found, [cells["tipo"] for _, cells in rows], as_json=as_json)
         return
@@ -148,7 +149,7 @@ def apply(where: reader.Where, file: str, *, as_json: bool) -> None:
         print_json({"refused": [fault._asdict() for fault in faults]})
     else:
         print_status(*map(str, faults))
-    raise CommandError(f"{file}: {counted(len(faults), 'line')} refused; nothing was written", status=1)
+    raise CommandError(f"{file}: {faults.counted()}; nothing was written", status=1)
 
 
 @correct.command("list", epilog="example:\n  ponto correct list --month 2026-11 --stage dev\n")

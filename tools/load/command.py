@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 from ponto import documents
 from ponto.admin.employees import store
 from ponto.reports.statements import sql_of
-from ponto.spreadsheet import Fault
+from ponto.spreadsheet import Faults
 from tools.kit import commands, database, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -134,7 +134,7 @@ def _content(file: str) -> bytes:
         raise CommandError(f"{file}: {error.strerror}") from None
 
 
-def _require_none(faults: Sequence[Fault], file: str, *, as_json: bool) -> None:
+def _require_none(faults: Faults, file: str, *, as_json: bool) -> None:
     """Print what is wrong with a file.
 
     Raises:
@@ -147,7 +147,7 @@ def _require_none(faults: Sequence[Fault], file: str, *, as_json: bool) -> None:
     else:
         for fault in faults:
             print_status(str(fault))
-    raise CommandError(f"{file}: {counted(len(faults), 'fault')}; nothing was stored")
+    raise CommandError(f"{file}: {faults.counted()}; nothing was stored")
 
 
 def _store_by_function(

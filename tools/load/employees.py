@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
 from ponto import spreadsheet
 from ponto.documents import is_cpf, wrong_employee
-from ponto.spreadsheet import Fault
+from ponto.spreadsheet import Faults, Row
 
 _NAME = 200  # characters
 _CPF = 11  # digits
@@ -33,7 +33,7 @@ class Employee(NamedTuple):
 COLUMNS = Employee._fields
 
 
-def read(content: bytes, zones: Collection[str]) -> tuple[list[Employee], list[Fault]]:
+def read(content: bytes, zones: Collection[str]) -> tuple[list[Employee], Faults]:
     """Read a file of employees, whole: CSV with the columns of `COLUMNS`, as `ponto.spreadsheet` reads it.
 
     Cells of cpf, fuso and corte may be empty. Lines without anything in them are passed over.
@@ -43,36 +43,29 @@ def read(content: bytes, zones: Collection[str]) -> tuple[list[Employee], list[F
         zones: the names of the time zones that PostgreSQL knows.
 
     Returns:
-        The employees, in the order of the file, and all that is wrong with it, in order of the lines. Of a line
-        with a fault no employee is returned.
+        The employees of lines without a fault, in the order of the file, and what is wrong with it.
     """
-    rows, faults = spreadsheet.read(content, COLUMNS)
-    employees: list[Employee] = []
     first_line: dict[int, int] = {}
-    for line, cells in rows:
-        employee, found = _employee(line, cells, zones)
-        if employee is not None and first_line.setdefault(employee.usuario_id, line) != line:
-            found.insert(0, Fault(line, "usuario_id", f"is on line {first_line[employee.usuario_id]} already"))
-        if employee is not None and not found:
-            employees.append(employee)
-        faults += found
-    return employees, sorted(faults, key=lambda fault: fault.line)
+
+    def wrong(row: Row) -> dict[str, str | None]:
+        number, name, cpf, zone, cutoff = row.cells
+        wrong_number = wrong_employee(number)
+        if not wrong_number and (first := first_line.setdefault(int(number), row.line)) != row.line:
+            wrong_number = f"is on line {first} already"
+        return {
+            "usuario_id": wrong_number,
+            "nome": _wrong_name(name),
+            "cpf": _wrong_cpf(cpf) if cpf else None,
+            "fuso": None if not zone or zone in zones else f"{zone!r} is not a time zone like America/Sao_Paulo",
+            "corte": None if not cutoff or _is_time(cutoff) else f"{cutoff!r} is not a time like 04:00",
+        }
+
+    rows, faults = spreadsheet.read(content, COLUMNS, wrong)
+    return [_employee(*row.cells) for row in rows], faults
 
 
-def _employee(line: int, cells: Sequence[str], zones: Collection[str]) -> tuple[Employee | None, list[Fault]]:
-    number, name, cpf, zone, cutoff = cells
-    wrong = {
-        "usuario_id": wrong_employee(number),
-        "nome": _wrong_name(name),
-        "cpf": _wrong_cpf(cpf) if cpf else None,
-        "fuso": None if not zone or zone in zones else f"{zone!r} is not a time zone like America/Sao_Paulo",
-        "corte": None if not cutoff or _is_time(cutoff) else f"{cutoff!r} is not a time like 04:00",
-    }
-    faults = [Fault(line, column, what) for column, what in wrong.items() if what]
-    if wrong["usuario_id"]:
-        return None, faults
-    digits = cpf.replace(".", "").replace("-", "")
-    return Employee(int(number), name, digits or None, zone or None, cutoff or None), faults
+def _employee(number: str, name: str, cpf: str, zone: str, cutoff: str) -> Employee:
+    return Employee(int(number), name, re.sub("[.-]", "", cpf) or None, zone or None, cutoff or None)
 
 
 def _wrong_name(text: str) -> str | None:
