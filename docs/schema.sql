@@ -370,11 +370,9 @@ CREATE OR REPLACE FUNCTION public.funcionario_zona_mudou()
  LANGUAGE plpgsql
 AS $function$
 begin
-    if tg_op = 'INSERT' then
-        new.zona_mudou_em := case
-            when new.fuso is not null or coalesce(new.corte, '04:00') <> '04:00' then clock_timestamp()
-        end;
-    elsif (new.fuso, coalesce(new.corte, '04:00')) is distinct from (old.fuso, coalesce(old.corte, '04:00')) then
+    -- Of an insert, old is null: the defaults.
+    if (coalesce(new.fuso, fuso_padrao()), coalesce(new.corte, '04:00'))
+        is distinct from (coalesce(old.fuso, fuso_padrao()), coalesce(old.corte, '04:00')) then
         new.zona_mudou_em := clock_timestamp();
     end if;
     return new;

@@ -77,5 +77,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     assert all(f"--as-of {since} " in command for command in kept)
     (totals,) = printed[f"ponto report totals --month 2026-10 --as-of {since} --format json"]
     assert totals.json["momento"] == "2026-11-03T15:00:00Z"
-    assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in Path("paid.html").read_text()
+    cards = Path("paid.html").read_text()
+    assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in cards
+    assert "Time zone and cut-off are today" not in cards  # the employees had theirs then
     assert "gerado_em" not in PAGE.read_text()

@@ -313,11 +313,13 @@ def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
             assert "As of Nov 26, 2026, 20:00, America/Sao_Paulo." in run(*report, *AS_OF, "--format", form).out
 
 
-def test_a_card_as_of_a_moment_says_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
+def test_a_card_and_totals_as_of_a_moment_say_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
     def said(employee: int, *words: object) -> bool:
-        return "Time zone and cut-off are today's: they changed on" in run(
-            "timecard", "--employee", employee, *MONTH, *words
-        ).out  # fmt: skip
+        one = ("--employee", employee, *MONTH, *words)
+        card = "Time zone and cut-off are today's: they changed on" in run("timecard", *one).out
+        for form in ("text", "html"):
+            assert ("zone or cut-off changed" in run("totals", *one, "--format", form).out) == card
+        return card
 
     assert said(103, *AS_OF)  # whose cut-off was loaded today
     assert not said(103)
@@ -325,7 +327,10 @@ def test_a_card_as_of_a_moment_says_whose_zone_or_cut_off_changed_since(run: Run
     fill(url, "update funcionario set nome = 'Maria' where usuario_id = 101")
     assert not said(101, *AS_OF)
     fill(url, "update funcionario set corte = '04:00' where usuario_id = 101")  # as before, by the default
-    fill(url, "insert into funcionario (usuario_id, nome, corte) values (109, 'Ana', '04:00')")
+    fill(url, "update funcionario set fuso = 'America/Sao_Paulo' where usuario_id = 101")  # the stage's
+    fill(
+        url, "insert into funcionario (usuario_id, nome, fuso, corte) values (109, 'Ana', 'America/Sao_Paulo', '04:00')"
+    )
     assert not said(101, *AS_OF)
     assert not said(109, *AS_OF)
     fill(url, "update funcionario set fuso = 'America/Noronha' where usuario_id = 101")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tools.demo.company import Company, Rows
 
 _CORRECT = (Path(__file__).parent / "correct.sql").read_text(encoding="utf-8")
+# A past that is made up, as that of the punches: the employees had their zones and cut-offs all the time.
+_HAD_THEM = "update funcionario set zona_mudou_em = null where usuario_id between %s and %s"
 _READ = 256 * 1024  # bytes that psycopg2 asks for at a time
 
 
@@ -68,6 +70,7 @@ def store(
         cursor.execute(employees.LOCK)
         require_room(cursor, company.numbers, alone=alone)
         employees.store(cursor, [employee._asdict() for employee in company.employees()], dry_run=False)
+        cursor.execute(_HAD_THEM, company.numbers)
         chunks = _watched(company.rows(first, last), (last - first).days + 1)
         _copy(cursor, binary_copy.COLUMNS, binary_copy.encode(chunks))
     connection.commit()

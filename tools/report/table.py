@@ -6,6 +6,7 @@ Programs read them as their types say: see `plain`.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from tools.report.i18n import Language, clock
 
@@ -27,6 +28,11 @@ CLOCK = Kind("figure", lambda at, _: f"{at:%H:%M}")
 SPAN = Kind("figure", lambda span, language: language.span(span), "_segundos")
 DATE = Kind("whole", lambda day, language: language.date(day))
 BAR = Kind("bar", lambda share, _: f"{100 * share:.1f}")  # of the longest one, percent; the last column, without a name
+
+
+def moment_in(zone: ZoneInfo) -> Kind:
+    """Give the kind of instants that people read in a time zone."""
+    return Kind("whole", lambda instant, language: language.moment(instant.astimezone(zone)))
 
 
 class Column(NamedTuple):

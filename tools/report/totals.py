@@ -3,12 +3,13 @@
 from datetime import date, datetime
 from itertools import chain
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from tools.kit.reader import Where
 from tools.report import options, queries
 from tools.report.output import Output
 from tools.report.queries import Employees
-from tools.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table
+from tools.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table, moment_in
 
 
 class Totals(NamedTuple):
@@ -32,7 +33,7 @@ _KINDS = {
     "minutos_noturnos": WORKED,
     **dict.fromkeys(("dias_trabalhados", "dias_incompletos", "dias_divididos"), NUMBER),
 }
-_COLUMNS = [Column(name, _KINDS.get(name, TEXT), least=9 if name == "nome" else 0) for name in Totals._fields]
+_LEAST = {"nome": 9, "zona_mudou_em": 7}
 
 
 @options.command("totals", "--month 2026-11 --format csv")
@@ -49,15 +50,23 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
         rows = list(map(Totals._make, output.counted(read, "employees", found.employees)))
         (has_punches,) = found.once
         status = queries.require_known(month, employees, (one.usuario_id for one in rows), has_punches)
-        table = Table(_COLUMNS, rows, notes=[word("timecard", "night") + ".", word("timecard", "certified")])
+        moved = any(one.zona_mudou_em for one in rows)
+        notes = [word("timecard", "night") + ".", word("timecard", "certified")]
+        table = Table(_columns(reports.zone), rows, notes=[*([word("totals", "changed")] if moved else []), *notes])
+        shown = table.without("cpf").without("fuso")
         output.write(
             Report(
                 f"{word('totals', 'title')}, {output.language.month(month)}",
                 [reports.as_of(output.language), reports.generated(output.language)],
-                [table.without("cpf").without("fuso").without("zona_mudou_em")],
+                [shown if moved else shown.without("zona_mudou_em")],
                 csv=table,
                 head={"mes": f"{month:%Y-%m}", "momento": reports.moment, "gerado_em": reports.made},
                 listed=("totais", table),
             )
         )
     return status
+
+
+def _columns(zone: ZoneInfo) -> list[Column]:
+    kinds = _KINDS | {"zona_mudou_em": moment_in(zone)}
+    return [Column(name, kinds.get(name, TEXT), least=_LEAST.get(name, 0)) for name in Totals._fields]
