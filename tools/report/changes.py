@@ -13,9 +13,10 @@ from tools.kit import options as opt
 from tools.kit.reader import Rows, Where
 from tools.report import options
 from tools.report.card import Written, vouched
+from tools.report.i18n import Language, at
 from tools.report.output import Output
 from tools.report.queries import Employees
-from tools.report.table import DATE, FIGURE, NUMBER, TEXT, WORKED, Column, Kind, Report, Table
+from tools.report.table import DATE, FIGURE, NUMBER, TEXT, WORD, WORKED, Column, Kind, Report, Table, moment_in
 
 
 class Change(NamedTuple):
@@ -42,7 +43,6 @@ _FOR_PEOPLE = (
     *(Column(f"dias_incompletos{when}", NUMBER) for when in ("_antes", "")),
 )
 _TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
-_AUTHOR = Kind("text", lambda author, language: vouched(author, language))
 
 
 @options.command("changes", "--month 2026-10 --since 2026-11-03T12:00")
@@ -67,7 +67,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
                 ],
                 [
                     Table(_FOR_PEOPLE, _picked(changes), empty=word("changes", "none")),
-                    _arrived(chain.from_iterable(one.chegadas for one in changes), zone, word("changes", "arrivals")),
+                    _arrived(chain.from_iterable(one.chegadas for one in changes), zone, language),
                 ],
                 csv=Table(
                     [Column(name) for name in Change._fields],
@@ -98,20 +98,23 @@ def _picked(changes: Iterable[Change]) -> Iterable[list[Any]]:
     return ([getattr(one, column.name) for column in _FOR_PEOPLE] for one in changes)
 
 
-def _arrived(found: Iterable[Written], zone: ZoneInfo, title: str) -> Table:
-    moment = Kind("whole", lambda instant, language: language.moment(instant.astimezone(zone)))
+def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Table:
     columns = (
         Column("usuario_id", FIGURE),
         Column("dia", DATE),
-        Column("local", Kind("figure", lambda local, _: f"{local:%H:%M}")),
-        Column("chegada", _TYPE),
-        Column("escrita_em", moment),
-        Column("autor", _AUTHOR, least=9),
-        Column("dispositivo", TEXT, least=7, leaves=True),
+        Column("local", WORD),
+        Column("chegada", _TYPE, least=11),
+        Column("escrita_em", moment_in(zone), least=13),
+        Column("autor", TEXT, least=9),
         Column("motivo", TEXT, least=9),
     )
     rows = (
-        (one.usuario_id, one.dia, one.local, one.tipo, one.escrita_em, one.autor, one.dispositivo, one.motivo)
+        (one.usuario_id, one.dia, at(one.local, one.dia), one.tipo, one.escrita_em, _by(one, language), one.motivo)
         for one in found
     )
-    return Table(columns, rows, title)
+    return Table(columns, rows, language.word("changes", "arrivals"))
+
+
+def _by(one: Written, language: Language) -> str | None:
+    """Name who wrote it, a person or the device."""
+    return vouched(one.autor, language) if one.autor else one.dispositivo

@@ -13,7 +13,7 @@ from tools.kit.output import print_status
 from tools.kit.reader import Where
 from tools.report import dead_letters, options, queries
 from tools.report.dead_letters import Group, Unread
-from tools.report.i18n import Language
+from tools.report.i18n import Language, at
 from tools.report.output import Output
 from tools.report.period import Days
 from tools.report.queries import Employees
@@ -227,4 +227,4 @@ def _when(found: Finding, language: Language) -> str | None:
         return None
     if found.tipo == "redefinida":
         return language.date(found.local.date())  # nobody expects it there
-    return f"{found.local:%H:%M}" + ("+1" if found.local.date() > found.dia else "")
+    return at(found.local, found.dia)

@@ -92,6 +92,11 @@ def clock(minutes: int) -> str:
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
+def at(local: dt.datetime, day: dt.date) -> str:
+    """Write a time of a working day, HH:MM; +1 where it is after midnight."""
+    return f"{local:%H:%M}" + ("+1" if local.date() > day else "")
+
+
 def mask(cpf: str) -> str:
     """Write a CPF for a screen that others see: its first three and last two digits left out."""
     return f"***.{cpf[3:6]}.{cpf[6:9]}-**"

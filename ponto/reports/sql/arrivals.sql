@@ -14,4 +14,4 @@ from (
     where criada_em > %(momento)s
 ) as escrita (usuario_id, id, tipo, dia, local, dispositivo, autor, motivo, escrita_em)
 where %(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s)
-order by usuario_id, escrita_em, id;
+order by usuario_id, dia, local, escrita_em, id;
