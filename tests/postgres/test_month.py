@@ -63,6 +63,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
         for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid.csv", "now.csv"))
     )
     assert (paid["1000115"], now["1000115"]) == (172 * 60 + 16, 181 * 60 + 17)
+    assert f"{sum(paid.values()):,} for {len(paid)} employees" in PAGE.read_text()
     changed = {number for number in paid if paid[number] != now[number]}
     assert changed == {"1000010", "1000034", "1000115"}
     (listed,) = printed["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
