@@ -17,7 +17,7 @@ const page = {
   kiosk: false,
   writing: 0, // punches that are being kept
   touched: performance.now(),
-  date: "", // as the clock last showed it
+  date: "", // that the clock shows, and its language
   edited: new Set(), // settings that are not saved yet
   pool: false, // employees sign in
   session: false, // one has
@@ -40,16 +40,17 @@ function speak(language) {
 }
 
 const locale = () => document.documentElement.lang
-const clockTime = date => date.toLocaleTimeString(locale(), { hourCycle: "h23" })
+const clockTime = date => date.toTimeString().slice(0, 8) // for both languages; a locale's takes a phone milliseconds
 
 function tick() {
   const now = new Date()
   const time = clockTime(now)
   element("minutes").textContent = time.slice(0, 5)
   element("seconds").textContent = time.slice(5)
-  const date = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
-  element("date").textContent = date
-  if (page.date && page.date !== date) draw() // today has become yesterday
+  const date = `${locale()} ${now.toDateString()}`
+  if (date === page.date) return
+  element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
+  if (page.date) draw() // today has become yesterday
   page.date = date
 }
 

@@ -38,7 +38,7 @@ _CLOCK = """
   }
   performance.now = () => speed * elapsed()
   window.setTimeout = (work, ms) => later(work, ms === 15_000 ? ms : ms / speed) // a store has its time
-  window.setInterval = (work, ms) => often(work, ms / speed)
+  window.setInterval = (work, ms) => often(work, ms < 1000 ? ms : ms / speed) // the clock's face need not hurry
   AbortSignal.timeout = ms => {
     const controller = new AbortController()
     later(() => controller.abort(), ms / speed)
