@@ -22,7 +22,7 @@ from tools.kit.errors import CommandError
 from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
 from tools.local import emulator, postgres
-from tools.local.stack import quick_zip
+from tools.local.stack import quick_package
 
 
 class Account(NamedTuple):
@@ -41,7 +41,7 @@ class Account(NamedTuple):
             "LOCAL_DB_HOST": database_host or self.database.host,
             "LOCAL_PIP_CACHE": str(self.project.parent / "pip"),  # for all that this test deploys
             "SLS_AWS_MONITORING_FREQUENCY": "250",
-            "NODE_OPTIONS": quick_zip(),
+            "NODE_OPTIONS": quick_package(),
         }
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 

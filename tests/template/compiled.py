@@ -14,7 +14,7 @@ import pytest
 from tools.kit import osls
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
-from tools.local.stack import quick_zip
+from tools.local.stack import quick_package
 
 ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
 
@@ -86,7 +86,7 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
     def zipped(stage: str, *, offline: bool = False) -> Package:
         more = {"PIP_NO_INDEX": "1"} if offline else {}
         if stage == "local":
-            more["NODE_OPTIONS"] = quick_zip()
+            more["NODE_OPTIONS"] = quick_package()
         return package(complete, stage, aws=kept | more)
 
     return cache(zipped)

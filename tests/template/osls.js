@@ -2,6 +2,7 @@
 // A line of standard input is a run, a line of standard output how it ended: tests/template/compiled.py has the other end.
 const { writeSync } = require('node:fs');
 const { createInterface } = require('node:readline');
+require('../../tools/local/quick_package.js');
 
 // What remembers nothing of a run, and need not be loaded anew for the next: the packages that osls and its plugin use,
 // and osls' compiled schemas, which it keeps by their hash.

@@ -72,6 +72,11 @@ def test_an_emulator_that_does_not_answer_is_named_even_if_its_log_cannot_be_rea
     assert str(failure.value).endswith(f"its log, {aws.log}, ends:\n(No such file or directory)")
 
 
+def node(program: str, options: str) -> str:
+    environment = {"PATH": search_path(os.environ), "NODE_OPTIONS": options}
+    return subprocess.check_output(["node", "-e", program], cwd=ROOT, env=environment, text=True)
+
+
 def test_packaging_for_this_machine_compresses_quickly_and_keeps_the_users_options_of_node(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -84,11 +89,24 @@ def test_packaging_for_this_machine_compresses_quickly_and_keeps_the_users_optio
     """
 
     def size(options: str) -> int:
-        environment = {"PATH": search_path(os.environ), "NODE_OPTIONS": options}
-        printed = subprocess.check_output(["node", "-e", program], cwd=ROOT, env=environment, text=True)
-        collector, size = printed.split()
+        collector, size = node(program, options).split()
         assert collector == "function"
         return int(size)
 
     monkeypatch.setenv("NODE_OPTIONS", "--expose-gc")
-    assert size(stack.quick_zip()) > size("--expose-gc")
+    assert size(stack.quick_package()) > size("--expose-gc")
+
+
+def test_packaging_for_this_machine_writes_the_state_that_osls_does() -> None:
+    program = """
+        const part = { "a\\"b": [1, new Date(0), undefined] }
+        const whole = { part, again: [part, part["a\\"b"]], none: null }
+        whole.whole = whole
+        const { stringify } = require("json-cycle")
+        console.log(stringify(whole, null, 1))
+    """
+
+    ours = node(program, stack.quick_package())
+
+    assert ours.count("$ref") == 3
+    assert ours == node(program, "")

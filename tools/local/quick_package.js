@@ -1,0 +1,24 @@
+// Loaded into `sls` where it packages for one machine: what takes most of the time that packaging takes, made quick.
+const JSZip = require('jszip');
+const cycle = require('json-cycle');
+
+// The plugin that adds the Python packages to the zip compresses them as small as it can, in JavaScript.
+const { generateNodeStream } = JSZip.prototype;
+JSZip.prototype.generateNodeStream = function (options) {
+  return generateNodeStream.call(this, { ...options, compressionOptions: { level: 1 } });
+};
+
+// For each object that it writes into serverless-state.json osls searches the list of all before. Here they are a map.
+cycle.stringify = (object, replacer, space) => {
+  const paths = new Map();
+  const copy = (found, path) => {
+    const value = typeof found?.toJSON === 'function' ? found.toJSON() : found;
+    if (typeof value !== 'object' || value === null) return value;
+    if (paths.has(value)) return { $ref: paths.get(value) };
+    paths.set(value, path);
+    if (Array.isArray(value)) return value.map((each, place) => copy(each, `${path}[${place}]`));
+    const within = ([name, each]) => [name, copy(each, `${path}[${JSON.stringify(name)}]`)];
+    return Object.fromEntries(Object.entries(value).map(within));
+  };
+  return JSON.stringify(copy(object, '$'), replacer, space);
+};
