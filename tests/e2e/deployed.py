@@ -49,6 +49,16 @@ def stack(deployed: Deployed) -> Stack:
     return deployed.stack
 
 
+_set_up: list[str] = []
+"""Fixtures of many tests, since the last test: what they change is none of its doing."""
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> None:
+    """Note it."""
+    if fixturedef.scope != "function":
+        _set_up.append(fixturedef.argname)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _left_by_the_module() -> Iterator[list[Keeper]]:
     """Hold the fixtures of a module to leaving the system as new."""
@@ -67,6 +77,9 @@ def _left_by_the_test(request: pytest.FixtureRequest, _left_by_the_module: list[
         return
     keeper = found.keeper
     _left_by_the_module.append(keeper)
+    if _set_up:
+        keeper.forget()
+        _set_up.clear()
     with keeper.kept():
         yield
 

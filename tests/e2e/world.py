@@ -59,6 +59,7 @@ class Keeper:
         self._functions = stack.client("lambda")
         self._api = stack.client("apigateway")
         self._new = self.look()
+        self._seen: World | None = None  # when the last test had ended
 
     def is_running(self) -> bool:
         """Whether the system is still there."""
@@ -71,9 +72,15 @@ class Keeper:
         Raises:
             AssertionError: it did not, and everything was set back for those that follow.
         """
-        before = self.look()
+        before = self._seen or self.look()
+        self.forget()
         yield
         self._require(before)
+        self._seen = before
+
+    def forget(self) -> None:
+        """Look anew before the next test: something else than a test may have changed something."""
+        self._seen = None
 
     def require_as_new(self) -> None:
         """Hold to everything being as it was deployed; raises as `kept` does."""
@@ -95,11 +102,13 @@ class Keeper:
                 self._client.wait_until_drained()
         reserved = self._functions.get_function_concurrency(FunctionName=FUNCTION)
         function = self._functions.get_function_configuration(FunctionName=FUNCTION)
+        punches, queue = self._queue(address.queue_url)
+        dead_letters, dead_letter_queue = self._queue(address.dlq_url)
         return World(
-            punches=self._client.depth(address.queue_url),
-            dead_letters=self._client.depth(address.dlq_url),
-            queue=self._attributes(address.queue_url),
-            dead_letter_queue=self._attributes(address.dlq_url),
+            punches=punches,
+            dead_letters=dead_letters,
+            queue=queue,
+            dead_letter_queue=dead_letter_queue,
             drains=drains,
             concurrency=reserved["ReservedConcurrentExecutions"],
             code=function["CodeSha256"],
@@ -134,13 +143,12 @@ class Keeper:
         (mapping,) = self._functions.list_event_source_mappings(FunctionName=FUNCTION)["EventSourceMappings"]
         return mapping
 
-    def _attributes(self, url: str) -> dict[str, str]:
+    def _queue(self, url: str) -> tuple[int, dict[str, str]]:
+        """Give the number of its messages, and its settings."""
         found = self._client.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return {
-            name: value
-            for name, value in found.items()
-            if not name.startswith("Approximate") and name != "LastModifiedTimestamp"
-        }
+        counts = {name for name in found if name.startswith("Approximate")}
+        settings = {name: found[name] for name in found.keys() - counts - {"LastModifiedTimestamp"}}
+        return sum(int(found[name]) for name in counts), settings
 
     def _access(self) -> set[str]:
         keys = self._api.get_api_keys(limit=500)["items"]
