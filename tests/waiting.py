@@ -21,10 +21,12 @@ def wait_for(condition: Callable[[], object], what: str) -> None:
         what: completes "waited 300 s for ...".
     """
     end = time.monotonic() + DEADLINE
+    pause = 0.02  # s, and longer later: a look takes processor time from what is waited for
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"waited {DEADLINE} s for {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(1.1 * pause, 0.1)
 
 
 @contextmanager
