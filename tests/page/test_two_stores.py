@@ -293,8 +293,10 @@ def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: 
     server.api_down = True
     page = phone.open(KEY, worker=False)
     punch(page, EMPLOYEE)
+    expect(page.locator("#key-state")).to_contain_text("irst")
     page.evaluate(
-        """() => {
+        """async () => {
+            await navigator.locks.request("stores", () => {}) // which keeping the key needs, and Cache.delete
             const stores = [[IDBObjectStore, "add"], [Cache, "delete"]]
             const kept = stores.map(([store, name]) => store.prototype[name])
             for (const [store, name] of stores)
