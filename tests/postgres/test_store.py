@@ -256,12 +256,17 @@ def test_an_id_that_another_session_is_inserting_is_judged_by_what_that_session_
     assert [row[1] for row in punches(database) if row[0] == ours.punch.id] == [theirs if commit else 1]
 
 
-def test_a_taken_id_whose_row_cannot_be_seen_has_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["false", "pg_terminate_backend(pg_backend_pid())"], ids=["none", "no answer"])
+def test_a_taken_id_whose_row_cannot_be_seen_has_failed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     taken = entry()
     store.save([taken])
-    monkeypatch.setattr(store_module, "_EXISTING", store_module._EXISTING.replace("where", "where false and"))
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "_EXISTING", store_module._EXISTING.replace("where", f"where {where} and"))
+        assert statuses(store.save([taken, entry()])) == [Status.FAILED, Status.STORED]
 
-    assert statuses(store.save([taken, entry()])) == [Status.FAILED, Status.STORED]
+    assert statuses(store.save([taken, entry()])) == [Status.REDELIVERED, Status.STORED]
 
 
 def test_five_workers_with_the_same_ids_in_any_order_store_each_once_and_never_deadlock(
