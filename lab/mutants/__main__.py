@@ -3,12 +3,10 @@
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -25,14 +23,13 @@ FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
 _KEPT = ROOT / ".local" / "mutants"  # of one commit: its copy, what the tests reach, what was tried
 _TREE = _KEPT / "tree"
-_SESSION = _KEPT / "session.sqlite"  # cosmic-ray's
-_CONFIGURATION = _KEPT / "cosmic-ray.toml"
+_OUTCOMES = _KEPT / "outcomes.jsonl"
+_CONFIGURATION = FOLDER / "cosmic-ray.toml"
 _COSMIC_RAY = ROOT / ".venv-mutants" / "bin"
-_SUITE = ("tests/unit", "tests/postgres", "lab/tests")
-_NOT_NOW = "not in this run"
+_SUITE = ("tests/unit", "tests/postgres")
 
 _EPILOG = """examples:
-  make mutants                                   all, in some hours; broken off, the next run goes on
+  make mutants                                   all, in two hours; broken off, the next run goes on
   make mutants ARGS="--only ponto/store.py"      those of a file
   make mutants ARGS="--sample 20 --seed 7"       twenty, by chance
   make mutants ARGS="--accept"                   and write what came of all into results.json
@@ -68,13 +65,16 @@ def mutants(only: Sequence[str], sample: int | None, seed: int, commit: str, *, 
     """Change the deployed code in one place after the other, and see whether a test fails.
 
     cosmic-ray makes the changes in handler.py and ponto/. Each is tried with the tests that reach the changed line, the
-    quickest first, 20 seconds of them. What lives is compared with results.json.
+    quickest first, ten seconds of them. What lives is compared with results.json.
     """
     commit = _output("git", "rev-parse", "--verify", f"{commit}^{{commit}}")
     if not (_KEPT / "commit").exists() or (_KEPT / "commit").read_text() != commit:
         _begin(commit)
-    _choose(only, sample, seed)
-    _run([_COSMIC_RAY / "cosmic-ray", "exec", _CONFIGURATION, _SESSION])
+    _run(["git", "checkout", "--quiet", "--", "."])  # what a run that was killed left
+    chosen = _choose(only, sample, seed)
+    (_KEPT / "chosen.json").write_text(json.dumps(chosen))
+    print_status(f"{len(chosen)} mutants to try; broken off, the next run goes on")
+    _run([sys.executable, FOLDER / "trial.py"])
     return _report(commit, accept=accept)
 
 
@@ -87,13 +87,12 @@ def _begin(commit: str) -> None:
     for name in (".venv", "node_modules"):
         (_TREE / name).symlink_to(ROOT / name)
     print_status("recording which test reaches which line; this takes about ten minutes")
-    suite = [folder for folder in _SUITE if (_TREE / folder).exists()]
     measured = ["coverage", "run", "--branch", "--source=ponto,handler", f"--data-file={_KEPT / 'coverage'}"]
-    _run([sys.executable, "-m", *measured, "-m", "pytest", "-p", "recorder", "-p", "no:randomly", "-n", "0", *suite])
-    configuration = (FOLDER / "cosmic-ray.toml").read_text(encoding="utf-8")
-    _CONFIGURATION.write_text(configuration.replace("python seen.py", f"{sys.executable} {FOLDER / 'seen.py'}"))
-    _run([_COSMIC_RAY / "cosmic-ray", "init", _CONFIGURATION, _SESSION])
-    _run([_COSMIC_RAY / "cr-filter-operators", _SESSION, _CONFIGURATION])
+    _run([sys.executable, "-m", *measured, "-m", "pytest", "-p", "recorder", "-p", "no:randomly", "-n", "0", *_SUITE])
+    session = _KEPT / "session.sqlite"
+    _run([_COSMIC_RAY / "cosmic-ray", "init", _CONFIGURATION, session])
+    _run([_COSMIC_RAY / "cr-filter-operators", session, _CONFIGURATION])
+    _run([_COSMIC_RAY / "python", FOLDER / "listed.py", session, _KEPT / "mutants.json"])
     _take_over(commit)
     (_KEPT / "commit").write_text(commit)
 
@@ -101,38 +100,23 @@ def _begin(commit: str) -> None:
 def _take_over(commit: str) -> None:
     """Take what results.json says of the same commit: another machine may have tried a part."""
     results = _results()
-    if results["commit"] != commit:
-        return
-    with closing(sqlite3.connect(_SESSION)) as database, database:
-        for file, tried in results["tried"].items():
-            for outcome, places in tried.items():
-                for place in places:
-                    operator, _, occurrence = place.rpartition(" ")
-                    database.execute(
-                        "insert into work_results (job_id, worker_outcome, test_outcome)"
-                        " select job_id, 'NORMAL', ? from mutation_specs"
-                        " where module_path = ? and operator_name = ? and occurrence = ?",
-                        ("SURVIVED" if outcome == "lived" else "KILLED", file, operator, int(occurrence)),
-                    )
+    known = results["tried"].items() if results["commit"] == commit else ()
+    lines = [
+        json.dumps([file, place, None if outcome == "lived" else RESULTS.name])
+        for file, tried in known
+        for outcome, places in tried.items()
+        for place in places
+    ]
+    _OUTCOMES.write_text("".join(f"{line}\n" for line in lines))
 
 
-def _choose(only: Sequence[str], sample: int | None, seed: int) -> None:
-    """Leave out of this run what is not asked for, and take in again what an earlier one left out."""
-    with closing(sqlite3.connect(_SESSION)) as database, database:
-        database.execute("delete from work_results where output = ?", [_NOT_NOW])
-        waiting = database.execute(
-            "select job_id, module_path from mutation_specs where job_id not in (select job_id from work_results)"
-            " order by module_path, operator_name, occurrence"
-        ).fetchall()
-        chosen = [job for job, path in waiting if not only or path in only]
-        if sample is not None:
-            chosen = Random(seed).sample(chosen, min(sample, len(chosen)))  # noqa: S311
-        left_out = {job for job, _ in waiting} - set(chosen)
-        database.executemany(
-            "insert into work_results (job_id, worker_outcome, output) values (?, 'SKIPPED', ?)",
-            [(job, _NOT_NOW) for job in sorted(left_out)],
-        )
-    print_status(f"{len(chosen)} mutants to try; broken off, the next run goes on")
+def _choose(only: Sequence[str], sample: int | None, seed: int) -> list[dict[str, Any]]:
+    """Give those that are asked for and not tried yet."""
+    tried = _outcomes()
+    listed = json.loads((_KEPT / "mutants.json").read_text())
+    waiting = [each for each in listed if (each["file"], each["place"]) not in tried]
+    chosen = [each for each in waiting if not only or each["file"] in only]
+    return chosen if sample is None else Random(seed).sample(chosen, min(sample, len(chosen)))  # noqa: S311
 
 
 def _report(commit: str, *, accept: bool) -> int:
@@ -165,23 +149,19 @@ def _report(commit: str, *, accept: bool) -> int:
 
 
 def _tried() -> list[Mutant]:
-    with closing(sqlite3.connect(_SESSION)) as database:
-        rows = database.execute(
-            "select operator_name || ' ' || occurrence, module_path, definition_name, diff, test_outcome, output"
-            " from mutation_specs join work_results using (job_id) where worker_outcome <> 'SKIPPED'"
-            " order by module_path, start_pos_row, start_pos_col, operator_name, occurrence"
-        ).fetchall()
+    outcomes = _outcomes()
+    known = [name for name in Mutant._fields if name != "lives"]
     return [
-        Mutant(place, file, function or "", *_lines_of(diff or ""), outcome == "SURVIVED")
-        for place, file, function, diff, outcome, _ in rows
+        Mutant(**{name: each[name] for name in known}, lives=outcomes[each["file"], each["place"]] is None)
+        for each in json.loads((_KEPT / "mutants.json").read_text())
+        if (each["file"], each["place"]) in outcomes
     ]
 
 
-def _lines_of(diff: str) -> tuple[str, str]:
-    """Give the lines that a unified diff takes away, and those that it puts there."""
-    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
-    before, after = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
-    return before, after
+def _outcomes() -> dict[tuple[str, str], str | None]:
+    """Give what found each mutant that was tried, by its file and place; None if nothing did."""
+    rows = map(json.loads, _OUTCOMES.read_text(encoding="utf-8").splitlines())
+    return {(file, place): by for file, place, by in rows}
 
 
 def _results() -> Any:
