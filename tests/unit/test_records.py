@@ -87,10 +87,11 @@ def test_a_message_is_received_when_sqs_says() -> None:
     assert origin(record("{}", "m1")) == ("m1", RECEIVED_MS)
 
 
-def test_a_dead_letter_that_was_sent_back_keeps_its_origin() -> None:
-    sent_back = with_attributes(messageId=("String", "first"), receivedAt=("Number", "1790000000000"))
+@pytest.mark.parametrize("message_id", ["first", "x" * 100])
+def test_a_dead_letter_that_was_sent_back_keeps_its_origin(message_id: str) -> None:
+    sent_back = with_attributes(messageId=("String", message_id), receivedAt=("Number", "1790000000000"))
 
-    assert origin(sent_back) == ("first", 1790000000000)
+    assert origin(sent_back) == (message_id, 1790000000000)
 
 
 @pytest.mark.parametrize(

@@ -276,7 +276,7 @@ def test_all_punches_of_files_are_one_group_on_the_queue_or_none(
 
 
 def test_what_the_queue_refuses_for_now_is_sent_again_and_the_rest_is_not(paper: Paper) -> None:
-    paper.queue.answers = [{"0": "InternalError", "7": "InternalError"}, {"1": "InternalError"}]
+    paper.queue.answers = [{"0": "InternalError", "7": "InternalError"}, {"1": "InvalidSecurity"}]
     paper.run(paper.upload(file(1, 10)))
     assert paper.queue.employees() == [2, 3, 4, 5, 6, 7, 9, 10, 1, 8]
     assert paper.result("summary.json")[0]["accepted"] == 10
