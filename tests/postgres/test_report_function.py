@@ -270,7 +270,7 @@ def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: 
     assert lines[-1]["error"] == "InvalidParameterValue 22023"
     assert lines[0].keys() == {"level", "message", "requestId", "statements", "rows", "bytes", "milliseconds"}
     assert lines[0]["statements"] == ["punched", "totals"]
-    assert lines[0]["milliseconds"] > 0
+    assert 0 < lines[0]["milliseconds"] < 60_000
     for value in ("secret", "101", "2026-11", "Maria"):
         assert value not in function.log.getvalue()
 
