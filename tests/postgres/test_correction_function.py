@@ -70,8 +70,8 @@ def test_nothing_is_written_if_one_is_refused_and_each_has_its_reason(function: 
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [1, 2])
     assert "employee 999 is not known" in answer["recusadas"][0]["razao"]
 
-    status, answer = post(function, ADDITION, {**ADDITION, "motivo": ""}, "text")
-    assert (status, [each["posicao"] for each in answer["recusadas"]]) == (400, [1, 2])
+    status, answer = post(function, ADDITION, *[{**ADDITION, "motivo": ""}, "text"] * 149, "text")  # as many as may be
+    assert (status, [each["posicao"] for each in answer["recusadas"]]) == (400, list(range(1, MOST)))
     assert rows(database) == []
 
 
@@ -149,11 +149,15 @@ def test_the_log_counts_and_tells_nothing_of_a_correction(function: Functions) -
     post(function, ADDITION, DISREGARD)
     post(function, ADDITION)
     post(function, {**ADDITION, "usuarioId": 999})
+    post(function, {}, {})
+    post(function, body="")
     lines = [json.loads(line) for line in function.log.getvalue().splitlines()]
     counts = [{name: line[name] for name in ("written", "known", "refused")} for line in lines]
     assert counts == [
         {"written": 2, "known": 0, "refused": 0},
         {"written": 0, "known": 1, "refused": 0},
+        {"written": 0, "known": 0, "refused": 1},
+        {"written": 0, "known": 0, "refused": 2},
         {"written": 0, "known": 0, "refused": 1},
     ]
     assert 0 < lines[0]["milliseconds"] < 60_000
