@@ -56,7 +56,9 @@ class Clerk:
         return self.ask(identifier, **claims)["statusCode"]
 
     def list(self, **claims: str) -> Any:
-        return json.loads(self.ask(None, **claims)["body"])["batidas"]
+        answer = self.ask(None, **claims)
+        assert answer["statusCode"] == 200
+        return json.loads(answer["body"])["batidas"]
 
     def _fetch(self) -> Parameters:
         self.fetched += 1

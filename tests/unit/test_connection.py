@@ -218,11 +218,11 @@ def test_a_receipt_that_cannot_be_had_is_a_503_in_its_time(
 def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
     server: Server, monkeypatch: pytest.MonkeyPatch, connect_s: int, deadline: float
 ) -> None:
-    monkeypatch.setattr("ponto.session.time", SimpleNamespace(monotonic=lambda: server.now))
+    monkeypatch.setattr("ponto.session.time", SimpleNamespace(monotonic=lambda: 1_000 + server.now))
     server.answers = lambda _: REFUSALS["refused"]
 
     with pytest.raises(psycopg2.OperationalError):
-        Session(dict, Timeouts(connect_s=connect_s)).execute("select", {}, deadline)
+        Session(dict, Timeouts(connect_s=connect_s)).execute("select", {}, 1_000 + deadline)
 
     assert [each["connect_timeout"] for each in server.tries] == [4, 4, 3, 2]
     assert server.now <= 5
