@@ -297,6 +297,21 @@ def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, monke
     assert "a statement took longer than 1 s; give a larger --timeout" in result.err
 
 
+@pytest.mark.parametrize(
+    ("timeout", "least_ms", "most_ms"), [(0, 20_000, 25_000), (7, 7_000, 7_000), (60, 20_000, 25_000)]
+)
+def test_a_statement_leaves_the_function_the_time_to_answer(
+    url: str, monkeypatch: pytest.MonkeyPatch, timeout: int, least_ms: int, most_ms: int
+) -> None:
+    limit = "select setting::int from pg_settings where name = 'statement_timeout'"
+    monkeypatch.setitem(statements._SQL, "zone", limit)
+
+    answer, _ = reader.answer(event_of(timeout, zone={}), lambda: parse_dsn(url), 30)
+
+    [(limit_ms,)] = columns.unpacked(answer["rows"]["zone"])
+    assert least_ms <= limit_ms <= most_ms
+
+
 def test_a_database_that_resumes_is_waited_for_with_one_sentence(
     run: Run, function: Functions, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
