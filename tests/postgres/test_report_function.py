@@ -312,6 +312,14 @@ def test_a_statement_leaves_the_function_the_time_to_answer(
     assert least_ms <= limit_ms <= most_ms
 
 
+def test_a_statement_for_which_no_time_is_left_is_canceled(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(statements._SQL, "zone", "select pg_sleep(1)")
+
+    answer, _ = reader.answer(event_of(zone={}), lambda: parse_dsn(url), 1)
+
+    assert (answer["why"], answer["sqlstate"]) == (Why.FAILED, "57014")
+
+
 def test_a_database_that_resumes_is_waited_for_with_one_sentence(
     run: Run, function: Functions, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
