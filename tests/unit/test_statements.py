@@ -41,6 +41,7 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
         ("peak", PEAK),
         ("zone", {}),
         ("key_employees", {"keys": ["gate"], "from_ms": 1, "to_ms": None}),
+        ("key_employees", {"keys": ["gate"], "from_ms": 1 - 2**63, "to_ms": 2**63 - 1}),
         ("punch", {"id": "0190163d-8694-739b-aea5-966c26f8ad91"}),
     ],
 )
