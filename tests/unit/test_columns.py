@@ -1,6 +1,8 @@
 """Rows as columns: what comes out is what went in, and what repeats costs next to nothing."""
 
+import base64
 from datetime import UTC, date, datetime, time, timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import given
@@ -57,3 +59,11 @@ def test_of_a_month_of_cards_each_fact_costs_once() -> None:
     assert list(columns.unpacked(packed(types, days).text())) == days
     assert size(3, 4) < 1.2 * size(3)
     assert size(*range(len(types))) < 3 * size(3)
+
+
+def test_rows_are_counted_and_bytes_but_for_what_zlib_holds_back() -> None:
+    chance = Random(7)  # noqa: S311
+    found = packed([TEXT], [(chance.randbytes(500).hex(),) for _ in range(1_000)])
+
+    assert found.rows == 1_000
+    assert 0 <= len(base64.b64decode(found.text())) - found.size < 100_000
