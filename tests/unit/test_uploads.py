@@ -484,12 +484,19 @@ def test_of_several_files_in_an_event_each_gets_an_invocation(paper: Paper) -> N
     assert sorted(paper.queue.employees()) == [1, 2, 2, 3, 3]
 
 
-@pytest.mark.parametrize("name", NOT_SQS.keys() - {"S3"})
-def test_another_event_raises_that(name: str) -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(given for name, given in NOT_SQS.items() if name != "S3"),
+        sqs_event(record("{}")),
+        event("", "v"),
+        event("incoming/a", "v", bucket=""),
+    ],
+    ids=str,
+)
+def test_another_event_raises_that(given: Any) -> None:
     with pytest.raises(NotFromS3, match="The event is not from S3"):
-        tasks_of(NOT_SQS[name])
-    with pytest.raises(NotFromS3):
-        tasks_of(sqs_event(record("{}")))
+        tasks_of(given)
 
 
 def test_a_function_without_its_settings_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
