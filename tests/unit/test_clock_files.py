@@ -190,7 +190,7 @@ def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(paper: 
     known(paper)
     program = "0000000997" + f"2026-10-01T08:00:00-0300{PEOPLE[0]}2026-10-01T08:00:00-0300020".ljust(127, "a")
     for line, said in ((clock.header(), "second header"), (program, "kind 7")):
-        written = [*month(clock, PEOPLE, days=days), line]
+        written = [*month(clock, PEOPLE, days=days), "a" * 70_000, line]
         with pytest.raises(NotPunches, match=f"line {len(written) + 1} is a .*{said}"):
             paper.run(paper.upload(clock.file(*written)))
         assert said in paper.result("failure.json")[0]["reason"]

@@ -42,12 +42,14 @@ class Bucket:
         self.results: dict[str, bytes] = {}
         self.fails_after: int | None = None  # bytes of a body
         self.knows_ranges = True
+        self.asked_for_parts = False
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "") -> Any:  # noqa: N803
         assert Bucket == BUCKET
         if (Key, VersionId) not in self.objects:
             raise client_error("NoSuchKey", 404)
         content = self.objects[Key, VersionId]
+        self.asked_for_parts |= bool(Range)
         if not Range or not self.knows_ranges:
             return {"Body": _Body(content, self.fails_after)}
         offset = int(Range.removeprefix("bytes=").removesuffix("-"))
@@ -352,6 +354,7 @@ def test_whatever_the_file_and_the_store_nothing_is_sent_twice_by_those_it_is_ha
     paper.queue.seconds = 0.02
     assert paper.run_all(paper.upload(pack(file(1, 1_000))), seconds=0.05) > 1
     assert sorted(paper.queue.employees()) == list(range(1, 1_001))
+    assert paper.bucket.asked_for_parts is (pack is bytes)
 
 
 @pytest.mark.parametrize(
