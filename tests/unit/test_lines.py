@@ -73,6 +73,7 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
             b"usuarioId,ponto",
             GOOD,
             "\u00a0".encode(),  # not blank, though it looks so
+            GOOD.ljust(LONGEST) + b"\r\rx",  # no ends of lines, where one would be as long as may be
         ]
     )
     assert refusals(content) == {
@@ -86,6 +87,7 @@ def test_bad_lines_have_their_number_and_reason_and_no_value() -> None:
         9: "line: longer than 65536 bytes",
         10: "body: not JSON, character 0",
         12: "body: not JSON, character 0",
+        13: "line: longer than 65536 bytes",
     }
     assert [line.number for line in read(content) if not line.refusal] == [1, 11]
 
