@@ -194,6 +194,8 @@ def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(paper: 
         with pytest.raises(NotPunches, match=f"line {len(written) + 1} is a .*{said}"):
             paper.run(paper.upload(clock.file(*written)))
         assert said in paper.result("failure.json")[0]["reason"]
+        with pytest.raises(NotPunches, match=said):  # who goes on behind a part surveys nothing again
+            list(lines(Stored(clock.file(*written)).open_at, ZONE, BEGIN, lambda: {}))
     assert paper.queue.bodies == []
 
 
@@ -252,6 +254,11 @@ def test_another_file_is_not_surveyed() -> None:
     reached: list[int] = []
     assert survey(stored.open_at, reached.append) is None
     assert reached == []
+
+
+def test_a_clocks_file_with_a_damaged_header_fails_as_a_whole() -> None:
+    with pytest.raises(NotPunches, match="line 1 is a clock's header of 10 characters"):
+        survey(Stored(b"0000000001\r\n").open_at, lambda _: None)
 
 
 @both_layouts

@@ -145,6 +145,7 @@ def test_bad_lines_of_csv() -> None:
         b"123,2026-10-01T08:00",  # no header
         b"usuarioId",
         b"usuarioId,nome",
+        b"usuarioId\r,ponto",
         b"\xff\xfe{",
         b"[1]",
         b"\x00",
