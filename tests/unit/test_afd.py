@@ -69,6 +69,13 @@ def test_however_a_clock_writes_its_records_are_read(clock: Clock) -> None:
     assert read(clock, "ASSINATURA_DIGITAL_EM_ARQUIVO_P7S") is None
 
 
+def test_a_crc_may_be_of_a_line_as_it_stands_and_a_trailer_counts_millions() -> None:
+    clock = Clock(encoding="utf-8")
+    line = clock.employee(10, "Ótávio Ção")[:-4]
+    assert read(clock, f"{line}{MODBUS(line.encode()):04X}") == Record(5, 10)
+    assert read(Clock(2009), f"{'9' * 9}{'123456789' * 4}9") == Trailer(dict.fromkeys((2, 3, 4, 5), 123_456_789))
+
+
 def _counts(clock: Clock, lines: list[str]) -> dict[int, int]:
     kinds = (2, 3, 4, 5) if clock.year == 2009 else (2, 3, 4, 5, 6, 7)
     return {kind: sum(line[9] == str(kind) for line in lines) for kind in kinds}
@@ -154,6 +161,8 @@ def test_any_other_character_is_a_wrong_crc(kind: str) -> None:
         (2009, "0000000018", "record 8: the layout of 2009 has none"),
         (2021, "0000000017", "record 7: the layout of 2021 has none in a hardware clock's file"),
         (2021, Clock(2009).trailer([]), "trailer: not as in the layout of 2021"),
+        (2009, f"{'9' * 9}{'x' * 36}9", "trailer: not as in the layout of 2009"),
+        (2009, f"{'9' * 9}{'0' * 36}8", "trailer: not as in the layout of 2009"),
         (2009, "0000000003", "line: does not begin as a clock's record"),
         (2009, "00000001x3", "line: does not begin as a clock's record"),
         (2009, "usuarioId;ponto", "line: does not begin as a clock's record"),
@@ -224,6 +233,7 @@ def test_gaps_and_repeats_are_right_in_whatever_order_the_numbers_come(numbers: 
     assert (found["firstNsr"], found["lastNsr"]) == (min(numbers), max(numbers))
     missing = [nsr for gap in found["gaps"] for nsr in range(gap["first"], gap["last"] + 1)]
     assert missing == sorted(set(range(min(numbers), max(numbers))) - set(numbers))
+    assert all(gap["first"] <= gap["last"] for gap in found["gaps"])
     for gap, following in zip(found["gaps"], found["gaps"][1:], strict=False):
         assert gap["last"] + 1 < following["first"]
     seen: set[int] = set()
