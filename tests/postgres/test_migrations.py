@@ -308,6 +308,21 @@ def test_a_run_that_waits_for_another_in_vain_names_it(run: Run, report: psycopg
         run(patience=PATIENCE._replace(turn_ms=200))
 
 
+def test_a_run_waits_for_another_more_than_once_and_succeeds_when_that_ends(
+    run: Run, report: psycopg2.extensions.connection
+) -> None:
+    report.rollback()
+    report.cursor().execute("select pg_advisory_xact_lock(0x626174696461)")
+    with ThreadPoolExecutor() as threads:
+        try:
+            migrated = threads.submit(run)
+            with pytest.raises(TimeoutError):
+                migrated.result(timeout=1)  # it tries for half a second each time
+        finally:
+            report.rollback()
+        assert migrated.result().applied == []
+
+
 def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
     empty: Database, run: Run, schema: Path
 ) -> None:

@@ -195,7 +195,7 @@ def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(paper: 
             paper.run(paper.upload(clock.file(*written)))
         assert said in paper.result("failure.json")[0]["reason"]
         with pytest.raises(NotPunches, match=said):  # who goes on behind a part surveys nothing again
-            list(lines(Stored(clock.file(*written)).open_at, ZONE, BEGIN, lambda: {}))
+            list(lines(Stored(clock.file(*written)).open_at, ZONE, BEGIN, dict))
     assert paper.queue.bodies == []
 
 

@@ -150,6 +150,7 @@ def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
         ("12345678909", True),  # 1*10 + ... + 9*2 = 210, rest 1: 0; 1*11 + ... + 9*3 + 0*2 = 255, rest 2: 9
         ("11144477735", True),
         ("00000000191", True),
+        ("02202200002", True),
         ("12345678919", False),
         ("12345678908", False),
         ("11111111111", False),  # its check digits are right, but nobody has it
