@@ -308,6 +308,11 @@ def test_a_run_that_waits_for_another_in_vain_names_it(run: Run, report: psycopg
         run(patience=PATIENCE._replace(turn_ms=200))
 
 
+def test_without_anybody_in_the_way_there_is_no_pause(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it paused"))
+    assert run().applied
+
+
 def test_a_run_waits_for_another_more_than_once_and_succeeds_when_that_ends(
     run: Run, report: psycopg2.extensions.connection
 ) -> None:
