@@ -63,4 +63,5 @@ def _alike(one: list[str], other: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(list(listed(sys.argv[1]))))
+    in_order = sorted(listed(sys.argv[1]), key=lambda each: (each["file"], each["numbers"], each["place"]))
+    Path(sys.argv[2]).write_text(json.dumps(in_order))
