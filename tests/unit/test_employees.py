@@ -184,7 +184,7 @@ def test_a_wrong_first_line_is_said(header: str, said: str) -> None:
 
 
 def test_another_encoding_is_said_with_its_line() -> None:
-    content = (HEADER + "1,Ana,,,\n2,José,,,\n").encode("windows-1252")
+    content = ("\n" + HEADER + "2,José,,,\n").encode("windows-1252")
     assert [str(fault) for fault in read(content, ZONES)[1]] == [
         "line 3: is not UTF-8; let the spreadsheet save it as CSV UTF-8"
     ]
