@@ -72,14 +72,11 @@ class Reach:
         if at_import := None in reached or "" in seen:  # recorded in no test
             seen = {test for tests in contexts.values() for test in tests}
         tests, left = list[str](), BUDGET_S
-        for test in sorted(seen & set(self._durations), key=self._cost):
+        for test in sorted(seen & set(self._durations), key=self._durations.__getitem__):
             left -= self._durations[test]
             if left >= 0:
                 tests.append(test)
         return Trial(mutant, source, tests, at_import)
-
-    def _cost(self, test: str) -> tuple[bool, float]:
-        return not test.startswith("tests/unit"), self._durations[test]  # the others start a database first
 
 
 def _run_with(source: str, line: int) -> set[int] | None:
@@ -216,7 +213,8 @@ def main() -> None:
 
     def attempt(trial: Trial, run: Run) -> None:
         file, place = trial.mutant["file"], trial.mutant["place"]
-        trial.tests.sort(key=lambda test: test not in found[file])  # what found another may well find this one
+        # What found another may well find this one; what is no unit test starts a database first.
+        trial.tests.sort(key=lambda test: (test not in found[file], not test.startswith("tests/unit")))
         Path(file).write_text(trial.mutant["code"], encoding="utf-8")
         try:
             by = first_failure(trial, run)

@@ -287,5 +287,5 @@ def test_what_comes_late_into_a_gap_that_is_not_listed_is_no_repeat() -> None:
 
 
 def test_made_up_documents_are_what_they_say() -> None:
-    assert all(is_cpf(cpf(number)) for number in range(1, 100))
-    assert all(is_pis(pis(number)) for number in range(1, 100))
+    assert all(is_cpf(cpf(number)) for number in range(1, 10**9, 12_345_678))
+    assert all(is_pis(pis(number)) for number in range(1, 10**10, 123_456_789))
