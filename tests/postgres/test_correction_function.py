@@ -161,5 +161,6 @@ def test_the_log_counts_and_tells_nothing_of_a_correction(function: Functions) -
         {"written": 0, "known": 0, "refused": 1},
     ]
     assert 0 < lines[0]["milliseconds"] < 60_000
+    said = json.dumps([line | {"milliseconds": 0} for line in lines])  # any digits
     for told in (REASON, "twice", AUTHOR, PUNCH, str(ANA), "999", "18:00"):
-        assert told not in function.log.getvalue()
+        assert told not in said

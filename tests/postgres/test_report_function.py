@@ -271,8 +271,9 @@ def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: 
     assert lines[0].keys() == {"level", "message", "requestId", "statements", "rows", "bytes", "milliseconds"}
     assert lines[0]["statements"] == ["punched", "totals"]
     assert 0 < lines[0]["milliseconds"] < 60_000
+    said = json.dumps([line | {"bytes": 0, "milliseconds": 0} for line in lines])  # any digits
     for value in ("secret", "101", "2026-11", "Maria"):
-        assert value not in function.log.getvalue()
+        assert value not in said
 
 
 def test_an_error_of_our_own_is_told_by_its_kind_and_place_only(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
