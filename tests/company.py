@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from tests import commands
 from tests.commands import Run as Run
+from tests.database import ask
 from tools.report import period
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -18,12 +18,7 @@ NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
 
 def fill(url: str, statement: str | None = None, *values: object) -> None:
     """Run a statement in the database, or insert the company."""
-    connection = psycopg2.connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement or (GOLDEN / "company.sql").read_text(encoding="utf-8"), values or None)
-    finally:
-        connection.close()
+    ask(url, statement or (GOLDEN / "company.sql").read_text(encoding="utf-8"), *values)
 
 
 def write_stack(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:

@@ -44,15 +44,22 @@ class Database:
         self.session.close()
 
 
-def ask(parameters: Mapping[str, Any], statement: str) -> list[tuple[Any, ...]]:
-    """Run a statement, or several, on a connection of its own, and give the rows of the last."""
+def ask(database: Mapping[str, Any] | str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run a statement, or several, on a connection of its own, and give the rows of the last.
+
+    Args:
+        database: libpq's keywords, or a URI.
+        statement: one or several.
+        values: of its placeholders.
+    """
+    parameters = {"dsn": database} if isinstance(database, str) else database
     with closing(psycopg2.connect(**parameters)) as connection:
         connection.autocommit = True  # CREATE DATABASE runs in no transaction
-        return _rows(connection, statement)
+        return _rows(connection, statement, values)
 
 
 def _rows(
-    connection: psycopg2.extensions.connection, statement: str, values: tuple[object, ...] = ()
+    connection: psycopg2.extensions.connection, statement: str, values: tuple[object, ...]
 ) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)

@@ -154,3 +154,10 @@ def aws() -> Iterator[None]:
     """Let moto answer every call to AWS."""
     with aws_environment(), mock_aws():
         yield
+
+
+@pytest.fixture
+def queue() -> Iterator[DeadLetterQueue]:
+    """Give an empty dead-letter queue."""
+    with aws():
+        yield DeadLetterQueue()

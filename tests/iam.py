@@ -78,14 +78,14 @@ def _concerns(statement: Any, action: str, resource: str, context: Mapping[str, 
 
 
 def _matches(patterns: Any, value: str) -> bool:
-    return any(fnmatchcase(value, pattern) for pattern in _list(patterns))
+    return any(fnmatchcase(value, pattern) for pattern in as_list(patterns))
 
 
 def _holds(conditions: Any, context: Mapping[str, str]) -> bool:
     for operator, keys in conditions.items():
         for key, values in keys.items():
             found = context.get(key) in [
-                str(value) if operator != "Bool" else str(value).lower() for value in _list(values)
+                str(value) if operator != "Bool" else str(value).lower() for value in as_list(values)
             ]
             assert operator in ("Bool", "StringEquals", "ArnNotEquals")
             if found is (operator == "ArnNotEquals"):  # which holds of a request without the key, too
@@ -93,7 +93,7 @@ def _holds(conditions: Any, context: Mapping[str, str]) -> bool:
     return True
 
 
-def _list(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import jsonschema
 from hypothesis import strategies as st
 
 from tools.kit.project import ROOT
@@ -100,6 +101,27 @@ def ecma(pattern: str) -> re.Pattern[str]:
     assert pattern.startswith("^")
     assert pattern.endswith("$")
     return re.compile(pattern[:-1] + r"\Z")
+
+
+def _ecma_pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Any:
+    if isinstance(instance, str) and not ecma(pattern).search(instance):
+        yield jsonschema.ValidationError("does not match")
+
+
+_extend: Any = jsonschema.validators.extend  # it has no types
+VALIDATOR = _extend(jsonschema.Draft4Validator, {"pattern": _ecma_pattern})(SCHEMA)
+
+
+def is_admitted(text: str) -> bool:
+    """Whether a text is JSON (RFC 8259: no NaN) that the schema admits, as draft 4 has it."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        return bool(VALIDATOR.is_valid(json.loads(text, parse_constant=refuse)))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _good_value(rule: dict[str, Any]) -> st.SearchStrategy[Any]:

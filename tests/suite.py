@@ -3,9 +3,9 @@
 import os
 import signal
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -161,3 +161,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped on CI, where nothing may be: {report.longrepr[2]}"
     return report
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a private folder with a path that is short, as that of a socket has to be."""
+    with tempfile.TemporaryDirectory(prefix="ponto-") as name:
+        yield Path(name)

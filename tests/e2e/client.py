@@ -12,6 +12,7 @@ import urllib3
 
 from ponto.punch import parse
 from tests.aws import receive_all
+from tests.database import ask
 from tests.waiting import DEADLINE, wait_for
 from tools.kit import queues
 from tools.kit.ledger import Ledger, PunchKey, Row, Sent, judge
@@ -73,14 +74,8 @@ class Client:
         return self.post(b"", method, f"/{identifier}", content_type=None, **headers)
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Run a query on the stack's database."""
-        connection = psycopg2.connect(self.address.database_url)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, values)
-                return cursor.fetchall()
-        finally:
-            connection.close()
+        """Run a statement, or several, on the stack's database, and give the rows of the last."""
+        return ask(self.address.database_url, statement, *values)
 
     def rows(self, *employees: int) -> list[Row]:
         """The punches of some employees, the earliest first."""
@@ -100,7 +95,7 @@ class Client:
     @contextlib.contextmanager
     def refusing(self, employee: int) -> Iterator[None]:
         """Let PostgreSQL refuse an employee's punches for good, by an error of the class that the data causes."""
-        self._execute(
+        self.query(
             "create or replace function refuse() returns trigger language plpgsql as $$ begin "
             f"if new.usuario_id = {employee} then raise 'no' using errcode = 'invalid_parameter_value'; end if; "
             "return new; end $$; "
@@ -109,11 +104,7 @@ class Client:
         try:
             yield
         finally:
-            self._execute("drop trigger refuse on batida; drop function refuse")
-
-    def _execute(self, statement: str) -> None:
-        with contextlib.closing(psycopg2.connect(self.address.database_url)) as connection, connection:
-            connection.cursor().execute(statement)
+            self.query("drop trigger refuse on batida; drop function refuse")
 
     def depth(self, queue_url: str) -> int:
         """Messages in a queue, those being worked on included."""

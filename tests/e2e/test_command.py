@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-import psycopg2
 import pytest
 
 from tests.commands import write_stack
+from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
 from tools.kit.project import ROOT
 from tools.local import emulator
@@ -147,10 +147,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     run.stop(signal.SIGKILL)
     run = start(port)
     run.wait_until_ready()
-    with psycopg2.connect(run.address()["database_url"]) as connection, connection.cursor() as cursor:
-        cursor.execute("select usuario_id from batida")
-        assert cursor.fetchall() == [(123,)]
-    connection.close()
+    assert ask(run.address()["database_url"], "select usuario_id from batida") == [(123,)]
 
     # A part that dies takes the rest along, with a word about it.
     os.kill(int((state / "emulator.pid").read_text()), signal.SIGKILL)

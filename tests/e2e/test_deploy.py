@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg2
 import pytest
 
 from tests.commands import Result, run_process, runner
+from tests.database import ask
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tests.waiting import DEADLINE
@@ -46,13 +46,7 @@ class Account(NamedTuple):
         return run_process(*words, "--stage", "local", cwd=self.project, env=environment)
 
     def rows(self) -> list[tuple[Any, ...]]:
-        connection = psycopg2.connect(self.database.url)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("select id::text, usuario_id from batida")
-                return cursor.fetchall()
-        finally:
-            connection.close()
+        return ask(self.database.url, "select id::text, usuario_id from batida")
 
 
 @pytest.fixture

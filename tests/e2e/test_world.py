@@ -1,20 +1,13 @@
 """What a test leaves behind is found, named, and gone for the next one."""
 
-import contextlib
 from collections.abc import Callable
 
-import psycopg2
 import pytest
 
+from tests.database import ask
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.world import FUNCTION
-
-
-def execute(deployed: Deployed, statement: str) -> None:
-    connection = psycopg2.connect(deployed.stack.address.database_url)
-    with contextlib.closing(connection), connection, connection.cursor() as cursor:
-        cursor.execute(statement)
 
 
 def dead_letter(deployed: Deployed) -> None:
@@ -56,15 +49,18 @@ def plan(deployed: Deployed) -> None:
 
 
 def constraint(deployed: Deployed) -> None:
-    execute(deployed, "alter table batida add constraint left_behind check (false) not valid")
+    ask(deployed.stack.address.database_url, "alter table batida add constraint left_behind check (false) not valid")
 
 
 def trigger(deployed: Deployed) -> None:
-    execute(deployed, "create trigger left_behind before insert on batida execute function batida_append_only()")
+    ask(
+        deployed.stack.address.database_url,
+        "create trigger left_behind before insert on batida execute function batida_append_only()",
+    )
 
 
 def read_only(deployed: Deployed) -> None:
-    execute(deployed, "alter database pontodb set default_transaction_read_only = on")
+    ask(deployed.stack.address.database_url, "alter database pontodb set default_transaction_read_only = on")
 
 
 @pytest.mark.parametrize(

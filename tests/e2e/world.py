@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg2
-
 from tests.e2e.client import Client
 from tools.local.faults import Faults
 from tools.local.stack import Stack
@@ -162,15 +160,13 @@ class Keeper:
             self._api.delete_usage_plan(usagePlanId=identifier)
 
     def _drop(self, lines: list[str]) -> None:
-        connection = psycopg2.connect(self._stack.address.database_url)
-        with contextlib.closing(connection), connection, connection.cursor() as cursor:
-            for line in lines:
-                kind, _, name = line.partition(" ")
-                table, _, part = name.rpartition(".")
-                if kind == "constraint":
-                    cursor.execute(f'alter table {table} drop constraint "{part}"')
-                elif kind == "trigger":
-                    cursor.execute(f'drop trigger "{part}" on {table}')
+        for line in lines:
+            kind, _, name = line.partition(" ")
+            table, _, part = name.rpartition(".")
+            if kind == "constraint":
+                self._client.query(f'alter table {table} drop constraint "{part}"')
+            elif kind == "trigger":
+                self._client.query(f'drop trigger "{part}" on {table}')
 
 
 def _settable(attributes: dict[str, str]) -> dict[str, str]:

@@ -3,12 +3,13 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
@@ -185,6 +186,13 @@ CHANGES = [
     (ZoneInfo("Pacific/Kwajalein"), date(1969, 9, 29)),  # a day comes twice, but for an hour
     (ZoneInfo("Australia/Lord_Howe"), date(2026, 4, 3)),  # back by half an hour
 ]
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """Give a database with all migrations applied and no punches."""
+    with closing(Database(migrated_url)) as database:
+        yield database
 
 
 @st.composite

@@ -22,7 +22,7 @@ from ponto.derived_id import derive_id
 from ponto.punch import Reason
 from ponto.records import Record
 from tests.database import Database, ask
-from tests.events import RECEIVED_MS, Context, DeadLetterQueue, aws, punch, record, sqs_event
+from tests.events import RECEIVED_MS, Context, DeadLetterQueue, punch, record, sqs_event
 
 EIGHT = datetime(2026, 10, 1, 11, tzinfo=UTC)
 EIGHT_LOCAL = "2026-10-01T08:00:00-03:00"
@@ -79,12 +79,6 @@ class Stage:
 
     def _allow_connections(self, allow: bool) -> None:
         ask(self._server, f"alter database {self._name} allow_connections {allow}")  # PostgreSQL refuses it from inside
-
-
-@pytest.fixture
-def queue() -> Iterator[DeadLetterQueue]:
-    with aws():
-        yield DeadLetterQueue()
 
 
 @pytest.fixture

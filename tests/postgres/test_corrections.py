@@ -1,11 +1,11 @@
 """Corrections in the reports, and reports as of a moment."""
 
-from collections.abc import Iterator
 from datetime import date, datetime
 
 import pytest
 from hypothesis import given
 
+from tests.postgres import reporting
 from tests.postgres.reporting import (
     DAY,
     HOUR,
@@ -22,15 +22,9 @@ from tests.postgres.reporting import (
     working_days,
 )
 
+database = reporting.database
 MONTH = "'2026-11-01', '2026-11-30'"
 FIGURES = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos"
-
-
-@pytest.fixture
-def database(migrated_url: str) -> Iterator[Database]:
-    database = Database(migrated_url)
-    yield database
-    database.close()
 
 
 def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database: Database) -> None:

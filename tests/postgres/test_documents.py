@@ -8,6 +8,7 @@ import pytest
 
 from ponto.punch import Punch
 from ponto.store import Entry, Store
+from tests.database import ask
 from tests.documents import blocks
 from tools.kit.project import ROOT
 
@@ -39,52 +40,42 @@ def punch(url: str, *employees: int) -> None:
     store.close()
 
 
-def query(url: str, statement: str) -> list[tuple[object, ...]]:
-    connection = psycopg2.connect(url)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
-
-
 def test_an_employee_is_erased_and_nobody_else(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123, 124, 123)
-    query(
+    ask(
         migrated_url,
         "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida",
     )
 
-    query(migrated_url, erasure)
+    ask(migrated_url, erasure)
 
-    assert query(migrated_url, "select usuario_id from batida") == [(124,)]
-    assert query(migrated_url, "select usuario_id from correcao") == [(124,)]
+    assert ask(migrated_url, "select usuario_id from batida") == [(124,)]
+    assert ask(migrated_url, "select usuario_id from correcao") == [(124,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
-        query(migrated_url, "delete from batida")
+        ask(migrated_url, "delete from batida")
 
 
 def test_an_employee_is_erased_from_the_originals_table_and_from_the_names_too(migrated_url: str, erasure: str) -> None:
     for table in ("batida_original", "funcionario"):
-        query(migrated_url, f"create table if not exists {table} (usuario_id bigint, nome text)")
-        query(migrated_url, f"insert into {table} (usuario_id, nome) values (123, 'a'), (124, 'b')")  # noqa: S608
+        ask(migrated_url, f"create table if not exists {table} (usuario_id bigint, nome text)")
+        ask(migrated_url, f"insert into {table} (usuario_id, nome) values (123, 'a'), (124, 'b')")  # noqa: S608
 
-    query(migrated_url, erasure)
+    ask(migrated_url, erasure)
 
     for table in ("batida_original", "funcionario"):
-        assert query(migrated_url, f"select usuario_id from {table}") == [(124,)]  # noqa: S608
+        assert ask(migrated_url, f"select usuario_id from {table}") == [(124,)]  # noqa: S608
 
 
 def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123)
-    query(migrated_url, "create view batida_original as select usuario_id from batida group by usuario_id")
+    ask(migrated_url, "create view batida_original as select usuario_id from batida group by usuario_id")
 
     with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
-        query(migrated_url, erasure)
+        ask(migrated_url, erasure)
 
-    assert query(migrated_url, "select usuario_id from batida") == [(123,)]
+    assert ask(migrated_url, "select usuario_id from batida") == [(123,)]
     with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
-        query(migrated_url, "delete from batida")
+        ask(migrated_url, "delete from batida")
 
 
 def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
@@ -92,9 +83,9 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
 
     for role in ("ponto_function", "ponto_reports"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-            query(migrated_url, f"set role {role}; {erasure}")
+            ask(migrated_url, f"set role {role}; {erasure}")
 
-    assert query(migrated_url, "select usuario_id from batida") == [(123,)]
+    assert ask(migrated_url, "select usuario_id from batida") == [(123,)]
 
 
 def steps() -> tuple[list[str], list[str]]:
@@ -114,12 +105,12 @@ def test_punches_are_brought_back_over_what_is_there(migrated_url: str) -> None:
     punch(migrated_url, 123, 124)
     (create, insert), _ = steps()
 
-    lost = query(migrated_url, "select * from batida where usuario_id = 124")
+    lost = ask(migrated_url, "select * from batida where usuario_id = 124")
     assert len(lost) == 1
     fill = "insert into back select * from batida; update back set id = gen_random_uuid() where usuario_id = 124"
-    query(migrated_url, f"{create}; {fill}; {insert}")
+    ask(migrated_url, f"{create}; {fill}; {insert}")
 
-    assert sorted(query(migrated_url, "select usuario_id from batida")) == [(123,), (124,), (124,)]
+    assert sorted(ask(migrated_url, "select usuario_id from batida")) == [(123,), (124,), (124,)]
 
 
 def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_url: str, erasure: str) -> None:
@@ -130,14 +121,14 @@ def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_u
         "tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida where usuario_id = 123",
         "tipo, alvo, motivo) select 'anulacao', id, 'was right' from correcao where tipo = 'desconsideracao'",
     ):
-        query(migrated_url, f"insert into correcao ({given}")
-    before = query(migrated_url, "select * from correcao order by criada_em")
-    query(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
-    query(migrated_url, erasure)
-    assert len(query(migrated_url, "select id from correcao")) == 1
-    query(migrated_url, "insert into batida select * from punches on conflict do nothing")
+        ask(migrated_url, f"insert into correcao ({given}")
+    before = ask(migrated_url, "select * from correcao order by criada_em")
+    ask(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
+    ask(migrated_url, erasure)
+    assert len(ask(migrated_url, "select id from correcao")) == 1
+    ask(migrated_url, "insert into batida select * from punches on conflict do nothing")
     _, (create, insert) = steps()
 
     for _ in range(2):
-        query(migrated_url, f"{create}; insert into made select * from kept order by criada_em desc; {insert}")  # noqa: S608
-        assert query(migrated_url, "select * from correcao order by criada_em") == before
+        ask(migrated_url, f"{create}; insert into made select * from kept order by criada_em desc; {insert}")  # noqa: S608
+        assert ask(migrated_url, "select * from correcao order by criada_em") == before

@@ -24,16 +24,17 @@ from lab import versions
 from ponto.admin.migrations import migrate
 from tests.postgres.leftovers import KINDS
 from tests.waiting import started, wait_for
+from tools.kit.project import ROOT
 from tools.local import postgres
 from tools.local.errors import LocalError
 
-ROOT = Path(__file__).parent.parent.parent
 STARTS = 10
 
 # Starts a server in a process of its own, prints what others may know of it, and leaves it running.
 _START = """
 import json, sys
 from pathlib import Path
+from tools.kit.project import ROOT
 from tools.local import postgres
 server = postgres.start(Path(sys.argv[1]), postgres.UNSAFE)
 print(json.dumps({"host": server.host, "modules": list(sys.modules)}))
@@ -42,13 +43,6 @@ print(json.dumps({"host": server.host, "modules": list(sys.modules)}))
 # Another user, who may read everything, for this Python may be in a folder of root's, and write nothing of others.
 _AS_NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 _AS_NOBODY += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Give a private folder with a short path."""
-    with tempfile.TemporaryDirectory(prefix="ponto-") as name:
-        yield Path(name)
 
 
 @pytest.fixture(scope="module")

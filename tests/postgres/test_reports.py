@@ -3,7 +3,6 @@
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import SCHEMA, migrate
+from tests.postgres import reporting
 from tests.postgres.reporting import (
     APIA,
     DAY,
@@ -44,14 +44,8 @@ from tests.postgres.reporting import (
 )
 from tools.kit.project import ROOT
 
+database = reporting.database
 DOCUMENT = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def database(migrated_url: str) -> Iterator[Database]:
-    database = Database(migrated_url)
-    yield database
-    database.close()
 
 
 # Time cards, computed by hand

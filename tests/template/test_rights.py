@@ -11,6 +11,7 @@ from tests.iam import (
     Documents,
     Principal,
     arn_of,
+    as_list,
     deploying_role,
     may,
     policy_of,
@@ -223,7 +224,7 @@ def test_alarms_may_notify_and_the_account_keeps_its_key(template: Template) -> 
             ("AlarmTopicPolicy", template.properties("AlarmTopicPolicy")["PolicyDocument"]),
         )
         for statement in document["Statement"]
-        for action in _list(statement["Action"])
+        for action in as_list(statement["Action"])
     }
     of_the_key = {  # of a key, * is that key
         ("AlarmKey", "kms:*", json.dumps({"Fn::Sub": ACCOUNT}), "*"),
@@ -250,14 +251,10 @@ def _granted(document: Any) -> set[tuple[str, str]]:
         assert statement["Effect"] == "Allow"
         granted |= {
             (action, _name(resource))
-            for action in _list(statement["Action"])
-            for resource in _list(statement["Resource"])
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
         }
     return granted
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _name(value: Any) -> str:

@@ -1,7 +1,7 @@
 """What reaches the dead-letter queue, and what is said of the rest."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import NoReturn
 
@@ -30,12 +30,6 @@ def ids(rejected: Sequence[Rejection]) -> list[str]:
 
 def soon() -> float:
     return time.monotonic() + 60
-
-
-@pytest.fixture
-def queue() -> Iterator[DeadLetterQueue]:
-    with aws():
-        yield DeadLetterQueue()
 
 
 # What XML 1.0 admits, which is what SQS does.

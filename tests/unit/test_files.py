@@ -4,8 +4,7 @@ import os
 import socket
 import stat
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,12 +14,6 @@ from tools.kit.errors import CommandError
 from tools.kit.files import draft, draft_bytes, require_writable, write_at
 from tools.kit.pictures import dress, new_figure, save
 from tools.kit.project import ROOT
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ponto-") as name:  # not pytest's: the path of a socket has to be short
-        yield Path(name)
 
 
 def link(file: Path) -> None:

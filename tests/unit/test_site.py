@@ -9,16 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.page.between import copy_of_the_page
 from tools.kit import site
 
 TEXTS = re.compile(r"\b(?:from|import) \"\./([\w.]+)\"")
-
-
-def copy(folder: Path) -> Path:
-    folder.mkdir()
-    for file in site.WEB.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder
 
 
 def hashes(files: dict[str, site.File]) -> Any:
@@ -43,7 +37,7 @@ def test_the_worker_knows_the_hash_of_every_other_file() -> None:
 
 @pytest.mark.parametrize("name", ["index.html", "icon-192.png", "sw.js"])
 def test_a_change_of_any_file_is_another_version(name: str, tmp_path: Path) -> None:
-    folder = copy(tmp_path / "web")
+    folder = copy_of_the_page(tmp_path / "web")
     with (folder / name).open("ab") as file:
         file.write(b"\n")
 
@@ -95,7 +89,7 @@ def test_both_languages_have_the_same_texts() -> None:
 
 
 def test_a_file_of_an_unknown_type_and_a_worker_without_a_place_are_refused(tmp_path: Path) -> None:
-    folder = copy(tmp_path / "web")
+    folder = copy_of_the_page(tmp_path / "web")
     (folder / "notes.txt").touch()
     with pytest.raises(ValueError, match=r"web/notes\.txt is of no type"):
         site.files(folder)
