@@ -110,3 +110,14 @@ def test_packaging_for_this_machine_writes_the_state_that_osls_does() -> None:
 
     assert ours.count("$ref") == 3
     assert ours == node(program, "")
+
+
+@pytest.mark.parametrize("package", ["jszip", "json-cycle"])
+def test_packaging_for_this_machine_stops_where_another_version_is_installed(package: str) -> None:
+    program = f"""
+        require("{package}/package.json").version = "0.1"
+        try {{ require("./tools/local/quick_package.js") }} catch (error) {{ console.log(error.message) }}
+    """
+
+    assert f"replaces functions of {package} " in (printed := node(program, ""))
+    assert "0.1 is installed" in printed

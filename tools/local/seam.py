@@ -1,6 +1,7 @@
 """The one seam to the emulator and to hypercorn, which serves it: what is private there is read and replaced here only.
 
-Each replacement says until when it is needed. Nobody promises that a private name stays, so the versions are checked.
+quick_package.js beside it is the same for osls. Each replacement says until when it is needed. Nobody promises that a
+private name stays, so the versions are checked.
 """
 
 import asyncio
