@@ -3,6 +3,7 @@
 A block of commands is fenced as `sh` when a test runs them, and as `sh aws` when they need an account.
 """
 
+import ast
 import importlib
 import importlib.util
 import re
@@ -159,7 +160,8 @@ def is_a_test(node: str) -> bool:
     """Tell whether `tests/...::test_name` names a test."""
     path, _, name = node.partition("::")
     file = ROOT / path
-    return file.is_file() and re.search(rf"^def {re.escape(name)}\(", file.read_text(), re.MULTILINE) is not None
+    defined = ast.parse(file.read_text(encoding="utf-8")).body if file.is_file() else []
+    return any(isinstance(each, ast.FunctionDef) and each.name == name for each in defined)
 
 
 def _words(line: str) -> list[str]:

@@ -220,3 +220,11 @@ def test_a_name_and_its_suffix_are_a_device_that_the_api_takes() -> None:
 )
 def test_a_key_is_typed_or_pasted_with_its_link(text: str, expected: str | None) -> None:
     assert evaluate(f"rules.keyOf({json.dumps(text)})") == expected
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    portuguese, english = evaluate("Object.values(TEXTS).map(Object.keys)")
+
+    assert portuguese == english
+    shown = re.findall(r'data-word="(\w+)"', (ROOT / "web" / "index.html").read_text(encoding="utf-8"))
+    assert set(shown) <= set(portuguese)

@@ -78,16 +78,6 @@ def test_nothing_comes_from_elsewhere_and_every_import_is_a_file() -> None:
             assert set(TEXTS.findall(text)) <= files.keys(), name
 
 
-def test_both_languages_have_the_same_texts() -> None:
-    text = (site.WEB / "i18n.js").read_text(encoding="utf-8")
-    portuguese, _, english = text.partition('  "pt-BR": {')[2].partition("  en: {")
-    names = [re.findall(r"^    (\w+):", part, re.MULTILINE) for part in (portuguese, english.partition("\n}\n")[0])]
-
-    assert names[0] == names[1]
-    shown = re.findall(r'data-word="(\w+)"', (site.WEB / "index.html").read_text(encoding="utf-8"))
-    assert set(shown) <= set(names[0])
-
-
 def test_a_file_of_an_unknown_type_and_a_worker_without_a_place_are_refused(tmp_path: Path) -> None:
     folder = copy_of_the_page(tmp_path / "web")
     (folder / "notes.txt").touch()

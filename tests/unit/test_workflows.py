@@ -1,6 +1,7 @@
 """What GitHub runs for those who fork: pinned, with few rights, and commands that exist."""
 
 import re
+import tomllib
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -81,27 +82,24 @@ def test_every_make_target_exists(file: Path) -> None:
 
 
 def test_tests_run_on_the_oldest_and_on_the_deployed_python() -> None:
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    oldest = re.search(r'^requires-python = ">=([\d.]+)"', project, re.MULTILINE)
-    deployed = re.search(r"^  runtime: python([\d.]+)$", (ROOT / "serverless.yml").read_text(), re.MULTILINE)
-    assert oldest
-    assert deployed
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    oldest = project["project"]["requires-python"].removeprefix(">=")
+    deployed = read(ROOT / "serverless.yml")["provider"]["runtime"].removeprefix("python")
     matrix = jobs(GITHUB / "workflows" / "test.yml")["test"]["strategy"]["matrix"]
-    assert matrix["python-version"] == [oldest[1], deployed[1]]
+    assert matrix["python-version"] == [oldest, deployed]
     versions = [
         step["with"]["python-version"]
         for step in steps(GITHUB / "workflows" / "deploy.yml")
         if "setup-python" in step.get("uses", "")
     ]
-    assert versions == [deployed[1]]
+    assert versions == [deployed]
 
 
 def test_the_database_is_tested_on_the_versions_that_the_suite_does_not_run_on() -> None:
     matrix = jobs(GITHUB / "workflows" / "test.yml")["versions"]["strategy"]["matrix"]
     assert matrix["postgres"] == list(VERSIONS)
-    deployed = re.search(r"EngineVersion: '(\d+)\.", (ROOT / "resources" / "cluster.yml").read_text())
-    assert deployed
-    assert deployed[1] in VERSIONS
+    cluster = read(ROOT / "resources" / "cluster.yml")["Resources"]["DatabaseCluster"]["Properties"]
+    assert cluster["EngineVersion"].partition(".")[0] in VERSIONS
 
 
 def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> None:
@@ -117,7 +115,9 @@ def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> 
 
 def test_the_deploying_role_may_read_and_delete_a_managed_policy() -> None:
     """What CloudFormation's handlers of AWS::IAM::ManagedPolicy call, without those for groups and users."""
-    rights = set(re.findall(r"^ +- (iam:\w+)$", (GITHUB / "deploy-role.yml").read_text(encoding="utf-8"), re.MULTILINE))
+    role = read(GITHUB / "deploy-role.yml")["Resources"]["DeployRole"]["Properties"]
+    statements = chain.from_iterable(policy["PolicyDocument"]["Statement"] for policy in role["Policies"])
+    rights = set(chain.from_iterable(statement["Action"] for statement in statements))
     reading = {"GetPolicy", "GetPolicyVersion", "ListEntitiesForPolicy"}
     deleting = {"DetachRolePolicy", "ListPolicyVersions", "DeletePolicyVersion", "DeletePolicy"}
     assert {f"iam:{name}" for name in reading | deleting} <= rights
