@@ -1,6 +1,7 @@
 """`ponto correct` against a real PostgreSQL: by a login of one's own, and signed, to an API of paper."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,19 @@ def test_a_refusal_says_why(correct: commands.Run, punched: Database, words: tup
     assert why in refused.err
     told = correct(*words, "--reason", "twice", "--json").json["refused"]
     assert [why in each["what"] for each in told] == [True]
+    assert rows(punched) == []
+
+
+@pytest.mark.parametrize("at", ["2026-10-05", "20261007", "2026-W41-4", "2026-10-32T08:00", "yesterday"])
+def test_no_time_of_day_is_made_up_from_an_option_or_a_file(
+    correct: commands.Run, punched: Database, tmp_path: Path, at: str
+) -> None:
+    refused = correct("add", "--employee", ANA, "--at", at, "--reason", "no tablet")
+    assert refused.status == 2
+    assert re.search("has no time of day, like 2026|is not a time, like 2026", refused.err)
+    file = tmp_path / "corrections.csv"
+    file.write_text(f"{HEADER}inclusao,{ANA},{at},,no tablet\n", encoding="utf-8")
+    assert correct("apply", "--file", file).status == 1
     assert rows(punched) == []
 
 

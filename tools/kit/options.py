@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,7 +102,11 @@ def _day(text: str) -> date:
 
 
 def _time(text: str) -> datetime:
-    return _in_usual_years(datetime.fromisoformat(text), text)
+    found = _in_usual_years(datetime.fromisoformat(text), text)
+    with suppress(ValueError):
+        date.fromisoformat(text)  # of which a datetime takes the midnight
+        raise click.BadParameter(f"{text!r} has no time of day, like 2026-11-23T07:30")
+    return found
 
 
 def _age(text: str) -> timedelta:
