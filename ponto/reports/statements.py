@@ -71,6 +71,7 @@ _Kind = Callable[[Any], object]
 _BETWEEN: dict[str, _Kind] = {"de": _day, "ate": _day}
 _DAYS: dict[str, _Kind] = {**_BETWEEN, "usuarios": _numbers, "momento": _instant}
 _MONTH: dict[str, _Kind] = {"mes": _day, "usuarios": _numbers, "momento": _instant}
+_CHANGES: dict[str, _Kind] = {**_MONTH, "antes": _instant}
 _PERSON: dict[str, _Kind] = {"usuario": _number}
 _OF_KEYS: dict[str, _Kind] = {"keys": _texts, "from_ms": _number, "to_ms": _number}
 _OF_RUN: dict[str, _Kind] = {"desde": _instant, "primeiro": _number, "ultimo": _number}
@@ -78,13 +79,13 @@ _LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desv
 
 # Statement -> its parameters. A value may be null, if the statement says what that means.
 PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
-    "arrivals": _MONTH,
+    "arrivals": _CHANGES,
     "cards": _MONTH,
-    "changes": _MONTH,
+    "changes": _CHANGES,
     "correction_list": {"mes": _day},
     "corrections": _MONTH,
     "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},
-    "employees": {"mes": _day, "momento": _instant},
+    "employees": {"mes": _day, "momento": _instant, "antes": _instant},
     "exceptions": {**_DAYS, "somadas": _flag, "dias": _number, **_LIMITS},
     "gaps": _BETWEEN,
     "key_employees": _OF_KEYS,
@@ -122,7 +123,7 @@ def sql_of(name: str) -> str:
 
 def is_of_a_moment(values: Mapping[str, object]) -> bool:
     """Tell whether the values of a statement ask for what was there at an earlier moment."""
-    return values.get("momento") is not None
+    return any(values.get(name) is not None for name in ("momento", "antes"))
 
 
 def written(values: Mapping[str, object]) -> dict[str, object]:

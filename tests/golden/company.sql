@@ -8,6 +8,7 @@ insert into funcionario (usuario_id, nome, cpf, fuso, corte) values
     (104, '<script>document.title = "gone"</script>', null, null, null),
     (105, '=HYPERLINK("https://example.com";"Pay")', null, 'America/New_York', '00:00'),
     (107, 'Rita Moreira', '11144477735', null, null);
+update funcionario set zona_mudou_em = '2026-11-30 09:00-03' where zona_mudou_em is not null;
 
 create function pg_temp.punch(
     usuario bigint, local timestamp, zone text default 'America/Sao_Paulo', device text default 'portaria',

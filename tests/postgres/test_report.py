@@ -321,7 +321,7 @@ def test_a_card_and_totals_as_of_a_moment_say_whose_zone_or_cut_off_changed_sinc
             assert ("zone or cut-off changed" in run("totals", *one, "--format", form).out) == card
         return card
 
-    assert said(103, *AS_OF)  # whose cut-off was loaded today
+    assert said(103, *AS_OF)  # whose cut-off was loaded since
     assert not said(103)
     assert not said(101, *AS_OF)
     fill(url, "update funcionario set nome = 'Maria' where usuario_id = 101")
@@ -345,7 +345,7 @@ def test_a_moment_at_which_rows_may_still_be_on_their_way_is_refused(report: tup
     assert ago(125).status == 0
     found = ago(115)
     assert (found.status, found.out) == (2, "")
-    assert "does not lie two minutes back: longer than any statement of the drain can take to commit" in found.err
+    assert "does not lie two minutes back: wait, for a punch may still be on its way into the table" in found.err
 
 
 LATE = """
@@ -359,13 +359,18 @@ values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not
 """
 
 
+STAYED = "update funcionario set zona_mudou_em = null"
+OCTOBER = ("changes", "--month", "2026-10")
+
+
 def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(run: Run, url: str) -> None:
     def found(since: str, *words: object) -> dict[int, Any]:
         changes = run("changes", "--month", "2026-10", "--since", since, "--format", "json", *words).json["mudancas"]
         return {one["usuarioId"]: one for one in changes}
 
+    fill(url, STAYED)
     assert found("2026-11-01T12:00") == {}
-    assert "Nobody's month is another now." in run("changes", "--month", "2026-10", "--since", "2026-11-01T12:00").out
+    assert "Nobody's month changed." in run("changes", "--month", "2026-10", "--since", "2026-11-01T12:00").out
     offline, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
     fill(url, LATE, offline, 101)
     fill(url, LATE, wrong, 102)
@@ -380,6 +385,32 @@ def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(ru
     assert [one["tipo"] for one in both[102]["chegadas"]] == ["desconsideracao"]
     assert both.keys() == {102}
     assert found("2026-11-27T12:00", "--employee", 101) == {}
+    assert found("2026-11-26T12:00", "--as-of", "2026-11-27T12:00").keys() == {101, 102}  # not yet as it was
+    assert found("2026-11-26T12:00", "--as-of", "2026-11-27T07:59") == {}
+    assert "Nobody" in run(*OCTOBER, "--since", "2026-11-27T08:00", "--as-of", "2026-11-27T12:00").out
+    wrong_order = run(*OCTOBER, "--since", "2026-11-27T12:00", "--as-of", "2026-11-27T12:00")
+    assert (wrong_order.status, wrong_order.out) == (2, "")
+    assert "--since must be before --as-of" in wrong_order.err
+
+
+def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was_paid(run: Run, url: str) -> None:
+    since = (*OCTOBER, "--since", "2026-11-01T12:00")
+    fill(url, LATE.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000001", 101)
+    fill(url, STAYED)
+    moved = "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id in (101, 104)"
+    fill(url, moved)  # 104 never punched
+
+    (one,) = run(*since, "--format", "json").json["mudancas"]
+    assert (one["usuarioId"], one["zonaMudouEm"], one["chegadas"]) == (101, "2026-11-20T12:00:00Z", [])
+    for form in ("text", "html"):
+        shown = run(*since, "--format", form).out
+        assert "Nov 20, 2026, 09:00" in shown
+        assert "compare them with what was paid" in shown
+        assert "Nobody" not in shown
+    (row,) = csv.DictReader(run(*since, "--format", "csv").out.splitlines())
+    assert row["zona_mudou_em"] == "2026-11-20T12:00:00Z"
+    assert run(*since, "--employee", 102, "--format", "json").json["mudancas"] == []
+    assert "Nobody" in run(*OCTOBER, "--since", "2026-11-21T12:00").out
 
 
 # At 80 columns

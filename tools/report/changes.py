@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
@@ -33,15 +33,15 @@ class Change(NamedTuple):
     minutos_noturnos: int
     dias_incompletos_antes: int
     dias_incompletos: int
+    zona_mudou_em: datetime | None  # zone or cut-off, so that both figures are by those of today; None: they did not
     chegadas: list[Written]
 
+    @property
+    def minutos_diferenca(self) -> int:
+        """What is to be paid beside what was."""
+        return self.minutos - self.minutos_antes
 
-_FOR_PEOPLE = (
-    Column("usuario_id", FIGURE),
-    Column("nome", least=9, most=24, leaves=True),
-    *(Column(f"{name}{when}", WORKED) for name in ("minutos", "minutos_noturnos") for when in ("_antes", "")),
-    *(Column(f"dias_incompletos{when}", NUMBER) for when in ("_antes", "")),
-)
+
 _TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
 
 
@@ -49,31 +49,35 @@ _TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
 @options.employees("Of this one only; several times: of each.")
 @options.month
 @click.option("--since", type=opt.TIME, required=True, help="Two minutes back or more: the --as-of of what was paid.")
+@options.as_of
 @options.written
-def command(where: Where, *, output: Output, employees: Employees, month: date, since: datetime) -> None:
+def command(
+    where: Where, *, output: Output, employees: Employees, month: date, since: datetime, as_of: datetime | None
+) -> None:
     """Whose month is another now than it was, and what came since."""
     language = output.language
     word = language.word
-    with options.opened(where, output, since) as reports:
-        found = reports.of_month(month, employees, "changes", "arrivals").each
+    with options.opened(where, output, as_of, since) as reports:
+        found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since).each
         changes = list(output.counted(_changes(found), "changed months"))
-        moment, zone = reports.moment or reports.now, reports.zone
+        then, zone = reports.since or reports.now, reports.zone
         output.write(
             Report(
                 f"{word('changes', 'title')}, {language.month(month)}",
                 [
-                    word("changes", "since", language.moment(moment.astimezone(zone)), zone.key),
+                    word("changes", "since", language.moment(then.astimezone(zone)), zone.key),
+                    reports.as_of(language),
                     reports.generated(language),
                 ],
                 [
-                    Table(_FOR_PEOPLE, _picked(changes), empty=word("changes", "none")),
+                    _compared(changes, zone, language),
                     _arrived(chain.from_iterable(one.chegadas for one in changes), zone, language),
                 ],
                 csv=Table(
                     [Column(name) for name in Change._fields],
                     ((*one[:-1], "; ".join(map(Written.text, one.chegadas))) for one in changes),
                 ),
-                head={"mes": f"{month:%Y-%m}", "desde": moment, "gerado_em": reports.made},
+                head={"mes": f"{month:%Y-%m}", "desde": then, "momento": reports.moment, "gerado_em": reports.made},
                 listed=(
                     "mudancas",
                     Table(
@@ -94,8 +98,19 @@ def _changes(ranges: Iterable[list[Rows]]) -> Iterable[Change]:
             yield Change._make((*row, came[row[0]]))
 
 
-def _picked(changes: Iterable[Change]) -> Iterable[list[Any]]:
-    return ([getattr(one, column.name) for column in _FOR_PEOPLE] for one in changes)
+def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> Table:
+    moved = any(one.zona_mudou_em for one in changes)
+    columns = [
+        Column("usuario_id", FIGURE),
+        Column("nome", least=9, most=24, leaves=True),
+        *(Column(f"minutos{which}", WORKED) for which in ("_antes", "", "_diferenca")),
+        *(Column(f"minutos_noturnos{when}", WORKED) for when in ("_antes", "")),
+        *(Column(f"dias_incompletos{when}", NUMBER) for when in ("_antes", "")),
+        *([Column("zona_mudou_em", moment_in(zone), least=7)] if moved else []),
+    ]
+    rows = ([getattr(one, column.name) for column in columns] for one in changes)
+    notes = [language.word("changes", "changed")] if moved else []
+    return Table(columns, rows, notes=notes, empty=language.word("changes", "none"))
 
 
 def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Table:

@@ -88,8 +88,10 @@ class Language:
 
 
 def clock(minutes: int) -> str:
-    """Write worked minutes as hours and minutes, H:MM; hours go on above 24."""
-    return f"{minutes // 60}:{minutes % 60:02}"
+    """Write worked minutes as hours and minutes, H:MM; hours go on above 24. A difference may be below zero."""
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "\N{MINUS SIGN}" if minutes < 0 else ""
+    return f"{sign}{hours}:{rest:02}"
 
 
 def at(local: dt.datetime, day: dt.date) -> str:

@@ -125,8 +125,10 @@ def days(first: str = "Working day", why: str = "") -> Callable[[Function], Func
 
 
 @contextmanager
-def opened(where: reader.Where, output: Output, as_of: datetime | None = None) -> Iterator[Reports]:
+def opened(
+    where: reader.Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
+) -> Iterator[Reports]:
     """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
     output.require_writable()
     with reader.opened(where) as source:
-        yield Reports(source, as_of)
+        yield Reports(source, as_of, since)

@@ -27,36 +27,40 @@ COMMITTED = timedelta(minutes=2)
 class Reports:
     """What a report reads: the statements of `ponto.reports`, by name."""
 
-    def __init__(self, source: Reader, as_of: datetime | None = None) -> None:
+    def __init__(self, source: Reader, as_of: datetime | None = None, since: datetime | None = None) -> None:
         """Takes what runs them.
 
         Args:
             source: runs the statements.
             as_of: of which moment the reports are; without an offset, of the stage's zone; None: of now.
+            since: an earlier moment, with which they compare.
         """
         self._source = source
         self._as_of = as_of
+        self._since = since
         self._is_in_ranges = False
 
     def read(self, **asked: Values) -> list[Rows]:
         """Run statements with their values, all of one moment; give the rows of each, which are read once."""
         return self._source.read(**asked)
 
-    def of_month(self, month: date, employees: Employees, *names: str) -> Ranges:
+    def of_month(self, month: date, employees: Employees, *names: str, **more: object) -> Ranges:
         """Read a month by these statements; of everybody, by ranges of employees where it does not fit into one answer.
 
         Args:
             month: its first day.
             employees: of these; None: of everybody who has a time card.
             names: of the statements, in whose order are the rows of each range. `once` has those of `punched`.
+            more: values that each of them takes beside the usual ones.
         """
-        moment = self.moment
         once = {"punched": self.punched(month, period.last_of(month), employees)}
-        each: dict[str, Values] = {name: {"mes": month, "usuarios": employees, "momento": moment} for name in names}
+        values = {"mes": month, "usuarios": employees, "momento": self.moment, **more}
+        each: dict[str, Values] = dict.fromkeys(names, values)
         if employees is not None:
             has_punches, *rows = self.read(**once, **each)
             return Ranges([has_punches], iter([rows]), None)
-        found = self._source.in_ranges({"employees": {"mes": month, "momento": moment}}, once, each)
+        who = {"mes": month, "momento": self.moment, "antes": self.since}
+        found = self._source.in_ranges({"employees": who}, once, each)
         self._is_in_ranges = found.employees is not None
         return found
 
@@ -66,7 +70,7 @@ class Reports:
 
     @cached_property
     def _here(self) -> dict[str, Any]:
-        names = ("zone",) if self._as_of is None else ("zone", "now")
+        names = ("zone",) if self._as_of is None and self._since is None else ("zone", "now")
         rows = self.read(**{name: {} for name in names})
         return {name: value for name, ((value,),) in zip(names, rows, strict=True)}
 
@@ -82,13 +86,28 @@ class Reports:
         Raises:
             CommandError: what was written by then may still be on its way to the table.
         """
-        if self._as_of is None:
+        return self._committed(self._as_of)
+
+    @cached_property
+    def since(self) -> datetime | None:
+        """With which moment they compare, in UTC.
+
+        Raises:
+            CommandError: as of `moment`; or it is not before that.
+        """
+        since = self._committed(self._since)
+        if since and self.moment and since >= self.moment:
+            raise CommandError("--since must be before --as-of")
+        return since
+
+    def _committed(self, given: datetime | None) -> datetime | None:
+        if given is None:
             return None
-        moment = period.aware(self._as_of, self.zone).astimezone(UTC)
+        moment = period.aware(given, self.zone).astimezone(UTC)
         if moment > self._here["now"] - COMMITTED:
             raise CommandError(
-                f"{self._as_of.isoformat(timespec='minutes')} does not lie two minutes back: longer than any statement "
-                "of the drain can take to commit"
+                f"{given.isoformat(timespec='minutes')} does not lie two minutes back: wait, for a punch may still be "
+                "on its way into the table"
             )
         return moment
 

@@ -1,17 +1,18 @@
--- Punches and corrections of a month that were written after a moment. A list of employees that is null: of all.
+-- Punches and corrections of a month that were written after a moment, until another (null: now). A list of employees that is null: of all.
 select usuario_id, id, tipo, dia, date_trunc('minute', local), dispositivo, autor, motivo, escrita_em
 from (
     select usuario_id, id, 'batida', dia, local, dispositivo, null, null, gravada_em
     from batida_local
-    where gravada_em > %(momento)s
+    where gravada_em > %(antes)s
+        and escrita_ate(gravada_em, %(momento)s)
         and recebida_em is not null
         and dia between primeiro_dia(%(mes)s) and ultimo_dia(%(mes)s)
         and ponto >= antes_do_dia(primeiro_dia(%(mes)s))
         and ponto < depois_do_dia(ultimo_dia(%(mes)s))
     union all
     select usuario_id, id, tipo, dia, local, null, autor, motivo, criada_em
-    from correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s))
-    where criada_em > %(momento)s
+    from correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), null, %(momento)s)
+    where criada_em > %(antes)s
 ) as escrita (usuario_id, id, tipo, dia, local, dispositivo, autor, motivo, escrita_em)
 where %(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s)
 order by usuario_id, dia, local, escrita_em, id;

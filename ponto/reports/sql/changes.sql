@@ -1,9 +1,10 @@
--- Whose month is another now than at a moment, with the figures of both. A list of employees that is null: of all.
--- Only they are looked at for whose month something was written since.
+-- Whose month is another at a moment (null: now) than before, with the figures of both; and whose zone or cut-off changed
+-- since, so that both are by those of today. A list of employees that is null: of all.
+-- Only they are compared for whose month something was written since.
 with escrita as (
     select usuario_id
     from batida_local
-    where gravada_em > %(momento)s
+    where gravada_em > %(antes)s
         and recebida_em is not null
         and dia between primeiro_dia(%(mes)s) and ultimo_dia(%(mes)s)
         and ponto >= antes_do_dia(primeiro_dia(%(mes)s))
@@ -11,7 +12,15 @@ with escrita as (
     union
     select usuario_id
     from correcoes(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s))
-    where criada_em > %(momento)s
+    where criada_em > %(antes)s
+),
+com_outra_zona as materialized (
+    select usuario_id, zona_mudou_em
+    from funcionario
+    where zona_mudou_em > %(antes)s
+        and (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
+        -- By another zone or cut-off, a day before or after may have been of this month.
+        and exists (select from batidas(primeiro_dia(%(mes)s) - 1, ultimo_dia(%(mes)s) + 1, funcionario.usuario_id))
 ),
 mudada as materialized (
     select usuario_id
@@ -19,10 +28,13 @@ mudada as materialized (
     where (%(usuarios)s::bigint[] is null or usuario_id = any(%(usuarios)s))
         and exists (
             select
-            from jornadas(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), escrita.usuario_id, %(momento)s) as antes
-                full join jornadas(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), escrita.usuario_id) as agora using (dia)
+            from jornadas(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), escrita.usuario_id, %(antes)s) as antes
+                full join jornadas(primeiro_dia(%(mes)s), ultimo_dia(%(mes)s), escrita.usuario_id, %(momento)s) as agora
+                    using (dia)
             where antes.pontos is distinct from agora.pontos
         )
+    union
+    select usuario_id from com_outra_zona
 )
 select
     mudada.usuario_id,
@@ -35,8 +47,10 @@ select
     coalesce(antes.minutos_noturnos, 0),
     coalesce(agora.minutos_noturnos, 0),
     coalesce(antes.dias_incompletos, 0),
-    coalesce(agora.dias_incompletos, 0)
+    coalesce(agora.dias_incompletos, 0),
+    zona_mudou_em
 from mudada
-    left join lateral espelho_totais(%(mes)s, mudada.usuario_id, %(momento)s) as antes on true
-    left join lateral espelho_totais(%(mes)s, mudada.usuario_id) as agora on true
+    left join com_outra_zona using (usuario_id)
+    left join lateral espelho_totais(%(mes)s, mudada.usuario_id, %(antes)s) as antes on true
+    left join lateral espelho_totais(%(mes)s, mudada.usuario_id, %(momento)s) as agora on true
 order by usuario_id;

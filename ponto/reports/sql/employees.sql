@@ -1,5 +1,7 @@
--- Of whom there are time cards: now, or at a moment.
+-- Of whom there are time cards: now, or at one of two moments.
 select usuario_id from espelho_totais(%(mes)s)
 union
 select usuario_id from espelho_totais(%(mes)s, null, %(momento)s) where %(momento)s is not null
+union
+select usuario_id from espelho_totais(%(mes)s, null, %(antes)s) where %(antes)s is not null
 order by usuario_id;
