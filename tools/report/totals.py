@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from tools.kit.reader import Where
 from tools.report import options, queries
+from tools.report.i18n import clock
 from tools.report.output import Output
 from tools.report.queries import Employees
 from tools.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table, moment_in
@@ -51,8 +52,14 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
         (has_punches,) = found.once
         status = queries.require_known(month, employees, (one.usuario_id for one in rows), has_punches)
         moved = any(one.zona_mudou_em for one in rows)
-        notes = [word("timecard", "night") + ".", word("timecard", "certified")]
-        table = Table(_columns(reports.zone), rows, notes=[*([word("totals", "changed")] if moved else []), *notes])
+        worked, night = sum(one.minutos for one in rows), sum(one.minutos_noturnos for one in rows)
+        notes = [
+            word("totals", "sum", len(rows), clock(worked), clock(night)),
+            *([word("totals", "changed")] if moved else []),
+            word("timecard", "night") + ".",
+            word("timecard", "certified"),
+        ]
+        table = Table(_columns(reports.zone), rows, notes=notes)
         shown = table.without("cpf").without("fuso")
         output.write(
             Report(
