@@ -368,17 +368,20 @@ CREATE CONSTRAINT TRIGGER a_tempo AFTER INSERT ON correcao DEFERRABLE INITIALLY 
 CREATE OR REPLACE FUNCTION public.funcionario_zona_mudou()
  RETURNS trigger
  LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'public', 'pg_temp'
 AS $function$
 begin
     -- Of an insert, old is null: the defaults.
-    if (coalesce(new.fuso, fuso_padrao()), coalesce(new.corte, '04:00'))
-        is distinct from (coalesce(old.fuso, fuso_padrao()), coalesce(old.corte, '04:00')) then
+    if (new.fuso is distinct from old.fuso and coalesce(new.fuso, fuso_padrao()) <> coalesce(old.fuso, fuso_padrao()))
+        or coalesce(new.corte, '04:00') <> coalesce(old.corte, '04:00') then
         new.zona_mudou_em := clock_timestamp();
     end if;
     return new;
 end
 $function$;
 comment on function funcionario_zona_mudou() is 'Keeps when fuso or corte last changed';
+revoke execute on function funcionario_zona_mudou() from public;
 
 CREATE TRIGGER zona_mudou BEFORE INSERT OR UPDATE ON funcionario FOR EACH ROW EXECUTE FUNCTION funcionario_zona_mudou();
 
