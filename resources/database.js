@@ -91,13 +91,15 @@ module.exports = async (context) => {
   });
 
   const cluster = (attribute) => ({ 'Fn::GetAtt': ['DatabaseCluster', attribute] });
-  const { host, port, ownerSecret, key, resources } =
+  const { host, port, ownerSecret, key, resources, Outputs } =
     database === 'create'
       ? {
           host: cluster('Endpoint.Address'),
           port: cluster('Endpoint.Port'),
           ownerSecret: cluster('MasterUserSecret.SecretArn'),
           resources: await resolveVariable('file(resources/cluster.yml):Resources'),
+          // For `ponto person`: a checkout need not have the parameters of what is deployed.
+          Outputs: { BackupDays: { Value: String(await parameter('backupDays')) } },
         }
       : {
           host: await parameter('dbHost'),
@@ -105,6 +107,7 @@ module.exports = async (context) => {
           ownerSecret: await parameter('dbSecretArn'), // empty: passwords come from the environment or rds_config.py
           key: await parameter('dbSecretKeyArn'),
           resources: {},
+          Outputs: {},
         };
   const ifSecret = (value, otherwise) => (ownerSecret ? value : otherwise);
   const none = { Ref: 'AWS::NoValue' };
@@ -135,6 +138,6 @@ module.exports = async (context) => {
         ).flat()
       ),
     },
-    template: { Resources: { ...resources, ...ifSecret(secrets(ownerSecret, key), {}) } },
+    template: { Resources: { ...resources, ...ifSecret(secrets(ownerSecret, key), {}) }, Outputs },
   };
 };

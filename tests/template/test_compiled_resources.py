@@ -333,6 +333,7 @@ def test_no_property_holds_a_secret(template: Template) -> None:
 def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Template, stage: str) -> None:
     outputs = {name: output["Value"] for name, output in template.outputs.items()}
     url = f"https://${{Api}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{stage}/ponto"
+    cluster = None if stage == "local" else template.properties("DatabaseCluster")
     assert outputs == {
         "ServerlessDeploymentBucketName": {"Ref": "ServerlessDeploymentBucket"},
         "PunchQueueUrl": {"Ref": "PunchQueue"},
@@ -344,6 +345,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "ApiId": {"Ref": "Api"},
         "ApiKeyId": {"Ref": "ApiKey"},
         "AlarmTopicArn": {"Ref": "AlarmTopic"},
+        **({"BackupDays": str(cluster["BackupRetentionPeriod"])} if cluster else {}),
     }
 
 

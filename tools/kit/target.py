@@ -47,6 +47,7 @@ class Target(NamedTuple):
     endpoint_url: str | None = None  # the emulator's; None is AWS
     api_id: str | None = None  # None: a stack of an earlier version
     operator_role_arn: str | None = None  # as whom people send; None: an emulator, or an earlier version
+    backup_days: int | None = None  # for which the stage's own cluster is backed up; None: none, or an earlier version
 
     @property
     def stack(self) -> str:
@@ -303,4 +304,5 @@ def of_stack(session: boto3.Session, stage: str, outputs: Mapping[str, str]) -> 
         api_id=outputs.get("ApiId"),
         # An emulator holds no policy against anybody, and ours admits one key only.
         operator_role_arn=None if emulator() else outputs.get("OperatorRoleArn"),
+        backup_days=int(outputs["BackupDays"]) if "BackupDays" in outputs else None,
     )

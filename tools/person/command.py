@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from tools.dlq.dead_letters import DeadLetter
-from tools.kit import commands, files, osls, reader
+from tools.kit import commands, files, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status, progress
@@ -79,7 +79,7 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
             print_status(f"ponto: the dead-letter queue was not read: {found.unread.text(Language('en'))}")
         if not any((found.row, found.punches, found.corrections, found.letters)):
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
-        elsewhere = language.sentences("elsewhere", backups=_backups(where.stage, reports.now, language))
+        elsewhere = language.sentences("elsewhere", backups=_backups(where, found, reports.now, language))
         page = _page(found, reports, elsewhere, language)
         beside = timecard.beside(reports, language)
         text = document(_fields(found, reports, elsewhere))
@@ -157,13 +157,13 @@ def _of(letters: Iterable[DeadLetter], employee: int) -> list[DeadLetter]:
     return [letter for letter in letters if letter.employee == employee or is_signed_in(letter)]
 
 
-def _backups(stage: str | None, now: datetime, language: Language) -> str:
-    """Say until when backups have what is erased now, by the stage's parameters."""
-    stages = osls.stages()
-    parameters = stages.get(stage, stages["default"]) if stage else {}
-    if parameters.get("database") != "create":
+def _backups(where: reader.Where, found: Kept, now: datetime, language: Language) -> str:
+    """Say until when backups have what is erased now, by what is deployed."""
+    is_known = where.stage is not None and not found.unread  # that AWS shows the stack
+    days = target.find(where.deployment).backup_days if is_known else None
+    if days is None:
         return language.word("person", "backups_of_others")
-    return language.word("person", "backups", language.date((now + timedelta(int(parameters["backupDays"]))).date()))
+    return language.word("person", "backups", language.date((now + timedelta(days)).date()))
 
 
 def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, Any]:
