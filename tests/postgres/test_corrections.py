@@ -21,6 +21,7 @@ from tests.postgres.reporting import (
     rules,
     working_days,
 )
+from tests.postgres.reporting import database as database
 
 database = reporting.database
 MONTH = "'2026-11-01', '2026-11-30'"

@@ -42,6 +42,7 @@ from tests.postgres.reporting import (
     wall,
     working_days,
 )
+from tests.postgres.reporting import database as database
 from tools.kit.project import ROOT
 
 database = reporting.database

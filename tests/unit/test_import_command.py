@@ -19,7 +19,6 @@ import pytest
 from tests.commands import Result, write_stack
 from tests.gateway import Answer, answer_requests
 from tests.unit.test_files import THINGS, state
-from tests.unit.test_files import folder as folder
 from tests.unit.test_uploads import file, punch
 from tools import cli
 from tools.imports import api as imports_api
