@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -20,7 +21,13 @@ from tools.local.watch import Batches
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a project whose stack does not start, for its port is in use."""
+
+    def refuse(_: int) -> NoReturn:
+        raise LocalError("in use")
+
     monkeypatch.setattr(stack, "STATE", tmp_path / ".local")
+    monkeypatch.setattr(emulator, "require_free", refuse)
     return tmp_path
 
 
@@ -30,7 +37,8 @@ def test_the_projects_own_folder_is_closed_whoever_made_it(project: Path, made_b
     (state / made_by).mkdir(parents=True)
     state.chmod(0o755)
 
-    stack._make_private(state)
+    with pytest.raises(LocalError, match="in use"), stack.running(state, 1):
+        pass
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
@@ -40,8 +48,8 @@ def test_a_folder_with_other_things_is_left_as_it_is(project: Path) -> None:
     (state / "letters").mkdir(parents=True)
     state.chmod(0o755)
 
-    with pytest.raises(LocalError, match="is open to others, and holds other things"):
-        stack._make_private(state)
+    with pytest.raises(LocalError, match="is open to others, and holds other things"), stack.running(state, 1):
+        pass
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o755
 
