@@ -1,5 +1,6 @@
 """What must hold at every step and in the end."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from lab.simulate import cloudwatch
 from lab.simulate.clock import DAY, HOUR, length
 from lab.simulate.cloudwatch import Metric, Point, State
 from lab.simulate.employees import Sending
-from tools.kit.ledger import PunchKey, Row, Sent, Standing, compare, judge
+from tools.kit.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
 from tools.kit.rows import rows_of
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired", "lost")
@@ -100,7 +101,7 @@ class Auditor:
         return rows_of(self._connection, _EVERYBODY)
 
 
-class Ledger:
+class Tally:
     """All that was accepted, counted by what became of it."""
 
     def __init__(self, *, stops: bool = True) -> None:
@@ -147,8 +148,8 @@ class Ledger:
         if len(self.accepted) != sum(self.counts.values()):
             raise BrokenError("balance", now, f"{len(self.accepted)} accepted, but {self.counts}")
 
-    def close(self, rows: Sequence[Row], now: float) -> None:
-        """Compare every accepted message with the rows, at the end.
+    def close(self, rows: Sequence[Row], dead_letters: Sequence[DeadLetter], now: float) -> None:
+        """Compare every accepted message with the rows and the dead letters, at the end.
 
         Raises:
             BrokenError: a row is of no accepted message, a punch is two, or a message is not where it was said to be.
@@ -161,12 +162,23 @@ class Ledger:
             row = standing.get(each.sending.id)
             each.row = compare(each.id, each.sending.punch, row) if row else None
             self.follow(each, now)
-        ended = [each for each in self.accepted if each.state in (Standing.STORED, Standing.DUPLICATE)]
-        found = judge({each.id: Sent(each.sending.punch) for each in ended}, rows, ())
+        ended = [each for each in self.accepted if each.state in (Standing.STORED, Standing.DUPLICATE, "dead-lettered")]
+        found = judge({each.id: Sent(each.sending.punch) for each in ended}, rows, dead_letters)
         if found.stored_twice:
             raise BrokenError("twice", now, f"there are two rows of {found.stored_twice[0]}")
-        if (found.stored, found.duplicates) != (self.counts["stored"], self.counts["duplicates"]):
-            what = f"found {found.stored} stored, {found.duplicates} duplicates"
+        if found.lost:
+            raise BrokenError("lost", now, f"{found.lost[0]} is neither a row nor a dead letter")
+        # A dead letter may be a row too; then it is counted as that.
+        both = Counter(each.row for each in ended if each.state == "dead-lettered")
+        rows_of_both = both[Standing.STORED] + both[Standing.DUPLICATE]
+        expected = (
+            self.counts["stored"] + both[Standing.STORED],
+            self.counts["duplicates"] + both[Standing.DUPLICATE],
+            self.counts["dead-lettered"] - rows_of_both,
+        )
+        dead = sum(found.dead_letters.values())
+        if (found.stored, found.duplicates, dead) != expected:
+            what = f"found {found.stored} stored, {found.duplicates} duplicates, {dead} dead-lettered"
             raise BrokenError("balance", now, f"counted {self.counts}, {what}")
 
 

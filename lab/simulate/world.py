@@ -16,7 +16,7 @@ import psycopg2.extensions
 from lab.faults import Kind
 from lab.simulate import checks, employees
 from lab.simulate.bookkeeper import Bookkeeper
-from lab.simulate.checks import LOOK_BACK, Accepted, Alarms, Auditor, BrokenError, Ledger
+from lab.simulate.checks import LOOK_BACK, Accepted, Alarms, Auditor, BrokenError, Tally
 from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
 from lab.simulate.cloudwatch import Point
 from lab.simulate.database import Database
@@ -26,8 +26,9 @@ from lab.simulate.functions import Function, Invocation
 from lab.simulate.queue import Message, Queue
 from lab.simulate.settings import Settings
 from tools.balance.books import Books
-from tools.kit.ledger import Standing
+from tools.kit.ledger import DeadLetter, Standing
 
+_EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason
 _CALM = HOUR
 """After so long without anything wrong nothing older waits."""
 
@@ -94,7 +95,7 @@ class World:
             write_trace: takes each line of the trace.
         """
         self.plan, self.settings = plan, settings
-        self.ledger = Ledger(stops=plan.stops)
+        self.tally = Tally(stops=plan.stops)
         self.bookkeeper = Bookkeeper()
         self.stored_at = 0.0  # when the last batch was deleted
         self.invocations = 0
@@ -147,7 +148,7 @@ class World:
                     happens(what)
                 self._clock.now = float(end)
                 self._recount()
-                self.ledger.close(self._auditor.rows(), end)
+                self.tally.close(self._auditor.rows(), self._dead_letters(), end)
             except BrokenError as error:
                 broken = error
                 self._trace(f"broken: {error}")
@@ -155,8 +156,8 @@ class World:
                 self._database.close()
                 self._audit_connection.close()
         return Outcome(
-            self.ledger.counts,
-            len(self.ledger.accepted),
+            self.tally.counts,
+            len(self.tally.accepted),
             broken,
             self.invocations,
             self.bookkeeper.days,
@@ -221,7 +222,7 @@ class World:
     def _send(self, sending: Sending) -> None:
         now = self._clock.now
         message_id = self._new_id()
-        accepted = self.ledger.accept(message_id, sending)
+        accepted = self.tally.accept(message_id, sending)
         self.bookkeeper.counted.update(("accepted", "sent"))
         if self._write_trace:
             self._trace(f"{sending.what}: {accepted}")
@@ -377,13 +378,13 @@ class World:
                     accepted.queued -= 1
             elif is_uncertain:
                 accepted.excused = True
-            self.ledger.follow(accepted, now)
+            self.tally.follow(accepted, now)
             is_good = message.id not in failed and accepted.sending.id
             if self.plan.stops and is_good and accepted.row is None and not accepted.dead_letters:
                 what = f"{accepted} was deleted from the queue before it was a row"
                 raise BrokenError("lost", now, what, accepted)
         self.stored_at = now
-        self.ledger.balance(now, self._queue.live, self._dead.live)
+        self.tally.balance(now, self._queue.live, self._dead.live)
         self._free_poller()
         self._watch()
 
@@ -438,7 +439,7 @@ class World:
         dead_letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
         self._dead.add(dead_letter, now)
         self._call_operator()
-        self.ledger.follow(accepted, now)
+        self.tally.follow(accepted, now)
 
     def _call_operator(self) -> None:
         """Let the alarm dead-letters call somebody, who comes within hours or, now and then, days."""
@@ -467,7 +468,7 @@ class World:
             else:
                 accepted.removed = True
                 self._trace(f"an operator removes the dead letter of {accepted}")
-            self.ledger.follow(accepted, now)
+            self.tally.follow(accepted, now)
         self._watch()
 
     def _redrive(self, dead_letter: Message) -> None:
@@ -491,13 +492,13 @@ class World:
         self._judge_expiry(message, "punches-expire")
         message.origin.queued -= 1
         message.origin.expired = True
-        self.ledger.follow(message.origin, self._clock.now)
+        self.tally.follow(message.origin, self._clock.now)
 
     def _dead_letter_expired(self, message: Message) -> None:
         self._judge_expiry(message, "dead-letters-expire")
         message.origin.dead_letters -= 1
         message.origin.expired = True
-        self.ledger.follow(message.origin, self._clock.now)
+        self.tally.follow(message.origin, self._clock.now)
 
     def _judge_expiry(self, message: Message, section: str) -> None:
         now = self._clock.now
@@ -535,11 +536,17 @@ class World:
         self._recount()
         self._watch()
 
+    def _dead_letters(self) -> list[DeadLetter]:
+        return [
+            DeadLetter(message.origin.id, message.attributes.get("reason", _EXHAUSTED)["stringValue"], message.body)
+            for message in self._dead.messages()
+        ]
+
     def _recount(self) -> None:
-        """Compare the ledger with what is in the queues, message by message."""
+        """Compare the tally with what is in the queues, message by message."""
         waiting = {origin.number for origin in self._queue.origins()}
         dead = {origin.number for origin in self._dead.origins()} - waiting
-        counts = self.ledger.counts
+        counts = self.tally.counts
         if (len(waiting), len(dead)) != (counts["waiting"], counts["dead-lettered"]):
             raise BrokenError("balance", self._clock.now, f"{counts}, but {len(waiting)} wait and {len(dead)} are dead")
 

@@ -14,8 +14,9 @@ from ponto.punch import parse
 from tests.aws import receive_all
 from tests.database import ask
 from tests.waiting import DEADLINE, wait_for
+from tools.dlq import queue_reader
 from tools.kit import queues
-from tools.kit.ledger import Ledger, PunchKey, Row, Sent, judge
+from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from tools.kit.rows import rows_of
 from tools.local.stack import Stack
 
@@ -88,9 +89,13 @@ class Client:
             return rows_of(connection, employees)
 
     def judge(self, accepted: Mapping[str, Sent]) -> Ledger:
-        """Find the end of messages, by their ids, of which none is a dead letter."""
+        """Find the end of messages, by their ids."""
         employees = {sent.punch.usuario_id for sent in accepted.values() if sent.punch}
-        return judge(accepted, self.rows(*employees), ())
+        dead_letters = []
+        if self.depth(self.address.dlq_url):
+            with queue_reader.opened(self.sqs, self.address.dlq_url) as reader:
+                dead_letters = [DeadLetter(each.message_id, each.reason, each.body) for each in reader.messages]
+        return judge(accepted, self.rows(*employees), dead_letters)
 
     @contextlib.contextmanager
     def refusing(self, employee: int) -> Iterator[None]:
