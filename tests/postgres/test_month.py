@@ -1,6 +1,7 @@
 """`docs/month.md`: an outsider closes October for the made-up company, command by command."""
 
 import csv
+import os
 import shlex
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.database import Database
 from tests.documents import blocks, commands
 from tools.cli import main
 from tools.kit.project import ROOT
+from tools.report.i18n import clock
 
 PAGE = ROOT / "docs" / "month.md"
 
@@ -25,11 +27,12 @@ def printed(
     for name, value in (("HOST", "host"), ("NAME", "dbname"), ("USER", "user")):
         monkeypatch.setenv(f"DB_{name}", database.owner[value])
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     found: dict[str, list[Result]] = {}
     for command in (each for block in blocks(PAGE) if block.language == "sh" for each in commands(block.text)):
         if command.startswith(". "):
             continue
-        program, *words = shlex.split(command)
+        program, *words = map(os.path.expanduser, shlex.split(command))
         assert program == "ponto"
         if words[0] == "demo":
             words += ["--yes-into", f"{database.owner['host']}/{database.owner['dbname']}"]
@@ -60,10 +63,14 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     main(["report", "totals", "--month", "2026-10", "--format", "csv", "--output", "now.csv"])
     paid, now = (
         {row["usuario_id"]: int(row["minutos"]) for row in csv.DictReader(text.splitlines())}
-        for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid.csv", "now.csv"))
+        for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid-2026-10.csv", "now.csv"))
     )
     assert (paid["1000115"], now["1000115"]) == (172 * 60 + 16, 181 * 60 + 17)
-    assert f"{sum(paid.values()):,} for {len(paid)} employees" in PAGE.read_text()
+    (totals,) = printed["ponto report totals --month 2026-10 --as-of 2026-11-03T12:00"]
+    worked = clock(sum(paid.values()))
+    assert f"Employees: {len(paid)}. Worked: {worked}." in totals.out
+    assert f"{len(paid)} employees worked {worked}, in csv {sum(paid.values()):,} minutes" in PAGE.read_text()
+    assert lines("ponto report exceptions --month 2026-10", "Split by cut-off") == [[], []]
     changed = {number for number in paid if paid[number] != now[number]}
     assert changed == {"1000010", "1000034", "1000115"}
     (listed,) = printed["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
@@ -76,9 +83,8 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     kept = [command for command in printed if "--output" in command]
     assert len(kept) == 2
     assert all(f"--as-of {since} " in command for command in kept)
-    (totals,) = printed[f"ponto report totals --month 2026-10 --as-of {since} --format json"]
-    assert totals.json["momento"] == "2026-11-03T15:00:00Z"
-    cards = Path("paid.html").read_text()
-    assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in cards
+    cards = Path("paid-2026-10.html").read_text()
+    for each in (totals.out, cards):
+        assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in each
     assert "Time zone and cut-off are today" not in cards  # the employees had theirs then
     assert "gerado_em" not in PAGE.read_text()
