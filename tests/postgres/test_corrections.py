@@ -5,7 +5,6 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 
-from tests.postgres import reporting
 from tests.postgres.reporting import (
     DAY,
     HOUR,
@@ -23,7 +22,6 @@ from tests.postgres.reporting import (
 )
 from tests.postgres.reporting import database as database
 
-database = reporting.database
 MONTH = "'2026-11-01', '2026-11-30'"
 FIGURES = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos"
 

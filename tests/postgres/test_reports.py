@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from psycopg2.extensions import parse_dsn
 
 from ponto.admin.migrations import SCHEMA, migrate
-from tests.postgres import reporting
 from tests.postgres.reporting import (
     APIA,
     DAY,
@@ -45,7 +44,6 @@ from tests.postgres.reporting import (
 from tests.postgres.reporting import database as database
 from tools.kit.project import ROOT
 
-database = reporting.database
 DOCUMENT = (ROOT / "docs" / "reports.md").read_text(encoding="utf-8")
 
 
