@@ -410,9 +410,10 @@ def test_a_report_of_an_earlier_moment_is_refused_while_a_correction_is_on_its_w
             "insert into correcao (tipo, usuario_id, ponto, motivo)"
             " values ('inclusao', 101, '2026-11-03 21:00Z', 'late')"
         )
-        refused = run("totals", *MONTH, *AS_OF, *where)
-        assert (refused.status, refused.out) == (2, "")
-        assert "a correction is being written" in refused.err
+        for earlier in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
+            refused = run(*earlier, *MONTH, *where)
+            assert (refused.status, refused.out) == (2, "")
+            assert "a correction is being written" in refused.err
         assert run("totals", *MONTH, *where).status == 0
     assert run("totals", *MONTH, *AS_OF, *where).status == 0
 
