@@ -52,6 +52,7 @@ class Task(NamedTuple):
     accepted: int = 0  # lines before it that are in the queue
     refused: int = 0  # those that never will be
     rounds: int = 0  # invocations so far
+    refused_in: tuple[str, ...] = ()  # the results that list these, one of each invocation that refused any
     clock: Any = None  # of a hardware clock's file: what the first of them found it to hold, for the summary
 
     @property
@@ -80,7 +81,9 @@ class Task(NamedTuple):
         """Give the event of which this is read."""
         offset, line = self.position
         done: dict[str, Any] = {"offset": offset, "line": line, "accepted": self.accepted, "refused": self.refused}
-        done |= {"rounds": self.rounds} | ({"clock": self.clock} if self.clock else {})
+        done |= {"rounds": self.rounds, "refusedIn": list(self.refused_in)} | (
+            {"clock": self.clock} if self.clock else {}
+        )
         return {"Records": [self.record], "continuation": done}
 
 
@@ -114,11 +117,12 @@ def _continued(task: Task, done: Any) -> Task:
         offset, line, accepted, refused, rounds = (
             done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
         )
+        refused_in = tuple(done.get("refusedIn", ()))  # the version before named none
     except (KeyError, TypeError):
         raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
     if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
         raise NotFromS3("The event's continuation does not count from where a file begins.")
-    return Task(task.record, Position(offset, line), accepted, refused, rounds, done.get("clock"))
+    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, done.get("clock"))
 
 
 class Importer:
@@ -170,7 +174,8 @@ class Importer:
         if why:
             self._hand_on(now)
         else:
-            summary = {"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds}
+            summary: dict[str, Any] = {"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds}
+            summary |= {"refusedIn": now.refused_in} if now.refused_in else {}
             self._put(now, SUMMARY, _json(summary | ({"clock": now.clock} if now.clock else {})))
         return now, why
 
@@ -197,7 +202,9 @@ class Importer:
             if now.refused > task.refused:
                 refused.seek(0)
                 # Named by where it begins, so that an invocation that is repeated writes it over.
-                self._put(task, f"refused-from-line-{task.position.line}.ndjson", refused)
+                name = f"refused-from-line-{task.position.line}.ndjson"
+                self._put(task, name, refused)
+                now = now._replace(refused_in=(*now.refused_in, name))
         return now, why
 
     def _opener(self, task: Task) -> Callable[[int], IO[bytes]]:

@@ -304,7 +304,7 @@ def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
         if (found := read(content)) is None:
             return Line(number, after)
         body, clock = found
-        return Line(number, after, body, parse(body, zone).employee, clock=clock)
+        return Line(number, after, body, _employee(body, clock, zone), clock=clock)
     except UnicodeDecodeError:
         return Line(number, after, refusal="line: not UTF-8")
     except NotAPunch as error:
@@ -315,6 +315,15 @@ def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
         return Line(number, after, refusal=str(error))
     except afd.NotOfAClock as error:
         raise _of_the_file(line, error) from None
+
+
+def _employee(body: str, clock: ClockRecord | None, zone: tzinfo) -> int:
+    try:
+        return parse(body, zone).employee
+    except NotAPunch:
+        if clock is None:
+            raise
+        raise afd.BadRecord("record 3: no date and time of the years 1900 to 2999") from None  # all else is ours
 
 
 def _of_json(content: bytes) -> tuple[str, None]:

@@ -44,7 +44,7 @@ class Stage:
         if self.misses or name not in self.results:
             self.misses -= bool(self.misses)
             raise refusal(self.missing)
-        return {"Body": io.BytesIO(json.dumps(self.results[name]).encode())}
+        return {"Body": io.BytesIO(json.dumps(self.results[name]).encode() + b"\n")}
 
 
 @pytest.fixture
@@ -87,6 +87,7 @@ def test_a_clocks_file_is_uploaded_and_what_it_holds_is_printed(stage: Stage, ru
         0,
         [
             "10 accepted, 0 refused",
+            "Those accepted are in the queue; what is stored already adds no row.",
             "clock 00004000070000123, layout of 2009, NSR 1 to 17",
             "clock set, NSR 7: 2026-10-01T08:00 to 2026-10-01T08:02",
         ],
@@ -94,7 +95,7 @@ def test_a_clocks_file_is_uploaded_and_what_it_holds_is_printed(stage: Stage, ru
     assert "s3://batida-ponto-local-uploads/incoming/clock.txt" in done.err
     assert {path.name for path in tmp_path.iterdir()} == {"clock.txt", "stack.json"}
     printed = run("import", file, "--json").json
-    results = {"results": "s3://batida-ponto-local-uploads/results/clock.txt/v1/"}
+    results = {"results": "s3://batida-ponto-local-uploads/results/clock.txt/v1/", "refusedLines": None}
     assert printed == stage.results["summary.json"] | results
 
 
@@ -103,35 +104,63 @@ def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, 
     written = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 2, 5, 9, 9, 10)] + [clock.setting(12, EIGHT, EIGHT)] * 600
     content = clock.file(*written, clock.punch(11, PEOPLE[0])[:-1], trailer=False) + clock.trailer(written[1:]).encode()
     stage.results["summary.json"] = summary_of(content, accepted=7, refused=1)
+    file = file_of(tmp_path, content)
 
-    done = run("import", file_of(tmp_path, content))
+    done = run("import", file)
 
     assert done.status == 1
     lines = done.out.splitlines()
-    assert lines[:3] == [
-        "7 accepted, 1 refused: see s3://batida-ponto-local-uploads/results/clock.txt/v1/",
+    assert lines[2:4] == [
         "clock 00004000070000123, layout of 2021, NSR 1 to 12",
         "missing NSR: 3-4, 6-8, 11",
     ]
-    assert lines[3].startswith("repeated NSR: 2, 9, 12, 12,")
-    assert lines[3].endswith(" and 101 more")
+    assert lines[4].startswith("repeated NSR: 2, 9, 12, 12,")
+    assert lines[4].endswith(" and 101 more")
     assert lines[-2:] == ["and set 100 times more", "records of kind 3: 7 found, the trailer counts 6"]
-    assert all(len(line) <= 80 for line in lines[:3] + lines[4:])
+    assert all(len(line) <= 80 for line in lines[1:4] + lines[5:])
+
+
+def test_refused_lines_of_all_invocations_are_listed_beside_the_file_until_it_is_mended(
+    stage: Stage, run: Run, tmp_path: Path
+) -> None:
+    content = Clock().file()
+    file, listed = file_of(tmp_path, content), tmp_path / "clock.txt.refused.ndjson"
+    lists = {f"refused-from-line-{line}.ndjson": {"line": line, "reason": "why"} for line in (1, 900)}
+    stage.results = lists | {"summary.json": summary_of(content, accepted=0, refused=2) | {"refusedIn": list(lists)}}
+
+    done = run("import", file)
+
+    assert done.status == 1
+    assert done.out.startswith(f"0 accepted, 2 refused: see {listed}\n")
+    assert [json.loads(line)["line"] for line in listed.read_text().splitlines()] == [1, 900]
+    assert run("import", file, "--json").json["refusedLines"] == str(listed)
+    stage.results = {"summary.json": summary_of(content)}
+    assert run("import", file).status == 0
+    assert not listed.exists()
+
+
+def test_a_list_that_cannot_be_written_is_said_before_anything_is_uploaded(
+    stage: Stage, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "clock.txt.refused.ndjson").mkdir()
+    done = run("import", file_of(tmp_path, Clock().file()))
+    assert (done.status, done.out, stage.stored) == (2, "", {})
+    assert "clock.txt.refused.ndjson is a folder" in done.err
 
 
 def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = Clock(2009).file(*(Clock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 5)))
     stage.results["summary.json"] = summary_of(content)
     lines = run("import", file_of(tmp_path, content)).out.splitlines()
-    assert lines[2].endswith(" 998, 1000 and 99 more")
-    assert lines[3] == "2 records came again, or late into a gap that is not listed"
+    assert lines[3].endswith(" 998, 1000 and 99 more")
+    assert lines[4] == "2 records came again, or late into a gap that is not listed"
 
 
 def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp_path: Path) -> None:
     content = Clock().file(trailer=False)
     stage.results["summary.json"] = summary_of(content, accepted=0)
     done = run("import", file_of(tmp_path, content))
-    assert done.out.splitlines()[1:] == [
+    assert done.out.splitlines()[2:] == [
         "clock 00004000070000123, layout of 2021, no record",
         "no trailer: the file may be incomplete",
     ]

@@ -5,6 +5,7 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -84,6 +85,14 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
         assert (len(found["settings"]), found["found"]) == (3, {"6": 0} | found["trailer"])
         reasons = {each["reason"] for each in paper.result("refused-from-line-1.ndjson")}
         assert reasons == {"record 3: the document is not in documents/documents.csv"}
+
+
+@both_layouts
+def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(paper: Paper, clock: Clock) -> None:
+    known(paper)
+    paper.run(paper.upload(clock.file(clock.punch(1, PEOPLE[0], datetime(9999, 10, 1, 8)))))
+    (found,) = paper.result("refused-from-line-1.ndjson")
+    assert found == {"line": 2, "reason": "record 3: no date and time of the years 1900 to 2999"}
 
 
 def _damaged(chance: random.Random, clock: Clock, written: list[str]) -> list[str]:

@@ -207,7 +207,9 @@ def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
 def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(paper: Paper) -> None:
     paper.run(paper.upload(b"\n".join([punch(1), b"{", punch(0), punch(4)])))
     assert paper.queue.employees() == [1, 4]
-    assert paper.result("summary.json") == [{"accepted": 2, "refused": 2, "rounds": 1}]
+    assert paper.result("summary.json") == [
+        {"accepted": 2, "refused": 2, "rounds": 1, "refusedIn": ["refused-from-line-1.ndjson"]}
+    ]
     assert paper.result("refused-from-line-1.ndjson") == [
         {"line": 2, "reason": "body: not JSON, character 1"},
         {"line": 3, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
@@ -335,7 +337,11 @@ def test_what_the_time_does_not_suffice_for_is_handed_on_and_nothing_is_left_out
     rounds = paper.run_all(paper.upload(content), seconds=0.05)
     assert rounds > 1
     assert sorted(paper.queue.employees()) == [number for number in range(1, 2_001) if number % 7]  # each once
-    assert paper.result("summary.json") == [{"accepted": 1715, "refused": 285, "rounds": rounds}]
+    (summary,) = paper.result("summary.json")
+    assert sorted(summary.pop("refusedIn")) == sorted(
+        name.rpartition("/")[2] for name in paper.bucket.results if "refused" in name
+    )
+    assert summary == {"accepted": 1715, "refused": 285, "rounds": rounds}
     noted = [
         line["line"]
         for name in paper.bucket.results

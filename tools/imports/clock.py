@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from ponto.imports import FAILURE, INCOMING, SUMMARY, results_of
-from tools.kit import target
+from tools.imports.journal import refused_of
+from tools.kit import files, target
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status, progress
 
@@ -31,17 +32,19 @@ def import_clock(where: target.Where, file: Path, *, as_json: bool) -> int:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     bucket = target.bucket_of(where)
+    refused = refused_of(file)
+    files.require_writable(refused, force=True)
     key = INCOMING + file.name
     with file.open("rb") as content:
         version = bucket.s3.put_object(Bucket=bucket.name, Key=key, Body=content).get("VersionId")
     folder = results_of(key, version)
     print_status(f"uploaded as {bucket.url(key)}; Ctrl-C ends the waiting, and not the import")
     summary = _wait_for(bucket, folder)
+    listed = _list(bucket, [folder + name for name in summary.pop("refusedIn", ())], refused)
     if as_json:
-        print_json(summary | {"results": bucket.url(folder)})
+        print_json(summary | {"results": bucket.url(folder), "refusedLines": listed})
     else:
-        listed = f": see {bucket.url(folder)}" if summary["refused"] else ""
-        print_result(f"{summary['accepted']} accepted, {summary['refused']} refused{listed}")
+        print_counts(summary["accepted"], summary["refused"], listed)
         print_result(*_lines_of(summary["clock"]))
     return 1 if summary["refused"] else 0
 
@@ -57,6 +60,25 @@ def shown(what: str) -> Iterator[Callable[[int], None]]:
                 display.update(task, description=f"{what}, line {line:,}")
 
         yield reached
+
+
+def print_counts(accepted: int, refused: int, listed: str | None) -> None:
+    """Print what became of a file's lines; `listed` is where those that were refused are."""
+    print_result(
+        f"{accepted} accepted, {refused} refused" + (f": see {listed}" if listed else ""),
+        "Those accepted are in the queue; what is stored already adds no row.",
+    )
+
+
+def _list(bucket: target.Bucket, keys: Sequence[str], refused: Path) -> str | None:
+    """Copy the list of refused lines to beside the file, as an import through the API has it; give its name."""
+    if not keys:
+        refused.unlink(missing_ok=True)  # of an import before
+        return None
+    with files.draft_bytes(refused) as out:
+        for key in keys:
+            out.write(bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read())
+    return str(refused)
 
 
 def _wait_for(bucket: target.Bucket, folder: str) -> dict[str, Any]:

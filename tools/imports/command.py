@@ -22,7 +22,7 @@ from tools.kit import options as opt
 from tools.kit.client import MOST_AT_ONCE
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
-from tools.kit.output import print_json, print_result, print_status, progress
+from tools.kit.output import print_json, print_status, progress
 
 _KEY = "PONTO_API_KEY"
 _ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as they stand
@@ -31,7 +31,8 @@ _EPILOG = f"""examples:
   {_KEY}=... ponto import october.ndjson.gz --stage dev
   ponto import clock.txt --stage dev
 
-exit status: 0 done, 1 stopped or not all of it: the same command goes on, 2 the file or the deployment is wrong
+exit status: 0 done, 1 stopped, and the same command goes on, or lines were refused, and are again until the file
+or the table of documents is mended, 2 the file or the deployment is wrong
 """
 
 
@@ -82,7 +83,7 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     if as_json:
         print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": listed})
     else:
-        print_result(f"{done.accepted} accepted, {done.refused} refused" + (f": see {listed}" if listed else ""))
+        clock.print_counts(done.accepted, done.refused, listed)
     return 1 if done.refused else 0
 
 

@@ -92,6 +92,11 @@ class Journal:
             text.write(json.dumps(self.done._asdict()))
 
 
+def refused_of(file: Path) -> Path:
+    """Say where the list of a file's refused lines is."""
+    return file.with_name(f"{file.name}.refused.ndjson")
+
+
 @contextmanager
 def kept(file: Path, url: str) -> Iterator[Journal]:
     """Find how far a file is, and keep it until it is done, or as far as it comes.
@@ -105,7 +110,7 @@ def kept(file: Path, url: str) -> Iterator[Journal]:
     Raises:
         CommandError: what is there is of another file or stage, is not what was written, or cannot be written over.
     """
-    progress, refused = (file.with_name(f"{file.name}.{kind}") for kind in ("progress", "refused.ndjson"))
+    progress, refused = file.with_name(f"{file.name}.progress"), refused_of(file)
     for each in (progress, refused):
         files.require_writable(each, force=True)
     with ExitStack() as opened:
