@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,11 @@ FULL = {
 
 
 OF_DEV = (
-    "Backups of the database: until Dec 2, 2026, if all is erased from the tables today; snapshots that somebody made: "
-    "until they are deleted."
+    "Backups of the database: until Dec 2, 2026, if all is erased today; copies that somebody made: until they are "
+    "deleted."
 )
 OF_OTHERS = OF_DEV.replace(
-    "until Dec 2, 2026, if all is erased from the tables today",
+    "until Dec 2, 2026, if all is erased today",
     "as long as whoever runs the database keeps them",
 )
 
@@ -213,11 +214,20 @@ def test_the_page_says_it_in_both_languages(dev: Stage, language: str) -> None:
         "en": [
             "What is kept, Employee 106",
             "Dec 1, 2024, 05:00",
-            "Accuracy, m: 12.5",
-            "Offline: yes",
+            "Accuracy, m</th>",
+            '<td class="text">yes</td>',
             "December 2024",
+            "Time cards: 3</a>",
+            "first version of this system",
         ],
-        "pt": ["O que está guardado, Matrícula 106", "01/12/2024, 05:00", "Precisão, m: 12.5", "Sem rede: sim"],
+        "pt": [
+            "O que está guardado, Matrícula 106",
+            "01/12/2024, 05:00",
+            "Precisão, m</th>",
+            '<td class="text">sim</td>',
+            "Espelhos de ponto: 3</a>",
+            "primeira versão deste sistema",
+        ],
     }[language]
     for text in (
         *said,
@@ -225,11 +235,22 @@ def test_the_page_says_it_in_both_languages(dev: Stage, language: str) -> None:
         "Lia &lt;Prado&gt;",
         "&lt;b&gt;Tapped twice",
         "&#34;refused&#34;",
-        "batida_original",
         "made up",
     ):
         assert text in page, text
     assert page.count('<main class="sheet card">') == 3
+    links = re.findall('href="#(.+?)"', page)
+    assert links == ["corrections", "rejected", "cards", "punches", "elsewhere"]
+    places = re.findall(' id="(.+?)"', page)
+    assert places == ["corrections", "rejected", "elsewhere", "cards", "punches"]  # raw punches come last
+    assert json.loads(dev.text())["ondeMais"][-1].startswith("The system's technical log")
+
+
+def test_of_whom_only_punches_are_kept_the_page_says_what_is_not(dev: Stage) -> None:
+    fill_more = "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
+    company.fill(dev.database.url, fill_more)
+    assert dev.run(999).status == 0
+    assert "No name, CPF or time zone is kept." in dev.text("html", employee=999)
 
 
 def test_only_the_user_may_read_the_files_and_none_is_overwritten(dev: Stage) -> None:

@@ -20,7 +20,7 @@ from tools.report.dead_letters import Unread
 from tools.report.exceptions import reason
 from tools.report.i18n import Language
 from tools.report.queries import Reports
-from tools.report.table import TEXT, Column, Kind, Report, Table
+from tools.report.table import TEXT, WORD, Column, Kind, Report, Table, moment_in
 
 _EPILOG = f"""examples:
   ponto person 123 --output folder
@@ -36,6 +36,7 @@ employee, 2 the request or the database is wrong
 """
 
 _INSTANTS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
+_ON_A_LINE = 24  # characters of a device's name; a hardware clock's has 17
 Row = dict[str, Any]
 """A row of a table, all columns by their names."""
 
@@ -79,16 +80,25 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
             print_status(f"ponto: the dead-letter queue was not read: {found.unread.text(Language('en'))}")
         if not any((found.row, found.punches, found.corrections, found.letters)):
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
-        elsewhere = language.sentences("elsewhere", backups=_backups(where, found, reports.now, language))
-        page = _page(found, reports, elsewhere, language)
+        backup_days = _backup_days(where, found)
+        page = _page(found, reports, _elsewhere(backup_days, reports.now, language), language)
         beside = timecard.beside(reports, language)
-        text = document(_fields(found, reports, elsewhere))
+        text = document(_fields(found, reports, _elsewhere(backup_days, reports.now, Language("en"))))
     _make(folder)
     with files.draft(written[0]) as out:
         out.write(f"{text}\n")
     with files.draft(written[1]) as out:
-        tables = page.shown(language)
-        as_html.render(out, "person.html", language, report=page, tables=tables, cards=found.cards, **beside)
+        as_html.render(
+            out,
+            "person.html",
+            language,
+            report=page,
+            tables=page.shown(language),
+            contents=_contents(found, language),
+            cards=found.cards,
+            punches=_punches(found, language),
+            **beside,
+        )
     counts = {
         "punches": len(found.punches),
         "corrections": len(found.corrections),
@@ -157,13 +167,19 @@ def _of(letters: Iterable[DeadLetter], employee: int) -> list[DeadLetter]:
     return [letter for letter in letters if letter.employee == employee or is_signed_in(letter)]
 
 
-def _backups(where: reader.Where, found: Kept, now: datetime, language: Language) -> str:
-    """Say until when backups have what is erased now, by what is deployed."""
+def _backup_days(where: reader.Where, found: Kept) -> int | None:
+    """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
     is_known = where.stage is not None and not found.unread  # that AWS shows the stack
-    days = target.find(where.deployment).backup_days if is_known else None
-    if days is None:
-        return language.word("person", "backups_of_others")
-    return language.word("person", "backups", language.date((now + timedelta(days)).date()))
+    return target.find(where.deployment).backup_days if is_known else None
+
+
+def _elsewhere(backup_days: int | None, now: datetime, language: Language) -> list[str]:
+    """Say where else something may be."""
+    if backup_days is None:
+        backups = language.word("person", "backups_of_others")
+    else:
+        backups = language.word("person", "backups", language.date((now + timedelta(backup_days)).date()))
+    return language.sentences("elsewhere", backups=backups)
 
 
 def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, Any]:
@@ -180,9 +196,9 @@ def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, An
 
 
 def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Language) -> Report:
-    """Lay out all but the cards."""
+    """Lay out all but the cards and the punches."""
     word, zone = language.word, found.zone
-    moment = Kind("whole", lambda instant, _: language.moment(instant.astimezone(zone)))
+    moment = moment_in(zone)
     of_kind = Kind("whole", lambda name, _: word("arrival", name))
     why = Kind("text", reason)
     author = Kind("text", lambda name, _: vouched(name, language))
@@ -209,10 +225,8 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
                     if value is not None
                 ],
                 word("person", "employee"),
-                empty=word("report", "none"),
+                empty=word("person", "nobody"),
             ),
-            Table([Column("")], [(text,) for text in elsewhere], word("person", "elsewhere")),
-            table(word("person", "punches"), found.punches, ponto=moment, dispositivo=TEXT, recebida_em=moment),
             table(
                 word("person", "corrections"),
                 corrections,
@@ -220,14 +234,59 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
                 chegada=of_kind,
                 motivo=TEXT,
                 autor=author,
-            ),
+            )._replace(place="corrections"),
             table(
-                word("exceptions", "dead_letters"),
+                word("person", "rejected"),
                 map(_letter, found.letters),
                 recebida_em=moment,
                 motivo=why,
                 corpo=TEXT,
-            )._replace(warning=word("exceptions", "unread", found.unread.text(language)) if found.unread else ""),
+            )._replace(
+                warning=word("exceptions", "unread", found.unread.text(language)) if found.unread else "",
+                place="rejected",
+            ),
+            Table([Column("")], [(text,) for text in elsewhere], word("person", "elsewhere"), place="elsewhere"),
+        ],
+        csv=Table([], []),
+        head={},
+    )
+
+
+def _contents(found: Kept, language: Language) -> list[tuple[str, str]]:
+    """Give the places of the page, and what is there."""
+    counts = {
+        "corrections": len(found.corrections),
+        "rejected": "?" if found.unread else len(found.letters),
+        "cards": len(found.cards),
+        "punches": len(found.punches),
+    }
+    counted = [(place, f"{language.word('person', place)}: {count}") for place, count in counts.items()]
+    return [*counted, ("elsewhere", language.word("person", "elsewhere"))]
+
+
+def _punches(found: Kept, language: Language) -> Report:
+    """Lay out the punches: what people ask for, and below it all other columns that have a value."""
+    moment = moment_in(found.zone)
+    is_long = any(len(row["dispositivo"] or "") > _ON_A_LINE for row in found.punches)
+    first = {"ponto": moment, "dispositivo": TEXT if is_long else WORD} | dict.fromkeys(
+        ("enviado", "recebida_em", "gravada_em"), moment
+    )
+    others = [name for name in (found.punches[0] if found.punches else ()) if name not in {*first, "usuario_id"}]
+    shown = Kind("text", lambda value, language: _shown(value, found.zone, language))
+
+    def table(title: str, kinds: dict[str, Kind]) -> Table:
+        used = {name: kind for name, kind in kinds.items() if any(row[name] is not None for row in found.punches)}
+        rows = [[row[name] for name in used] for row in found.punches]
+        return Table(
+            [Column(name, kind) for name, kind in used.items()], rows, title, empty=language.word("report", "none")
+        )
+
+    return Report(
+        language.word("person", "punches"),
+        [],
+        [
+            table("", first),
+            table(language.word("person", "more"), {"ponto": moment, **dict.fromkeys(others, shown)}),
         ],
         csv=Table([], []),
         head={},

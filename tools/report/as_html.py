@@ -20,7 +20,7 @@ _PIECES = 200  # of a template, that are written at once
 
 def write(out: IO[str], report: Report, language: Language) -> None:
     """Write a report."""
-    render(out, "report.html", language, report=report, tables=report.shown(language))
+    render(out, "report.html", language, report=report, tables=report.shown(language), contents=())
 
 
 def render(out: IO[str], template: str, language: Language, **values: Any) -> None:
