@@ -20,7 +20,7 @@ from tools.report.dead_letters import Unread
 from tools.report.exceptions import reason
 from tools.report.i18n import Language
 from tools.report.queries import Reports
-from tools.report.table import TEXT, WORD, Column, Kind, Report, Table, moment_in
+from tools.report.table import TEXT, Column, Kind, Report, Table, moment_in
 
 _EPILOG = f"""examples:
   ponto person 123 --output folder
@@ -36,6 +36,8 @@ employee, 2 the request or the database is wrong
 """
 
 _INSTANTS = ("ponto", "enviado", "recebida_em", "gravada_em", "criada_em", "zona_mudou_em")
+_TIMES = ("dispositivo", "enviado", "recebida_em", "gravada_em")  # of a punch, beside when it was
+_IDS = ("id", "mensagem_id")
 _ON_A_LINE = 24  # characters of a device's name; a hardware clock's has 17
 Row = dict[str, Any]
 """A row of a table, all columns by their names."""
@@ -265,28 +267,28 @@ def _contents(found: Kept, language: Language) -> list[tuple[str, str]]:
 
 
 def _punches(found: Kept, language: Language) -> Report:
-    """Lay out the punches: what people ask for, and below it all other columns that have a value."""
-    moment = moment_in(found.zone)
+    """Lay out the punches: what people ask for, and below it in two tables all other columns that have a value."""
     is_long = any(len(row["dispositivo"] or "") > _ON_A_LINE for row in found.punches)
-    first = {"ponto": moment, "dispositivo": TEXT if is_long else WORD} | dict.fromkeys(
-        ("enviado", "recebida_em", "gravada_em"), moment
-    )
-    others = [name for name in (found.punches[0] if found.punches else ()) if name not in {*first, "usuario_id"}]
-    shown = Kind("text", lambda value, language: _shown(value, found.zone, language))
+    kinds = {"dispositivo": TEXT} if is_long else {}
+    shown = Kind("whole", lambda value, language: _shown(value, found.zone, language))
+    named = {"usuario_id", "ponto", *_TIMES, *_IDS}
+    others = [name for name in (found.punches[0] if found.punches else ()) if name not in named]
 
-    def table(title: str, kinds: dict[str, Kind]) -> Table:
-        used = {name: kind for name, kind in kinds.items() if any(row[name] is not None for row in found.punches)}
-        rows = [[row[name] for name in used] for row in found.punches]
-        return Table(
-            [Column(name, kind) for name, kind in used.items()], rows, title, empty=language.word("report", "none")
-        )
+    def table(title: str, names: Iterable[str]) -> Table:
+        used = ["ponto", *(name for name in names if any(row[name] is not None for row in found.punches))]
+        columns = [Column(name, kinds.get(name, shown)) for name in used]
+        rows = [
+            [row[name] for name in used] for row in found.punches if any(row[name] is not None for name in used[1:])
+        ]
+        return Table(columns, rows, title)
 
     return Report(
         language.word("person", "punches"),
         [],
         [
-            table("", first),
-            table(language.word("person", "more"), {"ponto": moment, **dict.fromkeys(others, shown)}),
+            table("", _TIMES)._replace(empty=language.word("report", "none")),
+            table(language.word("person", "more"), others),
+            table(language.word("person", "ids"), _IDS),
         ],
         csv=Table([], []),
         head={},
