@@ -82,6 +82,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "arrivals": _CHANGES,
     "cards": _MONTH,
     "changes": _CHANGES,
+    "correction": {"id": _uuid},
     "correction_list": {"mes": _day},
     "corrections": _MONTH,
     "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},

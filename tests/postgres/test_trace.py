@@ -23,11 +23,11 @@ NIGHT = "0190163d-8694-739b-aea5-966c26f8ad92"
 NOWHERE = "0190163d-8694-739b-aea5-966c26f8ad93"
 ROWS = """
 insert into funcionario (usuario_id, nome, fuso, corte) values (7, 'Ana', 'America/Sao_Paulo', '05:00');
-insert into batida (id, usuario_id, ponto, recebida_em, gravada_em, chave, mensagem_id) values
-    (%s, 7, '2026-11-24T11:00Z', '2026-11-24T11:00:01.234Z', '2026-11-24T11:00:02Z', 'k1', 'm1'),
-    (%s, 7, '2026-11-25T07:59Z', null, '2026-11-25T08:00Z', null, null),
-    (gen_random_uuid(), 7, '2026-11-25T08:00Z', '2026-11-25T08:00Z', '2026-11-25T08:00Z', 'k1', 'm2'),
-    (gen_random_uuid(), 8, '2026-11-24T11:00Z', '2026-11-24T11:00Z', '2026-11-24T11:00Z', 'k1', 'm3')
+insert into batida (id, usuario_id, ponto, recebida_em, gravada_em, chave, mensagem_id, dispositivo) values
+    (%s, 7, '2026-11-24T11:00Z', '2026-11-24T11:00:01.234Z', '2026-11-24T11:00:02Z', 'k1', 'm1', 'gate-1'),
+    (%s, 7, '2026-11-25T07:59Z', null, '2026-11-25T08:00Z', null, null, null),
+    (gen_random_uuid(), 7, '2026-11-25T08:00Z', '2026-11-25T08:00Z', '2026-11-25T08:00Z', 'k1', 'm2', null),
+    (gen_random_uuid(), 8, '2026-11-24T11:00Z', '2026-11-24T11:00Z', '2026-11-24T11:00Z', 'k1', 'm3', null)
 """
 ROW = {
     "id": ID,
@@ -37,6 +37,9 @@ ROW = {
     "written": "2026-11-24T11:00:02.000+00:00",
     "key": "k1",
     "messageId": "m1",
+    "device": "gate-1",
+    "zone": "America/Sao_Paulo",
+    "disregardedBy": None,
 }
 DAY = ("--employee", 7, "--day", "2026-11-24")
 DENIED = refusal("AccessDenied")
@@ -113,11 +116,13 @@ def test_a_row_says_when_it_was_received_and_written_and_from_which_key_and_mess
     assert shown.out.splitlines() == [
         f"row {ID}",
         "  employee  7",
-        f"  punched   {ROW['punched']}",
-        f"  received  {ROW['received']}",
-        f"  written   {ROW['written']}",
+        "  punched   2026-11-24T08:00:00.000-03:00",
+        "  received  2026-11-24T08:00:01.234-03:00",
+        "  written   2026-11-24T08:00:02.000-03:00",
         "  key       k1",
         "  message   m1",
+        "  device    gate-1",
+        "  zone      America/Sao_Paulo",
     ]
 
 
@@ -128,6 +133,44 @@ def test_the_rows_of_a_day_are_those_of_the_employees_working_day(dev: Stage) ->
     assert [row["id"] for row in result.json["rows"]] == [ID, NIGHT]
     assert result.json["rows"][1]["received"] is None
     assert result.json["queue"]["drain"] == "Enabled"  # another punch of that day may wait
+
+
+def test_corrections_of_a_day_and_a_corrections_id_are_told(dev: Stage, migrated_url: str) -> None:
+    disregarding, adding, undone = (f"c0000000-0000-8000-8000-00000000000{last}" for last in range(3))
+    fill(
+        migrated_url,
+        """
+        insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo) values
+            (%s, 7, 'desconsideracao', null, %s, 'twice'),
+            (%s, 7, 'inclusao', '2026-11-24T20:00Z', null, 'forgotten'),
+            (%s, 7, 'desconsideracao', null, %s, 'wrong'),
+            ('c0000000-0000-8000-8000-000000000009', 7, 'inclusao', '2026-11-26T20:00Z', null, 'another day')
+        """,
+        *(disregarding, ID, adding, undone, NIGHT),
+    )
+    fill(
+        migrated_url,
+        "insert into correcao (usuario_id, tipo, alvo, motivo) values (7, 'anulacao', %s, 'it was')",
+        undone,
+    )
+
+    shown = dev.run(*DAY)
+    assert shown.status == 0
+    assert f"row {ID}: disregarded by correction {disregarding}\n" in shown.out
+    assert f"row {NIGHT}\n" in shown.out
+    assert shown.out.count("added time") == 1
+    assert f"added time 2026-11-24 17:00, by correction {adding}\n" in shown.out
+    assert shown.out.count("not known: ") == 1
+    found = dev.run(*DAY, "--json").json
+    assert found["additions"] == [{"id": adding, "local": "2026-11-24T17:00"}]
+    assert [row["disregardedBy"] for row in found["rows"]] == [disregarding, None]
+
+    by_id = dev.run(adding)
+    assert (by_id.status, by_id.out) == (
+        1,
+        f"{adding} is a correction's id (inclusao of employee 7): ponto correct list\n",
+    )
+    assert dev.run(adding, "--json").json["correction"] == "inclusao of employee 7"
 
 
 def test_without_a_stage_the_local_stacks_rows_and_queues_are_looked_at(

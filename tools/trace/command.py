@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -28,8 +28,8 @@ _EPILOG = """examples:
 DAY is a working day, as in the reports: a night shift belongs to the day on which it began.
 It looks into the dead-letter queue, which raises receive counts there and hides what is there meanwhile.
 
-exit status: 0 a row and no dead letter, 1 a dead letter or nothing found, 2 the request is wrong, or something
-could not be read
+exit status: 0 a row and no dead letter, 1 a dead letter, a correction's id or nothing found, 2 the request is wrong,
+or something could not be read
 """
 
 _NOT_KNOWN = (
@@ -70,12 +70,24 @@ class Row(NamedTuple):
     written: datetime
     key: str | None  # API key's id; None: none was sent along
     message_id: str | None  # that brought it; None: as of received
+    device: str | None
+    zone: str  # the employee's
+    disregarded_by: str | None  # the correction by which it does not count
+
+
+class Addition(NamedTuple):
+    """A time that a correction added to the day."""
+
+    id: str
+    local: datetime  # to the minute, without a zone
 
 
 class Rows(NamedTuple):
     """What the database has."""
 
     rows: list[Row]
+    additions: list[Addition]
+    correction: str  # whose the id is, if it is no punch's but a correction's; else empty
     zone: ZoneInfo  # of the stage
     day: tuple[datetime, datetime] | None  # when the working day begins and ends, if one was asked for
 
@@ -133,9 +145,9 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     letters = _attempt("the dead-letter queue", lambda: _dead_letters(place))
     stored = _attempt("the database", lambda: _rows(where, asked))
     found = [] if isinstance(letters, Unread) else _of(letters, asked, stored)
-    rows = [] if isinstance(stored, Unread) else stored.rows
+    rows, additions, correction = ([], [], "") if isinstance(stored, Unread) else stored[:3]
     # By an id one place answers; of a day more may wait, and an unread database may be why.
-    is_answered = asked.id and (rows or found) and not isinstance(stored, Unread)
+    is_answered = asked.id and (rows or found or correction) and not isinstance(stored, Unread)
     queue = None if is_answered else _queue(place, depth)
     tried: tuple[object, ...] = (stored, letters, *(queue or ()))
     unread = [each for each in tried if isinstance(each, Unread)]
@@ -144,7 +156,9 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     if as_json:
         print_json(
             {
-                "rows": [_shown(row) for row in rows],
+                "rows": [_shown(row, UTC) for row in rows],
+                "additions": [{"id": each.id, "local": f"{each.local:%Y-%m-%dT%H:%M}"} for each in additions],
+                "correction": correction or None,
                 "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
                 "queue": queue and _queue_shown(queue),
                 "notKnown": not_known,
@@ -152,13 +166,17 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
             }
         )
     else:
-        _print(rows, found, redrive)
-        if not rows and not found:
+        _print(rows, additions, found, redrive)
+        if correction:
+            print_result(f"{asked.id} is a correction's id ({correction}): ponto correct list")
+        elif not rows and not found:
             nothing = {"no row": stored, "no dead letter": letters}
             said = [what for what, source in nothing.items() if not isinstance(source, Unread)]
             print_result(f"{' and '.join(said) or 'nothing'} was found of {asked.words}")
         if queue:
             _print_queue(queue)
+        if rows and not found and not_known:
+            not_known = ["whether more of that day waits or is lost (--json lists what nobody can know)"]
         for what in not_known:
             print_result(f"not known: {what}")
         for each in unread:
@@ -186,12 +204,22 @@ def _dead_letters(place: Target) -> list[DeadLetter]:
 def _rows(where: reader.Where, asked: Asked) -> Rows:
     with reader.opened(where) as source:
         if asked.id:
-            zone, rows = map(list, source.read(zone={}, punch={"id": asked.id}))
-            return Rows(list(map(Row._make, rows)), ZoneInfo(zone[0][0]), None)
+            by_id = {"id": asked.id}
+            zone, rows, of_id = map(list, source.read(zone={}, punch=by_id, correction=by_id))
+            correction = "".join(f"{kind} of employee {employee}" for employee, kind in of_id)
+            return Rows(list(map(Row._make, rows)), [], correction, ZoneInfo(zone[0][0]), None)
         of_day = {"usuario": asked.employee, "dia": asked.day}
-        zone, day, rows = map(list, source.read(zone={}, working_day=of_day, punches=of_day))
+        of_month = {"mes": asked.day, "usuarios": [asked.employee], "momento": None}
+        zone, day, rows, corrections = map(
+            list, source.read(zone={}, working_day=of_day, punches=of_day, corrections=of_month)
+        )
         begin, end = day[0]
-        return Rows(list(map(Row._make, rows)), ZoneInfo(zone[0][0]), (begin, end))
+        additions = [
+            Addition(id_, local)
+            for _, id_, kind, of, local, *_ in corrections
+            if kind == "inclusao" and of == asked.day
+        ]
+        return Rows(list(map(Row._make, rows)), additions, "", ZoneInfo(zone[0][0]), (begin, end))
 
 
 def _of(letters: list[DeadLetter], asked: Asked, stored: Rows | Unread) -> list[DeadLetter]:
@@ -253,9 +281,9 @@ def _redrive(where: reader.Where, letter: DeadLetter) -> str:
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
 
 
-def _shown(row: Row) -> dict[str, Any]:
+def _shown(row: Row, zone: tzinfo) -> dict[str, Any]:
     return {
-        name: value.astimezone(UTC).isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+        name: value.astimezone(zone).isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
         for name, value in camel_case(row._asdict()).items()
     }
 
@@ -273,13 +301,18 @@ def _queue_shown(queue: Queue) -> dict[str, Any]:
     return shown
 
 
-def _print(rows: list[Row], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]) -> None:
+def _print(
+    rows: list[Row], additions: list[Addition], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
+) -> None:
     for row in rows:
-        print_result(f"row {row.id}")
-        shown = _shown(row)
-        del shown["id"]
+        print_result(f"row {row.id}" + (f": disregarded by correction {row.disregarded_by}" * bool(row.disregarded_by)))
+        shown = _shown(row, ZoneInfo(row.zone))
+        for name in ("id", "disregardedBy"):
+            del shown[name]
         for name, value in shown.items():
             print_result(f"  {name.removesuffix('Id'):9} {'(none)' if value is None else value}")
+    for each in additions:
+        print_result(f"added time {each.local:%Y-%m-%d %H:%M}, by correction {each.id}")
     for letter in letters:
         print_result(
             f"dead letter {letter.id}",
