@@ -98,14 +98,20 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
 ) -> None:
     content = ndjson(employees[:-1]) + b'{"usuarioId": 0}\n' + b"\n"
     folder = bucket.upload(content)
-    assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1, "rounds": 1}
-    assert bucket.lines(f"{folder}/refused-from-line-1.ndjson") == [{"line": 50, "reason": "ponto: required"}]
+    first = "refused-from-line-1.ndjson"
+    assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1, "rounds": 1, "refusedIn": [first]}
+    assert bucket.lines(f"{folder}/{first}") == [{"line": 50, "reason": "ponto: required"}]
 
     # Gone on with, as if the first invocation had come to line 41.
     handed = bucket.event(folder, {"offset": len(ndjson(employees[:40])), "line": 41, "accepted": 40, "refused": 0})
     stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(handed))
     wait_for(lambda: bucket.wait_for(folder)["rounds"] == 2, "the second round")
-    assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1, "rounds": 2}
+    assert bucket.wait_for(folder) == {
+        "accepted": 49,
+        "refused": 1,
+        "rounds": 2,
+        "refusedIn": ["refused-from-line-41.ndjson"],
+    }
 
     again = bucket.upload(content)
     # Longer, in another form, and compressed though its name does not say so.
@@ -216,6 +222,7 @@ def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_
         done = run_process("import", file, "--state", deployed.state, "--json")
         assert done.status == status, done.err
         assert (done.json["clock"]["lastNsr"], done.json["clock"]["gaps"]) == (len(written), [])
+        assert done.json["refusedLines"] == (f"{file}.refused.ndjson" if status else None)
         client.wait_until_drained()
         return {row.punch.id for row in client.rows(*employees)}
 
@@ -293,9 +300,10 @@ def test_a_file_of_64_mb_takes_the_function_no_more_memory_than_a_small_one(
     content = b"".join(line % (employee, blank) for employee in employees)
     folder = bucket.upload(content + b"x" * (64_000_000 - len(content)) + b"\n" + line % (0, b""))
 
-    assert bucket.wait_for(folder) == {"accepted": 750, "refused": 2, "rounds": 1}
+    listed = "refused-from-line-1.ndjson"
+    assert bucket.wait_for(folder) == {"accepted": 750, "refused": 2, "rounds": 1, "refusedIn": [listed]}
     assert 20 < max(map(peak_mb, workers(stack))) < 150
-    assert bucket.lines(f"{folder}/refused-from-line-1.ndjson") == [
+    assert bucket.lines(f"{folder}/{listed}") == [
         {"line": 751, "reason": "line: longer than 65536 bytes"},
         {"line": 752, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
     ]
