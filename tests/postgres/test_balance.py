@@ -160,6 +160,19 @@ def test_books_that_do_not_balance_say_so(
     assert result.status == 1
 
 
+def test_what_was_accepted_and_not_sent_does_not_hide_behind_a_redrive(dev: Dev) -> None:
+    dev.fill()
+    dev.put("AWS/ApiGateway", "Count", GATEWAY, 2)  # as many as were redriven, which may have been sent the day before
+
+    result = dev.run("--json")
+
+    assert figures(result) == BALANCED | {"accepted": 11, "others": -2, "balance": None}
+    assert result.status == 2
+    shown = dev.run().out
+    assert "2 fewer were sent than accepted and redriven" in shown
+    assert "whether the books balance is not known" in shown
+
+
 @pytest.mark.parametrize(
     ("hours", "unknown", "balance", "status", "line"),
     [

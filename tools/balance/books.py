@@ -30,7 +30,10 @@ class Books(NamedTuple):
 
     @property
     def others(self) -> int:
-        """Sent by imports or a deploy's proof, or redriven and not ended; negative: redriven the day before."""
+        """Sent by imports or a deploy's proof, or redriven and not ended.
+
+        Negative: redriven before the span and ended in it, or accepted and never sent. The numbers do not say which.
+        """
         return self.sent - self.accepted - self.redriven
 
     @property
@@ -51,7 +54,7 @@ class Books(NamedTuple):
 
     @property
     def balance(self) -> bool:
-        """Whether all is accounted for."""
+        """Whether all that was sent is accounted for; where `others` is negative, not all that was accepted need be."""
         return self.difference == self.gone == 0 and self.sent >= self.accepted
 
     @property

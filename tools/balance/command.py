@@ -27,7 +27,8 @@ A day is one of the stage's time zone; today's books end a quarter of an hour ag
 gateway and queues: its books cannot be made.
 
 SQS has no figures of a queue that nobody used for six hours. How much was in it at midnight is then unknown, and taken
-as 0. Books that balance so are believed; of others nobody knows whether they balance.
+as 0. Books that balance so are believed; of others nobody knows whether they balance. Nor is it known where fewer were
+sent than accepted and redriven: they may have been redriven the day before, or never sent.
 
 exit status: 0 the books balance, 1 they do not, 2 the request is wrong, or something is not known
 """
@@ -39,7 +40,9 @@ NOT_SEEN = (
     "what expired in the queue of punches, or was purged from it: no metric counts it, so it is part of the difference",
     "what SQS purged from the dead-letter queue while it moved others there: it is part of the difference",
     "what of the messages of others was imported, and what was sent by the proof of a deploy",
-    "when a dead letter was redriven: it is counted when it comes to its end, which may be the day after",
+    "when a dead letter was redriven: it is counted when it comes to its end, which may be the day after. Its own day "
+    "then has one more that was sent by others, and the day after one fewer",
+    "accepted punches that were never sent, if others sent as many",
     "a line of a file that is not imported yet",
     "rows that were erased since, or brought back by a restore: rows are counted now",
     "dead letters that SQS itself moved elsewhere (StartMessageMoveTask)",
@@ -135,7 +138,8 @@ def balance(where: reader.Where, day: date | None, *, as_json: bool) -> int:
         raise CommandError(f"CloudWatch has no figures of the queue of punches on {asked.day}: {why}")
     levels = _levels(place, asked, figures)
     books, redelivered = _books(place, figures, rows, levels), figures.of_drain("redelivered")
-    verdict = None if levels.unknown and not books.balance else books.balance
+    is_unsure = books.others < 0 if books.balance else bool(levels.unknown)
+    verdict = None if is_unsure else books.balance
     if as_json:
         shown = books._asdict() | {
             "others": books.others,
@@ -214,6 +218,10 @@ def _lines(day: Day, books: Books, redelivered: int, levels: _Levels, verdict: b
     came, went = books.letters_sent, books.letters_deleted
     not_balanced = "the books do not balance (docs/operations.md#the-books-of-a-day)"
     said = {True: "the books balance", False: not_balanced, None: "whether the books balance is not known"}
+    fewer = (
+        f"{-books.others:,} fewer were sent than accepted and redriven: redriven the day before, or accepted and never "
+        "sent; look at the day before"
+    )
     idle = "dead-letter queue: nobody used it, so SQS has no figures; what it holds was there before and after"
     return [
         f"books of {day.day} in {day.zone}: from {_utc(day.begin)} to {_utc(day.end)}",
@@ -223,6 +231,7 @@ def _lines(day: Day, books: Books, redelivered: int, levels: _Levels, verdict: b
         f"redelivered: {redelivered:,} came again when they were rows already; in no line above",
         *(f"{name.replace('_', ' ')}: unknown (taken as 0)" for name in levels.unknown),
         *([idle] if levels.is_idle else []),
+        *([fewer] if books.others < 0 else []),
         said[verdict],
         *(f"not seen: {what}" for what in NOT_SEEN),
     ]
