@@ -252,8 +252,8 @@ class Importer:
         employees, faults = documents.read(content)
         if faults:
             raise NotPunches(
-                f"{documents.KEY} has {faults.total} faults, the first in line {faults[0].line}; ponto load documents "
-                "says which they are"
+                f"{documents.KEY} has {faults.total} faults, the first in line {faults.listed[0].line}; ponto load "
+                "documents says which they are"
             )
         return employees
 

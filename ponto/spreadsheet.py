@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 MOST_FAULTS = 1_000
@@ -30,22 +30,20 @@ class Row(NamedTuple):
     cells: list[str]  # in the order of the columns that were asked for, without spaces at their ends
 
 
-class Faults(list[Fault]):
-    """What is wrong with a file, in order of the lines: its first `MOST_FAULTS` faults, and how many there are."""
+class Faults(NamedTuple):
+    """What is wrong with a file."""
 
-    def __init__(self, found: Iterable[Fault] = ()) -> None:
-        """Takes all faults."""
-        super().__init__()
-        self.total = 0
-        for fault in found:
-            self.total += 1
-            if self.total <= MOST_FAULTS:
-                self.append(fault)
+    listed: list[Fault]  # the first of them, in order of the lines
+    total: int
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any."""
+        return self.total > 0
 
     def counted(self) -> str:
         """Write how many there are."""
         text = f"{self.total:,} fault{'' if self.total == 1 else 's'}"
-        return text if self.total == len(self) else f"{text}, the first {len(self):,} of which are listed"
+        return text if self.total == len(self.listed) else f"{text}, the first {len(self.listed):,} of which are listed"
 
 
 Check = Callable[[Row], Mapping[str, str | None]]
@@ -67,16 +65,16 @@ def read(content: bytes, columns: Sequence[str], check: Check = lambda _: {}) ->
         The rows without a fault, and the faults, both in order of the lines.
     """
     rows: list[Row] = []
-
-    def faults() -> Iterator[Fault]:
-        for each in _read(content, columns, check):
-            if isinstance(each, Row):
-                rows.append(each)
-            else:
-                yield each
-
-    found = Faults(faults())
-    return rows, found
+    listed: list[Fault] = []
+    total = 0
+    for each in _read(content, columns, check):
+        if isinstance(each, Row):
+            rows.append(each)
+            continue
+        total += 1
+        if total <= MOST_FAULTS:
+            listed.append(each)
+    return rows, Faults(listed, total)
 
 
 def _read(content: bytes, columns: Sequence[str], check: Check) -> Iterator[Row | Fault]:

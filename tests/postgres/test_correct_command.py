@@ -164,6 +164,7 @@ def test_of_a_file_nothing_is_written_if_a_line_is_refused(
     *lines, last = done.err.splitlines()
     assert [line.startswith(begin) for line, begin in zip(lines, refused, strict=True)] == [True] * len(refused)
     assert last == f"ponto: {file}: 1 fault; nothing was written"
+    assert correct("apply", "--file", file, "--json").json["total"] == 1
     assert rows(punched) == []
 
 

@@ -108,7 +108,8 @@ def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_to
         "faults": [
             {"line": 3, "column": "nome", "what": "is empty"},
             {"line": 3, "column": "fuso", "what": zone},
-        ]
+        ],
+        "total": 2,
     }
     assert stored(database) == []
 

@@ -20,13 +20,13 @@ tables = st.dictionaries(
 def test_a_table_that_was_written_reads_back(table: dict[str, int], between: str, end: str, marked: bool) -> None:
     rows = [("documento", "usuarioId"), *table.items()]
     text = end.join(f"{document}{between}{employee}" for document, employee in rows)
-    assert read(text.encode("utf-8-sig" if marked else "utf-8")) == (table, [])
+    assert read(text.encode("utf-8-sig" if marked else "utf-8")) == (table, ([], 0))
 
 
 def test_the_documents_example_is_a_table() -> None:
     texts = [block.text for block in blocks(ROOT / "docs" / "imports.md") if block.language == "csv"]
     [example] = [text for text in texts if text.startswith("documento")]
-    assert read(example.encode()) == ({"12345678909": 123}, [])
+    assert read(example.encode()) == ({"12345678909": 123}, ([], 0))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_documents_example_is_a_table() -> None:
 )
 def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, said: str) -> None:
     table, faults = read((HEADER + line).encode())
-    assert str(faults[0]) == said
+    assert str(faults.listed[0]) == said
     assert table == ({cpf(1): 5} if "already" in said else {})
     assert "456" not in str(faults)
 
@@ -53,12 +53,12 @@ def test_what_is_wrong_is_said_by_line_and_column_and_no_document_is(line: str, 
 def test_of_many_faults_the_first_are_kept_and_the_others_counted() -> None:
     table, faults = read((HEADER + "x\n" * 600 + "5;0\n" * 600 + f"{cpf(1)};5\n").encode())
     assert table == {cpf(1): 5}
-    assert [len(faults), faults[0].line, faults[-1].line] == [1_000, 2, 801]
+    assert [len(faults.listed), faults.listed[0].line, faults.listed[-1].line] == [1_000, 2, 801]
     assert faults.counted() == "1,800 faults, the first 1,000 of which are listed"
 
 
 def test_a_table_without_its_first_line_shows_nothing_of_it() -> None:
     table, faults = read(f"{cpf(123_456_789)};5\n".encode())
     assert table == {}
-    assert "column of many digits is unknown" in str(faults[0])
+    assert "column of many digits is unknown" in str(faults.listed[0])
     assert "456" not in str(faults)

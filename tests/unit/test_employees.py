@@ -21,7 +21,7 @@ def wrong(text: str) -> list[str]:
     employees, faults = read((HEADER + text).encode(), ZONES)
     assert faults
     assert not employees
-    return [str(fault) for fault in faults]
+    return [str(fault) for fault in faults.listed]
 
 
 # What is read
@@ -33,17 +33,17 @@ def wrong(text: str) -> list[str]:
 def test_what_spreadsheets_write_is_read(mark: str, separator: str, end: str) -> None:
     lines = ["usuario_id,nome,cpf,fuso,corte", "1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00", "2,José,,,", ""]
     text = mark + end.join(lines).replace(",", separator)
-    assert read(text.encode(), ZONES) == ([ANA, Employee(2, "José", None, None, None)], [])
+    assert read(text.encode(), ZONES) == ([ANA, Employee(2, "José", None, None, None)], ([], 0))
 
 
 def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
     text = "Nome; CPF ;corte;fuso;USUARIO_ID\n Ana Exemplo ; 123.456.789-09 ;12:00;America/Sao_Paulo; 001 \n"
-    assert read(text.encode(), ZONES) == ([ANA], [])
+    assert read(text.encode(), ZONES) == ([ANA], ([], 0))
 
 
 def test_lines_without_anything_in_them_are_passed_over() -> None:
     text = f"\n{HEADER}\n,,,,\n1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00\n , ,,,\n\n"
-    assert read(text.encode(), ZONES) == ([ANA], [])
+    assert read(text.encode(), ZONES) == ([ANA], ([], 0))
 
 
 def test_a_name_may_hold_the_separator_and_quotes() -> None:
@@ -81,13 +81,13 @@ def test_a_file_that_was_written_reads_back(
     writer = csv.DictWriter(file, columns, delimiter=separator)
     writer.writeheader()
     writer.writerows(employee._asdict() for employee in employees)
-    assert read(file.getvalue().encode(encoding), ZONES) == (employees, [])
+    assert read(file.getvalue().encode(encoding), ZONES) == (employees, ([], 0))
 
 
 @given(st.binary() | st.text().map(lambda text: (HEADER + text).encode("utf-8", "replace")))
 def test_any_bytes_give_employees_or_say_what_is_wrong(content: bytes) -> None:
     employees, faults = read(content, ZONES)
-    assert all(fault.line > 0 and fault.what.isprintable() for fault in faults)
+    assert all(fault.line > 0 and fault.what.isprintable() for fault in faults.listed)
     assert len({employee.usuario_id for employee in employees}) == len(employees)
 
 
@@ -129,7 +129,7 @@ def test_a_number_out_of_range_is_refused(number: str) -> None:
 
 
 def test_a_name_of_more_than_200_characters_is_refused() -> None:
-    assert read(f"{HEADER}1,{'é' * 200},,,\n".encode(), ZONES)[1] == []
+    assert read(f"{HEADER}1,{'é' * 200},,,\n".encode(), ZONES)[1] == ([], 0)
     assert wrong(f"1,{'é' * 201},,,\n") == ["line 2, nome: has 201 characters, more than 200"]
 
 
@@ -141,7 +141,7 @@ def test_a_name_that_is_read_in_another_order_than_it_is_written_is_refused(cont
 
 @pytest.mark.parametrize("name", ["שרה משה", "ليلى", "\u200fשרה"], ids=["Hebrew", "Arabic", "a mark before Hebrew"])
 def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
-    assert read(f"{HEADER}1,{name},,,\n".encode(), ZONES) == ([Employee(1, name, None, None, None)], [])
+    assert read(f"{HEADER}1,{name},,,\n".encode(), ZONES) == ([Employee(1, name, None, None, None)], ([], 0))
 
 
 @pytest.mark.parametrize(
@@ -178,14 +178,14 @@ def test_a_cpf_is_written_in_one_of_two_ways_and_never_told(cpf: str) -> None:
 def test_a_wrong_first_line_is_said(header: str, said: str) -> None:
     employees, faults = read(f"{header}\n1,Ana,,,\n".encode() if header else b"", ZONES)
     assert not employees
-    assert str(faults[0]).startswith("line 1: ")
-    assert said in faults[0].what
-    assert "(the first line names usuario_id,nome,cpf,fuso,corte)" in faults[0].what
+    assert str(faults.listed[0]).startswith("line 1: ")
+    assert said in faults.listed[0].what
+    assert "(the first line names usuario_id,nome,cpf,fuso,corte)" in faults.listed[0].what
 
 
 def test_another_encoding_is_said_with_its_line() -> None:
     content = ("\n" + HEADER + "2,José,,,\n").encode("windows-1252")
-    assert [str(fault) for fault in read(content, ZONES)[1]] == [
+    assert [str(fault) for fault in read(content, ZONES)[1].listed] == [
         "line 3: is not UTF-8; let the spreadsheet save it as CSV UTF-8"
     ]
 

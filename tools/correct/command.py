@@ -141,14 +141,15 @@ def apply(where: reader.Where, file: str, *, as_json: bool) -> None:
         try:
             found = send(where, [_of_row(cells) for _, cells in rows])
         except RefusedError as error:
-            faults = Faults(Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items()))
+            refused = [Fault(rows[at][0], None, why) for at, why in sorted(error.reasons.items())]
+            faults = Faults(refused, len(refused))
     if not faults:
         _print(found, [cells["tipo"] for _, cells in rows], as_json=as_json)
         return
     if as_json:
-        print_json({"refused": [fault._asdict() for fault in faults]})
+        print_json({"refused": [fault._asdict() for fault in faults.listed], "total": faults.total})
     else:
-        print_status(*map(str, faults))
+        print_status(*map(str, faults.listed))
     raise CommandError(f"{file}: {faults.counted()}; nothing was written", status=1)
 
 

@@ -143,10 +143,9 @@ def _require_none(faults: Faults, file: str, *, as_json: bool) -> None:
     if not faults:
         return
     if as_json:
-        print_json({"faults": [fault._asdict() for fault in faults]})
+        print_json({"faults": [fault._asdict() for fault in faults.listed], "total": faults.total})
     else:
-        for fault in faults:
-            print_status(str(fault))
+        print_status(*map(str, faults.listed))
     raise CommandError(f"{file}: {faults.counted()}; nothing was stored")
 
 
