@@ -510,14 +510,16 @@ comment on function do_usuario is 'Whether usuario_id is the employee usuario, w
 -- A working day begins up to a day after its date does, and local times are less than a day from UTC.
 create or replace function antes_do_dia(dia date) returns timestamptz
 language sql immutable parallel safe
-return (dia - 1)::timestamp at time zone 'UTC';
+return coalesce((dia - 1)::timestamp at time zone 'UTC', '-infinity');
 
 create or replace function depois_do_dia(dia date) returns timestamptz
 language sql immutable parallel safe
-return (dia + 3)::timestamp at time zone 'UTC';
+return coalesce((dia + 3)::timestamp at time zone 'UTC', 'infinity');
 
-comment on function antes_do_dia is 'An instant at or before all of a working day, whatever its time zone and cut-off';
-comment on function depois_do_dia is 'An instant after all of a working day, whatever its time zone and cut-off';
+comment on function antes_do_dia is
+    'An instant at or before all of a working day, whatever its time zone and cut-off; null: before all days';
+comment on function depois_do_dia is
+    'An instant after all of a working day, whatever its time zone and cut-off; null: after all days';
 
 -- As in the index batida_semana_usuario_id_idx. It begins with the week, so whoever asks by employee has to name weeks.
 create or replace function semana(instante timestamptz) returns timestamptz
@@ -821,7 +823,7 @@ begin atomic
         cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
     where registro.usuario_id <> usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
-        and (de is null or aqui.dia between de and ate)
+        and (de is null and ate is null or aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity'))
         -- Disregarded; an addition may be undone, too. No id is in both tables.
         and not exists (
             select
@@ -846,8 +848,8 @@ begin atomic
 end;
 
 comment on function batidas is
-    'Punches that count in the working days from de to ate (null: in all), of one employee or (null) of all, with the '
-    'columns of the view batida_valida, as of a moment (null: now)';
+    'Punches that count in the working days from de (null: the first) to ate (null: the last), of one employee or (null) '
+    'of all, with the columns of the view batida_valida, as of a moment (null: now)';
 comment on function batidas_em is
     'All punches that count, as of a moment (null: now). Those of the first version count at every moment';
 comment on view batida_valida is

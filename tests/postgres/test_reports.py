@@ -869,6 +869,9 @@ EDGES = [
         "'2017-01-01', '2026-12-01'",
         "'1900-01-01', '2999-12-31'",
         "'-infinity', 'infinity'",
+        "null, null",
+        "'2026-11-02', null",
+        "null, '2026-11-02'",
     ],
 )
 def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Database, days: str) -> None:
@@ -885,7 +888,10 @@ def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Databas
         EDGES,
     )
     first, last = days.split(", ")
-    plain = f"select id from batida_local where dia between {first} and {last}"  # noqa: S608  literals above
+    plain = (
+        f"select id from batida_local where dia between coalesce({first}, date '-infinity')"  # noqa: S608  literals above
+        f" and coalesce({last}, date 'infinity')"
+    )
 
     assert set(database.ask(f"select id from batidas({days})")) == set(database.ask(plain))  # noqa: S608  the same
     assert set(database.ask(f"select id from batidas({days}, 2)")) == set(  # noqa: S608  the same

@@ -18,14 +18,16 @@ comment on function do_usuario is 'Whether usuario_id is the employee usuario, w
 -- A working day begins up to a day after its date does, and local times are less than a day from UTC.
 create or replace function antes_do_dia(dia date) returns timestamptz
 language sql immutable parallel safe
-return (dia - 1)::timestamp at time zone 'UTC';
+return coalesce((dia - 1)::timestamp at time zone 'UTC', '-infinity');
 
 create or replace function depois_do_dia(dia date) returns timestamptz
 language sql immutable parallel safe
-return (dia + 3)::timestamp at time zone 'UTC';
+return coalesce((dia + 3)::timestamp at time zone 'UTC', 'infinity');
 
-comment on function antes_do_dia is 'An instant at or before all of a working day, whatever its time zone and cut-off';
-comment on function depois_do_dia is 'An instant after all of a working day, whatever its time zone and cut-off';
+comment on function antes_do_dia is
+    'An instant at or before all of a working day, whatever its time zone and cut-off; null: before all days';
+comment on function depois_do_dia is
+    'An instant after all of a working day, whatever its time zone and cut-off; null: after all days';
 
 -- As in the index batida_semana_usuario_id_idx. It begins with the week, so whoever asks by employee has to name weeks.
 create or replace function semana(instante timestamptz) returns timestamptz

@@ -39,7 +39,7 @@ begin atomic
         cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
     where registro.usuario_id <> usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
-        and (de is null or aqui.dia between de and ate)
+        and (de is null and ate is null or aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity'))
         -- Disregarded; an addition may be undone, too. No id is in both tables.
         and not exists (
             select
@@ -64,8 +64,8 @@ begin atomic
 end;
 
 comment on function batidas is
-    'Punches that count in the working days from de to ate (null: in all), of one employee or (null) of all, with the '
-    'columns of the view batida_valida, as of a moment (null: now)';
+    'Punches that count in the working days from de (null: the first) to ate (null: the last), of one employee or (null) '
+    'of all, with the columns of the view batida_valida, as of a moment (null: now)';
 comment on function batidas_em is
     'All punches that count, as of a moment (null: now). Those of the first version count at every moment';
 comment on view batida_valida is
