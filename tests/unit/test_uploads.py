@@ -493,16 +493,14 @@ def test_of_several_files_in_an_event_each_gets_an_invocation(paper: Paper) -> N
     assert sorted(paper.queue.employees()) == [1, 2, 2, 3, 3]
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        *(given for name, given in NOT_SQS.items() if name != "S3"),
-        sqs_event(record("{}")),
-        event("", "v"),
-        event("incoming/a", "v", bucket=""),
-    ],
-    ids=str,
-)
+NOT_S3 = {name: given for name, given in NOT_SQS.items() if name != "S3"} | {
+    "SQS": sqs_event(record("{}")),
+    "no key": event("", "v"),
+    "no bucket": event("incoming/a", "v", bucket=""),
+}
+
+
+@pytest.mark.parametrize("given", NOT_S3.values(), ids=NOT_S3)
 def test_another_event_raises_that(given: Any) -> None:
     with pytest.raises(NotFromS3, match="The event is not from S3"):
         tasks_of(given)
