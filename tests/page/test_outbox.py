@@ -64,7 +64,7 @@ def test_silence_is_given_up_and_what_waits_goes_on(server: Between, phone: Phon
     press(page, 2)
 
     wait_for_states(page, SENT, SENT, SENT)
-    wait_for(lambda: len(server.posts) == 4, "the silent one")
+    wait_for(lambda: len(server.posts) >= 4, "the silent one")
     assert sorted(post.body["sequencia"] for post in server.posts) == [1, 1, 2, 3]
 
 
@@ -150,7 +150,7 @@ def test_a_refused_key_stops_the_outbox_until_there_is_another(status: int, serv
     expect(page.locator("#warnings")).to_contain_text(f"foi recusada ({status})")
     press(page, 2)
     look_again(page)
-    wait_for(lambda: len(server.posts) == 2, "another attempt with the refused key")
+    wait_for(lambda: len(server.posts) >= 2, "another attempt with the refused key")
     wait_for_states(page, HERE, HERE, HERE)
     expect(page.locator("#warnings")).to_contain_text(f"foi recusada ({status})")
     enter_key(page, f"{phone.url}#key=other")

@@ -317,11 +317,11 @@ def test_who_signs_out_while_a_token_is_renewed_stays_out(server: Between, phone
     sign_out(phone.open(worker=False))  # in a tab that breaks nothing off here
     page.get_by_role("button", name="Entrar com a sua conta").wait_for()
     goes.set()
-    wait_for(lambda: len(server.posts) == 2, "an attempt after it")
+    wait_for(lambda: len(server.posts) >= 2, "an attempt after it")
 
     expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
     wait_for_states(page, HERE)
-    assert [post.status for post in server.posts] == [401, 401]
+    assert {post.status for post in server.posts} == {401}
 
 
 def test_an_old_sessions_end_leaves_a_newer_one_alone(phone: Phone, pool: UserPool) -> None:

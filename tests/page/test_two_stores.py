@@ -359,7 +359,7 @@ def test_a_recorded_punch_is_restored_unless_it_is_old(days: int, kept: int, ser
     expect(page.locator("#warnings")).to_contain_text(RESTORED)
     assert len(in_both(page)) == kept
     punch(page, EMPLOYEE)
-    wait_for(lambda: len(server.posts) == 2, "the second punch")
+    wait_for(lambda: len(server.posts) >= 2, "the second punch")
     assert [post.body["sequencia"] for post in server.posts] == [1, 2]
 
 

@@ -117,10 +117,12 @@ def slow(processes: list[psutil.Process]) -> Iterator[None]:
 
     def thaw() -> None:
         for process in processes:
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+                process.resume()
 
     for process in processes:
-        process.suspend()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
     thawing = threading.Timer(1, thaw)
     thawing.start()
     yield

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import psutil
 
-from tools.kit.project import ROOT
-
-_STATE = ROOT / ".local"
+_ROOT = Path(__file__).parents[2]
+_STATE = _ROOT / ".local"
 _PARTS = {
     "tools.local": "make run",
     "tools.local.serve": "the emulator",
@@ -34,7 +33,7 @@ def _part(process: psutil.Process) -> str | None:
     words = process.cmdline()
     if not words or process.status() == psutil.STATUS_ZOMBIE:
         return None
-    if "-m" in words[:-1] and Path(process.cwd()) == ROOT:
+    if "-m" in words[:-1] and Path(process.cwd()) == _ROOT:
         return _PARTS.get(words[words.index("-m") + 1])
     if "postgres" in Path(words[0]).name and _STATE in Path(process.cwd()).parents:
         return "PostgreSQL"
