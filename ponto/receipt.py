@@ -49,6 +49,7 @@ NOT_FOUND = (
     "no row has this id: the punch still waits, or was never sent, or needs somebody (a dead letter), which cannot be "
     "told apart here; or it is not to be told with this key or sign-in"
 )
+NO_LIST = "employees do not sign in here, so there is no list of their punches"
 UNAVAILABLE = "the database does not answer yet; the punch is as safe as its 202 says"
 
 _FIELDS = [field for column, field in FIELDS.items() if field.required or column == "id"]  # in the order of receipt.sql
@@ -93,7 +94,7 @@ class Receipts:
         self._not_before = 0.0  # `time.monotonic()`
 
     def answer(self, event: Mapping[str, Any], warn: Callable[[str], None]) -> Answer:
-        """Answer `GET /ponto/{id}`, and `GET /ponto` where there is a user pool.
+        """Answer `GET /ponto/{id}`, and `GET /ponto`, which is a list where employees sign in.
 
         Args:
             event: a request, as API Gateway's proxy integration gives it.
@@ -105,7 +106,7 @@ class Receipts:
         parameters = event.get("pathParameters")
         try:
             if parameters is None:
-                return self._list(employee)
+                return self._list(employee) if self._identity else self._answer(404, {"message": NO_LIST})
             return self._receipt(parameters["id"].lower(), employee)
         except UNANSWERED as error:
             warn(f"receipt: {_reason(error)}")

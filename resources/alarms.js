@@ -1,5 +1,6 @@
 // The alarms of alarms.yml that a stage has, and the topic that they notify: one of yours, or the stack's own
 // (alarm-topic.yml), with an e-mail subscription where there is an address.
+const { together } = require('./slices.js');
 const stop = require('./stop.js');
 
 // An alarm that is made or changed goes from INSUFFICIENT_DATA to OK, which is news to nobody.
@@ -42,19 +43,20 @@ async function topic(resolveVariable) {
 const logicalId = (section) =>
   `${section.split('-').map((word) => word[0].toUpperCase() + word.slice(1)).join('')}Alarm`;
 
-module.exports = async ({ resolveVariable }) => {
+module.exports = async (context) => {
+  const { resolveVariable } = context;
   const metricMath = await resolveVariable('param:metricMath');
   if (!['supported', 'unsupported'].includes(metricMath)) {
     stop(`metricMath: '${metricMath}' is not one of supported, unsupported.`);
   }
   const wanted = await resolveVariable('param:alarms');
   if (!['all', 'essential'].includes(wanted)) stop(`alarms: '${wanted}' is not one of all, essential.`);
-  const { everywhere, onExpressions, ofTheCluster, ofUploads } = await resolveVariable('file(resources/alarms.yml)');
+  const { everywhere, onExpressions, ofTheCluster } = await resolveVariable('file(resources/alarms.yml)');
   const all = {
     ...everywhere,
     ...(metricMath === 'supported' && onExpressions),
     ...((await resolveVariable('param:database')) === 'create' && ofTheCluster),
-    ...((await resolveVariable('file(resources/uploads.js):isOn')) && ofUploads),
+    ...(await together(context, 'alarms')),
   };
   const alarms = wanted === 'all' ? all : Object.fromEntries(ESSENTIAL.map((section) => [section, all[section]]));
 

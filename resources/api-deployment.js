@@ -1,11 +1,13 @@
 // A Deployment is a snapshot: API Gateway publishes a change only with a new one. Its logical id is
-// therefore derived from all that api.yml and identity.js define, so that a changed API is a new resource.
+// therefore derived from all that api.yml and the slices define of it, so that a changed API is a new resource.
 const { createHash } = require('node:crypto');
+const { listed, together } = require('./slices.js');
 
-module.exports = async ({ resolveVariable }) => {
+module.exports = async (context) => {
+  const { resolveVariable } = context;
   const api = await resolveVariable('file(resources/api.yml):Resources');
-  const { Resources: identity } = await resolveVariable('file(resources/identity.js):template');
-  const published = [...Object.entries(api), ...Object.entries(identity)].filter(([, { Type }]) =>
+  const [brought, changed] = [await together(context, 'Resources'), await together(context, 'overlays')];
+  const published = [api, brought, changed].flatMap(Object.entries).filter(([, { Type }]) =>
     /::(RestApi|Resource|Method|Model|RequestValidator|GatewayResponse|Authorizer)$/.test(Type)
   );
   const hash = createHash('sha256').update(JSON.stringify(published)).digest('hex').slice(0, 16);
@@ -26,10 +28,10 @@ module.exports = async ({ resolveVariable }) => {
       },
       ApiStage: {
         Type: 'AWS::ApiGateway::Stage',
-        // When sign-in is turned off, the function changes first: until the gateway has changed too, punches come with an
-        // employee that it no longer asks for. In the other order they would come without one that it still asks for, and
-        // be dead letters. When sign-in is turned on, the gateway changes first (identity.js).
-        ...((await resolveVariable('param:userPoolArn')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
+        // When sign-in is turned off, the function changes before the gateway: in the other order punches would come
+        // without an employee whom the function still asks for, and be dead letters. When it is turned on, the gateway
+        // changes first, as the slice that turns it on says.
+        ...((await resolveVariable('file(resources/derived.js):identity, null')) ? {} : { DependsOn: ['BatidaPontoLambdaFunction'] }),
         Properties: {
           RestApiId: { Ref: 'Api' },
           DeploymentId: { Ref: deployment },
@@ -42,10 +44,9 @@ module.exports = async ({ resolveVariable }) => {
             // Metrics of its own, for the alarms: a receipt that is not there yet is a 404, and no trouble.
             await throttle('POST', '/~1ponto', 'punch', { MetricsEnabled: true }),
             await throttle('OPTIONS', '/~1ponto', 'preflight'),
-            await throttle('GET', '/~1ponto~1{id}', 'receipt'),
-            await throttle('OPTIONS', '/~1ponto~1{id}', 'preflight'),
-            await throttle('GET', '/~1ponto', 'receipt'),
-            await throttle('POST', '/~1correcao', 'correction'),
+            ...(await Promise.all(
+              listed('methods').map(({ method, path, limit }) => throttle(method, `/${path.replaceAll('/', '~1')}`, limit))
+            )),
           ],
         },
       },

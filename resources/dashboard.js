@@ -1,4 +1,6 @@
 // One page, read from left to right as the data flows: gateway, queue, function, database, dead letters.
+const { together } = require('./slices.js');
+
 const WIDTH = 24; // units of the grid
 const HEIGHT = 6;
 
@@ -10,7 +12,6 @@ const gateway = (name) => [ // of punches, as resources/api-deployment.js asks f
   'AWS/ApiGateway', 'ApiName', name, 'Method', 'POST', 'Resource', '/ponto', 'Stage', '${ApiStage}',
 ];
 const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
-const imports = ['AWS/Lambda', 'FunctionName', '${ImportacaoLambdaFunction}'];
 const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
 const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
 
@@ -28,7 +29,7 @@ const invocations = (title, unit, id) => {
     line(asked, 'Throttles', 'Sum', 'throttles'));
 };
 
-function columns(api, rejections, hasCluster, hasUploads) {
+function columns(api, rejections, hasCluster) {
   const punches = queue('PunchQueue');
   const deadLetters = queue('DeadLetterQueue');
   const flow = {
@@ -41,7 +42,6 @@ function columns(api, rejections, hasCluster, hasUploads) {
         line(gateway(api), 'Latency', 'p50', 'p50'),
         line(gateway(api), 'Latency', 'p99', 'p99'),
         line(gateway(api), 'IntegrationLatency', 'p99', 'SQS p99')),
-      invocations('Receipts', 'requests', 'Receipt'),
     ],
     Queue: [
       graph('Depth', 'punches',
@@ -78,7 +78,6 @@ function columns(api, rejections, hasCluster, hasUploads) {
         line(batches, 'batchSize', 'Average', 'average'),
         line(batches, 'batchSize', 'Maximum', 'largest')),
       invocations('Reports', 'invocations', 'Report'),
-      invocations('Corrections', 'requests', 'Correction'),
     ],
     Database: [
       graph('Connections', 'connections',
@@ -95,15 +94,8 @@ function columns(api, rejections, hasCluster, hasUploads) {
         ...rejections.map((reason) => line(batches, `rejected${reason[0].toUpperCase()}${reason.slice(1)}`, 'Sum', reason))),
     ],
   };
-  if (hasUploads) {
-    flow.Function.push(
-      graph('Files', 'invocations',
-        line(imports, 'Invocations', 'Sum', 'imports'),
-        line(imports, 'Errors', 'Sum', 'errors'),
-        line(imports, 'AsyncEventsDropped', 'Sum', 'failed')));
-  }
   if (!hasCluster) delete flow.Database;
-  return Object.entries(flow);
+  return flow;
 }
 
 function widgets(flow, alarms) {
@@ -142,15 +134,20 @@ function widgets(flow, alarms) {
   return found;
 }
 
-module.exports = async ({ resolveVariable }) => {
+module.exports = async (context) => {
+  const { resolveVariable } = context;
   if (!(await resolveVariable('file(resources/parameters.js):dashboard'))) return {};
   const named = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
-  const userPool = await resolveVariable('param:userPoolArn');
+  const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
   const hasCluster = (await resolveVariable('param:database')) === 'create';
-  // Without a user pool nobody signs in, and the function logs no such metric.
-  const isLogged = (reason) => reason !== 'identity' || userPool;
-  const hasUploads = await resolveVariable('file(resources/uploads.js):isOn');
-  const flow = columns(named, REASONS.filter(isLogged), hasCluster, hasUploads);
+  // Where nobody signs in, the function logs no such metric.
+  const isLogged = (reason) => reason !== 'identity' || signsIn;
+  const flow = columns(named, REASONS.filter(isLogged), hasCluster);
+  for (const [column, graphs] of Object.entries(await together(context, 'graphs'))) {
+    for (const [title, { unit, invocationsOf, metrics }] of Object.entries(graphs)) {
+      flow[column].push(invocationsOf ? invocations(title, unit, invocationsOf) : graph(title, unit, ...metrics));
+    }
+  }
   const alarms = await resolveVariable('file(resources/alarms.js):ids');
   return {
     Resources: {
@@ -158,7 +155,7 @@ module.exports = async ({ resolveVariable }) => {
         Type: 'AWS::CloudWatch::Dashboard',
         Properties: {
           DashboardName: named,
-          DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets: widgets(flow, alarms) }) },
+          DashboardBody: { 'Fn::Sub': JSON.stringify({ widgets: widgets(Object.entries(flow), alarms) }) },
         },
       },
     },

@@ -53,8 +53,6 @@ const generated = (Description, username) => ({
   },
 });
 
-const resource = ({ name }) => `${name[0].toUpperCase()}${name.slice(1)}Secret`; // and ...Policy
-
 /**
  * The right to read the owner's secret, and a secret of each function with the right to read it.
  * AWS makes their passwords; `sls invoke -f schema` gives them to the roles, also after they have changed.
@@ -67,12 +65,12 @@ const secrets = (ownerSecret, key) => ({
   ),
   ...Object.fromEntries(
     FUNCTIONS.flatMap((each) => [
-      [resource(each), generated(`The database's user of the function that ${each.does}`, each.role)],
+      [each.secret, generated(`The database's user of the function that ${each.does}`, each.role)],
       [
-        `${resource(each)}Policy`,
+        `${each.secret}Policy`,
         policy(
           `The database's password of the function that ${each.does}`,
-          allow('secretsmanager:GetSecretValue', { Ref: resource(each) })
+          allow('secretsmanager:GetSecretValue', { Ref: each.secret })
         ),
       ],
     ])
@@ -119,8 +117,8 @@ module.exports = async (context) => {
     // functionSecret, functionSecretPolicy, ...
     ...Object.fromEntries(
       FUNCTIONS.flatMap((each) => [
-        [`${each.name}Secret`, ifSecret({ Ref: resource(each) }, '')],
-        [`${each.name}SecretPolicy`, ifSecret({ Ref: `${resource(each)}Policy` }, none)],
+        [`${each.name}Secret`, ifSecret({ Ref: each.secret }, '')],
+        [`${each.name}SecretPolicy`, ifSecret({ Ref: `${each.secret}Policy` }, none)],
       ])
     ),
     // Of the function schema: FUNCTION_SECRET_ARN and FUNCTION_CONCURRENCY, from which the limit of connections follows, ...
@@ -131,7 +129,7 @@ module.exports = async (context) => {
         (
           await Promise.all(
             FUNCTIONS.map(async (each) => [
-              [`${each.name.toUpperCase()}_SECRET_ARN`, ifSecret({ Ref: resource(each) }, '')],
+              [`${each.name.toUpperCase()}_SECRET_ARN`, ifSecret({ Ref: each.secret }, '')],
               [`${each.name.toUpperCase()}_CONCURRENCY`, String(await executions(context, each))],
             ])
           )

@@ -1,6 +1,7 @@
 // What follows from parameters: numbers, and CloudFormation's words for what a parameter says. One export for each;
 // `${file(resources/derived.js):visibilityTimeout}` calls it. Times are in seconds.
 const FUNCTIONS = require('./functions.js');
+const { together } = require('./slices.js');
 const stop = require('./stop.js');
 
 const parameter = async ({ resolveVariable }, name) => resolveVariable(`param:${name}`);
@@ -77,6 +78,9 @@ async function tooManyConnections(context) {
   return 2 * most.reduce((sum, each) => sum + each, 0) + 20;
 }
 
+/** The secrets of a cluster that is made: its owner's, and one for each function. */
+const secrets = () => [{ 'Fn::GetAtt': ['DatabaseCluster', 'MasterUserSecret.SecretArn'] }, ...FUNCTIONS.map(({ secret }) => ({ Ref: secret }))];
+
 // Network.
 
 /** The zones of the two subnets that are made: the region's first two, or those that are named. */
@@ -111,11 +115,11 @@ async function deletion(context) {
   return (await replacement(context)) === 'Retain' ? 'RetainExceptOnCreate' : 'Delete';
 }
 
-// Corrections.
+// Employees who sign in.
 
-/** Who answers for them where nobody can be vouched for: the emulator admits any signature. Elsewhere it is whom AWS names. */
-async function author({ resolveVariable }) {
-  return (await resolveVariable('sls:stage')) === 'local' ? 'local' : '';
+/** `required`, where a slice asks that a punch is of somebody who is vouched for. */
+async function identity(context) {
+  return (await together(context, 'environment')).IDENTITY ?? null;
 }
 
 // The stack.
@@ -143,6 +147,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, executions, tooManyConnections, zones,
-  endpointSubnets, replacement, deletion, author, permissionsBoundary, tags,
+  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, executions, tooManyConnections, secrets, zones,
+  endpointSubnets, replacement, deletion, identity, permissionsBoundary, tags,
 };

@@ -1,20 +1,7 @@
 // Parameters as CloudFormation takes them, for --param gives texts: `${file(resources/parameters.js):backupDays}` is a
-// number. What is none stops the deploy here.
+// number. What kind each is follows from its default. What is none of its kind stops the deploy here.
+const { PARAMETERS } = require('./slices.js');
 const stop = require('./stop.js');
-
-const BOOLEANS = [
-  'dataApi', 'deletionProtection', 'fairQueue', 'uploads', 'site', 'accessLogs', 'tracing', 'alarmTopicKey',
-  'dashboard',
-];
-
-const NUMBERS = [
-  'endpointZones', 'maximumAcu', 'secondsUntilAutoPause', 'backupDays', 'maximumConcurrency', 'timeout', 'batchSize', 'batchingWindow',
-  'logRetentionDays',
-  ...['stage', 'punch', 'preflight', 'receipt', 'correction', 'key'].flatMap((name) => [`${name}RateLimit`, `${name}BurstLimit`]),
-];
-
-/** Executions that are reserved, or null: none are. --param takes no empty value, so it says none. */
-const OPTIONAL = [...require('./functions.js').map(({ reserves }) => reserves), 'importConcurrency'];
 
 const text = async ({ resolveVariable }, name) => String(await resolveVariable(`param:${name}`));
 
@@ -28,12 +15,22 @@ const number = (name) => async (context) => {
   return /^\d+(\.\d+)?$/.test(value) ? Number(value) : stop(`${name}: '${value}' is not a number.`);
 };
 
-const optional = (name) => async (context) => {
+/** Executions that are reserved, or null: none are. --param takes no empty value, so it says none. */
+const reserved = (name) => async (context) => {
   const value = await text(context, name);
   if (['', 'none'].includes(value)) return null; // which is not 0: that would stop the function
   return /^[1-9]\d*$/.test(value) ? Number(value) : stop(`${name}: '${value}' is neither a number of executions nor none.`);
 };
 
-const each = (names, kind) => names.map((name) => [name, kind(name)]);
+const OF_ANOTHER = /^\$\{param:(\w+)\}$/; // by default it is what this other one is
 
-module.exports = Object.fromEntries([...each(BOOLEANS, boolean), ...each(NUMBERS, number), ...each(OPTIONAL, optional)]);
+function kind(name) {
+  const value = PARAMETERS.default[name];
+  if (name.endsWith('Concurrency') && name !== 'maximumConcurrency') return reserved(name);
+  const [, other] = OF_ANOTHER.exec(value) ?? [];
+  return { boolean, number }[typeof (other ? PARAMETERS.default[other] : value)]?.(name);
+}
+
+module.exports = Object.fromEntries(
+  Object.keys(PARAMETERS.default).map((name) => [name, kind(name)]).filter(([, read]) => read)
+);

@@ -1,6 +1,7 @@
 """How the tests run: in an order that a printed number repeats, side by side, and with nothing skipped in silence."""
 
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
@@ -50,13 +51,16 @@ _BESIDE = {  # tests of lab/ that use what those of a folder share
 _ORDER = (_SHARED, *_OWN, "tests/template", "lab/tests", "tests/postgres", "tests/page", "tests/tools", "tests/unit")
 
 
+_OF_A_SLICE = re.compile(r"^slices/\w+/(?=tests/)")  # whose tests have folders like those of tests/
+
+
 def unit_of(node_id: str) -> str:
     """Tell which tests run one after the other in one process: those with one name.
 
     They share what is dear: the deployed system, the compiled templates. Of the rest each module is one.
     """
     module = node_id.partition("::")[0]
-    folder = _BESIDE.get(module, str(PurePath(module).parent))
+    folder = _BESIDE.get(module, _OF_A_SLICE.sub("", str(PurePath(module).parent)))
     return folder if folder in {_SHARED, "tests/template"} and module not in _OWN else module
 
 
@@ -73,6 +77,7 @@ class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
 
 
 def _rank(unit: str) -> int:
+    unit = _OF_A_SLICE.sub("", unit)
     places = [place for place, start in enumerate(_ORDER) if unit.startswith(start)]
     return places[-1] if places else len(_ORDER)
 

@@ -1,64 +1,76 @@
-"""`ponto`: what an operator does with a deployment."""
+"""`ponto`: what an operator does with a deployment. A slice brings commands of its own, by its slice.yml."""
 
 import sys
 from collections.abc import Sequence
 
-from tools.balance.command import balance
-from tools.conformance.command import conformance
-from tools.correct import command as correct
-from tools.demo import command as demo
-from tools.deploy.command import deploy
-from tools.dlq.command import dlq
-from tools.imports.command import import_file
-from tools.keys.command import keys
-from tools.kit import commands
-from tools.load import command as load
-from tools.person.command import person
-from tools.plan.command import plan
-from tools.remove.command import remove
-from tools.report import command as report
-from tools.trace.command import trace
+from tools.kit import commands, slices
 
-_EPILOG = """examples:
-  ponto balance --stage dev        whether all that was sent yesterday came to an end
-  ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch
-  ponto correct list --month 2026-11   who added or disregarded which punches, and why
-  ponto demo                       a made-up company, to try the reports on
-  ponto deploy --stage dev         deploy, migrate, and prove it with one punch
-  ponto dlq list                   the dead letters of the running local stack
-  ponto dlq redrive --all --stage dev
-  ponto import october.csv         punches of a file, through the API
-  ponto keys create gate-1         an API key for a device or site, its value shown once
-  ponto load employees staff.csv   names, time zones and cut-offs for the reports
-  ponto person 123 --output folder   all that is kept about an employee
-  ponto plan --employees 20000     which limit binds at the peak, and what a month costs
-  ponto remove --stage dev         empty its buckets, and remove it
-  ponto report timecard --employee 123 --month 2026-11
-  ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue
+_OF_THE_REFERENCE = {
+    "balance": {
+        "from": "tools.balance.command:balance",
+        "example": "ponto balance --stage dev        whether all that was sent yesterday came to an end",
+    },
+    "correct": {
+        "from": "tools.correct.command:correct",
+        "example": "ponto correct list --month 2026-11   who added or disregarded which punches, and why",
+    },
+    "demo": {
+        "from": "tools.demo.command:demo",
+        "example": "ponto demo                       a made-up company, to try the reports on",
+    },
+    "deploy": {
+        "from": "tools.deploy.command:deploy",
+        "example": "ponto deploy --stage dev         deploy, migrate, and prove it with one punch",
+    },
+    "dlq": {
+        "from": "tools.dlq.command:dlq",
+        "example": "ponto dlq list                   the dead letters of the running local stack",
+    },
+    "import": {
+        "from": "tools.imports.command:import_file",
+        "example": "ponto import october.csv         punches of a file, through the API",
+    },
+    "keys": {
+        "from": "tools.keys.command:keys",
+        "example": "ponto keys create gate-1         an API key for a device or site, its value shown once",
+    },
+    "load": {
+        "from": "tools.load.command:load",
+        "example": "ponto load employees staff.csv   names, time zones and cut-offs for the reports",
+    },
+    "person": {
+        "from": "tools.person.command:person",
+        "example": "ponto person 123 --output folder   all that is kept about an employee",
+    },
+    "plan": {
+        "from": "tools.plan.command:plan",
+        "example": "ponto plan --employees 20000     which limit binds at the peak, and what a month costs",
+    },
+    "remove": {
+        "from": "tools.remove.command:remove",
+        "example": "ponto remove --stage dev         empty its buckets, and remove it",
+    },
+    "report": {
+        "from": "tools.report.command:report",
+        "example": "ponto report timecard --employee 123 --month 2026-11",
+    },
+    "trace": {
+        "from": "tools.trace.command:trace",
+        "example": "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue",
+    },
+}
+_COMMANDS = _OF_THE_REFERENCE | slices.said_by_name("commands")
+_EXAMPLES = "\n".join(f"  {_COMMANDS[name]['example']}" for name in sorted(_COMMANDS))
 
-exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
-"""
 
-
-@commands.group("ponto", epilog=_EPILOG)
+@commands.group(
+    "ponto",
+    commands=commands.Lazy({name: command["from"] for name, command in _COMMANDS.items()}),
+    epilog=f"examples:\n{_EXAMPLES}\n\n"
+    "exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong\n",
+)
 def ponto() -> None:
     """What an operator does with a deployment of batida-ponto."""
-
-
-ponto.add_command(balance)
-ponto.add_command(conformance)
-ponto.add_command(correct.correct)
-ponto.add_command(demo.demo)
-ponto.add_command(deploy)
-ponto.add_command(dlq)
-ponto.add_command(import_file)
-ponto.add_command(keys)
-ponto.add_command(load.load)
-ponto.add_command(person)
-ponto.add_command(plan)
-ponto.add_command(remove)
-ponto.add_command(report.report)
-ponto.add_command(trace)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -77,7 +77,8 @@ def of_stage(stage: str) -> Settings:
         CommandError: it cannot be compiled.
     """
     digest = hashlib.sha256(stage.encode())
-    for source in (ROOT / "serverless.yml", *sorted((ROOT / "resources").iterdir())):
+    slices = [file for file in (ROOT / "slices").glob("*/*") if file.suffix in (".yml", ".js")]
+    for source in (ROOT / "serverless.yml", *sorted((ROOT / "resources").iterdir()), *sorted(slices)):
         digest.update(source.read_bytes())
     kept = _CACHE / f"{stage}-{digest.hexdigest()[:16]}.json"
     if not kept.exists():

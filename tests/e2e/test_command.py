@@ -207,7 +207,7 @@ def test_a_port_in_use_is_said_and_leaves_nothing_running(state: Path, start: St
 def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start: Start) -> None:
     project = state.parent / "project"
     project.mkdir()
-    for name in ("handler.py", "ponto", "tools", "resources", "locks", "package.json"):
+    for name in ("handler.py", "ponto", "tools", "resources", "slices", "locks", "package.json"):
         source = ROOT / name
         shutil.copytree(source, project / name) if source.is_dir() else shutil.copy(source, project)
     (project / "node_modules").symlink_to(ROOT / "node_modules")

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ponto.receipt import NO_LIST
 from tests.commands import Result, run_process, runner
 from tests.database import ask
 from tests.e2e.client import Client
 from tests.e2e.deployed import Deployed
 from tests.waiting import DEADLINE
-from tools.conformance.contract import NO_LIST
 from tools.deploy import proof
 from tools.deploy.proof import RESERVED_EMPLOYEE, ask_until
 from tools.kit import site, target

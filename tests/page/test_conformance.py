@@ -6,11 +6,11 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser
 
+from slices.conformance import rules
+from slices.conformance.rules import Expected
+from slices.conformance.run import Settings, serving
 from tests.page.between import Between
 from tests.page.phone import Phone, clock, enter_key, phone, press, punch
-from tools.conformance import rules
-from tools.conformance.rules import Expected
-from tools.conformance.run import Settings, serving
 
 SPEED = 50  # of the page's clock. A page that did not back off would look slow; test_outbox.py sees its waits.
 PUNCHES = 10

@@ -21,16 +21,19 @@ API = [  # in the order of resources/api.yml
     "BodyValidator",
     "PostPunch",
     "PunchPreflight",
-    "ReceiptResource",
-    "GetReceipt",
-    "ReceiptPreflight",
-    "CorrectionResource",
-    "PostCorrection",
     "ClientError",
     "InvalidBody",
     "ServerError",
 ]
-PUBLISHED = [*API, "ListReceipts"]  # of resources/identity.js
+BROUGHT = [  # by slices
+    "CorrectionResource",
+    "PostCorrection",
+    "ReceiptResource",
+    "GetReceipt",
+    "ListReceipts",
+    "ReceiptPreflight",
+]
+PUBLISHED = [*API, *BROUGHT]
 GATEWAY_RESPONSE = "AWS::ApiGateway::GatewayResponse"
 KEYS = ["ApiKey", "UsagePlan", "UsagePlanKey"]
 
@@ -82,7 +85,7 @@ def test_the_function_the_queue_and_throttling_publish_nothing(compiled: Compile
 def test_a_new_deployment_is_made_for_a_change_of_what_is_published_and_for_no_other(prod: Template) -> None:
     given = []
     for change in CHANGES.values():
-        api = copy.deepcopy({name: prod.properties(name) for name in [*API, *KEYS]})
+        api = copy.deepcopy({name: prod.properties(name) for name in [*PUBLISHED, *KEYS]})
         change(api)
         given.append(_variables(prod, api))
     made = dict(zip(CHANGES, _ids(given), strict=True))
@@ -108,12 +111,14 @@ def deployment(template: Template) -> str:
 
 
 def _variables(template: Template, api: Any) -> dict[str, Any]:
-    """What resources/api-deployment.js asks for, with what identity.js adds to an API, given by its properties."""
+    """What resources/api-deployment.js asks for, given an API by its properties."""
     kinds = {name: resource["Type"] for name, resource in template.resources.items()}
     resources = {name: {"Type": kinds.get(name, GATEWAY_RESPONSE), "Properties": found} for name, found in api.items()}
+    brought = {name: resources.pop(name) for name in BROUGHT}
     return {
         "file(resources/api.yml):Resources": resources,
-        "file(resources/identity.js):template": {"Resources": {"ListReceipts": template.resources["ListReceipts"]}},
+        "file(slices/corrections/aws.yml):Resources, null": {name: brought.pop(name) for name in BROUGHT[:2]},
+        "file(slices/receipts/aws.yml):Resources, null": brought,
         "sls:stage": "prod",
     }
 

@@ -62,7 +62,7 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
     assert prod.properties("DatabaseParameters")["Family"] == f"aurora-postgresql{major}"
 
 
-SECRETS = ("FunctionSecret", "ReceiptSecret", "ReportSecret", "CorrectionSecret")
+SECRETS = ("FunctionSecret", "ReportSecret", "CorrectionSecret", "ReceiptSecret")
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
@@ -75,7 +75,7 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
         "DB_SSLROOTCERT": "",  # RDS's
     }
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    functions, receipts, reports, corrections = ({"Ref": name} for name in SECRETS)
+    functions, reports, corrections, receipts = ({"Ref": name} for name in SECRETS)
     assert database_variables(prod) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
         "ReceiptLambdaFunction": both | {"DB_USER": "ponto_receipts", "DB_SECRET_ARN": receipts},
@@ -242,7 +242,7 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
 
 
 def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
-    functions, receipts, reports, corrections = ({"Ref": name} for name in SECRETS)
+    functions, reports, corrections, receipts = ({"Ref": name} for name in SECRETS)
     variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
     assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
     assert variables["ReceiptLambdaFunction"]["DB_SECRET_ARN"] == receipts

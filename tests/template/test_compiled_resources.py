@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from ponto.config import ROLES
 from tests.template import runbook
 from tests.template.compiled import ARN, TOPIC, USER_POOL, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
+from tools.kit import osls
 from tools.kit.packaging import Template
-from tools.kit.project import ROOT
 
 ALWAYS = {
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",
@@ -27,6 +26,7 @@ ALWAYS = {
     "ReceiptLogGroup": "AWS::Logs::LogGroup",
     "ReceiptLambdaFunction": "AWS::Lambda::Function",
     "ReceiptRole": "AWS::IAM::Role",
+    "ReceiptInvocation": "AWS::IAM::ManagedPolicy",
     "ReportLogGroup": "AWS::Logs::LogGroup",
     "ReportLambdaFunction": "AWS::Lambda::Function",
     "ReportRole": "AWS::IAM::Role",
@@ -34,6 +34,7 @@ ALWAYS = {
     "CorrectionLogGroup": "AWS::Logs::LogGroup",
     "CorrectionLambdaFunction": "AWS::Lambda::Function",
     "CorrectionRole": "AWS::IAM::Role",
+    "CorrectionInvocation": "AWS::IAM::ManagedPolicy",
     "CorrectionPolicy": "AWS::IAM::ManagedPolicy",
     "SchemaLogGroup": "AWS::Logs::LogGroup",
     "SchemaLambdaFunction": "AWS::Lambda::Function",
@@ -272,9 +273,7 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(
     compiled: Compile,
 ) -> None:
-    text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
-    stages: Any = yaml.load(text, yaml.BaseLoader)["params"]  # noqa: S506  texts only
-    values = {**stages["default"], **stages["prod"], "uploads": "true", "site": "true"}
+    values = {**osls.stages()["prod"], "uploads": "true", "site": "true"}
     is_typed = re.compile(r"true|false|\d+").fullmatch
     given = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
     assert len(given) > 20

@@ -27,11 +27,9 @@ Rights = dict[str, set[tuple[str, str]]]  # role or managed policy -> action, re
 
 METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
 ROLES: Rights = {
-    "ApiRole": {
-        ("sqs:SendMessage", "PunchQueue.Arn"),
-        ("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn"),
-        ("lambda:InvokeFunction", "CorrectionLambdaFunction.Arn"),
-    },
+    "ApiRole": {("sqs:SendMessage", "PunchQueue.Arn")},
+    "ReceiptInvocation": {("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn")},
+    "CorrectionInvocation": {("lambda:InvokeFunction", "CorrectionLambdaFunction.Arn")},
     "OperatorRole": {("sqs:SendMessage", "PunchQueue.Arn")},
     "BatidaPontoRole": {
         ("sqs:ReceiveMessage", "PunchQueue.Arn"),

@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-import yaml
 
 from ponto.punch import Punch
 from tests import documents
@@ -15,6 +14,7 @@ from tests.documents import blocks, commands, links, mistake, prose, resolved, s
 from tests.strategies import FIELDS
 from tools.develop.docs import bills, fields, files, marks
 from tools.dlq.dead_letters import REASONS
+from tools.kit import osls
 from tools.kit.project import DOCUMENTS, ROOT
 from tools.plan import costs
 
@@ -41,7 +41,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/postgres/test_report.py": tuple(
         f"ponto report {name}" for name in ("timecard", "totals", "changes", "cutoffs", "exceptions", "peak")
     ),
-    "tests/tools/test_conformance_command.py": ("ponto conformance",),
+    "slices/conformance/tests/tools/test_command.py": ("ponto conformance",),
     "tests/unit/test_dlq.py": ("ponto dlq export",),
     "tests/unit/test_plan.py": ("ponto plan",),
     "lab/tests/test_bench_command.py": ("python -m lab.bench",),
@@ -214,16 +214,11 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
 
 @each_document
 def test_every_file_that_is_named_exists(document: Path) -> None:
-    named = re.findall(r"`((?:ponto|resources|tests|tools|docs|lab|loadtest|web)/[\w./-]+\.\w+)`", prose(document))
+    named = re.findall(
+        r"`((?:ponto|resources|slices|tests|tools|docs|lab|loadtest|web)/[\w./-]+\.\w+)`", prose(document)
+    )
 
     assert [path for path in named if not (ROOT / path).exists()] == []
-
-
-def _parameters() -> dict[str, dict[str, str | list[str]]]:
-    """By stage, `default` among them."""
-    text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
-    stages: dict[str, dict[str, str | list[str]]] = yaml.load(text, yaml.BaseLoader)["params"]  # noqa: S506  texts
-    return stages
 
 
 def _cell(value: str | list[str]) -> str:
@@ -232,8 +227,8 @@ def _cell(value: str | list[str]) -> str:
     return f"`{value}`" if value else "empty"
 
 
-def test_the_table_of_parameters_is_serverless_ymls() -> None:
-    stages = _parameters()
+def test_the_table_of_parameters_is_what_a_stage_may_change() -> None:
+    stages = osls.parameters()
     defaults = stages.pop("default")
     expected = []
     for name, value in defaults.items():
@@ -248,7 +243,7 @@ def test_the_table_of_parameters_is_serverless_ymls() -> None:
 
 
 def test_no_stage_has_a_parameter_without_a_default() -> None:
-    stages = _parameters()
+    stages = osls.parameters()
     assert {name for own in stages.values() for name in own} == set(stages["default"])
 
 
@@ -257,7 +252,7 @@ def test_every_parameter_that_deploying_names_exists() -> None:
     named = re.findall(r"`(db\w+|\w*Acu|secondsUntilAutoPause|vpcId|\w+Ids|\w+Names?|\w+Concurrency)`", text)
 
     assert named
-    assert set(named) <= _parameters()["default"].keys()
+    assert set(named) <= osls.parameters()["default"].keys()
 
 
 def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_and_not_its_to_write() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -257,9 +256,8 @@ def test_the_bill_counts_the_projects_own_metrics_and_endpoints(capsys: pytest.C
 # The stage
 
 
-def test_defaults_are_those_of_the_stage_in_serverless_yml(run: Run) -> None:
-    text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
-    parameters = yaml.load(text, yaml.BaseLoader)["params"]  # noqa: S506  texts only
+def test_defaults_are_those_of_the_stage(run: Run) -> None:
+    parameters = osls.parameters()
     default = {name: int(value) for name, value in parameters["default"].items() if value.isdigit()}
 
     (dev,) = run("--employees 10 --json").json
@@ -286,16 +284,16 @@ def test_defaults_are_those_of_the_stage_in_serverless_yml(run: Run) -> None:
 
 @pytest.fixture
 def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
-    """Plan with a serverless.yml in which some default parameters have other values."""
+    """Plan with a parameters.yml in which some defaults have other values."""
 
     def change(**parameters: str) -> None:
-        text = (ROOT / "serverless.yml").read_text(encoding="utf-8")
+        text = (ROOT / "resources" / "parameters.yml").read_text(encoding="utf-8")
         for name, value in parameters.items():
-            text, found = re.subn(rf"^    {name}: \S+", f"    {name}: {value}", text, count=1, flags=re.MULTILINE)
+            text, found = re.subn(rf"^  {name}: \S+", f"  {name}: {value}", text, count=1, flags=re.MULTILINE)
             assert found
-        file = tmp_path / "serverless.yml"
+        file = tmp_path / "parameters.yml"
         file.write_text(text, encoding="utf-8")
-        monkeypatch.setattr(osls, "_SERVERLESS", file)
+        monkeypatch.setattr(osls, "_PARAMETERS", file)
 
     return change
 

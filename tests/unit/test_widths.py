@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loadtest import baseline, summary
-from tools.conformance import command as conformance
-from tools.conformance.rules import RULES, Found, Verdict
+from slices.conformance import command as conformance
+from slices.conformance.rules import RULES, Found, Verdict
 from tools.correct import command as correct
 from tools.dlq import command as dlq
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way

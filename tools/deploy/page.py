@@ -1,4 +1,4 @@
-"""The page for employees, put where CloudFront fetches it (`resources/site.yml`)."""
+"""The page for employees, put where CloudFront fetches it (`slices/page/site.yml`)."""
 
 from collections.abc import Mapping
 from typing import Any

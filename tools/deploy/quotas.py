@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 from botocore.exceptions import ClientError
 
+from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.osls import has_resource
 from tools.kit.output import print_status
@@ -20,14 +21,15 @@ _UNRESERVED = 100
 _CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions: service and code of the quota
 _VPCS = ("vpc", "L-F678F1CE")  # in a region
 
-_PARAMETERS = {
-    "batidaPonto": "reservedConcurrency",
-    "receipt": "receiptConcurrency",
-    "report": "reportConcurrency",
-    "correction": "correctionConcurrency",
-    "importacao": "importConcurrency",
-}
-"""Of serverless.yml, by the function for which they reserve."""
+
+def parameters() -> dict[str, str]:
+    """Give the parameters that reserve concurrency, by the function for which they do."""
+    return {
+        "batidaPonto": "reservedConcurrency",
+        "report": "reportConcurrency",
+        **{each["name"]: each["reserves"] for each in slices.said("databaseFunctions")},
+        **{each["name"]: each["reserves"] for each in slices.said("otherFunctions")},
+    }
 
 
 class Demand(NamedTuple):
@@ -98,8 +100,8 @@ def _concurrency(session: boto3.Session, reserved: Mapping[str, int]) -> Iterato
 
 def _without(reserved: Mapping[str, int]) -> str:
     """Give the options of `ponto deploy` with which these functions reserve nothing."""
-    functions = [name.rpartition("-")[2] for name in reserved]
-    return " ".join(f"--param {_PARAMETERS[each]}=none" for each in functions if each in _PARAMETERS)
+    functions, named = [name.rpartition("-")[2] for name in reserved], parameters()
+    return " ".join(f"--param {named[each]}=none" for each in functions if each in named)
 
 
 def _reserved(functions: "LambdaClient", name: str) -> int:

@@ -10,14 +10,15 @@ import re
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import shell_complete
 
+from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error, print_status, printable_streams
 from tools.kit.target import explain
@@ -79,9 +80,47 @@ def command(name: str | None = None, *, epilog: str) -> Callable[[Callable[..., 
     return click.command(name, cls=Command, epilog=epilog, context_settings=_SETTINGS)
 
 
-def group(name: str | None = None, *, epilog: str) -> Callable[[Callable[..., Any]], Group]:
-    """Make a group of a function that does nothing; see `command`."""
-    return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS)
+def group(
+    name: str | None = None, *, epilog: str, commands: MutableMapping[str, click.Command] | None = None
+) -> Callable[[Callable[..., Any]], Group]:
+    """Make a group of a function that does nothing; see `command`.
+
+    Args:
+        name: by default the function's.
+        epilog: examples at least, printed as they stand.
+        commands: those of the group, where none is added.
+    """
+    return click.group(name, cls=Group, epilog=epilog, context_settings=_SETTINGS, commands=commands)
+
+
+class Lazy(MutableMapping[str, click.Command]):
+    """Commands by their names, each imported when it is asked for: one's --help waits for no other."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        """Imports nothing.
+
+        Args:
+            places: `module:attribute` of each command.
+        """
+        self._found: dict[str, str | click.Command] = dict(places)
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._found[name]
+        if isinstance(command, str):
+            self._found[name] = command = cast(click.Command, slices.found(command))
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._found[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> int:

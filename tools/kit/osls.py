@@ -13,6 +13,7 @@ import boto3
 import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
 
+from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
-_SERVERLESS = ROOT / "serverless.yml"
+_PARAMETERS = ROOT / "resources" / "parameters.yml"
 _SERVICE = "batida-ponto"
 _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
 
@@ -30,11 +31,23 @@ def stack_name(stage: str) -> str:
     return f"{_SERVICE}-{stage}"
 
 
-def stages() -> dict[str, dict[str, str]]:
-    """Give the parameters of each stage that serverless.yml has, as texts; `default` are those of any other."""
-    document: Any = yaml.load(_SERVERLESS.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
-    found = document["params"]
-    return {stage: found["default"] | (own or {}) for stage, own in found.items()}
+def parameters() -> dict[str, dict[str, Any]]:
+    """Give what resources/parameters.yml and the slices have under each stage and `default`, as texts."""
+    found = {stage: own or {} for stage, own in _texts(_PARAMETERS).items()}
+    for each in slices.installed():
+        for stage, own in (_texts(each.folder / "slice.yml").get("parameters") or {}).items():
+            found[stage] |= own
+    return found
+
+
+def stages() -> dict[str, dict[str, Any]]:
+    """Give the parameters of each stage, as texts; `default` are those of any other."""
+    found = parameters()
+    return {stage: found["default"] | own for stage, own in found.items()}
+
+
+def _texts(file: Path) -> Any:
+    return yaml.load(file.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506  texts only
 
 
 def run(command: str, options: Sequence[str], environment: Mapping[str, str], log: Path | None = None) -> int:

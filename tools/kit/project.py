@@ -6,5 +6,5 @@ ROOT = Path(__file__).parents[2]
 
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
-    *(path for folder in ("docs", "lab", "loadtest") for path in sorted((ROOT / folder).rglob("*.md"))),
+    *(path for folder in ("docs", "slices", "lab", "loadtest") for path in sorted((ROOT / folder).rglob("*.md"))),
 ]

@@ -31,7 +31,7 @@ _credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
 _api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<path>/.*)", re.DOTALL).fullmatch
 # A user pool's public keys. On AWS they are for everybody too, and the emulator's gateway fetches them from itself.
 _public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatch
-# What resources/api.yml and identity.js read of a request, and what a function is told of its sender.
+# What resources/api.yml and slices/sign_in/aws.js read of a request, and what a function is told of its sender.
 _FOR_THE_API = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
 _CORS = b"access-control-"
 _JSON = (b"content-type", b"application/json")

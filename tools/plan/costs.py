@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from tools.kit import slices
 from tools.kit.project import ROOT
 from tools.plan.peak import POLLERS, Peak
 from tools.plan.settings import DATABASE_ROWS, Settings
@@ -28,7 +29,7 @@ INIT_SECONDS = 0.5  # of a cold start, billed since August 2025
 LEAST_ACU = 0.5  # of a database that is not paused
 
 # This project's own: tests hold them against serverless.yml's resources.
-SECRETS = 5  # the owner's, and those of the four functions that reach the database
+SECRETS = 3 + len(list(slices.said("databaseFunctions")))  # the owner's, and of each function that reaches the database
 METRICS = 14  # in each line of the log
 ESSENTIAL_METRICS = 3  # that the alarms of a stage with `alarms: essential` look at
 GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
@@ -40,10 +41,10 @@ PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.
 
 
 def alarm_metrics() -> int:
-    """Count the metrics that resources/alarms.yml looks at, which AWS charges for; of a stage without uploads."""
+    """Count the metrics that resources/alarms.yml looks at, which AWS charges for, without the slices' own."""
     text = (ROOT / "resources" / "alarms.yml").read_text(encoding="utf-8")
     groups: Any = yaml.load(text, yaml.BaseLoader)  # noqa: S506  texts only
-    alarms = [alarm for name, group in groups.items() if name != "ofUploads" for alarm in group.values()]
+    alarms = [alarm for group in groups.values() for alarm in group.values()]
     # Metric math lists its metrics, among its expressions; without it an alarm looks at one.
     return sum("MetricStat" in found for alarm in alarms for found in alarm.get("Metrics", [{"MetricStat": {}}]))
 

@@ -15,8 +15,8 @@ from functools import partial
 import psycopg2.extensions
 
 from tools import cli
-from tools.conformance.rules import RULES
 from tools.develop.docs import bills, commands, fields, size
+from tools.kit import slices
 
 Writers = Mapping[str, Callable[..., str]]
 """By what stands in the mark, a pattern whose groups are the arguments."""
@@ -78,19 +78,14 @@ def _columns(connection: psycopg2.extensions.connection, relation: str) -> str:
     return "\n".join(rows)
 
 
-def _rules() -> str:
-    rows = [f"| {rule.name} | {rule.asks} | {rule.convicts} |" for rule in RULES]
-    return "\n".join(["| verdict | what the contract asks | what convicts |", "|---|---|---|", *rows])
-
-
 _WRITERS: Writers = {
     r"from ponto (plan .*)": _printed,
     r"from the prices: an idle month": bills.idle_table,
     r"from the prices: a million punches": bills.million_table,
     r"from ponto/punch\.schema\.json": fields.table,
     r"from ponto --help": commands.table,
-    r"from ponto conformance": _rules,
     r"from the deployed files": size.english,
     r"from the deployed files, in Portuguese": size.portuguese,
+    **{mark: slices.found(name) for mark, name in slices.said_by_name("documents").items()},
 }
 _OF_A_DATABASE: Writers = {r"columns: (\w+)": _columns}

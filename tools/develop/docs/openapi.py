@@ -5,7 +5,6 @@ import tomllib
 from typing import Any
 
 from ponto import receipt
-from tools.conformance import contract
 from tools.develop.docs import fields
 from tools.kit.project import ROOT
 
@@ -28,7 +27,7 @@ def openapi() -> str:
     several["summary"] = f"List an employee's own punches that were received in the last {hours} hours, newest first."
     _json(several, "200")["schema"]["properties"]["batidas"]["maxItems"] = receipt.MOST
     _json(one, "404")["example"]["message"] = receipt.NOT_FOUND
-    _json(several, "404")["example"]["message"] = contract.NO_LIST
+    _json(several, "404")["example"]["message"] = receipt.NO_LIST
     for operation in (one, several):
         _json(operation, "503")["example"]["message"] = receipt.UNAVAILABLE
     return json.dumps(document, indent=2) + "\n"

@@ -5,7 +5,14 @@ from tools.kit.project import ROOT
 _PARTS = {
     "python": ["handler.py", "ponto/**/*.py"],
     "sql": ["ponto/**/*.sql"],
-    "resources": ["serverless.yml", "resources/*.yml", "resources/*.js", "resources/*.json"],
+    "resources": [
+        "serverless.yml",
+        "resources/*.yml",
+        "resources/*.js",
+        "resources/*.json",
+        "slices/*/*.yml",
+        "slices/*/*.js",
+    ],
     "page": ["web/*.html", "web/*.css", "web/*.js"],
 }
 _ENGLISH = (

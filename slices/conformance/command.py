@@ -10,9 +10,9 @@ from uuid import UUID
 import click
 
 from ponto.punch import NotAPunch, parse
-from tools.conformance import rules
-from tools.conformance.rules import Attempt, End, Expected, Seen, Verdict
-from tools.conformance.run import Kit, Settings, serving
+from slices.conformance import rules
+from slices.conformance.rules import Attempt, End, Expected, Seen, Verdict
+from slices.conformance.run import Kit, Settings, serving
 from tools.kit import commands, local_stack, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError

@@ -11,11 +11,11 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ponto.punch import Punch
-from tools.conformance import contract, rules
-from tools.conformance.contract import Answer
-from tools.conformance.faults import ACCEPTING, SILENT, Fault, Script, Way
-from tools.conformance.listener import Connection, Listener, Request
-from tools.conformance.rules import Attempt, End, Expected, Seen
+from slices.conformance import contract, rules
+from slices.conformance.contract import Answer
+from slices.conformance.faults import ACCEPTING, SILENT, Fault, Script, Way
+from slices.conformance.listener import Connection, Listener, Request
+from slices.conformance.rules import Attempt, End, Expected, Seen
 from tools.kit.output import print_status
 
 _SILENCE_S = 30.0

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from tools.conformance.run import Clock
+from slices.conformance.run import Clock
 
 Body = dict[str, Any]
 

@@ -17,18 +17,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from slices.conformance import command, listener
+from slices.conformance.contract import Answer
+from slices.conformance.faults import Fault, Script, Way
+from slices.conformance.listener import Connection
+from slices.conformance.rules import Expected
+from slices.conformance.run import Clock, Kit, Settings, serving
+from slices.conformance.tests.tools.clients import Client, NewIdEachTime, bodies
 from tests.commands import Result
 from tests.serving import Answer as Reply
 from tests.serving import Request, answering
-from tests.tools.clients import Client, NewIdEachTime, bodies
 from tests.waiting import DEADLINE, started, wait_for
 from tools import cli
-from tools.conformance import command, listener
-from tools.conformance.contract import Answer
-from tools.conformance.faults import Fault, Script, Way
-from tools.conformance.listener import Connection
-from tools.conformance.rules import Expected
-from tools.conformance.run import Clock, Kit, Settings, serving
 
 SCALE = 0.002
 HEADERS = {"content-type": "application/json", "x-api-key": "key"}

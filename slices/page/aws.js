@@ -1,17 +1,18 @@
 // Whether there is a page (site.yml), and where it signs employees in.
-const headers = require('./page-headers.json'); // which `make run` sends, too: tools/kit/site.py
-const stop = require('./stop.js');
+const headers = require('./headers.json'); // which `make run` sends, too: tools/kit/site.py
+const stop = require('../../resources/stop.js');
 
 const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // it goes into the policy
 const CLIENT = /^[A-Za-z0-9_+]{1,128}$/;
 
 /** Where the page signs employees in: a user pool's domain and an app client; null: nowhere. */
 async function signInOf(resolveVariable) {
-  const [pool, domain, client] = await Promise.all(
-    ['userPoolArn', 'userPoolDomain', 'userPoolClientId'].map(async (name) => String(await resolveVariable(`param:${name}`)))
+  const [domain, client] = await Promise.all(
+    ['userPoolDomain', 'userPoolClientId'].map(async (name) => String(await resolveVariable(`param:${name}`)))
   );
   if (!domain && !client) return null;
-  if (!pool || !domain || !client) stop('userPoolDomain and userPoolClientId go together, and with userPoolArn.');
+  const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
+  if (!signsIn || !domain || !client) stop('userPoolDomain and userPoolClientId go together, and with userPoolArn.');
   if (!HOST.test(domain)) {
     stop(`userPoolDomain: '${domain}' is not a host in small letters, like ponto.auth.us-east-1.amazoncognito.com.`);
   }
@@ -22,7 +23,7 @@ async function signInOf(resolveVariable) {
 async function template({ resolveVariable }) {
   const signIn = await signInOf(resolveVariable);
   if (!(await resolveVariable('file(resources/parameters.js):site'))) return {};
-  const { Resources, Outputs } = await resolveVariable('file(resources/site.yml)');
+  const { Resources, Outputs } = await resolveVariable('file(slices/page/site.yml)');
   const told = signIn && { PageSignInDomain: { Value: signIn.domain }, PageSignInClientId: { Value: signIn.client } };
   return { Resources, Outputs: { ...Outputs, ...told } };
 }
@@ -34,4 +35,8 @@ async function contentSecurityPolicy({ resolveVariable }) {
   return signIn ? policy.replace("connect-src 'self'", `connect-src 'self' https://${signIn.domain}`) : policy;
 }
 
-module.exports = { template, contentSecurityPolicy };
+module.exports = {
+  Resources: async (context) => (await template(context)).Resources ?? {},
+  Outputs: async (context) => (await template(context)).Outputs ?? {},
+  contentSecurityPolicy,
+};

@@ -3,13 +3,13 @@
 import json
 import uuid
 
+from slices.conformance import contract, rules
+from slices.conformance.rules import Expected
+from slices.conformance.run import Settings, serving
+from slices.conformance.tests.tools.clients import Client as Device
+from slices.conformance.tests.tools.clients import VirtualClock, bodies
 from tests.e2e.client import EMPLOYEES, Client
-from tests.tools.clients import Client as Device
-from tests.tools.clients import VirtualClock, bodies
 from tests.waiting import wait_for
-from tools.conformance import contract, rules
-from tools.conformance.rules import Expected
-from tools.conformance.run import Settings, serving
 
 
 def test_every_punch_that_was_accepted_through_the_kit_is_one_row_and_the_others_are_none(client: Client) -> None:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import h11
 
-from tools.conformance.contract import MOST_BYTES, Answer, message
+from slices.conformance.contract import MOST_BYTES, Answer, message
 from tools.kit.output import print_status
 
 _LARGEST = 10 * 1024 * 1024  # bytes of a body, the gateway's limit

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from tests.tools.clients import CLOCKS, RIGHT, WRONG, Client, VirtualClock, bodies
-from tools.conformance import rules
-from tools.conformance.rules import Expected, Verdict
-from tools.conformance.run import Settings, serving
+from slices.conformance import rules
+from slices.conformance.rules import Expected, Verdict
+from slices.conformance.run import Settings, serving
+from slices.conformance.tests.tools.clients import CLOCKS, RIGHT, WRONG, Client, VirtualClock, bodies
 
 PUNCHES = 12
 LONGEST_WAIT = 260.0  # contract seconds; these clients wait 240 at most

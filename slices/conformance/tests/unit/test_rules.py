@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from ponto import receipt
+from slices.conformance import contract, rules
+from slices.conformance.command import expected_in
+from slices.conformance.faults import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Fault, Script, Way
+from slices.conformance.rules import Attempt, Expected, Seen
 from tools import cli
-from tools.conformance import contract, rules
-from tools.conformance.command import expected_in
-from tools.conformance.faults import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Fault, Script, Way
-from tools.conformance.rules import Attempt, Expected, Seen
 from tools.kit.errors import CommandError
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
@@ -246,7 +247,7 @@ def test_without_a_stack_there_is_nothing_else() -> None:
     assert api.answer("GET", "/other", HEADERS, b"").status == 403
     for path in ("/ponto", f"/ponto/{GOOD['id']}"):
         assert api.answer("GET", path, {}, b"").status == 403
-    assert api.answer("GET", "/ponto", HEADERS, b"") == contract.message(404, contract.NO_LIST)
+    assert api.answer("GET", "/ponto", HEADERS, b"") == contract.message(404, receipt.NO_LIST, cache_control="no-store")
     assert api.answer("OPTIONS", "/ponto", {}, b"").status == 204
 
 

@@ -23,9 +23,6 @@ PREFLIGHT = {
     "access-control-max-age": "3600",
 }
 
-NO_LIST = "employees do not sign in here, so there is no list of their punches"
-"""The message of `GET /ponto` without a user pool (resources/identity.js)."""
-
 _receipt_of = re.compile("/ponto/([^/]+)").fullmatch
 _is_random = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NOT_READ = "there is an error in your request"
@@ -98,7 +95,7 @@ class Api:
         if not key or (self._key is not None and key != self._key):
             return message(403, "Forbidden")
         if method == "GET":
-            return self._receipt(asked[1].lower()) if asked else message(404, NO_LIST)
+            return self._receipt(asked[1].lower()) if asked else message(404, receipt.NO_LIST, cache_control="no-store")
         return self._punch(headers, body)
 
     def _punch(self, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -1,0 +1,90 @@
+// The slices that are there (slices/*/slice.yml), and what they add to serverless.yml and to the files beside this one.
+// Whoever deletes a slice's folder takes its part out of every list below. slices/README.md says what a slice may declare.
+const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const { join } = require('node:path');
+const { load } = require('js-yaml');
+const stop = require('./stop.js');
+
+const ROOT = join(__dirname, '..');
+const FOLDER = join(ROOT, 'slices');
+const STAGES = ['default', 'dev', 'prod', 'local'];
+
+const read = (file) => load(readFileSync(join(ROOT, file), 'utf8')) ?? {};
+
+const named = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => existsSync(join(FOLDER, name, 'slice.yml'))).sort() : [];
+
+/** By name, with what slice.yml says; a slice comes behind those that it needs. */
+const SLICES = new Map();
+function add(name, neededBy) {
+  if (!named.includes(name)) stop(`slices/${neededBy} needs slices/${name}, which is not there: bring it back, or delete both.`);
+  if (SLICES.has(name)) return;
+  const slice = read(`slices/${name}/slice.yml`);
+  for (const other of slice.needs ?? []) add(other, name);
+  SLICES.set(name, slice);
+}
+for (const name of named) add(name);
+
+/** What all slices together have under a name: lists, one behind the other. */
+const listed = (key) => [...SLICES.values()].flatMap((slice) => slice[key] ?? []);
+
+/** Of each stage the parameters of resources/parameters.yml and of the slices, as they are written. */
+const PARAMETERS = read('resources/parameters.yml');
+for (const [name, { parameters = {} }] of SLICES) {
+  for (const [stage, own] of Object.entries(parameters)) {
+    if (!STAGES.includes(stage)) stop(`slices/${name}/slice.yml: parameters of '${stage}', which is not one of ${STAGES.join(', ')}.`);
+    for (const parameter of Object.keys(own)) {
+      if (parameter in PARAMETERS[stage]) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
+      PARAMETERS[stage][parameter] = own[parameter];
+    }
+  }
+}
+
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** Lays a slice's part over those of the others; what two of them say differently stops the deploy. */
+function merged(into, part, path) {
+  for (const [key, value] of Object.entries(part)) {
+    if (isObject(into[key]) && isObject(value)) merged(into[key], value, `${path}.${key}`);
+    else if (!(key in into)) into[key] = structuredClone(value);
+    else if (JSON.stringify(into[key]) !== JSON.stringify(value)) stop(`Two slices differ about ${path}.${key}.`);
+  }
+  return into;
+}
+
+/** What the slices' aws.js or aws.yml have under a name, one over the other. */
+async function together({ resolveVariable }, key) {
+  const found = {};
+  for (const name of SLICES.keys()) {
+    const file = ['aws.js', 'aws.yml'].map((each) => `slices/${name}/${each}`).find((each) => existsSync(join(ROOT, each)));
+    if (file) merged(found, (await resolveVariable(`file(${file}):${key}, null`)) ?? {}, key);
+  }
+  return found;
+}
+
+/** Who may send to the queue of punches. */
+async function senders(context) {
+  const roles = ['ApiRole', 'OperatorRole', ...Object.keys(await together(context, 'senders'))];
+  return roles.map((role) => ({ 'Fn::GetAtt': [role, 'Arn'] }));
+}
+
+/** For resources: of serverless.yml: what the slices bring. */
+async function template(context) {
+  return { Resources: await together(context, 'Resources'), Outputs: await together(context, 'Outputs') };
+}
+
+/** For resources: of serverless.yml, which lays it over what the reference and the slices bring. */
+async function overlays(context) {
+  return { Resources: await together(context, 'overlays'), extensions: await together(context, 'extensions') };
+}
+
+module.exports = {
+  SLICES,
+  PARAMETERS,
+  listed,
+  together,
+  parameters: () => PARAMETERS,
+  functions: (context) => together(context, 'functions'),
+  template,
+  overlays,
+  senders,
+};

@@ -1,0 +1,65 @@
+"""The slices as the commands see them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.kit import slices
+from tools.kit.errors import CommandError
+from tools.kit.packaging import copy_project
+from tools.kit.project import ROOT
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty folder in the place of slices/."""
+    monkeypatch.setattr(slices, "FOLDER", tmp_path)
+    monkeypatch.setattr(slices, "installed", slices.installed.__wrapped__)  # which remembers
+    return tmp_path
+
+
+def make(folder: Path, **needs: list[str]) -> None:
+    for name, others in needs.items():
+        (folder / name).mkdir()
+        (folder / name / "slice.yml").write_text(f"needs: {others}\n")
+
+
+def test_a_slice_comes_behind_those_that_it_needs(folder: Path) -> None:
+    make(folder, a=["c"], b=[], c=["d"], d=[])
+    assert [each.name for each in slices.installed()] == ["d", "c", "a", "b"]
+
+
+def test_a_slice_that_is_needed_and_not_there_is_named(folder: Path) -> None:
+    make(folder, a=["b"])
+    with pytest.raises(CommandError, match="slices/a needs slices/b, which is not there: bring it back, or delete"):
+        slices.installed()
+
+
+def test_without_slices_the_commands_are_the_references(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    for each in slices.installed():
+        subprocess.run(["rm", "-r", project / "slices" / each.name], check=True)
+    program = (
+        "import tools, tools.cli as cli; print(tools.__file__); print(*sorted(cli.ponto.commands));"
+        "raise SystemExit(cli.main(['--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    file, names, *_ = done.stdout.splitlines()
+    assert Path(file).is_relative_to(project)
+    brought = slices.said_by_name("commands").keys()
+    assert brought
+    assert not brought & set(names.split())
+
+
+@pytest.mark.parametrize("name", sorted(slices.said_by_name("commands")))
+def test_the_help_of_one_command_imports_no_other(name: str) -> None:
+    program = (
+        f"import sys, tools.cli as cli; cli.main(['{name}', '--help']);"
+        "print(*(name for name in sys.modules if name.endswith('.command')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    place = slices.said_by_name("commands")[name]["from"]
+    assert done.stdout.splitlines()[-1].split() == [place.partition(":")[0]]

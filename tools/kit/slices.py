@@ -1,0 +1,66 @@
+"""The slices that are there, and what their `slice.yml` say; resources/slices.js reads the same for osls."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from tools.kit.errors import CommandError
+from tools.kit.project import ROOT
+
+FOLDER = ROOT / "slices"
+
+
+class Slice(NamedTuple):
+    """A folder of slices/."""
+
+    name: str
+    folder: Path
+    says: Mapping[str, Any]  # what stands in its slice.yml, as YAML has it
+
+
+@cache
+def installed() -> tuple[Slice, ...]:
+    """Give the slices that are there, each behind those that it needs.
+
+    Raises:
+        CommandError: one needs a slice that is not there.
+    """
+    found = {file.parent.name: file for file in sorted(FOLDER.glob("*/slice.yml"))}
+    ordered: dict[str, Slice] = {}
+
+    def add(name: str) -> None:
+        says = yaml.safe_load(found[name].read_text(encoding="utf-8")) or {}
+        for other in says.get("needs") or ():
+            if other not in found:
+                raise CommandError(
+                    f"slices/{name} needs slices/{other}, which is not there: bring it back, or delete both"
+                )
+            if other not in ordered:
+                add(other)
+        ordered[name] = Slice(name, found[name].parent, says)
+
+    for name in found:
+        if name not in ordered:
+            add(name)
+    return tuple(ordered.values())
+
+
+def said(key: str) -> Iterator[Any]:
+    """Give the items of the lists that the slices have under a key, in the order of the slices."""
+    for each in installed():
+        yield from each.says.get(key) or ()
+
+
+def said_by_name(key: str) -> dict[str, Any]:
+    """Give what the slices have under a key by names, in the order of the slices."""
+    return {name: value for each in installed() for name, value in (each.says.get(key) or {}).items()}
+
+
+def found(name: str) -> Any:
+    """Import what a name like `slices.receipts.command:receipts` means."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
