@@ -1,5 +1,5 @@
 // Whether there is a page (site.yml), and where it signs employees in.
-const headers = require('./headers.json'); // which `make run` sends, too: tools/kit/site.py
+const headers = require('../../resources/page-headers.json'); // which `make run` sends, too: tools/kit/site.py
 const stop = require('../../resources/stop.js');
 
 const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // it goes into the policy

@@ -25,7 +25,7 @@ _WORKER = "sw.js"
 _POLICY = "content-security-policy"
 _MARK = b"const SHELL = {}"
 
-HEADERS: dict[str, str] = json.loads((ROOT / "slices" / "page" / "headers.json").read_text(encoding="utf-8"))
+HEADERS: dict[str, str] = json.loads((ROOT / "resources" / "page-headers.json").read_text(encoding="utf-8"))
 """What every file is sent with, in lower case; on AWS by `slices/page/site.yml`, which a test holds equal.
 
 The Content-Security-Policy allows nothing but the page's own files and its own origin's API. Nothing is cached
