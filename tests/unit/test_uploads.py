@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import handler
 from ponto import batches, imports
 from ponto.batches import NotSent, OutOfTime, Sender
-from ponto.config import ConfigurationError, ImportSettings
+from ponto.config import ConfigurationError, ImportSettings, load_import
 from ponto.imports import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
 from ponto.lines import BEGIN, NotPunches, Position
 from tests.events import NOT_SQS, Context, record, sqs_event
@@ -43,6 +44,7 @@ class Bucket:
         self.fails_after: int | None = None  # bytes of a body
         self.knows_ranges = True
         self.asked_for_parts = False
+        self.given = 0  # bytes of all bodies
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "") -> Any:  # noqa: N803
         assert Bucket == BUCKET
@@ -51,28 +53,35 @@ class Bucket:
         content = self.objects[Key, VersionId]
         self.asked_for_parts |= bool(Range)
         if not Range or not self.knows_ranges:
-            return {"Body": _Body(content, self.fails_after)}
+            return {"Body": _Body(self, content)}
         offset = int(Range.removeprefix("bytes=").removesuffix("-"))
         if offset >= len(content):
             raise client_error("InvalidRange", 416)
         part = f"bytes {offset}-{len(content) - 1}/{len(content)}"
-        return {"Body": _Body(content[offset:], self.fails_after), "ContentRange": part}
+        return {"Body": _Body(self, content[offset:]), "ContentRange": part}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803
         assert Bucket == BUCKET
         assert len(Key.encode()) <= 1_024, "KeyTooLongError"
         self.results[Key] = Body if isinstance(Body, bytes) else Body.read()
 
+    def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+        assert Bucket == BUCKET
+        self.results.pop(Key, None)
+
 
 class _Body(io.BytesIO):
-    def __init__(self, content: bytes, fails_after: int | None) -> None:
+    def __init__(self, bucket: Bucket, content: bytes) -> None:
         super().__init__(content)
-        self._fails_after = fails_after
+        self._bucket = bucket
+        self._fails_after = bucket.fails_after
 
     def read(self, size: int | None = -1) -> bytes:
         if self._fails_after is not None and self.tell() >= self._fails_after:
             raise ReadTimeoutError(endpoint_url="https://s3")
-        return super().read(size if self._fails_after is None else self._fails_after)
+        part = super().read(size if self._fails_after is None else self._fails_after)
+        self._bucket.given += len(part)
+        return part
 
 
 class Queue:
@@ -379,6 +388,37 @@ def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda
     with pytest.raises(OutOfTime, match=f"the time is over, and line {line} is not read"):
         paper.run_all(task._replace(position=begin).event(), seconds=-1)
     assert "summary.json" not in str(paper.bucket.results)
+
+
+_MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("content", "has_a_punch"),
+    [
+        (b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 6 * _MIB, False),
+        (gzip.compress(b"") * (6 * _MIB // len(gzip.compress(b""))), False),
+        (gzip.compress(punch(1) + b"\n") + bytes(6 * _MIB), True),
+    ],
+    ids=["a long name", "empty members", "zeros behind the end"],
+)
+def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch, content: bytes, has_a_punch: bool
+) -> None:
+    upload = paper.upload(content)
+    clock = SimpleNamespace(monotonic=lambda: paper.bucket.given / _MIB, sleep=time.sleep)  # a second a mebibyte
+    monkeypatch.setattr(imports, "time", clock)
+    monkeypatch.setattr(batches, "time", clock)
+    importer = imports.importer(load_import())
+    if has_a_punch:
+        now, why = importer.run(upload, RESERVE + 1)
+        assert (now.accepted, why.partition(":")[0]) == (1, "OutOfTime")
+        upload = paper.functions.events.pop()
+        assert paper.bucket.given <= 3 * _MIB
+        paper.bucket.given = 0
+    with pytest.raises(OutOfTime, match="the time is over"):
+        importer.run(upload, RESERVE + 1)
+    assert paper.bucket.given <= 3 * _MIB
 
 
 def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(paper: Paper) -> None:
