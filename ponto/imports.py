@@ -7,6 +7,7 @@ it raises, Lambda tries twice again, and then puts the event, which says where t
 import io
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable
 from datetime import tzinfo
@@ -55,6 +56,7 @@ class Task(NamedTuple):
     rounds: int = 0  # invocations so far
     refused_in: tuple[str, ...] = ()  # the results that list these, one of each invocation that refused any
     clock: Any = None  # of a hardware clock's file: what the first of them found it to hold, for the summary
+    failed: str = ""  # why it cannot be read on from there; empty: nobody knows yet
 
     @property
     def bucket(self) -> str:
@@ -78,14 +80,17 @@ class Task(NamedTuple):
             refused=self.refused + len(sent.refused),
         )
 
+    def done(self) -> dict[str, Any]:
+        """Give what became of the lines before, for a result."""
+        counts: dict[str, Any] = {"accepted": self.accepted, "refused": self.refused, "rounds": self.rounds}
+        counts |= {"refusedIn": list(self.refused_in)} if self.refused_in else {}
+        return counts | ({"clock": self.clock} if self.clock else {})
+
     def event(self) -> dict[str, Any]:
         """Give the event of which this is read."""
         offset, line = self.position
-        done: dict[str, Any] = {"offset": offset, "line": line, "accepted": self.accepted, "refused": self.refused}
-        done |= {"rounds": self.rounds, "refusedIn": list(self.refused_in)} | (
-            {"clock": self.clock} if self.clock else {}
-        )
-        return {"Records": [self.record], "continuation": done}
+        place = {"offset": offset, "line": line} | ({"failed": self.failed} if self.failed else {})
+        return {"Records": [self.record], "continuation": place | self.done()}
 
 
 def tasks_of(event: Any) -> list[Task]:
@@ -118,12 +123,13 @@ def _continued(task: Task, done: Any) -> Task:
         offset, line, accepted, refused, rounds = (
             done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
         )
-        refused_in = tuple(done.get("refusedIn", ()))  # the version before named none
+        refused_in = tuple(done.get("refusedIn", ()))
+        clock, failed = done.get("clock"), str(done.get("failed", ""))
     except (KeyError, TypeError):
         raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
     if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
         raise NotFromS3("The event's continuation does not count from where a file begins.")
-    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, done.get("clock"))
+    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, clock, failed)
 
 
 class Importer:
@@ -163,27 +169,28 @@ class Importer:
         task, *others = tasks_of(event)
         for other in others:  # S3 sends one file an event; a hand may send more
             self._hand_on(other)
-        if task.rounds >= MOST_ROUNDS:
-            raise TooManyRounds(
-                f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
-            )
         try:
             now, why = self._send(task, end - _RESERVE)
-        except NotPunches as error:
-            self._put(task, FAILURE, _json({"reason": str(error)}))
+        except (NotPunches, TooManyRounds) as error:
+            self._put(task, FAILURE, _json({"reason": str(error), "line": task.position.line} | task.done()))
             raise
         if why:
             self._hand_on(now)
         else:
-            summary: dict[str, Any] = {"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds}
-            summary |= {"refusedIn": now.refused_in} if now.refused_in else {}
-            self._put(now, SUMMARY, _json(summary | ({"clock": now.clock} if now.clock else {})))
+            self._put(task, SUMMARY, _json(now.done()))
+            self._s3.delete_object(Bucket=task.bucket, Key=_result(task, FAILURE))  # of a try before
         return now, why
 
     def _send(self, task: Task, stop: float) -> tuple[Task, str]:
         """Send, note what is refused, and return how far the file is, and why no further, if that is not all of it."""
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if task.failed:
+            raise NotPunches(task.failed)
+        if task.rounds >= MOST_ROUNDS:
+            raise TooManyRounds(
+                f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
+            )
         now = task._replace(rounds=task.rounds + 1)
         open_at = self._opener(task, stop)
         if task.position == BEGIN and (found := survey(open_at, _before(stop))):
@@ -196,14 +203,16 @@ class Importer:
                     for line in sent.refused:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
                     now = now.after(sent)
-            except (OutOfTime, NotSent, BotoCoreError, ClientError) as error:
+            except (NotPunches, OutOfTime, NotSent, BotoCoreError, ClientError) as error:
                 if now.position == task.position:  # to hand on what is as it was would never end
                     raise
                 why = f"{type(error).__name__}: {error}"
+                # The next one fails with it: what Lambda tries again, and a redrive, begin behind what is sent.
+                now = now._replace(failed=str(error) if isinstance(error, NotPunches) else "")
             if now.refused > task.refused:
                 refused.seek(0)
-                # Named by where it begins, so that an invocation that is repeated writes it over.
-                name = f"refused-from-line-{task.position.line}.ndjson"
+                # Lambda repeats invocations, which may reach less far: nothing else writes this over.
+                name = f"refused-from-line-{task.position.line}-{secrets.token_hex(8)}.ndjson"
                 self._put(task, name, refused)
                 now = now._replace(refused_in=(*now.refused_in, name))
         return now, why
@@ -259,8 +268,7 @@ class Importer:
         return employees
 
     def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
-        key = f"{results_of(task.key, task.version)}{name}"
-        self._s3.put_object(Bucket=task.bucket, Key=key, Body=content)
+        self._s3.put_object(Bucket=task.bucket, Key=_result(task, name), Body=content)
 
     def _hand_on(self, task: Task) -> None:
         self._functions.invoke(
@@ -291,6 +299,10 @@ def results_of(key: str, version: str | None) -> str:
     They are in a folder for the version: a file that is mended and sent again has results of its own.
     """
     return f"{RESULTS}{_shortened(key.removeprefix(INCOMING))}/{version}/"
+
+
+def _result(task: Task, name: str) -> str:
+    return f"{results_of(task.key, task.version)}{name}"
 
 
 def _before(stop: float) -> Callable[[int], None]:

@@ -60,11 +60,15 @@ class Bucket:
             return None
         return [json.loads(line) for line in self._s3.get_object(Bucket=self.name, Key=key)["Body"].read().splitlines()]
 
-    def wait_for(self, folder: str) -> Any:
+    def wait_for(self, folder: str, name: str = "summary.json") -> Any:
         """Wait until a file is done; give its summary."""
-        wait_for(lambda: self.lines(f"{folder}/summary.json"), f"{folder}/summary.json")
-        (summary,) = self.lines(f"{folder}/summary.json") or [None]
+        wait_for(lambda: self.lines(f"{folder}/{name}"), f"{folder}/{name}")
+        (summary,) = self.lines(f"{folder}/{name}") or [None]
         return summary
+
+    def refused(self, folder: str, result: Any) -> list[Any]:
+        """Give the lines of the lists that a result names."""
+        return [line for name in result["refusedIn"] for line in self.lines(f"{folder}/{name}") or []]
 
     def empty(self) -> None:
         """Delete everything, all versions."""
@@ -98,20 +102,18 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
 ) -> None:
     content = ndjson(employees[:-1]) + b'{"usuarioId": 0}\n' + b"\n"
     folder = bucket.upload(content)
-    first = "refused-from-line-1.ndjson"
-    assert bucket.wait_for(folder) == {"accepted": 49, "refused": 1, "rounds": 1, "refusedIn": [first]}
-    assert bucket.lines(f"{folder}/{first}") == [{"line": 50, "reason": "ponto: required"}]
+    summary = bucket.wait_for(folder)
+    assert bucket.refused(folder, summary) == [{"line": 50, "reason": "ponto: required"}]
+    (first,) = summary.pop("refusedIn")
+    assert summary == {"accepted": 49, "refused": 1, "rounds": 1}
 
     # Gone on with, as if the first invocation had come to line 41.
     handed = bucket.event(folder, {"offset": len(ndjson(employees[:40])), "line": 41, "accepted": 40, "refused": 0})
     stack.client("lambda").invoke(FunctionName=FUNCTION, InvocationType="Event", Payload=json.dumps(handed))
     wait_for(lambda: bucket.wait_for(folder)["rounds"] == 2, "the second round")
-    assert bucket.wait_for(folder) == {
-        "accepted": 49,
-        "refused": 1,
-        "rounds": 2,
-        "refusedIn": ["refused-from-line-41.ndjson"],
-    }
+    summary = bucket.wait_for(folder)
+    assert summary.pop("refusedIn") != [first]
+    assert summary == {"accepted": 49, "refused": 1, "rounds": 2}
 
     again = bucket.upload(content)
     # Longer, in another form, and compressed though its name does not say so.
@@ -161,6 +163,22 @@ def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redriv
     assert run("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
 
     assert bucket.wait_for(folder)["accepted"] == 50
+    client.wait_until_drained()
+    assert len(client.rows(*employees)) == 50
+
+
+def test_a_file_that_ends_in_the_middle_of_its_compression_says_what_was_sent_and_is_a_dead_letter(
+    client: Client, bucket: Bucket, employees: list[int], run: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder = bucket.upload(gzip.compress(b"{\n" + ndjson(employees))[:-9])
+    failure = bucket.wait_for(folder, "failure.json")
+    assert "the compression is broken" in failure["reason"]
+    assert (failure["accepted"], failure["refused"], failure["line"]) == (50, 1, 52)
+    assert [line["line"] for line in bucket.refused(folder, failure)] == [1]
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
+    (dead_letter,) = run("list", "--reason", "file", "--json").json["deadLetters"]
+    assert dead_letter["detail"].startswith(f"{KEY}, from line 52: the compression is broken")
+    assert run("purge", "--older-than", "0s", "--yes", "--export", str(tmp_path / "dead-letters")).status == 0
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 50
 
@@ -300,10 +318,10 @@ def test_a_file_of_64_mb_takes_the_function_no_more_memory_than_a_small_one(
     content = b"".join(line % (employee, blank) for employee in employees)
     folder = bucket.upload(content + b"x" * (64_000_000 - len(content)) + b"\n" + line % (0, b""))
 
-    listed = "refused-from-line-1.ndjson"
-    assert bucket.wait_for(folder) == {"accepted": 750, "refused": 2, "rounds": 1, "refusedIn": [listed]}
+    summary = bucket.wait_for(folder)
+    assert (summary["accepted"], summary["refused"], summary["rounds"]) == (750, 2, 1)
     assert 20 < max(map(peak_mb, workers(stack))) < 150
-    assert bucket.lines(f"{folder}/{listed}") == [
+    assert bucket.refused(folder, summary) == [
         {"line": 751, "reason": "line: longer than 65536 bytes"},
         {"line": 752, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
     ]
