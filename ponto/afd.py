@@ -172,19 +172,19 @@ def read(line: bytes, layout: Layout) -> Record | Trailer | None:
 
 
 def _record(kind: int, text: str, layout: Layout) -> Record:
-    record = Record(kind, int(text[:9]))
+    nsr = int(text[:9])
     if kind == PUNCH and (found := layout.punch.fullmatch(text)):
         *time, field = found.groups()
         if (document := _document(field)) is None:
-            raise BadField(record, "neither a CPF nor a PIS in the employee's place")
-        return record._replace(time=layout.time.format(*time), document=document)
+            raise BadField(Record(kind, nsr), "neither a CPF nor a PIS in the employee's place")
+        return Record(kind, nsr, layout.time.format(*time), document=document)
     if kind == SETTING and (found := layout.setting.fullmatch(text)):
         times = found.groups()
         half = len(times) // 2
-        return record._replace(time=layout.time.format(*times[half:]), before=layout.time.format(*times[:half]))
+        return Record(kind, nsr, layout.time.format(*times[half:]), layout.time.format(*times[:half]))
     if kind in (PUNCH, SETTING):
-        raise BadField(record, f"its time is not written as in the layout of {layout.year}")
-    return record
+        raise BadField(Record(kind, nsr), f"its time is not written as in the layout of {layout.year}")
+    return Record(kind, nsr)
 
 
 def _trailer(text: str, layout: Layout) -> Trailer:

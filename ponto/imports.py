@@ -124,7 +124,7 @@ def _continued(task: Task, done: Any) -> Task:
             done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
         )
         refused_in = tuple(done.get("refusedIn", ()))
-        clock, failed = done.get("clock"), str(done.get("failed", ""))
+        clock, failed = done.get("clock"), str(done.get("failed") or "")
     except (KeyError, TypeError):
         raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
     if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:

@@ -60,15 +60,15 @@ class Bucket:
             return None
         return [json.loads(line) for line in self._s3.get_object(Bucket=self.name, Key=key)["Body"].read().splitlines()]
 
-    def wait_for(self, folder: str, name: str = "summary.json") -> Any:
+    def wait_for(self, folder: str) -> Any:
         """Wait until a file is done; give its summary."""
-        wait_for(lambda: self.lines(f"{folder}/{name}"), f"{folder}/{name}")
-        (summary,) = self.lines(f"{folder}/{name}") or [None]
+        wait_for(lambda: self.lines(f"{folder}/summary.json"), f"{folder}/summary.json")
+        (summary,) = self.lines(f"{folder}/summary.json") or [None]
         return summary
 
-    def refused(self, folder: str, result: Any) -> list[Any]:
-        """Give the lines of the lists that a result names."""
-        return [line for name in result["refusedIn"] for line in self.lines(f"{folder}/{name}") or []]
+    def refused(self, folder: str, summary: Any) -> list[Any]:
+        """Give the lines of the lists that a summary names."""
+        return [line for name in summary["refusedIn"] for line in self.lines(f"{folder}/{name}") or []]
 
     def empty(self) -> None:
         """Delete everything, all versions."""
@@ -163,22 +163,6 @@ def test_a_file_that_fails_for_good_is_a_dead_letter_and_is_imported_by_a_redriv
     assert run("redrive", "--reason", "file").out == "1 redriven, 0 failed\n"
 
     assert bucket.wait_for(folder)["accepted"] == 50
-    client.wait_until_drained()
-    assert len(client.rows(*employees)) == 50
-
-
-def test_a_file_that_ends_in_the_middle_of_its_compression_says_what_was_sent_and_is_a_dead_letter(
-    client: Client, bucket: Bucket, employees: list[int], run: Callable[..., Result], tmp_path: Path
-) -> None:
-    folder = bucket.upload(gzip.compress(b"{\n" + ndjson(employees))[:-9])
-    failure = bucket.wait_for(folder, "failure.json")
-    assert "the compression is broken" in failure["reason"]
-    assert (failure["accepted"], failure["refused"], failure["line"]) == (50, 1, 52)
-    assert [line["line"] for line in bucket.refused(folder, failure)] == [1]
-    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
-    (dead_letter,) = run("list", "--reason", "file", "--json").json["deadLetters"]
-    assert dead_letter["detail"].startswith(f"{KEY}, from line 52: the compression is broken")
-    assert run("purge", "--older-than", "0s", "--yes", "--export", str(tmp_path / "dead-letters")).status == 0
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 50
 
