@@ -493,6 +493,7 @@ def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: P
     (task,) = tasks_of(paper.upload(file(1, 10)))
     with pytest.raises(TooManyRounds, match=f"line 1 is reached after {MOST_ROUNDS} invocations; redrive it to go on"):
         paper.run(task._replace(rounds=MOST_ROUNDS).event())
+    assert paper.result("failure.json")[0]["reason"].startswith("line 1 is reached")
     paper.run(task._replace(rounds=MOST_ROUNDS - 1).event())
     assert len(paper.queue.bodies) == 10
 
