@@ -6,7 +6,7 @@ quotes a line: it may hold somebody's name or document.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterator
 from contextlib import suppress
 from operator import itemgetter
@@ -32,6 +32,14 @@ class NotOfAClock(ValueError):
 
 class BadRecord(ValueError):
     """A line is no record of the file's layout. The message says why."""
+
+
+class BadField(BadRecord):
+    """A record has the length and the CRC of one, and a wrong field: it is refused, and not missing."""
+
+    def __init__(self, record: "Record", what: str) -> None:
+        super().__init__(f"record {record.kind}: {what}")
+        self.record = record  # its kind and NSR
 
 
 class Layout(NamedTuple):
@@ -136,6 +144,7 @@ def read(line: bytes, layout: Layout) -> Record | Trailer | None:
         None: it is the signature.
 
     Raises:
+        BadField: its length and CRC are right, and a field is wrong.
         BadRecord: it is no record of the layout, or damaged.
         NotOfAClock: there is another file behind this one, or it is a program's.
     """
@@ -166,13 +175,15 @@ def _record(kind: int, text: str, layout: Layout) -> Record:
     nsr = int(text[:9])
     if kind == PUNCH and (found := layout.punch.fullmatch(text)):
         *time, field = found.groups()
-        return Record(kind, nsr, layout.time.format(*time), document=_document(field))
+        if (document := _document(field)) is None:
+            raise BadField(Record(kind, nsr), "neither a CPF nor a PIS in the employee's place")
+        return Record(kind, nsr, layout.time.format(*time), document=document)
     if kind == SETTING and (found := layout.setting.fullmatch(text)):
         times = found.groups()
         half = len(times) // 2
         return Record(kind, nsr, layout.time.format(*times[half:]), layout.time.format(*times[:half]))
     if kind in (PUNCH, SETTING):
-        raise BadRecord(f"record {kind}: its time is not written as in the layout of {layout.year}")
+        raise BadField(Record(kind, nsr), f"its time is not written as in the layout of {layout.year}")
     return Record(kind, nsr)
 
 
@@ -183,12 +194,8 @@ def _trailer(text: str, layout: Layout) -> Trailer:
     return Trailer({kind: int(counts[9 * place : 9 * place + 9]) for place, kind in enumerate(layout.kinds)})
 
 
-def _document(field: str) -> str:
-    """Give the 11 digits of an employee's CPF or PIS; the field has twelve characters, and clocks disagree on how.
-
-    Raises:
-        BadRecord: it has none.
-    """
+def _document(field: str) -> str | None:
+    """Give the 11 digits of a CPF or PIS, if it has one: clocks disagree on how to fill twelve characters."""
     digits = field.strip(" ")
     if _digits(digits):
         if len(digits) == 11:
@@ -198,7 +205,7 @@ def _document(field: str) -> str:
         # The same, with a PIS's check digit in the place of the CPF's last.
         if len(digits) == 12 and digits[0] == "8" and (checks := check_digits(digits[1:10]))[0] == digits[10]:
             return digits[1:10] + checks
-    raise BadRecord("record 3: neither a CPF nor a PIS in the employee's place")
+    return None
 
 
 # Text
@@ -251,19 +258,23 @@ class Survey:
         self._trailer: Trailer | None = None
         self._first = self._last = 0  # NSR; 0: of none
         self._gaps: list[tuple[int, int]] = []  # first and last NSR that is missing, in order
+        self._unknown = range(0)  # NSR from the first to the last gap that is not listed
         self._repeats: list[int] = []
         self._unplaced = 0  # came again, or late into a gap that is not listed
         self._settings: list[Record] = []
         self._unlisted = {"gaps": 0, "repeats": 0, "settings": 0}
 
     def add(self, line: bytes) -> None:
-        """Take the next line. What is no record counts as missing.
+        """Take the next line. What is no record, or damaged, counts as missing.
 
         Raises:
             NotOfAClock: of `read`.
         """
+        found: Record | Trailer | None
         try:
             found = read(line, self.header.layout)
+        except BadField as error:
+            found = error.record
         except BadRecord:
             return
         if isinstance(found, Trailer):
@@ -271,7 +282,7 @@ class Survey:
         elif found is not None:
             self._found[found.kind] += 1
             self._number(found.nsr)
-            if found.kind == SETTING:
+            if found.kind == SETTING and found.time:
                 self._list("settings", self._settings, found)
 
     def _number(self, nsr: int) -> None:
@@ -279,29 +290,34 @@ class Survey:
             self._first = self._last = nsr
         elif nsr > self._last:
             if nsr > self._last + 1:
-                self._list("gaps", self._gaps, (self._last + 1, nsr - 1))
+                self._miss(self._last + 1, nsr - 1)
             self._last = nsr
         elif nsr < self._first:
             if nsr < self._first - 1:
-                self._list("gaps", self._gaps, (nsr + 1, self._first - 1))
-                self._gaps.sort()
+                self._miss(nsr + 1, self._first - 1)
             self._first = nsr
         else:
             self._fill(nsr)
+
+    def _miss(self, first: int, last: int) -> None:
+        """Take a gap: what it lies between has come."""
+        if len(self._gaps) < LISTED:
+            insort(self._gaps, (first, last))
+            return
+        self._unlisted["gaps"] += 1
+        known = self._unknown or range(first, last + 1)
+        self._unknown = range(min(known.start, first), max(known.stop, last + 1))
 
     def _fill(self, nsr: int) -> None:
         """Take one from the first to the last: it comes late, or again."""
         place = bisect_right(self._gaps, nsr, key=itemgetter(0)) - 1
         if place >= 0 and nsr <= self._gaps[place][1]:
             first, last = self._gaps.pop(place)
-            if nsr < last:
-                self._gaps.insert(place, (nsr + 1, last))
             if first < nsr:
-                self._gaps.insert(place, (first, nsr - 1))
-            if len(self._gaps) > LISTED:
-                del self._gaps[place + 1]
-                self._unlisted["gaps"] += 1
-        elif self._unlisted["gaps"] and self._first < nsr < self._last:
+                self._miss(first, nsr - 1)
+            if nsr < last:
+                self._miss(nsr + 1, last)
+        elif nsr in self._unknown:
             self._unplaced += 1
         else:
             self._list("repeats", self._repeats, nsr)

@@ -62,7 +62,7 @@ def send_all(lines: Iterable[Line], send: Send, stop: float, threads: int = THRE
     Raises:
         OutOfTime: it is past `stop`; all that was read is sent.
         NotSent: of `send`.
-        Exception: whatever reading a line raised; all batches before it are sent.
+        Exception: whatever reading a line raised; all before it are sent.
     """
     batches = _batches(lines)
     waiting: deque[tuple[list[Line], Future[dict[int, str]]]] = deque()
@@ -93,12 +93,17 @@ def send_all(lines: Iterable[Line], send: Send, stop: float, threads: int = THRE
 def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
     batch: list[Line] = []
     punches = 0
-    for line in lines:
-        batch.append(line)
-        punches += line.body != ""
-        if punches == CALL or len(batch) == _LINES or line.is_heartbeat:
+    try:
+        for line in lines:
+            batch.append(line)
+            punches += line.body != ""
+            if punches == CALL or len(batch) == _LINES or line.is_heartbeat:
+                yield batch
+                batch, punches = [], 0
+    except Exception:
+        if batch:
             yield batch
-            batch, punches = [], 0
+        raise
     if batch:
         yield batch
 

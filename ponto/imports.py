@@ -7,12 +7,13 @@ it raises, Lambda tries twice again, and then puts the event, which says where t
 import io
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable
 from datetime import tzinfo
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
 from ponto import documents
@@ -34,6 +35,7 @@ _RESERVE = 60.0  # s of the function's time that are kept: for a call to the que
 _LONGEST_NAME = 800  # bytes, of the 1,024 of a key; the rest is for the version's and the result's
 _TIMEOUT = 10  # s, to connect and again to read
 _IN_MEMORY = 1 << 20  # bytes of results; more go to the disk
+_UNTIMED = 1 << 20  # bytes as they are stored that are read whatever the time: at most a second's
 
 
 class NotFromS3(ValueError):
@@ -54,6 +56,7 @@ class Task(NamedTuple):
     rounds: int = 0  # invocations so far
     refused_in: tuple[str, ...] = ()  # the results that list these, one of each invocation that refused any
     clock: Any = None  # of a hardware clock's file: what the first of them found it to hold, for the summary
+    failed: str = ""  # why it cannot be read on from there; empty: nobody knows yet
 
     @property
     def bucket(self) -> str:
@@ -77,14 +80,17 @@ class Task(NamedTuple):
             refused=self.refused + len(sent.refused),
         )
 
+    def done(self) -> dict[str, Any]:
+        """Give what became of the lines before, for a result."""
+        counts: dict[str, Any] = {"accepted": self.accepted, "refused": self.refused, "rounds": self.rounds}
+        counts |= {"refusedIn": list(self.refused_in)} if self.refused_in else {}
+        return counts | ({"clock": self.clock} if self.clock else {})
+
     def event(self) -> dict[str, Any]:
         """Give the event of which this is read."""
         offset, line = self.position
-        done: dict[str, Any] = {"offset": offset, "line": line, "accepted": self.accepted, "refused": self.refused}
-        done |= {"rounds": self.rounds, "refusedIn": list(self.refused_in)} | (
-            {"clock": self.clock} if self.clock else {}
-        )
-        return {"Records": [self.record], "continuation": done}
+        place = {"offset": offset, "line": line} | ({"failed": self.failed} if self.failed else {})
+        return {"Records": [self.record], "continuation": place | self.done()}
 
 
 def tasks_of(event: Any) -> list[Task]:
@@ -117,12 +123,13 @@ def _continued(task: Task, done: Any) -> Task:
         offset, line, accepted, refused, rounds = (
             done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
         )
-        refused_in = tuple(done.get("refusedIn", ()))  # the version before named none
+        refused_in = tuple(done.get("refusedIn", ()))
+        clock, failed = done.get("clock"), str(done.get("failed") or "")
     except (KeyError, TypeError):
         raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
     if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
         raise NotFromS3("The event's continuation does not count from where a file begins.")
-    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, done.get("clock"))
+    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, clock, failed)
 
 
 class Importer:
@@ -162,29 +169,30 @@ class Importer:
         task, *others = tasks_of(event)
         for other in others:  # S3 sends one file an event; a hand may send more
             self._hand_on(other)
-        if task.rounds >= MOST_ROUNDS:
-            raise TooManyRounds(
-                f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
-            )
         try:
             now, why = self._send(task, end - _RESERVE)
-        except NotPunches as error:
-            self._put(task, FAILURE, _json({"reason": str(error)}))
+        except (NotPunches, TooManyRounds) as error:
+            self._put(task, FAILURE, _json({"reason": str(error), "line": task.position.line} | task.done()))
             raise
         if why:
             self._hand_on(now)
         else:
-            summary: dict[str, Any] = {"accepted": now.accepted, "refused": now.refused, "rounds": now.rounds}
-            summary |= {"refusedIn": now.refused_in} if now.refused_in else {}
-            self._put(now, SUMMARY, _json(summary | ({"clock": now.clock} if now.clock else {})))
+            self._put(task, SUMMARY, _json(now.done()))
+            self._s3.delete_object(Bucket=task.bucket, Key=_result(task, FAILURE))  # of a try before
         return now, why
 
     def _send(self, task: Task, stop: float) -> tuple[Task, str]:
         """Send, note what is refused, and return how far the file is, and why no further, if that is not all of it."""
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if task.failed:
+            raise NotPunches(task.failed)
+        if task.rounds >= MOST_ROUNDS:
+            raise TooManyRounds(
+                f"line {task.position.line} is reached after {task.rounds} invocations; redrive it to go on"
+            )
         now = task._replace(rounds=task.rounds + 1)
-        open_at = self._opener(task)
+        open_at = self._opener(task, stop)
         if task.position == BEGIN and (found := survey(open_at, _before(stop))):
             now = now._replace(clock=found.summary())
         why = ""
@@ -195,19 +203,21 @@ class Importer:
                     for line in sent.refused:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
                     now = now.after(sent)
-            except (OutOfTime, NotSent, BotoCoreError, ClientError) as error:
+            except (NotPunches, OutOfTime, NotSent, BotoCoreError, ClientError) as error:
                 if now.position == task.position:  # to hand on what is as it was would never end
                     raise
                 why = f"{type(error).__name__}: {error}"
+                # The next one fails with it: what Lambda tries again, and a redrive, begin behind what is sent.
+                now = now._replace(failed=str(error) if isinstance(error, NotPunches) else "")
             if now.refused > task.refused:
                 refused.seek(0)
-                # Named by where it begins, so that an invocation that is repeated writes it over.
-                name = f"refused-from-line-{task.position.line}.ndjson"
+                # Lambda repeats invocations, which may reach less far: nothing else writes this over.
+                name = f"refused-from-line-{task.position.line}-{secrets.token_hex(8)}.ndjson"
                 self._put(task, name, refused)
                 now = now._replace(refused_in=(*now.refused_in, name))
         return now, why
 
-    def _opener(self, task: Task) -> Callable[[int], IO[bytes]]:
+    def _opener(self, task: Task, stop: float) -> Callable[[int], IO[bytes]]:
         from botocore.exceptions import ClientError
 
         version = {"VersionId": task.version} if task.version else {}
@@ -220,7 +230,7 @@ class Importer:
                 if error.response["Error"].get("Code") != "InvalidRange":
                     raise
                 return io.BytesIO()  # the file ends there: the time was over with its last line
-            body: IO[bytes] = answer["Body"]
+            body = cast(IO[bytes], _Timed(answer["Body"], stop))
             if "ContentRange" not in answer:  # the whole file, as the emulator gives for a part of a version
                 for _ in skip(body, offset):
                     pass
@@ -258,13 +268,29 @@ class Importer:
         return employees
 
     def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
-        key = f"{results_of(task.key, task.version)}{name}"
-        self._s3.put_object(Bucket=task.bucket, Key=key, Body=content)
+        self._s3.put_object(Bucket=task.bucket, Key=_result(task, name), Body=content)
 
     def _hand_on(self, task: Task) -> None:
         self._functions.invoke(
             FunctionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"], InvocationType="Event", Payload=_json(task.event())
         )
+
+
+class _Timed:
+    """A body that is read in time: a crafted gzip holds megabytes without a byte of content, all read in one call."""
+
+    def __init__(self, body: IO[bytes], stop: float) -> None:
+        self._body = body
+        self._stop = stop
+        self._read = 0
+        self.close = body.close
+
+    def read(self, size: int) -> bytes:
+        if self._read >= _UNTIMED and time.monotonic() > self._stop:
+            raise OutOfTime(f"the time is over, and {self._read} bytes of the file as it is stored were read")
+        part = self._body.read(size)
+        self._read += len(part)
+        return part
 
 
 def results_of(key: str, version: str | None) -> str:
@@ -273,6 +299,10 @@ def results_of(key: str, version: str | None) -> str:
     They are in a folder for the version: a file that is mended and sent again has results of its own.
     """
     return f"{RESULTS}{_shortened(key.removeprefix(INCOMING))}/{version}/"
+
+
+def _result(task: Task, name: str) -> str:
+    return f"{results_of(task.key, task.version)}{name}"
 
 
 def _before(stop: float) -> Callable[[int], None]:

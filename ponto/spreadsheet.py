@@ -123,8 +123,11 @@ def _records(text: str) -> Iterator[Row | Fault]:
 
 def _wrong_names(names: Sequence[str], columns: Sequence[str]) -> str:
     """Say what is wrong with the names of the columns; empty: nothing."""
+    expected = f"(the first line names {','.join(columns)})"
+    if set(names).isdisjoint(columns):  # it may be somebody's: nothing of it is quoted
+        return f"names none of the columns {expected}"
     shown = ["of many digits" if _may_be_a_document(name) else repr(name) for name in names]
     what = [f"column {text} is unknown" for name, text in zip(names, shown, strict=True) if name not in columns]
     what += [f"column {name} is missing" for name in columns if name not in names]
     what += [f"column {name} is there twice" for name in columns if names.count(name) > 1]
-    return f"{'; '.join(what)} (the first line names {','.join(columns)})" if what else ""
+    return f"{'; '.join(what)} {expected}" if what else ""

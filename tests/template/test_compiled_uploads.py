@@ -107,6 +107,7 @@ def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Templat
             ("s3:GetObjectVersion", incoming),
             ("s3:GetObject", json.dumps({"Fn::Sub": "${UploadBucket.Arn}/documents/documents.csv"})),
             ("s3:PutObject", results),
+            ("s3:DeleteObject", json.dumps({"Fn::Sub": "${UploadBucket.Arn}/results/*/failure.json"})),
             ("lambda:InvokeFunction", f"{FUNCTION}.Arn"),
         },
     }

@@ -248,6 +248,18 @@ def test_a_damaged_record_is_missing() -> None:
     assert (found["gaps"], found["found"]["3"], found["trailer"]["3"]) == ([{"first": 2, "last": 2}], 2, 3)
 
 
+@both_layouts
+@pytest.mark.parametrize("kind", ["3", "4"])
+def test_a_record_with_a_wrong_field_is_refused_and_not_missing(clock: Clock, kind: str) -> None:
+    time = clock.time(EIGHT)
+    wrong = {"3": f"{time}{'x' * 12}", "4": f"{time}{'/' * len(time)}".ljust(59 if clock.year == 2021 else 0)}[kind]
+    line = clock.checked(f"000000002{kind}{wrong}")
+    assert refusal(clock, line).startswith(f"record {kind}: ")
+    found = survey(clock.file(clock.employee(1), line, clock.employee(3)))
+    assert (found["gaps"], found["found"][kind], found["settings"]) == ([], 1, [])
+    assert found["found"] == found["trailer"] | {"6": 0}
+
+
 def test_an_event_is_counted_in_the_older_layout_too_though_its_trailer_does_not() -> None:
     clock = Clock(2009)
     found = survey(clock.file(clock.employee(1), clock.event(2)))
@@ -265,7 +277,7 @@ def test_what_a_survey_says_is_bounded_whatever_a_file_holds() -> None:
     later = datetime(2026, 10, 1, 9)
     settings = [clock.setting(nsr, EIGHT, later) for nsr in range(1, 3_000, 2)]
     found = survey(clock.file(*[clock.employee(1)] * 1_500, *settings, *settings))
-    assert found["unlisted"] == {"gaps": 999, "repeats": 1_002, "settings": 2_500}
+    assert found["unlisted"] == {"gaps": 999, "repeats": 1_502, "settings": 2_500}
     assert {name: len(found[name]) for name in found["unlisted"]} == dict.fromkeys(found["unlisted"], afd.LISTED)
     assert len(json.dumps(found)) < 100_000  # of the 256 KB that an event may have
 
@@ -279,11 +291,35 @@ def test_a_gap_that_late_records_split_again_and_again_is_bounded_too() -> None:
 
 def test_what_comes_late_into_a_gap_that_is_not_listed_is_no_repeat() -> None:
     clock = Clock(2009)
-    numbers = [*range(1, 2_000, 2), 1_800, 5, 1_999, 2]
+    numbers = [*range(1, 2_000, 2), 1_800, 5, 1_999, 2, 2_001, 2_000]
     found = survey(clock.file(*(clock.employee(nsr) for nsr in numbers), trailer=False))
     # 5 comes again, but of 1,800 nobody knows: only the first gaps are listed.
-    assert (found["unplaced"], found["repeats"]) == (2, [1_999])
+    assert (found["unplaced"], found["repeats"]) == (1, [5, 1_999])
     assert found["gaps"][0] == {"first": 4, "last": 4}
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=80))
+def test_a_record_that_came_again_is_unplaced_only_among_gaps_that_are_not_listed(numbers: list[int]) -> None:
+    clock = Clock(2009)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(afd, "LISTED", 3)
+        found = Survey(afd.header(clock.header().encode(clock.encoding)))
+        seen: set[int] = set()
+        unlisted: set[int] = set()  # at any time
+        repeats = unplaced = 0
+        for nsr in numbers:
+            gaps = {nsr for gap in found.summary()["gaps"] for nsr in range(gap["first"], gap["last"] + 1)}
+            assert gaps.isdisjoint(seen)
+            if seen and nsr not in gaps and min(seen) <= nsr <= max(seen):
+                unlisted |= set(range(min(seen), max(seen))) - seen - gaps
+                is_unplaced = bool(unlisted) and min(unlisted) <= nsr <= max(unlisted)
+                unplaced += is_unplaced
+                repeats += not is_unplaced
+            seen.add(nsr)
+            found.add(clock.employee(nsr).encode(clock.encoding))
+            summary = found.summary()
+            assert len(summary["repeats"]) + summary["unlisted"]["repeats"] == repeats
+            assert summary["unplaced"] == unplaced
 
 
 def test_made_up_documents_are_what_they_say() -> None:

@@ -103,7 +103,9 @@ def test_what_is_missing_repeated_or_counted_otherwise_is_printed(stage: Stage, 
     clock = Clock()
     written = [clock.punch(nsr, PEOPLE[0]) for nsr in (1, 2, 2, 5, 9, 9, 10)] + [clock.setting(12, EIGHT, EIGHT)] * 600
     content = clock.file(*written, clock.punch(11, PEOPLE[0])[:-1], trailer=False) + clock.trailer(written[1:]).encode()
-    stage.results["summary.json"] = summary_of(content, accepted=7, refused=1)
+    listed = "refused-from-line-1.ndjson"
+    summary = summary_of(content, accepted=7, refused=1) | {"refusedIn": [listed]}
+    stage.results = {"summary.json": summary, listed: {"line": 610}}
     file = file_of(tmp_path, content)
 
     done = run("import", file)
@@ -139,6 +141,19 @@ def test_refused_lines_of_all_invocations_are_listed_beside_the_file_until_it_is
     assert not listed.exists()
 
 
+@pytest.mark.parametrize("lines", [[1], [1, 1], [1, 2, 3]], ids=["one missing", "one twice", "one too many"])
+def test_lists_that_do_not_hold_what_the_summary_counts_are_no_result(
+    stage: Stage, run: Run, tmp_path: Path, lines: list[int]
+) -> None:
+    content = Clock().file()
+    lists = {f"refused-from-line-{place}.ndjson": {"line": line} for place, line in enumerate(lines)}
+    stage.results = lists | {"summary.json": summary_of(content, accepted=0, refused=2) | {"refusedIn": list(lists)}}
+    done = run("import", file_of(tmp_path, content))
+    assert (done.status, done.out) == (1, "")
+    assert "do not hold the 2 refused lines that its summary counts; import the file again" in done.err
+    assert not (tmp_path / "clock.txt.refused.ndjson").exists()
+
+
 def test_a_list_that_cannot_be_written_is_said_before_anything_is_uploaded(
     stage: Stage, run: Run, tmp_path: Path
 ) -> None:
@@ -149,7 +164,7 @@ def test_a_list_that_cannot_be_written_is_said_before_anything_is_uploaded(
 
 
 def test_what_came_late_or_again_is_said_where_nobody_knows_which(stage: Stage, run: Run, tmp_path: Path) -> None:
-    content = Clock(2009).file(*(Clock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 5)))
+    content = Clock(2009).file(*(Clock(2009).employee(nsr) for nsr in (*range(1, 1_200, 2), 1_150, 1_149)))
     stage.results["summary.json"] = summary_of(content)
     lines = run("import", file_of(tmp_path, content)).out.splitlines()
     assert lines[3].endswith(" 998, 1000 and 99 more")
@@ -166,11 +181,23 @@ def test_a_file_without_a_trailer_or_records_says_so(stage: Stage, run: Run, tmp
     ]
 
 
-def test_an_import_that_failed_says_why(stage: Stage, run: Run, tmp_path: Path) -> None:
-    stage.results["failure.json"] = {"reason": "a hardware clock's file needs documents/documents.csv"}
-    done = run("import", file_of(tmp_path, Clock().file()))
+def test_an_import_that_failed_says_why_and_what_it_did_before(stage: Stage, run: Run, tmp_path: Path) -> None:
+    failure = {"reason": "a hardware clock's file needs documents/documents.csv", "line": 1}
+    stage.results["failure.json"] = failure | {"accepted": 0, "refused": 0, "rounds": 0}
+    file = file_of(tmp_path, Clock().file())
+    done = run("import", file)
     assert (done.status, done.out) == (2, "")
-    assert done.err.endswith("the import failed: a hardware clock's file needs documents/documents.csv\n")
+    said = "the import failed at line 1: a hardware clock's file needs documents/documents.csv. 0 accepted, 0 refused"
+    assert done.err.endswith(f"{said}\n")
+
+    stage.results = {"refused-from-line-1.ndjson": {"line": 3, "reason": "why"}} | {
+        "failure.json": failure
+        | {"accepted": 7, "refused": 1, "rounds": 1, "refusedIn": ["refused-from-line-1.ndjson"]}
+    }
+    done = run("import", file)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith(f". 7 accepted, 1 refused: see {file}.refused.ndjson\n")
+    assert json.loads((tmp_path / "clock.txt.refused.ndjson").read_text())["line"] == 3
 
 
 @pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])

@@ -5,8 +5,9 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from ponto.batches import OutOfTime
 from ponto.documents import KEY
 from ponto.imports import tasks_of
 from ponto.lines import BEGIN, NotPunches, lines, survey
+from ponto.punch import parse
 from tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
 from tests.unit.test_afd import both_layouts, clocks
 from tests.unit.test_lines import ZONE, Stored
@@ -83,7 +85,7 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
             len(written),
         )
         assert (len(found["settings"]), found["found"]) == (3, {"6": 0} | found["trailer"])
-        reasons = {each["reason"] for each in paper.result("refused-from-line-1.ndjson")}
+        reasons = {each["reason"] for each in paper.refused()}
         assert reasons == {"record 3: the document is not in documents/documents.csv"}
 
 
@@ -91,8 +93,26 @@ def test_a_clocks_punches_are_sent_with_its_number_and_theirs_and_the_summary_sa
 def test_a_punch_at_an_impossible_time_is_refused_in_a_clocks_words(paper: Paper, clock: Clock) -> None:
     known(paper)
     paper.run(paper.upload(clock.file(clock.punch(1, PEOPLE[0], datetime(9999, 10, 1, 8)))))
-    (found,) = paper.result("refused-from-line-1.ndjson")
+    (found,) = paper.refused()
     assert found == {"line": 2, "reason": "record 3: no date and time of the years 1900 to 2999"}
+
+
+@pytest.mark.parametrize(
+    ("local", "offset"),
+    [
+        (datetime(2026, 11, 1, 1, 30), -5),  # twice: the later one
+        (datetime(2026, 3, 8, 2, 30), -5),  # never: as if the clock had not been changed yet
+        (datetime(2026, 3, 8, 3, 30), -4),
+    ],
+    ids=["twice", "never", "once"],
+)
+def test_where_the_zone_changes_its_time_a_clock_without_an_offset_means_the_later_instant(
+    local: datetime, offset: int
+) -> None:
+    clock, zone = Clock(2009), ZoneInfo("America/New_York")
+    stored = Stored(clock.file(clock.punch(1, PEOPLE[0], local)))
+    (line,) = lines(stored.open_at, zone, BEGIN, lambda: {cpf(11): 11})
+    assert parse(line.body, zone).ponto == local.replace(tzinfo=UTC) - timedelta(hours=offset)
 
 
 def _damaged(chance: random.Random, clock: Clock, written: list[str]) -> list[str]:
@@ -219,12 +239,16 @@ def test_without_the_table_of_documents_a_file_fails_as_a_whole_and_says_what_to
             raise client_error(code, 403)
         return get_object(**how)
 
-    monkeypatch.setattr(paper.bucket, "get_object", without_table)
     upload = paper.upload(clock.file(*month(clock, PEOPLE)))
-    with pytest.raises(NotPunches, match=f"needs documents/documents.csv .*{code}.*ponto load documents"):
-        paper.run(upload)
+    with monkeypatch.context() as patch:
+        patch.setattr(paper.bucket, "get_object", without_table)
+        with pytest.raises(NotPunches, match=f"needs documents/documents.csv .*{code}.*ponto load documents"):
+            paper.run(upload)
     assert "ponto load documents" in paper.result("failure.json")[0]["reason"]
     assert paper.queue.bodies == []
+
+    known(paper).run(upload)
+    assert [name.rpartition("/")[2] for name in paper.bucket.results] == ["summary.json"]
 
 
 def test_a_table_with_faults_fails_the_file_and_no_document_is_told(paper: Paper) -> None:

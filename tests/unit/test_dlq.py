@@ -439,9 +439,15 @@ FILES = files("incoming/a", "incoming/b", "incoming/c", note="as it was")
             "incoming/gate 1.csv, from line 101: ",
             FILE | {"continuation": CONTINUED | {"rounds": 0}},
         ),
+        (
+            FILE | {"continuation": CONTINUED | {"failed": "the compression is broken"}},
+            "file",
+            "incoming/gate 1.csv, from line 101: ",
+            FILE | {"continuation": CONTINUED | {"rounds": 0}},
+        ),
         (FILES, "file", "incoming/a and 2 more, from line 1: ", FILES),
     ],
-    ids=["no file", "a file that goes on where it stopped", "several files, of which none is lost"],
+    ids=["no file", "a file that goes on where it stopped", "one that failed", "several files, of which none is lost"],
 )
 def test_an_event_is_listed_with_its_file_and_invoked_again(
     dev: Stage, event: Any, reason: str, detail: str, again: Any, wrapped: bool

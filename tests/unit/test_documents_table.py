@@ -1,5 +1,7 @@
 """The table that says whose a CPF or PIS is."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,8 +59,16 @@ def test_of_many_faults_the_first_are_kept_and_the_others_counted() -> None:
     assert faults.counted() == "1,800 faults, the first 1,000 of which are listed"
 
 
-def test_a_table_without_its_first_line_shows_nothing_of_it() -> None:
-    table, faults = read(f"{cpf(123_456_789)};5\n".encode())
+@pytest.mark.parametrize("first", [f"{cpf(123_456_789)};5", "Maria 456;Ana", f'"{cpf(123_456_789)}', "Maria 456\tAna"])
+def test_a_table_without_its_first_line_shows_nothing_of_it(first: str) -> None:
+    table, faults = read(f"{first}\n{cpf(1)};5\n".encode())
     assert table == {}
-    assert "column of many digits is unknown" in str(faults.listed[0])
-    assert "456" not in str(faults)
+    assert str(faults.listed[0]).startswith(
+        ("line 1: names none of the columns (the first line names", "line 1: is not")
+    )
+    assert not re.search("456|maria|ana", str(faults), re.IGNORECASE)
+
+
+def test_a_column_of_many_digits_is_not_quoted() -> None:
+    _, faults = read(f"documento;usuarioId;{cpf(123_456_789)}\n".encode())
+    assert str(faults.listed[0]).startswith("line 1: column of many digits is unknown (the first line names")

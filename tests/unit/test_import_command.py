@@ -372,6 +372,17 @@ def test_something_else_than_punches_is_said(importing: Import, folder: Path) ->
     assert f"{folder} is no file" in importing.run().err
 
 
+def test_a_file_that_ends_in_the_middle_of_its_compression_says_what_was_sent_before(importing: Import) -> None:
+    importing.file.write_bytes(gzip.compress(b"{\n" + file(2, 200) + b"\n")[:-9])
+    for _ in range(2):
+        done = importing.run()
+        assert (done.status, done.out) == (2, "")
+        said = "the compression is broken, or the file incomplete: EOFError. 199 accepted, 1 refused: see "
+        assert f"{importing.file}: {said}{importing.refused}\n" in done.err
+        assert sorted(importing.accepted) == list(range(2, 201))
+    assert importing.listed() == [1]
+
+
 def test_a_stage_on_aws_wants_the_key_in_the_environment(importing: Import) -> None:
     done = importing.run("--stage", "dev")
     assert done.status == 2

@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -14,13 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handler
-from ponto import batches, imports
+from ponto import batches, imports, lines
 from ponto.batches import NotSent, OutOfTime, Sender
-from ponto.config import ConfigurationError, ImportSettings
+from ponto.config import ConfigurationError, ImportSettings, load_import
 from ponto.imports import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
 from ponto.lines import BEGIN, NotPunches, Position
 from tests.events import NOT_SQS, Context, record, sqs_event
 from tests.unit.test_lines import ZONE
+from tools.dlq import dead_letters
 
 BUCKET = "batida-ponto-dev-uploads-1q2w3e"
 RESERVE = imports._RESERVE
@@ -43,6 +46,7 @@ class Bucket:
         self.fails_after: int | None = None  # bytes of a body
         self.knows_ranges = True
         self.asked_for_parts = False
+        self.given = 0  # bytes of all bodies
 
     def get_object(self, *, Bucket: str, Key: str, VersionId: str | None = None, Range: str = "") -> Any:  # noqa: N803
         assert Bucket == BUCKET
@@ -51,28 +55,35 @@ class Bucket:
         content = self.objects[Key, VersionId]
         self.asked_for_parts |= bool(Range)
         if not Range or not self.knows_ranges:
-            return {"Body": _Body(content, self.fails_after)}
+            return {"Body": _Body(self, content)}
         offset = int(Range.removeprefix("bytes=").removesuffix("-"))
         if offset >= len(content):
             raise client_error("InvalidRange", 416)
         part = f"bytes {offset}-{len(content) - 1}/{len(content)}"
-        return {"Body": _Body(content[offset:], self.fails_after), "ContentRange": part}
+        return {"Body": _Body(self, content[offset:]), "ContentRange": part}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803
         assert Bucket == BUCKET
         assert len(Key.encode()) <= 1_024, "KeyTooLongError"
         self.results[Key] = Body if isinstance(Body, bytes) else Body.read()
 
+    def delete_object(self, *, Bucket: str, Key: str) -> None:  # noqa: N803
+        assert Bucket == BUCKET
+        self.results.pop(Key, None)
+
 
 class _Body(io.BytesIO):
-    def __init__(self, content: bytes, fails_after: int | None) -> None:
+    def __init__(self, bucket: Bucket, content: bytes) -> None:
         super().__init__(content)
-        self._fails_after = fails_after
+        self._bucket = bucket
+        self._fails_after = bucket.fails_after
 
     def read(self, size: int | None = -1) -> bytes:
         if self._fails_after is not None and self.tell() >= self._fails_after:
             raise ReadTimeoutError(endpoint_url="https://s3")
-        return super().read(size if self._fails_after is None else self._fails_after)
+        part = super().read(size if self._fails_after is None else self._fails_after)
+        self._bucket.given += len(part)
+        return part
 
 
 class Queue:
@@ -164,6 +175,11 @@ class Paper:
     def result(self, name: str, folder: str = "results/clock.ndjson/v1") -> Any:
         return [json.loads(line) for line in self.bucket.results[f"{folder}/{name}"].splitlines()]
 
+    def refused(self, name: str = "summary.json", folder: str = "results/clock.ndjson/v1") -> Any:
+        """Give the lines of the lists that a result names."""
+        (found,) = self.result(name, folder)
+        return [line for listed in found["refusedIn"] for line in self.result(listed, folder)]
+
 
 def event(key: str, version: str | None, bucket: str = BUCKET) -> Any:
     quoted = key.replace("%", "%25").replace(" ", "+")
@@ -207,10 +223,10 @@ def test_a_file_is_sent_as_it_stands_by_several_threads_and_the_log_tells(
 def test_refused_lines_are_listed_by_number_and_reason_and_the_rest_is_sent(paper: Paper) -> None:
     paper.run(paper.upload(b"\n".join([punch(1), b"{", punch(0), punch(4)])))
     assert paper.queue.employees() == [1, 4]
-    assert paper.result("summary.json") == [
-        {"accepted": 2, "refused": 2, "rounds": 1, "refusedIn": ["refused-from-line-1.ndjson"]}
-    ]
-    assert paper.result("refused-from-line-1.ndjson") == [
+    (summary,) = paper.result("summary.json")
+    assert re.fullmatch(r"refused-from-line-1-[0-9a-f]{16}\.ndjson", *summary.pop("refusedIn"))
+    assert summary == {"accepted": 2, "refused": 2, "rounds": 1}
+    assert paper.refused() == [
         {"line": 2, "reason": "body: not JSON, character 1"},
         {"line": 3, "reason": "usuarioId: must be an integer from 1 to 9007199254740991"},
     ]
@@ -221,7 +237,7 @@ def test_a_file_without_punches_has_results_too(paper: Paper) -> None:
     paper.run(paper.upload(b"\n".join([b"{"] * 2_500), version="v2"))
     assert paper.queue.bodies == []
     assert paper.result("summary.json") == [{"accepted": 0, "refused": 0, "rounds": 1}]
-    assert len(paper.result("refused-from-line-1.ndjson", "results/clock.ndjson/v2")) == 2_500
+    assert len(paper.refused(folder="results/clock.ndjson/v2")) == 2_500
 
 
 def test_an_old_versions_results_are_not_those_of_the_mended_file(paper: Paper) -> None:
@@ -238,9 +254,9 @@ def test_a_name_as_long_as_s3_takes_has_results_of_its_own_too(paper: Paper, let
     name = "incoming/a/" + letter * ((1_024 - len("incoming/a/x")) // len(letter.encode()))
     for last in "xy":
         paper.run(paper.upload(b"{", name + last, version))
-    assert {result.rpartition("/")[2] for result in paper.bucket.results} == {
+    assert {result.rpartition("/")[2][:20] for result in paper.bucket.results} == {
         "summary.json",
-        "refused-from-line-1.ndjson",
+        "refused-from-line-1-",
     }
     folders = {result.rpartition("/")[0] for result in paper.bucket.results}
     assert len(folders) == 2
@@ -307,7 +323,7 @@ def test_a_punch_that_the_queue_can_never_take_is_refused_and_its_neighbours_are
     paper.run(paper.upload(file(1, 3)))
     assert paper.queue.employees() == [1, 3]
     reason = "line: the queue does not take it: InvalidMessageContents"
-    assert paper.result("refused-from-line-1.ndjson") == [{"line": 2, "reason": reason}]
+    assert paper.refused() == [{"line": 2, "reason": reason}]
 
     paper.queue.never = {'"usuarioId": 5,': "InvalidParameterValue"}
     paper.run(paper.upload(file(4, 6), version="v2"))
@@ -381,6 +397,37 @@ def test_a_time_that_is_over_before_there_is_a_line_fails_the_file_before_lambda
     assert "summary.json" not in str(paper.bucket.results)
 
 
+_MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("content", "has_a_punch"),
+    [
+        (b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * 6 * _MIB, False),
+        (gzip.compress(b"") * (6 * _MIB // len(gzip.compress(b""))), False),
+        (gzip.compress(punch(1) + b"\n") + bytes(6 * _MIB), True),
+    ],
+    ids=["a long name", "empty members", "zeros behind the end"],
+)
+def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
+    paper: Paper, monkeypatch: pytest.MonkeyPatch, content: bytes, has_a_punch: bool
+) -> None:
+    upload = paper.upload(content)
+    clock = SimpleNamespace(monotonic=lambda: paper.bucket.given / _MIB, sleep=time.sleep)  # a second a mebibyte
+    monkeypatch.setattr(imports, "time", clock)
+    monkeypatch.setattr(batches, "time", clock)
+    importer = imports.importer(load_import())
+    if has_a_punch:
+        now, why = importer.run(upload, RESERVE + 1)
+        assert (now.accepted, why.partition(":")[0]) == (1, "OutOfTime")
+        upload = paper.functions.events.pop()
+        assert paper.bucket.given <= 3 * _MIB
+        paper.bucket.given = 0
+    with pytest.raises(OutOfTime, match="the time is over"):
+        importer.run(upload, RESERVE + 1)
+    assert paper.bucket.given <= 3 * _MIB
+
+
 def test_a_file_whose_time_is_over_at_its_end_is_done_by_the_next_invocation(paper: Paper) -> None:
     content = file(1, 20)
     (task,) = tasks_of(paper.upload(content))
@@ -446,6 +493,7 @@ def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: P
     (task,) = tasks_of(paper.upload(file(1, 10)))
     with pytest.raises(TooManyRounds, match=f"line 1 is reached after {MOST_ROUNDS} invocations; redrive it to go on"):
         paper.run(task._replace(rounds=MOST_ROUNDS).event())
+    assert paper.result("failure.json")[0]["reason"].startswith("line 1 is reached")
     paper.run(task._replace(rounds=MOST_ROUNDS - 1).event())
     assert len(paper.queue.bodies) == 10
 
@@ -454,24 +502,48 @@ def test_the_number_of_invocations_is_bounded_and_says_where_it_stopped(paper: P
 
 
 @pytest.mark.parametrize(
-    ("content", "said", "sent"),
+    ("content", "said", "sent", "line"),
     [
-        (gzip.compress(file(1, 2_000))[:-9], "the compression is broken", 1_990),
-        (gzip.compress(punch(1) + b"\n" * 2_000_000), "a mebibyte more of blank lines than of others", 0),
-        (b"%PDF-1.7\n", "line 1 is neither", 0),
+        (gzip.compress(b"{\n" + file(1, 2_000) + b"\n")[:-9], "the compression is broken", 2_000, 2_002),
+        (gzip.compress(b"{\n" + punch(1) + b"\n" * 2 * _MIB), "a mebibyte more of blank lines", 1, _MIB + 3),
+        (b"%PDF-1.7\n", "line 1 is neither", 0, 1),
     ],
     ids=["broken", "blank lines", "something else"],
 )
-def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be(
-    paper: Paper, content: bytes, said: str, sent: int
+def test_a_file_that_cannot_be_read_fails_as_a_whole_after_what_could_be_and_says_what_that_was(
+    paper: Paper, content: bytes, said: str, sent: int, line: int
 ) -> None:
-    with pytest.raises(NotPunches, match=said):
-        paper.run(paper.upload(content))
-    assert len(paper.queue.bodies) >= sent
-    assert paper.functions.events == []
-    assert list(paper.bucket.results) == ["results/clock.ndjson/v1/failure.json"]
+    upload = paper.upload(content)
+    if sent:
+        paper.run(upload)
+        (upload,) = paper.functions.events
+    for _ in range(3):  # so often Lambda tries it
+        with pytest.raises(NotPunches, match=said):
+            paper.run(upload)
+    assert sorted(paper.queue.employees()) == list(range(1, sent + 1))
     (failure,) = paper.result("failure.json")
-    assert said in failure["reason"]
+    assert said in failure.pop("reason")
+    assert failure.pop("refusedIn", []) == [name.rpartition("/")[2] for name in paper.bucket.results if "-" in name]
+    refused, rounds = (1, 1) if sent else (0, 0)
+    assert failure == {"line": line, "accepted": sent, "refused": refused, "rounds": rounds}
+    assert len(paper.bucket.results) == 1 + refused
+    assert not refused or paper.refused("failure.json") == [{"line": 1, "reason": "body: not JSON, character 1"}]
+
+
+def test_a_redrive_reads_on_where_a_file_failed(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_MOST_REFUSED", 100)
+    paper.run(paper.upload(file(1, 10) + b"\n{" * 150 + b"\n" + file(11, 20)))
+    event = paper.functions.events.pop()
+    with pytest.raises(NotPunches, match="at line 121 refused lines outnumber punches by more than 100"):
+        paper.run(event)
+    assert (paper.result("failure.json")[0]["accepted"], paper.result("failure.json")[0]["refused"]) == (10, 110)
+
+    attributes: Any = {name: {"DataType": "String", "StringValue": "1"} for name in ("RequestID", "ErrorCode")}
+    dead_letter = dead_letters.read({"MessageId": "1", "Body": json.dumps(event), "MessageAttributes": attributes})
+    assert paper.run_all(json.loads(dead_letter.event()), 30) == 1
+    assert paper.queue.employees() == list(range(1, 21))
+    assert (paper.result("summary.json")[0]["accepted"], len(paper.refused())) == (20, 150)
+    assert "results/clock.ndjson/v1/failure.json" not in paper.bucket.results
 
 
 def test_a_file_that_is_gone_raises(paper: Paper) -> None:

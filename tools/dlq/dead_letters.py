@@ -105,15 +105,17 @@ class DeadLetter(NamedTuple):
     def event(self) -> bytes:
         """Give the event of the asynchronous invocation that failed.
 
-        That of a file begins to count its invocations anew, and goes on where it stopped.
+        That of a file begins to count its invocations anew, and reads on where it stopped.
 
         Raises:
             ValueError, RecursionError: it cannot be written as it was read.
         """
         if self.way is Way.FILE:
             event = _event(self.body)
-            anew = {"continuation": event["continuation"] | {"rounds": 0}} if "continuation" in event else {}
-            return json.dumps(event | anew).encode()
+            if "continuation" in event:
+                event["continuation"]["rounds"] = 0
+                event["continuation"].pop("failed", None)
+            return json.dumps(event).encode()
         return json.dumps(_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:

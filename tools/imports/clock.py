@@ -40,7 +40,10 @@ def import_clock(where: target.Where, file: Path, *, as_json: bool) -> int:
     folder = results_of(key, version)
     print_status(f"uploaded as {bucket.url(key)}; Ctrl-C ends the waiting, and not the import")
     summary = _wait_for(bucket, folder)
-    listed = _list(bucket, [folder + name for name in summary.pop("refusedIn", ())], refused)
+    listed = _list(bucket, folder, summary, refused)
+    if "reason" in summary:
+        counts = counts_of(summary["accepted"], summary["refused"], listed)
+        raise CommandError(f"the import failed at line {summary['line']}: {summary['reason']}. {counts}")
     if as_json:
         print_json(summary | {"results": bucket.url(folder), "refusedLines": listed})
     else:
@@ -62,26 +65,46 @@ def shown(what: str) -> Iterator[Callable[[int], None]]:
         yield reached
 
 
+def counts_of(accepted: int, refused: int, listed: str | None) -> str:
+    """Write what became of a file's lines; `listed` is where those that were refused are."""
+    return f"{accepted} accepted, {refused} refused" + (f": see {listed}" if listed else "")
+
+
 def print_counts(accepted: int, refused: int, listed: str | None) -> None:
-    """Print what became of a file's lines; `listed` is where those that were refused are."""
+    """Print that of a file that is done."""
     print_result(
-        f"{accepted} accepted, {refused} refused" + (f": see {listed}" if listed else ""),
+        counts_of(accepted, refused, listed),
         "Those accepted are in the queue; what is stored already adds no row.",
     )
 
 
-def _list(bucket: target.Bucket, keys: Sequence[str], refused: Path) -> str | None:
-    """Copy the list of refused lines to beside the file, as an import through the API has it; give its name."""
-    if not keys:
+def _list(bucket: target.Bucket, folder: str, result: dict[str, Any], refused: Path) -> str | None:
+    """Copy the list of refused lines to beside the file, as an import through the API has it; give its name.
+
+    Raises:
+        CommandError: the lists that the result names do not hold what it counts.
+    """
+    names = result.pop("refusedIn", ())
+    if not names and not result["refused"]:
         refused.unlink(missing_ok=True)  # of an import before
         return None
+    numbers: list[int] = []
     with files.draft_bytes(refused) as out:
-        for key in keys:
-            out.write(bucket.s3.get_object(Bucket=bucket.name, Key=key)["Body"].read())
+        for name in names:
+            content = bucket.s3.get_object(Bucket=bucket.name, Key=folder + name)["Body"].read()
+            out.write(content)
+            numbers += (json.loads(line)["line"] for line in content.splitlines())
+        if len(numbers) != result["refused"] or numbers != sorted(set(numbers)):
+            raise CommandError(
+                f"the lists in {bucket.url(folder)} do not hold the {counted(result['refused'], 'refused line')} that "
+                f"its summary counts; import the file again",
+                1,
+            )
     return str(refused)
 
 
 def _wait_for(bucket: target.Bucket, folder: str) -> dict[str, Any]:
+    """Give the summary, or the failure, which has a reason."""
     end = time.monotonic() + _PATIENCE
     with shown("importing"):
         while True:
@@ -95,9 +118,7 @@ def _wait_for(bucket: target.Bucket, folder: str) -> dict[str, Any]:
                         raise
                     continue
                 found: dict[str, Any] = json.loads(answer["Body"].read())
-                if name == SUMMARY:
-                    return found
-                raise CommandError(f"the import failed: {found['reason']}")
+                return found
             if time.monotonic() > end:
                 raise CommandError(
                     f"no result yet in {bucket.url(folder)} (S3: {code}); ponto dlq list --reason file says whether "

@@ -71,15 +71,15 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
                 journal.add(sent)
                 advance(journal.done)
         except NotPunches as error:
-            raise CommandError(f"{file}: {error}") from None
+            counts = clock.counts_of(journal.done.accepted, journal.done.refused, journal.refused_lines)
+            raise CommandError(f"{file}: {error}. {counts}") from None
         except NotSent as error:
             raise CommandError(
                 f"stopped at line {journal.position.line}: {error}. {journal.done.accepted} accepted, "
                 f"{journal.done.refused} refused; the same command goes on there",
                 1,
             ) from None
-    done = journal.done
-    listed = str(journal.refused) if done.refused else None
+    done, listed = journal.done, journal.refused_lines
     if as_json:
         print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": listed})
     else:

@@ -58,6 +58,11 @@ class Journal:
         self._new: list[bytes] = []  # for the list
         self._next_time = time.monotonic() + 1
 
+    @property
+    def refused_lines(self) -> str | None:
+        """Where the refused lines are listed, if there are any."""
+        return str(self.refused) if self.done.refused else None
+
     def add(self, sent: Sent) -> None:
         """Take down what became of some lines; each second, all of it is on the disk."""
         for line in sent.refused:

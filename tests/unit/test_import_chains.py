@@ -1,0 +1,145 @@
+"""A file over several invocations, some of them doubled or killed: each result counts what its lists hold."""
+
+import gzip
+import json
+from collections.abc import Callable
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ponto import batches, imports
+from ponto.config import load_import
+from ponto.imports import FAILURE, SUMMARY
+from ponto.lines import NotPunches
+from tests.unit.test_uploads import RESERVE, Paper, punch
+
+FOLDER = "results/clock.ndjson/v1/"
+
+
+class Killed(BaseException):
+    """Lambda ends the process."""
+
+
+class Chains:
+    """The invocations that a file takes, in any order; some end in the middle, and some happen twice."""
+
+    def __init__(self, paper: Paper, patch: pytest.MonkeyPatch, chance: Random) -> None:
+        self.results: list[Any] = []  # summaries and failures, as they were written
+        self._paper = paper
+        self._chance = chance
+        self._mishaps = 12  # at most, or it would not end
+        self._ticks = 0
+        self._importer = imports.importer(load_import())
+        clock = SimpleNamespace(monotonic=self._tick, sleep=lambda _: None)
+        patch.setattr(batches, "time", clock)
+        patch.setattr(imports, "time", clock)
+        for target, name in (
+            (paper.bucket, "put_object"),
+            (paper.bucket, "delete_object"),
+            (paper.functions, "invoke"),
+        ):
+            patch.setattr(target, name, self._mortal(getattr(target, name)))
+
+    def run(self, event: Any) -> None:
+        """Run an event, and whatever follows from it, to the end."""
+        waiting = [event] * self._chance.choice([1, 2])  # S3 says some things twice
+        tries: dict[str, int] = {}
+        while waiting:
+            now = waiting.pop(self._chance.randrange(len(waiting)))
+            if self._mishap(0.2):
+                waiting.append(now)  # so does Lambda
+            self._ticks = 0
+            try:
+                self._importer.run(now, RESERVE + self._chance.randint(1, 5))  # so many batches
+            except Killed:
+                waiting.append(now)
+            except NotPunches:
+                name = json.dumps(now)
+                tries[name] = tries.get(name, 0) + 1
+                if tries[name] < 3:
+                    waiting.append(now)
+            waiting += self._paper.functions.events
+            self._paper.functions.events = []
+
+    def listed(self, result: Any) -> list[int]:
+        """Give the numbers of the refused lines, as they are in the lists that a result names."""
+        return [
+            json.loads(line)["line"]
+            for name in result.get("refusedIn", ())
+            for line in self._paper.bucket.results[FOLDER + name].splitlines()
+        ]
+
+    def _tick(self) -> int:
+        self._ticks += 1
+        return self._ticks
+
+    def _mishap(self, likely: float) -> bool:
+        happens = self._mishaps > 0 and self._chance.random() < likely
+        self._mishaps -= happens
+        return happens
+
+    def _mortal(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def mortal(**how: Any) -> Any:
+            if self._mishap(0.05):
+                raise Killed
+            answer = call(**how)
+            if "Body" in how and how["Key"].endswith((SUMMARY, FAILURE)):
+                self.results.append(json.loads(how["Body"]))
+            if self._mishap(0.05):
+                raise Killed
+            return answer
+
+        return mortal
+
+
+chances = st.integers(0, 2**32).map(Random)
+
+
+def drawn(chance: Random) -> list[bool]:
+    """Say of each line of a file whether it is a punch."""
+    return [chance.random() < 0.8 for _ in range(chance.randint(1, 150))]
+
+
+@settings(max_examples=200)
+@given(chances)
+def test_whatever_happens_twice_or_ends_in_the_middle_a_summary_counts_what_its_lists_hold(chance: Random) -> None:
+    good = drawn(chance)
+    with pytest.MonkeyPatch.context() as patch:
+        paper = Paper(patch)
+        chains = Chains(paper, patch, chance)
+        chains.run(
+            paper.upload(b"\n".join(punch(number) if is_good else b"{" for number, is_good in enumerate(good, 1)))
+        )
+
+        expected = [number for number, is_good in enumerate(good, 1) if is_good]
+        assert set(paper.queue.employees()) == set(expected)
+        assert chains.results
+        for summary in chains.results:
+            assert (summary["accepted"], summary["refused"]) == (len(expected), len(good) - len(expected))
+            assert chains.listed(summary) == [number for number, is_good in enumerate(good, 1) if not is_good]
+        assert FOLDER + SUMMARY in paper.bucket.results
+        assert FOLDER + FAILURE not in paper.bucket.results
+
+
+@settings(max_examples=100)
+@given(chances)
+def test_whatever_happens_twice_or_ends_in_the_middle_a_failure_counts_what_its_lists_hold(chance: Random) -> None:
+    good = drawn(chance)
+    with pytest.MonkeyPatch.context() as patch:
+        paper = Paper(patch)
+        chains = Chains(paper, patch, chance)
+        content = b"".join((punch(number) if is_good else b"{") + b"\n" for number, is_good in enumerate(good, 1))
+        chains.run(paper.upload(gzip.compress(content)[:-9]))
+
+        assert chains.results
+        for failure in chains.results:
+            assert failure["reason"].startswith("the compression is broken")
+            before = good[: failure["line"] - 1]  # of a gzip, the rest may be unreadable
+            assert (failure["accepted"], failure["refused"]) == (sum(before), len(before) - sum(before))
+            assert chains.listed(failure) == [number for number, is_good in enumerate(before, 1) if not is_good]
+            assert set(paper.queue.employees()) == {number for number, is_good in enumerate(before, 1) if is_good}
+        assert FOLDER + SUMMARY not in paper.bucket.results
