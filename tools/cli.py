@@ -17,6 +17,7 @@ from tools.person.command import person
 from tools.plan.command import plan
 from tools.remove.command import remove
 from tools.report import command as report
+from tools.schema.command import schema
 from tools.trace.command import trace
 
 _EPILOG = """examples:
@@ -34,6 +35,7 @@ _EPILOG = """examples:
   ponto plan --employees 20000     which limit binds at the peak, and what a month costs
   ponto remove --stage dev         empty its buckets, and remove it
   ponto report timecard --employee 123 --month 2026-11
+  ponto schema --stage dev         apply the migrations, and the functions' passwords
   ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue
 
 exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong
@@ -58,6 +60,7 @@ ponto.add_command(person)
 ponto.add_command(plan)
 ponto.add_command(remove)
 ponto.add_command(report.report)
+ponto.add_command(schema)
 ponto.add_command(trace)
 
 

@@ -247,7 +247,7 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
         ((404, '{"message":"Not Found"}', {}), 2, "answered 404: Not Found; deploy stage dev"),
         ((400, '{"message":"there is an error in your request: x"}', {}), 2, "answered 400: there is an error"),
         ((200, "<html>", {}), 2, "answered 200: no corrections"),
-        ((500, '{"message":"run sls invoke -f schema"}', {}), 2, "ponto: answered 500: run sls invoke"),
+        ((500, '{"message":"run ponto schema"}', {}), 2, "ponto: answered 500: run ponto schema"),
         ((503, '{"message":"the database does not answer"}', {}), 2, "send it again, which adds nothing twice"),
         (
             (409, '{"recusadas":[{"posicao":0,"razao":"x is added"}]}', {}),

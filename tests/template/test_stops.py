@@ -28,7 +28,7 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["backupDays=a week"], "backupDays: 'a week' is not a number"),
         # It would stop the function.
         (["reservedConcurrency=0"], "reservedConcurrency: '0' is neither a number of executions nor none"),
-        (["maximumConcurrency=6"], "maximumConcurrency: 6 is above reservedConcurrency (5), so throttled receives turn"),
+        (["maximumConcurrency=6"], "maximumConcurrency: 6 is above reservedConcurrency (5), so throttled receives"),
         (["reservedConcurrency=4"], "maximumConcurrency: 5 is above reservedConcurrency (4)"),
         (["maximumConcurrency=1"], "maximumConcurrency: '1' is not a whole number from 2 to 1000"),
         (["maximumConcurrency=2.5"], "maximumConcurrency: '2.5' is not a whole number from 2 to 1000"),

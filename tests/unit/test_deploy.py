@@ -18,7 +18,7 @@ from tests.gateway import Answer, answer_requests
 from tools.cli import main
 from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
-from tools.kit import osls, target
+from tools.kit import functions, osls, target
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
@@ -441,6 +441,22 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
     assert failure.value.status == 1
     (invoked,) = prod.calls.made
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
+
+
+def test_a_function_that_is_not_ready_is_waited_for(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(functions, "_PAUSE_SECONDS", 0)
+    answers = iter([refusal("CodeArtifactUserPendingException"), refusal("ResourceConflictException")])
+
+    def invoke(*_: object) -> Any:
+        for error in answers:
+            raise error
+        return returned({"found": True})()
+
+    prod.instead["Invoke"] = invoke
+    assert proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0).id == "punch"
+    assert "batida-ponto-dev-schema is not ready" in capsys.readouterr().err
 
 
 def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:

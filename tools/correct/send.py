@@ -49,7 +49,7 @@ def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]
         try:
             return [told(each) for each in write(connection, corrections, author=None)]
         except psycopg2.errors.UndefinedTable:
-            raise CommandError("the database lacks the table of corrections; run sls invoke -f schema") from None
+            raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
         except psycopg2.errors.CheckViolation as error:  # at the commit
             raise CommandError(f"{message_of(error)}; send it again") from None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ponto.fields import LARGEST
 from tools.kit.client import Client, GivenUpError
 from tools.kit.errors import CommandError
+from tools.kit.functions import FunctionFailed, invoked
 from tools.kit.osls import stack_name
 from tools.kit.target import Target
 
@@ -206,13 +207,12 @@ def await_dead_letter(place: Target, seconds: int) -> None:
 
 def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str]) -> Any:
     """Invoke the function `schema`, which alone reaches a private database."""
-    answer = functions.invoke(FunctionName=f"{stack_name(stage)}-schema", Payload=json.dumps(event))
-    payload = json.loads(answer["Payload"].read())
-    if "FunctionError" not in answer:
-        return payload
-    reason = payload.get("errorMessage", payload)
-    raise CommandError(
-        f"the function schema failed: {str(reason).strip()}\n"
-        f"The stage is deployed. Its log: npx sls logs --stage {stage} -f schema. Mend the cause, and deploy again.",
-        status=1,
-    )
+    try:
+        return invoked(functions, f"{stack_name(stage)}-schema", stage, event)
+    except FunctionFailed as error:
+        raise CommandError(
+            f"the function schema failed: {error.reason}\n"
+            f"The stage is deployed. Its log: npx sls logs --stage {stage} -f schema. Mend the cause, and deploy "
+            "again.",
+            status=1,
+        ) from None
