@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -443,6 +444,85 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
 
 
+class Corrections:
+    """An API of paper for corrections: one answer after another, the last again and again; waiting takes no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[Answer] = []
+        self.asked: list[Any] = []
+        self._now = 0.0
+        answer_requests(monkeypatch, self._answer)
+        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: self._sleep(seconds))
+        monkeypatch.setattr("time.sleep", self._sleep)
+        monkeypatch.setattr("time.monotonic", lambda: self._now)
+
+    def _sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
+        assert "/execute-api/aws4_request" in headers["Authorization"]
+        (asked,) = json.loads(body or b"")["correcoes"]
+        self.asked.append(asked)
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        assert isinstance(found, tuple)
+        status, text, more = found
+        return status, text.replace("ID", asked["alvo"]), more
+
+
+@pytest.fixture
+def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> Corrections:
+    del account
+    return Corrections(monkeypatch)
+
+
+REFUSED: Answer = (409, '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}', {})
+DENIED: Answer = (403, '{"message":"User: x is not authorized to perform: execute-api:Invoke on resource: y"}', {})
+UNKNOWN: Answer = (403, '{"message":"Missing Authentication Token"}', {})
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "said"),
+    [
+        ([REFUSED], True, ""),
+        ([UNKNOWN, (500, "{}", {"Retry-After": "15"}), REFUSED], True, "a paused database 15 to 40 s"),
+        ([DENIED], False, "not proven: corrections, for the API answered 403: User: x is not authorized to perform"),
+    ],
+)
+def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
+    corrections: Corrections, capsys: pytest.CaptureFixture[str], answers: list[Answer], expected: bool, said: str
+) -> None:
+    corrections.answers = list(answers)
+    assert proof.prove_corrections(boto3.Session(), "dev", URL) is expected
+    assert len(corrections.asked) == len(answers)
+    assert {each["tipo"] for each in corrections.asked} == {"anulacao"}
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            (500, '{"message":"the function has another password"}', {}),
+            "answered 500: the function has another password",
+        ),
+        ((500, "{}", {"Retry-After": "15"}), "correcao answered 500; send it again"),
+        (
+            (400, '{"recusadas":[{"posicao":0,"razao":"tipo: x"}]}', {}),
+            "was refused before it came to the table: tipo: x",
+        ),
+        ((200, '{"correcoes":[{}]}', {}), "which is not there, was not refused"),
+        (UNKNOWN, "answered 403: Missing Authentication Token"),
+    ],
+)
+def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
+    corrections: Corrections, answer: Answer, said: str
+) -> None:
+    corrections.answers = [answer]
+    with pytest.raises(CommandError, match=re.escape(said)):
+        proof.prove_corrections(boto3.Session(), "dev", URL)
+
+
 def test_a_function_that_is_not_ready_is_waited_for(
     prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -468,6 +548,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         ["0001.sql", "0002.sql"],
         [],
         proof.Proof("id", "message", 1.26),
+        True,
         URL,
         "k",
     )
@@ -475,6 +556,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",
         "migrated   0001.sql, 0002.sql",
         "proven     punch id is a row, 1.3 s after it was accepted",
+        "proven     corrections reach their table, which refused one",
         f"URL        {URL}",
         "API key    aws apigateway get-api-key --include-value --query value --output text "
         "--region sa-east-1 --api-key k",

@@ -51,6 +51,7 @@ class Done(NamedTuple):
     applied: list[str]  # migrations
     notices: list[str]  # of the migrations
     punch: proof.Proof
+    corrections_proven: bool  # False: whoever deploys may not write any
     url: str
     key_id: str  # never the key
     page_url: str | None = None  # for employees, where the parameter site is true
@@ -71,6 +72,7 @@ class Done(NamedTuple):
             f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
             f"migrated   {', '.join(self.applied) or 'nothing to do'}",
             f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
+            *(["proven     corrections reach their table, which refused one"] if self.corrections_proven else []),
             f"URL        {self.url}",
             f"API key    {self.show_key()}",
             *([f"page       {self.page_url}"] if self.page_url else []),
@@ -96,7 +98,8 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     """Deploy a stage, migrate it, and prove it with one punch.
 
     Prints which account and region, holds the stage against the account's quotas, deploys with `sls deploy`, applies
-    the migrations, and sends one punch of a reserved employee all the way to its row. A first cluster is made without
+    the migrations, and sends one punch of a reserved employee all the way to its row, and a correction that the table
+    refuses. A first cluster is made without
     protection from deletion and without the page; a second `sls deploy` protects it and makes the page. May be
     repeated at any time. Progress goes to standard error.
     """
@@ -146,6 +149,8 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     if compiled.is_egress:
         print_status("sending what is no punch, for a dead letter")
         proof.await_dead_letter(place, wait)
+    print_status("sending a correction that is refused")
+    corrected = proof.prove_corrections(session, stage, url)
     page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
     return Done(
         stage,
@@ -154,6 +159,7 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
         compiled.is_protected,
         **migrated,
         punch=proven,
+        corrections_proven=corrected,
         url=url,
         key_id=outputs["ApiKeyId"],
         page_url=outputs.get("PageUrl"),

@@ -1,4 +1,4 @@
-"""What proves a deployed stage: one punch, sent as a device sends it and awaited as a row."""
+"""What proves a deployed stage: a punch, sent as a device sends it and awaited as a row, and a refused correction."""
 
 import json
 import time
@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import boto3
+
+from ponto.corrections.write import RefusedError
 from ponto.fields import LARGEST
+from tools.correct.send import NotAllowedError, post
 from tools.kit.client import Client, GivenUpError
 from tools.kit.errors import CommandError
 from tools.kit.functions import FunctionFailed, invoked
 from tools.kit.osls import stack_name
+from tools.kit.output import print_status
 from tools.kit.target import Target
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ _NOT_PROVEN = (
 )
 _PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
 _WAIT = 2  # s
+_DENIED = "not authorized to perform"  # what IAM says by the gateway, unlike a method that is not published yet
 _HIDDEN = 5  # s that other dead letters are
 
 
@@ -173,6 +179,41 @@ def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: 
             )
         time.sleep(1)
     return Proof(punch_id, message_id, time.monotonic() - started)
+
+
+def prove_corrections(session: boto3.Session, stage: str, url: str) -> bool:
+    """Prove that corrections reach their table, by one that it refuses: it undoes what is not there, so writes nothing.
+
+    Args:
+        session: of whoever deploys, who signs it.
+        stage: the stage.
+        url: where the API takes punches.
+
+    Returns:
+        False: IAM does not let whoever deploys write corrections; this is said.
+
+    Raises:
+        CommandError: it was answered otherwise.
+        botocore.exceptions.NoCredentialsError: the session has none.
+    """
+    nothing = str(uuid.uuid4())
+    end = time.monotonic() + _PUBLISHED
+    while True:
+        try:
+            post(url, session, stage, [{"tipo": "anulacao", "alvo": nothing, "motivo": "proof of a deploy"}])
+        except RefusedError as refused:
+            if nothing in refused.reasons[0]:  # what the table says; the form of a correction is checked before
+                return True
+            raise CommandError(f"a correction was refused before it came to the table: {refused.reasons[0]}") from None
+        except NotAllowedError as error:
+            if _DENIED in str(error):
+                print_status(f"not proven: corrections, for the API {error}")
+                return False
+            if time.monotonic() > end:
+                raise
+            time.sleep(_WAIT)  # a new method takes a moment to be known, as a new key does
+        else:
+            raise CommandError(f"the correction that undoes {nothing}, which is not there, was not refused")
 
 
 def await_dead_letter(place: Target, seconds: int) -> None:
