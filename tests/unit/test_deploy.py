@@ -29,6 +29,8 @@ PUNCH = {
     "usuarioId": proof.RESERVED_EMPLOYEE,
     "ponto": "2026-10-01T08:00:00Z",
 }
+NOTHING = quotas.Demand({}, makes_network=False, makes_cluster=False)
+CLUSTER = NOTHING._replace(makes_cluster=True)
 QUEUES = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
 
 
@@ -39,8 +41,9 @@ class Prod:
         self.calls = Calls(monkeypatch)
         self.instead = self.calls.instead
         self.instead |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
+        self.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.ran = note_sls(monkeypatch)
-        self.compiled = deploy.Compiled(True, needs_token=False, demand=quotas.Demand({}, makes_network=False))
+        self.compiled = deploy.Compiled(True, needs_token=False, demand=NOTHING)
         monkeypatch.setattr(deploy, "read", lambda _: self.compiled)
         self.run = runner(capsys, "deploy", "--stage", "prod")
 
@@ -82,8 +85,7 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
 
 
 def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(prod: Prod) -> None:
-    demand = quotas.Demand({"batida-ponto-prod-batidaPonto": 5}, makes_network=False)
-    prod.compiled = prod.compiled._replace(demand=demand)
+    prod.compiled = prod.compiled._replace(demand=NOTHING._replace(reserved={"batida-ponto-prod-batidaPonto": 5}))
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
     prod.instead["GetAccountSettings"] = {"AccountLimit": limit}
 
@@ -94,6 +96,14 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
     assert "sls deploy" not in result.err
     forced = prod.run("--yes", "--force").err
     assert forced.index("Going on, as --force says.") < forced.index("sls deploy")
+
+
+def test_an_account_on_the_free_plan_deploys_nothing(prod: Prod) -> None:
+    prod.compiled = prod.compiled._replace(demand=CLUSTER)
+    prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
+    result = prod.run()
+    assert (result.status, [command for command, _ in prod.ran]) == (2, ["package"])
+    assert "the account is on AWS's Free plan" in result.err
 
 
 GIVEN = ["--param=deletionProtection=true"]
@@ -114,7 +124,7 @@ FIRST = [PLAIN[0], ("package", "first", UNPROTECTED), ("deploy", "first", UNPROT
 def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of_the_same_run(
     prod: Prod, protects: bool, status: str | None, expected: object
 ) -> None:
-    prod.compiled = prod.compiled._replace(makes_cluster=True, protects_cluster=protects)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects)
     if status:
         prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
@@ -136,7 +146,7 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
 def test_the_page_that_aws_may_refuse_is_made_by_a_second_update_of_a_first_cluster(
     prod: Prod, protects: bool, page: bool, status: str | None, first: list[str]
 ) -> None:
-    prod.compiled = prod.compiled._replace(makes_cluster=True, protects_cluster=protects, makes_page=page)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects, makes_page=page)
     if status:
         prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
@@ -167,7 +177,7 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
         MasterUserPassword="x" * 8,
         Tags=tags,
     )
-    prod.compiled = prod.compiled._replace(makes_cluster=True)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER)
     result = prod.run("--yes", "--force")
     assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
     assert ("sls deploy" in result.err) != is_left
@@ -178,7 +188,7 @@ def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on
     prod: Prod,
 ) -> None:
     prod.instead["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
-    prod.compiled = prod.compiled._replace(makes_cluster=True)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER)
 
     said = prod.run("--yes").err.splitlines()
 

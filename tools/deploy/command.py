@@ -35,7 +35,6 @@ class Compiled(NamedTuple):
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
-    makes_cluster: bool = False
     protects_cluster: bool = False  # against deletion, by a rollback too
     is_egress: bool = False  # its network has no endpoints, but a way out over IPv6
     makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
@@ -86,7 +85,7 @@ class Done(NamedTuple):
     "--force",
     is_flag=True,
     show_default=False,
-    help="Go on where a quota of the account may not suffice.",
+    help="Go on where the account's plan or a quota may not suffice.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
@@ -97,11 +96,10 @@ class Done(NamedTuple):
 def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, force: bool, as_json: bool) -> None:
     """Deploy a stage, migrate it, and prove it with one punch.
 
-    Prints which account and region, holds the stage against the account's quotas, deploys with `sls deploy`, applies
-    the migrations, and sends one punch of a reserved employee all the way to its row, and a correction that the table
-    refuses. A first cluster is made without
-    protection from deletion and without the page; a second `sls deploy` protects it and makes the page. May be
-    repeated at any time. Progress goes to standard error.
+    Prints which account and region, holds the stage against the account's plan and quotas, deploys with `sls deploy`,
+    applies the migrations, and sends one punch of a reserved employee all the way to its row, and a correction that
+    the table refuses. A first cluster is made without protection from deletion and without the page; a second
+    `sls deploy` protects it and makes the page. May be repeated at any time. Progress goes to standard error.
     """
     stage = where.stage
     session, account, place = target.announce(where)
@@ -182,7 +180,7 @@ def _deploy(
         sls("package", package)
         compiled = read(package)
         quotas.require(session, stack, compiled.demand, force=force)
-        is_first = compiled.makes_cluster and cluster.is_first(session, stack)
+        is_first = compiled.demand.makes_cluster and cluster.is_first(session, stack)
         if is_first:
             cluster.require_none_left(session, stack)
         question = f"People punch here. Type {stage} to deploy it to {place}:"
@@ -222,7 +220,6 @@ def read(package: Path) -> Compiled:
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
-        makes_cluster=made is not None,
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
         is_egress="EgressGateway" in template["Resources"],
         makes_page="SiteDistribution" in template["Resources"],
