@@ -519,7 +519,7 @@ def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer
         ((500, "{}", {"Retry-After": "15"}), "correcao answered 500; send it again"),
         (
             (400, '{"recusadas":[{"posicao":0,"razao":"tipo: x"}]}', {}),
-            "was refused before it came to the table: tipo: x",
+            "not proven that it takes corrections: tipo: x",
         ),
         ((200, '{"correcoes":[{}]}', {}), "which is not there, was not refused"),
         (UNKNOWN, "answered 403: Missing Authentication Token"),
@@ -529,8 +529,10 @@ def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
     corrections: Corrections, answer: Answer, said: str
 ) -> None:
     corrections.answers = [answer]
-    with pytest.raises(CommandError, match=re.escape(said)):
+    with pytest.raises(CommandError, match=re.escape(said)) as failure:
         proof.prove_corrections(boto3.Session(), "dev", URL)
+    assert failure.value.status == 1
+    assert "stores punches, but it is not proven that it takes corrections: " in str(failure.value)
 
 
 def test_a_function_that_is_not_ready_is_waited_for(

@@ -147,9 +147,9 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     if compiled.is_egress:
         print_status("sending what is no punch, for a dead letter")
         proof.await_dead_letter(place, wait)
+    page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
     print_status("sending a correction that is refused")
     corrected = proof.prove_corrections(session, stage, url)
-    page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
     return Done(
         stage,
         account,

@@ -30,6 +30,9 @@ _NOT_PROVEN = (
     "it is not proven that it asks for a token. 403: its usage plan; 404: it is published as it was before employees "
     "signed in, and whoever has a key may punch for anybody"
 )
+_NOT_CORRECTED = (
+    "the stage is deployed and migrated, and stores punches, but it is not proven that it takes corrections"
+)
 _PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
 _WAIT = 2  # s
 _DENIED = "not authorized to perform"  # what IAM says by the gateway, unlike a method that is not published yet
@@ -201,19 +204,26 @@ def prove_corrections(session: boto3.Session, stage: str, url: str) -> bool:
     while True:
         try:
             post(url, session, stage, [{"tipo": "anulacao", "alvo": nothing, "motivo": "proof of a deploy"}])
+            answered = f"the one that undoes {nothing}, which is not there, was not refused"
         except RefusedError as refused:
-            if nothing in refused.reasons[0]:  # what the table says; the form of a correction is checked before
+            answered = refused.reasons[0]
+            if nothing in answered:  # as the table says it; the form of a correction is checked before
                 return True
-            raise CommandError(f"a correction was refused before it came to the table: {refused.reasons[0]}") from None
         except NotAllowedError as error:
             if _DENIED in str(error):
                 print_status(f"not proven: corrections, for the API {error}")
                 return False
-            if time.monotonic() > end:
-                raise
-            time.sleep(_WAIT)  # a new method takes a moment to be known, as a new key does
-        else:
-            raise CommandError(f"the correction that undoes {nothing}, which is not there, was not refused")
+            if time.monotonic() <= end:
+                time.sleep(_WAIT)  # a new method takes a moment to be known, as a new key does
+                continue
+            answered = str(error)
+        except CommandError as error:
+            answered = str(error)
+        raise CommandError(
+            f"{_NOT_CORRECTED}: {answered}\nOf a 5xx: may the gateway invoke the function? Where GitHub deploys the "
+            "stage, deploy the stack of .github/deploy-role.yml again, and then the stage.",
+            status=1,
+        )
 
 
 def await_dead_letter(place: Target, seconds: int) -> None:
