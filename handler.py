@@ -129,7 +129,7 @@ def correction(event: Any, context: Any) -> "request.Answer":
 def schema(event: Any, context: Any) -> dict[str, Any]:
     """Apply the migrations that the database has not had yet, and what the roles may do; set the functions' passwords.
 
-    `sls invoke -f schema` does it after a deploy, and after a secret of theirs has changed.
+    `ponto schema` invokes it after a deploy, and after a secret of theirs has changed.
 
     Args:
         event: {"find": id} asks instead whether the punch of that id is a row; {"employees": rows, "dryRun": false}

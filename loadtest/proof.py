@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from loadtest.system import System
 from tools.dlq import queue_reader
+from tools.kit.functions import Busy
 from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
-from tools.kit.reader import Busy, Reader
+from tools.kit.reader import Reader
 
 RUN = 10**9
 """Employee numbers that a run has to itself."""

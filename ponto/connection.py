@@ -61,7 +61,7 @@ def connect(
     reason, another try is made, which costs time only; but for a wrong password where the text is in English.
 
     Args:
-        parameters: libpq's keywords; they win over what is set here.
+        parameters: libpq's keywords; they win over what is set here; but of `options` the session's own win.
         application_name: what PostgreSQL shows of the session.
         timeouts: how long all tries and each of them may take.
         options: of the session, as libpq's keyword `options` has them, besides those of `parameters`.

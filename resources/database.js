@@ -55,7 +55,7 @@ const generated = (Description, username) => ({
 
 /**
  * The right to read the owner's secret, and a secret of each function with the right to read it.
- * AWS makes their passwords; `sls invoke -f schema` gives them to the roles, also after they have changed.
+ * AWS makes their passwords; `ponto schema` gives them to the roles, also after they have changed.
  */
 const secrets = (ownerSecret, key) => ({
   DatabaseSecretPolicy: policy(

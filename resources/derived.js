@@ -32,6 +32,25 @@ async function batchingWindow(context) {
   return window;
 }
 
+/**
+ * Batches that the queue asks for at once: AWS takes no other numbers. More than the function may run at once would be read
+ * all the same, and each read that is throttled counts towards the dead-letter queue.
+ */
+async function maximumConcurrency(context) {
+  const most = await number(context, 'maximumConcurrency');
+  if (!Number.isInteger(most) || most < 2 || most > 1000) {
+    stop(`maximumConcurrency: '${most}' is not a whole number from 2 to 1000.`);
+  }
+  const reserved = await number(context, 'reservedConcurrency, null');
+  if (reserved !== null && most > reserved) {
+    stop(
+      `maximumConcurrency: ${most} is above reservedConcurrency (${reserved}), so throttled receives turn good punches into ` +
+        'dead letters. Set both.'
+    );
+  }
+  return most;
+}
+
 /** How long a message is hidden while it is worked on: AWS asks for six times the function's timeout and the window. */
 async function visibilityTimeout(context) {
   return Math.max(6 * (await number(context, 'timeout')) + (await batchingWindow(context)), LEAST_VISIBILITY);
@@ -147,6 +166,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  messageGroup, batchingWindow, visibilityTimeout, retryDelays, maxReceiveCount, executions, tooManyConnections, secrets, zones,
-  endpointSubnets, replacement, deletion, identity, permissionsBoundary, tags,
+  messageGroup, batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, executions,
+  tooManyConnections, secrets, zones, endpointSubnets, replacement, deletion, identity, permissionsBoundary, tags,
 };

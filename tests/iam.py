@@ -36,7 +36,11 @@ ADMINISTRATOR = Principal(
 )
 
 
-def may(who: Principal, action: str, resource: str, policy: Any) -> bool:
+NO_POLICY: Any = {"Statement": []}
+"""Of a resource that has none."""
+
+
+def may(who: Principal, action: str, resource: str, policy: Any = NO_POLICY, function: str | None = None) -> bool:
     """Whether a principal may do something over TLS.
 
     Args:
@@ -44,8 +48,10 @@ def may(who: Principal, action: str, resource: str, policy: Any) -> bool:
         action: such as "sqs:SendMessage".
         resource: an ARN.
         policy: of the resource.
+        function: whose code asks, by its ARN; None: nobody's, Lambda itself among others.
     """
     context = {"aws:PrincipalArn": who.arn, "aws:SecureTransport": "true"}
+    context |= {"lambda:SourceFunctionArn": function} if function else {}
 
     def says(effect: str, documents: Documents) -> bool:
         return any(
@@ -84,10 +90,10 @@ def _matches(patterns: Any, value: str) -> bool:
 def _holds(conditions: Any, context: Mapping[str, str]) -> bool:
     for operator, keys in conditions.items():
         for key, values in keys.items():
-            found = context.get(key) in [
-                str(value) if operator != "Bool" else str(value).lower() for value in as_list(values)
-            ]
-            assert operator in ("Bool", "StringEquals", "ArnNotEquals")
+            wanted = [str(value) if operator != "Bool" else str(value).lower() for value in as_list(values)]
+            found = key in context and any(fnmatchcase(context[key], value) for value in wanted)
+            assert operator in ("Bool", "StringEquals", "ArnLike", "ArnNotEquals")
+            assert operator == "ArnLike" or not any("*" in value for value in wanted)
             if found is (operator == "ArnNotEquals"):  # which holds of a request without the key, too
                 return False
     return True
@@ -102,21 +108,38 @@ def as_list(value: Any) -> list[Any]:
 
 def arn_of(template: Template, name: str) -> str:
     """An ARN as CloudFormation might give it to a resource of prod."""
-    service, kind = template.resources[name]["Type"].split("::")[1:]
-    where = f"arn:aws:{service.lower()}:"
+    made = template.resources[name]
     physical = f"{_STACK}-{name}-A1B2C3"
-    return f"{where}:{ACCOUNT}:role/{physical}" if kind == "Role" else f"{where}us-east-1:{ACCOUNT}:{physical}"
+    of_account = f"us-east-1:{ACCOUNT}"
+    match made["Type"].split("::")[1:]:
+        case "IAM", "Role":
+            return f"arn:aws:iam::{ACCOUNT}:role/{physical}"
+        case "S3", "Bucket":
+            return f"arn:aws:s3:::{physical.lower()}"
+        case "Lambda", "Function":
+            return f"arn:aws:lambda:{of_account}:function:{made['Properties']['FunctionName']}"
+        case "Logs", "LogGroup":
+            return f"arn:aws:logs:{of_account}:log-group:{made['Properties']['LogGroupName']}:*"
+        case service, _:
+            return f"arn:aws:{service.lower()}:{of_account}:{physical}"
+    raise AssertionError(made["Type"])
 
 
 def role_of(template: Template, name: str, boundary: Documents | None = None) -> Principal:
-    """A role of prod, with the policies that it is written with."""
-    policies = [each["PolicyDocument"] for each in template.properties(name)["Policies"]]
+    """A role of prod, with the policies that it is written with, and those that it or they name."""
+    role = template.properties(name)
+    policies = [each["PolicyDocument"] for each in role["Policies"]]
+    for managed, properties in template.of_type("AWS::IAM::ManagedPolicy").items():
+        if {"Ref": managed} in role.get("ManagedPolicyArns", []) or {"Ref": name} in properties.get("Roles", []):
+            policies.append(properties["PolicyDocument"])
     return Principal(arn_of(template, name), policy_of(template, policies), boundary)
 
 
 def policy_of(template: Template, document: Any) -> Any:
     """A policy of prod."""
-    return _resolved(document, {name: arn_of(template, name) for name in template.resources}, {})
+    names = {name: arn_of(template, name) for name in template.resources}
+    secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!cluster-1"
+    return _resolved(document, {**names, "DatabaseCluster.MasterUserSecret.SecretArn": secret}, {})
 
 
 class DeployingRole(NamedTuple):
@@ -171,10 +194,12 @@ def _resolved(value: Any, names: Mapping[str, Any], conditions: Mapping[str, boo
             return _NOTHING
         case {"Ref": str(name)} | {"Fn::GetAtt": [name, "Arn"]}:
             return names[name]
+        case {"Fn::GetAtt": [name, attribute]}:
+            return names[f"{name}.{attribute}"]
         case {"Fn::Sub": [text, own]}:
             return _resolved({"Fn::Sub": text}, {**names, **resolve(own)}, conditions)
         case {"Fn::Sub": str(text)}:
-            known = {"AWS::Partition": "aws", "AWS::AccountId": ACCOUNT, **names}
+            known = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT, **names}
             return re.sub(r"\$\{([\w:]+)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
         case {"Fn::If": [condition, yes, no]}:
             return resolve(yes if conditions[condition] else no)

@@ -54,6 +54,10 @@ _OF_THE_REFERENCE = {
         "from": "tools.report.command:report",
         "example": "ponto report timecard --employee 123 --month 2026-11",
     },
+    "schema": {
+        "from": "tools.schema.command:schema",
+        "example": "ponto schema --stage dev         apply the migrations, and the functions' passwords",
+    },
     "trace": {
         "from": "tools.trace.command:trace",
         "example": "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue",

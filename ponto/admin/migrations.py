@@ -63,7 +63,8 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
     """Apply the migrations that the database has not had yet, and the views that have changed.
 
     All of them or none; where a file is to be applied concurrently, all before it, that file, all after it. Safe to
-    call at any time and from several places at once: the second caller waits for the first.
+    call at any time and from several places at once: the second caller waits for the first. A schema that has all of
+    this code's migrations and others is a newer release's: it stays as it is, views included, and that is reported.
 
     Args:
         parameters: keyword arguments of `psycopg2.connect`, of a user who owns the database.
@@ -74,8 +75,8 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
 
     Raises:
         MigrationError: the time zone is unknown, a migration failed or did not get its locks, or what was applied
-            before is not what the folder holds: one of the files was edited, is missing, or comes before one that was
-            applied. Or a view of somebody's own depends on what would have to be dropped.
+            before is not what the folder holds: one of the files was edited, is missing though others are pending, or
+            comes before one that was applied. Or a view of somebody's own depends on what would have to be dropped.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     files = {path.name: path.read_bytes() for path in sorted(schema.glob("*.sql"))}
@@ -87,7 +88,7 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
             step = _patiently(connection, lambda: _apply(connection, files, views, time_zone), patience)
             applied += step.applied
             if step.then is None:
-                return Migrated(applied, [notice.strip() for notice in connection.notices])
+                return Migrated(applied, [notice.strip() for notice in connection.notices] + step.notices)
             _build(connection, step.then, files[step.then], patience)
             applied.append(step.then)
 
@@ -95,6 +96,7 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
 class _Step(NamedTuple):
     applied: list[str]  # in one transaction
     then: str | None  # the file that comes next, to be applied concurrently
+    notices: list[str]
 
 
 class _LockedError(Exception):
@@ -159,14 +161,19 @@ def _apply(
         name = "before the first migration"
         try:
             cursor.execute(_BEGIN, {"time_zone": time_zone})
-            pending = _pending(files, dict(cursor.fetchall()))
+            applied = dict(cursor.fetchall())
+            pending = _pending(files, applied)
+            if newer := [name for name in applied if name not in files]:
+                connection.commit()
+                stays = f"the schema is newer than this code, and stays as it is: {', '.join(newer)} was applied"
+                return _Step([], None, [stays])
             now = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
             for name in now:
                 cursor.execute(files[name])
                 cursor.execute(_RECORD, {"name": name, "checksum": checksum(files[name])})
             if now != pending:
                 connection.commit()
-                return _Step(now, pending[len(now)])
+                return _Step(now, pending[len(now)], [])
             again: set[str] = set()
             for name in repeatable.apply(cursor, views):
                 again.add(name)
@@ -177,7 +184,7 @@ def _apply(
         except repeatable.RefusedError as error:
             raise MigrationError(f"{name}: {error}") from error
     connection.commit()
-    return _Step([*now, *sorted(again & views.keys())], None)
+    return _Step([*now, *sorted(again & views.keys())], None, [])
 
 
 def _build(connection: psycopg2.extensions.connection, name: str, statement: bytes, patience: Patience) -> None:
@@ -217,18 +224,18 @@ def _those(holders: Mapping[Any, str]) -> str:
 
 def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:
     """Return the names of the files that were not applied yet, after checking those that were."""
+    pending = [name for name in files if name not in applied]
     for name, before in applied.items():
-        if name not in files:
+        if name not in files and pending:  # of an older release, which was deployed again, nothing is
             raise MigrationError(
-                f"{name}: was applied to this database, but this code, maybe older, does not have it "
-                "(a local database begins anew, empty, after `make clean`)"
+                f"{name}: was applied to this database, but this code does not have it, and has {pending[0]}, which "
+                "was not (a local database begins anew, empty, after `make clean`)"
             )
-        if before != checksum(files[name]):
+        if name in files and before != checksum(files[name]):
             raise MigrationError(
                 f"{name}: was edited after it had been applied; restore it, and add another migration instead "
                 "(a local database begins anew, empty, after `make clean`)"
             )
-    pending = [name for name in files if name not in applied]
     for name in pending:
         if applied and name < max(applied):
             raise MigrationError(

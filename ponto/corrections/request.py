@@ -18,7 +18,7 @@ UNAVAILABLE_S = 15
 """s after which to send it again."""
 
 _NOT_MIGRATED = ("42P01", "42501", "42883")  # SQLSTATEs: no such table, no right, no such function
-_SCHEMA = "nothing was written: run sls invoke -f schema"
+_SCHEMA = "nothing was written: run ponto schema"
 
 _OPTIONS = f"-c statement_timeout={TIMEOUTS.statement_ms} -c lock_timeout={TIMEOUTS.lock_ms} -c synchronous_commit=on"
 

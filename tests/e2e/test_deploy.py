@@ -86,6 +86,8 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
         str(path.relative_to(schema)) for pattern in ("*.sql", "views/*.sql") for path in sorted(schema.glob(pattern))
     ]
     assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
+    assert done.json["correctionsProven"] is True
+    assert ask(account.database.url, "select * from correcao") == []
     key = account.aws.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
     assert key not in done.out + done.err
     assert done.json["showKey"].startswith("aws apigateway get-api-key")

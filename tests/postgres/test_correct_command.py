@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -247,8 +248,13 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
         ((404, '{"message":"Not Found"}', {}), 2, "answered 404: Not Found; deploy stage dev"),
         ((400, '{"message":"there is an error in your request: x"}', {}), 2, "answered 400: there is an error"),
         ((200, "<html>", {}), 2, "answered 200: no corrections"),
-        ((500, '{"message":"run sls invoke -f schema"}', {}), 2, "ponto: answered 500: run sls invoke"),
+        ((500, '{"message":"run ponto schema"}', {}), 2, "ponto: answered 500: run ponto schema"),
         ((503, '{"message":"the database does not answer"}', {}), 2, "send it again, which adds nothing twice"),
+        (
+            (500, '{"message":"there was an error"}', {"Retry-After": "15"}),
+            2,
+            "correcao answered 500: there was an error; send it again, which adds nothing twice",
+        ),
         (
             (409, '{"recusadas":[{"posicao":0,"razao":"x is added"}]}', {}),
             1,
@@ -263,3 +269,20 @@ def test_what_the_api_has_against_it_is_told(
     done = on_aws(*ADD)
     assert (done.status, done.out) == (status, "")
     assert why in done.err
+
+
+def test_a_function_that_is_not_ready_and_a_database_that_resumes_are_waited_for_with_one_sentence(
+    on_aws: commands.Run, api: Api, punched: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_PATIENCE", 180)
+    later = {"Retry-After": "15"}
+    api.answers = [(500, '{"message":"there was an error handling your request"}', later), (503, "{}", later)]
+    waits: list[float] = []
+    monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: waits.append(seconds))
+
+    done = on_aws(*ADD)
+
+    assert (done.status, len(api.signed), waits) == (0, 3, [15, 15])
+    assert rows(punched) == [("inclusao", ANA, AUTHOR)]
+    assert done.err.count("answered 500 (there was an error handling your request). A function that nobody") == 1
+    assert "Waiting for 180 s at most" in done.err

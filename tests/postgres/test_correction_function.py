@@ -122,7 +122,7 @@ def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
     status, answer = post(function, ADDITION)
     assert status == 500
     assert why in answer["message"]
-    assert "run sls invoke -f schema" in answer["message"]
+    assert "run ponto schema" in answer["message"]
     assert json.loads(function.log.getvalue())["error"] == error
 
 

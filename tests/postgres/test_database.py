@@ -176,10 +176,10 @@ def test_a_database_without_the_migrations_of_the_reports_is_said(
     deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
 ) -> None:
     ask(parse_dsn(migrated_url), "alter table funcionario rename to other")
-    assert "sls invoke -f schema" in refusal(Where())
+    assert "run ponto schema --stage" in refusal(Where())
     assert "make run" in refusal(Where(stack))
     deployment.setattr(database, "_READER", "absent_role")
-    assert "sls invoke -f schema" in refusal(Where())
+    assert "run ponto schema --stage" in refusal(Where())
     assert "make run" in refusal(Where(stack))
 
 

@@ -15,6 +15,7 @@ from tests.aws import Calls, refusal
 from tests.company import fill, write_stack
 from tests.functions import Functions
 from tools.kit import database, reader
+from tools.kit.functions import Busy
 
 FIRST = 7_000_000_000_000_000
 ROWS = """
@@ -71,7 +72,7 @@ def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
 
     Calls(monkeypatch).instead["Invoke"] = answer
     table, system = by_function(), cast(Any, SimpleNamespace(depth=lambda _: 1, queue_url=""))
-    with pytest.raises(reader.Busy):  # nothing is known yet
+    with pytest.raises(Busy):  # nothing is known yet
         table.count()
     assert table.count() == 0
     punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"

@@ -141,6 +141,11 @@ def test_an_unknown_time_zone_is_refused_and_nothing_is_left(empty: Database, ru
 # Refusals
 
 
+def lack_one_and_have_another(schema: Path) -> None:
+    (schema / LAST).unlink()
+    add("9000_next.sql", "create table late ()")(schema)
+
+
 def edit_one(schema: Path) -> None:
     edited = schema / "0002_batida.sql"
     edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
@@ -156,7 +161,7 @@ def add(name: str, statements: str) -> Callable[[Path], object]:
         (edit_one, r"^0002_batida\.sql: was edited .* after `make clean`"),
         (add("0000_late.sql", "create table late ()"), rf"^0000_late\.sql: comes before {re.escape(LAST)}"),
         (add("9000_bad.sql", "create table late (); select 1 / 0"), r"^9000_bad\.sql: division by zero"),
-        (lambda schema: (schema / LAST).unlink(), rf"^{re.escape(LAST)}: was applied to this database, but this code"),
+        (lack_one_and_have_another, rf"^{re.escape(LAST)}: was applied to this database, but this code"),
     ],
     ids=["edited", "late", "failing", "newer"],
 )
@@ -171,6 +176,28 @@ def test_a_migration_that_cannot_be_applied_is_named_and_leaves_nothing_behind(
         run(schema=schema)
 
     assert relations(empty) == before
+
+
+def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_reported(
+    empty: Database, run: Run, schema: Path
+) -> None:
+    with_next = schema / "9000_next.sql"
+    add(with_next.name, "create table late ()")(schema)
+    view = schema / "views" / "90_next.sql"
+    view.write_text("create view next as select 1 as one;\n")
+    run(schema=schema)
+    before = relations(empty)
+    with_next.unlink()
+    view.unlink()
+
+    for _ in range(2):  # and whenever the older release is deployed again
+        done = run(schema=schema)
+        assert done.applied == []
+        (notice,) = done.notices
+        assert "the schema is newer than this code, and stays as it is: 9000_next.sql was applied" in notice
+    assert relations(empty) == before
+    assert "late" in before
+    assert "next" in before
 
 
 def test_a_migration_that_fails_takes_back_all_since_the_last_that_was_applied_concurrently(

@@ -344,7 +344,7 @@ def test_a_database_that_does_not_resume_is_given_up(
     run: Run, function: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "TIMEOUTS", reader.TIMEOUTS._replace(connect_s=2))
-    monkeypatch.setattr(kit_reader, "_AWAKE_SECONDS", 0)
+    monkeypatch.setattr(kit_reader, "AWAKE_SECONDS", 0)
     function.environment["DB_HOST"] = "/nowhere"
 
     result = run("totals", *MONTH, "--stage", "local")
@@ -363,7 +363,7 @@ def test_a_database_that_does_not_resume_is_given_up(
         (refusal("TooManyRequestsException"), "runs as often as it may, for others; try again later"),
         (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
         (returned({"errorMessage": "Task timed out after 900 s"}, failed=True), "failed: Task timed out after 900 s"),
-        (returned({"why": "sign-in", "message": "no"}), "another password than the database: no; run sls invoke -f"),
+        (returned({"why": "sign-in", "message": "no"}), "another password than the database: no; run ponto schema"),
         (returned({"why": "not asked", "message": "no"}), "is of another version: no; deploy stage dev"),
         (returned({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks the migrations of the reports; run"),
         (returned({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-report: no"),

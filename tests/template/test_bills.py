@@ -6,7 +6,8 @@ from tests.template.compiled import Compile
 from tests.template.runbook import ALARM
 from tools.develop.docs import bills
 from tools.kit.packaging import Template
-from tools.plan.costs import PRICES, total
+from tools.plan import settings
+from tools.plan.costs import PRICES, rotation, total
 
 HOURS = 730  # of a month, as AWS counts
 ASKING = 365 / 12 * 86_400 / 20  # requests of a poller, each of which waits for 20 s
@@ -33,6 +34,8 @@ def test_an_idle_month_is_what_the_template_has_times_the_prices(compiled: Compi
     lines = bills.idle(stage)
     assert {line.what: line.dollars for line in lines if line.what in expected} == pytest.approx(expected)
     assert total(lines) == pytest.approx(sum(expected.values()))  # and nothing else
+    rotated = [key["EnableKeyRotation"] for key in template.of_type("AWS::KMS::Key").values()].count(True)
+    assert rotation(settings.read(stage), "us-east-1") == rotated * prices["kms_key"]
     assert total(lines) <= most + 0.40 * (_secrets(template) - 3)  # of which more come later
 
 

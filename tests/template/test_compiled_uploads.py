@@ -185,4 +185,4 @@ def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) ->
         "batida-ponto-dev-report": 2,
         "batida-ponto-dev-correction": 2,
     }
-    assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True)
+    assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True, makes_cluster=True)

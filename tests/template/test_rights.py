@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.iam import (
     ADMINISTRATOR,
@@ -19,7 +18,6 @@ from tests.iam import (
 )
 from tests.template.compiled import ARN, Compile
 from tools.kit.packaging import Template
-from tools.kit.project import ROOT
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 
@@ -161,25 +159,33 @@ def test_every_role_has_the_boundary_that_a_parameter_names_or_none(compiled: Co
         assert {name: role.get("PermissionsBoundary") for name, role in roles.items()} == dict.fromkeys(roles, expected)
 
 
+DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")
+
+
 @pytest.mark.parametrize(
-    ("stage", "parameters"),
+    "parameters",
     [
-        ("prod", ["tracing=true", "accessLogs=true", "uploads=true"]),
-        ("dev", ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"]),
+        ["tracing=true", "accessLogs=true", "uploads=true"],
+        ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"],
     ],
+    ids=" ".join,
 )
 def test_the_boundary_of_a_deploy_from_github_admits_all_that_a_role_is_granted(
-    compiled: Compile, stage: str, parameters: list[str]
+    compiled: Compile, parameters: list[str]
 ) -> None:
-    template = yaml.load((ROOT / ".github" / "deploy-role.yml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506
-    statements = template["Resources"]["RoleBoundary"]["Properties"]["PolicyDocument"]["Statement"]
-    found = rights(compiled(stage, *parameters))
-    del found["CorrectionPolicy"]  # for people
-    granted = {action for each in found.values() for action, _ in each}
-    assert granted <= {action for statement in statements for action in statement["Action"]}
-
-
-DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")
+    template = compiled("prod", *parameters)
+    granted = {
+        (name, action, resource)
+        for name in template.of_type("AWS::IAM::Role")
+        for document in role_of(template, name).policies
+        for statement in document["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    assert {name for name, *_ in granted} == template.of_type("AWS::IAM::Role").keys()
+    bounded = {name: role_of(template, name, DEPLOYING.stages_boundary) for name, *_ in granted}
+    assert {each for each in granted if not may(bounded[each[0]], *each[1:])} == set()
 
 
 @pytest.mark.parametrize(
@@ -203,6 +209,22 @@ def test_whoever_deploys_sends_to_the_queue_of_punches_as_the_operators_role_and
     assert not may(operator._replace(boundary=[]), "sqs:SendMessage", queue, of_queue)
     assert not may(deployer._replace(policies=operator.policies), "sts:AssumeRole", operator.arn, trust)
     assert not may(role_of(prod, "BatidaPontoRole", boundary), "sqs:SendMessage", queue, of_queue)
+
+
+@pytest.mark.parametrize("parameters", [[], ["database=existing", "subnetIds=subnet-1", "securityGroupIds=sg-1"]])
+def test_lambda_manages_the_interfaces_of_a_function_and_the_functions_own_code_those_of_nobody(
+    compiled: Compile, parameters: list[str]
+) -> None:
+    template = compiled("prod", *parameters)
+    (allowed, denied) = template.properties("NetworkInterfacesPolicy")["PolicyDocument"]["Statement"]
+    assert denied["Action"] == allowed["Action"]
+    found = template.of_type("AWS::Lambda::Function")
+    assert len(found) == 5
+    for name, function in found.items():
+        role = role_of(template, function["Role"]["Fn::GetAtt"][0])
+        for action in allowed["Action"]:
+            assert may(role, action, "*")
+            assert not may(role, action, "*", function=arn_of(template, name))
 
 
 def test_rights_are_given_nowhere_else(template: Template) -> None:
@@ -245,8 +267,9 @@ def rights(template: Template) -> Rights:
 def _granted(document: Any) -> set[tuple[str, str]]:
     granted = set()
     for statement in document["Statement"]:
+        if statement["Effect"] == "Deny":
+            continue
         assert statement.keys() == {"Effect", "Action", "Resource"}
-        assert statement["Effect"] == "Allow"
         granted |= {
             (action, _name(resource))
             for action in as_list(statement["Action"])

@@ -28,6 +28,11 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["backupDays=a week"], "backupDays: 'a week' is not a number"),
         # It would stop the function.
         (["reservedConcurrency=0"], "reservedConcurrency: '0' is neither a number of executions nor none"),
+        (["maximumConcurrency=6"], "maximumConcurrency: 6 is above reservedConcurrency (5), so throttled receives"),
+        (["reservedConcurrency=4"], "maximumConcurrency: 5 is above reservedConcurrency (4)"),
+        (["maximumConcurrency=1"], "maximumConcurrency: '1' is not a whole number from 2 to 1000"),
+        (["maximumConcurrency=2.5"], "maximumConcurrency: '2.5' is not a whole number from 2 to 1000"),
+        (["maximumConcurrency=1001", "reservedConcurrency=none"], "maximumConcurrency: '1001' is not a whole number"),
         (["batchSize=11", "batchingWindow=0"], "batchingWindow: a batchSize of 11 needs 1 s at least"),  # as AWS says
         (["permissionsBoundary=boundary"], "permissionsBoundary: 'boundary' is not the ARN of a managed policy"),
         (["tags=owner"], TAGS),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.gateway import Answer, answer_requests
 from tools.cli import main
 from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
-from tools.kit import osls, target
+from tools.kit import functions, osls, target
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
@@ -28,6 +29,8 @@ PUNCH = {
     "usuarioId": proof.RESERVED_EMPLOYEE,
     "ponto": "2026-10-01T08:00:00Z",
 }
+NOTHING = quotas.Demand({}, makes_network=False, makes_cluster=False)
+CLUSTER = NOTHING._replace(makes_cluster=True)
 QUEUES = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://other"}
 
 
@@ -38,8 +41,9 @@ class Prod:
         self.calls = Calls(monkeypatch)
         self.instead = self.calls.instead
         self.instead |= {"DescribeStacks": NO_STACK, "DescribeStackResource": NO_STACK}
+        self.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
         self.ran = note_sls(monkeypatch)
-        self.compiled = deploy.Compiled(True, needs_token=False, demand=quotas.Demand({}, makes_network=False))
+        self.compiled = deploy.Compiled(True, needs_token=False, demand=NOTHING)
         monkeypatch.setattr(deploy, "read", lambda _: self.compiled)
         self.run = runner(capsys, "deploy", "--stage", "prod")
 
@@ -81,8 +85,7 @@ def test_a_protected_stage_is_deployed_by_yes_or_by_its_name(
 
 
 def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_deployed(prod: Prod) -> None:
-    demand = quotas.Demand({"batida-ponto-prod-batidaPonto": 5}, makes_network=False)
-    prod.compiled = prod.compiled._replace(demand=demand)
+    prod.compiled = prod.compiled._replace(demand=NOTHING._replace(reserved={"batida-ponto-prod-batidaPonto": 5}))
     limit = {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 10}
     prod.instead["GetAccountSettings"] = {"AccountLimit": limit}
 
@@ -93,6 +96,14 @@ def test_a_quota_that_is_too_low_is_said_before_anybody_is_asked_and_nothing_is_
     assert "sls deploy" not in result.err
     forced = prod.run("--yes", "--force").err
     assert forced.index("Going on, as --force says.") < forced.index("sls deploy")
+
+
+def test_an_account_on_the_free_plan_deploys_nothing(prod: Prod) -> None:
+    prod.compiled = prod.compiled._replace(demand=CLUSTER)
+    prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
+    result = prod.run()
+    assert (result.status, [command for command, _ in prod.ran]) == (2, ["package"])
+    assert "the account is on AWS's Free plan" in result.err
 
 
 GIVEN = ["--param=deletionProtection=true"]
@@ -113,7 +124,7 @@ FIRST = [PLAIN[0], ("package", "first", UNPROTECTED), ("deploy", "first", UNPROT
 def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of_the_same_run(
     prod: Prod, protects: bool, status: str | None, expected: object
 ) -> None:
-    prod.compiled = prod.compiled._replace(makes_cluster=True, protects_cluster=protects)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects)
     if status:
         prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
@@ -135,7 +146,7 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
 def test_the_page_that_aws_may_refuse_is_made_by_a_second_update_of_a_first_cluster(
     prod: Prod, protects: bool, page: bool, status: str | None, first: list[str]
 ) -> None:
-    prod.compiled = prod.compiled._replace(makes_cluster=True, protects_cluster=protects, makes_page=page)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects, makes_page=page)
     if status:
         prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
@@ -166,7 +177,7 @@ def test_a_cluster_that_an_earlier_stack_left_stops_the_first_deploy_by_name_tho
         MasterUserPassword="x" * 8,
         Tags=tags,
     )
-    prod.compiled = prod.compiled._replace(makes_cluster=True)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER)
     result = prod.run("--yes", "--force")
     assert (f"the cluster {name} is of this stage, and outside its stack" in result.err) == is_left
     assert ("sls deploy" in result.err) != is_left
@@ -177,7 +188,7 @@ def test_where_nobody_may_ask_whether_it_is_the_first_cluster_the_deploy_goes_on
     prod: Prod,
 ) -> None:
     prod.instead["DescribeStackResource"] = refusal("AccessDenied", "not you", "DescribeStackResource")
-    prod.compiled = prod.compiled._replace(makes_cluster=True)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER)
 
     said = prod.run("--yes").err.splitlines()
 
@@ -443,6 +454,103 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
 
 
+class Corrections:
+    """An API of paper for corrections: one answer after another, the last again and again; waiting takes no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[Answer] = []
+        self.asked: list[Any] = []
+        self._now = 0.0
+        answer_requests(monkeypatch, self._answer)
+        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: self._sleep(seconds))
+        monkeypatch.setattr("time.sleep", self._sleep)
+        monkeypatch.setattr("time.monotonic", lambda: self._now)
+
+    def _sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
+        assert "/execute-api/aws4_request" in headers["Authorization"]
+        (asked,) = json.loads(body or b"")["correcoes"]
+        self.asked.append(asked)
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        assert isinstance(found, tuple)
+        status, text, more = found
+        return status, text.replace("ID", asked["alvo"]), more
+
+
+@pytest.fixture
+def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> Corrections:
+    del account
+    return Corrections(monkeypatch)
+
+
+REFUSED: Answer = (409, '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}', {})
+DENIED: Answer = (403, '{"message":"User: x is not authorized to perform: execute-api:Invoke on resource: y"}', {})
+UNKNOWN: Answer = (403, '{"message":"Missing Authentication Token"}', {})
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "said"),
+    [
+        ([REFUSED], True, ""),
+        ([UNKNOWN, (500, "{}", {"Retry-After": "15"}), REFUSED], True, "a paused database 15 to 40 s"),
+        ([DENIED], False, "not proven: corrections, for the API answered 403: User: x is not authorized to perform"),
+    ],
+)
+def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
+    corrections: Corrections, capsys: pytest.CaptureFixture[str], answers: list[Answer], expected: bool, said: str
+) -> None:
+    corrections.answers = list(answers)
+    assert proof.prove_corrections(boto3.Session(), "dev", URL) is expected
+    assert len(corrections.asked) == len(answers)
+    assert {each["tipo"] for each in corrections.asked} == {"anulacao"}
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            (500, '{"message":"the function has another password"}', {}),
+            "answered 500: the function has another password",
+        ),
+        ((500, "{}", {"Retry-After": "15"}), "correcao answered 500; send it again"),
+        (
+            (400, '{"recusadas":[{"posicao":0,"razao":"tipo: x"}]}', {}),
+            "not proven that it takes corrections: tipo: x",
+        ),
+        ((200, '{"correcoes":[{}]}', {}), "which is not there, was not refused"),
+        (UNKNOWN, "answered 403: Missing Authentication Token"),
+    ],
+)
+def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
+    corrections: Corrections, answer: Answer, said: str
+) -> None:
+    corrections.answers = [answer]
+    with pytest.raises(CommandError, match=re.escape(said)) as failure:
+        proof.prove_corrections(boto3.Session(), "dev", URL)
+    assert failure.value.status == 1
+    assert "stores punches, but it is not proven that it takes corrections: " in str(failure.value)
+
+
+def test_a_function_that_is_not_ready_is_waited_for(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(functions, "_PAUSE_SECONDS", 0)
+    answers = iter([refusal("CodeArtifactUserPendingException"), refusal("ResourceConflictException")])
+
+    def invoke(*_: object) -> Any:
+        for error in answers:
+            raise error
+        return returned({"found": True})()
+
+    prod.instead["Invoke"] = invoke
+    assert proof.await_row(boto3.client("lambda"), "dev", "punch", "message", 0).id == "punch"
+    assert "batida-ponto-dev-schema is not ready" in capsys.readouterr().err
+
+
 def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
     done = deploy.Done(
         "prod",
@@ -452,6 +560,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         ["0001.sql", "0002.sql"],
         [],
         proof.Proof("id", "message", 1.26),
+        True,
         URL,
         "k",
     )
@@ -459,6 +568,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",
         "migrated   0001.sql, 0002.sql",
         "proven     punch id is a row, 1.3 s after it was accepted",
+        "proven     corrections reach their table, which refused one",
         f"URL        {URL}",
         "API key    aws apigateway get-api-key --include-value --query value --output text "
         "--region sa-east-1 --api-key k",

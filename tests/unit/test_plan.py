@@ -192,6 +192,14 @@ def test_a_month_is_quantity_times_price() -> None:
     assert costs.total(lines) == pytest.approx(sum(expected.values()))
 
 
+def test_a_key_of_the_topic_costs_more_in_later_years(run: Run) -> None:
+    later = (
+        "The topic's key is rotated each year, so a month costs more: 1.00 in the second year, and 2.00 from the third"
+    )
+    assert later in " ".join(run("--employees 10 --stage prod").out.split())
+    assert "rotated" not in run("--employees 10 --stage dev").out
+
+
 @pytest.mark.parametrize("region", PRICES)
 @pytest.mark.parametrize("employees", [1_000, 1_000_000, 50_000_000])
 def test_each_formula_computed_gives_its_line(region: str, employees: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
@@ -14,10 +15,11 @@ from tools.kit.errors import CommandError
 
 STACK = "batida-ponto-prod"
 DRAIN = "batida-ponto-prod-batidaPonto"
-FIVE = Demand({DRAIN: 5}, makes_network=False)
-NETWORK = Demand({}, makes_network=True)
-
-BOTH = Demand({DRAIN: 5}, makes_network=True)
+NOTHING = Demand({}, makes_network=False, makes_cluster=False)
+FIVE = NOTHING._replace(reserved={DRAIN: 5})
+NETWORK = NOTHING._replace(makes_network=True)
+BOTH = FIVE._replace(makes_network=True)
+CLUSTER = NOTHING._replace(makes_cluster=True)
 
 
 @pytest.fixture
@@ -55,9 +57,11 @@ def test_a_template_tells_what_it_takes() -> None:
         "B": function("b"),
         "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {}},
     }
-    assert demand_of({"Resources": resources}) == Demand({"a": 5}, makes_network=True)
+    assert demand_of({"Resources": resources}) == Demand({"a": 5}, makes_network=True, makes_cluster=False)
     del resources["Vpc"]
     assert not demand_of({"Resources": resources}).makes_network
+    resources["DatabaseCluster"] = {"Type": "AWS::RDS::DBCluster", "Properties": {}}
+    assert demand_of({"Resources": resources}).makes_cluster
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_too_little_concurrency_stops_the_deploy_and_says_what_to_ask_for(
         "Deploy without reserving, as long as that is so: --param reservedConcurrency=none (docs/deploy.md#quotas)",
         "Ask for more: aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 "
         f"--desired-value {value} --region us-east-1",
-        "Nothing was deployed. Deploy again once AWS has raised it; with --force at once.",
+        "Nothing was deployed. Deploy again once that has changed; with --force at once.",
     ]
 
 
@@ -121,6 +125,48 @@ def test_a_network_too_many_stops_the_deploy_unless_the_stack_has_it_already(cal
     calls.instead |= is_there("DELETE_COMPLETE")
     with pytest.raises(CommandError, match="the account has 5 of at most 5"):
         demand(NETWORK)
+
+
+def plan(kind: str) -> Any:
+    return {"GetAccountPlanState": {"accountPlanType": kind, "accountPlanStatus": "ACTIVE"}}
+
+
+def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_made(calls: Calls) -> None:
+    calls.instead |= limits(1_000) | plan("FREE")
+    with pytest.raises(CommandError) as refused:
+        demand(CLUSTER)
+    assert refused.value.status == 2
+    said = str(refused.value)
+    assert "the account is on AWS's Free plan" in said
+    assert "FreeTierRestrictionError" in said
+    assert "aws freetier upgrade-account-plan --account-plan-type PAID" in said
+    assert "Nothing was deployed" in said
+
+    demand(NOTHING)  # database: existing
+    assert calls.operations.count("GetAccountPlanState") == 1
+    calls.instead |= plan("PAID")
+    demand(CLUSTER)
+
+
+def test_an_account_older_than_plans_has_none(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    calls.instead |= limits(1_000) | {"GetAccountPlanState": refusal("ResourceNotFoundException")}
+    demand(CLUSTER)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (refusal("AccessDeniedException", "not you", "GetAccountPlanState"), "AWS refused GetAccountPlanState: Acc"),
+        (EndpointConnectionError(endpoint_url="https://freetier.cn-north-1"), "Could not connect to the endpoint URL"),
+    ],
+)
+def test_a_plan_that_cannot_be_asked_for_stops_nothing(
+    calls: Calls, capsys: pytest.CaptureFixture[str], error: Exception, why: str
+) -> None:
+    calls.instead["GetAccountPlanState"] = error
+    demand(CLUSTER)
+    assert capsys.readouterr().err.startswith(f"not checked: the account's plan, for {why}")
 
 
 def test_everything_that_is_short_is_said_at_once_and_force_goes_on(

@@ -1,7 +1,7 @@
 """Corrections on their way: signed, to the API of a stage, or by a login of one's own, to the database."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import boto3
@@ -12,16 +12,22 @@ from botocore.exceptions import NoCredentialsError
 
 from ponto.corrections.write import MOST, RefusedError, read_all, told, write
 from ponto.session import message_of
-from tools.kit import database, local_stack, reader, target
-from tools.kit.client import Client, GivenUpError
+from tools.kit import database, functions, local_stack, reader, target
+from tools.kit.client import Answer, Client, GivenUpError
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
+from tools.kit.output import print_status
+
+
+class NotAllowedError(CommandError):
+    """IAM does not let the caller write corrections; or the API is not published yet."""
+
 
 Corrections = Sequence[Mapping[str, Any]]
 """Each as the wire has it; what is null is not said."""
 
-_PATIENCE = 120  # s; a paused database is back long before, and a signature lasts for five minutes
-_FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})
+_PATIENCE = functions.AWAKE_SECONDS  # s; a signature lasts for five minutes
+_FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
 
 
 def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
@@ -40,7 +46,8 @@ def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
         raise CommandError(f"{len(asked)} corrections are more than the {MOST} that are written together; send parts")
     if where.stage is None and not database.is_local(where.database):
         return _by_login(where.database, asked)
-    return _by_api(where.deployment, asked)
+    url, session = _address(where.deployment)
+    return post(url, session, where.deployment.stage, asked)
 
 
 def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]:
@@ -49,15 +56,30 @@ def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]
         try:
             return [told(each) for each in write(connection, corrections, author=None)]
         except psycopg2.errors.UndefinedTable:
-            raise CommandError("the database lacks the table of corrections; run sls invoke -f schema") from None
+            raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
         except psycopg2.errors.CheckViolation as error:  # at the commit
             raise CommandError(f"{message_of(error)}; send it again") from None
 
 
-def _by_api(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
-    url, session = _address(where)
+def post(url: str, session: boto3.Session, stage: str, asked: Corrections) -> list[dict[str, Any]]:
+    """Post corrections to an API, signed; give each as it is answered.
+
+    Args:
+        url: where the API takes punches.
+        session: whose credentials sign, of the API's region.
+        stage: the API's, for people.
+        asked: the corrections.
+
+    Raises:
+        RefusedError: some are refused; nothing was written.
+        NotAllowedError: IAM does not let the caller.
+        CommandError: it cannot be done.
+        botocore.exceptions.NoCredentialsError: the session has none.
+    """
+    url = f"{url.removesuffix('/ponto')}/correcao"
     body = json.dumps({"correcoes": asked})
-    client = Client(url, _signed(session, url, body), patience=_PATIENCE, final=_FINAL)
+    headers = _signed(session, url, body)
+    client = Client(url, headers, patience=_PATIENCE, final=_FINAL, on_wait=_said_once())
     try:
         answer = client.send(body.encode())
     except GivenUpError as error:
@@ -72,16 +94,32 @@ def _by_api(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
         return found
     if reasons := {each["posicao"]: each["razao"] for each in told.get("recusadas", ())}:
         raise RefusedError(reasons)
-    what = ""
+    what = f"answered {answer.status}: {answer.message or 'no corrections'}"
     if answer.status == 403:
-        what = f"; IAM lets whoever has the policy that {stack_name(where.stage)} has as its output CorrectionPolicyArn"
-    elif answer.status == 404:
-        what = f"; deploy stage {where.stage}"
-    raise CommandError(f"answered {answer.status}: {answer.message or 'no corrections'}{what}")
+        let = f"IAM lets whoever has the policy that {stack_name(stage)} has as its output CorrectionPolicyArn"
+        raise NotAllowedError(f"{what}; {let}")
+    raise CommandError(f"{what}; deploy stage {stage}" if answer.status == 404 else what)
+
+
+def _said_once() -> Callable[[Answer], None]:
+    """Give what says that the API is waited for, the first time that it is."""
+    said = list[Answer]()
+
+    def say(answer: Answer) -> None:
+        if not said:
+            what = f"answered {answer.status}" if answer.status else "does not answer"
+            why = f" ({answer.message})" if answer.message else ""
+            print_status(
+                f"ponto: the API {what}{why}. A function that nobody called for weeks takes up to two "
+                f"minutes, a paused database 15 to 40 s. Waiting for {_PATIENCE} s at most ..."
+            )
+        said.append(answer)
+
+    return say
 
 
 def _address(where: target.Where) -> tuple[str, boto3.Session]:
-    """Give where corrections are posted, and a session that signs for it."""
+    """Give where the API takes punches, and a session that signs for it."""
     if where.stage == target.LOCAL:
         stack = local_stack.find(where.state)
         url, session = stack.api_url, stack.session()
@@ -89,7 +127,7 @@ def _address(where: target.Where) -> tuple[str, boto3.Session]:
         session = target.session_of(where)
         outputs = outputs_of(session.client("cloudformation"), where.stage)
         url = target.address_of(outputs, where.stage)
-    return f"{url.removesuffix('/ponto')}/correcao", session
+    return url, session
 
 
 def _signed(session: boto3.Session, url: str, body: str) -> dict[str, str]:

@@ -35,7 +35,6 @@ class Compiled(NamedTuple):
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
-    makes_cluster: bool = False
     protects_cluster: bool = False  # against deletion, by a rollback too
     is_egress: bool = False  # its network has no endpoints, but a way out over IPv6
     makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
@@ -51,6 +50,7 @@ class Done(NamedTuple):
     applied: list[str]  # migrations
     notices: list[str]  # of the migrations
     punch: proof.Proof
+    corrections_proven: bool  # False: whoever deploys may not write any
     url: str
     key_id: str  # never the key
     page_url: str | None = None  # for employees, where the parameter site is true
@@ -71,6 +71,7 @@ class Done(NamedTuple):
             f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
             f"migrated   {', '.join(self.applied) or 'nothing to do'}",
             f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
+            *(["proven     corrections reach their table, which refused one"] if self.corrections_proven else []),
             f"URL        {self.url}",
             f"API key    {self.show_key()}",
             *([f"page       {self.page_url}"] if self.page_url else []),
@@ -84,7 +85,7 @@ class Done(NamedTuple):
     "--force",
     is_flag=True,
     show_default=False,
-    help="Go on where a quota of the account may not suffice.",
+    help="Go on where the account's plan or a quota may not suffice.",
 )
 @click.option(
     "--param", "params", multiple=True, metavar="NAME=VALUE", help="For this deploy only, as for sls; repeatable."
@@ -95,10 +96,10 @@ class Done(NamedTuple):
 def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, force: bool, as_json: bool) -> None:
     """Deploy a stage, migrate it, and prove it with one punch.
 
-    Prints which account and region, holds the stage against the account's quotas, deploys with `sls deploy`, applies
-    the migrations, and sends one punch of a reserved employee all the way to its row. A first cluster is made without
-    protection from deletion and without the page; a second `sls deploy` protects it and makes the page. May be
-    repeated at any time. Progress goes to standard error.
+    Prints which account and region, holds the stage against the account's plan and quotas, deploys with `sls deploy`,
+    applies the migrations, and sends one punch of a reserved employee all the way to its row, and a correction that
+    the table refuses. A first cluster is made without protection from deletion and without the page; a second
+    `sls deploy` protects it and makes the page. May be repeated at any time. Progress goes to standard error.
     """
     stage = where.stage
     session, account, place = target.announce(where)
@@ -147,6 +148,8 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
         print_status("sending what is no punch, for a dead letter")
         proof.await_dead_letter(place, wait)
     page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
+    print_status("sending a correction that is refused")
+    corrected = proof.prove_corrections(session, stage, url)
     return Done(
         stage,
         account,
@@ -154,6 +157,7 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
         compiled.is_protected,
         **migrated,
         punch=proven,
+        corrections_proven=corrected,
         url=url,
         key_id=outputs["ApiKeyId"],
         page_url=outputs.get("PageUrl"),
@@ -176,7 +180,7 @@ def _deploy(
         sls("package", package)
         compiled = read(package)
         quotas.require(session, stack, compiled.demand, force=force)
-        is_first = compiled.makes_cluster and cluster.is_first(session, stack)
+        is_first = compiled.demand.makes_cluster and cluster.is_first(session, stack)
         if is_first:
             cluster.require_none_left(session, stack)
         question = f"People punch here. Type {stage} to deploy it to {place}:"
@@ -216,7 +220,6 @@ def read(package: Path) -> Compiled:
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
-        makes_cluster=made is not None,
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
         is_egress="EgressGateway" in template["Resources"],
         makes_page="SiteDistribution" in template["Resources"],

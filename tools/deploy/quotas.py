@@ -1,12 +1,14 @@
-"""What a stage takes of the account's quotas, held against them before it is deployed."""
+"""What a stage takes of the account's plan and quotas, held against them before it is deployed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.kit import slices
+from tools.deploy.cluster import LOGICAL_ID
 from tools.kit.errors import CommandError
 from tools.kit.osls import has_resource
 from tools.kit.output import print_status
@@ -37,6 +39,7 @@ class Demand(NamedTuple):
 
     reserved: Mapping[str, int]  # concurrency by the function's name
     makes_network: bool
+    makes_cluster: bool
 
 
 def demand_of(template: Any) -> Demand:
@@ -48,11 +51,12 @@ def demand_of(template: Any) -> Demand:
     resources: Mapping[str, Any] = template["Resources"]
     functions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Function"]
     key = "ReservedConcurrentExecutions"
-    return Demand({each["FunctionName"]: int(each[key]) for each in functions if key in each}, "Vpc" in resources)
+    reserved = {each["FunctionName"]: int(each[key]) for each in functions if key in each}
+    return Demand(reserved, makes_network="Vpc" in resources, makes_cluster=LOGICAL_ID in resources)
 
 
 def require(session: boto3.Session, stack: str, demand: Demand, *, force: bool = False) -> None:
-    """Refuse a deploy that would fail, or may, for want of a quota.
+    """Refuse a deploy that would fail, or may, for the account's plan or for want of a quota.
 
     What the caller may not ask is said, and left unchecked.
 
@@ -63,9 +67,10 @@ def require(session: boto3.Session, stack: str, demand: Demand, *, force: bool =
         force: only say it.
 
     Raises:
-        CommandError: naming each quota that is too low, and how to raise it.
+        CommandError: naming the plan, and each quota that is too low, and how to raise it.
     """
     checks: Mapping[str, Callable[[], Iterator[str]]] = {
+        "the account's plan": lambda: _plan(session) if demand.makes_cluster else iter(()),
         "the concurrency of functions": lambda: _concurrency(session, demand.reserved),
         "the number of networks": lambda: _networks(session, stack) if demand.makes_network else iter(()),
     }
@@ -73,14 +78,34 @@ def require(session: boto3.Session, stack: str, demand: Demand, *, force: bool =
     for what, check in checks.items():
         try:
             short += check()
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             print_status(f"not checked: {what}, for {explain(error)}")
     if short and not force:
         raise CommandError(
-            "\n".join([*short, "Nothing was deployed. Deploy again once AWS has raised it; with --force at once."])
+            "\n".join([*short, "Nothing was deployed. Deploy again once that has changed; with --force at once."])
         )
     for each in short:
         print_status(*each.splitlines(), "Going on, as --force says.")
+
+
+def _plan(session: boto3.Session) -> Iterator[str]:
+    # Of a few regions only, which botocore knows. Where it cannot be reached, nobody waits for it.
+    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
+    client = session.client("freetier", config=config)
+    try:
+        plan = client.get_account_plan_state()["accountPlanType"]
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ResourceNotFoundException":
+            raise
+        return  # it has none
+    if plan == "FREE":
+        yield (
+            "the account is on AWS's Free plan, which admits Aurora outside of a network only, as CloudFormation "
+            "cannot make it: after minutes the deploy would end with FreeTierRestrictionError.\n"
+            "Upgrade the plan: aws freetier upgrade-account-plan --account-plan-type PAID (or Billing and Cost "
+            "Management in the console). From then on AWS bills what its credits do not cover.\n"
+            "Or deploy with a PostgreSQL of yours (database: existing; docs/deploy.md#the-database)."
+        )
 
 
 def _concurrency(session: boto3.Session, reserved: Mapping[str, int]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`ponto keys`: an API key for each device or site, each with limits of its own."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _RATE = 10.0  # requests/s: what a site with a queue before its clock needs, and a stolen key gets
 _BURST = 20  # requests
 _QUOTA = 10_000  # requests a day
+_TURN_SECONDS = 120  # that a change of a usage plan waits for its turn: others may wait, too
+_TURN_PAUSE = 5  # s
 _TAG = "batida-ponto:key"  # on what this command makes: the name; what lacks it is never touched
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
@@ -185,9 +188,13 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
     if key.id:
         # Disabled first: whatever fails after that, nobody punches with it. It stays, for its id's name to be known.
         gateway.update_api_key(apiKey=key.id, patchOperations=[{"op": "replace", "path": "/enabled", "value": "false"}])
-        if forget:
+    disabled = f"key {key.name} is disabled: nobody punches with it any more"
+    try:
+        if key.id and forget:
             gateway.delete_api_key(apiKey=key.id)
-    _delete_plan(gateway, api_id, place.stage, key.usage_plan_id)
+        _delete_plan(gateway, api_id, place.stage, key.usage_plan_id, f"{disabled}. Its usage plan goes")
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(f"{explain(error)}\n{disabled}; repeat the command for what is left of it", 1) from None
     if as_json:
         print_json({"revoked": key.name, "id": key.id, "usagePlanId": key.usage_plan_id})
     else:
@@ -319,13 +326,42 @@ def _used_today(gateway: "APIGatewayClient", plan_id: str, key_id: str) -> int |
     return sum(used for used, *_ in days)
 
 
-def _delete_plan(gateway: "APIGatewayClient", api_id: str, stage: str, plan_id: str) -> None:
+def _delete_plan(
+    gateway: "APIGatewayClient", api_id: str, stage: str, plan_id: str, what: str = "the usage plan goes"
+) -> None:
     # A plan with a stage cannot be deleted.
-    gateway.update_usage_plan(
-        usagePlanId=plan_id,
-        patchOperations=[{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}],
-    )
-    gateway.delete_usage_plan(usagePlanId=plan_id)
+    removal: Any = [{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}]
+    _in_turn(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what)
+    _in_turn(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what)
+
+
+def _in_turn(change: Callable[[], object], what: str) -> None:
+    """Change a usage plan as soon as AWS lets: of an account it takes one such change in 20 s.
+
+    Args:
+        change: does it.
+        what: happens then, for people.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; its turn did not come, too.
+    """
+    end = time.monotonic() + _TURN_SECONDS
+    is_told = False
+    while True:
+        try:
+            change()
+        except ClientError as error:
+            if error.response["Error"].get("Code") != "TooManyRequestsException" or time.monotonic() > end:
+                raise
+        else:
+            return
+        if not is_told:
+            print_status(
+                f"{what} as soon as AWS admits it: an account may change one in 20 s. "
+                f"Waiting for {_TURN_SECONDS} s at most ..."
+            )
+            is_told = True
+        time.sleep(_TURN_PAUSE)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, Self, cast
 from urllib.request import getproxies, proxy_bypass
@@ -16,7 +16,8 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 from tools.kit.errors import CommandError
 
 FINAL = frozenset({202, 400, 401, 403, 413, 415})
-"""What no further try changes: accepted, refused, or closed to this key. Any other status may pass."""
+"""What no further try changes: accepted, refused, or closed to this key. Any other status may pass; so may a 5xx
+that has a Retry-After, wherever it is said to be final."""
 
 MOST_AT_ONCE = 4
 """Punches that a client may have on their way at the same time, however many wait."""
@@ -66,6 +67,7 @@ class Client:
         final: frozenset[int] = FINAL,
         first_wait: float = 1,
         longest_wait: float = 30,
+        on_wait: Callable[[Answer], None] = lambda _: None,
     ) -> None:
         """Connects to nothing.
 
@@ -74,9 +76,10 @@ class Client:
             headers: of every request; they are shown nowhere.
             patience: seconds after which an answer is given up, as soon as it has to be waited for.
             threads: how many connections are kept.
-            final: statuses after which nothing is tried again.
+            final: statuses after which nothing is tried again, but for a 5xx with a Retry-After.
             first_wait: seconds before the second try; then twice as long each time, and a random part.
             longest_wait: seconds, the random part aside.
+            on_wait: told the last answer before each wait.
 
         Raises:
             CommandError: a header or the proxy's address is none.
@@ -87,6 +90,7 @@ class Client:
         self._url, self._patience = url, patience
         self._tried_again = frozenset(range(100, 1000)) - final
         self._first_wait, self._longest_wait = first_wait, longest_wait
+        self._on_wait = on_wait
         self._stopped = threading.Event()
         self._pool = _pool(url, {"maxsize": threads, "timeout": _TIMEOUT, "headers": headers})
 
@@ -111,6 +115,7 @@ class Client:
             backoff_jitter=self._first_wait,
         )
         retries.ends, retries.stopped = time.monotonic() + self._patience, self._stopped
+        retries.on_wait = self._on_wait
         while True:
             # A redirect is an answer like any other.
             how: dict[str, Any] = {"body": body, "retries": retries, "redirect": False, "preload_content": False}
@@ -128,12 +133,16 @@ class _Waiting(urllib3.Retry):
 
     ends: float  # monotonic
     stopped: threading.Event
+    on_wait: Callable[[Answer], None]
     last: Answer
 
     def new(self, **changes: Any) -> Self:
         after = super().new(**changes)
-        after.ends, after.stopped = self.ends, self.stopped
+        after.ends, after.stopped, after.on_wait = self.ends, self.stopped, self.on_wait
         return after
+
+    def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
+        return (has_retry_after and status_code >= 500) or super().is_retry(method, status_code, has_retry_after)
 
     def increment(self, *given: Any, **more: Any) -> Self:
         after = super().increment(*given, **more)
@@ -155,7 +164,10 @@ class _Waiting(urllib3.Retry):
         wait = self.get_backoff_time()
         with suppress(InvalidHeader, ValueError, OverflowError):  # no time that there is
             wait = max(wait, (response and self.get_retry_after(response)) or 0)
-        if time.monotonic() + wait > self.ends or self.stopped.wait(wait):
+        if time.monotonic() + wait > self.ends:
+            raise GivenUpError(self.last)
+        self.on_wait(self.last)
+        if self.stopped.wait(wait):
             raise GivenUpError(self.last)
 
 

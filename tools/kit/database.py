@@ -186,7 +186,7 @@ def _prepare(connection: psycopg2.extensions.connection, database: Database, tim
 
 
 def _not_migrated(database: Database) -> CommandError:
-    what = "stop and start it: make run" if database.local else "run sls invoke -f schema --stage STAGE"
+    what = "stop and start it: make run" if database.local else "run ponto schema --stage STAGE"
     return CommandError(f"{database.name} lacks the migrations of the reports; {what}")
 
 

@@ -3,7 +3,6 @@
 The latter needs AWS credentials and no way to the database.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 import click
-from botocore.exceptions import ClientError
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.reports import columns, statements
@@ -20,6 +18,7 @@ from ponto.reports.reader import NOT_SETTLED, Why, is_settled
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
+from tools.kit.functions import AWAKE_SECONDS, invoked
 from tools.kit.output import print_status
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ Values = Mapping[str, object]
 Rows = Iterator[tuple[Any, ...]]
 
 _AT_ONCE = 2_000  # rows that the server sends at a time
-_AWAKE_SECONDS = 120  # for which a database that does not answer is asked again: Aurora takes 15 to 40 s to resume
 EPILOG = f"""the database: --stage reaches it by a function of that stage, with nothing but
 AWS credentials (`local`: the one of make run). Without it:
 {database.EPILOG.partition(": ")[2]}"""
@@ -71,10 +69,6 @@ def options(function: Function) -> Function:
 
 class TooLarge(CommandError):
     """The rows do not fit into an answer of the function."""
-
-
-class Busy(CommandError):
-    """The function runs as often as it may, for others."""
 
 
 class Ranges(NamedTuple):
@@ -178,7 +172,7 @@ class FunctionReader:
         """
         read = {name: statements.written(values) for name, values in asked.items()}
         request = {"read": read, "timeout": self._timeout}
-        end = time.monotonic() + _AWAKE_SECONDS
+        end = time.monotonic() + AWAKE_SECONDS
         is_told = False
         while True:
             answer = invoked(self._functions, self._name, self._stage, request)
@@ -187,7 +181,7 @@ class FunctionReader:
             if not is_told:
                 print_status(
                     "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume. "
-                    f"Waiting for {_AWAKE_SECONDS} s at most ..."
+                    f"Waiting for {AWAKE_SECONDS} s at most ..."
                 )
                 is_told = True
         if "why" in answer:
@@ -228,7 +222,7 @@ class FunctionReader:
 
     def _explained(self, answer: Mapping[str, str]) -> CommandError:
         message = answer["message"]
-        schema = f"run sls invoke -f schema --stage {self._stage}"
+        schema = f"run ponto schema --stage {self._stage}"
         match answer["why"]:
             case Why.TOO_LARGE:
                 return TooLarge("it is more than the 6 MB that AWS admits in an answer; ask for less at a time")
@@ -259,34 +253,3 @@ def opened(where: Where) -> Iterator[Reader]:
         return
     functions, name = target.function_of(where.deployment, "report")
     yield FunctionReader(functions, name, where.stage, where.database.timeout)
-
-
-def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -> dict[str, Any]:
-    """Invoke a function, and give what it returns.
-
-    Args:
-        functions: a client that waits for as long as the function may take.
-        name: the function's.
-        stage: its stage, for people.
-        request: what JSON has.
-
-    Raises:
-        Busy: see there.
-        CommandError: it is missing, or failed.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
-    try:
-        answer = functions.invoke(FunctionName=name, Payload=json.dumps(request))
-    except ClientError as error:
-        match error.response["Error"].get("Code"):
-            case "ResourceNotFoundException":
-                why = f"is not in this account and region; deploy stage {stage}, or name another --region"
-            case "TooManyRequestsException":
-                raise Busy(f"{name} runs as often as it may, for others; try again later") from None
-            case _:
-                raise
-        raise CommandError(f"{name} {why}") from None
-    found: dict[str, Any] = json.load(answer["Payload"])
-    if "FunctionError" in answer:
-        raise CommandError(f"{name} failed: {found.get('errorMessage') or found.get('errorType')}")
-    return found

@@ -35,6 +35,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _CONFIG = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
 _PATIENT = _CONFIG.merge(Config(read_timeout=910, tcp_keepalive=True))  # s: longer than a function may take
+_ONCE = _PATIENT.merge(Config(retries={"total_max_attempts": 1}))
 
 
 class Target(NamedTuple):
@@ -211,7 +212,7 @@ def address_of(outputs: Mapping[str, str], stage: str) -> str:
     return outputs["ApiUrl"]
 
 
-def function_of(where: Where, name: str) -> tuple["LambdaClient", str]:
+def function_of(where: Where, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
     """Give a client that may wait for a function of a stage, and what the function is called there.
 
     It looks nothing up: who may invoke the function needs no other right.
@@ -219,6 +220,7 @@ def function_of(where: Where, name: str) -> tuple["LambdaClient", str]:
     Args:
         where: the stage.
         name: of the function, as in serverless.yml.
+        once: the client tries nothing again: a function of which no answer came may run still.
 
     Raises:
         CommandError: no local stack runs.
@@ -226,7 +228,7 @@ def function_of(where: Where, name: str) -> tuple["LambdaClient", str]:
     place = _local(where.state) if where.stage == LOCAL else None
     session = place.session if place else session_of(where)
     functions: LambdaClient = session.client(
-        "lambda", endpoint_url=place.endpoint_url if place else None, config=_PATIENT
+        "lambda", endpoint_url=place.endpoint_url if place else None, config=_ONCE if once else _PATIENT
     )
     return functions, f"{stack_name(where.stage)}-{name}"
 

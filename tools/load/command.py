@@ -15,6 +15,7 @@ from ponto.spreadsheet import Faults
 from tools.kit import commands, database, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
+from tools.kit.functions import invoked
 from tools.kit.output import counted, print_json, print_result, print_status
 from tools.load import employees
 
@@ -160,7 +161,7 @@ def _store_by_function(
             "load them in several files"
         )
     functions, name = target.function_of(where.deployment, "schema")
-    answer = reader.invoked(functions, name, stage, request)
+    answer = invoked(functions, name, stage, request)
     if "counts" not in answer:
         why = answer.get("refused", f"it is of another version; deploy stage {stage}")
         raise CommandError(f"{name}: {why}; nothing was stored")

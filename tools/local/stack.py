@@ -109,7 +109,7 @@ def running(
             gaps.close_all(deployment)
 
             print_status("applying the migrations")
-            _migrate(aws, deployment)
+            _migrate(aws, deployment, print_status)
 
         page_url = f"{aws.url}/restapis/{outputs['ApiId']}/{STAGE}/_user_request_/"
         address = Address(
@@ -288,11 +288,13 @@ def _sls(command: str, options: Sequence[str], environment: Mapping[str, str], l
         )
 
 
-def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment) -> None:
+def _migrate(aws: emulator.Emulator, deployment: gaps.Deployment, print_status: PrintStatus) -> None:
     answer = deployment.functions.invoke(FunctionName=deployment.ids["SchemaLambdaFunction"])
+    done = json.loads(answer["Payload"].read())
     if "FunctionError" in answer:
-        error = json.loads(answer["Payload"].read())
         raise LocalError(
-            f"The function schema failed: {error.get('errorMessage', error)}\n"
+            f"The function schema failed: {done.get('errorMessage', done)}\n"
             f"Its log is {aws.log}; `make clean` removes the local database, if its rows can go."
         )
+    for notice in done["notices"]:  # that the database is of a newer release, say
+        print_status(notice)

@@ -93,13 +93,13 @@ def plan(
         if as_json:
             documents.append(_document(peak, stage_settings, found, lines, region))
         else:
-            _show(peak, found, lines, region)
+            _show(peak, found, lines, region, costs.rotation(stage_settings, region))
     if as_json:
         print_json(documents)
     return 0 if fits else 1
 
 
-def _show(peak: Peak, found: Forecast, lines: list[costs.Line], region: str) -> None:
+def _show(peak: Peak, found: Forecast, lines: list[costs.Line], region: str, rotation: float) -> None:
     first = found.binds_first
     rate = f"{math.ceil(peak.highest):,} requests/s at the peak"
     _paragraph(f"{peak.punches:,} punches within {peak.seconds / 60:g} minutes are {rate}.")
@@ -124,6 +124,9 @@ def _show(peak: Peak, found: Forecast, lines: list[costs.Line], region: str) -> 
         [Column("a month"), Column("formula", least=30), Column("US dollars", right=True)],
         [*cells, ("together", "", f"{costs.total(lines):,.2f}")],
     )
+    if rotation:
+        more = f"{rotation:.2f} in the second year, and {2 * rotation:.2f} from the third on"
+        _paragraph(f"The topic's key is rotated each year, so a month costs more: {more}.")
     days = sorted(price["dated"] for price in costs.PRICES[region].values())
     lacks = " No page was found for what has a ?: the total is too low." if None in [x.dollars for x in lines] else ""
     _paragraph(f"List prices of {region} without free tier, from pages of {days[0]} to {days[-1]}.{lacks}")

@@ -125,6 +125,15 @@ def of_punches(peak: Peak, settings: Settings, region: str) -> list[Line]:
     return [line for line in bill(peak, settings, month, region) if line.what not in fixed]
 
 
+def rotation(settings: Settings, region: str) -> float:
+    """Give what each of the first two yearly rotations of the topic's key adds to every later month, US dollars.
+
+    Later ones add nothing: https://aws.amazon.com/kms/pricing
+    """
+    price: float = PRICES[region]["kms_key"]["price"]
+    return settings.keys * price
+
+
 def _line(what: str, price: Mapping[str, Any] | None, factors: Mapping[str, float], per: int) -> Line:
     quantity = math.prod(factors.values()) / per
     formula = " x ".join(f"{round(value, 6):,.12g} {noun}" for noun, value in factors.items())

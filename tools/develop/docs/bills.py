@@ -1,5 +1,7 @@
 """The tables of docs/deploy.md that say what a stage costs: a month without a punch, and a million punches."""
 
+from collections.abc import Sequence
+
 from tools.plan import costs, settings
 from tools.plan.costs import Line
 from tools.plan.peak import Peak
@@ -7,6 +9,7 @@ from tools.plan.peak import Peak
 _REGION = "us-east-1"
 _STAGES = ("dev", "prod")
 _MILLION = 1_000_000
+_LATER = ("together in the second year", "together from the third year on")  # after each rotation that costs
 
 
 def idle(stage: str) -> list[Line]:
@@ -21,7 +24,17 @@ def idle_table() -> str:
     cells = [f"| {what} | {' | '.join(map(_formula_and_price, lines))} |" for what, *lines in rows]
     sums = " ".join(f"| | **{costs.total(lines):.2f}**" for lines in bills)
     head = "| | " + " | ".join(f"`{stage}` | US dollars" for stage in _STAGES) + " |"
-    return "\n".join([head, "|---|---|--:|---|--:|", *cells, f"| **together** {sums} |"])
+    later = [f"| {when} {_later(bills, number)} |" for number, when in enumerate(_LATER, 1)]
+    return "\n".join([head, "|---|---|--:|---|--:|", *cells, f"| **together** {sums} |", *later])
+
+
+def _later(bills: Sequence[list[Line]], rotations: int) -> str:
+    """Give the sums after so many rotations of the key."""
+    more = [rotations * costs.rotation(settings.read(stage), _REGION) for stage in _STAGES]
+    return " ".join(
+        f"| {'the key, rotated' if each else 'as before'} | {costs.total(lines) + each:.2f}"
+        for lines, each in zip(bills, more, strict=True)
+    )
 
 
 def _formula_and_price(line: Line) -> str:

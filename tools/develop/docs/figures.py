@@ -27,8 +27,14 @@ def readme(batches: str, at_once: str, text: str) -> str:
     return _replaced(text, rf"(<br>{at_once} )\d+", stage["reservedConcurrency"])
 
 
+def deploy(text: str) -> str:
+    """Count the metrics beside an idle month."""
+    return _replaced(text, r"(of\s+the\s+gateway\s+\()\d+(?= at 0\.30\))", str(costs.METRICS + costs.GATEWAY_METRICS))
+
+
 DOCUMENTS: dict[Path, Callable[[str], str]] = {
     _RUNBOOK: runbook,
+    _DOCS / "deploy.md": deploy,
     ROOT / "README.md": partial(readme, "batches of", "at most"),
     ROOT / "README.pt-BR.md": partial(readme, "lotes de", "no máximo"),
 }

@@ -1,0 +1,116 @@
+"""Invoking a function of a stage: once, for as long as it takes, and as soon as Lambda has made it ready."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from tests.aws import Calls, refusal, returned
+from tests.commands import Run, runner
+from tests.events import aws, aws_environment
+from tools.kit import functions
+from tools.kit.target import Where, function_of
+
+NOT_READY = (
+    "CodeArtifactUserPendingException",
+    "ENINotReadyException",
+    "ResourceConflictException",
+    "ResourceNotReadyException",
+)
+MIGRATED = {"applied": ["0001_batida.sql"], "notices": ["password set: ponto_function"]}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    monkeypatch.setattr(functions, "_PAUSE_SECONDS", 0)
+    with aws():
+        yield Calls(monkeypatch)
+
+
+@pytest.fixture
+def run(calls: Calls, capsys: pytest.CaptureFixture[str]) -> Run:
+    del calls
+    return runner(capsys, "schema", "--stage", "dev")
+
+
+def not_ready_at_first(code: str, answer: Any) -> Any:
+    """Write the answers of a function that is Inactive: the first call wakes it, the second finds it Pending."""
+    answers = iter([refusal(code), refusal(code)])
+
+    def invoke(*given: object) -> Any:
+        error = next(answers, None)
+        if error:
+            raise error
+        return answer(*given)
+
+    return invoke
+
+
+@pytest.mark.parametrize("code", NOT_READY)
+def test_a_function_that_nobody_called_for_weeks_is_waited_for_with_one_sentence(
+    run: Run, calls: Calls, code: str
+) -> None:
+    calls.instead["Invoke"] = not_ready_at_first(code, returned(MIGRATED))
+    result = run("--json")
+    assert (result.status, result.json) == (0, MIGRATED)
+    assert result.err.count("is not ready: one that nobody called for weeks takes up to two minutes") == 1
+    assert calls.operations == ["Invoke"] * 3
+
+
+def test_a_function_that_does_not_get_ready_is_given_up(
+    run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(functions, "AWAKE_SECONDS", -1)
+    calls.instead["Invoke"] = refusal("ResourceNotReadyException", "not yet", "Invoke")
+    result = run()
+    assert (result.status, calls.operations) == (2, ["Invoke"])
+    assert "AWS refused Invoke: ResourceNotReadyException: not yet" in result.err
+
+
+def test_it_says_what_was_applied_and_all_that_the_function_reports(run: Run, calls: Calls) -> None:
+    calls.instead["Invoke"] = returned(MIGRATED)
+    assert run().out.splitlines() == ["applied: 0001_batida.sql", "password set: ponto_function"]
+    calls.instead["Invoke"] = returned({"applied": [], "notices": []})
+    assert run().out == "applied: nothing to do\n"
+    assert calls.of("Invoke")[0].parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        (
+            returned({"errorMessage": "0006_roles.sql: permission denied\n"}, failed=True),
+            1,
+            r"dev-schema failed: 0006_roles.sql: permission denied\n  Its log: npx sls logs --stage dev -f schema",
+        ),
+        (returned({"errorType": "Runtime.ExitError"}, failed=True), 1, "dev-schema failed: Runtime.ExitError"),
+        (refusal("ResourceNotFoundException"), 2, "is not in this account and region; deploy stage dev"),
+        (refusal("AccessDeniedException", "not you", "Invoke"), 2, "AWS refused Invoke: AccessDeniedException"),
+    ],
+)
+def test_a_schema_that_failed_is_told_from_one_that_was_not_invoked(
+    run: Run, calls: Calls, answer: Any, status: int, said: str
+) -> None:
+    calls.instead["Invoke"] = answer
+    result = run()
+    assert (result.status, result.out, len(calls.made)) == (status, "", 1)
+    assert said.replace(r"\n", "\n") in result.err
+
+
+def test_what_may_run_still_is_not_invoked_again_and_is_waited_for_longer_than_it_may_run() -> None:
+    sent: list[object] = []
+
+    def give_no_answer(request: object, **_: object) -> None:
+        sent.append(request)
+        raise ReadTimeoutError(endpoint_url="https://lambda")
+
+    with aws_environment():
+        client, name = function_of(Where("dev"), "schema", once=True)
+        client.meta.events.register("before-send.lambda.Invoke", give_no_answer)
+        with pytest.raises(ReadTimeoutError):
+            client.invoke(FunctionName=name)
+    assert len(sent) == 1
+    config: Any = client.meta.config
+    assert config.read_timeout > 900  # s: Lambda's most
+    assert config.tcp_keepalive  # or a NAT on the way forgets what is silent for minutes

@@ -1,0 +1,99 @@
+"""`ponto keys revoke`, on moto: what AWS refuses after the key is disabled is waited for, and told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.aws import Calls, refusal, stack
+from tests.commands import Run, runner
+from tests.events import aws
+from tools.keys import command as keys
+
+TOO_MANY = refusal("TooManyRequestsException", "Too Many Requests", "UpdateUsagePlan")
+DISABLED = "key gate-1 is disabled: nobody punches with it any more"
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """The calls to an account with an API, whose stage is dev."""
+    with aws():
+        gateway = boto3.client("apigateway")
+        api = gateway.create_rest_api(name="ponto")
+        method: Any = {"restApiId": api["id"], "resourceId": api["rootResourceId"], "httpMethod": "GET"}
+        gateway.put_method(**method, authorizationType="NONE")
+        gateway.put_integration(**method, type="MOCK")
+        gateway.create_deployment(restApiId=api["id"], stageName="dev")
+        calls = Calls(monkeypatch)
+        queues = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d"}
+        calls.instead["DescribeStacks"] = stack(**queues, ApiId=api["id"])
+        monkeypatch.setattr(keys, "_TURN_PAUSE", 0)
+        yield calls
+
+
+@pytest.fixture
+def run(calls: Calls, capsys: pytest.CaptureFixture[str]) -> Run:
+    del calls
+    run = runner(capsys, "keys")
+    ponto: Run = lambda *words: run(*words, "--stage", "dev")  # noqa: E731
+    assert ponto("create", "gate-1").status == 0
+    return ponto
+
+
+def is_enabled() -> bool:
+    return any(key["enabled"] for key in boto3.client("apigateway").get_api_keys()["items"])
+
+
+def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_disabled_already(
+    calls: Calls, run: Run
+) -> None:
+    refusals = iter([TOO_MANY, TOO_MANY])
+
+    def update(call: Any, _: object) -> Any:
+        assert not is_enabled()
+        for error in refusals:
+            raise error
+        return call()
+
+    calls.instead["UpdateUsagePlan"] = update
+
+    done = run("revoke", "gate-1", "--yes")
+
+    assert done.status == 0
+    assert "key gate-1 (" in done.out
+    assert done.err.count(f"{DISABLED}. Its usage plan goes as soon as AWS admits it") == 1
+    assert len(calls.of("UpdateUsagePlan")) == 3
+    assert boto3.client("apigateway").get_usage_plans()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [
+        ("UpdateUsagePlan", TOO_MANY),
+        ("UpdateUsagePlan", refusal("AccessDeniedException", "not you", "UpdateUsagePlan")),
+        ("DeleteApiKey", refusal("AccessDeniedException", "not you", "DeleteApiKey")),
+    ],
+)
+def test_what_fails_after_the_key_is_disabled_says_so_and_what_is_left(
+    calls: Calls, run: Run, monkeypatch: pytest.MonkeyPatch, operation: str, error: Exception
+) -> None:
+    monkeypatch.setattr(keys, "_TURN_SECONDS", -1)
+    calls.instead[operation] = error
+
+    failed = run("revoke", "gate-1", "--yes", "--forget")
+
+    assert (failed.status, failed.out) == (1, "")
+    assert f"AWS refused {operation}: " in failed.err
+    assert f"{DISABLED}; repeat the command" in " ".join(failed.err.split())
+    assert not is_enabled()
+    del calls.instead[operation]
+    assert run("revoke", "gate-1", "--yes", "--forget").status == 0
+
+
+def test_a_key_that_could_not_be_disabled_is_not_said_to_be(calls: Calls, run: Run) -> None:
+    calls.instead["UpdateApiKey"] = refusal("AccessDeniedException", "not you", "UpdateApiKey")
+    failed = run("revoke", "gate-1", "--yes")
+    assert failed.status == 2
+    assert "is disabled" not in failed.err
+    assert is_enabled()

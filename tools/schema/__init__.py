@@ -1,0 +1,1 @@
+"""`ponto schema`: bring a stage's database to the current schema."""

@@ -1,0 +1,35 @@
+"""`ponto schema`: bring a stage's database to the current schema."""
+
+from tools.kit import commands, target
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.functions import FunctionFailed, invoked
+from tools.kit.output import print_json, print_result, print_status
+
+_EPILOG = """examples:
+  ponto schema --stage dev
+  ponto schema --stage prod --json
+
+exit status: 0 done, 1 the function failed, 2 the request or the stage is wrong
+"""
+
+
+@commands.command(epilog=_EPILOG)
+@opt.as_json
+@target.options
+def schema(where: target.Where, *, as_json: bool) -> None:
+    """Apply the migrations, and set limits and passwords of roles.
+
+    Invokes the function `schema` of a stage once, and waits for its end, 15 minutes at most. It may be repeated at any
+    time: after `sls deploy`, after a secret or a concurrency has changed, after it failed. `ponto deploy` does it too.
+    """
+    functions, name = target.function_of(where, "schema", once=True)
+    print_status(f"invoking {name}")
+    try:
+        answer = invoked(functions, name, where.stage, {})
+    except FunctionFailed as error:
+        raise CommandError(f"{error}\nIts log: npx sls logs --stage {where.stage} -f schema", status=1) from None
+    if as_json:
+        print_json(answer)
+    else:
+        print_result(f"applied: {', '.join(answer['applied']) or 'nothing to do'}", *answer["notices"])
