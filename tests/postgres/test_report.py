@@ -287,6 +287,30 @@ def test_a_month_stands_for_its_first_and_last_day(report: str, run: Run) -> Non
     assert f"--month is not allowed with {NOVEMBER[0]}" in run(report, *MONTH, NOVEMBER[0], NOVEMBER[1]).err
 
 
+def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(run: Run, url: str) -> None:
+    fill(url, "insert into funcionario (usuario_id, nome) values (110, 'Lia')")
+    fill(
+        url,
+        "insert into batida (id, usuario_id, ponto, recebida_em)"
+        " select gen_random_uuid(), 110, at, at from unnest(%s::timestamptz[]) as at",
+        ["2026-11-03 08:00:40-03", "2026-11-03 12:00:00-03", "2026-11-03 13:00-03"],
+    )
+    fill(
+        url,
+        "insert into correcao (tipo, usuario_id, ponto, motivo) select 'inclusao', 110, at, 'forgotten'"
+        " from unnest(%s::timestamptz[]) as at",
+        ["2026-11-03 08:00-03", "2026-11-03 12:00:20-03"],  # before one, and after the other
+    )
+    card = ("timecard", "--employee", 110, *MONTH)
+
+    assert "08:00* 08:00  12:00 12:00*  13:00" in run(*card).out
+    page = re.sub(r"<[^>]+>", "", run(*card, "--format", "html").out)
+    assert "08:00* 08:00  12:00 12:00*  13:00" in page
+    assert run(*card, "--format", "json").json["dias"][2]["incluidas"] == [1, 4]
+    days = list(csv.DictReader(io.StringIO(run(*card, "--format", "csv").out)))
+    assert days[2]["incluidas"] == "1 4"
+
+
 # As of a moment
 
 

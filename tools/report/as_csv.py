@@ -29,7 +29,7 @@ def _cell(value: Any) -> Any:
         case bool():
             return "true" if value else "false"
         case list():
-            return " ".join(value)
+            return " ".join(map(str, value))
         case str():  # csv puts a carriage return in no quotes
             return _FORMULA.sub(r"\1\2'", value.replace("\r", " "))
     return value

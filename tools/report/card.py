@@ -64,7 +64,7 @@ class Day(NamedTuple):
     primeira: datetime | None
     ultima: datetime | None
     gravada_em: datetime | None
-    incluidas: list[datetime]  # those of pontos that somebody added
+    incluidas: list[int]  # positions, from 1, of those of pontos that somebody added
     correcoes: list[Written]  # that count
 
 
@@ -90,8 +90,8 @@ def pairs(day: Day) -> list[list[Punch]]:
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     several = len(set(offsets)) > 1
     punches = [
-        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", instant in day.incluidas)
-        for instant, local, offset in zip(day.pontos, day.locais, offsets, strict=True)
+        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", place in day.incluidas)
+        for place, (local, offset) in enumerate(zip(day.locais, offsets, strict=True), start=1)
     ]
     return [punches[at : at + 2] for at in range(0, len(punches), 2)]
 
