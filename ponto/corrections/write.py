@@ -178,9 +178,11 @@ def write(database: connection, asked: Sequence[Correction], author: str | None)
 
 def _written(session: cursor, asked: Correction, author: str | None) -> Written:
     values = asked._asdict() | {"author": author}
-    if asked.ponto and asked.ponto.tzinfo is None:
-        session.execute(_SQL["instant"], values)
-        values["ponto"] = (session.fetchone() or (None,))[0]
+    if asked.ponto:
+        session.execute(_SQL["zone"], values)
+        if asked.ponto.tzinfo is None:
+            session.execute(_SQL["instant"], values)
+            values["ponto"] = (session.fetchone() or (None,))[0]
     session.execute(_SQL["insert" if author else "insert_own"], values)
     is_new = session.rowcount == 1
     if not is_new:

@@ -131,6 +131,22 @@ def test_no_time_of_day_is_made_up_from_an_option_or_a_file(
     assert rows(punched) == []
 
 
+def test_a_local_time_that_is_twice_is_refused_until_the_offset_is_given(
+    correct: commands.Run, punched: Database, tmp_path: Path
+) -> None:
+    punched.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
+    why = "2025-11-02T01:30 is twice in America/New_York"
+    refused = correct("add", "--employee", ANA, "--at", "2025-11-02T01:30", "--reason", "no tablet")
+    assert (refused.status, why in refused.err) == (1, True)
+    file = tmp_path / "corrections.csv"
+    file.write_text(f"{HEADER}inclusao,{ANA},2025-11-02T01:30,,no tablet\n", encoding="utf-8")
+    assert f"line 2: {why}" in correct("apply", "--file", file).err
+    assert rows(punched) == []
+
+    written = correct("add", "--employee", ANA, "--at", "2025-11-02T06:30Z", "--reason", "no tablet")
+    assert written.out.endswith(f", of employee {ANA}, 2025-11-02T01:30:00-05:00\n")
+
+
 def test_who_may_not_write_corrections_is_told_so(
     correct: commands.Run, punched: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from ponto.corrections.write import Correction, RefusedError, Written, read, write
 from ponto.punch import parse
 from tests.database import Database, ask
+from tests.postgres.reporting import CHANGES
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -104,6 +106,53 @@ def test_a_time_without_an_offset_is_the_employees_own(
     corrected: Database, usuario_id: int, ponto: datetime, instant: datetime
 ) -> None:
     assert make(corrected, add(usuario_id, ponto))[0].ponto == instant
+
+
+def test_what_is_written_is_answered_in_the_employees_zone(corrected: Database) -> None:
+    [stages, own] = make(corrected, add(ponto=AT_SIX), add(RUI, AT_SIX))
+    assert [each.ponto.isoformat() for each in (stages, own) if each.ponto] == [
+        "2026-10-01T18:00:00-03:00",
+        "2026-10-01T17:00:00-04:00",
+    ]
+    assert make(corrected, add(RUI, AT_SIX)) == [own._replace(is_new=False)]
+    assert "2026-10-01 17:00:00-04 is added already" in refusals(corrected, add(RUI, AT_SIX, motivo="another"))[0]
+
+
+@pytest.mark.parametrize(
+    ("local", "why"),
+    [
+        (
+            "2025-11-02T01:30",
+            "2025-11-02T01:30 is twice in America/New_York, where the clocks change: give the offset, as "
+            "2025-11-02T01:30-04:00 or 2025-11-02T01:30-05:00",
+        ),
+        ("2026-03-08T02:30", "2026-03-08T02:30 is left out in America/New_York, where the clocks change: give the off"),
+    ],
+)
+def test_a_local_time_that_a_change_of_the_clocks_repeats_or_skips_is_refused(
+    corrected: Database, local: str, why: str
+) -> None:
+    corrected.ask("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
+    assert refusals(corrected, add(RUI, datetime.fromisoformat(local)))[0].startswith(why)
+
+    early, late = make(corrected, *(add(RUI, datetime.fromisoformat(f"{local}{offset}")) for offset in ("-04", "-05")))
+    assert early.ponto
+    assert late.ponto
+    assert late.ponto - early.ponto == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("zone", "day"), CHANGES, ids=lambda value: str(value).replace("/", "_"))
+def test_a_local_time_is_refused_where_it_is_no_one_instant(corrected: Database, zone: ZoneInfo, day: date) -> None:
+    corrected.ask("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
+    for half_hours in range(5 * 48):
+        local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)
+        at = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+        expected = at[0] if at[0] == at[1] else "is twice" if at[0] < at[1] else "is left out"
+        try:
+            [(found,)] = corrected.ask("select instante_local(%s, %s)", RUI, local)
+        except psycopg2.errors.CheckViolation as error:
+            found = next((why for why in ("is twice", "is left out") if why in str(error)), error)
+        assert found == expected, local
 
 
 FUTURE = datetime.now(UTC) + timedelta(days=300)
