@@ -81,7 +81,7 @@ def _identifier(name: str, is_one: Any, rule: str) -> fields.Field:
 _FIELDS = {
     "usuario_id": fields.integer("usuarioId", 1, fields.LARGEST, ""),
     "ponto": fields.timestamp("ponto", ""),
-    "alvo": _identifier("alvo", _is_uuid, "must be the id of a punch or of a correction"),
+    "alvo": _identifier("alvo", _is_uuid, "must be the whole id of a punch or of a correction"),
     "motivo": _reason("motivo"),
     "id": _identifier("id", _is_id, "must be a UUID of version 8 that begins with c"),
 }

@@ -86,6 +86,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "correction_list": {"mes": _day},
     "corrections": _MONTH,
     "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},
+    "employee_punches": {"usuario": _number, "de": _instant, "ate": _instant},
     "employees": {"mes": _day, "momento": _instant, "antes": _instant},
     "exceptions": {**_DAYS, "somadas": _flag, "dias": _number, **_LIMITS},
     "gaps": _BETWEEN,
