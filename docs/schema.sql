@@ -168,6 +168,7 @@ create table correcao (
     constraint correcao_check2 CHECK ((tipo = 'inclusao'::text) = (alvo IS NULL)),
     constraint correcao_id_check CHECK (id::text ~ '^c.{13}8'::text),
     constraint correcao_motivo_check CHECK (char_length(motivo) >= 3 AND char_length(motivo) <= 200 AND motivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'::text AND motivo ~ '^\S(.*\S)?$'::text),
+    constraint correcao_motivo_visivel CHECK (char_length(regexp_replace(motivo, '[\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'::text, ''::text, 'g'::text)) >= 3) NOT VALID,
     constraint correcao_ponto_check CHECK (ponto >= '1899-12-31 00:00:00+00'::timestamp with time zone AND ponto < '3000-01-02 00:00:00+00'::timestamp with time zone),
     constraint correcao_tipo_check CHECK (tipo = ANY (ARRAY['inclusao'::text, 'desconsideracao'::text, 'anulacao'::text])),
     constraint correcao_usuario_id_check CHECK (usuario_id >= 1 AND usuario_id <= '9007199254740991'::bigint)

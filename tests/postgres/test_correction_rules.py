@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ponto.corrections.write import Correction, RefusedError, Written, read, write
+from ponto.fields import BLANK
 from ponto.punch import parse
 from tests.database import Database, ask
 from tests.postgres.reporting import CHANGES
@@ -395,6 +397,12 @@ def test_tables_of_ones_own_before_ours_change_no_rule(corrected: Database, pers
 # Its form
 
 
+UNSEEN = [
+    *(3 * character for character in ("\u3164", "\u200b", "\ufeff", "\u00ad", "\u2060", "\u2800", "\U000e0041")),
+    "a\u3164\u3164b",
+    "ok \ufe0f",
+    "\u115f.\u1160\uffa0-",
+]
 GIVEN = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
 
 
@@ -403,6 +411,28 @@ def test_a_correction_is_read_as_the_wire_has_it() -> None:
     assert read({**GIVEN, "alvo": None, "id": CHOSEN.upper()}) == add(id=CHOSEN)
     for motivo in ("abc", "x" * 200):
         assert read({"tipo": "anulacao", "alvo": CHOSEN, "motivo": motivo}) == undo(CHOSEN, motivo=motivo)
+
+
+@pytest.mark.parametrize("motivo", ["não", "f 1 2", "\U0001f44d\U0001f3fd\u200d\u2642\ufe0f", "\u0e15\u0e01\u0e07"])
+def test_a_reason_of_three_characters_that_one_sees_is_one(corrected: Database, motivo: str) -> None:
+    assert read(GIVEN | {"motivo": motivo}).motivo == motivo
+    assert make(corrected, add(motivo=motivo))[0].is_new
+
+
+@pytest.mark.parametrize("motivo", UNSEEN)
+def test_the_table_refuses_a_reason_that_nobody_sees(corrected: Database, motivo: str) -> None:
+    assert "correcao_motivo_visivel" in refusals(corrected, add(motivo=motivo))[0]
+
+
+def test_the_table_and_the_request_see_the_same_characters(corrected: Database) -> None:
+    [(rule,)] = corrected.ask(
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'correcao_motivo_visivel'"
+    )
+    assert f"regexp_replace(motivo, '[{BLANK}]'::text, ''::text, 'g'::text)" in rule
+    every = "".join(map(chr, (*range(1, 0xD800), *range(0xE000, 0x11_0000))))
+    [(seen,)] = corrected.ask("select regexp_replace(%s, %s, '', 'g')", every, f"[{BLANK}]")
+    assert seen == re.sub(f"[{BLANK}]", "", every)
+    assert {character for character in seen if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp")} == set()
 
 
 @pytest.mark.parametrize(
@@ -419,6 +449,7 @@ def test_a_correction_is_read_as_the_wire_has_it() -> None:
         ({"x" * 3000: 1}, f"{'x' * 40}: is not known"),
         ({"id": PUNCH}, "id: must be a UUID of version 8 that begins with c"),
         *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\nb", "a\u202eb", 7)),
+        *(({"motivo": text}, "motivo: must be 3 to 200 .* three of them visible") for text in UNSEEN),
     ],
 )
 def test_a_correction_of_another_form_is_refused_with_what_is_wrong(changed: dict[str, Any], why: str) -> None:

@@ -2,18 +2,19 @@
 
 Text that somebody typed or a device sent is no formula: a spreadsheet runs what begins with =, +, - or @, so an
 apostrophe goes before it, as OWASP advises. Also inside of a text, where a spreadsheet that expects another separator
-begins a cell, and before the full-width characters, which some take for the same.
+begins a cell, behind what nobody sees, and before the full-width characters, which some take for the same.
 """
 
 import csv
 import re
 from typing import IO, Any
 
+from ponto.fields import BLANK
 from tools.report.table import Table, plain
 
 SEPARATORS = (",", ";")
 
-_FORMULA = re.compile(r"""(^|[;,\t\n"'])(\s*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
+_FORMULA = re.compile(rf"""(^|[;,\t\n"'])([{BLANK}]*)(?=[-=+@\uff1d\uff0b\uff0d\uff20])""")
 
 
 def write(out: IO[str], table: Table, separator: str = SEPARATORS[0]) -> None:
