@@ -210,6 +210,14 @@ def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: o
     assert list(csv.reader(io.StringIO(out.getvalue()), delimiter=";")) == [["a", "b"], [written, "1"]]
 
 
+def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
+    out = io.StringIO()
+
+    as_csv.write(out, Table([Column("usuario_id"), Column("cpf")], [[191, "00000000191"], [192, None]]))
+
+    assert out.getvalue() == "usuario_id,cpf\n191,000.000.001-91\n192,\n"
+
+
 def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:
     shift = [day(*((f"2026-11-02T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(minutos=540)]
 
