@@ -386,6 +386,18 @@ revoke execute on function funcionario_zona_mudou() from public;
 
 CREATE TRIGGER zona_mudou BEFORE INSERT OR UPDATE ON funcionario FOR EACH ROW EXECUTE FUNCTION funcionario_zona_mudou();
 
+create table empregador (
+    unico boolean default true not null,
+    identificacao text not null,
+    constraint empregador_pkey PRIMARY KEY (unico),
+    constraint empregador_identificacao_check CHECK (char_length(identificacao) >= 1 AND char_length(identificacao) <= 200),
+    constraint empregador_unico_check CHECK (unico)
+);
+comment on table empregador is 'Who employs, as the stage''s parameter names it; no row: nobody is named';
+comment on column empregador.unico is 'There is one row at most';
+comment on column empregador.identificacao is 'Name, and CNPJ or CPF, as time cards have it';
+grant select on empregador to ponto_reports;
+
 -- 01_row_types.sql
 -- What the rows of the reports hold that are no view's.
 

@@ -88,6 +88,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},
     "employee_punches": {"usuario": _number, "de": _instant, "ate": _instant},
     "employees": {"mes": _day, "momento": _instant, "antes": _instant},
+    "employer": {},
     "exceptions": {**_DAYS, "somadas": _flag, "dias": _number, **_LIMITS},
     "gaps": _BETWEEN,
     "key_employees": _OF_KEYS,

@@ -112,7 +112,7 @@ def test_a_length_of_time_is_written_in_its_two_largest_units(span: dict[str, fl
 
 def printed(*cards: Card) -> str:
     out = io.StringIO()
-    card.print_cards(out, cards, "", "now", Language("en"))
+    card.print_cards(out, cards, "", "", "now", Language("en"))
     return out.getvalue()
 
 

@@ -174,13 +174,15 @@ def legend(days: Sequence[Day], language: Language) -> str:
     return ". ".join(language.word("timecard", name) for name, is_so in on_it.items() if is_so) + "."
 
 
-def print_cards(out: IO[str], cards: Iterable[Card], as_of: str, generated: str, language: Language) -> None:
+def print_cards(
+    out: IO[str], cards: Iterable[Card], employer: str, as_of: str, generated: str, language: Language
+) -> None:
     """Print time cards; without a terminal only the texts."""
     console = Console(out)
     for card in cards:
         below = (legend(card.dias, language), language.word("timecard", "certified"), generated)
         lines = [
-            *_head(card, as_of, language),
+            *_head(card, employer, as_of, language),
             Text(),
             *_table(card, language, console.width),
             Text(),
@@ -197,11 +199,13 @@ def print_cards(out: IO[str], cards: Iterable[Card], as_of: str, generated: str,
             console.write("".join(f"{line.plain}\n" for line in lines))
 
 
-def _head(card: Card, as_of: str, language: Language) -> Iterator[Text]:
+def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator[Text]:
     totals = card.totais
     yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
     cpf = f"CPF {mask(totals.cpf)}" if totals.cpf else ""
     who = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
+    if employer:
+        yield Text(f"{language.word('timecard', 'employer')}: {employer}")
     yield Text(_GAP.join(filter(None, who)))
     if as_of:
         yield Text(as_of)
