@@ -1,5 +1,5 @@
--- What an employee has between two instants, as `ponto correct` asks for it: punches and additions, each in local time and
--- with the correction by which it does not count. Whoever may write corrections may read no more than this.
+-- An employee's punches and additions between two instants, each in local time, and with the correction by which it does
+-- not count. It reads nothing but what those who may write corrections may read.
 select
     registro.id::text,
     ponto,
