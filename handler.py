@@ -127,7 +127,7 @@ def correction(event: Any, context: Any) -> "request.Answer":
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Apply the migrations that the database has not had yet, and what the roles may do; set the functions' passwords.
+    """Apply the migrations that the database has not had yet, and what the roles may do; set employer and passwords.
 
     `ponto schema` invokes it after a deploy, and after a secret of theirs has changed.
 
@@ -141,7 +141,7 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
         back and whose password was set; or `found`; or what `employees.load` gives.
     """
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
-    from ponto.admin import employees
+    from ponto.admin import employees, employer
     from ponto.admin.find_punch import is_stored
     from ponto.admin.migrations import migrate
     from ponto.admin.roles import protect, set_function_password
@@ -153,6 +153,7 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     if isinstance(event, dict) and "employees" in event:
         return employees.load(owner, event["employees"], dry_run=event["dryRun"])
     migrated = migrate(owner, settings.zone.key)
+    employer.store(owner, settings.employer)
     migrated.notices.extend(protect(owner, {role: each.concurrency for role, each in settings.roles.items()}))
     for role, each in settings.roles.items():
         if each.secret_arn:

@@ -168,6 +168,7 @@ create table correcao (
     constraint correcao_check2 CHECK ((tipo = 'inclusao'::text) = (alvo IS NULL)),
     constraint correcao_id_check CHECK (id::text ~ '^c.{13}8'::text),
     constraint correcao_motivo_check CHECK (char_length(motivo) >= 3 AND char_length(motivo) <= 200 AND motivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'::text AND motivo ~ '^\S(.*\S)?$'::text),
+    constraint correcao_motivo_visivel CHECK (char_length(regexp_replace(motivo, '[\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'::text, ''::text, 'g'::text)) >= 3) NOT VALID,
     constraint correcao_ponto_check CHECK (ponto >= '1899-12-31 00:00:00+00'::timestamp with time zone AND ponto < '3000-01-02 00:00:00+00'::timestamp with time zone),
     constraint correcao_tipo_check CHECK (tipo = ANY (ARRAY['inclusao'::text, 'desconsideracao'::text, 'anulacao'::text])),
     constraint correcao_usuario_id_check CHECK (usuario_id >= 1 AND usuario_id <= '9007199254740991'::bigint)
@@ -384,6 +385,18 @@ comment on function funcionario_zona_mudou() is 'Keeps when fuso or corte last c
 revoke execute on function funcionario_zona_mudou() from public;
 
 CREATE TRIGGER zona_mudou BEFORE INSERT OR UPDATE ON funcionario FOR EACH ROW EXECUTE FUNCTION funcionario_zona_mudou();
+
+create table empregador (
+    unico boolean default true not null,
+    identificacao text not null,
+    constraint empregador_pkey PRIMARY KEY (unico),
+    constraint empregador_identificacao_check CHECK (char_length(identificacao) >= 1 AND char_length(identificacao) <= 200),
+    constraint empregador_unico_check CHECK (unico)
+);
+comment on table empregador is 'Who employs, as the stage''s parameter names it; no row: nobody is named';
+comment on column empregador.unico is 'There is one row at most';
+comment on column empregador.identificacao is 'Name, and CNPJ or CPF, as time cards have it';
+grant select on empregador to ponto_reports;
 
 -- 01_row_types.sql
 -- What the rows of the reports hold that are no view's.
@@ -925,7 +938,7 @@ create or replace function jornadas(
 returns table (
     usuario_id bigint, nome text, dia date, pontos timestamptz[], locais timestamp[], batidas int, pares int,
     minutos int, minutos_noturnos int, incompleta boolean, repetidas int, minutos_descanso int, primeira timestamp,
-    ultima timestamp, gravada_em timestamptz, incluidas timestamptz[]
+    ultima timestamp, gravada_em timestamptz, incluidas int[]
 )
 language sql stable parallel safe
 begin atomic
@@ -942,7 +955,7 @@ begin atomic
             *,
             lag(minuto) over working_day as entrada,
             lag(local) over working_day as entrada_local,
-            row_number() over working_day % 2 = 0 as fecha
+            (row_number() over working_day)::int as ordem
         from punch
         window working_day as (partition by usuario_id, dia order by ponto, id)
     ),
@@ -954,13 +967,13 @@ begin atomic
             array_agg(minuto order by ponto, id) as pontos,
             array_agg(local order by ponto, id) as locais,
             count(*)::int as batidas,
-            sum(minuto - entrada) filter (where fecha) as trabalhado,
-            sum(noturno(entrada, minuto, entrada_local, local, fuso)) filter (where fecha) as trabalhado_de_noite,
+            sum(minuto - entrada) filter (where ordem % 2 = 0) as trabalhado,
+            sum(noturno(entrada, minuto, entrada_local, local, fuso)) filter (where ordem % 2 = 0) as trabalhado_de_noite,
             count(*) % 2 = 1 as incompleta,
             (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,
             max(minuto - entrada) as maior_pausa,
             max(gravada_em) as gravada_em,
-            coalesce(array_agg(minuto order by ponto, id) filter (where origem = 'inclusao'), '{}') as incluidas
+            coalesce(array_agg(ordem order by ordem) filter (where origem = 'inclusao'), '{}') as incluidas
         from paired
         group by usuario_id, dia
     ),
@@ -1028,7 +1041,7 @@ comment on column jornada.minutos_descanso is
 comment on column jornada.primeira is 'First punch, local time, cut to the minute';
 comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
 comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';
-comment on column jornada.incluidas is 'Those of pontos that somebody added';
+comment on column jornada.incluidas is 'Which of pontos somebody added: their positions, from 1';
 
 revoke execute on function jornadas from public;
 grant execute on function jornadas to ponto_reports;
@@ -1544,10 +1557,39 @@ grant select on lacunas to ponto_reports;
 -- What writing a correction needs besides the tables.
 
 create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
-language sql stable parallel safe
-return local at time zone coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao());
+language plpgsql stable parallel safe as $$
+declare
+    zona constant text := coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao());
+    -- Of the offsets a day before and after: a change lies between them, or there is none.
+    instantes constant timestamptz[] := array(
+        select distinct instante
+        from unnest(array[-24, 24]) as horas
+            cross join lateral (values (local at time zone zona + make_interval(hours => horas))) as perto (outro)
+            cross join lateral (
+                values (local at time zone 'UTC' - (outro at time zone zona - outro at time zone 'UTC'))
+            ) as candidato (instante)
+        where instante at time zone zona = local
+        order by instante
+    );
+    escrita constant text := to_char(local, 'YYYY-MM-DD"T"HH24:MI');
+    com_deslocamento constant text := 'YYYY-MM-DD"T"HH24:MITZH:TZM';
+begin
+    if cardinality(instantes) = 1 then
+        return instantes[1];
+    elsif cardinality(instantes) = 0 then
+        raise exception '% is left out in %, where the clocks change: give the offset of the time that is meant',
+            escrita, zona
+        using errcode = 'check_violation';
+    end if;
+    raise exception '% is twice in %, where the clocks change: give the offset, as % or %',
+        escrita, zona, to_char(instantes[1], com_deslocamento), to_char(instantes[2], com_deslocamento)
+    using errcode = 'check_violation';
+end
+$$;
 
-comment on function instante_local is 'The instant of a local time in the employee''s time zone, or the stage''s';
+comment on function instante_local is
+    'The one instant of a local time in the employee''s time zone, or the stage''s; refuses a time that a change of the '
+    'clocks repeats or leaves out';
 
 revoke execute on function instante_local from public;
 grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;

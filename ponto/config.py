@@ -109,6 +109,7 @@ class SchemaSettings(NamedTuple):
 
     database: Database  # as its owner
     zone: ZoneInfo  # of the database
+    employer: str  # as time cards have it; empty: nobody is named
     roles: Mapping[str, FunctionRole]  # by their names
 
 
@@ -186,6 +187,7 @@ def load_schema() -> SchemaSettings:
     return SchemaSettings(
         database=database,
         zone=_zone(found["TIME_ZONE"]),
+        employer=_employer(),
         roles={
             role: FunctionRole(
                 os.environ.get(f"{begin}_SECRET_ARN") or None, _number_of("executions", f"{begin}_CONCURRENCY")
@@ -255,6 +257,16 @@ def _zone(name: str) -> ZoneInfo:
         raise ConfigurationError(
             f"TIME_ZONE: {name!r} is not a time zone; use a name like America/Sao_Paulo."
         ) from None
+
+
+def _employer() -> str:
+    from ponto import employer  # of `schema` alone
+
+    value = os.environ.get("EMPLOYER", "")
+    try:
+        return employer.read(value) if value else ""
+    except ValueError as error:  # the value is not quoted: it may be somebody's CPF
+        raise ConfigurationError(f"EMPLOYER: {error}; it is like Padaria Sol Ltda., CNPJ 11.222.333/0001-81.") from None
 
 
 def _number_of(what: str, name: str) -> int | None:

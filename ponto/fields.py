@@ -113,6 +113,15 @@ def timestamp(name: str, description: str, *, required: bool = False) -> Field:
     return Field(name, description, "string", {"pattern": _TIMESTAMP}, rule, read, required)
 
 
+BLANK = (
+    r"\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f"
+    r"\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff"
+)
+"""Characters that nobody sees, for brackets of a regular expression.
+
+Controls, spaces, fillers, and what Unicode lets be ignored."""
+
 _END = r"(?![\n\r\u0085\u2028\u2029])$"
 
 # U+061C, U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069 make a name read in another order than it is written.

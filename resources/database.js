@@ -125,6 +125,7 @@ module.exports = async (context) => {
     ofSchema: {
       DB_USER: await parameter('dbUser'),
       DB_SECRET_ARN: ownerSecret,
+      EMPLOYER: await parameter('employer'),
       ...Object.fromEntries(
         (
           await Promise.all(

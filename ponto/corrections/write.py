@@ -21,7 +21,8 @@ _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).
 MOST = 300
 """Corrections that are written together."""
 
-_REASON = range(3, 201)  # characters
+_REASON = range(3, 201)  # characters; as many as the least are visible
+_without_blank = re.compile(f"[{fields.BLANK}]").sub
 _MOST_QUOTED = 40  # characters of a name that is not known
 _is_uuid = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
 _is_id = re.compile("c[0-9a-f]{7}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
@@ -61,11 +62,14 @@ def _reason(name: str) -> fields.Field:
 
     def read(value: object) -> str:
         text: str = line.read(value)
-        if len(text) not in _REASON or text != text.strip():
+        if len(text) not in _REASON or len(_without_blank("", text)) < _REASON[0] or text != text.strip():
             raise ValueError
         return text
 
-    rule = f"must be {_REASON[0]} to {_REASON[-1]} printable characters on one line, without a space at an end"
+    rule = (
+        f"must be {_REASON[0]} to {_REASON[-1]} printable characters on one line, three of them visible, "
+        "without a space at an end"
+    )
     return line._replace(rule=rule, read=read)
 
 
@@ -81,7 +85,7 @@ def _identifier(name: str, is_one: Any, rule: str) -> fields.Field:
 _FIELDS = {
     "usuario_id": fields.integer("usuarioId", 1, fields.LARGEST, ""),
     "ponto": fields.timestamp("ponto", ""),
-    "alvo": _identifier("alvo", _is_uuid, "must be the id of a punch or of a correction"),
+    "alvo": _identifier("alvo", _is_uuid, "must be the whole id of a punch or of a correction"),
     "motivo": _reason("motivo"),
     "id": _identifier("id", _is_id, "must be a UUID of version 8 that begins with c"),
 }
@@ -178,9 +182,11 @@ def write(database: connection, asked: Sequence[Correction], author: str | None)
 
 def _written(session: cursor, asked: Correction, author: str | None) -> Written:
     values = asked._asdict() | {"author": author}
-    if asked.ponto and asked.ponto.tzinfo is None:
-        session.execute(_SQL["instant"], values)
-        values["ponto"] = (session.fetchone() or (None,))[0]
+    if asked.ponto:
+        session.execute(_SQL["zone"], values)
+        if asked.ponto.tzinfo is None:
+            session.execute(_SQL["instant"], values)
+            values["ponto"] = (session.fetchone() or (None,))[0]
     session.execute(_SQL["insert" if author else "insert_own"], values)
     is_new = session.rowcount == 1
     if not is_new:

@@ -1,6 +1,8 @@
 -- A small company's November of 2026, for the golden files: every figure below can be added up by hand.
 -- Local time of America/Sao_Paulo is UTC-3 all month; America/New_York goes from UTC-4 to UTC-5 on the 1st.
 
+insert into empregador (identificacao) values ('Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81');
+
 insert into funcionario (usuario_id, nome, cpf, fuso, corte) values
     (101, 'Maria da Conceição Souza', '11122233344', null, null),
     (102, 'Ana Beatriz Cavalcanti de Albuquerque Vasconcelos e Silva Figueiredo Montenegro', '52998224725', null, null),

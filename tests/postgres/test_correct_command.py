@@ -16,6 +16,7 @@ from tests.functions import Functions
 from tests.gateway import Answer, answer_requests
 from tests.postgres.test_correction_rules import ANA, AUTHOR, PUNCH
 from tools.correct import send
+from tools.kit import reader as kit_reader
 
 ADD = ("add", "--employee", ANA, "--at", "2026-10-01T18:00", "--reason", "no tablet")
 HEADER = "tipo,usuario_id,ponto,alvo,motivo\n"
@@ -105,18 +106,76 @@ def test_a_chosen_id_is_kept(correct: commands.Run) -> None:
     ("words", "why"),
     [
         (("disregard", "01234567-89ab-7def-8123-456789abcdef"), "is no punch, and no addition that counts"),
-        (("disregard", "yesterday"), "alvo: must be the id of a punch or of a correction"),
+        (("disregard", "yesterday"), "ID: must be the whole id of a punch or of a correction"),
+        (("undo", "c1086754"), "ID: must be the whole id of a punch or of a correction"),
         (("undo", PUNCH), f"{PUNCH} is no correction that can be undone"),
-        (("undo", PUNCH, "--id", PUNCH), "id: must be a UUID of version 8 that begins with c"),
+        (("undo", PUNCH, "--id", PUNCH), "--id: must be a UUID of version 8 that begins with c"),
+        (("disregard", PUNCH, "--reason", "\u3164"), "--reason: must be 3 to 200 "),
     ],
 )
 def test_a_refusal_says_why(correct: commands.Run, punched: Database, words: tuple[str, ...], why: str) -> None:
-    refused = correct(*words, "--reason", "twice")
+    words = words if "--reason" in words else (*words, "--reason", "twice")
+    refused = correct(*words)
     assert (refused.status, refused.out) == (1, "")
     assert why in refused.err
-    told = correct(*words, "--reason", "twice", "--json").json["refused"]
+    told = correct(*words, "--json").json["refused"]
     assert [why in each["what"] for each in told] == [True]
     assert rows(punched) == []
+
+
+OTHER = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3f"
+
+
+@pytest.mark.parametrize("at", ["2026-10-01T08:00", "2026-10-01T08:00:59", "2026-10-01T11:00Z"])
+def test_the_one_punch_of_a_minute_is_disregarded_without_its_id(
+    correct: commands.Run, punched: Database, at: str
+) -> None:
+    punched.ask(
+        "insert into batida (id, usuario_id, ponto) select gen_random_uuid(), employee, at::timestamptz"
+        " from (values (%s, '2026-10-01 07:59:59.9-03'), (%s, '2026-10-01 08:01-03'), (%s, '2026-10-01 08:00-03'))"
+        " as other (employee, at)",
+        *(ANA, ANA, ANA + 1),
+    )
+    words = ("disregard", "--employee", ANA, "--at", at, "--reason", "twice")
+    assert correct(*words).status == 0
+    [(left_out, target)] = punched.ask("select id::text, alvo::text from correcao")
+    assert target == PUNCH
+
+    again = correct(*words)
+    assert again.status == 1
+    assert f"employee {ANA} has no punch that counts at {at[:16]}" in again.err
+    assert f"{PUNCH} is disregarded already, by correction {left_out}" in again.err
+
+
+def test_of_two_punches_of_a_minute_the_ids_are_listed_and_neither_is_disregarded(
+    correct: commands.Run, punched: Database
+) -> None:
+    punched.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00:31.25-03')", OTHER, ANA)
+    added = correct("add", "--employee", ANA, "--at", "2026-10-01T08:00:59", "--reason", "no tablet", "--json").json
+    words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
+    refused = correct(*words)
+    assert (refused.status, refused.out) == (1, "")
+    ids = (PUNCH, OTHER, added["corrections"][0]["id"])
+    assert refused.err.splitlines()[-1] == (
+        f"ponto: refused: employee {ANA} has 3 punches at 2026-10-01T08:00; name one by its ID: "
+        f"{ids[0]} (08:00:00), {ids[1]} (08:00:31), {ids[2]} (08:00:59, added); nothing was written"
+    )
+    assert [each in correct(*words, "--json").json["refused"][0]["what"] for each in ids] == [True] * 3
+    assert rows(punched) == [("inclusao", ANA, "ana")]
+
+    for left_out in ids[1:]:
+        correct("disregard", left_out, "--reason", "twice")
+    assert correct(*words).status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), (PUNCH, "--employee", "1", "--at", "2026-10-01T08:00"), ("--employee", "1"), ("--at", "2026-10-01T08:00")],
+)
+def test_a_punch_is_named_by_its_id_or_by_employee_and_time(correct: commands.Run, words: tuple[str, ...]) -> None:
+    wrong = correct("disregard", *words, "--reason", "twice")
+    assert wrong.status == 2
+    assert "Give ID, or --employee and --at." in wrong.err
 
 
 @pytest.mark.parametrize("at", ["2026-10-05", "20261007", "2026-W41-4", "2026-10-32T08:00", "yesterday"])
@@ -130,6 +189,22 @@ def test_no_time_of_day_is_made_up_from_an_option_or_a_file(
     file.write_text(f"{HEADER}inclusao,{ANA},{at},,no tablet\n", encoding="utf-8")
     assert correct("apply", "--file", file).status == 1
     assert rows(punched) == []
+
+
+def test_a_local_time_that_is_twice_is_refused_until_the_offset_is_given(
+    correct: commands.Run, punched: Database, tmp_path: Path
+) -> None:
+    punched.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
+    why = "2025-11-02T01:30 is twice in America/New_York"
+    refused = correct("add", "--employee", ANA, "--at", "2025-11-02T01:30", "--reason", "no tablet")
+    assert (refused.status, why in refused.err) == (1, True)
+    file = tmp_path / "corrections.csv"
+    file.write_text(f"{HEADER}inclusao,{ANA},2025-11-02T01:30,,no tablet\n", encoding="utf-8")
+    assert f"line 2: {why}" in correct("apply", "--file", file).err
+    assert rows(punched) == []
+
+    written = correct("add", "--employee", ANA, "--at", "2025-11-02T06:30Z", "--reason", "no tablet")
+    assert written.out.endswith(f", of employee {ANA}, 2025-11-02T01:30:00-05:00\n")
 
 
 def test_who_may_not_write_corrections_is_told_so(
@@ -235,6 +310,26 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
     assert scope in headers["Authorization"]
     assert headers["X-Amz-Security-Token"] == "token"
     assert "CANARY" not in json.dumps(dict(headers))
+
+
+def test_a_stage_is_asked_for_the_punch_of_a_minute(
+    on_aws: commands.Run, api: Api, punched: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = Functions(punched.url, "ponto_reports")
+    asked: list[str] = []
+
+    def invoked(_: object, name: str, stage: str, request: Any) -> dict[str, Any]:
+        asked.extend((name, stage))
+        answer: dict[str, Any] = reports.call("report", request)
+        return answer
+
+    monkeypatch.setattr(kit_reader, "invoked", invoked)
+    words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
+    done = on_aws(*words)
+    assert (done.status, done.err) == (0, "")
+    assert [name.endswith("-report") for name in asked[:1]] == [True]
+    assert punched.ask("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
+    assert len(api.signed) == 1
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,11 @@ def test_nothing_is_written_if_one_is_refused_and_each_has_its_reason(function: 
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [1, 2])
     assert "employee 999 is not known" in answer["recusadas"][0]["razao"]
 
+    database.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
+    status, answer = post(function, {**ADDITION, "ponto": "2025-11-02T01:30"})  # as the clocks go back
+    assert (status, [each["posicao"] for each in answer["recusadas"]]) == (409, [0])
+    assert "give the offset" in answer["recusadas"][0]["razao"]
+
     status, answer = post(function, ADDITION, *[{**ADDITION, "motivo": ""}, "text"] * 149, "text")  # as many as may be
     assert (status, [each["posicao"] for each in answer["recusadas"]]) == (400, list(range(1, MOST)))
     assert rows(database) == []

@@ -2,12 +2,14 @@
 
 import hashlib
 import re
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
@@ -15,8 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ponto.corrections.write import Correction, RefusedError, Written, read, write
+from ponto.fields import BLANK
 from ponto.punch import parse
 from tests.database import Database, ask
+from tests.postgres.reporting import CHANGES
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 
@@ -104,6 +108,53 @@ def test_a_time_without_an_offset_is_the_employees_own(
     corrected: Database, usuario_id: int, ponto: datetime, instant: datetime
 ) -> None:
     assert make(corrected, add(usuario_id, ponto))[0].ponto == instant
+
+
+def test_what_is_written_is_answered_in_the_employees_zone(corrected: Database) -> None:
+    [stages, own] = make(corrected, add(ponto=AT_SIX), add(RUI, AT_SIX))
+    assert [each.ponto.isoformat() for each in (stages, own) if each.ponto] == [
+        "2026-10-01T18:00:00-03:00",
+        "2026-10-01T17:00:00-04:00",
+    ]
+    assert make(corrected, add(RUI, AT_SIX)) == [own._replace(is_new=False)]
+    assert "2026-10-01 17:00:00-04 is added already" in refusals(corrected, add(RUI, AT_SIX, motivo="another"))[0]
+
+
+@pytest.mark.parametrize(
+    ("local", "why"),
+    [
+        (
+            "2025-11-02T01:30",
+            "2025-11-02T01:30 is twice in America/New_York, where the clocks change: give the offset, as "
+            "2025-11-02T01:30-04:00 or 2025-11-02T01:30-05:00",
+        ),
+        ("2026-03-08T02:30", "2026-03-08T02:30 is left out in America/New_York, where the clocks change: give the off"),
+    ],
+)
+def test_a_local_time_that_a_change_of_the_clocks_repeats_or_skips_is_refused(
+    corrected: Database, local: str, why: str
+) -> None:
+    corrected.ask("update funcionario set fuso = 'America/New_York' where usuario_id = %s", RUI)
+    assert refusals(corrected, add(RUI, datetime.fromisoformat(local)))[0].startswith(why)
+
+    early, late = make(corrected, *(add(RUI, datetime.fromisoformat(f"{local}{offset}")) for offset in ("-04", "-05")))
+    assert early.ponto
+    assert late.ponto
+    assert late.ponto - early.ponto == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("zone", "day"), CHANGES, ids=lambda value: str(value).replace("/", "_"))
+def test_a_local_time_is_refused_where_it_is_no_one_instant(corrected: Database, zone: ZoneInfo, day: date) -> None:
+    corrected.ask("update funcionario set fuso = %s where usuario_id = %s", zone.key, RUI)
+    for half_hours in range(5 * 48):
+        local = datetime.combine(day, time()) + timedelta(minutes=30 * half_hours)
+        at = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+        expected = at[0] if at[0] == at[1] else "is twice" if at[0] < at[1] else "is left out"
+        try:
+            [(found,)] = corrected.ask("select instante_local(%s, %s)", RUI, local)
+        except psycopg2.errors.CheckViolation as error:
+            found = next((why for why in ("is twice", "is left out") if why in str(error)), error)
+        assert found == expected, local
 
 
 FUTURE = datetime.now(UTC) + timedelta(days=300)
@@ -346,6 +397,12 @@ def test_tables_of_ones_own_before_ours_change_no_rule(corrected: Database, pers
 # Its form
 
 
+UNSEEN = [
+    *(3 * character for character in ("\u3164", "\u200b", "\ufeff", "\u00ad", "\u2060", "\u2800", "\U000e0041")),
+    "a\u3164\u3164b",
+    "ok \ufe0f",
+    "\u115f.\u1160\uffa0-",
+]
 GIVEN = {"tipo": "inclusao", "usuarioId": ANA, "ponto": "2026-10-01T18:00", "motivo": REASON}
 
 
@@ -354,6 +411,28 @@ def test_a_correction_is_read_as_the_wire_has_it() -> None:
     assert read({**GIVEN, "alvo": None, "id": CHOSEN.upper()}) == add(id=CHOSEN)
     for motivo in ("abc", "x" * 200):
         assert read({"tipo": "anulacao", "alvo": CHOSEN, "motivo": motivo}) == undo(CHOSEN, motivo=motivo)
+
+
+@pytest.mark.parametrize("motivo", ["não", "f 1 2", "\U0001f44d\U0001f3fd\u200d\u2642\ufe0f", "\u0e15\u0e01\u0e07"])
+def test_a_reason_of_three_characters_that_one_sees_is_one(corrected: Database, motivo: str) -> None:
+    assert read(GIVEN | {"motivo": motivo}).motivo == motivo
+    assert make(corrected, add(motivo=motivo))[0].is_new
+
+
+@pytest.mark.parametrize("motivo", UNSEEN)
+def test_the_table_refuses_a_reason_that_nobody_sees(corrected: Database, motivo: str) -> None:
+    assert "correcao_motivo_visivel" in refusals(corrected, add(motivo=motivo))[0]
+
+
+def test_the_table_and_the_request_see_the_same_characters(corrected: Database) -> None:
+    [(rule,)] = corrected.ask(
+        "select pg_get_constraintdef(oid) from pg_constraint where conname = 'correcao_motivo_visivel'"
+    )
+    assert f"regexp_replace(motivo, '[{BLANK}]'::text, ''::text, 'g'::text)" in rule
+    every = "".join(map(chr, (*range(1, 0xD800), *range(0xE000, 0x11_0000))))
+    [(seen,)] = corrected.ask("select regexp_replace(%s, %s, '', 'g')", every, f"[{BLANK}]")
+    assert seen == re.sub(f"[{BLANK}]", "", every)
+    assert {character for character in seen if unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp")} == set()
 
 
 @pytest.mark.parametrize(
@@ -370,6 +449,7 @@ def test_a_correction_is_read_as_the_wire_has_it() -> None:
         ({"x" * 3000: 1}, f"{'x' * 40}: is not known"),
         ({"id": PUNCH}, "id: must be a UUID of version 8 that begins with c"),
         *(({"motivo": text}, "motivo: must be 3 to 200") for text in ("ab", "x" * 201, " abc", "a\nb", "a\u202eb", 7)),
+        *(({"motivo": text}, "motivo: must be 3 to 200 .* three of them visible") for text in UNSEEN),
     ],
 )
 def test_a_correction_of_another_form_is_refused_with_what_is_wrong(changed: dict[str, Any], why: str) -> None:

@@ -33,7 +33,7 @@ def test_what_was_forgotten_is_added_and_what_was_wrong_does_not_count(database:
 
     assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]
     assert database.read("espelho_totais('2026-11-01', 1)", FIGURES) == [(1, 480, 0, 0)]
-    assert database.read("jornada", "incluidas") == [([instant_of("2026-11-03 17:00")],)]
+    assert database.read("jornada", "incluidas") == [([4],)]
     assert database.read("batida_valida", "local::time::text, origem, recebida_em is null") == [
         ("08:00:00", "batida", False),
         ("12:00:00", "batida", False),

@@ -6,6 +6,7 @@ writes the golden files anew; look at the difference before committing it.
 """
 
 import csv
+import html
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from botocore.config import Config
 from tests.commands import Result
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
 from tests.events import aws
+from tests.functions import Functions
 from tests.waiting import DEADLINE, started
 from tools.dlq import queue_reader
 from tools.kit import database, output, target
@@ -285,6 +287,65 @@ def test_a_month_stands_for_its_first_and_last_day(report: str, run: Run) -> Non
 
     assert found(*MONTH) == found(*NOVEMBER)
     assert f"--month is not allowed with {NOVEMBER[0]}" in run(report, *MONTH, NOVEMBER[0], NOVEMBER[1]).err
+
+
+def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(run: Run, url: str) -> None:
+    fill(url, "insert into funcionario (usuario_id, nome) values (110, 'Lia')")
+    fill(
+        url,
+        "insert into batida (id, usuario_id, ponto, recebida_em)"
+        " select gen_random_uuid(), 110, at, at from unnest(%s::timestamptz[]) as at",
+        ["2026-11-03 08:00:40-03", "2026-11-03 12:00:00-03", "2026-11-03 13:00-03"],
+    )
+    fill(
+        url,
+        "insert into correcao (tipo, usuario_id, ponto, motivo) select 'inclusao', 110, at, 'forgotten'"
+        " from unnest(%s::timestamptz[]) as at",
+        ["2026-11-03 08:00-03", "2026-11-03 12:00:20-03"],  # before one, and after the other
+    )
+    card = ("timecard", "--employee", 110, *MONTH)
+
+    assert "08:00* 08:00  12:00 12:00*  13:00" in run(*card).out
+    page = re.sub(r"<[^>]+>", "", run(*card, "--format", "html").out)
+    assert "08:00* 08:00  12:00 12:00*  13:00" in page
+    assert run(*card, "--format", "json").json["dias"][2]["incluidas"] == [1, 4]
+    days = list(csv.DictReader(io.StringIO(run(*card, "--format", "csv").out)))
+    assert days[2]["incluidas"] == "1 4"
+
+
+def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: str) -> None:
+    card = ("timecard", "--employee", 101, *MONTH)
+    assert "\nEmployer: Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81\n" in run(*card).out
+
+    functions = Functions(url, "postgres")
+    functions.environment["EMPLOYER"] = "Sol & Lua Ltda., 11222333000181"
+    functions.call("schema", {})
+    of_the_stage = "Sol & Lua Ltda., CNPJ 11.222.333/0001-81"
+    assert f"\nEmployer: {of_the_stage}\n" in run(*card).out
+    page = run(*card, "--format", "html", "--lang", "pt").out
+    assert f"<dt>Empregador</dt><dd>{of_the_stage.replace('&', '&amp;')}</dd>" in page
+    assert run(*card, "--format", "json").json["empregador"] == of_the_stage
+
+    other = ("--employer", "Maria Souza, 52998224725")
+    assert "\nEmployer: Maria Souza, CPF 529.982.247-25\n" in run(*card, *other).out
+    assert of_the_stage not in run(*card, *other, "--format", "html").out
+    assert "no employer, like Padaria Sol" in run(*card, "--employer", "Maria Souza").err
+
+    functions.environment["EMPLOYER"] = ""
+    functions.call("schema", {})
+    assert "Employer" not in run(*card).out
+    assert run(*card, "--format", "json").json["empregador"] is None
+
+
+def test_both_signatures_of_a_card_have_a_name(run: Run) -> None:
+    def signatures(employee: int) -> list[tuple[str, str]]:
+        page = run("timecard", "--employee", employee, *MONTH, "--format", "html").out
+        found: list[tuple[str, str]] = re.findall(r"<b[^>]*>([^<]*)</b><span>([^<]*)</span>", html.unescape(page))
+        return found
+
+    blank = ("Name:", "Supervisor's signature")
+    assert signatures(101) == [("Maria da Conceição Souza", "Employee's signature"), blank]
+    assert signatures(106) == [("Employee 106", "Employee's signature"), blank]
 
 
 # As of a moment
@@ -799,7 +860,7 @@ def test_memory_does_not_grow_with_the_employees(form: str, migrated_url: str, t
         file = tmp_path / f"{employees}.{form}"
         command = [sys.executable, "-c", PEAK_OF_MEMORY, *words, "--output", str(file)]
         done = subprocess.run(command, **ELSEWHERE, capture_output=True, text=True, check=True)
-        assert file.read_text(encoding="utf-8").count(f"Employee {employees}") == (30 if form == "csv" else 1)
+        assert file.read_text(encoding="utf-8").count(f"Employee {employees}") == {"csv": 30, "html": 2}.get(form, 1)
         return int(done.stdout) / 1024
 
     few = megabytes(200)

@@ -15,6 +15,7 @@ from tools.report import dead_letters
 
 _PHONE, _SCREEN = (360, 740), (1280, 900)
 A4 = (595, 842)  # points
+_PAPER = round((210 - 2 * 13) * 96 / 25.4)  # of it, what is within the margins of 13 mm, at the 96 dots an inch of CSS
 
 # Ten punches on each of 31 days, a name of two lines: the fullest page there is.
 FULL = """
@@ -102,6 +103,8 @@ _BROKEN_WORDS = """
 _WIDE_HEADINGS = """
 [...document.querySelectorAll(".card th")].filter(th => th.scrollWidth > th.clientWidth).map(th => th.textContent)
 """
+# The words at the head of a time card that are shown on more than one line.
+_BROKEN_HEAD = _BROKEN_WORDS.replace(".wide td", ".card th, .who dt, .who dd")
 REPORTS = [
     ("timecard", "--all", *MONTH),
     ("totals", *MONTH),
@@ -128,9 +131,8 @@ def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
     printed = page.printed()
     for sheet in printed.pages:
         assert (round(sheet.mediabox.width), round(sheet.mediabox.height)) == A4
-    # Paper, at the 96 dots an inch of CSS: what is within the margins of 13 mm.
     page.page.emulate_media(media="print")
-    would_be, is_ = page.widths((round((210 - 2 * 13) * 96 / 25.4), 900))
+    would_be, is_ = page.widths((_PAPER, 900))
     assert would_be <= is_
     assert page.messages == []
     assert [url for url in page.requests if not url.startswith("file:")] == []
@@ -157,6 +159,26 @@ def test_time_cards_print_a_page_for_each_employee(language: str, texts: list[st
     assert "+1" in pages[2]
 
 
+@pytest.mark.parametrize("font", ["", "DejaVu Sans", "monospace"])
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_a_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(language: str, font: str, opened: Open) -> None:
+    employees = ("--employee", 102, "--employee", 103, "--employee", 106, "--employee", 201)
+    page = opened("timecard", *employees, *MONTH, "--lang", language)
+    if font:
+        page.page.add_style_tag(content=f"* {{ font-family: '{font}', {font} !important }}")
+
+    def look(width: int) -> None:
+        would_be, is_ = page.widths((width, 900))
+        assert would_be <= is_, width
+        assert page.page.evaluate(_WIDE_HEADINGS) == [], width
+        assert page.page.evaluate(_BROKEN_HEAD) == [], width
+
+    for width in (320, 390, 1280):
+        look(width)
+    page.page.emulate_media(media="print")
+    look(_PAPER)
+
+
 def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
     (sheet,) = opened("timecard", "--employee", "201", "--month", "2026-10").printed().pages
 
@@ -169,7 +191,7 @@ def test_a_script_in_a_name_is_text(opened: Open) -> None:
     page = opened("timecard", "--employee", "104", "--employee", "105", *MONTH)
 
     assert page.page.title() == "Time card, November 2026"
-    assert page.page.locator("dd").first.inner_text() == '<script>document.title = "gone"</script>'
+    assert page.page.locator(".name dd").first.inner_text() == '<script>document.title = "gone"</script>'
     assert page.page.locator("script").count() == 0
 
 

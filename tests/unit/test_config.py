@@ -170,6 +170,7 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "REPORT_SECRET_ARN": REPORT_ROLE,
             "REPORT_CONCURRENCY": "3",
             "AUTHOR": "local",
+            "EMPLOYER": "Padaria Sol Ltda., 11222333000181",
             "DLQ_URL": None,
         },
     )
@@ -177,6 +178,7 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
     assert load_schema() == SchemaSettings(
         database=database,
         zone=ZoneInfo("America/Sao_Paulo"),
+        employer="Padaria Sol Ltda., CNPJ 11.222.333/0001-81",
         roles={
             "ponto_function": FunctionRole(None, None),
             "ponto_receipts": FunctionRole(RECEIPT_ROLE, 2),

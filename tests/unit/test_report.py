@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ponto.fields import BLANK
 from tools.cli import main
 from tools.dlq.dead_letters import REASONS
 from tools.kit.project import ROOT
@@ -111,7 +112,7 @@ def test_a_length_of_time_is_written_in_its_two_largest_units(span: dict[str, fl
 
 def printed(*cards: Card) -> str:
     out = io.StringIO()
-    card.print_cards(out, cards, "", "now", Language("en"))
+    card.print_cards(out, cards, "", "", "now", Language("en"))
     return out.getvalue()
 
 
@@ -181,9 +182,7 @@ def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
     (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
     assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
     cells = re.split('[;,\t\n"]', row["nome"])  # whatever a spreadsheet takes for a separator
-    assert [
-        cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
-    ] == []
+    assert [cell for cell in cells if re.match(f"[{BLANK}]*[-=+@\uff1d\uff0b\uff0d\uff20]", cell)] == []
 
 
 @pytest.mark.parametrize(
@@ -192,6 +191,10 @@ def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
         ("=1", "'=1"),
         ("\n=1", "\n'=1"),
         ("\uff1d1", "'\uff1d1"),
+        *(
+            (f"{unseen}=1", f"{unseen}'=1")
+            for unseen in ("\ufeff", "\u2060", "\u200b", "\u3164", "\u00ad", "\U000e0041")
+        ),
         ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
         ("x\t -1", "x\t '-1"),
         ("d'Ávila, Ana-Maria", "d'Ávila, Ana-Maria"),
@@ -205,6 +208,14 @@ def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: o
     as_csv.write(out, Table([Column("a"), Column("b")], [[value, 1]]), ";")
 
     assert list(csv.reader(io.StringIO(out.getvalue()), delimiter=";")) == [["a", "b"], [written, "1"]]
+
+
+def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
+    out = io.StringIO()
+
+    as_csv.write(out, Table([Column("usuario_id"), Column("cpf")], [[191, "00000000191"], [192, None]]))
+
+    assert out.getvalue() == "usuario_id,cpf\n191,000.000.001-91\n192,\n"
 
 
 def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:

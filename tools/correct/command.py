@@ -1,8 +1,9 @@
 """`ponto correct`: punches that were forgotten or do not count, by somebody who answers for it."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from tools.kit.tables import Column
 
 _EPILOG = f"""examples:
   ponto correct add --employee 123 --at 2026-11-03T18:00 --reason "no tablet"
+  ponto correct disregard --employee 123 --at 2026-11-03T08:01 --reason twice
   ponto correct disregard ID --reason "punched twice" --stage dev
   ponto correct undo ID --reason "was at home" --stage dev
   ponto correct apply --file corrections.csv --stage dev
@@ -34,6 +36,11 @@ exit status: 0 done, 1 refused, and nothing was written, 2 the request or the de
 """
 
 COLUMNS = ("tipo", "usuario_id", "ponto", "alvo", "motivo")
+
+_NAMES = {"usuarioId": "--employee", "ponto": "--at", "alvo": "ID", "motivo": "--reason", "id": "--id"}
+"""What a command calls the fields of the wire."""
+
+_FARTHEST = timedelta(hours=15)  # that a local time is from UTC
 
 _DONE = {"inclusao": "added", "desconsideracao": "disregarded", "anulacao": "undone"}
 _TABLE = (
@@ -59,6 +66,16 @@ class Listed(NamedTuple):
     target: str | None
     reason: str
     author: str  # "local": nobody vouches for whoever it was
+
+
+class _Punch(NamedTuple):
+    """A punch, or an addition; of the statement `employee_punches`."""
+
+    id: str
+    instant: datetime
+    local: datetime
+    is_added: bool
+    disregarded_by: str | None  # a correction's id; None: it counts
 
 
 @commands.group(epilog=_EPILOG)
@@ -90,15 +107,34 @@ def add(where: reader.Where, employee: int, at: datetime, **given: Any) -> None:
     _write_one(where, {"tipo": "inclusao", "usuarioId": employee, "ponto": at.isoformat()}, **given)
 
 
-@correct.command(epilog="example:\n  ponto correct disregard 0190163d-8694-739b-aea5-966c26f8ad91 --reason twice\n")
-@click.argument("target", metavar="ID")
+@correct.command(
+    epilog="""examples:
+  ponto correct disregard --employee 123 --at 2026-10-21T13:53 --reason twice
+  ponto correct disregard 0190163d-8694-739b-aea5-966c26f8ad91 --reason twice
+"""
+)
+@click.argument("target", metavar="[ID]", required=False)
+@click.option("--employee", type=opt.EMPLOYEE, metavar="N", show_default=False, help="Whose punch, instead of its ID.")
+@click.option(
+    "--at",
+    type=opt.TIME,
+    show_default=False,
+    help="In which minute; without an offset, in the employee's time zone. With --stage, it needs ReportPolicyArn too.",
+)
 @_writes
-def disregard(where: reader.Where, target: str, **given: Any) -> None:
+def disregard(
+    where: reader.Where, target: str | None, employee: int | None, at: datetime | None, *, as_json: bool, **given: Any
+) -> None:
     """Let a punch, or an addition, count no more.
 
-    ID is the punch's, as `ponto trace` shows it, or the addition's.
+    ID is the punch's, as `ponto trace` shows it, or the addition's. Of two in one minute, their IDs are listed.
     """
-    _write_one(where, {"tipo": "desconsideracao", "alvo": target}, **given)
+    with _refusals(as_json=as_json):
+        if employee and at and target is None:
+            target = _found(where, employee, at)
+        elif employee or at or target is None:
+            raise click.UsageError("Give ID, or --employee and --at.")
+    _write_one(where, {"tipo": "desconsideracao", "alvo": target}, as_json=as_json, **given)
 
 
 @correct.command(epilog='example:\n  ponto correct undo cf32fcf9-0c91-818c-96b7-a3aed8ff92a0 --reason "at home"\n')
@@ -173,13 +209,52 @@ def list_corrections(where: reader.Where, month: date, *, as_json: bool) -> None
 def _write_one(
     where: reader.Where, asked: Mapping[str, Any], reason: str, identifier: str | None, *, as_json: bool
 ) -> None:
-    try:
+    with _refusals(as_json=as_json):
         found = send(where, [{**asked, "motivo": reason, "id": identifier}])
-    except RefusedError as error:
-        if as_json:
-            print_json({"refused": [{"what": why} for why in error.reasons.values()]})
-        raise CommandError(f"refused: {error.reasons[0]}; nothing was written", status=1) from None
     _print(found, [asked["tipo"]], as_json=as_json)
+
+
+@contextmanager
+def _refusals(*, as_json: bool) -> Iterator[None]:
+    """Say why a command's one correction is refused, in the command's words."""
+    try:
+        yield
+    except RefusedError as error:
+        field, colon, rule = error.reasons[0].partition(": ")
+        why = f"{_NAMES.get(field, field)}{colon}{rule}"
+        if as_json:
+            print_json({"refused": [{"what": why}]})
+        raise CommandError(f"refused: {why}; nothing was written", status=1) from None
+
+
+def _found(where: reader.Where, employee: int, at: datetime) -> str:
+    """Give the id of the one punch, or addition, of an employee in a minute.
+
+    Args:
+        where: to look.
+        employee: the number.
+        at: in the minute; naive: in the employee's time zone.
+
+    Raises:
+        RefusedError: there is none that counts, or more than one.
+        CommandError: see `reader.opened`.
+    """
+    minute = at.replace(second=0, microsecond=0)
+    margin = timedelta(0) if minute.tzinfo else _FARTHEST
+    first = minute if minute.tzinfo else minute.replace(tzinfo=UTC)
+    asked = {"usuario": employee, "de": first - margin, "ate": first + timedelta(minutes=1) + margin}
+    with reader.opened(where) as source:
+        (rows,) = source.read(employee_punches=asked)
+        punches = [_Punch(*row) for row in rows if minute.tzinfo or row[2].replace(second=0, microsecond=0) == minute]
+    counting = [each for each in punches if each.disregarded_by is None]
+    if len(counting) == 1:
+        return counting[0].id
+    when = f"at {minute.isoformat(timespec='minutes')}"
+    if counting:
+        listed = ", ".join(f"{each.id} ({each.local:%H:%M:%S}{', added' * each.is_added})" for each in counting)
+        raise RefusedError({0: f"employee {employee} has {len(counting)} punches {when}; name one by its ID: {listed}"})
+    before = [f"; {each.id} is disregarded already, by correction {each.disregarded_by}" for each in punches]
+    raise RefusedError({0: f"employee {employee} has no punch that counts {when}{''.join(before)}"})
 
 
 def _print(found: Sequence[Mapping[str, Any]], kinds: Sequence[str], *, as_json: bool) -> None:

@@ -84,7 +84,7 @@ def person(where: reader.Where, employee: int, folder: Path, language: Language,
             raise CommandError(f"nothing is kept about employee {employee}; nothing was written", status=1)
         backup_days = _backup_days(where, found)
         page = _page(found, reports, _elsewhere(backup_days, reports.now, language), language)
-        beside = timecard.beside(reports, language)
+        beside = timecard.beside(reports, reports.employer, language)
         text = document(_fields(found, reports, _elsewhere(backup_days, reports.now, Language("en"))))
     _make(folder)
     with files.draft(written[0]) as out:
@@ -191,7 +191,7 @@ def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, An
         "funcionario": found.row,
         "batidas": found.punches,
         "correcoes": found.corrections,
-        "espelhos": [timecard.fields(card, reports) for card in found.cards],
+        "espelhos": [timecard.fields(card, reports, reports.employer) for card in found.cards],
         "nao_gravadas": None if found.unread else [letter.whole() for letter in found.letters],
         "onde_mais": elsewhere,
     }

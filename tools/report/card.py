@@ -64,7 +64,7 @@ class Day(NamedTuple):
     primeira: datetime | None
     ultima: datetime | None
     gravada_em: datetime | None
-    incluidas: list[datetime]  # those of pontos that somebody added
+    incluidas: list[int]  # positions, from 1, of those of pontos that somebody added
     correcoes: list[Written]  # that count
 
 
@@ -90,8 +90,8 @@ def pairs(day: Day) -> list[list[Punch]]:
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     several = len(set(offsets)) > 1
     punches = [
-        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", instant in day.incluidas)
-        for instant, local, offset in zip(day.pontos, day.locais, offsets, strict=True)
+        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", place in day.incluidas)
+        for place, (local, offset) in enumerate(zip(day.locais, offsets, strict=True), start=1)
     ]
     return [punches[at : at + 2] for at in range(0, len(punches), 2)]
 
@@ -174,13 +174,15 @@ def legend(days: Sequence[Day], language: Language) -> str:
     return ". ".join(language.word("timecard", name) for name, is_so in on_it.items() if is_so) + "."
 
 
-def print_cards(out: IO[str], cards: Iterable[Card], as_of: str, generated: str, language: Language) -> None:
+def print_cards(
+    out: IO[str], cards: Iterable[Card], employer: str, as_of: str, generated: str, language: Language
+) -> None:
     """Print time cards; without a terminal only the texts."""
     console = Console(out)
     for card in cards:
         below = (legend(card.dias, language), language.word("timecard", "certified"), generated)
         lines = [
-            *_head(card, as_of, language),
+            *_head(card, employer, as_of, language),
             Text(),
             *_table(card, language, console.width),
             Text(),
@@ -197,11 +199,13 @@ def print_cards(out: IO[str], cards: Iterable[Card], as_of: str, generated: str,
             console.write("".join(f"{line.plain}\n" for line in lines))
 
 
-def _head(card: Card, as_of: str, language: Language) -> Iterator[Text]:
+def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator[Text]:
     totals = card.totais
     yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
     cpf = f"CPF {mask(totals.cpf)}" if totals.cpf else ""
     who = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
+    if employer:
+        yield Text(f"{language.word('timecard', 'employer')}: {employer}")
     yield Text(_GAP.join(filter(None, who)))
     if as_of:
         yield Text(as_of)

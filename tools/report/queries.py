@@ -70,7 +70,7 @@ class Reports:
 
     @cached_property
     def _here(self) -> dict[str, Any]:
-        names = ("zone",) if self._as_of is None and self._since is None else ("zone", "now")
+        names = ("zone", "employer") if self._as_of is None and self._since is None else ("zone", "employer", "now")
         rows = self.read(**{name: {} for name in names})
         return {name: value for name, ((value,),) in zip(names, rows, strict=True)}
 
@@ -110,6 +110,11 @@ class Reports:
                 "on its way into the table"
             )
         return moment
+
+    @property
+    def employer(self) -> str:
+        """Who employs, as the stage names it: name and document; empty: it names nobody."""
+        return self._here["employer"] or ""
 
     @cached_property
     def now(self) -> datetime:

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from tools.kit.options import Instead
+from ponto.employer import read as read_employer
+from tools.kit.options import Instead, Kind
 from tools.kit.reader import Rows, Where
 from tools.report import as_csv, as_html, as_json, card, i18n, options, period, queries
 from tools.report.card import Card, Day, Written
@@ -36,9 +37,23 @@ _CARDS = ("totals", *_DAYS)
     help="Of everybody; json: a card a line (JSON Lines); csv: the days, and their totals by `report totals`.",
 )
 @options.month
+@click.option(
+    "--employer",
+    type=Kind("NAME, DOCUMENT", "no employer, like Padaria Sol Ltda., CNPJ 11.222.333/0001-81", read_employer),
+    show_default=False,
+    help="Who employs, with CNPJ or CPF (default: as the stage names it).",
+)
 @options.as_of
 @options.written
-def command(where: Where, *, output: Output, employees: Employees, month: date, as_of: datetime | None) -> int:
+def command(
+    where: Where,
+    *,
+    output: Output,
+    employees: Employees,
+    month: date,
+    employer: str | None,
+    as_of: datetime | None,
+) -> int:
     """Every day of a month, its punches, and the totals."""
     language = output.language
     with options.opened(where, output, as_of) as reports:
@@ -49,6 +64,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
         (has_punches,) = found.once
         status = queries.require_known(month, employees, (one.totais.usuario_id for one in held), has_punches)
         cards = output.counted(held or cards, "time cards", found.employees)
+        named = "" if output.format == "csv" else employer or reports.employer
         with output.opened() as out:
             if output.format == "csv":
                 if all_days:
@@ -61,7 +77,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
             elif output.format == "json":
                 indent = 2 if employees is not None and len(employees) == 1 else None
                 for one in cards:
-                    out.write(as_json.document(fields(one, reports), indent) + "\n")
+                    out.write(as_json.document(fields(one, reports, named), indent) + "\n")
             elif output.format == "html":
                 as_html.render(
                     out,
@@ -69,10 +85,10 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
                     language,
                     cards=cards,
                     month=language.month(month),
-                    **beside(reports, language),
+                    **beside(reports, named, language),
                 )
             else:
-                card.print_cards(out, cards, reports.as_of(language), reports.generated(language), language)
+                card.print_cards(out, cards, named, reports.as_of(language), reports.generated(language), language)
     return status
 
 
@@ -87,9 +103,10 @@ def read(reports: Reports, month: date, employees: Employees = None) -> Iterator
     return _cards(month, reports.of_month(month, employees, *_CARDS).each)
 
 
-def beside(reports: Reports, language: Language) -> dict[str, Any]:
+def beside(reports: Reports, employer: str, language: Language) -> dict[str, Any]:
     """Give what the template `cards.html` takes beside the cards."""
     return {
+        "employer": employer,
         "as_of": reports.as_of(language),
         "generated": reports.generated(language),
         "card_of": card,
@@ -147,7 +164,7 @@ def _for_csv(day: Day) -> Sequence[Any]:
     return (*day[:-1], "; ".join(map(Written.text, day.correcoes)))
 
 
-def fields(found: Card, reports: Reports) -> dict[str, Any]:
+def fields(found: Card, reports: Reports, employer: str) -> dict[str, Any]:
     """Give a card for programs."""
     sums = found.totais._asdict()
     employee = {name: sums.pop(name) for name in ("usuario_id", "nome", "cpf", "fuso", "zona_mudou_em")}
@@ -158,6 +175,7 @@ def fields(found: Card, reports: Reports) -> dict[str, Any]:
     return {
         "mes": f"{found.mes:%Y-%m}",
         "momento": reports.moment,
+        "empregador": employer or None,
         "funcionario": employee,
         "dias": days,
         "totais": sums,

@@ -6,7 +6,7 @@ create or replace function jornadas(
 returns table (
     usuario_id bigint, nome text, dia date, pontos timestamptz[], locais timestamp[], batidas int, pares int,
     minutos int, minutos_noturnos int, incompleta boolean, repetidas int, minutos_descanso int, primeira timestamp,
-    ultima timestamp, gravada_em timestamptz, incluidas timestamptz[]
+    ultima timestamp, gravada_em timestamptz, incluidas int[]
 )
 language sql stable parallel safe
 begin atomic
@@ -23,7 +23,7 @@ begin atomic
             *,
             lag(minuto) over working_day as entrada,
             lag(local) over working_day as entrada_local,
-            row_number() over working_day % 2 = 0 as fecha
+            (row_number() over working_day)::int as ordem
         from punch
         window working_day as (partition by usuario_id, dia order by ponto, id)
     ),
@@ -35,13 +35,13 @@ begin atomic
             array_agg(minuto order by ponto, id) as pontos,
             array_agg(local order by ponto, id) as locais,
             count(*)::int as batidas,
-            sum(minuto - entrada) filter (where fecha) as trabalhado,
-            sum(noturno(entrada, minuto, entrada_local, local, fuso)) filter (where fecha) as trabalhado_de_noite,
+            sum(minuto - entrada) filter (where ordem % 2 = 0) as trabalhado,
+            sum(noturno(entrada, minuto, entrada_local, local, fuso)) filter (where ordem % 2 = 0) as trabalhado_de_noite,
             count(*) % 2 = 1 as incompleta,
             (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,
             max(minuto - entrada) as maior_pausa,
             max(gravada_em) as gravada_em,
-            coalesce(array_agg(minuto order by ponto, id) filter (where origem = 'inclusao'), '{}') as incluidas
+            coalesce(array_agg(ordem order by ordem) filter (where origem = 'inclusao'), '{}') as incluidas
         from paired
         group by usuario_id, dia
     ),
@@ -109,7 +109,7 @@ comment on column jornada.minutos_descanso is
 comment on column jornada.primeira is 'First punch, local time, cut to the minute';
 comment on column jornada.ultima is 'Last punch, local time, cut to the minute';
 comment on column jornada.gravada_em is 'When the last of its rows was written; an instant';
-comment on column jornada.incluidas is 'Those of pontos that somebody added';
+comment on column jornada.incluidas is 'Which of pontos somebody added: their positions, from 1';
 
 revoke execute on function jornadas from public;
 grant execute on function jornadas to ponto_reports;

@@ -1,10 +1,39 @@
 -- What writing a correction needs besides the tables.
 
 create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
-language sql stable parallel safe
-return local at time zone coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao());
+language plpgsql stable parallel safe as $$
+declare
+    zona constant text := coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao());
+    -- Of the offsets a day before and after: a change lies between them, or there is none.
+    instantes constant timestamptz[] := array(
+        select distinct instante
+        from unnest(array[-24, 24]) as horas
+            cross join lateral (values (local at time zone zona + make_interval(hours => horas))) as perto (outro)
+            cross join lateral (
+                values (local at time zone 'UTC' - (outro at time zone zona - outro at time zone 'UTC'))
+            ) as candidato (instante)
+        where instante at time zone zona = local
+        order by instante
+    );
+    escrita constant text := to_char(local, 'YYYY-MM-DD"T"HH24:MI');
+    com_deslocamento constant text := 'YYYY-MM-DD"T"HH24:MITZH:TZM';
+begin
+    if cardinality(instantes) = 1 then
+        return instantes[1];
+    elsif cardinality(instantes) = 0 then
+        raise exception '% is left out in %, where the clocks change: give the offset of the time that is meant',
+            escrita, zona
+        using errcode = 'check_violation';
+    end if;
+    raise exception '% is twice in %, where the clocks change: give the offset, as % or %',
+        escrita, zona, to_char(instantes[1], com_deslocamento), to_char(instantes[2], com_deslocamento)
+    using errcode = 'check_violation';
+end
+$$;
 
-comment on function instante_local is 'The instant of a local time in the employee''s time zone, or the stage''s';
+comment on function instante_local is
+    'The one instant of a local time in the employee''s time zone, or the stage''s; refuses a time that a change of the '
+    'clocks repeats or leaves out';
 
 revoke execute on function instante_local from public;
 grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;

@@ -1,0 +1,2 @@
+-- What follows says instants as the employee's clock does.
+select set_config('timezone', coalesce((select fuso from funcionario where usuario_id = %(usuario_id)s), fuso_padrao()), true)

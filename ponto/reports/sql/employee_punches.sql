@@ -1,0 +1,27 @@
+-- An employee's punches and additions between two instants, each in local time, and with the correction by which it does
+-- not count. It reads nothing but what those who may write corrections may read.
+select
+    registro.id::text,
+    ponto,
+    ponto at time zone coalesce((select fuso from funcionario where usuario_id = %(usuario)s), fuso_padrao()),
+    e_incluida,
+    (
+        select contra.id::text
+        from correcao as contra
+        where contra.alvo = registro.id
+            and contra.tipo = 'desconsideracao'
+            and not exists (select from correcao as anulacao where anulacao.alvo = contra.id)
+    )
+from (
+    select id, ponto, false
+    from batida
+    where usuario_id = %(usuario)s and semana(ponto) = any(array(select semanas(%(de)s, %(ate)s)))
+    union all
+    select id, ponto, true
+    from correcao
+    where usuario_id = %(usuario)s
+        and tipo = 'inclusao'
+        and not exists (select from correcao as anulacao where anulacao.tipo = 'anulacao' and anulacao.alvo = correcao.id)
+) as registro (id, ponto, e_incluida)
+where ponto >= %(de)s and ponto < %(ate)s
+order by ponto, registro.id

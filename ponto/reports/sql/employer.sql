@@ -1,0 +1,1 @@
+select (select identificacao from empregador);
