@@ -79,6 +79,7 @@ CREATE INDEX batida_gravada_em_idx ON public.batida USING brin (gravada_em) WITH
 CREATE OR REPLACE FUNCTION public.batida_append_only()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
     raise exception '% refused: rows of batida are never changed or removed', tg_op;
@@ -125,6 +126,7 @@ grant select (usuario_id, fuso, corte) on funcionario to ponto_correctors;
 CREATE OR REPLACE FUNCTION public.funcionario_fuso()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     wrong record;
@@ -195,6 +197,7 @@ CREATE INDEX correcao_alvo_idx ON public.correcao USING btree (alvo);
 CREATE OR REPLACE FUNCTION public.correcao_append_only()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
     raise exception '% refused: rows of correcao are never changed or removed', tg_op;
@@ -207,7 +210,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON correcao FOR E
 CREATE OR REPLACE FUNCTION public.correcao_regras()
  RETURNS trigger
  LANGUAGE plpgsql
- SET search_path TO 'public', 'pg_temp'
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
     usuario bigint; -- whose the target is
@@ -221,7 +224,36 @@ begin
         raise exception 'corrections are written in transactions that are read committed'
         using errcode = 'invalid_transaction_state';
     end if;
-    perform pg_advisory_xact_lock(0x636f72726563616f); -- as in ponto/reports/sql/settled.sql
+    begin
+        perform pg_advisory_xact_lock(0x636f72726563616f);
+    exception
+        when lock_not_available then
+            raise exception 'corrections wait for %', coalesce(
+                (
+                    select string_agg(
+                        format(
+                            'pid %s (%s, as %s)',
+                            pid,
+                            coalesce(nullif(application_name, ''), 'no application_name'),
+                            usename
+                        ),
+                        ' and '
+                        order by pid
+                    )
+                    from pg_locks join pg_stat_activity using (pid)
+                    where locktype = 'advisory'
+                        and classid = 0x636f7272
+                        and objid = 0x6563616f
+                        and objsubid = 1 -- of one number, not of two
+                        and database = (select oid from pg_database where datname = current_database())
+                        and granted
+                ),
+                'a transaction that has ended meanwhile'
+            )
+            using
+                errcode = 'lock_not_available',
+                hint = 'It holds their lock (0x636f72726563616f) until it ends; see pg_terminate_backend.';
+    end;
     -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
     if new.criada_em >= transaction_timestamp() then
         new.criada_em := clock_timestamp();
@@ -231,13 +263,16 @@ begin
         if new.ponto > new.criada_em then
             raise exception '% is in the future', new.ponto using errcode = 'check_violation';
         end if;
-        if not exists (select from funcionario where usuario_id = new.usuario_id)
-            and not exists (select from correcao where usuario_id = new.usuario_id)
+        if not exists (select from public.funcionario where usuario_id = new.usuario_id)
+            and not exists (select from public.correcao where usuario_id = new.usuario_id)
             and not exists (
                 select
-                from batida
+                from public.batida
                 where usuario_id = new.usuario_id
-                    and semana(ponto) = any(array(select semanas('-infinity', 'infinity')))
+                    -- Texts without a type would let somebody else's function of texts be the better one.
+                    and public.semana(ponto) = any(
+                        array(select public.semanas(timestamptz '-infinity', timestamptz 'infinity'))
+                    )
             )
         then
             raise exception 'employee % is not known: no punch, and no row of funcionario', new.usuario_id
@@ -247,19 +282,19 @@ begin
         if new.tipo = 'desconsideracao' then
             select usuario_id into usuario
             from (
-                select usuario_id from batida where id = new.alvo
+                select usuario_id from public.batida where id = new.alvo
                 union all
                 select usuario_id
-                from correcao
+                from public.correcao
                 where id = new.alvo
                     and tipo = 'inclusao'
-                    and not exists (select from correcao where tipo = 'anulacao' and alvo = new.alvo)
+                    and not exists (select from public.correcao where tipo = 'anulacao' and alvo = new.alvo)
             ) as contada;
             if not found then
                 raise exception '% is no punch, and no addition that counts', new.alvo using errcode = 'check_violation';
             end if;
         else
-            select usuario_id into usuario from correcao where id = new.alvo and tipo <> 'anulacao';
+            select usuario_id into usuario from public.correcao where id = new.alvo and tipo <> 'anulacao';
             if not found then
                 raise exception '% is no correction that can be undone', new.alvo using errcode = 'check_violation';
             end if;
@@ -279,8 +314,10 @@ begin
         select
             id,
             motivo,
-            exists (select from correcao as outra where outra.tipo = 'anulacao' and outra.alvo = correcao.id) as desfeita
-        from correcao
+            exists (
+                select from public.correcao as outra where outra.tipo = 'anulacao' and outra.alvo = correcao.id
+            ) as desfeita
+        from public.correcao
         where usuario_id = new.usuario_id
             and tipo = new.tipo
             and ponto is not distinct from new.ponto
@@ -320,10 +357,10 @@ begin
         )
     );
     select id into desconsiderada
-    from correcao
+    from public.correcao
     where tipo = 'desconsideracao'
         and alvo = vigente
-        and not exists (select from correcao as outra where outra.tipo = 'anulacao' and outra.alvo = correcao.id);
+        and not exists (select from public.correcao as outra where outra.tipo = 'anulacao' and outra.alvo = correcao.id);
     if found then
         raise exception '% was added, and is disregarded by correction %: undo that one', new.ponto, desconsiderada
         using errcode = 'check_violation';
@@ -338,7 +375,7 @@ begin
             vigente
         using errcode = 'check_violation';
     end if;
-    if exists (select from batida where id = new.id) or exists (select from correcao where id = new.id) then
+    if exists (select from public.batida where id = new.id) or exists (select from public.correcao where id = new.id) then
         raise exception 'the id % is taken; choose another one (--id)', new.id using errcode = 'check_violation';
     end if;
     return new;
@@ -350,6 +387,7 @@ revoke execute on function correcao_regras() from public;
 CREATE OR REPLACE FUNCTION public.correcao_a_tempo()
  RETURNS trigger
  LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
     if new.criada_em >= transaction_timestamp() and clock_timestamp() > new.criada_em + interval '1 minute' then
@@ -370,11 +408,14 @@ CREATE OR REPLACE FUNCTION public.funcionario_zona_mudou()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
- SET search_path TO 'public', 'pg_temp'
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
     -- Of an insert, old is null: the defaults.
-    if (new.fuso is distinct from old.fuso and coalesce(new.fuso, fuso_padrao()) <> coalesce(old.fuso, fuso_padrao()))
+    if (
+        new.fuso is distinct from old.fuso
+        and coalesce(new.fuso, public.fuso_padrao()) <> coalesce(old.fuso, public.fuso_padrao())
+    )
         or coalesce(new.corte, '04:00') <> coalesce(old.corte, '04:00') then
         new.zona_mudou_em := clock_timestamp();
     end if;

@@ -9,28 +9,33 @@ import psycopg2
 
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
+from ponto.own_schema import schema_of
 from ponto.session import message_of
 
 _SQL = Path(__file__).parent / "sql"
 _COMPARE = (_SQL / "employees_compare.sql").read_text(encoding="utf-8")
 _STORE = (_SQL / "employees_store.sql").read_text(encoding="utf-8")
 
-LOCK = "lock table funcionario in share row exclusive mode"
-"""Readers go on; another load waits, so that the counts are true."""
-
 Employees = Sequence[Mapping[str, Any]]
 """Rows of `funcionario` by column, as JSON has them: a cut-off is HH:MM."""
+
+
+def lock(cursor: psycopg2.extensions.cursor) -> None:
+    """Let another load wait, so that the counts are true; readers go on. The connection as of `store`."""
+    cursor.execute("lock table %(schema)s.funcionario in share row exclusive mode", {"schema": schema_of(cursor)})
 
 
 def store(cursor: psycopg2.extensions.cursor, found: Employees, *, dry_run: bool) -> dict[str, int]:
     """Store employees, in the transaction of the cursor, unless it is only to be tried.
 
+    The connection has passed `require_own_schema`.
+
     Returns:
         How many are inserted, changed, unchanged, and how many others there are.
     """
-    document = {"employees": json.dumps(found)}
+    document = {"employees": json.dumps(found), "schema": schema_of(cursor)}
     if not dry_run:
-        cursor.execute(LOCK)
+        lock(cursor)
     cursor.execute(_COMPARE, document)
     counts = dict(zip(("inserted", "changed", "unchanged", "others"), cursor.fetchone() or (), strict=True))
     if not dry_run:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
+from ponto.own_schema import schema_of
 
-_RECEIPT = (Path(__file__).parents[1] / "sql" / "receipt.sql").read_text(encoding="utf-8")
+_FIND = (Path(__file__).parent / "sql" / "find_punch.sql").read_text(encoding="utf-8")
 
 
 def is_stored(parameters: Parameters, punch_id: str) -> bool:
@@ -22,5 +23,5 @@ def is_stored(parameters: Parameters, punch_id: str) -> bool:
     """
     wanted = str(uuid.UUID(punch_id))
     with connected(parameters) as connection, connection.cursor() as cursor:
-        cursor.execute(_RECEIPT, {"id": wanted, "employee": None})
+        cursor.execute(_FIND, {"schema": schema_of(cursor), "id": wanted})
         return cursor.fetchone() is not None

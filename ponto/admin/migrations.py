@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import psycopg2
 
 from ponto.admin import repeatable
-from ponto.admin.owner import connected
+from ponto.admin.owner import connected, in_our_schema
 from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
+from ponto.own_schema import refuse_strangers, schema_of
 
 SCHEMA = Path(__file__).parents[1] / "schema"
 
@@ -77,6 +78,7 @@ def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patie
         MigrationError: the time zone is unknown, a migration failed or did not get its locks, or what was applied
             before is not what the folder holds: one of the files was edited, is missing though others are pending, or
             comes before one that was applied. Or a view of somebody's own depends on what would have to be dropped.
+        NotOwnSchemaError: others may create in the schema, or did.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     files = {path.name: path.read_bytes() for path in sorted(schema.glob("*.sql"))}
@@ -160,7 +162,8 @@ def _apply(
     with connection.cursor() as cursor:
         name = "before the first migration"
         try:
-            cursor.execute(_BEGIN, {"time_zone": time_zone})
+            here = schema_of(cursor)
+            cursor.execute(_BEGIN, {"schema": here, "time_zone": time_zone})
             applied = dict(cursor.fetchall())
             pending = _pending(files, applied)
             if newer := [name for name in applied if name not in files]:
@@ -169,14 +172,15 @@ def _apply(
                 return _Step([], None, [stays])
             now = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
             for name in now:
-                cursor.execute(files[name])
-                cursor.execute(_RECORD, {"name": name, "checksum": checksum(files[name])})
+                in_our_schema(cursor, files[name])
+                cursor.execute(_RECORD, {"schema": here, "name": name, "checksum": checksum(files[name])})
             if now != pending:
                 connection.commit()
                 return _Step(now, pending[len(now)], [])
             again: set[str] = set()
             for name in repeatable.apply(cursor, views):
                 again.add(name)
+            refuse_strangers(cursor, as_owner=True)  # what was made before the first look may be committed since
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
         except psycopg2.DatabaseError as error:
@@ -196,13 +200,14 @@ def _build(connection: psycopg2.extensions.connection, name: str, statement: byt
             # It waits for all transactions that began before, and nobody waits behind it. If this client is gone by
             # then, PostgreSQL completes it all the same.
             cursor.execute("set lock_timeout = 0")
+            here = schema_of(cursor)
             cursor.execute(_INDEX, {"index": index})
             valid = cursor.fetchone()
             if valid == (False,):
-                cursor.execute(f"drop index concurrently {index}")
+                cursor.execute(f"drop index concurrently %(schema)s.{index}", {"schema": here})
             if valid != (True,):
-                cursor.execute(statement)
-            cursor.execute(_RECORD, {"name": name, "checksum": checksum(statement)})
+                in_our_schema(cursor, statement)
+            cursor.execute(_RECORD, {"schema": here, "name": name, "checksum": checksum(statement)})
             cursor.execute("select set_config('lock_timeout', %s, false)", (str(patience.lock_ms),))
         except psycopg2.DatabaseError as error:
             raise MigrationError(f"{name}: {str(error).strip()} What came before this file is applied.") from error

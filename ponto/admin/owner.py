@@ -2,11 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import psycopg2.extensions
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from ponto.connection import Parameters, connect
+from ponto.own_schema import require_own_schema
+
+_PATH = (Path(__file__).parent / "sql" / "migrations_path.sql").read_text(encoding="utf-8")
+
+SAFE = "set search_path = pg_catalog, pg_temp"
+"""No name is looked for where anybody could have put it; ours are named with `schema_of`."""
 
 
 @contextmanager
@@ -17,11 +24,32 @@ def connected(parameters: Parameters) -> Iterator[psycopg2.extensions.connection
         parameters: keyword arguments of `psycopg2.connect`.
 
     Yields:
-        A connection of which each statement sees what was committed before it began, whatever the server's default.
+        A connection of which each statement sees what was committed before it began, whatever the server's default, and
+        finds PostgreSQL's own names only.
 
     Raises:
+        NotOwnSchemaError: others may create in the schema, or did.
         psycopg2.Error: no connection, after all tries of `connect`.
     """
     with closing(connect(parameters, "batidaPonto schema")) as connection:
         connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)
+        require_own_schema(connection, as_owner=True)
+        with connection.cursor() as cursor:
+            cursor.execute(SAFE)
+        connection.commit()
         yield connection
+
+
+def in_our_schema(cursor: psycopg2.extensions.cursor, statements: bytes) -> None:
+    """Run statements that name what is ours without its schema.
+
+    Args:
+        cursor: of a connection of `connected`.
+        statements: those of a file of the migrations.
+
+    Raises:
+        psycopg2.Error: one of them failed.
+    """
+    cursor.execute(_PATH)
+    cursor.execute(statements)
+    cursor.execute(SAFE)

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import psycopg2
 
+from ponto.admin.owner import in_our_schema
+from ponto.own_schema import schema_of
+
 _SQL = Path(__file__).parent / "sql"
 _RECORDED = (_SQL / "repeatable_recorded.sql").read_text(encoding="utf-8")
 _RECORD = (_SQL / "repeatable_record.sql").read_text(encoding="utf-8")
@@ -61,7 +64,7 @@ def apply(cursor: psycopg2.extensions.cursor, files: Mapping[str, bytes]) -> Ite
         RefusedError: see there. What was done must be rolled back.
         psycopg2.Error: the file that was yielded last failed. What was done must be rolled back.
     """
-    cursor.execute(_RECORDED)
+    cursor.execute(_RECORDED, {"schema": schema_of(cursor)})
     recorded = {name: _Recorded(checksum, objects) for name, checksum, objects in cursor.fetchall()}
     makes = {name: _objects(content) for name, content in files.items()}
     changed = _changed(cursor, recorded, files)
@@ -84,7 +87,7 @@ def apply(cursor: psycopg2.extensions.cursor, files: Mapping[str, bytes]) -> Ite
     for name in sorted(recorded, reverse=True):
         for made in reversed(recorded[name].objects):
             _drop(cursor, made)
-    cursor.execute(_FORGET)
+    cursor.execute(_FORGET, {"schema": schema_of(cursor)})
     yield from _run(cursor, files, makes)
     cursor.execute(_GRANT, {"grants": grants})
 
@@ -109,13 +112,14 @@ def _run(
 ) -> Iterator[str]:
     for name, content in files.items():
         yield name
-        cursor.execute(content)
-        cursor.execute(_RECORD, {"name": name, "checksum": checksum(content), "objects": makes[name]})
+        in_our_schema(cursor, content)
+        record = {"name": name, "checksum": checksum(content), "objects": makes[name]}
+        cursor.execute(_RECORD, {"schema": schema_of(cursor), **record})
 
 
 def _drop(cursor: psycopg2.extensions.cursor, made: str) -> None:
     try:
-        cursor.execute(f"drop {made.replace(' ', ' if exists ')}")
+        cursor.execute(f"drop {made.replace(' ', ' if exists %(schema)s.')}", {"schema": schema_of(cursor)})
     except psycopg2.errors.DependentObjectsStillExist as error:
         dependents = "; ".join((error.diag.message_detail or "").splitlines())
         raise RefusedError(

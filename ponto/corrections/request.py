@@ -6,9 +6,11 @@ from contextlib import closing
 from typing import Any, NamedTuple, TypedDict
 
 import psycopg2
+import psycopg2.errors
 
 from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
 from ponto.corrections.write import MOST, Correction, RefusedError, read_all, told, write
+from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.session import message_of
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
@@ -16,6 +18,8 @@ TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 
 UNAVAILABLE_S = 15
 """s after which to send it again."""
+
+_AGAIN = {"Retry-After": str(UNAVAILABLE_S)}
 
 _NOT_MIGRATED = ("42P01", "42501", "42883")  # SQLSTATEs: no such table, no right, no such function
 _SCHEMA = "nothing was written: run ponto schema"
@@ -69,9 +73,15 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
         return _failed(500, f"the function cannot read the database's password ({kind}); nothing was written", kind)
     try:
         with closing(connect(given, "ponto correction", TIMEOUTS, options=_OPTIONS)) as database:
+            require_own_schema(database)
             written = write(database, asked, author)
     except RefusedError as error:
         return _refusal(409, "nothing was written", error.reasons)
+    except NotOwnSchemaError as error:
+        return _failed(500, str(error), type(error).__name__)
+    except psycopg2.errors.LockNotAvailable as error:
+        text = f"{message_of(error)}; nothing was written: send it again"
+        return _failed(503, text, f"{type(error).__name__} {error.pgcode}", _AGAIN)
     except (psycopg2.Error, CannotConnectError) as error:
         sqlstate = getattr(error, "pgcode", None)
         kind = f"{type(error).__name__} {sqlstate or ''}".strip()
@@ -80,7 +90,7 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
         if isinstance(error, psycopg2.Error) and sqlstate in _NOT_MIGRATED:
             return _failed(500, f"the database is not as the function expects: {message_of(error)}; {_SCHEMA}", kind)
         text = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
-        return _failed(503, text, kind, {"Retry-After": str(UNAVAILABLE_S)})
+        return _failed(503, text, kind, _AGAIN)
     new = sum(each.is_new for each in written)
     return _answer(200, {"correcoes": [told(each) for each in written]}), Done(new, len(written) - new)
 

@@ -13,6 +13,7 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
+from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.reports import columns, statements
 from ponto.session import message_of
 
@@ -22,8 +23,11 @@ MOST_BYTES = 4_400_000
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever asks is told, and asks again."""
 
-NOT_SETTLED = "a correction is being written, which a report of an earlier moment might miss; try again"
+SETTLES_S = 6
+"""s within which a transaction has to end that may commit a punch or a correction of an earlier moment: more than a
+statement of the drain may take."""
 
+_LOOKS_S = 0.05  # between two looks at who writes
 _TO_ANSWER_S = 5  # that a statement leaves of the function's time
 _OPTIONS = "-c default_transaction_read_only=on -c timezone=UTC -c max_parallel_workers_per_gather=0"
 
@@ -56,6 +60,10 @@ class Read(NamedTuple):
     error: str  # the kind of the error, and where it was; empty: none
 
 
+class NotSettledError(Exception):
+    """What was written before a moment may be committed still. The message names who writes it."""
+
+
 class _NoAnswer(Exception):
     def __init__(self, why: Why, message: str = "", error: str = "", sqlstate: str = "") -> None:
         super().__init__(message)
@@ -69,8 +77,8 @@ def answer(
     """Run statements in one transaction that only reads.
 
     Args:
-        event: {"read": {statement: its values, as `statements.written` has them}, "timeout": seconds that each
-            statement may take; 0: as many as are left}.
+        event: {"read": {statement: its values, as `statements.written` has them}, "timeout": seconds that all of
+            them may take; 0: as many as are left}.
         parameters: gives the keyword arguments of `psycopg2.connect`.
         seconds: how long the answer may take.
         most_bytes: of all rows, compressed.
@@ -85,11 +93,10 @@ def answer(
     try:
         asked, timeout = _asked(event)
         is_of_a_moment = any(map(statements.is_of_a_moment, asked.values()))
-        with _connected(
-            parameters, min(timeout or seconds, end - time.monotonic() - _TO_ANSWER_S), is_of_a_moment
-        ) as database:
+        end = min(time.monotonic() + (timeout or seconds), end - _TO_ANSWER_S)
+        with _connected(parameters, end, is_of_a_moment) as database:
             for name, values in asked.items():
-                _read(database, name, values, packed, most_bytes)
+                _read(database, name, values, packed, most_bytes, end)
         found = {"rows": {name: each.text() for name, each in packed.items()}}
     except _NoAnswer as none:
         found, error = none.answer, none.error
@@ -103,17 +110,35 @@ def answer(
     return found, Read(list(packed), rows, sum(map(len, found.get("rows", {}).values())), error)
 
 
-def is_settled(database: connection) -> bool:
-    """Tell whether all corrections with an earlier moment than now are committed, or never will be.
+def settle(database: connection) -> None:
+    """Wait until all that may have an earlier moment than now is committed, or never will be.
 
     Args:
-        database: outside of any transaction; what is asked afterwards sees them.
+        database: outside of any transaction; what is asked afterwards sees it.
+
+    Raises:
+        NotSettledError: somebody has not ended within `SETTLES_S`.
     """
+    end = time.monotonic() + SETTLES_S
+    writing = _writing(database)
+    while writing:
+        if time.monotonic() > end:
+            raise NotSettledError(
+                f"punches or corrections are being written by {' and '.join(sorted(writing.values()))}, for longer "
+                f"than {SETTLES_S} s; a report of an earlier moment might miss them: try again when that has ended"
+            )
+        time.sleep(_LOOKS_S)
+        now = _writing(database)
+        writing = {transaction: who for transaction, who in writing.items() if transaction in now}
+
+
+def _writing(database: connection) -> dict[str, str]:
+    """Say who writes, by transaction."""
     with database.cursor() as cursor:
-        cursor.execute(statements.SETTLED)
-        [(is_free,)] = cursor.fetchall()
+        cursor.execute(statements.WRITING)
+        found: dict[str, str] = dict(cursor.fetchall())
     database.rollback()
-    return bool(is_free)
+    return found
 
 
 def _asked(event: Any) -> tuple[dict[str, dict[str, object]], float]:
@@ -127,20 +152,24 @@ def _asked(event: Any) -> tuple[dict[str, dict[str, object]], float]:
 
 
 @contextmanager
-def _connected(parameters: Callable[[], Parameters], seconds: float, is_of_a_moment: bool) -> Iterator[connection]:
+def _connected(parameters: Callable[[], Parameters], end: float, is_of_a_moment: bool) -> Iterator[connection]:
     try:
         given = parameters()
     except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
         raise _NoAnswer(Why.FAILED, f"the password cannot be read: {error}", _place(error)) from None
-    options = f"{_OPTIONS} -c statement_timeout={max(1, round(1000 * seconds))}"
+    options = f"{_OPTIONS} -c statement_timeout={_left_ms(end)}"
     try:
         database = connect(given, "ponto report", TIMEOUTS, options=options)
     except (psycopg2.Error, CannotConnectError) as error:
         why = Why.SIGN_IN if WRONG_PASSWORD in str(error) else Why.UNREACHABLE
         raise _NoAnswer(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
     with closing(database):
-        if is_of_a_moment and not is_settled(database):
-            raise _NoAnswer(Why.FAILED, NOT_SETTLED, "a correction is being written")
+        try:
+            require_own_schema(database)
+            if is_of_a_moment:
+                settle(database)
+        except (NotOwnSchemaError, NotSettledError) as error:
+            raise _NoAnswer(Why.FAILED, str(error), type(error).__name__) from None
         database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         with database.cursor() as cursor:
             cursor.execute(statements.BEGIN)
@@ -148,18 +177,34 @@ def _connected(parameters: Callable[[], Parameters], seconds: float, is_of_a_mom
 
 
 def _read(
-    database: connection, name: str, values: Mapping[str, object], packed: dict[str, columns.Packed], most_bytes: int
+    database: connection,
+    name: str,
+    values: Mapping[str, object],
+    packed: dict[str, columns.Packed],
+    most_bytes: int,
+    end: float,
 ) -> None:
     """Pack the rows of a statement beside those of others."""
-    with database.cursor(name=f"ponto_{name}") as cursor:
+    with database.cursor(name=f"ponto_{name}") as cursor, database.cursor() as session:
+
+        def fetch() -> list[tuple[Any, ...]]:
+            # PostgreSQL counts anew for each FETCH.
+            session.execute(statements.LEFT, {"milliseconds": str(_left_ms(end))})
+            return cursor.fetchmany(columns.AT_ONCE)
+
         cursor.execute(statements.sql_of(name), values)
-        rows = cursor.fetchmany(columns.AT_ONCE)
+        rows = fetch()
         packed[name] = columns.Packed([column.type_code for column in cursor.description or ()])
         while rows:
             packed[name].add(rows)
             if sum(each.size for each in packed.values()) > most_bytes:
                 raise _NoAnswer(Why.TOO_LARGE)
-            rows = cursor.fetchmany(columns.AT_ONCE)
+            rows = fetch()
+
+
+def _left_ms(end: float) -> int:
+    """Give the ms until then, at least one: 0 would be for ever."""
+    return max(1, round(1000 * (end - time.monotonic())))
 
 
 def _place(error: Exception) -> str:

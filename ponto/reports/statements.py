@@ -14,10 +14,16 @@ _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).
 BEGIN = _SQL["begin"]
 """What a transaction begins with."""
 
-SETTLED = _SQL["settled"]
+WRITING = _SQL["writing"]
 """Before that, where a report of an earlier moment is asked for."""
 
+LEFT = _SQL["left"]
+"""Before each part of its rows."""
+
 _LARGEST = 2**63 - 1
+
+LONGEST = timedelta(days=366)
+"""From the first to the last day or instant of a report; a null has no bound, where a statement takes one."""
 
 
 class NotAsked(ValueError):
@@ -147,7 +153,8 @@ def read(name: str, given: Mapping[str, Any]) -> dict[str, object]:
     """Give the values of a statement as psycopg2 takes them, from what `written` wrote.
 
     Raises:
-        NotAsked: no statement has this name, or one of its values is missing, unknown or of another kind.
+        NotAsked: no statement has this name, one of its values is missing, unknown or of another kind, or it asks for
+            more than a year.
     """
     sql_of(name)
     kinds = PARAMETERS[name]
@@ -159,4 +166,7 @@ def read(name: str, given: Mapping[str, Any]) -> dict[str, object]:
             found[parameter] = None if given[parameter] is None else kind(given[parameter])
         except (ValueError, TypeError, OverflowError):
             raise NotAsked(f"{name}: {parameter} is of another kind") from None
+    match found:
+        case {"de": date() as first, "ate": date() as last} if last - first > LONGEST:  # datetimes too
+            raise NotAsked(f"{name}: de and ate lie more than a year apart")
     return found

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,19 @@ def test_what_is_refused_at_the_commit_is_said(correct: commands.Run, punched: D
     late = correct(*ADD)
     assert (late.status, late.out) == (2, "")
     assert "took longer than a minute" in late.err
+    assert rows(punched) == []
+
+
+def test_a_login_that_holds_the_corrections_lock_is_named(
+    correct: commands.Run, punched: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "_LOCK_MS", 10)
+    with closing(punched.connect(user="ponto_receipts", application_name="taken over")) as other:
+        other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
+        waits = correct(*ADD)
+        holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
+    assert (waits.status, waits.out) == (2, "")
+    assert f"corrections wait for {holder}; nothing was written" in waits.err
     assert rows(punched) == []
 
 

@@ -112,6 +112,22 @@ def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_a
     assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
 
 
+def test_a_login_that_holds_the_corrections_lock_is_named(
+    function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request, "_OPTIONS", "-c lock_timeout=10")
+    with closing(database.connect(user="ponto_receipts", application_name="taken over")) as other:
+        other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
+        status, answer = post(function, ADDITION)
+        holder = f"pid {other.info.backend_pid} (taken over, as ponto_receipts)"
+    assert (status, answer["message"]) == (
+        503,
+        f"corrections wait for {holder}; nothing was written: send it again",
+    )
+    assert json.loads(function.log.getvalue())["error"] == "LockNotAvailable 55P03"
+    assert rows(database) == []
+
+
 @pytest.mark.parametrize(
     ("change", "why", "error"),
     [

@@ -206,7 +206,7 @@ def test_a_column_that_goes_makes_all_of_it_anew_with_the_same_rights(stage: Sta
 
         assert migrated.applied == VIEWS
         assert [notice.partition(": ")[2].strip() for notice in migrated.notices] == [
-            "gone with what it was on: grant SELECT (repetidas) on table jornada to reader_of_a_column"
+            "gone with what it was on: grant SELECT (repetidas) on table public.jornada to reader_of_a_column"
         ]
         assert stage.ask(rights) == before
         assert stage.ask("select minutos from espelho(1, '2026-11-01') where batidas > 0") == [(240,)]
@@ -235,9 +235,10 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
     stage.refuse(
         "^"
         + re.escape(
-            f"{DAYS}: this change has to drop function jornadas and make it anew, but view mine depends on function "
-            "jornadas(date,date,bigint,timestamp with time zone); view upon_mine depends on view mine. Drop what "
-            "depends on it yourself, run the migrations again, and create it again to fit. Nothing was changed."
+            f"{DAYS}: this change has to drop function jornadas and make it anew, but view public.mine depends on "
+            "function public.jornadas(date,date,bigint,timestamp with time zone); view public.upon_mine depends on "
+            "view public.mine. Drop what depends on it yourself, run the migrations again, and create it again to fit. "
+            "Nothing was changed."
         )
         + "$"
     )

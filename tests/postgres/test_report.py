@@ -745,6 +745,7 @@ def test_an_employee_who_is_loaded_and_did_not_punch_has_an_empty_card_and_it_is
     ("words", "why"),
     [
         (("exceptions", "--from", "2026-11-02", "--to", "2026-11-01"), "is after"),
+        (("gaps", "--from", "2020-01-01", "--to", "2026-11-01"), "lie more than a year apart"),
         (("peak", "--from", "2026-11-02T08:00"), "--from and --to together"),
         (("peak", "--from", "2026-11-02T08:00", "--to", "2026-11-02T07:00"), "ends after it begins"),
         (("peak", "--from", "2026-09-02T08:00", "--to", "2026-11-02T07:00"), "at most 31 days"),

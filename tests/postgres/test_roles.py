@@ -50,6 +50,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
     owner = server.owner("master")
     if kind == "superuser":
         owner |= {"user": "postgres"}
+        server.ask("alter database master owner to postgres")
 
     assert migrate(owner, ZONE).applied == ALL
 
@@ -148,16 +149,6 @@ def _do_what_is_said(server: Server, error: Exception) -> None:
     server.ask(alter)
     if server.ask("select 1 from pg_roles where rolname = 'ponto_function'"):
         server.ask(grant)
-
-
-def test_a_server_that_lets_everybody_make_tables_is_told_and_left_alone(server: Server) -> None:
-    owner = server.owner("master")
-    server.ask("grant create on schema public to public", "master")
-
-    [notice] = migrate(owner, ZONE).notices
-
-    assert "revoke create on schema public from public" in notice
-    assert server.ask("select has_schema_privilege('pg_monitor', 'public', 'create')", "master") == [(True,)]
 
 
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
@@ -391,6 +382,22 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     assert server.ask(SETTINGS) == []
     assert protect(owner, UNKNOWN) == []
     assert Store(lambda: function).save([entry()]) == [STORED]
+
+
+def test_the_reports_temporary_files_are_limited_where_the_owner_may_limit_them(
+    server: Server, owner: dict[str, str]
+) -> None:
+    assert protect(owner, UNKNOWN) == []
+    assert server.ask(SETTINGS) == []
+    server.ask("grant set on parameter temp_file_limit to master")
+
+    assert protect(owner, UNKNOWN) == []
+    assert server.ask(SETTINGS) == [("ponto_reports", None, ["temp_file_limit=4GB"])]
+    server.ask("alter role ponto_reports set temp_file_limit = '1GB'; alter role ponto_reports set timezone = 'UTC'")
+    assert protect(owner, UNKNOWN) == ["NOTICE:  settings reset: ponto_reports"]
+    assert server.ask(SETTINGS) == [("ponto_reports", None, ["temp_file_limit=1GB"])]
+    assert protect(owner, UNKNOWN) == []
+    assert ask(sign_in(owner, "ponto_reports"), "show temp_file_limit") == [("1GB",)]
 
 
 def test_the_roles_connections_are_limited_by_the_reserved_concurrency(

@@ -14,7 +14,7 @@ FILES = {path.stem: path for path in (ROOT / "ponto" / "reports" / "sql").glob("
 
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
-    assert statements.PARAMETERS.keys() | {"begin", "settled"} == FILES.keys()
+    assert statements.PARAMETERS.keys() | {"begin", "left", "writing"} == FILES.keys()
     for name, parameters in statements.PARAMETERS.items():
         sql = FILES[name].read_text(encoding="utf-8")
         assert statements.sql_of(name) == sql
@@ -39,6 +39,8 @@ PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tz
         ("exceptions", EXCEPTIONS),
         ("exceptions", EXCEPTIONS | {"usuarios": None}),
         ("peak", PEAK),
+        ("gaps", {"de": date(2024, 1, 1), "ate": date(2025, 1, 1)}),
+        ("gaps", {"de": date(1900, 1, 1), "ate": None}),
         ("zone", {}),
         ("key_employees", {"keys": ["gate"], "from_ms": 1, "to_ms": None}),
         ("key_employees", {"keys": ["gate"], "from_ms": 1 - 2**63, "to_ms": 2**63 - 1}),
@@ -64,6 +66,14 @@ def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any
         ("exceptions", statements.written(EXCEPTIONS | {"somadas": 1}), "somadas is of another kind"),
         ("exceptions", statements.written(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
         ("exceptions", statements.written(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
+        *(
+            (name, statements.written(values | {"de": at("1900-01-01"), "ate": at("2999-12-31")}), "more than a year")
+            for name, values, at in (
+                ("exceptions", EXCEPTIONS, date.fromisoformat),
+                ("gaps", {}, date.fromisoformat),
+                ("peak", {}, lambda day: datetime.fromisoformat(f"{day}T00:00Z")),
+            )
+        ),
         ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
         ("punch", {"id": "november"}, "id is of another kind"),
         ("punch", {"id": 1}, "id is of another kind"),

@@ -27,6 +27,7 @@ Corrections = Sequence[Mapping[str, Any]]
 """Each as the wire has it; what is null is not said."""
 
 _PATIENCE = functions.AWAKE_SECONDS  # s; a signature lasts for five minutes
+_LOCK_MS = 10_000  # ms that another correction may take
 _FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
 
 
@@ -54,9 +55,14 @@ def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]
     corrections = read_all(asked)
     with database.connect(where, read_only=False) as connection:
         try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"set lock_timeout = {_LOCK_MS}")
+            connection.commit()
             return [told(each) for each in write(connection, corrections, author=None)]
         except psycopg2.errors.UndefinedTable:
             raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
+        except psycopg2.errors.LockNotAvailable as error:
+            raise CommandError(f"{message_of(error)}; nothing was written: send it again when that has ended") from None
         except psycopg2.errors.CheckViolation as error:  # at the commit
             raise CommandError(f"{message_of(error)}; send it again") from None
 

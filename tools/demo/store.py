@@ -67,7 +67,7 @@ def store(
 
     with connection.cursor() as cursor:
         # One transaction: rows cannot be removed, so half a company would be there for ever.
-        cursor.execute(employees.LOCK)
+        employees.lock(cursor)
         require_room(cursor, company.numbers, alone=alone)
         employees.store(cursor, [employee._asdict() for employee in company.employees()], dry_run=False)
         cursor.execute(_HAD_THEM, company.numbers)

@@ -14,6 +14,7 @@ import psycopg2.extensions
 
 from ponto import config
 from ponto.config import ConfigurationError
+from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -70,14 +71,19 @@ def options(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
     return with_options
 
 
-def timeout_option(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
-    """Give a command that names its database otherwise the option of how long a statement may take, s."""
+def timeout_option(timeout: int = _TIMEOUT_SECONDS, what: str = "a statement") -> Callable[[Function], Function]:
+    """Give a command that names its database otherwise the option of how long a statement may take, s.
+
+    Args:
+        timeout: the default.
+        what: may take that long, for the help.
+    """
     return click.option(
         "--timeout",
         type=opt.Whole(0, 1_000_000),
         default=timeout,
         metavar="S",
-        help="That a statement may take, seconds; 0: any time.",
+        help=f"That {what} may take, seconds; 0: any time.",
     )
 
 
@@ -137,7 +143,7 @@ def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.co
         A connection outside of any transaction; what is not committed is rolled back.
 
     Raises:
-        CommandError: see `find`; or it cannot be reached, or lacks the migrations.
+        CommandError: see `find`; or it cannot be reached, lacks the migrations, or others may create in its schema.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
     database = find(where)
@@ -168,6 +174,10 @@ def _open(database: Database, read_only: bool) -> psycopg2.extensions.connection
 
 
 def _prepare(connection: psycopg2.extensions.connection, database: Database, timeout: int, read_only: bool) -> None:
+    try:
+        require_own_schema(connection)
+    except NotOwnSchemaError as error:
+        raise CommandError(f"{database.name}: {error}") from None
     with connection.cursor() as cursor:
         if read_only and not database.local:
             try:

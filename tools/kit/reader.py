@@ -14,7 +14,7 @@ import click
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.reports import columns, statements
-from ponto.reports.reader import NOT_SETTLED, Why, is_settled
+from ponto.reports.reader import NotSettledError, Why, settle
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -61,9 +61,10 @@ def options(function: Function) -> Function:
     stage = click.option(
         "--stage", show_default=False, help="By a function of this stage, which needs AWS credentials only."
     )
+    timeout = database.timeout_option(what="a statement (with --stage all of them)")
     return cast(
         Function,
-        stage(target.profile_option(target.region_option(opt.state(database.timeout_option()(collected))))),
+        stage(target.profile_option(target.region_option(opt.state(timeout(collected))))),
     )
 
 
@@ -106,14 +107,14 @@ class DirectReader:
     """Reads on a connection, as the rows are needed."""
 
     def __init__(self, database: connection, *, is_settled: bool) -> None:
-        """Takes a connection in the transaction that `direct` has begun, and whether no correction was on its way."""
+        """Takes a connection in the transaction that `direct` has begun, and whether it may ask for earlier moments."""
         self._database = database
         self._is_settled = is_settled
 
     def read(self, **asked: Values) -> list[Rows]:
         """As of every reader."""
         if not self._is_settled and any(map(statements.is_of_a_moment, asked.values())):
-            raise CommandError(NOT_SETTLED)
+            raise RuntimeError("what asks for an earlier moment opens the reader for one")
         return [self._rows(name, values) for name, values in asked.items()]
 
     def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
@@ -129,18 +130,26 @@ class DirectReader:
 
 
 @contextmanager
-def direct(database: connection) -> Iterator[DirectReader]:
+def direct(database: connection, *, of_a_moment: bool = False) -> Iterator[DirectReader]:
     """Begin to read: all that is read until the end is of the same moment.
 
     Args:
         database: outside of any transaction.
+        of_a_moment: it may be asked for what was there at an earlier one.
+
+    Raises:
+        CommandError: what was written before such a moment may still be committed.
     """
-    settled = is_settled(database)
+    if of_a_moment:
+        try:
+            settle(database)
+        except NotSettledError as error:
+            raise CommandError(str(error)) from None
     database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ)
     with database.cursor() as cursor:
         cursor.execute(statements.BEGIN)
     try:
-        yield DirectReader(database, is_settled=settled)
+        yield DirectReader(database, is_settled=of_a_moment)
     finally:
         database.rollback()
 
@@ -155,7 +164,7 @@ class FunctionReader:
             functions: a client that waits for as long as the function may take.
             name: the function's.
             stage: its stage, for people.
-            timeout: that a statement may take, s; 0: as long as the function may.
+            timeout: that a `read` may take, s; 0: as long as the function may.
         """
         self._functions = functions
         self._name = name
@@ -233,22 +242,29 @@ class FunctionReader:
             case Why.NOT_ASKED:
                 return CommandError(f"{self._name} is of another version: {message}; deploy stage {self._stage}")
         if answer.get("sqlstate") == "57014" and self._timeout:
-            return CommandError(f"a statement took longer than {self._timeout} s; give a larger --timeout")
+            return CommandError(f"it took longer than {self._timeout} s; give a larger --timeout")
         if answer.get("sqlstate") in _NOT_MIGRATED:
             return CommandError(f"the database of stage {self._stage} lacks the migrations of the reports; {schema}")
         return CommandError(f"{self._name}: {message}")
 
 
 @contextmanager
-def opened(where: Where) -> Iterator[Reader]:
+def opened(where: Where, *, of_a_moment: bool = False) -> Iterator[Reader]:
     """Give what reads where the options said.
 
+    Args:
+        where: what they said.
+        of_a_moment: as of `direct`.
+
     Raises:
-        CommandError: no local stack runs; see also `database.connect`.
+        CommandError: no local stack runs; see also `database.connect` and `direct`.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     if where.stage is None:
-        with database.connect(where.database, read_only=True) as connection, direct(connection) as reader:
+        with (
+            database.connect(where.database, read_only=True) as connection,
+            direct(connection, of_a_moment=of_a_moment) as reader,
+        ):
             yield reader
         return
     functions, name = target.function_of(where.deployment, "report")

@@ -130,5 +130,5 @@ def opened(
 ) -> Iterator[Reports]:
     """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
     output.require_writable()
-    with reader.opened(where) as source:
+    with reader.opened(where, of_a_moment=as_of is not None or since is not None) as source:
         yield Reports(source, as_of, since)

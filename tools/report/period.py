@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from ponto.reports.statements import LONGEST
 from tools.kit.errors import CommandError
 
 DAYS = 30
@@ -34,7 +35,7 @@ class Days(NamedTuple):
         """Give the first and the last; `today` is the stage's.
 
         Raises:
-            CommandError: the first is after the last.
+            CommandError: the first is after the last, or more than a year before it.
         """
         if self.month:
             return self.month, last_of(self.month)
@@ -42,6 +43,8 @@ class Days(NamedTuple):
         first = self.first or last - timedelta(days=DAYS - 1)
         if first > last:
             raise CommandError(f"--from {first} is after --to {last}")
+        if last - first > LONGEST:
+            raise CommandError(f"--from {first} and --to {last} lie more than a year apart; ask for a year at a time")
         return first, last
 
 

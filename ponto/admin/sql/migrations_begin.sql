@@ -19,13 +19,13 @@ begin
     ) then
         execute format('alter database %%I set timezone = %%L', current_database(), zone);
     end if;
-    if to_regclass('migracao') is null then
-        create table migracao (
+    if to_regclass(format('%%I.migracao', current_setting('ponto.schema'))) is null then
+        create table %(schema)s.migracao (
             nome text primary key,
             checksum text not null, -- SHA-256 of the file, hexadecimal
             aplicada_em timestamptz not null default clock_timestamp()
         );
-        create table migracao_repetivel (
+        create table %(schema)s.migracao_repetivel (
             nome text primary key,
             checksum text not null,
             objetos text[] not null, -- what the file makes: "view jornada"
@@ -37,4 +37,4 @@ $$;
 
 set local client_min_messages = notice;
 
-select nome, checksum from migracao order by nome
+select nome, checksum from %(schema)s.migracao order by nome

@@ -9,7 +9,9 @@ where granted
     and pid <> pg_backend_pid()
     and database = (select oid from pg_database where datname = current_database())
     and (
-        relation in (select oid from pg_class where relnamespace = current_schema()::regnamespace)
+        relation in (
+            select oid from pg_class where relnamespace = quote_ident(current_setting('ponto.schema'))::regnamespace
+        )
         or (locktype = 'advisory' and classid = 0x6261 and objid = 0x74696461)
     )
 order by pid

@@ -1,1 +1,1 @@
-insert into migracao (nome, checksum) values (%(name)s, %(checksum)s)
+insert into %(schema)s.migracao (nome, checksum) values (%(name)s, %(checksum)s)

@@ -1,1 +1,1 @@
-delete from migracao_repetivel
+delete from %(schema)s.migracao_repetivel

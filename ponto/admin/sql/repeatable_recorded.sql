@@ -1,1 +1,1 @@
-select nome, checksum, objetos from migracao_repetivel order by nome
+select nome, checksum, objetos from %(schema)s.migracao_repetivel order by nome

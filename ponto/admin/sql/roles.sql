@@ -1,5 +1,6 @@
 -- Limit the connections of the functions' roles, and take back the settings that they made for themselves: every role may
 -- alter those of its own sessions, so that a search_path would outlive the sessions of whoever took a function over.
+-- Only a superuser, or who was given the right, may limit temporary files: what stands there stays.
 do $$
 declare
     wanted record;
@@ -12,7 +13,17 @@ begin
             pg_roles.oid,
             rolname as role,
             coalesce(connections, rolconnlimit) as connections,
-            rolconnlimit as before
+            rolconnlimit as before,
+            (
+                select array_agg(setting)
+                from pg_db_role_setting cross join unnest(setconfig) as setting
+                where setrole = pg_roles.oid and setdatabase = 0 and setting !~ '^temp_file_limit='
+            ) as own,
+            (
+                select split_part(setting, '=', 2)
+                from pg_db_role_setting cross join unnest(setconfig) as setting
+                where setrole = pg_roles.oid and setdatabase = 0 and setting ~ '^temp_file_limit='
+            ) as files
         from (
             select key as role, value::int as connections from jsonb_each_text(limits)
         ) as given
@@ -23,9 +34,15 @@ begin
         if wanted.before <> wanted.connections then
             execute format('alter role %%I connection limit %%s', wanted.role, wanted.connections);
         end if;
-        if exists (select from pg_db_role_setting where setrole = wanted.oid and setdatabase = 0) then
+        if wanted.own is not null then
             execute format('alter role %%I reset all', wanted.role);
             raise notice 'settings reset: %%', wanted.role;
+        end if;
+        if wanted.role = 'ponto_reports'
+            and (wanted.files is null or wanted.own is not null)
+            and has_parameter_privilege('temp_file_limit', 'set')
+        then
+            execute format('alter role %%I set temp_file_limit = %%L', wanted.role, coalesce(wanted.files, '4GB'));
         end if;
         if exists (
             select

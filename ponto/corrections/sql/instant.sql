@@ -1,1 +1,1 @@
-select instante_local(%(usuario_id)s, %(ponto)s::timestamp)
+select instante_local(%(usuario_id)s::bigint, %(ponto)s::timestamp)

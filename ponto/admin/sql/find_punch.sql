@@ -1,0 +1,1 @@
+select from %(schema)s.batida where id = %(id)s::uuid

@@ -1,0 +1,274 @@
+"""Whoever may create in the schema: what they put there runs with nobody else's rights, and `schema` refuses to run."""
+
+import json
+import re
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+import ponto
+from ponto.admin.find_punch import is_stored
+from ponto.admin.migrations import migrate
+from ponto.admin.roles import protect, set_password
+from ponto.config import ROLES
+from ponto.corrections import request
+from ponto.corrections.write import Correction, write
+from ponto.own_schema import NotOwnSchemaError, strangers
+from ponto.reports import columns, reader, statements
+from tests.database import ask
+from tests.postgres.conftest import Server
+
+ZONE = "America/Sao_Paulo"
+UNKNOWN = dict.fromkeys(ROLES)
+PUNCH = "88888888-8888-4888-8888-888888888888"
+EMPLOYEE = 123
+
+# As ponto_function: it takes the owner's rights, if the owner calls it.
+FORMAT = """
+create function {schema}.format(text, name) returns text language plpgsql as $$
+begin
+    alter table {schema}.batida disable trigger append_only;
+    update {schema}.batida set usuario_id = 666;
+    alter table {schema}.batida enable trigger append_only;
+    return pg_catalog.format($1, variadic array[$2::text]);
+exception
+    when insufficient_privilege then
+        return pg_catalog.format($1, variadic array[$2::text]);
+end
+$$
+"""
+# It writes a second correction, if whoever may correct calls it.
+CONCAT = """
+create function {schema}.concat_ws(text, text, text, bigint, text, uuid, bigint) returns text language plpgsql as $$
+begin
+    insert into {schema}.correcao (id, usuario_id, tipo, ponto, motivo, autor)
+    values ('c0000000-0000-8000-8000-000000000001', $4, 'inclusao', '2026-10-02 08:00Z', 'forged', 'boss');
+    return pg_catalog.concat_ws($1, $2, $3, $4, $5, $6, $7);
+end
+$$
+"""
+# It takes what the reports may read.
+PUNCHES = """
+create table {schema}.taken (ficha text);
+grant insert on {schema}.taken to public;
+create function {schema}.batidas_enviadas(text, text, bigint) returns setof {schema}.batida_local language plpgsql as $$
+begin
+    raise exception '%', (select row_to_json(funcionario) from {schema}.funcionario limit 1);
+end
+$$
+"""
+
+
+@pytest.fixture(params=["public", "Ponto de Batida"])
+def schema(request: pytest.FixtureRequest) -> str:
+    """Give the name of the deployed schema."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def owner(server: Server, schema: str) -> dict[str, str]:
+    """Give the way of an owner to a migrated database in which there are an employee and a punch."""
+    owner = server.owner("master")
+    if schema != "public":
+        ask(owner, f'create schema "{schema}"')
+        server.ask(f'alter database master set search_path = "{schema}"')
+    migrate(owner, ZONE)
+    for role in ROLES:
+        set_password(owner, role, "its own")
+    ask(owner, "insert into funcionario (usuario_id, nome, cpf) values (%s, 'Ana', '12345678901')", EMPLOYEE)
+    ask(owner, "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00Z')", PUNCH, EMPLOYEE)
+    return owner
+
+
+def way_of(role: str, owner: dict[str, str]) -> dict[str, str]:
+    return {**owner, "user": role, "password": "its own"}
+
+
+@pytest.fixture
+def intruder(owner: dict[str, str], schema: str) -> dict[str, str]:
+    """Give the way of a function that was taken over where everybody may create, as before PostgreSQL 15."""
+    way = way_of("ponto_function", owner)
+    ask(owner, f'grant usage, create on schema "{schema}" to public')
+    return way
+
+
+def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(
+    owner: dict[str, str], intruder: dict[str, str], schema: str
+) -> None:
+    ask(intruder, FORMAT.format(schema=f'"{schema}"'))
+
+    for run in (lambda: migrate(owner, ZONE), lambda: protect(owner, UNKNOWN), lambda: is_stored(owner, PUNCH)):
+        with pytest.raises(NotOwnSchemaError, match=r"everybody \(PUBLIC\) may create") as caught:
+            run()
+    assert ask(owner, "select usuario_id from batida") == [(EMPLOYEE,)]
+
+    [what_to_do] = re.findall(r"revoke create on schema .* from public", str(caught.value))
+    ask(owner, what_to_do)
+    with pytest.raises(NotOwnSchemaError, match=r"function .*format\(text,name\) of ponto_function"):
+        migrate(owner, ZONE)
+    assert ask(owner, "select usuario_id from batida") == [(EMPLOYEE,)]
+
+    ask(owner, f'drop function "{schema}".format(text, name)')
+    assert migrate(owner, ZONE) == ([], [])
+
+
+def test_a_correction_calls_nothing_that_somebody_else_put_into_the_schema(
+    owner: dict[str, str], intruder: dict[str, str], schema: str
+) -> None:
+    way: dict[str, Any] = way_of("ponto_corrections", owner)
+    ask(intruder, CONCAT.format(schema=f'"{schema}"'))
+
+    asked = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
+    with closing(psycopg2.connect(**way)) as connection:
+        [written] = write(connection, [asked], "arn:of:somebody")
+
+    assert ask(owner, "select id::text, motivo, autor from correcao") == [(written.id, "forgotten", "arn:of:somebody")]
+
+
+def test_a_request_for_a_correction_is_refused_where_somebody_else_may_create(
+    owner: dict[str, str], schema: str
+) -> None:
+    ask(owner, f'grant create on schema "{schema}" to public')
+    way: dict[str, Any] = way_of("ponto_corrections", owner)
+    event = {
+        "body": json.dumps({"correcoes": [{"tipo": "anulacao", "alvo": PUNCH, "motivo": "wrong"}]}),
+        "requestContext": {"identity": {"userArn": "arn:of:somebody"}},
+    }
+    answer, done = request.answer(event, lambda: way, "")
+
+    assert answer["statusCode"] == 500
+    assert "everybody (PUBLIC) may create in it" in json.loads(answer["body"])["message"]
+    assert done.error == "NotOwnSchemaError"
+
+
+def test_a_report_calls_nothing_that_somebody_else_put_into_the_schema(
+    owner: dict[str, str], intruder: dict[str, str], schema: str
+) -> None:
+    way = way_of("ponto_reports", owner)
+    ask(intruder, PUNCHES.format(schema=f'"{schema}"'))
+    months = {"read": {"person_months": statements.written({"usuario": EMPLOYEE})}, "timeout": 0}
+
+    answer, done = reader.answer(months, lambda: way, 60)
+
+    assert "everybody (PUBLIC) may create in it" in answer["message"]
+    assert "12345678901" not in answer["message"]
+    assert done.error == "NotOwnSchemaError"
+
+    ask(owner, f'revoke create on schema "{schema}" from public')
+    answer, _ = reader.answer(months, lambda: way, 60)
+    assert "batidas_enviadas(text,text,bigint) of ponto_function" in answer["message"]
+    ask(owner, f'drop function "{schema}".batidas_enviadas(text, text, bigint)')
+    answer, _ = reader.answer(months, lambda: way, 60)
+    assert list(columns.unpacked(answer["rows"]["person_months"])) == [(date(2026, 10, 1),)]
+
+
+@pytest.mark.parametrize("schema", ["public"], indirect=True)
+@pytest.mark.parametrize(
+    ("before", "who", "then"),
+    [
+        ("grant create on schema public to ponto_function", "ponto_function", "revoke create on schema public"),
+        ("create role other; grant create on schema public to other", "other", "revoke create on schema public"),
+        ("create role other; alter schema public owner to other", "other", "alter schema public owner to master"),
+        ("create role other; alter database master owner to other", "other", "alter database master owner to master"),
+    ],
+)
+def test_schema_refuses_while_a_role_may_create_and_says_what_an_administrator_does(
+    server: Server, owner: dict[str, str], before: str, who: str, then: str
+) -> None:
+    server.ask(before, "master")
+
+    with pytest.raises(NotOwnSchemaError, match=rf"\b{who} may create in it") as caught:
+        migrate(owner, ZONE)
+
+    [what_to_do] = re.findall(rf"({then}[^;]*);", str(caught.value))
+    server.ask(what_to_do, "master")
+    assert migrate(owner, ZONE) == ([], [])
+
+
+@pytest.mark.parametrize("schema", ["public"], indirect=True)
+@pytest.mark.parametrize(
+    "before",
+    [
+        "alter schema public owner to postgres; grant create on schema public to master",
+        "alter schema public owner to master",
+        "alter database master owner to postgres",
+        "create role chief superuser; grant create on schema public to chief",
+    ],
+)
+def test_owner_and_superusers_may_create(server: Server, owner: dict[str, str], before: str) -> None:
+    server.ask(before, "master")
+    server.ask("grant create on schema public to master", "master")
+    assert migrate(owner, ZONE) == ([], [])
+
+
+@pytest.mark.parametrize("table", ["batida", "batida_original", "migracao"])
+def test_a_table_of_somebody_elses_is_not_taken_for_ours(server: Server, table: str) -> None:
+    owner = server.owner("master")
+    server.ask(f"create role other; create table {table} (id int); alter table {table} owner to other", "master")
+
+    with pytest.raises(NotOwnSchemaError, match=rf"relation public\.{table} of other") as caught:
+        migrate(owner, ZONE)
+
+    [what_to_do] = re.findall(r"(alter table [^;]*);", str(caught.value))
+    server.ask(what_to_do, "master")
+    if table != "batida":  # which lacks the columns of the first version's
+        assert migrate(owner, ZONE).applied
+
+
+def _sql() -> str:
+    """All SQL of the project, without comments and texts."""
+    files = [path.read_text(encoding="utf-8") for path in Path(ponto.__file__).parent.rglob("*.sql")]
+    return re.sub(r"--.*|'[^']*'", "", "\n".join(files))
+
+
+@pytest.mark.parametrize("schema", ["public"], indirect=True)
+def test_nothing_of_somebody_elses_has_the_name_of_a_built_in_that_our_sql_calls(
+    owner: dict[str, str], intruder: dict[str, str], schema: str
+) -> None:
+    built_in = "select distinct {0}name from pg_{1} where {0}namespace = 'pg_catalog'::regnamespace"
+    functions = {name for (name,) in ask(owner, built_in.format("pro", "proc"))}
+    operators = {name for (name,) in ask(owner, built_in.format("opr", "operator"))}
+    called = {name for name in re.findall(r"\b([a-z_0-9]+)\(", _sql()) if name in functions}
+    called_operators = {name for name in re.findall(r"[-+*/<>=~!@#%^&|?]+", _sql()) if name in operators} - {"=>"}
+    assert {"format", "concat_ws", "set_config", "clock_timestamp", "sha256"} <= called
+    assert {"=", "<>", "||", "->>", "<@"} & called_operators > {"=", "||"}
+    for name in called:
+        ask(intruder, f'create function "{name}"(name, uuid, name) returns text language sql return null')
+    ask(intruder, "create function planted(uuid, name) returns boolean language sql return null::boolean")
+    for name in called_operators:
+        ask(intruder, f"create operator {name} (leftarg = uuid, rightarg = name, function = planted)")
+    ask(intruder, "create table batida_original (id int, usuario_id int, ponto timestamp)")
+    ask(owner, f'revoke create on schema "{schema}" from public')
+
+    way: dict[str, Any] = intruder
+    with closing(psycopg2.connect(**way)) as connection, connection.cursor() as cursor:
+        cursor.execute("set ponto.schema = 'public'")
+        found = "\n".join(name for name, *_ in strangers(cursor)).replace('"', "")
+
+    assert [name for name in called if f"function public.{name}(name,uuid,name) of" not in found] == []
+    assert [name for name in called_operators if f"operator public.{name}(uuid,name) of" not in found] == []
+    assert "relation public.batida_original of ponto_function" in found
+    assert "planted(" not in found.replace("function public.planted", "")
+    with pytest.raises(NotOwnSchemaError, match=r"and \d+ more"):
+        migrate(owner, ZONE)
+
+
+def test_functions_of_ours_find_built_ins_only_where_they_are(owner: dict[str, str]) -> None:
+    """Those that the planner inlines are bound when they are made; all others name their search path."""
+    functions = ask(
+        owner,
+        "select proname, lanname, prosqlbody is not null, proconfig from pg_proc"
+        " join pg_language on pg_language.oid = prolang where pronamespace ="
+        " quote_ident(current_schema())::regnamespace",
+    )
+    assert len(functions) > 30
+    for name, language, is_bound, settings in functions:
+        if language == "sql":
+            assert (name, is_bound, settings) == (name, True, None)
+        else:
+            assert (name, settings) == (name, ["search_path=pg_catalog, pg_temp"])
