@@ -7,8 +7,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import slices
 from tools.deploy.cluster import LOGICAL_ID
+from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.osls import has_resource
 from tools.kit.output import print_status
