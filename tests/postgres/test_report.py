@@ -371,6 +371,7 @@ def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(ru
         return {one["usuarioId"]: one for one in changes}
 
     fill(url, STAYED)
+    fill(url, LATE.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000003", 107)
     assert found("2026-11-01T12:00") == {}
     assert "Nobody's month changed." in run("changes", "--month", "2026-10", "--since", "2026-11-01T12:00").out
     offline, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
@@ -399,7 +400,8 @@ def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(ru
 
 def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was_paid(run: Run, url: str) -> None:
     since = (*OCTOBER, "--since", "2026-11-01T12:00")
-    fill(url, LATE.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000001", 101)
+    for number in (101, 102):
+        fill(url, LATE.replace("2026-11-27", "2026-10-05"), f"00000000-0000-4000-8000-000000000{number}", number)
     fill(url, STAYED)
     moved = "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id in (101, 104)"
     fill(url, moved)  # 104 never punched
@@ -694,7 +696,17 @@ def test_a_file_that_is_there_is_overwritten_by_force_only(run: Run, tmp_path: P
         (("cutoffs", "--month", "2020-01", "--employee", 9), "none of the employees asked for punched from 2020-01-01"),
         (("timecard", "--employee", 101, "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
         (("timecard", "--employee", "9", *MONTH), "employee 9 has no punches in 2026-11"),
-        (("peak", "--day", "2026-11-22"), "nothing was punched, received or stored from 2026-11-22 03:00:00+00:00 to"),
+        (
+            ("peak", "--day", "2026-11-22"),
+            "nothing was punched, received or stored from 2026-11-22 00:00-03:00 to 2026-",
+        ),
+        (("gaps", "--month", "2020-01"), "nothing was received from 2020-01-01 to 2020-01-31"),
+        (("gaps", "--from", "2026-11-07", "--to", "2026-11-08"), "nothing was received from 2026-11-07"),
+        (("changes", "--month", "2020-01", "--since", "2026-11-01T12:00"), "nobody punched from 2020-01-01 to 2020"),
+        (
+            ("changes", *MONTH, "--since", "2026-11-01T12:00", "--employee", 9),
+            "none of the employees asked for punched",
+        ),
     ],
 )
 def test_a_report_of_nobody_is_told_and_leaves_no_file(

@@ -11,7 +11,7 @@ import click
 
 from tools.kit import options as opt
 from tools.kit.reader import Rows, Where
-from tools.report import options
+from tools.report import options, period, queries
 from tools.report.card import Written, vouched
 from tools.report.i18n import Language, at
 from tools.report.output import Output
@@ -66,8 +66,10 @@ def command(
     language = output.language
     word = language.word
     with options.opened(where, output, as_of, since) as reports:
-        found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since).each
-        changes = list(output.counted(_changes(found), "changed months"))
+        found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since)
+        changes = list(output.counted(_changes(found.each), "changed months"))
+        if not changes:
+            queries.require_punches(*found.once, month, period.last_of(month), employees)
         then, zone = reports.since or reports.now, reports.zone
         output.write(
             Report(
