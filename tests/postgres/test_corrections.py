@@ -92,7 +92,7 @@ def test_a_corrected_day_is_an_exception_that_says_so(database: Database) -> Non
     off = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 08:00")
 
     assert database.read(f"excecoes({MONTH})") == [
-        ("desconsiderada", 1, None, date(2026, 11, 3), off, datetime(2026, 11, 3, 8), None, DAY, 1),
+        ("desconsiderada", 1, None, date(2026, 11, 3), off, datetime(2026, 11, 3, 8), "clock of 1", DAY, 1),
         ("incluida", 1, None, date(2026, 11, 3), added, datetime(2026, 11, 3, 12), None, 21 * HOUR - 30 * SECOND, 1),
     ]
 

@@ -49,9 +49,12 @@ MINUTES = ("peak", "--from", "2026-11-23T07:59", "--to", "2026-11-23T08:03")
 
 FOR_PEOPLE = {
     "timecards": (TIMECARDS, ["Espelho de ponto", "novembro de 2026", "Dia", "Batidas", "Trabalhadas", "Noturnas"]),
-    "totals": (TOTALS, ["Totais, novembro de 2026", "Matrícula", "Nome", "Trabalhadas", "Noturnas"]),
+    "totals": (TOTALS, ["Totais, novembro de 2026", "Número do empregado", "Nome", "Trabalhadas", "Noturnas"]),
     "exceptions": (EXCEPTIONS, ["Ocorrências", "01/11/2026 a 30/11/2026", "Por tipo", "Detalhamento", "20.782 d 3 h"]),
-    "cutoffs": (CUTOFFS, ["Cortes", "Matrícula", "Dias", "Divididos", "Corte", "Melhor", "Restantes", "Folga"]),
+    "cutoffs": (
+        CUTOFFS,
+        ["Cortes", "Número do empregado", "Dias", "Divididos", "Corte", "Melhor", "Restantes", "Folga"],
+    ),
     "changes": (CHANGES, ["Meses alterados, novembro de 2026", "Antes: 26/11/2026, 20:00", "Hora incluída"]),
     "gaps": (GAPS, ["Lacunas nos números dos aparelhos", "Nenhum número falta"]),
     "peak": (PEAK, ["Pico", "Total", "Minuto de maior movimento", "A partir de", "Na fila", "Maior espera"]),
@@ -587,7 +590,7 @@ def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
     result = run(*EXCEPTIONS)
 
     assert result.status == 1
-    assert "name its --stage, or --no-queue" in result.err
+    assert "the database is not the local stack's; name its --stage (--no-queue leaves it alone)" in result.err
 
 
 def test_the_limits_of_exceptions_are_those_asked_for_and_the_days_the_30_until_yesterday(run: Run) -> None:
