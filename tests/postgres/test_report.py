@@ -422,6 +422,49 @@ def test_changes_name_whose_zone_or_cut_off_changed_for_they_cannot_say_what_was
     assert "Nobody" in run(*OCTOBER, "--since", "2026-11-21T12:00").out
 
 
+def test_a_changed_zone_lists_who_has_a_punch_in_the_month_or_a_day_beside_it_whenever_it_changed_since(
+    run: Run, url: str
+) -> None:
+    days = {301: "2026-09-30", 302: "2026-09-29", 303: "2026-10-15", 304: "2026-11-01", 305: "2026-11-02"}
+    fill(url, STAYED)
+    for number, day in days.items():
+        punched = f"{day} 12:00-03"
+        fill(
+            url,
+            "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)"
+            " values (gen_random_uuid(), %s, %s, %s, %s)",
+            *(number, punched, punched, punched),
+        )
+        fill(url, "insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'Asia/Tokyo')", number)
+    fill(url, "update funcionario set zona_mudou_em = '2026-11-20 09:00-03' where usuario_id > 300")
+
+    def listed(*words: str) -> list[int]:
+        return [one["usuarioId"] for one in run(*OCTOBER, *words, "--format", "json").json["mudancas"]]
+
+    assert listed("--since", "2026-11-10T12:00") == [301, 303, 304]
+    assert listed("--since", "2026-11-10T12:00", "--as-of", "2026-11-15T12:00") == [301, 303, 304]
+    assert listed("--since", "2026-11-21T12:00") == []
+
+
+def test_changes_list_other_punches_with_equal_minutes_and_a_disregarded_punch_among_what_came(
+    run: Run, url: str
+) -> None:
+    stayed, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+    fill(url, STAYED)
+    fill(url, LATE, stayed, 102)
+    fill(url, LATE.replace("2026-10-05 08:00", "2026-10-06 08:00"), wrong, 102)
+    fill(url, OFF, wrong)
+
+    (one,) = run(*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json").json["mudancas"]
+
+    assert (one["usuarioId"], one["minutosAntes"], one["minutos"]) == (102, 0, 0)
+    assert [(each["tipo"], each["id"]) for each in one["chegadas"] if each["tipo"] == "batida"] == [
+        ("batida", stayed),
+        ("batida", wrong),
+    ]
+    assert [each["tipo"] for each in one["chegadas"]] == ["batida", "batida", "desconsideracao"]
+
+
 # At 80 columns
 
 
