@@ -69,7 +69,8 @@ def command(
         found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since)
         changes = list(output.counted(_changes(found.each), "changed months"))
         if not changes:
-            queries.require_punches(*found.once, month, period.last_of(month), employees)
+            (has_punches,) = found.once
+            queries.require_punches(has_punches, month, period.last_of(month), employees)
         then, zone = reports.since or reports.now, reports.zone
         output.write(
             Report(

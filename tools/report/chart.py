@@ -44,8 +44,8 @@ def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str
     """
     out = io.BytesIO()
     figure = _figure(minutes, zone, "", language)
-    for each in (figure, *figure.axes):
-        each.patch.set_visible(False)  # the page shows through, and that the picture goes on
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_visible(False)  # the page shows through, and that the picture goes on
     pictures.save(figure, out, ".svg")
     whole = out.getvalue().decode()
     svg = whole[whole.index("<svg") :]  # neither XML's prolog nor a document type
