@@ -65,7 +65,7 @@ def test_a_table_shows_facts_and_figures_and_what_was_not_measured_as_nothing(
         "A title:",
         "",
         "peer      a batch                     rows/s   us",
-        "ours        1,000  20,000 (19,999 to 20,001)     ",
+        "ours        1,000  20,000 (19,999 to 20,001)",
         "select 1                                      2.0",
         "",
         "below",

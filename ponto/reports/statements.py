@@ -109,6 +109,7 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "punched": _DAYS,
     "punches": {"usuario": _number, "dia": _day},
     "random_ids": {"de": _instant, "ate": _instant},
+    "received": _BETWEEN,
     "run_count": _OF_RUN,
     "run_rows": _OF_RUN,
     "totals": _MONTH,

@@ -77,6 +77,26 @@ def test_of_an_addition_that_was_disregarded_undone_and_made_again_the_last_alon
         assert database.read(f"correcoes({MONTH}, 1, '{instant_of(at(number))}') where vale", "id") == expected
 
 
+def test_a_late_punch_that_was_disregarded_reopens_nothing_and_a_late_correction_does(database: Database) -> None:
+    def reopened() -> list[Row]:
+        return database.read(f"excecoes({MONTH}) where tipo = 'reaberta'", "dia, medida, batidas")
+
+    late, _ = database.punch(1, "2026-11-03 08:00 17:00", written=5 * DAY)
+    assert [counted for *_, counted in reopened()] == [2]
+    database.correct(1, "desconsideracao", alvo=late, written="2026-11-07 04:00")  # three days after the day's end
+    assert [counted for *_, counted in reopened()] == [1]
+    database.correct(1, "inclusao", at="2026-11-03 12:00", written="2026-11-20 04:00")
+    assert reopened() == [(date(2026, 11, 3), 16 * DAY, 2)]
+
+
+def test_punches_as_they_were_sent_are_of_one_employee_and_of_null_none(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00 17:00")
+
+    assert len(database.read(f"batidas_enviadas({MONTH}, 1)")) == 2
+    assert database.read(f"batidas_enviadas({MONTH}, null)") == []
+    assert len(database.read(f"batidas({MONTH}, null)")) == 2
+
+
 @pytest.mark.parametrize("report", ["batidas('2026-11-03', '2026-11-03', 1)", "batidas('2026-11-03', '2026-11-03')"])
 def test_an_addition_counts_in_a_week_in_which_nobody_punched(database: Database, report: str) -> None:
     database.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
@@ -92,7 +112,7 @@ def test_a_corrected_day_is_an_exception_that_says_so(database: Database) -> Non
     off = database.correct(1, "desconsideracao", alvo=punch, written="2026-11-04 08:00")
 
     assert database.read(f"excecoes({MONTH})") == [
-        ("desconsiderada", 1, None, date(2026, 11, 3), off, datetime(2026, 11, 3, 8), None, DAY, 1),
+        ("desconsiderada", 1, None, date(2026, 11, 3), off, datetime(2026, 11, 3, 8), "clock of 1", DAY, 1),
         ("incluida", 1, None, date(2026, 11, 3), added, datetime(2026, 11, 3, 12), None, 21 * HOUR - 30 * SECOND, 1),
     ]
 

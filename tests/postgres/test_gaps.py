@@ -184,7 +184,14 @@ def test_a_narrow_terminal_shows_the_whole_device_and_breaks_no_word(
         assert "…" not in text
 
 
-def test_no_gap_is_said_and_is_no_failure(run: Run) -> None:
+def test_no_gap_is_said_and_is_no_failure_but_nothing_received_is_nothing_to_report(
+    run: Run, database: Database
+) -> None:
+    nothing = run("gaps", "--all")
+    assert (nothing.status, nothing.out) == (1, "")
+    assert "nothing was ever received" in nothing.err
+
+    number(database, "gate", 1, 2, received=datetime.now(UTC) - timedelta(days=2))
     result = run("gaps")
     assert "No number is missing, and none came more than once." in result.out
     assert result.status == 0

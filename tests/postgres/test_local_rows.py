@@ -1,5 +1,6 @@
 """`make rows`, on a real database."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(migra
     shown = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", tmp_path],
         cwd=ROOT,
+        env=os.environ | {"COLUMNS": "160"},
         capture_output=True,
         text=True,
         check=True,
@@ -30,4 +32,4 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(migra
 
     assert "?2J?ab" in shown
     assert shown.replace("\n", "").isprintable()
-    assert f"  {LONG}  " in shown
+    assert f"  {LONG}\n" in shown

@@ -26,6 +26,7 @@ def printed(
         monkeypatch.delenv(f"DB_{name}", raising=False)
     for name, value in (("HOST", "host"), ("NAME", "dbname"), ("USER", "user")):
         monkeypatch.setenv(f"DB_{name}", database.owner[value])
+    monkeypatch.setenv("COLUMNS", "160")  # each row of a table is a line
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     found: dict[str, list[Result]] = {}

@@ -18,6 +18,7 @@ from tests.database import Database
 from tests.events import aws, punch
 from tests.functions import Functions
 from tools.dlq import queue_reader
+from tools.kit import database
 from tools.kit.output import camel_case
 from tools.report import period
 from tools.report.i18n import LANGUAGES
@@ -221,7 +222,7 @@ def test_the_page_says_it_in_both_languages(dev: Stage, language: str) -> None:
             "first version of this system",
         ],
         "pt": [
-            "O que está guardado, Matrícula 106",
+            "O que está guardado, Número do empregado 106",
             "01/12/2024, 05:00",
             "Precisão, m</th>",
             '<td class="whole">sim</td>',
@@ -289,6 +290,20 @@ def test_a_queue_that_cannot_be_read_is_said(dev: Stage) -> None:
     assert "the dead-letter queue was not read: AWS refused" in result.err
     assert json.loads(dev.text())["naoGravadas"] is None
     assert "The dead-letter queue was not read: AWS refused" in dev.text("html")
+
+
+def test_a_database_elsewhere_needs_the_name_of_its_stage_and_no_option_that_it_lacks(
+    dev: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "is_local", lambda _: False)
+    found = database.Database(dev.database.owner, local=True)
+    monkeypatch.setattr(database, "find", lambda _: found)
+
+    result = dev.run_directly()
+
+    assert result.status == 1
+    assert "the database is not the local stack's; name its --stage\n" in result.err
+    assert "--no-queue" not in result.err + dev.text("html")
 
 
 def test_of_whom_nothing_is_kept_nothing_is_written(dev: Stage) -> None:

@@ -4,8 +4,10 @@ import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from pypdf import PdfReader
 
@@ -207,6 +209,61 @@ def test_a_weekend_is_tinted(opened: Open) -> None:
     assert color(0) == color(6) != color(1) == color(5)
 
 
+def shadows(page: Page, part: str) -> tuple[bool, bool]:
+    """Tell whether the left and the right edge of a part of the page are shaded; most of either is no text."""
+    image = Image.open(io.BytesIO(page.locator(part).last.screenshot())).convert("L")
+    edges = ((0, 0, 2, image.height), (image.width - 2, 0, image.width, image.height))
+    left, right = (median(image.crop(edge).tobytes()) < 245 for edge in edges)
+    return left, right
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("totals", *MONTH), ".wide"),
+        (("exceptions", *NOVEMBER), ".wide"),
+        (("peak", "--day", "2026-11-23"), ".picture"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_on_a_phone_what_goes_on_to_the_right_has_a_shadow_there_until_its_end(
+    words: tuple[str, ...], part: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [])
+    page = opened(*words)
+    page.widths((390, 800))
+
+    assert shadows(page.page, part) == (False, True)
+    page.page.locator(part).last.evaluate("part => { part.scrollLeft = 60 }")
+    assert shadows(page.page, part) == (True, True)
+    page.page.locator(part).last.evaluate("part => { part.scrollLeft = part.scrollWidth }")
+    assert shadows(page.page, part) == (True, False)
+    page.widths(_SCREEN)
+    assert shadows(page.page, part) == (False, False)
+
+
+PEOPLE = """
+insert into funcionario (usuario_id, nome)
+select 1000000 + n, 'Maria Aparecida Santos ' || repeat(chr(96 + n % 26 + 1), 8) from generate_series(1, 192) as n
+"""
+
+
+@pytest.mark.parametrize("font", ["", "DejaVu Sans"])
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_the_totals_of_200_people_print_on_five_pages_at_most(
+    language: str, font: str, migrated_url: str, opened: Open
+) -> None:
+    fill(migrated_url, PEOPLE)
+    page = opened("totals", *MONTH, "--lang", language, "--as-of", "2026-11-26T20:00")
+    if font:
+        page.page.add_style_tag(content=f"body {{ font-family: '{font}' !important }}")
+
+    texts = [sheet.extract_text() for sheet in page.printed().pages]
+
+    assert sum(text.count("Maria Aparecida Santos") for text in texts) == 192
+    assert len(texts) <= 5
+
+
 def test_the_picture_of_a_peak_is_on_the_page(opened: Open) -> None:
     page = opened("peak", "--day", "2026-11-23")
 
@@ -214,3 +271,7 @@ def test_the_picture_of_a_peak_is_on_the_page(opened: Open) -> None:
     assert box is not None
     assert box["width"] > 500
     assert box["height"] > 300
+    page.widths((390, 800))
+    on_a_phone = page.page.locator("svg").bounding_box()
+    assert on_a_phone is not None
+    assert on_a_phone["width"] >= box["width"]  # its letters are no smaller there: it scrolls

@@ -121,6 +121,7 @@ class Stage:
 def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Stage]:
     with aws():
         monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.setenv("COLUMNS", "160")  # each row of a table is a line
         monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
         monkeypatch.setattr(event_source, "_POLL_SECONDS", 0)
         yield Stage(monkeypatch, capsys)

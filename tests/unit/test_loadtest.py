@@ -266,7 +266,10 @@ def test_the_table_stands_beside_the_originals_headline_and_of_another_plan_alon
     assert re.search(r"^requests/s +1\.0$", alone, re.MULTILINE)
 
 
-def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(run: Command) -> None:
+def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(
+    run: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # the headings in one line
     ran = run(line(0, elapsed=40), [row(0)], "--open-rate", "50", "--open-seconds", "7")
 
     arrivals = ran.summary["open_model"]

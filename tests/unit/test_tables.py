@@ -26,7 +26,7 @@ def test_what_must_not_wrap_is_whole_on_a_narrow_terminal(capsys: pytest.Capture
     tables.show([Column("id"), Column("device, as sent"), Column("count", right=True)], [(punch, "a gate", "7")])
 
     [*headings, row] = lines(capsys)
-    assert "".join(headings).split() == ["device,", "id", "as", "sent", "count"]
+    assert " ".join(headings).split() == ["device,", "id", "as", "sent", "count"]
     assert row == f"{punch}  a gate       7"
 
 
@@ -59,3 +59,36 @@ def test_a_long_table_has_one_heading_one_width_and_what_was_left_out_at_its_end
     assert [row.split() for row in rows] == [[str(n), "Max", "Alb…"] for n in range(1, 1_202)]
     assert len({len(row) for row in rows}) == 1
     assert " ".join(" ".join(left_out).split()) == "no room for: device"
+
+
+def test_who_reads_a_file_or_a_pipe_says_by_columns_how_wide_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+    def widest(columns: str) -> int:
+        monkeypatch.setenv("COLUMNS", columns)
+        tables.show([Column("n"), Column("detail", least=9)], [("1", "word " * 50)])
+        return max(map(len, lines(capsys)))
+
+    assert [widest(columns) for columns in ("", "40", "120")] == [77, 37, 117]  # of words of five
+
+
+@pytest.mark.usefixtures("_narrow")
+def test_a_heading_stands_on_its_column_and_what_goes_on_below_keeps_to_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    columns = [Column("detail", least=9), Column("count of them", right=True), Column("m", least=4)]
+
+    tables.show(columns, [("日本 " * 12, "7", "a\x1b[1mb"), ("x" * 40, "12", "")])
+
+    assert lines(capsys) == [
+        "                             count",
+        "                                of",
+        "detail                        them  m",
+        "日本 日本 日本 日本 日本         7  a?[1",
+        "日本 日本 日本 日本 日本            mb",
+        "日本 日本",
+        "x" * 27 + "     12",
+        "x" * 13,
+    ]

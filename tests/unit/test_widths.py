@@ -131,12 +131,20 @@ COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
 }
 
 
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
 @pytest.mark.parametrize(("draw", "wanted"), COMMANDS.values(), ids=COMMANDS.keys())
 def test_a_table_fits_80_columns_and_cuts_nothing(
-    draw: Callable[[], None], wanted: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    draw: Callable[[], None],
+    wanted: list[str],
+    terminal: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
-        monkeypatch.setenv(name, value)
+        if terminal:
+            monkeypatch.setenv(name, value)
+        else:
+            monkeypatch.delenv(name, raising=False)
 
     draw()
 

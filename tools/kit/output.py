@@ -7,6 +7,7 @@ data for a file or a pipe (`data_stream`).
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from rich.segment import Segment
 
 from tools.kit.errors import CommandError
 
-_PIPED_WIDTH = 160  # columns, where nobody's terminal says
+_PIPED_WIDTH = 80  # columns, where neither a terminal nor COLUMNS says
 
 
 class _Marks(dict[int, str]):
@@ -45,7 +46,7 @@ def printable(text: str, *, lines: bool = False) -> str:
         text: whatever was sent.
         lines: keep line breaks and tabs, for a text that is printed by itself.
     """
-    return text.translate(_LINES if lines else _LINE)
+    return text if text.isprintable() else text.translate(_LINES if lines else _LINE)
 
 
 class Printable:
@@ -96,7 +97,7 @@ def data_stream() -> IO[str]:
 
 
 class Console(rich.console.Console):
-    """Rich's, as wide as the terminal, or as a reader of a file can do with.
+    """Rich's, as wide as the terminal; into a file or a pipe, as COLUMNS says or any terminal shows.
 
     Its texts are made printable; what Rich adds, colours and the cursor's moves, goes to the terminal as it is.
     """
@@ -105,7 +106,7 @@ class Console(rich.console.Console):
         """Takes where to print: a file, standard error, or else standard output."""
         stream = file or (sys.stderr if stderr else sys.stdout)
         super().__init__(file=_bare(stream), highlight=False, emoji=False, markup=False)
-        if not self.is_terminal:
+        if not self.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
             self.width = _PIPED_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:

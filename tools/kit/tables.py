@@ -1,17 +1,19 @@
-"""Tables for a terminal, or for whoever reads them from a file."""
+"""Tables for a terminal, or for whoever reads them from a file.
 
-import textwrap
-from collections.abc import Iterable, Sequence
+They are laid out here, for rich takes a minute for a hundred thousand rows. What repeats in a column is laid out once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
 from typing import NamedTuple
 
-from rich.cells import cell_len
-from rich.table import Table
+from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.text import Text
 
 from tools.kit.output import Console, printable
 
-_GAP = 2  # between two columns
-_AT_ONCE = 500  # rows that are laid out together
+_GAP = "  "  # between two columns
+_AT_ONCE = 500  # rows that are written together
 
 
 class Column(NamedTuple):
@@ -32,6 +34,20 @@ class _Laid(NamedTuple):
     least: int
     most: int
 
+    def lines(self, width: int) -> Iterator[list[str]]:
+        """Give the lines of each cell, all as wide as the column."""
+        shown = {cell: self._lines(cell, width) for cell in set(self.cells)}
+        return map(shown.__getitem__, self.cells)
+
+    def heading(self, width: int) -> list[str]:
+        """Give the lines of its heading."""
+        return [_aligned(line, width, self.column.right) for line in wrapped(self.column.name, width)]
+
+    def _lines(self, cell: str, width: int) -> list[str]:
+        if self.column.most and cell_len(cell) > width:
+            return [f"{set_cell_size(cell, width - 1)}…"]
+        return [_aligned(line, width, self.column.right) for line in wrapped(cell, width)]
+
 
 def show(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on standard output."""
@@ -51,29 +67,15 @@ def draw(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[st
         more = min(room, laid[at].most - laid[at].least)
         widths[at] += more
         room -= more
-    shown = list(zip(*(each.cells for each in laid), strict=True))
-    for begin in range(0, len(shown) or 1, _AT_ONCE):
-        table = Table(
-            box=None,
-            pad_edge=False,
-            show_header=begin == 0,
-            caption_justify="left",
-            width=sum(widths) + _GAP * (len(widths) - 1),
-        )
-        for each, width in zip(laid, widths, strict=True):
-            heading = "\n".join(textwrap.wrap(each.column.name, max(width, 1), break_on_hyphens=False))
-            table.add_column(
-                Text(heading),
-                justify="right" if each.column.right else "left",
-                width=width,
-                no_wrap=each.column.most > 0,
-                overflow="ellipsis" if each.column.most else "fold",
-            )
-        for row in shown[begin : begin + _AT_ONCE]:
-            table.add_row(*map(Text, row))
-        if left_out and begin + _AT_ONCE >= len(shown):
-            table.caption = f"no room for: {', '.join(left_out)}"
-        console.print(table, crop=False)
+    sized = list(zip(laid, widths, strict=True))
+    upwards = _rows([[each.heading(width)[::-1]] for each, width in sized], widths)  # the last lines side by side
+    for line in reversed(list(upwards)):
+        console.print(Text(line, "bold"), soft_wrap=True)
+    lines = _rows([each.lines(width) for each, width in sized], widths)
+    while part := list(islice(lines, _AT_ONCE)):
+        console.write("".join(f"{line}\n" for line in part))
+    if left_out:
+        console.print(Text(f"no room for: {', '.join(left_out)}", "dim italic"))
 
 
 def narrowest(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
@@ -81,20 +83,50 @@ def narrowest(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
     return _width(_laid(columns, rows))
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a text between words; in a word only where that alone is wider. At least one line."""
+    if cell_len(text) <= width:
+        return [text]
+    lines: list[str] = []
+    for word in text.split(" "):
+        if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines += chop_cells(word, width) or [""]
+    return [line.rstrip(" ") for line in lines]
+
+
 def _laid(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[_Laid]:
     made = []
     for at, column in enumerate(columns):
         cells = [printable(row[at]) for row in rows]
-        whole = _widest([*column.name.split(), *cells])
+        longest = _widest(set(cells))
+        whole = max(longest, _widest(column.name.split()))
         least = min(whole, column.least) if column.least else whole
-        most = _widest([column.name, *cells])
+        most = max(longest, cell_len(column.name))
         made.append(_Laid(column, cells, least, min(most, column.most) if column.most else most))
     return made
 
 
 def _width(laid: Sequence[_Laid]) -> int:
-    return sum(each.least + _GAP for each in laid) - _GAP
+    return sum(each.least + len(_GAP) for each in laid) - len(_GAP)
 
 
 def _widest(texts: Iterable[str]) -> int:
     return max(map(cell_len, texts), default=0)
+
+
+def _rows(columns: Iterable[Iterable[list[str]]], widths: Sequence[int]) -> Iterator[str]:
+    """Give the lines of a table; what has fewer lines than others in its row ends with blanks."""
+    blanks = [" " * width for width in widths]
+    for row in zip(*columns, strict=True):
+        if max(map(len, row)) == 1:
+            yield _GAP.join([line for (line,) in row]).rstrip()
+        else:
+            for lines in zip_longest(*row):
+                yield _GAP.join(line or blank for line, blank in zip(lines, blanks, strict=True)).rstrip()
+
+
+def _aligned(text: str, width: int, right: bool) -> str:
+    blanks = " " * (width - cell_len(text))
+    return blanks + text if right else text + blanks

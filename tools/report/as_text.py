@@ -18,8 +18,9 @@ def write(out: IO[str], report: Report, language: Language) -> None:
     console = Console(out)
 
     def line(text: str = "", style: str = "") -> None:
-        """Print a line; on a terminal it is broken between words."""
-        console.print(Text(text, style), soft_wrap=not console.is_terminal)
+        """Print a line, broken between words where it is too long."""
+        for part in tables.wrapped(text, console.width):
+            console.print(Text(part, style))
 
     line(report.title, "bold")
     for each in filter(None, report.lines):

@@ -11,7 +11,7 @@ import click
 
 from tools.kit import options as opt
 from tools.kit.reader import Rows, Where
-from tools.report import options
+from tools.report import options, period, queries
 from tools.report.card import Written, vouched
 from tools.report.i18n import Language, at
 from tools.report.output import Output
@@ -45,6 +45,14 @@ class Change(NamedTuple):
 _TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
 
 
+def _both(kind: Kind) -> Kind:
+    """Give the kind of two figures, then and now."""
+    return Kind("figure", lambda values, language: " → ".join(kind.shown(value, language) for value in values))
+
+
+_BOTH_WORKED, _BOTH = _both(WORKED), _both(NUMBER)
+
+
 @options.command("changes", "--month 2026-10 --since 2026-11-03T12:00")
 @options.employees("Of this one only; several times: of each.")
 @options.month
@@ -58,8 +66,11 @@ def command(
     language = output.language
     word = language.word
     with options.opened(where, output, as_of, since) as reports:
-        found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since).each
-        changes = list(output.counted(_changes(found), "changed months"))
+        found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since)
+        changes = list(output.counted(_changes(found.each), "changed months"))
+        if not changes:
+            (has_punches,) = found.once
+            queries.require_punches(has_punches, month, period.last_of(month), employees)
         then, zone = reports.since or reports.now, reports.zone
         output.write(
             Report(
@@ -103,14 +114,27 @@ def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> 
     columns = [
         Column("usuario_id", FIGURE),
         Column("nome", least=9, most=24, leaves=True),
-        *(Column(f"minutos{which}", WORKED) for which in ("_antes", "", "_diferenca")),
-        *(Column(f"minutos_noturnos{when}", WORKED) for when in ("_antes", "")),
-        *(Column(f"dias_incompletos{when}", NUMBER) for when in ("_antes", "")),
-        *([Column("zona_mudou_em", moment_in(zone), least=7)] if moved else []),
+        Column("minutos", _BOTH_WORKED),
+        Column("minutos_diferenca", WORKED),
+        Column("minutos_noturnos", _BOTH_WORKED),
+        Column("dias_incompletos", _BOTH),
+        Column("zona_mudou_em", moment_in(zone), least=11),
     ]
-    rows = ([getattr(one, column.name) for column in columns] for one in changes)
+    rows = (
+        (
+            one.usuario_id,
+            one.nome,
+            (one.minutos_antes, one.minutos),
+            one.minutos_diferenca,
+            (one.minutos_noturnos_antes, one.minutos_noturnos),
+            (one.dias_incompletos_antes, one.dias_incompletos),
+            one.zona_mudou_em,
+        )
+        for one in changes
+    )
     notes = [language.word("changes", "changed")] if moved else []
-    return Table(columns, rows, notes=notes, empty=language.word("changes", "none"))
+    table = Table(columns, rows, notes=notes, empty=language.word("changes", "none"))
+    return table if moved else table.without("zona_mudou_em")
 
 
 def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Table:
@@ -120,8 +144,8 @@ def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Ta
         Column("local", WORD),
         Column("chegada", _TYPE, least=11),
         Column("escrita_em", moment_in(zone), least=13),
-        Column("autor", TEXT, least=9),
-        Column("motivo", TEXT, least=9),
+        Column("autor", TEXT, least=8),
+        Column("motivo", TEXT, least=8),
     )
     rows = (
         (one.usuario_id, one.dia, at(one.local, one.dia), one.tipo, one.escrita_em, _by(one, language), one.motivo)

@@ -43,7 +43,10 @@ def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str
         CommandError: matplotlib is not installed.
     """
     out = io.BytesIO()
-    pictures.save(_figure(minutes, zone, "", language), out, ".svg")
+    figure = _figure(minutes, zone, "", language)
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_visible(False)  # the page shows through, and that the picture goes on
+    pictures.save(figure, out, ".svg")
     whole = out.getvalue().decode()
     svg = whole[whole.index("<svg") :]  # neither XML's prolog nor a document type
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)

@@ -150,7 +150,8 @@ def command(
             )
         )
     if isinstance(groups, Unread) and groups != dead_letters.NO_QUEUE:
-        print_status(f"ponto: the dead-letter queue was not read: {groups.text(Language('en'))}")
+        why = groups.text(Language("en"))
+        print_status(f"ponto: the dead-letter queue was not read: {why} (--no-queue leaves it alone)")
         return 1
     return 0
 

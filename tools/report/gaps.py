@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import click
 
 from tools.kit.options import Instead
-from tools.kit.reader import Where
-from tools.report import options
+from tools.kit.reader import Values, Where
+from tools.report import options, queries
 from tools.report.i18n import Language
 from tools.report.output import Output
 from tools.report.period import Days
@@ -55,7 +55,9 @@ def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
     language = output.language
     with options.opened(where, output) as reports:
         first, last = (None, None) if ever else days.until(reports.now.date())
-        (rows,) = reports.read(gaps={"de": first, "ate": last})
+        between: Values = {"de": first, "ate": last}
+        has_punches, rows = reports.read(received=between, gaps=between)
+        queries.require_received(has_punches, first, last)
         found = output.counted(map(Gap._make, rows), "gaps")
         data = Table([Column(name) for name in Gap._fields], found)
         output.write(

@@ -65,7 +65,8 @@ def command(
         start, end = period.stretch(day, start, end, reports.now)
         minutes, ids = read(reports, start, min(end, reports.now))
         if not any(any(minute[1:]) for minute in minutes):
-            raise CommandError(f"nothing was punched, received or stored from {start} to {end}", 1)
+            since, until = (moment.astimezone(zone).isoformat(" ", "minutes") for moment in (start, end))
+            raise CommandError(f"nothing was punched, received or stored from {since} to {until}", 1)
         moments = (language.moment(moment.astimezone(zone)) for moment in (start, end))
         between = f"{language.word('report', 'period', *moments)}, {zone.key}"
         if picture:

@@ -154,6 +154,21 @@ def require_punches(found: Rows, first: date, last: date, employees: Employees) 
         raise CommandError(f"{_name(employees)} punched from {first} to {last}", 1)
 
 
+def require_received(found: Rows, first: date | None, last: date | None) -> None:
+    """Refuse a report on days on which nothing was received, before its file is begun.
+
+    Args:
+        found: the rows of `received`.
+        first: of the stage's days; None: from the first on.
+        last: of them.
+
+    Raises:
+        CommandError: there is no punch.
+    """
+    if not _is_true(found):
+        raise CommandError(f"nothing was received from {first} to {last}" if first else "nothing was ever received", 1)
+
+
 def require_known(month: date, employees: Employees, found: Iterable[int], has_punches: Rows) -> int:
     """Refuse a report on a month in which nobody punched, or on somebody unknown, before its file is begun.
 

@@ -56,6 +56,18 @@ class Column(NamedTuple):
         return language.word(*self.missing) if self.missing else ""
 
 
+class _Shown(dict[Any, str]):
+    """What people read for each value of a column, which is asked for once."""
+
+    def __init__(self, column: Column, language: Language) -> None:
+        self._column = column
+        self._language = language
+
+    def __missing__(self, value: Any) -> str:
+        self[value] = cell = self._column.cell(value, self._language)
+        return cell
+
+
 class Table(NamedTuple):
     """Rows, and what people read around them."""
 
@@ -81,8 +93,9 @@ class Table(NamedTuple):
 
     def cells(self, language: Language) -> Iterator[list[str]]:
         """Give the rows as people read them."""
+        shown = [_Shown(column, language) for column in self.columns]
         for row in self.rows:
-            yield [column.cell(value, language) for column, value in zip(self.columns, row, strict=True)]
+            yield [of_column[value] for of_column, value in zip(shown, row, strict=True)]
 
     def keys(self) -> list[str]:
         """Give the columns' names for programs."""

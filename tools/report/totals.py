@@ -34,7 +34,8 @@ _KINDS = {
     "minutos_noturnos": WORKED,
     **dict.fromkeys(("dias_trabalhados", "dias_incompletos", "dias_divididos"), NUMBER),
 }
-_LEAST = {"nome": 9, "zona_mudou_em": 7}
+_LEAST = {"nome": 9, "zona_mudou_em": 11}
+_LEAVE = ("nome", "dias_divididos")
 
 
 @options.command("totals", "--month 2026-11 --format csv")
@@ -76,4 +77,6 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
 
 def _columns(zone: ZoneInfo) -> list[Column]:
     kinds = _KINDS | {"zona_mudou_em": moment_in(zone)}
-    return [Column(name, kinds.get(name, TEXT), least=_LEAST.get(name, 0)) for name in Totals._fields]
+    return [
+        Column(name, kinds.get(name, TEXT), least=_LEAST.get(name, 0), leaves=name in _LEAVE) for name in Totals._fields
+    ]

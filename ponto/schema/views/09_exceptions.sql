@@ -36,13 +36,16 @@ begin atomic
     group by usuario_id, nome, dia, fim
     union all
     -- Corrections that count
-    select caso.tipo, usuario_id, nome, dia, id, date_trunc('minute', local), null, criada_em - ponto, 1
+    select
+        caso.tipo, correcao.usuario_id, nome, dia, correcao.id, date_trunc('minute', local), batida.dispositivo,
+        criada_em - correcao.ponto, 1
     from correcoes(de, ate, usuario, momento) as correcao
         join (
             values
                 ('incluida', 'inclusao'),
                 ('desconsiderada', 'desconsideracao')
         ) as caso (tipo, da_correcao) on caso.da_correcao = correcao.tipo
+        left join batida on batida.id = correcao.alvo -- the punch that is disregarded
     where vale
     union all
     -- Single punches

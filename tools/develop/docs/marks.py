@@ -7,10 +7,12 @@ what `ponto plan --employees 20000` prints, in a fence
 
 import contextlib
 import io
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
 from functools import partial
+from unittest import mock
 
 import psycopg2.extensions
 
@@ -20,6 +22,8 @@ from tools.kit import slices
 
 Writers = Mapping[str, Callable[..., str]]
 """By what stands in the mark, a pattern whose groups are the arguments."""
+
+_WIDTH = "160"  # columns of what a command prints, whatever the developer's terminal has
 
 _PART = re.compile(r"(<!-- (.+?) -->\n)(?:(?!<!-- ).*\n)*?(<!-- end -->)")
 
@@ -58,7 +62,7 @@ def _fill(text: str, writers: Writers) -> str:
 
 def _printed(words: str) -> str:
     output = io.StringIO()
-    with contextlib.redirect_stdout(output):
+    with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, COLUMNS=_WIDTH):
         cli.main(shlex.split(words))
     lines = [line.rstrip() for line in output.getvalue().rstrip().split("\n")]  # tables are padded
     return "\n".join(["```text", *lines, "```"])
