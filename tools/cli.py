@@ -31,7 +31,7 @@ _EPILOG = """examples:
   ponto keys create gate-1         an API key for a device or site, its value shown once
   ponto load employees staff.csv   names, time zones and cut-offs for the reports
   ponto person 123 --output folder   all that is kept about an employee
-  ponto plan --employees 20000     which limit binds at the peak, and what a month costs
+  ponto plan 20000                 which limit binds at the peak, and what a month costs
   ponto remove --stage dev         empty its buckets, and remove it
   ponto report timecard --employee 123 --month 2026-11
   ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue
