@@ -11,6 +11,7 @@ from numpy import percentile
 
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # the samplers of the plans
 _ACCEPTED, _REFUSED = "202", "400"
+_CLOSED = "Non HTTP response message: Socket closed"  # Java: by this side; by the other it is "Connection reset"
 _accepted_line = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
 
 
@@ -21,6 +22,7 @@ class Sample(NamedTuple):
     began_ms: int  # ms since the epoch, UTC
     elapsed_ms: int  # from before the request to the last byte of the answer
     code: str  # the HTTP status, or words when there was no answer
+    message: str  # what the status says, or why there was none
     is_expected: bool  # the plan's assertions on status and body hold
     failure: str  # which does not
     id: str  # of the punch
@@ -82,6 +84,7 @@ def read(file: Path) -> Iterator[Sample]:
                 began_ms=int(row["timeStamp"]),
                 elapsed_ms=int(row["elapsed"]),
                 code=row["responseCode"],
+                message=row["responseMessage"],
                 is_expected=row["success"] == "true",
                 failure=row["failureMessage"],
                 id=row["id"],
@@ -151,5 +154,7 @@ class Tail:
 
 
 def _failure(sample: Sample) -> str:
+    if sample.message == _CLOSED:
+        return f"{sample.kind}: no answer when the schedule ended, so JMeter closed the connection"
     said = sample.failure.partition("\n")[0].strip()
     return f"{sample.kind}: {sample.code}" + (f": {said}" if said else "")

@@ -7,7 +7,7 @@ from loadtest.machine import Elsewhere
 from loadtest.results import Figures
 from tools.kit import tables
 from tools.kit.ledger import Ledger, Row
-from tools.kit.output import camel_case, print_result
+from tools.kit.output import camel_case, counted, print_result
 from tools.kit.tables import Column
 
 _SHOWN = 20  # ids of what went wrong
@@ -42,6 +42,11 @@ class LoadResult(NamedTuple):
         return max(stored) - self.figures.last_accepted_ms / 1000 if stored else None
 
     @property
+    def unanswered(self) -> int:
+        """How many rows are of punches that got no 202, as far as they were stored when the rows were read."""
+        return len({row.key for row in self.rows} - self.figures.accepted.keys())
+
+    @property
     def status(self) -> int:
         """The exit status."""
         if not self.ledger.is_complete:
@@ -62,6 +67,7 @@ class LoadResult(NamedTuple):
             "refused": figures.refused,
             "errors": figures.errors,
             "stored": ledger.stored,
+            "stored_unanswered": self.unanswered,
             "dead_letters": sum(ledger.dead_letters.values()),
             "missing": len(ledger.lost),
             "stored_twice": len(ledger.stored_twice),
@@ -147,6 +153,7 @@ def _lines(summary: dict[str, Any]) -> dict[str, str]:
         "repeats": count("repeats"),
         "refused": count("refused"),
         "rows": count("stored"),
+        "rows without a 202": count("stored_unanswered"),
         "dead letters": count("dead_letters"),
         "missing": count("missing"),
         "stored twice": count("stored_twice"),
@@ -169,5 +176,8 @@ def sentence(summary: dict[str, Any]) -> str:
         dead_letters = f" and {summary['dead_letters']:,} dead letters" if summary["dead_letters"] else ""
         text = f"{accepted} = {stored:,} rows{dead_letters}"
     if summary["errors"]:
-        text += f"; {summary['errors']:,} requests failed: {next(iter(summary['failures']))}"
+        kinds = "; ".join(f"{times:,} {what}" for what, times in summary["failures"].items())
+        text += f"; {summary['errors']:,} requests failed: {kinds}"
+    if summary["stored_unanswered"]:
+        text += f"; {counted(summary['stored_unanswered'], 'row')} without a 202"
     return text

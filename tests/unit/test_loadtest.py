@@ -40,11 +40,17 @@ FIRST = 7_000_000_000_000_000
 
 
 def line(
-    number: int, kind: str = "punch", began: int = 1000, elapsed: int = 10, code: str = "202", failure: str = ""
+    number: int,
+    kind: str = "punch",
+    began: int = 1000,
+    elapsed: int = 10,
+    code: str = "202",
+    failure: str = "",
+    message: str = "Words",
 ) -> str:
     success = str(not failure).lower()
     return (
-        f'{began},{elapsed},{kind},{code},Words,Devices 1-1,text,{success},"{failure}",331,374,1,1,'
+        f'{began},{elapsed},{kind},{code},{message},Devices 1-1,text,{success},"{failure}",331,374,1,1,'
         f"http://127.0.0.1/ponto,7,0,0,{IDS[number]},{FIRST + number}\n"
     )
 
@@ -165,6 +171,23 @@ def test_a_punch_counts_once_however_often_it_was_accepted(tmp_path: Path) -> No
     assert found.latency == results.Latency(average=37.0, min=5, p50=20, p95=100, p99=100, max=100)
 
 
+SOCKET = "Non HTTP response code: java.net.SocketException"
+CLOSED = "Non HTTP response message: Socket closed"  # of Java: by whoever waited; a server's end is "Connection reset"
+INTERRUPTED = "no answer when the schedule ended, so JMeter closed the connection"
+
+
+def test_what_jmeter_interrupted_is_told_from_what_the_system_broke_off() -> None:
+    failure = "Test failed: code expected to equal"
+    interrupted, broken_off = (
+        results.Sample("punch", 1, 2, SOCKET, message, False, failure, "a", 1)
+        for message in (CLOSED, "Non HTTP response message: Connection reset")
+    )
+
+    found = results.summarize([interrupted, interrupted, broken_off])
+
+    assert found.failures == {f"punch: {INTERRUPTED}": 2, f"punch: {SOCKET}: {failure}": 1}
+
+
 def test_progress_counts_complete_lines_of_accepted_punches(tmp_path: Path) -> None:
     file = tmp_path / "results.jtl"
     tail = results.Tail(file)
@@ -264,6 +287,25 @@ def test_the_table_stands_beside_the_originals_headline_and_of_another_plan_alon
     assert table.splitlines()[-1] == "1 accepted punches = 1 rows"
     alone = run(line(0, elapsed=1000), [row(0)], "--plan", "four-peaks").out
     assert re.search(r"^requests/s +1\.0$", alone, re.MULTILINE)
+
+
+def test_rows_of_requests_without_an_answer_are_counted_apart(run: Command) -> None:
+    unanswered = [line(each, code=SOCKET, failure="x", message=CLOSED) for each in (1, 2)]
+    ran = run(line(0) + "".join(unanswered) + NOT_TAKEN, [row(0), row(1)])
+
+    assert (ran.status, ran.summary["stored"], ran.summary["stored_unanswered"]) == (4, 1, 1)
+    assert re.search(r"^rows +not counted +1$", ran.out, re.MULTILINE)
+    assert re.search(r"^rows without a 202 +1$", ran.out, re.MULTILINE)
+    assert ran.out.splitlines()[-1] == (
+        f"1 accepted punches = 1 rows; 3 requests failed: 2 punch: {INTERRUPTED}; 1 punch: 429: no_such_thing; "
+        "1 row without a 202"
+    )
+
+
+def test_progress_says_why_there_are_more_rows_than_accepted_punches() -> None:
+    assert command.progress(3, 3, 1) == "accepted 3  stored 3  queued 1"
+    more = "2 more than JMeter has written of yet, or than got an answer"
+    assert command.progress(3_702, 3_704, 0) == f"accepted 3,702  stored 3,704 ({more})  queued 0"
 
 
 def test_the_open_model_has_employees_of_its_own_and_stands_beside_the_closed(run: Command) -> None:
