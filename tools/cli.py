@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 
-from tools.balance.command import balance
 from tools.conformance.command import conformance
 from tools.correct import command as correct
 from tools.demo import command as demo
@@ -20,7 +19,6 @@ from tools.report import command as report
 from tools.trace.command import trace
 
 _EPILOG = """examples:
-  ponto balance --stage dev        whether all that was sent yesterday came to an end
   ponto conformance --listen 127.0.0.1:8080   whether a client of yours loses no punch
   ponto correct list --month 2026-11   who added or disregarded which punches, and why
   ponto demo                       a made-up company, to try the reports on
@@ -45,7 +43,6 @@ def ponto() -> None:
     """What an operator does with a deployment of batida-ponto."""
 
 
-ponto.add_command(balance)
 ponto.add_command(conformance)
 ponto.add_command(correct.correct)
 ponto.add_command(demo.demo)
