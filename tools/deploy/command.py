@@ -37,7 +37,6 @@ class Compiled(NamedTuple):
     demand: quotas.Demand
     makes_cluster: bool = False
     protects_cluster: bool = False  # against deletion, by a rollback too
-    is_egress: bool = False  # its network has no endpoints, but a way out over IPv6
     makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
 
 
@@ -106,26 +105,16 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)
     except CommandError as error:
-        raise CommandError(f"{error}{_way_back(compiled)}", status=1) from error
+        raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
         raise CommandError(
-            f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again."
-            f"{_way_back(compiled)}",
+            f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.",
             status=1,
         ) from error
     if as_json:
         print_json(done.for_machines())
     else:
         print_result(*done.for_people())
-
-
-def _way_back(compiled: Compiled) -> str:
-    if not compiled.is_egress:
-        return ""
-    return (
-        "\nnetwork: egress is an option that nobody had run before. To go back, set network: endpoints and deploy "
-        "(docs/deploy.md#out-over-ipv6)."
-    )
 
 
 def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compiled: Compiled, wait: int) -> Done:
@@ -143,9 +132,6 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     place = target.of_stack(session, stage, outputs)
     punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
-    if compiled.is_egress:
-        print_status("sending what is no punch, for a dead letter")
-        proof.await_dead_letter(place, wait)
     page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
     return Done(
         stage,
@@ -218,6 +204,5 @@ def read(package: Path) -> Compiled:
         demand=quotas.demand_of(template),
         makes_cluster=made is not None,
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
-        is_egress="EgressGateway" in template["Resources"],
         makes_page="SiteDistribution" in template["Resources"],
     )
