@@ -1,13 +1,12 @@
 """What JMeter saw: its results file, and the figures in it."""
 
 import csv
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-from numpy import percentile
 
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # the samplers of the plans
 _ACCEPTED, _REFUSED = "202", "400"
@@ -114,8 +113,8 @@ def summarize(samples: Iterable[Sample]) -> Figures:
             accepted_ms.append(sample.ended_ms)
     failures = Counter(_failure(sample) for sample in samples if not sample.is_expected)
     began_ms = min(sample.began_ms for sample in samples)
-    elapsed = [sample.elapsed_ms for sample in samples]
-    p50, p95, p99 = map(int, percentile(elapsed, (50, 95, 99), method="inverted_cdf"))  # nearest-rank
+    elapsed = sorted(sample.elapsed_ms for sample in samples)
+    p50, p95, p99 = (elapsed[math.ceil(len(elapsed) * percent / 100) - 1] for percent in (50, 95, 99))  # nearest-rank
     return Figures(
         requests=len(samples),
         accepted=accepted,
@@ -127,7 +126,7 @@ def summarize(samples: Iterable[Sample]) -> Figures:
         failures=dict(failures.most_common()),
         began_ms=began_ms,
         seconds=(max(sample.ended_ms for sample in samples) - began_ms) / 1000,
-        latency=Latency(sum(elapsed) / len(elapsed), min(elapsed), p50, p95, p99, max(elapsed)),
+        latency=Latency(sum(elapsed) / len(elapsed), elapsed[0], p50, p95, p99, elapsed[-1]),
     )
 
 
