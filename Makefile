@@ -95,9 +95,16 @@ simulate: setup ## a year of punches, with simulated queue and faults
 interleavings: setup ## every order in which two programs meet in the database
 	@python -m lab.interleavings $(ARGS)
 
-mutants: setup .venv-mutants/.installed ## change the code place by place: does a test fail?
-	@python -m lab.mutants $(ARGS)
-	@python -m lab.mutants.planted
+# In a copy of the last commit, never in this tree.
+FILE ?= ponto/punch.py
+TESTS ?= tests/unit/test_punch.py
+mutants: setup .venv-mutants/.installed ## change FILE place by place: does a test of TESTS fail?
+	@git worktree remove --force .local/mutants 2>/dev/null || true
+	@git worktree add --quiet --force --detach .local/mutants && ln -s ../../.venv ../../node_modules .local/mutants
+	@sed 's,FILE",$(FILE)",; s,TESTS",$(TESTS)",' lab/cosmic-ray.toml > .local/mutants/mutants.toml
+	@cd .local/mutants && PATH="$(CURDIR)/.venv-mutants/bin:$$PATH" && cosmic-ray init mutants.toml mutants.sqlite && \
+	  cr-filter-operators mutants.sqlite mutants.toml && cosmic-ray exec mutants.toml mutants.sqlite && \
+	  cr-report --surviving-only --show-diff mutants.sqlite
 
 bench: setup ## measure what the handler does, beside others
 	@python -m lab.bench $(ARGS)

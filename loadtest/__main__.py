@@ -15,8 +15,7 @@ from typing import Any
 
 import click
 
-from loadtest import baseline as baselines
-from loadtest import four_peaks, jmeter, machine, picture, proof
+from loadtest import jmeter, picture, proof
 from loadtest import summary as summaries
 from loadtest import system as systems
 from loadtest.jmeter import FOLDER, JMeter
@@ -35,54 +34,38 @@ from tools.plan.peak import Peak
 _STOP = 10  # s for JMeter to end
 _STOPPED = 130
 _PRICED, _REGION = "prod", "us-east-1"  # the stage that has serverless.yml's defaults, and whose list prices
+_PAUSE = 3  # s at the end of the open model: JMeter interrupts what has no answer when the schedule ends
 _OPEN_RATE = 200  # arrivals/s, each on a connection of its own: a quarter of what the local stack answers on 2 cores
 
 _EPILOG = """examples:
   make loadtest                                          the original's: 200 threads x 100 loops
   make loadtest ARGS="--repeats 5 --malformed 2"         5 % sent again, 2 % that are no punches
   make loadtest ARGS="--duration 600 --rate 100"         a soak: ten minutes, 100 requests/s
-  make loadtest ARGS="--plan four-peaks --seconds 120"   a working day in two minutes
-  cp .local/loadtest/summary.json .local/loadtest/baseline.json; make loadtest
-                                                         beside the run before
-  make loadtest ARGS="--baseline FILE"                   beside another one
   make loadtest STAGE=dev ARGS="--rate 500"              a stage on AWS; says what it costs, and asks
 
 exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is missing or stored twice;
 2 something is needed first; 4 every punch has its end, but some requests failed;
-5 slower than the baseline by more than noise; 6 the same, but other programs kept this machine busy;
 130 after Ctrl-C
 """
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--plan", type=click.Choice(["punches", "four-peaks"]), default="punches", help="JMeter's test plan.")
 @click.option("--repeats", type=opt.PERCENT, default=0, metavar="PERCENT", help="Of the punches, sent twice.")
 @click.option("--malformed", type=opt.PERCENT, default=0, metavar="PERCENT", help="On top, that are no punches.")
-@click.option("--threads", type=opt.POSITIVE, default=200, metavar="N", help="punches: connections at once.")
-@click.option("--loops", type=opt.POSITIVE, metavar="N", help="punches: of each thread (default 100).")
-@click.option("--ramp-up", type=opt.POSITIVE, default=1, metavar="SECONDS", help="punches: until all threads run.")
-@click.option("--duration", type=opt.POSITIVE, metavar="SECONDS", help="punches: a soak, instead of loops.")
-@click.option(
-    "--rate", type=opt.POSITIVE, metavar="N", help="punches: requests/s of all threads, at most (default: no limit)."
-)
+@click.option("--threads", type=opt.POSITIVE, default=200, metavar="N", help="Connections at once.")
+@click.option("--loops", type=opt.POSITIVE, metavar="N", help="Of each thread (default 100).")
+@click.option("--ramp-up", type=opt.POSITIVE, default=1, metavar="SECONDS", help="Until all threads run.")
+@click.option("--duration", type=opt.POSITIVE, metavar="SECONDS", help="A soak, instead of loops.")
+@click.option("--rate", type=opt.POSITIVE, metavar="N", help="Requests/s of all threads, at most (default: no limit).")
 @click.option(
     "--open-rate",
     type=opt.COUNT,
     metavar="N",
-    help=f"punches: arrivals/s of the open model that follows; 0: none (default {_OPEN_RATE}, at most --rate).",
+    help=f"Arrivals/s of the open model that follows; 0: none (default {_OPEN_RATE}, at most --rate).",
 )
-@click.option("--open-seconds", type=opt.POSITIVE, default=20, metavar="SECONDS", help="punches: that it lasts.")
-@click.option("--peak", type=opt.POSITIVE, default=300, metavar="N", help="four-peaks: punches/s at the highest peak.")
-@click.option("--seconds", type=opt.POSITIVE, default=120, metavar="SECONDS", help="four-peaks: that the day lasts.")
+@click.option("--open-seconds", type=opt.POSITIVE, default=20, metavar="SECONDS", help="That it lasts.")
 @click.option(
     "--patience", type=opt.POSITIVE, default=180, metavar="SECONDS", help="Without a new row before giving up."
-)
-@click.option(
-    "--baseline",
-    type=opt.FILE,
-    metavar="FILE",
-    help="summary.json of an earlier run, to compare with (default: loadtest/baseline.json in the state folder, where "
-    "it is of the same load).",
 )
 @click.option(
     "--stage",
@@ -96,7 +79,6 @@ exit status: 0 every accepted punch is one row, or a dead letter; 1 a punch is m
 @click.option("--no-report", is_flag=True, show_default=False, help="Without JMeter's HTML report.")
 @opt.as_json
 def loadtest(
-    plan: str,
     repeats: int,
     malformed: int,
     threads: int,
@@ -106,10 +88,7 @@ def loadtest(
     rate: int | None,
     open_rate: int | None,
     open_seconds: int,
-    peak: int,
-    seconds: int,
     patience: int,
-    baseline: Path | None,
     named: str | None,
     where: target.Where,
     *,
@@ -129,33 +108,37 @@ def loadtest(
     first = Random().randrange(10**6, 9 * 10**6) * proof.RUN  # noqa: S311  no secret
     common: dict[str, object] = {"firstEmployee": first, "repeats": repeats, "malformed": malformed}
     more = 1 + (repeats + malformed) / 100
-    if plan == "four-peaks":
-        schedule = {"schedule": four_peaks.schedule(peak, seconds)}
-        model = f"open model, {peak} punches/s at the peak"
-        requests = round(four_peaks.arrivals(peak, seconds) * more)
-        plans = [TestPlan(plan, model, common | schedule, requests, seconds)]
-    else:
-        loops = loops or (-1 if duration else 100)
-        own = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
-        given = {name: value for name, value in own.items() if value}  # the plan has defaults for the rest
-        limits = [round(threads * loops * more)] if loops > 0 else []
-        limits += [duration * rate] if duration and rate else []
-        most = min(limits, default=None)
-        lasts = most / rate if most and rate else 0
-        plans = [TestPlan(plan, f"closed model, {threads} users", common | given, most, lasts)]
-        if open_rate is None:
-            open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
-        if open_rate:
-            arrivals = {"firstEmployee": first + proof.RUN, "schedule": four_peaks.steady(open_rate, open_seconds)}
-            model = f"open model, {open_rate} punches/s"
-            requests = round(open_rate * open_seconds * more)
-            plans.append(TestPlan("four-peaks", model, common | arrivals, requests, open_seconds))
+    loops = loops or (-1 if duration else 100)
+    own = {"threads": threads, "loops": loops, "rampUp": ramp_up, "duration": duration, "rate": rate}
+    given = {name: value for name, value in own.items() if value}  # the plan has defaults for the rest
+    limits = [round(threads * loops * more)] if loops > 0 else []
+    limits += [duration * rate] if duration and rate else []
+    most = min(limits, default=None)
+    lasts = most / rate if most and rate else 0
+    plans = [TestPlan("punches", f"closed model, {threads} users", common | given, most, lasts)]
+    if open_rate is None:
+        open_rate = min(_OPEN_RATE, rate or _OPEN_RATE)
+    if open_rate:
+        arrivals = {"firstEmployee": first + proof.RUN, "schedule": _schedule(open_rate, open_seconds)}
+        model = f"open model, {open_rate} punches/s"
+        requests = round(open_rate * open_seconds * more)
+        plans.append(TestPlan("arrivals", model, common | arrivals, requests, open_seconds))
     signal.signal(signal.SIGTERM, _stop)
     try:
-        return _run(plans, named, where, baseline, patience, yes=yes, report=not no_report, as_json=as_json)
+        return _run(plans, named, where, patience, yes=yes, report=not no_report, as_json=as_json)
     except KeyboardInterrupt:
         print_status("make loadtest: stopped; a run that had not ended is not proven")
         return _STOPPED
+
+
+def _schedule(rate: int, seconds: int) -> str:
+    """Write arrivals at one rate as JMeter's Open Model Thread Group takes them.
+
+    Args:
+        rate: punches/s.
+        seconds: that they last.
+    """
+    return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE} s)"
 
 
 def _ask(plans: Sequence[TestPlan], place: str, *, is_confirmed: bool) -> None:
@@ -184,7 +167,6 @@ def _run(
     plans: Sequence[TestPlan],
     named: str | None,
     where: target.Where,
-    baseline_file: Path | None,
     patience: int,
     *,
     yes: bool,
@@ -199,9 +181,6 @@ def _run(
     folder.mkdir(parents=True, exist_ok=True)
     plan = plans[0]
     here: dict[str, Any] = {"host": system.properties()["host"], "cores": os.cpu_count()}
-    baseline = _baseline(
-        baseline_file, folder, here | {"plan": plan.name, "model": plan.model, "properties": plan.properties}
-    )
     _clear(folder)
 
     result = measure(plan, tool, system, folder, patience)
@@ -214,11 +193,6 @@ def _run(
         results.append(measure(arrivals, tool, system, folder / "open", patience))
         summary["open_model"] = results[-1].summary(arrivals)
     statuses = [each.status for each in results]
-    comparison = baselines.compare(*baseline, summary) if baseline else None
-    if comparison:
-        summary["baseline"] = comparison.summary()
-        statuses.append(comparison.status)
-
     _write(folder, summary)
     picture.draw(folder / "arrivals.png", result.figures, result.rows, result.ledger, result.lag)
     if report:
@@ -228,31 +202,8 @@ def _run(
         print_json(summaries.for_json(summary))
     else:
         summaries.show(summary)
-        if comparison:
-            comparison.show()
-    for each, its_plan in zip(results, plans, strict=True):
-        if each.elsewhere.is_busy:
-            print_status(f"{its_plan.model}: {each.elsewhere}. The figures are not the system's alone")
     print_status(f"files: {folder}")
     return min(filter(None, statuses), default=0)  # the worst has the least number
-
-
-def _baseline(given: Path | None, folder: Path, load: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Read what to compare with, before the load: a run may take the place of what it is compared with.
-
-    Raises:
-        CommandError: the file that was given is of another load, or of none.
-    """
-    file = given or folder / "baseline.json"
-    if not given and not file.exists():
-        return None
-    found = baselines.read(file)
-    if why := baselines.difference(found, load):
-        if given:
-            raise CommandError(f"the baseline {file} is of another load: {why}")
-        print_status(f"not compared with {file}, which is of another load: {why}")
-        return None
-    return str(file), found
 
 
 def _clear(folder: Path) -> None:
@@ -285,16 +236,15 @@ def measure(plan: TestPlan, tool: JMeter, system: System, folder: Path, patience
     """
     table = Table(system.reader, int(str(plan.properties["firstEmployee"])))
     table.count()  # what cannot be proven is not sent
-    others = machine.Watch(system.pids)
     watch = _Watch(system, table, folder / "results.jtl")
     _load(plan, tool, system, folder, watch)
-    load, elsewhere = os.getloadavg()[0], others.end()
+    load = os.getloadavg()[0]
     try:
         figures = summarize(read(folder / "results.jtl"))
     except (FileNotFoundError, ValueError):
         raise CommandError(f"JMeter sent nothing; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}") from None
     ledger, rows = proof.wait(table, system, figures.accepted, patience, watch.look)
-    return LoadResult(figures, rows, ledger, watch.depths, load, elsewhere)
+    return LoadResult(figures, rows, ledger, watch.depths, load)
 
 
 def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_Watch") -> None:
@@ -320,6 +270,18 @@ def _load(plan: TestPlan, tool: JMeter, system: System, folder: Path, watch: "_W
         raise CommandError(f"JMeter ended with {status}; its output ends:\n{jmeter.tail(folder / 'jmeter.out')}")
 
 
+def progress(accepted: int, stored: int, queued: int) -> str:
+    """Give a line of progress.
+
+    Args:
+        accepted: 202s that JMeter has written.
+        stored: rows of the run.
+        queued: messages in the queue.
+    """
+    more = f" ({stored - accepted:,} more than JMeter has written of yet, or than got an answer)"
+    return f"accepted {accepted:,}  stored {stored:,}{more * (stored > accepted)}  queued {queued:,}"
+
+
 class _Watch:
     """Progress: a line a second, while something changes."""
 
@@ -338,7 +300,7 @@ class _Watch:
         depth = self._system.depth(self._system.queue_url)
         if accepted:
             self.depths.append((now - self._began, depth))
-        line = f"accepted {accepted:,}  stored {self._table.count():,}  queued {depth:,}"
+        line = progress(accepted, self._table.count(), depth)
         if line != self._printed and now >= self._printed_at + 0.9:
             print_status(f"{time.strftime('%H:%M:%S')}  {line}")
             self._printed, self._printed_at = line, now

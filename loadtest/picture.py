@@ -1,11 +1,11 @@
 """The run as a picture: how fast punches came and became rows, and how many waited."""
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
-from numpy import histogram
 
 from loadtest.results import Figures
 from tools.kit.ledger import Ledger, Row
@@ -42,7 +42,10 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], ledger: Ledger, lag:
     figure = new_figure(10, 6, _title(figures, ledger, lag, max(waiting)))
     flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
 
-    came, became = (histogram(times, edges)[0] / step for times in (accepted, stored))
+    came, became = (
+        [times[bar] / step for bar in range(len(edges) - 1)]
+        for times in (Counter(int(at // step) for at in each) for each in (accepted, stored))
+    )
     flow.stairs(came, edges, fill=True, color=BLUE, alpha=0.3, label="accepted: answered with 202")
     flow.stairs(became, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
     flow.set_ylabel("punches a second")

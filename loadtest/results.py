@@ -1,16 +1,16 @@
 """What JMeter saw: its results file, and the figures in it."""
 
 import csv
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from numpy import percentile
-
 PUNCH, REPEAT, MALFORMED = "punch", "repeat", "malformed"  # the samplers of the plans
 _ACCEPTED, _REFUSED = "202", "400"
+_CLOSED = "Non HTTP response message: Socket closed"  # Java: by this side; by the other it is "Connection reset"
 _accepted_line = re.compile(f",(?:{PUNCH}|{REPEAT}),{_ACCEPTED},".encode())
 
 
@@ -21,6 +21,7 @@ class Sample(NamedTuple):
     began_ms: int  # ms since the epoch, UTC
     elapsed_ms: int  # from before the request to the last byte of the answer
     code: str  # the HTTP status, or words when there was no answer
+    message: str  # what the status says, or why there was none
     is_expected: bool  # the plan's assertions on status and body hold
     failure: str  # which does not
     id: str  # of the punch
@@ -82,6 +83,7 @@ def read(file: Path) -> Iterator[Sample]:
                 began_ms=int(row["timeStamp"]),
                 elapsed_ms=int(row["elapsed"]),
                 code=row["responseCode"],
+                message=row["responseMessage"],
                 is_expected=row["success"] == "true",
                 failure=row["failureMessage"],
                 id=row["id"],
@@ -111,8 +113,8 @@ def summarize(samples: Iterable[Sample]) -> Figures:
             accepted_ms.append(sample.ended_ms)
     failures = Counter(_failure(sample) for sample in samples if not sample.is_expected)
     began_ms = min(sample.began_ms for sample in samples)
-    elapsed = [sample.elapsed_ms for sample in samples]
-    p50, p95, p99 = map(int, percentile(elapsed, (50, 95, 99), method="inverted_cdf"))  # nearest-rank
+    elapsed = sorted(sample.elapsed_ms for sample in samples)
+    p50, p95, p99 = (elapsed[math.ceil(len(elapsed) * percent / 100) - 1] for percent in (50, 95, 99))  # nearest-rank
     return Figures(
         requests=len(samples),
         accepted=accepted,
@@ -124,7 +126,7 @@ def summarize(samples: Iterable[Sample]) -> Figures:
         failures=dict(failures.most_common()),
         began_ms=began_ms,
         seconds=(max(sample.ended_ms for sample in samples) - began_ms) / 1000,
-        latency=Latency(sum(elapsed) / len(elapsed), min(elapsed), p50, p95, p99, max(elapsed)),
+        latency=Latency(sum(elapsed) / len(elapsed), elapsed[0], p50, p95, p99, elapsed[-1]),
     )
 
 
@@ -151,5 +153,7 @@ class Tail:
 
 
 def _failure(sample: Sample) -> str:
+    if sample.message == _CLOSED:
+        return f"{sample.kind}: no answer when the schedule ended, so JMeter closed the connection"
     said = sample.failure.partition("\n")[0].strip()
     return f"{sample.kind}: {sample.code}" + (f": {said}" if said else "")

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from loadtest.machine import Elsewhere
 from loadtest.results import Figures
 from tools.kit import tables
 from tools.kit.ledger import Ledger, Row
-from tools.kit.output import camel_case, print_result
+from tools.kit.output import camel_case, counted, print_result
 from tools.kit.tables import Column
 
 _SHOWN = 20  # ids of what went wrong
@@ -33,13 +32,17 @@ class LoadResult(NamedTuple):
     ledger: Ledger
     depths: list[tuple[float, int]]  # of the queue: seconds since the run began, messages
     load: float  # the machine's average over a minute, when the last answer was there
-    elsewhere: Elsewhere
 
     @property
     def lag(self) -> float | None:
         """Seconds from the last 202 to the last row, by the clocks of the two machines."""
         stored = [row.stored_at.timestamp() for row in self.rows if row.stored_at and row.key in self.figures.accepted]
         return max(stored) - self.figures.last_accepted_ms / 1000 if stored else None
+
+    @property
+    def unanswered(self) -> int:
+        """How many rows are of punches that got no 202, as far as they were stored when the rows were read."""
+        return len({row.key for row in self.rows} - self.figures.accepted.keys())
 
     @property
     def status(self) -> int:
@@ -62,6 +65,7 @@ class LoadResult(NamedTuple):
             "refused": figures.refused,
             "errors": figures.errors,
             "stored": ledger.stored,
+            "stored_unanswered": self.unanswered,
             "dead_letters": sum(ledger.dead_letters.values()),
             "missing": len(ledger.lost),
             "stored_twice": len(ledger.stored_twice),
@@ -71,8 +75,6 @@ class LoadResult(NamedTuple):
             "drain_lag_seconds": None if lag is None else round(lag, 3),
             "queue_depth": [{"seconds": round(at, 1), "messages": depth} for at, depth in self.depths],
             "load_average": round(self.load, 2),
-            "elsewhere": {name: round(share, 3) for name, share in self.elsewhere._asdict().items()}
-            | {"busy": self.elsewhere.is_busy},
         }
         if figures.failures:
             found["failures"] = figures.failures
@@ -111,22 +113,18 @@ def show(summary: dict[str, Any]) -> None:
         summary: as `LoadResult.summary` gives it; with `open_model`, that of the second run.
     """
     runs = [run for run in (summary, summary.get("open_model")) if run]
-    # Of another shape of load there is nothing to compare with.
-    draw(runs, beside_the_original=summary["plan"] == "punches")
+    draw(runs)
     print_result("")
     for run in runs:
         print_result(sentence(run) if len(runs) == 1 else f"{run['model']}: {sentence(run)}")
 
 
-def draw(runs: Sequence[dict[str, Any]], *, beside_the_original: bool) -> None:
-    """Print the figures of runs beside each other."""
-    columns = [Column(""), *(Column(run["model"], right=True) for run in runs)]
+def draw(runs: Sequence[dict[str, Any]]) -> None:
+    """Print the figures of runs beside each other and the original's."""
+    names = ["", "the original", *(run["model"] for run in runs)]
     cells = [_lines(run) for run in runs]
-    rows = [(name, *(lines[name] for lines in cells)) for name in cells[0]]
-    if beside_the_original:
-        columns.insert(1, Column("the original", right=True))
-        rows = [(name, _ORIGINAL.get(name, ""), *values) for name, *values in rows]
-    tables.show(columns, rows)
+    rows = [(name, _ORIGINAL.get(name, ""), *(lines[name] for lines in cells)) for name in cells[0]]
+    tables.show([Column(name, right=bool(name)) for name in names], rows)
 
 
 def _lines(summary: dict[str, Any]) -> dict[str, str]:
@@ -147,12 +145,12 @@ def _lines(summary: dict[str, Any]) -> dict[str, str]:
         "repeats": count("repeats"),
         "refused": count("refused"),
         "rows": count("stored"),
+        "rows without a 202": count("stored_unanswered"),
         "dead letters": count("dead_letters"),
         "missing": count("missing"),
         "stored twice": count("stored_twice"),
         "last row after last 202, s": "none" if lag is None else f"{lag:.1f}",
         "load average": f"{summary['load_average']:.1f}",
-        "CPU of others": f"{summary['elsewhere']['during']:.0%}",
     }
 
 
@@ -169,5 +167,8 @@ def sentence(summary: dict[str, Any]) -> str:
         dead_letters = f" and {summary['dead_letters']:,} dead letters" if summary["dead_letters"] else ""
         text = f"{accepted} = {stored:,} rows{dead_letters}"
     if summary["errors"]:
-        text += f"; {summary['errors']:,} requests failed: {next(iter(summary['failures']))}"
+        kinds = "; ".join(f"{times:,} {what}" for what, times in summary["failures"].items())
+        text += f"; {summary['errors']:,} requests failed: {kinds}"
+    if summary["stored_unanswered"]:
+        text += f"; {counted(summary['stored_unanswered'], 'row')} without a 202"
     return text

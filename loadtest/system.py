@@ -27,7 +27,6 @@ class System(NamedTuple):
     dlq_url: str
     sqs: "SQSClient"
     reader: Callable[[], AbstractContextManager[reader.Reader]]  # of its database
-    pids: tuple[int, ...] = ()  # of its processes that run on this machine, with all that they started
     place: str | None = None  # stage, account and region; None: the local stack, which costs nothing
 
     def properties(self) -> dict[str, object]:
@@ -74,7 +73,6 @@ def _local(state: Path) -> System:
         address.dlq_url,
         address.client("sqs"),
         lambda: reader.opened(reader.Where(database.Where(state))),
-        (address.pid,),
     )
 
 

@@ -2,7 +2,6 @@
 //
 // A look-up needs an AWS account, so it happens only where a name is configured.
 
-const IN_NETWORK = [...require('./functions.js').map(({ id }) => id), 'Schema'];
 const stop = require('./stop.js');
 
 const split = (list) =>
@@ -54,32 +53,6 @@ async function lookUp({ region, vpcName, subnetNames, securityGroupNames }) {
   };
 }
 
-const WAYS_OUT = ['endpoints', 'egress'];
-
-/** A subnet that has a half of the network's IPv6 addresses, too. */
-const dualStack = ({ Properties, ...subnet }, half) => {
-  const blocks = { 'Fn::GetAtt': ['Vpc', 'Ipv6CidrBlocks'] };
-  const halves = { 'Fn::Cidr': [{ 'Fn::Select': [0, blocks] }, 2, 64] };
-  return { ...subnet, DependsOn: 'Ipv6Block', Properties: { ...Properties, Ipv6CidrBlock: { 'Fn::Select': [half, halves] } } };
-};
-
-const OUT = { IpProtocol: 'tcp', FromPort: 443, ToPort: 443, Description: 'SQS and Secrets Manager', CidrIpv6: '::/0' };
-
-/** The network that is made, with the way out by IPv6. */
-function withEgress({ SubnetA, SubnetB, FunctionSecurityGroup, ...own }, egress) {
-  const { SecurityGroupEgress, ...properties } = FunctionSecurityGroup.Properties;
-  const toDatabase = SecurityGroupEgress.filter(({ FromPort }) => FromPort === 5432);
-  const group = { ...FunctionSecurityGroup, Properties: { ...properties, SecurityGroupEgress: [...toDatabase, OUT] } };
-  const subnets = { SubnetA: dualStack(SubnetA, 0), SubnetB: dualStack(SubnetB, 1) };
-  return { ...own, ...subnets, FunctionSecurityGroup: group, ...egress, ...Object.fromEntries(IN_NETWORK.map(overIpv6)) };
-}
-
-// Without it, or where AWS is another, the functions ask the services' usual names.
-const overIpv6 = (name) => [
-  `${name}LambdaFunction`,
-  { Type: 'AWS::Lambda::Function', Properties: { Environment: { Variables: { AWS_USE_DUALSTACK_ENDPOINT: 'true' } } } },
-];
-
 module.exports = async ({ resolveVariable }) => {
   const parameter = (name) => resolveVariable(`param:${name}`);
   const ids = {
@@ -94,16 +67,14 @@ module.exports = async ({ resolveVariable }) => {
   };
   const creates = (await parameter('database')) === 'create';
 
-  const wayOut = await parameter('network');
-  if (!WAYS_OUT.includes(wayOut)) stop(`network: '${wayOut}' is not one of ${WAYS_OUT.join(', ')}.`);
-  const { own, endpoints, egress, ofFunctions } = await resolveVariable('file(resources/network.yml)');
+  const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');
   let network;
   let resources = {};
   if (ids.vpcId || ids.subnetIds.length || ids.securityGroupIds.length) network = ids;
   else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
     network = await lookUp({ ...names, region: await resolveVariable('self:provider.region') });
   } else if (creates) {
-    resources = wayOut === 'egress' ? withEgress(own, egress) : { ...own, ...endpoints };
+    resources = own;
     network = {
       vpcId: { Ref: 'Vpc' },
       subnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],
@@ -122,7 +93,7 @@ module.exports = async ({ resolveVariable }) => {
 
   const { subnetIds, securityGroupIds } = network;
   return {
-    vpc: { subnetIds, securityGroupIds, ...('EgressGateway' in resources && { ipv6AllowedForDualStack: true }) },
+    vpc: { subnetIds, securityGroupIds },
     network,
     policy: { Ref: 'NetworkInterfacesPolicy' },
     databaseIngress: securityGroupIds.map((group) => ({

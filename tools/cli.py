@@ -6,10 +6,6 @@ from collections.abc import Sequence
 from tools.kit import commands, slices
 
 _OF_THE_REFERENCE = {
-    "balance": {
-        "from": "tools.balance.command:balance",
-        "example": "ponto balance --stage dev        whether all that was sent yesterday came to an end",
-    },
     "correct": {
         "from": "tools.correct.command:correct",
         "example": "ponto correct list --month 2026-11   who added or disregarded which punches, and why",
@@ -44,7 +40,7 @@ _OF_THE_REFERENCE = {
     },
     "plan": {
         "from": "tools.plan.command:plan",
-        "example": "ponto plan --employees 20000     which limit binds at the peak, and what a month costs",
+        "example": "ponto plan 20000                 which limit binds at the peak, and what a month costs",
     },
     "remove": {
         "from": "tools.remove.command:remove",

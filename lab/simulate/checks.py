@@ -1,29 +1,16 @@
 """What must hold at every step and in the end."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import psycopg2.extensions
 
-from lab.simulate import cloudwatch
-from lab.simulate.clock import DAY, HOUR, length
-from lab.simulate.cloudwatch import Metric, Point, State
+from lab.simulate.clock import length
 from lab.simulate.employees import Sending
 from tools.kit.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
 from tools.kit.rows import rows_of
 
-STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired", "lost")
-ALARM_BEFORE = 42 * HOUR
-"""An alarm fires at least so long before a message expires. A dead letter that is 9 days old as it comes has 5 left, of
-which the alarm takes 3 and up to 2 hours."""
-
-KEPT = {"punches-expire": 9 * DAY, "dead-letters-expire": 14 * DAY}
-"""How long each queue keeps a message, as README.md promises, by the alarm that fires days before."""
-
-LOOK_BACK = 16 * DAY
-"""How much of the past an alarm is evaluated on: more than SQS keeps anything."""
-
+STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
 _LOOK_UP = "prepare audit (uuid[]) as select id::text, usuario_id, ponto, mensagem_id from batida where id = any($1)"
 _EVERYBODY = range(1, 2**53)
 
@@ -90,12 +77,6 @@ class Auditor:
             if row := rows.get(each.sending.id):
                 each.row = compare(each.id, each.sending.punch, row)
 
-    def count(self) -> int:
-        """Count all rows."""
-        self._cursor.execute("select count(*) from batida")
-        [(count,)] = self._cursor
-        return int(count)
-
     def rows(self) -> list[Row]:
         """Give all rows."""
         return rows_of(self._connection, _EVERYBODY)
@@ -104,9 +85,7 @@ class Auditor:
 class Tally:
     """All that was accepted, counted by what became of it."""
 
-    def __init__(self, *, stops: bool = True) -> None:
-        """Takes whether a message that is lost ends the run, or is counted."""
-        self._stops = stops
+    def __init__(self) -> None:
         self.accepted: list[Accepted] = []
         self.counts = dict.fromkeys(STATES, 0)
 
@@ -121,7 +100,7 @@ class Tally:
         Raises:
             BrokenError: it is nowhere, or in two places.
         """
-        state = each.find_state() or ("lost" if not self._stops else None)
+        state = each.find_state()
         if state is None:
             what = f"{each} was deleted from the queue, and is neither a row nor a dead letter"
             raise BrokenError("lost", now, what, each)
@@ -182,66 +161,6 @@ class Tally:
             raise BrokenError("balance", now, f"counted {self.counts}, {what}")
 
 
-class Alarms:
-    """The compiled alarms on what waits too long, evaluated as CloudWatch does."""
-
-    def __init__(self, alarms: Mapping[str, Any]) -> None:
-        self._alarms = alarms
-        self.failed: dict[int, Point] = {}  # oldestFailedMilliseconds, by minute
-        self._known: dict[tuple[str, int], int | None] = {}
-
-    def fired(
-        self, section: str, since: float, now: float, samples: Callable[[str], Mapping[int, tuple[int, int]]]
-    ) -> float | None:
-        """Tell when an alarm began to fire for good.
-
-        Args:
-            section: of the alarm.
-            since: from when to evaluate.
-            now: until when.
-            samples: gives visible and in flight by minute, by a queue's logical id.
-
-        Returns:
-            The clock's time; None: it does not fire now.
-        """
-        begin, end = int(since // 60), int(now // 60)
-        known = (section, end // 60)
-        if known not in self._known:
-            self._known[known] = self._evaluate(self._alarms[section], begin, end, samples)
-        found = self._known[known]
-        return None if found is None else found * 60.0
-
-    def _evaluate(
-        self, alarm: Any, begin: int, end: int, samples: Callable[[str], Mapping[int, tuple[int, int]]]
-    ) -> int | None:
-        recorded: dict[Metric, Mapping[int, Point]] = {}
-        for found in cloudwatch.metrics(alarm):
-            _, name, dimensions = found
-            queue = next((name for name in ("PunchQueue", "DeadLetterQueue") if name in str(sorted(dimensions))), "")
-            if name == "oldestFailedMilliseconds":
-                recorded[found] = {minute - begin: point for minute, point in self.failed.items() if minute >= begin}
-            elif name.startswith("ApproximateNumberOfMessages"):
-                recorded[found] = _series(samples(queue), name.endswith("NotVisible"), begin, end)
-        firing: int | None = None
-        for minute, state in cloudwatch.states(alarm, recorded, end - begin):
-            if state is not State.ALARM:
-                firing = None
-            elif firing is None:
-                firing = begin + minute
-        return firing
-
-
-def _series(samples: Mapping[int, tuple[int, int]], in_flight: bool, begin: int, end: int) -> dict[int, Point]:
-    """Give a queue's count for each minute: where nothing changed it is what it was."""
-    found: dict[int, Point] = {}
-    value = next((samples[minute][in_flight] for minute in sorted(samples, reverse=True) if minute < begin), 0)
-    for minute in range(begin, end):
-        if minute in samples:
-            value = samples[minute][in_flight]
-        found[minute - begin] = Point(value, 1, value, value)
-    return found
-
-
 def exhausted(each: Accepted, first_received: float, amiss: float, promised: float, now: float) -> None:
     """Judge that SQS moves a good punch to the dead-letter queue.
 
@@ -258,24 +177,12 @@ def exhausted(each: Accepted, first_received: float, amiss: float, promised: flo
         )
 
 
-def expired(each: Accepted, sent: float, section: str, fired: float | None, now: float) -> None:
+def expired(each: Accepted, sent: float, kept: int, now: float) -> None:
     """Judge that a message expires.
 
     Raises:
-        BrokenError: it was promised to be kept for longer, or its alarm did not fire days before.
+        BrokenError: it was promised to be kept for longer.
     """
-    if now - sent < KEPT[section]:
-        raise BrokenError(
-            "expired",
-            now,
-            f"{each} expires {length(now - sent)} after it was stored; {length(KEPT[section])} are promised",
-            each,
-        )
-    if fired is None or now - fired < ALARM_BEFORE:
-        when = "has not fired" if fired is None else f"fired {length(now - fired)} before"
-        raise BrokenError(
-            "expired",
-            now,
-            f"{each} expires {length(now - sent)} after it was stored, and the alarm {section} {when}",
-            each,
-        )
+    if now - sent < kept:
+        what = f"{each} expires {length(now - sent)} after it was stored; {length(kept)} are promised"
+        raise BrokenError("expired", now, what, each)

@@ -2,7 +2,6 @@
 
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
@@ -13,13 +12,11 @@ import click
 import psutil
 import psycopg2
 
-from lab.simulate import bookkeeper, faults, settings, story
+from lab.simulate import faults, settings, story
 from lab.simulate.checks import BrokenError
-from lab.simulate.faults import Spell
 from lab.simulate.planted import PLANTED
 from lab.simulate.settings import Settings
 from lab.simulate.world import Outcome, Plan, World
-from tools.balance.books import Books
 from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.files import draft, require_writable
@@ -35,9 +32,8 @@ _EPILOG = f"""examples:
   make simulate ARGS="--seed 86 --trace year.txt"       with every step of it
   make simulate ARGS="--seeds 50 --days 7"              fifty weeks
   make simulate ARGS="--fault receives --seeds 100 --days 7"
-  make simulate ARGS="--books --seed 1"                 and what the books of its days show
 
-planted faults, mistakes of ours, to see that they are found (the last two break no rule: --books shows them):
+planted faults, mistakes of ours, to see that they are found:
 {chr(10).join(f"  {name:<11} {planted.what}" for name, planted in PLANTED.items())}
 
 exit status: 0 every rule held, 1 one was broken, and the story of it is printed, 2 the request is wrong
@@ -54,7 +50,6 @@ exit status: 0 every rule held, 1 one was broken, and the story of it is printed
     "--template", type=opt.FILE, metavar="FILE", help="Compiled already: cloudformation-template-update-stack.json."
 )
 @click.option("--fault", type=click.Choice(list(PLANTED)), metavar="NAME", help="Plant a mistake, of those below.")
-@click.option("--books", is_flag=True, show_default=False, help="Keep the books of each day; what is lost is counted.")
 @click.option("--trace", type=opt.FILE, metavar="FILE", help="Write every step there, of the last run.")
 @opt.force
 def simulate(
@@ -67,7 +62,6 @@ def simulate(
     fault: str | None,
     trace: Path | None,
     *,
-    books: bool,
     force: bool,
 ) -> int:
     """Live through a year of punches in a minute.
@@ -75,22 +69,17 @@ def simulate(
     The real handler drains into a real PostgreSQL. Only the clock, the queue, Lambda and the network are simulated, as
     their documentation describes them; databases fail, functions die, operators pause and come late. At every step and
     in the end each accepted message is a row, a dead letter, or waits; none is twice; no good punch is a dead letter of
-    an outage shorter than promised; and nothing expires without its alarm.
+    an outage shorter than promised; and nothing expires earlier than promised.
     """
     if trace:
         require_writable(trace, force=force)
     deployed = settings.of_file(template) if template else settings.of_stage(stage)
-    more: tuple[Spell, ...] = ()
     if fault:
-        deployed, more = PLANTED[fault].plant(deployed), PLANTED[fault].spells
-    kept: list[Books] = []
-    unlogged: list[int] = []
-    counts: Counter[str] = Counter()
+        deployed = PLANTED[fault].plant(deployed)
     first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
     with one_processor(), server() as url:
         for each in range(first, first + seeds):
-            spells = [*faults.draw(each, days), *more]
-            plan = Plan(each, days, range(1, employees + 1), spells, stops=not books)
+            plan = Plan(each, days, range(1, employees + 1), faults.draw(each, days))
             again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'
             print_status(again)
             begin = time.monotonic()
@@ -99,11 +88,6 @@ def simulate(
             if outcome.broken:
                 return _print_outcome(plan, deployed, url, outcome, again)
             print_result(f"{outcome} ({days} days of seed {each} in {time.monotonic() - begin:.1f} s)")
-            kept += outcome.books
-            unlogged += outcome.unlogged
-            counts.update(outcome.counts)
-    if books:
-        print_result(str(Outcome(counts, counts.total(), None, 0, kept, unlogged)), *bookkeeper.told(kept, unlogged))
     return 0
 
 

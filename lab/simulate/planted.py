@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lab.faults import Kind
-from lab.simulate.clock import DAY
-from lab.simulate.faults import Spell
 from lab.simulate.settings import Settings
 
 
@@ -14,8 +11,6 @@ class Planted(NamedTuple):
 
     what: str
     plant: Callable[[Settings], Settings]
-    spells: tuple[Spell, ...] = ()  # besides those of the seed
-    breaks_a_rule: bool = True  # else only the books show it
 
 
 def _without_end(settings: Settings) -> Settings:
@@ -37,15 +32,4 @@ PLANTED = {
     "success": Planted("success answered for a failure", lambda found: found._replace(answer_success=True)),
     "look-up": Planted("the look-up statement removed", lambda found: found._replace(look_up=False)),
     "backoff": Planted("a backoff without end", _without_end),
-    "purge": Planted(
-        "operators who purge the dead-letter queue",
-        lambda found: found._replace(purge=True),
-        breaks_a_rule=False,
-    ),
-    "pause": Planted(
-        "a pause longer than the queue keeps a punch",
-        lambda found: found,
-        (Spell(2 * DAY, 14 * DAY, Kind.PAUSED),),
-        breaks_a_rule=False,
-    ),
 }

@@ -83,7 +83,6 @@ class Queue:
         """
         self.odd = True  # whether oddities happen that SQS warns of
         self.live = 0  # messages, copies included
-        self.samples: dict[int, tuple[int, int]] = {}  # minute -> visible and in flight, at its last change
         self.on_expired: Callable[[Message], None] = lambda _: None
         self.on_exhausted: Callable[[Message], None] = lambda _: None
         self._chance = chance
@@ -96,12 +95,11 @@ class Queue:
         self._by_receipt: dict[str, Message] = {}
         self._numbers = count()
 
-    def add(self, message: Message, now: float) -> None:
+    def add(self, message: Message) -> None:
         """Store a message."""
         self.live += 1
         heappush(self._oldest, (message.sent, next(self._numbers), message))
         self._visible.append(message)
-        self._sample(now)
 
     def receive(self, now: float) -> Message | None:
         """Hand out a message, or none.
@@ -120,7 +118,7 @@ class Queue:
             # "When the ReceiveCount for a message exceeds the maxReceiveCount for a queue, Amazon SQS moves the
             # message to the dead-letter-queue."
             if self._most_receives is not None and message.receives >= self._most_receives:
-                self._drop(message, now)
+                self._drop(message)
                 self.on_exhausted(message)
                 continue
             message.receives += 1
@@ -132,11 +130,10 @@ class Queue:
             self._by_receipt.pop(message.receipt, None)
             message.receipt = f"{message.id}/{next(self._numbers)}"
             self._by_receipt[message.receipt] = message
-            self._sample(now)
             if self.odd:
                 odd = self._chance.random()
                 if odd < _AGAIN:  # more than one copy
-                    self._copy(message, now)
+                    self._copy(message)
                 elif odd < _AGAIN + _UNSEEN:
                     # "It is possible for a consumer to not receive a message even when Amazon SQS marks the message
                     # as delivered while returning successfully from a ReceiveMessage API method call."
@@ -177,15 +174,15 @@ class Queue:
         # occasions if one of the servers which stores a copy of the message is unavailable when you send the request to
         # delete the message."
         if self.odd and self._chance.random() < _COPY:
-            self._copy(message, now)
-        self._drop(message, now)
+            self._copy(message)
+        self._drop(message)
         return True
 
-    def remove(self, message: Message, now: float) -> None:
+    def remove(self, message: Message) -> None:
         """Delete a message that an operator has looked at."""
         if message in self._visible:
             self._visible.remove(message)
-        self._drop(message, now)
+        self._drop(message)
 
     def messages(self) -> Iterator[Message]:
         """Give all that wait, the oldest first."""
@@ -220,32 +217,26 @@ class Queue:
             while (oldest := self.oldest()) and now - oldest.sent >= self._retention:
                 if oldest in self._visible:
                     self._visible.remove(oldest)
-                self._drop(oldest, now)
+                self._drop(oldest)
                 self.on_expired(oldest)
         # "If the message is not deleted or its visibility timeout is not extended before the timeout expires, it
         # becomes visible again and can be retrieved by other consumers."
         while (due := self.next_visible()) is not None and due <= now:
             self._visible.append(heappop(self._hidden)[2])
-            self._sample(now)
 
     def _hide(self, message: Message, until: float) -> None:
         message.visible_at, message.hiding = until, next(self._numbers)
         heappush(self._hidden, (until, message.hiding, message))
 
-    def _copy(self, message: Message, now: float) -> None:
+    def _copy(self, message: Message) -> None:
         copy = Message(message.id, message.body, message.origin, message.sent, message.attributes)
         copy.receives, copy.first_received, copy.copied = message.receives, message.first_received, True
         copy.needless = message.needless + 1
         message.copied = True
         message.origin.queued += 1
-        self.add(copy, now)
+        self.add(copy)
 
-    def _drop(self, message: Message, now: float) -> None:
+    def _drop(self, message: Message) -> None:
         self._by_receipt.pop(message.receipt, None)
         message.gone = True
         self.live -= 1
-        self._sample(now)
-
-    def _sample(self, now: float) -> None:
-        visible = len(self._visible)
-        self.samples[int(now // 60)] = (visible, self.live - visible)

@@ -1,11 +1,11 @@
-"""What is deployed, as the compiled template has it: queues, mapping, function and alarms."""
+"""What is deployed, as the compiled template has it: queues, mapping and function."""
 
 import hashlib
 import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tools.kit.errors import CommandError
 from tools.kit.packaging import PackagingError, Template, copy_project, package
@@ -28,12 +28,10 @@ class Settings(NamedTuple):
     concurrency: int
     timeout: int  # of the function
     environment: dict[str, str]
-    alarms: dict[str, Any]  # properties, by section of docs/runbook.md
     # Of code, not of the template: what `--fault` plants.
     commit_late: bool = False
     answer_success: bool = False
     look_up: bool = True
-    purge: bool = False  # by operators: all dead letters at once, which nobody counts
     # What the model takes a batch to cost, from its receipt to its deletion: milliseconds.
     batch_milliseconds: float = 39
     row_milliseconds: float = 0.11
@@ -55,7 +53,6 @@ def of_template(template: Template) -> Settings:
     """Read what the simulator needs of a compiled template."""
     queue, dead = template.properties("PunchQueue"), template.properties("DeadLetterQueue")
     mapping, function = template.properties(_MAPPING), template.properties(_FUNCTION)
-    alarms = template.of_type("AWS::CloudWatch::Alarm").values()
     return Settings(
         visibility=queue["VisibilityTimeout"],
         retention=queue["MessageRetentionPeriod"],
@@ -66,7 +63,6 @@ def of_template(template: Template) -> Settings:
         concurrency=mapping["ScalingConfig"]["MaximumConcurrency"],
         timeout=function["Timeout"],
         environment={name: _filled_in(value) for name, value in sorted(function["Environment"]["Variables"].items())},
-        alarms={alarm["AlarmDescription"].rpartition("#")[2]: alarm for alarm in alarms},
     )
 
 

@@ -15,19 +15,17 @@ import psycopg2.extensions
 
 from lab.faults import Kind
 from lab.simulate import checks, employees
-from lab.simulate.bookkeeper import Bookkeeper
-from lab.simulate.checks import LOOK_BACK, Accepted, Alarms, Auditor, BrokenError, Tally
+from lab.simulate.checks import Accepted, Auditor, BrokenError, Tally
 from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
-from lab.simulate.cloudwatch import Point
 from lab.simulate.database import Database
 from lab.simulate.employees import Sending
 from lab.simulate.faults import PROMISED, Spell, Weather
 from lab.simulate.functions import Function, Invocation
 from lab.simulate.queue import Message, Queue
 from lab.simulate.settings import Settings
-from tools.balance.books import Books
 from tools.kit.ledger import DeadLetter, Standing
 
+_KEPT, _KEPT_DEAD = 9 * DAY, 14 * DAY  # for which README.md promises that the queues keep a message
 _EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason
 _CALM = HOUR
 """After so long without anything wrong nothing older waits."""
@@ -47,7 +45,6 @@ class Plan(NamedTuple):
     spells: Sequence[Spell]
     odd: bool = True  # whether SQS does what it warns of
     sendings: Sequence[Sending] | None = None  # instead of what the employees of the seed send
-    stops: bool = True  # at a message that is lost, as at any other broken rule; else it is counted
 
 
 class Outcome(NamedTuple):
@@ -57,11 +54,9 @@ class Outcome(NamedTuple):
     accepted: int
     broken: BrokenError | None
     invocations: int
-    books: Sequence[Books]  # of each day
-    unlogged: Sequence[int]  # rows of each day that the log lacks
 
     def __str__(self) -> str:
-        rare = ("removed by operators", "expired", "lost")
+        rare = ("removed by operators", "expired")
         counts = {name: number for name, number in self.counts.items() if number or name not in rare}
         return ", ".join(f"{name} {number}" for name, number in {"accepted": self.accepted, **counts}.items())
 
@@ -95,8 +90,7 @@ class World:
             write_trace: takes each line of the trace.
         """
         self.plan, self.settings = plan, settings
-        self.tally = Tally(stops=plan.stops)
-        self.bookkeeper = Bookkeeper()
+        self.tally = Tally()
         self.stored_at = 0.0  # when the last batch was deleted
         self.invocations = 0
         self._clock = Clock()
@@ -127,7 +121,6 @@ class World:
         self._audit_connection = connect()
         self._audit_connection.autocommit = True
         self._auditor = Auditor(self._audit_connection)
-        self._alarms = Alarms(settings.alarms)
         self._events: list[tuple[float, int, Callable[[Any], None], Any]] = []
         self._order = count()
         self._free = settings.concurrency  # pollers
@@ -155,14 +148,7 @@ class World:
             finally:
                 self._database.close()
                 self._audit_connection.close()
-        return Outcome(
-            self.tally.counts,
-            len(self.tally.accepted),
-            broken,
-            self.invocations,
-            self.bookkeeper.days,
-            self.bookkeeper.unlogged,
-        )
+        return Outcome(self.tally.counts, len(self.tally.accepted), broken, self.invocations)
 
     @contextmanager
     def _installed(self) -> Iterator[None]:
@@ -187,8 +173,6 @@ class World:
             self._write_trace(f"{stamp(self._clock.now)}  {text}")
 
     def _begin(self) -> None:
-        for day in range(self.plan.days):
-            self._at((day + 1) * DAY, self._midnight)
         for spell in self.plan.spells:
             self._at(spell.begin, self._spell_begins, spell)
             self._at(spell.end, self._spell_ends, spell)
@@ -198,12 +182,6 @@ class World:
         else:
             for sending in self.plan.sendings:
                 self._at(sending.at, self._send, sending)
-
-    def _midnight(self, _: object) -> None:
-        now = self._clock.now
-        self._queue.refresh(now)
-        self._dead.refresh(now)
-        self.bookkeeper.close_day(self._queue.live, self._dead.live, self._auditor.count())
 
     def _spell_begins(self, spell: Spell) -> None:
         self._trace(str(spell))
@@ -223,10 +201,9 @@ class World:
         now = self._clock.now
         message_id = self._new_id()
         accepted = self.tally.accept(message_id, sending)
-        self.bookkeeper.counted.update(("accepted", "sent"))
         if self._write_trace:
             self._trace(f"{sending.what}: {accepted}")
-        self._queue.add(Message(message_id, sending.body, accepted, now, {}), now)
+        self._queue.add(Message(message_id, sending.body, accepted, now, {}))
         self._wake()
         self._watch()
 
@@ -341,20 +318,7 @@ class World:
         self._free_poller()
 
     def _note(self, batch: Sequence[Message], done: Invocation) -> None:
-        """Record what the function's log says of counts and failures."""
-        for line in done.logged:
-            if line["message"] == "batch":
-                self.bookkeeper.counted.update(
-                    stored=line["stored"],
-                    duplicates=line["duplicates"],
-                    dead_lettered=line["rejected"],
-                    redriven=line.get("redriven", 0),
-                )
-            if milliseconds := line.get("oldestFailedMilliseconds"):
-                minute = int(done.end // 60)
-                before = self._alarms.failed.get(minute)
-                most = max(milliseconds, before.most) if before else milliseconds
-                self._alarms.failed[minute] = Point(most, 1, most, most)
+        """Trace what the function's log says."""
         if self._write_trace:
             warned = [line for line in done.logged if line["level"] == "WARNING"]
             why = [error for line in warned for error in line.get("errors", [line["message"]])]
@@ -380,7 +344,7 @@ class World:
                 accepted.excused = True
             self.tally.follow(accepted, now)
             is_good = message.id not in failed and accepted.sending.id
-            if self.plan.stops and is_good and accepted.row is None and not accepted.dead_letters:
+            if is_good and accepted.row is None and not accepted.dead_letters:
                 what = f"{accepted} was deleted from the queue before it was a row"
                 raise BrokenError("lost", now, what, accepted)
         self.stored_at = now
@@ -418,8 +382,7 @@ class World:
             for name, value in attributes.items()
         }
         accepted.dead_letters += 1
-        self.bookkeeper.counted["letters_sent"] += 1
-        self._dead.add(Message(self._new_id(), body, accepted, sent, given), self._clock.now)
+        self._dead.add(Message(self._new_id(), body, accepted, sent, given))
         self._call_operator()
 
     def _exhausted(self, message: Message) -> None:
@@ -437,7 +400,7 @@ class World:
         accepted.dead_letters += 1
         # "When a message is moved to a dead-letter queue, the enqueue timestamp is unchanged."
         dead_letter = Message(self._new_id(), message.body, accepted, message.sent, message.attributes)
-        self._dead.add(dead_letter, now)
+        self._dead.add(dead_letter)
         self._call_operator()
         self.tally.follow(accepted, now)
 
@@ -460,10 +423,9 @@ class World:
         self._dead.refresh(now)
         for dead_letter in list(self._dead.messages()):
             accepted: Accepted = dead_letter.origin
-            self._dead.remove(dead_letter, now)
+            self._dead.remove(dead_letter)
             accepted.dead_letters -= 1
-            self.bookkeeper.counted["letters_deleted"] += not self.settings.purge
-            if accepted.sending.id and accepted.row is not Standing.CONFLICT and not self.settings.purge:
+            if accepted.sending.id and accepted.row is not Standing.CONFLICT:
                 self._redrive(dead_letter)
             else:
                 accepted.removed = True
@@ -484,28 +446,24 @@ class World:
         }
         self._trace(f"an operator sends {accepted} back")
         accepted.queued += 1
-        self.bookkeeper.counted["sent"] += 1
-        self._queue.add(Message(self._new_id(), dead_letter.body, accepted, now, receipt | kept), now)
+        self._queue.add(Message(self._new_id(), dead_letter.body, accepted, now, receipt | kept))
         self._wake()
 
     def _expired(self, message: Message) -> None:
-        self._judge_expiry(message, "punches-expire")
+        self._judge_expiry(message, _KEPT)
         message.origin.queued -= 1
         message.origin.expired = True
         self.tally.follow(message.origin, self._clock.now)
 
     def _dead_letter_expired(self, message: Message) -> None:
-        self._judge_expiry(message, "dead-letters-expire")
+        self._judge_expiry(message, _KEPT_DEAD)
         message.origin.dead_letters -= 1
         message.origin.expired = True
         self.tally.follow(message.origin, self._clock.now)
 
-    def _judge_expiry(self, message: Message, section: str) -> None:
-        now = self._clock.now
-        samples = {"PunchQueue": self._queue.samples, "DeadLetterQueue": self._dead.samples}
-        fired = self._alarms.fired(section, max(0, now - LOOK_BACK), now, samples.__getitem__)
+    def _judge_expiry(self, message: Message, kept: int) -> None:
         self._trace(f"{message.origin} expires")
-        checks.expired(message.origin, message.sent, section, fired, now)
+        checks.expired(message.origin, message.sent, kept, self._clock.now)
 
     # What nobody in the system sees
 

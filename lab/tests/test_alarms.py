@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab.simulate.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
+from lab.tests.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 from ponto import log
 from ponto.drain import Failure, Processed
 from ponto.punch import Punch

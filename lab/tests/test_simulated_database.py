@@ -37,7 +37,7 @@ insert into batida (id, usuario_id, ponto) values ('0192f0c1-0000-7000-8000-0000
 on conflict do nothing
 """
 SLOW = "select pg_sleep(5)"
-NOWHERE = Settings(451, 1, 1, 1, 100, 1, 5, 75, {}, {})
+NOWHERE = Settings(451, 1, 1, 1, 100, 1, 5, 75, {})
 
 
 class Raised(NamedTuple):

@@ -21,7 +21,7 @@ def queue(**changes: Any) -> Queue:
 def received(**changes: Any) -> tuple[Queue, Message]:
     """A queue, and its message, which was received at 0."""
     found, sent = queue(**changes), message()
-    found.add(sent, 0)
+    found.add(sent)
     assert found.receive(0) is sent
     return found, sent
 
@@ -32,7 +32,7 @@ def message(number: int = 1, sent: float = 0) -> Message:
 
 def test_a_received_message_is_hidden_for_the_visibility_timeout_and_then_back_with_another_receipt() -> None:
     found, sent = queue(), message()
-    found.add(sent, 0)
+    found.add(sent)
 
     assert found.receive(1) is sent
     first = sent.receipt
@@ -57,7 +57,7 @@ def test_an_old_receipt_may_delete_a_message_that_another_one_has() -> None:
     deleted = []
     for number in range(100):
         sent = message(number)
-        found.add(sent, 0)
+        found.add(sent)
         assert found.receive(0) is sent
         old = sent.receipt
         assert found.receive(60) is sent
@@ -66,7 +66,7 @@ def test_an_old_receipt_may_delete_a_message_that_another_one_has() -> None:
         found.odd = False
         assert found.live == (0 if deleted[-1] else 1)
         if not deleted[-1]:
-            found.remove(sent, 61)
+            found.remove(sent)
         assert found.receive(200) is None
 
     assert {*deleted} == {True, False}
@@ -107,7 +107,7 @@ def test_after_its_last_receive_a_message_is_moved_and_nobody_gets_it() -> None:
     found, sent = queue(), message()
     moved: list[Message] = []
     found.on_exhausted = moved.append
-    found.add(sent, 0)
+    found.add(sent)
 
     for receive in range(3):
         assert found.receive(60 * receive) is sent
@@ -120,7 +120,7 @@ def test_what_is_older_than_the_retention_is_gone_though_it_came_late() -> None:
     found, sent = queue(), message(sent=-3 * DAY)  # by redrive, which keeps the enqueue time
     expired: list[Message] = []
     found.on_expired = expired.append
-    found.add(sent, 0)
+    found.add(sent)
 
     found.refresh(DAY - 1)
     assert expired == []
@@ -134,7 +134,7 @@ def test_nothing_is_gone_before_it_is_as_old_as_the_retention() -> None:
         sent = 97 * DAY + number / 7
         found, now = queue(), sent + 4 * DAY  # which may be rounded down
         found.on_expired = lambda expired, now=now: ages.append(now - expired.sent)  # type: ignore[misc]
-        found.add(message(sent=sent), sent)
+        found.add(message(sent=sent))
         found.refresh(now)
 
     assert min(ages) >= 4 * DAY
@@ -144,7 +144,7 @@ def test_messages_come_out_of_order_and_more_than_once_but_each_comes() -> None:
     found = Queue(Random(3), 60, 4 * DAY)  # noqa: S311
     sent = [message(number) for number in range(3_000)]
     for each in sent:
-        found.add(each, 0)
+        found.add(each)
     received: list[Message] = []
     while (next_one := found.receive(0)) is not None:
         received.append(next_one)

@@ -114,7 +114,6 @@ PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
     "run_rows": _OF_RUN,
     "totals": _MONTH,
     "working_day": {"usuario": _number, "dia": _day},
-    "written": {"dia": _day, "ate": _instant},
     "zone": {},
     "zones": {},
 }

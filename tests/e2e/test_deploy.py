@@ -10,15 +10,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from ponto.receipt import NO_LIST
-from tests.commands import Result, run_process, runner
+from tests.commands import Result, run_process
 from tests.database import ask
-from tests.e2e.client import Client
-from tests.e2e.deployed import Deployed
-from tests.waiting import DEADLINE
-from tools.deploy import proof
 from tools.deploy.proof import RESERVED_EMPLOYEE, ask_until
-from tools.kit import site, target
-from tools.kit.errors import CommandError
+from tools.kit import site
 from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
 from tools.local import emulator, postgres
@@ -114,23 +109,3 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     assert s3.list_buckets()["Buckets"] == []
     kept = account.aws.client("sqs").list_queues()["QueueUrls"]
     assert {url.rsplit("-", 2)[1] for url in kept} == {"PunchQueue", "DeadLetterQueue"}  # whenDeleted: Retain
-
-
-def test_what_is_no_punch_proves_the_functions_way_to_sqs_and_is_taken_away(
-    client: Client, deployed: Deployed, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # As with `network: egress`, which itself cannot run here: no emulator has IPv6 names, and this one has no clusters.
-    place = target.find(target.Where(state=deployed.state))
-
-    proof.await_dead_letter(place, DEADLINE)
-
-    assert client.depth(client.address.dlq_url) == 0
-    run = runner(capsys)
-    assert run("dlq", "pause", "--state", deployed.state).status == 0
-    try:
-        with pytest.raises(CommandError, match="what is no punch is no dead letter after 1 s"):
-            proof.await_dead_letter(place, 1)
-    finally:
-        assert run("dlq", "resume", "--state", deployed.state).status == 0
-    (late,) = client.dead_letters(1)
-    assert late["Body"].startswith("proof of a deploy ")

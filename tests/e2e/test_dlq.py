@@ -62,7 +62,7 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(client: C
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
     (dead_letter,) = run("list", "--reason", "refused", "--json").json["deadLetters"]
 
-    assert run("redrive", dead_letter["id"][:8]).out == "1 redriven, 0 failed\n"
+    assert run("redrive", dead_letter["id"][:8]).out.startswith("1 redriven, 0 failed\n")
 
     client.wait_until_drained()
     assert [row.key for row in client.rows(employee)] == [message_id]

@@ -265,7 +265,7 @@ def test_a_redriven_letter_is_judged_by_the_same_sign_in_again(
     client.post(punch(colleague), authorization=pool.sign_in(employee).identity)
     wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
 
-    assert redrive().out == "1 redriven, 0 failed\n"
+    assert redrive().out.startswith("1 redriven, 0 failed\n")
 
     client.wait_until_drained()
     (dead_letter,) = client.dead_letters(1)
@@ -283,7 +283,7 @@ def test_a_redriven_letter_of_the_right_employee_becomes_a_row(
         message_id = client.post(punch(employee), authorization=token).body["messageId"]
         wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
 
-    assert redrive().out == "1 redriven, 0 failed\n"
+    assert redrive().out.startswith("1 redriven, 0 failed\n")
 
     client.wait_until_drained()
     assert [row.key for row in client.rows(employee)] == [message_id]

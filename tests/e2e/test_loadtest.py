@@ -95,13 +95,6 @@ def test_a_stage_is_loaded_and_proven_by_its_stacks_outputs_alone(
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
 
 
-def test_the_plan_of_a_working_day_runs_too(deployed: Deployed) -> None:
-    status, summary = loadtest(deployed, "--plan", "four-peaks", "--seconds", "4", "--peak", "100", "--no-report")
-
-    assert (status, summary["errors"], summary["missing"]) == (0, 0, 0), summary
-    assert summary["accepted"] == summary["stored"] > 0
-
-
 def test_punches_that_do_not_become_rows_fail_the_proof(client: Client, deployed: Deployed) -> None:
     assert run_process("dlq", "pause", "--state", deployed.state).status == 0
     alone = ("--open-rate", "0", "--no-report")

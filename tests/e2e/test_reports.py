@@ -112,15 +112,6 @@ def test_all_that_is_kept_of_an_employee_is_the_same_by_both_ways(
         assert function.read_text(encoding="utf-8") == direct.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("by", [(), ("--stage", "local")], ids=["direct", "function"])
-def test_of_an_emulator_that_keeps_no_figures_no_books_are_made(ponto: Run, by: tuple[str, ...]) -> None:
-    result = ponto("balance", *by)
-
-    assert (result.status, result.out) == (2, "")
-    assert "no figures of the queue of punches on " in result.err
-    assert "the emulator keeps none" in result.err
-
-
 def test_employees_are_loaded_by_the_owners_function(ponto: Run, client: Client, tmp_path: Path) -> None:
     file, number = tmp_path / "staff.csv", next(EMPLOYEES)
     file.write_text(f"usuario_id;nome;cpf;fuso;corte\n{number};Ana Exemplo;12345678909;America/Rio_Branco;12:00\n")

@@ -249,7 +249,7 @@ def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
         assert bucket.wait_for(folder)["accepted"] == 2
         wait_for(lambda: client.depth(client.address.dlq_url) == 2, "the dead letters")
 
-    assert run("redrive", "--reason", "refused").out == "2 redriven, 0 failed\n"
+    assert run("redrive", "--reason", "refused").out.startswith("2 redriven, 0 failed\n")
 
     client.wait_until_drained()
     rows = client.rows(employees[0])

@@ -4,9 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import numpy as np
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -15,7 +13,7 @@ from tests.database import Database
 from tools.cli import main
 from tools.demo import command as demo
 from tools.demo import store
-from tools.demo.company import FIRST_NUMBER, NONE, PHONE, Company, Rows
+from tools.demo.company import FIRST_NUMBER, Company, Row
 from tools.plan.costs import ROW_BYTES
 
 Demo = Callable[..., Result]
@@ -63,7 +61,7 @@ def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, a
     assert run("--employees", "30", "--months", "1", "--until", "2026-10", "--seed", "3").status == 0
 
     company = Company(3, 30)
-    rows = np.concatenate(list(company.rows(date(2026, 10, 1), date(2026, 10, 31))))
+    rows = [row for rows in company.rows(date(2026, 10, 1), date(2026, 10, 31)) for row in rows]
     assert ask(
         """select id::text, usuario_id, ponto at time zone 'UTC', deslocamento, dispositivo, offline,
             enviado at time zone 'UTC', latitude, longitude, precisao, sequencia, recebida_em at time zone 'UTC',
@@ -75,34 +73,27 @@ def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, a
     ]
 
 
-def expected(row: Rows) -> tuple[object, ...]:
+def expected(row: Row) -> tuple[object, ...]:
     """Give a row as PostgreSQL should, its instants in UTC."""
-    device = int(row["dispositivo"])
-    names = {NONE: None, PHONE: f"celular-{row['usuario_id']}"}
 
-    def instant(name: str) -> datetime | None:
-        if row[name] == NONE:
-            return None
-        return datetime(1970, 1, 1) + timedelta(microseconds=int(row[name]))
-
-    def number(name: str) -> float | None:
-        return None if np.isnan(row[name]) else float(row[name])
+    def instant(microseconds: int | None) -> datetime | None:
+        return None if microseconds is None else datetime(1970, 1, 1) + timedelta(microseconds=microseconds)
 
     return (
-        str(UUID(bytes=row["id"].tobytes())),
-        int(row["usuario_id"]),
-        instant("ponto"),
-        None if row["deslocamento"] == NONE else int(row["deslocamento"]),
-        names.get(device, f"terminal-{device:06}"),
-        None if row["offline"] == NONE else bool(row["offline"]),
-        instant("enviado"),
-        number("latitude"),
-        number("longitude"),
-        number("precisao"),
-        None if row["sequencia"] == NONE else int(row["sequencia"]),
-        instant("recebida_em"),
-        instant("gravada_em"),
-        str(UUID(bytes=row["mensagem_id"].tobytes())),
+        row.id,
+        row.usuario_id,
+        instant(row.ponto),
+        row.deslocamento,
+        row.dispositivo,
+        row.offline,
+        instant(row.enviado),
+        row.latitude,
+        row.longitude,
+        row.precisao,
+        row.sequencia,
+        instant(row.recebida_em),
+        instant(row.gravada_em),
+        row.mensagem_id,
     )
 
 
@@ -119,7 +110,7 @@ def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask, until
     # Longer days than ten hours come of overtime, of which nobody keeps count.
     assert 0 < found.pop("longa") < 0.02 * counts["workingDays"]
     assert counts["corrected"] == 1
-    assert found == {
+    expected = {
         "incompleta": counts["oddDays"],
         "incluida": counts["corrected"],
         "proxima": counts["doubleTaps"],
@@ -128,6 +119,7 @@ def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask, until
         "relogio": counts["wrongClocks"],
         "futura": counts["inTheFuture"],
     }
+    assert found == {kind: count for kind, count in expected.items() if count}
     assert ask("select situacao, sum(quantas) from lacunas group by 1") == [("faltam", counts["lostByDevices"])]
     ((days,),) = ask("select count(*) from jornadas(%s, %s)", first, last)
     assert 0.999 * counts["workingDays"] < days <= counts["workingDays"]  # of one punch, that one may be forgotten
@@ -242,7 +234,7 @@ def test_never_into_a_deployment_that_has_punches(deployed: tuple[str, Demo], as
 def test_half_a_company_is_never_stored(run: Demo, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Company.rows
 
-    def half(self: Company, first: date, last: date) -> Iterator[Rows]:
+    def half(self: Company, first: date, last: date) -> Iterator[list[Row]]:
         for number, rows in enumerate(whole(self, first, last)):
             if number == 15:
                 raise KeyboardInterrupt

@@ -52,32 +52,32 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
             [line for line in done.out.splitlines() if all(word in line for word in words)] for done in printed[start]
         ]
 
-    (before, after) = lines("ponto report timecard --employee 1000034 --month 2026-10", "5   Mon", "06:58")
+    (before, after) = lines("ponto report timecard --employee 1000008 --month 2026-10", "9   Fri", "09:04")
     assert "incomplete" in before[0]
-    assert "14:15*" in after[0]
+    assert "13:56*" in after[0]
     assert "corrected" in after[0]
-    (taps,) = printed["ponto report exceptions --month 2026-10 --employee 1000010 --format csv"]
+    (taps,) = printed["ponto report exceptions --month 2026-10 --employee 1000028 --format csv"]
     (tap,) = [row for row in csv.DictReader(taps.out.splitlines()) if row["tipo"] == "proxima"]
     assert f"ponto correct disregard {tap['id']} --reason 'tapped twice'" in printed
-    (first, second) = lines("ponto report exceptions --month 2026-10", "1000010", "Punch disregarded")
+    (first, second) = lines("ponto report exceptions --month 2026-10", "1000028", "Punch disregarded")
     assert (len(first), len(second)) == (0, 1)
     main(["report", "totals", "--month", "2026-10", "--format", "csv", "--output", "now.csv"])
     paid, now = (
         {row["usuario_id"]: int(row["minutos"]) for row in csv.DictReader(text.splitlines())}
         for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid-2026-10.csv", "now.csv"))
     )
-    assert (paid["1000115"], now["1000115"]) == (172 * 60 + 16, 181 * 60 + 17)
+    assert (paid["1000097"], now["1000097"]) == (127 * 60 + 12, 136 * 60 + 10)
     (totals,) = printed["ponto report totals --month 2026-10 --as-of 2026-11-03T12:00"]
     worked = clock(sum(paid.values()))
     assert f"Employees: {len(paid)}. Worked: {worked}." in totals.out
     assert f"{len(paid)} employees worked {worked}, in csv {sum(paid.values()):,} minutes" in PAGE.read_text()
     assert lines("ponto report exceptions --month 2026-10", "Split by cut-off") == [[], []]
     changed = {number for number in paid if paid[number] != now[number]}
-    assert changed == {"1000010", "1000034", "1000115"}
+    assert changed == {"1000028", "1000008", "1000097"}
     (listed,) = printed["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
     months = listed.out.partition("What came since")[0]
     assert {number for number in paid if number in months} == changed
-    assert len([line for line in listed.out.splitlines() if "Nov 4, 2026" in line]) == 4
+    assert len([line for line in listed.out.splitlines() if "Nov 3, 2026, 17:51" in line]) == 4
 
     # What is paid is of the moment that is kept, and then asked for.
     (since,) = {words[words.index("--since") + 1] for words in map(str.split, printed) if "--since" in words}

@@ -13,10 +13,10 @@ from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, m
 from tests.database import Database
 
 VIEWS = sorted(f"views/{path.name}" for path in (SCHEMA / "views").iterdir())
-TYPES, PUNCHES, NIGHT, DAYS, CARDS, DEVICES, PEAK = (
+TYPES, PUNCHES, NIGHT, DAYS, CARDS, CUT_OFFS, PEAK = (
     f"views/{name}.sql"
     for name in (
-        "01_row_types", "03_punches", "06_night", "07_working_days", "08_time_cards", "11_devices", "12_peak"
+        "01_row_types", "03_punches", "06_night", "07_working_days", "08_time_cards", "10_cut_offs", "12_peak"
     )
 )  # fmt: skip
 MINE = "create view mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
@@ -287,9 +287,9 @@ def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:
 
 def test_what_a_numbered_migration_had_to_drop_is_made_again(stage: Stage) -> None:
     (stage.folder / "9000_wider.sql").write_text(
-        "drop function relogios; drop function pico;alter table batida add column anything bigint"
+        "drop function cortes; drop function pico;alter table batida add column anything bigint"
     )
 
-    assert stage.run().applied == ["9000_wider.sql", DEVICES, PEAK]
+    assert stage.run().applied == ["9000_wider.sql", CUT_OFFS, PEAK]
 
-    assert stage.ask("select * from relogios('2026-11-01', '2026-11-30')") == []
+    assert stage.ask("select usuario_id from cortes('2026-11-01', '2026-11-30')") == [(1,)]

@@ -269,7 +269,6 @@ def reports_of(usuario: int) -> list[str]:
         f"espelho_totais('2026-11-01', {usuario})",
         f"excecoes({days})",
         f"cortes({days})",
-        f"relogios({days})",
     ]
 
 
@@ -366,27 +365,6 @@ def test_an_exception_begins_just_beyond_its_limit(
     found = [row for *row, tipo in database.read(f"excecoes({days})", "usuario_id, medida, tipo") if tipo == kind]
 
     assert found == [[1, measured]]
-
-
-def test_a_device_is_one_row_whoever_used_it_and_its_clock_is_judged_by_the_median(database: Database) -> None:
-    def send(employee: int, device: str, at: str, sent: timedelta | None) -> datetime:
-        database.punch(employee, f"2026-11-03 {at}", received=timedelta(0), sent=sent, device=device)
-        return instant_of(f"2026-11-03 {at}")
-
-    first = send(1, "slow", "08:00", 5 * MINUTE)
-    send(2, "slow", "09:00", 6 * MINUTE)
-    last = send(1, "slow", "10:00", HOUR)  # the median is 6 minutes
-    fast = send(3, "fast", "08:00", -7 * MINUTE)
-    send(3, "fast", "09:00", None)
-    for at, sent in (("08:00", SECOND), ("09:00", 5 * MINUTE), ("10:00", DAY)):  # the median is the limit
-        send(4, "right but once", at, sent)
-
-    assert database.read("relogios('2026-11-03', '2026-11-03')") == [
-        ("fast", 1, 1, -7 * MINUTE, -7 * MINUTE, -7 * MINUTE, fast, fast),
-        ("slow", 3, 2, 5 * MINUTE, 6 * MINUTE, HOUR, first, last),
-    ]
-    assert database.read("relogios('2026-11-03', '2026-11-03', '6 minutes')", "dispositivo") == [("fast",)]
-    assert database.read("relogios('2026-11-04', '2026-11-30')") == []
 
 
 def test_an_ordinary_day_is_no_exception(database: Database) -> None:
@@ -489,10 +467,6 @@ def test_a_clock_that_was_reset_is_an_exception_of_the_days_of_receipt(
     assert database.read("excecoes('2026-10-05', '2026-10-05', usuario => 1)", kinds) == found
     assert database.read("excecoes('2026-10-06', '2026-10-31')", kinds) == []
     assert database.read("excecoes('2026-10-01', '2026-10-04')", kinds) == []
-    assert database.read("relogios('2026-10-05', '2026-10-05')", "dispositivo, batidas, mediano") == [
-        ("clock of 1", 1, late)
-    ]
-    assert database.read("relogios('2026-10-06', '2026-10-31')") == []
 
 
 # Cut-offs
@@ -783,7 +757,6 @@ OF_ALL = "ponto >= '2026-10-31 "
         ("espelhos('2026-11-01')", OF_ALL),
         ("espelho_totais('2026-11-01', 1)", OF_ONE),
         ("excecoes('2026-11-01', '2026-11-30')", OF_ALL),
-        ("relogios('2026-11-01', '2026-11-30')", "recebida_em >= '2026-10-31 "),
         ("cortes('2026-11-01', '2026-11-30', 1)", OF_ONE),
         ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", OF_ONE),
         ("semanas('-infinity', 'infinity')", r"date_bin\(.* IS NOT NULL"),

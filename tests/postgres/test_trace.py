@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,9 +33,9 @@ insert into batida (id, usuario_id, ponto, recebida_em, gravada_em, chave, mensa
 ROW = {
     "id": ID,
     "employee": 7,
-    "punched": "2026-11-24T11:00:00.000+00:00",
-    "received": "2026-11-24T11:00:01.234+00:00",
-    "written": "2026-11-24T11:00:02.000+00:00",
+    "punched": "2026-11-24T11:00:00.000Z",
+    "received": "2026-11-24T11:00:01.234Z",
+    "written": "2026-11-24T11:00:02.000Z",
     "key": "k1",
     "messageId": "m1",
     "device": "gate-1",
@@ -58,6 +59,7 @@ class Stage:
         self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         self.functions = Functions(url, "ponto_reports")
         self.mapping: dict[str, Any] = {"State": "Enabled"}
+        self.calls = calls
         self.instead = calls.instead
         self.instead |= {
             "DescribeStacks": stack(PunchQueueUrl=self.queue_url, DeadLetterQueueUrl=self.dlq_url),
@@ -116,14 +118,25 @@ def test_a_row_says_when_it_was_received_and_written_and_from_which_key_and_mess
     assert shown.out.splitlines() == [
         f"row {ID}",
         "  employee  7",
-        "  punched   2026-11-24T08:00:00.000-03:00",
-        "  received  2026-11-24T08:00:01.234-03:00",
-        "  written   2026-11-24T08:00:02.000-03:00",
+        "  punched   2026-11-24T11:00:00.000Z",
+        "  received  2026-11-24T11:00:01.234Z",
+        "  written   2026-11-24T11:00:02.000Z",
         "  key       k1",
         "  message   m1",
         "  device    gate-1",
-        "  zone      America/Sao_Paulo",
+        "  local     2026-11-24 08:00:00, America/Sao_Paulo",
     ]
+
+
+def test_all_instants_of_an_output_are_in_utc_as_in_the_list_of_dead_letters(dev: Stage) -> None:
+    dev.mapping = {"State": "Disabled", "LastModified": datetime(2026, 11, 24, 8, tzinfo=UTC)}
+    dev.reject(punch(7, "2026-11-24T12:00:00Z"))
+
+    shown = dev.run(*DAY).out
+
+    timed = [line for line in shown.splitlines() if re.search(r"\d\d:\d\d:\d\d", line)]
+    assert len(timed) == 9  # of two rows, a dead letter and the drain
+    assert all(re.search(r"\d\d:\d\d:\d\d(\.\d\d\d)?Z", line) or line.startswith("  local ") for line in timed)
 
 
 def test_the_rows_of_a_day_are_those_of_the_employees_working_day(dev: Stage) -> None:
@@ -159,7 +172,7 @@ def test_corrections_of_a_day_and_a_corrections_id_are_told(dev: Stage, migrated
     assert f"row {ID}: disregarded by correction {disregarding}\n" in shown.out
     assert f"row {NIGHT}\n" in shown.out
     assert shown.out.count("added time") == 1
-    assert f"added time 2026-11-24 17:00, by correction {adding}\n" in shown.out
+    assert f"added time 2026-11-24 17:00 local, by correction {adding}\n" in shown.out
     assert shown.out.count("not known: ") == 1
     found = dev.run(*DAY, "--json").json
     assert found["additions"] == [{"id": adding, "local": "2026-11-24T17:00"}]
@@ -184,6 +197,23 @@ def test_without_a_stage_the_local_stacks_rows_and_queues_are_looked_at(
     assert run(ID, "--json").json["rows"] == [ROW]
     identifier = dev.reject(punch(id=NOWHERE))
     assert f"ponto dlq redrive {identifier} --state {state}\n" in run(NOWHERE).out
+
+
+def test_on_the_local_stack_which_has_no_figures_of_cloudwatch_age_and_failures_are_not_known(
+    dev: Stage, migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = write_stack(tmp_path, migrated_url, dev.dlq_url, "https://sqs.us-east-1.amazonaws.com")
+    run: Run = runner(capsys, "trace", "--state", state)
+
+    shown = run(NOWHERE)
+
+    assert (shown.status, dev.calls.of("GetMetricStatistics")) == (1, [])
+    not_known = f"whether the drain fails: the local stack has no CloudWatch; its log is {state / 'emulator.log'}"
+    assert f"not known: how long the oldest punch has waited, and {not_known}\n" in shown.out
+    assert "CloudWatch's figures" not in shown.out
+    assert not {"oldest", "failing"} & {line.partition(":")[0] for line in shown.out.splitlines()}
+    queue = run(NOWHERE, "--json").json["queue"]
+    assert (queue["oldestSeconds"], queue["failing"]) == (None, None)
 
 
 # A dead letter
@@ -299,7 +329,7 @@ def test_a_paused_drain_is_said(dev: Stage) -> None:
     result = dev.run(NOWHERE)
 
     assert result.status == 1
-    assert "drain: paused since 2026-11-24 08:00:00Z (ponto dlq resume)\n" in result.out
+    assert "drain: paused since 2026-11-24T08:00:00Z (ponto dlq resume)\n" in result.out
     assert "oldest: CloudWatch has no age\n" in result.out
 
 
@@ -345,7 +375,7 @@ def test_what_cannot_be_read_keeps_nothing_else_from_being_said(
         assert [each["id"] for each in result.json["deadLetters"]] == [identifier]
     else:
         assert result.json["rows"][0] == ROW
-    assert f"not read: {what}: AWS refused" in dev.run(*words).out
+    assert dev.run(*words).out.startswith(f"not read: {what}: AWS refused")
 
 
 @pytest.mark.parametrize(

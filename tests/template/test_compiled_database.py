@@ -1,6 +1,5 @@
 """The database that a stage makes or is given, and the way to it."""
 
-import json
 import re
 from typing import Any
 
@@ -167,38 +166,6 @@ def test_endpoints_are_paid_for_in_as_many_zones_as_is_said_and_functions_and_da
     both = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
     assert template.properties("DatabaseSubnets")["SubnetIds"] == both
     assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
-
-
-@pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_with_egress_the_functions_of_the_network_go_out_over_ipv6_and_nothing_comes_in(
-    compiled: Compile, stage: str
-) -> None:
-    template = compiled(stage, "network=egress", "uploads=true")
-    halves = [subnet["Ipv6CidrBlock"]["Fn::Select"][0] for subnet in template.of_type("AWS::EC2::Subnet").values()]
-    assert halves == [0, 1]
-    assert {template.resources[name]["DependsOn"][0] for name in ("SubnetA", "SubnetB")} == {"Ipv6Block"}
-    assert template.properties("EgressRoute") == {
-        "RouteTableId": {"Ref": "EgressRoutes"},
-        "DestinationIpv6CidrBlock": "::/0",
-        "EgressOnlyInternetGatewayId": {"Ref": "EgressGateway"},
-    }
-    group = template.properties("FunctionSecurityGroup")
-    assert "SecurityGroupIngress" not in group
-    assert [(rule["FromPort"], rule.get("CidrIp"), rule.get("CidrIpv6")) for rule in group["SecurityGroupEgress"]] == [
-        (5432, "10.0.0.0/16", None),
-        (443, None, "::/0"),
-    ]
-    # Every function of that network, and no other.
-    functions = template.of_type("AWS::Lambda::Function")
-    inside = {name for name, function in functions.items() if "VpcConfig" in function}
-    dual = "AWS_USE_DUALSTACK_ENDPOINT"
-    assert {name for name, each in functions.items() if each["Environment"]["Variables"].get(dual) == "true"} == inside
-    assert {functions[name]["VpcConfig"]["Ipv6AllowedForDualStack"] for name in inside} == {True}
-
-
-def test_without_egress_nothing_of_it_is_there(compiled: Compile) -> None:
-    for template in (compiled("prod"), compiled("prod", "network=egress", "vpcId=vpc-1", *GIVEN_SUBNETS)):
-        assert not re.search("(?i)ipv6|dualstack|egressgateway", json.dumps(template.document))
 
 
 def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) -> None:

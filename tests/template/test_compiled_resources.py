@@ -116,15 +116,6 @@ NETWORK = {  # no internet gateway, no NAT
     "SqsEndpoint": "AWS::EC2::VPCEndpoint",
     "SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint",
 }
-ENDPOINTS = {"EndpointSecurityGroup", "SqsEndpoint", "SecretsManagerEndpoint"}
-EGRESS = {name: found for name, found in NETWORK.items() if name not in ENDPOINTS} | {
-    "Ipv6Block": "AWS::EC2::VPCCidrBlock",
-    "EgressGateway": "AWS::EC2::EgressOnlyInternetGateway",
-    "EgressRoutes": "AWS::EC2::RouteTable",
-    "EgressRoute": "AWS::EC2::Route",
-    "EgressRoutesOfSubnetA": "AWS::EC2::SubnetRouteTableAssociation",
-    "EgressRoutesOfSubnetB": "AWS::EC2::SubnetRouteTableAssociation",
-}
 WITH_A_CLUSTER = ALWAYS | WITH_A_SECRET | DATABASE | IN_A_VPC
 OWN_DATABASE = WITH_A_CLUSTER | DASHBOARD | OWN_TOPIC
 ON_ONE_MACHINE = ALWAYS | DASHBOARD
@@ -138,7 +129,6 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("prod", [], OWN_DATABASE | NETWORK),
         ("dev", [], WITH_A_CLUSTER | NETWORK | PLAIN_TOPIC),
         ("dev", ["alarms=all", "alarmTopicKey=true", "dashboard=true"], OWN_DATABASE | NETWORK),
-        ("prod", ["network=egress"], OWN_DATABASE | EGRESS),
         ("local", [], ON_ONE_MACHINE | OWN_TOPIC),
         ("local", [f"alarmTopicArn={TOPIC}"], ON_ONE_MACHINE),
         ("prod", ["vpcId=vpc-1", *GIVEN_SUBNETS], OWN_DATABASE),
@@ -267,7 +257,6 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     assert deploy.read(packaged(stage).folder) == expected
     assert deploy.read(packaged(stage, f"userPoolArn={USER_POOL}").folder) == expected._replace(needs_token=True)
     assert deploy.read(packaged(stage, "site=true").folder) == expected._replace(makes_page=True)
-    assert deploy.read(packaged(stage, "network=egress").folder) == expected._replace(is_egress=True)
 
 
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(

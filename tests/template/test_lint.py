@@ -65,11 +65,6 @@ def test_the_linter_finds_what_cannot_be_created_and_nothing_else(tmp_path: Path
     assert all("E3004" in line for line in of["circle.json"])
 
 
-def test_the_way_out_that_nobody_has_run_yet_is_clean_too(tmp_path: Path, compiled: Compile) -> None:
-    names = write(tmp_path, egress=compiled("prod", "network=egress", "uploads=true", "site=true").document)
-    assert lint.findings(tmp_path, names) == []
-
-
 def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded(tmp_path: Path, whole: Any) -> None:
     spoilt = copy.deepcopy(whole)
     resources = spoilt["Resources"]

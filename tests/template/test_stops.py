@@ -51,7 +51,6 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["vpcId=vpc-1", "securityGroupIds=sg-1"], "The network lacks: subnets, a second subnet"),
         (["subnetIds=subnet-1,subnet-2"], "The network lacks: security groups, vpcId."),
         (["database=existing", "securityGroupIds=sg-1"], "The network lacks: subnets."),
-        (["network=nat"], "network: 'nat' is not one of endpoints, egress"),
         (["endpointZones=3"], "endpointZones: '3' is not one of 1, 2"),
         (["zones=us-east-1a"], "zones: 'us-east-1a' is not two zones of us-east-1, like us-east-1a,us-east-1c"),
         (["zones=us-east-1a,us-east-1a"], "is not two zones of us-east-1"),

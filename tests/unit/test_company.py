@@ -8,13 +8,12 @@ import tracemalloc
 import uuid
 from collections import Counter
 from datetime import UTC, date, datetime
-from itertools import pairwise
+from itertools import chain, pairwise
 
-import numpy as np
 import pytest
 
-from tools.demo import binary_copy
-from tools.demo.company import FIRST_NUMBER, LONGEST_DELAY, NONE, PHONE, Company, Rows
+from tools.demo import store
+from tools.demo.company import LONGEST_DELAY, Company, Row
 from tools.kit.project import ROOT
 from tools.load import employees
 
@@ -28,13 +27,16 @@ def company() -> Company:
 
 
 @pytest.fixture(scope="module")
-def rows(company: Company) -> Rows:
-    return np.concatenate(list(company.rows(FIRST, LAST)))
+def rows(company: Company) -> list[Row]:
+    return drawn(company)
+
+
+def drawn(company: Company, first: date = FIRST, last: date = LAST) -> list[Row]:
+    return list(chain.from_iterable(company.rows(first, last)))
 
 
 def digest(seed: int, first: date = FIRST, last: date = LAST) -> str:
-    parts = binary_copy.encode(Company(seed, 60).rows(first, last))
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+    return hashlib.sha256("".join(map(store._line, drawn(Company(seed, 60), first, last))).encode()).hexdigest()
 
 
 def microseconds(day: date) -> int:
@@ -66,25 +68,24 @@ def test_the_rows_depend_neither_on_the_machines_time_zone_nor_on_the_process(zo
 
 
 def test_more_months_only_add_earlier_ones() -> None:
-    shorter = np.concatenate(list(Company(7, 60).rows(date(2026, 10, 1), LAST)))
-    longer = np.concatenate(list(Company(7, 60).rows(FIRST, LAST)))
-    assert {row.tobytes() for row in shorter["id"]} <= {row.tobytes() for row in longer["id"]}
+    shorter, longer = (drawn(Company(7, 60), first) for first in (date(2026, 10, 1), FIRST))
+    assert {row.id for row in shorter} <= {row.id for row in longer}
 
 
 # In order of writing
 
 
-def test_rows_come_in_the_order_in_which_they_were_written(rows: Rows) -> None:
-    assert (np.diff(rows["gravada_em"]) > 0).all()
-    assert (rows["gravada_em"] > rows["recebida_em"]).all()
-    assert rows["gravada_em"].max() < microseconds(LAST) + DAY + LONGEST_DELAY.total_seconds() * SECOND
+def test_rows_come_in_the_order_in_which_they_were_written(rows: list[Row]) -> None:
+    assert all(before.gravada_em < after.gravada_em for before, after in pairwise(rows))
+    assert all(row.gravada_em > row.recebida_em for row in rows)
+    assert rows[-1].gravada_em < microseconds(LAST) + DAY + LONGEST_DELAY.total_seconds() * SECOND
 
 
 def test_a_day_is_given_when_it_is_over_so_that_memory_does_not_grow_with_the_months() -> None:
     def peak(first: date) -> int:
         tracemalloc.start()
         try:
-            for _ in Company(7, 2_000).rows(first, LAST):
+            for _ in Company(7, 50).rows(first, LAST):
                 pass
             return tracemalloc.get_traced_memory()[1]
         finally:
@@ -97,13 +98,13 @@ def test_a_day_is_given_when_it_is_over_so_that_memory_does_not_grow_with_the_mo
 # Like a real one
 
 
-def test_ids_are_all_different_and_of_the_devices_clock(rows: Rows) -> None:
-    ids = [uuid.UUID(bytes=row.tobytes()) for row in rows["id"]]
-    messages = [uuid.UUID(bytes=row.tobytes()) for row in rows["mensagem_id"]]
+def test_ids_are_all_different_and_of_the_devices_clock(rows: list[Row]) -> None:
+    ids = [uuid.UUID(row.id) for row in rows]
+    messages = [uuid.UUID(row.mensagem_id) for row in rows]
     assert len(set(ids)) == len(set(messages)) == len(rows)
     assert {(found.version, found.variant) for found in ids} == {(7, uuid.RFC_4122)}
     assert {(found.version, found.variant) for found in messages} == {(4, uuid.RFC_4122)}
-    assert [found.int >> 80 for found in ids] == (rows["ponto"] // 1000).tolist()
+    assert [found.int >> 80 for found in ids] == [row.ponto // 1000 for row in rows]
 
 
 def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_range_of_their_own() -> None:
@@ -144,45 +145,44 @@ def test_oddities_are_as_frequent_as_they_should_be(
     assert least <= company.counts[what] / company.counts[of] <= most
 
 
-def test_the_counts_are_those_of_the_rows(company: Company, rows: Rows) -> None:
+def test_the_counts_are_those_of_the_rows(company: Company, rows: list[Row]) -> None:
     assert company.counts["punches"] == len(rows)
     # An old terminal does not say that it was offline.
-    old = rows["deslocamento"] == NONE
-    assert (rows["offline"][old] == NONE).all()
-    assert (rows["offline"] == 1).sum() <= company.counts["punchedOffline"] <= 1.2 * (rows["offline"] == 1).sum()
-    assert company.counts["withoutOffset"] == (rows["deslocamento"] == NONE).sum()
-    assert company.counts["withPosition"] == (~np.isnan(rows["latitude"])).sum()
+    offline = sum(row.offline is True for row in rows)
+    assert {row.offline for row in rows if row.deslocamento is None} == {None}
+    assert offline <= company.counts["punchedOffline"] <= 1.2 * offline
+    assert company.counts["withoutOffset"] == sum(row.deslocamento is None for row in rows)
+    assert company.counts["withPosition"] == sum(row.latitude is not None for row in rows)
 
 
-def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(company: Company, rows: Rows) -> None:
-    numbers: dict[object, list[int]] = {}
-    for row in np.sort(rows, order=["punched", "sequencia"]):
-        device = int(row["usuario_id"] if row["dispositivo"] == PHONE else row["dispositivo"])
-        if row["dispositivo"] == NONE:
-            assert row["sequencia"] == NONE
-        else:
-            numbers.setdefault(device, [0]).append(int(row["sequencia"]))
+def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(company: Company, rows: list[Row]) -> None:
+    numbers: dict[str, list[int]] = {}
+    for row in sorted(rows, key=lambda row: (row.punched, row.sequencia or 0)):
+        assert (row.dispositivo is None) == (row.sequencia is None)
+        if row.dispositivo and row.sequencia:
+            numbers.setdefault(row.dispositivo, [0]).append(row.sequencia)
     steps = Counter(after - before for one in numbers.values() for before, after in pairwise(one))
     assert steps.keys() <= {1, 2, 3}
     assert steps[2] + 2 * steps[3] == company.counts["lostByDevices"] > 0
 
 
-def test_nobody_works_on_sundays_and_everybody_has_a_vacation(rows: Rows) -> None:
+def test_nobody_works_on_sundays_and_everybody_has_a_vacation(rows: list[Row]) -> None:
     # Noon of Sunday 4 October 2026 to noon of Monday, less the shifts that begin on Monday morning, in UTC
     sunday = microseconds(date(2026, 10, 4))
-    right = rows[(rows["enviado"] != NONE) & (np.abs(rows["recebida_em"] - rows["enviado"]) < 5 * 60 * SECOND)]
-    assert not ((right["ponto"] > sunday + DAY // 2) & (right["ponto"] < sunday + DAY + DAY // 4)).any()
+    right = [row.ponto for row in rows if row.enviado and abs(row.recebida_em - row.enviado) < 5 * 60 * SECOND]
+    assert not [at for at in right if sunday + DAY // 2 < at < sunday + DAY + DAY // 4]
 
-    year = np.concatenate(list(Company(7, 30).rows(date(2025, 11, 1), date(2026, 12, 31))))
-    for number in range(FIRST_NUMBER, FIRST_NUMBER + 30):
-        days = np.unique(year["ponto"][year["usuario_id"] == number] // DAY)
-        assert np.diff(days).max() >= 28
+    days: dict[int, set[int]] = {}
+    for row in drawn(Company(7, 30), date(2025, 11, 1), date(2026, 12, 31)):
+        days.setdefault(row.usuario_id, set()).add(row.ponto // DAY)
+    assert len(days) == 30
+    assert all(max(after - before for before, after in pairwise(sorted(of_one))) >= 28 for of_one in days.values())
 
 
-def test_the_intake_comes_to_a_halt_once_a_month_and_catches_up(company: Company, rows: Rows) -> None:
+def test_the_intake_comes_to_a_halt_once_a_month_and_catches_up(company: Company, rows: list[Row]) -> None:
     for month in (FIRST, LAST):
         begin, end = company.outage(month)
-        assert not ((rows["gravada_em"] > begin + 5 * SECOND) & (rows["gravada_em"] < end)).any()
-        waited = rows[(rows["recebida_em"] > begin) & (rows["recebida_em"] < end)]
-        assert len(waited)
-        assert (waited["gravada_em"] < end + 60 * SECOND).all()
+        assert not [row for row in rows if begin + 5 * SECOND < row.gravada_em < end]
+        waited = [row for row in rows if begin < row.recebida_em < end]
+        assert waited
+        assert all(row.gravada_em < end + 60 * SECOND for row in waited)

@@ -390,34 +390,6 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 
 
 @pytest.mark.usefixtures("account")
-def test_a_dead_letter_proves_the_way_to_sqs_and_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proof, "_HIDDEN", 0)
-    sqs = boto3.client("sqs")
-    queue, other = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("punches", "others"))
-    sqs.send_message(QueueUrl=queue, MessageBody="another dead letter")
-
-    proof.await_dead_letter(place(PunchQueueUrl=queue, DeadLetterQueueUrl=queue), 10)  # it is one as soon as it is sent
-
-    (left,) = receive_all(sqs, queue)
-    assert left["Body"] == "another dead letter"
-    with pytest.raises(CommandError, match="the function does not reach SQS") as failure:
-        proof.await_dead_letter(place(PunchQueueUrl=queue, DeadLetterQueueUrl=other), 0)
-    assert failure.value.status == 1
-
-
-@pytest.mark.parametrize("is_egress", [True, False])
-def test_a_way_out_that_nobody_has_run_yet_is_named_with_the_way_back_when_the_proof_fails(
-    prod: Prod, is_egress: bool
-) -> None:
-    prod.compiled = prod.compiled._replace(is_egress=is_egress)
-    for failure in (refusal("AccessDenied", "not you", "Invoke"), returned({"errorMessage": "no secret"}, failed=True)):
-        prod.instead |= {"DescribeStacks": stack(**QUEUES), "Invoke": failure}
-        result = prod.run("--yes")
-        assert result.status == 1
-        assert ("To go back, set network: endpoints and deploy" in result.err) is is_egress
-
-
-@pytest.mark.usefixtures("account")
 def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway: Gateway) -> None:
     gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:

@@ -357,6 +357,34 @@ def test_a_body_that_is_not_json_is_shown_as_it_is(dev: Stage) -> None:
     assert dev.run("show", dev.reject(body="{ not JSON")).out.endswith("\n\n{ not JSON\n")
 
 
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ('{"dispositivo": "caf\\ud83d"}', '  "dispositivo": "caf\\ud83d"'),
+        ('{"dispositivo": "\\u009b\\u202e\\u007f \\ud83d\\ude00"}', '  "dispositivo": "\\u009b\\u202e\\u007f 😀"'),
+        ('{"\\udc00": "\\U"}', '{"\\udc00": "\\U"}'),
+    ],
+    ids=["half a surrogate pair", "what a terminal would obey", "no JSON"],
+)
+def test_what_cannot_be_printed_is_shown_as_the_escape_that_json_has_for_it(dev: Stage, body: str, shown: str) -> None:
+    assert shown in dev.run("show", dev.reject("malformed", body)).out.splitlines()
+
+
+def test_a_dead_letter_is_found_by_the_message_id_of_the_202_which_a_client_without_an_id_knows(dev: Stage) -> None:
+    identifier = dev.reject()
+
+    assert dev.run("show", ORIGINAL_ID, "--json").json["id"] == identifier
+    assert dev.run("redrive", ORIGINAL_ID[:8], "--json").json["redriven"] == [identifier]
+
+    sent = dev.send(PUNCH)
+    assert dev.run("show", sent, "--json").json["messageId"] == sent
+    dev.reject()
+    other = dev.reject()
+    ambiguous = dev.run("show", ORIGINAL_ID)
+    assert ambiguous.status == 2
+    assert other in ambiguous.err
+
+
 @pytest.mark.parametrize("prefix", ["zz", ""])
 def test_an_id_that_no_dead_letter_has_is_said(dev: Stage, prefix: str) -> None:
     dev.reject()
@@ -394,7 +422,7 @@ def test_a_redriven_dead_letter_arrives_byte_for_byte_with_the_originals_id_and_
 
     result = dev.run("redrive", identifier[:8])
 
-    assert (result.status, result.out) == (0, "1 redriven, 0 failed\n")
+    assert (result.status, result.out.splitlines()[0]) == (0, "1 redriven, 0 failed")
     (punch,) = dev.queued()
     assert punch["Body"] == PUNCH
     carried = {"messageId": text(ORIGINAL_ID), "receivedAt": text(RECEIVED_MS, "Number")}
@@ -579,9 +607,49 @@ def test_a_dry_run_shows_what_would_go_and_sends_nothing(dev: Stage) -> None:
 
     assert result.status == 0
     assert identifier[:8] in result.out
-    assert result.out.endswith("2 would be redriven, 0 failed\n")
+    assert "\n2 would be redriven, 0 failed\n" in result.out
     assert not {"SendMessageBatch", "Invoke", "DeleteMessageBatch"} & set(dev.calls.operations)
     assert len(dev.dead_letters()) == 2
+
+
+BACK = "2 conflict, 1 malformed: dead letters again after every redrive, until the cause is corrected"
+
+
+@pytest.mark.parametrize("dry", [False, True], ids=["", "dry run"])
+def test_what_the_function_rejected_comes_back_until_its_cause_is_corrected_which_is_said_before_and_after(
+    dev: Stage, dry: bool
+) -> None:
+    for reason in ("malformed", "conflict", "conflict"):
+        dev.reject(reason)
+    dev.send(PUNCH)
+
+    result = dev.run("redrive", "--all", *["--dry-run"] * dry)
+
+    assert result.status == 0
+    assert f"{BACK} (docs/dead-letters.md)\n" in result.err
+    count = "4 would be redriven" if dry else "4 redriven"
+    assert f"{count}, 0 failed\n{BACK} (docs/dead-letters.md)\n" in result.out
+
+
+def test_that_they_come_back_is_said_before_the_first_is_sent_and_for_machines_too(dev: Stage) -> None:
+    for reason in ("malformed", "conflict", "conflict"):
+        dev.reject(reason)
+    dev.instead["SendMessageBatch"] = KeyboardInterrupt()
+
+    result = dev.run("redrive", "--all", "--json")
+
+    assert (result.status, result.out) == (130, "")
+    assert BACK in result.err
+
+
+def test_of_what_fails_by_no_fault_of_its_own_nothing_is_said(dev: Stage) -> None:
+    dev.send(PUNCH)
+    dev.asynchronous()
+
+    result = dev.run("redrive", "--all")
+
+    assert result.out == "2 redriven, 0 failed\n"
+    assert "corrected" not in result.err
 
 
 def test_an_id_that_is_not_there_fails_and_the_others_go(dev: Stage) -> None:
@@ -713,7 +781,7 @@ def test_only_what_is_sent_back_is_sent_as_the_operators_role(dev: Stage) -> Non
     for words in (["list"], ["redrive", "--all", "--dry-run"]):  # nobody takes on a role to look
         assert dev.run(*words).status == 0
     assert not dev.calls.of("AssumeRole")
-    assert dev.run("redrive", "--all").out == "2 redriven, 0 failed\n"
+    assert dev.run("redrive", "--all").out.startswith("2 redriven, 0 failed\n")
 
     (assumed,) = dev.calls.of("AssumeRole")
     assert assumed.parameters == {"RoleArn": OPERATOR, "RoleSessionName": "ponto-redrive"}

@@ -435,7 +435,7 @@ def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "Missing option '--employees'"),
+        ("", "say how many employees punch: ponto plan 20000"),
         ("--employees 0", "'--employees': 0 is not in the range 1<=x"),
         ("--employees many", "'--employees': 'many' is not a whole number"),
         ("--employees 1 --stage nowhere", "serverless.yml has no parameters for stage nowhere"),
@@ -455,6 +455,11 @@ def test_what_cannot_be_is_refused_with_a_reason(run: Run, words: str, message: 
 
     assert result.status == 2
     assert message in result.err
+
+
+def test_a_number_alone_is_how_many_employees_are_planned(run: Run) -> None:
+    assert run("20000") == run("--employees 20000")
+    assert "ponto plan [OPTIONS] [EMPLOYEES]...\n" in run("--help").out
 
 
 def test_a_number_after_the_options_is_planned_too(run: Run) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from tools.demo import store
+from tools.demo.company import LONGEST_DELAY, Company
 from tools.kit import commands, database
 from tools.kit import options as opt
-from tools.kit.errors import CommandError
 from tools.kit.output import print_json, print_result, print_status
 
 _LARGEST = 500_000  # employees; so far their CPFs are a range of their own, and the devices' names of one width
@@ -84,10 +84,6 @@ def demo(
 
     Rows of batida are never removed. `make clean` removes the local stack's database with all that is in it.
     """
-    try:
-        from tools.demo.company import LONGEST_DELAY, Company  # here, for numpy is not in requirements.txt
-    except ModuleNotFoundError as error:
-        raise CommandError(f"{error.name} is missing; pip install -r requirements-tools.txt") from None
     last = _last_day(until or (datetime.now(UTC).date() - LONGEST_DELAY).replace(day=1) - _A_DAY)
     first = _first_day(last, months)
     into = database.find(where)

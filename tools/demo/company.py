@@ -1,21 +1,21 @@
 """A made-up company: who works there, and every punch of theirs, in the order in which they reached the database.
 
-Everything follows from the seed, with the numpy that requirements-dev.txt names: the employees from the seed alone, a
-day from the seed and its date. A day is drawn at once, in arrays, and only the punches that arrive later than the
-next day begins are kept meanwhile, so that memory does not grow with the months.
+Everything follows from the seed: the employees from the seed alone, a day from the seed and its date. A day is drawn at
+once, and only the punches that arrive later than the next day begins are kept meanwhile, so that memory does not grow
+with the months.
 """
 
 import calendar
+import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from random import Random
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ponto.documents import check_digits
 from tools.load.employees import Employee
@@ -24,37 +24,32 @@ FIRST_NUMBER = 1_000_001
 LONGEST_DELAY = timedelta(days=10)
 """After the end of the last day nothing arrives later than this."""
 
-ROW = np.dtype(
-    [
-        # The columns of batida. Times are microseconds since the epoch.
-        ("id", "u1", 16),
-        ("usuario_id", "i8"),
-        ("ponto", "i8"),
-        ("deslocamento", "i2"),  # minutes; NONE: null
-        ("dispositivo", "i4"),  # a terminal's number; PHONE: the employee's own; NONE: null
-        ("offline", "i1"),  # NONE: null
-        ("enviado", "i8"),  # NONE: null
-        ("latitude", "f8"),  # NaN: null, and so in the next two
-        ("longitude", "f8"),
-        ("precisao", "f8"),
-        ("sequencia", "i8"),  # NONE: null
-        ("recebida_em", "i8"),
-        ("gravada_em", "i8"),
-        ("mensagem_id", "u1", 16),
-        # What is counted when it is written, and the orders of numbers and of writing.
-        ("punched", "i8"),  # by the right clock, ms
-        ("lost", "i8"),  # punches that the device numbered before it, and lost
-        ("ready", "i8"),  # when a batch could have it
-        ("limit", "i8"),  # three days after the end of its working day
-        ("ends", "?"),  # the last of its working day's punches to be sent
-    ]
-)
-NONE = -1
-PHONE = -2  # which is no old terminal either
 
-Rows = NDArray[Any]  # of ROW
-_Integers = NDArray[np.int64]
-_Floats = NDArray[np.float64]
+@dataclass(slots=True)
+class Row:
+    """A punch: the columns of batida, and what it is numbered, sorted and counted by."""
+
+    id: str
+    usuario_id: int
+    ponto: int  # microseconds since the epoch, as the other instants
+    deslocamento: int | None  # minutes
+    dispositivo: str | None
+    offline: bool | None
+    enviado: int | None
+    latitude: float | None
+    longitude: float | None
+    precisao: float | None
+    sequencia: int | None  # 0: not numbered yet
+    recebida_em: int
+    gravada_em: int
+    mensagem_id: str
+    device: int  # its place among all; see `_device`
+    punched: int  # by the right clock, ms
+    lost: int  # punches that the device numbered before it, and lost
+    ready: int  # when a batch could have it, microseconds
+    limit: int  # three days after the end of its working day, microseconds
+    ends: bool  # the last of its working day's punches to be sent
+
 
 _SECOND = 1_000  # times below are in ms, but for what is written
 _MINUTE = 60 * _SECOND
@@ -72,12 +67,18 @@ class Kind(IntEnum):
 
 
 _KINDS = (0.70, 0.16, 0.06, 0.08)
-# Hours after the begin of the shift. The last of a row, and what is repeated to fill it, is the way out.
-_PLAN = np.array([[0, 4, 5, 10, 10, 10], [0, 4, 5, 7, 7.25, 10], [0, 4, 4, 4, 4, 4], [0, 4, 5, 8, 8, 8]]) * _HOUR
-_PUNCHES = np.array([4, 6, 2, 4])
+# Hours after the begin of the shift.
+_PLAN = ((0, 4, 5, 10), (0, 4, 5, 7, 7.25, 10), (0, 4), (0, 4, 5, 8))
 _HABIT = 5 * _MINUTE  # standard deviation, between the employees
-_SPREAD = np.array([4, 6, 3, 6, 2, 6]) * _MINUTE  # standard deviation; of a return, of the length of the pause
-_STARTS = np.array([[7, 8, 8, 8, 8, 8, 9], [7, 8, 8, 8, 8, 8, 9], [8, 8, 8, 8, 13, 14, 14], [22] * 7]) * _HOUR
+_SPREAD = (
+    4 * _MINUTE,
+    6 * _MINUTE,
+    3 * _MINUTE,
+    6 * _MINUTE,
+    2 * _MINUTE,
+    6 * _MINUTE,
+)  # standard deviation; of a return, of the length of the pause
+_STARTS = ((7, 8, 8, 8, 8, 8, 9), (7, 8, 8, 8, 8, 8, 9), (8, 8, 8, 8, 13, 14, 14), (22,))  # hours
 _WIDEST = 2.5  # standard deviations: nobody comes hours early
 
 # Zone, share of the employees, latitude and longitude of a town in it
@@ -118,17 +119,18 @@ _HEADS = "Bal Cor Dar Fel Gal Jun Lar Mon Nor Pal Quin Ras Sol Tor Val Zan"
 _TAILS = "amundo abreque eldona estrino idalvo imares odelha olunto udrasco upires ínolo óvano"
 
 
-class People(NamedTuple):
-    """The employees, in arrays."""
+class Person(NamedTuple):
+    """An employee."""
 
-    kind: _Integers
-    start: _Integers  # ms after local midnight
-    habit: _Integers  # ms that somebody is usually later, or earlier, than the plan
-    zone: _Integers  # place in _ZONES
-    saturdays: NDArray[np.bool_]
-    vacation: _Integers  # the day of the year on which it begins
-    terminal: _Integers  # or PHONE
-    placed: NDArray[np.bool_]
+    number: int
+    name: str
+    kind: Kind
+    start: int  # ms after local midnight at which somebody usually begins
+    zone: int  # place in _ZONES
+    saturdays: bool
+    vacation: int  # the day of the year on which it begins
+    terminal: int | None  # None: the employee's own phone
+    placed: bool
 
 
 class Company:
@@ -144,280 +146,286 @@ class Company:
         """
         self.counts: Counter[str] = Counter()  # of what `rows` has given so far
         self._seed = seed
-        self._count = employees
-        draw = np.random.default_rng([seed])
-        kind = draw.choice(len(Kind), employees, p=_KINDS)
-        number = np.arange(employees)
-        self._people = People(
-            kind=kind,
-            start=_STARTS[kind, draw.integers(0, 7, employees)],
-            habit=(_bell(draw, employees) * _HABIT).astype(np.int64),
-            zone=draw.choice(len(_ZONES), employees, p=[share for _, share, _, _ in _ZONES]),
-            saturdays=(draw.random(employees) < _SATURDAYS) & (kind != Kind.NIGHT),
-            vacation=draw.integers(0, 365, employees),
-            terminal=np.where(draw.random(employees) < _TERMINALS, number // _AT_A_TERMINAL, PHONE),
-            placed=draw.random(employees) < _PLACED,
-        )
         self._terminals = employees // _AT_A_TERMINAL + 1
-        self._numbers = np.zeros(self._terminals + employees, np.int64)  # the last of each device; see `_devices`
-        forename, head, tail = _FORENAMES.split(), _HEADS.split(), _TAILS.split()
-        self._words = (forename, head, tail, head, tail)
-        self._names = draw.integers(0, [len(words) for words in self._words], (employees, len(self._words)))
+        self._sequences = [0] * (self._terminals + employees)  # the last number of each device
+        draw = self._draw("people")
+        words = (_FORENAMES.split(), _HEADS.split(), _TAILS.split())
+        self._people = [_person(draw, place, words) for place in range(employees)]
 
     @property
     def numbers(self) -> tuple[int, int]:
         """The first and the last employee's."""
-        return FIRST_NUMBER, FIRST_NUMBER + self._count - 1
+        return FIRST_NUMBER, FIRST_NUMBER + len(self._people) - 1
 
     def employees(self) -> list[Employee]:
         """The employees as the reports know them. Their CPFs are of a range that begins with 999."""
         found = []
-        for place, chosen in enumerate(self._names.tolist()):
-            forename, head, tail, other_head, other_tail = (
-                words[number] for words, number in zip(self._words, chosen, strict=True)
-            )
+        for place, person in enumerate(self._people):
             nine = str(999_000_000 + place)
-            found.append(
-                Employee(
-                    FIRST_NUMBER + place,
-                    f"{forename} {head}{tail} {other_head}{other_tail}",
-                    nine + check_digits(nine),
-                    _ZONES[self._people.zone[place]][0],
-                    "12:00" if self._people.kind[place] == Kind.NIGHT else None,
-                )
-            )
+            cutoff = "12:00" if person.kind is Kind.NIGHT else None
+            cpf = nine + check_digits(nine)
+            found.append(Employee(person.number, person.name, cpf, _ZONES[person.zone][0], cutoff))
         return found
 
-    def rows(self, first: date, last: date) -> Iterator[Rows]:
+    def rows(self, first: date, last: date) -> Iterator[list[Row]]:
         """Give the punches of the shifts that begin from a day to a day, in the order in which they were written.
 
         Yields:
             What is written on each day (UTC), and in the end what arrives after the last.
         """
-        self._numbers[:] = 0
-        waiting = np.zeros(0, ROW)
+        waiting: list[Row] = []
+        written = 0
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
             day = date.fromordinal(ordinal)
-            waiting = np.concatenate([waiting, self._shifts(day)])
+            waiting += self._shifts(day)
             # Nobody begins a shift earlier than the next day does in UTC, west of which they all are.
             end = _epoch(day + timedelta(days=1)) if day < last else _epoch(last + 2 * LONGEST_DELAY)
             self._number(waiting, end)
-            here = waiting["ready"] < end * 1_000
-            rows = waiting[here]
-            waiting = waiting[~here]
-            rows = rows[np.argsort(rows["ready"], kind="stable")]
-            for near in (day, day + LONGEST_DELAY):
-                begin, end = self.outage(near)
-                ready = rows["ready"]
-                rows["ready"] = np.where((ready >= begin) & (ready < end), end, ready)
-            rows["gravada_em"] = _drained(rows["ready"])
+            rows = sorted((row for row in waiting if row.ready < end * 1_000), key=lambda row: row.ready)
+            waiting = [row for row in waiting if row.ready >= end * 1_000]
+            outages = [self.outage(near) for near in {day.replace(day=1), (day + LONGEST_DELAY).replace(day=1)}]
+            for row in rows:
+                for begin, back in outages:
+                    if begin <= row.ready < back:
+                        row.ready = back
+                row.gravada_em = written = max(row.ready, written + _PER_ROW)
             self._count_written(rows)
             yield rows
 
+    @lru_cache(maxsize=4)  # noqa: B019  a company lives as long as the command
     def outage(self, month: date) -> tuple[int, int]:
         """Tell when the database is away in the month of a date, on a working day as people come.
 
         Returns:
             Begin and end, microseconds since the epoch.
         """
-        draw = np.random.default_rng([self._seed, month.year, month.month, 2])
+        draw = self._draw("outage", month.year, month.month)
         days = [month.replace(day=number + 1) for number in range(calendar.monthrange(month.year, month.month)[1])]
-        day = draw.choice([day.toordinal() for day in days if day.weekday() < 5 and not _is_holiday(day)])
-        begin = _epoch(date.fromordinal(day)) + 10 * _HOUR + int(draw.integers(40, 70)) * _MINUTE  # 07:40 in São Paulo
-        return begin * 1_000, (begin + int(draw.integers(10, 35)) * _MINUTE) * 1_000
+        day = draw.choice([day for day in days if day.weekday() < 5 and not _is_holiday(day)])
+        begin = _epoch(day) + 10 * _HOUR + draw.randrange(40, 70) * _MINUTE  # 07:40 in São Paulo
+        return begin * 1_000, (begin + draw.randrange(10, 35) * _MINUTE) * 1_000
 
-    def _shifts(self, day: date) -> Rows:
+    def _draw(self, *what: object) -> Random:
+        return Random(f"{self._seed} {what}")  # noqa: S311  made up
+
+    def _shifts(self, day: date) -> Iterator[Row]:
         """Draw the punches of the shifts that begin on a day; all but when they are written."""
-        draw = np.random.default_rng([self._seed, day.toordinal()])
-        people = self._people
-        who = np.flatnonzero(self._present(day, draw))
-        kind = people.kind[who]
-        shifts = len(who)
+        draw = self._draw("day", day.toordinal())
+        skews = self._skews(day.year, day.month)
+        limits = {kind: _limits(day.toordinal(), 12 if kind is Kind.NIGHT else 4) for kind in Kind}
+        for place, person in enumerate(self._people):
+            if not _works(draw, person, day):
+                continue
+            device = person.terminal if person.terminal is not None else self._terminals + place
+            kind = Kind.PART if day.weekday() == 5 else person.kind
+            yield from self._shift(
+                draw,
+                person,
+                _epoch(day),
+                _times(draw, person, kind),
+                device,
+                skews[device],
+                limits[person.kind][person.zone],
+            )
 
-        local, is_there = _times(draw, people.start[who] + people.habit[who], kind, day.weekday() == 5)
-        self.counts["workingDays"] += shifts
-        self.counts["nightShifts"] += int((kind == Kind.NIGHT).sum())
+    def _shift(
+        self, draw: Random, person: Person, midnight: int, times: list[int], device: int, skew: int, limit: int
+    ) -> list[Row]:
+        """Draw the punches of a shift.
 
-        forgets = draw.random(shifts) < _FORGOTTEN
-        forgotten = draw.integers(0, is_there.sum(axis=1))
-        is_there[forgets, forgotten[forgets]] = False
-        # Between each slot and the next, one for the second tap.
-        taps = is_there & (draw.random(is_there.shape) < _TAPPED_TWICE)
-        again = local + draw.integers(2 * _SECOND, 30 * _SECOND, local.shape)
-        is_there = np.stack([is_there, taps], axis=2).reshape(shifts, 12)
-        local = np.stack([local, again], axis=2).reshape(shifts, 12)
-        self.counts["forgotten"] += int(forgets.sum())
-        self.counts["doubleTaps"] += int(taps.sum())
-        self.counts["oddDays"] += int((is_there.sum(axis=1) % 2).sum())
-
-        shift, slot = np.nonzero(is_there)  # shift by shift, each in order of time
-        place = who[shift]
-        local = local[shift, slot]
-        terminal = people.terminal[place]
-        at_terminal = terminal != PHONE
-        local = np.where(at_terminal, local // _SECOND * _SECOND, local)  # a terminal knows no fractions
-        offset = _offsets(day.toordinal())[people.zone[place], local // _HOUR]
-        punched = _epoch(day) + local - offset
-
-        skew = self._skew(day.year, day.month)[self._devices(terminal, place)]
-        is_old = terminal % _OLD == 3
-        offline, sent = self._sent(draw, shift, punched, shifts)
-        received = sent + draw.integers(20, 400, len(place))
-
-        rows = np.zeros(len(place), ROW)
-        _fill_ids(rows, draw, punched + skew)
-        rows["usuario_id"] = FIRST_NUMBER + place
-        rows["ponto"] = (punched + skew) * 1_000
-        rows["deslocamento"] = np.where(is_old, NONE, offset // _MINUTE)
-        rows["dispositivo"] = np.where(is_old, NONE, terminal)
-        rows["sequencia"] = np.where(is_old, NONE, 0)  # not numbered yet
-        rows["punched"] = punched
-        rows["offline"] = np.where(is_old, NONE, offline)
-        rows["enviado"] = np.where(is_old, NONE, (sent + skew) * 1_000)
-        _fill_positions(rows, draw, people.zone[place], ~at_terminal & people.placed[place])
-        rows["recebida_em"] = received * 1_000
-        rows["ready"] = received * 1_000 + draw.gamma(2, 250_000, len(place)).astype(np.int64)
-        rows["limit"] = self._limits(day)[place] * 1_000
-        rows["ends"] = np.append(shift[1:] != shift[:-1], True)[: len(shift)]
-        draw = np.random.default_rng([self._seed, day.toordinal(), 3])
-        lost = np.flatnonzero(forgets & (draw.random(shifts) < _LOST))
-        begins, ends = np.searchsorted(shift, lost), np.searchsorted(shift, lost, "right")
-        rows["lost"][np.minimum(begins + forgotten[lost], ends - 1)] = 1
+        Args:
+            draw: the day's.
+            person: whose.
+            midnight: of the day in UTC, ms since the epoch.
+            times: ms after local midnight.
+            device: its place among all.
+            skew: how fast its clock is, ms.
+            limit: after which a change of the working day is late, microseconds since the epoch.
+        """
+        chance = draw.random
+        self.counts["workingDays"] += 1
+        self.counts["nightShifts"] += person.kind is Kind.NIGHT
+        lost = None
+        if chance() < _FORGOTTEN:
+            self.counts["forgotten"] += 1
+            lost = draw.randrange(len(times))
+            del times[lost]
+            if chance() >= _LOST:
+                lost = None
+        for at in tuple(times):
+            if chance() < _TAPPED_TWICE:
+                self.counts["doubleTaps"] += 1
+                times.append(at + draw.randrange(2 * _SECOND, 30 * _SECOND))
+        times.sort()
+        self.counts["oddDays"] += len(times) % 2
+        if person.terminal is not None:
+            times = [at // _SECOND * _SECOND for at in times]  # a terminal knows no fractions
+        offsets = _offsets(midnight)[person.zone]
+        at_right_clock = [midnight + at - offsets[at // _HOUR] for at in times]
+        sent_together = None
+        if chance() < _OFFLINE:
+            self.counts["offlineBatches"] += 1
+            self.counts["punchedOffline"] += len(times)
+            sent_together = at_right_clock[-1] + _delay(draw)
+        is_old = person.terminal is not None and person.terminal % _OLD == 3
+        name = f"celular-{person.number}" if person.terminal is None else f"terminal-{person.terminal:06}"
+        rows = []
+        for turn, (at, punched) in enumerate(zip(times, at_right_clock, strict=True)):
+            if sent_together is None:
+                sent = punched + int(draw.gammavariate(2, 400))
+                if chance() < _TRIED_AGAIN:
+                    sent += int(draw.expovariate(1 / (20 * _SECOND)))
+            else:
+                sent = sent_together + turn * 300
+            received = (sent + draw.randrange(20, 400)) * 1_000
+            latitude = longitude = precision = None
+            if person.placed:
+                # A street of its own for every remainder; the device is off by some metres.
+                street = (person.number % 97 - 48) / 1_000
+                _, _, north, east = _ZONES[person.zone]
+                latitude = round(north + street + draw.gauss(0, 0.0001), 6)
+                longitude = round(east + street + draw.gauss(0, 0.0001), 6)
+                precision = round(draw.uniform(4, 60), 1)
+            rows.append(
+                Row(
+                    id=_uuid(draw, f"{punched + skew:012x}7"),
+                    usuario_id=person.number,
+                    ponto=(punched + skew) * 1_000,
+                    deslocamento=None if is_old else offsets[at // _HOUR] // _MINUTE,
+                    dispositivo=None if is_old else name,
+                    offline=None if is_old else sent_together is not None,
+                    enviado=None if is_old else (sent + skew) * 1_000,
+                    latitude=latitude,
+                    longitude=longitude,
+                    precisao=precision,
+                    sequencia=None if is_old else 0,
+                    recebida_em=received,
+                    gravada_em=0,
+                    mensagem_id=_uuid(draw, f"{draw.getrandbits(48):012x}4"),
+                    device=device,
+                    punched=punched,
+                    lost=0,
+                    ready=received + int(draw.gammavariate(2, 250_000)),
+                    limit=limit,
+                    ends=False,
+                )
+            )
+        rows[-1].ends = True
+        if lost is not None:
+            rows[min(lost, len(rows) - 1)].lost = 1
         return rows
 
-    def _devices(self, terminal: _Integers, place: _Integers) -> _Integers:
-        """Give each device's place among all: first the terminals, then each employee's phone."""
-        return np.where(terminal == PHONE, self._terminals + place, terminal)
-
-    def _number(self, rows: Rows, end: int) -> None:
+    def _number(self, rows: list[Row], end: int) -> None:
         """Number the punches that were made before an instant (ms since the epoch), each device's in order of time."""
-        due = np.flatnonzero((rows["sequencia"] == 0) & (rows["punched"] < end))
-        device = self._devices(rows["dispositivo"][due], rows["usuario_id"][due] - FIRST_NUMBER)
-        order = np.lexsort((rows["punched"][due], device))
-        due, device = due[order], device[order]
-        _, begins, lengths = np.unique(device, return_index=True, return_counts=True)
-        steps = 1 + rows["lost"][due]
-        reached = np.cumsum(steps)
-        before = np.repeat(reached[begins] - steps[begins], lengths)  # of the devices before, in this order
-        rows["sequencia"][due] = self._numbers[device] + reached - before
-        np.add.at(self._numbers, device, steps)
-        self.counts["lostByDevices"] += int(rows["lost"][due].sum())
+        due = [row for row in rows if row.sequencia == 0 and row.punched < end]
+        for row in sorted(due, key=lambda row: row.punched):
+            self._sequences[row.device] += 1 + row.lost
+            row.sequencia = self._sequences[row.device]
+            self.counts["lostByDevices"] += row.lost
 
-    def _limits(self, day: date) -> _Integers:
-        """Tell, for each employee, three days after the end of the working day, ms since the epoch."""
-        cutoff = np.where(self._people.kind == Kind.NIGHT, 12, 4)  # hours
-        then = day + timedelta(days=4)
-        return _epoch(then) + cutoff * _HOUR - _offsets(then.toordinal())[self._people.zone, cutoff]
+    @lru_cache(maxsize=2)  # noqa: B019  a company lives as long as the command
+    def _skews(self, year: int, month: int) -> list[int]:
+        """Draw how fast each device's clock is in a month, ms: the terminals' first, then each employee's phone's."""
+        draw = self._draw("clocks", year, month)
+        return [
+            draw.choice((-1, 1)) * draw.randrange(6 * _MINUTE, 90 * _MINUTE) if draw.random() < _WRONG_CLOCKS else 0
+            for _ in self._sequences
+        ]
 
-    def _present(self, day: date, draw: np.random.Generator) -> NDArray[np.bool_]:
-        people = self._people
-        works = draw.random(self._count) >= _ABSENT
-        works &= (day.timetuple().tm_yday - 1 - people.vacation) % 365 >= _VACATION
-        if day.weekday() == 6 or _is_holiday(day):
-            works[:] = False
-        elif day.weekday() == 5:
-            works &= people.saturdays
-        return works
-
-    def _sent(
-        self, draw: np.random.Generator, shift: _Integers, punched: _Integers, shifts: int
-    ) -> tuple[NDArray[np.bool_], _Integers]:
-        """Return whether each punch was made offline, and when it was sent, by the right clock."""
-        waits = draw.random(shifts) < _OFFLINE
-        hours = np.clip(np.exp(draw.normal(np.log(2 * _HOUR), 1, shifts)), 2 * _MINUTE, 20 * _HOUR)
-        days = draw.uniform(1 * _DAY, 9 * _DAY, shifts)
-        delay = np.where(draw.random(shifts) < _DAYS_LATER, days, hours).astype(np.int64)
-        offline = waits[shift]
-        begins = np.flatnonzero(np.append(True, shift[1:] != shift[:-1])[: len(shift)])
-        lengths = np.diff(np.append(begins, len(shift)))
-        turn = np.arange(len(shift)) - np.repeat(begins, lengths)  # in its shift
-        end = np.repeat(punched[begins + lengths - 1], lengths)
-        at_once = punched + draw.gamma(2, 400, len(shift)).astype(np.int64)
-        at_once += ((draw.random(len(shift)) < _TRIED_AGAIN) * draw.exponential(20 * _SECOND, len(shift))).astype(int)
-        self.counts["offlineBatches"] += int(offline[begins].sum())
-        self.counts["punchedOffline"] += int(offline.sum())
-        return offline, np.where(offline, end + delay[shift] + turn * 300, at_once)
-
-    def _skew(self, year: int, month: int) -> _Integers:
-        """Draw how fast each device's clock is in a month, ms, in the order of `_devices`."""
-        draw = np.random.default_rng([self._seed, year, month, 1])
-        devices = self._terminals + self._count
-        amount = draw.integers(6 * _MINUTE, 90 * _MINUTE, devices) * draw.choice([-1, 1], devices)
-        return np.where(draw.random(devices) < _WRONG_CLOCKS, amount, 0)
-
-    def _count_written(self, rows: Rows) -> None:
-        minutes = 60 * 1_000_000
-        skew = np.where(rows["enviado"] == NONE, 0, rows["recebida_em"] - rows["enviado"])
-        late = rows["recebida_em"] - rows["ponto"]
-        self.counts.update(
-            {
-                "punches": len(rows),
-                "receivedADayLate": int((late > 24 * 60 * minutes).sum()),
-                "daysChangedAfterThree": int((rows["ends"] & (rows["gravada_em"] > rows["limit"])).sum()),
-                "wrongClocks": int((np.abs(skew) > 5 * minutes).sum()),
-                "inTheFuture": int((-late > 5 * minutes).sum()),
-                "withoutOffset": int((rows["deslocamento"] == NONE).sum()),
-                "withPosition": int((~np.isnan(rows["latitude"])).sum()),
-                "waitedAMinute": int((rows["gravada_em"] - rows["recebida_em"] > minutes).sum()),
-            }
-        )
+    def _count_written(self, rows: list[Row]) -> None:
+        minute = 60 * 1_000_000
+        counts = self.counts
+        counts["punches"] += len(rows)
+        for row in rows:
+            late = row.recebida_em - row.ponto
+            counts["receivedADayLate"] += late > 24 * 60 * minute
+            counts["inTheFuture"] += -late > 5 * minute
+            counts["daysChangedAfterThree"] += row.ends and row.gravada_em > row.limit
+            counts["wrongClocks"] += row.enviado is not None and abs(row.recebida_em - row.enviado) > 5 * minute
+            counts["withoutOffset"] += row.deslocamento is None
+            counts["withPosition"] += row.latitude is not None
+            counts["waitedAMinute"] += row.gravada_em - row.recebida_em > minute
 
 
-def _times(
-    draw: np.random.Generator, start: _Integers, kind: _Integers, is_saturday: bool
-) -> tuple[_Integers, NDArray[np.bool_]]:
-    """Draw when each of a day's employees punches: ms after local midnight, and which of the six are punches."""
-    if is_saturday:
-        kind = np.full_like(kind, Kind.PART)
-    count = _PUNCHES[kind]
-    noise = _bell(draw, (len(kind), 6)) * _SPREAD
-    noise[:, 2] += noise[:, 1]  # who goes to lunch late comes back late
-    has_break = kind == Kind.BREAK
-    noise[has_break, 4] += noise[has_break, 3]
-    late = (draw.random(len(kind)) < _OVERTIME) & (kind != Kind.PART)
-    noise[np.arange(len(kind)), count - 1] += late * np.minimum(draw.gamma(2, 30 * _MINUTE, len(kind)), _MOST_OVERTIME)
-    local = start[:, None] + _PLAN[kind].astype(np.int64) + noise.astype(np.int64)
-    return local, np.arange(6) < count[:, None]
-
-
-def _fill_ids(rows: Rows, draw: np.random.Generator, milliseconds: _Integers) -> None:
-    """Give punches the UUIDv7 of the device's clock, and messages a random UUID, as SQS does."""
-    chance = draw.integers(0, 256, (len(rows), 26), dtype=np.uint8)
-    ids = rows["id"]
-    ids[:, :6] = milliseconds.astype(">i8").view(np.uint8).reshape(-1, 8)[:, 2:]
-    ids[:, 6:] = chance[:, :10]
-    rows["mensagem_id"] = chance[:, 10:]
-    for uuids, version in ((ids, 0x70), (rows["mensagem_id"], 0x40)):
-        uuids[:, 6] = uuids[:, 6] & 0x0F | version
-        uuids[:, 8] = uuids[:, 8] & 0x3F | 0x80
-
-
-def _fill_positions(rows: Rows, draw: np.random.Generator, zone: _Integers, told: NDArray[np.bool_]) -> None:
-    # A street of its own for every remainder; the device is off by some metres.
-    street = (rows["usuario_id"] % 97 - 48) / 1_000
-    for column, town in (("latitude", 2), ("longitude", 3)):
-        there = np.array([place[town] for place in _ZONES])[zone] + street
-        rows[column] = np.where(told, np.round(there + draw.normal(0, 0.0001, len(rows)), 6), np.nan)
-    rows["precisao"] = np.where(told, np.round(draw.uniform(4, 60, len(rows)), 1), np.nan)
-
-
-def _drained(ready: _Integers) -> _Integers:
-    """Tell when each row is written, one after the other, no sooner than it is ready. Microseconds."""
-    turn = np.arange(len(ready)) * _PER_ROW
-    return np.maximum.accumulate(ready - turn) + turn
-
-
-@lru_cache(maxsize=16)
-def _offsets(ordinal: int) -> _Integers:
-    """Give each zone's offset from UTC, ms, at the local hours of a day and the next."""
-    begin = datetime.combine(date.fromordinal(ordinal), time())
-    hours = [begin + timedelta(hours=hour) for hour in range(48)]
-    zones = [ZoneInfo(name) for name, *_ in _ZONES]
-    return np.array(
-        [[(zone.utcoffset(hour) or timedelta()) // timedelta(milliseconds=1) for hour in hours] for zone in zones]
+def _person(draw: Random, place: int, words: tuple[list[str], list[str], list[str]]) -> Person:
+    forenames, heads, tails = words
+    surnames = (draw.choice(heads) + draw.choice(tails) for _ in range(2))
+    kind = draw.choices(list(Kind), _KINDS)[0]
+    is_at_terminal = draw.random() < _TERMINALS
+    return Person(
+        number=FIRST_NUMBER + place,
+        name=" ".join((draw.choice(forenames), *surnames)),
+        kind=kind,
+        start=draw.choice(_STARTS[kind]) * _HOUR + int(_bell(draw) * _HABIT),
+        zone=draw.choices(range(len(_ZONES)), [share for _, share, _, _ in _ZONES])[0],
+        saturdays=draw.random() < _SATURDAYS and kind is not Kind.NIGHT,
+        vacation=draw.randrange(365),
+        terminal=place // _AT_A_TERMINAL if is_at_terminal else None,
+        placed=draw.random() < _PLACED and not is_at_terminal,
     )
 
 
+def _works(draw: Random, person: Person, day: date) -> bool:
+    """Tell whether somebody begins a shift on a day."""
+    is_absent = draw.random() < _ABSENT
+    if is_absent or (day.timetuple().tm_yday - 1 - person.vacation) % 365 < _VACATION:
+        return False
+    if day.weekday() == 6 or _is_holiday(day):
+        return False
+    return person.saturdays if day.weekday() == 5 else True
+
+
+def _times(draw: Random, person: Person, kind: Kind) -> list[int]:
+    """Draw when somebody punches on a day, ms after local midnight."""
+    plan = _PLAN[kind]
+    noise = [_bell(draw) * spread for spread in _SPREAD[: len(plan)]]
+    for out in range(1, len(plan) - 1, 2):  # who goes to lunch late comes back late
+        noise[out + 1] += noise[out]
+    if kind is not Kind.PART and draw.random() < _OVERTIME:
+        noise[-1] += min(draw.gammavariate(2, 30 * _MINUTE), _MOST_OVERTIME)
+    return [person.start + int(hours * _HOUR + late) for hours, late in zip(plan, noise, strict=True)]
+
+
+def _delay(draw: Random) -> int:
+    """Draw after how long a day's punches that were made offline are sent, ms."""
+    if draw.random() < _DAYS_LATER:
+        return int(draw.uniform(1 * _DAY, 9 * _DAY))
+    return int(min(max(draw.lognormvariate(math.log(2 * _HOUR), 1), 2 * _MINUTE), 20 * _HOUR))
+
+
+def _uuid(draw: Random, begin: str) -> str:
+    """Write a UUID that begins with these 13 digits, the last of which is its version."""
+    more = f"{draw.getrandbits(74):019x}"
+    variant = "89ab"[int(more[0])]
+    return f"{begin[:8]}-{begin[8:12]}-{begin[12]}{more[1:4]}-{variant}{more[4:7]}-{more[7:]}"
+
+
+@lru_cache(maxsize=16)
+def _limits(ordinal: int, cutoff: int) -> list[int]:
+    """Tell, for each zone, three days after the end of the working day that begins then, microseconds since the epoch.
+
+    Args:
+        ordinal: of the day.
+        cutoff: of the working day, local hour.
+    """
+    then = _epoch(date.fromordinal(ordinal + 4))
+    return [(then + cutoff * _HOUR - offsets[cutoff]) * 1_000 for offsets in _offsets(then)]
+
+
+@lru_cache(maxsize=16)
+def _offsets(midnight: int) -> list[list[int]]:
+    """Give each zone's offset from UTC, ms, at the local hours of a day and the next.
+
+    Args:
+        midnight: of the day in UTC, ms since the epoch.
+    """
+    begin = datetime.fromtimestamp(midnight / _SECOND, UTC).replace(tzinfo=None)
+    hours = [begin + timedelta(hours=hour) for hour in range(48)]
+    zones = [ZoneInfo(name) for name, *_ in _ZONES]
+    return [[(zone.utcoffset(hour) or timedelta()) // timedelta(milliseconds=1) for hour in hours] for zone in zones]
+
+
+@lru_cache(maxsize=16)
 def _epoch(day: date) -> int:
     """Give the midnight of a day in UTC, ms since the epoch."""
     return int(datetime.combine(day, time(), UTC).timestamp()) * _SECOND
@@ -427,6 +435,6 @@ def _is_holiday(day: date) -> bool:
     return (day.month, day.day) in _HOLIDAYS
 
 
-def _bell(draw: np.random.Generator, shape: int | tuple[int, int]) -> _Floats:
+def _bell(draw: Random) -> float:
     """Draw from the normal distribution, without its tails."""
-    return np.clip(draw.normal(size=shape), -_WIDEST, _WIDEST)
+    return min(max(draw.gauss(0, 1), -_WIDEST), _WIDEST)

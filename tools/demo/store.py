@@ -3,25 +3,30 @@
 import io
 import time
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2.errors
 import psycopg2.extensions
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
 from ponto.admin import employees
+from tools.demo.company import Company, Row
 from tools.kit.database import Database
 from tools.kit.errors import CommandError
 from tools.kit.output import progress
 
-if TYPE_CHECKING:
-    from tools.demo.company import Company, Rows
-
 _CORRECT = (Path(__file__).parent / "correct.sql").read_text(encoding="utf-8")
 # A past that is made up, as that of the punches: the employees had their zones and cut-offs all the time.
 _HAD_THEM = "update funcionario set zona_mudou_em = null where usuario_id between %s and %s"
+_COPY = """
+copy batida (
+    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
+    recebida_em, gravada_em, mensagem_id
+) from stdin
+"""  # as _line writes; a field for which the company has nothing is null
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READ = 256 * 1024  # bytes that psycopg2 asks for at a time
 
 
@@ -49,7 +54,7 @@ def require_meant(into: Database, yes_into: str | None) -> None:
 
 
 def store(
-    connection: psycopg2.extensions.connection, company: "Company", first: date, last: date, *, alone: bool
+    connection: psycopg2.extensions.connection, company: Company, first: date, last: date, *, alone: bool
 ) -> None:
     """Store the employees, and their punches from the first day to the last.
 
@@ -63,8 +68,6 @@ def store(
     Raises:
         CommandError: the company's numbers are taken, or others have punches; nothing was stored.
     """
-    from tools.demo import binary_copy
-
     with connection.cursor() as cursor:
         # One transaction: rows cannot be removed, so half a company would be there for ever.
         employees.lock(cursor)
@@ -72,7 +75,7 @@ def store(
         employees.store(cursor, [employee._asdict() for employee in company.employees()], dry_run=False)
         cursor.execute(_HAD_THEM, company.numbers)
         chunks = _watched(company.rows(first, last), (last - first).days + 1)
-        _copy(cursor, binary_copy.COLUMNS, binary_copy.encode(chunks))
+        _copy(cursor, ("".join(map(_line, rows)).encode() for rows in chunks))
     connection.commit()
 
 
@@ -83,7 +86,7 @@ def analyze(connection: psycopg2.extensions.connection) -> None:
         cursor.execute("vacuum (analyze) batida, funcionario")
 
 
-def correct(connection: psycopg2.extensions.connection, company: "Company", last: date) -> int:
+def correct(connection: psycopg2.extensions.connection, company: Company, last: date) -> int:
     """Correct a day of the month that ends on a day; give how many: none where nobody forgot to punch out in it."""
     with connection.cursor() as cursor:
         first_number, last_number = company.numbers
@@ -113,11 +116,35 @@ def require_room(cursor: psycopg2.extensions.cursor, numbers: tuple[int, int], *
             raise CommandError("batida has punches already, so this is no database for a demo; nothing was stored")
 
 
-def _copy(cursor: psycopg2.extensions.cursor, columns: Iterable[str], parts: Iterator[bytes]) -> None:
+def _line(row: Row) -> str:
+    """Write a row as COPY reads it."""
+    values = (
+        row.id,
+        row.usuario_id,
+        _instant(row.ponto),
+        row.deslocamento,
+        row.dispositivo,
+        row.offline,
+        row.enviado and _instant(row.enviado),
+        row.latitude,
+        row.longitude,
+        row.precisao,
+        row.sequencia,
+        _instant(row.recebida_em),
+        _instant(row.gravada_em),
+        row.mensagem_id,
+    )
+    return "\t".join(["\\N" if value is None else str(value) for value in values]) + "\n"
+
+
+def _instant(microseconds: int) -> str:
+    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+
+
+def _copy(cursor: psycopg2.extensions.cursor, parts: Iterator[bytes]) -> None:
     stream = _Stream(parts)
-    copy = f"copy batida ({', '.join(columns)}) from stdin (format binary)"
     try:
-        cursor.copy_expert(copy, io.BufferedReader(stream, _READ), size=_READ)
+        cursor.copy_expert(_COPY, io.BufferedReader(stream, _READ), size=_READ)
     except psycopg2.errors.QueryCanceled:
         if stream.error is not None:  # psycopg2 makes this of whatever happens in the reading, Ctrl-C included
             raise stream.error from None
@@ -150,7 +177,7 @@ class _Stream(io.RawIOBase):
         return size
 
 
-def _watched(chunks: "Iterable[Rows]", days: int) -> "Iterator[Rows]":
+def _watched(chunks: Iterable[list[Row]], days: int) -> Iterator[list[Row]]:
     """Pass days on, showing how far it is."""
     columns = (
         TextColumn("{task.description}"),

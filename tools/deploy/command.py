@@ -36,7 +36,6 @@ class Compiled(NamedTuple):
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
     protects_cluster: bool = False  # against deletion, by a rollback too
-    is_egress: bool = False  # its network has no endpoints, but a way out over IPv6
     makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
 
 
@@ -107,26 +106,16 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)
     except CommandError as error:
-        raise CommandError(f"{error}{_way_back(compiled)}", status=1) from error
+        raise CommandError(str(error), status=1) from error
     except (BotoCoreError, ClientError) as error:
         raise CommandError(
-            f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again."
-            f"{_way_back(compiled)}",
+            f"{target.explain(error)}\nThe stage is deployed, but not proven. Mend the cause, and deploy again.",
             status=1,
         ) from error
     if as_json:
         print_json(done.for_machines())
     else:
         print_result(*done.for_people())
-
-
-def _way_back(compiled: Compiled) -> str:
-    if not compiled.is_egress:
-        return ""
-    return (
-        "\nnetwork: egress is an option that nobody had run before. To go back, set network: endpoints and deploy "
-        "(docs/deploy.md#out-over-ipv6)."
-    )
 
 
 def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compiled: Compiled, wait: int) -> Done:
@@ -144,9 +133,6 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     place = target.of_stack(session, stage, outputs)
     punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
-    if compiled.is_egress:
-        print_status("sending what is no punch, for a dead letter")
-        proof.await_dead_letter(place, wait)
     page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
     print_status("sending a correction that is refused")
     corrected = proof.prove_corrections(session, stage, url)
@@ -221,6 +207,5 @@ def read(package: Path) -> Compiled:
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
-        is_egress="EgressGateway" in template["Resources"],
         makes_page="SiteDistribution" in template["Resources"],
     )

@@ -36,7 +36,6 @@ _NOT_CORRECTED = (
 _PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
 _WAIT = 2  # s
 _DENIED = "not authorized to perform"  # what IAM says by the gateway, unlike a method that is not published yet
-_HIDDEN = 5  # s that other dead letters are
 
 
 class Proof(NamedTuple):
@@ -224,36 +223,6 @@ def prove_corrections(session: boto3.Session, stage: str, url: str) -> bool:
             "stage, deploy the stack of .github/deploy-role.yml again, and then the stage.",
             status=1,
         )
-
-
-def await_dead_letter(place: Target, seconds: int) -> None:
-    """Prove that the function reaches SQS, which it does for dead letters: send what is no punch, and take it away.
-
-    Args:
-        place: the deployment.
-        seconds: to wait for the dead letter.
-
-    Raises:
-        CommandError: there is none after so many seconds, or the operator's role is not to be had.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
-    """
-    body = f"proof of a deploy {uuid.uuid4()}"
-    place.sender("proof").send_message(QueueUrl=place.queue_url, MessageBody=body)
-    sqs, end = place.sqs(), time.monotonic() + seconds
-    while True:
-        answer = sqs.receive_message(
-            QueueUrl=place.dlq_url, MaxNumberOfMessages=10, VisibilityTimeout=_HIDDEN, WaitTimeSeconds=_WAIT
-        )
-        for message in answer.get("Messages", []):
-            if message["Body"] == body:
-                sqs.delete_message(QueueUrl=place.dlq_url, ReceiptHandle=message["ReceiptHandle"])
-                return
-        if time.monotonic() > end:
-            raise CommandError(
-                f"what is no punch is no dead letter after {seconds} s: the function does not reach SQS, or is paused. "
-                "It stays queued, and becomes one ('proof of a deploy ...') later.",
-                status=1,
-            )
 
 
 def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str]) -> Any:

@@ -16,7 +16,7 @@ from tools.dlq.queue_reader import QueueReader
 from tools.kit import commands, files, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.output import confirm, counted, print_json, print_result, progress
+from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status, progress
 from tools.kit.tables import Column
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def list_dead_letters(
     if found:
         _table(found)
     of_all = "" if len(found) == len(messages) else f"{len(found)} of "
-    by_reason = ", ".join(f"{count} {reason}" for reason, count in sorted(totals.items()))
+    by_reason = _by_reason(totals)
     print_result(f"{of_all}{counted(len(messages), 'dead letter')}{': ' if by_reason else ''}{by_reason}")
 
 
@@ -107,11 +107,11 @@ def list_dead_letters(
 def show(where: target.Where, prefix: str, *, as_json: bool) -> None:
     """Print everything of one dead letter.
 
-    ID may be the beginning of its id.
+    ID may be the beginning of its id, or of the messageId in the punch's 202.
     """
     message = _one(_read(target.find(where)), prefix)
     if message is None:
-        raise CommandError(f"no dead letter's id begins with {prefix!r}; see the list", 1)
+        raise CommandError(f"no dead letter's id or messageId begins with {prefix!r}; see the list", 1)
     if as_json:
         print_json(message.whole())
     else:
@@ -130,7 +130,7 @@ def redrive(
 ) -> int:
     """Send dead letters back to where they failed, then delete them.
 
-    ID may be the beginning of an id.
+    ID may be the beginning of an id, or of the messageId in a punch's 202.
     """
     if sum(map(bool, (ids, every, reasons))) != 1:
         raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
@@ -138,15 +138,17 @@ def redrive(
     sender = None if dry_run else place.sender("redrive")  # before any dead letter is hidden
     with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
         chosen, failed = _choose(reader.messages, ids, reasons)
+        print_status(*_coming_back(chosen))
         if sender:
             failed |= _send_and_delete(place, sender, reader, chosen)
-    redriven = [message.id for message in chosen if message.id not in failed]
+    redriven = [message for message in chosen if message.id not in failed]
     if as_json:
-        print_json({"redriven": redriven, "failed": failed, "dryRun": dry_run})
+        print_json({"redriven": [message.id for message in redriven], "failed": failed, "dryRun": dry_run})
     else:
         if dry_run and chosen:
             _table(chosen)
         print_result(f"{len(redriven)} {'would be redriven' if dry_run else 'redriven'}, {len(failed)} failed")
+        print_result(*_coming_back(redriven))
         _print_failures(failed)
     return 1 if failed else 0
 
@@ -272,8 +274,19 @@ def _write(file: Path, messages: Iterable[DeadLetter]) -> None:
             lines.write(json.dumps(message.whole()) + "\n")
 
 
+def _by_reason(totals: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(totals.items()))
+
+
+def _coming_back(messages: Iterable[DeadLetter]) -> list[str]:
+    """Say in a line which messages a redrive alone does not help, if there are any."""
+    rejected = Counter(message.reason for message in messages if message.way is Way.REJECTED)
+    why = "dead letters again after every redrive, until the cause is corrected (docs/dead-letters.md)"
+    return [f"{_by_reason(rejected)}: {why}"] if rejected else []
+
+
 def _one(messages: Iterable[DeadLetter], prefix: str) -> DeadLetter | None:
-    found = [message for message in messages if prefix and message.id.startswith(prefix)]
+    found = [each for each in messages if prefix and (each.id.startswith(prefix) or each.message_id.startswith(prefix))]
     if len(found) > 1:
         raise CommandError(f"{prefix!r} is ambiguous: {', '.join(message.id for message in found)}")
     return found[0] if found else None
@@ -348,6 +361,7 @@ def _show(message: DeadLetter) -> None:
     body = message.body
     with suppress(ValueError, RecursionError):  # shown as it came
         body = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        body = "".join(each if each == "\n" or each.isprintable() else json_escape(each) for each in body)
     print_result("", *body.split("\n"))
 
 

@@ -107,8 +107,8 @@ def waited(target: Target, paused: datetime) -> Waited:
     now = datetime.now(UTC)
     age, failures = ("AWS/SQS", "ApproximateAgeOfOldestMessage"), (NAMESPACE, "oldestFailedMilliseconds")
     queue, function = metrics.of_queue(target.queue_url), metrics.of_drain(target)
-    in_queue = metrics.read(target, age, queue, "Maximum", now - _RECENT, now)
-    failed = metrics.read(target, failures, function, "Maximum", paused - _RECENT, paused + _RECENT)
+    in_queue = metrics.maximum(target, age, queue, now - _RECENT, now)
+    failed = metrics.maximum(target, failures, function, paused - _RECENT, paused + _RECENT)
     return Waited(
         in_queue[max(in_queue)] if in_queue else None,  # the last: something may have been stored since the others
         max((age / 1000 + (now - when).total_seconds() for when, age in failed.items()), default=None),
@@ -119,7 +119,7 @@ def has_crashed(target: Target) -> bool:
     """Ask CloudWatch whether the function failed as a whole in the last quarter of an hour."""
     now = datetime.now(UTC)
     errors, function = ("AWS/Lambda", "Errors"), metrics.of_drain(target)
-    return any(metrics.read(target, errors, function, "Maximum", now - _RECENT, now).values())
+    return any(metrics.maximum(target, errors, function, now - _RECENT, now).values())
 
 
 def _mappings(target: Target) -> list[str]:

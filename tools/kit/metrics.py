@@ -2,23 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 
 from tools.kit.target import Target
 
-PERIOD_SECONDS = 300
-
-Statistic = Literal["Average", "Maximum", "Sum"]
+_PERIOD_SECONDS = 300  # of which CloudWatch keeps the figures for 63 days
 
 
-def read(
+def maximum(
     target: Target,
     metric: tuple[str, str],
     dimensions: Mapping[str, str],
-    statistic: Statistic,
     start: datetime,
     end: datetime,
-    period: int = PERIOD_SECONDS,
 ) -> dict[datetime, float]:
     """Ask CloudWatch for a metric, which it reports minutes late.
 
@@ -26,13 +21,11 @@ def read(
         target: the deployment.
         metric: its namespace and name.
         dimensions: of it; all that it has.
-        statistic: of each period.
         start: the first period's begin.
         end: the last period's end.
-        period: s. It keeps 1,440 of them in an answer, those of a minute for 15 days, of five for 63.
 
     Returns:
-        The values by the begin of their period; those without data are absent.
+        The greatest values, in five minutes each, by the begin of their period; those without data are absent.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
@@ -44,10 +37,10 @@ def read(
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
         StartTime=start,
         EndTime=end,
-        Period=period,
-        Statistics=[statistic],
+        Period=_PERIOD_SECONDS,
+        Statistics=["Maximum"],
     )
-    return {point["Timestamp"]: point[statistic] for point in answer["Datapoints"]}
+    return {point["Timestamp"]: point["Maximum"] for point in answer["Datapoints"]}
 
 
 def of_queue(url: str) -> dict[str, str]:

@@ -144,7 +144,16 @@ def print_result(*lines: str) -> None:
 
 def print_json(document: object) -> None:
     """Print the result for machines: in ASCII without control characters, on a terminal too."""
-    sys.stdout.write(json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n")
+    sys.stdout.write(_in_ascii(document, indent=2) + "\n")
+
+
+def json_escape(text: str) -> str:
+    """Write a text as it stands between the quotation marks of JSON in ASCII: nothing in it is lost, or obeyed."""
+    return _in_ascii(text)[1:-1]
+
+
+def _in_ascii(document: object, indent: int | None = None) -> str:
+    return json.dumps(document, indent=indent).replace("\x7f", "\\u007f")  # which json leaves as it is
 
 
 def print_status(*lines: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _FORMATS = (".png", ".svg")
 # Okabe and Ito's colours, which colour-blind people tell apart.
-BLUE, GREEN, ORANGE, RED, GREY = "#0072B2", "#009E73", "#E69F00", "#D55E00", "#666666"
+BLUE, GREEN, ORANGE, GREY = "#0072B2", "#009E73", "#E69F00", "#666666"
 
 
 def require_format(file: Path) -> None:

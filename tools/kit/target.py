@@ -65,6 +65,11 @@ class Target(NamedTuple):
         """The name of the function that imports files."""
         return f"{self.stack}-importacao"
 
+    @property
+    def has_figures(self) -> bool:
+        """Whether its CloudWatch has figures of queues and functions: an emulator's has none."""
+        return not (self.endpoint_url or emulator())
+
     def sqs(self) -> "SQSClient":
         """Make a client of SQS."""
         return self.session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)

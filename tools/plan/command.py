@@ -15,9 +15,9 @@ from tools.plan import costs, settings
 from tools.plan.peak import Forecast, Peak, forecast
 
 _EPILOG = """examples:
-  ponto plan --employees 20000
-  ponto plan --employees 1000 20000 1000000 --peak-minutes 15
-  ponto plan --employees 1000000 --stage-rate 3400 --concurrency 1 --json
+  ponto plan 20000
+  ponto plan 1000 20000 1000000 --peak-minutes 15
+  ponto plan 1000000 --stage-rate 3400 --concurrency 1 --json
 
 exit status: 0 every load fits, 1 one does not and something has to be raised, 2 the request is wrong
 """
@@ -32,8 +32,8 @@ def _setting(
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--employees", type=opt.POSITIVE, multiple=True, required=True, metavar="N", help="Planned in turn.")
-@click.argument("more", type=opt.POSITIVE, nargs=-1, metavar="[N]...")
+@click.argument("numbers", type=opt.POSITIVE, nargs=-1, metavar="[EMPLOYEES]...")
+@click.option("--employees", type=opt.POSITIVE, multiple=True, metavar="N", help="The same as an option.")
 @click.option("--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Within which everybody punches once.")
 @click.option("--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="That a punch may wait.")
 @click.option("--stage", default="dev", help="Whose parameters in serverless.yml are the defaults.")
@@ -62,8 +62,8 @@ def _setting(
 )
 @opt.as_json
 def plan(
+    numbers: tuple[int, ...],
     employees: tuple[int, ...],
-    more: tuple[int, ...],
     peak_minutes: float,
     oldest_seconds: int,
     stage: str,
@@ -78,14 +78,16 @@ def plan(
 ) -> int:
     """Requests/s at the peak, what binds, and a month's bill.
 
-    Arithmetic, each formula beside its result (lab/capacity.md). Asks nobody: limits come from serverless.yml and
-    from here.
+    EMPLOYEES is how many punch; several numbers are planned in turn. Arithmetic, each formula beside its result
+    (lab/capacity.md). Asks nobody: limits come from serverless.yml and from here.
     """
+    if not employees + numbers:
+        raise click.UsageError("say how many employees punch: ponto plan 20000")
     stage_settings = settings.read(stage, **instead)
     month = costs.Month(punches_a_day, working_days, months_kept, awake_hours)
     documents = []
     fits = True
-    for number in employees + more:
+    for number in employees + numbers:
         peak = Peak(number, peak_minutes * 60)
         found = forecast(peak, stage_settings, oldest_seconds)
         lines = costs.bill(peak, stage_settings, month, region)

@@ -77,6 +77,6 @@ def read(stage: str, **instead: Any) -> Settings:
         "all_alarms": parameters["alarms"] == "all",
         "dashboards": int(parameters["dashboard"] == "true"),
         "keys": int(parameters["alarmTopicKey"] == "true"),
-        "endpoints": 0 if parameters["network"] == "egress" else SERVICES * int(lowest("endpointZones")),
+        "endpoints": SERVICES * int(lowest("endpointZones")),
     }
     return Settings(**(found | given))

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -26,16 +26,17 @@ _EPILOG = """examples:
   ponto trace --employee 123 --day 2026-11-24 --stage dev
 
 DAY is a working day, as in the reports: a night shift belongs to the day on which it began.
+Times are in UTC, as in ponto dlq list; what is local time is called so.
 It looks into the dead-letter queue, which raises receive counts there and hides what is there meanwhile.
 
 exit status: 0 a row and no dead letter, 1 a dead letter, a correction's id or nothing found, 2 the request is wrong,
 or something could not be read
 """
 
+_NOT_EXACT = "exact numbers: SQS's counts are approximate, CloudWatch's figures minutes late"
 _NOT_KNOWN = (
     "what is in the queue, for SQS shows no message without receiving it: a punch that waits and one that was never "
     "accepted look alike. Its client knows, by its 202",
-    "exact numbers: SQS's counts are approximate, CloudWatch's figures minutes late",
     "what is gone: waited for longer than the queue keeps it, or was purged from the dead-letter queue",
     "a dead letter that somebody else reads now, and a line of a file that is not imported yet",
 )
@@ -97,7 +98,7 @@ class Queue(NamedTuple):
 
     depth: "Depth | Unread"
     drain: "event_source.Drain | Unread"
-    health: "Health | Unread"
+    health: "Health | Unread | None"  # None: of the local stack, which has no CloudWatch
 
 
 class Health(NamedTuple):
@@ -151,12 +152,12 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     queue = None if is_answered else _queue(place, depth)
     tried: tuple[object, ...] = (stored, letters, *(queue or ()))
     unread = [each for each in tried if isinstance(each, Unread)]
-    not_known = [] if queue is None else _not_known(asked, letters, stored)
+    not_known = [] if queue is None else _not_known(asked, letters, stored, queue, where)
     redrive = partial(_redrive, where)
     if as_json:
         print_json(
             {
-                "rows": [_shown(row, UTC) for row in rows],
+                "rows": [_shown(row) for row in rows],
                 "additions": [{"id": each.id, "local": f"{each.local:%Y-%m-%dT%H:%M}"} for each in additions],
                 "correction": correction or None,
                 "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
@@ -166,6 +167,8 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
             }
         )
     else:
+        for each in unread:  # before all that has to be read with it in mind
+            print_result(f"not read: {each.what}: {each.why}")
         _print(rows, additions, found, redrive)
         if correction:
             print_result(f"{asked.id} is a correction's id ({correction}): ponto correct list")
@@ -179,8 +182,6 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
             not_known = ["whether more of that day waits or is lost (--json lists what nobody can know)"]
         for what in not_known:
             print_result(f"not known: {what}")
-        for each in unread:
-            print_result(f"not read: {each.what}: {each.why}")
     if unread:
         return 2
     return 0 if rows and not found else 1
@@ -247,7 +248,8 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
 def _queue(place: Target, depth: Depth | Unread) -> Queue:
     drain = _attempt("the drain", lambda: event_source.drain(place))
     since = None if isinstance(drain, Unread) else drain.paused_since
-    return Queue(depth, drain, _attempt("CloudWatch", lambda: _health(place, since or datetime.now(UTC))))
+    health = _attempt("CloudWatch", lambda: _health(place, since or datetime.now(UTC))) if place.has_figures else None
+    return Queue(depth, drain, health)
 
 
 def _health(place: Target, until: datetime) -> Health:
@@ -257,8 +259,18 @@ def _health(place: Target, until: datetime) -> Health:
     return Health(oldest, waited.failed is not None or event_source.has_crashed(place))
 
 
-def _not_known(asked: Asked, letters: list[DeadLetter] | Unread, stored: Rows | Unread) -> list[str]:
+def _not_known(
+    asked: Asked, letters: list[DeadLetter] | Unread, stored: Rows | Unread, queue: Queue, where: reader.Where
+) -> list[str]:
     said = list(_NOT_KNOWN)
+    if queue.health is None:
+        log = (where.database.state or local_stack.STATE) / "emulator.log"
+        said.append(
+            "how long the oldest punch has waited, and whether the drain fails: the local stack has no CloudWatch; "
+            f"its log is {log}"
+        )
+    else:
+        said.append(_NOT_EXACT)
     if asked.id:
         said.append(_NOT_BY_ID)
     if isinstance(stored, Unread):
@@ -281,11 +293,15 @@ def _redrive(where: reader.Where, letter: DeadLetter) -> str:
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
 
 
-def _shown(row: Row, zone: tzinfo) -> dict[str, Any]:
+def _shown(row: Row) -> dict[str, Any]:
     return {
-        name: value.astimezone(zone).isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+        name: _in_utc(value, "milliseconds") if isinstance(value, datetime) else value
         for name, value in camel_case(row._asdict()).items()
     }
+
+
+def _in_utc(when: datetime, timespec: str = "seconds") -> str:
+    return when.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def _queue_shown(queue: Queue) -> dict[str, Any]:
@@ -295,8 +311,8 @@ def _queue_shown(queue: Queue) -> dict[str, Any]:
         shown["depth"] = camel_case(depth._asdict())
     if not isinstance(drain, Unread):
         since = drain.paused_since
-        shown |= {"drain": drain.state, "pausedSince": since and since.astimezone(UTC).isoformat(timespec="seconds")}
-    if not isinstance(health, Unread):
+        shown |= {"drain": drain.state, "pausedSince": since and _in_utc(since)}
+    if isinstance(health, Health):
         shown |= {"oldestSeconds": health.oldest_seconds, "failing": health.is_failing}
     return shown
 
@@ -306,13 +322,14 @@ def _print(
 ) -> None:
     for row in rows:
         print_result(f"row {row.id}" + (f": disregarded by correction {row.disregarded_by}" * bool(row.disregarded_by)))
-        shown = _shown(row, ZoneInfo(row.zone))
-        for name in ("id", "disregardedBy"):
+        shown = _shown(row)
+        for name in ("id", "zone", "disregardedBy"):
             del shown[name]
+        shown["local"] = f"{row.punched.astimezone(ZoneInfo(row.zone)):%Y-%m-%d %H:%M:%S}, {row.zone}"
         for name, value in shown.items():
             print_result(f"  {name.removesuffix('Id'):9} {'(none)' if value is None else value}")
     for each in additions:
-        print_result(f"added time {each.local:%Y-%m-%d %H:%M}, by correction {each.id}")
+        print_result(f"added time {each.local:%Y-%m-%d %H:%M} local, by correction {each.id}")
     for letter in letters:
         print_result(
             f"dead letter {letter.id}",
@@ -331,15 +348,15 @@ def _print_queue(queue: Queue) -> None:
             f"queue: about {depth.visible} waiting, {depth.in_flight} in flight (being stored, or failed and "
             f"back later), {depth.delayed} delayed"
         )
-    if not isinstance(health, Unread):
+    if isinstance(health, Health):
         age = health.oldest_seconds
         print_result(
             f"oldest: {'CloudWatch has no age' if age is None else f'waits for {timedelta(seconds=round(age))}'}"
         )
     if not isinstance(drain, Unread):
-        since = f" since {drain.paused_since.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if drain.paused_since else ""
+        since = f" since {_in_utc(drain.paused_since)}" if drain.paused_since else ""
         print_result(f"drain: {'paused' + since + ' (ponto dlq resume)' if drain.is_paused else drain.state}")
-    if not isinstance(health, Unread):
+    if isinstance(health, Health):
         print_result(
             "failing: yes (docs/runbook.md, keeps-failing)"
             if health.is_failing

@@ -69,22 +69,6 @@ comment on column corte_sugerido.folga is
     'How far apart the punches around it lie on average, a day at most, cut to the minute; null: sugestao is';
 
 
-create type relogio as (
-    dispositivo text, batidas int, funcionarios int, menor interval, mediano interval, maior interval,
-    primeira timestamptz, ultima timestamptz
-);
-
-comment on type relogio is 'A row of relogios()';
-comment on column relogio.dispositivo is 'Device, as it calls itself';
-comment on column relogio.batidas is 'Its punches that say when they were sent';
-comment on column relogio.funcionarios is 'Employees who made them';
-comment on column relogio.menor is 'Smallest recebida_em - enviado: below zero for a clock that is fast';
-comment on column relogio.mediano is 'Median of recebida_em - enviado: about what the clock is wrong by';
-comment on column relogio.maior is 'Largest recebida_em - enviado';
-comment on column relogio.primeira is 'When the first of them was received; an instant';
-comment on column relogio.ultima is 'When the last of them was received; an instant';
-
-
 create type minuto_do_pico as (
     minuto timestamptz, batidas int, recebidas int, gravadas int, fila int, idade interval
 );

@@ -1,1 +1,0 @@
-"""`make mutants`: what the tests find when the code is wrong."""

@@ -1,1 +1,0 @@
-"""`ponto balance`: the books of a day."""
