@@ -170,7 +170,7 @@ create table correcao (
     constraint correcao_check2 CHECK ((tipo = 'inclusao'::text) = (alvo IS NULL)),
     constraint correcao_id_check CHECK (id::text ~ '^c.{13}8'::text),
     constraint correcao_motivo_check CHECK (char_length(motivo) >= 3 AND char_length(motivo) <= 200 AND motivo !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]'::text AND motivo ~ '^\S(.*\S)?$'::text),
-    constraint correcao_motivo_visivel CHECK (char_length(regexp_replace(motivo, '[\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'::text, ''::text, 'g'::text)) >= 3) NOT VALID,
+    constraint correcao_motivo_visivel CHECK (char_length(regexp_replace(motivo, '[\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]'::text, ''::text, 'g'::text)) >= 3),
     constraint correcao_ponto_check CHECK (ponto >= '1899-12-31 00:00:00+00'::timestamp with time zone AND ponto < '3000-01-02 00:00:00+00'::timestamp with time zone),
     constraint correcao_tipo_check CHECK (tipo = ANY (ARRAY['inclusao'::text, 'desconsideracao'::text, 'anulacao'::text])),
     constraint correcao_usuario_id_check CHECK (usuario_id >= 1 AND usuario_id <= '9007199254740991'::bigint)
@@ -1546,12 +1546,10 @@ grant select on lacunas to ponto_reports;
 -- 14_correcting.sql
 -- What writing a correction needs besides the tables.
 
-create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
-language plpgsql stable parallel safe as $$
-declare
-    zona constant text := coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao());
+create or replace function instantes_locais(local timestamp, zona text) returns timestamptz[]
+language sql stable parallel safe begin atomic
     -- Of the offsets a day before and after: a change lies between them, or there is none.
-    instantes constant timestamptz[] := array(
+    select array(
         select distinct instante
         from unnest(array[-24, 24]) as horas
             cross join lateral (values (local at time zone zona + make_interval(hours => horas))) as perto (outro)
@@ -1561,6 +1559,14 @@ declare
         where instante at time zone zona = local
         order by instante
     );
+end;
+
+comment on function instantes_locais is
+    'The instants of a local time in a zone: two where a change of the clocks repeats it, none where one leaves it out';
+
+create or replace function um_instante(instantes timestamptz[], local timestamp, zona text) returns timestamptz
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
     escrita constant text := to_char(local, 'YYYY-MM-DD"T"HH24:MI');
     com_deslocamento constant text := 'YYYY-MM-DD"T"HH24:MITZH:TZM';
 begin
@@ -1577,12 +1583,21 @@ begin
 end
 $$;
 
+comment on function um_instante is 'The one of these instants; refuses where there are none or two';
+
+create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
+language sql stable parallel safe begin atomic
+    select um_instante(instantes_locais(local, zona), local, zona)
+    from (values (coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao()))) as dele (zona);
+end;
+
 comment on function instante_local is
     'The one instant of a local time in the employee''s time zone, or the stage''s; refuses a time that a change of the '
     'clocks repeats or leaves out';
 
-revoke execute on function instante_local from public;
-grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;
+revoke execute on function instantes_locais, um_instante, instante_local from public;
+grant execute on function instantes_locais, um_instante, instante_local, fuso_padrao, semana, semanas
+to ponto_corrections, ponto_correctors;
 -- The list of corrections.
 grant execute on function
     usuario_reservado, do_usuario, primeiro_dia, ultimo_dia, hora_local, escrita_ate, correcoes_sem_nome

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
+from ponto.own_schema import schema_of
 
 _STORE = (Path(__file__).parent / "sql" / "employer_store.sql").read_text(encoding="utf-8")
 
@@ -19,5 +20,5 @@ def store(parameters: Parameters, employer: str) -> None:
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
     with connected(parameters) as connection, connection.cursor() as cursor:
-        cursor.execute(_STORE, {"employer": employer})
+        cursor.execute(_STORE, {"schema": schema_of(cursor), "employer": employer})
         connection.commit()

@@ -1,11 +1,9 @@
 -- What writing a correction needs besides the tables.
 
-create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
-language plpgsql stable parallel safe as $$
-declare
-    zona constant text := coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao());
+create or replace function instantes_locais(local timestamp, zona text) returns timestamptz[]
+language sql stable parallel safe begin atomic
     -- Of the offsets a day before and after: a change lies between them, or there is none.
-    instantes constant timestamptz[] := array(
+    select array(
         select distinct instante
         from unnest(array[-24, 24]) as horas
             cross join lateral (values (local at time zone zona + make_interval(hours => horas))) as perto (outro)
@@ -15,6 +13,14 @@ declare
         where instante at time zone zona = local
         order by instante
     );
+end;
+
+comment on function instantes_locais is
+    'The instants of a local time in a zone: two where a change of the clocks repeats it, none where one leaves it out';
+
+create or replace function um_instante(instantes timestamptz[], local timestamp, zona text) returns timestamptz
+language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+declare
     escrita constant text := to_char(local, 'YYYY-MM-DD"T"HH24:MI');
     com_deslocamento constant text := 'YYYY-MM-DD"T"HH24:MITZH:TZM';
 begin
@@ -31,12 +37,21 @@ begin
 end
 $$;
 
+comment on function um_instante is 'The one of these instants; refuses where there are none or two';
+
+create or replace function instante_local(usuario bigint, local timestamp) returns timestamptz
+language sql stable parallel safe begin atomic
+    select um_instante(instantes_locais(local, zona), local, zona)
+    from (values (coalesce((select fuso from funcionario where usuario_id = usuario), fuso_padrao()))) as dele (zona);
+end;
+
 comment on function instante_local is
     'The one instant of a local time in the employee''s time zone, or the stage''s; refuses a time that a change of the '
     'clocks repeats or leaves out';
 
-revoke execute on function instante_local from public;
-grant execute on function instante_local, fuso_padrao, semana, semanas to ponto_corrections, ponto_correctors;
+revoke execute on function instantes_locais, um_instante, instante_local from public;
+grant execute on function instantes_locais, um_instante, instante_local, fuso_padrao, semana, semanas
+to ponto_corrections, ponto_correctors;
 -- The list of corrections.
 grant execute on function
     usuario_reservado, do_usuario, primeiro_dia, ultimo_dia, hora_local, escrita_ate, correcoes_sem_nome

@@ -22,7 +22,7 @@ with object (class, id, statement) as (
                     select
                         'constraint',
                         row_number() over (order by contype desc, conname),
-                        format('constraint %I %s', conname, pg_get_constraintdef(oid, true))
+                        format('constraint %I %s', conname, replace(pg_get_constraintdef(oid, true), ' NOT VALID', ''))
                     from pg_constraint
                     where conrelid = pg_class.oid and contype in ('p', 'u', 'f', 'c')
                 ) as part
