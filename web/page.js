@@ -443,6 +443,7 @@ async function start() {
     if (document.visibilityState === "visible") hurry()
   })
   element("remembered").addEventListener("input", event => page.edited.add(event.target.id))
+  outbox.renewBy(signIn.renew)
   outbox.onChange(draw)
   setInterval(() => reconcile().catch(broke), DAY_MS) // a kiosk is never opened anew
 

@@ -203,6 +203,51 @@ def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(server: Between, 
     assert [post.status for post in server.posts] == [401, 202, 202]
 
 
+def test_a_receipt_renews_a_token_that_is_too_old(server: Between, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, clock(10), worker=False)
+    sign_in(page, pool, ANA)
+    punch(page)
+    wait_for_states(page, SENT)
+    pool.make_token()  # an hour has gone by
+    page.evaluate("window.ahead = 86_400_000 + 3_600_000")
+
+    wait_for_states(page, re.compile("^enviada, ainda não registrada"))
+    accepting = server.api
+    server.api = lambda path, headers, body: (
+        server.receipt(path) if accepting(path, headers, body)[0] == 404 else accepting(path, headers, body)
+    )
+    pool.make_token()
+    look_again(page)
+    wait_for_states(page)  # what is recorded is listed on its own day only
+    renewals = [asked for asked in pool.questions if asked.get("grant_type") == "refresh_token"]
+    assert len(renewals) == 2
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_receipt_whose_token_is_not_renewed_ends_the_session_or_is_asked_for_again(
+    status: int, phone: Phone, pool: UserPool
+) -> None:
+    page = phone.open(KEY, clock(10), worker=False)
+    sign_in(page, pool, ANA)
+    punch(page)
+    wait_for_states(page, SENT)
+    pool.make_token()
+    pool.status = status
+    page.evaluate("window.ahead = 86_400_000 + 3_600_000")
+
+    if status == 400:
+        expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+        pool.status = 200
+        sign_in(page, pool, ANA)
+        page.evaluate("window.ahead = 86_400_000 + 3_600_000")  # it was loaded anew
+    else:
+        asked = len(pool.questions)
+        wait_for(lambda: len(pool.questions) > asked, "a renewal")
+        page.get_by_role("button", name="Sair da conta").wait_for()
+        pool.status = 200
+    wait_for_states(page, re.compile("^enviada, ainda não registrada"))
+
+
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_session_that_has_ended_keeps_everything_until_the_next(
     status: int, server: Between, phone: Phone, pool: UserPool
