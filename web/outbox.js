@@ -12,6 +12,7 @@ const FIRST_RECEIPT_MS = 2000
 const LONGEST_RECEIPT_MS = 600_000
 const RECEIPTS_MS = 14 * DAY_MS // a dead letter is gone by then: what is no row will hardly be one
 const REFUSED_MS = 600_000 // a refused key is tried again after this: it may have been enabled meanwhile
+const SHORTEST_KEY = 20 // characters, by API Gateway
 
 const channel = new BroadcastChannel("outbox")
 let renew = async () => "refused"
@@ -73,6 +74,18 @@ async function ask(address, key, session, request) {
   } catch {
     return { status: 0, body: null, asked: 0, skew: null } // fetch does not say why, and it does not matter
   }
+}
+
+/**
+ * Ask whether the API knows a key.
+ * @param {string} key
+ * @returns {Promise<boolean>} false, too, when there is no answer
+ */
+export async function isKnown(key) {
+  if (key.length < SHORTEST_KEY) return false // what was typed may be somebody's PIN
+  const { session } = await database.remembered("session")
+  const answer = await ask(new URL(`${API}/-`), key, session, {}) // the receipt of no punch
+  return answer.status === 404 && typeof answer.body?.message === "string"
 }
 
 /**

@@ -38,7 +38,7 @@ def pool(server: Between) -> Iterator[UserPool]:
 def sign_in(page: Page, pool: UserPool, employee: int) -> None:
     pool.employee = employee
     page.get_by_role("button", name="Entrar com a sua conta").click()
-    page.get_by_role("button", name=f"Sair da conta do empregado {employee}").wait_for()
+    page.get_by_role("button", name=f"Sair da conta da matrícula {employee}").wait_for()
 
 
 def sign_out(page: Page) -> None:
@@ -179,7 +179,7 @@ def test_a_renewal_that_cannot_be_asked_for_is_tried_again(body: str | None, pho
     page.route("**/config.json", lambda route: route.abort() if body is None else route.fulfill(body=body))
 
     punch(page)
-    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não recebe batidas agora"))
+    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não responde"))
     page.unroute("**/config.json")
     look_again(page)
 
@@ -258,7 +258,7 @@ def test_a_session_that_has_ended_keeps_everything_until_the_next(
     pool.status = status
 
     punch(page)
-    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou" if status == 400 else "não recebe batidas agora")
+    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou" if status == 400 else "O servidor não responde")
     wait_for_states(page, HERE)
     pool.status = 200
     if status == 400:
@@ -316,7 +316,7 @@ def test_a_link_does_not_break_a_sign_in_off_that_is_under_way(link: str, phone:
     expect(other.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
     goes.set()
 
-    page.get_by_role("button", name=f"Sair da conta do empregado {ANA}").wait_for()
+    page.get_by_role("button", name=f"Sair da conta da matrícula {ANA}").wait_for()
 
 
 def test_a_refusal_from_before_the_sign_in_stops_nothing(server: Between, phone: Phone, pool: UserPool) -> None:
@@ -392,4 +392,4 @@ def test_an_old_sessions_end_leaves_a_newer_one_alone(phone: Phone, pool: UserPo
     goes.set()
 
     wait_for_states(page, SENT)
-    page.get_by_role("button", name=f"Sair da conta do empregado {ANA}").wait_for()
+    page.get_by_role("button", name=f"Sair da conta da matrícula {ANA}").wait_for()
