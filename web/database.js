@@ -130,12 +130,15 @@ function newDevice(name) {
 /**
  * Keep a punch, with the device's next number, in both stores.
  * @param {object} body its fields but `dispositivo` and `sequencia`
- * @returns {Promise<Punch>} once it could be read back from both. When it fails, neither has it, and its number is free;
- *     but for a `TakeBackError`, after which it may be there
+ * @param {number} apart ms: where the employee has another punch that is less than this older, nothing is kept
+ * @returns {Promise<Punch>} once it could be read back from both; or that other one. When it fails, neither has it, and its
+ *     number is free; but for a `TakeBackError`, after which it may be there
  */
-export function add(body) {
+export function add(body, apart = 0) {
   const press = async connection => {
     if (failure) throw failure
+    const other = apart > 0 && (await newestOf(connection, body, apart))
+    if (other) return other
     const device = await numbered(connection)
     const punch = { state: "waiting", body: { ...body, dispositivo: device.dispositivo, sequencia: device.next } }
     let order
@@ -156,6 +159,19 @@ export function add(body) {
     }
   }
   return locked(press, { signal: AbortSignal.timeout(TURN_MS) })
+}
+
+/** Give the newest punch of the same employee that is less than `apart` ms older, unless it was refused. */
+function newestOf(connection, { usuarioId, ponto }, apart) {
+  return transact(connection, "readonly", (punches, _, give) =>
+    when(punches.openCursor(null, "prev"), function step(cursor) {
+      const age = cursor && Date.parse(ponto) - Date.parse(cursor.value.body.ponto)
+      if (!cursor || age < 0 || age >= apart) return // so are all that are older
+      const { state, body } = cursor.value
+      if (body.usuarioId === usuarioId && !["refused", "conflict"].includes(state)) give(cursor.value)
+      else cursor.continue()
+    }),
+  )
 }
 
 async function takeBack(connection, punch, device, order) {

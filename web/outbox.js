@@ -1,7 +1,6 @@
 /** Sends what waits, oldest first: by one tab, or the worker, at a time. A punch is marked after its answer, never before. */
 
 import * as database from "./database.js"
-import { renew } from "./sign-in.js"
 import {
   ANSWER_MS, DAY_MS, delay, isOverdue, jsonOf, left, meaning, outcome, reasonOf, retryAfter, sentAt, skewOf, timestamp,
 } from "./rules.js"
@@ -13,8 +12,19 @@ const FIRST_RECEIPT_MS = 2000
 const LONGEST_RECEIPT_MS = 600_000
 const RECEIPTS_MS = 14 * DAY_MS // a dead letter is gone by then: what is no row will hardly be one
 const REFUSED_MS = 600_000 // a refused key is tried again after this: it may have been enabled meanwhile
+const SHORTEST_KEY = 20 // characters, by API Gateway
 
 const channel = new BroadcastChannel("outbox")
+let renew = async () => "refused"
+
+/**
+ * Say how a session gets another token when its own is refused.
+ * @param {(session: object) => Promise<"renewed" | "refused" | "again">} callback keeps the token that it gets; again: it
+ *     could not ask
+ */
+export function renewBy(callback) {
+  renew = callback
+}
 
 /**
  * Be told when something changes, whichever tab does it.
@@ -67,6 +77,18 @@ async function ask(address, key, session, request) {
 }
 
 /**
+ * Ask whether the API knows a key.
+ * @param {string} key
+ * @returns {Promise<boolean>} false, too, when there is no answer
+ */
+export async function isKnown(key) {
+  if (key.length < SHORTEST_KEY) return false // what was typed may be somebody's PIN
+  const { session } = await database.remembered("session")
+  const answer = await ask(new URL(`${API}/-`), key, session, {}) // the receipt of no punch
+  return answer.status === 404 && typeof answer.body?.message === "string"
+}
+
+/**
  * Send all that waits, as far as it goes.
  * @returns {Promise<number | null>} ms after which to try again; null when nothing waits that could be sent
  */
@@ -102,7 +124,7 @@ async function empty() {
         break
       case "stop":
         if (answer.status === 401 && session && !renewed) {
-          const outcome = await renew(session)
+          const outcome = await renewal(session)
           renewed = outcome === "renewed"
           if (renewed) continue
           if (outcome === "again") {
@@ -110,7 +132,6 @@ async function empty() {
             changed()
             continue
           }
-          await database.update(["session"], now => (isSame(now.session, session) ? { session: null } : {}))
         }
         await refuse(key, session, answer.status)
         break
@@ -127,6 +148,18 @@ async function empty() {
 }
 
 const isSame = (session, other) => session?.token === other?.token
+
+/** Get another token for a session, or end it: one at a time, for sending and receipts may both find that it is too old. */
+function renewal(session) {
+  return navigator.locks.request("renewal", async () => {
+    const { session: now } = await database.remembered("session")
+    if (!isSame(now, session)) return "renewed" // or signed out
+    const outcome = await renew(session)
+    if (outcome === "refused")
+      await database.update(["session"], now => (isSame(now.session, session) ? { session: null } : {}))
+    return outcome
+  })
+}
 
 /** Stop for a while, unless there is another key or a sign-in by now: those were not refused. */
 function refuse(key, session, status) {
@@ -164,7 +197,7 @@ export function collect() {
   return navigator.locks.request("receipts", { ifAvailable: true }, lock => (lock ? askForAll() : LONGEST_RECEIPT_MS))
 }
 
-async function askForAll() {
+async function askForAll(renewed = false) {
   const { key, refusedKey, session } = await database.remembered("key", "refusedKey", "session")
   const sent = (await database.all("sent")).filter(punch => !session || punch.body.usuarioId === session.employee)
   if (!key || refusedKey?.key === key || sent.length === 0) return null
@@ -188,6 +221,11 @@ async function askForAll() {
       await database.mark(punch.body.id, { missingAt })
       if (isOverdue(punch) !== isOverdue({ ...punch, missingAt })) changed()
     } else {
+      if (answer.status === 401 && session && !renewed) {
+        const outcome = await renewal(session)
+        if (outcome === "refused") changed()
+        if (outcome === "renewed") return askForAll(true)
+      }
       // The database resumes, there is no network, or something between answers: it says nothing of the punch.
       quiet.until = performance.now() + Math.min(delay(++quiet.attempts, answer.asked), LONGEST_RECEIPT_MS)
       break

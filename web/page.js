@@ -8,8 +8,11 @@ import { DAY_MS, employeeOf, isOverdue, isSilence, isSkewed, keyIn, keyOf, nameO
 
 const LONGEST_MS = 60_000 // without a look at the outbox
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
+const TOLD_MS = 10_000 // a kiosk says so long what became of a punch: then somebody else stands there
+const AGAIN_MS = 60_000 // between two punches of an employee, or the page asks
 const SHOWN = 100 // punches of each state in the list
 const LASTING = ["waiting", "refused", "conflict"] // states that are listed on later days too; *sent* is, from its oldest on
+const REFUSED = ["refused", "conflict"] // nothing is recorded
 
 const element = id => document.getElementById(id)
 const page = {
@@ -21,6 +24,10 @@ const page = {
   edited: new Set(), // settings that are not saved yet
   pool: false, // employees sign in
   session: false, // one has
+  told: 0, // when the page last said something below the button
+  thanked: null, // the id of the punch that it said it of
+  asked: null, // the employee who is asked whether to punch again
+  unlocked: false, // the settings, by the PIN
   stuck: false, // a store does not answer, which after a full disk only another start of the page changes
 }
 
@@ -35,7 +42,7 @@ function speak(language) {
   element("language").lang = other
   element("language").textContent = name
   for (const key of element("pad").children) if (key.dataset.label) key.ariaLabel = page.texts[key.dataset.label]
-  element("outcome").textContent = element("saved").textContent = ""
+  element("saved").textContent = element("proof-state").textContent = ""
   tick()
 }
 
@@ -47,56 +54,132 @@ function tick() {
   const time = clockTime(now)
   element("minutes").textContent = time.slice(0, 5)
   element("seconds").textContent = time.slice(5)
+  if (page.kiosk || page.asked !== null) rest()
   const date = `${locale()} ${now.toDateString()}`
   if (date === page.date) return
   element("date").textContent = now.toLocaleDateString(locale(), { weekday: "long", day: "numeric", month: "long" })
-  if (page.date) draw() // today has become yesterday
+  if (page.date) {
+    silence()
+    draw() // today has become yesterday
+  }
   page.date = date
+}
+
+/** Forget what the last person has left. */
+function rest() {
+  if (performance.now() - page.told > (page.kiosk ? TOLD_MS : AGAIN_MS)) silence()
+  if (!page.kiosk || performance.now() - page.touched < IDLE_MS) return
+  empty()
+  element("settings").open = false
+  if (document.activeElement !== element("employee")) element("employee").focus({ preventScroll: true })
 }
 
 /* The button */
 
 async function press() {
-  tell("", true) // the same words as before are read out again
+  if (page.asked !== null) return // neither another press nor a badge reader's Enter is an answer
+  tick() // if this is a new day, it has begun before this
+  silence() // the same words as before are read out again
   const employee = employeeOf(element("employee").value)
   if (employee === null) {
-    tell(page.texts.noEmployee, false)
+    tell("bad", page.texts.noEmployee)
     element("employee").ariaInvalid = "true"
     element("employee").focus()
     return
   }
   element("employee").ariaInvalid = null
+  if (page.kiosk) empty()
+  await keep(employee, AGAIN_MS)
+}
+
+async function keep(employee, apart) {
   const now = new Date()
+  const id = uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16)))
+  let punch
   page.writing++
   try {
     const { retry } = await database.remembered("retry") // anew: the page may have drawn nothing yet
-    await database.add({
-      id: uuid7(now.getTime(), crypto.getRandomValues(new Uint8Array(16))),
-      usuarioId: employee,
-      ponto: timestamp(now),
-      offline: !navigator.onLine || retry !== null,
-    })
+    const offline = !navigator.onLine || retry !== null
+    punch = await database.add({ id, usuarioId: employee, ponto: timestamp(now), offline }, apart)
   } catch (error) {
     page.stuck ||= isSilence(error)
     const reason = isSilence(error) ? page.texts.silent : error.message
-    if (error.name === "TakeBackError") tell(page.texts.unsure(reason), false)
-    else tell(error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(reason), false)
+    if (error.name === "TakeBackError") tell("bad", page.texts.unsure(reason))
+    else tell("bad", error.name === "QuotaExceededError" ? page.texts.full : page.texts.failed(reason))
     return
   } finally {
     page.writing--
   }
-  tell(page.texts.thanks(clockTime(now), employee), true)
-  if (page.kiosk) element("employee").value = ""
-  else database.remember("employee", employee).catch(console.error) // the punch is kept all the same
+  if (punch.body.id !== id) return ask(punch)
+  thank(punch)
+  if (!page.kiosk) database.remember("employee", employee).catch(console.error) // the punch is kept all the same
   outbox.changed()
   wake()
   sync()
 }
 
-function tell(text, good) {
+/**
+ * Say something below the button.
+ * @param {"good" | "bad" | "question" | ""} kind
+ * @param {(string | Node)[]} parts
+ */
+function tell(kind, ...parts) {
+  element("outcome").className = kind
+  element("outcome").replaceChildren(...parts)
+  element("question").hidden = kind !== "question"
+  page.told = performance.now()
+  page.thanked = page.asked = null
+}
+
+const silence = () => tell("")
+
+/** Say what has become of a punch, with thanks unless it is none. */
+function thank(punch) {
   const outcome = element("outcome")
-  outcome.className = good ? "good" : "bad"
-  outcome.textContent = text
+  const kind = REFUSED.includes(punch.state) ? "bad" : "good"
+  const state = stateOf(punch)
+  if (punch.state === "waiting") state.textContent = page.texts.kept
+  if (page.thanked !== punch.body.id || outcome.className !== kind) {
+    const punched = page.texts.punched(clockTime(new Date(punch.body.ponto)), punch.body.usuarioId)
+    tell(kind, kind === "good" ? page.texts.thanks : "", punched, state)
+  } else if (outcome.lastChild.textContent !== state.textContent) outcome.lastChild.replaceWith(state) // this alone is read out
+  page.thanked = punch.body.id
+}
+
+function ask(punch) {
+  const ago = Math.max(1, Math.round((Date.now() - Date.parse(punch.body.ponto)) / 1000))
+  tell("question", page.texts.again(ago))
+  page.asked = punch.body.usuarioId
+}
+
+function reply(again) {
+  const employee = page.asked
+  silence()
+  element("press").focus({ preventScroll: true }) // what had it is hidden
+  if (again) keep(employee, 0)
+}
+
+/** Leave the field to the next person. */
+function empty() {
+  if (!page.session) element("employee").value = ""
+}
+
+/** Let digits and Enter reach the field wherever the focus is: keypads and badge readers do not look for it. */
+function route(event) {
+  const field = element("employee")
+  const { key, target } = event
+  const elsewhere = target !== field && target.matches("input:not([type=checkbox])") // in the settings
+  if (!(page.kiosk || page.asked !== null) || elsewhere || element("replace").open) return
+  if (event.ctrlKey || event.altKey || event.metaKey) return
+  if (/^\d$/.test(key)) {
+    silence()
+    if (target === field) return
+    field.focus() // where this digit goes, too
+    if (!page.kiosk) field.select()
+  } else if (key === "Enter" && !target.closest("button, summary, input")) {
+    event.preventDefault()
+    if (!event.repeat) element("punch").requestSubmit()
+  }
 }
 
 function makePad() {
@@ -109,6 +192,7 @@ function makePad() {
       const input = element("employee")
       const value = { clear: "", back: input.value.slice(0, -1) }[name] ?? input.value + name
       input.value = value.slice(0, input.maxLength)
+      silence()
     })
     return key
   })
@@ -116,6 +200,18 @@ function makePad() {
 }
 
 /* What became of the punches */
+
+/** Give a punch's state in words. */
+function stateOf(punch) {
+  const state = document.createElement("span")
+  if (punch.state === "refused") {
+    const reason = document.createElement("span")
+    reason.lang = "en" // the API's own words
+    reason.textContent = reasonOf(punch.reason)
+    state.append(page.texts.refused(punch.status, reason.textContent), reason)
+  } else state.textContent = isOverdue(punch) ? page.texts.overdue : page.texts[punch.state]
+  return state
+}
 
 const isRecent = at => Math.abs(Date.now() - at) < DAY_MS
 const isToday = punch => new Date(punch.body.ponto).toDateString() === new Date().toDateString()
@@ -129,17 +225,11 @@ function line(punch) {
   const number = document.createElement("span")
   number.className = "number"
   number.textContent = page.texts.number(punch.body.sequencia)
-  const state = document.createElement("span")
+  const state = stateOf(punch)
   const overdue = isOverdue(punch)
   state.className = `state ${overdue ? "overdue" : punch.state}`
-  if (punch.state === "refused") {
-    const reason = document.createElement("span")
-    reason.lang = "en" // the API's own words
-    reason.textContent = reasonOf(punch.reason)
-    state.append(page.texts.refused(punch.status, reason.textContent), reason)
-  } else state.textContent = overdue ? page.texts.overdue : page.texts[punch.state]
   item.append(time, " ")
-  if (page.kiosk && (overdue || ["refused", "conflict"].includes(punch.state))) {
+  if (page.kiosk && (overdue || REFUSED.includes(punch.state))) {
     const whose = document.createElement("span")
     whose.className = "whose"
     whose.textContent = page.texts.whose(punch.body.usuarioId)
@@ -151,6 +241,12 @@ function line(punch) {
 
 let drawing = null
 let outdated = false
+
+/** Give the name of the text that says why punches wait, if anything keeps them. */
+function whyWaiting(retry) {
+  if (!navigator.onLine) return "offline"
+  if (retry) return retry.answered ? "retrying" : "unanswered"
+}
 
 /** Draw everything anew. Whatever changes during a drawing is one drawing after it. */
 function draw() {
@@ -168,7 +264,7 @@ async function drawAll() {
 }
 
 async function drawNow() {
-  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored")
+  const found = await database.remembered("key", "refusedKey", "retry", "skew", "device", "session", "kiosk", "restored", "pin")
   const [waiting, refused, conflicts] = await Promise.all(["waiting", "refused", "conflict"].map(database.count))
   const lasting = (await Promise.all(LASTING.map(state => database.newest(state, SHOWN)))).flat()
   const sent = await database.all("sent")
@@ -179,6 +275,8 @@ async function drawNow() {
   const overdue = sent.filter(isOverdue).length
   const shown = todays.length + earlier.length
   page.stuck ||= database.isSilent()
+  const thanked = [...lasting, ...accepted].find(({ body }) => body.id === page.thanked)
+  if (thanked) thank(thanked)
   element("summary").textContent = page.texts.summary(waiting, refused, conflicts, overdue, shown)
   element("todays").replaceChildren(...todays.map(line))
   element("earlier").replaceChildren(...earlier.map(line))
@@ -190,7 +288,7 @@ async function drawNow() {
       found.refusedKey?.key === found.key &&
       !(page.pool && !found.session) &&
       page.texts.stopped(found.refusedKey.status),
-    waiting > 0 && found.retry && page.texts.retrying,
+    waiting > 0 && page.texts[whyWaiting(found.retry)],
     database.isFailing() && page.texts.broken,
     found.restored && isRecent(found.restored.at) && page.texts.restored(found.restored.punches),
     isSkewed(found.skew) && page.texts.skewed(found.skew),
@@ -205,6 +303,10 @@ async function drawNow() {
   if (page.kiosk !== (found.kiosk === true)) await show(!page.kiosk)
   if (!page.edited.has("device")) element("device").value = found.device?.name ?? ""
   if (!page.edited.has("kiosk")) element("kiosk").checked = found.kiosk === true
+  const locked = page.kiosk && found.pin !== null && !page.unlocked
+  if (!page.edited.has("pin")) element("pin").value = locked ? "" : (found.pin ?? "")
+  element("unlock").hidden = !locked
+  element("unlocked").hidden = locked
   element("device-state").textContent = found.device
     ? page.texts.deviceState(found.device.dispositivo)
     : page.texts.deviceUnset
@@ -325,6 +427,8 @@ async function save() {
     await database.remember("key", key)
     element("key").value = ""
   }
+  if (page.edited.has("pin")) await database.remember("pin", element("pin").value.trim() || null)
+  page.unlocked = true // or a first PIN would hide that it is saved
   await database.remember("kiosk", kiosk)
   if (kiosk) await database.remember("employee", null)
   page.edited.clear()
@@ -334,10 +438,30 @@ async function save() {
   hurry()
 }
 
+async function unlock() {
+  const proof = element("proof").value.trim()
+  element("proof").value = ""
+  element("proof-state").textContent = ""
+  const { pin, key } = await database.remembered("pin", "key")
+  page.unlocked = proof === pin || (keyOf(proof) !== null && (keyOf(proof) === key || (await outbox.isKnown(keyOf(proof)))))
+  element("proof-state").textContent = page.unlocked ? "" : page.texts.proofWrong
+  await draw()
+  element(page.unlocked ? "key" : "proof").focus()
+}
+
+/** Whoever opens the settings next has to know the PIN, too. */
+function lock() {
+  page.unlocked = false
+  page.edited.clear()
+  element("key").value = element("proof").value = element("proof-state").textContent = ""
+  draw()
+}
+
 async function show(kiosk) {
   page.kiosk = kiosk
   document.body.classList.toggle("kiosk", kiosk)
   element("pad").hidden = !kiosk
+  element("employee").inputMode = kiosk ? "none" : "numeric" // the kiosk's own pad is enough
   const { employee } = await database.remembered("employee")
   if (kiosk) element("employee").value = ""
   else element("employee").value ||= employee ?? "" // somebody may have begun to type
@@ -360,7 +484,7 @@ async function joinPool() {
   wake()
 }
 
-const notSignedIn = error => tell(page.texts.signInFailed(reasonOf(error.message)), false)
+const notSignedIn = error => tell("bad", page.texts.signInFailed(reasonOf(error.message)))
 
 async function sign() {
   if (!page.session) return signIn.begin().catch(notSignedIn)
@@ -428,6 +552,18 @@ async function start() {
   element("press").addEventListener("click", event => {
     if (event.detail > 1) event.preventDefault() // so is a double click
   })
+  addEventListener("keydown", route)
+  addEventListener("click", event => {
+    const mine = event.target.closest("#settings, #question, dialog")
+    if (page.kiosk && event.detail > 0 && !mine) element("employee").focus({ preventScroll: true }) // Enter is the field's again
+  })
+  element("employee").addEventListener("input", silence)
+  element("no").addEventListener("click", () => reply(false))
+  element("yes").addEventListener("click", () => reply(true))
+  element("unlock").addEventListener("submit", event => (event.preventDefault(), unlock().catch(broke)))
+  element("settings").addEventListener("toggle", () => {
+    if (!element("settings").open && (page.kiosk || page.unlocked)) lock()
+  })
   element("remembered").addEventListener("submit", event => (event.preventDefault(), save().catch(broke)))
   element("export").addEventListener("click", () => exportAll().catch(broke))
   element("sign").addEventListener("click", () => sign().catch(broke))
@@ -437,12 +573,14 @@ async function start() {
     database.remember("language", language).then(draw).then(persist).catch(broke)
   })
   addEventListener("pageshow", () => (element("sign").disabled = false)) // some browsers come back to a page as it was left
-  addEventListener("online", hurry)
+  addEventListener("online", () => (draw(), hurry()))
+  addEventListener("offline", draw)
   addEventListener("hashchange", () => take(keyFromAddress()).catch(broke))
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") hurry()
   })
   element("remembered").addEventListener("input", event => page.edited.add(event.target.id))
+  outbox.renewBy(signIn.renew)
   outbox.onChange(draw)
   setInterval(() => reconcile().catch(broke), DAY_MS) // a kiosk is never opened anew
 

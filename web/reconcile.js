@@ -5,7 +5,7 @@ import * as replica from "./replica.js"
 
 const KEPT_MS = 60 * 24 * 3_600_000 // a recorded punch stays this long
 const FURTHER = { waiting: 0, sent: 1, recorded: 2, refused: 2, conflict: 2 }
-export const NO_IDENTITY = { device: null, key: null, kiosk: null, revision: 0 } // revision: of what is kept twice of the device
+export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // kept twice of the device
 
 export const nameOf = ({ body, state }) => replica.join("punch", body.dispositivo, body.sequencia, state)
 const placeOf = name => name.slice(0, name.lastIndexOf("/")) // without the state
@@ -14,7 +14,7 @@ export const identityOf = revision => replica.join("identity", revision)
 export const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other)
 const isOld = punch => punch.state === "recorded" && Date.parse(punch.body.ponto) <= Date.now() - KEPT_MS
 
-/** Read the device, its key and whether it is a kiosk from the first store. */
+/** Read the device, its key, whether it is a kiosk, and its PIN from the first store. */
 export function identity(connection) {
   return transact(connection, "readonly", (_, settings, give) => {
     const found = { ...NO_IDENTITY }

@@ -1,11 +1,14 @@
 /** Keeps the page for when there is no network, one version as a whole, and sends in the background where browsers do. */
 
-import { flush, hurry } from "./outbox.js"
+import { flush, hurry, renewBy } from "./outbox.js"
+import { renew } from "./sign-in.js"
 
 // File -> its SHA-256, in base64, the page's with its policy before it: whoever serves this file writes them here, so that
 // a change of any is a new version.
 const SHELL = {}
 const NAME = `shell ${SHELL["sw.js"]}`
+
+renewBy(renew)
 
 self.addEventListener("install", event => event.waitUntil(store()))
 self.addEventListener("activate", event => event.waitUntil(Promise.all([clear(), self.clients.claim()])))

@@ -105,7 +105,7 @@ def test_a_punch_goes_from_the_thumb_to_the_row(client: Client, server: Between,
 
     require_rows(client, server, employee, 1)
     (post,) = server.sent(employee)
-    assert f"do empregado {employee} guardada" in thanks
+    assert f"da matrícula {employee}: " in thanks
     assert page.url == phone.url
     assert set(post.body) == {"id", "usuarioId", "ponto", "dispositivo", "sequencia", "offline", "enviado"}
     assert post.body["id"][14] == "7"

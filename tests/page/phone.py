@@ -49,6 +49,21 @@ _CLOCK = """
 """
 
 
+# A second punch within a minute is one, too.
+_GO_ON = """async () => {
+  const outcome = document.getElementById("outcome")
+  const said = async () => {
+    while (outcome.textContent === "") await new Promise(requestAnimationFrame)
+  }
+  await said()
+  if (outcome.className === "question") {
+    document.getElementById("yes").click()
+    await said()
+  }
+  return outcome.textContent
+}"""
+
+
 def clock(speed: int = 1) -> str:
     """Give a script for `Phone.open`: the page's time goes faster, and `window.ahead` (ms) sets its clock."""
     return _CLOCK % speed
@@ -158,22 +173,20 @@ def punch(page: Page, employee: int | None = None) -> str:
     if employee is not None:
         page.locator("#employee").fill(str(employee))
     page.locator("#press").click()
-    outcome = page.locator("#outcome")
-    expect(outcome).not_to_have_text("")
-    return outcome.inner_text()
+    expect(page.locator("#outcome")).to_have_class(re.compile("."))
+    return str(page.evaluate(_GO_ON))
 
 
 def press(page: Page, times: int) -> None:
     """Press the button as often as this, each time after the thanks for the last, for whom the page remembers."""
     page.evaluate(
-        """async times => {
-            for (; times; times--) {
+        f"""async times => {{
+            for (; times; times--) {{
                 document.getElementById("press").click()
-                const outcome = document.getElementById("outcome")
-                while (outcome.textContent === "") await new Promise(requestAnimationFrame)
-                if (outcome.className !== "good") throw new Error(outcome.textContent)
-            }
-        }""",
+                const text = await ({_GO_ON})()
+                if (document.getElementById("outcome").className !== "good") throw new Error(text)
+            }}
+        }}""",
         times,
     )
 
@@ -222,6 +235,17 @@ def enter_key(page: Page, key: str) -> None:
     page.locator("#settings").evaluate("details => { details.open = true }")
     page.locator("#key").fill(key)
     page.get_by_role("button", name="Salvar").click()
+
+
+def kiosk(page: Page, pin: str = "") -> Page:
+    """Make the page a kiosk's, in its settings, which stay open; give it."""
+    page.locator("#settings").evaluate("details => { details.open = true }")
+    page.locator("#kiosk").check()
+    page.locator("#pin").fill(pin)
+    page.locator("#remembered button").click()
+    expect(page.locator("#saved")).not_to_have_text("")
+    expect(page.locator("#pad")).to_be_visible()
+    return page
 
 
 def exported(page: Page) -> bytes:

@@ -11,7 +11,7 @@ from tests.waiting import wait_for
 
 PUNCHES = 3
 _PRESS = """
-document.getElementById("employee").value = "41"
+document.getElementById("employee").value = EMPLOYEE
 document.getElementById("press").click()
 const outcome = document.getElementById("outcome")
 while (outcome.textContent === "") await new Promise(requestAnimationFrame)
@@ -43,7 +43,9 @@ def test_punches_outlive_an_outage_a_reload_without_network_and_the_loss_of_eith
         tab.go(f"{server.url}#key=first")
         tab.ask("await navigator.serviceWorker.ready")
         server.down = True
-        assert [tab.ask(_PRESS) for _ in range(PUNCHES)] == ["good"] * PUNCHES
+        assert [tab.ask(_PRESS.replace("EMPLOYEE", str(employee))) for employee in range(1, PUNCHES + 1)] == [
+            "good"
+        ] * PUNCHES
         copies = tab.ask(_COPIES)
         assert copies >= PUNCHES
         for lose in _LOSE:

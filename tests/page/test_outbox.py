@@ -23,6 +23,7 @@ from tests.page.phone import (
     clock,
     enter_key,
     exported,
+    kiosk,
     look_again,
     press,
     punch,
@@ -195,7 +196,7 @@ def test_after_a_long_outage_nothing_waits_for_its_turn(how: str, server: Betwee
         page = phone.open(KEY)
         server.api_down = True
         punch(page, EMPLOYEE)
-        expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")
+        expect(page.locator("#warnings")).to_contain_text("O servidor não responde")
         page.evaluate(
             """async () => {
                 const { remember } = await import("./database.js")
@@ -220,7 +221,7 @@ def test_a_week_without_network_goes_out_whole(server: Between, phone: Phone) ->
     for day in range(8):
         page.evaluate("days => { window.ahead = days * 86_400_000 }", day)
         punch(page, EMPLOYEE)
-        expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")  # from now on it knows
+        expect(page.locator("#warnings")).to_contain_text("O servidor não responde")  # from now on it knows
         if day == 3:
             page.reload()
     wait_for_states(page, *[HERE] * 8)
@@ -242,10 +243,10 @@ def test_a_page_that_has_shown_nothing_yet_knows_that_the_last_try_failed(server
     server.api_down = True
     punch(page, EMPLOYEE)
     wait_for_states(page, HERE)
-    expect(page.locator("#warnings")).to_contain_text("não recebe batidas agora")
+    expect(page.locator("#warnings")).to_contain_text("O servidor não responde")
     page.add_init_script(f"""
         addEventListener("DOMContentLoaded", () => {{
-          document.getElementById("employee").value = "{EMPLOYEE}"
+          document.getElementById("employee").value = "{EMPLOYEE + 1}"
           document.getElementById("punch").requestSubmit()
         }})
     """)
@@ -496,16 +497,14 @@ def test_no_request_has_the_key_but_in_its_header(server: Between, phone: Phone)
 def test_a_kiosks_list_names_only_whom_something_has_happened_to(server: Between, phone: Phone) -> None:
     server.faults = [Fault(400)]
     page = phone.open(KEY, worker=False)
-    open_settings(page)
-    page.get_by_label("Quiosque").check()
-    save(page)
+    kiosk(page)
 
     punch(page, 777)
     punch(page, 888)
 
     wait_for_states(page, SENT, refused(400))
     listed = page.locator("#punches li")
-    expect(listed.nth(1)).to_contain_text("empregado 777")
+    expect(listed.nth(1)).to_contain_text("matrícula 777")
     assert "888" not in page.locator("section").inner_text()
 
 
@@ -652,9 +651,7 @@ def test_another_name_is_another_device_numbered_from_one(server: Between, phone
 
 def test_a_kiosk_forgets_each_person(server: Between, phone: Phone) -> None:
     page = phone.open(KEY, worker=False)
-    open_settings(page)
-    page.get_by_label("Quiosque").check()
-    save(page)
+    kiosk(page)
 
     for digit in str(EMPLOYEE):
         page.locator("#pad").get_by_text(digit, exact=True).click()
@@ -663,7 +660,7 @@ def test_a_kiosk_forgets_each_person(server: Between, phone: Phone) -> None:
     again = punch(page)
 
     assert str(EMPLOYEE) in thanks
-    assert "Digite o número" in again
+    assert "Digite a matrícula" in again
     assert str(EMPLOYEE) not in page.locator("section").inner_text()
     page.reload()
     expect(page.locator("#pad")).to_be_visible()
@@ -681,6 +678,7 @@ def test_a_key_that_is_held_and_a_double_click_are_one_punch_each(server: Betwee
     page.keyboard.up("Enter")
     wait_for_states(page, SENT)
     page.locator("#press").dblclick()
+    page.locator("#yes").dblclick()
 
     wait_for_states(page, SENT, SENT)
     assert len(server.posts) == 2

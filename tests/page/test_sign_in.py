@@ -38,7 +38,7 @@ def pool(server: Between) -> Iterator[UserPool]:
 def sign_in(page: Page, pool: UserPool, employee: int) -> None:
     pool.employee = employee
     page.get_by_role("button", name="Entrar com a sua conta").click()
-    page.get_by_role("button", name=f"Sair da conta do empregado {employee}").wait_for()
+    page.get_by_role("button", name=f"Sair da conta da matrícula {employee}").wait_for()
 
 
 def sign_out(page: Page) -> None:
@@ -179,7 +179,7 @@ def test_a_renewal_that_cannot_be_asked_for_is_tried_again(body: str | None, pho
     page.route("**/config.json", lambda route: route.abort() if body is None else route.fulfill(body=body))
 
     punch(page)
-    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não recebe batidas agora"))
+    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não responde"))
     page.unroute("**/config.json")
     look_again(page)
 
@@ -203,6 +203,51 @@ def test_a_token_that_is_too_old_is_renewed_and_nobody_notices(server: Between, 
     assert [post.status for post in server.posts] == [401, 202, 202]
 
 
+def test_a_receipt_renews_a_token_that_is_too_old(server: Between, phone: Phone, pool: UserPool) -> None:
+    page = phone.open(KEY, clock(10), worker=False)
+    sign_in(page, pool, ANA)
+    punch(page)
+    wait_for_states(page, SENT)
+    pool.make_token()  # an hour has gone by
+    page.evaluate("window.ahead = 86_400_000 + 3_600_000")
+
+    wait_for_states(page, re.compile("^enviada, ainda não registrada"))
+    accepting = server.api
+    server.api = lambda path, headers, body: (
+        server.receipt(path) if accepting(path, headers, body)[0] == 404 else accepting(path, headers, body)
+    )
+    pool.make_token()
+    look_again(page)
+    wait_for_states(page)  # what is recorded is listed on its own day only
+    renewals = [asked for asked in pool.questions if asked.get("grant_type") == "refresh_token"]
+    assert len(renewals) == 2
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_receipt_whose_token_is_not_renewed_ends_the_session_or_is_asked_for_again(
+    status: int, phone: Phone, pool: UserPool
+) -> None:
+    page = phone.open(KEY, clock(10), worker=False)
+    sign_in(page, pool, ANA)
+    punch(page)
+    wait_for_states(page, SENT)
+    pool.make_token()
+    pool.status = status
+    page.evaluate("window.ahead = 86_400_000 + 3_600_000")
+
+    if status == 400:
+        expect(page.locator("#warnings")).to_contain_text("Ninguém entrou")
+        pool.status = 200
+        sign_in(page, pool, ANA)
+        page.evaluate("window.ahead = 86_400_000 + 3_600_000")  # it was loaded anew
+    else:
+        asked = len(pool.questions)
+        wait_for(lambda: len(pool.questions) > asked, "a renewal")
+        page.get_by_role("button", name="Sair da conta").wait_for()
+        pool.status = 200
+    wait_for_states(page, re.compile("^enviada, ainda não registrada"))
+
+
 @pytest.mark.parametrize("status", [400, 500])
 def test_a_session_that_has_ended_keeps_everything_until_the_next(
     status: int, server: Between, phone: Phone, pool: UserPool
@@ -213,7 +258,7 @@ def test_a_session_that_has_ended_keeps_everything_until_the_next(
     pool.status = status
 
     punch(page)
-    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou" if status == 400 else "não recebe batidas agora")
+    expect(page.locator("#warnings")).to_contain_text("Ninguém entrou" if status == 400 else "O servidor não responde")
     wait_for_states(page, HERE)
     pool.status = 200
     if status == 400:
@@ -271,7 +316,7 @@ def test_a_link_does_not_break_a_sign_in_off_that_is_under_way(link: str, phone:
     expect(other.locator("#outcome")).to_contain_text("Não foi possível entrar (state)")
     goes.set()
 
-    page.get_by_role("button", name=f"Sair da conta do empregado {ANA}").wait_for()
+    page.get_by_role("button", name=f"Sair da conta da matrícula {ANA}").wait_for()
 
 
 def test_a_refusal_from_before_the_sign_in_stops_nothing(server: Between, phone: Phone, pool: UserPool) -> None:
@@ -347,4 +392,4 @@ def test_an_old_sessions_end_leaves_a_newer_one_alone(phone: Phone, pool: UserPo
     goes.set()
 
     wait_for_states(page, SENT)
-    page.get_by_role("button", name=f"Sair da conta do empregado {ANA}").wait_for()
+    page.get_by_role("button", name=f"Sair da conta da matrícula {ANA}").wait_for()

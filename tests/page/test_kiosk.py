@@ -1,0 +1,211 @@
+"""A tablet on a wall: keypads, badge readers, and settings that are not everybody's."""
+
+import json
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.page import phone as phones
+from tests.page.axe import require_nothing
+from tests.page.between import Between, json_answer
+from tests.page.phone import SENT, Phone, clock, enter_key, exported, kiosk, punch, wait_for_states
+
+KEY = "#key=first"
+NEW_KEY = "another-key-of-40-characters-that-is-good"
+PIN = "2468"
+
+
+def page_of(phone: Phone, before: str = "", pin: str = PIN) -> Page:
+    page = kiosk(phone.open(KEY, before, worker=False), pin)
+    page.locator("#settings summary").click()
+    expect(page.locator("#settings")).not_to_have_attribute("open", "")
+    return page
+
+
+def prove(page: Page, proof: str) -> None:
+    page.locator("#proof").fill(proof)
+    page.get_by_role("button", name="Abrir").click()
+
+
+def require_locked(page: Page) -> None:
+    expect(page.locator("#proof")).to_be_visible()
+    for hidden in ("#key", "#device", "#kiosk", "#pin", "#export"):
+        expect(page.locator(hidden)).to_be_hidden()
+    assert page.locator("#pin").input_value() == ""
+
+
+@pytest.mark.parametrize("focus", ["body", "#language", "#settings summary", "#pad button", "#press", "#kiosk"])
+def test_digits_and_enter_reach_the_field_wherever_the_focus_is(focus: str, server: Between, phone: Phone) -> None:
+    page = kiosk(phone.open(KEY, worker=False))
+    page.evaluate("document.activeElement.blur()")
+    if focus != "body":
+        page.locator(focus).first.focus()
+
+    page.keyboard.type("123")
+    page.keyboard.press("Enter")
+
+    wait_for_states(page, SENT)
+    assert [post.body["usuarioId"] for post in server.posts] == [123]
+    expect(page.locator("#outcome")).to_contain_text("Obrigado")
+
+
+def test_a_keypads_enter_punches_whom_the_pad_on_the_screen_has(server: Between, phone: Phone) -> None:
+    page = kiosk(phone.open(KEY, worker=False))
+    for digit in "411":
+        page.locator("#pad").get_by_text(digit, exact=True).click()
+    page.keyboard.press("Enter")
+    wait_for_states(page, SENT)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#outcome")).to_contain_text("Digite a matrícula")
+    assert [post.body["usuarioId"] for post in server.posts] == [411]
+
+
+def test_a_keyboard_still_types_settings_and_presses_other_buttons(server: Between, phone: Phone) -> None:
+    page = kiosk(phone.open(KEY, worker=False))
+    page.locator("#device").focus()
+    page.keyboard.type("Gate 7")
+    expect(page.locator("#device")).to_have_value("Gate 7")
+    expect(page.locator("#employee")).to_have_value("")
+    page.locator("#language").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#press")).to_have_text("Punch")
+    assert server.posts == []
+
+
+def test_a_phones_keys_go_where_the_focus_is(phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    page.locator("#language").focus()
+    page.keyboard.type("123")
+    expect(page.locator("#employee")).to_have_value("")
+    expect(page.locator("#employee")).to_have_attribute("inputmode", "numeric")
+
+
+def test_a_kiosk_does_not_ask_for_the_systems_keyboard(phone: Phone) -> None:
+    expect(kiosk(phone.open(KEY, worker=False)).locator("#employee")).to_have_attribute("inputmode", "none")
+
+
+def test_what_somebody_left_half_typed_is_not_the_next_persons(server: Between, phone: Phone) -> None:
+    page = kiosk(phone.open(KEY, clock(), worker=False))
+    page.locator("#device").fill("Ga")
+    page.locator("#employee").fill("12")
+    page.locator("#device").focus()
+    page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 30_000")
+    expect(page.locator("#employee")).to_have_value("")
+    expect(page.locator("#settings")).not_to_have_attribute("open", "")
+    page.keyboard.type("345\n")
+
+    wait_for_states(page, SENT)
+    assert [post.body["usuarioId"] for post in server.posts] == [345]
+
+
+def test_the_next_persons_digits_stay_while_a_punch_is_being_kept(server: Between, phone: Phone) -> None:
+    page = kiosk(phone.open(KEY, worker=False))
+    page.locator("#employee").focus()
+    page.evaluate("void navigator.locks.request('stores', () => new Promise(give => (window.letGo = give)))")
+    page.keyboard.type("123\n456\n")
+    expect(page.locator("#employee")).to_have_value("")
+    page.evaluate("letGo()")
+
+    wait_for_states(page, SENT, SENT)
+    assert [post.body["usuarioId"] for post in server.posts] == [123, 456]
+
+
+def test_a_kiosks_settings_and_export_ask_for_the_pin(phone: Phone) -> None:
+    page = page_of(phone)
+    page.locator("#settings summary").click()
+    require_locked(page)
+    prove(page, "1357")
+    expect(page.locator("#proof-state")).to_contain_text("nem o PIN nem uma chave válida")
+    require_locked(page)
+    require_nothing(page)
+    prove(page, PIN)
+    expect(page.locator("#device")).to_be_visible()
+    assert exported(page) == b""
+    require_nothing(page)
+
+    page.locator("#settings summary").click()
+    page.locator("#settings summary").click()
+    require_locked(page)
+    page.reload()
+    page.locator("#settings summary").click()
+    require_locked(page)
+    phone_again = phone.open(worker=False)
+    phone_again.locator("#settings summary").click()
+    require_locked(phone_again)
+
+
+def test_settings_that_are_left_open_are_locked_again(phone: Phone) -> None:
+    page = page_of(phone, clock())
+    page.locator("#settings summary").click()
+    prove(page, PIN)
+    page.locator("#device").fill("half")
+    page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 30_000")
+    expect(page.locator("#settings")).not_to_have_attribute("open", "")
+    page.locator("#settings summary").click()
+    require_locked(page)
+    prove(page, PIN)
+    expect(page.locator("#device")).to_have_value("")
+
+
+def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: Between, phone: Phone) -> None:
+    asked: list[str] = []
+
+    def api(_path: str, headers: object, body: bytes | None) -> object:
+        asked.append(headers["x-api-key"])  # type: ignore[index]
+        if headers["x-api-key"] not in ("first", NEW_KEY):  # type: ignore[index]
+            return json_answer(403, {"message": "Forbidden"})
+        return json_answer(202 if body else 404, {"message": "made up"})
+
+    server.api = api  # type: ignore[assignment]
+    page = page_of(phone)
+    punch(page, 123)
+    wait_for_states(page, SENT)
+    page.locator("#settings summary").click()
+    for wrong in ("13579", "x" * 40):
+        prove(page, wrong)
+        expect(page.locator("#proof-state")).to_contain_text("nem o PIN")
+        require_locked(page)
+    assert "13579" not in asked  # it may be somebody's PIN
+    for key in ("first", NEW_KEY, f"{phone.url}#key={NEW_KEY}"):
+        prove(page, key)
+        expect(page.locator("#device")).to_be_visible()
+        expect(page.locator("#key-state")).to_contain_text("irst")
+        assert [json.loads(line)["usuarioId"] for line in exported(page).splitlines()] == [123]
+        page.locator("#settings summary").click()
+        page.locator("#settings summary").click()
+        require_locked(page)
+    wait_for_states(page, SENT)
+
+
+def test_a_pin_is_only_a_kiosks_and_goes_when_it_is_emptied(phone: Phone) -> None:
+    page = page_of(phone)
+    page.locator("#settings summary").click()
+    prove(page, PIN)
+    expect(page.locator("#pin-state")).to_contain_text("uma cerca, não uma fechadura")
+    page.locator("#pin").fill(" ")
+    page.get_by_role("button", name="Salvar").click()
+    expect(page.locator("#saved")).to_have_text("Salvo.")
+    page.reload()
+    page.locator("#settings summary").click()
+    expect(page.locator("#device")).to_be_visible()
+
+    page.locator("#pin").fill(PIN)
+    page.locator("#kiosk").uncheck()
+    page.get_by_role("button", name="Salvar").click()
+    expect(page.locator("#saved")).to_have_text("Salvo.")
+    page.reload()
+    enter_key(page, "second")
+    expect(page.locator("#key-state")).to_contain_text("cond")
+
+
+def test_a_pin_outlives_the_loss_of_either_store(server: Between, browser: Browser) -> None:
+    for lost in ("indexeddb", "cache_storage"):
+        with phones.phone(browser, server.url, service_workers="block") as phone:
+            page = page_of(phone)
+            developer = phone.context.new_cdp_session(page)
+            developer.send("Storage.clearDataForOrigin", {"origin": server.origin, "storageTypes": lost})
+            page.reload()
+            page.locator("#settings summary").click()
+            require_locked(page)

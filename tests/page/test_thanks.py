@@ -1,0 +1,258 @@
+"""What the page says below the button: of the punch, while it is that one's turn, and before a second one."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.page import phone as phones
+from tests.page.axe import require_nothing
+from tests.page.between import Between, Fault, Held, accept, json_answer
+from tests.page.phone import HERE, RECORDED, SENT, Phone, clock, kiosk, punch, refused, wait_for_states
+
+EMPLOYEE = 123
+KEY = "#key=first"
+SECOND = "Bater de novo"
+DAY = 86_400_000
+
+
+def expect_outcome(page: Page, kind: str, text: str) -> None:
+    """Wait for what the page says below the button, and hold it to being good, bad, a question, or nothing."""
+    expect(page.locator("#outcome")).to_have_text(re.compile(text))
+    expect(page.locator("#outcome")).to_have_class(kind)
+
+
+def number(page: Page, employee: int) -> None:
+    """Press without waiting for an answer."""
+    page.locator("#employee").fill(str(employee))
+    page.locator("#press").click()
+
+
+def test_thanks_follow_their_punch(server: Between, phone: Phone) -> None:
+    server.api = held = Held(accept)
+    page = phone.open(KEY, clock(5), worker=False)
+    number(page, EMPLOYEE)
+
+    expect_outcome(page, "good", f"Obrigado! Batida das .* da matrícula {EMPLOYEE}: guardada neste aparelho$")
+    held.let_go()
+    expect_outcome(page, "good", f"Obrigado! .* {SENT}$")
+    server.api = server.record
+    expect_outcome(page, "good", f"Obrigado! .* {RECORDED}$")
+
+
+@pytest.mark.parametrize("conflicts", [False, True])
+def test_there_are_no_thanks_for_a_punch_that_is_not_recorded(conflicts: bool, server: Between, phone: Phone) -> None:
+    def other(path: str, _headers: object, body: bytes | None) -> object:
+        return server.receipt(path, usuarioId=1) if body is None else json_answer(202, {})
+
+    server.faults = [] if conflicts else [Fault(400)]
+    server.api = other  # type: ignore[assignment]
+    page = phone.open(KEY, clock(5), worker=False)
+    number(page, EMPLOYEE)
+
+    expected = "não registrada: outra batida" if conflicts else re.escape(refused(400))
+    expect_outcome(page, "bad", f"^Batida das .* da matrícula {EMPLOYEE}: {expected}")
+
+
+def test_only_the_state_that_has_changed_is_read_out(server: Between, phone: Phone) -> None:
+    server.api = held = Held(accept)
+    page = phone.open(KEY, worker=False)
+    number(page, EMPLOYEE)
+    expect_outcome(page, "good", "guardada")
+    page.evaluate("window.before = document.getElementById('outcome').firstChild")
+    held.let_go()
+    expect_outcome(page, "good", SENT)
+
+    assert page.evaluate("[before.isConnected, outcome.ariaAtomic]") == [True, "false"]
+
+
+def test_thanks_are_gone_on_a_new_day(phone: Phone) -> None:
+    page = phone.open(KEY, clock(), worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, SENT)
+    page.evaluate("window.ahead = 16 * 3_600_000")
+    page.evaluate("window.ahead += new Date().setHours(24, 0, 1) - Date.now()")
+
+    expect(page.locator("#outcome")).to_have_text("")
+    wait_for_states(page, SENT)
+
+
+def test_thanks_are_gone_with_the_next_digit(phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, SENT)
+    page.locator("#employee").press("End")
+    expect_outcome(page, "good", "Obrigado")
+    page.keyboard.press("4")
+    expect_outcome(page, "", "^$")
+
+
+def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phone: Phone) -> None:
+    page = kiosk(phone.open(KEY, clock(), worker=False))
+    punch(page, EMPLOYEE)
+    page.locator("#pad").get_by_text("4", exact=True).click()
+    assert page.locator("#outcome").inner_text() == ""  # at once
+    expect(page.locator("#employee")).to_have_value("4")
+
+    punch(page, EMPLOYEE + 1)
+    wait_for_states(page, SENT, SENT)
+    page.evaluate(
+        """async () => {
+            const began = performance.now(), outcome = document.getElementById("outcome")
+            window.thanked = outcome.textContent
+            do {
+                await new Promise(requestAnimationFrame)
+                window.took = performance.now() - began
+            } while (outcome.textContent && took < 30_000)
+        }"""
+    )
+    assert "Obrigado" in page.evaluate("thanked")
+    assert 5000 < page.evaluate("took") < 30_000
+    assert str(EMPLOYEE) not in page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("language", ["pt-BR", "en"])
+def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(
+    language: str, server: Between, browser: Browser
+) -> None:
+    how = {"locale": language, "viewport": {"width": 320, "height": 568}, "service_workers": "block"}
+    with phones.phone(browser, server.url, **how) as phone:
+        page = kiosk(phone.open(KEY, worker=False))
+        page.evaluate("scrollTo(0, 0)")
+        expect(page.locator("#press")).to_be_in_viewport(ratio=1)
+        for digit in "123":
+            page.locator("#pad").get_by_text(digit, exact=True).click()
+        page.locator("#press").click()
+        expect(page.locator("#outcome")).to_have_class("good")
+        expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
+        assert page.evaluate("scrollY") == 0
+
+        page.keyboard.type("123\n")
+        expect(page.locator("#outcome")).to_have_class("question")
+        for shown in ("#outcome", "#no", "#yes"):
+            expect(page.locator(shown)).to_be_in_viewport(ratio=1)
+        require_nothing(page)
+
+
+def test_a_second_punch_within_a_minute_asks_and_the_answer_is_no(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, clock(), worker=False)
+    punch(page, EMPLOYEE)
+    wait_for_states(page, SENT)
+    page.evaluate("window.ahead += 8000")
+
+    for _ in range(40):
+        page.locator("#press").click()
+    expect_outcome(page, "question", r"^Você bateu há (8|9|\d\d) s\. De novo\?$")
+    require_nothing(page)
+    page.get_by_role("button", name="Não").click()
+    expect_outcome(page, "", "^$")
+    expect(page.get_by_role("button", name=SECOND)).to_be_hidden()
+    punch_of_another = EMPLOYEE + 1
+    number(page, punch_of_another)
+    wait_for_states(page, SENT, SENT)
+    assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE, punch_of_another]
+
+
+def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, clock(), worker=False)
+    number(page, EMPLOYEE)
+    expect_outcome(page, "good", "Obrigado")
+    page.reload()  # it is known by what is kept
+    page.locator("#press").click()
+    page.get_by_role("button", name=SECOND).click()
+    expect_outcome(page, "good", "Obrigado")
+    wait_for_states(page, SENT, SENT)
+
+    page.evaluate("window.ahead += 61_000")
+    page.locator("#press").click()
+    expect_outcome(page, "good", "Obrigado")
+    wait_for_states(page, SENT, SENT, SENT)
+    assert [post.body["sequencia"] for post in server.posts] == [1, 2, 3]
+
+
+def test_presses_that_come_while_the_first_is_being_kept_ask_too(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    page.locator("#employee").fill(str(EMPLOYEE))
+    page.evaluate("for (let times = 0; times < 40; times++) document.getElementById('punch').requestSubmit()")
+
+    expect_outcome(page, "question", "De novo")
+    wait_for_states(page, SENT)
+    assert len(server.posts) == 1
+
+
+def test_whose_punch_was_refused_is_not_asked(server: Between, phone: Phone) -> None:
+    server.faults = [Fault(400)]
+    page = phone.open(KEY, worker=False)
+    number(page, EMPLOYEE)
+    wait_for_states(page, refused(400))
+    page.locator("#press").click()
+    expect_outcome(page, "good", "Obrigado")
+
+
+@pytest.mark.parametrize("is_kiosk", [True, False])
+def test_a_badge_reader_answers_no_question(is_kiosk: bool, server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    if is_kiosk:
+        kiosk(page)
+    page.locator("#employee").focus()
+    page.keyboard.type(f"{EMPLOYEE}\n")
+    expect_outcome(page, "good", "Obrigado")
+    page.locator("#employee").fill("")
+
+    page.keyboard.type(f"{EMPLOYEE}\n\n\n")
+    expect_outcome(page, "question", "De novo")
+    page.keyboard.type("\n\n")
+    expect_outcome(page, "question", "De novo")
+    page.get_by_role("button", name=SECOND).focus()
+    page.keyboard.type("456\n")
+    wait_for_states(page, SENT, SENT)
+    expect_outcome(page, "good", "da matrícula 456: ")
+    assert [post.body["usuarioId"] for post in server.posts] == [EMPLOYEE, 456]
+
+
+def test_a_question_that_nobody_answers_goes(phone: Phone) -> None:
+    page = phone.open(KEY, clock(), worker=False)
+    number(page, EMPLOYEE)
+    expect_outcome(page, "good", "Obrigado")
+    page.locator("#press").click()
+    expect_outcome(page, "question", "De novo")
+    page.evaluate("const now = performance.now.bind(performance); performance.now = () => now() + 60_000")
+
+    expect_outcome(page, "", "^$")
+    expect(page.get_by_role("button", name=SECOND)).to_be_hidden()
+
+
+def test_a_device_without_network_says_so(server: Between, phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    phone.context.set_offline(True)
+    punch(page, EMPLOYEE)
+    expect(page.locator("#warnings")).to_have_text(re.compile("^Sem rede: "))
+    wait_for_states(page, HERE)
+    server.api_down = True
+    phone.context.set_offline(False)
+    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não responde; talvez falte rede: "))
+    server.api_down = False
+    server.faults = [Fault(503)] * 9
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#warnings")).to_have_text(re.compile("^O servidor não recebe batidas agora: "))
+    server.faults = []
+    wait_for_states(page, SENT)
+    expect(page.locator("#warnings")).to_have_text("")
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_wrong_clock_says_as_which_time_a_punch_counts(hours: int, phone: Phone) -> None:
+    page = phone.open(KEY, clock() + f"window.ahead = {hours} * 3_600_000", worker=False)
+    punch(page, EMPLOYEE)
+
+    word = "adiantado" if hours > 0 else "atrasado"
+    said = re.compile(f"^O relógio deste aparelho está .* {word}, e a batida conta com a hora que ele mostra")
+    expect(page.locator("#warnings")).to_have_text(said)
+
+
+def test_a_small_phone_shows_its_thanks_over_the_rest(server: Between, browser: Browser) -> None:
+    with phones.phone(browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block") as phone:
+        page = phone.open(KEY, worker=False)
+        punch(page, EMPLOYEE)
+        page.evaluate("scrollTo(0, 0)")
+        expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
