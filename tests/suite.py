@@ -99,7 +99,7 @@ def _seed(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Find Node as make does, keep files in memory, draw examples from the order's seed too, let commands be stopped."""
+    """Find Node as make does, keep files in memory, draw examples by the order's seed, let commands be stopped."""
     os.environ["PATH"] = osls.search_path(os.environ)
     if in_memory := temporary.memory():
         os.environ["TMPDIR"] = str(in_memory)  # for all that a test starts, too

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import write_stack
+from tests.commands import needs, write_stack
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
 from tools.kit.project import ROOT
@@ -118,6 +118,7 @@ def processes_of(state: Path) -> list[psutil.Process]:
     return found
 
 
+@needs("curl")
 def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path, start: Start) -> None:
     port = emulator.free_port()
     run = start(port)
