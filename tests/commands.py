@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,11 @@ class Result(NamedTuple):
 
 
 Run = Callable[..., Result]
+
+
+def needs(program: str) -> pytest.MarkDecorator:
+    """Skip what needs a program that is not there; tools/develop/missing.py lists it then."""
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"no {program}; apt-get install {program}")
 
 
 def runner(capsys: pytest.CaptureFixture[str], *before: object) -> Run:

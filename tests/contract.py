@@ -16,6 +16,7 @@ from tests.strategies import (
     BAD_VALUES,
     FIELDS,
     LIMITS,
+    NAMES,
     VALIDATOR,
     Body,
     any_json,
@@ -203,7 +204,7 @@ def _a_number_in_other_words(chance: random.Random, body: Body) -> bytes:
 
 @_edit
 def _a_character_of_a_pattern(chance: random.Random, body: Body) -> bytes:
-    name = chance.choice(["ponto", "id", "enviado"])
+    name = chance.choice([name for name, rule in FIELDS.items() if "pattern" in rule and name not in NAMES])
     value = str(body.get(name) or body["ponto"])
     at, width = chance.randrange(len(value) + 1), chance.choice([0, 1])
     new = chance.choice(
@@ -219,8 +220,10 @@ def _a_day_that_may_not_exist(chance: random.Random, body: Body) -> bytes:
 
 
 @_edit
-def _a_device(chance: random.Random, body: Body) -> bytes:
-    long = ["x" * 64, "x" * 65, "\U0001f600" * 64, "\U0001f600" * 65, "\u00e9" * 64]
+def _a_name(chance: random.Random, body: Body) -> bytes:
+    name = chance.choice(NAMES)
+    most = FIELDS[name]["maxLength"]
+    long = ["x" * most, "x" * (most + 1), "\U0001f600" * most, "\U0001f600" * (most + 1), "\u00e9" * most]
     odd = [
         "\x1f",
         "\x7f",
@@ -238,7 +241,7 @@ def _a_device(chance: random.Random, body: Body) -> bytes:
         "\u2069",
         "\\",
     ]
-    return _json(body | {"dispositivo": chance.choice(long + odd)})
+    return _json(body | {name: chance.choice(long + odd)})
 
 
 @_edit
@@ -286,12 +289,12 @@ def _around(chance: random.Random, body: Body) -> bytes:
 
 @_edit
 def _another_encoding(chance: random.Random, body: Body) -> bytes:
-    text = json.dumps(body | {"dispositivo": "port\u00e3o"}, ensure_ascii=False)
+    text = json.dumps(body | {chance.choice(NAMES): "port\u00e3o"}, ensure_ascii=False)
     encoding = chance.choice(["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1", "cp037", "utf-7"])
-    return codecs.encode(text, encoding)
+    return codecs.encode(text, encoding, "replace")  # other names may have what an encoding has not
 
 
 @_edit
 def _raw_in_a_text(chance: random.Random, body: Body) -> bytes:
     raw = [b"\n", b"\t", b"\x00", b"\x1b", b"\x7f", b"\xed\xa0\x80", b"\xc0\xaf", b"\xff", b"\xf0\x9f\x98\x80"]
-    return _json({**body, "dispositivo": "THIS"}).replace(b"THIS", chance.choice(raw))
+    return _json({**body, chance.choice(NAMES): "THIS"}).replace(b"THIS", chance.choice(raw))

@@ -13,6 +13,8 @@ Body = dict[str, Any]
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "ponto/punch.schema.json").read_text())
 FIELDS: dict[str, dict[str, Any]] = SCHEMA["properties"]
+NAMES = [name for name, rule in FIELDS.items() if "maxLength" in rule]
+"""Fields with free text: names for people."""
 
 
 _timestamps: list[Any] = [
@@ -46,9 +48,23 @@ _BAD_OF_TYPE: dict[str, list[Any]] = {
 }
 
 
+_NOT_IN_A_NAME = [
+    *("\u0000", "a\tb", "a\n", "\x1f", "\x7f", "\x80", "\x85", "\x9f"),
+    # line breaks, and what turns the direction of writing
+    *("\u2028", "\u2029", "\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069", "a\u202eb"),
+]
+
+
 def _beyond(rule: dict[str, Any]) -> list[Any]:
     """Give what a field's own limits are there to refuse."""
+    if "maxLength" in rule:
+        return ["x" * (rule["maxLength"] + 1), "x" * 65_536, *_NOT_IN_A_NAME]
     return [rule["minimum"] - 1, rule["maximum"] + 1] if "minimum" in rule else []
+
+
+def _names_just_admitted(longest: int) -> list[str]:
+    odd = " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"
+    return ["", "x" * longest, "\U0001f600" * longest, odd[:longest]]
 
 
 # For each field, values of every kind that its rule is there to refuse.
@@ -65,11 +81,6 @@ BAD_VALUES: dict[str, list[Any]] = {
         *("03a34e43-8380-81c5-aca7-a6486aae4a60", "03A34E43-8380-81C5-ACA7-A6486AAE4A60"),  # version 8: derived
         *("0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\n", "0199a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1\u0661"),
     ],
-    "dispositivo": [
-        *(None, 1, [], "x" * 65, "x" * 65_536, "\u0000", "a\tb", "a\n", "\x1f", "\x7f", "\x80", "\x85", "\x9f"),
-        # line breaks, and what turns the direction of writing
-        *("\u2028", "\u2029", "\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069", "a\u202eb"),
-    ],
     "offline": [None, 0, 1, "true", []],
     "enviado": _timestamps,
     "latitude": [None, True, False, "1", [], 90.00000001, -90.00000001, 10**400, -(10**400)],
@@ -82,10 +93,7 @@ LIMITS: list[Body] = [
     *({name: rule[limit]} for name, rule in FIELDS.items() for limit in ("minimum", "maximum") if limit in rule),
     {"usuarioId": 1},
     {"usuarioId": 2**53 - 1},
-    {"dispositivo": ""},
-    {"dispositivo": "x" * 64},
-    {"dispositivo": "\U0001f600" * 64},
-    {"dispositivo": " ~\u00a0\u061b\u061d\u200d\u2010\u2027\u202f\u2065\u206a"},
+    *({name: text} for name in NAMES for text in _names_just_admitted(FIELDS[name]["maxLength"])),
     {"id": "00000000-0000-0000-0000-000000000001"},
     {"id": "ffffffff-ffff-ffff-ffff-fffffffffffe"},
     {"id": "88888888-8888-7888-8888-888888888888"},

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, core, settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tools.develop import logged
+from tools.kit import osls
 from tools.local import temporary
 
 WORKERS = 3
@@ -103,7 +104,8 @@ def _seed(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep files in memory, draw Hypothesis' examples from the seed of the order too, and let commands be stopped."""
+    """Find Node as make does, keep files in memory, draw examples by the order's seed, let commands be stopped."""
+    os.environ["PATH"] = osls.search_path(os.environ)
     if in_memory := temporary.memory():
         os.environ["TMPDIR"] = str(in_memory)  # for all that a test starts, too
         tempfile.tempdir = None  # to be found anew

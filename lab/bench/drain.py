@@ -46,7 +46,7 @@ class Peer(NamedTuple):
 
 
 PEERS = {
-    "original": Peer("the original: a connection per batch, an INSERT per punch", original.main, share=0.1),
+    "original": Peer("written anew: a connection per batch, an INSERT per punch", original.main, share=0.1),
     "powertools": Peer("Powertools' BatchProcessor, an INSERT and a commit per punch", powertools.main, share=0.1),
     "powertools_1": Peer("the same in one transaction (unsafe)", powertools.main_in_one_transaction, share=0.1),
     "execute_values": Peer("execute_values, unchecked", bulk.main),

@@ -18,7 +18,7 @@ import pytest
 
 from ponto.admin.repeatable import checksum
 from tests import documents
-from tests.commands import Result
+from tests.commands import Result, needs
 from tests.e2e.client import Client
 from tests.waiting import DEADLINE, started, wait_for
 from tools.kit import local_stack
@@ -26,6 +26,8 @@ from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
 from tools.local import emulator
 from tools.local.stack import Stack
+
+pytestmark = needs("git")
 
 PAGE = ROOT / "docs" / "adapt.md"
 # What `make deploy` does once the stage is there and migrated.

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.commands import write_stack
+from tests.commands import needs, write_stack
 from tests.database import ask
 from tests.waiting import DEADLINE, started, wait_for
 from tools.kit.project import ROOT
@@ -54,6 +54,18 @@ class Run:
         """What stack.json says."""
         found: dict[str, str] = json.loads((self.state / "stack.json").read_text())
         return found
+
+    def punch(self) -> None:
+        """Punch by the printed command, which sends the employee 123 and the time in whole seconds."""
+        (printed,) = re.findall(r"^curl .*\\\n.*$", self.output(), re.MULTILINE)
+        done = subprocess.run(["sh", "-c", printed], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["message"] == "accepted"
+
+    def view_key(self) -> str:
+        """What the printed link to the view ends in."""
+        (found,) = re.findall("/flow/#key=(.+)", self.output())
+        return str(found)
 
     def stop(self, number: signal.Signals) -> int:
         """Send a signal; return the exit status."""
@@ -106,17 +118,15 @@ def processes_of(state: Path) -> list[psutil.Process]:
     return found
 
 
+@needs("curl")
 def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path, start: Start) -> None:
     port = emulator.free_port()
     run = start(port)
     run.wait_until_ready()
-    printed = re.search(r"^curl .*\\\n.*$", run.output(), re.MULTILINE)
-    assert printed
     assert f"""make rows ARGS="--state '{state}'" """ in run.output()  # as make and then a shell take it
 
-    answer = subprocess.run(["sh", "-c", printed[0]], capture_output=True, text=True, check=True).stdout
+    run.punch()
 
-    assert json.loads(answer)["message"] == "accepted"
     run.wait_until("stored 1")
     rows = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", str(state)],
@@ -126,7 +136,7 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
         check=True,
     ).stdout
     assert " 123 " in rows
-    first = run.address()
+    first, first_view = run.address(), run.view_key()
     (installed,) = (state / "pip").rglob(".completed_requirements")
     installed_at = installed.stat().st_mtime_ns
 
@@ -144,10 +154,14 @@ def test_the_printed_curl_punches_and_rows_and_queues_outlive_a_stop(state: Path
     again = run.address()
     assert again.pop("aws_access_key_id") != first.pop("aws_access_key_id")  # each run has a key of its own
     assert again | {"pid": first["pid"]} == first
+    assert run.view_key() != first_view
     run.stop(signal.SIGKILL)
-    run = start(port)
+    run = start(emulator.free_port())  # somebody else may have taken the first one meanwhile
     run.wait_until_ready()
     assert ask(run.address()["database_url"], "select usuario_id from batida") == [(123,)]
+    run.punch()
+    run.wait_until("stored 1")
+    assert f":{first['aws_endpoint_url'].rpartition(':')[2]}/" not in json.dumps(run.address())
 
     # A part that dies takes the rest along, with a word about it.
     os.kill(int((state / "emulator.pid").read_text()), signal.SIGKILL)

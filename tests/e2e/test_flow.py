@@ -1,15 +1,18 @@
 """The view for operators in the machine's Chromium: the running services' own numbers."""
 
 import re
+from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
+from tests.commands import run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.page import phone as phones
 from tests.page.axe import require_nothing
 from tests.waiting import wait_for
-from tools.local import flow
+from tools.local import flow, watch
 
 PUNCHES = 20
 
@@ -18,9 +21,28 @@ def number(page: Page, name: str) -> int:
     return int(page.locator(f"#{name} output").inner_text().replace(",", ""))
 
 
-def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored_afterwards(
-    client: Client, deployed: Deployed
-) -> None:
+def ask(client: Client) -> dict[str, Any]:
+    url, key = urlsplit(client.address.aws_endpoint_url), flow.key(client.address.aws_access_key_id)
+    return watch.ask(str(url.hostname), int(url.port or 0), f"{flow.PATH}numbers", key)
+
+
+def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, deployed: Deployed) -> None:
+    before = ask(client)["accepted"]
+    client.post({"usuarioId": next(EMPLOYEES), "ponto": "2026-10-01T08:00:00Z", "dispositivo": "\ud800"})
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the dead letter")
+
+    done = run_process("dlq", "redrive", "--all", "--state", deployed.state)
+
+    assert done.out == "1 redriven, 0 failed\n"
+    client.wait_until_drained()
+    numbers = ask(client)
+    assert numbers["accepted"] == before + 1
+    assert watch.line(numbers).startswith(f"accepted {before + 1:,}  queued 0  stored ")
+    assert "  dead letters 1" in watch.line(numbers)
+    wait_for(lambda: ask(client)["looks"][-1]["accepted"] == before + 1, "it to be among the last two minutes")
+
+
+def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored_afterwards(client: Client) -> None:
     address = client.address
     url = f"{address.aws_endpoint_url}{flow.PATH}"
     with (
@@ -28,7 +50,7 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
         phones.browser(playwright) as browser,
         phones.phone(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen,
     ):
-        page = screen.open(f"#key={flow.key(deployed.state)}", worker=False)
+        page = screen.open(f"#key={flow.key(address.aws_access_key_id)}", worker=False)
         expect(page.locator("#state")).to_have_text("All is stored.")
         assert page.url == url
         before = {name: number(page, name) for name in ("accepted", "stored", "duplicates", "deadLetters")}

@@ -104,15 +104,20 @@ def test_the_view_while_what_waited_is_stored(server: Between, browser: Browser,
         ],
     }
     server.folder = flow.FOLDER
-    server.api = lambda *_: json_answer(200, numbers)
-    looks = seconds()
-    numbers |= next(looks)
+    looks: list[dict[str, Any]] = []
+    server.api = lambda *_: json_answer(
+        200, numbers | {"looks": [look | {"secondsAgo": len(looks) - 1 - place} for place, look in enumerate(looks)]}
+    )
+    made_up = seconds()
+    looks.append(next(made_up))
+    numbers |= looks[-1]
     with phones.phone(browser, server.url, viewport={"width": 900, "height": 400}, **HOW) as screen:
         screen.context.clock.install(time=at("08:00:00"))
         page = screen.open("#key=made-up", worker=False)
         page.clock.pause_at(at("08:00:10"))
-        for now in looks:
+        for now in made_up:
             expect(page.locator("#accepted output")).to_have_text(f"{numbers['accepted']:,}")
+            looks.append(now)
             numbers |= now
             page.clock.run_for(1000)
         expect(page.locator("#state")).to_have_text("The queue drains.")

@@ -152,11 +152,11 @@ def test_no_local_stack_is_said(tmp_path: Path) -> None:
     assert "make run" in said
 
 
-def test_a_stack_that_was_killed_is_said(tmp_path: Path) -> None:
+def test_a_stack_whose_database_does_not_answer_is_said(tmp_path: Path) -> None:
     write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
     said = refusal(Where(tmp_path))
     assert said.startswith("cannot connect to /nowhere/pontodb: ")
-    assert said.endswith("is the stack still up (make run)?")
+    assert said.endswith("; the local stack runs: repeat the command in a moment")
 
 
 def test_what_the_environment_lacks_is_named(environment: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,20 @@
 """`make rows`, on a real database."""
 
 import os
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
+import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
+
+from tests.commands import Result, Run
 from tests.company import fill, write_stack
 from tools.kit.project import ROOT
+from tools.local import rows
 
 LONG = "a device whose name has sixty-four characters, which is the most"
 
@@ -33,3 +41,44 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(migra
     assert "?2J?ab" in shown
     assert shown.replace("\n", "").isprintable()
     assert f"  {LONG}\n" in shown
+
+
+@pytest.fixture
+def state(migrated_url: str, tmp_path: Path) -> Path:
+    """Give the folder of a stack that runs, and has stored nothing."""
+    return write_stack(tmp_path, migrated_url)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    return lambda *words: Result(rows.main([str(word) for word in words]), *capsys.readouterr())
+
+
+def test_a_database_that_takes_nobody_is_not_a_stack_that_is_dead(state: Path, migrated_url: str, run: Run) -> None:
+    name = parse_dsn(migrated_url)["dbname"]
+    fill(make_dsn(migrated_url, dbname="postgres"), f"alter database {name} allow_connections false")
+
+    refused = run("--state", state)
+
+    assert (refused.status, refused.out) == (1, "")
+    assert "the local stack runs, but its database does not answer: " in refused.err
+    assert "is not currently accepting connections; repeat the command in a moment" in refused.err
+
+
+def test_a_database_that_stands_still_is_not_waited_for(
+    state: Path, migrated_url: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "_PATIENCE", 2)  # s: the least that libpq takes
+    with psycopg2.connect(migrated_url) as other, other.cursor() as cursor:
+        cursor.execute("lock table batida")
+        locked = run("--state", state)
+    silent = socket.socket(socket.AF_UNIX)
+    silent.bind(str(state / ".s.PGSQL.5432"))
+    with closing(silent):
+        silent.listen()
+        write_stack(state, f"postgresql://postgres@/pontodb?host={state}")
+        frozen = run("--state", state)
+
+    assert [locked.status, frozen.status] == [1, 1]
+    assert "does not answer: canceling statement due to statement timeout; repeat" in locked.err
+    assert "timeout expired; repeat" in frozen.err

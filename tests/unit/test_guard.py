@@ -1,10 +1,12 @@
 """Whom the guard before the emulator lets in, and what it asks the emulator."""
 
 import asyncio
+import itertools
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -355,24 +357,33 @@ def view(tmp_path: Path) -> flow.Flow:
     (tmp_path / "stack.json").write_text(json.dumps(address))
     batch = {"message": "batch", "stored": 3, "duplicates": 1, "redelivered": 1, "rejected": 0, "failed": 2}
     (tmp_path / "emulator.log").write_text(f"{json.dumps(batch)}\n{json.dumps(batch)}\n")
-    (tmp_path / "view.key").write_text(KEY)  # another than the run's is tried below
-    return flow.Flow(tmp_path, QUEUES.__getitem__)
+    return flow.Flow(tmp_path, KEY, QUEUES.__getitem__, {"queue": 12, "dlq": 9})  # another key is tried below
 
 
 def test_the_view_shows_the_services_own_numbers_to_whoever_knows_the_runs_key(view: flow.Flow) -> None:
-    emulator = Emulator(202)
-    ask(emulator, PUNCH, view=view)
+    emulator = Emulator()
     answer = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
     again = ask(emulator, "/flow/numbers", "GET", view=view, x_run=KEY)
 
     numbers = json.loads(answer.body)
     assert answer.status == 200
-    assert (numbers["accepted"], numbers["waiting"], numbers["deadLetters"]) == (1, 1, 9)
+    assert (numbers["accepted"], numbers["waiting"], numbers["deadLetters"]) == (12, 1, 9)
     assert (numbers["stored"], numbers["duplicates"], numbers["failed"]) == (6, 4, 4)
     assert numbers["ageSeconds"] > 0
     assert [letter["reason"] for letter in numbers["lastDeadLetters"]] == [f"reason {n}" for n in range(8, 0, -1)]
     assert json.loads(again.body)["stored"] == 6  # each line of the log once
-    assert len(emulator.called) == 1
+
+
+def test_the_view_has_the_last_two_minutes_second_by_second(view: flow.Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = itertools.count(1_000.25)
+    monkeypatch.setattr(flow, "time", SimpleNamespace(monotonic=lambda: next(seconds), time=lambda: 0.0))
+    for _ in range(150):
+        view.look()
+
+    looks = json.loads(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).body)["looks"]
+
+    assert [look["secondsAgo"] for look in looks] == [float(ago) for ago in range(121, 0, -1)]
+    assert looks[0].items() >= {"accepted": 12, "waiting": 1, "stored": 6}.items()
 
 
 @pytest.mark.parametrize("name", ["numbers", "stop-database/10"])
@@ -402,19 +413,21 @@ def test_the_views_files_are_for_everybody_with_the_strict_policy(view: flow.Flo
 
 
 def test_before_the_stack_is_ready_the_view_says_so(tmp_path: Path) -> None:
-    view = flow.Flow(tmp_path, QUEUES.__getitem__)
+    view = flow.Flow(tmp_path, KEY, QUEUES.__getitem__, {})
+    view.look()
 
-    assert ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=view.key).status == 503
+    assert ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY).status == 503
 
 
-def test_the_views_key_outlives_a_restart_and_lets_into_nothing_else(tmp_path: Path) -> None:
-    view, again = (flow.Flow(tmp_path, QUEUES.__getitem__) for _ in range(2))
+def test_the_views_key_is_of_one_run_and_lets_into_nothing_else(tmp_path: Path) -> None:
+    key, other = flow.key(KEY), flow.key(f"{KEY}2")
+    view = flow.Flow(tmp_path, key, QUEUES.__getitem__, {})
 
-    assert again.key == view.key == flow.key(tmp_path)
-    assert len(view.key) == 32
-    assert (tmp_path / "view.key").stat().st_mode & 0o777 == 0o600
-    refused(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=KEY))  # the run's own
-    refused(ask(Emulator(), authorization=SIGNED.replace(KEY, view.key), view=view))
+    assert key != other
+    assert len(key) == 64
+    for wrong in (KEY, other):  # the run's own; a tab of another run
+        refused(ask(Emulator(), "/flow/numbers", "GET", view=view, x_run=wrong))
+    refused(ask(Emulator(), authorization=SIGNED.replace(KEY, key), view=view))
 
 
 @pytest.mark.parametrize("path", [f"/x{PUNCH}", f"/{PUNCH}", "/restapis/../local/_user_request_/"])

@@ -44,7 +44,7 @@ def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here()
     ("there", "system", "user", "said"),
     [
         (
-            ["apt-get"],
+            ["apt-get", "curl", "git"],
             "linux",
             0,
             [
@@ -54,7 +54,7 @@ def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here()
             ],
         ),
         (
-            ["apt-get", "chromium", "java"],
+            ["apt-get", "chromium", "curl", "git", "java"],
             "linux",
             1000,
             [
@@ -63,9 +63,24 @@ def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here()
                 "not tested without: the load test",
             ],
         ),
-        (["chromium"], "linux", 0, ["missing here:       Java 17 with Maven", "not tested without: the load test"]),
         (
-            ["chromium"],
+            ["chromium", "curl", "git"],
+            "linux",
+            0,
+            ["missing here:       Java 17 with Maven", "not tested without: the load test"],
+        ),
+        (
+            ["apt-get", "chromium", "java", "mvn"],
+            "linux",
+            1000,
+            [
+                "missing here:       git, curl",
+                "to get it:          sudo apt-get install git curl",
+                "not tested without: the adapted copy, the command that make run prints",
+            ],
+        ),
+        (
+            ["chromium", "curl", "git"],
             "darwin",
             501,
             [
@@ -74,7 +89,7 @@ def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here()
                 "not tested without: the load test",
             ],
         ),
-        (["google-chrome", "java", "mvn"], "linux", 0, []),
+        (["google-chrome", "java", "mvn", "curl", "git"], "linux", 0, []),
     ],
 )
 def test_what_is_missing_is_said_with_what_this_user_can_run_to_get_it(
@@ -84,6 +99,13 @@ def test_what_is_missing_is_said_with_what_this_user_can_run_to_get_it(
     add(programs, *there)
 
     assert missing.lines(system) == said
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.pt-BR.md", "CONTRIBUTING.md"])
+def test_what_both_commands_need_is_named_where_they_are(readme: str) -> None:
+    needed, _, _ = (ROOT / readme).read_text(encoding="utf-8").partition("```sh")
+    for program in ("make", "git", "curl", "python3-venv"):
+        assert re.search(rf"\b{program}\b", needed), program
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,18 @@ def test_a_skip_is_listed_with_its_reason_and_fails_on_ci(suite: Path) -> None:
     assert "skipped on CI, where nothing may be: Skipped: no moon" in on_ci.stdout
 
 
+def test_node_is_found_without_make(suite: Path) -> None:
+    (suite / "test_it.py").write_text("""
+import shutil, sys
+from pathlib import Path
+def test_it():
+    assert Path(shutil.which("node")).parent == Path(sys.executable).parent
+    assert shutil.which("sls")
+""")
+    done = run(suite)
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_the_tests_start_can_be_hung_up_on_under_nohup_too(suite: Path) -> None:
     (suite / "test_it.py").write_text("""
 import subprocess, sys

@@ -19,6 +19,9 @@ def lines(system: str) -> list[str]:
         missing.append(("Chromium", "chromium", "the employees' page, printed reports"))
     if not jmeter.is_to_be_had():
         missing.append((f"Java {jmeter.OLDEST_JAVA} with Maven", "maven", "the load test"))
+    for program, tests_of_it in (("git", "the adapted copy"), ("curl", "the command that make run prints")):
+        if shutil.which(program) is None:
+            missing.append((program, program, tests_of_it))
     if not missing:
         return []
     programs, packages, tests = zip(*missing, strict=True)

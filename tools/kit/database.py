@@ -168,7 +168,8 @@ def _open(database: Database, read_only: bool) -> psycopg2.extensions.connection
     except psycopg2.OperationalError as error:
         if f'role "{_READER}" does not exist' in str(error):
             raise _not_migrated(database) from None
-        what = "is the stack still up (make run)?" if database.local else "is DB_HOST right, and reachable from here?"
+        of_stack = "the local stack runs: repeat the command in a moment"
+        what = of_stack if database.local else "is DB_HOST right, and reachable from here?"
         raise CommandError(f"cannot connect to {database.name}: {_line(error)}; {what}") from None
     return connection
 

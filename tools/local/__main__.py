@@ -15,9 +15,8 @@ from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
 from tools.kit.stopping import Stopped, raise_once
-from tools.local import emulator, flow
+from tools.local import emulator, flow, watch
 from tools.local.stack import Stack, explained, running
-from tools.local.watch import Watch
 
 _EPILOG = """examples:
   make run
@@ -103,7 +102,7 @@ or so:
 
 and see it flow:
 
-  {address.aws_endpoint_url}{flow.PATH}#key={flow.key(state)}
+  {address.aws_endpoint_url}{flow.PATH}#key={flow.key(address.aws_access_key_id)}
 
 Then try, in another terminal:
 
@@ -127,12 +126,12 @@ Ctrl-C stops it.
 
 
 def _follow(stack: Stack) -> None:
-    watch = Watch(stack)
+    key = flow.key(stack.aws.key)
     shown = ""
     while True:
         stack.require_running()
         with explained(stack.aws):
-            line = watch.line()
+            line = watch.line(watch.ask(emulator.HOST, stack.aws.port, f"{flow.PATH}numbers", key))
         if line != shown:
             print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
             shown = line

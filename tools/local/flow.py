@@ -3,17 +3,18 @@
 It is served by the emulator's process, where the queues are, and it is not deployed: on AWS there is the dashboard.
 """
 
+import contextlib
+import hmac
 import json
 import re
-import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tools.dlq import dead_letters
-from tools.kit.files import draft
 from tools.local import postgres
 from tools.local.faults import Faults
 from tools.local.watch import Batches
@@ -22,6 +23,7 @@ FOLDER = Path(__file__).parent / "view"
 PATH = "/flow/"
 _LONGEST = 60  # s that the database may be stopped for
 _LAST = 8  # dead letters that are shown
+_KEPT = 121  # looks, one a second: two minutes have one at each end
 
 
 Messages = Callable[[str], Sequence[Mapping[str, Any]]]
@@ -32,40 +34,50 @@ Answer = tuple[int, dict[str, Any]]
 """The status, and the body."""
 
 
-def key(state: Path) -> str:
-    """Give the view's own key, which lets into nothing else: made once, so that a tab that is open outlives a restart.
+def key(access_key_id: str) -> str:
+    """Give the view's own key of a run, which lets into nothing else, and into no other run.
+
+    An open tab sends it every second, also when the stack has stopped and somebody else listens on its port.
 
     Args:
-        state: the stack's folder.
-
-    Raises:
-        CommandError: it cannot be written.
+        access_key_id: the run's, which does not follow from it.
     """
-    file = state / "view.key"
-    if not file.exists():
-        with draft(file) as new:
-            new.write(secrets.token_urlsafe(24))
-    return file.read_text(encoding="utf-8")
+    return hmac.digest(access_key_id.encode(), b"view", "sha256").hex()
 
 
 class Flow:
     """Reads the numbers of one stack, and stops its database when it is asked to."""
 
-    def __init__(self, state: Path, messages: Messages) -> None:
-        """Reads nothing but the key yet: the stack may still be starting.
+    def __init__(self, state: Path, key: str, messages: Messages, accepted: Mapping[str, int]) -> None:
+        """Reads nothing yet: the stack may still be starting.
 
         Args:
             state: the stack's folder.
+            key: the view's, of this run.
             messages: looks into a queue.
+            accepted: how many messages each queue has taken in this run, by its URL, without those that came back from
+                the dead-letter queue.
         """
-        self.key = key(state)
+        self.key = key
         self._state = state
         self._messages = messages
+        self._accepted = accepted
         self._batches = Batches(state / "emulator.log")
-        self.accepted = 0  # counted by who stands before the gateway
+        self._looks: deque[tuple[float, dict[str, int]]] = deque(maxlen=_KEPT)  # with `time.monotonic()`, oldest first
         self._lock = threading.Lock()
         self._stopping: threading.Thread | None = None
         self._error = ""
+
+    def watch(self) -> None:
+        """Look once a second, for as long as the process lives: a tab that is opened later shows what was before it."""
+        while True:
+            self.look()
+            time.sleep(1)
+
+    def look(self) -> None:
+        """Keep the numbers of this moment, once the stack is ready."""
+        with self._lock, contextlib.suppress(OSError):  # whoever asks for the numbers is told what cannot be read
+            self._looks.append((time.monotonic(), self._counts(self._address())))
 
     def answer(self, method: str, name: str) -> Answer:
         """Answer a request below PATH that is not for a file.
@@ -77,7 +89,7 @@ class Flow:
         stop = re.fullmatch(r"stop-database/(\d{1,2})", name)
         if (method, name) == ("GET", "numbers"):
             try:
-                address = json.loads((self._state / "stack.json").read_text(encoding="utf-8"))
+                address = self._address()
             except FileNotFoundError:
                 return 503, {"message": "the stack is starting or stopping"}
             with self._lock:
@@ -87,18 +99,23 @@ class Flow:
                 return self._stop_database(int(stop[1]))
         return 404, {"message": f"there is no {method} {PATH}{name}"}
 
+    def _address(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self._state / "stack.json").read_text(encoding="utf-8"))
+        return found
+
+    def _counts(self, address: dict[str, Any]) -> dict[str, int]:
+        accepted, waiting = self._accepted.get(address["queue_url"], 0), len(self._messages(address["queue_url"]))
+        return {"accepted": accepted, "waiting": waiting, **self._batches.totals()}
+
     def _numbers(self, address: dict[str, Any]) -> Answer:
-        waiting = self._messages(address["queue_url"])
+        now = time.monotonic()
         dead = self._messages(address["dlq_url"])
-        totals = self._batches.totals()
+        waiting = self._messages(address["queue_url"])
         return 200, {
-            "accepted": self.accepted,
-            "waiting": len(waiting),
-            "stored": totals["stored"],
-            "duplicates": totals["duplicates"],
-            "failed": totals["failed"],
+            **self._counts(address),
             "deadLetters": len(dead),
             "ageSeconds": max((time.time() - message["sent_at"] for message in waiting), default=0),
+            "looks": [{"secondsAgo": round(now - at, 2), **counts} for at, counts in self._looks],
             "databaseStopped": self._stopping is not None and self._stopping.is_alive(),
             "error": self._error,
             "lastDeadLetters": [_shown(message) for message in reversed(dead[-_LAST:])],

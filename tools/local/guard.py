@@ -155,8 +155,6 @@ class Guard:
             return
         sent = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _FOR_THE_API}
         status, headers, text = await self._public.call_api(api, method, path, sent, body or b"")
-        if status == 202 and self._view:
-            self._view.accepted += 1
         if (
             body is None and status == 400 and not is_signed
         ):  # the API was asked without it, for it refuses a key or a method first
@@ -171,7 +169,7 @@ class Guard:
             headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
             await asgi.answer(send, 200, headers, file.body)
         elif not any(hmac.compare_digest(given.encode(), view.key.encode()) for given in asgi.values(scope, b"x-run")):
-            await _say(send, 403, "open the link that make run printed: it ends in #key=")
+            await _say(send, 403, "open the link that make run printed when it started last: it ends in #key=")
         else:
             status, body = await asyncio.to_thread(view.answer, scope["method"], name)
             await asgi.answer(send, status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 import psycopg2
@@ -14,6 +15,7 @@ from tools.kit.errors import CommandError
 from tools.kit.output import print_result
 from tools.kit.tables import Column
 
+_PATIENCE = 10  # s
 _NEWEST = """
 select id, usuario_id, ponto, coalesce(dispositivo, ''), gravada_em - recebida_em
 from batida order by gravada_em desc limit %s
@@ -30,7 +32,7 @@ _EPILOG = """examples:
   make rows
   make rows ARGS=50
 
-exit status: 0 done, 1 the stack does not run any more, 2 the request is wrong, or no stack runs
+exit status: 0 done, 1 the database does not answer, 2 the request is wrong, or no stack runs
 """
 
 
@@ -41,12 +43,11 @@ def rows(count: int, state: Path | None) -> None:
     """The newest COUNT rows of batida (default 10), in the database of the running local stack."""
     address = local_stack.find(state)
     try:
-        connection = psycopg2.connect(address.database_url, hostaddr="")  # not where PGHOSTADDR points
-    except psycopg2.OperationalError:
-        raise CommandError("the local stack does not run any more; start it with make run", 1) from None
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute(_NEWEST, [count])
-        newest = cursor.fetchall()
+        newest = _newest(address.database_url, count)
+    except psycopg2.OperationalError as error:
+        said = " ".join(str(error).split())
+        what = f"the local stack runs, but its database does not answer: {said}; repeat the command in a moment"
+        raise CommandError(what, 1) from None
     tables.show(
         _COLUMNS,
         [
@@ -61,6 +62,18 @@ def rows(count: int, state: Path | None) -> None:
         ],
     )
     print_result(f"the newest {len(newest)}")
+
+
+def _newest(url: str, count: int) -> list[tuple[Any, ...]]:
+    connection = psycopg2.connect(
+        url,
+        hostaddr="",  # not where PGHOSTADDR points
+        connect_timeout=_PATIENCE,
+        options=f"-c statement_timeout={_PATIENCE}s",
+    )
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(_NEWEST, [count])
+        return cursor.fetchall()
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -12,7 +12,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, copy_context
 from datetime import UTC
 from email.utils import formatdate
@@ -194,6 +195,17 @@ def _front(messages: list[Message], most: int, is_wanted: Callable[[Message], bo
         if not left:
             break
     return front
+
+
+@_replaces(sqs, "_restore_state", until="the emulator finds the queues that it saved while it listened on another port")
+def _restore(theirs: Callable[[Any], None], state: Any) -> None:
+    theirs(state)
+    for (account, region, url), queue in list(sqs._queues.all_items()):
+        here = sqs._queue_url_for_account(account, queue["name"])
+        if url != here:
+            sqs._queues.pop_scoped(account, region, url)
+            sqs._queues.set_scoped(account, region, here, {**queue, "url": here})
+    sqs._rebuild_queue_name_index()
 
 
 @_replaces(sqs, "get_state", until="the emulator copies its queues under their lock")
@@ -400,6 +412,20 @@ def _answer(given: tuple[int, dict[str, Any], bytes | str]) -> Answer:
 
 
 # What the emulator holds.
+
+accepted: Counter[str] = Counter()
+"""How many messages each queue has taken in this run, by its URL; a dead letter that came back was counted before."""
+
+
+@_replaces(sqs, "_dispatch", until="the emulator counts what is sent to a queue")
+async def _count_accepted(theirs: Callable[..., Awaitable[Any]], action: str, data: dict[str, Any], url: str) -> Any:
+    result = await theirs(action, data, url)
+    if action in ("SendMessage", "SendMessageBatch"):
+        refused = {entry["Id"] for entry in result.get("Failed", [])}
+        taken = [entry for entry in data.get("Entries", [data]) if entry.get("Id") not in refused]
+        queue = sqs._get_q(data.get("QueueUrl", url))["url"]
+        accepted[queue] += sum("messageId" not in (entry.get("MessageAttributes") or {}) for entry in taken)
+    return result
 
 
 def messages(url: str) -> list[Message]:

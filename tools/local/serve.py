@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.local import saved, seam
-from tools.local.flow import Flow
+from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
 
 HOST = "127.0.0.1"
@@ -40,9 +41,11 @@ def main(port: int, state: Path) -> int:
     """
     seam.replace()
     everybody = Public(seam.call_api, seam.is_signed, seam.public_keys)
-    view = Flow(state.parent, seam.messages)
-    guard = Guard(seam.application, everybody, port, os.environ["AWS_ACCESS_KEY_ID"], view)
+    run = os.environ["AWS_ACCESS_KEY_ID"]
+    view = Flow(state.parent, key(run), seam.messages, seam.accepted)
+    guard = Guard(seam.application, everybody, port, run, view)
     _raise_limit_of_files()
+    threading.Thread(target=view.watch, daemon=True).start()
     asyncio.run(_serve(guard, port, state))
     return 1  # hypercorn ended by itself
 

@@ -118,8 +118,8 @@ def running(
             api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,
-            queue_url=outputs["PunchQueueUrl"],
-            dlq_url=outputs["DeadLetterQueueUrl"],
+            queue_url=_queue_here(aws, outputs["PunchQueueUrl"]),
+            dlq_url=_queue_here(aws, outputs["DeadLetterQueueUrl"]),
             aws_endpoint_url=aws.url,
             aws_access_key_id=aws.key,
             pid=os.getpid(),
@@ -127,6 +127,12 @@ def running(
         _write(file, json.dumps(address._asdict(), indent=2) + "\n")
         parts.callback(file.unlink, missing_ok=True)
         yield Stack(address, database, aws)
+
+
+def _queue_here(aws: emulator.Emulator, url: str) -> str:
+    """Give the URL of a queue; that of the stack's outputs has the port on which it was first deployed."""
+    found: str = aws.client("sqs").get_queue_url(QueueName=url.rpartition("/")[2])["QueueUrl"]
+    return found
 
 
 def _make_private(state: Path) -> None:

@@ -1,39 +1,49 @@
-"""What goes through the system, as it happens: read from the queues and from the function's own log lines."""
+"""What goes through the system, as it happens: the numbers of the emulator's process, and the function's log lines."""
 
+import contextlib
+import http.client
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tools.kit import queues
-
-if TYPE_CHECKING:  # the emulator's own process reads the log too, and has no stack
-    from tools.local.stack import Stack
+_PATIENCE = 60  # s
+_COUNTED = ("stored", "duplicates", "failed")
 
 
-class Watch:
-    """Follows a running stack."""
+def line(numbers: dict[str, Any]) -> str:
+    """Say what has happened since the stack started, and how much is in the two queues now.
 
-    def __init__(self, stack: "Stack") -> None:
-        self._batches = Batches(stack.aws.log)
-        self._sqs = stack.client("sqs")
-        self._address = stack.address
+    Args:
+        numbers: as `ask` gives them.
+    """
+    said = (
+        f"accepted {numbers['accepted']:,}  queued {numbers['waiting']:,}  stored {numbers['stored']:,}  "
+        f"duplicates {numbers['duplicates']:,}  dead letters {numbers['deadLetters']:,}"
+    )
+    return f"{said}  failed tries {numbers['failed']:,}" if numbers["failed"] else said
 
-    def line(self) -> str:
-        """Say what has happened since the watch began, and how much is in the two queues now.
 
-        Raises:
-            botocore.exceptions.BotoCoreError, ClientError: SQS did not answer, or refused.
-        """
-        totals = self._batches.totals()
-        queued = queues.depth(self._sqs, self._address.queue_url).total  # waiting or being stored
-        dead_letters = queues.depth(self._sqs, self._address.dlq_url).total
-        stored, duplicates, failed = totals["stored"], totals["duplicates"], totals["failed"]
-        line = (
-            f"accepted {queued + stored + duplicates + totals['rejected']:,}  queued {queued:,}  stored {stored:,}  "
-            f"duplicates {duplicates:,}  dead letters {dead_letters:,}"
-        )
-        return f"{line}  failed tries {failed:,}" if failed else line
+def ask(host: str, port: int, path: str, key: str) -> dict[str, Any]:
+    """Ask the running stack for the numbers that its view shows.
+
+    Args:
+        host: where it listens.
+        port: there.
+        path: of the numbers.
+        key: the view's.
+
+    Raises:
+        OSError, http.client.HTTPException: it did not answer, or refused.
+    """
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=_PATIENCE)) as connection:
+        connection.request("GET", path, headers={"x-run": key})
+        answer = connection.getresponse()
+        body = answer.read()
+    if answer.status != http.client.OK:
+        raise http.client.HTTPException(f"{answer.status} {body.decode(errors='replace')}")
+    found: dict[str, Any] = json.loads(body)
+    return found
 
 
 class Batches:
@@ -42,10 +52,10 @@ class Batches:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._read = 0  # bytes
-        self._totals: Counter[str] = Counter()
+        self._totals = Counter(dict.fromkeys(_COUNTED, 0))
 
     def totals(self) -> Counter[str]:
-        """Add up what all batches did: stored, rejected (dead letters), failed (tries), duplicates.
+        """Add up what all batches did: stored, duplicates, failed (tries).
 
         A message that found its own row counts among the duplicates.
         """
@@ -56,7 +66,7 @@ class Batches:
         self._read += len(complete)
         for line in complete.splitlines():
             if line.startswith(b"{") and (batch := _batch(line)):
-                self._totals.update({name: batch[name] for name in ("stored", "duplicates", "rejected", "failed")})
+                self._totals.update({name: batch[name] for name in _COUNTED})
                 self._totals["duplicates"] += batch["redelivered"]
         return self._totals
 

@@ -23,7 +23,7 @@ const TEXTS = {
     calm: "Tudo gravado.",
     dead: number => `Mensagens mortas, não gravadas: ${number}.`,
     lost: "O ambiente local não responde.",
-    key: "Abra o link que make run mostrou: ele termina em #key=",
+    key: "Cada início tem outra chave. Abra o link que make run mostrou por último: ele termina em #key=",
     rate: number => `${number} por segundo`,
     age: seconds => `a mais velha há ${seconds} s`,
     scale: most => `topo: ${most}`,
@@ -47,7 +47,7 @@ const TEXTS = {
     calm: "All is stored.",
     dead: number => `Dead letters, not stored: ${number}.`,
     lost: "The local stack does not answer.",
-    key: "Open the link that make run printed: it ends in #key=",
+    key: "Each start has another key. Open the link that make run printed last: it ends in #key=",
     rate: number => `${number} a second`,
     age: seconds => `the oldest for ${seconds} s`,
     scale: most => `top: ${most}`,
@@ -58,7 +58,6 @@ const language = /^pt/i.test(navigator.language) ? "pt-BR" : "en"
 const texts = TEXTS[language]
 const element = id => document.getElementById(id)
 const format = number => number.toLocaleString(language)
-const looks = [] // at the numbers, one a second
 let key = ""
 let api = null
 let sending = false
@@ -101,7 +100,6 @@ async function look() {
 
 /** Show that nothing is known: what was true a moment ago would be taken for what is. */
 function forget() {
-  looks.length = 0
   for (const output of document.querySelectorAll("output")) output.textContent = "–"
   for (const emptied of document.querySelectorAll(".rate, #letters, #scale")) emptied.textContent = ""
   for (const part of document.querySelectorAll("#flow > li")) part.classList.remove("some", "flows")
@@ -111,18 +109,13 @@ function forget() {
 
 function show(numbers) {
   api = numbers.api
-  const now = performance.now()
-  // They count from the stack's start: fewer than before are another run's.
-  if (looks.some(look => look.accepted > numbers.accepted || look.stored > numbers.stored)) looks.length = 0
-  looks.push({ ...numbers, at: now })
-  while (now - looks[0].at > 1000 * (SECONDS + 1)) looks.shift()
   for (const name of ["accepted", "waiting", "stored", "duplicates", "deadLetters"]) {
     const text = format(numbers[name])
     const output = element(name).querySelector("output")
     if (output.textContent !== text) output.textContent = text
     element(name).classList.toggle("some", numbers[name] > 0)
   }
-  const rates = changes()
+  const rates = changes(numbers.looks)
   const last = rates.at(-1) ?? { accepted: 0, stored: 0 }
   element("accepted").querySelector(".rate").textContent = texts.rate(format(Math.round(last.accepted)))
   element("stored").querySelector(".rate").textContent = texts.rate(format(Math.round(last.stored)))
@@ -141,16 +134,16 @@ function show(numbers) {
   else say(texts.calm, "good")
 }
 
-/** What happened in a second, between each look and the next. */
-function changes() {
+/** What happened in a second, between each look of the stack's own and the next. */
+function changes(looks) {
   return looks.slice(1).map((later, place) => {
     const earlier = looks[place]
-    const seconds = (later.at - earlier.at) / 1000
+    const seconds = earlier.secondsAgo - later.secondsAgo
     return {
       accepted: (later.accepted - earlier.accepted) / seconds,
       stored: (later.stored - earlier.stored) / seconds,
       waiting: later.waiting,
-      place: SECONDS - (looks.at(-1).at - later.at) / 1000, // a tab that is not seen looks seldom
+      place: SECONDS - later.secondsAgo,
     }
   })
 }
