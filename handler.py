@@ -13,7 +13,6 @@ from ponto.store import Store
 
 if TYPE_CHECKING:
     from ponto.corrections import request
-    from ponto.receipt import Answer, Receipts
     from ponto.reports import reader
 
 
@@ -39,17 +38,6 @@ def consumer() -> Consumer:
     return Consumer(
         Drain(settings.zone, store, dead_letters, identity=settings.identity, visibility_s=settings.visibility_s),
         Redelivery(settings.queue_url, settings.retry_delays),
-    )
-
-
-@cache
-def receipt_lookup() -> "Receipts":
-    """Make what `receipt` works with, like `consumer`."""
-    from ponto.receipt import Receipts  # here: `main`, whose cold starts people wait for, does without it
-
-    settings = config.load_receipt()
-    return Receipts(
-        lambda: config.connection_parameters(settings.database), settings.cors_origin, identity=settings.identity
     )
 
 
@@ -80,16 +68,6 @@ def main(event: Any, context: Any) -> BatchResponse:
     except Exception as error:  # noqa: BLE001  they come back all the same, after the queue's own visibility timeout
         log.warning(context.aws_request_id, f"redelivery: {type(error).__name__}: {error}")
     return answer
-
-
-def receipt(event: Any, context: Any) -> "Answer":
-    """Say whether a punch is a row; to an employee who signed in also which of their last two days are.
-
-    Args:
-        event: a GET, as API Gateway's proxy integration gives it.
-        context: Lambda's, which knows the request's id.
-    """
-    return receipt_lookup().answer(event, lambda text: log.warning(context.aws_request_id, text))
 
 
 def report(event: Any, context: Any) -> "reader.Answer":

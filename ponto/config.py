@@ -67,14 +67,6 @@ class DrainSettings(NamedTuple):
     visibility_s: int  # for which the queue hides a message by itself; 0: not known
 
 
-class ReceiptSettings(NamedTuple):
-    """Of the function that looks receipts up."""
-
-    database: Database
-    identity: bool  # whether the stage has a user pool
-    cors_origin: str  # the web origin that may read a receipt
-
-
 class ReportSettings(NamedTuple):
     """Of the function that reads."""
 
@@ -140,21 +132,32 @@ def load_drain() -> DrainSettings:
         database=database,
         dlq_url=found["DLQ_URL"],
         zone=_zone(found["TIME_ZONE"]),
-        identity=_identity(),
+        identity=identity(),
         queue_url=os.environ.get("QUEUE_URL", ""),
         retry_delays=_retry_delays(),
         visibility_s=_number_of("seconds", "VISIBILITY_TIMEOUT") or 0,
     )
 
 
-def load_receipt() -> ReceiptSettings:
-    """Read the settings of the function that looks receipts up.
+def load_database() -> Database:
+    """Find the database of a function that needs nothing else.
 
     Raises:
         ConfigurationError: naming all that is missing, or what is wrong.
     """
-    database, _ = _database_and()
-    return ReceiptSettings(database=database, identity=_identity(), cors_origin=os.environ.get("CORS_ORIGIN", ""))
+    return _database_and()[0]
+
+
+def identity() -> bool:
+    """Tell whether a punch must be of somebody who is vouched for: where the stage has a user pool.
+
+    Raises:
+        ConfigurationError: the environment has another word for it than `required`.
+    """
+    value = os.environ.get("IDENTITY", "")
+    if value not in ("", "required"):  # a typo must not let everybody punch for everybody
+        raise ConfigurationError(f"IDENTITY: {value!r} is not known; it is required, or not set.")
+    return value == "required"
 
 
 def load_report() -> ReportSettings:
@@ -209,7 +212,7 @@ def load_import() -> ImportSettings:
     return ImportSettings(
         queue_url=found["QUEUE_URL"],
         zone=_zone(found["TIME_ZONE"]),
-        identity=_identity(),
+        identity=identity(),
         message_group=os.environ.get("MESSAGE_GROUP") or None,
     )
 
@@ -274,13 +277,6 @@ def _number_of(what: str, name: str) -> int | None:
     if value and not value.isdecimal():
         raise ConfigurationError(f"{name}: {value!r} is not a number of {what}.")
     return int(value) if value else None
-
-
-def _identity() -> bool:
-    value = os.environ.get("IDENTITY", "")
-    if value not in ("", "required"):  # a typo must not let everybody punch for everybody
-        raise ConfigurationError(f"IDENTITY: {value!r} is not known; it is required, or not set.")
-    return value == "required"
 
 
 def _retry_delays() -> tuple[int, ...]:

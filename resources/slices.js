@@ -67,6 +67,15 @@ async function senders(context) {
   return roles.map((role) => ({ 'Fn::GetAtt': [role, 'Arn'] }));
 }
 
+/** What is zipped: the code that functions load, and rds_config.py where there is one. */
+async function patterns({ resolveVariable }) {
+  const deployed = [...SLICES].flatMap(([name, slice]) =>
+    slice.deployed ? ['__init__.py', ...slice.deployed].map((file) => `slices/${name}/${file}`) : []
+  );
+  const always = ['!**', 'handler.py', 'ponto/**', 'slices/__init__.py', ...deployed];
+  return [...always, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
+}
+
 /** For resources: of serverless.yml: what the slices bring. */
 async function template(context) {
   return { Resources: await together(context, 'Resources'), Outputs: await together(context, 'Outputs') };
@@ -86,5 +95,6 @@ module.exports = {
   functions: (context) => together(context, 'functions'),
   template,
   overlays,
+  patterns,
   senders,
 };

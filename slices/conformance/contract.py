@@ -1,19 +1,17 @@
-"""The API's answers without a stack, by ponto's own rules: what a client sees, and nothing is stored but ids."""
+"""The answers of the reference's API without a stack, by ponto's own rules: nothing is stored."""
 
 import json
-import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import NamedTuple
 
-from ponto import receipt
 from ponto.punch import NotAPunch, Punch, parse
 
 MOST_BYTES = 65_536
 """Of a body: what the queue takes, `maximumMessageSize` in resources/queues.yml."""
 
-CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": receipt.EXPOSED}
+CORS = {"access-control-allow-origin": "*", "access-control-expose-headers": "Date,Retry-After"}
 """On every answer, or a browser's page sees no status."""
 
 PREFLIGHT = {
@@ -23,8 +21,6 @@ PREFLIGHT = {
     "access-control-max-age": "3600",
 }
 
-_receipt_of = re.compile("/ponto/([^/]+)").fullmatch
-_is_random = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 _NOT_READ = "there is an error in your request"
 _TOO_LARGE = f"{_NOT_READ}: it is larger than {MOST_BYTES} bytes"
 
@@ -70,12 +66,11 @@ def read(body: bytes) -> Punch | str:
 
 
 class Api:
-    """Answers as the stack does, without a user pool."""
+    """Answers as a stack without slices does."""
 
     def __init__(self, key: str | None) -> None:
         """Takes the API key to admit; None: any."""
         self._key = key
-        self._accepted: dict[str, tuple[Punch, datetime]] = {}  # by id: the first punch, and when it came
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a request.
@@ -86,16 +81,13 @@ class Api:
             headers: names in lower case.
             body: of the request.
         """
-        asked = _receipt_of(path)
-        if (path, method) == ("/ponto", "OPTIONS") or (asked and method == "OPTIONS"):
+        if (path, method) == ("/ponto", "OPTIONS"):
             return Answer(204, PREFLIGHT, b"")
-        if not (method == "GET" and (asked or path == "/ponto")) and (path, method) != ("/ponto", "POST"):
+        if (path, method) != ("/ponto", "POST"):
             return message(403, "Missing Authentication Token")  # so says the gateway of what it does not have
         key = headers.get("x-api-key", "")
         if not key or (self._key is not None and key != self._key):
             return message(403, "Forbidden")
-        if method == "GET":
-            return self._receipt(asked[1].lower()) if asked else message(404, receipt.NO_LIST, cache_control="no-store")
         return self._punch(headers, body)
 
     def _punch(self, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -106,26 +98,7 @@ class Api:
             return message(400, f"{_NOT_READ}: {found}")
         if len(body) > MOST_BYTES:
             return message(413, _TOO_LARGE)
-        self._accepted.setdefault(found.id, (found, datetime.now(UTC)))
         return _json(202, {"message": "accepted", "messageId": str(uuid.uuid4())})
-
-    def _receipt(self, id_: str) -> Answer:
-        if id_ not in self._accepted or not _is_random(id_):
-            return message(404, receipt.NOT_FOUND, retry_after=str(receipt.NOT_FOUND_S), cache_control="no-store")
-        punch, received = self._accepted[id_]
-        row = {
-            "situacao": "gravada",
-            "id": id_,
-            "usuarioId": punch.usuario_id,
-            "ponto": _instant(punch.ponto),
-            "recebidaEm": _instant(received),
-            "gravadaEm": _instant(received),
-        }
-        return _json(200, row, cache_control="no-store")
-
-
-def _instant(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _json(status: int, body: object, **headers: str) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ponto.receipt import NO_LIST
+from slices.receipts.lookup import NO_LIST
 from tests.commands import Result, run_process
 from tests.database import ask
 from tools.deploy.proof import RESERVED_EMPLOYEE, ask_until

@@ -22,7 +22,7 @@ from ponto.config import ROLES
 from ponto.connection import Parameters, connect
 from ponto.reports import columns, reader
 from ponto.store import Status, Store
-from tests.postgres.conftest import HBA, Server
+from tests.postgres.servers import HBA, Server
 from tests.postgres.storing import QUICK, entry, statuses
 from tests.postgres.test_server_log import SECRET, SHOWN
 from tests.postgres.tls import Authority, front

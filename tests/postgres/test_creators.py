@@ -20,7 +20,7 @@ from ponto.corrections.write import Correction, write
 from ponto.own_schema import NotOwnSchemaError, strangers
 from ponto.reports import columns, reader, statements
 from tests.database import ask
-from tests.postgres.conftest import Server
+from tests.postgres.servers import Server
 
 ZONE = "America/Sao_Paulo"
 UNKNOWN = dict.fromkeys(ROLES)

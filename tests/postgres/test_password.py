@@ -13,7 +13,7 @@ from ponto import config
 from ponto.admin.roles import NotTheFunction
 from ponto.records import Record
 from tests.events import Context, DeadLetterQueue, aws, new_punch, sqs_event
-from tests.postgres.conftest import Server
+from tests.postgres.servers import Server
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient

@@ -223,7 +223,7 @@ def test_the_page_says_it_in_both_languages(dev: Stage, language: str) -> None:
             "first version of this system",
         ],
         "pt": [
-            "O que está guardado, Número do empregado 106",
+            "O que está guardado, Matrícula 106",
             "01/12/2024, 05:00",
             "Precisão, m</th>",
             '<td class="whole">sim</td>',

@@ -51,11 +51,11 @@ MINUTES = ("peak", "--from", "2026-11-23T07:59", "--to", "2026-11-23T08:03")
 
 FOR_PEOPLE = {
     "timecards": (TIMECARDS, ["Espelho de ponto", "novembro de 2026", "Dia", "Batidas", "Trabalhadas", "Noturnas"]),
-    "totals": (TOTALS, ["Totais, novembro de 2026", "Número do empregado", "Nome", "Trabalhadas", "Noturnas"]),
+    "totals": (TOTALS, ["Totais, novembro de 2026", "Matrícula", "Nome", "Trabalhadas", "Noturnas"]),
     "exceptions": (EXCEPTIONS, ["Ocorrências", "01/11/2026 a 30/11/2026", "Por tipo", "Detalhamento", "20.782 d 3 h"]),
     "cutoffs": (
         CUTOFFS,
-        ["Cortes", "Número do empregado", "Dias", "Divididos", "Corte", "Melhor", "Restantes", "Folga"],
+        ["Cortes", "Matrícula", "Dias", "Divididos", "Corte", "Melhor", "Restantes", "Folga"],
     ),
     "changes": (CHANGES, ["Meses alterados, novembro de 2026", "Antes: 26/11/2026, 20:00", "Hora incluída"]),
     "gaps": (GAPS, ["Lacunas nos números dos aparelhos", "Nenhum número falta"]),

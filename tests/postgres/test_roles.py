@@ -15,7 +15,7 @@ from ponto.config import ROLES
 from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ask
-from tests.postgres.conftest import Server
+from tests.postgres.servers import Server
 from tests.postgres.storing import DUPLICATE, QUICK, REDELIVERED, STORED, entry
 from tests.waiting import wait_for
 

@@ -12,7 +12,7 @@ import pytest
 from ponto.admin.migrations import migrate
 from ponto.store import Store
 from tests.database import ask
-from tests.postgres.conftest import Server
+from tests.postgres.servers import Server
 from tests.postgres.storing import QUICK, entry
 from tests.waiting import wait_for
 from tools.kit.project import ROOT

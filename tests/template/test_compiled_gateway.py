@@ -8,8 +8,8 @@ from urllib.parse import parse_qs
 import pytest
 from boto3 import Session
 
-from ponto import receipt
 from ponto.config import SECRET_SECONDS
+from slices.receipts import lookup as receipt
 from tests.template.compiled import Compile
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -273,7 +273,7 @@ def test_the_list_of_ones_punches_is_the_same_functions_answer(template: Templat
 def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
     longest = receipt.TIMEOUTS.slowest_s(SECRET_SECONDS)
     assert longest < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
-    for name in ("docs/architecture.md", "slices/receipts/aws.yml", "ponto/receipt.py"):
+    for name in ("docs/architecture.md", "slices/receipts/aws.yml", "slices/receipts/lookup.py"):
         assert f"{longest:g} s at most" in (ROOT / name).read_text(encoding="utf-8"), name
 
 

@@ -9,7 +9,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from openapi_spec_validator.validation.exceptions import OpenAPIValidationError
 
-from ponto import receipt
+from slices.receipts import lookup as receipt
 from tools.develop.docs import openapi
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -99,7 +99,7 @@ def test_it_has_the_answers_that_a_punch_gets(prod: Template) -> None:
 
 @pytest.mark.parametrize("path", ["/ponto/{id}", "/ponto"])
 def test_it_has_the_answers_that_whoever_asks_for_receipts_gets(path: str) -> None:
-    source = (ROOT / "ponto" / "receipt.py").read_text(encoding="utf-8")
+    source = (ROOT / "slices" / "receipts" / "lookup.py").read_text(encoding="utf-8")
     assert set(re.findall(r"_answer\((\d{3})", source)) == {"200", "404", "503"}
     of_the_gateway = {OF_THE_KEY, OF_THE_SIGN_IN, OF_A_THROTTLE, OF_FAILURES}
     assert OPERATIONS["GET", path]["responses"].keys() == {"200", "404", "503"} | of_the_gateway

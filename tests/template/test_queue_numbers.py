@@ -184,7 +184,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template) -> N
     assert "SchemaLambdaFunction" not in str(outside)
     assert {name: each["Handler"] for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         FUNCTION: "handler.main",
-        "ReceiptLambdaFunction": "handler.receipt",
+        "ReceiptLambdaFunction": "slices/receipts/function.main",
         "ReportLambdaFunction": "handler.report",
         "CorrectionLambdaFunction": "handler.correction",
         "SchemaLambdaFunction": "handler.schema",

@@ -11,9 +11,16 @@ from zipfile import ZipFile
 import pytest
 
 from tests.template.compiled import Zip
+from tools.kit import slices
 from tools.kit.packaging import Package, copy_project, package
 from tools.kit.project import ROOT
 
+DEPLOYED = {  # of a slice that is there, only what its functions load
+    "receipts": [
+        f"slices/receipts/{name}"
+        for name in ("__init__.py", "function.py", "lookup.py", "sql/receipt.sql", "sql/receipts.sql")
+    ],
+}
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
 
 
@@ -74,10 +81,11 @@ def test_holds_the_packages_that_requirements_txt_names(zipped: Zip, stage: str)
 def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
     littered: Path, stage: str, configuration: set[str]
 ) -> None:
-    code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()}
+    deployed = [path for each in slices.installed() for path in DEPLOYED.get(each.name, [])]
+    code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()} | set(deployed)
     code = {name for name in code if "__pycache__" not in name}
     assert {Path(name).suffix for name in code} == {".py", ".sql", ".json", ".pem"}
-    assert _names(package(littered, stage)) == {"handler.py", *code, *configuration}
+    assert _names(package(littered, stage)) == {"handler.py", "slices/__init__.py", *code, *configuration}
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
@@ -85,7 +93,7 @@ def test_holds_no_configuration_that_is_not_there_and_no_tests(zipped: Zip, stag
     names = _names(zipped(stage))
     own = {name for name in names if not re.match(r"orjson|psycopg2|tzdata", name)}
     plugins = {"requirements.txt"} | ({".completed_requirements"} if stage == "local" else set())
-    assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto"} | plugins
+    assert {name.partition("/")[0] for name in own} == {"handler.py", "ponto", "slices"} | plugins
 
 
 def _names(package: Package) -> set[str]:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import boto3
 import pytest
 
+from ponto import config
 from ponto.config import (
     ConfigurationError,
     CorrectionSettings,
@@ -18,13 +19,12 @@ from ponto.config import (
     DrainSettings,
     FunctionRole,
     Login,
-    ReceiptSettings,
     ReportSettings,
     SchemaSettings,
     connection_parameters,
     load_correction,
+    load_database,
     load_drain,
-    load_receipt,
     load_report,
     load_schema,
     login,
@@ -187,12 +187,12 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
         },
     )
     environment.delenv("TIME_ZONE")
-    assert load_receipt() == ReceiptSettings(database, identity=False, cors_origin="https://ponto.example.com")
+    assert load_database() == database
     assert load_report() == ReportSettings(database)
     assert load_correction() == CorrectionSettings(database, author="local")
 
 
-@pytest.mark.parametrize("load", [load_drain, load_receipt, load_report, load_correction, load_schema])
+@pytest.mark.parametrize("load", [load_drain, load_database, load_report, load_correction, load_schema])
 def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
     environment.delenv("DB_HOST")
     assert refusal(load).startswith("Missing: DB_HOST. ")
@@ -306,7 +306,7 @@ def test_employees_must_have_signed_in_where_the_stage_says_so(
     environment: pytest.MonkeyPatch, value: str | None, identity: bool
 ) -> None:
     setenv(environment, {"IDENTITY": value})
-    assert load_drain().identity is load_receipt().identity is identity
+    assert load_drain().identity is config.identity() is identity
 
 
 def test_the_queue_and_its_delays_are_read(environment: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,12 @@ import psycopg2
 import psycopg2.extensions
 import pytest
 
-from ponto import connection, receipt
+from ponto import connection
 from ponto.config import SECRET_SECONDS
 from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
-from ponto.receipt import Receipts
 from ponto.session import Session
+from slices.receipts import lookup as receipt
+from slices.receipts.lookup import Receipts
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'

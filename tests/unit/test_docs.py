@@ -207,7 +207,7 @@ def test_addresses_elsewhere_are_encrypted_without_tracking_and_no_registrys(doc
 
 @each_document
 def test_every_test_that_is_named_exists(document: Path) -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py::\w+)`", document.read_text(encoding="utf-8"))
+    named = re.findall(r"`((?:slices/\w+/)?tests/[\w/]+\.py::\w+)`", document.read_text(encoding="utf-8"))
 
     assert [node for node in named if not documents.is_a_test(node)] == []
 

@@ -1,5 +1,6 @@
 """How small the deployed part is: a sentence for each README, with lines that are counted."""
 
+from tools.kit import slices
 from tools.kit.project import ROOT
 
 _PARTS = {
@@ -36,7 +37,19 @@ def portuguese() -> str:
 
 
 def _counted() -> dict[str, str]:
-    return {part: f"{round(sum(map(_lines, patterns)), -2):,}" for part, patterns in _PARTS.items()}
+    of_slices = {
+        part: [
+            f"slices/{each.name}/{file}"
+            for each in slices.installed()
+            for file in each.says.get("deployed", [])
+            if file.endswith(suffix)
+        ]
+        for part, suffix in (("python", ".py"), ("sql", ".sql"))
+    }
+    return {
+        part: f"{round(sum(map(_lines, [*patterns, *of_slices.get(part, [])])), -2):,}"
+        for part, patterns in _PARTS.items()
+    }
 
 
 def _lines(pattern: str) -> int:

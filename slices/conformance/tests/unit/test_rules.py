@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ponto import receipt
 from slices.conformance import contract, rules
 from slices.conformance.command import expected_in
 from slices.conformance.faults import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Fault, Script, Way
@@ -236,18 +235,11 @@ GOOD: dict[str, Any] = {"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "id": "
 HEADERS = {"content-type": "application/json; charset=utf-8", "x-api-key": "k"}
 
 
-def test_without_a_stack_there_is_no_receipt_by_an_id_that_can_be_guessed() -> None:
-    api, old = contract.Api(None), "5f3c0a80-0000-1000-8000-000000000001"
-    api.answer("POST", "/ponto", HEADERS, json.dumps({**GOOD, "id": old}).encode())
-    assert [api.answer("GET", f"/ponto/{id_}", HEADERS, b"").status for id_ in (old, "x")] == [404, 404]
-
-
 def test_without_a_stack_there_is_nothing_else() -> None:
     api = contract.Api(None)
     assert api.answer("GET", "/other", HEADERS, b"").status == 403
     for path in ("/ponto", f"/ponto/{GOOD['id']}"):
-        assert api.answer("GET", path, {}, b"").status == 403
-    assert api.answer("GET", "/ponto", HEADERS, b"") == contract.message(404, receipt.NO_LIST, cache_control="no-store")
+        assert api.answer("GET", path, HEADERS, b"").status == 403
     assert api.answer("OPTIONS", "/ponto", {}, b"").status == 204
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 
-from ponto import receipt
+from slices.receipts import lookup as receipt
 from tests.e2e.client import EMPLOYEES, Client
 from tests.waiting import wait_for
 from tools.local.faults import Faults

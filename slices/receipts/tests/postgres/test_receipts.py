@@ -12,11 +12,12 @@ import jsonschema
 import psycopg2
 import pytest
 
-import handler
-from ponto import config, receipt
+from ponto import config
 from ponto.connection import Parameters
-from ponto.receipt import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
 from ponto.store import Store
+from slices.receipts import function
+from slices.receipts import lookup as receipt
+from slices.receipts.lookup import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
 from tests.database import Database
 from tests.events import Context
 from tests.postgres.storing import EIGHT, entry
@@ -276,7 +277,7 @@ def test_while_the_database_does_not_answer_it_says_when_to_ask_again_and_others
     assert clerk.warnings[1:] == ["receipt: CannotConnectError: the database did not answer less than 5 s ago"]
 
     later = time.monotonic() + 5
-    monkeypatch.setattr("ponto.receipt.time.monotonic", lambda: later)
+    monkeypatch.setattr("slices.receipts.lookup.time.monotonic", lambda: later)
     assert clerk.status(str(uuid.uuid4())) == 404  # it is back
 
 
@@ -313,22 +314,23 @@ def test_the_entry_point_answers_with_what_the_environment_says(
     database: Database, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     way = database.owner | {"user": "ponto_receipts"}
-    settings = config.ReceiptSettings(config.Database(way, None), identity=False, cors_origin=ORIGIN)
-    monkeypatch.setattr(config, "load_receipt", lambda: settings)
-    handler.receipt_lookup.cache_clear()
+    found = config.Database(way, None)
+    monkeypatch.setattr(config, "load_database", lambda: found)
+    monkeypatch.setenv("CORS_ORIGIN", ORIGIN)
+    function.receipts.cache_clear()
     punch = entry()
     store.save([punch])
     try:
-        answer = handler.receipt(event(punch.punch.id), Context())
+        answer = function.main(event(punch.punch.id), Context())
         assert answer["statusCode"] == 200
         assert answer["headers"]["Access-Control-Allow-Origin"] == ORIGIN
         assert capsys.readouterr().out == ""
 
-        handler.receipt_lookup().close()
+        function.receipts().close()
         way["host"] = "/nowhere"
-        assert handler.receipt(event(punch.punch.id), Context())["statusCode"] == 503
+        assert function.main(event(punch.punch.id), Context())["statusCode"] == 503
         line = json.loads(capsys.readouterr().out)
         assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)
         assert line["message"].startswith("receipt: OperationalError: ")
     finally:
-        handler.receipt_lookup.cache_clear()
+        function.receipts.cache_clear()

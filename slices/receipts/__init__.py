@@ -1,0 +1,1 @@
+"""Receipts: whether a punch is a row."""
