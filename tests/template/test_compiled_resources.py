@@ -290,7 +290,8 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
         "ReportLambdaFunction": each,
         "CorrectionLambdaFunction": each | {"AUTHOR"},
         "SchemaLambdaFunction": each
-        | {f"{begin}_{what}" for begin in ROLES.values() for what in ("SECRET_ARN", "CONCURRENCY")},
+        | {f"{begin}_{what}" for begin in ROLES.values() for what in ("SECRET_ARN", "CONCURRENCY")}
+        | {"EMPLOYER"},
     }
 
 
