@@ -168,7 +168,7 @@ def _apply(
             pending = _pending(files, applied)
             if newer := [name for name in applied if name not in files]:
                 connection.commit()
-                stays = f"the schema is newer than this code, and stays as it is: {', '.join(newer)} was applied"
+                stays = f"the schema is newer than this code, and stays as it is: it has {', '.join(newer)}"
                 return _Step([], None, [stays])
             now = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
             for name in now:

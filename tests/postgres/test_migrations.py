@@ -194,7 +194,7 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
         done = run(schema=schema)
         assert done.applied == []
         (notice,) = done.notices
-        assert "the schema is newer than this code, and stays as it is: 9000_next.sql was applied" in notice
+        assert "the schema is newer than this code, and stays as it is: it has 9000_next.sql" in notice
     assert relations(empty) == before
     assert "late" in before
     assert "next" in before

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.deploy import command as deploy
 from tools.kit import slices
 from tools.kit.packaging import PackagingError, Template, copy_project, package
 
@@ -35,12 +36,14 @@ def logical_ids(names: Iterator[str]) -> set[str]:
 
 @pytest.mark.parametrize("stage", ["dev", "prod", "local"])
 def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -> None:
-    template = package(without(*ALL), stage).template()
+    left = package(without(*ALL), stage)
+    template = left.template()
     assert template.of_type("AWS::Lambda::Function").keys() == FUNCTIONS
     assert {method["HttpMethod"] for method in template.of_type("AWS::ApiGateway::Method").values()} == {
         "POST",
         "OPTIONS",
     }
+    assert not deploy.read(left.folder).takes_corrections
 
 
 @pytest.mark.parametrize("name", ALL)

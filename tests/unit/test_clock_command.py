@@ -279,3 +279,10 @@ def test_a_table_larger_than_the_import_reads_is_not_stored(
 
 def test_a_file_that_is_not_there_is_said(run: Run, tmp_path: Path) -> None:
     assert "No such file" in run("load", "documents", tmp_path / "none.csv").err
+
+
+def test_a_failure_that_an_older_stage_wrote_says_why(stage: Stage, run: Run, tmp_path: Path) -> None:
+    stage.results["failure.json"] = {"reason": "line 1 is neither a JSON object nor a header"}
+    done = run("import", file_of(tmp_path, Clock().file()))
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith("the import failed: line 1 is neither a JSON object nor a header\n")

@@ -426,6 +426,35 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
 
 
+@pytest.mark.parametrize("takes_corrections", [True, False])
+def test_only_a_stage_that_takes_corrections_is_asked_to_take_one(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch, takes_corrections: bool
+) -> None:
+    asked: list[str] = []
+
+    def answer(_method: str, url: str, body: bytes | None, _headers: Mapping[str, str]) -> Answer:
+        asked.append(url.rpartition("/")[2])
+        if asked[-1] == "ponto":
+            return 202, '{"messageId":"message"}', {}
+        status, text, more = REFUSED
+        return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), more
+
+    answer_requests(monkeypatch, answer)
+    prod.compiled = prod.compiled._replace(takes_corrections=takes_corrections)
+    prod.instead |= {
+        "DescribeStacks": stack(**QUEUES, ApiUrl=URL, ApiKeyId="k"),
+        "GetApiKey": {"value": "the key"},
+        "Invoke": lambda _, given: returned(
+            {"found": True} if "find" in given["Payload"] else {"applied": [], "notices": []}
+        )(),
+    }
+
+    done = prod.run("--yes", "--json")
+
+    assert (done.status, done.json["correctionsProven"]) == (0, takes_corrections), done.err
+    assert asked == ["ponto", "correcao"][: 1 + takes_corrections]
+
+
 class Corrections:
     """An API of paper for corrections: one answer after another, the last again and again; waiting takes no time."""
 
@@ -458,7 +487,11 @@ def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> Corrections:
     return Corrections(monkeypatch)
 
 
-REFUSED: Answer = (409, '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}', {})
+REFUSED: tuple[int, str, dict[str, str]] = (
+    409,
+    '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}',
+    {},
+)
 DENIED: Answer = (403, '{"message":"User: x is not authorized to perform: execute-api:Invoke on resource: y"}', {})
 UNKNOWN: Answer = (403, '{"message":"Missing Authentication Token"}', {})
 

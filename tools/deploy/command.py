@@ -35,6 +35,7 @@ class Compiled(NamedTuple):
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
+    takes_corrections: bool = False
     protects_cluster: bool = False  # against deletion, by a rollback too
     makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
 
@@ -49,7 +50,7 @@ class Done(NamedTuple):
     applied: list[str]  # migrations
     notices: list[str]  # of the migrations
     punch: proof.Proof
-    corrections_proven: bool  # False: whoever deploys may not write any
+    corrections_proven: bool  # False: the stage takes none, or whoever deploys may not write any
     url: str
     key_id: str  # never the key
     page_url: str | None = None  # for employees, where the parameter site is true
@@ -134,8 +135,10 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
     punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
     page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
-    print_status("sending a correction that is refused")
-    corrected = proof.prove_corrections(session, stage, url)
+    corrected = False
+    if compiled.takes_corrections:
+        print_status("sending a correction that is refused")
+        corrected = proof.prove_corrections(session, stage, url)
     return Done(
         stage,
         account,
@@ -206,6 +209,7 @@ def read(package: Path) -> Compiled:
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
+        takes_corrections="PostCorrection" in template["Resources"],
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
         makes_page="SiteDistribution" in template["Resources"],
     )
