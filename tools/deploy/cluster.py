@@ -4,7 +4,8 @@ No rollback deletes a protected cluster: of a deploy that failed it stays, outsi
 make a second one.
 """
 
-import boto3
+from typing import TYPE_CHECKING
+
 from botocore.exceptions import ClientError
 
 from tools.kit.errors import CommandError
@@ -12,10 +13,13 @@ from tools.kit.osls import has_resource
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
+if TYPE_CHECKING:
+    import boto3
+
 LOGICAL_ID = "DatabaseCluster"
 
 
-def is_first(session: boto3.Session, stack: str) -> bool:
+def is_first(session: "boto3.Session", stack: str) -> bool:
     """Whether a stack has no cluster yet; where the caller may not ask, it says so, and takes it that it has one.
 
     Args:
@@ -36,7 +40,7 @@ def is_first(session: boto3.Session, stack: str) -> bool:
         return False
 
 
-def require_none_left(session: boto3.Session, stack: str) -> None:
+def require_none_left(session: "boto3.Session", stack: str) -> None:
     """Refuse to make a cluster beside one that an earlier stack of this name made.
 
     Args:

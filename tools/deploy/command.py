@@ -4,9 +4,8 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
 import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +16,9 @@ from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
 from tools.kit.output import camel_case, confirm_by_name, print_json, print_result, print_status
+
+if TYPE_CHECKING:
+    import boto3
 
 _MIGRATED = 910  # s: longer than the function schema may run
 
@@ -119,7 +121,7 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
         print_result(*done.for_people())
 
 
-def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compiled: Compiled, wait: int) -> Done:
+def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compiled: Compiled, wait: int) -> Done:
     outputs = outputs_of(session.client("cloudformation"), stage)
     # One attempt: a second call of a slow migration would only wait for the first. Nothing is said meanwhile, and
     # what is silent for minutes is forgotten by a NAT on the way.
@@ -154,7 +156,7 @@ def _migrate_and_prove(session: boto3.Session, stage: str, account: str, compile
 
 
 def _deploy(
-    session: boto3.Session, stage: str, params: Sequence[str], place: str, *, is_confirmed: bool, force: bool
+    session: "boto3.Session", stage: str, params: Sequence[str], place: str, *, is_confirmed: bool, force: bool
 ) -> Compiled:
     def sls(command: str, package: Path, *more: str) -> None:
         options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]

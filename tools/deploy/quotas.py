@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +14,7 @@ from tools.kit.output import print_status
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
+    import boto3
     from types_boto3_lambda import LambdaClient
 
 # That stay for functions which reserve nothing. Refusals of small accounts have named 10 and 50 instead.
@@ -55,7 +55,7 @@ def demand_of(template: Any) -> Demand:
     return Demand(reserved, makes_network="Vpc" in resources, makes_cluster=LOGICAL_ID in resources)
 
 
-def require(session: boto3.Session, stack: str, demand: Demand, *, force: bool = False) -> None:
+def require(session: "boto3.Session", stack: str, demand: Demand, *, force: bool = False) -> None:
     """Refuse a deploy that would fail, or may, for the account's plan or for want of a quota.
 
     What the caller may not ask is said, and left unchecked.
@@ -88,7 +88,7 @@ def require(session: boto3.Session, stack: str, demand: Demand, *, force: bool =
         print_status(*each.splitlines(), "Going on, as --force says.")
 
 
-def _plan(session: boto3.Session) -> Iterator[str]:
+def _plan(session: "boto3.Session") -> Iterator[str]:
     # Of a few regions only, which botocore knows. Where it cannot be reached, nobody waits for it.
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
     client = session.client("freetier", config=config)
@@ -108,7 +108,7 @@ def _plan(session: boto3.Session) -> Iterator[str]:
         )
 
 
-def _concurrency(session: boto3.Session, reserved: Mapping[str, int]) -> Iterator[str]:
+def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Iterator[str]:
     functions = session.client("lambda")
     more = sum(wanted - _reserved(functions, name) for name, wanted in reserved.items())
     limit = functions.get_account_settings()["AccountLimit"]
@@ -137,7 +137,7 @@ def _reserved(functions: "LambdaClient", name: str) -> int:
         return 0
 
 
-def _networks(session: boto3.Session, stack: str) -> Iterator[str]:
+def _networks(session: "boto3.Session", stack: str) -> Iterator[str]:
     if has_resource(session.client("cloudformation"), stack, "Vpc"):
         return
     pages = session.client("ec2").get_paginator("describe_vpcs").paginate()
@@ -153,7 +153,7 @@ def _networks(session: boto3.Session, stack: str) -> Iterator[str]:
         )
 
 
-def _request(session: boto3.Session, quota: tuple[str, str], value: int) -> str:
+def _request(session: "boto3.Session", quota: tuple[str, str], value: int) -> str:
     service, code = quota
     return (
         f"aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} "

@@ -3,13 +3,15 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
 from botocore.config import Config
 
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
+
+if TYPE_CHECKING:
+    import boto3
 
 STATE = ROOT / ".local"
 """Its folder, unless --state names another."""
@@ -40,7 +42,7 @@ class Address(NamedTuple):
             '    -d "{\\"usuarioId\\": 123, \\"ponto\\": \\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\\"}"'
         )
 
-    def session(self) -> boto3.Session:
+    def session(self) -> "boto3.Session":
         """A session that can reach nothing but the emulator's services, whatever the shell is configured for."""
         return _session(self.aws_access_key_id)
 
@@ -62,7 +64,9 @@ def client(url: str, access_key_id: str, service: str, config: Config | None = N
     return session.client(service, endpoint_url=url, config=config)
 
 
-def _session(access_key_id: str) -> boto3.Session:
+def _session(access_key_id: str) -> "boto3.Session":
+    import boto3  # here: --help waits a second for it
+
     return boto3.Session(
         aws_access_key_id=access_key_id,
         aws_secret_access_key="none",  # noqa: S106  nobody checks signatures there

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import boto3
 import yaml
 from botocore.exceptions import ClientError, NoCredentialsError
 
@@ -18,6 +17,7 @@ from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
 if TYPE_CHECKING:
+    import boto3
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
@@ -111,7 +111,7 @@ def _end(process: subprocess.Popen[bytes], *, own_group: bool) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def environment_of(session: boto3.Session, stage: str) -> dict[str, str]:
+def environment_of(session: "boto3.Session", stage: str) -> dict[str, str]:
     """Give the environment in which osls works on the account that was announced, and on no other.
 
     Of profiles and keys osls prefers others than boto3, so it is given the session's keys and nothing to choose from.

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 
-import boto3
 import click
 from botocore.config import Config
 from botocore.exceptions import (
@@ -25,6 +24,7 @@ from tools.kit.osls import outputs_of, stack_name
 from tools.kit.output import print_status
 
 if TYPE_CHECKING:
+    import boto3
     from types_boto3_apigateway import APIGatewayClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_sqs import SQSClient
@@ -44,7 +44,7 @@ class Target(NamedTuple):
     stage: str
     queue_url: str
     dlq_url: str
-    session: boto3.Session
+    session: "boto3.Session"
     endpoint_url: str | None = None  # the emulator's; None is AWS
     api_id: str | None = None  # None: a stack of an earlier version
     operator_role_arn: str | None = None  # as whom people send; None: an emulator, or an earlier version
@@ -98,6 +98,8 @@ class Target(NamedTuple):
                 f"{explain(error)}\nOnly the operator's role may send to the queue of punches; let IAM allow "
                 f"sts:AssumeRole on {self.operator_role_arn} to whoever does"
             ) from None
+        import boto3  # here: --help waits a second for it
+
         session = boto3.Session(
             aws_access_key_id=taken_on["AccessKeyId"],
             aws_secret_access_key=taken_on["SecretAccessKey"],
@@ -163,9 +165,11 @@ region_option = click.option(
 )
 
 
-def session_of(where: Where) -> boto3.Session:
+def session_of(where: Where) -> "boto3.Session":
     """Make a session for the account and region that the options named."""
     region = where.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _REGION
+    import boto3  # here: --help waits a second for it
+
     return boto3.Session(profile_name=where.profile, region_name=region)
 
 
@@ -177,7 +181,7 @@ def emulator() -> str | None:
 class Account(NamedTuple):
     """The account that a stage is deployed to."""
 
-    session: boto3.Session
+    session: "boto3.Session"
     id: str
     place: str  # account and region, for people
 
@@ -295,7 +299,7 @@ def _deployed(where: Where) -> Target:
     return of_stack(session, where.stage, outputs_of(session.client("cloudformation", config=_CONFIG), where.stage))
 
 
-def of_stack(session: boto3.Session, stage: str, outputs: Mapping[str, str]) -> Target:
+def of_stack(session: "boto3.Session", stage: str, outputs: Mapping[str, str]) -> Target:
     """Give the deployment of a stack.
 
     Args:
