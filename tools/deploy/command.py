@@ -81,7 +81,7 @@ class Done(NamedTuple):
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--stage", required=True, help="A section of params: in serverless.yml, or a new name.")
+@click.option("--stage", required=True, help="A section of resources/parameters.yml, or a new name.")
 @click.option("--yes", is_flag=True, show_default=False, help="Do not ask before a stage that is protected.")
 @click.option(
     "--force",
