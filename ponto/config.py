@@ -131,7 +131,7 @@ def load_drain() -> DrainSettings:
     return DrainSettings(
         database=database,
         dlq_url=found["DLQ_URL"],
-        zone=_zone(found["TIME_ZONE"]),
+        zone=zone_of(found["TIME_ZONE"]),
         identity=identity(),
         queue_url=os.environ.get("QUEUE_URL", ""),
         retry_delays=_retry_delays(),
@@ -189,8 +189,8 @@ def load_schema() -> SchemaSettings:
     database, found = _database_and("TIME_ZONE")
     return SchemaSettings(
         database=database,
-        zone=_zone(found["TIME_ZONE"]),
-        employer=_employer(),
+        zone=zone_of(found["TIME_ZONE"]),
+        employer=employer_of(os.environ.get("EMPLOYER", "")),
         roles={
             role: FunctionRole(
                 os.environ.get(f"{begin}_SECRET_ARN") or None, _number_of("executions", f"{begin}_CONCURRENCY")
@@ -211,7 +211,7 @@ def load_import() -> ImportSettings:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does).")
     return ImportSettings(
         queue_url=found["QUEUE_URL"],
-        zone=_zone(found["TIME_ZONE"]),
+        zone=zone_of(found["TIME_ZONE"]),
         identity=identity(),
         message_group=os.environ.get("MESSAGE_GROUP") or None,
     )
@@ -253,7 +253,12 @@ def login(arn: str) -> Login:
         raise ConfigurationError(f"The secret {arn} must be JSON with username and password.") from None
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """Give the time zone that TIME_ZONE names.
+
+    Raises:
+        ConfigurationError: there is none of this name.
+    """
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "America" is a folder
@@ -262,12 +267,16 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _employer() -> str:
+def employer_of(text: str) -> str:
+    """Give the employer that EMPLOYER names, as `ponto.employer.read`; empty: nobody is named.
+
+    Raises:
+        ConfigurationError: it is no employer.
+    """
     from ponto import employer  # of `schema` alone
 
-    value = os.environ.get("EMPLOYER", "")
     try:
-        return employer.read(value) if value else ""
+        return employer.read(text) if text else ""
     except ValueError as error:  # the value is not quoted: it may be somebody's CPF
         raise ConfigurationError(f"EMPLOYER: {error}; it is like Padaria Sol Ltda., CNPJ 11.222.333/0001-81.") from None
 

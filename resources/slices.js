@@ -7,7 +7,6 @@ const stop = require('./stop.js');
 
 const ROOT = join(__dirname, '..');
 const FOLDER = join(ROOT, 'slices');
-const STAGES = ['default', 'dev', 'prod', 'local'];
 
 const read = (file) => load(readFileSync(join(ROOT, file), 'utf8')) ?? {};
 
@@ -28,11 +27,13 @@ for (const name of named) add(name);
 const listed = (key) => [...SLICES.values()].flatMap((slice) => slice[key] ?? []);
 
 /** Of each stage the parameters of resources/parameters.yml and of the slices, as they are written. */
-const PARAMETERS = read('resources/parameters.yml');
+const PARAMETERS = Object.fromEntries(Object.entries(read('resources/parameters.yml')).map(([stage, own]) => [stage, own ?? {}]));
 for (const [name, { parameters = {} }] of SLICES) {
   for (const [stage, own] of Object.entries(parameters)) {
-    if (!STAGES.includes(stage)) stop(`slices/${name}/slice.yml: parameters of '${stage}', which is not one of ${STAGES.join(', ')}.`);
-    for (const parameter of Object.keys(own)) {
+    if (!(stage in PARAMETERS)) {
+      stop(`slices/${name}/slice.yml has parameters of '${stage}', a stage that resources/parameters.yml lacks: add it there.`);
+    }
+    for (const parameter of Object.keys(own ?? {})) {
       if (parameter in PARAMETERS[stage]) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
       PARAMETERS[stage][parameter] = own[parameter];
     }

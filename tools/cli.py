@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 
 from tools.kit import commands, slices
+from tools.kit.errors import CommandError
+from tools.kit.output import print_error
 
 _OF_THE_REFERENCE = {
     "correct": {
@@ -59,7 +61,11 @@ _OF_THE_REFERENCE = {
         "example": "ponto trace --employee 123 --day 2026-11-24   where a punch is: row, dead letter, queue",
     },
 }
-_COMMANDS = _OF_THE_REFERENCE | slices.said_by_name("commands")
+try:
+    _COMMANDS = slices.said_by_name("commands", _OF_THE_REFERENCE)
+except CommandError as error:  # of a folder that is not whole: `commands.run` comes too late
+    print_error(f"ponto: {error}")
+    sys.exit(error.status)
 _EXAMPLES = "\n".join(f"  {_COMMANDS[name]['example']}" for name in sorted(_COMMANDS))
 
 

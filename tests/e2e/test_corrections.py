@@ -66,7 +66,7 @@ def test_a_punch_is_added_once_disregarded_and_given_back(correct: Run, client: 
     [
         (("--at", "2099-05-05T18:00"), "is in the future"),
         (("--at", "2025-05-05T18:00", "--employee", 987_654_321), "employee 987654321 is not known"),
-        (("--at", "2025-05-05T18:00", "--reason", "no"), "motivo: must be 3 to 200 printable characters"),
+        (("--at", "2025-05-05T18:00", "--reason", "no"), "--reason: must be 3 to 200 printable characters"),
     ],
 )
 def test_a_refusal_says_why_and_writes_nothing(

@@ -172,7 +172,7 @@ def test_of_two_punches_of_a_minute_the_ids_are_listed_and_neither_is_disregarde
     ids = (PUNCH, OTHER, added["corrections"][0]["id"])
     assert refused.err.splitlines()[-1] == (
         f"ponto: refused: employee {ANA} has 3 punches at 2026-10-01T08:00; name one by its ID: "
-        f"{ids[0]} (08:00:00), {ids[1]} (08:00:31), {ids[2]} (08:00:59, added); nothing was written"
+        f"{ids[0]} (08:00:00-03:00), {ids[1]} (08:00:31-03:00), {ids[2]} (08:00:59-03:00, added); nothing was written"
     )
     assert [each in correct(*words, "--json").json["refused"][0]["what"] for each in ids] == [True] * 3
     assert rows(punched) == [("inclusao", ANA, "ana")]
@@ -180,6 +180,20 @@ def test_of_two_punches_of_a_minute_the_ids_are_listed_and_neither_is_disregarde
     for left_out in ids[1:]:
         correct("disregard", left_out, "--reason", "twice")
     assert correct(*words).status == 0
+
+
+def test_of_an_hour_that_comes_twice_the_punches_are_listed_with_their_offsets(
+    correct: commands.Run, punched: Database
+) -> None:
+    punched.ask("insert into funcionario (usuario_id, nome, fuso) values (%s, 'Ana', 'America/New_York')", ANA)
+    first, second = "01990000-0000-7000-8000-000000000001", "01990000-0000-7000-8000-000000000002"
+    for identity, at in ((first, "2025-11-02 01:30-04"), (second, "2025-11-02 01:30-05")):
+        punched.ask("insert into batida (id, usuario_id, ponto) values (%s, %s, %s)", identity, ANA, at)
+    words = ("disregard", "--employee", ANA, "--reason", "twice")
+    refused = correct(*words, "--at", "2025-11-02T01:30")
+    assert f"{first} (01:30:00-04:00), {second} (01:30:00-05:00); nothing was written" in refused.err
+    assert correct(*words, "--at", "2025-11-02T01:30-05:00").status == 0
+    assert punched.ask("select alvo::text from correcao") == [(second,)]
 
 
 @pytest.mark.parametrize(

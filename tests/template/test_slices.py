@@ -1,16 +1,20 @@
 """A slice goes by its folder: what is left compiles, and has no part of it."""
 
+import json
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.template.compiled import USER_POOL, Compile
 from tools.deploy import command as deploy
 from tools.kit import slices
-from tools.kit.packaging import PackagingError, Template, copy_project, package
+from tools.kit.packaging import PackagingError, copy_project, package
 
 ALL = {each.name: each for each in slices.installed()}
+EVERYTHING = ("uploads=true", "site=true", f"userPoolArn={USER_POOL}")
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReportLambdaFunction", "SchemaLambdaFunction"}  # the reference's
 
 Without = Callable[..., Path]
@@ -30,10 +34,6 @@ def without(tmp_path: Path) -> Without:
     return without
 
 
-def logical_ids(names: Iterator[str]) -> set[str]:
-    return {f"{name}LambdaFunction" for name in names}
-
-
 @pytest.mark.parametrize("stage", ["dev", "prod", "local"])
 def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -> None:
     left = package(without(*ALL), stage)
@@ -47,12 +47,17 @@ def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_without_one_slice_nothing_of_it_is_left(without: Without, complete: Template, name: str) -> None:
-    left = package(without(name), "prod").template()
-    gone = {each["id"] for each in ALL[name].says.get("databaseFunctions") or ()}
-    gone_methods = {each["id"] for each in ALL[name].says.get("methods") or ()}
-    assert gone_methods <= complete.resources.keys()
-    assert not (logical_ids(iter(gone)) | gone_methods) & left.resources.keys()
+def test_without_one_slice_nothing_of_it_is_left(without: Without, compiled: Compile, name: str) -> None:
+    whole = compiled("prod", *EVERYTHING)
+    left = package(without(name), "prod", *EVERYTHING).template()
+    is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
+    gone = set(filter(is_ours, whole.resources.keys() - left.resources.keys()))
+    says = ALL[name].says
+    assert gone >= {f"{each['id']}LambdaFunction" for each in says.get("databaseFunctions") or ()}
+    assert gone >= {each["id"] for each in says.get("methods") or ()}
+    assert bool(gone) == any(ALL[name].folder.glob("aws.*"))
+    assert gone & set(re.findall(r"\w+", json.dumps(left.document))) == set()
+    assert set(filter(is_ours, left.resources.keys() - whole.resources.keys())) == set()
     assert left.of_type("AWS::Lambda::Function").keys() >= FUNCTIONS
 
 
@@ -80,4 +85,25 @@ def test_a_slice_cannot_take_a_parameter_that_there_is(without: Without) -> None
     folder.mkdir()
     (folder / "slice.yml").write_text("parameters: { default: { memory: 1 } }\n")
     with pytest.raises(PackagingError, match=r"slices/another/slice\.yml: there is a parameter memory already"):
+        package(project, "dev")
+
+
+def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(without: Without) -> None:
+    project = without()
+    with (project / "resources" / "parameters.yml").open("a") as file:
+        file.write("staging: # nothing yet\n")
+    folder = project / "slices" / "another"
+    folder.mkdir()
+    (folder / "slice.yml").write_text("parameters: { default: { path: um }, staging: { path: dois } }\n")
+    (folder / "aws.yml").write_text("Outputs: { Path: { Value: '${param:path}' } }\n")
+    assert package(project, "staging").template().outputs["Path"]["Value"] == "dois"
+    assert package(project, "prod").template().outputs["Path"]["Value"] == "um"
+
+
+def test_parameters_of_a_stage_that_there_is_not_stop_the_deploy(without: Without) -> None:
+    project = without()
+    folder = project / "slices" / "another"
+    folder.mkdir()
+    (folder / "slice.yml").write_text("parameters: { stagign: { path: dois } }\n")
+    with pytest.raises(PackagingError, match=r"slices/another/slice\.yml has parameters of 'stagign', a stage that"):
         package(project, "dev")

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import yaml
 
 from ponto.punch import Punch
 from tests import documents
@@ -240,6 +241,14 @@ def test_the_table_of_parameters_is_what_a_stage_may_change() -> None:
 
     # One that is missing there goes into the table of its kind, with its unit and a sentence on when to change it.
     assert sorted(rows) == sorted(expected)
+
+
+def test_the_example_of_a_stages_parameters_is_as_the_file_takes_it() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (example,) = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    stages = osls.parameters()
+    assert example.keys() <= stages.keys()
+    assert {name for own in example.values() for name in own} <= stages["default"].keys()
 
 
 def test_no_stage_has_a_parameter_without_a_default() -> None:

@@ -338,7 +338,7 @@ def test_a_parameter_that_is_no_number_is_named(run: Run, changed: Change, value
     result = run("--employees 10")
 
     assert result.status == 2
-    assert "serverless.yml, stage dev: memory is no number above 0: [" in result.err
+    assert "resources/parameters.yml, stage dev: memory is no number above 0: [" in result.err
 
 
 @pytest.mark.parametrize(
@@ -438,7 +438,7 @@ def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
         ("", "say how many employees punch: ponto plan 20000"),
         ("--employees 0", "'--employees': 0 is not in the range 1<=x"),
         ("--employees many", "'--employees': 'many' is not a whole number"),
-        ("--employees 1 --stage nowhere", "serverless.yml has no parameters for stage nowhere"),
+        ("--employees 1 --stage nowhere", "resources/parameters.yml has no stage nowhere; it has dev, prod, local"),
         ("--employees 1 --concurrency 1001", "'--concurrency': 1001 is not in the range 1<=x<=1000"),
         ("--employees 1 --maximum-acu 257", "'--maximum-acu': 257.0 is not in the range 0<x<=256"),
         ("--employees 1 --awake-hours 25", "'--awake-hours': 25.0 is not in the range 0<=x<=24"),

@@ -1,5 +1,6 @@
 """The slices as the commands see them."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools import cli
-from tools.kit import slices
+from tools.kit import osls, slices
 from tools.kit.errors import CommandError
 from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
@@ -36,6 +37,33 @@ def test_a_slice_that_is_needed_and_not_there_is_named(folder: Path) -> None:
     make(folder, a=["b"])
     with pytest.raises(CommandError, match="slices/a needs slices/b, which is not there: bring it back, or delete"):
         slices.installed()
+
+
+def test_two_commands_of_one_name_are_refused(folder: Path) -> None:
+    make(folder, a=[], b=[])
+    for name in ("a", "b"):
+        (folder / name / "slice.yml").write_text(f"commands: {{ listen: {{ from: {name} }} }}\n")
+    with pytest.raises(CommandError, match=r"slices/b/slice\.yml: commands: there is a 'listen' already"):
+        slices.said_by_name("commands")
+    with pytest.raises(CommandError, match=r"slices/a/slice\.yml: commands: there is a 'listen' already"):
+        slices.said_by_name("commands", {"listen": {}})
+
+
+def test_parameters_of_a_stage_that_there_is_not_are_refused(folder: Path) -> None:
+    make(folder, a=[])
+    (folder / "a" / "slice.yml").write_text("parameters: { dev: , stagign: { path: dois } }\n")
+    with pytest.raises(CommandError, match=r"slices/a/slice\.yml has parameters of 'stagign', a stage that"):
+        osls.parameters()
+
+
+def test_every_command_says_which_slice_is_not_there(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "project")
+    (needed,) = {other for each in slices.installed() for other in each.says.get("needs") or ()}
+    subprocess.run(["rm", "-r", project / "slices" / needed], check=True)
+    run = [sys.executable, "-m", "tools.cli", "--help"]
+    done = subprocess.run(run, cwd=project, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(rf"ponto: slices/\w+ needs slices/{needed}, which is not there: .*\n", done.stderr)
 
 
 def test_without_slices_the_commands_are_the_references(tmp_path: Path) -> None:

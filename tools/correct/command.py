@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,6 +76,11 @@ class _Punch(NamedTuple):
     local: datetime
     is_added: bool
     disregarded_by: str | None  # a correction's id; None: it counts
+
+    def time(self) -> str:
+        """Give the local time with its offset: when clocks go back, two punches of an hour differ in nothing else."""
+        offset = self.local - self.instant.astimezone(UTC).replace(tzinfo=None)
+        return self.local.replace(tzinfo=timezone(offset)).timetz().isoformat("seconds")
 
 
 @commands.group(epilog=_EPILOG)
@@ -251,7 +256,7 @@ def _found(where: reader.Where, employee: int, at: datetime) -> str:
         return counting[0].id
     when = f"at {minute.isoformat(timespec='minutes')}"
     if counting:
-        listed = ", ".join(f"{each.id} ({each.local:%H:%M:%S}{', added' * each.is_added})" for each in counting)
+        listed = ", ".join(f"{each.id} ({each.time()}{', added' * each.is_added})" for each in counting)
         raise RefusedError({0: f"employee {employee} has {len(counting)} punches {when}; name one by its ID: {listed}"})
     before = [f"; {each.id} is disregarded already, by correction {each.disregarded_by}" for each in punches]
     raise RefusedError({0: f"employee {employee} has no punch that counts {when}{''.join(before)}"})

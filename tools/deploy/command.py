@@ -10,6 +10,7 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ponto import config
 from tools.deploy import cluster, page, proof, quotas
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
@@ -81,7 +82,7 @@ class Done(NamedTuple):
 
 
 @commands.command(epilog=_EPILOG)
-@click.option("--stage", required=True, help="A section of params: in serverless.yml, or a new name.")
+@click.option("--stage", required=True, help="A section of resources/parameters.yml, or a new name.")
 @click.option("--yes", is_flag=True, show_default=False, help="Do not ask before a stage that is protected.")
 @click.option(
     "--force",
@@ -203,10 +204,19 @@ def read(package: Path) -> Compiled:
 
     Args:
         package: its folder.
+
+    Raises:
+        CommandError: the functions could not read a parameter, which would be found once they are deployed.
     """
     configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
     template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
     made = template["Resources"].get(cluster.LOGICAL_ID)
+    environment = template["Resources"]["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
+    try:
+        config.zone_of(environment["TIME_ZONE"])
+        config.employer_of(environment["EMPLOYER"])
+    except config.ConfigurationError as error:
+        raise CommandError(f"{error} Nothing was deployed.") from None
     return Compiled(
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",

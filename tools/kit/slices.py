@@ -55,9 +55,19 @@ def said(key: str) -> Iterator[Any]:
         yield from each.says.get(key) or ()
 
 
-def said_by_name(key: str) -> dict[str, Any]:
-    """Give what the slices have under a key by names, in the order of the slices."""
-    return {name: value for each in installed() for name, value in (each.says.get(key) or {}).items()}
+def said_by_name(key: str, reference: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Give what the reference and the slices have under a key by names, in this order.
+
+    Raises:
+        CommandError: two have the same name; see also `installed`.
+    """
+    named = dict(reference or {})
+    for each in installed():
+        for name, value in (each.says.get(key) or {}).items():
+            if name in named:
+                raise CommandError(f"slices/{each.name}/slice.yml: {key}: there is a '{name}' already")
+            named[name] = value
+    return named
 
 
 def found(name: str) -> Any:

@@ -36,7 +36,7 @@ def _setting(
 @click.option("--employees", type=opt.POSITIVE, multiple=True, metavar="N", help="The same as an option.")
 @click.option("--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Within which everybody punches once.")
 @click.option("--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="That a punch may wait.")
-@click.option("--stage", default="dev", help="Whose parameters in serverless.yml are the defaults.")
+@click.option("--stage", default="dev", help="Whose parameters are the defaults.")
 @_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
 @click.option(
     "--account-rate", type=opt.POSITIVE, default=settings.ACCOUNT_RATE, metavar="N", help="Requests/s of the account."
@@ -79,7 +79,7 @@ def plan(
     """Requests/s at the peak, what binds, and a month's bill.
 
     EMPLOYEES is how many punch; several numbers are planned in turn. Arithmetic, each formula beside its result
-    (lab/capacity.md). Asks nobody: limits come from serverless.yml and from here.
+    (lab/capacity.md). Asks nobody: limits come from the parameters and from here.
     """
     if not employees + numbers:
         raise click.UsageError("say how many employees punch: ponto plan 20000")

@@ -1,4 +1,4 @@
-"""A stage of serverless.yml, as far as a peak and a bill notice it."""
+"""A stage of resources/parameters.yml, as far as a peak and a bill notice it."""
 
 import re
 from typing import Any, NamedTuple
@@ -45,17 +45,20 @@ def read(stage: str, **instead: Any) -> Settings:
     """Read the settings of a stage; those in `instead` that are not None come from there.
 
     Raises:
-        CommandError: serverless.yml has no such stage, or a parameter of it is no number above 0.
+        CommandError: there is no such stage, or a parameter of it is no number above 0.
     """
     stages = osls.stages()
     if stage == "default" or stage not in stages:
-        raise CommandError(f"serverless.yml has no parameters for stage {stage}; it has {', '.join(list(stages)[1:])}")
+        known = ", ".join(name for name in stages if name != "default")
+        raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {known}")
     parameters = stages[stage]
 
     def lowest(*names: str) -> float:
         texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: parameters[found[1]], parameters[name]) for name in names]
         if not all(re.fullmatch(r"(?=.*[1-9])\d*\.?\d+", text) for text in texts):
-            raise CommandError(f"serverless.yml, stage {stage}: {' or '.join(names)} is no number above 0: {texts}")
+            raise CommandError(
+                f"resources/parameters.yml, stage {stage}: {' or '.join(names)} is no number above 0: {texts}"
+            )
         return min(map(float, texts))
 
     reserved = [name for name in ["reservedConcurrency"] if parameters[name] not in ("", "none")]
