@@ -15,13 +15,14 @@ const named = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => existsSy
 /** By name, with what slice.yml says; a slice comes behind those that it needs. */
 const SLICES = new Map();
 function add(name, neededBy) {
-  if (!named.includes(name)) stop(`slices/${neededBy} needs slices/${name}, which is not there: bring it back, or delete both.`);
+  if (!named.includes(name)) stop(`slices/${neededBy.at(-1)} needs slices/${name}, which is not there: bring it back, or delete both.`);
+  if (neededBy.includes(name)) stop(`slices/${name} needs itself, by ${[...neededBy, name].join(' -> ')}.`);
   if (SLICES.has(name)) return;
   const slice = read(`slices/${name}/slice.yml`);
-  for (const other of slice.needs ?? []) add(other, name);
+  for (const other of slice.needs ?? []) add(other, [...neededBy, name]);
   SLICES.set(name, slice);
 }
-for (const name of named) add(name);
+for (const name of named) add(name, []);
 
 /** What all slices together have under a name: lists, one behind the other. */
 const listed = (key) => [...SLICES.values()].flatMap((slice) => slice[key] ?? []);
@@ -38,6 +39,20 @@ for (const [name, { parameters = {} }] of SLICES) {
       PARAMETERS[stage][parameter] = own[parameter];
     }
   }
+}
+
+for (const [stage, own] of Object.entries(PARAMETERS)) {
+  const unknown = Object.keys(own).find((name) => !(name in PARAMETERS.default));
+  if (unknown) stop(`${stage} has a parameter ${unknown}, which has no default: is the slice that has it gone?`);
+}
+
+/** For params: of serverless.yml. osls takes no notice of a --param that nobody knows, which may be one of a slice that is gone. */
+function parameters({ options }) {
+  for (const given of options.param ?? []) {
+    const name = given.split('=')[0].trim();
+    if (!(name in PARAMETERS.default)) stop(`--param: there is no parameter ${name}; is the slice that has it gone?`);
+  }
+  return PARAMETERS;
 }
 
 const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
@@ -92,7 +107,7 @@ module.exports = {
   PARAMETERS,
   listed,
   together,
-  parameters: () => PARAMETERS,
+  parameters,
   functions: (context) => together(context, 'functions'),
   template,
   overlays,

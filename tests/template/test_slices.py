@@ -49,7 +49,14 @@ def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -
 @pytest.mark.parametrize("name", ALL)
 def test_without_one_slice_nothing_of_it_is_left(without: Without, compiled: Compile, name: str) -> None:
     whole = compiled("prod", *EVERYTHING)
-    left = package(without(name), "prod", *EVERYTHING).template()
+    project = without(name)
+    known = {
+        parameter
+        for each in ALL.values()
+        if (project / "slices" / each.name).exists()
+        for parameter in (each.says.get("parameters") or {}).get("default", {})
+    }
+    left = package(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
     is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
     gone = set(filter(is_ours, whole.resources.keys() - left.resources.keys()))
     says = ALL[name].says
@@ -106,4 +113,24 @@ def test_parameters_of_a_stage_that_there_is_not_stop_the_deploy(without: Withou
     folder.mkdir()
     (folder / "slice.yml").write_text("parameters: { stagign: { path: dois } }\n")
     with pytest.raises(PackagingError, match=r"slices/another/slice\.yml has parameters of 'stagign', a stage that"):
+        package(project, "dev")
+
+
+def test_a_parameter_of_a_slice_that_is_gone_stops_the_deploy_however_it_is_given(without: Without) -> None:
+    """Or a stage where employees must sign in would take punches of anybody, because a folder went."""
+    project = without("sign_in")
+    with pytest.raises(PackagingError, match="there is no parameter userPoolArn; is the slice that has it gone"):
+        package(project, "prod", f"userPoolArn={USER_POOL}")
+    file = project / "resources" / "parameters.yml"
+    file.write_text(file.read_text().replace("prod: {}", f"prod: {{ userPoolArn: '{USER_POOL}' }}"))
+    with pytest.raises(PackagingError, match="prod has a parameter userPoolArn, which has no default"):
+        package(project, "prod")
+
+
+def test_slices_that_need_one_another_stop_the_deploy(without: Without) -> None:
+    project = without()
+    for name, other in (("one", "two"), ("two", "one")):
+        (project / "slices" / name).mkdir()
+        (project / "slices" / name / "slice.yml").write_text(f"needs: [{other}]\n")
+    with pytest.raises(PackagingError, match="slices/one needs itself"):
         package(project, "dev")

@@ -33,6 +33,12 @@ def test_a_slice_comes_behind_those_that_it_needs(folder: Path) -> None:
     assert [each.name for each in slices.installed()] == ["d", "c", "a", "b"]
 
 
+def test_slices_that_need_one_another_are_refused(folder: Path) -> None:
+    make(folder, a=["b"], b=["a"])
+    with pytest.raises(CommandError, match="slices/a needs itself"):
+        slices.installed()
+
+
 def test_a_slice_that_is_needed_and_not_there_is_named(folder: Path) -> None:
     make(folder, a=["b"])
     with pytest.raises(CommandError, match="slices/a needs slices/b, which is not there: bring it back, or delete"):

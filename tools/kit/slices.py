@@ -27,12 +27,14 @@ def installed() -> tuple[Slice, ...]:
     """Give the slices that are there, each behind those that it needs.
 
     Raises:
-        CommandError: one needs a slice that is not there.
+        CommandError: one needs a slice that is not there, or itself.
     """
     found = {file.parent.name: file for file in sorted(FOLDER.glob("*/slice.yml"))}
     ordered: dict[str, Slice] = {}
 
-    def add(name: str) -> None:
+    def add(name: str, needed_by: tuple[str, ...] = ()) -> None:
+        if name in needed_by:
+            raise CommandError(f"slices/{name} needs itself, by {' -> '.join((*needed_by, name))}")
         says = yaml.safe_load(found[name].read_text(encoding="utf-8")) or {}
         for other in says.get("needs") or ():
             if other not in found:
@@ -40,7 +42,7 @@ def installed() -> tuple[Slice, ...]:
                     f"slices/{name} needs slices/{other}, which is not there: bring it back, or delete both"
                 )
             if other not in ordered:
-                add(other)
+                add(other, (*needed_by, name))
         ordered[name] = Slice(name, found[name].parent, says)
 
     for name in found:
