@@ -61,7 +61,7 @@ foreign_object as (
     select 'relation', pg_class.oid::regclass::text, relowner, relname = 'batida'
     from pg_class join here on relnamespace = here.oid
     where relname in (
-        'batida', 'batida_original', 'correcao', 'falha', 'funcionario', 'migracao', 'migracao_repetivel'
+        'batida', 'batida_original', 'correcao', 'empregador', 'falha', 'funcionario', 'migracao', 'migracao_repetivel'
     )
 )
 select
