@@ -9,8 +9,11 @@ from pathlib import Path
 from psycopg2.extensions import AsIs, connection, cursor, quote_ident
 
 _SQL = Path(__file__).parent / "sql"
-_NAME = (_SQL / "own_schema.sql").read_text(encoding="utf-8")
+_SCHEMAS = (_SQL / "own_schema.sql").read_text(encoding="utf-8")
 _STRANGERS = (_SQL / "strangers.sql").read_text(encoding="utf-8")
+
+OUR_PATH = (_SQL / "our_path.sql").read_text(encoding="utf-8")
+"""Of a connection that passed `require_own_schema`."""
 
 _MOST_NAMED = 5
 
@@ -20,7 +23,7 @@ class NotOwnSchemaError(Exception):
 
 
 def require_own_schema(database: connection, *, as_owner: bool = False) -> None:
-    """Refuse to go on where somebody else's function could be called; remember the name of the schema.
+    """Refuse to go on where somebody else's function could be called; then look for names in the schema only.
 
     Args:
         database: outside of any transaction; nothing else was run on it yet.
@@ -31,9 +34,30 @@ def require_own_schema(database: connection, *, as_owner: bool = False) -> None:
         psycopg2.Error: it cannot be found out.
     """
     with database.cursor() as session:
-        session.execute(_NAME)
+        _remember_schema(session, as_owner)
         refuse_strangers(session, as_owner=as_owner)
+        session.execute(OUR_PATH)
     database.commit()
+
+
+def _remember_schema(session: cursor, as_owner: bool) -> None:
+    """Remember the first schema of the search path; of whoever does not own the tables, the first that has them."""
+    session.execute(_SCHEMAS)
+    found: list[tuple[str, str | None]] = session.fetchall()
+    having = [] if as_owner else [(schema, owner) for schema, owner in found if owner]
+    if len({owner for _, owner in having}) > 1:
+        schemas = " and ".join(f"{schema} of {owner}" for schema, owner in having)
+        raise NotOwnSchemaError(
+            f"a table batida is in the schemas {schemas}, and it is not known which one is ours. Nothing was done. As "
+            "an administrator, rename the other one, or take its schema off the search path, and try again"
+        )
+    names = [schema for schema, _ in having or found]
+    if as_owner and not names:
+        raise NotOwnSchemaError(
+            "the owner's search path names no schema that is there and that the owner may use. Nothing was done. As an "
+            "administrator: alter database ... set search_path = ...; and try again"
+        )
+    session.execute("select set_config('ponto.schema', %s, false)", [names[0] if names else ""])
 
 
 def refuse_strangers(session: cursor, *, as_owner: bool = False) -> None:

@@ -174,13 +174,12 @@ def _apply(
             for name in now:
                 in_our_schema(cursor, files[name])
                 cursor.execute(_RECORD, {"schema": here, "name": name, "checksum": checksum(files[name])})
-            if now != pending:
-                connection.commit()
-                return _Step(now, pending[len(now)], [])
             again: set[str] = set()
-            for name in repeatable.apply(cursor, views):
-                again.add(name)
-            refuse_strangers(cursor, as_owner=True)  # what was made before the first look may be committed since
+            if now == pending:
+                for name in repeatable.apply(cursor, views):
+                    again.add(name)
+            # What was made before the first look may be committed since, or have a name that is ours only now.
+            refuse_strangers(cursor, as_owner=True)
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
         except psycopg2.DatabaseError as error:
@@ -188,7 +187,7 @@ def _apply(
         except repeatable.RefusedError as error:
             raise MigrationError(f"{name}: {error}") from error
     connection.commit()
-    return _Step([*now, *sorted(again & views.keys())], None, [])
+    return _Step([*now, *sorted(again & views.keys())], None if now == pending else pending[len(now)], [])
 
 
 def _build(connection: psycopg2.extensions.connection, name: str, statement: bytes, patience: Patience) -> None:

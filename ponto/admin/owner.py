@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import psycopg2.extensions
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from ponto.connection import Parameters, connect
-from ponto.own_schema import require_own_schema
-
-_PATH = (Path(__file__).parent / "sql" / "migrations_path.sql").read_text(encoding="utf-8")
+from ponto.own_schema import OUR_PATH, require_own_schema
 
 SAFE = "set search_path = pg_catalog, pg_temp"
 """No name is looked for where anybody could have put it; ours are named with `schema_of`."""
@@ -50,6 +47,6 @@ def in_our_schema(cursor: psycopg2.extensions.cursor, statements: bytes) -> None
     Raises:
         psycopg2.Error: one of them failed.
     """
-    cursor.execute(_PATH)
+    cursor.execute(OUR_PATH)
     cursor.execute(statements)
     cursor.execute(SAFE)

@@ -4,13 +4,11 @@ import json
 import re
 from contextlib import closing
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
-import ponto
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import protect, set_password
@@ -21,11 +19,13 @@ from ponto.own_schema import NotOwnSchemaError, strangers
 from ponto.reports import columns, reader, statements
 from tests.database import ask
 from tests.postgres.servers import Server
+from tools.kit.project import ROOT
 
 ZONE = "America/Sao_Paulo"
 UNKNOWN = dict.fromkeys(ROLES)
 PUNCH = "88888888-8888-4888-8888-888888888888"
 EMPLOYEE = 123
+MONTHS = {"read": {"person_months": statements.written({"usuario": EMPLOYEE})}, "timeout": 0}
 
 # As ponto_function: it takes the owner's rights, if the owner calls it.
 FORMAT = """
@@ -53,9 +53,7 @@ $$
 """
 # It takes what the reports may read.
 PUNCHES = """
-create table {schema}.taken (ficha text);
-grant insert on {schema}.taken to public;
-create function {schema}.batidas_enviadas(text, text, bigint) returns setof {schema}.batida_local language plpgsql as $$
+create function {at}.batidas_enviadas(text, text, bigint) returns setof {schema}.batida_local language plpgsql as $$
 begin
     raise exception '%', (select row_to_json(funcionario) from {schema}.funcionario limit 1);
 end
@@ -150,21 +148,60 @@ def test_a_report_calls_nothing_that_somebody_else_put_into_the_schema(
     owner: dict[str, str], intruder: dict[str, str], schema: str
 ) -> None:
     way = way_of("ponto_reports", owner)
-    ask(intruder, PUNCHES.format(schema=f'"{schema}"'))
-    months = {"read": {"person_months": statements.written({"usuario": EMPLOYEE})}, "timeout": 0}
+    ask(intruder, PUNCHES.format(at=f'"{schema}"', schema=f'"{schema}"'))
 
-    answer, done = reader.answer(months, lambda: way, 60)
+    answer, done = reader.answer(MONTHS, lambda: way, 60)
 
     assert "everybody (PUBLIC) may create in it" in answer["message"]
     assert "12345678901" not in answer["message"]
     assert done.error == "NotOwnSchemaError"
 
     ask(owner, f'revoke create on schema "{schema}" from public')
-    answer, _ = reader.answer(months, lambda: way, 60)
+    answer, _ = reader.answer(MONTHS, lambda: way, 60)
     assert "batidas_enviadas(text,text,bigint) of ponto_function" in answer["message"]
     ask(owner, f'drop function "{schema}".batidas_enviadas(text, text, bigint)')
-    answer, _ = reader.answer(months, lambda: way, 60)
+    answer, _ = reader.answer(MONTHS, lambda: way, 60)
     assert list(columns.unpacked(answer["rows"]["person_months"])) == [(date(2026, 10, 1),)]
+
+
+@pytest.mark.parametrize("schema", ["Ponto de Batida"], indirect=True)
+def test_nothing_is_called_in_another_schema_of_the_search_path(
+    server: Server, owner: dict[str, str], schema: str
+) -> None:
+    server.ask(f'alter database master set search_path = "{schema}", public')
+    server.ask("grant usage, create on schema public to public", "master")
+    ask(way_of("ponto_function", owner), PUNCHES.format(at="public", schema=f'"{schema}"'))
+
+    answer, _ = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+
+    assert list(columns.unpacked(answer["rows"]["person_months"])) == [(date(2026, 10, 1),)]
+
+
+@pytest.mark.parametrize("schema", ["public"], indirect=True)
+def test_a_table_of_somebody_elses_that_is_found_before_ours_is_not_taken_for_it(
+    server: Server, owner: dict[str, str]
+) -> None:
+    server.ask("grant create on database master to ponto_function", "master")
+    intruder = way_of("ponto_function", owner)
+    ask(intruder, "create schema ponto_reports; grant usage on schema ponto_reports to public")
+    ask(intruder, "create table ponto_reports.batida (id int)")
+
+    answer, done = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+
+    assert "ponto_reports of ponto_function and public of master" in answer["message"]
+    assert done.error == "NotOwnSchemaError"
+
+
+@pytest.mark.parametrize("schema", ["public"], indirect=True)
+def test_a_schema_of_ones_own_is_not_taken_for_that_of_the_tables(server: Server, owner: dict[str, str]) -> None:
+    server.ask("create schema authorization ponto_reports", "master")
+
+    answer, _ = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+    assert list(columns.unpacked(answer["rows"]["person_months"])) == [(date(2026, 10, 1),)]
+
+    server.ask("grant create on schema public to public", "master")
+    answer, done = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+    assert done.error == "NotOwnSchemaError"
 
 
 @pytest.mark.parametrize("schema", ["public"], indirect=True)
@@ -220,10 +257,37 @@ def test_a_table_of_somebody_elses_is_not_taken_for_ours(server: Server, table: 
         assert migrate(owner, ZONE).applied
 
 
+def test_what_somebody_made_under_a_name_that_the_migrations_give_later_stops_them(server: Server) -> None:
+    owner = server.owner("master")
+    function = "batida_append_only(int)"
+    server.ask(f"create role other; create function {function} returns int language sql return 1", "master")
+    server.ask(f"alter function {function} owner to other", "master")
+
+    with pytest.raises(NotOwnSchemaError, match=r"function public\.batida_append_only\(integer\) of other"):
+        migrate(owner, ZONE)
+
+    assert ask(owner, "select relname from pg_class where relnamespace = 'public'::regnamespace") == []
+
+
+@pytest.mark.parametrize("schema", ["public"], indirect=True)
+def test_every_table_of_ours_is_looked_at(server: Server, owner: dict[str, str]) -> None:
+    kept = "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+    tables = [name for (name,) in ask(owner, kept)]
+    server.ask("create role other; " + "; ".join(f"alter table {name} owner to other" for name in tables), "master")
+
+    way: dict[str, Any] = owner
+    with closing(psycopg2.connect(**way)) as connection, connection.cursor() as cursor:
+        cursor.execute("set ponto.schema = 'public'")
+        found = [name for name, *_ in strangers(cursor, as_owner=True)]
+
+    assert len(tables) > 5
+    assert sorted(found) == sorted(f"relation public.{name} of other" for name in tables)
+
+
 def _sql() -> str:
     """All SQL of the project, without comments and texts."""
-    files = [path.read_text(encoding="utf-8") for path in Path(ponto.__file__).parent.rglob("*.sql")]
-    return re.sub(r"--.*|'[^']*'", "", "\n".join(files))
+    files = [path for folder in ("ponto", "slices") for path in (ROOT / folder).rglob("*.sql")]
+    return re.sub(r"--.*|'[^']*'", "", "\n".join(path.read_text(encoding="utf-8") for path in files))
 
 
 @pytest.mark.parametrize("schema", ["public"], indirect=True)
