@@ -23,7 +23,9 @@ LEFT = _SQL["left"]
 _LARGEST = 2**63 - 1
 
 LONGEST = timedelta(days=366)
-"""From the first to the last day or instant of a report; a null has no bound, where a statement takes one."""
+"""From the first to the last day or instant of a report, but for those of numbers."""
+
+_WITHOUT_BOUND = {"gaps", "received"}
 
 
 class NotAsked(ValueError):
@@ -167,6 +169,12 @@ def read(name: str, given: Mapping[str, Any]) -> dict[str, object]:
         except (ValueError, TypeError, OverflowError):
             raise NotAsked(f"{name}: {parameter} is of another kind") from None
     match found:
-        case {"de": date() as first, "ate": date() as last} if last - first > LONGEST:  # datetimes too
-            raise NotAsked(f"{name}: de and ate lie more than a year apart")
+        case {"de": date() as first, "ate": date() as last}:  # datetimes too
+            is_bounded = last - first <= LONGEST
+        case {"de": _, "ate": _}:  # a null
+            is_bounded = name in _WITHOUT_BOUND
+        case _:
+            is_bounded = True
+    if not is_bounded:
+        raise NotAsked(f"{name}: de and ate lie more than a year apart, or one is null")
     return found

@@ -74,6 +74,8 @@ def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any
                 ("peak", {}, lambda day: datetime.fromisoformat(f"{day}T00:00Z")),
             )
         ),
+        ("exceptions", statements.written(EXCEPTIONS | {"de": None}), "more than a year"),
+        ("peak", statements.written(PEAK | {"ate": None}), "more than a year"),
         ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
         ("punch", {"id": "november"}, "id is of another kind"),
         ("punch", {"id": 1}, "id is of another kind"),
