@@ -233,15 +233,17 @@ def test_a_failed_deploy_shows_why_and_leaves_nothing_running(state: Path, start
 
     assert run.process.wait(DEADLINE) == 1
     assert "sls package --stage local" in run.output()
-    assert "functions.batidaPonto.handler" in run.output()
+    assert "batidaPonto.handler" in run.output()
     assert processes_of(state) == []
 
 
 def test_the_rows_of_a_stack_that_was_killed_are_not_shown(tmp_path: Path) -> None:
-    write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    write_stack(tmp_path, pid=ended.pid)
 
     command = [sys.executable, "-m", "tools.local.rows", "--state", str(tmp_path)]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
-    assert answer.returncode == 1
-    assert "start it with make run" in answer.stderr
+    assert answer.returncode == 2
+    assert "is of one that was killed); start it with make run" in answer.stderr

@@ -33,7 +33,7 @@ def test_a_dead_letter_that_is_sent_back_is_not_accepted_again(client: Client, d
 
     done = run_process("dlq", "redrive", "--all", "--state", deployed.state)
 
-    assert done.out == "1 redriven, 0 failed\n"
+    assert done.out.startswith("1 redriven, 0 failed")
     client.wait_until_drained()
     numbers = ask(client)
     assert numbers["accepted"] == before + 1

@@ -298,6 +298,8 @@ def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
                 f"POST /ponto HTTP/1.1\r\nhost: kit\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode() + GOOD
             )
             kit.wait(Expected(), 0.3)
+            while not kit.seen(Expected()).attempts:
+                kit.wait(Expected(), kit.now() + 0.05)
             assert kit.seen(Expected()).attempts[0].ended is None
         while kit.seen(Expected()).attempts[0].ended is None:
             kit.wait(Expected(), kit.now() + 0.05)
