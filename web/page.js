@@ -78,6 +78,8 @@ function rest() {
 
 async function press() {
   if (page.asked !== null) return // neither another press nor a badge reader's Enter is an answer
+  // A second press of the same person, or a reader that ends with two Enters.
+  if (page.kiosk && element("employee").value === "" && (page.writing > 0 || page.thanked !== null)) return
   tick() // if this is a new day, it has begun before this
   silence() // the same words as before are read out again
   const employee = employeeOf(element("employee").value)
@@ -87,7 +89,6 @@ async function press() {
     element("employee").focus()
     return
   }
-  element("employee").ariaInvalid = null
   if (page.kiosk) empty()
   await keep(employee, AGAIN_MS)
 }
@@ -127,6 +128,7 @@ function tell(kind, ...parts) {
   element("outcome").className = kind
   element("outcome").replaceChildren(...parts)
   element("question").hidden = kind !== "question"
+  element("employee").ariaInvalid = null
   page.told = performance.now()
   page.thanked = page.asked = null
 }
@@ -443,7 +445,9 @@ async function unlock() {
   element("proof").value = ""
   element("proof-state").textContent = ""
   const { pin, key } = await database.remembered("pin", "key")
-  page.unlocked = proof === pin || (keyOf(proof) !== null && (keyOf(proof) === key || (await outbox.isKnown(keyOf(proof)))))
+  const isRight = proof === pin || (keyOf(proof) !== null && (keyOf(proof) === key || (await outbox.isKnown(keyOf(proof)))))
+  if (!element("settings").open) return // closed meanwhile: the next person has to prove it
+  page.unlocked = isRight
   element("proof-state").textContent = page.unlocked ? "" : page.texts.proofWrong
   await draw()
   element(page.unlocked ? "key" : "proof").focus()

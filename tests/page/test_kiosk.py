@@ -1,14 +1,16 @@
 """A tablet on a wall: keypads, badge readers, and settings that are not everybody's."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.page import phone as phones
 from tests.page.axe import require_nothing
-from tests.page.between import Between, json_answer
+from tests.page.between import Between, Held, json_answer
 from tests.page.phone import SENT, Phone, clock, enter_key, exported, kiosk, punch, wait_for_states
+from tests.waiting import DEADLINE
 
 KEY = "#key=first"
 NEW_KEY = "another-key-of-40-characters-that-is-good"
@@ -55,6 +57,7 @@ def test_a_keypads_enter_punches_whom_the_pad_on_the_screen_has(server: Between,
         page.locator("#pad").get_by_text(digit, exact=True).click()
     page.keyboard.press("Enter")
     wait_for_states(page, SENT)
+    page.locator("#pad").get_by_text("C", exact=True).click()
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Enter")
 
@@ -117,7 +120,7 @@ def test_a_kiosks_settings_and_export_ask_for_the_pin(phone: Phone) -> None:
     page.locator("#settings summary").click()
     require_locked(page)
     prove(page, "1357")
-    expect(page.locator("#proof-state")).to_contain_text("nem o PIN nem uma chave válida")
+    expect(page.locator("#proof-state")).to_contain_text("nem o PIN nem uma chave que o servidor confirme")
     require_locked(page)
     require_nothing(page)
     prove(page, PIN)
@@ -177,6 +180,22 @@ def test_a_valid_key_opens_the_settings_too_and_deletes_nothing(server: Between,
         page.locator("#settings summary").click()
         require_locked(page)
     wait_for_states(page, SENT)
+
+
+def test_settings_that_were_closed_before_the_server_knew_the_key_stay_locked(server: Between, phone: Phone) -> None:
+    page = page_of(phone)
+    server.api = held = Held(lambda *_: json_answer(404, {"message": "made up"}))
+    page.locator("#settings summary").click()
+    with page.expect_response(re.compile("/ponto/-$")):
+        prove(page, NEW_KEY)
+        assert held.came.wait(DEADLINE)
+        page.locator("#settings summary").click()
+        expect(page.locator("#settings")).not_to_have_attribute("open", "")
+        held.let_go()
+    page.locator("#settings summary").click()
+    require_locked(page)
+    page.evaluate("new Promise(requestAnimationFrame)")
+    require_locked(page)
 
 
 def test_a_pin_is_only_a_kiosks_and_goes_when_it_is_emptied(phone: Phone) -> None:

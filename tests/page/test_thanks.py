@@ -111,6 +111,31 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
     assert str(EMPLOYEE) not in page.locator("main").inner_text()
 
 
+def test_a_press_without_a_number_leaves_a_kiosks_thanks(phone: Phone) -> None:
+    page = kiosk(phone.open(KEY, worker=False))
+    page.locator("#employee").focus()
+    page.evaluate("void navigator.locks.request('stores', () => new Promise(give => (window.letGo = give)))")
+    page.keyboard.type(f"{EMPLOYEE}\n\n")  # a reader that ends with two
+    expect_outcome(page, "", "^$")
+    page.evaluate("letGo()")
+    wait_for_states(page, SENT)
+    page.locator("#press").click()
+
+    expect_outcome(page, "good", f"Obrigado! .* da matrícula {EMPLOYEE}: ")
+    expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_a_number_is_no_longer_marked_as_wrong_once_it_is_typed_anew(phone: Phone) -> None:
+    page = phone.open(KEY, worker=False)
+    page.locator("#press").click()
+    expect_outcome(page, "bad", "Digite a matrícula")
+    expect(page.locator("#employee")).to_have_attribute("aria-invalid", "true")
+    page.keyboard.press("4")
+
+    expect_outcome(page, "", "^$")
+    expect(page.locator("#employee")).not_to_have_attribute("aria-invalid", "true")
+
+
 @pytest.mark.parametrize("language", ["pt-BR", "en"])
 def test_a_kiosk_of_a_small_screen_shows_its_thanks_and_its_question(
     language: str, server: Between, browser: Browser
@@ -248,6 +273,20 @@ def test_a_wrong_clock_says_as_which_time_a_punch_counts(hours: int, phone: Phon
     word = "adiantado" if hours > 0 else "atrasado"
     said = re.compile(f"^O relógio deste aparelho está .* {word}, e a batida conta com a hora que ele mostra")
     expect(page.locator("#warnings")).to_have_text(said)
+
+
+def test_a_warning_moves_no_key_of_a_small_kiosk(server: Between, browser: Browser) -> None:
+    with phones.phone(browser, server.url, viewport={"width": 320, "height": 568}, service_workers="block") as phone:
+        page = kiosk(phone.open(KEY, worker=False))
+        phone.context.set_offline(True)
+        punch(page, EMPLOYEE)
+        expect(page.locator("#warnings")).to_contain_text("Sem rede")
+        page.evaluate("scrollTo(0, 0)")
+
+        expect(page.locator("#outcome")).to_be_in_viewport(ratio=1)
+        ends, begins = page.evaluate("[press.getBoundingClientRect().bottom, outcome.getBoundingClientRect().top]")
+        assert ends <= begins  # the thanks cover neither a digit nor the button
+        require_nothing(page)
 
 
 def test_a_small_phone_shows_its_thanks_over_the_rest(server: Between, browser: Browser) -> None:

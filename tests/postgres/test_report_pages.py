@@ -110,6 +110,7 @@ _BROKEN_HEAD = _BROKEN_WORDS.replace(".wide td", ".card th, .who dt, .who dd")
 REPORTS = [
     ("timecard", "--all", *MONTH),
     ("totals", *MONTH),
+    ("changes", *MONTH, "--since", "2026-11-10T12:00"),
     ("exceptions", *NOVEMBER),
     ("cutoffs", *MONTH),
     ("peak", "--day", "2026-11-23"),
@@ -187,6 +188,24 @@ def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
     text = sheet.extract_text()
     assert text.count("+1") == 31 * 4 + 1  # 00:30, 01:30, 02:30, 03:30, and the legend
     assert "Supervisor's signature" in text
+
+
+@pytest.mark.parametrize("words", [("changes", *MONTH, "--since", "2026-11-10T12:00"), ("exceptions", *NOVEMBER)])
+def test_on_a_screen_a_long_name_takes_four_lines_at_most_and_no_table_sticks_out(
+    words: tuple[str, ...], opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [])
+    page = opened(*words, "--lang", "pt")
+    page.widths(_SCREEN)
+
+    name = page.page.get_by_text("Ana Beatriz").first
+    assert name.evaluate("cell => cell.clientHeight / parseFloat(getComputedStyle(cell).lineHeight)") < 5
+    assert (
+        page.page.evaluate(
+            "[...document.querySelectorAll('.wide')].filter(part => part.scrollWidth > part.clientWidth)"
+        )
+        == []
+    )
 
 
 def test_a_script_in_a_name_is_text(opened: Open) -> None:

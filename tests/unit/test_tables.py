@@ -71,7 +71,7 @@ def test_who_reads_a_file_or_a_pipe_says_by_columns_how_wide_it_is(
         tables.show([Column("n"), Column("detail", least=9)], [("1", "word " * 50)])
         return max(map(len, lines(capsys)))
 
-    assert [widest(columns) for columns in ("", "40", "120")] == [77, 37, 117]  # of words of five
+    assert [widest(columns) for columns in ("", "0", "40", "120")] == [77, 77, 37, 117]  # of words of five
 
 
 @pytest.mark.usefixtures("_narrow")

@@ -106,7 +106,7 @@ class Console(rich.console.Console):
         """Takes where to print: a file, standard error, or else standard output."""
         stream = file or (sys.stderr if stderr else sys.stdout)
         super().__init__(file=_bare(stream), highlight=False, emoji=False, markup=False)
-        if not self.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        if self.width < 1 or not (self.is_terminal or os.environ.get("COLUMNS", "").isdigit()):  # COLUMNS may say 0
             self.width = _PIPED_WIDTH
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
