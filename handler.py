@@ -12,7 +12,6 @@ from ponto.redelivery import Redelivery
 from ponto.store import Store
 
 if TYPE_CHECKING:
-    from ponto.corrections import request
     from ponto.reports import reader
 
 
@@ -84,23 +83,7 @@ def report(event: Any, context: Any) -> "reader.Answer":
     answer, done = reader.answer(
         event, lambda: config.connection_parameters(settings.database), context.get_remaining_time_in_millis() / 1000
     )
-    log.report(context.aws_request_id, (time.monotonic() - started) * 1000, done)
-    return answer
-
-
-def correction(event: Any, context: Any) -> "request.Answer":
-    """Write corrections; see `ponto.corrections.request.answer`.
-
-    Args:
-        event: a POST, as API Gateway's proxy integration gives it: with whom AWS found to have signed it.
-        context: Lambda's, which knows the request's id.
-    """
-    from ponto.corrections import request  # as in `schema`
-
-    started = time.monotonic()
-    settings = config.load_correction()
-    answer, done = request.answer(event, lambda: config.connection_parameters(settings.database), settings.author)
-    log.correction(context.aws_request_id, (time.monotonic() - started) * 1000, done)
+    log.answered("report", context.aws_request_id, (time.monotonic() - started) * 1000, done._asdict())
     return answer
 
 

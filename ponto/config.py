@@ -73,13 +73,6 @@ class ReportSettings(NamedTuple):
     database: Database
 
 
-class CorrectionSettings(NamedTuple):
-    """Of the function that writes corrections."""
-
-    database: Database
-    author: str  # of all of them; empty: whom AWS names
-
-
 class FunctionRole(NamedTuple):
     """What `schema` is told of the function that signs in as a role of the database."""
 
@@ -168,16 +161,6 @@ def load_report() -> ReportSettings:
     """
     database, _ = _database_and()
     return ReportSettings(database)
-
-
-def load_correction() -> CorrectionSettings:
-    """Read the settings of the function that writes corrections.
-
-    Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
-    """
-    database, _ = _database_and()
-    return CorrectionSettings(database, os.environ.get("AUTHOR", ""))
 
 
 def load_schema() -> SchemaSettings:

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,7 @@ from ponto.punch import Reason
 from ponto.records import NoSentTimestamp, Record, sent_ms
 
 if TYPE_CHECKING:
-    from ponto.corrections.request import Done
     from ponto.imports import Task
-    from ponto.reports.reader import Read
 
 NAMESPACE = "BatidaPonto"
 
@@ -106,30 +104,16 @@ def imported(request_id: str, task: "Task", why: str) -> None:
     print(json.dumps(line), flush=True)  # noqa: T201
 
 
-def report(request_id: str, milliseconds: float, done: "Read") -> None:
-    """Log what was read; no value that was asked with or found.
+def answered(message: str, request_id: str, milliseconds: float, done: Mapping[str, object]) -> None:
+    """Log how a request was answered; no value that was asked with or found.
 
     Args:
+        message: what kind of request it was.
         request_id: Lambda's, of this invocation.
         milliseconds: how long it took.
-        done: what may be said of it.
+        done: what may be said of it: counts, and the kind of the error, empty if there was none.
     """
-    _answered("report", request_id, milliseconds, done)
-
-
-def correction(request_id: str, milliseconds: float, done: "Done") -> None:
-    """Log what became of corrections; nothing of what they say.
-
-    Args:
-        request_id: Lambda's, of this invocation.
-        milliseconds: how long it took.
-        done: what may be said of it.
-    """
-    _answered("correction", request_id, milliseconds, done)
-
-
-def _answered(message: str, request_id: str, milliseconds: float, done: "Read | Done") -> None:
-    counts = done._asdict()
+    counts = dict(done)
     error = counts.pop("error")
     line: dict[str, object] = {"level": "WARNING" if error else "INFO", "message": message, "requestId": request_id}
     line |= counts | {"milliseconds": round(milliseconds, 1)}

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -38,10 +38,14 @@ class Functions:
 
     def call(self, name: str, event: object) -> Any:
         """Call a function of the handler as Lambda does."""
+        return self.run(getattr(handler, name), event)
+
+    def run(self, function: Callable[[Any, Any], Any], event: object) -> Any:
+        """Call an entry point as Lambda does."""
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(self.log):
             for variable, value in self.environment.items():
                 patch.setenv(variable, value)
-            return getattr(handler, name)(event, Context())
+            return function(event, Context())
 
     def invoke(self, _: object, asked: Mapping[str, Any]) -> Any:
         """Answer a client of Lambda; see `tests.aws.Calls.instead`."""

@@ -8,10 +8,6 @@ from tools.kit.errors import CommandError
 from tools.kit.output import print_error
 
 _OF_THE_REFERENCE = {
-    "correct": {
-        "from": "tools.correct.command:correct",
-        "example": "ponto correct list --month 2026-11   who added or disregarded which punches, and why",
-    },
     "demo": {
         "from": "tools.demo.command:demo",
         "example": "ponto demo                       a made-up company, to try the reports on",

@@ -1,9 +1,8 @@
 """Whoever may create in the schema: what they put there runs with nobody else's rights, and `schema` refuses to run."""
 
-import json
 import re
 from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import psycopg2
@@ -11,20 +10,17 @@ import pytest
 
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
-from ponto.admin.roles import protect, set_password
+from ponto.admin.roles import protect
 from ponto.config import ROLES
-from ponto.corrections import request
-from ponto.corrections.write import Correction, write
 from ponto.own_schema import NotOwnSchemaError, strangers
 from ponto.reports import columns, reader, statements
 from tests.database import ask
+from tests.postgres import creators
+from tests.postgres.creators import EMPLOYEE, PUNCH, ZONE, way_of
 from tests.postgres.servers import Server
 from tools.kit.project import ROOT
 
-ZONE = "America/Sao_Paulo"
 UNKNOWN = dict.fromkeys(ROLES)
-PUNCH = "88888888-8888-4888-8888-888888888888"
-EMPLOYEE = 123
 MONTHS = {"read": {"person_months": statements.written({"usuario": EMPLOYEE})}, "timeout": 0}
 
 # As ponto_function: it takes the owner's rights, if the owner calls it.
@@ -38,16 +34,6 @@ begin
 exception
     when insufficient_privilege then
         return pg_catalog.format($1, variadic array[$2::text]);
-end
-$$
-"""
-# It writes a second correction, if whoever may correct calls it.
-CONCAT = """
-create function {schema}.concat_ws(text, text, text, bigint, text, uuid, bigint) returns text language plpgsql as $$
-begin
-    insert into {schema}.correcao (id, usuario_id, tipo, ponto, motivo, autor)
-    values ('c0000000-0000-8000-8000-000000000001', $4, 'inclusao', '2026-10-02 08:00Z', 'forged', 'boss');
-    return pg_catalog.concat_ws($1, $2, $3, $4, $5, $6, $7);
 end
 $$
 """
@@ -70,29 +56,12 @@ def schema(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def owner(server: Server, schema: str) -> dict[str, str]:
-    """Give the way of an owner to a migrated database in which there are an employee and a punch."""
-    owner = server.owner("master")
-    if schema != "public":
-        ask(owner, f'create schema "{schema}"')
-        server.ask(f'alter database master set search_path = "{schema}"')
-    migrate(owner, ZONE)
-    for role in ROLES:
-        set_password(owner, role, "its own")
-    ask(owner, "insert into funcionario (usuario_id, nome, cpf) values (%s, 'Ana', '12345678901')", EMPLOYEE)
-    ask(owner, "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00Z')", PUNCH, EMPLOYEE)
-    return owner
-
-
-def way_of(role: str, owner: dict[str, str]) -> dict[str, str]:
-    return {**owner, "user": role, "password": "its own"}
+    return creators.migrated(server, schema)
 
 
 @pytest.fixture
 def intruder(owner: dict[str, str], schema: str) -> dict[str, str]:
-    """Give the way of a function that was taken over where everybody may create, as before PostgreSQL 15."""
-    way = way_of("ponto_function", owner)
-    ask(owner, f'grant usage, create on schema "{schema}" to public')
-    return way
+    return creators.intruder_of(owner, schema)
 
 
 def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(
@@ -113,35 +82,6 @@ def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(
 
     ask(owner, f'drop function "{schema}".format(text, name)')
     assert migrate(owner, ZONE) == ([], [])
-
-
-def test_a_correction_calls_nothing_that_somebody_else_put_into_the_schema(
-    owner: dict[str, str], intruder: dict[str, str], schema: str
-) -> None:
-    way: dict[str, Any] = way_of("ponto_corrections", owner)
-    ask(intruder, CONCAT.format(schema=f'"{schema}"'))
-
-    asked = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
-    with closing(psycopg2.connect(**way)) as connection:
-        [written] = write(connection, [asked], "arn:of:somebody")
-
-    assert ask(owner, "select id::text, motivo, autor from correcao") == [(written.id, "forgotten", "arn:of:somebody")]
-
-
-def test_a_request_for_a_correction_is_refused_where_somebody_else_may_create(
-    owner: dict[str, str], schema: str
-) -> None:
-    ask(owner, f'grant create on schema "{schema}" to public')
-    way: dict[str, Any] = way_of("ponto_corrections", owner)
-    event = {
-        "body": json.dumps({"correcoes": [{"tipo": "anulacao", "alvo": PUNCH, "motivo": "wrong"}]}),
-        "requestContext": {"identity": {"userArn": "arn:of:somebody"}},
-    }
-    answer, done = request.answer(event, lambda: way, "")
-
-    assert answer["statusCode"] == 500
-    assert "everybody (PUBLIC) may create in it" in json.loads(answer["body"])["message"]
-    assert done.error == "NotOwnSchemaError"
 
 
 def test_a_report_calls_nothing_that_somebody_else_put_into_the_schema(

@@ -254,7 +254,7 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     each = {"batidaPonto": 5, "receipt": 2, "report": 2, "correction": 2}
     reserved = {f"batida-ponto-{stage}-{name}": number for name, number in each.items()}
     demand = quotas.Demand(reserved, makes_network=True, makes_cluster=True)
-    expected = deploy.Compiled(protected, False, demand, takes_corrections=True, protects_cluster=protected)
+    expected = deploy.Compiled(protected, False, demand, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
     assert deploy.read(packaged(stage, f"userPoolArn={USER_POOL}").folder) == expected._replace(needs_token=True)
     assert deploy.read(packaged(stage, "site=true").folder) == expected._replace(makes_page=True)

@@ -186,7 +186,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template) -> N
         FUNCTION: "handler.main",
         "ReceiptLambdaFunction": "slices/receipts/function.main",
         "ReportLambdaFunction": "handler.report",
-        "CorrectionLambdaFunction": "handler.correction",
+        "CorrectionLambdaFunction": "slices/corrections/function.main",
         "SchemaLambdaFunction": "handler.schema",
     }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.template.compiled import USER_POOL, Compile
-from tools.deploy import command as deploy
 from tools.kit import slices
 from tools.kit.packaging import PackagingError, copy_project, package
 
@@ -43,7 +42,6 @@ def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -
         "POST",
         "OPTIONS",
     }
-    assert not deploy.read(left.folder).takes_corrections
 
 
 @pytest.mark.parametrize("name", ALL)

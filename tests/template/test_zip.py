@@ -16,6 +16,10 @@ from tools.kit.packaging import Package, copy_project, package
 from tools.kit.project import ROOT
 
 DEPLOYED = {  # of a slice that is there, only what its functions load
+    "corrections": [
+        *(f"slices/corrections/{name}.py" for name in ("__init__", "function", "request", "write")),
+        *(f"slices/corrections/sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
+    ],
     "receipts": [
         f"slices/receipts/{name}"
         for name in ("__init__.py", "function.py", "lookup.py", "sql/receipt.sql", "sql/receipts.sql")

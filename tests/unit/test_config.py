@@ -14,7 +14,6 @@ import pytest
 from ponto import config
 from ponto.config import (
     ConfigurationError,
-    CorrectionSettings,
     Database,
     DrainSettings,
     FunctionRole,
@@ -22,7 +21,6 @@ from ponto.config import (
     ReportSettings,
     SchemaSettings,
     connection_parameters,
-    load_correction,
     load_database,
     load_drain,
     load_report,
@@ -169,7 +167,6 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "RECEIPT_CONCURRENCY": "2",
             "REPORT_SECRET_ARN": REPORT_ROLE,
             "REPORT_CONCURRENCY": "3",
-            "AUTHOR": "local",
             "EMPLOYER": "Padaria Sol Ltda., 11222333000181",
             "DLQ_URL": None,
         },
@@ -189,10 +186,9 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
     environment.delenv("TIME_ZONE")
     assert load_database() == database
     assert load_report() == ReportSettings(database)
-    assert load_correction() == CorrectionSettings(database, author="local")
 
 
-@pytest.mark.parametrize("load", [load_drain, load_database, load_report, load_correction, load_schema])
+@pytest.mark.parametrize("load", [load_drain, load_database, load_report, load_schema])
 def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
     environment.delenv("DB_HOST")
     assert refusal(load).startswith("Missing: DB_HOST. ")

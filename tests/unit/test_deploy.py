@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.gateway import Answer, answer_requests
 from tools.cli import main
 from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
-from tools.kit import functions, osls, target
+from tools.kit import functions, osls, slices, target
 from tools.kit.errors import CommandError
 from tools.kit.project import ROOT
 
@@ -46,6 +45,16 @@ class Prod:
         self.compiled = deploy.Compiled(True, needs_token=False, demand=NOTHING)
         monkeypatch.setattr(deploy, "read", lambda _: self.compiled)
         self.run = runner(capsys, "deploy", "--stage", "prod")
+
+    def store(self) -> None:
+        """Let it be there, and store what it is sent."""
+        self.instead |= {
+            "DescribeStacks": stack(**QUEUES, ApiUrl=URL, ApiKeyId="k"),
+            "GetApiKey": {"value": "the key"},
+            "Invoke": lambda _, given: returned(
+                {"found": True} if "find" in given["Payload"] else {"applied": [], "notices": []}
+            )(),
+        }
 
 
 @pytest.fixture
@@ -426,118 +435,30 @@ def test_an_accepted_punch_that_becomes_no_row_is_told_with_where_to_look(prod: 
     assert invoked.parameters == {"FunctionName": "batida-ponto-dev-schema", "Payload": '{"find": "punch"}'}
 
 
-@pytest.mark.parametrize("takes_corrections", [True, False])
-def test_only_a_stage_that_takes_corrections_is_asked_to_take_one(
-    prod: Prod, monkeypatch: pytest.MonkeyPatch, takes_corrections: bool
+def test_what_slices_prove_is_proven_after_the_punch_and_said(
+    prod: Prod, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked: list[str] = []
+    prod.store()
+    answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
+    monkeypatch.setattr(slices, "FOLDER", tmp_path)
+    monkeypatch.setattr(slices, "installed", slices.installed.__wrapped__)  # which remembers
+    alone = prod.run("--yes", "--json")
+    assert alone.status == 0, alone.err
 
-    def answer(_method: str, url: str, body: bytes | None, _headers: Mapping[str, str]) -> Answer:
-        asked.append(url.rpartition("/")[2])
-        if asked[-1] == "ponto":
-            return 202, '{"messageId":"message"}', {}
-        status, text, more = REFUSED
-        return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), more
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "slice.yml").write_text(
+        "proofs: { ownProven: proofs_of_own:give, otherProven: proofs_of_own:give_none }"
+    )
+    (tmp_path / "proofs_of_own.py").write_text(
+        "def give(session, stage, url):\n    return f'{session.region_name}, {stage}, {url}'\n\n\n"
+        "def give_none(session, stage, url):\n    return None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
 
-    answer_requests(monkeypatch, answer)
-    prod.compiled = prod.compiled._replace(takes_corrections=takes_corrections)
-    prod.instead |= {
-        "DescribeStacks": stack(**QUEUES, ApiUrl=URL, ApiKeyId="k"),
-        "GetApiKey": {"value": "the key"},
-        "Invoke": lambda _, given: returned(
-            {"found": True} if "find" in given["Payload"] else {"applied": [], "notices": []}
-        )(),
-    }
-
-    done = prod.run("--yes", "--json")
-
-    assert (done.status, done.json["correctionsProven"]) == (0, takes_corrections), done.err
-    assert asked == ["ponto", "correcao"][: 1 + takes_corrections]
-
-
-class Corrections:
-    """An API of paper for corrections: one answer after another, the last again and again; waiting takes no time."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.answers: list[Answer] = []
-        self.asked: list[Any] = []
-        self._now = 0.0
-        answer_requests(monkeypatch, self._answer)
-        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: self._sleep(seconds))
-        monkeypatch.setattr("time.sleep", self._sleep)
-        monkeypatch.setattr("time.monotonic", lambda: self._now)
-
-    def _sleep(self, seconds: float) -> None:
-        self._now += seconds
-
-    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
-        assert "/execute-api/aws4_request" in headers["Authorization"]
-        (asked,) = json.loads(body or b"")["correcoes"]
-        self.asked.append(asked)
-        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        assert isinstance(found, tuple)
-        status, text, more = found
-        return status, text.replace("ID", asked["alvo"]), more
-
-
-@pytest.fixture
-def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> Corrections:
-    del account
-    return Corrections(monkeypatch)
-
-
-REFUSED: tuple[int, str, dict[str, str]] = (
-    409,
-    '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}',
-    {},
-)
-DENIED: Answer = (403, '{"message":"User: x is not authorized to perform: execute-api:Invoke on resource: y"}', {})
-UNKNOWN: Answer = (403, '{"message":"Missing Authentication Token"}', {})
-
-
-@pytest.mark.parametrize(
-    ("answers", "expected", "said"),
-    [
-        ([REFUSED], True, ""),
-        ([UNKNOWN, (500, "{}", {"Retry-After": "15"}), REFUSED], True, "a paused database 15 to 40 s"),
-        ([DENIED], False, "not proven: corrections, for the API answered 403: User: x is not authorized to perform"),
-    ],
-)
-def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
-    corrections: Corrections, capsys: pytest.CaptureFixture[str], answers: list[Answer], expected: bool, said: str
-) -> None:
-    corrections.answers = list(answers)
-    assert proof.prove_corrections(boto3.Session(), "dev", URL) is expected
-    assert len(corrections.asked) == len(answers)
-    assert {each["tipo"] for each in corrections.asked} == {"anulacao"}
-    assert said in " ".join(capsys.readouterr().err.split())
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (
-            (500, '{"message":"the function has another password"}', {}),
-            "answered 500: the function has another password",
-        ),
-        ((500, "{}", {"Retry-After": "15"}), "correcao answered 500; send it again"),
-        (
-            (400, '{"recusadas":[{"posicao":0,"razao":"tipo: x"}]}', {}),
-            "not proven that it takes corrections: tipo: x",
-        ),
-        ((200, '{"correcoes":[{}]}', {}), "which is not there, was not refused"),
-        (UNKNOWN, "answered 403: Missing Authentication Token"),
-    ],
-)
-def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
-    corrections: Corrections, answer: Answer, said: str
-) -> None:
-    corrections.answers = [answer]
-    with pytest.raises(CommandError, match=re.escape(said)) as failure:
-        proof.prove_corrections(boto3.Session(), "dev", URL)
-    assert failure.value.status == 1
-    assert "stores punches, but it is not proven that it takes corrections: " in str(failure.value)
+    found = prod.run("--yes", "--json").json
+    assert {name: found[name] for name in found.keys() - alone.json.keys()} == {"ownProven": True, "otherProven": False}
+    lines = [line for line in prod.run("--yes").out.splitlines() if line.startswith("proven ")]
+    assert lines[1:] == [f"proven     us-east-1, prod, {URL}"]
 
 
 def test_a_function_that_is_not_ready_is_waited_for(
@@ -565,7 +486,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         ["0001.sql", "0002.sql"],
         [],
         proof.Proof("id", "message", 1.26),
-        True,
+        {"oneProven": "one reaches two", "otherProven": None},
         URL,
         "k",
     )
@@ -573,7 +494,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         "deployed   prod, account 123456789012, region sa-east-1; the stack is protected from deletion",
         "migrated   0001.sql, 0002.sql",
         "proven     punch id is a row, 1.3 s after it was accepted",
-        "proven     corrections reach their table, which refused one",
+        "proven     one reaches two",
         f"URL        {URL}",
         "API key    aws apigateway get-api-key --include-value --query value --output text "
         "--region sa-east-1 --api-key k",

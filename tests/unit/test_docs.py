@@ -28,7 +28,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/template/test_zip.py": ("make package",),
     "tests/e2e/test_adapt.py": ("git apply", "rm -r"),
     "tests/e2e/test_command.py": ("python -m tools.local", "python -m tools.local.rows"),
-    "tests/e2e/test_corrections.py": tuple(
+    "slices/corrections/tests/e2e/test_corrections.py": tuple(
         f"ponto correct {name}" for name in ("add", "disregard", "undo", "apply", "list")
     ),
     "tests/e2e/test_loadtest.py": ("python -m loadtest",),

@@ -5,7 +5,6 @@ test_plan.py.
 """
 
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ import pytest
 from loadtest import summary
 from slices.conformance import command as conformance
 from slices.conformance.rules import RULES, Found, Verdict
-from tools.correct import command as correct
+from tests.widths import assert_fits
 from tools.dlq import command as dlq
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.keys import command as keys
@@ -31,7 +30,6 @@ from tools.report.table import Report, Table
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
 EMPLOYEE = 9007199254740991
-ARN = "arn:aws:sts::123456789012:assumed-role/people/maria@example.com"
 NAME = "Maria Aparecida dos Santos Cavalcanti"
 DEVICE = "navegador da portaria 3f2c5a52-5b1c-4f63"
 AT = datetime(2026, 11, 23, 11, 3, 7, tzinfo=UTC)
@@ -56,11 +54,6 @@ def list_dead_letters() -> None:
         for reason in REASONS
         for body in (json.dumps({"usuarioId": EMPLOYEE}), "{")
     )
-
-
-def list_corrections() -> None:
-    listed = correct.Listed(AT, ID, "desconsideracao", True, EMPLOYEE, AT, AT.replace(tzinfo=None), ID, NAME * 5, ARN)
-    tables.show(correct._TABLE, [correct._cells(listed)])
 
 
 def list_keys() -> None:
@@ -112,7 +105,6 @@ REPORTS: dict[str, tuple[Callable[[Language], None], list[str]]] = {
 }
 COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
-    "ponto correct list": (list_corrections, [ID, str(EMPLOYEE), "2026-11-23"]),
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
     "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
     "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07-03"]),
@@ -135,15 +127,4 @@ def test_a_table_fits_80_columns_and_cuts_nothing(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for name, value in {"COLUMNS": "80", "FORCE_COLOR": "1", "TERM": "xterm"}.items():
-        if terminal:
-            monkeypatch.setenv(name, value)
-        else:
-            monkeypatch.delenv(name, raising=False)
-
-    draw()
-
-    printed = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
-    assert [line for line in printed.splitlines() if len(line) > 80] == []
-    assert [text for text in wanted if text not in printed] == []
-    assert "…" not in re.sub(r"Maria[\w ]*…", "", printed)  # a name, whose employee stands beside it
+    assert_fits(draw, wanted, capsys, monkeypatch, terminal=terminal)

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import config
 from tools.deploy import cluster, page, proof, quotas
-from tools.kit import commands, osls, target
+from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
@@ -38,7 +38,6 @@ class Compiled(NamedTuple):
     is_protected: bool  # against deletion: a stage where people punch
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
-    takes_corrections: bool = False
     protects_cluster: bool = False  # against deletion, by a rollback too
     makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
 
@@ -53,7 +52,7 @@ class Done(NamedTuple):
     applied: list[str]  # migrations
     notices: list[str]  # of the migrations
     punch: proof.Proof
-    corrections_proven: bool  # False: the stage takes none, or whoever deploys may not write any
+    of_slices: dict[str, str | None]  # what they prove, by their names for it; None: not proven, as was said
     url: str
     key_id: str  # never the key
     page_url: str | None = None  # for employees, where the parameter site is true
@@ -65,7 +64,9 @@ class Done(NamedTuple):
 
     def for_machines(self) -> dict[str, Any]:
         """Everything, and the command for the key."""
-        return camel_case(self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()})
+        found = self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()}
+        of_slices = {name: proven is not None for name, proven in found.pop("of_slices").items()}
+        return camel_case(found) | of_slices
 
     def for_people(self) -> list[str]:
         """The same, a line each."""
@@ -74,7 +75,7 @@ class Done(NamedTuple):
             f"deployed   {self.stage}, account {self.account}, region {self.region}{protected}",
             f"migrated   {', '.join(self.applied) or 'nothing to do'}",
             f"proven     punch {self.punch.id} is a row, {self.punch.seconds:.1f} s after it was accepted",
-            *(["proven     corrections reach their table, which refused one"] if self.corrections_proven else []),
+            *(f"proven     {proven}" for proven in self.of_slices.values() if proven),
             f"URL        {self.url}",
             f"API key    {self.show_key()}",
             *([f"page       {self.page_url}"] if self.page_url else []),
@@ -100,9 +101,9 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     """Deploy a stage, migrate it, and prove it with one punch.
 
     Prints which account and region, holds the stage against the account's plan and quotas, deploys with `sls deploy`,
-    applies the migrations, and sends one punch of a reserved employee all the way to its row, and a correction that
-    the table refuses. A first cluster is made without protection from deletion and without the page; a second
-    `sls deploy` protects it and makes the page. May be repeated at any time. Progress goes to standard error.
+    applies the migrations, sends one punch of a reserved employee all the way to its row, and proves what slices
+    bring. A first cluster is made without protection from deletion and without the page; a second `sls deploy` protects
+    it and makes the page. May be repeated at any time. Progress goes to standard error.
     """
     stage = where.stage
     session, account, place = target.announce(where)
@@ -138,10 +139,7 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
     punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
     page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
-    corrected = False
-    if compiled.takes_corrections:
-        print_status("sending a correction that is refused")
-        corrected = proof.prove_corrections(session, stage, url)
+    of_slices = {name: slices.found(hook)(session, stage, url) for name, hook in slices.said_by_name("proofs").items()}
     return Done(
         stage,
         account,
@@ -149,7 +147,7 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
         compiled.is_protected,
         **migrated,
         punch=proven,
-        corrections_proven=corrected,
+        of_slices=of_slices,
         url=url,
         key_id=outputs["ApiKeyId"],
         page_url=outputs.get("PageUrl"),
@@ -221,7 +219,6 @@ def read(package: Path) -> Compiled:
         is_protected=configuration["provider"]["deletionProtection"],
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
-        takes_corrections="PostCorrection" in template["Resources"],
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
         makes_page="SiteDistribution" in template["Resources"],
     )

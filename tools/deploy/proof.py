@@ -1,4 +1,4 @@
-"""What proves a deployed stage: a punch, sent as a device sends it and awaited as a row, and a refused correction."""
+"""What proves a deployed stage: a punch, sent as a device sends it and awaited as a row."""
 
 import json
 import time
@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import boto3
-
-from ponto.corrections.write import RefusedError
 from ponto.fields import LARGEST
-from tools.correct.send import NotAllowedError, post
-from tools.kit.client import Client, GivenUpError
+from tools.kit.client import PUBLISHED_SECONDS, Client, GivenUpError
 from tools.kit.errors import CommandError
 from tools.kit.functions import FunctionFailed, invoked
 from tools.kit.osls import stack_name
-from tools.kit.output import print_status
 from tools.kit.target import Target
 
 if TYPE_CHECKING:
@@ -30,12 +25,7 @@ _NOT_PROVEN = (
     "it is not proven that it asks for a token. 403: its usage plan; 404: it is published as it was before employees "
     "signed in, and whoever has a key may punch for anybody"
 )
-_NOT_CORRECTED = (
-    "the stage is deployed and migrated, and stores punches, but it is not proven that it takes corrections"
-)
-_PUBLISHED = 90  # s that API Gateway may take until a new stage and key are known everywhere
 _WAIT = 2  # s
-_DENIED = "not authorized to perform"  # what IAM says by the gateway, unlike a method that is not published yet
 
 
 class Proof(NamedTuple):
@@ -84,7 +74,7 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     headers = {"x-api-key": key, "content-type": "application/json"}
     # A new key is refused first.
     final = frozenset({expected, 202, 400, 413, 415})
-    client = Client(url, headers, patience=_PUBLISHED, final=final, first_wait=_WAIT, longest_wait=_WAIT)
+    client = Client(url, headers, patience=PUBLISHED_SECONDS, final=final, first_wait=_WAIT, longest_wait=_WAIT)
     method, failed = ("POST", _NO_PUNCH) if punch is not None else ("GET", _NOT_PROVEN)
     try:
         answer = client.send(None if punch is None else json.dumps(punch).encode(), method)
@@ -181,48 +171,6 @@ def await_row(functions: "LambdaClient", stage: str, punch_id: str, message_id: 
             )
         time.sleep(1)
     return Proof(punch_id, message_id, time.monotonic() - started)
-
-
-def prove_corrections(session: boto3.Session, stage: str, url: str) -> bool:
-    """Prove that corrections reach their table, by one that it refuses: it undoes what is not there, so writes nothing.
-
-    Args:
-        session: of whoever deploys, who signs it.
-        stage: the stage.
-        url: where the API takes punches.
-
-    Returns:
-        False: IAM does not let whoever deploys write corrections; this is said.
-
-    Raises:
-        CommandError: it was answered otherwise.
-        botocore.exceptions.NoCredentialsError: the session has none.
-    """
-    nothing = str(uuid.uuid4())
-    end = time.monotonic() + _PUBLISHED
-    while True:
-        try:
-            post(url, session, stage, [{"tipo": "anulacao", "alvo": nothing, "motivo": "proof of a deploy"}])
-            answered = f"the one that undoes {nothing}, which is not there, was not refused"
-        except RefusedError as refused:
-            answered = refused.reasons[0]
-            if nothing in answered:  # as the table says it; the form of a correction is checked before
-                return True
-        except NotAllowedError as error:
-            if _DENIED in str(error):
-                print_status(f"not proven: corrections, for the API {error}")
-                return False
-            if time.monotonic() <= end:
-                time.sleep(_WAIT)  # a new method takes a moment to be known, as a new key does
-                continue
-            answered = str(error)
-        except CommandError as error:
-            answered = str(error)
-        raise CommandError(
-            f"{_NOT_CORRECTED}: {answered}\nOf a 5xx: may the gateway invoke the function? Where GitHub deploys the "
-            "stage, deploy the stack of .github/deploy-role.yml again, and then the stage.",
-            status=1,
-        )
 
 
 def invoke_schema(functions: "LambdaClient", stage: str, event: Mapping[str, str]) -> Any:

@@ -19,6 +19,9 @@ FINAL = frozenset({202, 400, 401, 403, 413, 415})
 """What no further try changes: accepted, refused, or closed to this key. Any other status may pass; so may a 5xx
 that has a Retry-After, wherever it is said to be final."""
 
+PUBLISHED_SECONDS = 90
+"""For which API Gateway may not know a new stage, method or key everywhere."""
+
 MOST_AT_ONCE = 4
 """Punches that a client may have on their way at the same time, however many wait."""
 

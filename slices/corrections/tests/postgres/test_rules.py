@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.corrections.write import Correction, RefusedError, Written, read, write
 from ponto.fields import BLANK
 from ponto.punch import parse
+from slices.corrections.write import Correction, RefusedError, Written, read, write
 from tests.database import Database, ask
 from tests.postgres.reporting import CHANGES
 from tests.waiting import wait_for

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from slices.corrections import proof
 from tests import commands
 from tests.commands import Result
 from tests.company import fill
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
+from tools.kit import local_stack
 
 Run = Callable[..., Result]
 
@@ -93,6 +95,12 @@ def test_of_a_file_all_or_nothing_is_written(correct: Run, client: Client, emplo
     assert correct("apply", "--file", file).status == 0
     assert correct("apply", "--file", file).out.count("added before, and nothing now: ") == 2
     assert len(rows(client, employee)) == 2
+
+
+def test_the_proof_of_a_deploy_reaches_the_table_and_writes_nothing(deployed: Deployed, client: Client) -> None:
+    stack = local_stack.find(deployed.state)
+    assert proof.prove(stack.session(), "local", stack.api_url) == "corrections reach their table, which refused one"
+    assert client.query("select * from correcao where motivo = 'proof of a deploy'") == []
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "AWS4-HMAC-SHA256 Credential=test/20250505/x"}])

@@ -7,11 +7,12 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.corrections import request
-from ponto.corrections.write import MOST
+from slices.corrections import request
+from slices.corrections.function import main
+from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
+from slices.corrections.write import MOST
 from tests.database import Database
 from tests.functions import Functions
-from tests.postgres.test_correction_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": SIX.isoformat(), "motivo": REASON}
 DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}
@@ -26,7 +27,7 @@ def function(database: Database) -> Functions:
 def post(function: Functions, *asked: object, body: str | None = None, **identity: Any) -> tuple[int, dict[str, Any]]:
     sent = json.dumps({"correcoes": asked}) if body is None else body
     identity = {"userArn": AUTHOR, **identity}
-    answer = function.call("correction", {"body": sent, "requestContext": {"identity": identity}})
+    answer = function.run(main, {"body": sent, "requestContext": {"identity": identity}})
     assert answer["headers"]["Content-Type"] == "application/json"
     return answer["statusCode"], json.loads(answer["body"])
 
@@ -104,8 +105,8 @@ def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_a
     monkeypatch.setattr(request, "_OPTIONS", "-c lock_timeout=10")
     with closing(database.connect()) as other:
         other.cursor().execute("lock table correcao")
-        answer = function.call(
-            "correction",
+        answer = function.run(
+            main,
             {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}},
         )
     assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (503, "15")

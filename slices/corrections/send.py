@@ -2,21 +2,23 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import psycopg2
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
-from ponto.corrections.write import MOST, RefusedError, read_all, told, write
 from ponto.session import message_of
+from slices.corrections.write import MOST, RefusedError, read_all, told, write
 from tools.kit import database, functions, local_stack, reader, target
 from tools.kit.client import Answer, Client, GivenUpError
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
 from tools.kit.output import print_status
+
+if TYPE_CHECKING:
+    import boto3
 
 
 class NotAllowedError(CommandError):
@@ -67,7 +69,7 @@ def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]
             raise CommandError(f"{message_of(error)}; send it again") from None
 
 
-def post(url: str, session: boto3.Session, stage: str, asked: Corrections) -> list[dict[str, Any]]:
+def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> list[dict[str, Any]]:
     """Post corrections to an API, signed; give each as it is answered.
 
     Args:
@@ -124,7 +126,7 @@ def _said_once() -> Callable[[Answer], None]:
     return say
 
 
-def _address(where: target.Where) -> tuple[str, boto3.Session]:
+def _address(where: target.Where) -> "tuple[str, boto3.Session]":
     """Give where the API takes punches, and a session that signs for it."""
     if where.stage == target.LOCAL:
         stack = local_stack.find(where.state)
@@ -136,7 +138,7 @@ def _address(where: target.Where) -> tuple[str, boto3.Session]:
     return url, session
 
 
-def _signed(session: boto3.Session, url: str, body: str) -> dict[str, str]:
+def _signed(session: "boto3.Session", url: str, body: str) -> dict[str, str]:
     """Give the headers of a request, with the signature by which AWS knows who sends it."""
     credentials = session.get_credentials()
     if credentials is None:

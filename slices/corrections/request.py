@@ -9,9 +9,9 @@ import psycopg2
 import psycopg2.errors
 
 from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
-from ponto.corrections.write import MOST, Correction, RefusedError, read_all, told, write
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.session import message_of
+from slices.corrections.write import MOST, Correction, RefusedError, read_all, told, write
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever sends is told, and sends it again."""

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from slices.corrections import send
+from slices.corrections.function import main
+from slices.corrections.tests.postgres.test_rules import ANA, AUTHOR, PUNCH
 from tests import commands
 from tests.aws import Calls, stack
 from tests.database import Database
 from tests.functions import Functions
 from tests.gateway import Answer, answer_requests
-from tests.postgres.test_correction_rules import ANA, AUTHOR, PUNCH
-from tools.correct import send
 from tools.kit import reader as kit_reader
 
 ADD = ("add", "--employee", ANA, "--at", "2026-10-01T18:00", "--reason", "no tablet")
@@ -303,7 +304,7 @@ class Api:
         if self.answers:
             return self.answers.pop(0)
         identity = {"requestContext": {"identity": {"userArn": AUTHOR}}}
-        found = self._functions.call("correction", {"body": (body or b"").decode(), **identity})
+        found = self._functions.run(main, {"body": (body or b"").decode(), **identity})
         return found["statusCode"], found["body"], found["headers"]
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import click
 
 from ponto import spreadsheet
-from ponto.corrections.write import RefusedError
 from ponto.spreadsheet import Fault, Faults
-from tools.correct.send import send
+from slices.corrections.send import send
+from slices.corrections.write import RefusedError
 from tools.kit import commands, reader, tables
 from tools.kit import options as opt
 from tools.kit.errors import CommandError

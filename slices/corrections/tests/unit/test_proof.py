@@ -1,0 +1,133 @@
+"""What a deploy proves of corrections, by an API of paper."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+import pytest
+
+from slices.corrections import proof
+from tests.events import aws
+from tests.gateway import Answer, answer_requests
+from tests.unit.test_deploy import URL, Prod
+from tools.kit.errors import CommandError
+
+
+@pytest.fixture
+def account() -> Iterator[None]:
+    with aws():
+        yield
+
+
+class Corrections:
+    """An API of paper for corrections: one answer after another, the last again and again; waiting takes no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[Answer] = []
+        self.asked: list[Any] = []
+        self._now = 0.0
+        answer_requests(monkeypatch, self._answer)
+        monkeypatch.setattr(threading.Event, "wait", lambda _, seconds: self._sleep(seconds))
+        monkeypatch.setattr("time.sleep", self._sleep)
+        monkeypatch.setattr("time.monotonic", lambda: self._now)
+
+    def _sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
+        assert "/execute-api/aws4_request" in headers["Authorization"]
+        (asked,) = json.loads(body or b"")["correcoes"]
+        self.asked.append(asked)
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        assert isinstance(found, tuple)
+        status, text, more = found
+        return status, text.replace("ID", asked["alvo"]), more
+
+
+@pytest.fixture
+def corrections(account: None, monkeypatch: pytest.MonkeyPatch) -> Corrections:
+    del account
+    return Corrections(monkeypatch)
+
+
+PROVEN = "corrections reach their table, which refused one"
+REFUSED: tuple[int, str, dict[str, str]] = (
+    409,
+    '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}',
+    {},
+)
+DENIED: Answer = (403, '{"message":"User: x is not authorized to perform: execute-api:Invoke on resource: y"}', {})
+UNKNOWN: Answer = (403, '{"message":"Missing Authentication Token"}', {})
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "said"),
+    [
+        ([REFUSED], PROVEN, ""),
+        ([UNKNOWN, (500, "{}", {"Retry-After": "15"}), REFUSED], PROVEN, "a paused database 15 to 40 s"),
+        ([DENIED], None, "not proven: corrections, for the API answered 403: User: x is not authorized to perform"),
+    ],
+)
+def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
+    corrections: Corrections, capsys: pytest.CaptureFixture[str], answers: list[Answer], expected: str | None, said: str
+) -> None:
+    corrections.answers = list(answers)
+    assert proof.prove(boto3.Session(), "dev", URL) == expected
+    assert len(corrections.asked) == len(answers)
+    assert {each["tipo"] for each in corrections.asked} == {"anulacao"}
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            (500, '{"message":"the function has another password"}', {}),
+            "answered 500: the function has another password",
+        ),
+        ((500, "{}", {"Retry-After": "15"}), "correcao answered 500; send it again"),
+        (
+            (400, '{"recusadas":[{"posicao":0,"razao":"tipo: x"}]}', {}),
+            "not proven that it takes corrections: tipo: x",
+        ),
+        ((200, '{"correcoes":[{}]}', {}), "which is not there, was not refused"),
+        (UNKNOWN, "answered 403: Missing Authentication Token"),
+    ],
+)
+def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
+    corrections: Corrections, answer: Answer, said: str
+) -> None:
+    corrections.answers = [answer]
+    with pytest.raises(CommandError, match=re.escape(said)) as failure:
+        proof.prove(boto3.Session(), "dev", URL)
+    assert failure.value.status == 1
+    assert "stores punches, but it is not proven that it takes corrections: " in str(failure.value)
+
+
+@pytest.mark.usefixtures("account")
+def test_a_deploy_sends_one_after_its_punch_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def answer(_method: str, url: str, body: bytes | None, _headers: Mapping[str, str]) -> Answer:
+        asked.append(url.rpartition("/")[2])
+        if asked[-1] == "ponto":
+            return 202, '{"messageId":"message"}', {}
+        status, text, more = REFUSED
+        return status, text.replace("ID", json.loads(body or b"")["correcoes"][0]["alvo"]), more
+
+    prod = Prod(monkeypatch, capsys)
+    prod.store()
+    answer_requests(monkeypatch, answer)
+
+    done = prod.run("--yes", "--json")
+
+    assert (done.status, done.json["correctionsProven"]) == (0, True), done.err
+    assert asked == ["ponto", "correcao"]
+    assert "sending a correction that is refused" in done.err.splitlines()
+    assert f"proven     {PROVEN}" in prod.run("--yes").out.splitlines()

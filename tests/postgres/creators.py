@@ -1,0 +1,36 @@
+"""Databases in whose schema others than the owner may create."""
+
+from ponto.admin.migrations import migrate
+from ponto.admin.roles import set_password
+from ponto.config import ROLES
+from tests.database import ask
+from tests.postgres.servers import Server
+
+ZONE = "America/Sao_Paulo"
+PUNCH = "88888888-8888-4888-8888-888888888888"
+EMPLOYEE = 123
+
+
+def migrated(server: Server, schema: str) -> dict[str, str]:
+    """Give the way of an owner to a migrated database in which there are an employee and a punch."""
+    owner = server.owner("master")
+    if schema != "public":
+        ask(owner, f'create schema "{schema}"')
+        server.ask(f'alter database master set search_path = "{schema}"')
+    migrate(owner, ZONE)
+    for role in ROLES:
+        set_password(owner, role, "its own")
+    ask(owner, "insert into funcionario (usuario_id, nome, cpf) values (%s, 'Ana', '12345678901')", EMPLOYEE)
+    ask(owner, "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00Z')", PUNCH, EMPLOYEE)
+    return owner
+
+
+def way_of(role: str, owner: dict[str, str]) -> dict[str, str]:
+    """Give the way of a role to the database of an owner."""
+    return {**owner, "user": role, "password": "its own"}
+
+
+def intruder_of(owner: dict[str, str], schema: str) -> dict[str, str]:
+    """Give the way of a function that was taken over where everybody may create, as before PostgreSQL 15."""
+    ask(owner, f'grant usage, create on schema "{schema}" to public')
+    return way_of("ponto_function", owner)

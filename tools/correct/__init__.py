@@ -1,1 +1,0 @@
-"""`ponto correct`: punches that were forgotten or do not count, by somebody who answers for it."""
