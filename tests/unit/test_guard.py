@@ -57,7 +57,7 @@ class Emulator:
         return guard.Answer(self._status, sent, self._body)
 
     def is_signed(self, _: str, method: str, path: str) -> bool:
-        return (method, path) == ("POST", "/correcao")
+        return (method, path) == ("POST", "/signed")
 
     def public_keys(self, pool: str) -> guard.Answer | None:
         self.pools.append(pool)
@@ -220,7 +220,7 @@ def test_the_api_gets_what_the_guard_composes_and_nothing_else_of_a_request() ->
     assert emulator.asked == []
 
 
-CORRECTION = f"{PAGE_PATH}correcao"
+SIGNED_ONLY = f"{PAGE_PATH}signed"
 
 
 @pytest.mark.parametrize(
@@ -228,12 +228,12 @@ CORRECTION = f"{PAGE_PATH}correcao"
 )
 def test_what_aws_takes_signed_only_takes_the_runs_key_and_no_page(headers: dict[str, Any]) -> None:
     emulator = Emulator()
-    refused(ask(emulator, CORRECTION, body=b"{}", x_api_key="a", **headers))
+    refused(ask(emulator, SIGNED_ONLY, body=b"{}", x_api_key="a", **headers))
     assert emulator.called == []
 
-    body = b"x" * (MOST + 1)  # many corrections come together
-    assert ask(emulator, CORRECTION, body=body, authorization=SIGNED).status == 200
-    assert emulator.called == [("ab12cd34", "POST", "/correcao", {"authorization": SIGNED}, body)]
+    body = b"x" * (MOST + 1)  # many things may come together
+    assert ask(emulator, SIGNED_ONLY, body=body, authorization=SIGNED).status == 200
+    assert emulator.called == [("ab12cd34", "POST", "/signed", {"authorization": SIGNED}, body)]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -24,7 +24,7 @@ MOST = 1 << 17
 """Bytes of a body for the API: twice what its queue takes, for a body that is little larger gets the queue's answer."""
 
 MOST_SIGNED = 1 << 21
-"""Bytes of a body with corrections, of which many come together."""
+"""Bytes of a body that is signed: many things may come together."""
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
@@ -65,7 +65,7 @@ class Guard:
     - Another Host than our own is refused: a page of another name that resolves to 127.0.0.1 is none of ours.
     - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter. Its requests are composed
       here: the API's id, the method, the path below it, a few headers, and a body of bounded length.
-    - But what AWS takes signed only (corrections) takes the run's access key id, and no Origin.
+    - But what AWS takes signed only takes the run's access key id, and no Origin.
     - The page, `web/`, lies beside `POST /ponto`, as a CloudFront distribution has it on AWS.
     - The view of what flows through takes its own key in a header that no other page can send.
     - Everything else takes the run's access key id, and no Origin. Only then is a request passed on as it came.
