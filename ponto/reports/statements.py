@@ -1,15 +1,29 @@
 """The statements that reports run, by name: a file of `sql/` each, and the kinds of its parameters.
 
-Who asks gives names and values, never SQL. The values travel as JSON.
+A slice adds its own by a module `statements`, with their `PARAMETERS` and the `FOLDER` of their files. Who asks gives
+names and values, never SQL. The values travel as JSON.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
-from uuid import UUID
 
-_SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
+import slices
+from ponto.reports import kinds
+
+_OF_SLICES = [
+    import_module(f"{package.name}.statements")
+    for package in iter_modules(slices.__path__, "slices.")
+    if find_spec(f"{package.name}.statements")
+]
+_FOLDERS = [Path(__file__).parent / "sql", *(each.FOLDER for each in _OF_SLICES)]
+_SQL: dict[str, str] = {
+    path.stem: path.read_text(encoding="utf-8") for folder in _FOLDERS for path in folder.glob("*.sql")
+}
 
 BEGIN = _SQL["begin"]
 """What a transaction begins with."""
@@ -19,8 +33,6 @@ WRITING = _SQL["writing"]
 
 LEFT = _SQL["left"]
 """Before each part of its rows."""
-
-_LARGEST = 2**63 - 1
 
 LONGEST = timedelta(days=366)
 """From the first to the last day or instant of a report, but for those of numbers."""
@@ -32,93 +44,49 @@ class NotAsked(ValueError):
     """There is no such statement, or its values are not those that it has. The message names neither value."""
 
 
-def _day(value: Any) -> date:
-    return date.fromisoformat(value)
-
-
-def _instant(value: Any) -> datetime:
-    found = datetime.fromisoformat(value)
-    if found.tzinfo is None:
-        raise ValueError(value)
-    return found
-
-
-def _span(value: Any) -> timedelta:
-    return timedelta(seconds=value)
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(value)
-    return value
-
-
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not -_LARGEST <= value <= _LARGEST:
-        raise TypeError(value)
-    return value
-
-
-def _uuid(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return str(UUID(value))
-
-
-def _numbers(value: Any) -> list[int]:
-    return [_number(each) for each in value]
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(each, str) and "\0" not in each for each in value):
-        raise TypeError(value)
-    return value
-
-
-_Kind = Callable[[Any], object]
-_BETWEEN: dict[str, _Kind] = {"de": _day, "ate": _day}
-_DAYS: dict[str, _Kind] = {**_BETWEEN, "usuarios": _numbers, "momento": _instant}
-_MONTH: dict[str, _Kind] = {"mes": _day, "usuarios": _numbers, "momento": _instant}
-_CHANGES: dict[str, _Kind] = {**_MONTH, "antes": _instant}
-_PERSON: dict[str, _Kind] = {"usuario": _number}
-_OF_KEYS: dict[str, _Kind] = {"keys": _texts, "from_ms": _number, "to_ms": _number}
-_OF_RUN: dict[str, _Kind] = {"desde": _instant, "primeiro": _number, "ultimo": _number}
-_LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), _span)
+_BETWEEN: dict[str, kinds.Kind] = {"de": kinds.day, "ate": kinds.day}
+_DAYS: dict[str, kinds.Kind] = {**_BETWEEN, "usuarios": kinds.numbers, "momento": kinds.instant}
+_MONTH: dict[str, kinds.Kind] = {"mes": kinds.day, "usuarios": kinds.numbers, "momento": kinds.instant}
+_CHANGES: dict[str, kinds.Kind] = {**_MONTH, "antes": kinds.instant}
+_PERSON: dict[str, kinds.Kind] = {"usuario": kinds.number}
+_OF_KEYS: dict[str, kinds.Kind] = {"keys": kinds.texts, "from_ms": kinds.number, "to_ms": kinds.number}
+_OF_RUN: dict[str, kinds.Kind] = {"desde": kinds.instant, "primeiro": kinds.number, "ultimo": kinds.number}
+_LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), kinds.span)
 
 # Statement -> its parameters. A value may be null, if the statement says what that means.
-PARAMETERS: Mapping[str, Mapping[str, _Kind]] = {
+PARAMETERS: dict[str, Mapping[str, kinds.Kind]] = {
     "arrivals": _CHANGES,
     "cards": _MONTH,
     "changes": _CHANGES,
-    "correction": {"id": _uuid},
-    "correction_list": {"mes": _day},
+    "correction": {"id": kinds.uuid},
     "corrections": _MONTH,
-    "cutoffs": {**_BETWEEN, "usuarios": _numbers, "divididos": _number},
-    "employee_punches": {"usuario": _number, "de": _instant, "ate": _instant},
-    "employees": {"mes": _day, "momento": _instant, "antes": _instant},
+    "cutoffs": {**_BETWEEN, "usuarios": kinds.numbers, "divididos": kinds.number},
+    "employees": {"mes": kinds.day, "momento": kinds.instant, "antes": kinds.instant},
     "employer": {},
-    "exceptions": {**_DAYS, "somadas": _flag, "dias": _number, **_LIMITS},
+    "exceptions": {**_DAYS, "somadas": kinds.flag, "dias": kinds.number, **_LIMITS},
     "gaps": _BETWEEN,
     "key_employees": _OF_KEYS,
-    "key_rows": {**_OF_KEYS, "usuarios": _numbers},
+    "key_rows": {**_OF_KEYS, "usuarios": kinds.numbers},
     "now": {},
-    "peak": {"de": _instant, "ate": _instant},
+    "peak": {"de": kinds.instant, "ate": kinds.instant},
     "person": _PERSON,
     "person_corrections": _PERSON,
     "person_months": _PERSON,
-    "person_punches": {**_PERSON, "mes": _day},
-    "punch": {"id": _uuid},
+    "person_punches": {**_PERSON, "mes": kinds.day},
+    "punch": {"id": kinds.uuid},
     "punched": _DAYS,
-    "punches": {"usuario": _number, "dia": _day},
-    "random_ids": {"de": _instant, "ate": _instant},
+    "punches": {"usuario": kinds.number, "dia": kinds.day},
+    "random_ids": {"de": kinds.instant, "ate": kinds.instant},
     "received": _BETWEEN,
     "run_count": _OF_RUN,
     "run_rows": _OF_RUN,
     "totals": _MONTH,
-    "working_day": {"usuario": _number, "dia": _day},
+    "working_day": {"usuario": kinds.number, "dia": kinds.day},
     "zone": {},
     "zones": {},
 }
+for _each in _OF_SLICES:
+    PARAMETERS.update(_each.PARAMETERS)
 
 
 def sql_of(name: str) -> str:
@@ -159,11 +127,11 @@ def read(name: str, given: Mapping[str, Any]) -> dict[str, object]:
             more than a year.
     """
     sql_of(name)
-    kinds = PARAMETERS[name]
-    if given.keys() != kinds.keys():
-        raise NotAsked(f"{name} takes the values {', '.join(kinds) or 'none'}")
+    parameters = PARAMETERS[name]
+    if given.keys() != parameters.keys():
+        raise NotAsked(f"{name} takes the values {', '.join(parameters) or 'none'}")
     found: dict[str, object] = {}
-    for parameter, kind in kinds.items():
+    for parameter, kind in parameters.items():
         try:
             found[parameter] = None if given[parameter] is None else kind(given[parameter])
         except (ValueError, TypeError, OverflowError):

@@ -17,7 +17,8 @@ from tools.kit.project import ROOT
 
 DEPLOYED = {  # of a slice that is there, only what its functions load
     "corrections": [
-        *(f"slices/corrections/{name}.py" for name in ("__init__", "function", "request", "write")),
+        *(f"slices/corrections/{name}.py" for name in ("__init__", "function", "request", "statements", "write")),
+        *(f"slices/corrections/reads/{name}.sql" for name in ("correction_list", "employee_punches")),
         *(f"slices/corrections/sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
     ],
     "receipts": [

@@ -50,8 +50,9 @@ ARROWS = {
     "ponto.records": {"derived_id"},
     "ponto.redelivery": {"records", "sqs"},
     "ponto.reports.columns": set(),
+    "ponto.reports.kinds": set(),
     "ponto.reports.reader": {"connection", "own_schema", "reports", "session"},
-    "ponto.reports.statements": set(),
+    "ponto.reports.statements": {"reports"},
     "ponto.session": {"connection"},
     "ponto.spreadsheet": set(),
     "ponto.sqs": set(),
@@ -74,6 +75,7 @@ FOREIGN = {
     "ponto.own_schema": {"psycopg2"},
     "ponto.punch": {"orjson"},
     "ponto.reports.reader": {"psycopg2"},
+    "ponto.reports.statements": {"slices"},  # whichever there are
     "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},

@@ -10,11 +10,12 @@ from ponto.reports import statements
 from ponto.reports.statements import NotAsked
 from tools.kit.project import ROOT
 
-FILES = {path.stem: path for path in (ROOT / "ponto" / "reports" / "sql").glob("*.sql")}
+PATHS = [*(ROOT / "ponto" / "reports" / "sql").glob("*.sql"), *(ROOT / "slices").glob("*/reads/*.sql")]
+FILES = {path.stem: path for path in PATHS}
 
 
 def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> None:
-    assert statements.PARAMETERS.keys() | {"begin", "left", "writing"} == FILES.keys()
+    assert sorted(path.stem for path in PATHS) == sorted([*statements.PARAMETERS, "begin", "left", "writing"])
     for name, parameters in statements.PARAMETERS.items():
         sql = FILES[name].read_text(encoding="utf-8")
         assert statements.sql_of(name) == sql
