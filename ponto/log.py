@@ -17,7 +17,6 @@ from ponto.records import NoSentTimestamp, Record, sent_ms
 
 if TYPE_CHECKING:
     from ponto.corrections.request import Done
-    from ponto.imports import Task
     from ponto.reports.reader import Read
 
 NAMESPACE = "BatidaPonto"
@@ -83,29 +82,6 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
 
 
-def imported(request_id: str, task: "Task", why: str) -> None:
-    """Log how far the import of a file is.
-
-    Args:
-        request_id: Lambda's, of this invocation.
-        task: the file.
-        why: the rest was handed on; empty: the file is done.
-    """
-    line = {
-        "level": "INFO",
-        "message": "import",
-        "requestId": request_id,
-        "file": task.key,
-        "nextLine": task.position.line,
-        "accepted": task.accepted,
-        "refused": task.refused,
-        "rounds": task.rounds,
-    }
-    if why:
-        line["handedOn"] = why
-    print(json.dumps(line), flush=True)  # noqa: T201
-
-
 def report(request_id: str, milliseconds: float, done: "Read") -> None:
     """Log what was read; no value that was asked with or found.
 
@@ -135,6 +111,18 @@ def _answered(message: str, request_id: str, milliseconds: float, done: "Read | 
     line |= counts | {"milliseconds": round(milliseconds, 1)}
     if error:
         line["error"] = error
+    print(json.dumps(line), flush=True)  # noqa: T201
+
+
+def info(request_id: str, message: str, **more: object) -> None:
+    """Log what an invocation did.
+
+    Args:
+        request_id: Lambda's, of this invocation.
+        message: what it was.
+        more: what the line says of it, without anything of a punch.
+    """
+    line = {"level": "INFO", "message": message, "requestId": request_id, **more}
     print(json.dumps(line), flush=True)  # noqa: T201
 
 

@@ -16,6 +16,10 @@ from tools.kit.packaging import Package, copy_project, package
 from tools.kit.project import ROOT
 
 DEPLOYED = {  # of a slice that is there, only what its functions load
+    "imports": [
+        f"slices/imports/{name}.py"
+        for name in ("__init__", "function", "uploads", "lines", "batches", "afd", "documents")
+    ],
     "receipts": [
         f"slices/receipts/{name}"
         for name in ("__init__.py", "function.py", "lookup.py", "sql/receipt.sql", "sql/receipts.sql")

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from ponto import documents
-from ponto.imports import MOST_ROUNDS
+from slices.imports import documents
+from slices.imports.uploads import MOST_ROUNDS
 from tests.template.compiled import USER_POOL, Compile, Packaged, tls_only
 from tests.template.test_compiled_resources import UPLOADS
 from tests.template.test_rights import rights
@@ -52,7 +52,7 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
 
 def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_needs(complete: Template) -> None:
     function = complete.properties(FUNCTION)
-    assert function["Handler"] == "handler.imported"
+    assert function["Handler"] == "slices/imports/function.main"
     assert function["Timeout"] == 900
     assert function["RecursiveLoop"] == "Allow"
     assert function["ReservedConcurrentExecutions"] == 2
