@@ -121,19 +121,3 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
             set_function_password(owner, role, *config.login(each.secret_arn))
             migrated.notices.append(f"password set: {role}")
     return migrated._asdict()
-
-
-def imported(event: Any, context: Any) -> None:
-    """Send the punches of a file that came into the bucket to the queue (docs/imports.md).
-
-    Args:
-        event: of S3, asynchronously, or what an invocation before handed on.
-        context: Lambda's, which knows how much time is left.
-
-    Raises:
-        Exception: of `Importer.run`. Lambda tries twice again, and then dead-letters the event.
-    """
-    from ponto.imports import importer  # as in `schema`
-
-    end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
-    log.imported(context.aws_request_id, *importer(config.load_import()).run(event, end))

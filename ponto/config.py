@@ -98,15 +98,6 @@ class SchemaSettings(NamedTuple):
     roles: Mapping[str, FunctionRole]  # by their names
 
 
-class ImportSettings(NamedTuple):
-    """Of the function that imports files, which knows no database."""
-
-    queue_url: str  # of the queue of punches
-    zone: ZoneInfo  # in which a time sent without an offset is local
-    identity: bool  # whether a punch must be of an employee who is vouched for
-    message_group: str | None  # of all punches of files; None: each is its own
-
-
 class Login(NamedTuple):
     """What a secret holds; never log it."""
 
@@ -183,21 +174,16 @@ def load_schema() -> SchemaSettings:
     )
 
 
-def load_import() -> ImportSettings:
-    """Read the settings of the function that imports files.
+def required(*names: str) -> dict[str, str]:
+    """Give values of the environment by name, to a function without a database.
 
     Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
+        ConfigurationError: naming all that is missing.
     """
-    found, missing = _required("QUEUE_URL", "TIME_ZONE")
+    found, missing = _required(*names)
     if missing:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does).")
-    return ImportSettings(
-        queue_url=found["QUEUE_URL"],
-        zone=zone_of(found["TIME_ZONE"]),
-        identity=identity(),
-        message_group=os.environ.get("MESSAGE_GROUP") or None,
-    )
+    return found
 
 
 def connection_parameters(database: Database) -> dict[str, str]:

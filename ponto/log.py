@@ -9,14 +9,10 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from ponto.drain import Processed
 from ponto.punch import Reason
 from ponto.records import NoSentTimestamp, Record, sent_ms
-
-if TYPE_CHECKING:
-    from ponto.imports import Task
 
 NAMESPACE = "BatidaPonto"
 
@@ -81,29 +77,6 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
 
 
-def imported(request_id: str, task: "Task", why: str) -> None:
-    """Log how far the import of a file is.
-
-    Args:
-        request_id: Lambda's, of this invocation.
-        task: the file.
-        why: the rest was handed on; empty: the file is done.
-    """
-    line = {
-        "level": "INFO",
-        "message": "import",
-        "requestId": request_id,
-        "file": task.key,
-        "nextLine": task.position.line,
-        "accepted": task.accepted,
-        "refused": task.refused,
-        "rounds": task.rounds,
-    }
-    if why:
-        line["handedOn"] = why
-    print(json.dumps(line), flush=True)  # noqa: T201
-
-
 def answered(message: str, request_id: str, milliseconds: float, done: Mapping[str, object]) -> None:
     """Log how a request was answered; no value that was asked with or found.
 
@@ -119,6 +92,18 @@ def answered(message: str, request_id: str, milliseconds: float, done: Mapping[s
     line |= counts | {"milliseconds": round(milliseconds, 1)}
     if error:
         line["error"] = error
+    print(json.dumps(line), flush=True)  # noqa: T201
+
+
+def info(request_id: str, message: str, **more: object) -> None:
+    """Log what an invocation did.
+
+    Args:
+        request_id: Lambda's, of this invocation.
+        message: what it was.
+        more: what the line says of it, without anything of a punch.
+    """
+    line = {"level": "INFO", "message": message, "requestId": request_id, **more}
     print(json.dumps(line), flush=True)  # noqa: T201
 
 

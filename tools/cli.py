@@ -20,10 +20,6 @@ _OF_THE_REFERENCE = {
         "from": "tools.dlq.command:dlq",
         "example": "ponto dlq list                   the dead letters of the running local stack",
     },
-    "import": {
-        "from": "tools.imports.command:import_file",
-        "example": "ponto import october.csv         punches of a file, through the API",
-    },
     "keys": {
         "from": "tools.keys.command:keys",
         "example": "ponto keys create gate-1         an API key for a device or site, its value shown once",
@@ -58,10 +54,11 @@ _OF_THE_REFERENCE = {
     },
 }
 try:
-    _COMMANDS = slices.said_by_name("commands", _OF_THE_REFERENCE)
+    _OF_ALL = slices.said_by_name("commands", _OF_THE_REFERENCE)
 except CommandError as error:  # of a folder that is not whole: `commands.run` comes too late
     print_error(f"ponto: {error}")
     sys.exit(error.status)
+_COMMANDS = {name: command for name, command in _OF_ALL.items() if " " not in name}  # others are in their groups
 _EXAMPLES = "\n".join(f"  {_COMMANDS[name]['example']}" for name in sorted(_COMMANDS))
 
 

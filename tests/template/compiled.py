@@ -11,7 +11,7 @@ from subprocess import PIPE
 
 import pytest
 
-from tools.kit import osls
+from tools.kit import osls, slices
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
 from tools.local.stack import quick_package
@@ -25,6 +25,12 @@ USER_POOL = "arn:aws:cognito-idp:sa-east-1:123456789012:userpool/sa-east-1_AbCdE
 DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE"
 SIGN_IN = (f"userPoolArn={USER_POOL}", f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}")
 
+SWITCHES = [  # all that slices leave off
+    f"{name}=true"
+    for each in slices.installed()
+    for name, value in each.says.get("parameters", {}).get("default", {}).items()
+    if value is False
+]
 
 # Given a stage, parameters as for --param, `name=value`, and variables of AWS'. Both go without requirements.
 Packaged = Callable[..., Package]
@@ -99,8 +105,8 @@ def prod(compiled: Compile) -> Template:
 
 @pytest.fixture(scope="session")
 def complete(compiled: Compile) -> Template:
-    """Give prod with uploads and page: every alarm, and all that auditors may have something against."""
-    return compiled("prod", "uploads=true", "site=true")
+    """Give prod with all that slices may add: every alarm, and all that auditors may have something against."""
+    return compiled("prod", *SWITCHES)
 
 
 @pytest.fixture(scope="session")

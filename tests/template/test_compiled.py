@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import Packaged
+from tests.template.compiled import SWITCHES, Packaged
 from tools.kit.packaging import Package, PackagingError, package
 
 
@@ -14,7 +14,7 @@ def test_one_process_writes_what_sls_package_writes(project: Path, packaged: Pac
     with pytest.raises(PackagingError):
         packaged("dev", "database=foo", AWS_REGION="sa-east-1")
     # Nothing of these stays.
-    given = ("prod", "uploads=true", "site=true", "tags=owner=hr")
+    given = ("prod", *SWITCHES, "tags=owner=hr")
     assert _files(packaged(*given)) == _files(package(project, *given))
 
 

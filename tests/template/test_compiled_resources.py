@@ -10,7 +10,7 @@ import pytest
 
 from ponto.config import ROLES
 from tests.template import runbook
-from tests.template.compiled import ARN, TOPIC, USER_POOL, Compile, Packaged
+from tests.template.compiled import ARN, SWITCHES, TOPIC, USER_POOL, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
 from tools.kit import osls
@@ -72,16 +72,6 @@ PLAIN_TOPIC = {"AlarmTopic": "AWS::SNS::Topic", "AlarmTopicPolicy": "AWS::SNS::T
 OWN_TOPIC = PLAIN_TOPIC | {"AlarmKey": "AWS::KMS::Key"}
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
 OBSERVED = {"AccessLogGroup": "AWS::Logs::LogGroup", "TracingPolicy": "AWS::IAM::ManagedPolicy"}
-UPLOADS = {
-    "ImportacaoLogGroup": "AWS::Logs::LogGroup",
-    "ImportacaoLambdaFunction": "AWS::Lambda::Function",
-    "ImportacaoLambdaEvConf": "AWS::Lambda::EventInvokeConfig",
-    "ImportacaoRole": "AWS::IAM::Role",
-    "UploadBucket": "AWS::S3::Bucket",
-    "UploadBucketPolicy": "AWS::S3::BucketPolicy",
-    "UploadPermission": "AWS::Lambda::Permission",
-    "UploadPolicy": "AWS::IAM::ManagedPolicy",
-}
 SITE = {
     "SiteBucket": "AWS::S3::Bucket",
     "SiteBucketPolicy": "AWS::S3::BucketPolicy",
@@ -138,9 +128,7 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("dev", ["database=existing", *GIVEN_SUBNETS], WATCHED_LITTLE | IN_A_VPC),
         ("prod", ["alarmEmail=oncall@example.com"], OWN_DATABASE | NETWORK | WITH_AN_ADDRESS),
         ("prod", ["accessLogs=true", "tracing=true"], OWN_DATABASE | NETWORK | OBSERVED),
-        ("prod", ["uploads=true"], OWN_DATABASE | NETWORK | UPLOADS),
-        ("local", ["uploads=true"], ON_ONE_MACHINE | OWN_TOPIC | UPLOADS),
-        ("prod", ["uploads=true", "site=true"], OWN_DATABASE | NETWORK | UPLOADS | SITE),
+        ("prod", ["site=true"], OWN_DATABASE | NETWORK | SITE),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -152,7 +140,6 @@ def test_makes_exactly_these_resources(
         complete,
         metric_math=stage != "local",
         cluster="DatabaseCluster" in expected,
-        uploads="UploadBucket" in expected,
         essential=stage == "dev" and "alarms=all" not in parameters,
     )
     alarms = dict.fromkeys(map(runbook.logical_id, sections), runbook.ALARM)
@@ -188,8 +175,7 @@ KEPT = {
 def test_what_holds_punches_stays_in_prod_and_goes_elsewhere(
     compiled: Compile, stage: str, deleted: str, replaced: str, expected: set[str]
 ) -> None:
-    resources = compiled(stage, "uploads=true").resources
-    expected = expected | {"UploadBucket", "UploadBucketPolicy"}
+    resources = compiled(stage).resources
     for attribute, policy in (("DeletionPolicy", deleted), ("UpdateReplacePolicy", replaced)):
         found = {name: resource[attribute] for name, resource in resources.items() if attribute in resource}
         assert found == dict.fromkeys(expected, policy), attribute
@@ -203,11 +189,11 @@ def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_what_stays_is_no_more_open_than_before(compiled: Compile, stage: str) -> None:
-    resources = compiled(stage, "uploads=true", "site=true").resources
+    resources = compiled(stage, "site=true").resources
     policies = {
         name: each for name, each in resources.items() if re.search("(Bucket|Queue|Topic)Policy$", each["Type"])
     }
-    assert len(policies) == 6
+    assert len(policies) == 5
     for name, policy in policies.items():
         (of,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
@@ -282,13 +268,11 @@ def test_an_employer_is_given_as_it_stands(packaged: Packaged) -> None:
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(
     compiled: Compile,
 ) -> None:
-    values = {**osls.stages()["prod"], "uploads": "true", "site": "true"}
+    values = osls.stages()["prod"] | dict(switch.split("=") for switch in SWITCHES)
     is_typed = re.compile(r"true|false|\d+").fullmatch
     given = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
     assert len(given) > 20
-    from_file, from_texts = (
-        copy.deepcopy(compiled("prod", *each).document) for each in (["uploads=true", "site=true"], given)
-    )
+    from_file, from_texts = (copy.deepcopy(compiled("prod", *each).document) for each in (SWITCHES, given))
     for document in (from_file, from_texts):
         for resource in document["Resources"].values():
             resource["Properties"].pop("Code", None)  # of a function: its key names the time

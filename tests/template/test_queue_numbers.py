@@ -7,7 +7,7 @@ import pytest
 from ponto.config import SECRET_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.dead_letters import DEAD_LETTER_SECONDS
-from tests.template.compiled import Compile, tls_only
+from tests.template.compiled import SWITCHES, Compile, tls_only
 from tools.kit.packaging import Template
 
 FUNCTION = "BatidaPontoLambdaFunction"
@@ -65,7 +65,7 @@ def test_where_nothing_is_reserved_no_function_has_0_and_what_follows_comes_from
     compiled: Compile, none: str
 ) -> None:
     reserved = [f"{name}Concurrency" for name in ("reserved", "receipt", "report", "correction", "import")]
-    template = compiled("prod", *(f"{name}={none}" for name in reserved), "maximumConcurrency=3", "uploads=true")
+    template = compiled("prod", *(f"{name}={none}" for name in reserved), "maximumConcurrency=3", *SWITCHES)
     assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == {}
     assert template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"] == 3
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]

@@ -16,7 +16,7 @@ from tests.iam import (
     policy_of,
     role_of,
 )
-from tests.template.compiled import ARN, Compile
+from tests.template.compiled import ARN, SWITCHES, Compile
 from tools.kit.packaging import Template
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
@@ -165,7 +165,7 @@ DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")
 @pytest.mark.parametrize(
     "parameters",
     [
-        ["tracing=true", "accessLogs=true", "uploads=true"],
+        ["tracing=true", "accessLogs=true", *SWITCHES],
         ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"],
     ],
     ids=" ".join,

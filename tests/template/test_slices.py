@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import USER_POOL, Compile
+from tests.template.compiled import SWITCHES, USER_POOL, Compile
 from tools.kit import slices
 from tools.kit.packaging import PackagingError, copy_project, package
 
 ALL = {each.name: each for each in slices.installed()}
-EVERYTHING = ("uploads=true", "site=true", f"userPoolArn={USER_POOL}")
+EVERYTHING = (*SWITCHES, f"userPoolArn={USER_POOL}")
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReportLambdaFunction", "SchemaLambdaFunction"}  # the reference's
 
 Without = Callable[..., Path]

@@ -23,7 +23,6 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
         (["alarms=few"], "alarms: 'few' is not one of all, essential"),
         (["site=yes"], "site: 'yes' is not one of true, false"),
-        (["uploads=yes"], "uploads: 'yes' is not one of true, false"),
         (["fairQueue=on"], "fairQueue: 'on' is not one of true, false"),
         (["backupDays=a week"], "backupDays: 'a week' is not a number"),
         # It would stop the function.

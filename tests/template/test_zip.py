@@ -21,6 +21,10 @@ DEPLOYED = {  # of a slice that is there, only what its functions load
         *(f"slices/corrections/reads/{name}.sql" for name in ("correction_list", "employee_punches")),
         *(f"slices/corrections/sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
     ],
+    "imports": [
+        f"slices/imports/{name}.py"
+        for name in ("__init__", "function", "uploads", "lines", "batches", "afd", "documents")
+    ],
     "receipts": [
         f"slices/receipts/{name}"
         for name in ("__init__.py", "function.py", "lookup.py", "sql/receipt.sql", "sql/receipts.sql")

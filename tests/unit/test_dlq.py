@@ -17,13 +17,12 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError, Rea
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ponto.imports import tasks_of
 from tests.aws import Call, Calls, receive_all, refusal, stack
 from tests.commands import Result, runner
 from tests.events import RECEIVED_MS, aws
 from tests.strategies import any_json
 from tools.cli import main
-from tools.dlq import dead_letters, event_source, queue_reader
+from tools.dlq import event_source, queue_reader
 from tools.dlq.command import _show, _table, dlq
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way, read
 from tools.kit.project import ROOT
@@ -444,106 +443,26 @@ def test_a_dead_letter_that_sqs_moved_is_redriven_with_its_own_id_and_time(dev: 
     assert texts == {"messageId": sent, "receivedAt": received["Attributes"]["SentTimestamp"]}
 
 
-CONTINUED = {"offset": 9_000, "line": 101, "accepted": 99, "refused": 1, "rounds": 96}
-
-
-def files(*keys: object, **more: object) -> dict[str, Any]:
-    """S3's event of files, and what else it has."""
-    parts = [{"bucket": {"name": "b"}, "object": {"key": key}} for key in keys]
-    return {"Records": [{"eventSource": "aws:s3", "s3": part} for part in parts]} | more
-
-
-FILE = files("incoming/gate+1.csv")
-FILES = files("incoming/a", "incoming/b", "incoming/c", note="as it was")
-
-
 @pytest.mark.parametrize("wrapped", [False, True], ids=["as on AWS", "as a destination's record"])
-@pytest.mark.parametrize(
-    ("event", "reason", "detail", "again"),
-    [
-        (EVENT, "asynchronous", "", EVENT),
-        (
-            FILE | {"continuation": CONTINUED},
-            "file",
-            "incoming/gate 1.csv, from line 101: ",
-            FILE | {"continuation": CONTINUED | {"rounds": 0}},
-        ),
-        (
-            FILE | {"continuation": CONTINUED | {"failed": "the compression is broken"}},
-            "file",
-            "incoming/gate 1.csv, from line 101: ",
-            FILE | {"continuation": CONTINUED | {"rounds": 0}},
-        ),
-        (FILES, "file", "incoming/a and 2 more, from line 1: ", FILES),
-    ],
-    ids=["no file", "a file that goes on where it stopped", "one that failed", "several files, of which none is lost"],
-)
-def test_an_event_is_listed_with_its_file_and_invoked_again(
-    dev: Stage, event: Any, reason: str, detail: str, again: Any, wrapped: bool
-) -> None:
+def test_an_event_is_listed_and_invoked_again(dev: Stage, wrapped: bool) -> None:
     if wrapped:
-        dev.send(record_of(event))
+        dev.send(RECORD)
     else:
-        dev.asynchronous(event)
+        dev.asynchronous()
 
-    (found,) = dev.run("list", "--reason", reason, "--json").json["deadLetters"]
-    assert found["detail"] == f"{detail}{'' if wrapped else '200: '}not from SQS"
+    (found,) = dev.run("list", "--reason", "asynchronous", "--json").json["deadLetters"]
+    assert found["detail"] == f"{'' if wrapped else '200: '}not from SQS"
     assert found["employee"] is None
 
-    assert dev.run("redrive", "--reason", reason).status == 0
+    assert dev.run("redrive", "--reason", "asynchronous").status == 0
     (invoked,) = dev.calls.of("Invoke")
-    assert json.loads(invoked.parameters.pop("Payload")) == again
-    function = f"batida-ponto-dev-{'importacao' if reason == 'file' else 'batidaPonto'}"
-    assert invoked.parameters == {"FunctionName": function, "InvocationType": "Event"}
+    assert json.loads(invoked.parameters.pop("Payload")) == EVENT
+    assert invoked.parameters == {"FunctionName": "batida-ponto-dev-batidaPonto", "InvocationType": "Event"}
     assert (dev.queued(), dev.dead_letters()) == ([], set())
 
 
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        FILE | {"continuation": 1},
-        FILE | {"continuation": {}},
-        FILE | {"continuation": "x"},
-        FILE | {"continuation": CONTINUED | {"offset": None}},
-        FILE | {"continuation": CONTINUED | {"line": 0}},
-        FILE | {"continuation": CONTINUED | {"accepted": True}},
-        FILE | {"continuation": CONTINUED | {"rounds": -1}},
-        {"Records": [{"eventSource": "aws:s3"}]},
-        files(5),
-        files(["x"]),
-        files({"a": 1}),
-        {
-            "Records": [
-                {"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}, "object": {"key": "a", "versionId": 7}}}
-            ]
-        },
-        {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": 1}, "object": "key"}}]},
-    ],
-    ids=str,
-)
-def test_what_only_resembles_a_files_event_is_one_of_another_invocation(spoilt: Any) -> None:
-    body = json.dumps(spoilt)
-    found = read(message(body, **LAMBDAS))
-    assert (found.way, found.detail, found.event()) == (Way.ASYNCHRONOUS, "200: not from SQS", body.encode())
-
-
-def _nearly(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return good | good | good | any_json()
-
-
-_key = {"key": _nearly(st.text(st.characters(), max_size=5))}
-_object = _nearly(st.fixed_dictionaries(_key, optional={"versionId": _nearly(st.just("v"))}))
-_bucket = _nearly(st.fixed_dictionaries({"name": _nearly(st.just("b"))}))
-_s3 = _nearly(st.fixed_dictionaries({"bucket": _bucket, "object": _object}))
-_record = _nearly(st.fixed_dictionaries({"eventSource": _nearly(st.just("aws:s3")), "s3": _s3}))
-_continuation = _nearly(st.fixed_dictionaries({name: _nearly(st.integers(0, 9)) for name in CONTINUED}))
-_events = st.fixed_dictionaries(
-    {"Records": _nearly(st.lists(_record, max_size=3))}, optional={"continuation": _continuation}
-)
-_records = {"requestContext": any_json(), "requestPayload": _events, "responsePayload": any_json()}
-_bodies = st.text(min_size=1, max_size=20) | st.builds(
-    json.dumps, any_json() | _events | st.fixed_dictionaries(_records)
-)
+_records = {"requestContext": any_json(), "requestPayload": any_json(), "responsePayload": any_json()}
+_bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, any_json() | st.fixed_dictionaries(_records))
 
 
 @given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
@@ -562,10 +481,7 @@ def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
         _table([found])
         _show(found)
     output.getvalue().encode()
-    if found.way is Way.FILE:
-        before = tasks_of(dead_letters._event(body))
-        assert tasks_of(json.loads(found.event())) == [task._replace(rounds=0) for task in before]
-    elif found.way is Way.ASYNCHRONOUS:
+    if found.way is Way.ASYNCHRONOUS:
         assert found.event()
     else:
         assert found.attributes_to_resend()

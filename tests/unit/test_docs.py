@@ -32,7 +32,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
         f"ponto correct {name}" for name in ("add", "disregard", "undo", "apply", "list")
     ),
     "tests/e2e/test_loadtest.py": ("python -m loadtest",),
-    "tests/e2e/test_uploads.py": ("ponto import",),
+    "slices/imports/tests/e2e/test_uploads.py": ("ponto import",),
     "tests/e2e/test_dlq.py": tuple(
         f"ponto dlq {name}" for name in ("list", "show", "redrive", "purge", "pause", "resume")
     ),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.kit import slices
 from tools.kit.project import ROOT
 
 # Module -> the modules of this project that it may import. Adding an arrow is a decision.
@@ -17,7 +18,6 @@ ARROWS = {
         "config",
         "dead_letters",
         "drain",
-        "imports",
         "log",
         "redelivery",
         "records",
@@ -31,20 +31,16 @@ ARROWS = {
     "ponto.admin.owner": {"connection", "own_schema"},
     "ponto.admin.repeatable": {"admin.owner", "own_schema"},
     "ponto.admin.roles": {"admin.owner", "connection"},
-    "ponto.afd": {"documents"},
-    "ponto.batches": {"bisection", "lines", "sqs"},
     "ponto.bisection": set(),
     "ponto.config": {"employer"},
     "ponto.connection": set(),
     "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),
-    "ponto.documents": {"fields", "spreadsheet"},
+    "ponto.documents": {"fields"},
     "ponto.drain": {"bisection", "dead_letters", "derived_id", "punch", "records", "store", "suspects"},
     "ponto.employer": {"documents", "fields"},
     "ponto.fields": set(),
-    "ponto.imports": {"batches", "config", "documents", "lines"},
-    "ponto.lines": {"afd", "derived_id", "documents", "punch"},
-    "ponto.log": {"drain", "imports", "punch", "records"},
+    "ponto.log": {"drain", "punch", "records"},
     "ponto.own_schema": set(),
     "ponto.punch": {"derived_id", "fields"},
     "ponto.records": {"derived_id"},
@@ -66,12 +62,9 @@ FOREIGN = {
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},
     "ponto.admin.roles": {"psycopg2"},
-    "ponto.batches": {"botocore", "types_boto3_sqs"},
     "ponto.config": {"boto3", "botocore"},
     "ponto.connection": {"psycopg2"},
     "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
-    "ponto.imports": {"boto3", "botocore", "types_boto3_lambda"},
-    "ponto.lines": {"orjson"},
     "ponto.own_schema": {"psycopg2"},
     "ponto.punch": {"orjson"},
     "ponto.reports.reader": {"psycopg2"},
@@ -151,6 +144,21 @@ def test_no_house_imports_one_that_stands_on_it(house: str) -> None:
         if "tests" not in path.parts and (found := packages(imports(path)) & others)
     }
     assert not back
+
+
+@pytest.mark.parametrize("each", slices.installed(), ids=lambda each: each.name)
+def test_a_slice_imports_ponto_the_kit_and_what_it_needs(each: slices.Slice) -> None:
+    deployed = {path for pattern in each.says.get("deployed", ()) for path in each.folder.glob(pattern)}
+    others = {
+        str(path.relative_to(ROOT)): name
+        for path in each.folder.rglob("*.py")
+        if "tests" not in path.relative_to(each.folder).parts
+        for name in imports(path)
+        if name.startswith(("tools.", "slices."))
+        and not (path not in deployed and name.startswith("tools.kit"))
+        and name.split(".")[1] not in (each.name, *each.says["needs"])
+    }
+    assert not others
 
 
 def test_one_file_reaches_into_the_emulator_and_the_server_it_runs_in() -> None:

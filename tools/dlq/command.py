@@ -322,7 +322,7 @@ def _send_and_delete(
             failed |= unsent | _delete(reader, part, unsent)
             shown.advance(bar, len(part))
         for event in events:  # one by one: no unique id absorbs a repeated event that is no punch
-            function = place.import_function if event.way is Way.FILE else place.function
+            function = f"{place.stack}-{event.function}" if event.function else place.function
             unsent = queue_reader.invoke(functions, function, event)
             failed |= unsent | _delete(reader, [event], unsent)
             shown.advance(bar)

@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.derived_id import derive_clock_id
-from ponto.imports import NotFromS3, tasks_of
 from ponto.punch import Reason
 from ponto.records import NoClockRecord, carried_origin, named_clock_record
+from tools.kit import slices
 
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import (
@@ -28,16 +28,17 @@ class Way(StrEnum):
     REJECTED = "rejected"  # by the function, at its first receive
     EXHAUSTED = "exhausted"  # by SQS, after maxReceiveCount receives
     ASYNCHRONOUS = "asynchronous"  # by Lambda, after its retries of an asynchronous invocation
-    FILE = "file"  # the same, of the function that imports files
 
     @property
     def is_event(self) -> bool:
         """Whether the message is an event, and no punch."""
-        return self in (Way.ASYNCHRONOUS, Way.FILE)
+        return self is Way.ASYNCHRONOUS
 
 
-REASONS = (*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS, Way.FILE)
-"""Why a message is there: the function's reasons, and a word for each of the ways that give none."""
+_EVENTS = slices.said_by_name("events")
+
+REASONS = (*Reason, Way.EXHAUSTED, Way.ASYNCHRONOUS, *_EVENTS)
+"""Why a message is there: the function's reasons, a word for each way that gives none, and the slices' events."""
 
 
 class DeadLetter(NamedTuple):
@@ -102,20 +103,23 @@ class DeadLetter(NamedTuple):
             "receivedAt": {"DataType": "Number", "StringValue": str(self.received_ms)},
         }
 
-    def event(self) -> bytes:
-        """Give the event of the asynchronous invocation that failed.
+    @property
+    def function(self) -> str | None:
+        """The slice's function that the event is for, as in its slice.yml; None: it is of no slice."""
+        return _EVENTS[self.reason]["function"] if self._is_of_a_slice else None
 
-        That of a file begins to count its invocations anew, and reads on where it stopped.
+    @property
+    def _is_of_a_slice(self) -> bool:
+        return self.way is Way.ASYNCHRONOUS and self.reason in _EVENTS
+
+    def event(self) -> bytes:
+        """Give the event of the asynchronous invocation that failed, as its slice has it invoked again.
 
         Raises:
             ValueError, RecursionError: it cannot be written as it was read.
         """
-        if self.way is Way.FILE:
-            event = _event(self.body)
-            if "continuation" in event:
-                event["continuation"]["rounds"] = 0
-                event["continuation"].pop("failed", None)
-            return json.dumps(event).encode()
+        if self._is_of_a_slice:
+            return json.dumps(slices.found(_EVENTS[self.reason]["again"])(_event(self.body))).encode()
         return json.dumps(_event(self.body)).encode() if _destination_record(self.body) else self.body.encode()
 
     def summary(self) -> dict[str, Any]:
@@ -186,12 +190,11 @@ def _why(body: str, texts: Mapping[str, str]) -> tuple[Way, str, str]:
 
 
 def _of_event(body: str, error: str) -> tuple[Way, str, str]:
-    try:
-        task, *others = tasks_of(_event(body))  # whoever may write to the queue may have written anything
-    except NotFromS3:
-        return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, error
-    more = f" and {len(others)} more" if others else ""
-    return Way.FILE, Way.FILE, f"{task.key}{more}, from line {task.position.line}: {error}"
+    event = _event(body)
+    for reason, of_slice in _EVENTS.items():
+        if what := slices.found(of_slice["described"])(event):
+            return Way.ASYNCHRONOUS, reason, f"{what}: {error}"
+    return Way.ASYNCHRONOUS, Way.ASYNCHRONOUS, error
 
 
 def _event(body: str) -> Any:

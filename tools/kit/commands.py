@@ -123,6 +123,12 @@ class Lazy(MutableMapping[str, click.Command]):
         return len(self._found)
 
 
+def brought(group: str) -> Lazy:
+    """Give the commands that slices bring into a group: that called `load documents`, into `load`."""
+    words = {tuple(name.split()): command["from"] for name, command in slices.said_by_name("commands").items()}
+    return Lazy({name[1]: place for name, place in words.items() if name[0] == group and len(name) > 1})
+
+
 def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> int:
     """Run a command line.
 

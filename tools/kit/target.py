@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
@@ -59,11 +59,6 @@ class Target(NamedTuple):
     def function(self) -> str:
         """The name of the function that drains the queue."""
         return f"{self.stack}-batidaPonto"
-
-    @property
-    def import_function(self) -> str:
-        """The name of the function that imports files."""
-        return f"{self.stack}-importacao"
 
     @property
     def has_figures(self) -> bool:
@@ -221,6 +216,17 @@ def address_of(outputs: Mapping[str, str], stage: str) -> str:
     return outputs["ApiUrl"]
 
 
+def clients_of(where: Where) -> Callable[..., Any]:
+    """Give what makes clients of a stage's AWS by the names of their services, as boto3's sessions do.
+
+    Raises:
+        CommandError: no local stack runs.
+    """
+    place = _local(where.state) if where.stage == LOCAL else None
+    session = place.session if place else session_of(where)
+    return partial(session.client, endpoint_url=place.endpoint_url if place else None, config=_CONFIG)
+
+
 def function_of(where: Where, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
     """Give a client that may wait for a function of a stage, and what the function is called there.
 
@@ -234,39 +240,8 @@ def function_of(where: Where, name: str, *, once: bool = False) -> tuple["Lambda
     Raises:
         CommandError: no local stack runs.
     """
-    place = _local(where.state) if where.stage == LOCAL else None
-    session = place.session if place else session_of(where)
-    functions: LambdaClient = session.client(
-        "lambda", endpoint_url=place.endpoint_url if place else None, config=_ONCE if once else _PATIENT
-    )
+    functions: LambdaClient = clients_of(where)("lambda", config=_ONCE if once else _PATIENT)
     return functions, f"{stack_name(where.stage)}-{name}"
-
-
-class Bucket(NamedTuple):
-    """The bucket of a stage that takes files."""
-
-    name: str
-    s3: Any  # a client
-
-    def url(self, key: str) -> str:
-        """Name an object, or what the keys of several begin with, for people."""
-        return f"s3://{self.name}/{key}"
-
-
-def bucket_of(where: Where) -> Bucket:
-    """Find the bucket of files.
-
-    Raises:
-        CommandError: the stage takes no files, or there is no such stage.
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
-    """
-    place = _local(where.state) if where.stage == LOCAL else None
-    session = place.session if place else session_of(where)
-    url = place.endpoint_url if place else None
-    outputs = outputs_of(session.client("cloudformation", endpoint_url=url, config=_CONFIG), where.stage)
-    if "UploadBucketName" not in outputs:
-        raise CommandError(f"stage {where.stage} takes no files: its parameter uploads is false; deploy it with true")
-    return Bucket(outputs["UploadBucketName"], session.client("s3", endpoint_url=url, config=_CONFIG))
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

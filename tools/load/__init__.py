@@ -1,1 +1,1 @@
-"""ponto load: employees, for the reports, and their documents, for the import."""
+"""ponto load: employees, for the reports; slices bring other tables."""

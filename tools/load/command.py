@@ -1,22 +1,18 @@
 """`ponto load`: tables that a file fills."""
 
 import json
-import sys
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import click
 
-from ponto import documents
 from ponto.admin.employees import store
 from ponto.reports.statements import sql_of
-from ponto.spreadsheet import Faults
-from tools.kit import commands, database, reader, target
+from tools.kit import commands, database, loading, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.functions import invoked
-from tools.kit.output import counted, print_json, print_result, print_status
+from tools.kit.output import counted, print_json, print_result
 from tools.load import employees
 
 _MOST_BYTES = 6_000_000  # of a request to a function; AWS admits 6 MiB
@@ -32,23 +28,13 @@ exit status: 0 done, 2 the file or the database is wrong: nothing was stored
 """
 
 
-_DOCUMENTS_EPILOG = """examples:
-  ponto load documents documents.csv
-  ponto load documents documents.csv --stage dev
-
-exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
-"""
-
-_file = click.argument("file")
-
-
-@commands.group(epilog=_EPILOG)
+@commands.group(epilog=_EPILOG, commands=commands.brought("load"))
 def load() -> None:
-    """Employees and their documents, from files."""
+    """Fill tables from files."""
 
 
 @load.command("employees", epilog=_EPILOG)
-@_file
+@click.argument("file")
 @click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
 @opt.as_json
 @reader.options
@@ -69,12 +55,12 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
     All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
     are.
     """
-    content = _content(file)
+    content = loading.content(file)
 
     def checked(zones: Collection[str]) -> list[dict[str, Any]]:
         """Give the employees, if nothing is wrong with the file."""
         found, faults = employees.read(content, zones)
-        _require_none(faults, file, as_json=as_json)
+        loading.require_none(faults, file, as_json=as_json)
         return [employee._asdict() for employee in found]
 
     if where.stage is None:
@@ -93,61 +79,6 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
             f"{'would be ' if dry_run else ''}inserted {counts['inserted']}, changed {counts['changed']}; "
             f"unchanged {counts['unchanged']}; not in the file and left as they are {counts['others']}"
         )
-
-
-@load.command("documents", epilog=_DOCUMENTS_EPILOG)
-@_file
-@opt.as_json
-@target.options
-def load_documents(file: str, where: target.Where, *, as_json: bool) -> None:
-    """Say whose a CPF or PIS is, for files of hardware clocks.
-
-    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
-
-    \b
-      documento    CPF or PIS, 11 digits and nothing else
-      usuarioId    the employee's number
-
-    An employee may have several documents. The file replaces the one before, as documents/documents.csv in the stage's
-    bucket of files (docs/imports.md), or, if anything is wrong in it, nothing is stored.
-    """
-    content = _content(file)
-    if len(content) > documents.MOST_BYTES:
-        raise CommandError(f"{file} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
-    found, faults = documents.read(content)
-    _require_none(faults, file, as_json=as_json)
-    bucket = target.bucket_of(where)
-    bucket.s3.put_object(Bucket=bucket.name, Key=documents.KEY, Body=content)
-    counts = {"documents": len(found), "employees": len(set(found.values()))}
-    if as_json:
-        print_json(counts)
-    else:
-        print_result(
-            f"{counted(counts['documents'], 'document')} of {counted(counts['employees'], 'employee')} are now "
-            f"{bucket.url(documents.KEY)}"
-        )
-
-
-def _content(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file}: {error.strerror}") from None
-
-
-def _require_none(faults: Faults, file: str, *, as_json: bool) -> None:
-    """Print what is wrong with a file.
-
-    Raises:
-        CommandError: anything is.
-    """
-    if not faults:
-        return
-    if as_json:
-        print_json({"faults": [fault._asdict() for fault in faults.listed], "total": faults.total})
-    else:
-        print_status(*map(str, faults.listed))
-    raise CommandError(f"{file}: {faults.counted()}; nothing was stored")
 
 
 def _store_by_function(

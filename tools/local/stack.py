@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import psutil
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import osls
+from tools.kit import osls, slices
 from tools.kit.files import draft
 from tools.kit.local_stack import STATE, Address
 from tools.kit.project import ROOT
@@ -104,8 +104,7 @@ def running(
 
         with explained(aws):
             print_status("deploying serverless.yml: sls deploy --stage local")
-            # Files can be imported here too: what costs something on AWS costs nothing.
-            deployment, outputs, key = _deploy(state, aws, database, {"uploads": "true"} | dict(parameters(aws)))
+            deployment, outputs, key = _deploy(state, aws, database, slices.said_by_name("run") | dict(parameters(aws)))
             gaps.close_all(deployment)
 
             print_status("applying the migrations")

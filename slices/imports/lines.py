@@ -14,9 +14,9 @@ from typing import IO, NamedTuple
 
 import orjson
 
-from ponto import afd, documents
 from ponto.derived_id import ClockRecord
 from ponto.punch import WIRE, NotAPunch, named, parse
+from slices.imports import afd, documents
 
 LONGEST = 65_536
 """Bytes of a line: what the queue takes as a body."""

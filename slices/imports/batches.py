@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.bisection import in_halves
-from ponto.lines import Line, Position
 from ponto.sqs import CALL
+from slices.imports.lines import Line, Position
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -54,7 +54,7 @@ def send_all(lines: Iterable[Line], send: Send, stop: float, threads: int = THRE
     than was given; sending that again does no harm, for a punch has an id.
 
     Args:
-        lines: as `ponto.lines` reads them.
+        lines: as `slices.imports.lines` reads them.
         send: is called by several threads at once.
         stop: `time.monotonic()` seconds past which no batch is begun.
         threads: how many they are.

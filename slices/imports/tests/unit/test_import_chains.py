@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto import batches, imports
-from ponto.config import load_import
-from ponto.imports import FAILURE, SUMMARY
-from ponto.lines import NotPunches
-from tests.unit.test_uploads import RESERVE, Paper, punch
+from slices.imports import batches, function, uploads
+from slices.imports.lines import NotPunches
+from slices.imports.tests.unit.test_uploads import RESERVE, Paper, punch
+from slices.imports.uploads import FAILURE, SUMMARY
 
 FOLDER = "results/clock.ndjson/v1/"
 
@@ -33,10 +32,10 @@ class Chains:
         self._chance = chance
         self._mishaps = 12  # at most, or it would not end
         self._ticks = 0
-        self._importer = imports.importer(load_import())
+        self._importer = uploads.importer(function.settings())
         clock = SimpleNamespace(monotonic=self._tick, sleep=lambda _: None)
         patch.setattr(batches, "time", clock)
-        patch.setattr(imports, "time", clock)
+        patch.setattr(uploads, "time", clock)
         for target, name in (
             (paper.bucket, "put_object"),
             (paper.bucket, "delete_object"),

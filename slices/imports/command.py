@@ -1,4 +1,4 @@
-"""`ponto import`: what the stage's bucket does with a file of punches, from a laptop and through the API."""
+"""`ponto import`: a file of punches, through the API; `ponto load documents`: whose a CPF or PIS is."""
 
 import math
 import os
@@ -12,17 +12,18 @@ from zoneinfo import ZoneInfo
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from ponto.batches import NotSent, send_all
-from ponto.lines import NotPunches, is_compressed, lines, survey
-from tools.imports import clock
-from tools.imports.api import Api
-from tools.imports.journal import Done, kept
-from tools.kit import commands, local_stack, target
+from slices.imports import clock, documents
+from slices.imports.api import Api
+from slices.imports.batches import NotSent, send_all
+from slices.imports.bucket import bucket_of
+from slices.imports.journal import Done, kept
+from slices.imports.lines import NotPunches, is_compressed, lines, survey
+from tools.kit import commands, loading, local_stack, target
 from tools.kit import options as opt
 from tools.kit.client import MOST_AT_ONCE
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
-from tools.kit.output import print_json, print_status, progress
+from tools.kit.output import counted, print_json, print_result, print_status, progress
 
 _KEY = "PONTO_API_KEY"
 _ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as they stand
@@ -36,6 +37,14 @@ or the table of documents is mended, 2 the file or the deployment is wrong
 """
 
 
+_DOCUMENTS_EPILOG = """examples:
+  ponto load documents documents.csv
+  ponto load documents documents.csv --stage dev
+
+exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
+"""
+
+
 @commands.command("import", epilog=_EPILOG)
 @click.argument("file", type=opt.FILE)
 @opt.as_json
@@ -43,9 +52,9 @@ or the table of documents is mended, 2 the file or the deployment is wrong
 def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     """Send a file's punches through the API; go on after a stop.
 
-    FILE is NDJSON or CSV, gzip or not, as for the stage's bucket (docs/imports.md). The API key is that of the local
-    stack, or of the environment variable PONTO_API_KEY. Refused lines are listed in FILE.refused.ndjson, by number and
-    reason; until all is sent, FILE.progress tells how far it is.
+    FILE is NDJSON or CSV, gzip or not, as for the stage's bucket (slices/imports/README.md). The API key is that of
+    the local stack, or of the environment variable PONTO_API_KEY. Refused lines are listed in FILE.refused.ndjson, by
+    number and reason; until all is sent, FILE.progress tells how far it is.
 
     A hardware clock's file (AFD) goes into the stage's bucket instead, by AWS credentials and without an API key; the
     command waits until it is imported, and prints what it holds.
@@ -85,6 +94,39 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     else:
         clock.print_counts(done.accepted, done.refused, listed)
     return 1 if done.refused else 0
+
+
+@commands.command("documents", epilog=_DOCUMENTS_EPILOG)
+@click.argument("file")
+@opt.as_json
+@target.options
+def load_documents(file: str, where: target.Where, *, as_json: bool) -> None:
+    """Say whose a CPF or PIS is, for files of hardware clocks.
+
+    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
+
+    \b
+      documento    CPF or PIS, 11 digits and nothing else
+      usuarioId    the employee's number
+
+    An employee may have several documents. The file replaces the one before, as documents/documents.csv in the stage's
+    bucket of files (slices/imports/README.md), or, if anything is wrong in it, nothing is stored.
+    """
+    content = loading.content(file)
+    if len(content) > documents.MOST_BYTES:
+        raise CommandError(f"{file} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
+    found, faults = documents.read(content)
+    loading.require_none(faults, file, as_json=as_json)
+    bucket = bucket_of(where)
+    bucket.s3.put_object(Bucket=bucket.name, Key=documents.KEY, Body=content)
+    counts = {"documents": len(found), "employees": len(set(found.values()))}
+    if as_json:
+        print_json(counts)
+    else:
+        print_result(
+            f"{counted(counts['documents'], 'document')} of {counted(counts['employees'], 'employee')} are now "
+            f"{bucket.url(documents.KEY)}"
+        )
 
 
 def _address(where: target.Where) -> tuple[str, str]:

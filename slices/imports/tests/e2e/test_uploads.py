@@ -18,7 +18,7 @@ import pytest
 import urllib3
 
 from ponto.derived_id import ClockRecord, derive_clock_id
-from tests.clocks import CLOCK, EIGHT, Clock, cpf, month
+from slices.imports.tests.clocks import CLOCK, EIGHT, Clock, cpf, month
 from tests.commands import Result, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed

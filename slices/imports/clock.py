@@ -10,8 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ponto.imports import FAILURE, INCOMING, SUMMARY, results_of
-from tools.imports.journal import refused_of
+from slices.imports.bucket import Bucket, bucket_of
+from slices.imports.journal import refused_of
+from slices.imports.uploads import FAILURE, INCOMING, SUMMARY, results_of
 from tools.kit import files, target
 from tools.kit.errors import CommandError
 from tools.kit.output import counted, print_json, print_result, print_status, progress
@@ -31,7 +32,7 @@ def import_clock(where: target.Where, file: Path, *, as_json: bool) -> int:
         CommandError: the stage takes no files, the import failed, or there is no result after an hour.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    bucket = target.bucket_of(where)
+    bucket = bucket_of(where)
     refused = refused_of(file)
     files.require_writable(refused, force=True)
     key = INCOMING + file.name
@@ -80,7 +81,7 @@ def print_counts(accepted: int, refused: int, listed: str | None) -> None:
     )
 
 
-def _list(bucket: target.Bucket, folder: str, result: dict[str, Any], refused: Path) -> str | None:
+def _list(bucket: Bucket, folder: str, result: dict[str, Any], refused: Path) -> str | None:
     """Copy the list of refused lines to beside the file, as an import through the API has it; give its name.
 
     Raises:
@@ -105,7 +106,7 @@ def _list(bucket: target.Bucket, folder: str, result: dict[str, Any], refused: P
     return str(refused)
 
 
-def _wait_for(bucket: target.Bucket, folder: str) -> dict[str, Any]:
+def _wait_for(bucket: Bucket, folder: str) -> dict[str, Any]:
     """Give the summary, or the failure, which has a reason."""
     end = time.monotonic() + _PATIENCE
     with shown("importing"):

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from ponto.batches import NotSent
-from ponto.lines import Line
+from slices.imports.batches import NotSent
+from slices.imports.lines import Line
 from tools.kit.client import FINAL, MOST_AT_ONCE, Client, GivenUpError
 
 _PATIENCE = 300  # s without an answer but 429 and 5xx, after which the import stops, to be gone on with
 _FIRST_WAIT = 0.5  # s
 _ACCEPTED = 202
 _CLOSED = {
-    401: "the stage asks for a sign-in, which a file has not: put the file into the stage's bucket (docs/imports.md)",
+    401: "the stage asks for a sign-in, which a file has not: put the file into its bucket (slices/imports/README.md)",
     403: "the key is wrong, or was revoked",
     404: "there is no such address",
 }
@@ -40,7 +40,7 @@ class Api:
         self._client.stop()
 
     def send(self, punches: Sequence[Line], _: float) -> dict[int, str]:
-        """Send punches one after the other; see `ponto.batches.Send`.
+        """Send punches one after the other; see `slices.imports.batches.Send`.
 
         Raises:
             NotSent: the API is closed to this key, or has not accepted one for minutes.

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from slices.imports.tests.unit.test_uploads import punch
 from tests.commands import write_stack
 from tests.serving import Answer, Request, answering
-from tests.unit.test_uploads import punch
 from tests.waiting import started, wait_for
 
 LINES = 6_001  # good ones, between two that are refused

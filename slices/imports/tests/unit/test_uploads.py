@@ -1,4 +1,4 @@
-"""`handler.imported` with a bucket, a queue and a Lambda of paper: what is sent, noted, handed on, and raised."""
+"""`function.main` with a bucket, a queue and a Lambda of paper: what is sent, noted, handed on, and raised."""
 
 import gzip
 import io
@@ -15,18 +15,17 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import handler
-from ponto import batches, imports, lines
-from ponto.batches import NotSent, OutOfTime, Sender
-from ponto.config import ConfigurationError, ImportSettings, load_import
-from ponto.imports import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
-from ponto.lines import BEGIN, NotPunches, Position
+from ponto.config import ConfigurationError
+from slices.imports import batches, function, lines, uploads
+from slices.imports.batches import NotSent, OutOfTime, Sender
+from slices.imports.lines import BEGIN, NotPunches, Position
+from slices.imports.tests.unit.test_lines import ZONE
+from slices.imports.uploads import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
 from tests.events import NOT_SQS, Context, record, sqs_event
-from tests.unit.test_lines import ZONE
 from tools.dlq import dead_letters
 
 BUCKET = "batida-ponto-dev-uploads-1q2w3e"
-RESERVE = imports._RESERVE
+RESERVE = uploads._RESERVE
 FUNCTION = "batida-ponto-dev-importacao"
 
 
@@ -145,13 +144,13 @@ class Paper:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.bucket, self.queue, self.functions = Bucket(), Queue(), Functions()
-        patch.setattr(imports, "importer", self._importer)
+        patch.setattr(uploads, "importer", self._importer)
         patch.setattr(batches, "_FIRST_DELAY", 0.001)
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
         patch.setenv("QUEUE_URL", "https://queue")
         patch.setenv("TIME_ZONE", "America/Sao_Paulo")
 
-    def _importer(self, settings: ImportSettings) -> Importer:
+    def _importer(self, settings: uploads.Settings) -> Importer:
         queue: Any = self.queue
         sender = Sender(queue, settings.queue_url, identity=settings.identity, group=settings.message_group)
         return Importer(ZONE, cast(Any, self.bucket), sender, cast(Any, self.functions))
@@ -161,7 +160,7 @@ class Paper:
         return event(key, version)
 
     def run(self, event: Any, seconds: float = 30) -> None:
-        handler.imported(event, Context(RESERVE + seconds))
+        function.main(event, Context(RESERVE + seconds))
 
     def run_all(self, event: Any, seconds: float) -> int:
         """Run until nothing is handed on; return how many invocations that were."""
@@ -414,9 +413,9 @@ def test_a_compression_in_which_nothing_is_takes_no_longer_than_there_is_time(
 ) -> None:
     upload = paper.upload(content)
     clock = SimpleNamespace(monotonic=lambda: paper.bucket.given / _MIB, sleep=time.sleep)  # a second a mebibyte
-    monkeypatch.setattr(imports, "time", clock)
+    monkeypatch.setattr(uploads, "time", clock)
     monkeypatch.setattr(batches, "time", clock)
-    importer = imports.importer(load_import())
+    importer = uploads.importer(function.settings())
     if has_a_punch:
         now, why = importer.run(upload, RESERVE + 1)
         assert (now.accepted, why.partition(":")[0]) == (1, "OutOfTime")
@@ -582,4 +581,4 @@ def test_a_function_without_its_settings_says_which(monkeypatch: pytest.MonkeyPa
     for name in ("QUEUE_URL", "TIME_ZONE"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigurationError, match="Missing: QUEUE_URL, TIME_ZONE"):
-        handler.imported(event("incoming/a", "v"), Context())
+        function.main(event("incoming/a", "v"), Context())

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponto import afd
-from ponto.afd import BadRecord, NotOfAClock, Record, Survey, Trailer
 from ponto.documents import is_cpf, is_pis
-from tests.clocks import CLOCK, EIGHT, KERMIT, MODBUS, Clock, cpf, is_named_in, month, pis
+from slices.imports import afd
+from slices.imports.afd import BadRecord, NotOfAClock, Record, Survey, Trailer
+from slices.imports.tests.clocks import CLOCK, EIGHT, KERMIT, MODBUS, Clock, cpf, is_named_in, month, pis
 
 PEOPLE = [f"0{cpf(number)}" for number in (11, 12, 13)]
 clocks = st.builds(

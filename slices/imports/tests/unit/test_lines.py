@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import ponto.lines
-from ponto.lines import BEGIN, LONGEST, Line, NotPunches, Position, lines
+import slices.imports.lines
 from ponto.punch import NotAPunch, parse
+from slices.imports.lines import BEGIN, LONGEST, Line, NotPunches, Position, lines
 from tests.strategies import Body, edited_bodies, good_bodies
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -284,7 +284,7 @@ def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(bl
 
 def test_as_much_blank_as_there_is_of_punches_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     most = 1_000
-    monkeypatch.setattr(ponto.lines, "_MOST_BLANK", most)
+    monkeypatch.setattr(slices.imports.lines, "_MOST_BLANK", most)
     content = (b"\n" * len(GOOD) + GOOD + b"\n") * most
     assert len(read(content)) == most
     # All of the file counts, and not one run: so far, there is a byte less for each punch.
@@ -305,7 +305,7 @@ def test_a_file_of_bad_lines_is_refused_as_a_whole_before_they_take_minutes(
     monkeypatch: pytest.MonkeyPatch, *, compressed: bool
 ) -> None:
     most = 1_000
-    monkeypatch.setattr(ponto.lines, "_MOST_REFUSED", most)
+    monkeypatch.setattr(slices.imports.lines, "_MOST_REFUSED", most)
 
     def read_as_stored(content: bytes) -> list[Line]:
         return read(gzip.compress(content) if compressed else content)

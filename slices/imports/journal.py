@@ -16,8 +16,8 @@ from typing import IO, Any, NamedTuple, cast
 
 import orjson
 
-from ponto.batches import Sent
-from ponto.lines import Position, is_compressed
+from slices.imports.batches import Sent
+from slices.imports.lines import Position, is_compressed
 from tools.kit import files
 from tools.kit.errors import CommandError
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from slices.imports import api as imports_api
+from slices.imports.tests.unit.test_uploads import file, punch
 from tests.commands import Result, write_stack
 from tests.gateway import Answer, answer_requests
 from tests.unit.test_files import THINGS, state
-from tests.unit.test_uploads import file, punch
 from tools import cli
-from tools.imports import api as imports_api
 from tools.kit.client import MOST_AT_ONCE
 
 ACCEPTED: Answer = (202, '{"message":"accepted"}', {})

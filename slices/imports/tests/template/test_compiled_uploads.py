@@ -6,16 +6,26 @@ import re
 
 import pytest
 
-from ponto import documents
-from ponto.imports import MOST_ROUNDS
+from slices.imports import documents
+from slices.imports.uploads import MOST_ROUNDS
 from tests.template.compiled import USER_POOL, Compile, Packaged, tls_only
-from tests.template.test_compiled_resources import UPLOADS
 from tests.template.test_rights import rights
+from tests.template.test_stops import stopped
 from tools.deploy import command as deploy
 from tools.deploy import quotas
 from tools.kit.packaging import Template
 
 FUNCTION = "ImportacaoLambdaFunction"
+UPLOADS = {
+    "ImportacaoLogGroup": "AWS::Logs::LogGroup",
+    "ImportacaoLambdaFunction": "AWS::Lambda::Function",
+    "ImportacaoLambdaEvConf": "AWS::Lambda::EventInvokeConfig",
+    "ImportacaoRole": "AWS::IAM::Role",
+    "UploadBucket": "AWS::S3::Bucket",
+    "UploadBucketPolicy": "AWS::S3::BucketPolicy",
+    "UploadPermission": "AWS::Lambda::Permission",
+    "UploadPolicy": "AWS::IAM::ManagedPolicy",
+}
 
 
 @pytest.fixture(params=["prod", "local"])
@@ -31,8 +41,8 @@ def test_without_uploads_the_template_has_no_word_of_them(compiled: Compile, sta
 def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: str) -> None:
     plain, template = (copy.deepcopy(compiled(stage, *given).document) for given in ([], ["uploads=true"]))
     resources = template["Resources"]
-    for name in (*UPLOADS, "ImportsFailedAlarm"):
-        del resources[name]
+    for name, kind in (UPLOADS | {"ImportsFailedAlarm": "AWS::CloudWatch::Alarm"}).items():
+        assert resources.pop(name)["Type"] == kind
     assert template["Outputs"].pop("UploadBucketName") == {"Value": {"Ref": "UploadBucket"}}
     _, denied = resources["PunchQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
     senders = denied["Condition"]["ArnNotEquals"]["aws:PrincipalArn"]
@@ -50,9 +60,24 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
     assert template == plain
 
 
+@pytest.mark.parametrize("other", ["prod", "staging", "dev", "local"])
+def test_the_bucket_stays_with_its_policy_where_punches_do(compiled: Compile, other: str) -> None:
+    resources = compiled(other, "uploads=true").resources
+    for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
+        added = {name: resources[name].get(attribute) for name in UPLOADS}
+        kept = resources["PunchQueue"][attribute]
+        assert {name: policy for name, policy in added.items() if policy} == dict.fromkeys(
+            ("UploadBucket", "UploadBucketPolicy"), kept
+        )
+
+
+def test_a_word_that_is_no_boolean_stops_the_deploy(compiled: Compile) -> None:
+    assert "uploads: 'yes' is not one of true, false" in stopped(compiled, "uploads=yes")
+
+
 def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_needs(complete: Template) -> None:
     function = complete.properties(FUNCTION)
-    assert function["Handler"] == "handler.imported"
+    assert function["Handler"] == "slices/imports/function.main"
     assert function["Timeout"] == 900
     assert function["RecursiveLoop"] == "Allow"
     assert function["ReservedConcurrentExecutions"] == 2

@@ -16,10 +16,9 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
-from ponto import documents
-from ponto.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
-from ponto.config import ImportSettings
-from ponto.lines import BEGIN, NotPunches, Position, lines, skip, survey
+from slices.imports import documents
+from slices.imports.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
+from slices.imports.lines import BEGIN, NotPunches, Position, lines, skip, survey
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -36,6 +35,15 @@ _LONGEST_NAME = 800  # bytes, of the 1,024 of a key; the rest is for the version
 _TIMEOUT = 10  # s, to connect and again to read
 _IN_MEMORY = 1 << 20  # bytes of results; more go to the disk
 _UNTIMED = 1 << 20  # bytes as they are stored that are read whatever the time: at most a second's
+
+
+class Settings(NamedTuple):
+    """Of the function, which knows no database."""
+
+    queue_url: str  # of the queue of punches
+    zone: tzinfo  # in which a time sent without an offset is local
+    identity: bool  # whether a punch must be of an employee who is vouched for
+    message_group: str | None  # of all punches of files; None: each is its own
 
 
 class NotFromS3(ValueError):
@@ -322,7 +330,7 @@ def _shortened(name: str) -> str:
     return f"{whole[: _LONGEST_NAME - len(digest)].decode(errors='ignore')}{digest}"
 
 
-def importer(settings: ImportSettings) -> Importer:
+def importer(settings: Settings) -> Importer:
     """Make an importer with clients of its own."""
     import boto3
     from botocore.config import Config

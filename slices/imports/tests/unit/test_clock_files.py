@@ -1,4 +1,4 @@
-"""Files of hardware clocks through `handler.imported`: what is sent, under which record, and what the results say."""
+"""Files of hardware clocks through `function.main`: what is sent, under which record, and what the results say."""
 
 import gzip
 import json
@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ponto.batches import OutOfTime
-from ponto.documents import KEY
-from ponto.imports import tasks_of
-from ponto.lines import BEGIN, NotPunches, lines, survey
 from ponto.punch import parse
-from tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
-from tests.unit.test_afd import both_layouts, clocks
-from tests.unit.test_lines import ZONE, Stored
-from tests.unit.test_uploads import Paper, client_error
-from tests.unit.test_uploads import paper as paper
+from slices.imports.batches import OutOfTime
+from slices.imports.documents import KEY
+from slices.imports.lines import BEGIN, NotPunches, lines, survey
+from slices.imports.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
+from slices.imports.tests.unit.test_afd import both_layouts, clocks
+from slices.imports.tests.unit.test_lines import ZONE, Stored
+from slices.imports.tests.unit.test_uploads import Paper, client_error
+from slices.imports.tests.unit.test_uploads import paper as paper
+from slices.imports.uploads import tasks_of
 
 PEOPLE = [f"0{cpf(11)}", f"9{cpf(12)}", f"0{pis(13)}", f"8{cpf(14)[:10]}3", f"{cpf(15)} "]
 STRANGER = f"0{cpf(99)}"
@@ -260,7 +260,7 @@ def test_a_table_with_faults_fails_the_file_and_no_document_is_told(paper: Paper
 
 
 def test_a_table_larger_than_the_memory_takes_is_not_read(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ponto.documents.MOST_BYTES", len(TABLE) - 1)
+    monkeypatch.setattr("slices.imports.documents.MOST_BYTES", len(TABLE) - 1)
     with pytest.raises(NotPunches, match="is larger than"):
         known(paper).run(paper.upload(Clock().file()))
 

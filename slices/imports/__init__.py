@@ -1,0 +1,1 @@
+"""Files of punches: from the stage's bucket, by a function, and from a laptop, through the API."""

@@ -1,0 +1,32 @@
+"""The bucket of a stage that takes files."""
+
+from typing import Any, NamedTuple
+
+from tools.kit import target
+from tools.kit.errors import CommandError
+from tools.kit.osls import outputs_of
+
+
+class Bucket(NamedTuple):
+    """Where a stage's files are."""
+
+    name: str
+    s3: Any  # a client
+
+    def url(self, key: str) -> str:
+        """Name an object, or what the keys of several begin with, for people."""
+        return f"s3://{self.name}/{key}"
+
+
+def bucket_of(where: target.Where) -> Bucket:
+    """Find the bucket.
+
+    Raises:
+        CommandError: the stage takes no files, or there is no such stage.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `target.explain`.
+    """
+    client = target.clients_of(where)
+    outputs = outputs_of(client("cloudformation"), where.stage)
+    if "UploadBucketName" not in outputs:
+        raise CommandError(f"stage {where.stage} takes no files: its parameter uploads is false; deploy it with true")
+    return Bucket(outputs["UploadBucketName"], client("s3"))

@@ -1,0 +1,55 @@
+"""Whose a document is, CPF or PIS: the table that says it, for files of hardware clocks.
+
+No message of this module quotes a document.
+"""
+
+import re
+
+from ponto import spreadsheet
+from ponto.documents import DIGITS, LARGEST_EMPLOYEE, is_cpf, is_pis, wrong_employee
+from ponto.spreadsheet import Faults, Row
+
+KEY = "documents/documents.csv"
+"""Where the table is in the bucket of files."""
+
+MOST_BYTES = 16 << 20
+"""Of the table: half a million lines."""
+
+COLUMNS = ("documento", "usuarioId")
+
+# ASCII alone: \d knows digits of other scripts.
+_is_document = re.compile(rf"[0-9]{{{DIGITS}}}").fullmatch
+_is_shorter = re.compile(r"[0-9]{8,10}").fullmatch
+
+
+def read(content: bytes) -> tuple[dict[str, int], Faults]:
+    """Read the table of documents, whole: CSV with the columns of `COLUMNS`, as `ponto.spreadsheet` reads it.
+
+    An employee may have several documents; a document is of one employee.
+
+    Returns:
+        The employee of each document, and what is wrong with the table.
+    """
+    first_line: dict[str, int] = {}
+
+    def wrong(row: Row) -> dict[str, str | None]:
+        document, employee = row.cells
+        first = first_line.setdefault(document, row.line)
+        is_wrong = wrong_employee(employee) is not None  # which quotes it, and it may be a document
+        return {
+            "documento": f"is on line {first} already" if first != row.line else _wrong_document(document),
+            "usuarioId": f"is not a number from 1 to {LARGEST_EMPLOYEE}" if is_wrong else None,
+        }
+
+    rows, faults = spreadsheet.read(content, COLUMNS, wrong)
+    return {document: int(employee) for _, (document, employee) in rows}, faults
+
+
+def _wrong_document(text: str) -> str | None:
+    if _is_shorter(text):
+        return f"has {len(text)} of {DIGITS} digits; has the spreadsheet dropped a zero in front?"
+    if not _is_document(text):
+        return f"is not {DIGITS} digits, without points or hyphens"
+    if not is_cpf(text) and not is_pis(text):
+        return "has the check digits of neither a CPF nor a PIS"
+    return None

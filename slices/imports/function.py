@@ -1,0 +1,47 @@
+"""The function that sends the punches of files to the queue."""
+
+import os
+import time
+from typing import Any
+
+from ponto import config, log
+from slices.imports import uploads
+
+
+def settings() -> uploads.Settings:
+    """Read the settings of the function.
+
+    Raises:
+        ConfigurationError: naming all that is missing, or what is wrong.
+    """
+    found = config.required("QUEUE_URL", "TIME_ZONE")
+    return uploads.Settings(
+        queue_url=found["QUEUE_URL"],
+        zone=config.zone_of(found["TIME_ZONE"]),
+        identity=config.identity(),
+        message_group=os.environ.get("MESSAGE_GROUP") or None,
+    )
+
+
+def main(event: Any, context: Any) -> None:
+    """Send the punches of a file that came into the bucket to the queue.
+
+    Args:
+        event: of S3, asynchronously, or what an invocation before handed on.
+        context: Lambda's, which knows how much time is left.
+
+    Raises:
+        Exception: of `Importer.run`. Lambda tries twice again, and then dead-letters the event.
+    """
+    end = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+    task, why = uploads.importer(settings()).run(event, end)
+    log.info(
+        context.aws_request_id,
+        "import",
+        file=task.key,
+        nextLine=task.position.line,
+        accepted=task.accepted,
+        refused=task.refused,
+        rounds=task.rounds,
+        **({"handedOn": why} if why else {}),
+    )

@@ -1,1 +1,0 @@
-"""ponto import: the punches of a file, sent through the API."""
