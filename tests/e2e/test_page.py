@@ -167,7 +167,7 @@ def test_two_tabs_share_one_outbox(client: Client, server: Between, phone: Phone
         tab.locator("#employee").fill(str(employee))
     for _ in range(10):
         for tab in tabs:
-            tab.evaluate("document.getElementById('press').click()")  # without waiting for the other
+            press(tab, 1)
     for tab in tabs:
         wait_for_states(tab, *[HERE] * 20)
     server.down = False

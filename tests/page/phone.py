@@ -177,18 +177,18 @@ def punch(page: Page, employee: int | None = None) -> str:
     return str(page.evaluate(_GO_ON))
 
 
+_PRESS = f"""async times => {{
+    for (; times; times--) {{
+        document.getElementById("press").click()
+        const text = await ({_GO_ON})()
+        if (document.getElementById("outcome").className !== "good") throw new Error(text)
+    }}
+}}"""
+
+
 def press(page: Page, times: int) -> None:
     """Press the button as often as this, each time after the thanks for the last, for whom the page remembers."""
-    page.evaluate(
-        f"""async times => {{
-            for (; times; times--) {{
-                document.getElementById("press").click()
-                const text = await ({_GO_ON})()
-                if (document.getElementById("outcome").className !== "good") throw new Error(text)
-            }}
-        }}""",
-        times,
-    )
+    page.evaluate(_PRESS, times)
 
 
 def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:

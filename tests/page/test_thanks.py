@@ -182,6 +182,7 @@ def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server
     page = phone.open(KEY, clock(), worker=False)
     number(page, EMPLOYEE)
     expect_outcome(page, "good", "Obrigado")
+    wait_for_states(page, SENT)  # what is on its way would be sent again
     page.reload()  # it is known by what is kept
     page.locator("#press").click()
     page.get_by_role("button", name=SECOND).click()
