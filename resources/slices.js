@@ -103,7 +103,6 @@ async function overlays(context) {
 }
 
 module.exports = {
-  SLICES,
   PARAMETERS,
   listed,
   together,
