@@ -223,6 +223,12 @@ def synchronize_in_the_background(phone: Phone, page: Page) -> None:
     )
     developer.send("ServiceWorker.enable")
     page.goto("about:blank")
+
+    def told() -> list[str]:
+        page.evaluate("0")  # while it waits for the answer, Playwright hands out the browser's events
+        return found
+
+    wait_for(told, "Chromium to name the service worker's registration")
     origin = phone.url.partition("/stage/")[0]
     developer.send(
         "ServiceWorker.dispatchSyncEvent",
