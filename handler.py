@@ -12,7 +12,7 @@ from ponto.redelivery import Redelivery
 from ponto.store import Store
 
 if TYPE_CHECKING:
-    from ponto.reports import reader
+    from ponto.reader import answers
 
 
 class Consumer(NamedTuple):
@@ -69,21 +69,21 @@ def main(event: Any, context: Any) -> BatchResponse:
     return answer
 
 
-def report(event: Any, context: Any) -> "reader.Answer":
-    """Run statements of the reports; see `ponto.reports.reader.answer`.
+def read(event: Any, context: Any) -> "answers.Answer":
+    """Run statements that read; see `ponto.reader.answers.answer`.
 
     Args:
         event: names of statements, with their values.
         context: Lambda's, which knows how much time is left.
     """
-    from ponto.reports import reader  # as in `schema`
+    from ponto.reader import answers  # as in `schema`
 
     started = time.monotonic()
-    settings = config.load_report()
-    answer, done = reader.answer(
-        event, lambda: config.connection_parameters(settings.database), context.get_remaining_time_in_millis() / 1000
+    database = config.load_database()
+    answer, done = answers.answer(
+        event, lambda: config.connection_parameters(database), context.get_remaining_time_in_millis() / 1000
     )
-    log.answered("report", context.aws_request_id, (time.monotonic() - started) * 1000, done._asdict())
+    log.answered("read", context.aws_request_id, (time.monotonic() - started) * 1000, done._asdict())
     return answer
 
 

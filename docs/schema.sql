@@ -63,7 +63,7 @@ comment on column batida.gravada_em is 'When the row was written';
 comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
 comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
 comment on column batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
-grant select on batida to ponto_reports;
+grant select on batida to ponto_reader;
 grant insert (id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, recebida_em, mensagem_id, chave, sequencia) on batida to ponto_function;
 grant select (id, usuario_id, ponto) on batida to ponto_corrections;
 grant select (id, usuario_id, ponto) on batida to ponto_correctors;
@@ -119,7 +119,7 @@ comment on column funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 dig
 comment on column funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
 comment on column funcionario.corte is 'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
 comment on column funcionario.zona_mudou_em is 'When fuso or corte last changed, from the defaults too; by a trigger; null: never, as far as is known';
-grant select on funcionario to ponto_reports;
+grant select on funcionario to ponto_reader;
 grant select (usuario_id, fuso) on funcionario to ponto_corrections;
 grant select (usuario_id, fuso, corte) on funcionario to ponto_correctors;
 
@@ -186,7 +186,7 @@ comment on column correcao.autor is 'Who answers for it, as AWS or PostgreSQL vo
 comment on column correcao.criada_em is 'When the row was written';
 grant select on correcao to ponto_corrections;
 grant select on correcao to ponto_correctors;
-grant select on correcao to ponto_reports;
+grant select on correcao to ponto_reader;
 grant insert (id, usuario_id, tipo, ponto, alvo, motivo) on correcao to ponto_correctors;
 grant insert (id, usuario_id, tipo, ponto, alvo, motivo, autor) on correcao to ponto_corrections;
 
@@ -437,7 +437,7 @@ create table empregador (
 comment on table empregador is 'Who employs, as the stage''s parameter names it; no row: nobody is named';
 comment on column empregador.unico is 'There is one row at most';
 comment on column empregador.identificacao is 'Name, and CNPJ or CPF, as time cards have it';
-grant select on empregador to ponto_reports;
+grant select on empregador to ponto_reader;
 
 -- 01_row_types.sql
 -- What the rows of the reports hold that are no view's.
@@ -593,7 +593,7 @@ comment on function semanas is
     'Weeks from that of an instant to that of another; of more than ten years, those that have punches';
 
 revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas from public;
-grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reports;
+grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reader;
 grant execute on function semana, semanas to ponto_receipts;
 
 -- 03_punches.sql
@@ -712,8 +712,8 @@ comment on function batidas_enviadas is
     'batida_local';
 
 revoke execute on function fuso_padrao, hora_local, batidas_enviadas from public;
-grant execute on function fuso_padrao, hora_local, batidas_enviadas to ponto_reports;
-grant select on batida_local to ponto_reports;
+grant execute on function fuso_padrao, hora_local, batidas_enviadas to ponto_reader;
+grant select on batida_local to ponto_reader;
 
 -- 04_corrections.sql
 -- Corrections in local time.
@@ -816,8 +816,8 @@ comment on column correcao_local.vale is
     'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
 
 revoke execute on function escrita_ate, correcoes_sem_nome, correcoes from public;
-grant execute on function escrita_ate, correcoes_sem_nome, correcoes to ponto_reports;
-grant select on correcao_local to ponto_reports;
+grant execute on function escrita_ate, correcoes_sem_nome, correcoes to ponto_reader;
+grant select on correcao_local to ponto_reader;
 
 -- 05_punches_that_count.sql
 -- Punches that count: those that were sent and that nobody disregarded, and those that somebody added.
@@ -909,8 +909,8 @@ comment on column batida_valida.desvio is 'recebida_em - enviado, as in batida_l
 comment on column batida_valida.corte is 'Cut-off of the employee''s working day, local time';
 
 revoke execute on function batidas, batidas_em from public;
-grant execute on function batidas, batidas_em to ponto_reports;
-grant select on batida_valida to ponto_reports;
+grant execute on function batidas, batidas_em to ponto_reader;
+grant select on batida_valida to ponto_reader;
 
 -- 06_night.sql
 -- Night time: from 22:00 to 05:00.
@@ -952,7 +952,7 @@ comment on function noturno is
     'Of the time between two instants, that in which the clocks of the time zone fuso show 22:00 to 05:00';
 
 revoke execute on function noite, noturno_na_mudanca, noturno from public;
-grant execute on function noite, noturno_na_mudanca, noturno to ponto_reports;
+grant execute on function noite, noturno_na_mudanca, noturno to ponto_reader;
 
 -- 07_working_days.sql
 -- Working days.
@@ -1069,8 +1069,8 @@ comment on column jornada.gravada_em is 'When the last of its rows was written; 
 comment on column jornada.incluidas is 'Which of pontos somebody added: their positions, from 1';
 
 revoke execute on function jornadas from public;
-grant execute on function jornadas to ponto_reports;
-grant select on jornada to ponto_reports;
+grant execute on function jornadas to ponto_reader;
+grant select on jornada to ponto_reader;
 
 -- 08_time_cards.sql
 -- Time cards of a month.
@@ -1190,7 +1190,7 @@ comment on function espelho_totais is
     'now)';
 
 revoke execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais from public;
-grant execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais to ponto_reports;
+grant execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais to ponto_reader;
 
 -- 09_exceptions.sql
 -- Exceptions: what somebody should look at.
@@ -1279,7 +1279,7 @@ comment on function excecoes is
     'moment (null: now)';
 
 revoke execute on function excecoes from public;
-grant execute on function excecoes to ponto_reports;
+grant execute on function excecoes to ponto_reader;
 
 -- 10_cut_offs.sql
 -- Cut-offs that fit better.
@@ -1340,7 +1340,7 @@ comment on function cortes is
     'punched: the full hour that lies in the widest regular gap between punches';
 
 revoke execute on function cortes from public;
-grant execute on function cortes to ponto_reports;
+grant execute on function cortes to ponto_reader;
 
 -- 12_peak.sql
 -- The peak, minute by minute.
@@ -1421,7 +1421,7 @@ comment on function pico is
     'count as punched only';
 
 revoke execute on function minuto_de, fila_desde, pico from public;
-grant execute on function minuto_de, fila_desde, pico to ponto_reports;
+grant execute on function minuto_de, fila_desde, pico to ponto_reader;
 
 -- 13_gaps.sql
 -- Numbers of devices that are missing, or came twice.
@@ -1540,8 +1540,8 @@ comment on column lacunas.desde is
     'When it showed: faltam: the number after was received; repetida: the last of the rows was; an instant';
 
 revoke execute on function lacunas_recebidas from public;
-grant execute on function lacunas_recebidas to ponto_reports;
-grant select on lacunas to ponto_reports;
+grant execute on function lacunas_recebidas to ponto_reader;
+grant select on lacunas to ponto_reader;
 
 -- 14_correcting.sql
 -- What writing a correction needs besides the tables.

@@ -86,7 +86,7 @@ def _deployed(where: target.Where) -> System:
             "is none: load a stage without userPoolArn"
         )
     rows = reader.FunctionReader(
-        stage.functions(), f"{stage.stack}-report", stage.stage, timeout=database.Where().timeout
+        stage.functions(), f"{stage.stack}-read", stage.stage, timeout=database.Where().timeout
     )
     return System(
         target.address_of(outputs, where.stage),

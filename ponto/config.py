@@ -67,12 +67,6 @@ class DrainSettings(NamedTuple):
     visibility_s: int  # for which the queue hides a message by itself; 0: not known
 
 
-class ReportSettings(NamedTuple):
-    """Of the function that reads."""
-
-    database: Database
-
-
 class FunctionRole(NamedTuple):
     """What `schema` is told of the function that signs in as a role of the database."""
 
@@ -83,7 +77,7 @@ class FunctionRole(NamedTuple):
 ROLES = {
     "ponto_function": "FUNCTION",
     "ponto_receipts": "RECEIPT",
-    "ponto_reports": "REPORT",
+    "ponto_reader": "READ",
     "ponto_corrections": "CORRECTION",
 }
 """Each function's role in the database, and how its variables in the environment of `schema` begin."""
@@ -142,16 +136,6 @@ def identity() -> bool:
     if value not in ("", "required"):  # a typo must not let everybody punch for everybody
         raise ConfigurationError(f"IDENTITY: {value!r} is not known; it is required, or not set.")
     return value == "required"
-
-
-def load_report() -> ReportSettings:
-    """Read the settings of the function that reads.
-
-    Raises:
-        ConfigurationError: naming all that is missing, or what is wrong.
-    """
-    database, _ = _database_and()
-    return ReportSettings(database)
 
 
 def load_schema() -> SchemaSettings:

@@ -77,7 +77,7 @@ function columns(api, rejections, hasCluster) {
       graph('Punches in a batch', 'punches',
         line(batches, 'batchSize', 'Average', 'average'),
         line(batches, 'batchSize', 'Maximum', 'largest')),
-      invocations('Reports', 'invocations', 'Report'),
+      invocations('Reading', 'invocations', 'Read'),
     ],
     Database: [
       graph('Connections', 'connections',

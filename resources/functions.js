@@ -4,7 +4,7 @@ const { listed } = require('./slices.js');
 
 const FUNCTIONS = [
   { name: 'function', id: 'BatidaPonto', role: 'ponto_function', does: 'stores punches', reserves: 'reservedConcurrency' },
-  { name: 'report', id: 'Report', role: 'ponto_reports', does: 'reads', reserves: 'reportConcurrency' },
+  { name: 'read', id: 'Read', role: 'ponto_reader', does: 'reads', reserves: 'readConcurrency' },
   ...listed('databaseFunctions'),
 ];
 

@@ -23,7 +23,7 @@ _LAST_MONTH = "2026-10"  # of the made-up company, so that each run has the same
 _CARDS = 20  # employees whose time cards are read in turn
 
 # What `ponto` may do: read; on one core, so that the others are left to the intake.
-_READER = "set role ponto_reports; set max_parallel_workers_per_gather = 0"
+_READER = "set role ponto_reader; set max_parallel_workers_per_gather = 0"
 
 # What the table itself offers: local time, working day, pairs, then the days that are wanted.
 _NAIVE = """

@@ -169,7 +169,7 @@ def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
 
 def test_the_connections_that_are_too_many_follow_from_the_concurrency(compiled: Compile) -> None:
     assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * (5 + 2 + 2 + 2) + 20
-    given = {"reserved": 40, "maximum": 40, "receipt": 3, "report": 1, "correction": 4}
+    given = {"reserved": 40, "maximum": 40, "receipt": 3, "read": 1, "correction": 4}
     more = alarms(compiled("prod", *(f"{name}Concurrency={number}" for name, number in given.items())))
     assert more["database-connections"]["Threshold"] == 2 * (40 + 3 + 1 + 4) + 20
 

@@ -14,7 +14,7 @@ _PROTECT = (Path(__file__).parent / "sql" / "roles.sql").read_text(encoding="utf
 # Of a function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
 # (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
 _REPLACED = 4
-_PEOPLE = {"ponto_reports": 20}  # connections of those who sign in by themselves
+_PEOPLE = {"ponto_reader": 20}  # connections of those who sign in by themselves
 
 
 class NotTheFunction(ValueError):

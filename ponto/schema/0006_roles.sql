@@ -5,7 +5,7 @@ do $$
 declare
     role name;
 begin
-    foreach role in array array['ponto_function', 'ponto_reports'] loop
+    foreach role in array array['ponto_function', 'ponto_reader'] loop
         if not exists (select from pg_roles where rolname = role) then
             begin
                 execute format('create role %I login', role); -- no password: nobody signs in with one yet
@@ -17,18 +17,18 @@ begin
     end loop;
 
     -- So that the owner can take on the reports' rights, and no more, for a session.
-    if not pg_has_role('ponto_reports', 'set') then
-        execute format('grant ponto_reports to %I', current_user);
+    if not pg_has_role('ponto_reader', 'set') then
+        execute format('grant ponto_reader to %I', current_user);
     end if;
 exception
     when insufficient_privilege then
-        raise exception '% may not make the roles ponto_function and ponto_reports, or not use them: %',
+        raise exception '% may not make the roles ponto_function and ponto_reader, or not use them: %',
             current_user, sqlerrm
         using
             errcode = 'insufficient_privilege',
             hint = format(
                 'As an administrator: alter role %1$I createrole; and, where the roles exist already: '
-                'grant ponto_function, ponto_reports to %1$I with admin option. Then try again.',
+                'grant ponto_function, ponto_reader to %1$I with admin option. Then try again.',
                 current_user
             );
 end
@@ -39,7 +39,7 @@ do $$
 declare
     role name;
 begin
-    foreach role in array array['ponto_function', 'ponto_reports'] loop
+    foreach role in array array['ponto_function', 'ponto_reader'] loop
         if not has_database_privilege(role, current_database(), 'connect') then
             execute format('grant connect on database %I to %I', current_database(), role);
         end if;
@@ -94,5 +94,5 @@ grant select (id, usuario_id, ponto) on batida to ponto_function;
 -- What the function's own code fails on, and since when.
 grant insert (mensagem_id), select, delete on falha to ponto_function;
 
-grant select on batida, funcionario to ponto_reports;
+grant select on batida, funcionario to ponto_reader;
 revoke execute on function funcionario_fuso from public;

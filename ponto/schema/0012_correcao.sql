@@ -50,4 +50,4 @@ comment on function correcao_append_only is 'Refuses to change or remove a corre
 create trigger append_only before update or delete or truncate on correcao
 for each statement execute function correcao_append_only();
 
-grant select on correcao to ponto_reports;
+grant select on correcao to ponto_reader;

@@ -67,7 +67,7 @@ begin
         raise exception 'corrections are written in transactions that are read committed'
         using errcode = 'invalid_transaction_state';
     end if;
-    perform pg_advisory_xact_lock(0x636f72726563616f); -- as in ponto/reports/sql/settled.sql
+    perform pg_advisory_xact_lock(0x636f72726563616f); -- as in ponto/reader/sql/settled.sql
     -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
     if new.criada_em >= transaction_timestamp() then
         new.criada_em := clock_timestamp();

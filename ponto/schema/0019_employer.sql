@@ -9,4 +9,4 @@ comment on table empregador is 'Who employs, as the stage''s parameter names it;
 comment on column empregador.unico is 'There is one row at most';
 comment on column empregador.identificacao is 'Name, and CNPJ or CPF, as time cards have it';
 
-grant select on empregador to ponto_reports;
+grant select on empregador to ponto_reader;

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ponto.reports import kinds
+from ponto.reader import kinds
 
 FOLDER = Path(__file__).parent / "reads"
 

@@ -22,7 +22,7 @@ from tools.local.faults import Faults
 from tools.local.stack import Stack
 from tools.report import period
 
-FUNCTION = "batida-ponto-local-report"
+FUNCTION = "batida-ponto-local-read"
 MONTH = ("--month", "2025-03")
 NAMES = """
 insert into funcionario (usuario_id, nome, cpf) select n, 'Employee ' || n, '12345678909' from unnest(%s) as n
@@ -131,8 +131,8 @@ def test_the_function_signs_in_as_its_own_role_for_as_long_as_it_reads(client: C
     answer = functions.invoke(FunctionName=FUNCTION, Payload=json.dumps(event))
     assert json.load(answer["Payload"]).keys() == {"rows"}
     variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
-    assert variables["DB_USER"] == "ponto_reports"
-    assert client.query("select from pg_stat_activity where application_name = 'ponto report'") == []
+    assert variables["DB_USER"] == "ponto_reader"
+    assert client.query("select from pg_stat_activity where application_name = 'ponto read'") == []
 
 
 @pytest.mark.usefixtures("punched")

@@ -20,7 +20,7 @@ from ponto.admin.migrations import migrate
 from ponto.admin.roles import protect, set_function_password
 from ponto.config import ROLES
 from ponto.connection import Parameters, connect
-from ponto.reports import columns, reader
+from ponto.reader import answers, columns
 from ponto.store import Status, Store
 from tests.postgres.servers import HBA, Server
 from tests.postgres.storing import QUICK, entry, statuses
@@ -29,7 +29,7 @@ from tests.postgres.tls import Authority, front
 from tools.local import postgres
 from tools.report import queries, timecard
 
-FUNCTION, REPORTS = "ponto_function", "ponto_reports"
+FUNCTION, REPORTS = "ponto_function", "ponto_reader"
 ENCRYPTED = "select usename, ssl from pg_stat_ssl join pg_stat_activity using (pid) where usename ~ '^ponto_'"
 PASSWORD = "CANARY"  # noqa: S105  of nobody
 
@@ -97,10 +97,10 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
 
     assert is_stored(owner, secret.punch.id)
     set_function_password(owner, REPORTS, REPORTS, PASSWORD)
-    answer, _ = reader.answer({"read": {"zone": {}}, "timeout": 0}, lambda: {**way, "user": REPORTS}, 60)
+    answer, _ = answers.answer({"read": {"zone": {}}, "timeout": 0}, lambda: {**way, "user": REPORTS}, 60)
     assert [name for (name,) in columns.unpacked(answer["rows"]["zone"])] == ["America/Sao_Paulo"]
     with closing(connect(owner, "report")) as connection:
-        connection.cursor().execute("set role ponto_reports")
+        connection.cursor().execute("set role ponto_reader")
         connection.commit()
         with queries.opened(connection) as reports:
             [card] = timecard.read(reports, date(2031, 7, 1))

@@ -13,7 +13,7 @@ from ponto.admin.migrations import migrate
 from ponto.admin.roles import protect
 from ponto.config import ROLES
 from ponto.own_schema import NotOwnSchemaError, strangers
-from ponto.reports import columns, reader, statements
+from ponto.reader import answers, columns, statements
 from tests.database import ask
 from tests.postgres import creators
 from tests.postgres.creators import EMPLOYEE, PUNCH, ZONE, way_of
@@ -87,20 +87,20 @@ def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(
 def test_a_report_calls_nothing_that_somebody_else_put_into_the_schema(
     owner: dict[str, str], intruder: dict[str, str], schema: str
 ) -> None:
-    way = way_of("ponto_reports", owner)
+    way = way_of("ponto_reader", owner)
     ask(intruder, PUNCHES.format(at=f'"{schema}"', schema=f'"{schema}"'))
 
-    answer, done = reader.answer(MONTHS, lambda: way, 60)
+    answer, done = answers.answer(MONTHS, lambda: way, 60)
 
     assert "everybody (PUBLIC) may create in it" in answer["message"]
     assert "12345678901" not in answer["message"]
     assert done.error == "NotOwnSchemaError"
 
     ask(owner, f'revoke create on schema "{schema}" from public')
-    answer, _ = reader.answer(MONTHS, lambda: way, 60)
+    answer, _ = answers.answer(MONTHS, lambda: way, 60)
     assert "batidas_enviadas(text,text,bigint) of ponto_function" in answer["message"]
     ask(owner, f'drop function "{schema}".batidas_enviadas(text, text, bigint)')
-    answer, _ = reader.answer(MONTHS, lambda: way, 60)
+    answer, _ = answers.answer(MONTHS, lambda: way, 60)
     assert list(columns.unpacked(answer["rows"]["person_months"])) == [(date(2026, 10, 1),)]
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_called_in_another_schema_of_the_search_path(
     server.ask("grant usage, create on schema public to public", "master")
     ask(way_of("ponto_function", owner), PUNCHES.format(at="public", schema=f'"{schema}"'))
 
-    answer, _ = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+    answer, _ = answers.answer(MONTHS, lambda: way_of("ponto_reader", owner), 60)
 
     assert list(columns.unpacked(answer["rows"]["person_months"])) == [(date(2026, 10, 1),)]
 
@@ -123,24 +123,24 @@ def test_a_table_of_somebody_elses_that_is_found_before_ours_is_not_taken_for_it
 ) -> None:
     server.ask("grant create on database master to ponto_function", "master")
     intruder = way_of("ponto_function", owner)
-    ask(intruder, "create schema ponto_reports; grant usage on schema ponto_reports to public")
-    ask(intruder, "create table ponto_reports.batida (id int)")
+    ask(intruder, "create schema ponto_reader; grant usage on schema ponto_reader to public")
+    ask(intruder, "create table ponto_reader.batida (id int)")
 
-    answer, done = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+    answer, done = answers.answer(MONTHS, lambda: way_of("ponto_reader", owner), 60)
 
-    assert "ponto_reports of ponto_function and public of master" in answer["message"]
+    assert "ponto_reader of ponto_function and public of master" in answer["message"]
     assert done.error == "NotOwnSchemaError"
 
 
 @pytest.mark.parametrize("schema", ["public"], indirect=True)
 def test_a_schema_of_ones_own_is_not_taken_for_that_of_the_tables(server: Server, owner: dict[str, str]) -> None:
-    server.ask("create schema authorization ponto_reports", "master")
+    server.ask("create schema authorization ponto_reader", "master")
 
-    answer, _ = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+    answer, _ = answers.answer(MONTHS, lambda: way_of("ponto_reader", owner), 60)
     assert list(columns.unpacked(answer["rows"]["person_months"])) == [(date(2026, 10, 1),)]
 
     server.ask("grant create on schema public to public", "master")
-    answer, done = reader.answer(MONTHS, lambda: way_of("ponto_reports", owner), 60)
+    answer, done = answers.answer(MONTHS, lambda: way_of("ponto_reader", owner), 60)
     assert done.error == "NotOwnSchemaError"
 
 

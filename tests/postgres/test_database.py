@@ -74,7 +74,7 @@ def refusal(where: Where, *, read_only: bool = True) -> str:
 
 def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its_owner(stack: Path) -> None:
     with database.connect(Where(stack), read_only=True) as connection:
-        assert one(connection, "select session_user") == "ponto_reports"
+        assert one(connection, "select session_user") == "ponto_reader"
         assert one(connection, "select current_setting('application_name')") == "ponto"
     with database.connect(Where(stack), read_only=False) as connection:
         assert one(connection, "select session_user") == "postgres"
@@ -92,7 +92,7 @@ def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: 
 def test_the_database_of_the_environment_is_read_in_the_role_of_the_reports() -> None:
     with database.connect(Where(), read_only=True) as connection:
         connection.rollback()  # which must not give the rights back
-        assert one(connection, "select current_user") == "ponto_reports"
+        assert one(connection, "select current_user") == "ponto_reader"
         assert one(connection, "select current_setting('statement_timeout')") == "10min"
 
 
@@ -103,7 +103,7 @@ def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights
     with database.connect(Where(), read_only=True) as connection:
         assert one(connection, "select current_user") == "analyst"
         assert one(connection, "select current_setting('transaction_read_only')") == "on"
-    assert capsys.readouterr().err == "ponto: not a member of ponto_reports; reading with this user's own rights\n"
+    assert capsys.readouterr().err == "ponto: not a member of ponto_reader; reading with this user's own rights\n"
 
 
 @pytest.mark.parametrize("local", [True, False])
@@ -111,7 +111,7 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
     stack: Path, deployment: pytest.MonkeyPatch, migrated_url: str, role: Callable[[str], str], local: bool
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
-    ask(parse_dsn(migrated_url), "grant insert on funcionario to clerk, ponto_reports")
+    ask(parse_dsn(migrated_url), "grant insert on funcionario to clerk, ponto_reader")
     with database.connect(Where(stack if local else None), read_only=True) as connection:
         connection.rollback()
         with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):

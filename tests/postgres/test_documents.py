@@ -81,7 +81,7 @@ def test_an_erasure_that_fails_leaves_rows_and_trigger(migrated_url: str, erasur
 def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
     punch(migrated_url, 123)
 
-    for role in ("ponto_function", "ponto_reports"):
+    for role in ("ponto_function", "ponto_reader"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             ask(migrated_url, f"set role {role}; {erasure}")
 

@@ -152,7 +152,7 @@ def test_only_the_reports_read_them_and_by_indexes(database: Database, report: s
     number(database, "gate", 2)
     database.ask("set enable_seqscan = off")  # which a table of one row would get
 
-    database.ask("set role ponto_reports")
+    database.ask("set role ponto_reader")
     assert gaps(database, report)
     plan = "\n".join(line for (line,) in database.ask("explain select * from " + report))  # noqa: S608  our own words
     assert "Seq Scan on batida" not in plan

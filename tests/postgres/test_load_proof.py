@@ -31,14 +31,14 @@ def table(
     if request.param == "direct":
         where = reader.Where(database.Where(write_stack(tmp_path, migrated_url)))
         return proof.Table(lambda: reader.opened(where), FIRST)
-    Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reports").invoke
+    Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return by_function()
 
 
 def by_function() -> proof.Table:
     functions = boto3.Session("x", "x", region_name="us-east-1").client("lambda")
     return proof.Table(
-        lambda: nullcontext(reader.FunctionReader(functions, "batida-ponto-local-report", "local", 60)), FIRST
+        lambda: nullcontext(reader.FunctionReader(functions, "batida-ponto-local-read", "local", 60)), FIRST
     )
 
 
@@ -63,7 +63,7 @@ def test_a_runs_rows_are_those_of_its_employees_since_it_began(
 def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    function, is_busy = Functions(migrated_url, "ponto_reports"), iter((True, False, True, False, True, False, True))
+    function, is_busy = Functions(migrated_url, "ponto_reader"), iter((True, False, True, False, True, False, True))
 
     def answer(client: object, asked: Mapping[str, Any]) -> Any:
         if next(is_busy, False):

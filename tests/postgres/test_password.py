@@ -64,7 +64,7 @@ class System:
         """Invoke the schema function."""
         self._environment.setenv("DB_SECRET_ARN", self._arns[OWNER])
         self._environment.setenv("FUNCTION_SECRET_ARN", self._arns[FUNCTION])
-        self._environment.setenv("REPORT_SECRET_ARN", self._arns.get(REPORTS, ""))
+        self._environment.setenv("READ_SECRET_ARN", self._arns.get(REPORTS, ""))
         return handler.schema({}, Context())
 
     def deliver(self, *records: Record) -> list[str]:
@@ -77,7 +77,7 @@ class System:
     def read(self) -> str:
         """Invoke the function that reads; give why it does not, or nothing."""
         self._environment.setenv("DB_SECRET_ARN", self._arns[REPORTS])
-        return handler.report({"read": {"zone": {}}, "timeout": 0}, Context()).get("why", "")
+        return handler.read({"read": {"zone": {}}, "timeout": 0}, Context()).get("why", "")
 
     def end_sessions(self) -> None:
         """End what the function has open, as idling does."""
@@ -114,12 +114,12 @@ def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next
     system: System, capfd: pytest.CaptureFixture[str]
 ) -> None:
     system.apply_schema()
-    system.put(REPORTS, "ponto_reports", "CANARY-R")
+    system.put(REPORTS, "ponto_reader", "CANARY-R")
     assert system.read() == "sign-in"
 
     assert system.apply_schema() == {
         "applied": [],
-        "notices": [f"password set: ponto_{of}" for of in ("function", "reports")],
+        "notices": [f"password set: ponto_{of}" for of in ("function", "reader")],
     }
 
     assert system.read() == ""
@@ -128,7 +128,7 @@ def test_a_stage_that_had_no_function_that_reads_gets_its_password_with_the_next
 
 def test_whoever_writes_the_functions_secret_sets_nobody_elses_password(system: System) -> None:
     system.apply_schema()
-    for name in ("master", "ponto_reports", "PONTO_FUNCTION", ""):
+    for name in ("master", "ponto_reader", "PONTO_FUNCTION", ""):
         system.put(FUNCTION, name, "CANARY-2")
         with pytest.raises(NotTheFunction, match=f"has the username {name!r}; it must be ponto_f") as caught:
             system.apply_schema()

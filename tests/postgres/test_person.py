@@ -70,7 +70,7 @@ class Stage:
 
     def __init__(self, database: Database, calls: Calls, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.database = database
-        self.functions = Functions(database.url, "ponto_reports")
+        self.functions = Functions(database.url, "ponto_reader")
         self.instead = calls.instead
         sqs: Any = boto3.client("sqs")
         url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
@@ -105,8 +105,8 @@ class Stage:
         return (self.folder / f"employee-{employee}.{suffix}").read_text(encoding="utf-8")
 
     def _invoke(self, _: object, asked: Any) -> Any:
-        assert asked["FunctionName"] == "batida-ponto-dev-report"
-        return {"Payload": io.BytesIO(json.dumps(self.functions.call("report", json.loads(asked["Payload"]))).encode())}
+        assert asked["FunctionName"] == "batida-ponto-dev-read"
+        return {"Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(asked["Payload"]))).encode())}
 
 
 def _texts(**texts: str) -> Any:

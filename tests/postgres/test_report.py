@@ -881,7 +881,7 @@ def test_the_pages_picture_is_in_the_page_and_reaches_for_nothing(run: Run) -> N
 
 
 def test_a_report_reads_as_the_role_that_can_do_nothing_else(run: Run, url: str) -> None:
-    fill(url, "revoke execute on function espelhos from ponto_reports")
+    fill(url, "revoke execute on function espelhos from ponto_reader")
 
     result = run("timecard", "--employee", 101, *MONTH)
 

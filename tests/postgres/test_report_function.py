@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.reports import columns, reader, statements
-from ponto.reports.reader import Why
+from ponto.reader import answers, columns, statements
+from ponto.reader.answers import Why
 from tests import commands
 from tests.aws import Calls, refusal, returned
 from tests.company import MONTH, NOVEMBER, Run, fill, runner, write_stack
@@ -64,7 +64,7 @@ def url(migrated_url: str) -> str:
 
 @pytest.fixture
 def function(url: str) -> Functions:
-    return Functions(url, "ponto_reports")
+    return Functions(url, "ponto_reader")
 
 
 @pytest.fixture
@@ -83,9 +83,11 @@ def run(
     return runner(write_stack(tmp_path, url), monkeypatch, capsys)
 
 
-def ask(url: str, event: Any, most_bytes: int = reader.MOST_BYTES, **other: str) -> tuple[reader.Answer, reader.Read]:
-    parameters = parse_dsn(url) | {"user": "ponto_reports"} | other
-    return reader.answer(event, lambda: parameters, 60, most_bytes)
+def ask(
+    url: str, event: Any, most_bytes: int = answers.MOST_BYTES, **other: str
+) -> tuple[answers.Answer, answers.Read]:
+    parameters = parse_dsn(url) | {"user": "ponto_reader"} | other
+    return answers.answer(event, lambda: parameters, 60, most_bytes)
 
 
 def event_of(timeout: float = 0, **read: Any) -> dict[str, Any]:
@@ -129,14 +131,14 @@ def test_the_rows_of_a_key_are_the_same_by_the_function(
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an answer have room for three employees."""
-    real = reader.answer
+    real = answers.answer
 
     def answer(event: Any, parameters: Any, seconds: float) -> Any:
         of = [values["usuarios"] for values in event["read"].values() if "usuarios" in values and "de" not in values]
         is_too_large = any(employees is None or len(employees) > 3 for employees in of)
-        return real(event, parameters, seconds, 0 if is_too_large else reader.MOST_BYTES)
+        return real(event, parameters, seconds, 0 if is_too_large else answers.MOST_BYTES)
 
-    monkeypatch.setattr(reader, "answer", answer)
+    monkeypatch.setattr(answers, "answer", answer)
 
 
 @pytest.mark.usefixtures("few")
@@ -187,7 +189,7 @@ def test_the_rows_of_a_key_come_in_order_by_ranges_too(
 
 
 def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader.answer, "__defaults__", (0,))
+    monkeypatch.setattr(answers.answer, "__defaults__", (0,))
 
     result = run(*REPORTS["gaps of a month"], "--stage", "local")
 
@@ -229,11 +231,11 @@ def test_all_statements_of_a_request_are_of_one_moment(url: str, monkeypatch: py
 def test_it_reads_as_its_own_role_and_cannot_write(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(statements._SQL, "zone", "select session_user || current_setting('transaction_read_only')")
     answer, _ = ask(url, event_of(zone={}))
-    assert list(columns.unpacked(answer["rows"]["zone"])) == [("ponto_reportson",)]
+    assert list(columns.unpacked(answer["rows"]["zone"])) == [("ponto_readeron",)]
 
     for statement in ("insert into batida (id) values (gen_random_uuid())", "select * from pg_authid"):
         monkeypatch.setitem(statements._SQL, "zone", statement)
-        answer, _ = ask(url, event_of(zone={}), user="postgres" if "insert" in statement else "ponto_reports")
+        answer, _ = ask(url, event_of(zone={}), user="postgres" if "insert" in statement else "ponto_reader")
         assert answer["sqlstate"] in ("25006", "42501", "42601")
 
 
@@ -253,7 +255,7 @@ def test_it_reads_as_its_own_role_and_cannot_write(url: str, monkeypatch: pytest
 def test_nothing_but_a_name_with_its_values_is_run(event: Any, url: str) -> None:
     answer, done = ask(url, event)
 
-    assert (answer["why"], done) == (Why.NOT_ASKED, reader.Read([], 0, 0, "not asked"))
+    assert (answer["why"], done) == (Why.NOT_ASKED, answers.Read([], 0, 0, "not asked"))
 
 
 # What goes wrong
@@ -310,7 +312,7 @@ def test_a_statement_leaves_the_function_the_time_to_answer(
     limit = "select setting::int from pg_settings where name = 'statement_timeout'"
     monkeypatch.setitem(statements._SQL, "zone", limit)
 
-    answer, _ = reader.answer(event_of(timeout, zone={}), lambda: parse_dsn(url), 30)
+    answer, _ = answers.answer(event_of(timeout, zone={}), lambda: parse_dsn(url), 30)
 
     [(limit_ms,)] = columns.unpacked(answer["rows"]["zone"])
     assert least_ms <= limit_ms <= most_ms
@@ -319,7 +321,7 @@ def test_a_statement_leaves_the_function_the_time_to_answer(
 def test_a_statement_for_which_no_time_is_left_is_canceled(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(statements._SQL, "zone", "select pg_sleep(1)")
 
-    answer, _ = reader.answer(event_of(zone={}), lambda: parse_dsn(url), 1)
+    answer, _ = answers.answer(event_of(zone={}), lambda: parse_dsn(url), 1)
 
     assert (answer["why"], answer["sqlstate"]) == (Why.FAILED, "57014")
 
@@ -331,7 +333,7 @@ def test_one_deadline_holds_for_all_parts_of_an_answer(url: str, monkeypatch: py
     monkeypatch.setitem(statements._SQL, "now", slow)
     begin = time.monotonic()
 
-    answer, _ = reader.answer(event_of(5, zone={}, now={}), lambda: parse_dsn(url), 100)
+    answer, _ = answers.answer(event_of(5, zone={}, now={}), lambda: parse_dsn(url), 100)
 
     assert (answer["why"], answer["sqlstate"]) == (Why.FAILED, "57014")
     assert time.monotonic() - begin < 30  # all of it takes a minute
@@ -340,7 +342,7 @@ def test_one_deadline_holds_for_all_parts_of_an_answer(url: str, monkeypatch: py
 def test_a_database_that_resumes_is_waited_for_with_one_sentence(
     run: Run, function: Functions, calls: Calls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "TIMEOUTS", reader.TIMEOUTS._replace(connect_s=2))
+    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_s=2))
     there = function.environment["DB_HOST"]
 
     def invoke(*given: Any) -> Any:
@@ -359,14 +361,14 @@ def test_a_database_that_resumes_is_waited_for_with_one_sentence(
 def test_a_database_that_does_not_resume_is_given_up(
     run: Run, function: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "TIMEOUTS", reader.TIMEOUTS._replace(connect_s=2))
+    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_s=2))
     monkeypatch.setattr(kit_reader, "AWAKE_SECONDS", 0)
     function.environment["DB_HOST"] = "/nowhere"
 
     result = run("totals", *MONTH, "--stage", "local")
 
     assert result.status == 2
-    assert "batida-ponto-local-report cannot connect to the database: connection to server on socket" in result.err
+    assert "batida-ponto-local-read cannot connect to the database: connection to server on socket" in result.err
 
 
 @pytest.mark.parametrize(
@@ -374,7 +376,7 @@ def test_a_database_that_does_not_resume_is_given_up(
     [
         (
             refusal("ResourceNotFoundException"),
-            "batida-ponto-dev-report is not in this account and region; deploy",
+            "batida-ponto-dev-read is not in this account and region; deploy",
         ),
         (refusal("TooManyRequestsException"), "runs as often as it may, for others; try again later"),
         (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
@@ -382,7 +384,7 @@ def test_a_database_that_does_not_resume_is_given_up(
         (returned({"why": "sign-in", "message": "no"}), "another password than the database: no; run ponto schema"),
         (returned({"why": "not asked", "message": "no"}), "is of another version: no; deploy stage dev"),
         (returned({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks the migrations of the reports; run"),
-        (returned({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-report: no"),
+        (returned({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
     ],
 )
 def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, run: Run, calls: Calls) -> None:
@@ -412,7 +414,7 @@ def test_the_function_of_the_release_before_is_of_another_version(
     result = run("totals", *MONTH, *moment, "--stage", "local")
 
     assert (result.status, result.out) == (2, "")
-    assert "batida-ponto-local-report is of another version: " in result.err
+    assert "batida-ponto-local-read is of another version: " in result.err
 
 
 WRITES = {
@@ -428,7 +430,7 @@ WRITES = {
 def test_a_report_of_an_earlier_moment_is_refused_while_what_was_written_before_is_not_committed(
     run: Run, url: str, by_stage: bool, written: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader, "SETTLES_S", 0.2)
+    monkeypatch.setattr(answers, "SETTLES_S", 0.2)
     where = ("--stage", "local") if by_stage else ()
     user = "ponto_function" if written == "a punch" else "postgres"
     with closing(psycopg2.connect(url, application_name="batidaPonto", user=user)) as open_, open_.cursor() as cursor:
@@ -444,7 +446,7 @@ def test_a_report_of_an_earlier_moment_is_refused_while_what_was_written_before_
 def test_a_report_of_an_earlier_moment_waits_for_what_is_committed_soon(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    day, look, seen = date(2026, 11, 3), reader._writing, []
+    day, look, seen = date(2026, 11, 3), answers._writing, []
     with closing(psycopg2.connect(url)) as open_:
         open_.cursor().execute(WRITES["a punch"].replace("101", "777"))
 
@@ -453,9 +455,9 @@ def test_a_report_of_an_earlier_moment_waits_for_what_is_committed_soon(
             open_.commit()
             return seen[-1]
 
-        monkeypatch.setattr(reader, "_writing", commits)
+        monkeypatch.setattr(answers, "_writing", commits)
         then = {"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)}
-        answer, _ = reader.answer(event_of(punched=then), lambda: parse_dsn(url), 60)
+        answer, _ = answers.answer(event_of(punched=then), lambda: parse_dsn(url), 60)
 
     assert len(seen[0]) == 1
     assert list(columns.unpacked(answer["rows"]["punched"])) == [(True,)]
@@ -463,9 +465,9 @@ def test_a_report_of_an_earlier_moment_waits_for_what_is_committed_soon(
 
 def test_a_wrong_password_is_no_paused_database(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(*_: Any, **__: Any) -> None:
-        raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_reports"')
+        raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_reader"')
 
-    monkeypatch.setattr(reader, "connect", connect)
+    monkeypatch.setattr(answers, "connect", connect)
 
     answer, done = ask(url, event_of(zone={}))
 
@@ -476,7 +478,7 @@ def test_a_secret_that_cannot_be_read_is_said() -> None:
     def parameters() -> dict[str, str]:
         raise refusal("AccessDeniedException", "not the secret")
 
-    answer, done = reader.answer(event_of(zone={}), parameters, 60)
+    answer, done = answers.answer(event_of(zone={}), parameters, 60)
 
     assert answer["why"] == Why.FAILED
     assert "the password cannot be read" in answer["message"]

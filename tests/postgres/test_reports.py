@@ -674,7 +674,7 @@ def test_the_role_of_the_reports_reads_them_all_and_that_of_the_function_the_pun
     database.employ(1)
     database.punch(1, "2026-11-03 08:00", sent=HOUR)
     for report in (*reports_of(1), "funcionario", "batida", "fuso_padrao()", PEAK):
-        database.ask("set role ponto_reports")
+        database.ask("set role ponto_reader")
         assert database.read(report), report
         database.ask("set role ponto_function")
         if report != "batida":
@@ -683,7 +683,7 @@ def test_the_role_of_the_reports_reads_them_all_and_that_of_the_function_the_pun
 
 
 def test_the_role_of_the_reports_writes_nothing_and_reads_nothing_else(database: Database) -> None:
-    database.ask("set role ponto_reports")
+    database.ask("set role ponto_reader")
 
     for statement in (
         "insert into funcionario values (1, 'Ana')",
@@ -1002,7 +1002,7 @@ def test_the_view_the_functions_and_the_totals_agree(database: Database, drawn: 
 
 
 def test_every_example_of_the_document_runs(database: Database) -> None:
-    database.ask("set role ponto_reports")
+    database.ask("set role ponto_reader")
     statements = re.findall("```sql\n(.*?)```", DOCUMENT, re.DOTALL)
     assert statements
 

@@ -54,7 +54,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
 
     assert migrate(owner, ZONE).applied == ALL
 
-    for role in ("ponto_function", "ponto_receipts", "ponto_reports", "ponto_corrections"):
+    for role in ("ponto_function", "ponto_receipts", "ponto_reader", "ponto_corrections"):
         way = {**owner, "user": role, "password": "one"}
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             ask(way, "select")
@@ -71,8 +71,8 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
 def test_the_owner_can_take_on_the_reports_rights_for_a_session(owner: dict[str, str], user: str) -> None:
     owner |= {"user": user}
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        ask(owner, "set role ponto_reports; insert into batida (id) values (gen_random_uuid())")
-    assert ask(owner, "set role ponto_reports; select dispositivo from batida") == []
+        ask(owner, "set role ponto_reader; insert into batida (id) values (gen_random_uuid())")
+    assert ask(owner, "set role ponto_reader; select dispositivo from batida") == []
 
 
 def test_whoever_may_write_employees_needs_no_other_right(server: Server, owner: dict[str, str]) -> None:
@@ -109,7 +109,7 @@ def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
     first = psycopg2.connect(**arguments)
     with ThreadPoolExecutor() as threads, first.cursor() as cursor:
         try:
-            cursor.execute("set role master; create role ponto_function login; create role ponto_reports login")
+            cursor.execute("set role master; create role ponto_function login; create role ponto_reader login")
             second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE)
             wait_for(lambda: server.ask(waits) == [(1,)], "the second to wait for the first")
         finally:
@@ -248,7 +248,7 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
     assert rights("ponto_receipts") == {
         ("batida", name, "select") for name in ("id", "usuario_id", "ponto", "recebida_em", "gravada_em")
     }
-    assert {privilege for *_, privilege in rights("ponto_reports")} == {"select"}
+    assert {privilege for *_, privilege in rights("ponto_reader")} == {"select"}
 
     own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
     read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
@@ -267,7 +267,7 @@ ANYBODY = [
     "copy batida to program 'cat'",
 ]
 REFUSED = {
-    "ponto_receipts": [*ANYBODY, "set role ponto_reports", "set role ponto_function"],
+    "ponto_receipts": [*ANYBODY, "set role ponto_reader", "set role ponto_function"],
     "ponto_function": [
         *ANYBODY,
         "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())"
@@ -278,16 +278,16 @@ REFUSED = {
         "create role more",
         "create function more() returns int language sql as 'select 1'",
         "alter role ponto_function createrole",
-        "set role ponto_reports",
+        "set role ponto_reader",
         "set session_replication_role = replica",
     ],
-    "ponto_reports": [*ANYBODY, "set role ponto_function"],
+    "ponto_reader": [*ANYBODY, "set role ponto_function"],
     "ponto_corrections": [
         *ANYBODY,
         "insert into batida (id) values (gen_random_uuid())",
         "insert into correcao (criada_em) values (now())",
         "alter table correcao disable trigger regras",
-        "set role ponto_reports",
+        "set role ponto_reader",
         "set session_replication_role = replica",
     ],
 }
@@ -364,10 +364,10 @@ SETTINGS = (
 def test_settings_that_a_role_made_for_itself_are_taken_back(
     server: Server, owner: dict[str, str], function: dict[str, str]
 ) -> None:
-    reports = sign_in(owner, "ponto_reports")
+    reports = sign_in(owner, "ponto_reader")
     ask(function, "alter role ponto_function set search_path = pg_temp, public")
     ask(function, "alter role ponto_function in database master set default_transaction_read_only = on")
-    ask(reports, "alter role ponto_reports set timezone = 'UTC'")
+    ask(reports, "alter role ponto_reader set timezone = 'UTC'")
     server.ask("update pg_authid set rolconnlimit = rolconnlimit where rolname = 'ponto_function'")  # now last
     assert len(server.ask(SETTINGS)) == 3  # whoever takes a function over can do that
     assert Store(lambda: function).save([entry()])[0].status is Status.FAILED
@@ -377,7 +377,7 @@ def test_settings_that_a_role_made_for_itself_are_taken_back(
     assert notices == [
         "NOTICE:  settings reset: ponto_function",
         "NOTICE:  settings reset: ponto_function in database master",
-        "NOTICE:  settings reset: ponto_reports",
+        "NOTICE:  settings reset: ponto_reader",
     ]
     assert server.ask(SETTINGS) == []
     assert protect(owner, UNKNOWN) == []
@@ -392,12 +392,12 @@ def test_the_reports_temporary_files_are_limited_where_the_owner_may_limit_them(
     server.ask("grant set on parameter temp_file_limit to master")
 
     assert protect(owner, UNKNOWN) == []
-    assert server.ask(SETTINGS) == [("ponto_reports", None, ["temp_file_limit=4GB"])]
-    server.ask("alter role ponto_reports set temp_file_limit = '1GB'; alter role ponto_reports set timezone = 'UTC'")
-    assert protect(owner, UNKNOWN) == ["NOTICE:  settings reset: ponto_reports"]
-    assert server.ask(SETTINGS) == [("ponto_reports", None, ["temp_file_limit=1GB"])]
+    assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=4GB"])]
+    server.ask("alter role ponto_reader set temp_file_limit = '1GB'; alter role ponto_reader set timezone = 'UTC'")
+    assert protect(owner, UNKNOWN) == ["NOTICE:  settings reset: ponto_reader"]
+    assert server.ask(SETTINGS) == [("ponto_reader", None, ["temp_file_limit=1GB"])]
     assert protect(owner, UNKNOWN) == []
-    assert ask(sign_in(owner, "ponto_reports"), "show temp_file_limit") == [("1GB",)]
+    assert ask(sign_in(owner, "ponto_reader"), "show temp_file_limit") == [("1GB",)]
 
 
 def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
@@ -407,7 +407,7 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
         return dict(server.ask("select rolname, rolconnlimit from pg_roles where rolname ~ '^ponto_' and rolcanlogin"))
 
     assert protect(owner, UNKNOWN) == []
-    unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reports": 20}
+    unlimited = {**dict.fromkeys(ROLES, -1), "ponto_reader": 20}
     assert limits() == unlimited
 
     assert protect(owner, {"ponto_function": 1}) == []
@@ -424,7 +424,7 @@ def test_the_roles_connections_are_limited_by_the_reserved_concurrency(
     for store in stores:
         store.close()
     protect(owner, dict.fromkeys(ROLES, 2))
-    assert limits() == {**dict.fromkeys(ROLES, 8), "ponto_reports": 20 + 8}
+    assert limits() == {**dict.fromkeys(ROLES, 8), "ponto_reader": 20 + 8}
 
 
 def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does(
@@ -459,7 +459,7 @@ def test_the_server_never_sees_a_password(server: Server, owner: dict[str, str])
 def test_the_password_of_a_role_that_is_not_there_or_not_ones_own_is_refused(
     server: Server, owner: dict[str, str]
 ) -> None:
-    for name in ("nobody", 'no"body', "nobody; drop role ponto_reports"):
+    for name in ("nobody", 'no"body', "nobody; drop role ponto_reader"):
         with pytest.raises(psycopg2.errors.UndefinedObject, match=re.escape(f'role "{name}" does not exist')):
             set_password(owner, name, "CANARY")
     second = server.owner("second")

@@ -57,7 +57,7 @@ class Stage:
         self.sqs: Any = boto3.client("sqs")
         self.queue_url = self.sqs.create_queue(QueueName="punches")["QueueUrl"]
         self.dlq_url = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.functions = Functions(url, "ponto_reports")
+        self.functions = Functions(url, "ponto_reader")
         self.mapping: dict[str, Any] = {"State": "Enabled"}
         self.calls = calls
         self.instead = calls.instead
@@ -80,8 +80,8 @@ class Stage:
         return self.dead_letter(body, reason=reason, detail="why", messageId="m9", receivedAt=RECEIVED_MS)
 
     def _invoke(self, _: object, asked: Any) -> Any:
-        assert asked["FunctionName"] == "batida-ponto-dev-report"
-        return {"Payload": io.BytesIO(json.dumps(self.functions.call("report", json.loads(asked["Payload"]))).encode())}
+        assert asked["FunctionName"] == "batida-ponto-dev-read"
+        return {"Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(asked["Payload"]))).encode())}
 
 
 @pytest.fixture

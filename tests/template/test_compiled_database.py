@@ -61,7 +61,7 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
     assert prod.properties("DatabaseParameters")["Family"] == f"aurora-postgresql{major}"
 
 
-SECRETS = ("FunctionSecret", "ReportSecret", "CorrectionSecret", "ReceiptSecret")
+SECRETS = ("FunctionSecret", "ReadSecret", "CorrectionSecret", "ReceiptSecret")
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
@@ -78,7 +78,7 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
     assert database_variables(prod) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
         "ReceiptLambdaFunction": both | {"DB_USER": "ponto_receipts", "DB_SECRET_ARN": receipts},
-        "ReportLambdaFunction": both | {"DB_USER": "ponto_reports", "DB_SECRET_ARN": reports},
+        "ReadLambdaFunction": both | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": reports},
         "CorrectionLambdaFunction": both | {"DB_USER": "ponto_corrections", "DB_SECRET_ARN": corrections},
         "SchemaLambdaFunction": both
         | {
@@ -86,7 +86,7 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
             "DB_SECRET_ARN": owners,
             "FUNCTION_SECRET_ARN": functions,
             "RECEIPT_SECRET_ARN": receipts,
-            "REPORT_SECRET_ARN": reports,
+            "READ_SECRET_ARN": reports,
             "CORRECTION_SECRET_ARN": corrections,
         },
     }
@@ -102,7 +102,7 @@ def test_secrets_manager_makes_the_functions_passwords(prod: Template) -> None:
         for secret, what, user in (
             ("FunctionSecret", "stores punches", "ponto_function"),
             ("ReceiptSecret", "looks receipts up", "ponto_receipts"),
-            ("ReportSecret", "reads", "ponto_reports"),
+            ("ReadSecret", "reads", "ponto_reader"),
             ("CorrectionSecret", "writes corrections", "ponto_corrections"),
         )
     }
@@ -213,10 +213,10 @@ def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(com
     variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
     assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
     assert variables["ReceiptLambdaFunction"]["DB_SECRET_ARN"] == receipts
-    assert variables["ReportLambdaFunction"]["DB_SECRET_ARN"] == reports
+    assert variables["ReadLambdaFunction"]["DB_SECRET_ARN"] == reports
     assert variables["CorrectionLambdaFunction"]["DB_SECRET_ARN"] == corrections
     schema = variables["SchemaLambdaFunction"]
-    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "RECEIPT", "REPORT", "CORRECTION")] == [
+    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "RECEIPT", "READ", "CORRECTION")] == [
         ARN,
         functions,
         receipts,
@@ -229,7 +229,7 @@ def test_one_machine_has_the_same_users(local: Template) -> None:
     assert {name: variables["DB_USER"] for name, variables in database_variables(local).items()} == {
         "BatidaPontoLambdaFunction": "ponto_function",
         "ReceiptLambdaFunction": "ponto_receipts",
-        "ReportLambdaFunction": "ponto_reports",
+        "ReadLambdaFunction": "ponto_reader",
         "CorrectionLambdaFunction": "ponto_corrections",
         "SchemaLambdaFunction": "postgres",
     }

@@ -28,10 +28,10 @@ ALWAYS = {
     "ReceiptLambdaFunction": "AWS::Lambda::Function",
     "ReceiptRole": "AWS::IAM::Role",
     "ReceiptInvocation": "AWS::IAM::ManagedPolicy",
-    "ReportLogGroup": "AWS::Logs::LogGroup",
-    "ReportLambdaFunction": "AWS::Lambda::Function",
-    "ReportRole": "AWS::IAM::Role",
-    "ReportPolicy": "AWS::IAM::ManagedPolicy",
+    "ReadLogGroup": "AWS::Logs::LogGroup",
+    "ReadLambdaFunction": "AWS::Lambda::Function",
+    "ReadRole": "AWS::IAM::Role",
+    "ReadPolicy": "AWS::IAM::ManagedPolicy",
     "CorrectionLogGroup": "AWS::Logs::LogGroup",
     "CorrectionLambdaFunction": "AWS::Lambda::Function",
     "CorrectionRole": "AWS::IAM::Role",
@@ -86,8 +86,8 @@ WITH_A_SECRET = {
     "FunctionSecretPolicy": "AWS::IAM::ManagedPolicy",
     "ReceiptSecret": "AWS::SecretsManager::Secret",
     "ReceiptSecretPolicy": "AWS::IAM::ManagedPolicy",
-    "ReportSecret": "AWS::SecretsManager::Secret",
-    "ReportSecretPolicy": "AWS::IAM::ManagedPolicy",
+    "ReadSecret": "AWS::SecretsManager::Secret",
+    "ReadSecretPolicy": "AWS::IAM::ManagedPolicy",
     "CorrectionSecret": "AWS::SecretsManager::Secret",
     "CorrectionSecretPolicy": "AWS::IAM::ManagedPolicy",
 }
@@ -237,7 +237,7 @@ def test_of_two_values_for_the_clusters_protection_the_last_counts(packaged: Pac
 def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     packaged: Packaged, stage: str, protected: bool
 ) -> None:
-    each = {"batidaPonto": 5, "receipt": 2, "report": 2, "correction": 2}
+    each = {"batidaPonto": 5, "receipt": 2, "read": 2, "correction": 2}
     reserved = {f"batida-ponto-{stage}-{name}": number for name, number in each.items()}
     demand = quotas.Demand(reserved, makes_network=True, makes_cluster=True)
     expected = deploy.Compiled(protected, False, demand, protects_cluster=protected)
@@ -291,7 +291,7 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
         "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
         "ReceiptLambdaFunction": each | {"CORS_ORIGIN"},
-        "ReportLambdaFunction": each,
+        "ReadLambdaFunction": each,
         "CorrectionLambdaFunction": each | {"AUTHOR"},
         "SchemaLambdaFunction": each
         | {f"{begin}_{what}" for begin in ROLES.values() for what in ("SECRET_ARN", "CONCURRENCY")}
@@ -332,7 +332,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "PunchQueueUrl": {"Ref": "PunchQueue"},
         "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
         "OperatorRoleArn": {"Fn::GetAtt": ["OperatorRole", "Arn"]},
-        "ReportPolicyArn": {"Ref": "ReportPolicy"},
+        "ReadPolicyArn": {"Ref": "ReadPolicy"},
         "CorrectionPolicyArn": {"Ref": "CorrectionPolicy"},
         "ApiUrl": {"Fn::Sub": url},
         "ApiId": {"Ref": "Api"},

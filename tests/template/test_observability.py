@@ -51,5 +51,5 @@ def test_traces_cover_the_gateway_and_every_function(observed: Template) -> None
     assert observed.properties("ApiStage")["TracingEnabled"] is True
     functions = observed.of_type("AWS::Lambda::Function").values()
     assert [function["TracingConfig"] for function in functions] == [{"Mode": "Active"}] * 5
-    for role in ("BatidaPontoRole", "ReceiptRole", "ReportRole", "CorrectionRole", "SchemaRole"):
+    for role in ("BatidaPontoRole", "ReceiptRole", "ReadRole", "CorrectionRole", "SchemaRole"):
         assert {"Ref": "TracingPolicy"} in observed.properties(role)["ManagedPolicyArns"]

@@ -64,12 +64,12 @@ def test_schema_knows_the_concurrency_from_which_the_limit_of_connections_follow
 def test_where_nothing_is_reserved_no_function_has_0_and_what_follows_comes_from_the_mapping(
     compiled: Compile, none: str
 ) -> None:
-    reserved = [f"{name}Concurrency" for name in ("reserved", "receipt", "report", "correction", "import")]
+    reserved = [f"{name}Concurrency" for name in ("reserved", "receipt", "read", "correction", "import")]
     template = compiled("prod", *(f"{name}={none}" for name in reserved), "maximumConcurrency=3", *SWITCHES)
     assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == {}
     assert template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"] == 3
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "RECEIPT", "REPORT", "CORRECTION")] == ["3"] * 4
+    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "RECEIPT", "READ", "CORRECTION")] == ["3"] * 4
     assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3 + 3 + 3) + 20
 
 
@@ -170,7 +170,7 @@ def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_b
     assert _present(functions, "ReservedConcurrentExecutions") == {
         FUNCTION: 5,
         "ReceiptLambdaFunction": 2,
-        "ReportLambdaFunction": 2,
+        "ReadLambdaFunction": 2,
         "CorrectionLambdaFunction": 2,
     }
 
@@ -185,7 +185,7 @@ def test_nothing_but_an_operator_invokes_the_migrations(template: Template) -> N
     assert {name: each["Handler"] for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         FUNCTION: "handler.main",
         "ReceiptLambdaFunction": "slices/receipts/function.main",
-        "ReportLambdaFunction": "handler.report",
+        "ReadLambdaFunction": "handler.read",
         "CorrectionLambdaFunction": "slices/corrections/function.main",
         "SchemaLambdaFunction": "handler.schema",
     }

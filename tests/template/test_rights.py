@@ -42,11 +42,11 @@ ROLES: Rights = {
         ("logs:CreateLogStream", "ReceiptLogGroup.Arn"),
         ("logs:PutLogEvents", "ReceiptLogGroup.Arn"),
     },
-    "ReportRole": {
-        ("logs:CreateLogStream", "ReportLogGroup.Arn"),
-        ("logs:PutLogEvents", "ReportLogGroup.Arn"),
+    "ReadRole": {
+        ("logs:CreateLogStream", "ReadLogGroup.Arn"),
+        ("logs:PutLogEvents", "ReadLogGroup.Arn"),
     },
-    "ReportPolicy": {("lambda:InvokeFunction", "ReportLambdaFunction.Arn")},  # no role of ours has it
+    "ReadPolicy": {("lambda:InvokeFunction", "ReadLambdaFunction.Arn")},  # no role of ours has it
     "CorrectionRole": {
         ("logs:CreateLogStream", "CorrectionLogGroup.Arn"),
         ("logs:PutLogEvents", "CorrectionLogGroup.Arn"),
@@ -77,7 +77,7 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
         "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owners), *more},
         "FunctionSecretPolicy": {("secretsmanager:GetSecretValue", "FunctionSecret")},
         "ReceiptSecretPolicy": {("secretsmanager:GetSecretValue", "ReceiptSecret")},
-        "ReportSecretPolicy": {("secretsmanager:GetSecretValue", "ReportSecret")},
+        "ReadSecretPolicy": {("secretsmanager:GetSecretValue", "ReadSecret")},
         "CorrectionSecretPolicy": {("secretsmanager:GetSecretValue", "CorrectionSecret")},
     }
 
@@ -121,7 +121,7 @@ def test_grants_exactly_these_rights(compiled: Compile, stage: str, parameters: 
         "OperatorRole": set(),
         "BatidaPontoRole": policies_with("FunctionSecretPolicy"),
         "ReceiptRole": policies_with("ReceiptSecretPolicy"),
-        "ReportRole": policies_with("ReportSecretPolicy"),
+        "ReadRole": policies_with("ReadSecretPolicy"),
         "CorrectionRole": policies_with("CorrectionSecretPolicy"),
         "SchemaRole": schemas_policies,
     }
@@ -139,14 +139,14 @@ def test_a_role_serves_one_service_and_one_function_or_the_accounts_operators(te
         "OperatorRole": [("Allow", "sts:AssumeRole", {"AWS": {"Fn::Sub": ACCOUNT}})],  # whom IAM there lets
         "BatidaPontoRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "ReceiptRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
-        "ReportRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
+        "ReadRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "CorrectionRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
         "SchemaRole": [("Allow", "sts:AssumeRole", {"Service": "lambda.amazonaws.com"})],
     }
     assert {name: _name(each["Role"]) for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         "BatidaPontoLambdaFunction": "BatidaPontoRole.Arn",
         "ReceiptLambdaFunction": "ReceiptRole.Arn",
-        "ReportLambdaFunction": "ReportRole.Arn",
+        "ReadLambdaFunction": "ReadRole.Arn",
         "CorrectionLambdaFunction": "CorrectionRole.Arn",
         "SchemaLambdaFunction": "SchemaRole.Arn",
     }

@@ -14,7 +14,7 @@ from tools.kit.packaging import PackagingError, copy_project, package
 
 ALL = {each.name: each for each in slices.installed()}
 EVERYTHING = (*SWITCHES, f"userPoolArn={USER_POOL}")
-FUNCTIONS = {"BatidaPontoLambdaFunction", "ReportLambdaFunction", "SchemaLambdaFunction"}  # the reference's
+FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # the reference's
 
 Without = Callable[..., Path]
 

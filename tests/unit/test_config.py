@@ -18,12 +18,10 @@ from ponto.config import (
     DrainSettings,
     FunctionRole,
     Login,
-    ReportSettings,
     SchemaSettings,
     connection_parameters,
     load_database,
     load_drain,
-    load_report,
     load_schema,
     login,
 )
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 RECEIPT_ROLE = "arn:of:receipts"
-REPORT_ROLE = "arn:of:reports"
+READ_ROLE = "arn:of:reader"
 RDS = str(ROOT / "ponto" / "certificates" / "rds.pem")
 VERIFIED = {"sslmode": "verify-full", "sslrootcert": RDS, "gssencmode": "disable"}
 ENVIRONMENT = {
@@ -165,8 +163,8 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "CORS_ORIGIN": "https://ponto.example.com",
             "RECEIPT_SECRET_ARN": RECEIPT_ROLE,
             "RECEIPT_CONCURRENCY": "2",
-            "REPORT_SECRET_ARN": REPORT_ROLE,
-            "REPORT_CONCURRENCY": "3",
+            "READ_SECRET_ARN": READ_ROLE,
+            "READ_CONCURRENCY": "3",
             "EMPLOYER": "Padaria Sol Ltda., 11222333000181",
             "DLQ_URL": None,
         },
@@ -179,16 +177,15 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
         roles={
             "ponto_function": FunctionRole(None, None),
             "ponto_receipts": FunctionRole(RECEIPT_ROLE, 2),
-            "ponto_reports": FunctionRole(REPORT_ROLE, 3),
+            "ponto_reader": FunctionRole(READ_ROLE, 3),
             "ponto_corrections": FunctionRole(None, None),
         },
     )
     environment.delenv("TIME_ZONE")
     assert load_database() == database
-    assert load_report() == ReportSettings(database)
 
 
-@pytest.mark.parametrize("load", [load_drain, load_database, load_report, load_schema])
+@pytest.mark.parametrize("load", [load_drain, load_database, load_schema])
 def test_each_function_needs_a_database(environment: pytest.MonkeyPatch, load: Callable[[], object]) -> None:
     environment.delenv("DB_HOST")
     assert refusal(load).startswith("Missing: DB_HOST. ")

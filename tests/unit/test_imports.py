@@ -21,7 +21,7 @@ ARROWS = {
         "log",
         "redelivery",
         "records",
-        "reports",
+        "reader",
     }
     | {"store", "admin", "admin.find_punch", "admin.migrations", "admin.roles"},
     "ponto.admin.employer": {"admin.owner", "connection", "own_schema"},
@@ -45,10 +45,10 @@ ARROWS = {
     "ponto.punch": {"derived_id", "fields"},
     "ponto.records": {"derived_id"},
     "ponto.redelivery": {"records", "sqs"},
-    "ponto.reports.columns": set(),
-    "ponto.reports.kinds": set(),
-    "ponto.reports.reader": {"connection", "own_schema", "reports", "session"},
-    "ponto.reports.statements": {"reports"},
+    "ponto.reader.columns": set(),
+    "ponto.reader.kinds": set(),
+    "ponto.reader.answers": {"connection", "own_schema", "reader", "session"},
+    "ponto.reader.statements": {"reader"},
     "ponto.session": {"connection"},
     "ponto.spreadsheet": set(),
     "ponto.sqs": set(),
@@ -67,8 +67,8 @@ FOREIGN = {
     "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
     "ponto.own_schema": {"psycopg2"},
     "ponto.punch": {"orjson"},
-    "ponto.reports.reader": {"psycopg2"},
-    "ponto.reports.statements": {"slices"},  # whichever there are
+    "ponto.reader.answers": {"psycopg2"},
+    "ponto.reader.statements": {"slices"},  # whichever there are
     "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},
@@ -183,7 +183,7 @@ def test_each_package_from_elsewhere_has_its_module() -> None:
 def test_the_handler_loads_psycopg2_and_orjson_only() -> None:
     loaded = loaded_by("import handler") - loaded_by("")
     assert installed(loaded) == {"orjson", "psycopg2"}
-    assert not loaded & {"ponto.reports", "ponto.admin"}  # which a batch does without
+    assert not loaded & {"ponto.reader", "ponto.admin"}  # which a batch does without
 
 
 @pytest.mark.parametrize(

@@ -498,7 +498,7 @@ def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
     assert found.place == "stage dev of account 123456789012, region us-east-1"
     assert calls.of("GetApiKey")[0].parameters == {"apiKey": "k1", "includeValue": True}
     calls.instead["Invoke"] = returned({"why": "not asked", "message": "there is no such statement"})
-    with pytest.raises(CommandError, match="batida-ponto-dev-report is of another version"):
+    with pytest.raises(CommandError, match="batida-ponto-dev-read is of another version"):
         proof.Table(found.reader, FIRST).count()
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ponto.reports import statements
-from ponto.reports.statements import NotAsked
+from ponto.reader import statements
+from ponto.reader.statements import NotAsked
 from tools.kit.project import ROOT
 
-PATHS = [*(ROOT / "ponto" / "reports" / "sql").glob("*.sql"), *(ROOT / "slices").glob("*/reads/*.sql")]
+PATHS = [*(ROOT / "ponto" / "reader" / "sql").glob("*.sql"), *(ROOT / "slices").glob("*/reads/*.sql")]
 FILES = {path.stem: path for path in PATHS}
 
 

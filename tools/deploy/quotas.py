@@ -28,7 +28,7 @@ def parameters() -> dict[str, str]:
     """Give the parameters that reserve concurrency, by the function for which they do."""
     return {
         "batidaPonto": "reservedConcurrency",
-        "report": "reportConcurrency",
+        "read": "readConcurrency",
         **{each["name"]: each["reserves"] for each in slices.said("databaseFunctions")},
         **{each["name"]: each["reserves"] for each in slices.said("otherFunctions")},
     }

@@ -22,7 +22,7 @@ from tools.kit.output import print_status
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_READER = "ponto_reports"
+_READER = "ponto_reader"
 _CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
 _TIMEOUT_SECONDS = 600
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 import click
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
-from ponto.reports import columns, statements
-from ponto.reports.reader import NotSettledError, Why, settle
+from ponto.reader import columns, statements
+from ponto.reader.answers import NotSettledError, Why, settle
 from tools.kit import database, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -81,7 +81,7 @@ class Ranges(NamedTuple):
 
 
 class Reader(Protocol):
-    """Runs statements of `ponto.reports`."""
+    """Runs statements of `ponto.reader`."""
 
     def read(self, **asked: Values) -> list[Rows]:
         """Run statements with their values, all of one moment; give the rows of each, which are read once.
@@ -267,5 +267,5 @@ def opened(where: Where, *, of_a_moment: bool = False) -> Iterator[Reader]:
         ):
             yield reader
         return
-    functions, name = target.function_of(where.deployment, "report")
+    functions, name = target.function_of(where.deployment, "read")
     yield FunctionReader(functions, name, where.stage, where.database.timeout)

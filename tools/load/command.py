@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ponto.admin.employees import store
-from ponto.reports.statements import sql_of
+from ponto.reader.statements import sql_of
 from tools.kit import commands, database, loading, reader, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ponto.reports.statements import LONGEST
+from ponto.reader.statements import LONGEST
 from tools.kit.errors import CommandError
 
 DAYS = 30

@@ -25,7 +25,7 @@ COMMITTED = timedelta(minutes=2)
 
 
 class Reports:
-    """What a report reads: the statements of `ponto.reports`, by name."""
+    """What a report reads: the statements of `ponto.reader`, by name."""
 
     def __init__(self, source: Reader, as_of: datetime | None = None, since: datetime | None = None) -> None:
         """Takes what runs them.

@@ -38,7 +38,7 @@ begin
             execute format('alter role %%I reset all', wanted.role);
             raise notice 'settings reset: %%', wanted.role;
         end if;
-        if wanted.role = 'ponto_reports'
+        if wanted.role = 'ponto_reader'
             and (wanted.files is null or wanted.own is not null)
             and has_parameter_privilege('temp_file_limit', 'set')
         then

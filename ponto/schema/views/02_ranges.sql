@@ -63,5 +63,5 @@ comment on function semanas is
     'Weeks from that of an instant to that of another; of more than ten years, those that have punches';
 
 revoke execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas from public;
-grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reports;
+grant execute on function usuario_reservado, do_usuario, antes_do_dia, depois_do_dia, semana, semanas to ponto_reader;
 grant execute on function semana, semanas to ponto_receipts;

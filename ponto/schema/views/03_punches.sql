@@ -113,5 +113,5 @@ comment on function batidas_enviadas is
     'batida_local';
 
 revoke execute on function fuso_padrao, hora_local, batidas_enviadas from public;
-grant execute on function fuso_padrao, hora_local, batidas_enviadas to ponto_reports;
-grant select on batida_local to ponto_reports;
+grant execute on function fuso_padrao, hora_local, batidas_enviadas to ponto_reader;
+grant select on batida_local to ponto_reader;

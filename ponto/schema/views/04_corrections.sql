@@ -98,5 +98,5 @@ comment on column correcao_local.vale is
     'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
 
 revoke execute on function escrita_ate, correcoes_sem_nome, correcoes from public;
-grant execute on function escrita_ate, correcoes_sem_nome, correcoes to ponto_reports;
-grant select on correcao_local to ponto_reports;
+grant execute on function escrita_ate, correcoes_sem_nome, correcoes to ponto_reader;
+grant select on correcao_local to ponto_reader;

@@ -87,5 +87,5 @@ comment on column batida_valida.desvio is 'recebida_em - enviado, as in batida_l
 comment on column batida_valida.corte is 'Cut-off of the employee''s working day, local time';
 
 revoke execute on function batidas, batidas_em from public;
-grant execute on function batidas, batidas_em to ponto_reports;
-grant select on batida_valida to ponto_reports;
+grant execute on function batidas, batidas_em to ponto_reader;
+grant select on batida_valida to ponto_reader;

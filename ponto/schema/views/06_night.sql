@@ -37,4 +37,4 @@ comment on function noturno is
     'Of the time between two instants, that in which the clocks of the time zone fuso show 22:00 to 05:00';
 
 revoke execute on function noite, noturno_na_mudanca, noturno from public;
-grant execute on function noite, noturno_na_mudanca, noturno to ponto_reports;
+grant execute on function noite, noturno_na_mudanca, noturno to ponto_reader;

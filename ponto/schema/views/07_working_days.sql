@@ -112,5 +112,5 @@ comment on column jornada.gravada_em is 'When the last of its rows was written; 
 comment on column jornada.incluidas is 'Which of pontos somebody added: their positions, from 1';
 
 revoke execute on function jornadas from public;
-grant execute on function jornadas to ponto_reports;
-grant select on jornada to ponto_reports;
+grant execute on function jornadas to ponto_reader;
+grant select on jornada to ponto_reader;

@@ -84,4 +84,4 @@ comment on function excecoes is
     'moment (null: now)';
 
 revoke execute on function excecoes from public;
-grant execute on function excecoes to ponto_reports;
+grant execute on function excecoes to ponto_reader;

@@ -56,4 +56,4 @@ comment on function cortes is
     'punched: the full hour that lies in the widest regular gap between punches';
 
 revoke execute on function cortes from public;
-grant execute on function cortes to ponto_reports;
+grant execute on function cortes to ponto_reader;

@@ -76,4 +76,4 @@ comment on function pico is
     'count as punched only';
 
 revoke execute on function minuto_de, fila_desde, pico from public;
-grant execute on function minuto_de, fila_desde, pico to ponto_reports;
+grant execute on function minuto_de, fila_desde, pico to ponto_reader;

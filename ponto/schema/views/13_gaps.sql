@@ -114,5 +114,5 @@ comment on column lacunas.desde is
     'When it showed: faltam: the number after was received; repetida: the last of the rows was; an instant';
 
 revoke execute on function lacunas_recebidas from public;
-grant execute on function lacunas_recebidas to ponto_reports;
-grant select on lacunas to ponto_reports;
+grant execute on function lacunas_recebidas to ponto_reader;
+grant select on lacunas to ponto_reader;

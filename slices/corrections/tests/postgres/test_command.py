@@ -344,19 +344,19 @@ def test_a_request_is_signed_for_the_api_and_aws_says_who_answers_for_it(
 def test_a_stage_is_asked_for_the_punch_of_a_minute(
     on_aws: commands.Run, api: Api, punched: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reports = Functions(punched.url, "ponto_reports")
+    reports = Functions(punched.url, "ponto_reader")
     asked: list[str] = []
 
     def invoked(_: object, name: str, stage: str, request: Any) -> dict[str, Any]:
         asked.extend((name, stage))
-        answer: dict[str, Any] = reports.call("report", request)
+        answer: dict[str, Any] = reports.call("read", request)
         return answer
 
     monkeypatch.setattr(kit_reader, "invoked", invoked)
     words = ("disregard", "--employee", ANA, "--at", "2026-10-01T08:00", "--reason", "twice")
     done = on_aws(*words)
     assert (done.status, done.err) == (0, "")
-    assert [name.endswith("-report") for name in asked[:1]] == [True]
+    assert [name.endswith("-read") for name in asked[:1]] == [True]
     assert punched.ask("select alvo::text, autor from correcao") == [(PUNCH, AUTHOR)]
     assert len(api.signed) == 1
 

@@ -52,7 +52,7 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
         for function in (
             "BatidaPontoLambdaFunction",
             "ReceiptLambdaFunction",
-            "ReportLambdaFunction",
+            "ReadLambdaFunction",
             "CorrectionLambdaFunction",
             "SchemaLambdaFunction",
         ):
@@ -207,7 +207,7 @@ def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) ->
         "batida-ponto-dev-batidaPonto": 5,
         "batida-ponto-dev-importacao": 2,
         "batida-ponto-dev-receipt": 2,
-        "batida-ponto-dev-report": 2,
+        "batida-ponto-dev-read": 2,
         "batida-ponto-dev-correction": 2,
     }
     assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True, makes_cluster=True)

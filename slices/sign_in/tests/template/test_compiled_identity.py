@@ -77,7 +77,7 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
         for function in (
             "BatidaPontoLambdaFunction",
             "ReceiptLambdaFunction",
-            "ReportLambdaFunction",
+            "ReadLambdaFunction",
             "CorrectionLambdaFunction",
             "SchemaLambdaFunction",
         ):

@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import slices
-from ponto.reports import kinds
+from ponto.reader import kinds
 
 _OF_SLICES = [
     import_module(f"{package.name}.statements")

@@ -14,7 +14,7 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
-from ponto.reports import columns, statements
+from ponto.reader import columns, statements
 from ponto.session import message_of
 
 MOST_BYTES = 4_400_000
@@ -159,7 +159,7 @@ def _connected(parameters: Callable[[], Parameters], end: float, is_of_a_moment:
         raise _NoAnswer(Why.FAILED, f"the password cannot be read: {error}", _place(error)) from None
     options = f"{_OPTIONS} -c statement_timeout={_left_ms(end)}"
     try:
-        database = connect(given, "ponto report", TIMEOUTS, options=options)
+        database = connect(given, "ponto read", TIMEOUTS, options=options)
     except (psycopg2.Error, CannotConnectError) as error:
         why = Why.SIGN_IN if WRONG_PASSWORD in str(error) else Why.UNREACHABLE
         raise _NoAnswer(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
