@@ -116,8 +116,8 @@ format: setup ## let ruff format and mend what it can
 docs: setup ## write what follows from the code into the documents
 	@python -m tools.develop.docs
 
-pictures: setup ## take the README's two pictures, by tests of the page; needs Chromium
-	@PONTO_PICTURES=docs/pictures python -m pytest tests/page/test_pictures.py
+pictures: setup ## take the READMEs' pictures, by tests of the pages; needs Chromium
+	@PONTO_PICTURES=docs/pictures python -m pytest $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py)
 
 lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, into locks/; needs the network
 	@python -m tools.develop.lock

@@ -1,5 +1,6 @@
 """A server of HTTP on this machine, for which a test answers."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -64,3 +65,8 @@ def answering(answer: Callable[[Request], Answer | None]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def json_answer(status: int, body: object) -> Answer:
+    """Make an answer as the gateway has it."""
+    return status, {"content-type": "application/json"}, json.dumps(body).encode()

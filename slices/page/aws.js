@@ -1,5 +1,6 @@
 // Whether there is a page (site.yml), and where it signs employees in.
-const headers = require('../../resources/page-headers.json'); // which `make run` sends, too: tools/kit/site.py
+const headers = require('./headers.json'); // which `make run` sends, too: site.py
+const { listed } = require('../../resources/slices.js');
 const stop = require('../../resources/stop.js');
 
 const HOST = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/; // it goes into the policy
@@ -12,7 +13,10 @@ async function signInOf(resolveVariable) {
   );
   if (!domain && !client) return null;
   const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
-  if (!signsIn || !domain || !client) stop('userPoolDomain and userPoolClientId go together, and with userPoolArn.');
+  if (!signsIn || !domain || !client) {
+    const by = listed('signInBy').map((given) => given.split('=')[0]);
+    stop(`userPoolDomain and userPoolClientId go together, and with ${by.join() || 'a slice by which employees sign in'}.`);
+  }
   if (!HOST.test(domain)) {
     stop(`userPoolDomain: '${domain}' is not a host in small letters, like ponto.auth.us-east-1.amazoncognito.com.`);
   }

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.commands import run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.page import phone as phones
+from tests.page import browsers
 from tests.page.axe import require_nothing
 from tests.waiting import wait_for
 from tools.local import flow, watch
@@ -46,11 +46,11 @@ def test_what_flows_is_counted_waits_while_the_database_is_stopped_and_is_stored
     address = client.address
     url = f"{address.aws_endpoint_url}{flow.PATH}"
     with (
-        phones.started() as playwright,
-        phones.browser(playwright) as browser,
-        phones.phone(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen,
+        browsers.started() as playwright,
+        browsers.browser(playwright) as browser,
+        browsers.window(browser, url, locale="en", viewport={"width": 1280, "height": 800}) as screen,
     ):
-        page = screen.open(f"#key={flow.key(address.aws_access_key_id)}", worker=False)
+        page = screen.open(f"#key={flow.key(address.aws_access_key_id)}")
         expect(page.locator("#state")).to_have_text("All is stored.")
         assert page.url == url
         before = {name: number(page, name) for name in ("accepted", "stored", "duplicates", "deadLetters")}

@@ -6,14 +6,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.page import phone as phones
+from tests.page import view
 from tests.page.axe import require_nothing
-from tests.page.between import Between, json_answer
-from tests.page.phone import Phone
-from tests.serving import Answer
-from tools.local import flow
+from tests.page.browsers import Window, window
+from tests.page.view import Made, made
 
-KEY = "#key=kept"
+KEY = f"#key={view.KEY}"
 ASK_AGAIN = "Each start has another key. Open the link that make run printed last: it ends in #key="
 UNKNOWN = ["\N{EN DASH}"] * 5
 NUMBERS: dict[str, Any] = {
@@ -34,20 +32,20 @@ LETTER = {"id": "m", "reason": "malformed", "detail": "body: not JSON", "receive
 
 
 @pytest.fixture
-def numbers(server: Between) -> dict[str, Any]:
-    """Serve the view, and these numbers to whoever has the key."""
-    numbers = dict(NUMBERS)
+def numbers() -> dict[str, Any]:
+    """Give what the stack shows, which a test may change."""
+    return dict(NUMBERS)
 
-    def api(_path: str, headers: Any, _body: bytes | None) -> Answer:
-        return json_answer(200, numbers) if headers.get("x-run") == "kept" else json_answer(403, {"message": "no"})
 
-    server.folder, server.api = flow.FOLDER, api
-    return numbers
+@pytest.fixture
+def stack(numbers: dict[str, Any]) -> Iterator[Made]:
+    with made(lambda: numbers) as stack:
+        yield stack
 
 
 @pytest.fixture(params=[390, 1280])
-def screen(request: pytest.FixtureRequest, browser: Browser, server: Between) -> Iterator[Phone]:
-    with phones.phone(browser, server.url, locale="en", viewport={"width": request.param, "height": 800}) as screen:
+def screen(request: pytest.FixtureRequest, browser: Browser, stack: Made) -> Iterator[Window]:
+    with window(browser, stack.url, locale="en", viewport={"width": request.param, "height": 800}) as screen:
         yield screen
 
 
@@ -77,10 +75,10 @@ def require_unknown(page: Page) -> None:
     ],
 )
 def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(
-    changes: dict[str, Any], sentence: str, kind: str, numbers: dict[str, Any], screen: Phone
+    changes: dict[str, Any], sentence: str, kind: str, numbers: dict[str, Any], screen: Window
 ) -> None:
     numbers |= changes | {"lastDeadLetters": [LETTER] * min(changes.get("deadLetters", 0), 8)}
-    page = screen.open(KEY, worker=False)
+    page = screen.open(KEY)
 
     expect(page.locator("#state")).to_have_text(sentence)
     expect(page.locator("#state")).to_have_class(kind)
@@ -88,9 +86,8 @@ def test_all_is_stored_only_where_nothing_waits_and_nothing_is_dead(
     require_nothing(page)
 
 
-@pytest.mark.usefixtures("numbers")
-def test_without_a_key_there_are_no_numbers_until_the_link_is_opened_in_the_same_tab(screen: Phone) -> None:
-    page = screen.open(worker=False)
+def test_without_a_key_there_are_no_numbers_until_the_link_is_opened_in_the_same_tab(screen: Window) -> None:
+    page = screen.open()
     expect(page.locator("#state")).to_have_text(ASK_AGAIN)
     require_unknown(page)
 
@@ -102,21 +99,20 @@ def test_without_a_key_there_are_no_numbers_until_the_link_is_opened_in_the_same
     expect(page.locator("#accepted output")).to_have_text("1,200")
 
 
-@pytest.mark.usefixtures("numbers")
-def test_a_tab_of_an_earlier_start_asks_for_the_link_of_this_one(screen: Phone) -> None:
-    page = screen.open("#key=of another start", worker=False)
+def test_a_tab_of_an_earlier_start_asks_for_the_link_of_this_one(screen: Window) -> None:
+    page = screen.open("#key=of another start")
 
     expect(page.locator("#state")).to_have_text(ASK_AGAIN)
     require_unknown(page)
 
 
-def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any], screen: Phone) -> None:
+def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any], screen: Window) -> None:
     numbers["looks"] = [
         {"secondsAgo": 60.5 - second, "accepted": 40 * second, "stored": 30 * second, "waiting": 10 * second}
         for second in range(61)
     ]
 
-    page = screen.open(KEY, worker=False)
+    page = screen.open(KEY)
 
     expect(page.locator("#accepted .rate")).to_have_text("40 a second")
     expect(page.locator("#stored .rate")).to_have_text("30 a second")
@@ -128,16 +124,16 @@ def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any
 
 
 def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(
-    server: Between, numbers: dict[str, Any], screen: Phone
+    stack: Made, numbers: dict[str, Any], screen: Window
 ) -> None:
-    page = screen.open(KEY, worker=False)
+    page = screen.open(KEY)
     expect(page.locator("#send")).to_be_enabled()
 
-    server.down = True
+    stack.down = True
     expect(page.locator("#state")).to_have_text("The local stack does not answer.")
     require_unknown(page)
     numbers |= {"accepted": 7, "stored": 7, "looks": []}
-    server.down = False
+    stack.down = False
 
     expect(page.locator("#accepted output")).to_have_text("7")
     expect(page.locator("#accepted .rate")).to_have_text("0 a second")
@@ -145,11 +141,11 @@ def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(
 
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_no_word_and_no_number_sticks_out_of_its_card(
-    language: str, server: Between, numbers: dict[str, Any], browser: Browser
+    language: str, stack: Made, numbers: dict[str, Any], browser: Browser
 ) -> None:
     numbers |= {"accepted": 181_240, "stored": 181_229, "waiting": 100_234, "duplicates": 1_029, "deadLetters": 206}
-    with phones.phone(browser, server.url, locale=language) as screen:
-        page = screen.open(KEY, worker=False)
+    with window(browser, stack.url, locale=language) as screen:
+        page = screen.open(KEY)
         expect(page.locator("#deadLetters output")).to_have_text("206")
         for width in (360, 801, 820, 1280, 1920):  # 801: the narrowest with all in a row
             page.set_viewport_size({"width": width, "height": 800})

@@ -72,13 +72,6 @@ PLAIN_TOPIC = {"AlarmTopic": "AWS::SNS::Topic", "AlarmTopicPolicy": "AWS::SNS::T
 OWN_TOPIC = PLAIN_TOPIC | {"AlarmKey": "AWS::KMS::Key"}
 WITH_AN_ADDRESS = {"AlarmEmail": "AWS::SNS::Subscription"}
 OBSERVED = {"AccessLogGroup": "AWS::Logs::LogGroup", "TracingPolicy": "AWS::IAM::ManagedPolicy"}
-SITE = {
-    "SiteBucket": "AWS::S3::Bucket",
-    "SiteBucketPolicy": "AWS::S3::BucketPolicy",
-    "SiteAccess": "AWS::CloudFront::OriginAccessControl",
-    "SiteHeaders": "AWS::CloudFront::ResponseHeadersPolicy",
-    "SiteDistribution": "AWS::CloudFront::Distribution",
-}
 IN_A_VPC = {"NetworkInterfacesPolicy": "AWS::IAM::ManagedPolicy"}
 WITH_A_SECRET = {
     "DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy",
@@ -128,7 +121,6 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
         ("dev", ["database=existing", *GIVEN_SUBNETS], WATCHED_LITTLE | IN_A_VPC),
         ("prod", ["alarmEmail=oncall@example.com"], OWN_DATABASE | NETWORK | WITH_AN_ADDRESS),
         ("prod", ["accessLogs=true", "tracing=true"], OWN_DATABASE | NETWORK | OBSERVED),
-        ("prod", ["site=true"], OWN_DATABASE | NETWORK | SITE),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -189,11 +181,11 @@ def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_what_stays_is_no_more_open_than_before(compiled: Compile, stage: str) -> None:
-    resources = compiled(stage, "site=true").resources
+    resources = compiled(stage).resources
     policies = {
         name: each for name, each in resources.items() if re.search("(Bucket|Queue|Topic)Policy$", each["Type"])
     }
-    assert len(policies) == 5
+    assert len(policies) == 4
     for name, policy in policies.items():
         (of,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
@@ -243,7 +235,6 @@ def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
     expected = deploy.Compiled(protected, False, demand, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
     assert deploy.read(packaged(stage, f"userPoolArn={USER_POOL}").folder) == expected._replace(needs_token=True)
-    assert deploy.read(packaged(stage, "site=true").folder) == expected._replace(makes_page=True)
 
 
 @pytest.mark.parametrize(

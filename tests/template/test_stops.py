@@ -4,13 +4,12 @@ import re
 
 import pytest
 
-from tests.template.compiled import SIGN_IN, TOPIC, Compile
+from tests.template.compiled import TOPIC, Compile
 from tools.kit.packaging import PackagingError
 
 TAGS = "takes name=value, comma-separated"
 NO_POOL = "is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"
 NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; none that is first in, first out
-POOL, DOMAIN, CLIENT = SIGN_IN
 CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
 
 
@@ -22,7 +21,6 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["whenDeleted=Snapshot"], "whenDeleted: 'Snapshot' is not one of Retain, Delete"),
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
         (["alarms=few"], "alarms: 'few' is not one of all, essential"),
-        (["site=yes"], "site: 'yes' is not one of true, false"),
         (["fairQueue=on"], "fairQueue: 'on' is not one of true, false"),
         (["backupDays=a week"], "backupDays: 'a week' is not a number"),
         # It would stop the function.
@@ -39,9 +37,6 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["tags=owner=a=b"], TAGS),
         (["userPoolArn=us-east-1_AbCdEfGhI"], NO_POOL),
         (["userPoolArn=arn:aws:cognito-idp:us-east-1:123456789012:userpool/"], NO_POOL),
-        ([DOMAIN, CLIENT], "userPoolDomain and userPoolClientId go together, and with userPoolArn"),
-        ([POOL, CLIENT, "userPoolDomain=a.example; script-src *"], "is not a host in small letters, like ponto"),
-        ([POOL, DOMAIN, "userPoolClientId=a b"], "userPoolClientId: 'a b' is not the id of an app client"),
         (["alarmTopicArn=oncall"], f"alarmTopicArn: 'oncall' {NO_TOPIC}"),
         (["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"], NO_TOPIC),
         ([f"alarmTopicArn={TOPIC}.fifo"], NO_TOPIC),

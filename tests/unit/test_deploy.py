@@ -145,17 +145,18 @@ def test_a_first_cluster_is_made_unprotected_and_protected_by_a_second_update_of
 
 
 @pytest.mark.parametrize(
-    ("protects", "page", "status", "first"),
+    ("protects", "status", "first"),
     [
-        (True, True, None, ["deletionProtection=false", "site=false"]),
-        (False, True, None, ["site=false"]),
-        (False, True, "UPDATE_COMPLETE", []),
+        (True, None, ["deletionProtection=false", "gate=false"]),
+        (False, None, ["gate=false"]),
+        (False, "UPDATE_COMPLETE", []),
     ],
 )
-def test_the_page_that_aws_may_refuse_is_made_by_a_second_update_of_a_first_cluster(
-    prod: Prod, protects: bool, page: bool, status: str | None, first: list[str]
+def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_first_cluster(
+    prod: Prod, protects: bool, status: str | None, first: list[str]
 ) -> None:
-    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects, makes_page=page)
+    later = ({"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"},)
+    prod.compiled = prod.compiled._replace(demand=CLUSTER, protects_cluster=protects, later=later)
     if status:
         prod.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": status}}
 
@@ -163,7 +164,7 @@ def test_the_page_that_aws_may_refuse_is_made_by_a_second_update_of_a_first_clus
 
     deploys = [options[6:] for command, options in prod.ran if command == "deploy"]
     assert deploys == ([[f"--param={each}" for each in first], []] if first else [[]])
-    assert ("AWS refuses CloudFront to an account that it has not verified" in " ".join(said.split())) == bool(first)
+    assert ("AWS refuses gates to some accounts" in said) == bool(first)
 
 
 @pytest.mark.parametrize(
@@ -487,6 +488,7 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         [],
         proof.Proof("id", "message", 1.26),
         {"oneProven": "one reaches two", "otherProven": None},
+        {"gate": None},
         URL,
         "k",
     )
@@ -500,9 +502,9 @@ def test_tells_people_what_was_done_where_and_how_to_see_the_key() -> None:
         "--region sa-east-1 --api-key k",
     ]
     assert done._replace(applied=[]).for_people()[1].endswith("nothing to do")
-    with_page = done._replace(page_url="https://d1.example.com/")
-    assert with_page.for_people()[-1] == "page       https://d1.example.com/"
-    assert (with_page.for_machines()["pageUrl"], done.for_machines()["pageUrl"]) == ("https://d1.example.com/", None)
+    published = done._replace(published={"gate": "https://d1.example.com/"})
+    assert published.for_people()[-1] == "gate       https://d1.example.com/"
+    assert (published.for_machines()["gateUrl"], done.for_machines()["gateUrl"]) == ("https://d1.example.com/", None)
 
 
 def test_the_reserved_employee_is_the_largest_number_that_the_contract_knows() -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tools.kit import site
+from tools.kit import static
 from tools.local import asgi, flow, guard
 from tools.local.asgi import Message, Receive, Scope, Send
 from tools.local.guard import MOST, Guard, Public, make_key
@@ -23,6 +23,7 @@ PUNCH = f"{PAGE_PATH}ponto"
 SIGNED = f"AWS4-HMAC-SHA256 Credential={KEY}/20261001/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
 PAGE = "http://evil.example"
 POOL = "us-east-1_abc"
+SERVED = [lambda: static.files(flow.FOLDER)]  # as files of a slice
 
 
 class Answer(NamedTuple):
@@ -77,7 +78,9 @@ def ask(
     **headers: str,
 ) -> Answer:
     """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
-    guarded = Guard(emulator, Public(emulator.call_api, emulator.is_signed, emulator.public_keys), 4566, KEY, view)
+    guarded = Guard(
+        emulator, Public(emulator.call_api, emulator.is_signed, emulator.public_keys), 4566, KEY, view, SERVED
+    )
     if closing:
         guarded.close()
     sent: list[Message] = []
@@ -237,13 +240,13 @@ def test_what_aws_takes_signed_only_takes_the_runs_key_and_no_page(headers: dict
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_page_lies_beside_the_api_and_the_emulator_is_not_asked(method: str) -> None:
+def test_files_of_slices_lie_beside_the_api_and_the_emulator_is_not_asked(method: str) -> None:
     emulator = Emulator()
 
-    for name, file in site.files().items():
+    for name, file in SERVED[0]().items():
         answer = ask(emulator, PAGE_PATH + name, method, closing=True)
         assert (answer.status, answer.body) == (200, file.body if method == "GET" else b"")
-        assert answer.headers[b"content-security-policy"] == site.HEADERS["content-security-policy"].encode()
+        assert answer.headers[b"content-security-policy"] == static.HEADERS["content-security-policy"].encode()
         assert answer.headers[b"content-length"] == str(len(file.body) if method == "GET" else 0).encode()
         assert b"access-control-allow-origin" not in answer.headers
     assert emulator.asked == []

@@ -128,7 +128,7 @@ def test_a_load_test_is_offered_where_it_can_be_run(
     add(programs, *there)
     if is_fetched:
         jmeter.marker(jmeter.HOME).mkdir(parents=True)
-    address = SimpleNamespace(curl=str, **dict.fromkeys(("page_url", "api_key", "api_url", "database_url"), ""))
+    address = SimpleNamespace(curl=str, **dict.fromkeys(("root_url", "api_key", "api_url", "database_url"), ""))
     address.aws_endpoint_url = address.aws_access_key_id = ""
     stack: Any = SimpleNamespace(address=address, aws=SimpleNamespace(log=""))
 

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import config
-from tools.deploy import cluster, page, proof, quotas
+from tools.deploy import cluster, proof, quotas
 from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
@@ -39,7 +39,7 @@ class Compiled(NamedTuple):
     needs_token: bool  # of an employee's own sign-in, which this command has not
     demand: quotas.Demand
     protects_cluster: bool = False  # against deletion, by a rollback too
-    makes_page: bool = False  # by CloudFront, which AWS refuses to accounts that it has not verified
+    later: tuple[Mapping[str, str], ...] = ()  # what slices have a second update make
 
 
 class Done(NamedTuple):
@@ -53,9 +53,9 @@ class Done(NamedTuple):
     notices: list[str]  # of the migrations
     punch: proof.Proof
     of_slices: dict[str, str | None]  # what they prove, by their names for it; None: not proven, as was said
+    published: dict[str, str | None]  # URLs of what slices brought, by their names for it; None: not on this stage
     url: str
     key_id: str  # never the key
-    page_url: str | None = None  # for employees, where the parameter site is true
 
     def show_key(self) -> str:
         """The command that shows the API key to whoever may see it."""
@@ -65,7 +65,8 @@ class Done(NamedTuple):
     def for_machines(self) -> dict[str, Any]:
         """Everything, and the command for the key."""
         found = self._asdict() | {"punch": self.punch._asdict(), "show_key": self.show_key()}
-        of_slices = {name: proven is not None for name, proven in found.pop("of_slices").items()}
+        of_slices = {f"{name}Url": url for name, url in found.pop("published").items()}
+        of_slices |= {name: proven is not None for name, proven in found.pop("of_slices").items()}
         return camel_case(found) | of_slices
 
     def for_people(self) -> list[str]:
@@ -78,7 +79,7 @@ class Done(NamedTuple):
             *(f"proven     {proven}" for proven in self.of_slices.values() if proven),
             f"URL        {self.url}",
             f"API key    {self.show_key()}",
-            *([f"page       {self.page_url}"] if self.page_url else []),
+            *(f"{name:10} {url}" for name, url in self.published.items() if url),
         ]
 
 
@@ -101,9 +102,9 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     """Deploy a stage, migrate it, and prove it with one punch.
 
     Prints which account and region, holds the stage against the account's plan and quotas, deploys with `sls deploy`,
-    applies the migrations, sends one punch of a reserved employee all the way to its row, and proves what slices
-    bring. A first cluster is made without protection from deletion and without the page; a second `sls deploy` protects
-    it and makes the page. May be repeated at any time. Progress goes to standard error.
+    applies the migrations, sends one punch of a reserved employee all the way to its row, publishes and proves what
+    slices bring. A first cluster is made without protection from deletion and without what AWS may refuse; a second
+    `sls deploy` protects it and makes the rest. May be repeated at any time. Progress goes to standard error.
     """
     stage = where.stage
     session, account, place = target.announce(where)
@@ -138,7 +139,10 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
     place = target.of_stack(session, stage, outputs)
     punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
-    page.publish_stage(session.client("s3"), outputs, needs_token=compiled.needs_token)
+    published = {
+        name: slices.found(hook)(session, outputs, needs_token=compiled.needs_token)
+        for name, hook in slices.said_by_name("publishes").items()
+    }
     of_slices = {name: slices.found(hook)(session, stage, url) for name, hook in slices.said_by_name("proofs").items()}
     return Done(
         stage,
@@ -148,9 +152,9 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
         **migrated,
         punch=proven,
         of_slices=of_slices,
+        published=published,
         url=url,
         key_id=outputs["ApiKeyId"],
-        page_url=outputs.get("PageUrl"),
     )
 
 
@@ -176,7 +180,7 @@ def _deploy(
         question = f"People punch here. Type {stage} to deploy it to {place}:"
         if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
             raise CommandError("not deployed")
-        if is_first and (later := list(_later(compiled))):
+        if is_first and (later := _later(compiled)):
             first = Path(temporary) / "first"
             sls("package", first, *later)
             sls("deploy", first, *later)
@@ -184,17 +188,16 @@ def _deploy(
     return compiled
 
 
-def _later(compiled: Compiled) -> Iterator[str]:
+def _later(compiled: Compiled) -> list[str]:
     """Give the parameters of the first of two updates that make a first cluster, and say why."""
+    parameters = []
     if compiled.protects_cluster:
         print_status("a first cluster: made without protection, so that a failure leaves none; then protected")
-        yield "deletionProtection=false"
-    if compiled.makes_page:
-        print_status(
-            "the page comes by a second update: AWS refuses CloudFront to an account that it has not verified, and the "
-            "rollback would take the new cluster along. If it is refused, ask AWS, and deploy with site: false"
-        )
-        yield "site=false"
+        parameters.append("deletionProtection=false")
+    for each in compiled.later:
+        print_status(each["because"])
+        parameters.append(each["parameter"])
+    return parameters
 
 
 def read(package: Path) -> Compiled:
@@ -220,5 +223,5 @@ def read(package: Path) -> Compiled:
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
-        makes_page="SiteDistribution" in template["Resources"],
+        later=tuple(each for each in slices.said("secondUpdate") if each["resource"] in template["Resources"]),
     )

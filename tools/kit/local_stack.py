@@ -22,10 +22,9 @@ _LACKING = {"api_id": ""}  # what stacks of earlier versions did not say
 
 
 class Address(NamedTuple):
-    """Where everything is; stack.json has these keys."""
+    """Where everything is; stack.json has these keys, and those of what slices serve at root_url."""
 
     api_url: str
-    page_url: str  # where employees punch by a browser
     api_id: str
     api_key: str
     database_url: str
@@ -34,6 +33,11 @@ class Address(NamedTuple):
     aws_endpoint_url: str
     aws_access_key_id: str  # of this run: what the guard admits
     pid: int
+
+    @property
+    def root_url(self) -> str:
+        """What the API's paths are below."""
+        return self.api_url.removesuffix("ponto")
 
     def curl(self) -> str:
         """A command that punches once, now."""
@@ -87,10 +91,11 @@ def find(state: Path | None = None, otherwise: str = "") -> Address:
     file = (state or STATE) / "stack.json"
     start = f"start it with make run{otherwise}"
     try:
-        address = Address(**_LACKING | json.loads(file.read_text(encoding="utf-8")))
+        found = _LACKING | json.loads(file.read_text(encoding="utf-8"))
+        address = Address(*(found[name] for name in Address._fields))
     except FileNotFoundError:
         raise CommandError(f"no local stack runs ({file} does not exist); {start}") from None
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise CommandError(f"{file} is of another version; stop its stack, and {start}") from None
     if not _is_running(address.pid):
         raise CommandError(f"no local stack runs ({file} is of one that was killed); {start}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from tools.kit import commands, jmeter
+from tools.kit import commands, jmeter, slices
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.local_stack import STATE
@@ -90,13 +90,11 @@ def _greet(stack: Stack, state: Path) -> None:
     load = f"  make loadtest{option}  JMeter's load, and the proof that every punch arrived\n"
     if not jmeter.is_to_be_had():
         load = ""
+    served = [each["greeting"] for each in slices.said_by_name("local").values()]
+    link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"
     print(
         f"""
-Ready. Punch on this page, which keeps the key:
-
-  {address.page_url}#key={address.api_key}
-
-or so:
+Ready. {"".join(greeting + link for greeting in served) or "Punch so"}:
 
 {address.curl()}
 

@@ -10,10 +10,10 @@ import json
 import re
 import secrets
 import urllib.parse
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from tools.kit import site
+from tools.kit import static
 from tools.local import asgi, flow
 from tools.local.asgi import Application, Message, Receive, Scope, Send
 
@@ -36,6 +36,10 @@ _FOR_THE_API = {b"x-api-key", b"content-type", b"authorization", b"accept", b"us
 _CORS = b"access-control-"
 _JSON = (b"content-type", b"application/json")
 _SIGN = "sign with this run's access key id: aws_access_key_id in stack.json"
+
+
+Files = Callable[[], Mapping[str, static.File]]
+"""Reads files, by their paths below the API's address."""
 
 
 class Answer(NamedTuple):
@@ -66,14 +70,20 @@ class Guard:
     - The API is for every Origin, as on AWS: its keys and its CORS are the emulator's matter. Its requests are composed
       here: the API's id, the method, the path below it, a few headers, and a body of bounded length.
     - But what AWS takes signed only takes the run's access key id, and no Origin.
-    - The page, `web/`, lies beside `POST /ponto`, as a CloudFront distribution has it on AWS.
+    - Files that slices serve lie beside `POST /ponto`.
     - The view of what flows through takes its own key in a header that no other page can send.
     - Everything else takes the run's access key id, and no Origin. Only then is a request passed on as it came.
     - A user pool's public keys take neither: they are asked for by the pool's id.
     """
 
     def __init__(
-        self, application: Application, public: Public, port: int, key: str, view: flow.Flow | None = None
+        self,
+        application: Application,
+        public: Public,
+        port: int,
+        key: str,
+        view: flow.Flow | None = None,
+        served: Sequence[Files] = (),
     ) -> None:
         """Admits from the start.
 
@@ -83,10 +93,12 @@ class Guard:
             port: where it is reached, on the loopback address.
             key: the access key id of this run.
             view: what is at flow.PATH, if anything.
+            served: each gives files that lie beside the API.
         """
         self._application = application
         self._public = public
         self._view = view
+        self._served = served
         self._hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
         self._key = key
         self._closing = False
@@ -121,7 +133,7 @@ class Guard:
             await self._call_api(scope, receive, send, **found.groupdict())
         elif self._view and scope["path"].startswith(flow.PATH):
             await self._show(self._view, scope, asgi.early(receive, send))
-        elif asgi.values(scope, b"origin"):  # of our page too: it speaks to the API only
+        elif asgi.values(scope, b"origin"):  # of a page of ours too: it speaks to the API only
             sentence = "no web page may call the local AWS: a request with an Origin is refused"
             await _say(asgi.early(receive, send), 403, sentence)
         elif self._has_key(scope):
@@ -132,11 +144,10 @@ class Guard:
             await _say(asgi.early(receive, send), 403, _SIGN)
 
     async def _call_api(self, scope: Scope, receive: Receive, send: Send, api: str, path: str) -> None:
-        """Serve the page, or compose a request for the API."""
+        """Serve a file, or compose a request for the API."""
         method = scope["method"]
-        if file := _file(method, path):
-            headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
-            await asgi.answer(asgi.early(receive, send), 200, headers, b"" if method == "HEAD" else file.body)
+        if method in ("GET", "HEAD") and (file := self._file(path.removeprefix("/"))):
+            await _give(asgi.early(receive, send), file, is_whole=method == "GET")
             return
         is_signed = self._public.is_signed(api, method, path)
         if is_signed and (any(asgi.values(scope, b"origin")) or not self._has_key(scope)):
@@ -164,15 +175,18 @@ class Guard:
     async def _show(self, view: flow.Flow, scope: Scope, send: Send) -> None:
         """Serve the view. A header of one's own is what no page of another origin can send without asking."""
         name = scope["path"].removeprefix(flow.PATH)
-        file = site.files(flow.FOLDER).get(name) if scope["method"] == "GET" else None
+        file = static.files(flow.FOLDER).get(name) if scope["method"] == "GET" else None
         if file:
-            headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
-            await asgi.answer(send, 200, headers, file.body)
+            await _give(send, file)
         elif not any(hmac.compare_digest(given.encode(), view.key.encode()) for given in asgi.values(scope, b"x-run")):
             await _say(send, 403, "open the link that make run printed when it started last: it ends in #key=")
         else:
             status, body = await asyncio.to_thread(view.answer, scope["method"], name)
             await asgi.answer(send, status, [_JSON, (b"cache-control", b"no-store")], json.dumps(body).encode())
+
+    def _file(self, name: str) -> static.File | None:
+        """Read the file that is asked for, anew each time: a developer reloads and sees what was changed."""
+        return next((file for files in self._served if (file := files().get(name))), None)
 
     def _is_for_us(self, scope: Scope) -> bool:
         hosts = asgi.values(scope, b"host")
@@ -184,12 +198,6 @@ class Guard:
     def _keys_of_pool(self, scope: Scope) -> Answer | None:
         found = _public_keys(scope["path"]) if scope["method"] == "GET" else None
         return self._public.public_keys(found["pool"]) if found else None
-
-
-def _file(method: str, path: str) -> site.File | None:
-    """Read the file of the page that is asked for, anew each time: a developer reloads and sees what was changed."""
-    name = path.removeprefix("/")
-    return site.files().get(name) if method in ("GET", "HEAD") and "/" not in name else None
 
 
 def _keys(scope: Scope) -> Iterable[str]:
@@ -217,6 +225,11 @@ def _without_cors(send: Send) -> Send:
         await send(message)
 
     return drop
+
+
+async def _give(send: Send, file: static.File, *, is_whole: bool = True) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in file.headers.items()]
+    await asgi.answer(send, 200, headers, file.body if is_whole else b"")
 
 
 async def _say(send: Send, status: int, sentence: str) -> None:

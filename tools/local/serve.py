@@ -21,6 +21,7 @@ import psutil
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from tools.kit import slices
 from tools.local import saved, seam
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
@@ -43,7 +44,8 @@ def main(port: int, state: Path) -> int:
     everybody = Public(seam.call_api, seam.is_signed, seam.public_keys)
     run = os.environ["AWS_ACCESS_KEY_ID"]
     view = Flow(state.parent, key(run), seam.messages, seam.accepted)
-    guard = Guard(seam.application, everybody, port, run, view)
+    served = [slices.found(each["files"]) for each in slices.said_by_name("local").values()]
+    guard = Guard(seam.application, everybody, port, run, view, served)
     _raise_limit_of_files()
     threading.Thread(target=view.watch, daemon=True).start()
     asyncio.run(_serve(guard, port, state))

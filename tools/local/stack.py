@@ -110,10 +110,8 @@ def running(
             print_status("applying the migrations")
             _migrate(aws, deployment, print_status)
 
-        page_url = f"{aws.url}/restapis/{outputs['ApiId']}/{STAGE}/_user_request_/"
         address = Address(
-            api_url=f"{page_url}ponto",
-            page_url=page_url,
+            api_url=f"{aws.url}/restapis/{outputs['ApiId']}/{STAGE}/_user_request_/ponto",
             api_id=outputs["ApiId"],
             api_key=key,
             database_url=database.url,
@@ -123,7 +121,8 @@ def running(
             aws_access_key_id=aws.key,
             pid=os.getpid(),
         )
-        _write(file, json.dumps(address._asdict(), indent=2) + "\n")
+        of_slices = dict.fromkeys(slices.said_by_name("local"), address.root_url)
+        _write(file, json.dumps(address._asdict() | of_slices, indent=2) + "\n")
         parts.callback(file.unlink, missing_ok=True)
         yield Stack(address, database, aws)
 

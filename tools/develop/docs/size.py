@@ -14,15 +14,14 @@ _PARTS = {
         "slices/*/*.yml",
         "slices/*/*.js",
     ],
-    "page": ["web/*.html", "web/*.css", "web/*.js"],
 }
 _ENGLISH = (
-    "The deployed part is small: about {python} lines of Python, {sql} of SQL, {resources} that declare the AWS "
-    "resources, and {page} of the employees' page (`make docs` counts them)."
+    "The deployed part is small: about {python} lines of Python, {sql} of SQL, and {resources} that declare the AWS "
+    "resources (`make docs` counts them)."
 )
 _PORTUGUESE = (
-    "O que é implantado é pouco: cerca de {python} linhas de Python, {sql} de SQL, {resources} que declaram os "
-    "recursos da AWS, e {page} da página dos funcionários (`make docs` as conta)."
+    "O que é implantado é pouco: cerca de {python} linhas de Python, {sql} de SQL, e {resources} que declaram os "
+    "recursos da AWS (`make docs` as conta)."
 )
 
 

@@ -1,15 +1,27 @@
 """What the parameter site adds: the page's closed bucket, and CloudFront before it and the API."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
 
-from tests.template.compiled import CLIENT, DOMAIN, SIGN_IN, Compile, tls_only
-from tests.template.test_compiled_resources import SITE
-from tools.deploy import page
-from tools.kit import site
-from tools.kit.packaging import Template
+from slices.page import publish, site
+from tests.template.compiled import Compile, Packaged, tls_only
+from tools.deploy import command as deploy
+from tools.kit import slices
+from tools.kit.packaging import PackagingError, Template
+
+SITE = {
+    "SiteBucket": "AWS::S3::Bucket",
+    "SiteBucketPolicy": "AWS::S3::BucketPolicy",
+    "SiteAccess": "AWS::CloudFront::OriginAccessControl",
+    "SiteHeaders": "AWS::CloudFront::ResponseHeadersPolicy",
+    "SiteDistribution": "AWS::CloudFront::Distribution",
+}
+DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE"
+SIGN_IN = (f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}")
+signed_in_by = pytest.mark.parametrize("by", list(slices.said("signInBy")))
 
 # Amazon's own, by the ids in its documentation.
 CACHING_DISABLED = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -18,9 +30,9 @@ ALL_VIEWER_EXCEPT_HOST_HEADER = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
 
 @pytest.fixture
-def template(complete: Template) -> Template:
+def template(compiled: Compile) -> Template:
     """A copy, from which a test takes what it has looked at."""
-    return Template(copy.deepcopy(complete.document))
+    return Template(copy.deepcopy(compiled("prod", "site=true").document))
 
 
 @pytest.fixture
@@ -28,10 +40,10 @@ def distribution(template: Template) -> Any:
     return template.properties("SiteDistribution")["DistributionConfig"]
 
 
-def test_a_site_changes_nothing_else(compiled: Compile, template: Template) -> None:
-    plain, found = copy.deepcopy(compiled("prod", "uploads=true").document), template.document
-    for name in SITE:
-        del found["Resources"][name]
+def test_a_site_changes_nothing_else(prod: Template, template: Template) -> None:
+    plain, found = copy.deepcopy(prod.document), template.document
+    for name, kind in SITE.items():
+        assert found["Resources"].pop(name)["Type"] == kind
     for name in ("PageUrl", "SiteBucketName"):
         del found["Outputs"][name]
     for document in (found, plain):
@@ -46,11 +58,15 @@ def test_a_deploy_knows_the_pages_address_and_where_its_files_go(template: Templ
 
 
 def test_the_bucket_is_private_encrypted_and_goes_with_the_stack(template: Template) -> None:
-    bucket = template.properties("SiteBucket")
-    assert bucket.keys() == {"BucketEncryption", "OwnershipControls", "PublicAccessBlockConfiguration"}
-    uploads = template.properties("UploadBucket")
-    assert bucket.items() <= uploads.items()  # which another test looks at
-    assert "DeletionPolicy" not in template.resources["SiteBucket"]
+    encryption = {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    closed = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    assert template.properties("SiteBucket") == {
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": [encryption]},
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        "PublicAccessBlockConfiguration": dict.fromkeys(closed, True),
+    }
+    for name in ("SiteBucket", "SiteBucketPolicy"):
+        assert not {"DeletionPolicy", "UpdateReplacePolicy"} & template.resources[name].keys()
 
 
 def test_the_bucket_is_read_by_this_distribution_only_and_by_tls(template: Template) -> None:
@@ -85,7 +101,7 @@ def test_cloudfront_signs_what_it_asks_the_bucket_for(template: Template, distri
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
 def test_the_api_is_on_the_pages_origin_as_its_stage(compiled: Compile, stage: str) -> None:
-    template = compiled(stage, "uploads=true", "site=true")
+    template = compiled(stage, "site=true")
     _, api = template.properties("SiteDistribution")["DistributionConfig"]["Origins"]
     assert api == {
         "Id": "api",
@@ -126,7 +142,7 @@ def test_files_are_read_by_tls_and_asked_for_anew(distribution: Any) -> None:
         "Compress": True,
         "ResponseHeadersPolicyId": {"Ref": "SiteHeaders"},
     }
-    assert distribution["DefaultRootObject"] == page.INDEX
+    assert distribution["DefaultRootObject"] == publish.INDEX
 
 
 def test_files_have_the_headers_that_they_have_locally_and_come_by_tls_from_then_on(template: Template) -> None:
@@ -145,10 +161,11 @@ def test_files_have_the_headers_that_they_have_locally_and_come_by_tls_from_then
     assert sent == {name: value for name, value in site.HEADERS.items() if name != "cache-control"}  # the objects' own
 
 
+@signed_in_by
 def test_where_employees_sign_in_changes_the_pages_policy_and_what_the_deploy_is_told(
-    compiled: Compile, template: Template
+    compiled: Compile, template: Template, by: str
 ) -> None:
-    signed_in = copy.deepcopy(compiled("prod", "site=true", *SIGN_IN).document)
+    signed_in = copy.deepcopy(compiled("prod", "site=true", by, *SIGN_IN).document)
     told = {name: signed_in["Outputs"].pop(name) for name in ("PageSignInDomain", "PageSignInClientId")}
     assert told == {"PageSignInDomain": {"Value": DOMAIN}, "PageSignInClientId": {"Value": CLIENT}}
     assert signed_in["Outputs"].items() <= template.outputs.items()
@@ -166,3 +183,35 @@ def test_what_is_named_for_a_whole_account_names_stage_and_region(template: Temp
     name = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
     assert template.properties("SiteAccess")["OriginAccessControlConfig"]["Name"] == name
     assert template.properties("SiteHeaders")["ResponseHeadersPolicyConfig"]["Name"] == name
+
+
+def test_a_first_clusters_first_update_is_without_it(packaged: Packaged) -> None:
+    (later,) = deploy.read(packaged("prod", "site=true").folder).later
+    assert later["parameter"] == "site=false"
+    assert "AWS refuses CloudFront to an account that it has not verified" in later["because"]
+    assert deploy.read(packaged("prod").folder).later == ()
+
+
+def test_what_is_neither_on_nor_off_stops_the_deploy(compiled: Compile) -> None:
+    with pytest.raises(PackagingError, match="site: 'yes' is not one of true, false"):
+        compiled("dev", "site=yes")
+
+
+def test_where_employees_sign_in_is_said_only_where_they_do(compiled: Compile) -> None:
+    with pytest.raises(PackagingError, match="userPoolDomain and userPoolClientId go together, and with "):
+        compiled("dev", *SIGN_IN)
+
+
+@signed_in_by
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        (("userPoolDomain=a.example; script-src *", SIGN_IN[1]), "is not a host in small letters, like ponto"),
+        ((SIGN_IN[0], "userPoolClientId=a b"), "userPoolClientId: 'a b' is not the id of an app client"),
+    ],
+)
+def test_where_employees_sign_in_is_a_host_and_a_client(
+    compiled: Compile, by: str, place: tuple[str, str], message: str
+) -> None:
+    with pytest.raises(PackagingError, match=re.escape(message)):
+        compiled("dev", by, *place)

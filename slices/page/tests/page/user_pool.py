@@ -10,8 +10,8 @@ import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from slices.page import site
 from tests.serving import Answer, Request, answering
-from tools.kit import site
 
 CLIENT = "app client"
 

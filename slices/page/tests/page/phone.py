@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.waiting import DEADLINE, wait_for
+from tests.page.browsers import MS, Window, window
+from tests.waiting import wait_for
 from tools.develop import chromium
 
-_MS = 1000 * DEADLINE
 _USUAL: Any = {"locale": "pt-BR", "viewport": {"width": 390, "height": 844}}
-expect.set_options(timeout=_MS)
 
 HERE, SENT, RECORDED = "neste aparelho", "enviada", "registrada"
 """What the page says of a punch."""
@@ -69,20 +68,8 @@ def clock(speed: int = 1) -> str:
     return _CLOCK % speed
 
 
-class Phone:
+class Phone(Window):
     """A browser with storage of its own."""
-
-    def __init__(self, context: BrowserContext, url: str) -> None:
-        """Opens nothing yet.
-
-        Args:
-            context: the browser.
-            url: the page's.
-        """
-        context.set_default_timeout(_MS)
-        self.context = context
-        self.url = url
-        self.messages: list[str] = []  # what the pages wrote to the console, or threw
 
     def open(self, fragment: str = "", before: str = "", *, worker: bool = True) -> Page:
         """Open the page in a tab.
@@ -92,33 +79,10 @@ class Phone:
             before: a script that runs before the page's own.
             worker: wait until the page works without network too.
         """
-        page = self.context.new_page()
-        page.on("console", lambda message: self.messages.append(message.text))
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
-        if before:
-            page.add_init_script(before)
-        page.goto(self.url + fragment)
+        page = super().open(fragment, before)
         if worker:
-            page.evaluate(_WORKS_ALONE, _MS)
+            page.evaluate(_WORKS_ALONE, MS)
         return page
-
-
-@contextmanager
-def started() -> Iterator[Playwright]:
-    """Start Playwright, where there is a Chromium."""
-    chromium.find()
-    with sync_playwright() as playwright:
-        yield playwright
-
-
-@contextmanager
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Start a browser for many phones."""
-    browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
-    try:
-        yield browser
-    finally:
-        browser.close()
 
 
 @contextmanager
@@ -130,11 +94,8 @@ def phone(browser: Browser, url: str, **how: Any) -> Iterator[Phone]:
         url: the page's.
         how: playwright's: locale, color_scheme, viewport, service_workers.
     """
-    context = browser.new_context(**_USUAL | how)
-    try:
-        yield Phone(context, url)
-    finally:
-        context.close()
+    with window(browser, url, **_USUAL | how) as new:
+        yield Phone(new.context, url)
 
 
 def start(playwright: Playwright, profile: Path, url: str) -> Phone:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.page import phone as phones
-from tests.page.between import Between, Fault, accept
-from tests.page.phone import (
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, Fault, accept
+from slices.page.tests.page.phone import (
     HERE,
     RECORDED,
     SENT,

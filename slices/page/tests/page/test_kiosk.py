@@ -6,10 +6,11 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.page import phone as phones
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, Held
+from slices.page.tests.page.phone import SENT, Phone, clock, enter_key, exported, kiosk, punch, wait_for_states
 from tests.page.axe import require_nothing
-from tests.page.between import Between, Held, json_answer
-from tests.page.phone import SENT, Phone, clock, enter_key, exported, kiosk, punch, wait_for_states
+from tests.serving import json_answer
 from tests.waiting import DEADLINE
 
 KEY = "#key=first"

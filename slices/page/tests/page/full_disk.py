@@ -24,12 +24,13 @@ from typing import NamedTuple
 import click
 from playwright.sync_api import Error, Page, expect, sync_playwright
 
-from tests.page import phone as phones
-from tests.page.between import Between, accept, between
-from tests.page.phone import Phone, become_visible, exported, look_again, punch
+from slices.page import site
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, accept, between
+from slices.page.tests.page.phone import Phone, become_visible, exported, look_again, punch
 from tests.waiting import wait_for
 from tools.develop.logged import print_line
-from tools.kit import commands, site
+from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 
@@ -53,9 +54,9 @@ _LOOKS = 8  # while it is full, and as many later: each makes the page write whe
 _RESTORED = "Faltava uma das duas cópias"
 _PRESSES = 100  # whose thanks are measured
 _EPILOG = """examples:
-  sudo unshare --mount .venv/bin/python -m tests.page.full_disk
+  sudo unshare --mount .venv/bin/python -m slices.page.tests.page.full_disk
   unshare --user --map-root-user --mount .venv/bin/python -m \\
-    tests.page.full_disk --disk tmpfs --each 1
+    slices.page.tests.page.full_disk --disk tmpfs --each 1
 
 exit status: 0 each thanked punch was there, numbered without a gap, and sent, 1 not so, 2 nothing can be mounted here
 """
@@ -305,7 +306,7 @@ def full_disk(each: int, disks: tuple[str, ...], web: Path, seed: int) -> int:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line; see `commands.run`."""
-    return commands.run(full_disk, ".venv/bin/python -m tests.page.full_disk", words)
+    return commands.run(full_disk, ".venv/bin/python -m slices.page.tests.page.full_disk", words)
 
 
 if __name__ == "__main__":

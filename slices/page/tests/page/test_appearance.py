@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.page import phone as phones
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, Fault
+from slices.page.tests.page.phone import SENT, clock, press, punch
 from tests.page.axe import require_nothing
-from tests.page.between import Between, Fault, json_answer
-from tests.page.phone import SENT, clock, press, punch
+from tests.serving import json_answer
 
 LONGEST = 9_007_199_254_740_991
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from ponto.fields import LARGEST
+from slices.page.site import WEB
 from tools.kit.project import ROOT
 
-RULES, TEXTS = ((ROOT / "web" / file).as_uri() for file in ("rules.js", "i18n.js"))
+RULES, TEXTS = ((WEB / file).as_uri() for file in ("rules.js", "i18n.js"))
 
 
 def evaluate(expression: str) -> Any:
@@ -226,5 +227,5 @@ def test_both_languages_have_the_same_texts() -> None:
     portuguese, english = evaluate("Object.values(TEXTS).map(Object.keys)")
 
     assert portuguese == english
-    shown = re.findall(r'data-word="(\w+)"', (ROOT / "web" / "index.html").read_text(encoding="utf-8"))
+    shown = re.findall(r'data-word="(\w+)"', (WEB / "index.html").read_text(encoding="utf-8"))
     assert set(shown) <= set(portuguese)

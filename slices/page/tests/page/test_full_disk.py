@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.page.full_disk import NAMESPACES
+from slices.page.tests.page.full_disk import NAMESPACES
 from tools.develop import chromium
 from tools.kit.project import ROOT
 
@@ -13,9 +13,9 @@ from tools.kit.project import ROOT
 @pytest.mark.nightly
 def test_no_thanked_punch_is_lost_when_the_disk_was_full(capfd: pytest.CaptureFixture[str]) -> None:
     chromium.find()
-    command = [*_what_mounts(), sys.executable, "-m", "tests.page.full_disk"]
+    command = [*_what_mounts(), sys.executable, "-m", "slices.page.tests.page.full_disk"]
 
-    with capfd.disabled():  # its table is what docs/page.md shows
+    with capfd.disabled():  # its table is what the README of the slice shows
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
 
     assert status == 0

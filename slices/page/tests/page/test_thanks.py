@@ -5,10 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.page import phone as phones
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, Fault, Held, accept
+from slices.page.tests.page.phone import HERE, RECORDED, SENT, Phone, clock, kiosk, punch, refused, wait_for_states
 from tests.page.axe import require_nothing
-from tests.page.between import Between, Fault, Held, accept, json_answer
-from tests.page.phone import HERE, RECORDED, SENT, Phone, clock, kiosk, punch, refused, wait_for_states
+from tests.serving import json_answer
 
 EMPLOYEE = 123
 KEY = "#key=first"

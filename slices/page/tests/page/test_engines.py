@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from tests.page.between import Between
-from tests.page.engines import Tab, chromium, firefox, webkit
+from slices.page.tests.page.between import Between
+from slices.page.tests.page.engines import Tab, chromium, firefox, webkit
 from tests.waiting import wait_for
 
 PUNCHES = 3

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.page import phone as phones
+from slices.page.tests.page import phone as phones
+from tests.page import browsers
 from tests.waiting import DEADLINE, started, wait_for
 from tools.local.emulator import free_port
 
@@ -43,7 +44,7 @@ class Tab(NamedTuple):
 @contextmanager
 def chromium() -> Iterator[Tab]:
     """Start Chromium."""
-    with phones.started() as playwright, phones.browser(playwright) as browser, phones.phone(browser, "") as phone:
+    with browsers.started() as playwright, browsers.browser(playwright) as browser, phones.phone(browser, "") as phone:
         page = phone.context.new_page()
         yield Tab(page.goto, lambda body: page.evaluate(f"async () => {{ {body} }}"))
 

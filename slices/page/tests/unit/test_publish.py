@@ -8,10 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from slices.page import publish, site
 from tests.aws import Calls
 from tests.events import aws
-from tools.deploy import page
-from tools.kit import site
 
 BUCKET = "site"
 
@@ -29,7 +28,7 @@ def keys(s3: Any) -> set[str]:
 
 
 def test_every_file_is_there_with_its_type_and_asked_for_anew_each_time(s3: Any) -> None:
-    page.publish(s3, BUCKET)
+    publish.publish(s3, BUCKET)
 
     files = site.files()
     assert keys(s3) == {name or "index.html" for name in files}
@@ -46,12 +45,12 @@ def test_the_page_and_its_worker_come_after_what_they_name_and_what_is_no_file_o
     s3.put_object(Bucket=BUCKET, Key="page.js", Body=b"2")
     calls = Calls(monkeypatch)
 
-    page.publish(s3, BUCKET)
+    publish.publish(s3, BUCKET)
 
     changed = [made.parameters["Key"] for made in calls.made if made.operation in ("PutObject", "DeleteObject")]
     assert changed[-3:] == ["index.html", "sw.js", "old.js"]
     assert len(changed) == len(site.files()) + 1
-    page.publish(s3, BUCKET)
+    publish.publish(s3, BUCKET)
     assert keys(s3) == {name or "index.html" for name in site.files()}
     assert s3.get_object(Bucket=BUCKET, Key="page.js")["Body"].read() == site.files()["page.js"].body
 
@@ -67,7 +66,8 @@ SIGN_IN = {
 def test_the_page_of_a_stage_knows_where_its_employees_sign_in_or_the_deploy_says_that_nobody_can(
     s3: Any, sign_in: dict[str, str], needs_token: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page.publish_stage(s3, {"SiteBucketName": BUCKET, "ApiKeyId": "k", **sign_in}, needs_token=needs_token)
+    outputs = {"SiteBucketName": BUCKET, "PageUrl": "https://d1.example.com/", "ApiKeyId": "k", **sign_in}
+    assert publish.publish_stage(boto3.Session(), outputs, needs_token=needs_token) == "https://d1.example.com/"
 
     settings = json.loads(s3.get_object(Bucket=BUCKET, Key="config.json")["Body"].read())
     origin = f"https://{SIGN_IN['PageSignInDomain']}"
@@ -78,7 +78,7 @@ def test_the_page_of_a_stage_knows_where_its_employees_sign_in_or_the_deploy_say
 
 
 def test_a_stage_without_a_page_publishes_none(s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    page.publish_stage(s3, {"ApiKeyId": "k"}, needs_token=True)
+    assert publish.publish_stage(boto3.Session(), {"ApiKeyId": "k"}, needs_token=True) is None
 
     assert keys(s3) == set()
     assert capsys.readouterr().err == ""
@@ -86,4 +86,4 @@ def test_a_stage_without_a_page_publishes_none(s3: Any, capsys: pytest.CaptureFi
 
 def test_a_bucket_that_refuses_is_no_page_that_is_published(s3: Any) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        page.publish(s3, "another")
+        publish.publish(s3, "another")

@@ -1,10 +1,13 @@
-"""The page for employees, put where CloudFront fetches it (`slices/page/site.yml`)."""
+"""The page for employees, put where CloudFront fetches it (`site.yml`)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tools.kit import site
+from slices.page import site
 from tools.kit.output import print_status
+
+if TYPE_CHECKING:
+    import boto3
 
 INDEX = "index.html"
 """The object of the page itself: the distribution's DefaultRootObject."""
@@ -12,26 +15,30 @@ INDEX = "index.html"
 _LAST = ("", "sw.js")  # the page names the other files; the worker holds the hashes of all
 
 
-def publish_stage(s3: Any, outputs: Mapping[str, str], *, needs_token: bool) -> None:
+def publish_stage(session: "boto3.Session", outputs: Mapping[str, str], *, needs_token: bool) -> str | None:
     """Publish the page of a stage, if it has one.
 
     Args:
-        s3: boto3's client.
+        session: which deploys.
         outputs: of the stack.
         needs_token: whether the API takes punches of employees who signed in only.
+
+    Returns:
+        The page's URL, or None.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: S3 did not answer, or refused.
     """
     if "SiteBucketName" not in outputs:
-        return
+        return None
     sign_in = None
     if "PageSignInDomain" in outputs:
         sign_in = site.SignIn.at(outputs["PageSignInDomain"], outputs["PageSignInClientId"])
     print_status("publishing the page")
     if needs_token and sign_in is None:
-        print_status("  nobody can sign in there yet, so punches stay on their devices: docs/page.md#sign-in")
-    publish(s3, outputs["SiteBucketName"], sign_in)
+        print_status("  nobody can sign in there yet, so punches stay on their devices: slices/page/README.md#sign-in")
+    publish(session.client("s3"), outputs["SiteBucketName"], sign_in)
+    return outputs["PageUrl"]
 
 
 def publish(s3: Any, bucket: str, sign_in: site.SignIn | None = None) -> None:

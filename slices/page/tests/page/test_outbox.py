@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ponto.punch import parse
-from tests.page import phone as phones
-from tests.page.between import Between, Fault, Held, accept, json_answer
-from tests.page.phone import (
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, Fault, Held, accept
+from slices.page.tests.page.phone import (
     HERE,
     RECORDED,
     SENT,
@@ -29,7 +29,7 @@ from tests.page.phone import (
     synchronize_in_the_background,
     wait_for_states,
 )
-from tests.serving import Answer
+from tests.serving import Answer, json_answer
 from tests.waiting import wait_for
 
 EMPLOYEE = 123

@@ -7,14 +7,14 @@ from threading import Event
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.page import phone as phones
+from slices.page import site
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, accept
+from slices.page.tests.page.phone import HERE, SENT, Phone, clock, look_again, press, punch, wait_for_states
+from slices.page.tests.page.user_pool import UserPool, user_pool
 from tests.page.axe import require_nothing
-from tests.page.between import Between, accept, json_answer
-from tests.page.phone import HERE, SENT, Phone, clock, look_again, press, punch, wait_for_states
-from tests.page.user_pool import UserPool, user_pool
-from tests.serving import Answer
+from tests.serving import Answer, json_answer
 from tests.waiting import DEADLINE, wait_for
-from tools.kit import site
 
 KEY = "#key=first"
 ANA, RUI = 123, 456

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
-from tests.e2e.client import EMPLOYEES, Client
-from tests.page import phone as phones
-from tests.page.between import Between, Fault, between, copy_of_the_page, stack_at
-from tests.page.phone import (
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, Fault, between, copy_of_the_page, stack_at
+from slices.page.tests.page.phone import (
     HERE,
     RECORDED,
     SENT,
@@ -29,6 +28,7 @@ from tests.page.phone import (
     refused,
     wait_for_states,
 )
+from tests.e2e.client import EMPLOYEES, Client
 from tests.waiting import wait_for
 from tools.local.stack import Stack
 
@@ -36,22 +36,10 @@ SPEED = 20  # of a page's clock, where it has to wait
 DONE = re.compile(f"{SENT}|{RECORDED}")  # whichever it is by now
 
 
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with phones.started() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with phones.browser(playwright) as browser:
-        yield browser
-
-
 @pytest.fixture
 def server(client: Client) -> Iterator[Between]:
     """Stand between the browsers and the stack."""
-    with between(stack_at(client.address.page_url)) as server:
+    with between(stack_at(client.address.root_url)) as server:
         yield server
 
 
@@ -300,7 +288,7 @@ def test_a_new_version_of_the_page_takes_over_with_ten_in_the_outbox(
 
 
 def test_the_stack_itself_serves_the_page_with_a_strict_policy(stack: Stack, browser: Browser) -> None:
-    url = stack.address.page_url
+    url = stack.address.root_url
     with urllib.request.urlopen(url) as answer:  # noqa: S310
         policy = answer.headers["content-security-policy"]
         assert answer.headers["access-control-allow-origin"] is None

@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.page import phone as phones
-from tests.page.between import Between
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between
 from tests.waiting import wait_for
 
 _KEPT = """async () => {

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from tests.serving import Answer, Request, answering
+from slices.page import site
+from tests.serving import Answer, Request, answering, json_answer
 from tests.waiting import DEADLINE
-from tools.kit import site
 
 Api = Callable[[str, Mapping[str, str], bytes | None], Answer]
 """Answers a path below the page's address, with its headers in lower case, and a body where it is a POST."""
@@ -135,11 +135,6 @@ def between(api: Api) -> Iterator[Between]:
     server = Between(api)
     with answering(server.answer) as server.origin:
         yield server
-
-
-def json_answer(status: int, body: object) -> Answer:
-    """Make an answer as the gateway has it."""
-    return status, {"content-type": "application/json"}, json.dumps(body).encode()
 
 
 def stack_at(page_url: str) -> Api:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.page.between import copy_of_the_page
-from tools.kit import site
+from slices.page import site
+from slices.page.tests.page.between import copy_of_the_page
+from tools.kit.static import File
 
 TEXTS = re.compile(r"\b(?:from|import) \"\./([\w.]+)\"")
 
 
-def hashes(files: dict[str, site.File]) -> Any:
+def hashes(files: dict[str, File]) -> Any:
     found = re.search(rb"^const SHELL = (\{.*\})$", files["sw.js"].body, re.MULTILINE)
     assert found
     return json.loads(found[1])

@@ -1,0 +1,24 @@
+"""What `tests/e2e/test_deploy.py` asks about a stage that it has deployed."""
+
+import re
+from typing import Any
+
+from slices.page import site
+from slices.page.publish import INDEX
+from tools.local.emulator import Emulator
+
+
+def require(aws: Emulator, done: Any) -> None:
+    """Hold the page to being where CloudFront fetches it, as browsers need it.
+
+    Args:
+        aws: where it was deployed.
+        done: what `ponto deploy --json` printed.
+    """
+    s3 = aws.client("s3")
+    (bucket,) = (found["Name"] for found in s3.list_buckets()["Buckets"] if "sitebucket" in found["Name"])
+    for name, file in site.files().items():
+        found = s3.get_object(Bucket=bucket, Key=name or INDEX)
+        assert found["Body"].read() == file.body
+        assert (found["ContentType"], found["CacheControl"]) == (file.headers["content-type"], "no-cache")
+    assert re.fullmatch(r"https://\w+\.cloudfront\.[\w.]+/", done["pageUrl"])

@@ -1,0 +1,42 @@
+"""The picture of the page in the READMEs, of a made-up day: see `tests/page/pictures.py`."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from playwright.sync_api import Browser, Route
+
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.between import Between, Fault, accept
+from slices.page.tests.page.phone import punch, wait_for_states
+from tests.page.pictures import HOW, at, folder, take
+from tests.serving import Answer
+
+DAY = [("08:02:11", "recorded"), ("12:01:38", "recorded"), ("13:00:04", "sent"), ("17:33:20", "on this device")]
+
+
+def test_the_page_when_the_server_has_just_gone(server: Between, browser: Browser, tmp_path: Path) -> None:
+    def without_its_time(route: Route) -> None:  # beside which the made-up one is wrong
+        answer = route.fetch()
+        headers = {name: value for name, value in answer.headers.items() if name != "date"}
+        route.fulfill(response=answer, headers=headers)
+
+    def record_the_first_two(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        is_later = any(path.endswith(post.body["id"]) for post in server.posts[2:])
+        return accept(path, headers, body) if is_later else server.record(path, headers, body)
+
+    server.api = record_the_first_two
+    server.faults = [Fault(), Fault(), Fault(), Fault(503)]
+    with phones.phone(browser, server.url, viewport={"width": 390, "height": 760}, **HOW) as phone:
+        phone.context.route(re.compile("/ponto"), without_its_time)
+        phone.context.clock.install(time=at("08:00:00"))
+        page = phone.open("#key=made-up", worker=False)
+        states: list[str] = []
+        for time, state in DAY:
+            page.clock.set_system_time(at(time))
+            punch(page, 1042)
+            states.insert(0, state)
+            wait_for_states(page, *states)
+        page.locator("#warnings p").wait_for()
+        page.mouse.move(0, 0)
+        take(page, folder(tmp_path) / "page.png")

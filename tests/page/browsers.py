@@ -1,0 +1,78 @@
+"""The machine's Chromium, and a window of it with storage of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+
+from tests.waiting import DEADLINE
+from tools.develop import chromium
+
+MS = 1000 * DEADLINE
+expect.set_options(timeout=MS)
+
+
+class Window:
+    """A window of a browser, with storage of its own."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        """Opens nothing yet.
+
+        Args:
+            context: the browser's.
+            url: the page's.
+        """
+        context.set_default_timeout(MS)
+        self.context = context
+        self.url = url
+        self.messages: list[str] = []  # what the pages wrote to the console, or threw
+
+    def open(self, fragment: str = "", before: str = "") -> Page:
+        """Open the page in a tab.
+
+        Args:
+            fragment: of the address, for example "#key=...".
+            before: a script that runs before the page's own.
+        """
+        page = self.context.new_page()
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        if before:
+            page.add_init_script(before)
+        page.goto(self.url + fragment)
+        return page
+
+
+@contextmanager
+def started() -> Iterator[Playwright]:
+    """Start Playwright, where there is a Chromium."""
+    chromium.find()
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@contextmanager
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Start a browser for many windows."""
+    browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.SWITCHES)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@contextmanager
+def window(browser: Browser, url: str, **how: Any) -> Iterator[Window]:
+    """Give a window.
+
+    Args:
+        browser: shared with others, who see nothing of it.
+        url: the page's.
+        how: playwright's: locale, color_scheme, viewport, service_workers.
+    """
+    context = browser.new_context(**how)
+    try:
+        yield Window(context, url)
+    finally:
+        context.close()

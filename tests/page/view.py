@@ -1,0 +1,40 @@
+"""The view of the local stack before numbers that a test makes up."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.serving import Answer, Request, answering, json_answer
+from tools.kit import static
+from tools.local import flow
+
+KEY = "kept"
+
+
+class Made:
+    """A stack whose numbers are made up."""
+
+    def __init__(self, numbers: Callable[[], dict[str, Any]]) -> None:
+        """`numbers` gives them anew each time."""
+        self._numbers = numbers
+        self.down = False  # nothing is answered
+        self.url = ""  # the view's
+
+    def answer(self, request: Request) -> Answer | None:
+        """Answer a request, or not."""
+        if self.down:
+            return None
+        name = request.path.removeprefix(flow.PATH)
+        if file := static.files(flow.FOLDER).get(name):
+            return 200, file.headers, file.body
+        has_key = request.headers.get("x-run") == KEY
+        return json_answer(200, self._numbers()) if has_key else json_answer(403, {"message": "no"})
+
+
+@contextmanager
+def made(numbers: Callable[[], dict[str, Any]]) -> Iterator[Made]:
+    """Serve the view for as long as the context lasts."""
+    stack = Made(numbers)
+    with answering(stack.answer) as origin:
+        stack.url = origin + flow.PATH
+        yield stack
