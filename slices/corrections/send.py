@@ -37,7 +37,7 @@ def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
     """Write corrections, all or nothing; give each as the API answers it.
 
     Args:
-        where: a stage or the local stack, by its API; or the database of DB_HOST.
+        where: a stage or the local stack, by its API; or the database of the environment.
         asked: the corrections.
 
     Raises:
@@ -47,7 +47,7 @@ def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
     """
     if len(asked) > MOST:
         raise CommandError(f"{len(asked)} corrections are more than the {MOST} that are written together; send parts")
-    if where.stage is None and not database.is_local(where.database):
+    if where.database.environment:
         return _by_login(where.database, asked)
     url, session = _address(where.deployment)
     return post(url, session, where.deployment.stage, asked)
@@ -129,7 +129,7 @@ def _said_once() -> Callable[[Answer], None]:
 def _address(where: target.Where) -> "tuple[str, boto3.Session]":
     """Give where the API takes punches, and a session that signs for it."""
     if where.stage == target.LOCAL:
-        stack = local_stack.find(where.state)
+        stack = local_stack.find(where.state, target.OR_A_STAGE)
         url, session = stack.api_url, stack.session()
     else:
         session = target.session_of(where)

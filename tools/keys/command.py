@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import commands, local_stack, reader, tables, target
+from tools.kit import commands, reader, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status, progress
@@ -206,14 +206,12 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
 @click.option("--from", "start", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
 @click.option("--to", "end", type=opt.INSTANT_MS, help="Received before.")
 @opt.as_json
-@reader.options
+@reader.of_deployment
 def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
     """Print the punches that came with a key, a revoked one too.
 
     NAME may be the key's id.
     """
-    # Without a stage, the local stack's own database, whatever DB_HOST says.
-    where = where._replace(database=where.database._replace(state=where.database.state or local_stack.STATE))
     place = target.find(where.deployment)
     ids = _ids(place, name)
     with reader.opened(where) as source:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 LOCAL = "local"
+OR_A_STAGE = ", or name a stage: --stage dev"
+"""What can be done where no local stack runs, for `local_stack.find`."""
+
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -258,7 +261,7 @@ def explain(error: BotoCoreError | ClientError) -> str:
 
 
 def _local(state: Path | None) -> Target:
-    address = local_stack.find(state)
+    address = local_stack.find(state, OR_A_STAGE)
     return Target(
         stage=LOCAL,
         queue_url=address.queue_url,

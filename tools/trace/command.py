@@ -129,7 +129,7 @@ ID = opt.Kind("ID", "not the id of a punch, like 0190163d-8694-739b-aea5-966c26f
 @click.option("--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID, with --day: all of that day.")
 @click.option("--day", type=opt.DAY, help="Working day of that employee.")
 @opt.as_json
-@reader.options
+@reader.of_deployment
 def trace(where: reader.Where, identifier: str | None, employee: int | None, day: date | None, *, as_json: bool) -> int:
     """Where a punch is: a row, a dead letter, or the queue.
 
@@ -138,8 +138,6 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     if (identifier is None) == (employee is None) or (employee is None) != (day is None):
         raise click.UsageError("name the punch in one way: its ID, or --employee and --day")
     asked = Asked(identifier, employee, day)
-    # Without a stage, the local stack's own database, whatever DB_HOST says: queues and rows are of one deployment.
-    where = where._replace(database=where.database._replace(state=where.database.state or local_stack.STATE))
     place = target.find(where.deployment)
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
     depth = _attempt("the queue of punches", lambda: queues.depth(place.sqs(), place.queue_url))
@@ -287,7 +285,7 @@ def _not_known(
 def _redrive(where: reader.Where, letter: DeadLetter) -> str:
     """Give the command that sends a dead letter back."""
     at = {"--stage": where.stage, "--profile": where.profile, "--region": where.region}
-    if where.database.state != local_stack.STATE:
+    if where.database.state:
         at["--state"] = str(where.database.state)
     words = [word for name, value in at.items() if value for word in (name, value)]
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
