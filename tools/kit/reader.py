@@ -63,8 +63,8 @@ def of_deployment(function: Function) -> Function:
     @wraps(function)
     def collected(*args: Any, state: Path | None, timeout: int, **given: Any) -> Any:
         named = {name: given.pop(name) for name in ("stage", "profile", "region")}
-        place = database.Where(state, timeout, given.pop("database", None) == "env", _OTHERS)
-        return function(*args, where=Where(place, **named), **given)
+        of_database = database.Where(state, timeout, given.pop("database", None) == "env", _OTHERS)
+        return function(*args, where=Where(of_database, **named), **given)
 
     stage = click.option(
         "--stage", show_default=False, help="A deployed one, by a function (default: the local stack)."
@@ -190,17 +190,17 @@ class FunctionReader:
         read = {name: statements.written(values) for name, values in asked.items()}
         request = {"read": read, "timeout": self._timeout}
         end = time.monotonic() + AWAKE_SECONDS
-        is_told = False
+        is_announced = False
         while True:
             answer = invoked(self._functions, self._name, self._stage, request)
             if answer.get("why") != Why.UNREACHABLE or time.monotonic() > end:
                 break
-            if not is_told:
+            if not is_announced:
                 print_status(
                     "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume. "
                     f"Waiting for {AWAKE_SECONDS} s at most ..."
                 )
-                is_told = True
+                is_announced = True
         if "why" in answer:
             raise self._explained(answer)
         return [columns.unpacked(answer["rows"][name]) for name in asked]

@@ -181,7 +181,7 @@ class Account(NamedTuple):
 
     session: "boto3.Session"
     id: str
-    place: str  # account and region, for people
+    description: str  # account and region, for people
 
 
 def announce(where: Where) -> Account:
@@ -195,11 +195,11 @@ def announce(where: Where) -> Account:
         raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
     session = session_of(where)
     identity = session.client("sts").get_caller_identity()
-    place = f"account {identity['Account']}, region {session.region_name}"
+    description = f"account {identity['Account']}, region {session.region_name}"
     if address := emulator():
-        place += f", the emulator at {address}"
-    print_status(f"stage {where.stage}: {place}, as {identity['Arn']}")
-    return Account(session, identity["Account"], place)
+        description += f", the emulator at {address}"
+    print_status(f"stage {where.stage}: {description}, as {identity['Arn']}")
+    return Account(session, identity["Account"], description)
 
 
 def find(where: Where) -> Target:
@@ -225,9 +225,9 @@ def clients_of(where: Where) -> Callable[..., Any]:
     Raises:
         CommandError: no local stack runs.
     """
-    place = _local(where.state) if where.stage == LOCAL else None
-    session = place.session if place else session_of(where)
-    return partial(session.client, endpoint_url=place.endpoint_url if place else None, config=_CONFIG)
+    local = _local(where.state) if where.stage == LOCAL else None
+    session = local.session if local else session_of(where)
+    return partial(session.client, endpoint_url=local.endpoint_url if local else None, config=_CONFIG)
 
 
 def function_of(where: Where, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
