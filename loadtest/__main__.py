@@ -141,7 +141,7 @@ def _schedule(rate: int, seconds: int) -> str:
     return f"rate({rate}/s) random_arrivals({seconds} s) rate({rate}/s) pause({_PAUSE} s)"
 
 
-def _ask(plans: Sequence[TestPlan], place: str, *, is_confirmed: bool) -> None:
+def _ask(plans: Sequence[TestPlan], description: str, *, is_confirmed: bool) -> None:
     """Say how much goes where, and what it costs; go on if whoever is there says so.
 
     Raises:
@@ -154,8 +154,8 @@ def _ask(plans: Sequence[TestPlan], place: str, *, is_confirmed: bool) -> None:
     peak = Peak(requests, max(sum(plan.seconds for plan in plans), requests / stage.stage_rate))
     dollars = costs.total(costs.of_punches(peak, stage, _REGION))
     sentence = (
-        f"About {requests:,} requests to {place}: {dollars:,.2f} US dollars by the list prices of {_REGION}, database "
-        "included. The rows stay."
+        f"About {requests:,} requests to {description}: {dollars:,.2f} US dollars by the list prices of {_REGION}, "
+        "database included. The rows stay."
     )
     if is_confirmed:
         print_status(sentence)
@@ -175,8 +175,8 @@ def _run(
 ) -> int:
     tool = jmeter.find()
     system = systems.find(named, where)
-    if system.place:
-        _ask(plans, system.place, is_confirmed=yes)
+    if system.description:
+        _ask(plans, system.description, is_confirmed=yes)
     folder = ((where.state or STATE) / "loadtest").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     plan = plans[0]

@@ -35,9 +35,9 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], ledger: Ledger, lag:
     step = max(1, round(end / _BARS))  # s
     edges = [float(step * number) for number in range(int(end // step) + 2)]
 
-    moments = [end * number / 1000 for number in range(1001)]
+    instants = [end * number / 1000 for number in range(1001)]
     # A row may be there before its 202 has reached the client.
-    waiting = [max(0, bisect_right(accepted, moment) - bisect_right(stored, moment)) for moment in moments]
+    waiting = [max(0, bisect_right(accepted, instant) - bisect_right(stored, instant)) for instant in instants]
 
     figure = new_figure(10, 6, _title(figures, ledger, lag, max(waiting)))
     flow, queue = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
@@ -50,7 +50,7 @@ def draw(file: Path, figures: Figures, rows: Sequence[Row], ledger: Ledger, lag:
     flow.stairs(became, edges, color=GREEN, linewidth=2, label="stored: a row in PostgreSQL")
     flow.set_ylabel("punches a second")
 
-    queue.fill_between(moments, waiting, color=GREEN, alpha=0.5, linewidth=0, label="accepted and not stored yet")
+    queue.fill_between(instants, waiting, color=GREEN, alpha=0.5, linewidth=0, label="accepted and not stored yet")
     queue.set_ylabel("punches waiting")
     queue.set_xlabel("seconds since the first request")
     queue.set_xlim(0, edges[-1])

@@ -27,7 +27,7 @@ class System(NamedTuple):
     dlq_url: str
     sqs: "SQSClient"
     reader: Callable[[], AbstractContextManager[reader.Reader]]  # of its database
-    place: str | None = None  # stage, account and region; None: the local stack, which costs nothing
+    description: str | None = None  # stage, account and region; None: the local stack, which costs nothing
 
     def properties(self) -> dict[str, object]:
         """Give the plans' properties that say where to, but for `apiKey`."""
@@ -95,5 +95,5 @@ def _deployed(where: target.Where) -> System:
         stage.dlq_url,
         stage.sqs(),
         lambda: nullcontext(rows),
-        place=f"stage {where.stage} of {account.place}",
+        description=f"stage {where.stage} of {account.description}",
     )

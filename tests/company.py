@@ -35,7 +35,7 @@ def write_stack(folder: Path, url: str, dlq_url: str = "", aws: str = "http://12
 
 def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Give a function that runs `ponto report` at `NOW`, whatever the developer's environment says."""
-    for name in ("DB_HOST", "COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
         patch.delenv(name, raising=False)
     patch.setattr(period, "now", NOW.astimezone)
 

@@ -1,6 +1,7 @@
 """A real PostgreSQL for the tests, on a Unix socket, with a database of its own for each test."""
 
 import itertools
+import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -64,6 +65,19 @@ def _rows(
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return cursor.fetchall() if cursor.description else []
+
+
+def export(parameters: Mapping[str, Any], patch: pytest.MonkeyPatch) -> None:
+    """Let the environment name a database, as who works on one by hand does for `--database env`.
+
+    Args:
+        parameters: libpq's keywords.
+        patch: undoes it.
+    """
+    for name in [name for name in os.environ if name.startswith("DB_")]:
+        patch.delenv(name)
+    for name, keyword in (("DB_HOST", "host"), ("DB_NAME", "dbname"), ("DB_USER", "user")):
+        patch.setenv(name, parameters[keyword])
 
 
 @pytest.fixture(autouse=True)

@@ -261,7 +261,7 @@ def _mistake_of_sls(words: list[str]) -> str | None:
     schema = ROOT / "node_modules" / "osls" / "lib" / "cli" / "commands-schema"
     text = (schema / "service.js").read_text() + (schema / "aws-service.js").read_text()
     shared = "".join(path.read_text() for path in (schema / "common-options").iterdir())
-    verbs = words[: next((place for place, word in enumerate(words) if word.startswith("-")), len(words))]
+    verbs = words[: next((index for index, word in enumerate(words) if word.startswith("-")), len(words))]
     command = re.search(rf"commands\.set\('{' '.join(verbs)}'(.*?)\n\}}\);", text, re.DOTALL)
     if command is None:
         return f"no command {' '.join(verbs)} of sls"

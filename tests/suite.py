@@ -79,8 +79,8 @@ class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type
 
 def _rank(unit: str) -> int:
     unit = _OF_A_SLICE.sub("", unit)
-    places = [place for place, start in enumerate(_ORDER) if unit.startswith(start)]
-    return places[-1] if places else len(_ORDER)
+    matches = [index for index, start in enumerate(_ORDER) if unit.startswith(start)]
+    return matches[-1] if matches else len(_ORDER)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -34,7 +34,7 @@ _OF_THE_REFERENCE = {
     },
     "plan": {
         "from": "tools.plan.command:plan",
-        "example": "ponto plan 20000                 which limit binds at the peak, and what a month costs",
+        "example": "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs",
     },
     "remove": {
         "from": "tools.remove.command:remove",

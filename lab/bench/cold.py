@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.bench.events import event
-from lab.bench.harness import Aim, Column, Found, Sizes, Table, Turn, side_by_side, with_figure
+from lab.bench.harness import Aim, Case, Column, Found, Sizes, Table, side_by_side, with_figure
 from lab.bench.server import Server
 from tools.kit.project import ROOT
 
@@ -99,10 +99,10 @@ def measure(server: Server, sizes: Sizes) -> Found:
     with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment["PYTHONPYCACHEPREFIX"] = compiled
-        turns = [Turn({"starter": name}, partial(_start, each, environment)) for name, each in STARTERS.items()]
-        for turn in turns:
-            turn.run()  # compiles
-        rows = side_by_side("cold", turns, sizes.starts)
+        cases = [Case({"starter": name}, partial(_start, each, environment)) for name, each in STARTERS.items()]
+        for case in cases:
+            case.run()  # compiles
+        rows = side_by_side("cold", cases, sizes.starts)
     rows = with_figure(rows, "zip_mb", lambda row: _zip_mb(STARTERS[row.facts["starter"]]))
     imports = {row.facts["starter"]: row.figures["import_ms"].median for row in rows}
     more = imports["ours"] - imports["psycopg2"]

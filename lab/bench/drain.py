@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import handler
 from lab.bench import peers
 from lab.bench.events import Context, Event, chunks, event
-from lab.bench.harness import Aim, Column, Found, Row, Sizes, Table, Turn, median, side_by_side, with_figure
+from lab.bench.harness import Aim, Case, Column, Found, Measured, Sizes, Table, median, side_by_side, with_figure
 from lab.bench.peers import bulk, copy, original, powertools
 from lab.bench.server import Server
 
@@ -56,20 +56,20 @@ PEERS = {
 
 
 def measure(server: Server, sizes: Sizes) -> Found:
-    """Time each peer at each batch size, and at each distance if there are any, all taking turns.
+    """Time each peer at each batch size, and at each distance if there are any, round by round.
 
     Raises:
         RuntimeError: somebody did not store all, so that the figure would be worth nothing; or a proxy does not start.
     """
     with contextlib.ExitStack() as stack:
-        turns = list(_turns(server, sizes)) if not sizes.distance else []
+        cases = list(_cases(server, sizes)) if not sizes.distance else []
         for each in sizes.distance:
-            turns += _turns(server, sizes, each, stack.enter_context(server.at(each)))
-        rows = side_by_side("drain", turns, sizes.rounds)
+            cases += _cases(server, sizes, each, stack.enter_context(server.at(each)))
+        rows = side_by_side("drain", cases, sizes.rounds)
     return found_in(rows, sizes.distance)
 
 
-def found_in(rows: Sequence[Row], distances: Sequence[float] = ()) -> Found:
+def found_in(rows: Sequence[Measured], distances: Sequence[float] = ()) -> Found:
     """Hold the handler against its peers: in a table for each distance, and at 100 a batch in the aims."""
     rows = with_figure(
         rows, "round_trip_ms", lambda row: median(rows, "round_trip_ms", distance=row.facts.get("distance"))
@@ -85,14 +85,14 @@ def found_in(rows: Sequence[Row], distances: Sequence[float] = ()) -> Found:
     return Found([_table(rows, distance) for distance in distances or (None,)], aims)
 
 
-def _multiple(rows: Sequence[Row], of: Mapping[str, Any], ours_at: int) -> float | None:
+def _multiple(rows: Sequence[Measured], of: Mapping[str, Any], ours_at: int) -> float | None:
     """Give the handler's speed at a batch size as a multiple of what has some facts, where both were measured."""
     ours = median(rows, "rows_per_second", distance=of.get("distance"), peer="ours", batch=ours_at)
     theirs = median(rows, "rows_per_second", **of)
     return None if ours is None or theirs is None else ours / theirs
 
 
-def _table(rows: Sequence[Row], distance: float | None) -> Table:
+def _table(rows: Sequence[Measured], distance: float | None) -> Table:
     mine = [row for row in rows if row.facts.get("distance") == distance]
     title, note = "", [f"{name}: {peer.label}" for name, peer in PEERS.items()]
     if (trip := median(mine, "round_trip_ms")) is not None:
@@ -103,10 +103,10 @@ def _table(rows: Sequence[Row], distance: float | None) -> Table:
     return Table(_COLUMNS, [row for row in mine if row.facts["peer"] in PEERS], title, note)
 
 
-def _turns(server: Server, sizes: Sizes, distance: float | None = None, folder: str | None = None) -> Iterator[Turn]:
+def _cases(server: Server, sizes: Sizes, distance: float | None = None, folder: str | None = None) -> Iterator[Case]:
     where = {} if distance is None else {"distance": distance}
     if where:
-        yield Turn({**where, "peer": "select 1"}, partial(_round_trip, server, folder))
+        yield Case({**where, "peer": "select 1"}, partial(_round_trip, server, folder))
     for batch in sizes.batch:
         for name, peer in PEERS.items():
             share = peer.share
@@ -114,10 +114,10 @@ def _turns(server: Server, sizes: Sizes, distance: float | None = None, folder: 
                 share = (batch / max(sizes.batch) if peer.share == 1 else _DISTANT_SHARE) / 5
             count = int(sizes.punches * share)
             facts = {**where, "peer": name, "batch": batch, "punches": count}
-            yield Turn(facts, partial(_turn, server, folder, name, batch, count))
+            yield Case(facts, partial(_case, server, folder, name, batch, count))
 
 
-def _turn(server: Server, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
+def _case(server: Server, folder: str | None, name: str, batch: int, count: int) -> dict[str, float]:
     """Drain into an empty table; a punch beforehand connects those that keep a connection."""
     peer = PEERS[name]
     server.use("drain", folder)

@@ -9,12 +9,12 @@ from functools import partial
 
 from lab.bench.drain import run
 from lab.bench.events import NewId, chunks, uuid4, uuid7
-from lab.bench.harness import Aim, Column, Found, Row, Sizes, Table, Turn, median, side_by_side, with_figure
+from lab.bench.harness import Aim, Case, Column, Found, Measured, Sizes, Table, median, side_by_side, with_figure
 from lab.bench.server import Server
 from ponto.admin.migrations import SCHEMA
 
 BATCH = 100
-CARDS = 21  # time cards a turn, of employees at random
+CARDS = 21  # time cards in each case, of employees at random
 
 # Kind of ids -> who makes them here, and in PostgreSQL.
 IDS: dict[str, tuple[NewId, str]] = {
@@ -63,20 +63,20 @@ reset enable_seqscan;
 
 
 def measure(server: Server, sizes: Sizes) -> Found:
-    """Time the handler, and time cards, on an empty table and on larger ones, all taking turns."""
-    turns = []
+    """Time the handler, and time cards, on an empty table and on larger ones, round by round."""
+    cases = []
     for rows in [0, *(round(number * 1e6) for number in sizes.millions)]:
         for ids in sizes.ids or IDS:
             database = f"growth_{ids.lower()}_{rows}"
             if rows:
                 server.use(database)
                 fill(server, ids, rows, sizes.employees)
-            turns.append(Turn({"ids": ids, "rows": rows}, partial(_turn, server, database, ids, rows, sizes)))
+            cases.append(Case({"ids": ids, "rows": rows}, partial(_case, server, database, ids, rows, sizes)))
     server.ask("checkpoint")
-    return found_in(side_by_side("growth", turns, sizes.rounds))
+    return found_in(side_by_side("growth", cases, sizes.rounds))
 
 
-def found_in(rows: Sequence[Row]) -> Found:
+def found_in(rows: Sequence[Measured]) -> Found:
     """Hold each table against the empty one; the aims are of the largest, with the ids that are in order."""
     largest = max(row.facts["rows"] for row in rows)
     empty = {row.facts["ids"]: row.figures["rows_per_second"].median for row in rows if not row.facts["rows"]}
@@ -94,7 +94,7 @@ def found_in(rows: Sequence[Row]) -> Found:
     return Found([Table(_COLUMNS, rows)], aims)
 
 
-def _turn(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
+def _case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> dict[str, float]:
     server.use(database)
     if rows == 0:
         server.empty()

@@ -1,4 +1,4 @@
-"""The harness: what is measured runs in turns, and becomes medians, tables and aims."""
+"""The harness: what is measured runs round by round, and becomes medians, tables and aims."""
 
 import statistics
 import sys
@@ -47,41 +47,41 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(statistics.median(found), found[0], found[-1])
 
 
-class Turn(NamedTuple):
-    """Something that is measured side by side with others."""
+class Case(NamedTuple):
+    """What is measured side by side with others."""
 
     facts: dict[str, Any]  # what tells it from the others, by name
     run: Callable[[], Mapping[str, float]]  # measures it once; gives figures by name
 
 
-class Row(NamedTuple):
-    """What the runs of a turn came to."""
+class Measured(NamedTuple):
+    """What the runs of a case came to."""
 
     facts: dict[str, Any]
     figures: dict[str, Spread]
 
 
-def side_by_side(part: str, turns: Sequence[Turn], rounds: int) -> list[Row]:
+def side_by_side(part: str, cases: Sequence[Case], rounds: int) -> list[Measured]:
     """Run all in turn, round by round, so that what the machine does meanwhile befalls all alike.
 
     Args:
         part: names what is measured, on standard error.
-        turns: in this order.
+        cases: in this order.
         rounds: how often.
     """
-    runs: list[list[Mapping[str, float]]] = [[] for _ in turns]
+    runs: list[list[Mapping[str, float]]] = [[] for _ in cases]
     for round_ in range(rounds):
-        for turn, found in zip(turns, runs, strict=True):
-            name = ", ".join(f"{fact:,}" if isinstance(fact, int) else str(fact) for fact in turn.facts.values())
+        for case, found in zip(cases, runs, strict=True):
+            name = ", ".join(f"{fact:,}" if isinstance(fact, int) else str(fact) for fact in case.facts.values())
             print(f"{part}: round {round_ + 1} of {rounds}, {name}", file=sys.stderr, flush=True)
-            found.append(turn.run())
+            found.append(case.run())
     return [
-        Row(turn.facts, {name: spread(run[name] for run in found) for name in found[0]})
-        for turn, found in zip(turns, runs, strict=True)
+        Measured(case.facts, {name: spread(run[name] for run in found) for name in found[0]})
+        for case, found in zip(cases, runs, strict=True)
     ]
 
 
-def median(rows: Iterable[Row], figure: str, /, **facts: Any) -> float | None:
+def median(rows: Iterable[Measured], figure: str, /, **facts: Any) -> float | None:
     """Give the median of a figure in the first row with some facts; None: it was not measured."""
     for row in rows:
         if figure in row.figures and all(row.facts.get(name) == fact for name, fact in facts.items()):
@@ -89,12 +89,12 @@ def median(rows: Iterable[Row], figure: str, /, **facts: Any) -> float | None:
     return None
 
 
-def with_figure(rows: Iterable[Row], name: str, value: Callable[[Row], float | None]) -> list[Row]:
+def with_figure(rows: Iterable[Measured], name: str, value: Callable[[Measured], float | None]) -> list[Measured]:
     """Add to each row a figure that follows from the others, where there is one."""
     found = []
     for row in rows:
         figure = value(row)
-        found.append(row if figure is None else Row(row.facts, row.figures | {name: spread([figure])}))
+        found.append(row if figure is None else Measured(row.facts, row.figures | {name: spread([figure])}))
     return found
 
 
@@ -110,7 +110,7 @@ class Table(NamedTuple):
     """Rows, and which of their facts and figures are shown."""
 
     columns: dict[str, Column]  # by the name of the fact or figure
-    rows: list[Row]
+    rows: list[Measured]
     title: str = ""
     note: Sequence[str] = ()  # lines below it
 
@@ -125,7 +125,7 @@ def show(table: Table) -> None:
     print_result("", *table.note, *([""] if table.note else []))
 
 
-def _cell(row: Row, name: str, column: Column) -> str:
+def _cell(row: Measured, name: str, column: Column) -> str:
     if name in row.figures:
         figure = row.figures[name]
         return f"{figure.median:,.{column.digits}f}" if column.median_only else figure.shown(column.digits)

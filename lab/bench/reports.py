@@ -15,7 +15,7 @@ from typing import NamedTuple
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  a class
 
-from lab.bench.harness import Aim, Column, Found, Sizes, Table, Turn, side_by_side
+from lab.bench.harness import Aim, Case, Column, Found, Sizes, Table, side_by_side
 from lab.bench.server import Server
 from tools.kit.project import ROOT
 
@@ -101,7 +101,7 @@ def measure(server: Server, sizes: Sizes) -> Found:
         RuntimeError: a command failed.
     """
     server.use("reports")
-    demo = Turn({"what": "demo", "by": "command"}, partial(_demo, sizes.employees, sizes.months))
+    demo = Case({"what": "demo", "by": "command"}, partial(_demo, sizes.employees, sizes.months))
     rows = side_by_side("reports", [demo], rounds=1)
     with closing(psycopg2.connect("")) as connection, connection.cursor() as cursor:  # by the environment
         connection.autocommit = True
@@ -109,14 +109,14 @@ def measure(server: Server, sizes: Sizes) -> Found:
         cursor.execute(f"select usuario_id from espelho_totais('{_LAST_MONTH}-01') where dias_trabalhados > 0")  # noqa: S608
         everybody = [number for (number,) in cursor]
         some = everybody[:: max(1, len(everybody) // _CARDS)][:_CARDS]
-        commands = [Turn({"what": words, "by": "command"}, partial(_command, words)) for words in COMMANDS]
+        commands = [Case({"what": words, "by": "command"}, partial(_command, words)) for words in COMMANDS]
         rows += side_by_side("reports", commands, sizes.rounds)
         queries = {(each.what, by): getattr(each, by) for each in REPORTS for by in ("report", "naive")}
-        turns = [
-            Turn({"what": what, "by": by}, partial(_query, cursor, query, cycle(some)))
+        cases = [
+            Case({"what": what, "by": by}, partial(_query, cursor, query, cycle(some)))
             for (what, by), query in queries.items()
         ]
-        for row, query in zip(side_by_side("reports", turns, sizes.rounds), queries.values(), strict=True):
+        for row, query in zip(side_by_side("reports", cases, sizes.rounds), queries.values(), strict=True):
             rows.append(row._replace(facts=row.facts | {"plan": _plan(cursor, query, some[0])}))
     limits = COMMANDS | {"demo": 300_000} | {report.what: report.limit for report in REPORTS}
     aims = [
@@ -145,7 +145,8 @@ def _command(words: str) -> dict[str, float]:
 
 def _ponto(*words: str) -> dict[str, float]:
     began = time.perf_counter()
-    ended = subprocess.run([sys.executable, "-m", "tools.cli", *words], cwd=ROOT, stdout=subprocess.PIPE, check=False)
+    command = [sys.executable, "-m", "tools.cli", *words, "--database", "env"]
+    ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if ended.returncode:
         raise RuntimeError(f"ponto {words[0]} ended with {ended.returncode}")
     return {"ms": 1000 * (time.perf_counter() - began)}

@@ -10,7 +10,7 @@ from multiprocessing.synchronize import Barrier
 
 import handler
 from lab.bench.events import Context, Event, event
-from lab.bench.harness import Aim, Column, Found, Sizes, Table, Turn, side_by_side
+from lab.bench.harness import Aim, Case, Column, Found, Sizes, Table, side_by_side
 from lab.bench.server import Server
 
 BATCH = 100
@@ -34,11 +34,11 @@ def measure(server: Server, sizes: Sizes) -> Found:
     Raises:
         RuntimeError: rows are missing, or there are too many.
     """
-    turns = [
-        Turn({"workload": workload, "workers": WORKERS}, partial(_turn, server, workload, sizes.punches // 5))
+    cases = [
+        Case({"workload": workload, "workers": WORKERS}, partial(_case, server, workload, sizes.punches // 5))
         for workload in _WORKLOADS
     ]
-    rows = side_by_side("workers", turns, sizes.rounds)
+    rows = side_by_side("workers", cases, sizes.rounds)
     aims = [
         Aim(f"deadlocks, {row.facts['workload']}, the most in a round", 0, row.figures["deadlocks"].most, at_most=True)
         for row in rows
@@ -46,7 +46,7 @@ def measure(server: Server, sizes: Sizes) -> Found:
     return Found([Table(_COLUMNS, rows, note=[f"{name}: {what}" for name, what in _WORKLOADS.items()])], aims)
 
 
-def _turn(server: Server, workload: str, punches: int) -> dict[str, float]:
+def _case(server: Server, workload: str, punches: int) -> dict[str, float]:
     server.use("workers_" + workload.replace(" ", "_"))
     server.empty()
     before = _deadlocks(server)

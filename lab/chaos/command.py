@@ -158,7 +158,7 @@ class Traffic:
         )
         self._sqs = address.client("sqs")
         self._messages = messages
-        self._places = iter(range(len(messages)))
+        self._indices = iter(range(len(messages)))
         self._one = threading.Lock()
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -206,12 +206,12 @@ class Traffic:
 
     def _next(self) -> Sent | None:
         with self._one:
-            place = next(self._places, None)
-        if place is None:
+            index = next(self._indices, None)
+        if index is None:
             return None
-        due = self._began + place * _SPREAD / len(self._messages)
+        due = self._began + index * _SPREAD / len(self._messages)
         self._stop.wait(max(0, due - time.monotonic()))
-        return self._messages[place]
+        return self._messages[index]
 
     def _post(self, message: Sent, chance: Random) -> None:
         body = message.body.encode()
@@ -332,7 +332,7 @@ class Chaos:
                     return
 
     def _wait(self, seconds: float, what: str) -> None:
-        """Let a spell pass, while workers are killed."""
+        """Let a fault last, while workers are killed."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self._print_progress(what)

@@ -12,11 +12,11 @@ import click
 import psutil
 import psycopg2
 
-from lab.simulate import faults, settings, story
+from lab.simulate import schedule, settings, story
 from lab.simulate.checks import BrokenError
 from lab.simulate.planted import PLANTED
 from lab.simulate.settings import Settings
-from lab.simulate.world import Outcome, Plan, World
+from lab.simulate.simulation import Outcome, Plan, Simulation
 from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.files import draft, require_writable
@@ -79,7 +79,7 @@ def simulate(
     first = secrets.randbelow(_LARGEST_SEED) if seed is None else seed
     with one_processor(), server() as url:
         for each in range(first, first + seeds):
-            plan = Plan(each, days, range(1, employees + 1), faults.draw(each, days))
+            plan = Plan(each, days, range(1, employees + 1), schedule.draw(each, days))
             again = f'make simulate ARGS="--seed {each} --days {days}{f" --fault {fault}" if fault else ""}"'
             print_status(again)
             begin = time.monotonic()
@@ -110,7 +110,7 @@ def run(plan: Plan, deployed: Settings, url: str, write_trace: Callable[[str], N
     # What is committed need not survive a power cut: only who sees it matters. A row whose commit comes late locks its
     # id, and who waits for it here is the one who would commit.
     options = "-c synchronous_commit=off -c lock_timeout=2000"
-    return World(plan, deployed, partial(connect, url, options=options), write_trace).run()
+    return Simulation(plan, deployed, partial(connect, url, options=options), write_trace).run()
 
 
 @contextmanager

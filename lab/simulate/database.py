@@ -22,7 +22,7 @@ import psycopg2.extensions
 
 from lab.faults import Kind
 from lab.simulate.clock import Clock, instant
-from lab.simulate.faults import RESTARTS, Weather
+from lab.simulate.schedule import RESTARTS, Schedule
 from lab.simulate.settings import Settings
 
 _UNTIL_PAUSE = 300  # s
@@ -74,7 +74,7 @@ class Database:
         self,
         connect: Callable[[], psycopg2.extensions.connection],
         clock: Clock,
-        weather: Weather,
+        schedule: Schedule,
         chance: Random,
         settings: Settings,
     ) -> None:
@@ -83,11 +83,11 @@ class Database:
         Args:
             connect: opens a real connection.
             clock: which connections and statements advance.
-            weather: what is wrong.
-            chance: decides what the weather leaves open.
+            schedule: what is wrong.
+            chance: decides what the schedule leaves open.
             settings: what a statement costs, and planted faults.
         """
-        self.clock, self.weather, self.chance, self.settings = clock, weather, chance, settings
+        self.clock, self.schedule, self.chance, self.settings = clock, schedule, chance, settings
         self.point: Callable[[], None] = lambda: None  # called where a process may be killed
         self.write_trace: Callable[[str], None] | None = None  # takes what a trace is to have
         self.owner: object = None  # the function's process that runs
@@ -106,7 +106,7 @@ class Database:
             psycopg2.OperationalError: as libpq would.
         """
         self.point()
-        kinds, clock = self.weather.at(clock_now := self.clock.now), self.clock
+        kinds, clock = self.schedule.at(clock_now := self.clock.now), self.clock
         if Kind.FROZEN in kinds:
             clock.advance(arguments["connect_timeout"])
             raise self._failed(TIMEOUT)
@@ -151,8 +151,8 @@ class Database:
 
     def _reads(self, now: float) -> bool:
         """Tell whether a failover has come so far that the old writer answers again, and only reads."""
-        spell = self.weather.spell(Kind.FAILOVER, now)
-        return now > spell.begin + 0.7 * (spell.end - spell.begin)
+        fault = self.schedule.fault(Kind.FAILOVER, now)
+        return now > fault.begin + 0.7 * (fault.end - fault.begin)
 
     def only_reads(self, kinds: frozenset[Kind]) -> bool:
         return Kind.READ_ONLY in kinds or (Kind.FAILOVER in kinds and self._reads(self.clock.now))
@@ -228,7 +228,7 @@ class Connection:
             raise psycopg2.InterfaceError("connection already closed")
         if self._real is None:
             raise crashed()
-        kinds = database.weather.at(clock.now)
+        kinds = database.schedule.at(clock.now)
         writes = "insert into batida" in statement
         self._fail_before(kinds, writes=writes)
         cut = Kind.CUT in kinds and database.chance.random() < 0.5
@@ -275,7 +275,7 @@ class Connection:
 
     def _fail_before(self, kinds: frozenset[Kind], *, writes: bool) -> None:
         database, clock = self._database, self._database.clock
-        if database.weather.restarted(self._used, clock.now):
+        if database.schedule.restarted(self._used, clock.now):
             clock.advance(0.001)
             raise self._break(crashed(), closed=0)
         if clock.now - self._used > self._idle_s:

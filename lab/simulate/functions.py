@@ -16,15 +16,15 @@ import handler
 from lab.faults import Kind
 from lab.simulate.clock import Clock, ProcessEnded
 from lab.simulate.database import Database
-from lab.simulate.faults import Weather
 from lab.simulate.queue import Message, Queue
+from lab.simulate.schedule import Schedule
 
 _CODE = compile(Path(handler.__file__).read_text(encoding="utf-8"), handler.__file__, "exec")
 _COLD_START = 0.4  # s
 _FROZEN_FOR = 600  # s without an invocation after which a process is ended
 _CLIENT = 1.5  # s that boto3's import takes a small function
 _CALL = 0.02  # s
-_KILLED, _STALLED = 0.3, 0.3  # of the invocations, in such a spell
+_KILLED, _STALLED = 0.3, 0.3  # of the invocations, while such a fault lasts
 _POINTS = 5  # an invocation is killed at one of its first calls, or as it returns
 
 
@@ -79,14 +79,14 @@ class Function:
     def __init__(
         self,
         clock: Clock,
-        weather: Weather,
+        schedule: Schedule,
         chance: Random,
         database: Database,
         queue: Queue,
         send_dead_letter: Callable[[Sequence[Message], str, dict[str, Any]], None],
         timeout: int,
     ) -> None:
-        self._clock, self._weather, self._chance = clock, weather, chance
+        self._clock, self._schedule, self._chance = clock, schedule, chance
         self._database, self._queue, self._send_dead_letter = database, queue, send_dead_letter
         self._timeout = timeout
         self._idle: list[Process] = []
@@ -107,7 +107,7 @@ class Function:
         clock = self._clock
         begin = clock.now
         self._invocations += 1
-        self._draw_doom(self._weather.at(begin))
+        self._draw_doom(self._schedule.at(begin))
         process = self._process(begin)
         self._running = self._database.owner = process
         self._database.was_unheard = False
@@ -188,7 +188,7 @@ class Function:
 
     def _call(self, operation: str) -> None:
         self.point()
-        kinds = self._weather.at(self._clock.now)
+        kinds = self._schedule.at(self._clock.now)
         if Kind.SQS_SILENT in kinds:
             self._clock.advance(2 + 2 * (self._chance.random() < 0.5))
             raise ReadTimeoutError(endpoint_url="https://sqs.simulated")

@@ -112,8 +112,8 @@ class Queue:
         # approximately 120,000 in flight messages (received from a queue by a consumer, but not yet deleted from the
         # queue)."
         while self._visible and self.live - len(self._visible) < IN_FLIGHT:
-            place = self._chance.randrange(len(self._visible)) if len(self._visible) > 1 else 0
-            self._visible[place], self._visible[-1] = self._visible[-1], self._visible[place]
+            index = self._chance.randrange(len(self._visible)) if len(self._visible) > 1 else 0
+            self._visible[index], self._visible[-1] = self._visible[-1], self._visible[index]
             message = self._visible.pop()
             # "When the ReceiveCount for a message exceeds the maxReceiveCount for a queue, Amazon SQS moves the
             # message to the dead-letter-queue."

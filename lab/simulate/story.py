@@ -1,4 +1,4 @@
-"""A run that broke a rule, made as short as it can be, and told."""
+"""A run that broke a rule, made as short as it can be, and printed."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ from lab.simulate import employees
 from lab.simulate.checks import BrokenError
 from lab.simulate.clock import DAY
 from lab.simulate.employees import Sending
-from lab.simulate.world import Plan
+from lab.simulate.simulation import Plan
 
 _FIRST_LOOK = (1, 3, 16)  # days before the end: what broke a rule mostly began there
 _LIKE = 3  # lines of a kind that a story has at least
@@ -38,8 +38,8 @@ def shorten(plan: Plan, broken: BrokenError, run: Callable[[Plan], BrokenError |
         for sending in employees.of_day(plan.seed, day, employee)
         if sending.at <= broken.at
     )
-    spells = [spell for spell in plan.spells if spell.begin <= broken.at]
-    whole = plan._replace(days=days, spells=spells, sendings=sendings)
+    faults = [fault for fault in plan.faults if fault.begin <= broken.at]
+    whole = plan._replace(days=days, faults=faults, sendings=sendings)
     for shorter in _guesses(whole, sendings, broken):
         if breaks(shorter):
             whole = shorter
@@ -47,11 +47,11 @@ def shorten(plan: Plan, broken: BrokenError, run: Callable[[Plan], BrokenError |
     else:
         return plan
     while True:
-        size = len(whole.sendings or ()) + len(whole.spells)
+        size = len(whole.sendings or ()) + len(whole.faults)
         if whole.odd and breaks(calm := whole._replace(odd=False)):
             whole = calm
-        wrong = _fewer(whole.spells, lambda kept: breaks(whole._replace(spells=kept)))  # noqa: B023  used at once
-        whole = whole._replace(spells=wrong)
+        wrong = _fewer(whole.faults, lambda kept: breaks(whole._replace(faults=kept)))  # noqa: B023  used at once
+        whole = whole._replace(faults=wrong)
         sent = _fewer(whole.sendings or (), lambda kept: breaks(whole._replace(sendings=kept)))  # noqa: B023
         whole = whole._replace(sendings=sent)
         if len(sent) + len(wrong) == size:
@@ -63,12 +63,12 @@ def _guesses(whole: Plan, sendings: Sequence[Sending], broken: BrokenError) -> I
     if broken.about:
         alone = [sending for sending in sendings if sending.id == broken.about.sending.id]
         begin = min((sending.at for sending in alone), default=0) - DAY
-        yield whole._replace(sendings=alone, spells=[spell for spell in whole.spells if spell.end >= begin])
+        yield whole._replace(sendings=alone, faults=[fault for fault in whole.faults if fault.end >= begin])
     for before in _FIRST_LOOK:
         begin = broken.at - before * DAY
         yield whole._replace(
             sendings=[sending for sending in sendings if sending.at >= begin],
-            spells=[spell for spell in whole.spells if spell.end >= begin],
+            faults=[fault for fault in whole.faults if fault.end >= begin],
         )
     yield whole
 
@@ -93,11 +93,11 @@ def _fewer(parts: Sequence[Part], suffice: Callable[[Sequence[Part]], bool]) -> 
 def condensed(lines: Sequence[str]) -> Iterator[str]:
     """Give the lines of a trace, but of each run of lines that say the same only the first and the last."""
     shapes = [re.sub(r"\d+(\.\d+)?( (d|h|min|s)\b)*", "#", line) for line in lines]
-    often, told = Counter(shapes), Counter[str]()
+    often, printed = Counter(shapes), Counter[str]()
     left_out = 0
     for line, shape in zip(lines, shapes, strict=True):
-        told[shape] += 1
-        if often[shape] > _LIKE + 1 and 2 < told[shape] < often[shape]:
+        printed[shape] += 1
+        if often[shape] > _LIKE + 1 and 2 < printed[shape] < often[shape]:
             left_out += 1
             continue
         if left_out:

@@ -9,7 +9,7 @@ from tools.kit.ledger import PunchKey
 
 
 def sending(at: float, employee: int) -> Sending:
-    """Have an employee punch at a moment of the run, s."""
+    """Have an employee punch at a time of the run, s."""
     when = datetime(2026, 1, 1, 11, tzinfo=UTC)
     body = json.dumps({"usuarioId": employee, "ponto": when.isoformat()})
     return Sending(at, body, PunchKey(derive_id(employee, when), employee, when), "somebody punches")

@@ -12,13 +12,13 @@ from lab.bench import drain, growth, harness
 from lab.bench.__main__ import PARTS
 from lab.bench.drain import PEERS
 from lab.bench.events import chunks, event, uuid7
-from lab.bench.harness import Aim, Column, Found, Row, Sizes, Spread, Table, Turn, spread
+from lab.bench.harness import Aim, Case, Column, Found, Measured, Sizes, Spread, Table, spread
 
 SPEED = "rows_per_second"
 
 
-def row(rate: float, **facts: Any) -> Row:
-    return Row(facts, {SPEED: spread([rate, rate - 1, rate + 1])})
+def row(rate: float, **facts: Any) -> Measured:
+    return Measured(facts, {SPEED: spread([rate, rate - 1, rate + 1])})
 
 
 def test_runs_become_their_median_and_their_extremes_or_one_figure_where_all_are_the_same() -> None:
@@ -31,14 +31,14 @@ def test_runs_become_their_median_and_their_extremes_or_one_figure_where_all_are
 def test_all_run_in_turn_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
     ran: list[str] = []
 
-    def turn(peer: str, figures: Iterator[float]) -> Turn:
+    def case(peer: str, figures: Iterator[float]) -> Case:
         def run() -> dict[str, float]:
             ran.append(peer)
             return {SPEED: next(figures)}
 
-        return Turn({"peer": peer, "batch": 1000}, run)
+        return Case({"peer": peer, "batch": 1000}, run)
 
-    found = harness.side_by_side("drain", [turn("a", iter([1, 5, 2])), turn("b", iter([7, 8, 9]))], rounds=3)
+    found = harness.side_by_side("drain", [case("a", iter([1, 5, 2])), case("b", iter([7, 8, 9]))], rounds=3)
 
     assert ran == ["a", "b"] * 3
     assert [(each.facts["peer"], each.figures[SPEED]) for each in found] == [
@@ -57,7 +57,7 @@ def test_a_table_shows_facts_and_figures_and_what_was_not_measured_as_nothing(
         SPEED: Column("rows/s"),
         "cpu": Column("us", digits=1, median_only=True),
     }
-    other = Row({"peer": "select 1"}, {"cpu": Spread(2.0, 1.0, 3.0)})
+    other = Measured({"peer": "select 1"}, {"cpu": Spread(2.0, 1.0, 3.0)})
 
     harness.show(Table(columns, [row(20_000, peer="ours", batch=1000), other], "A title:", ["below"]))
 
@@ -107,7 +107,7 @@ def test_at_a_distance_the_handler_is_held_against_its_peers_where_an_aurora_sta
         for batch in (10, 100)
     ]
     trips = [
-        Row({"distance": distance, "peer": "select 1"}, {"round_trip_ms": spread([distance + 0.25])})
+        Measured({"distance": distance, "peer": "select 1"}, {"round_trip_ms": spread([distance + 0.25])})
         for distance in distances
     ]
 
@@ -137,7 +137,7 @@ def test_the_largest_table_is_held_against_the_empty_one() -> None:
 
 
 def test_what_was_found_is_written_as_json_and_a_setting_keeps_its_name() -> None:
-    table = Table({}, [Row({"starter": "ours"}, {"import_ms": Spread(1.0, 0.5, 2.0)})])
+    table = Table({}, [Measured({"starter": "ours"}, {"import_ms": Spread(1.0, 0.5, 2.0)})])
     found = Found([table], [Aim("speed", 1.0, 2.0)])
 
     document = command._document(found, {"max_wal_size": "2GB"}, began=0.0, load=1.0)

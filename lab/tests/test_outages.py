@@ -12,8 +12,8 @@ from lab.faults import Kind
 from lab.simulate import settings
 from lab.simulate.clock import DAY, EPOCH, HOUR, ProcessEnded, stamp
 from lab.simulate.employees import Sending
-from lab.simulate.faults import Spell
-from lab.simulate.world import Outcome, Plan, World
+from lab.simulate.schedule import Fault
+from lab.simulate.simulation import Outcome, Plan, Simulation
 from lab.tests.sendings import sending
 from ponto import drain
 from ponto.store import Store
@@ -30,30 +30,30 @@ def punches(times: Iterable[float]) -> list[Sending]:
     return [sending(BEGIN + at, employee) for employee, at in enumerate(times, 1)]
 
 
-def spell(begin: float, length: float, kind: Kind) -> Spell:
-    return Spell(BEGIN + begin, BEGIN + begin + length, kind)
+def fault(begin: float, length: float, kind: Kind) -> Fault:
+    return Fault(BEGIN + begin, BEGIN + begin + length, kind)
 
 
 class Simulated:
     """A run in which nobody looks at the dead letters, and no rule broke."""
 
     def __init__(self, url: str, compiled: Compile) -> None:
-        self.world: World
+        self.simulation: Simulation
         self.lines: list[str] = []
         self._connect = partial(psycopg2.connect, url, options="-c synchronous_commit=off")
         self._compiled = compiled
 
     def run(
-        self, sendings: list[Sending], *spells: Spell, days: int = 1, stage: tuple[str, ...] = ("prod",)
+        self, sendings: list[Sending], *faults: Fault, days: int = 1, stage: tuple[str, ...] = ("prod",)
     ) -> Outcome:
         sendings = [sending(50, FIRST), *sendings]
-        plan = Plan(1, days, [], [*spells, Spell(0, days * DAY, Kind.AWAY)], odd=False, sendings=sendings)
+        plan = Plan(1, days, [], [*faults, Fault(0, days * DAY, Kind.AWAY)], odd=False, sendings=sendings)
         deployed = settings.of_template(self._compiled(*stage))
         if not deployed.environment["DB_HOST"]:  # the template makes no database
             elsewhere = {"DB_HOST": "simulated", "DB_PASSWORD": "simulated"}
             deployed = deployed._replace(environment=deployed.environment | elsewhere)
-        self.world = World(plan, deployed, self._connect, self.lines.append)
-        outcome = self.world.run()
+        self.simulation = Simulation(plan, deployed, self._connect, self.lines.append)
+        outcome = self.simulation.run()
         assert outcome.broken is None
         return outcome
 
@@ -62,9 +62,9 @@ class Simulated:
         counts = outcome.counts | {"stored": outcome.counts["stored"] - 1}
         return {end: number for end, number in counts.items() if number}
 
-    def stored_after(self, moment: float) -> float:
-        """Tell how long after a moment of the punches' the last of them was stored, s."""
-        return self.world.stored_at - BEGIN - moment
+    def stored_after(self, began: float) -> float:
+        """Tell how long after a time of the run the last of them was stored, s."""
+        return self.simulation.stored_at - BEGIN - began
 
     @property
     def warned(self) -> bool:
@@ -76,9 +76,9 @@ def simulated(migrated_url: str, compiled: Compile) -> Simulated:
     return Simulated(migrated_url, compiled)
 
 
-def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Spell:
+def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Fault:
     """Release code that fails on everything, and take it back."""
-    found, save = spell(begin, length, Kind.OUR_CODE), Store.save
+    found, save = fault(begin, length, Kind.OUR_CODE), Store.save
 
     def fail(*given: Any) -> Any:
         if found.begin <= vars(drain)["time"].time() - EPOCH < found.end:
@@ -89,7 +89,7 @@ def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Sp
     return found
 
 
-def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable[[], None], days: int) -> list[Spell]:
+def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable[[], None], days: int) -> list[Fault]:
     """Have a message on which our code fails each time; to the simulator it is none that can be a row."""
     parse = drain.parse  # type: ignore[attr-defined]
 
@@ -99,7 +99,7 @@ def our_code_fails_on(patch: pytest.MonkeyPatch, poison: Sending, fail: Callable
         return parse(body, zone)
 
     patch.setattr(drain, "parse", failing)
-    return [Spell(0, days * DAY, Kind.OUR_CODE)]
+    return [Fault(0, days * DAY, Kind.OUR_CODE)]
 
 
 def raise_error() -> None:
@@ -110,7 +110,7 @@ def raise_error() -> None:
 def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_stored_within_thirty(
     simulated: Simulated, kind: Kind
 ) -> None:
-    outcome = simulated.run(punches(number / 500 for number in range(20 * 500)), spell(5, 5, kind))
+    outcome = simulated.run(punches(number / 500 for number in range(20 * 500)), fault(5, 5, kind))
 
     assert simulated.ends(outcome) == {"stored": 10_000}
     assert simulated.stored_after(10) < 30
@@ -120,11 +120,11 @@ def test_after_five_seconds_without_a_database_at_500_punches_a_second_all_are_s
 @pytest.mark.parametrize("minutes", [1, 5, 30])
 def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simulated: Simulated, minutes: int) -> None:
     outcome = simulated.run(
-        punches(number * 0.5 for number in range(minutes * 120)), spell(0, minutes * 60, Kind.REFUSING)
+        punches(number * 0.5 for number in range(minutes * 120)), fault(0, minutes * 60, Kind.REFUSING)
     )
 
     assert simulated.ends(outcome) == {"stored": minutes * 120}
-    longest = simulated.world.settings.visibility
+    longest = simulated.simulation.settings.visibility
     assert simulated.stored_after(minutes * 60) <= min(minutes * 60, longest) + 10
     assert not simulated.warned
 
@@ -134,7 +134,7 @@ def test_what_failed_in_an_outage_comes_back_after_no_longer_than_that_took(simu
 def test_an_outage_of_thirty_hours_dead_letters_nothing_and_one_without_end_everything(
     simulated: Simulated, kind: Kind, hours: int, end: str
 ) -> None:
-    outcome = simulated.run(punches(range(25)), spell(0, hours * HOUR, kind), days=4)
+    outcome = simulated.run(punches(range(25)), fault(0, hours * HOUR, kind), days=4)
 
     assert simulated.ends(outcome) == {end: 25}
     assert not simulated.warned
@@ -144,11 +144,11 @@ def test_a_long_pause_and_then_an_outage_lose_nothing_of_more_than_all_workers_t
     simulated: Simulated,
 ) -> None:
     paused = 6.5 * DAY
-    spells = [spell(0, paused, Kind.PAUSED), spell(paused, 20 * HOUR, Kind.REFUSING)]
+    faults = [fault(0, paused, Kind.PAUSED), fault(paused, 20 * HOUR, Kind.REFUSING)]
 
-    outcome = simulated.run(punches(number * paused / 600 for number in range(600)), *spells, days=9)
+    outcome = simulated.run(punches(number * paused / 600 for number in range(600)), *faults, days=9)
 
-    workers = simulated.world.settings
+    workers = simulated.simulation.settings
     assert workers.concurrency * workers.batch < 600
     assert simulated.ends(outcome) == {"stored": 600}
 
@@ -158,7 +158,7 @@ def test_an_outage_uses_up_no_patience_with_a_bad_release(
 ) -> None:
     release = our_code_fails(monkeypatch, 8 * HOUR, 600)
 
-    outcome = simulated.run(punches(number * 60 for number in range(54)), spell(0, 8 * HOUR, Kind.REFUSING), release)
+    outcome = simulated.run(punches(number * 60 for number in range(54)), fault(0, 8 * HOUR, Kind.REFUSING), release)
 
     assert simulated.ends(outcome) == {"stored": 54}
 
@@ -177,9 +177,9 @@ def test_a_release_that_fails_on_everything_for_hours_dead_letters_nothing(
 def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
     simulated: Simulated, stage: tuple[str, ...]
 ) -> None:
-    spells = [spell(0, 60, Kind.REFUSING), spell(0, 60, Kind.SQS_SILENT)]
+    faults = [fault(0, 60, Kind.REFUSING), fault(0, 60, Kind.SQS_SILENT)]
 
-    outcome = simulated.run(punches(number / 10 for number in range(300)), *spells, stage=stage)  # by the rule `ended`
+    outcome = simulated.run(punches(number / 10 for number in range(300)), *faults, stage=stage)  # by the rule `ended`
 
     assert simulated.ends(outcome) == {"stored": 300}
     assert simulated.warned
@@ -187,7 +187,7 @@ def test_where_sqs_does_not_answer_the_function_still_ends_in_time(
 
 @pytest.mark.parametrize("kind", [Kind.READ_ONLY, Kind.REFUSING, Kind.LOCKED])
 def test_the_local_stage_too_has_all_punches_within_thirty_seconds(simulated: Simulated, kind: Kind) -> None:
-    outcome = simulated.run(punches(number / 250 for number in range(2_000)), spell(1, 5, kind), stage=("local",))
+    outcome = simulated.run(punches(number / 250 for number in range(2_000)), fault(1, 5, kind), stage=("local",))
 
     assert simulated.ends(outcome) == {"stored": 2_000}
     assert simulated.stored_after(6) < 30
@@ -199,9 +199,9 @@ def test_a_lone_message_that_our_code_fails_on_at_night_is_dead_lettered_in_the_
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch, night: int
 ) -> None:
     poison = sending(BEGIN, 0)._replace(punch=None)
-    spells = our_code_fails_on(monkeypatch, poison, raise_error, days=1)
+    faults = our_code_fails_on(monkeypatch, poison, raise_error, days=1)
 
-    outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *spells)
+    outcome = simulated.run([poison, *punches(night * HOUR + number * 60 for number in range(60))], *faults)
 
     assert simulated.ends(outcome) == {"stored": 60, "dead-lettered": 1}
     (line,) = (line for line in simulated.lines if "message 2 becomes a dead letter" in line)
@@ -212,9 +212,9 @@ def test_a_message_that_our_code_fails_on_and_after_which_nothing_ever_comes_lea
     simulated: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison = sending(BEGIN, 0)._replace(punch=None)
-    spells = our_code_fails_on(monkeypatch, poison, raise_error, days=3)
+    faults = our_code_fails_on(monkeypatch, poison, raise_error, days=3)
 
-    outcome = simulated.run([poison], *spells, days=3)
+    outcome = simulated.run([poison], *faults, days=3)
 
     assert simulated.ends(outcome) == {"dead-lettered": 1}
     (line,) = (line for line in simulated.lines if "SQS moves it to the dead-letter queue" in line)
@@ -228,19 +228,19 @@ def test_a_message_that_kills_the_process_during_an_outage_takes_no_punch_along(
     killer = sending(BEGIN + 1_000.5, 0)._replace(punch=None)
 
     def kill() -> None:
-        simulated.world._function.was_doomed = True
+        simulated.simulation._function.was_doomed = True
         raise ProcessEnded("killed")
 
-    spells = our_code_fails_on(monkeypatch, killer, kill, days=3)
+    faults = our_code_fails_on(monkeypatch, killer, kill, days=3)
 
     simulated.run(
         [*punches(number * 10 for number in range(1_000)), killer],
-        spell(900, hours * HOUR, Kind.REFUSING),
-        *spells,
+        fault(900, hours * HOUR, Kind.REFUSING),
+        *faults,
         days=3,
     )
 
-    receives = simulated.world.settings.most_receives
+    receives = simulated.simulation.settings.most_receives
     assert any(f"message 103 was received {receives} times: SQS moves it" in line for line in simulated.lines)
     with psycopg2.connect(migrated_url) as connection:
         stored = {row.punch.usuario_id for row in rows_of(connection, range(1, FIRST))}

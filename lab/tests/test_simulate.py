@@ -16,14 +16,14 @@ import pytest
 
 import handler
 from lab.faults import Kind
-from lab.simulate import faults, settings, story
+from lab.simulate import schedule, settings, story
 from lab.simulate.checks import BrokenError
 from lab.simulate.clock import DAY, HOUR
 from lab.simulate.command import one_processor, run
-from lab.simulate.faults import Spell
 from lab.simulate.planted import PLANTED
+from lab.simulate.schedule import Fault
 from lab.simulate.settings import Settings
-from lab.simulate.world import Outcome, Plan, World
+from lab.simulate.simulation import Outcome, Plan, Simulation
 from lab.tests.sendings import sending
 from ponto import connection
 from tools.kit.packaging import Template
@@ -72,11 +72,11 @@ def live(migrated_url: str, stage: Settings) -> Live:
 
 
 def of_seed(seed: int, days: int = 7, employees: int = 20) -> Plan:
-    return Plan(seed, days, range(1, employees + 1), faults.draw(seed, days))
+    return Plan(seed, days, range(1, employees + 1), schedule.draw(seed, days))
 
 
-def calm(*spells: Spell, days: int = 7, employees: int = 5) -> Plan:
-    return Plan(1, days, range(1, employees + 1), spells, odd=False)
+def calm(*faults: Fault, days: int = 7, employees: int = 5) -> Plan:
+    return Plan(1, days, range(1, employees + 1), faults, odd=False)
 
 
 def test_in_twenty_weeks_every_rule_holds(live: Live) -> None:
@@ -100,9 +100,9 @@ def test_a_planted_fault_is_found_and_its_story_is_short(live: Live, stage: Sett
     again = live.broken(short, planted)
     assert again
     assert again.rule == rule
-    told = list(story.condensed(live.lines))
-    assert told[-1].endswith(f"broken: {again}")
-    assert len(told) < 40
+    printed = list(story.condensed(live.lines))
+    assert printed[-1].endswith(f"broken: {again}")
+    assert len(printed) < 40
 
 
 def test_every_planted_fault_is_found_and_documented() -> None:
@@ -118,14 +118,14 @@ def test_a_week_without_faults_stores_all_and_needs_no_operator(live: Live) -> N
 
 
 def test_a_pause_of_a_week_and_an_outage_of_thirty_hours_lose_nothing(live: Live) -> None:
-    pause = Spell(DAY, 8 * DAY, Kind.PAUSED)
-    outcome = live(calm(pause, Spell(pause.end, pause.end + 30 * HOUR, Kind.REFUSING), days=14))
+    pause = Fault(DAY, 8 * DAY, Kind.PAUSED)
+    outcome = live(calm(pause, Fault(pause.end, pause.end + 30 * HOUR, Kind.REFUSING), days=14))
 
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
 
 def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: Live) -> None:
-    outcome = live(calm(Spell(DAY, 3 * DAY, Kind.REFUSING), days=9))
+    outcome = live(calm(Fault(DAY, 3 * DAY, Kind.REFUSING), days=9))
 
     assert any("SQS moves it to the dead-letter queue" in line for line in live.lines)
     assert any("an operator sends message" in line for line in live.lines)
@@ -133,8 +133,8 @@ def test_an_outage_that_is_too_long_dead_letters_and_operators_send_back(live: L
 
 
 def test_a_process_that_freezes_after_it_gave_a_message_back_breaks_no_rule(live: Live) -> None:
-    spells = [Spell(0, DAY, kind) for kind in (Kind.READ_ONLY, Kind.STALLED)]
-    outcome = live(calm(*spells, days=2, employees=20))
+    faults = [Fault(0, DAY, kind) for kind in (Kind.READ_ONLY, Kind.STALLED)]
+    outcome = live(calm(*faults, days=2, employees=20))
 
     assert outcome.counts["stored"] == outcome.accepted - outcome.counts["duplicates"]
 
@@ -143,9 +143,9 @@ def test_a_punch_whose_answer_was_lost_before_its_last_receive_may_be_a_row_and_
     live: Live, migrated_url: str
 ) -> None:
     """The function cannot know that it is a row. Whoever sends it back finds a duplicate."""
-    outage = Spell(100, 100 + 29.7 * HOUR, Kind.REFUSING)
-    cuts = Spell(outage.end, outage.end + 2 * HOUR, Kind.CUT)
-    away = Spell(0, 3 * DAY, Kind.AWAY)
+    outage = Fault(100, 100 + 29.7 * HOUR, Kind.REFUSING)
+    cuts = Fault(outage.end, outage.end + 2 * HOUR, Kind.CUT)
+    away = Fault(0, 3 * DAY, Kind.AWAY)
     sendings = [sending(110 + 20 * number, 1 + number) for number in range(60)]
 
     outcome = live(Plan(1, 3, [], [outage, cuts, away], odd=False, sendings=sendings))
@@ -161,7 +161,7 @@ def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirt
 ) -> None:
     monkeypatch.setattr("lab.simulate.queue._AGAIN", 0.01)
     sendings = [sending(110 + number, 1 + number) for number in range(5)]
-    plan = Plan(1, 3, [], [Spell(100, 100 + 40 * HOUR, Kind.REFUSING)], sendings=sendings)
+    plan = Plan(1, 3, [], [Fault(100, 100 + 40 * HOUR, Kind.REFUSING)], sendings=sendings)
 
     live(plan)
 
@@ -173,7 +173,7 @@ def test_what_sqs_hands_out_needlessly_counts_as_received_and_shortens_the_thirt
 def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
     live: Live, stage: Settings, lasts: float, receives: int
 ) -> None:
-    throttled = Spell(100, 100 + lasts * stage.visibility, Kind.THROTTLED)
+    throttled = Fault(100, 100 + lasts * stage.visibility, Kind.THROTTLED)
 
     outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[sending(110, 1)]))
 
@@ -183,7 +183,7 @@ def test_a_throttled_batch_is_tried_again_until_its_messages_are_visible_again(
 
 
 def test_an_invocation_that_began_late_may_overlap_the_next_of_its_message(live: Live, stage: Settings) -> None:
-    throttled = Spell(100, 110 + stage.visibility - 3, Kind.THROTTLED)
+    throttled = Fault(100, 110 + stage.visibility - 3, Kind.THROTTLED)
 
     outcome = live(Plan(1, 1, [], [throttled], odd=False, sendings=[sending(110, 1)]))
 
@@ -196,8 +196,8 @@ def test_an_invocation_that_began_late_may_overlap_the_next_of_its_message(live:
 def test_a_message_that_is_given_up_while_its_late_invocation_stores_it_breaks_no_rule(
     live: Live, stage: Settings
 ) -> None:
-    throttled = Spell(100, 110 + stage.most_receives * stage.visibility - 3, Kind.THROTTLED)
-    slow = Spell(throttled.end, throttled.end + 200, Kind.SLOW)
+    throttled = Fault(100, 110 + stage.most_receives * stage.visibility - 3, Kind.THROTTLED)
+    slow = Fault(throttled.end, throttled.end + 200, Kind.SLOW)
     sendings = [sending(110, employee) for employee in range(1, 41)]
 
     outcome = live(Plan(1, 3, [], [throttled, slow], odd=False, sendings=sendings))
@@ -205,14 +205,14 @@ def test_a_message_that_is_given_up_while_its_late_invocation_stores_it_breaks_n
     assert outcome.counts["stored"] == 40
 
 
-@pytest.mark.parametrize("throttled", [[], [Spell(100, 113, Kind.THROTTLED)]])
+@pytest.mark.parametrize("throttled", [[], [Fault(100, 113, Kind.THROTTLED)]])
 def test_a_short_throttle_does_not_excuse_a_visibility_that_is_too_short(
-    live: Live, stage: Settings, throttled: list[Spell]
+    live: Live, stage: Settings, throttled: list[Fault]
 ) -> None:
-    spells = [*throttled, Spell(100, HOUR, Kind.SLOW)]
+    faults = [*throttled, Fault(100, HOUR, Kind.SLOW)]
     sendings = [sending(110, employee) for employee in range(1, 41)]
 
-    broken = live.broken(Plan(1, 1, [], spells, odd=False, sendings=sendings), stage._replace(visibility=40))
+    broken = live.broken(Plan(1, 1, [], faults, odd=False, sendings=sendings), stage._replace(visibility=40))
 
     assert broken
     assert broken.rule == "held"
@@ -227,7 +227,7 @@ def test_a_command_keeps_to_one_processor_and_lets_go_of_it() -> None:
 
 
 def test_what_nobody_looks_after_expires_when_it_was_said_to(live: Live, stage: Settings) -> None:
-    forgotten = calm(Spell(DAY, 15 * DAY, Kind.PAUSED), days=16)
+    forgotten = calm(Fault(DAY, 15 * DAY, Kind.PAUSED), days=16)
 
     outcome = live(forgotten)
     assert outcome.counts["expired"]
@@ -238,8 +238,8 @@ def test_what_nobody_looks_after_expires_when_it_was_said_to(live: Live, stage: 
 
 
 def test_dead_letters_that_nobody_looks_at_expire(live: Live) -> None:
-    spells = [Spell(DAY, 4 * DAY, Kind.REFUSING), Spell(DAY, 24 * DAY, Kind.AWAY)]
-    outcome = live(calm(*spells, days=25))
+    faults = [Fault(DAY, 4 * DAY, Kind.REFUSING), Fault(DAY, 24 * DAY, Kind.AWAY)]
+    outcome = live(calm(*faults, days=25))
 
     assert outcome.counts["expired"]
 
@@ -285,8 +285,8 @@ def test_a_planted_fault_ends_the_command_with_its_story(tmp_path: Path, prod: T
     done = subprocess.run([*command, "--template", template], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 1
-    *told, again, last = done.stdout.splitlines()
-    assert "broken: message" in told[-1]
+    *printed, again, last = done.stdout.splitlines()
+    assert "broken: message" in printed[-1]
     assert again == 'the whole of it: make simulate ARGS="--seed 1 --days 7 --fault commit"'
     assert last.startswith("accepted ")
 
@@ -308,10 +308,12 @@ def test_a_peak_that_comes_faster_drains_at_what_concurrency_and_batch_allow(mig
     assert expected > 16
     sendings = [sending(50, punches**2)]  # which wakes the database
     sendings += [sending(100 + 8 * number / punches, 1 + number) for number in range(punches)]
-    world = World(Plan(1, 1, [], [], odd=False, sendings=sendings), stage, partial(psycopg2.connect, migrated_url))
+    simulation = Simulation(
+        Plan(1, 1, [], [], odd=False, sendings=sendings), stage, partial(psycopg2.connect, migrated_url)
+    )
 
-    outcome = world.run()
+    outcome = simulation.run()
 
     assert outcome.broken is None
     assert outcome.counts["stored"] == 1 + punches
-    assert world.stored_at - 100 == pytest.approx(expected, rel=0.1)
+    assert simulation.stored_at - 100 == pytest.approx(expected, rel=0.1)

@@ -22,7 +22,7 @@ from lab.faults import Kind
 from lab.simulate import database
 from lab.simulate.clock import Clock
 from lab.simulate.database import Database
-from lab.simulate.faults import Spell, Weather
+from lab.simulate.schedule import Fault, Schedule
 from lab.simulate.settings import Settings
 from ponto.admin.migrations import migrate
 from tests.postgres.proxy import Proxy
@@ -78,13 +78,13 @@ def real(server: Postgres) -> Iterator[Connection]:
 
 
 class Simulated:
-    """A connection to the same server, through the simulator, on which a kind of spell begins after a second."""
+    """A connection to the same server, through the simulator, on which a kind of fault begins after a second."""
 
     def __init__(self, url: str, kind: Kind | None = None) -> None:
         self.clock = Clock()
-        weather = Weather([Spell(1, 10_000, kind)] if kind else [])
+        schedule = Schedule([Fault(1, 10_000, kind)] if kind else [])
         connect = partial(psycopg2.connect, url)
-        self.database = Database(connect, self.clock, weather, Random(5), NOWHERE)  # noqa: S311
+        self.database = Database(connect, self.clock, schedule, Random(5), NOWHERE)  # noqa: S311
         self.database.used(10_000)  # it is awake
         self.connection = self.connect()
         self.connection.autocommit = True

@@ -25,7 +25,7 @@ _NOT_READ = "there is an error in your request"
 _TOO_LARGE = f"{_NOT_READ}: it is larger than {MOST_BYTES} bytes"
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """An answer of HTTP."""
 
     status: int
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def message(status: int, text: str, **headers: str) -> Answer:
+def message(status: int, text: str, **headers: str) -> Response:
     """Make an answer as the gateway makes them.
 
     Args:
@@ -44,7 +44,7 @@ def message(status: int, text: str, **headers: str) -> Answer:
     return _json(status, {"message": text}, **headers)
 
 
-def made_up(status: int, retry_after: int | None = None) -> Answer:
+def made_up(status: int, retry_after: int | None = None) -> Response:
     """Make an answer that says something else than what happened, in the gateway's words."""
     texts = {
         400: f"{_NOT_READ}: made up by the conformance kit",
@@ -72,8 +72,8 @@ class Api:
         """Takes the API key to admit; None: any."""
         self._key = key
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Answer a request.
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Response a request.
 
         Args:
             method: HTTP's.
@@ -82,7 +82,7 @@ class Api:
             body: of the request.
         """
         if (path, method) == ("/ponto", "OPTIONS"):
-            return Answer(204, PREFLIGHT, b"")
+            return Response(204, PREFLIGHT, b"")
         if (path, method) != ("/ponto", "POST"):
             return message(403, "Missing Authentication Token")  # so says the gateway of what it does not have
         key = headers.get("x-api-key", "")
@@ -90,7 +90,7 @@ class Api:
             return message(403, "Forbidden")
         return self._punch(headers, body)
 
-    def _punch(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _punch(self, headers: Mapping[str, str], body: bytes) -> Response:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return message(415, "Unsupported Media Type")
         found = read(body)
@@ -101,6 +101,6 @@ class Api:
         return _json(202, {"message": "accepted", "messageId": str(uuid.uuid4())})
 
 
-def _json(status: int, body: object, **headers: str) -> Answer:
+def _json(status: int, body: object, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, {"content-type": "application/json", **CORS, **named}, json.dumps(body).encode())
+    return Response(status, {"content-type": "application/json", **CORS, **named}, json.dumps(body).encode())

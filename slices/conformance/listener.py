@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import h11
 
-from slices.conformance.contract import MOST_BYTES, Answer, message
+from slices.conformance.contract import MOST_BYTES, Response, message
 from tools.kit.output import print_status
 
 _LARGEST = 10 * 1024 * 1024  # bytes of a body, the gateway's limit
@@ -51,7 +51,7 @@ class Connection:
         self._socket = connection
         self._method = method
 
-    def send(self, answer: Answer, date: str, *, whole: bool = True) -> bool:
+    def send(self, answer: Response, date: str, *, whole: bool = True) -> bool:
         """Send an answer.
 
         Args:
@@ -178,7 +178,7 @@ class _Server(ThreadingTCPServer):
         self._open.discard(request)
         super().shutdown_request(request)
 
-    def complain(self, answer: Answer) -> None:
+    def complain(self, answer: Response) -> None:
         """Say of the first request that is no attempt, for it cannot be read, what it is answered."""
         if not self._complained:
             self._complained = True
@@ -210,7 +210,7 @@ class _Handler(BaseRequestHandler):
             Connection(self.request).send(found, formatdate(usegmt=True))
 
 
-def _read(connection: socket.socket) -> Request | Answer | None:
+def _read(connection: socket.socket) -> Request | Response | None:
     """Read a request; give the answer to one that is too large or no HTTP, and None if the client has gone."""
     http = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD)
     request = Request("", "", {}, b"")

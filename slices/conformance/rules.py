@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise, takewhile
 from typing import NamedTuple
 
-from slices.conformance.faults import REFUSALS
+from slices.conformance.script import REFUSALS
 from tools.kit.client import MOST_AT_ONCE
 
 WAITS = 7

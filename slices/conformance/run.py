@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from ponto.punch import Punch
 from slices.conformance import contract, rules
-from slices.conformance.contract import Answer
-from slices.conformance.faults import ACCEPTING, SILENT, Fault, Script, Way
+from slices.conformance.contract import Response
 from slices.conformance.listener import Connection, Listener, Request
 from slices.conformance.rules import Attempt, End, Expected, Seen
+from slices.conformance.script import ACCEPTING, SILENT, Effect, Fault, Script
 from tools.kit.output import print_status
 
 _SILENCE_S = 30.0
@@ -144,10 +144,10 @@ class Kit:
             begun = self.now()
             number = self._number(found, request.body)
             fault = self._script.next(number, begun)
-            attempt = Attempt(number, "", None, begun, None, is_silent=fault.way in SILENT, done=fault.text())
+            attempt = Attempt(number, "", None, begun, None, is_silent=fault.effect in SILENT, done=fault.text())
             if isinstance(found, Punch):
                 attempt = attempt._replace(id=found.id, what=(found.usuario_id, found.ponto))
-            place = len(self._attempts)
+            index = len(self._attempts)
             self._attempts.append(attempt)
             if fault.held:
                 self._held_until = max(self._held_until, begun + max(_HELD_S, _LEAST_HELD / self.settings.scale))
@@ -155,19 +155,21 @@ class Kit:
         if delay > 0:
             self._clock.wait(delay, self._closing.wait)
         answer = self._outcome(fault, request)
-        if fault.way in SILENT:
+        if fault.effect in SILENT:
             self._clock.wait(_SILENCE_S, lambda most: connection.wait_until_gone(most, self._closing))
-        attempt = attempt._replace(is_stored=fault.way in ACCEPTING and _ok(answer))
-        attempt = self._told(place, attempt, fault, answer, connection)
-        self._note(place, attempt, fault)
+        attempt = attempt._replace(is_stored=fault.effect in ACCEPTING and _ok(answer))
+        attempt = self._answered(index, attempt, fault, answer, connection)
+        self._note(index, attempt, fault)
         if attempt.status and attempt.is_sure and not connection.was_read(_READ_S, self._closing):
             with self._lock:
-                self._attempts[place] = attempt._replace(is_sure=False)
+                self._attempts[index] = attempt._replace(is_sure=False)
 
-    def _note(self, place: int, attempt: Attempt, fault: Fault) -> None:
+    def _note(self, index: int, attempt: Attempt, fault: Fault) -> None:
         with self._lock:
-            self._attempts[place] = attempt
-            if fault.way is not Way.ACCEPT or attempt.accepted:  # else it is the stack that refuses, perhaps for ever
+            self._attempts[index] = attempt
+            if (
+                fault.effect is not Effect.ACCEPT or attempt.accepted
+            ):  # else it is the stack that refuses, perhaps for ever
                 self._changed = max(self._changed, (attempt.ended or 0) + (attempt.retry_after or 0))
             self._lock.notify_all()
 
@@ -186,25 +188,25 @@ class Kit:
             self._numbers.setdefault(key, number)
         return number
 
-    def _outcome(self, fault: Fault, request: Request) -> Answer | None:
+    def _outcome(self, fault: Fault, request: Request) -> Response | None:
         """Do what is to be done before the answer; None: there is none."""
-        if fault.way is Way.ANSWER:
+        if fault.effect is Effect.ANSWER:
             return contract.made_up(fault.status, fault.retry_after)
-        if fault.way not in ACCEPTING:
+        if fault.effect not in ACCEPTING:
             return None
-        if fault.way is Way.TWICE:
+        if fault.effect is Effect.TWICE:
             self._pass_on(request)
         return self._pass_on(request)
 
-    def _told(
-        self, place: int, attempt: Attempt, fault: Fault, answer: Answer | None, connection: Connection
+    def _answered(
+        self, index: int, attempt: Attempt, fault: Fault, answer: Response | None, connection: Connection
     ) -> Attempt:
-        """Answer as the fault has it, and give the attempt with what the client could know."""
+        """Response as the fault has it, and give the attempt with what the client could know."""
         if answer is None or self._closing.is_set():
             ended = self.now()
             connection.reset()
             return attempt._replace(ended=ended)
-        if fault.way in SILENT or (fault.way is Way.DROP and _ok(answer)):
+        if fault.effect in SILENT or (fault.effect is Effect.DROP and _ok(answer)):
             return attempt._replace(ended=self.now())
         is_sure = not connection.has_gone()
         retry_after = answer.headers.get("retry-after", "")
@@ -213,15 +215,15 @@ class Kit:
             retry_after=float(retry_after) if retry_after.isdecimal() else None,
             ended=self.now(),  # before it is sent: whoever answers at once did not answer earlier
         )
-        self._note(place, attempt, fault)  # before it is sent, too: whoever has it may end the run at once
+        self._note(index, attempt, fault)  # before it is sent, too: whoever has it may end the run at once
         date = formatdate(time.time() + fault.clock, usegmt=True)
-        if fault.way is Way.CUT and _ok(answer):
+        if fault.effect is Effect.CUT and _ok(answer):
             connection.send(answer, date, whole=False)
             connection.reset()
             return attempt._replace(is_sure=False)
         return attempt._replace(is_sure=connection.send(answer, date, whole=True) and is_sure)
 
-    def _pass_on(self, request: Request) -> Answer:
+    def _pass_on(self, request: Request) -> Response:
         method, path, headers, body = request
         if self._target is None:
             return self._api.answer(method, path.partition("?")[0], headers, body)
@@ -234,7 +236,7 @@ class Kit:
             upstream.request(method, self._target.path.removesuffix("/ponto") + path, body or None, kept)
             answer = upstream.getresponse()
             given = {name.lower(): value for name, value in answer.getheaders() if name.lower() not in _OWN}
-            return Answer(answer.status, given, answer.read())
+            return Response(answer.status, given, answer.read())
         except (OSError, http.client.HTTPException) as error:
             if not self._complained:
                 self._complained = True
@@ -273,5 +275,5 @@ def _is_done(seen: Seen, watched: float) -> bool:
     )
 
 
-def _ok(answer: Answer | None) -> bool:
+def _ok(answer: Response | None) -> bool:
     return answer is not None and answer.status == 202

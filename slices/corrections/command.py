@@ -28,7 +28,7 @@ _EPILOG = f"""examples:
   ponto correct list --month 2026-11 --stage dev
 
 With --stage, corrections are signed with your AWS credentials, and AWS tells the API who
-answers for them. With DB_HOST it is who signs in there (DB_USER), a member of the role
+answers for them. With --database env it is who signs in (DB_USER), a member of the role
 ponto_correctors. On the local stack nobody vouches for anybody: the author is local.
 
 {reader.EPILOG}

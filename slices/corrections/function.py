@@ -8,7 +8,7 @@ from ponto import config, log
 from slices.corrections import request
 
 
-def main(event: Any, context: Any) -> request.Answer:
+def main(event: Any, context: Any) -> request.Response:
     """Write corrections; see `request.answer`.
 
     Args:

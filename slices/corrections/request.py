@@ -11,10 +11,10 @@ import psycopg2.errors
 from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.session import message_of
-from slices.corrections.write import MOST, Correction, RefusedError, read_all, told, write
+from slices.corrections.write import MOST, Correction, RefusedError, as_json, read_all, write
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
-"""A database that resumes takes longer to connect to; whoever sends is told, and sends it again."""
+"""A database that resumes takes longer to connect to; whoever sends is as_json, and sends it again."""
 
 UNAVAILABLE_S = 15
 """s after which to send it again."""
@@ -27,7 +27,7 @@ _SCHEMA = "nothing was written: run ponto schema"
 _OPTIONS = f"-c statement_timeout={TIMEOUTS.statement_ms} -c lock_timeout={TIMEOUTS.lock_ms} -c synchronous_commit=on"
 
 
-class Answer(TypedDict):
+class Response(TypedDict):
     """What API Gateway passes on to whoever asked."""
 
     statusCode: int
@@ -44,7 +44,7 @@ class Done(NamedTuple):
     error: str = ""  # its kind; empty: none
 
 
-def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], author: str) -> tuple[Answer, Done]:
+def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], author: str) -> tuple[Response, Done]:
     """Write what is asked for, all or nothing.
 
     Args:
@@ -92,7 +92,7 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
         text = "the database does not answer, or is busy; nothing was written, or all of it: send it again"
         return _failed(503, text, kind, _AGAIN)
     new = sum(each.is_new for each in written)
-    return _answer(200, {"correcoes": [told(each) for each in written]}), Done(new, len(written) - new)
+    return _answer(200, {"correcoes": [as_json(each) for each in written]}), Done(new, len(written) - new)
 
 
 def _read(body: object) -> list[Correction]:
@@ -111,15 +111,15 @@ def _read(body: object) -> list[Correction]:
     return read_all(given)
 
 
-def _refusal(status: int, message: str, reasons: Mapping[int, str] | None = None) -> tuple[Answer, Done]:
+def _refusal(status: int, message: str, reasons: Mapping[int, str] | None = None) -> tuple[Response, Done]:
     refused = [{"posicao": position, "razao": why} for position, why in (reasons or {}).items()]
     return _answer(status, {"message": message, "recusadas": refused}), Done(refused=len(refused) or 1)
 
 
-def _failed(status: int, message: str, kind: str, more: Mapping[str, str] | None = None) -> tuple[Answer, Done]:
+def _failed(status: int, message: str, kind: str, more: Mapping[str, str] | None = None) -> tuple[Response, Done]:
     return _answer(status, {"message": message}, more), Done(error=kind)
 
 
-def _answer(status: int, body: Mapping[str, object], more: Mapping[str, str] | None = None) -> Answer:
+def _answer(status: int, body: Mapping[str, object], more: Mapping[str, str] | None = None) -> Response:
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **(more or {})}
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}

@@ -10,9 +10,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
 from ponto.session import message_of
-from slices.corrections.write import MOST, RefusedError, read_all, told, write
+from slices.corrections.write import MOST, RefusedError, as_json, read_all, write
 from tools.kit import database, functions, local_stack, reader, target
-from tools.kit.client import Answer, Client, GivenUpError
+from tools.kit.client import Client, GivenUpError, Response
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
 from tools.kit.output import print_status
@@ -37,7 +37,7 @@ def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
     """Write corrections, all or nothing; give each as the API answers it.
 
     Args:
-        where: a stage or the local stack, by its API; or the database of DB_HOST.
+        where: a stage or the local stack, by its API; or the database of the environment.
         asked: the corrections.
 
     Raises:
@@ -47,7 +47,7 @@ def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
     """
     if len(asked) > MOST:
         raise CommandError(f"{len(asked)} corrections are more than the {MOST} that are written together; send parts")
-    if where.stage is None and not database.is_local(where.database):
+    if where.database.environment:
         return _by_login(where.database, asked)
     url, session = _address(where.deployment)
     return post(url, session, where.deployment.stage, asked)
@@ -60,7 +60,7 @@ def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]
             with connection.cursor() as cursor:
                 cursor.execute(f"set lock_timeout = {_LOCK_MS}")
             connection.commit()
-            return [told(each) for each in write(connection, corrections, author=None)]
+            return [as_json(each) for each in write(connection, corrections, author=None)]
         except psycopg2.errors.UndefinedTable:
             raise CommandError("the database lacks the table of corrections; run ponto schema --stage STAGE") from None
         except psycopg2.errors.LockNotAvailable as error:
@@ -94,13 +94,13 @@ def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> 
         why = f": {error.answer.message}" if error.answer.message else ""
         raise CommandError(f"{url} {error}{why}; send it again, which adds nothing twice") from None
     try:
-        told = json.loads(answer.text)
+        fields = json.loads(answer.text)
     except ValueError:
-        told = {}
-    if answer.status == 200 and "correcoes" in told:
-        found: list[dict[str, Any]] = told["correcoes"]
+        fields = {}
+    if answer.status == 200 and "correcoes" in fields:
+        found: list[dict[str, Any]] = fields["correcoes"]
         return found
-    if reasons := {each["posicao"]: each["razao"] for each in told.get("recusadas", ())}:
+    if reasons := {each["posicao"]: each["razao"] for each in fields.get("recusadas", ())}:
         raise RefusedError(reasons)
     what = f"answered {answer.status}: {answer.message or 'no corrections'}"
     if answer.status == 403:
@@ -109,11 +109,11 @@ def post(url: str, session: "boto3.Session", stage: str, asked: Corrections) -> 
     raise CommandError(f"{what}; deploy stage {stage}" if answer.status == 404 else what)
 
 
-def _said_once() -> Callable[[Answer], None]:
+def _said_once() -> Callable[[Response], None]:
     """Give what says that the API is waited for, the first time that it is."""
-    said = list[Answer]()
+    said = list[Response]()
 
-    def say(answer: Answer) -> None:
+    def say(answer: Response) -> None:
         if not said:
             what = f"answered {answer.status}" if answer.status else "does not answer"
             why = f" ({answer.message})" if answer.message else ""
@@ -129,7 +129,7 @@ def _said_once() -> Callable[[Answer], None]:
 def _address(where: target.Where) -> "tuple[str, boto3.Session]":
     """Give where the API takes punches, and a session that signs for it."""
     if where.stage == target.LOCAL:
-        stack = local_stack.find(where.state)
+        stack = local_stack.find(where.state, target.OR_A_STAGE)
         url, session = stack.api_url, stack.session()
     else:
         session = target.session_of(where)

@@ -138,7 +138,7 @@ def read_all(given: Sequence[object]) -> list[Correction]:
     return found
 
 
-def told(written: Written) -> dict[str, object]:
+def as_json(written: Written) -> dict[str, object]:
     """Give a correction that is there as the wire has it."""
     return {
         "id": written.id,

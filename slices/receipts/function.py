@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from ponto import config, log
-from slices.receipts.lookup import Answer, Receipts
+from slices.receipts.lookup import Receipts, Response
 
 
 @cache  # once per execution environment, with the connection that it keeps
@@ -21,7 +21,7 @@ def receipts() -> Receipts:
     )
 
 
-def main(event: Any, context: Any) -> Answer:
+def main(event: Any, context: Any) -> Response:
     """Say whether a punch is a row; to an employee who signed in also which of their last two days are.
 
     Args:

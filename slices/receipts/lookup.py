@@ -59,7 +59,7 @@ _RANDOM = "47"  # versions of UUIDs
 _EMPLOYEE = re.compile("[1-9][0-9]{0,15}").fullmatch  # as `usuarioId` is written
 
 
-class Answer(TypedDict):
+class Response(TypedDict):
     """What API Gateway passes on to whoever asked."""
 
     statusCode: int
@@ -93,8 +93,8 @@ class Receipts:
         self._identity = identity
         self._not_before = 0.0  # `time.monotonic()`
 
-    def answer(self, event: Mapping[str, Any], warn: Callable[[str], None]) -> Answer:
-        """Answer `GET /ponto/{id}`, and `GET /ponto`, which is a list where employees sign in.
+    def answer(self, event: Mapping[str, Any], warn: Callable[[str], None]) -> Response:
+        """Response `GET /ponto/{id}`, and `GET /ponto`, which is a list where employees sign in.
 
         Args:
             event: a request, as API Gateway's proxy integration gives it.
@@ -116,7 +116,7 @@ class Receipts:
         """Close the connection if there is one. A later `answer` opens another."""
         self._session.close()
 
-    def _receipt(self, identifier: str, employee: int | None) -> Answer:
+    def _receipt(self, identifier: str, employee: int | None) -> Response:
         form = _IDENTIFIER(identifier)
         may_see = employee is not None or (not self._identity and form and form[1] in _RANDOM)
         if form and may_see:
@@ -124,7 +124,7 @@ class Receipts:
                 return self._answer(200, _told(row))
         return self._answer(404, {"message": NOT_FOUND}, NOT_FOUND_S)
 
-    def _list(self, employee: int | None) -> Answer:
+    def _list(self, employee: int | None) -> Response:
         values = {"employee": employee, "since": LISTED, "most": MOST}
         rows = [] if employee is None else self._ask(_RECEIPTS, values)
         return self._answer(200, {"batidas": [_told(row) for row in rows]})
@@ -141,7 +141,7 @@ class Receipts:
             self._not_before = time.monotonic() + _REST_S
             raise
 
-    def _answer(self, status: int, body: Mapping[str, object], retry_after_s: int | None = None) -> Answer:
+    def _answer(self, status: int, body: Mapping[str, object], retry_after_s: int | None = None) -> Response:
         headers = {
             "Content-Type": "application/json",
             "Cache-Control": "no-store",

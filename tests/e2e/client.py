@@ -24,7 +24,7 @@ EMPLOYEES = count(1_000_000)
 """Numbers of people who have not punched yet: all tests share a database whose rows stay."""
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     body: Any
     headers: dict[str, str]  # by lower-case name
@@ -44,7 +44,7 @@ class Client:
         self.address = stack.address
         self.sqs = stack.client("sqs")
 
-    def post(self, body: object, method: str = "POST", below: str = "", **headers: str | None) -> Answer:
+    def post(self, body: object, method: str = "POST", below: str = "", **headers: str | None) -> Response:
         """POST a punch: an object is sent as JSON, bytes as they are. A header given as None is left out.
 
         Args:
@@ -64,13 +64,13 @@ class Client:
                 retries=False,
                 timeout=DEADLINE,
             )
-        return Answer(
+        return Response(
             answer.status,
             json.loads(answer.data) if answer.data else None,
             {name.lower(): value for name, value in answer.headers.items()},
         )
 
-    def get(self, identifier: object, method: str = "GET", **headers: str | None) -> Answer:
+    def get(self, identifier: object, method: str = "GET", **headers: str | None) -> Response:
         """Ask for a receipt. A header given as None is left out."""
         return self.post(b"", method, f"/{identifier}", content_type=None, **headers)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.e2e.client import Client
-from tests.e2e.world import FUNCTION, Keeper
+from tests.e2e.snapshot import FUNCTION, Keeper
 from tools.local import emulator
 from tools.local.stack import Parameters, Stack, running
 

@@ -9,7 +9,7 @@ import pytest
 from tests.commands import Run, run_process
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.e2e.world import FUNCTION
+from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
 from tools.local.stack import Stack
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from lab.chaos.command import POISON
-from tests.e2e.client import EMPLOYEES, Answer, Client, sent
+from tests.e2e.client import EMPLOYEES, Client, Response, sent
 from tests.e2e.deployed import Deployed
-from tests.e2e.world import FUNCTION
+from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
 from tools.kit.ledger import Ledger
 from tools.local.faults import Faults
@@ -99,7 +99,7 @@ def test_a_database_that_was_away_for_five_seconds_has_all_punches_within_thirty
     before = len(deployed.stack.aws.log.read_text())
     began = time.monotonic()
 
-    def post(place: int) -> Answer:
+    def post(place: int) -> Response:
         due = began + place / 125
         time.sleep(max(0, due - time.monotonic()))
         return client.post(punches[place])

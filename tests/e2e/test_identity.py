@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.commands import Result, run_process
-from tests.e2e.client import EMPLOYEES, Answer, Client
+from tests.e2e.client import EMPLOYEES, Client, Response
 from tests.e2e.deployed import Deployed, deploy
 from tests.waiting import wait_for
 from tools.local.emulator import Emulator
@@ -316,7 +316,7 @@ def test_a_receipt_takes_the_sign_in_and_the_key(client: Client, pool: UserPool)
 
 
 def test_a_browser_may_ask_whether_it_may_send_a_token(client: Client) -> None:
-    answers: list[Answer] = []
+    answers: list[Response] = []
 
     def is_answered() -> bool:
         answers.append(client.post(b"", method="OPTIONS", x_api_key=None))

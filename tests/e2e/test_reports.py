@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -138,12 +137,11 @@ def test_the_function_signs_in_as_its_own_role_for_as_long_as_it_reads(client: C
 @pytest.mark.usefixtures("punched")
 def test_a_database_that_does_not_answer_yet_is_waited_for_with_a_sentence(deployed: Deployed) -> None:
     words: list[Any] = ["report", "totals", *MONTH, "--stage", "local", "--state", deployed.state, "--format", "json"]
-    environment = {name: value for name, value in os.environ.items() if name != "DB_HOST"}
     command = [sys.executable, "-m", "tools.cli", *map(str, words)]
     pipes: dict[str, Any] = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with contextlib.ExitStack() as fault:
         fault.enter_context(Faults(deployed.stack.database).stopped())
-        with started(command, cwd=ROOT, env=environment, **pipes) as process:
+        with started(command, cwd=ROOT, **pipes) as process:
             assert process.stderr
             assert "the database does not answer yet; a paused one takes 15 to 40 s" in process.stderr.readline()
             fault.close()

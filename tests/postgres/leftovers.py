@@ -20,7 +20,7 @@ def _running(_: postgres.Postgres) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _frozen(server: postgres.Postgres) -> Iterator[None]:
-    """`make chaos` was killed in its frozen spell."""
+    """`make chaos` was killed while the database was frozen."""
     process = psutil.Process(server.pid)
     for each in (process, *process.children()):
         each.suspend()

@@ -10,10 +10,13 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from tests.commands import write_stack
-from tests.database import ask
+from tests.database import ask, export
+from tools import cli
 from tools.kit import commands, database, local_stack
 from tools.kit.database import Where
 from tools.kit.errors import CommandError
+
+ENVIRONMENT = Where(environment=True)
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +36,7 @@ def stack(migrated_url: str, tmp_path: Path) -> Path:
 @pytest.fixture
 def deployment(migrated_url: str, environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Let the environment name that database, as its owner."""
-    found = parse_dsn(migrated_url)
-    for name, keyword in (("DB_HOST", "host"), ("DB_NAME", "dbname"), ("DB_USER", "user")):
-        environment.setenv(name, found[keyword])
+    export(parse_dsn(migrated_url), environment)
     return environment
 
 
@@ -69,6 +70,22 @@ def refusal(where: Where, *, read_only: bool = True) -> str:
     return str(caught.value)
 
 
+def run(*words: str, understood: Callable[[Where], None] = lambda _: None) -> int:
+    @commands.command(epilog="")
+    @database.options()
+    def look(where: Where) -> None:
+        understood(where)
+
+    return commands.run(look, "look", words)
+
+
+def asked(*words: str) -> Where:
+    """Give what a command understands."""
+    found: list[Where] = []
+    assert run(*words, understood=found.append) == 0
+    return found[0]
+
+
 # Which database, and as whom
 
 
@@ -90,7 +107,7 @@ def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: 
 
 @pytest.mark.usefixtures("deployment")
 def test_the_database_of_the_environment_is_read_in_the_role_of_the_reports() -> None:
-    with database.connect(Where(), read_only=True) as connection:
+    with database.connect(ENVIRONMENT, read_only=True) as connection:
         connection.rollback()  # which must not give the rights back
         assert one(connection, "select current_user") == "ponto_reader"
         assert one(connection, "select current_setting('statement_timeout')") == "10min"
@@ -100,7 +117,7 @@ def test_a_user_who_may_not_be_the_role_of_the_reports_reads_with_its_own_rights
     deployment: pytest.MonkeyPatch, role: Callable[[str], str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     deployment.setenv("DB_USER", role("analyst"))
-    with database.connect(Where(), read_only=True) as connection:
+    with database.connect(ENVIRONMENT, read_only=True) as connection:
         assert one(connection, "select current_user") == "analyst"
         assert one(connection, "select current_setting('transaction_read_only')") == "on"
     assert capsys.readouterr().err == "ponto: not a member of ponto_reader; reading with this user's own rights\n"
@@ -112,24 +129,45 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
     ask(parse_dsn(migrated_url), "grant insert on funcionario to clerk, ponto_reader")
-    with database.connect(Where(stack if local else None), read_only=True) as connection:
+    with database.connect(Where(stack) if local else ENVIRONMENT, read_only=True) as connection:
         connection.rollback()
         with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
             cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
 
 
-def test_the_folder_of_a_stack_that_was_named_wins_over_the_environment(
-    stack: Path, environment: pytest.MonkeyPatch
+@pytest.mark.parametrize("words", [(), ("--state",)], ids=str)
+def test_without_its_name_the_database_of_the_environment_is_never_meant(
+    words: tuple[str, ...], environment: pytest.MonkeyPatch, stack: Path
 ) -> None:
     environment.setenv("DB_HOST", "db.example.com")
-    assert database.find(Where(stack)).local
+    environment.setattr(local_stack, "STATE", stack)
+    where = asked(*words, *[str(stack)] * len(words))
+    assert database.find(where).local
 
 
-def test_the_environment_wins_over_a_stack_that_nobody_named(deployment: pytest.MonkeyPatch, stack: Path) -> None:
-    deployment.setattr(local_stack, "STATE", stack)
-    assert not database.find(Where()).local
-    deployment.delenv("DB_HOST")
-    assert database.find(Where()).local
+@pytest.mark.usefixtures("deployment")
+def test_the_database_of_the_environment_is_meant_by_its_name(stack: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.setattr(local_stack, "STATE", stack)
+    assert not database.find(asked("--database", "env")).local
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--database", "env", "--state", "there"), "--database is not allowed with --state"),
+        (("--database", "prod"), "'prod' is not 'env'"),
+        (("--timeout", "-1"), "Invalid value for '--timeout'"),
+        (("--timeout", "x"), "Invalid value for '--timeout'"),
+        (("--timeout", "1.5"), "Invalid value for '--timeout'"),
+        (("--timeout", "9999999"), "Invalid value for '--timeout'"),
+    ],
+    ids=str,
+)
+def test_options_that_name_no_database_are_refused(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
@@ -143,13 +181,29 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
             assert one(connection, "select count(*) from funcionario") == int(commit)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("report totals --month 2026-11 --database env --stage dev", "--database is not allowed with --stage"),
+        # Their queues and keys are a deployment's: its own database is read, whatever else there is.
+        ("trace --employee 1 --day 2026-11-24 --database env", "No such option '--database'"),
+        ("keys rows gate-1 --database env", "No such option '--database'"),
+    ],
+)
+def test_a_database_by_hand_is_refused_beside_a_deployment(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words.split()) == 2
+    assert said in capsys.readouterr().err
+
+
 # What it says when it cannot
 
 
 def test_no_local_stack_is_said(tmp_path: Path) -> None:
     said = refusal(Where(tmp_path))
     assert said.startswith("no local stack runs")
-    assert "make run" in said
+    assert said.endswith("; start it with make run, or name another database: --database env")
 
 
 def test_a_stack_whose_database_does_not_answer_is_said(tmp_path: Path) -> None:
@@ -161,13 +215,13 @@ def test_a_stack_whose_database_does_not_answer_is_said(tmp_path: Path) -> None:
 
 def test_what_the_environment_lacks_is_named(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("DB_HOST", "db.example.com")
-    assert refusal(Where()) == "Missing: DB_NAME, DB_USER, DB_PASSWORD. Set them in the environment."
+    assert refusal(ENVIRONMENT) == "Missing: DB_NAME, DB_USER, DB_PASSWORD. Set them in the environment."
 
 
 def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     deployment.setenv("DB_PASSWORD", "CANARY")
     deployment.setenv("DB_NAME", "absent")
-    said = refusal(Where())
+    said = refusal(ENVIRONMENT)
     assert 'database "absent" does not exist' in said
     assert "CANARY" not in said
 
@@ -176,10 +230,10 @@ def test_a_database_without_the_migrations_of_the_reports_is_said(
     deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
 ) -> None:
     ask(parse_dsn(migrated_url), "alter table funcionario rename to other")
-    assert "run ponto schema --stage" in refusal(Where())
+    assert "run ponto schema --stage" in refusal(ENVIRONMENT)
     assert "make run" in refusal(Where(stack))
     deployment.setattr(database, "_READER", "absent_role")
-    assert "run ponto schema --stage" in refusal(Where())
+    assert "run ponto schema --stage" in refusal(ENVIRONMENT)
     assert "make run" in refusal(Where(stack))
 
 
@@ -202,17 +256,6 @@ def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, rol
     deployment.setenv("DB_USER", role("stranger"))
     with (
         pytest.raises(CommandError, match="permission denied for table funcionario; sign in as another user"),
-        database.connect(Where(), read_only=False) as connection,
+        database.connect(ENVIRONMENT, read_only=False) as connection,
     ):
         one(connection, "select count(*) from funcionario")
-
-
-@pytest.mark.parametrize("text", ["-1", "x", "1.5", "9999999"])
-def test_a_timeout_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    @commands.command(epilog="")
-    @database.options()
-    def look(where: Where) -> None:
-        raise AssertionError(f"understood as {where}")
-
-    assert commands.run(look, "look", ["--timeout", text]) == 2
-    assert "Invalid value for '--timeout'" in capsys.readouterr().err

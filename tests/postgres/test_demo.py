@@ -9,7 +9,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 from tests.commands import Result, write_stack
-from tests.database import Database
+from tests.database import Database, export
 from tools.cli import main
 from tools.demo import command as demo
 from tools.demo import store
@@ -43,13 +43,11 @@ def deployed(
 ) -> tuple[str, Demo]:
     """Give the name of a deployment's database, and run the command for it."""
     found = parse_dsn(migrated_url)
-    for name, value in {"HOST": found["host"], "NAME": found["dbname"], "USER": found["user"]}.items():
-        monkeypatch.setenv(f"DB_{name}", value)
-    for name in ("PASSWORD", "PORT", "SSLMODE", "SECRET_ARN"):
-        monkeypatch.delenv(f"DB_{name}", raising=False)
+    export(found, monkeypatch)
 
     def run(*words: str) -> Result:
-        return Result(main(["demo", "--employees", "5", "--months", "1", *words]), *capsys.readouterr())
+        status = main(["demo", "--database", "env", "--employees", "5", "--months", "1", *words])
+        return Result(status, *capsys.readouterr())
 
     return f"{found['host']}/{found['dbname']}", run
 
@@ -218,7 +216,7 @@ def test_into_a_deployment_only_who_names_it_again(deployed: tuple[str, Demo], a
 def test_naming_a_deployment_that_the_environment_does_not_is_refused(run: Demo, ask: Ask) -> None:
     result = run("--yes-into", "db.example.com/pontodb")
     assert result.status == 2
-    assert "--yes-into is for the database of DB_HOST" in result.err
+    assert "--yes-into is for --database env" in result.err
     assert ask("select count(*) from batida") == [(0,)]
 
 

@@ -45,7 +45,6 @@ def run(
 ) -> Run:
     del calls
     fill(migrated_url, ROWS)
-    monkeypatch.delenv("DB_HOST", raising=False)
     monkeypatch.setattr(local_stack, "STATE", write_stack(tmp_path, migrated_url))
     return runner(capsys, "keys", "rows")
 

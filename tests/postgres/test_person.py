@@ -15,11 +15,10 @@ from tests import commands, company
 from tests.aws import Calls, refusal, stack
 from tests.commands import Result
 from tests.company import NOW, write_stack
-from tests.database import Database
+from tests.database import Database, export
 from tests.events import aws, punch
 from tests.functions import Functions
 from tools.dlq import queue_reader
-from tools.kit import database
 from tools.kit.output import camel_case
 from tools.report import period
 from tools.report.i18n import LANGUAGES
@@ -120,8 +119,7 @@ def dev(
     company.fill(database.url)
     company.fill(database.url, MORE)
     with aws():
-        for name in ("AWS_REGION", "DB_HOST"):
-            monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv("AWS_REGION", raising=False)
         monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
         monkeypatch.setattr(period, "now", NOW.astimezone)
         yield Stage(database, Calls(monkeypatch), tmp_path, capsys)
@@ -294,13 +292,11 @@ def test_a_queue_that_cannot_be_read_is_said(dev: Stage) -> None:
 
 
 def test_a_database_elsewhere_needs_the_name_of_its_stage_and_no_option_that_it_lacks(
-    dev: Stage, monkeypatch: pytest.MonkeyPatch
+    dev: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(database, "is_local", lambda _: False)
-    found = database.Database(dev.database.owner, local=True)
-    monkeypatch.setattr(database, "find", lambda _: found)
+    export(dev.database.owner, monkeypatch)
 
-    result = dev.run_directly()
+    result = commands.runner(capsys, "person")(106, "--output", dev.folder, "--database", "env")
 
     assert result.status == 1
     assert "the database is not the local stack's; name its --stage\n" in result.err

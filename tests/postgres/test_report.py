@@ -26,8 +26,10 @@ import psycopg2
 import pytest
 from botocore.config import Config
 
+from tests import commands
 from tests.commands import Result
 from tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner, write_stack
+from tests.database import export
 from tests.events import aws
 from tests.functions import Functions
 from tests.waiting import DEADLINE, started
@@ -124,9 +126,8 @@ def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def connection(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycopg2.extensions.connection]:
+def connection(url: str, tmp_path: Path) -> Iterator[psycopg2.extensions.connection]:
     """Connect to the company's database as a report does."""
-    monkeypatch.delenv("DB_HOST", raising=False)
     where = database.Where(write_stack(tmp_path, url), timeout=60)
     with database.connect(where, read_only=True) as connection:
         yield connection
@@ -688,13 +689,11 @@ def test_a_queue_that_is_not_to_be_read_is_told_in_the_report_and_no_failure(run
 
 
 def test_a_database_elsewhere_needs_the_name_of_its_queues_stage(
-    run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(database, "is_local", lambda _: False)
-    found = database.Database(psycopg2.extensions.parse_dsn(url), local=True)
-    monkeypatch.setattr(database, "find", lambda _: found)
+    export(psycopg2.extensions.parse_dsn(url), monkeypatch)
 
-    result = run(*EXCEPTIONS)
+    result = commands.runner(capsys, "report")(*EXCEPTIONS, "--database", "env")
 
     assert result.status == 1
     assert "the database is not the local stack's; name its --stage (--no-queue leaves it alone)" in result.err
@@ -912,8 +911,6 @@ EMPLOYEES = """
 insert into funcionario (usuario_id, nome) select n, 'Employee ' || n from generate_series(1, %s) as n
 on conflict do nothing
 """
-ELSEWHERE: Any = {"cwd": ROOT, "env": {name: value for name, value in os.environ.items() if name != "DB_HOST"}}
-"""How another process runs."""
 
 
 def report_of_all(url: str, folder: Path, form: str) -> list[str]:
@@ -928,7 +925,7 @@ def test_a_reader_who_has_seen_enough_ends_a_report_without_a_word(
 ) -> None:
     words = report_of_all(migrated_url, tmp_path, form)
     fill(migrated_url, EMPLOYEES, 200)
-    with started([sys.executable, "-m", "tools.cli", *words], **ELSEWHERE, stdout=PIPE, stderr=PIPE) as process:
+    with started([sys.executable, "-m", "tools.cli", *words], cwd=ROOT, stdout=PIPE, stderr=PIPE) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline()
@@ -957,7 +954,7 @@ def test_memory_does_not_grow_with_the_employees(form: str, migrated_url: str, t
         fill(migrated_url, EMPLOYEES, employees)
         file = tmp_path / f"{employees}.{form}"
         command = [sys.executable, "-c", PEAK_OF_MEMORY, *words, "--output", str(file)]
-        done = subprocess.run(command, **ELSEWHERE, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         assert file.read_text(encoding="utf-8").count(f"Employee {employees}") == {"csv": 30, "html": 2}.get(form, 1)
         return int(done.stdout) / 1024
 

@@ -89,18 +89,18 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "place", "completed"),
+    ("line", "word", "completed"),
     [("ponto lo", 1, "plain,load\n"), ("ponto report timecard --mon", 3, "plain,--month\n")],
     ids=["a command", "an option of a line that lacks another"],
 )
 def test_a_shell_completes(
-    line: str, place: int, completed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: str, word: int, completed: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tools import cli
 
     monkeypatch.setenv("_PONTO_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", line)
-    monkeypatch.setenv("COMP_CWORD", str(place))
+    monkeypatch.setenv("COMP_CWORD", str(word))
 
     assert cli.main() == 0
     assert capsys.readouterr().out == completed

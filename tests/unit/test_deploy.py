@@ -360,7 +360,7 @@ def test_a_gateway_that_keeps_refusing_is_given_up_on_at_once_if_no_patience_hel
 OPERATOR = "arn:aws:iam::123456789012:role/batida-ponto-dev-OperatorRole-1"
 
 
-def place(**outputs: str) -> target.Target:
+def deployment(**outputs: str) -> target.Target:
     return target.of_stack(boto3.Session(), "dev", QUEUES | {"OperatorRoleArn": OPERATOR} | outputs)
 
 
@@ -380,7 +380,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
     sqs = boto3.client("sqs")
     queue = sqs.create_queue(QueueName="punches")["QueueUrl"]
     gateway.answers = [(404, "{}"), (401, '{"message":"Unauthorized"}')]
-    deployed = place(PunchQueueUrl=queue, ApiId=api_with_post("COGNITO_USER_POOLS"))
+    deployed = deployment(PunchQueueUrl=queue, ApiId=api_with_post("COGNITO_USER_POOLS"))
     calls = prod.calls
     calls.made.clear()
 
@@ -403,7 +403,7 @@ def test_where_employees_sign_in_the_punch_goes_to_the_queue_as_the_gateway_woul
 def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway: Gateway) -> None:
     gateway.answers = [(404, "{}")]
     with pytest.raises(CommandError, match=f"GET {URL} was answered 404 instead of 401") as failure:
-        proof.refuse_and_queue(place(), URL, "the key", PUNCH)
+        proof.refuse_and_queue(deployment(), URL, "the key", PUNCH)
     assert "nobody can punch" not in str(failure.value)
     assert "not proven that it asks for a token" in str(failure.value)
 
@@ -412,7 +412,7 @@ def test_a_gateway_that_should_ask_for_a_token_and_does_not_is_a_failure(gateway
 def test_a_punch_that_wants_no_token_is_a_failure_though_the_list_of_punches_wants_one(gateway: Gateway) -> None:
     gateway.answers = [(401, '{"message":"Unauthorized"}')]
     with pytest.raises(CommandError, match=r"POST /ponto .* wants no token .*authorizationType NONE") as failure:
-        proof.refuse_and_queue(place(ApiId=api_with_post("NONE")), URL, "the key", PUNCH)
+        proof.refuse_and_queue(deployment(ApiId=api_with_post("NONE")), URL, "the key", PUNCH)
     assert failure.value.status == 1
 
 

@@ -210,12 +210,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         lines: str,
         rows: list[Row],
         *words: str,
-        place: str | None = None,
+        description: str | None = None,
         typed: str = "",
     ) -> Ran:
         script = f"import sys; open(sys.argv[sys.argv.index('-l') + 1], 'w').write({HEADER + lines!r})"
         monkeypatch.setattr(jmeter, "find", lambda: JMeter((sys.executable, "-c", script), {}))
-        found: Any = SimpleNamespace(properties=SYSTEM.properties, **SYSTEM._asdict() | {"place": place})
+        found: Any = SimpleNamespace(properties=SYSTEM.properties, **SYSTEM._asdict() | {"description": description})
         found.depth = lambda _: 1
         monkeypatch.setattr(system, "find", lambda *_: found)
         stored = SimpleNamespace(count=lambda: len(rows), rows=lambda: rows)
@@ -495,7 +495,7 @@ def test_a_stage_is_loaded_by_what_its_stack_says(calls: Calls) -> None:
         "path": "/dev/ponto",
     }
     assert (found.api_key, found.queue_url, found.dlq_url) == ("kTq-8", "https://sqs/punches", "https://sqs/dead")
-    assert found.place == "stage dev of account 123456789012, region us-east-1"
+    assert found.description == "stage dev of account 123456789012, region us-east-1"
     assert calls.of("GetApiKey")[0].parameters == {"apiKey": "k1", "includeValue": True}
     calls.instead["Invoke"] = returned({"why": "not asked", "message": "there is no such statement"})
     with pytest.raises(CommandError, match="batida-ponto-dev-read is of another version"):
@@ -548,19 +548,19 @@ SENT = "to stage dev of account 1, region us-east-1: 0."
 def test_how_much_is_sent_where_and_its_price_are_said_before_and_asked_for(
     run: Command, words: list[str], sentence: str
 ) -> None:
-    place = "stage dev of account 1, region us-east-1"
+    description = "stage dev of account 1, region us-east-1"
 
     for typed in ("", "n\n"):
-        refused = run(line(0), [row(0)], *words, place=place, typed=typed)
+        refused = run(line(0), [row(0)], *words, description=description, typed=typed)
         assert (refused.status, refused.summary) == (2, None)
         assert sentence in refused.err
-    agreed = run(line(0), [row(0)], *words, place=place, typed="y\n")
+    agreed = run(line(0), [row(0)], *words, description=description, typed="y\n")
     assert (agreed.status, sentence in agreed.err) == (0, True)
-    assert "Send them?" not in run(line(0), [row(0)], *words, "--yes", place=place).err
+    assert "Send them?" not in run(line(0), [row(0)], *words, "--yes", description=description).err
 
 
 def test_a_soak_without_a_rate_has_no_price(run: Command) -> None:
-    ran = run(line(0), [row(0)], "--duration", "600", "--yes", place="stage dev")
+    ran = run(line(0), [row(0)], "--duration", "600", "--yes", description="stage dev")
 
     assert (ran.status, ran.summary) == (2, None)
     assert "give a --rate" in ran.err

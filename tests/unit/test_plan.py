@@ -268,9 +268,11 @@ def test_defaults_are_those_of_the_stage(run: Run) -> None:
     parameters = osls.parameters()
     default = {name: int(value) for name, value in parameters["default"].items() if value.isdigit()}
 
-    (dev,) = run("--employees 10 --json").json
+    (dev,) = run("--employees 10 --stage dev --json").json
     (prod,) = run("--employees 10 --stage prod --json").json
-    (here,) = run("--employees 10 --stage local --json").json
+    (here,) = run("--employees 10 --json").json
+
+    assert [each["stage"] for each in (dev, prod, here)] == ["dev", "prod", "local"]
 
     watching = ("allAlarms", "dashboards", "keys")
     assert [dev["settings"][name] for name in watching] == [False, 0, 0]
@@ -309,7 +311,7 @@ def changed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Change:
 @pytest.mark.parametrize("none", ["''", "none"])
 def test_where_no_concurrency_is_reserved_the_queues_own_counts(run: Run, changed: Change, none: str) -> None:
     changed(reservedConcurrency=none, maximumConcurrency="3")
-    (found,) = run("--employees 10 --json").json
+    (found,) = run("--employees 10 --stage dev --json").json
     assert found["settings"]["concurrency"] == 3
 
 
@@ -328,7 +330,7 @@ def test_another_batch_size_window_or_timeout_is_planned_with(
 
 def test_the_lowest_rate_is_the_stages(run: Run, changed: Change) -> None:
     changed(punchRateLimit="70")
-    assert run("--employees 10 --json").json[0]["settings"]["stageRate"] == 70
+    assert run("--employees 10 --stage dev --json").json[0]["settings"]["stageRate"] == 70
 
 
 @pytest.mark.parametrize("value", ["0", "0.0", "-5", "many", "${env:RATE}", "''"])
@@ -338,7 +340,7 @@ def test_a_parameter_that_is_no_number_is_named(run: Run, changed: Change, value
     result = run("--employees 10")
 
     assert result.status == 2
-    assert "resources/parameters.yml, stage dev: memory is no number above 0: [" in result.err
+    assert "resources/parameters.yml, stage local: memory is no number above 0: [" in result.err
 
 
 @pytest.mark.parametrize(
@@ -369,11 +371,12 @@ def test_an_acu_stores_no_more_than_a_quarter_of_a_core_was_measured_to() -> Non
 
 
 def test_a_load_that_fits_exits_with_0_and_another_with_1_and_what_to_raise(run: Run) -> None:
-    fits = run("--employees 20000")
+    fits = run("--employees 20000 --stage dev")
     assert (fits.status, fits.err) == (0, "")
     assert "20,000 punches within 10 minutes are 67 requests/s at the peak.\n" in fits.out
     assert "The stage throttle binds first, at 600,000 punches within as many minutes." in fits.out
     assert "\nIt fits.\n" in fits.out
+    assert "\nParameters of stage dev.\n" in fits.out
     assert "does not fit" not in fits.out
 
     both = run("--employees 1000 1000000 --stage-rate 2000")
@@ -422,8 +425,8 @@ def test_the_result_for_machines_has_the_peak_the_bill_and_what_they_rest_on(run
 
 
 def test_what_a_region_has_no_price_of_is_marked(run: Run) -> None:
-    shown = run("--employees 20000 --region sa-east-1").out
-    (found,) = run("--employees 20000 --region sa-east-1 --json").json
+    shown = run("--employees 20000 --stage prod --region sa-east-1").out
+    (found,) = run("--employees 20000 --stage prod --region sa-east-1 --json").json
 
     unknown = [line["what"] for line in found["month"]["lines"] if line["dollars"] is None]
     assert "Network: endpoints" in unknown

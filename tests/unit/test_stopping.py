@@ -90,7 +90,7 @@ def test_one_that_is_gone_already_is_not_waited_for(start: Start) -> None:
 def queues(**ids: list[str]) -> Any:
     found = [{"name": name, "messages": [{"id": each} for each in each_ids]} for name, each_ids in ids.items()]
     return {
-        "queues": {"__account_region_scoped__": True, "data": {str(place): each for place, each in enumerate(found)}}
+        "queues": {"__account_region_scoped__": True, "data": {str(index): each for index, each in enumerate(found)}}
     }
 
 

@@ -42,7 +42,7 @@ _EPILOG = f"""examples:
   ponto demo
   ponto demo --employees 10000 --months 12
   ponto demo --employees 50 --months 1 --until 2026-10 --json
-  DB_HOST=... ponto demo --yes-into db.example.com/pontodb
+  ponto demo --database env --yes-into db.example.com/pontodb
 
 {database.EPILOG}
 exit status: 0 done, 2 the request or the database is wrong: nothing was stored
@@ -59,7 +59,7 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 )
 @click.option("--seed", type=opt.Whole(min=0), default=1, metavar="N", help="Another gives another company.")
 @click.option(
-    "--yes-into", metavar="HOST/DBNAME", help="The database of DB_HOST, named again: it must hold no punches yet."
+    "--yes-into", metavar="HOST/DBNAME", help="That of --database env, named again: it must hold no punches yet."
 )
 @opt.as_json
 @database.options(timeout=0)

@@ -42,12 +42,12 @@ def require_meant(into: Database, yes_into: str | None) -> None:
     """
     if into.local:
         if yes_into is not None:
-            raise CommandError("--yes-into is for the database of DB_HOST, which is not set, or --state was given")
+            raise CommandError("--yes-into is for --database env, which was not given")
         return
     if yes_into is None:
         raise CommandError(
             f"DB_HOST names {into.name}, where made-up punches would stay for ever; if it is for trying things out, "
-            f"confirm it: --yes-into {into.name}. The local stack's database is the one of --state .local"
+            f"confirm it: --yes-into {into.name}"
         )
     if yes_into != into.name:
         raise CommandError(f"--yes-into {yes_into} is not where DB_HOST and DB_NAME lead: {into.name}")

@@ -107,8 +107,8 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     `sls deploy` protects it and makes the rest. May be repeated at any time. Progress goes to standard error.
     """
     stage = where.stage
-    session, account, place = target.announce(where)
-    compiled = _deploy(session, stage, params, place, is_confirmed=yes, force=force)
+    session, account, described = target.announce(where)
+    compiled = _deploy(session, stage, params, described, is_confirmed=yes, force=force)
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)
     except CommandError as error:
@@ -136,8 +136,8 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
         print_status(f"  {notice}")
     url = target.address_of(outputs, stage)
     print_status(f"punching once for the reserved employee {proof.RESERVED_EMPLOYEE}")
-    place = target.of_stack(session, stage, outputs)
-    punch_id, message_id = proof.punch_once(place, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
+    deployment = target.of_stack(session, stage, outputs)
+    punch_id, message_id = proof.punch_once(deployment, url, outputs["ApiKeyId"], needs_token=compiled.needs_token)
     proven = proof.await_row(functions, stage, punch_id, message_id, wait)
     published = {
         name: slices.found(hook)(session, outputs, needs_token=compiled.needs_token)
@@ -159,7 +159,7 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
 
 
 def _deploy(
-    session: "boto3.Session", stage: str, params: Sequence[str], place: str, *, is_confirmed: bool, force: bool
+    session: "boto3.Session", stage: str, params: Sequence[str], account: str, *, is_confirmed: bool, force: bool
 ) -> Compiled:
     def sls(command: str, package: Path, *more: str) -> None:
         options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
@@ -177,7 +177,7 @@ def _deploy(
         is_first = compiled.demand.makes_cluster and cluster.is_first(session, stack)
         if is_first:
             cluster.require_none_left(session, stack)
-        question = f"People punch here. Type {stage} to deploy it to {place}:"
+        question = f"People punch here. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
             raise CommandError("not deployed")
         if is_first and (later := _later(compiled)):

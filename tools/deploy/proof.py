@@ -36,11 +36,11 @@ class Proof(NamedTuple):
     seconds: float  # from the answer to the row, as far as asking once a second can tell
 
 
-def punch_once(place: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
+def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) -> tuple[str, str]:
     """Punch once; give the punch's id and the message's.
 
     Args:
-        place: the deployment.
+        deployment: of the stage.
         url: where to punch.
         key_id: of the stage's API key.
         needs_token: whether the API takes punches of employees who signed in only.
@@ -48,11 +48,11 @@ def punch_once(place: Target, url: str, key_id: str, *, needs_token: bool) -> tu
     Raises:
         CommandError: the gateway does not answer as it should, or the operator's role is not to be had.
     """
-    key = place.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
+    key = deployment.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
     punch = {"id": punch_id, "usuarioId": RESERVED_EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
     if needs_token:
-        return punch_id, refuse_and_queue(place, url, key, punch)
+        return punch_id, refuse_and_queue(deployment, url, key, punch)
     return punch_id, ask_until(url, key, punch, expected=202)["messageId"]
 
 
@@ -89,7 +89,7 @@ def ask_until(url: str, key: str, punch: Mapping[str, Any] | None, expected: int
     )
 
 
-def refuse_and_queue(place: Target, url: str, key: str, punch: Mapping[str, Any]) -> str:
+def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str, Any]) -> str:
     """Prove the two halves where employees sign in: no token, no punch; and what the gateway would send is stored.
 
     It sends as the operator's role, as a redrive does: the queue's policy denies everybody else.
@@ -101,9 +101,9 @@ def refuse_and_queue(place: Target, url: str, key: str, punch: Mapping[str, Any]
         CommandError: the gateway asks for no token, or whoever deploys may not take on the role.
     """
     require_token(url, key)
-    require_authorizer(place)
-    sent = place.sender("proof").send_message(
-        QueueUrl=place.queue_url,
+    require_authorizer(deployment)
+    sent = deployment.sender("proof").send_message(
+        QueueUrl=deployment.queue_url,
         MessageBody=json.dumps(punch),
         # As the gateway passes the verified claim on.
         MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(punch["usuarioId"])}},
@@ -123,30 +123,30 @@ def require_token(url: str, key: str) -> None:
     ask_until(url, key, None, expected=401)
 
 
-def require_authorizer(place: Target) -> None:
+def require_authorizer(deployment: Target) -> None:
     """Prove that a punch wants a token as the list does, by how the API is set: asking would count for that alarm.
 
     Raises:
         CommandError: it wants none, or the API takes no punch.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    if authorization_of(place) == "NONE":
+    if authorization_of(deployment) == "NONE":
         raise CommandError(
-            f"POST /ponto of the API {place.api_id} wants no token (authorizationType NONE), as somebody set it "
+            f"POST /ponto of the API {deployment.api_id} wants no token (authorizationType NONE), as somebody set it "
             "outside the template: whoever has a key punches for anybody.\nThe stage is deployed and migrated. Disable "
             "its keys until the method has its authorizer again and is published (aws apigateway update-method ...)",
             status=1,
         )
 
 
-def authorization_of(place: Target) -> str:
+def authorization_of(deployment: Target) -> str:
     """Give what a punch has to show besides a key, as API Gateway names it; NONE: nothing.
 
     Raises:
         CommandError: the API takes no punch.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    gateway, api = place.gateway(), place.require_api()
+    gateway, api = deployment.gateway(), deployment.require_api()
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
     ids = [each["id"] for page in pages for each in page["items"] if each["path"] == "/ponto"]
     if not ids:

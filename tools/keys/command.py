@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.kit import commands, local_stack, reader, tables, target
+from tools.kit import commands, reader, tables, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, confirm, counted, print_json, print_result, print_status, progress
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _RATE = 10.0  # requests/s: what a site with a queue before its clock needs, and a stolen key gets
 _BURST = 20  # requests
 _QUOTA = 10_000  # requests a day
-_TURN_SECONDS = 120  # that a change of a usage plan waits for its turn: others may wait, too
-_TURN_PAUSE = 5  # s
+_RETRY_SECONDS = 120  # that a change of a usage plan is tried again: others may wait, too
+_RETRY_PAUSE = 5  # s
 _TAG = "batida-ponto:key"  # on what this command makes: the name; what lacks it is never touched
 _is_name = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}").fullmatch
 
@@ -103,23 +103,23 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
 
     NAME is the device's or site's: letters, digits, . _ -; at most 64.
     """
-    place = target.find(where)
-    api_id, gateway = place.require_api(), place.gateway()
-    if any(plan["tags"][_TAG] == name for plan in _plans(gateway, api_id, place.stage)):
+    deployment = target.find(where)
+    api_id, gateway = deployment.require_api(), deployment.gateway()
+    if any(plan["tags"][_TAG] == name for plan in _plans(gateway, api_id, deployment.stage)):
         raise CommandError(f"there is a key {name} already; name another, or revoke it first")
-    label = f"{place.stack}/{name}"
+    label = f"{deployment.stack}/{name}"
     tags = {_TAG: name}
     with _explained_limit(), ExitStack() as undo:
         key = gateway.create_api_key(name=label, enabled=True, tags=tags)
         undo.callback(_attempt, gateway.delete_api_key, apiKey=key["id"])
         plan = gateway.create_usage_plan(
             name=label,
-            apiStages=[{"apiId": api_id, "stage": place.stage}],
+            apiStages=[{"apiId": api_id, "stage": deployment.stage}],
             throttle={"rateLimit": rate, "burstLimit": burst},
             quota={"limit": quota, "period": "DAY"},
             tags=tags,
         )
-        undo.callback(_attempt, _delete_plan, gateway, api_id, place.stage, plan["id"])
+        undo.callback(_attempt, _delete_plan, gateway, api_id, deployment.stage, plan["id"])
         gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
         undo.pop_all()
     if as_json:
@@ -135,8 +135,8 @@ def create(where: target.Where, name: str, rate: float, burst: int, quota: int, 
 @target.options
 def list_keys(where: target.Where, *, as_json: bool) -> None:
     """Print the keys, their limits and today's use; no values."""
-    place = target.find(where)
-    found = list(_keys(place.gateway(), place.require_api(), place.stage))
+    deployment = target.find(where)
+    found = list(_keys(deployment.gateway(), deployment.require_api(), deployment.stage))
     if as_json:
         print_json({"keys": [camel_case(key._asdict()) for key in found]})
         return
@@ -175,15 +175,15 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
 
     NAME may be the key's id.
     """
-    place = target.find(where)
-    api_id, gateway = place.require_api(), place.gateway()
-    found = [key for key in _keys(gateway, api_id, place.stage, usage=False) if name in (key.name, key.id)]
+    deployment = target.find(where)
+    api_id, gateway = deployment.require_api(), deployment.gateway()
+    found = [key for key in _keys(gateway, api_id, deployment.stage, usage=False) if name in (key.name, key.id)]
     if not found:
-        raise CommandError(f"no key {name} was made by this command for {place.stack}; see the list", 1)
+        raise CommandError(f"no key {name} was made by this command for {deployment.stack}; see the list", 1)
     if len(found) > 1:
         raise CommandError(f"{name} is ambiguous; give one of the ids {', '.join(str(key.id) for key in found)}")
     (key,) = found
-    if not yes and not confirm(f"Revoke key {key.name} ({key.id}) of {place.stack}? It cannot be undone."):
+    if not yes and not confirm(f"Revoke key {key.name} ({key.id}) of {deployment.stack}? It cannot be undone."):
         raise CommandError("nothing was revoked", 1)
     if key.id:
         # Disabled first: whatever fails after that, nobody punches with it. It stays, for its id's name to be known.
@@ -192,7 +192,7 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
     try:
         if key.id and forget:
             gateway.delete_api_key(apiKey=key.id)
-        _delete_plan(gateway, api_id, place.stage, key.usage_plan_id, f"{disabled}. Its usage plan goes")
+        _delete_plan(gateway, api_id, deployment.stage, key.usage_plan_id, f"{disabled}. Its usage plan goes")
     except (BotoCoreError, ClientError) as error:
         raise CommandError(f"{explain(error)}\n{disabled}; repeat the command for what is left of it", 1) from None
     if as_json:
@@ -206,20 +206,18 @@ def revoke(where: target.Where, name: str, *, yes: bool, forget: bool, as_json: 
 @click.option("--from", "start", type=opt.INSTANT_MS, help="Received then or later: ISO 8601, or 2h ago.")
 @click.option("--to", "end", type=opt.INSTANT_MS, help="Received before.")
 @opt.as_json
-@reader.options
+@reader.of_deployment
 def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, as_json: bool) -> None:
     """Print the punches that came with a key, a revoked one too.
 
     NAME may be the key's id.
     """
-    # Without a stage, the local stack's own database, whatever DB_HOST says.
-    where = where._replace(database=where.database._replace(state=where.database.state or local_stack.STATE))
-    place = target.find(where.deployment)
-    ids = _ids(place, name)
+    deployment = target.find(where.deployment)
+    ids = _ids(deployment, name)
     with reader.opened(where) as source:
         found = _rows(source, {"keys": ids or [name], "from_ms": start, "to_ms": end})
     if not ids and not found:
-        raise CommandError(f"{place.stack} has no key {name}, and no row came with a key of that id", 1)
+        raise CommandError(f"{deployment.stack} has no key {name}, and no row came with a key of that id", 1)
     if as_json:
         print_json({"keys": ids or [name], "rows": [row.shown() for row in found]})
         return
@@ -271,10 +269,10 @@ def _rows(source: reader.Reader, of_keys: reader.Values) -> list[_Row]:
     return sorted(found, key=lambda row: (row.recebida_em, row.id))
 
 
-def _ids(place: target.Target, name: str) -> list[str]:
+def _ids(deployment: target.Target, name: str) -> list[str]:
     """Give the ids of the keys that have, or had until they were revoked, a name."""
-    label = f"{place.stack}/{name}"
-    pages = place.gateway().get_paginator("get_api_keys").paginate(nameQuery=label, includeValues=False)
+    label = f"{deployment.stack}/{name}"
+    pages = deployment.gateway().get_paginator("get_api_keys").paginate(nameQuery=label, includeValues=False)
     return [key["id"] for page in pages for key in page.get("items", []) if key.get("name") == label]
 
 
@@ -331,11 +329,11 @@ def _delete_plan(
 ) -> None:
     # A plan with a stage cannot be deleted.
     removal: Any = [{"op": "remove", "path": "/apiStages", "value": f"{api_id}:{stage}"}]
-    _in_turn(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what)
-    _in_turn(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what)
+    _retried(lambda: gateway.update_usage_plan(usagePlanId=plan_id, patchOperations=removal), what)
+    _retried(lambda: gateway.delete_usage_plan(usagePlanId=plan_id), what)
 
 
-def _in_turn(change: Callable[[], object], what: str) -> None:
+def _retried(change: Callable[[], object], what: str) -> None:
     """Change a usage plan as soon as AWS lets: of an account it takes one such change in 20 s.
 
     Args:
@@ -343,10 +341,10 @@ def _in_turn(change: Callable[[], object], what: str) -> None:
         what: happens then, for people.
 
     Raises:
-        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; its turn did not come, too.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused all the time.
     """
-    end = time.monotonic() + _TURN_SECONDS
-    is_told = False
+    end = time.monotonic() + _RETRY_SECONDS
+    is_announced = False
     while True:
         try:
             change()
@@ -355,13 +353,13 @@ def _in_turn(change: Callable[[], object], what: str) -> None:
                 raise
         else:
             return
-        if not is_told:
+        if not is_announced:
             print_status(
                 f"{what} as soon as AWS admits it: an account may change one in 20 s. "
-                f"Waiting for {_TURN_SECONDS} s at most ..."
+                f"Waiting for {_RETRY_SECONDS} s at most ..."
             )
-            is_told = True
-        time.sleep(_TURN_PAUSE)
+            is_announced = True
+        time.sleep(_RETRY_PAUSE)
 
 
 @contextmanager

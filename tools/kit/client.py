@@ -30,7 +30,7 @@ _LONGEST_ANSWER = 1 << 16  # bytes; the connection of a longer one is given up
 _LONGEST_MESSAGE = 300  # characters
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """An answer, or why there was none."""
 
     status: int  # 0: none
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 class GivenUpError(Exception):
     """No answer for good came in time, or nobody waits for it any more."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Response) -> None:
         """Takes the last answer."""
         self.answer = answer
         super().__init__(f"answered {answer.status}" if answer.status else f"no answer: {answer.message}")
@@ -70,7 +70,7 @@ class Client:
         final: frozenset[int] = FINAL,
         first_wait: float = 1,
         longest_wait: float = 30,
-        on_wait: Callable[[Answer], None] = lambda _: None,
+        on_wait: Callable[[Response], None] = lambda _: None,
     ) -> None:
         """Connects to nothing.
 
@@ -101,14 +101,14 @@ class Client:
         """Let nobody wait any longer."""
         self._stopped.set()
 
-    def send(self, body: bytes | None, method: str = "POST") -> Answer:
+    def send(self, body: bytes | None, method: str = "POST") -> Response:
         """Send until there is an answer for good.
 
         Raises:
             GivenUpError: there is none within the patience, or the client was stopped.
         """
         if self._stopped.is_set():
-            raise GivenUpError(Answer(0, "stopped"))
+            raise GivenUpError(Response(0, "stopped"))
         retries = _Waiting(
             total=None,
             allowed_methods=None,
@@ -136,8 +136,8 @@ class _Waiting(urllib3.Retry):
 
     ends: float  # monotonic
     stopped: threading.Event
-    on_wait: Callable[[Answer], None]
-    last: Answer
+    on_wait: Callable[[Response], None]
+    last: Response
 
     def new(self, **changes: Any) -> Self:
         after = super().new(**changes)
@@ -151,12 +151,12 @@ class _Waiting(urllib3.Retry):
         after = super().increment(*given, **more)
         response = more.get("response")
         if response:
-            after.last = Answer(response.status, "")
+            after.last = Response(response.status, "")
             with suppress(HTTPError, OSError):
                 after.last = _read(response)
         else:
             cause = _cause(more["error"])
-            after.last = Answer(0, f"{type(cause).__name__}: {cause}")
+            after.last = Response(0, f"{type(cause).__name__}: {cause}")
         return after
 
     def get_backoff_time(self) -> float:
@@ -174,12 +174,12 @@ class _Waiting(urllib3.Retry):
             raise GivenUpError(self.last)
 
 
-def _read(response: urllib3.BaseHTTPResponse) -> Answer:
+def _read(response: urllib3.BaseHTTPResponse) -> Response:
     text = response.read(_LONGEST_ANSWER).decode(errors="replace")
     if not response.closed:  # there is more
         response.close()
     response.release_conn()
-    return Answer(response.status, text)
+    return Response(response.status, text)
 
 
 def _cause(error: Exception) -> BaseException:

@@ -96,13 +96,13 @@ def group(
 class Lazy(MutableMapping[str, click.Command]):
     """Commands by their names, each imported when it is asked for: one's --help waits for no other."""
 
-    def __init__(self, places: Mapping[str, str]) -> None:
+    def __init__(self, modules: Mapping[str, str]) -> None:
         """Imports nothing.
 
         Args:
-            places: `module:attribute` of each command.
+            modules: `module:attribute` of each command.
         """
-        self._found: dict[str, str | click.Command] = dict(places)
+        self._found: dict[str, str | click.Command] = dict(modules)
 
     def __getitem__(self, name: str) -> click.Command:
         command = self._found[name]
@@ -126,7 +126,7 @@ class Lazy(MutableMapping[str, click.Command]):
 def brought(group: str) -> Lazy:
     """Give the commands that slices bring into a group: that called `load documents`, into `load`."""
     words = {tuple(name.split()): command["from"] for name, command in slices.said_by_name("commands").items()}
-    return Lazy({name[1]: place for name, place in words.items() if name[0] == group and len(name) > 1})
+    return Lazy({name[1]: module for name, module in words.items() if name[0] == group and len(name) > 1})
 
 
 def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> int:

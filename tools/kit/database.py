@@ -1,6 +1,5 @@
 """Which database a command works on, and a connection to it that can do no more than the command has to."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import wraps
@@ -52,6 +51,8 @@ class Where(NamedTuple):
 
     state: Path | None = None
     timeout: int = _TIMEOUT_SECONDS  # of a statement, s; 0: none
+    environment: bool = False  # that of the variables DB_*, instead of the local stack's
+    others: str = "name another database: --database env"  # what else can be done where no local stack runs
 
 
 def options(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
@@ -63,10 +64,10 @@ def options(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
 
     def with_options(function: Function) -> Function:
         @wraps(function)
-        def collected(*args: Any, state: Path | None, timeout: int, **given: Any) -> Any:
-            return function(*args, where=Where(state, timeout), **given)
+        def collected(*args: Any, state: Path | None, timeout: int, database: str | None, **given: Any) -> Any:
+            return function(*args, where=Where(state, timeout, database == "env"), **given)
 
-        return cast(Function, opt.state(timeout_option(timeout)(collected)))
+        return cast(Function, option(opt.state(timeout_option(timeout)(collected))))
 
     return with_options
 
@@ -87,15 +88,20 @@ def timeout_option(timeout: int = _TIMEOUT_SECONDS, what: str = "a statement") -
     )
 
 
-EPILOG = """the database: that of the running local stack; or, where DB_HOST is set in the
-environment and --state is not given, that of DB_HOST, DB_NAME, DB_USER,
-DB_PASSWORD or DB_SECRET_ARN, DB_PORT and DB_SSLMODE
+option = click.option(
+    "--database",
+    cls=opt.Instead,
+    instead_of=("--stage", "--state", "--profile", "--region"),
+    type=click.Choice(["env"]),
+    show_default=False,
+    help="`env`: that of DB_HOST and other variables, instead of the local stack's.",
+)
+
+ENVIRONMENT = """that of DB_HOST, DB_NAME, DB_USER, DB_PASSWORD or DB_SECRET_ARN, DB_PORT and
+DB_SSLMODE in the environment, which without that option mean nothing"""
+EPILOG = f"""the database: that of the running local stack; or, with --database env,
+{ENVIRONMENT}
 """
-
-
-def is_local(where: Where) -> bool:
-    """Whether the database that `options` named is the local stack's. Asks nobody for it."""
-    return where.state is not None or not os.environ.get("DB_HOST")
 
 
 def find(where: Where) -> Database:
@@ -105,13 +111,12 @@ def find(where: Where) -> Database:
         CommandError: no local stack runs, or the environment lacks values.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
-    if not is_local(where):
+    if where.environment:
         try:
             return Database(database_parameters(), local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
-    others = ", or name another database with DB_HOST, DB_NAME, DB_USER and DB_PASSWORD"
-    url = local_stack.find(where.state, others).database_url
+    url = local_stack.find(where.state, f", or {where.others}").database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 

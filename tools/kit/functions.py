@@ -59,7 +59,7 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     end = time.monotonic() + AWAKE_SECONDS
-    is_told = False
+    is_announced = False
     while True:
         try:
             answer = functions.invoke(FunctionName=name, Payload=json.dumps(request))
@@ -74,12 +74,12 @@ def invoked(functions: "LambdaClient", name: str, stage: str, request: object) -
                     raise
         else:
             break
-        if not is_told:
+        if not is_announced:
             print_status(
                 f"ponto: {name} is not ready: one that nobody called for weeks takes up to two minutes. "
                 f"Waiting for {AWAKE_SECONDS} s at most ..."
             )
-            is_told = True
+            is_announced = True
         time.sleep(_PAUSE_SECONDS)
     found: dict[str, Any] = json.load(answer["Payload"])
     if "FunctionError" in answer:

@@ -29,9 +29,11 @@ Values = Mapping[str, object]
 Rows = Iterator[tuple[Any, ...]]
 
 _AT_ONCE = 2_000  # rows that the server sends at a time
-EPILOG = f"""the database: --stage reaches it by a function of that stage, with nothing but
-AWS credentials (`local`: the one of make run). Without it:
-{database.EPILOG.partition(": ")[2]}"""
+EPILOG = f"""the database: that of the running local stack; or, with --stage, a stage's, by
+a function and with nothing but AWS credentials; or, with --database env,
+{database.ENVIRONMENT}
+"""
+_OTHERS = "name another database: --stage dev, or --database env"
 
 _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
 
@@ -52,14 +54,20 @@ class Where(NamedTuple):
 
 def options(function: Function) -> Function:
     """Give a command the options of where to read, as the argument `where`."""
+    return database.option(of_deployment(function))
+
+
+def of_deployment(function: Function) -> Function:
+    """Give a command that needs more of a deployment than its database the options that name one, as `where`."""
 
     @wraps(function)
     def collected(*args: Any, state: Path | None, timeout: int, **given: Any) -> Any:
         named = {name: given.pop(name) for name in ("stage", "profile", "region")}
-        return function(*args, where=Where(database.Where(state, timeout), **named), **given)
+        of_database = database.Where(state, timeout, given.pop("database", None) == "env", _OTHERS)
+        return function(*args, where=Where(of_database, **named), **given)
 
     stage = click.option(
-        "--stage", show_default=False, help="By a function of this stage, which needs AWS credentials only."
+        "--stage", show_default=False, help="A deployed one, by a function (default: the local stack)."
     )
     timeout = database.timeout_option(what="a statement (with --stage all of them)")
     return cast(
@@ -182,17 +190,17 @@ class FunctionReader:
         read = {name: statements.written(values) for name, values in asked.items()}
         request = {"read": read, "timeout": self._timeout}
         end = time.monotonic() + AWAKE_SECONDS
-        is_told = False
+        is_announced = False
         while True:
             answer = invoked(self._functions, self._name, self._stage, request)
             if answer.get("why") != Why.UNREACHABLE or time.monotonic() > end:
                 break
-            if not is_told:
+            if not is_announced:
                 print_status(
                     "ponto: the database does not answer yet; a paused one takes 15 to 40 s to resume. "
                     f"Waiting for {AWAKE_SECONDS} s at most ..."
                 )
-                is_told = True
+                is_announced = True
         if "why" in answer:
             raise self._explained(answer)
         return [columns.unpacked(answer["rows"][name]) for name in asked]

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 LOCAL = "local"
+OR_A_STAGE = ", or name a stage: --stage dev"
+"""What can be done where no local stack runs, for `local_stack.find`."""
+
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -178,7 +181,7 @@ class Account(NamedTuple):
 
     session: "boto3.Session"
     id: str
-    place: str  # account and region, for people
+    description: str  # account and region, for people
 
 
 def announce(where: Where) -> Account:
@@ -192,11 +195,11 @@ def announce(where: Where) -> Account:
         raise CommandError("stage local is for the emulator: make run deploys it; name another stage for AWS")
     session = session_of(where)
     identity = session.client("sts").get_caller_identity()
-    place = f"account {identity['Account']}, region {session.region_name}"
+    description = f"account {identity['Account']}, region {session.region_name}"
     if address := emulator():
-        place += f", the emulator at {address}"
-    print_status(f"stage {where.stage}: {place}, as {identity['Arn']}")
-    return Account(session, identity["Account"], place)
+        description += f", the emulator at {address}"
+    print_status(f"stage {where.stage}: {description}, as {identity['Arn']}")
+    return Account(session, identity["Account"], description)
 
 
 def find(where: Where) -> Target:
@@ -222,9 +225,9 @@ def clients_of(where: Where) -> Callable[..., Any]:
     Raises:
         CommandError: no local stack runs.
     """
-    place = _local(where.state) if where.stage == LOCAL else None
-    session = place.session if place else session_of(where)
-    return partial(session.client, endpoint_url=place.endpoint_url if place else None, config=_CONFIG)
+    local = _local(where.state) if where.stage == LOCAL else None
+    session = local.session if local else session_of(where)
+    return partial(session.client, endpoint_url=local.endpoint_url if local else None, config=_CONFIG)
 
 
 def function_of(where: Where, name: str, *, once: bool = False) -> tuple["LambdaClient", str]:
@@ -258,7 +261,7 @@ def explain(error: BotoCoreError | ClientError) -> str:
 
 
 def _local(state: Path | None) -> Target:
-    address = local_stack.find(state)
+    address = local_stack.find(state, OR_A_STAGE)
     return Target(
         stage=LOCAL,
         queue_url=address.queue_url,

@@ -11,13 +11,14 @@ from tools.kit import commands, tables
 from tools.kit import options as opt
 from tools.kit.output import Console, camel_case, print_json, print_result
 from tools.kit.tables import Column
+from tools.kit.target import LOCAL
 from tools.plan import costs, settings
 from tools.plan.peak import Forecast, Peak, forecast
 
 _EPILOG = """examples:
-  ponto plan 20000
-  ponto plan 1000 20000 1000000 --peak-minutes 15
-  ponto plan 1000000 --stage-rate 3400 --concurrency 1 --json
+  ponto plan 20000 --stage dev
+  ponto plan 1000 20000 1000000 --stage prod --peak-minutes 15
+  ponto plan 1000000 --stage prod --stage-rate 3400 --concurrency 1 --json
 
 exit status: 0 every load fits, 1 one does not and something has to be raised, 2 the request is wrong
 """
@@ -36,7 +37,7 @@ def _setting(
 @click.option("--employees", type=opt.POSITIVE, multiple=True, metavar="N", help="The same as an option.")
 @click.option("--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Within which everybody punches once.")
 @click.option("--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="That a punch may wait.")
-@click.option("--stage", default="dev", help="Whose parameters are the defaults.")
+@click.option("--stage", default=LOCAL, help="Whose parameters are the defaults; `local` is the one of make run.")
 @_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
 @click.option(
     "--account-rate", type=opt.POSITIVE, default=settings.ACCOUNT_RATE, metavar="N", help="Requests/s of the account."
@@ -93,15 +94,15 @@ def plan(
         lines = costs.bill(peak, stage_settings, month, region)
         fits = fits and not found.change
         if as_json:
-            documents.append(_document(peak, stage_settings, found, lines, region))
+            documents.append({"stage": stage, **_document(peak, stage_settings, found, lines, region)})
         else:
-            _show(peak, found, lines, region, costs.rotation(stage_settings, region))
+            _show(stage, peak, found, lines, region, costs.rotation(stage_settings, region))
     if as_json:
         print_json(documents)
     return 0 if fits else 1
 
 
-def _show(peak: Peak, found: Forecast, lines: list[costs.Line], region: str, rotation: float) -> None:
+def _show(stage: str, peak: Peak, found: Forecast, lines: list[costs.Line], region: str, rotation: float) -> None:
     first = found.binds_first
     rate = f"{math.ceil(peak.highest):,} requests/s at the peak"
     _paragraph(f"{peak.punches:,} punches within {peak.seconds / 60:g} minutes are {rate}.")
@@ -131,6 +132,7 @@ def _show(peak: Peak, found: Forecast, lines: list[costs.Line], region: str, rot
         _paragraph(f"The topic's key is rotated each year, so a month costs more: {more}.")
     days = sorted(price["dated"] for price in costs.PRICES[region].values())
     lacks = " No page was found for what has a ?: the total is too low." if None in [x.dollars for x in lines] else ""
+    _paragraph(f"Parameters of stage {stage}.")
     _paragraph(f"List prices of {region} without free tier, from pages of {days[0]} to {days[-1]}.{lacks}")
     print_result("")
 

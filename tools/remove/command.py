@@ -35,7 +35,7 @@ def remove(where: target.Where, *, yes: bool) -> None:
     left alone.
     """
     stage = where.stage
-    session, _, place = target.announce(where)
+    session, _, account = target.announce(where)
     formation = session.client("cloudformation")
     if osls.stack_of(formation, stage).get("EnableTerminationProtection"):
         raise CommandError(
@@ -44,7 +44,7 @@ def remove(where: target.Where, *, yes: bool) -> None:
         )
     buckets = dict(_buckets(formation, osls.stack_name(stage)))
     lost = f" and all that is in {', '.join(buckets)}" if buckets else ""
-    question = f"This deletes what stage {stage} does not keep{lost}. Type {stage} to remove it from {place}:"
+    question = f"This deletes what stage {stage} does not keep{lost}. Type {stage} to remove it from {account}:"
     if not yes and not confirm_by_name(question, stage):
         raise CommandError("not removed")
 
@@ -58,7 +58,7 @@ def remove(where: target.Where, *, yes: bool) -> None:
     options = ["--stage", stage, "--region", session.region_name]
     if osls.run("remove", options, osls.environment_of(session, stage)):
         raise CommandError("sls remove failed, as it says above. Mend the cause, and run this again", status=1)
-    print_result(f"removed    {stage}, {place}")
+    print_result(f"removed    {stage}, {account}")
 
 
 def _buckets(formation: Any, stack: str) -> Iterator[tuple[str, str]]:

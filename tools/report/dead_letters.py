@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.dlq import queue_reader
 from tools.dlq.dead_letters import DeadLetter
-from tools.kit import database, target
+from tools.kit import target
 from tools.kit.errors import CommandError
 from tools.kit.reader import Where
 from tools.report.i18n import Language
@@ -56,7 +56,7 @@ def read(where: Where, employees: Employees) -> list[Group] | Unread:
 
 def messages(where: Where) -> list[DeadLetter] | Unread:
     """Look into the queue beside a stage or a database, and put back what was looked at."""
-    if where.stage is None and not database.is_local(where.database):
+    if where.database.environment:
         return NOT_LOCAL
     try:
         place = target.find(where.deployment)

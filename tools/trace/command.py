@@ -94,7 +94,7 @@ class Rows(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """How the queue of punches stands; an Unread in place of what could not be asked."""
+    """How the queue of punches stands; an Unread in deployment of what could not be asked."""
 
     depth: "Depth | Unread"
     drain: "event_source.Drain | Unread"
@@ -129,7 +129,7 @@ ID = opt.Kind("ID", "not the id of a punch, like 0190163d-8694-739b-aea5-966c26f
 @click.option("--employee", type=opt.EMPLOYEE, metavar="N", help="Instead of ID, with --day: all of that day.")
 @click.option("--day", type=opt.DAY, help="Working day of that employee.")
 @opt.as_json
-@reader.options
+@reader.of_deployment
 def trace(where: reader.Where, identifier: str | None, employee: int | None, day: date | None, *, as_json: bool) -> int:
     """Where a punch is: a row, a dead letter, or the queue.
 
@@ -138,18 +138,16 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     if (identifier is None) == (employee is None) or (employee is None) != (day is None):
         raise click.UsageError("name the punch in one way: its ID, or --employee and --day")
     asked = Asked(identifier, employee, day)
-    # Without a stage, the local stack's own database, whatever DB_HOST says: queues and rows are of one deployment.
-    where = where._replace(database=where.database._replace(state=where.database.state or local_stack.STATE))
-    place = target.find(where.deployment)
+    deployment = target.find(where.deployment)
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
-    depth = _attempt("the queue of punches", lambda: queues.depth(place.sqs(), place.queue_url))
-    letters = _attempt("the dead-letter queue", lambda: _dead_letters(place))
+    depth = _attempt("the queue of punches", lambda: queues.depth(deployment.sqs(), deployment.queue_url))
+    letters = _attempt("the dead-letter queue", lambda: _dead_letters(deployment))
     stored = _attempt("the database", lambda: _rows(where, asked))
     found = [] if isinstance(letters, Unread) else _of(letters, asked, stored)
     rows, additions, correction = ([], [], "") if isinstance(stored, Unread) else stored[:3]
-    # By an id one place answers; of a day more may wait, and an unread database may be why.
+    # By an id one of the three answers; of a day more may wait, and an unread database may be why.
     is_answered = asked.id and (rows or found or correction) and not isinstance(stored, Unread)
-    queue = None if is_answered else _queue(place, depth)
+    queue = None if is_answered else _queue(deployment, depth)
     tried: tuple[object, ...] = (stored, letters, *(queue or ()))
     unread = [each for each in tried if isinstance(each, Unread)]
     not_known = [] if queue is None else _not_known(asked, letters, stored, queue, where)
@@ -197,8 +195,8 @@ def _attempt(what: str, read: Callable[[], T]) -> T | Unread:
         return Unread(what, explain(error))
 
 
-def _dead_letters(place: Target) -> list[DeadLetter]:
-    with queue_reader.opened(place.sqs(), place.dlq_url) as letters:
+def _dead_letters(deployment: Target) -> list[DeadLetter]:
+    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as letters:
         return letters.messages
 
 
@@ -245,18 +243,22 @@ def _punch(letter: DeadLetter, zone: ZoneInfo) -> Punch | None:
         return None
 
 
-def _queue(place: Target, depth: Depth | Unread) -> Queue:
-    drain = _attempt("the drain", lambda: event_source.drain(place))
+def _queue(deployment: Target, depth: Depth | Unread) -> Queue:
+    drain = _attempt("the drain", lambda: event_source.drain(deployment))
     since = None if isinstance(drain, Unread) else drain.paused_since
-    health = _attempt("CloudWatch", lambda: _health(place, since or datetime.now(UTC))) if place.has_figures else None
+    health = (
+        _attempt("CloudWatch", lambda: _health(deployment, since or datetime.now(UTC)))
+        if deployment.has_figures
+        else None
+    )
     return Queue(depth, drain, health)
 
 
-def _health(place: Target, until: datetime) -> Health:
-    waited = event_source.waited(place, until)
+def _health(deployment: Target, until: datetime) -> Health:
+    waited = event_source.waited(deployment, until)
     # What failed three times or more SQS leaves out of its own age.
     oldest = max((age for age in waited if age is not None), default=None)
-    return Health(oldest, waited.failed is not None or event_source.has_crashed(place))
+    return Health(oldest, waited.failed is not None or event_source.has_crashed(deployment))
 
 
 def _not_known(
@@ -287,7 +289,7 @@ def _not_known(
 def _redrive(where: reader.Where, letter: DeadLetter) -> str:
     """Give the command that sends a dead letter back."""
     at = {"--stage": where.stage, "--profile": where.profile, "--region": where.region}
-    if where.database.state != local_stack.STATE:
+    if where.database.state:
         at["--state"] = str(where.database.state)
     words = [word for name, value in at.items() if value for word in (name, value)]
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])

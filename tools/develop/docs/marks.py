@@ -1,7 +1,7 @@
 """The parts of a document that are written by the code, each between a mark that says what writes it and another.
 
-<!-- from ponto plan 20000 -->
-what `ponto plan 20000` prints, in a fence
+<!-- from ponto plan 20000 --stage dev -->
+what `ponto plan 20000 --stage dev` prints, in a fence
 <!-- end -->
 """
 

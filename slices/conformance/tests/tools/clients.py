@@ -66,7 +66,7 @@ class VirtualClock(Clock):
             self._now += seconds
 
 
-class Told(NamedTuple):
+class Reply(NamedTuple):
     """What came back."""
 
     status: int  # 0: no whole answer
@@ -88,29 +88,29 @@ class Client:
         for punch in punches:
             self.deliver(punch)
 
-    def deliver(self, punch: Body) -> Told:
+    def deliver(self, punch: Body) -> Reply:
         """Send one, until it is accepted or refused; give the last answer."""
         for failures in itertools.count():
-            told = self.send(punch)
-            if self.is_done(told, failures + 1):
+            reply = self.send(punch)
+            if self.is_done(reply, failures + 1):
                 break
-            self._clock.wait(self.wait(failures, told))
-        return told
+            self._clock.wait(self.wait(failures, reply))
+        return reply
 
-    def is_done(self, told: Told, tries: int) -> bool:  # noqa: ARG002  for those that count
+    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002  for those that count
         """Whether there is nothing more to do for a punch."""
-        return told.status == ACCEPTED or told.status in REFUSED
+        return reply.status == ACCEPTED or reply.status in REFUSED
 
-    def wait(self, failures: int, told: Told) -> float:
+    def wait(self, failures: int, reply: Reply) -> float:
         """How long to wait after so many failures before this one, s."""
-        return max(self.backoff(failures), told.retry_after)
+        return max(self.backoff(failures), reply.retry_after)
 
     def backoff(self, failures: int) -> float:
         """1 s, 2 s, 4 s, ... and a random part."""
         least = min(2.0**failures, _LONGEST_S)
         return least * (1 + self._random.random())
 
-    def send(self, punch: Mapping[str, Any]) -> Told:
+    def send(self, punch: Mapping[str, Any]) -> Reply:
         """Try once."""
         timeout = _TIMEOUT_S * self._clock.scale
         try:
@@ -118,8 +118,8 @@ class Client:
                 "POST", self._url, json=punch, headers=self._headers, timeout=timeout, retries=False
             )
         except HTTPError:
-            return Told(0, 0)
-        return Told(answer.status, float(answer.headers.get("retry-after", 0)))
+            return Reply(0, 0)
+        return Reply(answer.status, float(answer.headers.get("retry-after", 0)))
 
 
 class FourAtOnce(Client):
@@ -145,9 +145,9 @@ class TriesOthersMeanwhile(Client):
         while waiting:
             due, number, failures, punch = waiting.pop(0)
             self._clock.wait(max(due - self._clock.now(), 0))
-            told = self.send(punch)
-            if not self.is_done(told, failures + 1):
-                due = self._clock.now() + self.wait(failures, told)
+            reply = self.send(punch)
+            if not self.is_done(reply, failures + 1):
+                due = self._clock.now() + self.wait(failures, reply)
                 waiting = sorted([*waiting, (due, number, failures + 1, punch)], key=itemgetter(0, 1))
 
 
@@ -163,14 +163,14 @@ class ForgetsWhatWasAccepted(Client):
 class NewIdEachTime(Client):
     """Makes the id when it sends, not when the employee punches."""
 
-    def send(self, punch: Mapping[str, Any]) -> Told:
+    def send(self, punch: Mapping[str, Any]) -> Reply:
         return super().send({**punch, "id": str(uuid.uuid4())})
 
 
 class RemovesFirst(Client):
     """Takes a punch out of the outbox, then sends it."""
 
-    def is_done(self, told: Told, tries: int) -> bool:  # noqa: ARG002
+    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
         return True
 
 
@@ -184,22 +184,22 @@ class NeverWaits(Client):
 class RetriesRefusals(Client):
     """Takes a refusal for a failure."""
 
-    def is_done(self, told: Told, tries: int) -> bool:  # noqa: ARG002
-        return told.status == ACCEPTED
+    def is_done(self, reply: Reply, tries: int) -> bool:  # noqa: ARG002
+        return reply.status == ACCEPTED
 
 
 class IgnoresRetryAfter(Client):
     """Knows only its own waits."""
 
-    def wait(self, failures: int, told: Told) -> float:  # noqa: ARG002
+    def wait(self, failures: int, reply: Reply) -> float:  # noqa: ARG002
         return self.backoff(failures)
 
 
 class GivesUp(Client):
     """Tries four times."""
 
-    def is_done(self, told: Told, tries: int) -> bool:
-        return super().is_done(told, tries) or tries == 4
+    def is_done(self, reply: Reply, tries: int) -> bool:
+        return super().is_done(reply, tries) or tries == 4
 
 
 class Stampedes(Client):
@@ -210,11 +210,11 @@ class Stampedes(Client):
         failures = 0
         with ThreadPoolExecutor(len(waiting)) as pool:
             while True:
-                told = list(pool.map(self.send, waiting))
-                waiting = [punch for punch, each in zip(waiting, told, strict=True) if not self.is_done(each, 1)]
+                reply = list(pool.map(self.send, waiting))
+                waiting = [punch for punch, each in zip(waiting, reply, strict=True) if not self.is_done(each, 1)]
                 if not waiting:
                     return
-                self._clock.wait(max(self.wait(failures, each) for each in told))
+                self._clock.wait(max(self.wait(failures, each) for each in reply))
                 failures += 1
 
 
@@ -230,7 +230,7 @@ class SendsAgain(Client):
 class StampsAnew(Client):
     """Sends the time of the attempt for that of the punch."""
 
-    def send(self, punch: Mapping[str, Any]) -> Told:
+    def send(self, punch: Mapping[str, Any]) -> Reply:
         return super().send({**punch, "ponto": datetime.now(UTC).isoformat()})
 
 

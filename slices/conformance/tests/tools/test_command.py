@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from slices.conformance import command, listener
-from slices.conformance.contract import Answer
-from slices.conformance.faults import Fault, Script, Way
+from slices.conformance.contract import Response
 from slices.conformance.listener import Connection
 from slices.conformance.rules import Expected
 from slices.conformance.run import Clock, Kit, Settings, serving
+from slices.conformance.script import Effect, Fault, Script
 from slices.conformance.tests.tools.clients import Client, NewIdEachTime, bodies
 from tests.commands import Result
 from tests.serving import Answer as Reply
@@ -142,20 +142,20 @@ def stack() -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def doing(way: Way = Way.ACCEPT, *, clock: int = 0, **settings: Any) -> Iterator[Kit]:
+def doing(effect: Effect = Effect.ACCEPT, *, clock: int = 0, **settings: Any) -> Iterator[Kit]:
     """Listen, and do the same with every attempt."""
     with pytest.MonkeyPatch.context() as patch, serving(Settings(1, **settings)) as kit:
-        patch.setattr(Script, "next", lambda *_: Fault(way, clock=clock))
+        patch.setattr(Script, "next", lambda *_: Fault(effect, clock=clock))
         yield kit
 
 
-def ask(kit: Kit, method: str = "POST", path: str = "/ponto", body: Any = GOOD, **headers: str) -> Answer:
+def ask(kit: Kit, method: str = "POST", path: str = "/ponto", body: Any = GOOD, **headers: str) -> Response:
     """Send a request; give the answer, its Date among the headers."""
     connection = http.client.HTTPConnection(kit.url.split("/")[2], timeout=DEADLINE)
     try:
         connection.request(method, path, body, HEADERS | headers, encode_chunked=isinstance(body, list))
         answer = connection.getresponse()
-        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        return Response(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     finally:
         connection.close()
 
@@ -198,7 +198,7 @@ def test_nothing_outside_the_apis_own_address_is_reached(stack: Stack) -> None:
 
 
 def test_what_is_passed_on_twice_comes_twice_and_is_answered_once(stack: Stack) -> None:
-    with doing(Way.TWICE, target=stack.url) as kit:
+    with doing(Effect.TWICE, target=stack.url) as kit:
         assert ask(kit).status == 202
     assert len(stack.came) == 2
 
@@ -266,23 +266,23 @@ def test_more_connections_than_it_serves_are_asked_to_come_later(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("way", "stored", "error"),
+    ("effect", "stored", "error"),
     [
-        (Way.DROP, True, http.client.RemoteDisconnected),
-        (Way.LATE_SILENCE, True, http.client.RemoteDisconnected),
-        (Way.SILENCE, False, ConnectionResetError),
-        (Way.RESET, False, ConnectionResetError),
-        (Way.CUT, True, (ConnectionResetError, http.client.IncompleteRead)),
+        (Effect.DROP, True, http.client.RemoteDisconnected),
+        (Effect.LATE_SILENCE, True, http.client.RemoteDisconnected),
+        (Effect.SILENCE, False, ConnectionResetError),
+        (Effect.RESET, False, ConnectionResetError),
+        (Effect.CUT, True, (ConnectionResetError, http.client.IncompleteRead)),
     ],
 )
-def test_a_client_sees_a_connection_that_breaks(way: Way, stored: bool, error: type[Exception]) -> None:
-    with doing(way, scale=SCALE) as kit:
+def test_a_client_sees_a_connection_that_breaks(effect: Effect, stored: bool, error: type[Exception]) -> None:
+    with doing(effect, scale=SCALE) as kit:
         with pytest.raises(error):
             ask(kit)
         kit.wait(Expected(), 100)
         [attempt] = kit.seen(Expected()).attempts
     assert attempt.is_stored is stored
-    assert attempt.status == (202 if way is Way.CUT else 0)
+    assert attempt.status == (202 if effect is Effect.CUT else 0)
 
 
 def test_a_wrong_date_is_wrong() -> None:
@@ -292,7 +292,7 @@ def test_a_wrong_date_is_wrong() -> None:
 
 
 def test_a_client_that_turns_away_from_silence_is_noticed() -> None:
-    with doing(Way.SILENCE) as kit:
+    with doing(Effect.SILENCE) as kit:
         with connected(kit) as connection:
             connection.sendall(
                 f"POST /ponto HTTP/1.1\r\nhost: kit\r\ncontent-length: {len(GOOD)}\r\n\r\n".encode() + GOOD
@@ -323,7 +323,7 @@ def test_an_answer_is_noted_before_a_client_can_have_it(monkeypatch: pytest.Monk
 
     with doing() as kit:
 
-        def looking(self: Connection, answer: Answer, date: str, *, whole: bool = True) -> bool:
+        def looking(self: Connection, answer: Response, date: str, *, whole: bool = True) -> bool:
             noted.append([attempt.accepted for attempt in kit.seen(Expected()).attempts])
             return send(self, answer, date, whole=whole)
 

@@ -12,8 +12,8 @@ import pytest
 
 from slices.conformance import contract, rules
 from slices.conformance.command import expected_in
-from slices.conformance.faults import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Fault, Script, Way
 from slices.conformance.rules import Attempt, Expected, Seen
+from slices.conformance.script import ACCEPTING, OUTAGE_FAILURES, REFUSALS, SILENT, Effect, Fault, Script
 from tools import cli
 from tools.kit.errors import CommandError
 
@@ -182,7 +182,9 @@ def head_of_line(seed: int, punches: int = 10) -> list[list[Fault]]:
     script, now, met = Script(seed), 0.0, []
     for punch in range(punches):
         faults: list[Fault] = []
-        while not faults or (faults[-1].way not in {Way.ACCEPT, Way.TWICE} and faults[-1].status not in REFUSALS):
+        while not faults or (
+            faults[-1].effect not in {Effect.ACCEPT, Effect.TWICE} and faults[-1].status not in REFUSALS
+        ):
             faults.append(script.next(punch, now))
             now += 2.0 ** len(faults)
         met.append(faults)
@@ -193,10 +195,10 @@ def head_of_line(seed: int, punches: int = 10) -> list[list[Fault]]:
 def test_ten_punches_meet_everything(seed: int) -> None:
     met = head_of_line(seed)
     flat = list(itertools.chain.from_iterable(met))
-    ways = Counter(fault.way for fault in flat)
+    effects = Counter(fault.effect for fault in flat)
 
-    assert ways.keys() >= {Way.ACCEPT, Way.TWICE, Way.DROP, Way.CUT, Way.RESET, Way.ANSWER}
-    assert ways.keys() & SILENT
+    assert effects.keys() >= {Effect.ACCEPT, Effect.TWICE, Effect.DROP, Effect.CUT, Effect.RESET, Effect.ANSWER}
+    assert effects.keys() & SILENT
     statuses = Counter(fault.status for fault in flat)
     assert statuses[429] >= 2
     assert statuses[500] >= 1
@@ -227,8 +229,8 @@ def test_a_refused_punch_is_refused_again_but_not_for_ever() -> None:
 def test_an_outage_is_over_in_the_end_for_a_client_that_gives_up() -> None:
     script = Script(3)
     faults = [script.next(punch, 0) for punch in range(200)]
-    assert faults[-1].way not in ACCEPTING
-    assert any(script.next(punch, 601).way in ACCEPTING for punch in range(200, 220))
+    assert faults[-1].effect not in ACCEPTING
+    assert any(script.next(punch, 601).effect in ACCEPTING for punch in range(200, 220))
 
 
 GOOD: dict[str, Any] = {"usuarioId": 1, "ponto": "2026-10-01T08:00:00Z", "id": "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"}

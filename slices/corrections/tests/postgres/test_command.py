@@ -15,7 +15,7 @@ from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AUTHOR, PUNCH
 from tests import commands
 from tests.aws import Calls, stack
-from tests.database import Database
+from tests.database import Database, export
 from tests.functions import Functions
 from tests.gateway import Answer, answer_requests
 from tools.kit import reader as kit_reader
@@ -38,11 +38,10 @@ def punched(database: Database) -> Database:
 def correct(
     punched: Database, person: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> commands.Run:
-    """Run the command as Ana, at the database that DB_HOST names."""
-    names = {"DB_HOST": punched.owner["host"], "DB_NAME": punched.owner["dbname"], "DB_USER": person}
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    return commands.runner(capsys, "correct")
+    """Run the command as Ana, at the database that the environment names."""
+    export(punched.owner | {"user": person}, monkeypatch)
+    run = commands.runner(capsys, "correct")
+    return lambda *words: run(*words, "--database", "env")
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:

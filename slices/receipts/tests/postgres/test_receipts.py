@@ -17,7 +17,16 @@ from ponto.connection import Parameters
 from ponto.store import Store
 from slices.receipts import function
 from slices.receipts import lookup as receipt
-from slices.receipts.lookup import MOST, NOT_FOUND, NOT_FOUND_S, TIMEOUTS, UNAVAILABLE, UNAVAILABLE_S, Answer, Receipts
+from slices.receipts.lookup import (
+    MOST,
+    NOT_FOUND,
+    NOT_FOUND_S,
+    TIMEOUTS,
+    UNAVAILABLE,
+    UNAVAILABLE_S,
+    Receipts,
+    Response,
+)
 from tests.database import Database
 from tests.events import Context
 from tests.postgres.storing import EIGHT, entry
@@ -48,7 +57,7 @@ class Clerk:
         self.close = self.receipts.close
         self._parameters = database.owner | {"user": "ponto_receipts"}
 
-    def ask(self, identifier: str | None, **claims: str) -> Answer:
+    def ask(self, identifier: str | None, **claims: str) -> Response:
         """Ask; `employee` is the number of who signed in."""
         verified = {"custom:usuarioId": claims["employee"], "sub": "8"} if "employee" in claims else None
         return self.receipts.answer(event(identifier, verified), self.warnings.append)
@@ -201,10 +210,10 @@ def test_a_list_has_what_was_received_now_whatever_the_clock_said(
     signed_in: Clerk, database: Database, store: Store
 ) -> None:
     now = round(1000 * time.time())
-    moments = [datetime(1900, 1, 1, tzinfo=UTC), EIGHT, datetime(2999, 12, 31, 23, 59, tzinfo=UTC)]
-    store.save([entry(7, moment)._replace(received_ms=now) for moment in moments])
+    instants = [datetime(1900, 1, 1, tzinfo=UTC), EIGHT, datetime(2999, 12, 31, 23, 59, tzinfo=UTC)]
+    store.save([entry(7, instant)._replace(received_ms=now) for instant in instants])
 
-    assert len(signed_in.list(employee="7")) == len(moments)
+    assert len(signed_in.list(employee="7")) == len(instants)
     database.ask("set enable_seqscan = off")
     statement = receipt._RECEIPTS % {"employee": 7, "since": "interval '2 days'", "most": 500}
     plan = "\n".join(line for (line,) in database.ask("explain " + statement))

@@ -16,7 +16,7 @@ _ASKED_S = (15, 20, 30)  # Retry-After: far beyond a client's own first wait
 _REPEATS = 3  # how often a refused punch is refused again, before it passes so that a wrong client's run ends
 
 
-class Way(Enum):
+class Effect(Enum):
     """What becomes of an attempt."""
 
     ACCEPT = "accepted"
@@ -29,14 +29,14 @@ class Way(Enum):
     ANSWER = "answered"
 
 
-ACCEPTING = frozenset({Way.ACCEPT, Way.TWICE, Way.DROP, Way.CUT, Way.LATE_SILENCE})
-SILENT = frozenset({Way.SILENCE, Way.LATE_SILENCE})
+ACCEPTING = frozenset({Effect.ACCEPT, Effect.TWICE, Effect.DROP, Effect.CUT, Effect.LATE_SILENCE})
+SILENT = frozenset({Effect.SILENCE, Effect.LATE_SILENCE})
 
 
 class Fault(NamedTuple):
     """What becomes of one attempt."""
 
-    way: Way
+    effect: Effect
     status: int = 0  # of ANSWER
     retry_after: int | None = None  # s, of ANSWER
     held: bool = False  # this attempt and all that come meanwhile are answered after a while, together
@@ -44,8 +44,8 @@ class Fault(NamedTuple):
 
     def text(self) -> str:
         """Say it in a few words."""
-        if self.way is not Way.ANSWER:
-            return str(self.way.value)
+        if self.effect is not Effect.ANSWER:
+            return str(self.effect.value)
         return f"{self.status}" if self.retry_after is None else f"{self.status}, Retry-After: {self.retry_after}"
 
 
@@ -83,7 +83,9 @@ class Script:
             fate = next(self._fates)
             self._steps[punch] = deque(fate or ())
             if fate is None:
-                self._outage = self._random.choice((Fault(Way.ANSWER, 503), Fault(Way.ANSWER, 429), Fault(Way.RESET)))
+                self._outage = self._random.choice(
+                    (Fault(Effect.ANSWER, 503), Fault(Effect.ANSWER, 429), Fault(Effect.RESET))
+                )
                 self._ends = now + OUTAGE_S
                 self._failures[punch] += 1
                 return self._outage._replace(held=True)
@@ -96,9 +98,9 @@ class Script:
         if punch in self._refused:
             refusal, times = self._refused[punch]
             self._refused[punch] = (refusal, times + 1)
-            return refusal if times < _REPEATS else Fault(Way.ACCEPT)
+            return refusal if times < _REPEATS else Fault(Effect.ACCEPT)
         steps = self._steps[punch]
-        fault = steps.popleft() if steps else Fault(Way.ACCEPT)
+        fault = steps.popleft() if steps else Fault(Effect.ACCEPT)
         if fault.status in REFUSALS:
             self._refused[punch] = (fault, 0)
         if self._after_outage:
@@ -113,15 +115,15 @@ class Script:
         while True:
             fates: list[list[Fault] | None] = [
                 [],
-                [Fault(Way.DROP)],
-                [Fault(Way.CUT)],
-                [Fault(Way.RESET)],
-                [Fault(Way.ANSWER, 429, chance.choice(_ASKED_S))],
-                [Fault(Way.ANSWER, 429), Fault(Way.ANSWER, 500)],
-                [Fault(Way.ANSWER, chance.choice((400, 413)))],
-                [Fault(chance.choice((Way.SILENCE, Way.LATE_SILENCE)))],
-                [Fault(Way.TWICE, held=True)],
-                None if first else [Fault(Way.ANSWER, status) for status in (502, 504)],
+                [Fault(Effect.DROP)],
+                [Fault(Effect.CUT)],
+                [Fault(Effect.RESET)],
+                [Fault(Effect.ANSWER, 429, chance.choice(_ASKED_S))],
+                [Fault(Effect.ANSWER, 429), Fault(Effect.ANSWER, 500)],
+                [Fault(Effect.ANSWER, chance.choice((400, 413)))],
+                [Fault(chance.choice((Effect.SILENCE, Effect.LATE_SILENCE)))],
+                [Fault(Effect.TWICE, held=True)],
+                None if first else [Fault(Effect.ANSWER, status) for status in (502, 504)],
             ]
             for fate in fates:
                 if fate and chance.random() < 0.3:
@@ -134,4 +136,4 @@ class Script:
 REFUSALS = frozenset({400, 413, 415})
 """The answers that are about this punch, and final."""
 
-_MORE = (Fault(Way.RESET), Fault(Way.ANSWER, 429), Fault(Way.ANSWER, 500), Fault(Way.ANSWER, 503, 15))
+_MORE = (Fault(Effect.RESET), Fault(Effect.ANSWER, 429), Fault(Effect.ANSWER, 500), Fault(Effect.ANSWER, 503, 15))

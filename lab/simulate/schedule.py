@@ -1,4 +1,4 @@
-"""When what goes wrong: spells, drawn from the seed."""
+"""When what goes wrong: faults, drawn from the seed."""
 
 import math
 from bisect import bisect_right
@@ -44,7 +44,7 @@ _FORGOTTEN = 0.005  # a week: nobody resumes the drain in time
 _ABSENCE = 0.05  # a week: nobody looks at the dead letters for weeks
 
 
-class Spell(NamedTuple):
+class Fault(NamedTuple):
     """Something is wrong for a while."""
 
     begin: float
@@ -55,35 +55,35 @@ class Spell(NamedTuple):
         return f"{self.kind.sentence}, for {length(self.end - self.begin)}"
 
 
-def draw(seed: int, days: int) -> list[Spell]:
-    """Draw all spells, the earliest first."""
+def draw(seed: int, days: int) -> list[Fault]:
+    """Draw all faults, the earliest first."""
     chance = Random(f"faults {seed}")
     weeks, total = days / 7, days * DAY
-    spells: list[Spell] = []
+    faults: list[Fault] = []
     for kind, (often, least, most) in _USUAL.items():
         for _ in range(_number(chance, often * weeks)):
             begin = _at_work(chance, days)
-            spells.append(Spell(begin, begin + least * (most / least) ** chance.random(), kind))
+            faults.append(Fault(begin, begin + least * (most / least) ** chance.random(), kind))
     down = (Kind.FROZEN, Kind.FROZEN, Kind.FROZEN, Kind.REFUSING)
     for _ in range(_number(chance, _LONG_OUTAGE * weeks)):
         begin = chance.uniform(0, total)
-        spells.append(Spell(begin, begin + chance.uniform(6 * HOUR, PROMISED), chance.choice(down)))
+        faults.append(Fault(begin, begin + chance.uniform(6 * HOUR, PROMISED), chance.choice(down)))
     for _ in range(_number(chance, _TOO_LONG * weeks)):
         begin = chance.uniform(0, total)
-        spells.append(Spell(begin, begin + chance.uniform(1, 1.6) * PROMISED, chance.choice(down)))
+        faults.append(Fault(begin, begin + chance.uniform(1, 1.6) * PROMISED, chance.choice(down)))
     for _ in range(_number(chance, _LONG_PAUSE * weeks)):
         begin = chance.uniform(0, total)
         end = begin + chance.uniform(1 * DAY, PAUSE)
-        spells.append(Spell(begin, end, Kind.PAUSED))
+        faults.append(Fault(begin, end, Kind.PAUSED))
         if chance.random() < 0.5:
-            spells.append(Spell(end, end + chance.uniform(0.5, 1.2) * PROMISED, chance.choice(down)))
+            faults.append(Fault(end, end + chance.uniform(0.5, 1.2) * PROMISED, chance.choice(down)))
     for _ in range(_number(chance, _FORGOTTEN * weeks)):
         begin = chance.uniform(0, total)
-        spells.append(Spell(begin, begin + chance.uniform(8, 12) * DAY, Kind.PAUSED))
+        faults.append(Fault(begin, begin + chance.uniform(8, 12) * DAY, Kind.PAUSED))
     for _ in range(_number(chance, _ABSENCE * weeks)):
         begin = chance.uniform(0, total)
-        spells.append(Spell(begin, begin + chance.uniform(4, 21) * DAY, Kind.AWAY))
-    return sorted(Spell(round(begin, 3), round(end, 3), kind) for begin, end, kind in spells)
+        faults.append(Fault(begin, begin + chance.uniform(4, 21) * DAY, Kind.AWAY))
+    return sorted(Fault(round(begin, 3), round(end, 3), kind) for begin, end, kind in faults)
 
 
 def _number(chance: Random, mean: float) -> int:
@@ -102,16 +102,16 @@ def _at_work(chance: Random, days: int) -> float:
     return day + chance.choice((8, 12, 13, 18)) * HOUR + chance.uniform(-1200, 600)
 
 
-class Weather:
-    """Which kinds of spell there are at a time."""
+class Schedule:
+    """Which kinds of fault there are at a time."""
 
-    def __init__(self, spells: Sequence[Spell]) -> None:
-        self.spells = spells
-        self._restarts = sorted(spell.begin for spell in spells if spell.kind in RESTARTS)
-        self._bounds = sorted({bound for spell in spells for bound in spell[:2]})
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = faults
+        self._restarts = sorted(fault.begin for fault in faults if fault.kind in RESTARTS)
+        self._bounds = sorted({bound for fault in faults for bound in fault[:2]})
         self._kinds: list[frozenset[Kind]] = [
             frozenset(),
-            *(frozenset(spell.kind for spell in spells if spell.begin <= bound < spell.end) for bound in self._bounds),
+            *(frozenset(fault.kind for fault in faults if fault.begin <= bound < fault.end) for bound in self._bounds),
         ]
 
     def at(self, now: float) -> frozenset[Kind]:
@@ -121,9 +121,9 @@ class Weather:
         """Tell whether the database went away in a span."""
         return bisect_right(self._restarts, begin) != bisect_right(self._restarts, end)
 
-    def spell(self, kind: Kind, now: float) -> Spell:
-        """Give the spell of a kind that there is now."""
-        return next(spell for spell in self.spells if spell.kind is kind and spell.begin <= now < spell.end)
+    def fault(self, kind: Kind, now: float) -> Fault:
+        """Give the fault of a kind that there is now."""
+        return next(fault for fault in self.faults if fault.kind is kind and fault.begin <= now < fault.end)
 
     def amiss(self, begin: float, end: float) -> float:
         """Tell for how many seconds of a span anything was wrong that makes a batch fail."""
@@ -133,5 +133,5 @@ class Weather:
 
     def calm_since(self, now: float) -> float:
         """Tell since when nothing has been wrong, the operators' absence aside; now, if something is."""
-        begun = (spell for spell in self.spells if spell.begin <= now and spell.kind is not Kind.AWAY)
-        return max((min(spell.end, now) for spell in begun), default=0)
+        begun = (fault for fault in self.faults if fault.begin <= now and fault.kind is not Kind.AWAY)
+        return max((min(fault.end, now) for fault in begun), default=0)

@@ -21,7 +21,7 @@ order by 1
 """
 
 
-class World(NamedTuple):
+class Snapshot(NamedTuple):
     """The shared state; two are equal when a test could not tell them apart."""
 
     punches: int  # in the queue, those being worked on included
@@ -35,7 +35,7 @@ class World(NamedTuple):
     access: set[str]  # API keys and usage plans
     database: list[str]
 
-    def changes(self, after: "World") -> list[str]:
+    def changes(self, after: "Snapshot") -> list[str]:
         """Say what is no longer as it was, one line for each part."""
         pairs = zip(self._fields, self, after, strict=True)
         return [f"{name} was {before!r} and is {now!r}" for name, before, now in pairs if before != now]
@@ -57,7 +57,7 @@ class Keeper:
         self._functions = stack.client("lambda")
         self._api = stack.client("apigateway")
         self._new = self.look()
-        self._seen: World | None = None  # when the last test had ended
+        self._seen: Snapshot | None = None  # when the last test had ended
 
     def is_running(self) -> bool:
         """Whether the system is still there."""
@@ -84,13 +84,13 @@ class Keeper:
         """Hold to everything being as it was deployed; raises as `kept` does."""
         self._require(self._new)
 
-    def _require(self, before: World) -> None:
+    def _require(self, before: Snapshot) -> None:
         changes = before.changes(self.look())
         if changes:
             self.restore(before)
             raise AssertionError("left behind: " + "; ".join(changes))
 
-    def look(self) -> World:
+    def look(self) -> Snapshot:
         """Wait until the queue has drained, if it drains, and read everything."""
         address = self._stack.address
         self._stack.require_running()
@@ -102,7 +102,7 @@ class Keeper:
         function = self._functions.get_function_configuration(FunctionName=FUNCTION)
         punches, queue = self._queue(address.queue_url)
         dead_letters, dead_letter_queue = self._queue(address.dlq_url)
-        return World(
+        return Snapshot(
             punches=punches,
             dead_letters=dead_letters,
             queue=queue,
@@ -115,7 +115,7 @@ class Keeper:
             database=[line for (line,) in self._client.query(_DATABASE)],
         )
 
-    def restore(self, world: World) -> None:
+    def restore(self, seen: Snapshot) -> None:
         """Set everything back to a state that was empty of messages.
 
         Raises:
@@ -123,18 +123,18 @@ class Keeper:
         """
         address = self._stack.address
         Faults(self._stack.database).mend()
-        for url, attributes in ((address.queue_url, world.queue), (address.dlq_url, world.dead_letter_queue)):
+        for url, attributes in ((address.queue_url, seen.queue), (address.dlq_url, seen.dead_letter_queue)):
             self._client.sqs.purge_queue(QueueUrl=url)
             self._client.sqs.set_queue_attributes(QueueUrl=url, Attributes=_settable(attributes))
-        self._functions.update_event_source_mapping(UUID=self._mapping()["UUID"], Enabled=world.drains)
-        self._functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=world.concurrency)
+        self._functions.update_event_source_mapping(UUID=self._mapping()["UUID"], Enabled=seen.drains)
+        self._functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=seen.concurrency)
         self._functions.update_function_code(FunctionName=FUNCTION, ZipFile=self._package.read_bytes())
-        environment = {"Variables": world.environment}
+        environment = {"Variables": seen.environment}
         self._functions.update_function_configuration(FunctionName=FUNCTION, Environment=environment)
-        for extra in sorted(self._access() - world.access):
+        for extra in sorted(self._access() - seen.access):
             self._delete(*extra.split())
-        self._drop([line for (line,) in self._client.query(_DATABASE) if line not in world.database])
-        changes = world.changes(self.look())
+        self._drop([line for (line,) in self._client.query(_DATABASE) if line not in seen.database])
+        changes = seen.changes(self.look())
         assert not changes, f"cannot be set back: {'; '.join(changes)}"
 
     def _mapping(self) -> Any:

@@ -19,9 +19,9 @@ from lab.simulate.checks import Accepted, Auditor, BrokenError, Tally
 from lab.simulate.clock import DAY, HOUR, Clock, length, stamp
 from lab.simulate.database import Database
 from lab.simulate.employees import Sending
-from lab.simulate.faults import PROMISED, Spell, Weather
 from lab.simulate.functions import Function, Invocation
 from lab.simulate.queue import Message, Queue
+from lab.simulate.schedule import PROMISED, Fault, Schedule
 from lab.simulate.settings import Settings
 from tools.kit.ledger import DeadLetter, Standing
 
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     seed: int
     days: int
     employees: Sequence[int]
-    spells: Sequence[Spell]
+    faults: Sequence[Fault]
     odd: bool = True  # whether SQS does what it warns of
     sendings: Sequence[Sending] | None = None  # instead of what the employees of the seed send
 
@@ -71,7 +71,7 @@ class _Gathering:
         self.end = float("inf")  # and when that ends
 
 
-class World:
+class Simulation:
     """One run."""
 
     def __init__(
@@ -95,7 +95,7 @@ class World:
         self.invocations = 0
         self._clock = Clock()
         self._write_trace = write_trace
-        self._weather = Weather(plan.spells)
+        self._schedule = Schedule(plan.faults)
         self._ids = Random(f"ids {plan.seed}")
         self._chance = Random(f"world {plan.seed}")
         self._queue = Queue(
@@ -105,10 +105,10 @@ class World:
         self._queue.odd, self._dead.odd = plan.odd, False
         self._queue.on_exhausted, self._queue.on_expired = self._exhausted, self._expired
         self._dead.on_expired = self._dead_letter_expired
-        self._database = Database(connect, self._clock, self._weather, Random(f"database {plan.seed}"), settings)
+        self._database = Database(connect, self._clock, self._schedule, Random(f"database {plan.seed}"), settings)
         self._function = Function(
             self._clock,
-            self._weather,
+            self._schedule,
             Random(f"function {plan.seed}"),
             self._database,
             self._queue,
@@ -152,7 +152,7 @@ class World:
 
     @contextmanager
     def _installed(self) -> Iterator[None]:
-        """Let the function see the clock, the network and the environment of this world, meanwhile."""
+        """Let the function see the clock, the network and the environment of this simulation, meanwhile."""
         environment, connect, client = dict(os.environ), psycopg2.connect, boto3.client
         os.environ.clear()
         os.environ.update(self.settings.environment)
@@ -173,9 +173,9 @@ class World:
             self._write_trace(f"{stamp(self._clock.now)}  {text}")
 
     def _begin(self) -> None:
-        for spell in self.plan.spells:
-            self._at(spell.begin, self._spell_begins, spell)
-            self._at(spell.end, self._spell_ends, spell)
+        for fault in self.plan.faults:
+            self._at(fault.begin, self._fault_begins, fault)
+            self._at(fault.end, self._fault_ends, fault)
         if self.plan.sendings is None:
             for day in range(self.plan.days):
                 self._at(day * DAY, self._day, day)
@@ -183,11 +183,11 @@ class World:
             for sending in self.plan.sendings:
                 self._at(sending.at, self._send, sending)
 
-    def _spell_begins(self, spell: Spell) -> None:
-        self._trace(str(spell))
+    def _fault_begins(self, fault: Fault) -> None:
+        self._trace(str(fault))
 
-    def _spell_ends(self, spell: Spell) -> None:
-        self._trace(f"over: {spell.kind.sentence}")
+    def _fault_ends(self, fault: Fault) -> None:
+        self._trace(f"over: {fault.kind.sentence}")
         self._wake()
 
     # Employees and the gateway
@@ -222,7 +222,7 @@ class World:
         if now >= self._wakes_at:
             self._wakes_at = float("inf")
         queue.refresh(now)
-        is_paused = Kind.PAUSED in self._weather.at(now)
+        is_paused = Kind.PAUSED in self._schedule.at(now)
         while queue.is_visible() and not is_paused:
             # Which of the pollers gets a message is anybody's guess.
             if self._free and (not self._gathering or self._chance.random() < _OTHER_POLLER):
@@ -284,7 +284,7 @@ class World:
         if not batch:
             self._free_poller()
             return
-        if Kind.THROTTLED in self._weather.at(now):
+        if Kind.THROTTLED in self._schedule.at(now):
             self._throttle(gathering)
             return
         self.invocations += 1
@@ -391,7 +391,7 @@ class World:
         accepted.queued -= 1
         self._trace(f"{accepted} was received {message.receives} times: SQS moves it to the dead-letter queue")
         if accepted.sending.id:
-            amiss = self._weather.amiss(message.first_received, now)
+            amiss = self._schedule.amiss(message.first_received, now)
             self._auditor.look([accepted])
             if accepted.row is not Standing.CONFLICT:
                 # A needless receive takes the place of one that is a visibility timeout later; one is to spare.
@@ -415,7 +415,7 @@ class World:
     def _operate(self, _: object) -> None:
         """Have an operator look at the dead letters: send the good punches back, remove the rest."""
         now = self._clock.now
-        kinds = self._weather.at(now)
+        kinds = self._schedule.at(now)
         if kinds:  # first things first
             self._at(now + 2 * HOUR, self._operate)
             return
@@ -482,7 +482,7 @@ class World:
         self._dead.refresh(now)
         self._wake()
         oldest = self._queue.oldest()
-        calm = now - self._weather.calm_since(now)
+        calm = now - self._schedule.calm_since(now)
         if oldest and calm > _CALM and now - oldest.sent > _CALM:
             raise BrokenError(
                 "waits",

@@ -7,7 +7,7 @@ import pytest
 from tests.database import ask
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.e2e.world import FUNCTION
+from tests.e2e.snapshot import FUNCTION
 
 
 def dead_letter(deployed: Deployed) -> None:
