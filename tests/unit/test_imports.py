@@ -37,8 +37,9 @@ ARROWS = {
     "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),
     "ponto.documents": {"fields"},
-    "ponto.drain": {"bisection", "dead_letters", "derived_id", "punch", "records", "store", "suspects"},
+    "ponto.drain": {"dead_letters", "derived_id", "errors", "punch", "records", "store", "suspects"},
     "ponto.employer": {"documents", "fields"},
+    "ponto.errors": set(),
     "ponto.fields": set(),
     "ponto.log": {"drain", "punch", "records"},
     "ponto.own_schema": set(),
@@ -52,7 +53,7 @@ ARROWS = {
     "ponto.session": {"connection"},
     "ponto.spreadsheet": set(),
     "ponto.sqs": set(),
-    "ponto.store": {"bisection", "connection", "punch", "session"},
+    "ponto.store": {"bisection", "connection", "errors", "punch", "session"},
     "ponto.suspects": {"records"},
 }
 # Module -> what it imports from elsewhere than the standard library.
