@@ -68,6 +68,7 @@ FOREIGN = {
     "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
     "ponto.own_schema": {"psycopg2"},
     "ponto.punch": {"orjson"},
+    "ponto.redelivery": {"types_boto3_sqs"},
     "ponto.reports.reader": {"psycopg2"},
     "ponto.reports.statements": {"slices"},  # whichever there are
     "ponto.session": {"psycopg2"},
