@@ -2,8 +2,10 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -172,6 +174,19 @@ def test_one_file_reaches_into_the_emulator_and_the_server_it_runs_in() -> None:
         if any(packages({name}) & {"ministack", "hypercorn"} for name in imports(path) - public)
     }
     assert found == {"tools/local/seam.py"}
+
+
+def test_no_file_of_the_local_stack_names_one_that_names_it() -> None:
+    files = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "tools" / "local").glob("[!_]*.py")}
+    of_module = re.compile(r"\btools[./]local[./](\w+)")
+    of_folder = re.compile(r"^from tools\.local import (.*)$", re.MULTILINE)
+    named = {
+        name: {*of_module.findall(text), *" ".join(of_folder.findall(text)).replace(",", "").split()}
+        & files.keys() - {name}
+        for name, text in files.items()
+    }
+    assert named["serve"] >= {"guard", "saved", "seam"}
+    TopologicalSorter(named).prepare()  # raises a CycleError with them
 
 
 def test_each_package_from_elsewhere_has_its_module() -> None:
