@@ -50,7 +50,7 @@ ARROWS = {
     "ponto.redelivery": {"records", "sqs"},
     "ponto.reports.columns": set(),
     "ponto.reports.kinds": set(),
-    "ponto.reports.reader": {"connection", "own_schema", "reports", "session"},
+    "ponto.reports.reader": {"connection", "errors", "own_schema", "reports", "session"},
     "ponto.reports.statements": {"reports"},
     "ponto.session": {"connection"},
     "ponto.spreadsheet": set(),
