@@ -62,13 +62,13 @@ class DeadLetters:
         return unsent
 
     def _send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+        _require_time(deadline)
         from botocore.exceptions import BotoCoreError, ClientError
 
         entries = [
             {"MessageBody": rejection.record["body"], "MessageAttributes": _attributes(rejection)}
             for rejection in rejections
         ]
-        _require_time(deadline)
         try:
             sqs = self._client
             _require_time(deadline)  # that may have been boto3's import

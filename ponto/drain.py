@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import derive_clock_id
@@ -136,6 +136,8 @@ class Drain:
                     processed.failures[record["messageId"]] = Failure(record, detail, is_transient=True)
                 case Status.UNEXPECTED:
                     bugs.append(_Bug(record, detail))
+                case _:
+                    assert_never(status)  # the record would be deleted, whatever became of it
         self._dead_letter(rejections, processed, deadlines)
         return bugs
 

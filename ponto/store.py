@@ -115,6 +115,7 @@ class Store:
         if len(first) == len(entries):
             return saved
 
+        # A repeat is compared with the row that stands. Where none does, it becomes what the first of its id did.
         of_first = dict(zip(first, saved, strict=True))
         outcomes = [of_first[entry.punch.id] for entry in entries]
         repeats = [index for index, entry in enumerate(entries) if first[entry.punch.id] != index]
