@@ -7,8 +7,8 @@ from pathlib import Path
 
 from matplotlib.ticker import MaxNLocator
 
+from loadtest.ledger import Ledger, Row
 from loadtest.results import Figures
-from tools.kit.ledger import Ledger, Row
 from tools.kit.pictures import BLUE, GREEN, dress, new_figure, save
 
 _BARS = 60  # at most, across the picture

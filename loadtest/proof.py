@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
+from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from loadtest.system import System
 from tools.dlq import queue_reader
 from tools.kit.functions import Busy
-from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from tools.kit.reader import Reader
 
 RUN = 10**9

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from loadtest.ledger import Ledger, Row
 from loadtest.results import Figures
 from tools.kit import tables
-from tools.kit.ledger import Ledger, Row
 from tools.kit.output import camel_case, counted, print_result
 from tools.kit.tables import Column
 

@@ -27,7 +27,7 @@ class Timeouts(NamedTuple):
     try_s: int = 4  # one try, so that silence costs no more; below network_ms, which bounds unanswered SYNs too
     statement_ms: int = 5_000
     lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
-    network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function misses its goodbye
+    network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function does not see the FIN
     idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
 
     def slowest_s(self, password_s: float) -> float:
@@ -77,38 +77,46 @@ def connect(
     not_renewed: CannotConnectError | None = None
     left = timeouts.connect_s
     while left >= _LIBPQ_LEAST:
-        arguments: dict[str, Any] = {
-            "application_name": application_name,
-            "connect_timeout": min(left, max(timeouts.try_s, _LIBPQ_LEAST)),
-            "tcp_user_timeout": timeouts.network_ms,
-            # For a server that dies while its answer is awaited: probes after 2 s of silence.
-            "keepalives_idle": 2,
-            "keepalives_interval": 1,
-            "keepalives_count": 3,
-            **parameters,
-            "options": f"{parameters.get('options', '')} {options}",
-        }
         try:
-            connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+            return _try(parameters, application_name, timeouts, options, left)
         except psycopg2.OperationalError as error:
             failed = error
-        else:
-            return connection
+
+        current = parameters
         if renew and _is_time_for_another(end):
-            before = parameters
             try:
-                parameters = renew()
+                current = renew()
             except CannotConnectError as error:  # the password may well be what it was
                 not_renewed = error
             renew = None
-            if parameters != before:
-                left = _seconds_until(end)
-                continue
-        if WRONG_PASSWORD in str(failed) or not _is_time_for_another(end):
+
+        if current != parameters:
+            parameters = current  # tried at once
+        elif WRONG_PASSWORD in str(failed) or not _is_time_for_another(end):
             break
-        time.sleep(_PAUSE)
+        else:
+            time.sleep(_PAUSE)
         left = _seconds_until(end)
     raise _given_up(failed, not_renewed)
+
+
+def _try(
+    parameters: Parameters, application_name: str, timeouts: Timeouts, options: str, left: int
+) -> psycopg2.extensions.connection:
+    """Try once to connect, for at most `left` seconds; otherwise as `connect`."""
+    arguments: dict[str, Any] = {
+        "application_name": application_name,
+        "connect_timeout": min(left, max(timeouts.try_s, _LIBPQ_LEAST)),
+        "tcp_user_timeout": timeouts.network_ms,
+        # For a server that dies while its answer is awaited: probes after 2 s of silence.
+        "keepalives_idle": 2,
+        "keepalives_interval": 1,
+        "keepalives_count": 3,
+        **parameters,
+        "options": f"{parameters.get('options', '')} {options}",
+    }
+    connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
+    return connection
 
 
 def _seconds_until(end: float) -> int:

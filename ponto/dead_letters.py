@@ -3,11 +3,13 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.punch import Reason
 from ponto.records import NoSentTimestamp, Record, origin, senders_attributes
-from ponto.sqs import CALL, client
+from ponto.sqs import call, client, in_calls
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -33,8 +35,12 @@ class DeadLetters:
     """The dead-letter queue, written by the Lambda itself."""
 
     def __init__(self, queue_url: str) -> None:
+        """Calls nobody."""
         self._queue_url = queue_url
-        self._client: SQSClient | None = None
+
+    @cached_property
+    def _client(self) -> "SQSClient":
+        return client()
 
     def send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
         """Send each record to the dead-letter queue, its body untouched, with what an operator needs to know.
@@ -47,40 +53,33 @@ class DeadLetters:
             Why, for each message id that was not sent: such a record has to stay where it came from.
         """
         unsent: dict[str, str] = {}
-        for start in range(0, len(rejections), CALL):
+        parts = in_calls(rejections)
+        for part in parts:
             try:
-                _require_time(deadline)
-                unsent |= self._send(rejections[start : start + CALL], deadline)
+                unsent |= self._send(part, deadline)
             except _EndError as error:
-                return unsent | _all(rejections[start:], str(error))
+                return unsent | _all([*part, *chain.from_iterable(parts)], str(error))
         return unsent
 
     def _send(self, rejections: Sequence[Rejection], deadline: float) -> dict[str, str]:
+        _require_time(deadline)
         from botocore.exceptions import BotoCoreError, ClientError
 
+        entries = [
+            {"MessageBody": rejection.record["body"], "MessageAttributes": _attributes(rejection)}
+            for rejection in rejections
+        ]
         try:
-            if self._client is None:
-                self._client = client()
-                _require_time(deadline)  # that was boto3's import
-            answer = self._client.send_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[
-                    {
-                        "Id": str(index),
-                        "MessageBody": rejection.record["body"],
-                        "MessageAttributes": _attributes(rejection),
-                    }
-                    for index, rejection in enumerate(rejections)
-                ],
-            )
+            sqs = self._client
+            _require_time(deadline)  # that may have been boto3's import
+            refused = call(sqs.send_message_batch, self._queue_url, entries)
         except ClientError as error:
             return _all(rejections, f"dead-letter queue: {type(error).__name__}: {error}")
         except BotoCoreError as error:
             # The next call would fare no better, and take as long.
             raise _EndError(f"dead-letter queue: {type(error).__name__}: {error}") from error
         return {
-            rejections[int(failed["Id"])].record["messageId"]: f"dead-letter queue: {failed['Code']}"
-            for failed in answer.get("Failed", [])
+            rejections[index].record["messageId"]: f"dead-letter queue: {why.code}" for index, why in refused.items()
         }
 
 

@@ -5,20 +5,20 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from pathlib import Path
-from traceback import extract_tb
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
-from ponto.bisection import in_halves
 from ponto.dead_letters import DEAD_LETTER_SECONDS, DeadLetters, Rejection
 from ponto.derived_id import derive_clock_id
-from ponto.punch import NotAPunch, Reason, parse
+from ponto.errors import kind_and_line
+from ponto.punch import NotAPunch, Punch, Reason, parse
 from ponto.records import NoClockRecord, Record, api_key_id, clock_record, is_redriven, origin, receive_count, signed_in
-from ponto.store import Entry, NoAnswer, Outcome, Status, Store
+from ponto.store import Entry, NoAnswer, Status, Store
 from ponto.suspects import by_risk
 
 GRACE_SECONDS = 1_800
 """For which our own code may fail on a record before it is dead-lettered: time to take a release back."""
+
+_REASONS = {Status.CONFLICT: Reason.CONFLICT, Status.REFUSED: Reason.REFUSED}
 
 
 class Failure(NamedTuple):
@@ -34,7 +34,7 @@ class Processed:
     """What became of a batch: each record is one of these."""
 
     stored: list[Entry] = field(default_factory=list)
-    duplicates: list[Entry] = field(default_factory=list)  # of rows that other messages, or copies of this one, brought
+    duplicates: list[Entry] = field(default_factory=list)  # already stored by another message, or copy of this one
     redelivered: list[Entry] = field(default_factory=list)  # what this very message brought before
     dead_lettered: list[Rejection] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)  # by message id
@@ -90,7 +90,7 @@ class Drain:
             records: messages of SQS.
             end: when the function has to have ended, `time.monotonic()` seconds.
         """
-        # Half of a short timeout. It is also what is left for a call that lets what failed come back soon.
+        # Time for dead letters, and for a call that changes visibility; half of it where the timeout is short.
         kept = min(DEAD_LETTER_SECONDS, (end - time.monotonic()) / 2)
         deadlines = _Deadlines(end - kept, end - kept / 2)
         processed = Processed()
@@ -115,26 +115,29 @@ class Drain:
             except NotAPunch as error:
                 rejections.append(Rejection(record, error.reason, error.detail))
             except Exception as error:  # noqa: BLE001  a bug of ours must not hold up the record's batch-mates
-                bugs.append(_Bug(record, _where(error)))
+                bugs.append(_Bug(record, kind_and_line(error)))
 
         # SQS promises no order, and of two punches with one id it is the first that stays.
         read.sort(key=lambda each: each[1].received_ms)
-        outcomes = self._save([entry for _, entry in read], deadlines.database)
+        outcomes = self._store.save([entry for _, entry in read], deadlines.database)
         for (record, entry), (status, detail) in zip(read, outcomes, strict=True):
-            if status is Status.STORED:
-                processed.stored.append(entry)
-                processed.redriven += is_redriven(record)
-            elif status is Status.DUPLICATE or (status is Status.REDELIVERED and _is_new_copy(record, entry)):
-                processed.duplicates.append(entry)
-                processed.redriven += is_redriven(record)
-            elif status is Status.REDELIVERED:
-                processed.redelivered.append(entry)
-            elif status is Status.FAILED:
-                processed.failures[record["messageId"]] = Failure(record, detail, is_transient=True)
-            elif status is Status.UNEXPECTED:
-                bugs.append(_Bug(record, detail))
-            else:
-                rejections.append(Rejection(record, Reason(status), detail))
+            match status:
+                case Status.STORED:
+                    processed.stored.append(entry)
+                    processed.redriven += is_redriven(record)
+                case Status.DUPLICATE:
+                    processed.duplicates.append(entry)
+                    processed.redriven += is_redriven(record)
+                case Status.REDELIVERED:
+                    processed.redelivered.append(entry)
+                case Status.CONFLICT | Status.REFUSED:
+                    rejections.append(Rejection(record, _REASONS[status], detail))
+                case Status.FAILED:
+                    processed.failures[record["messageId"]] = Failure(record, detail, is_transient=True)
+                case Status.UNEXPECTED:
+                    bugs.append(_Bug(record, detail))
+                case _:
+                    assert_never(status)  # the record would be deleted, whatever became of it
         self._dead_letter(rejections, processed, deadlines)
         return bugs
 
@@ -159,8 +162,7 @@ class Drain:
             failing, unknown = {}, f"; since when is not known: {error}"
         for record, place in bugs:
             seconds = failing.get(record["messageId"], 0)
-            # That the rest works is proven by the others of the batch; to a record alone, by a punch stored since its
-            # first failure.
+            # Give up on a record only if another was stored: in its batch, or, if it came alone, since it first failed.
             proven = works or (is_alone and time.monotonic() - self._stored_at < seconds)
             if proven and seconds >= GRACE_SECONDS:
                 rejections.append(Rejection(record, Reason.UNEXPECTED, place))
@@ -180,13 +182,14 @@ class Drain:
                 processed.redriven += is_redriven(rejection.record)
 
     def _read(self, record: Record) -> Entry:
+        """Give the punch of a record, with what the message says of it.
+
+        Raises:
+            NotAPunch: it can never be stored.
+        """
         punch = parse(record["body"], self._zone)
         if self._identity:
-            employee = signed_in(record)
-            if employee is None:
-                raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
-            if employee != str(punch.employee):
-                raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")
+            _require_signed_in(record, punch)
         try:
             clocks = clock_record(record)
         except NoClockRecord:
@@ -194,23 +197,14 @@ class Drain:
             raise NotAPunch(Reason.INVALID, detail) from None
         if clocks:  # of whole minutes: one employee may have several in one
             punch = punch._replace(id=derive_clock_id(clocks))
-        return Entry(punch, *origin(record), api_key_id(record))
-
-    def _save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
-        return in_halves(
-            entries,
-            lambda part: self._store.save(part, deadline),
-            Exception,  # a bug of ours: find the entry that it fails on, store the others
-            lambda error: Outcome(Status.UNEXPECTED, _where(error)),
-        )
+        first = origin(record)
+        is_new_copy = first.message_id != record["messageId"] and receive_count(record) == 1
+        return Entry(punch, *first, api_key_id(record), is_new_copy)
 
 
-def _is_new_copy(record: Record, entry: Entry) -> bool:
-    """Tell whether a message was sent back and comes for the first time: SQS counted it as sent, so it has an end."""
-    return entry.message_id != record["messageId"] and receive_count(record) == 1
-
-
-def _where(error: Exception) -> str:
-    # Not its message, which may quote the punch.
-    place = extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}"
+def _require_signed_in(record: Record, punch: Punch) -> None:
+    employee = signed_in(record)
+    if employee is None:
+        raise NotAPunch(Reason.IDENTITY, "usuarioId: the message names no employee who signed in")
+    if employee != str(punch.employee):
+        raise NotAPunch(Reason.IDENTITY, "usuarioId: not the employee who signed in")

@@ -53,18 +53,12 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
     waiting = list(_sent(failure.record for failure in failures))
     if waiting:  # SQS's own metric leaves out what was received three times
         times["oldestFailedMilliseconds"] = round(stored_at * 1000 - min(waiting))
-    line: dict[str, object] = {
-        "level": "WARNING" if failures else "INFO",
-        "message": "batch",
-        "requestId": request_id,
-        **counts,
-        **times,
-    }
+    more: dict[str, object] = {**counts, **times}
     if failures:
-        line["errors"] = sorted({failure.detail for failure in failures})[:_ERRORS]
-    line[_DIMENSION] = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none")  # Lambda always sets it
+        more["errors"] = sorted({failure.detail for failure in failures})[:_ERRORS]
+    more[_DIMENSION] = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "none")  # Lambda always sets it
     units = dict.fromkeys(counts, "Count") | dict.fromkeys(times, "Milliseconds")
-    line["_aws"] = {
+    more["_aws"] = {
         "Timestamp": round(stored_at * 1000),
         "CloudWatchMetrics": [
             {
@@ -74,7 +68,7 @@ def batch(request_id: str, milliseconds: float, stored_at: float, processed: Pro
             }
         ],
     }
-    print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
+    _write("WARNING" if failures else "INFO", "batch", request_id, **more)
 
 
 def answered(message: str, request_id: str, milliseconds: float, done: Mapping[str, object]) -> None:
@@ -88,11 +82,8 @@ def answered(message: str, request_id: str, milliseconds: float, done: Mapping[s
     """
     counts = dict(done)
     error = counts.pop("error")
-    line: dict[str, object] = {"level": "WARNING" if error else "INFO", "message": message, "requestId": request_id}
-    line |= counts | {"milliseconds": round(milliseconds, 1)}
-    if error:
-        line["error"] = error
-    print(json.dumps(line), flush=True)  # noqa: T201
+    more = counts | {"milliseconds": round(milliseconds, 1)} | ({"error": error} if error else {})
+    _write("WARNING" if error else "INFO", message, request_id, **more)
 
 
 def info(request_id: str, message: str, **more: object) -> None:
@@ -103,8 +94,7 @@ def info(request_id: str, message: str, **more: object) -> None:
         message: what it was.
         more: what the line says of it, without anything of a punch.
     """
-    line = {"level": "INFO", "message": message, "requestId": request_id, **more}
-    print(json.dumps(line), flush=True)  # noqa: T201
+    _write("INFO", message, request_id, **more)
 
 
 def warning(request_id: str, message: str) -> None:
@@ -114,7 +104,12 @@ def warning(request_id: str, message: str) -> None:
         request_id: Lambda's, of this invocation.
         message: without anything of a punch.
     """
-    print(json.dumps({"level": "WARNING", "message": message, "requestId": request_id}), flush=True)  # noqa: T201
+    _write("WARNING", message, request_id)
+
+
+def _write(level: str, message: str, request_id: str, **more: object) -> None:
+    line = {"level": level, "message": message, "requestId": request_id, **more}
+    print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
 
 
 def _sent(records: Iterable[Record]) -> Iterator[int]:

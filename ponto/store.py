@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import psycopg2
 
 from ponto.bisection import in_halves
 from ponto.connection import TIMEOUTS, CannotConnectError, Parameters, Timeouts
+from ponto.errors import kind_and_line
 from ponto.punch import FIELDS, Punch
 from ponto.session import UNANSWERED, Session, message_of
 
@@ -45,22 +46,23 @@ class _Row(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A punch and the message that brought it."""
+    """A punch and the message that first brought it."""
 
     punch: Punch
     message_id: str  # of SQS
     received_ms: int  # SQS's SentTimestamp: ms since the epoch, UTC
     api_key_id: str | None = None  # of the API key that it came with
+    is_new_copy: bool = False  # first receive of a redriven message: a row of `message_id` is not of this copy
 
 
-class Status(StrEnum):
-    STORED = "stored"
-    DUPLICATE = "duplicate"  # the same punch stands already, which another message brought
-    REDELIVERED = "redelivered"  # it stands already, by this very message
-    CONFLICT = "conflict"  # another punch stands under its id
-    REFUSED = "refused"  # PostgreSQL can never store it
-    FAILED = "failed"  # not known to be stored: try again later
-    UNEXPECTED = "unexpected"  # our own code failed on it: never the outcome of `save`, but of its caller
+class Status(Enum):
+    STORED = auto()
+    DUPLICATE = auto()  # the same punch stands already, which another message, or copy of it, brought
+    REDELIVERED = auto()  # it stands already, by this very message
+    CONFLICT = auto()  # another punch stands under its id
+    REFUSED = auto()  # PostgreSQL can never store it
+    FAILED = auto()  # not known to be stored: try again later
+    UNEXPECTED = auto()  # our own code failed on it
 
 
 class Outcome(NamedTuple):
@@ -71,6 +73,7 @@ class Outcome(NamedTuple):
 _STORED = Outcome(Status.STORED)
 _DUPLICATE = Outcome(Status.DUPLICATE)
 _REDELIVERED = Outcome(Status.REDELIVERED)
+_STANDING = {Status.STORED, Status.DUPLICATE, Status.REDELIVERED, Status.CONFLICT}  # a row stands under the id
 _UNSEEN = Outcome(Status.FAILED, "its id was taken, but the row that took it cannot be seen")
 _REPEAT = Outcome(Status.FAILED, "an earlier punch of this batch had its id, and was refused")
 
@@ -101,25 +104,30 @@ class Store:
             An outcome for each entry, in the order of the entries.
 
         Raises:
-            Nothing for what PostgreSQL, the network or `parameters` did, which is an outcome.
+            Nothing: what PostgreSQL, the network, `parameters` or our own code did is an outcome.
         """
         if not entries:
             return []
-        first: dict[str, int] = {}  # places in entries, by id: a statement carries an id once
-        for place, entry in enumerate(entries):
-            first.setdefault(entry.punch.id, place)
-        distinct = [entries[place] for place in first.values()]
-        saved, existing = self._save_distinct(distinct, deadline)
-        if len(distinct) == len(entries):
+        first: dict[str, int] = {}  # index in entries, by id: a statement carries an id once
+        for index, entry in enumerate(entries):
+            first.setdefault(entry.punch.id, index)
+        saved = self._save_distinct([entries[index] for index in first.values()], deadline)
+        if len(first) == len(entries):
             return saved
+
+        # A repeat is compared with the row that stands. Where none does, it becomes what the first of its id did.
         of_first = dict(zip(first, saved, strict=True))
-        outcomes: list[Outcome] = []
-        for place, entry in enumerate(entries):
-            id_ = entry.punch.id
-            outcome = of_first[id_]
-            if first[id_] != place:
-                outcome = _of_repeat(entry, entries[first[id_]], outcome, existing.get(id_))
-            outcomes.append(outcome)
+        outcomes = [of_first[entry.punch.id] for entry in entries]
+        repeats = [index for index, entry in enumerate(entries) if first[entry.punch.id] != index]
+        standing = [index for index in repeats if outcomes[index].status in _STANDING]
+        for index in repeats:
+            if outcomes[index].status is Status.REFUSED:
+                outcomes[index] = _REPEAT
+        if standing:
+            again = [entries[index] for index in standing]
+            compared = in_halves(again, lambda part: self._compare(part, deadline), Exception, _of_an_entry)
+            for index, outcome in zip(standing, compared, strict=True):
+                outcomes[index] = outcome
         return outcomes
 
     def failing(self, message_ids: Sequence[str], deadline: float) -> dict[str, float]:
@@ -144,46 +152,44 @@ class Store:
         """Close the connection if there is one. A later `save` opens another."""
         self._session.close()
 
-    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> tuple[list[Outcome], dict[str, _Row]]:
-        """Store entries of distinct ids; give their outcomes, and what stood under those ids before."""
-        inserted = self._insert(entries, deadline)
-        taken = [entry.punch.id for entry, outcome in zip(entries, inserted, strict=True) if outcome is None]
-        existing: dict[str, _Row] = {}
-        unseen = _UNSEEN
-        if taken:
-            try:
-                existing = self._existing(taken, deadline)
-            except UNANSWERED as error:
-                unseen = self._give_up(error)
-        outcomes: list[Outcome] = []
-        for entry, outcome in zip(entries, inserted, strict=True):
-            if outcome is None:
-                row = existing.get(entry.punch.id)
-                outcome = _compare(entry, row) if row else unseen
-            outcomes.append(outcome)
-        return outcomes, existing
-
-    def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome | None]:
-        """Insert entries of distinct ids; None: the id was taken."""
+    def _save_distinct(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
+        """Store entries of distinct ids, in halves down to one that PostgreSQL refuses or our own code fails on."""
         given_up: Outcome | None = None  # for all that is left
 
-        def attempt(part: Sequence[Entry]) -> list[Outcome | None]:
+        def attempt(part: Sequence[Entry]) -> list[Outcome]:
             nonlocal given_up
-            if given_up:
-                return [given_up] * len(part)
-            try:
-                rows = self._session.execute(_STORE, {"entries": _document(part)}, deadline)
-            except UNANSWERED as error:
-                if isinstance(error, psycopg2.Error) and (error.pgcode or "").startswith(_OF_AN_ENTRY):
-                    raise
-                given_up = self._give_up(error)
-                return [given_up] * len(part)
-            if len(rows) == len(part):
-                return [_STORED] * len(part)
-            new = {punch_id for (punch_id,) in rows}
-            return [_STORED if entry.punch.id in new else None for entry in part]
+            if given_up is None:
+                try:
+                    return self._insert(part, deadline)
+                except UNANSWERED as error:
+                    if _sqlstate(error).startswith(_OF_AN_ENTRY):
+                        raise
+                    given_up = self._give_up(error)
+            return [given_up] * len(part)
 
-        return in_halves(entries, attempt, psycopg2.Error, _of_an_entry)
+        return in_halves(entries, attempt, Exception, _of_an_entry)
+
+    def _insert(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
+        """Insert entries of distinct ids, and compare those whose id was taken.
+
+        Raises:
+            UNANSWERED: of the insertion.
+        """
+        rows = self._session.execute(_STORE, {"entries": _document(entries)}, deadline)
+        if len(rows) == len(entries):
+            return [_STORED] * len(entries)
+        new = {punch_id for (punch_id,) in rows}
+        taken = iter(self._compare([entry for entry in entries if entry.punch.id not in new], deadline))
+        return [_STORED if entry.punch.id in new else next(taken) for entry in entries]
+
+    def _compare(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
+        """Compare entries with the rows under their ids."""
+        try:
+            existing = self._existing([entry.punch.id for entry in entries], deadline)
+        except UNANSWERED as error:
+            return [self._give_up(error)] * len(entries)
+        rows = [existing.get(entry.punch.id) for entry in entries]
+        return [_compared(entry, row) if row else _UNSEEN for entry, row in zip(entries, rows, strict=True)]
 
     def _existing(self, ids: list[str], deadline: float) -> dict[str, _Row]:
         try:
@@ -199,35 +205,20 @@ class Store:
         return _failed(error)
 
 
-def _compare(entry: Entry, there: _Row) -> Outcome:
+def _compared(entry: Entry, there: _Row) -> Outcome:
     ours = entry.punch.compared
     differing = [column for column, theirs in zip(ours, there.compared, strict=True) if ours[column] != theirs]
     if differing:
         return Outcome(
             Status.CONFLICT, f"id {entry.punch.id} belongs to a punch with another {' and '.join(differing)}"
         )
-    return _REDELIVERED if there.message_id == entry.message_id else _DUPLICATE
-
-
-def _of_repeat(entry: Entry, first: Entry, outcome: Outcome, existing: _Row | None) -> Outcome:
-    """Give the outcome of an entry whose id an earlier one of its batch had.
-
-    Args:
-        entry: this one.
-        first: that one.
-        outcome: that one's.
-        existing: what stood under the id before.
-    """
-    if outcome.status is Status.STORED:
-        return _compare(entry, _Row(first.message_id, list(first.punch.compared.values())))
-    if existing:
-        return _compare(entry, existing)
-    return _REPEAT if outcome.status is Status.REFUSED else outcome
+    is_redelivered = there.message_id == entry.message_id and not entry.is_new_copy
+    return _REDELIVERED if is_redelivered else _DUPLICATE
 
 
 def _document(entries: Sequence[Entry]) -> str:
     rows: list[tuple[Any, ...]] = [
-        (*punch, received_ms, message_id, api_key_id) for punch, message_id, received_ms, api_key_id in entries
+        (*punch, received_ms, message_id, api_key_id) for punch, message_id, received_ms, api_key_id, _ in entries
     ]
     numbers = [number for row in rows for place in _NUMBERS if (number := row[place])]
     if math.isfinite(sum(numbers)):  # of NaN, orjson would write null
@@ -236,11 +227,17 @@ def _document(entries: Sequence[Entry]) -> str:
     return json.dumps(rows, default=datetime.isoformat)  # PostgreSQL says what is wrong with it
 
 
-def _of_an_entry(error: psycopg2.Error) -> Outcome:
-    if not (error.pgcode or "").startswith(_REFUSAL):
+def _of_an_entry(error: Exception) -> Outcome:
+    if not isinstance(error, psycopg2.Error):
+        return Outcome(Status.UNEXPECTED, kind_and_line(error))
+    if not _sqlstate(error).startswith(_REFUSAL):
         return _failed(error)  # whose message has names of the schema, but no value
     detail = f"SQLSTATE {error.pgcode}: {_QUOTED.sub('...', message_of(error))}"  # quotes may hold personal data
     return Outcome(Status.REFUSED, _printable(detail))
+
+
+def _sqlstate(error: Exception) -> str:
+    return (isinstance(error, psycopg2.Error) and error.pgcode) or ""
 
 
 def _failed(error: Exception) -> Outcome:

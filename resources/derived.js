@@ -9,17 +9,6 @@ const number = async ({ resolveVariable }, name) => resolveVariable(`file(resour
 
 // Queues.
 
-/**
- * By which a punch that the gateway sends belongs to its key's group (api.yml). SQS refuses an empty one.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues-detailed.html
- */
-async function messageGroup({ resolveVariable }) {
-  const isFair = await resolveVariable('file(resources/parameters.js):fairQueue');
-  return isFair
-    ? '#if("$!context.identity.apiKeyId" != "")&MessageGroupId=$util.urlEncode($context.identity.apiKeyId)#end'
-    : '';
-}
-
 const OUTAGE = 30 * 3600; // of the database, that a message which fails outlives at least before it is dead-lettered
 const FIRST_RETRY = 5;
 const LEAST_VISIBILITY = 109; // with less, an outage would have more receives than the 1,000 that SQS counts
@@ -166,6 +155,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  messageGroup, batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, executions,
+  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, executions,
   tooManyConnections, secrets, zones, endpointSubnets, replacement, deletion, identity, permissionsBoundary, tags,
 };

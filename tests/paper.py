@@ -6,8 +6,10 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 import handler
+from ponto.bisection import in_halves
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain
+from ponto.errors import kind_and_line
 from ponto.punch import Reason
 from ponto.records import Record
 from ponto.redelivery import Redelivery
@@ -46,6 +48,9 @@ class Paper:
 
     def save(self, entries: Sequence[Entry], deadline: float) -> list[Outcome]:
         self._called("save", deadline)
+        return in_halves(entries, self._save, Exception, lambda error: Outcome(Status.UNEXPECTED, kind_and_line(error)))
+
+    def _save(self, entries: Sequence[Entry]) -> list[Outcome]:
         outcomes = []
         for entry in entries:
             answer = self.answers.get(entry.punch.usuario_id, STORED)

@@ -46,7 +46,6 @@ _SHARED = "tests/e2e"
 _OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "command", "identity", "deploy", "leftovers"))
 _BESIDE = {  # tests of lab/ that use what those of a folder share
     "lab/tests/test_chaos.py": _SHARED,
-    "lab/tests/test_alarms.py": "tests/template",
     "lab/tests/test_simulate.py": "tests/template",
 }
 _ORDER = (_SHARED, *_OWN, "tests/template", "lab/tests", "tests/postgres", "tests/page", "tests/tools", "tests/unit")

@@ -7,8 +7,8 @@ import psycopg2.extensions
 
 from lab.simulate.clock import length
 from lab.simulate.employees import Sending
-from tools.kit.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
-from tools.kit.rows import rows_of
+from loadtest.ledger import DeadLetter, PunchKey, Row, Sent, Standing, compare, judge
+from loadtest.rows import rows_of
 
 STATES = ("stored", "duplicates", "dead-lettered", "waiting", "removed by operators", "expired")
 _LOOK_UP = "prepare audit (uuid[]) as select id::text, usuario_id, ponto, mensagem_id from batida where id = any($1)"

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from lab.simulate.clock import DAY, HOUR, instant
+from loadtest.ledger import PunchKey
 from ponto.derived_id import derive_id
-from tools.kit.ledger import PunchKey
 
 _LOCAL = timezone(timedelta(hours=-3))
 _PEAKS = (8 * HOUR, 12 * HOUR, 13 * HOUR, 18 * HOUR)

@@ -169,22 +169,23 @@ class Function:
         for entry in Entries:
             self._send_dead_letter(self._batch, entry["MessageBody"], entry["MessageAttributes"])
         self.point()
-        return {}
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
         """Change when messages of the queue of punches become visible."""
         del QueueUrl
         self._call("ChangeMessageVisibilityBatch")
-        failed = []
+        done, failed = [], []
         for entry in Entries:
             code = self._queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"], self._clock.now)
             if code:
                 failed.append({"Id": entry["Id"], "Code": code})
                 continue
+            done.append({"Id": entry["Id"]})
             for message in self._batch:
                 if message.receipt == entry["ReceiptHandle"]:
                     message.holder = None  # the invocation gave it back, though it has not returned
-        return {"Failed": failed}
+        return {"Successful": done, "Failed": failed}
 
     def _call(self, operation: str) -> None:
         self.point()

@@ -23,7 +23,7 @@ from lab.simulate.functions import Function, Invocation
 from lab.simulate.queue import Message, Queue
 from lab.simulate.schedule import PROMISED, Fault, Schedule
 from lab.simulate.settings import Settings
-from tools.kit.ledger import DeadLetter, Standing
+from loadtest.ledger import DeadLetter, Standing
 
 _KEPT, _KEPT_DEAD = 9 * DAY, 14 * DAY  # for which README.md promises that the queues keep a message
 _EXHAUSTED = {"stringValue": "exhausted"}  # of what SQS moved, which names no reason

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 
 from lab.simulate.employees import Sending
+from loadtest.ledger import PunchKey
 from ponto.derived_id import derive_id
-from tools.kit.ledger import PunchKey
 
 
 def sending(at: float, employee: int) -> Sending:

@@ -15,10 +15,10 @@ from lab.simulate.employees import Sending
 from lab.simulate.schedule import Fault
 from lab.simulate.simulation import Outcome, Plan, Simulation
 from lab.tests.sendings import sending
+from loadtest.rows import rows_of
 from ponto import drain
 from ponto.store import Store
 from tests.template.compiled import Compile
-from tools.kit.rows import rows_of
 
 BEGIN = 300  # s: by then the database is awake
 FIRST = 1_000_000  # who wakes it

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lab.simulate.checks import BrokenError, Tally
-from tools.kit.ledger import DeadLetter
+from loadtest.ledger import DeadLetter
 
 
 def test_a_dead_letter_that_is_not_in_its_queue_is_lost() -> None:

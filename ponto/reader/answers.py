@@ -13,6 +13,7 @@ import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
 from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
+from ponto.errors import kind_and_line
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.reader import columns, statements
 from ponto.session import message_of
@@ -104,7 +105,7 @@ def answer(
         error = f"{type(failed).__name__} {failed.pgcode or ''}".strip()
         found = {"why": Why.FAILED.value, "message": message_of(failed), "sqlstate": failed.pgcode or ""}
     except Exception as unexpected:  # noqa: BLE001  Lambda would log its text
-        error = _place(unexpected)
+        error = kind_and_line(unexpected)
         found = {"why": Why.FAILED.value, "message": error}
     rows = sum(each.rows for each in packed.values())
     return found, Read(list(packed), rows, sum(map(len, found.get("rows", {}).values())), error)
@@ -156,7 +157,7 @@ def _connected(parameters: Callable[[], Parameters], end: float, is_of_a_moment:
     try:
         given = parameters()
     except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
-        raise _NoAnswer(Why.FAILED, f"the password cannot be read: {error}", _place(error)) from None
+        raise _NoAnswer(Why.FAILED, f"the password cannot be read: {error}", kind_and_line(error)) from None
     options = f"{_OPTIONS} -c statement_timeout={_left_ms(end)}"
     try:
         database = connect(given, "ponto read", TIMEOUTS, options=options)
@@ -205,12 +206,3 @@ def _read(
 def _left_ms(end: float) -> int:
     """Give the ms until then, at least one: 0 would be for ever."""
     return max(1, round(1000 * (end - time.monotonic())))
-
-
-def _place(error: Exception) -> str:
-    """Say what kind of error it is, and where it was raised; nothing of its text."""
-    at = error.__traceback__
-    while at and at.tb_next:
-        at = at.tb_next
-    where = f" at {at.tb_frame.f_code.co_name}:{at.tb_lineno}" if at else ""
-    return f"{type(error).__name__}{where}"

@@ -5,7 +5,6 @@ const stop = require('../../resources/stop.js');
 
 const ARN = /^arn:aws[a-z-]*:cognito-idp:[^:]+:[0-9]{12}:userpool\/[^/]+$/;
 const CLAIM = "$context.authorizer.claims['custom:usuarioId']"; // an attribute of the user, in the ID token only
-const ATTRIBUTE = 'MessageAttribute.2'; // behind that of api.yml: SQS stops at a gap
 const ALLOWED = 'method.response.header.Access-Control-Allow-';
 
 const laidOver = (Properties) => ({ Type: 'AWS::ApiGateway::Method', Properties });
@@ -24,11 +23,10 @@ module.exports = async ({ resolveVariable }) => {
       `userPoolArn: ${userPool} is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEfGhI`
     );
   }
-  const { PostPunch } = await resolveVariable('file(resources/api.yml):Resources');
-  const request = PostPunch.Properties.Integration.RequestTemplates['application/json'];
   const ofEmployees = listed('methods').filter(({ isOfEmployees }) => isOfEmployees);
   return {
     environment: { IDENTITY: 'required' },
+    attribute: { name: 'usuarioId', value: CLAIM },
     // The stage asks for tokens before the function does: what came without one would be a dead letter.
     extensions: { BatidaPontoLambdaFunction: { DependsOn: ['ApiStage'] } }, // added to what osls writes
     Resources: {
@@ -44,17 +42,7 @@ module.exports = async ({ resolveVariable }) => {
       },
     },
     overlays: {
-      PostPunch: laidOver({
-        ...signsIn,
-        Integration: {
-          RequestTemplates: {
-            // SQS refuses an attribute without a value, so an account without a number sends none.
-            'application/json':
-              `${request}#if("$!${CLAIM.slice(1)}" != "")&${ATTRIBUTE}.Name=usuarioId` +
-              `&${ATTRIBUTE}.Value.DataType=String&${ATTRIBUTE}.Value.StringValue=$util.urlEncode(${CLAIM})#end`,
-          },
-        },
-      }),
+      PostPunch: laidOver(signsIn),
       PunchPreflight: preflight("'Content-Type,X-Api-Key,Authorization'", { [`${ALLOWED}Methods`]: "'GET,POST,OPTIONS'" }),
       ...Object.fromEntries(
         ofEmployees.map(({ id, method }) => [

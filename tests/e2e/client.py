@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import psycopg2
 import urllib3
 
+from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
+from loadtest.rows import rows_of
 from ponto.punch import parse
 from tests.aws import receive_all
 from tests.database import ask
 from tests.waiting import DEADLINE, wait_for
 from tools.dlq import queue_reader
 from tools.kit import queues
-from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
-from tools.kit.rows import rows_of
 from tools.local.stack import Stack
 
 EMPLOYEES = count(1_000_000)

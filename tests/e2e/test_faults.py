@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from lab.chaos.command import POISON
+from loadtest.ledger import Ledger
 from tests.e2e.client import EMPLOYEES, Client, Response, sent
 from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
-from tools.kit.ledger import Ledger
 from tools.local.faults import Faults
 from tools.local.stack import Stack
 

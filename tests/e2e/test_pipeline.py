@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
+from loadtest.ledger import Ledger
 from tests.e2e.client import EMPLOYEES, Client, sent
 from tests.e2e.deployed import Deployed
-from tools.kit.ledger import Ledger
 from tools.kit.project import ROOT
 from tools.local.stack import Stack
 

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from ponto.punch import Punch
-from ponto.store import Entry, Store
+from ponto.store import Entry, Status, Store
 from tests.database import ask
 from tests.documents import blocks
 from tools.kit.project import ROOT
@@ -36,7 +36,7 @@ def punch(url: str, *employees: int) -> None:
         for number, employee in enumerate(employees)
     ]
     store = Store(lambda: {"dsn": url})
-    assert {outcome.status for outcome in store.save(entries)} == {"stored"}
+    assert {outcome.status for outcome in store.save(entries)} == {Status.STORED}
     store.close()
 
 

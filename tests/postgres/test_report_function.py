@@ -290,7 +290,7 @@ def test_an_error_of_our_own_is_told_by_its_kind_and_place_only(url: str, monkey
     answer, done = ask(url, event_of(zone={}))
 
     assert answer["why"] == Why.FAILED
-    assert done.error.startswith("KeyError at fail:")
+    assert done.error.startswith("KeyError at test_report_function.py:")
     assert "a value" not in json.dumps([answer, done])
 
 

@@ -181,6 +181,14 @@ def test_a_message_that_comes_again_is_told_from_another_one_with_the_same_punch
     ]
 
 
+def test_a_new_copy_of_a_message_is_another_one(store: Store) -> None:
+    first, other = entry(), entry()
+    copies = [each._replace(is_new_copy=True) for each in (first, other)]
+    store.save([first])
+
+    assert store.save([copies[0], other, copies[1]]) == [DUPLICATE, STORED, DUPLICATE]
+
+
 @pytest.mark.parametrize(
     ("usuario_id", "later", "what"),
     [
@@ -523,6 +531,31 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     assert len(outcomes[6].detail) <= 200
     assert len(punches(database)) == 10
     assert pid(database) == session  # the connection is in use still
+
+
+@pytest.mark.parametrize("breaks", ["_document", "_compared"])
+def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_processed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, breaks: str
+) -> None:
+    entries = [entry(number) for number in range(1, 11)]
+    store.save(entries[:8])
+    code = getattr(store_module, breaks)
+
+    def broken(given: Any, *more: Any) -> Any:
+        employees = [each.punch.usuario_id for each in ([given] if isinstance(given, Entry) else given)]
+        if 3 in employees:
+            raise KeyError("of somebody")
+        return code(given, *more)
+
+    monkeypatch.setattr(store_module, breaks, broken)
+    outcomes = store.save([*entries, entries[2], entries[3]])
+
+    assert {outcomes[2].status, outcomes[10].status} == {Status.UNEXPECTED}
+    assert re.fullmatch(r"KeyError at test_store\.py:\d+", outcomes[2].detail)
+    others = {outcomes[index].status for index in range(8) if index != 2}
+    assert others == {Status.REDELIVERED}
+    assert {outcomes[8].status, outcomes[9].status} <= {Status.STORED, Status.REDELIVERED}
+    assert outcomes[11].status is Status.REDELIVERED
 
 
 def test_once_the_database_has_failed_no_other_part_of_a_batch_is_tried(

@@ -122,9 +122,10 @@ def test_entries_that_sqs_reports_as_failed_are_exactly_those_returned(
             {"Id": "2", "Code": "InvalidMessageContents", "SenderFault": True, "Message": "quotes the body"},
         ],
     }
-    assert DeadLetters(queue.url).send(rejections(3), soon()) == {
+    assert DeadLetters(queue.url).send(rejections(4), soon()) == {
         "message-0": "dead-letter queue: InternalError",
         "message-2": "dead-letter queue: InvalidMessageContents",
+        "message-3": "dead-letter queue: SQS does not say",
     }
 
 

@@ -624,7 +624,7 @@ def test_messages_that_sqs_does_not_take_stay_and_are_named(dev: Stage) -> None:
 
     assert result.status == 1
     assert result.out.startswith("11 redriven, 1 failed\n")
-    assert f"failed: InternalError: \n  {sent[3]}\n" in result.out
+    assert f"failed: InternalError\n  {sent[3]}\n" in result.out
     assert dev.dead_letters() == {sent[3]}
 
 

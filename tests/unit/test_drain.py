@@ -101,20 +101,19 @@ def sent_back(copy: Record) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("is_sent_back", "receives", "is_duplicate"),
+    ("is_sent_back", "receives", "is_new_copy"),
     [(False, 1, False), (False, 2, False), (True, 1, True), (True, 2, False)],
 )
-def test_a_second_copy_of_a_dead_letter_that_was_sent_back_is_a_duplicate(
-    *, is_sent_back: bool, receives: int, is_duplicate: bool
+def test_the_store_is_told_of_a_dead_letter_that_was_sent_back_and_comes_for_the_first_time(
+    *, is_sent_back: bool, receives: int, is_new_copy: bool
 ) -> None:
     paper, copy = Paper(), message(1, receives)
     if is_sent_back:
         sent_back(copy)
-    paper.answers[1] = Outcome(Status.REDELIVERED)
 
-    processed = process(paper, copy)
+    process(paper, copy)
 
-    assert (len(processed.duplicates), len(processed.redelivered)) == (is_duplicate, not is_duplicate)
+    assert [entry.is_new_copy for entry in paper.entries] == [is_new_copy]
 
 
 def test_a_dead_letter_that_was_sent_back_is_counted_when_it_ends() -> None:
@@ -182,14 +181,14 @@ def test_a_release_that_fails_on_everything_dead_letters_nothing_however_long_it
     def fail(*_: object) -> NoReturn:
         raise ZeroDivisionError
 
-    paper = Paper()
+    paper, employees = Paper(), range(100, 100 + size)
     drain = paper.drain()
     process(paper, message(1), drain=drain)  # before it broke
     if breaks == "the rules":
         monkeypatch.setattr(ponto.drain, "parse", fail)
     else:
-        monkeypatch.setattr(paper, "save", fail)
-    batch = [message(employee, 200) for employee in range(100, 100 + size)]
+        paper.answers = {employee: ZeroDivisionError() for employee in employees}
+    batch = [message(employee, 200) for employee in employees]
     paper.since = {each["messageId"]: GRACE_SECONDS for each in batch}
     monkeypatch.setattr(ponto.drain, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + GRACE_SECONDS))
 

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tools.kit import static
-from tools.local import asgi, flow, guard
+from tools.local import asgi, flow
 from tools.local.asgi import Message, Receive, Scope, Send
-from tools.local.guard import MOST, Guard, Public, make_key
+from tools.local.emulator import make_key
+from tools.local.guard import MOST, Guard, Public
 
 KEY = "LOCALABCDEFGHIJKLMNO"
 HOST = "127.0.0.1:4566"
@@ -52,17 +53,17 @@ class Emulator:
         await send({"type": "http.response.body", "body": self._body[:4], "more_body": True})
         await send({"type": "http.response.body", "body": self._body[4:]})
 
-    async def call_api(self, api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> guard.Answer:
+    async def call_api(self, api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> asgi.Answer:
         self.called.append((api, method, path, headers, body))
         sent = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
-        return guard.Answer(self._status, sent, self._body)
+        return asgi.Answer(self._status, sent, self._body)
 
     def is_signed(self, _: str, method: str, path: str) -> bool:
         return (method, path) == ("POST", "/signed")
 
-    def public_keys(self, pool: str) -> guard.Answer | None:
+    def public_keys(self, pool: str) -> asgi.Answer | None:
         self.pools.append(pool)
-        return guard.Answer(200, [], b"keys") if pool == POOL else None
+        return asgi.Answer(200, [], b"keys") if pool == POOL else None
 
 
 def ask(

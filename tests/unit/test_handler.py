@@ -77,9 +77,9 @@ def test_good_punches_are_stored_with_their_message_time_of_receipt_and_key(pape
 
     assert run(*records) == {"batchItemFailures": []}
     assert [(entry.punch.usuario_id, *entry[1:]) for entry in paper.entries] == [
-        (1, "m1", RECEIVED_MS + 1, "k4r2p0x9ab"),
-        (2, "m2", RECEIVED_MS + 2, None),
-        (3, "m3", RECEIVED_MS + 3, None),
+        (1, "m1", RECEIVED_MS + 1, "k4r2p0x9ab", False),
+        (2, "m2", RECEIVED_MS + 2, None, False),
+        (3, "m3", RECEIVED_MS + 3, None, False),
     ]
     assert paper.rejections == []
 

@@ -2,8 +2,10 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -37,8 +39,9 @@ ARROWS = {
     "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),
     "ponto.documents": {"fields"},
-    "ponto.drain": {"bisection", "dead_letters", "derived_id", "punch", "records", "store", "suspects"},
+    "ponto.drain": {"dead_letters", "derived_id", "errors", "punch", "records", "store", "suspects"},
     "ponto.employer": {"documents", "fields"},
+    "ponto.errors": set(),
     "ponto.fields": set(),
     "ponto.log": {"drain", "punch", "records"},
     "ponto.own_schema": set(),
@@ -47,12 +50,12 @@ ARROWS = {
     "ponto.redelivery": {"records", "sqs"},
     "ponto.reader.columns": set(),
     "ponto.reader.kinds": set(),
-    "ponto.reader.answers": {"connection", "own_schema", "reader", "session"},
+    "ponto.reader.answers": {"connection", "errors", "own_schema", "reader", "session"},
     "ponto.reader.statements": {"reader"},
     "ponto.session": {"connection"},
     "ponto.spreadsheet": set(),
     "ponto.sqs": set(),
-    "ponto.store": {"bisection", "connection", "punch", "session"},
+    "ponto.store": {"bisection", "connection", "errors", "punch", "session"},
     "ponto.suspects": {"records"},
 }
 # Module -> what it imports from elsewhere than the standard library.
@@ -67,6 +70,7 @@ FOREIGN = {
     "ponto.dead_letters": {"botocore", "types_boto3_sqs"},
     "ponto.own_schema": {"psycopg2"},
     "ponto.punch": {"orjson"},
+    "ponto.redelivery": {"types_boto3_sqs"},
     "ponto.reader.answers": {"psycopg2"},
     "ponto.reader.statements": {"slices"},  # whichever there are
     "ponto.session": {"psycopg2"},
@@ -170,6 +174,19 @@ def test_one_file_reaches_into_the_emulator_and_the_server_it_runs_in() -> None:
         if any(packages({name}) & {"ministack", "hypercorn"} for name in imports(path) - public)
     }
     assert found == {"tools/local/seam.py"}
+
+
+def test_no_file_of_the_local_stack_names_one_that_names_it() -> None:
+    files = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "tools" / "local").glob("[!_]*.py")}
+    of_module = re.compile(r"\btools[./]local[./](\w+)")
+    of_folder = re.compile(r"^from tools\.local import (.*)$", re.MULTILINE)
+    named = {
+        name: {*of_module.findall(text), *" ".join(of_folder.findall(text)).replace(",", "").split()}
+        & files.keys() - {name}
+        for name, text in files.items()
+    }
+    assert named["serve"] >= {"guard", "saved", "seam"}
+    TopologicalSorter(named).prepare()  # raises a CycleError with them
 
 
 def test_each_package_from_elsewhere_has_its_module() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tools.kit.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
+from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 
 EIGHT = datetime(2026, 10, 1, 8, tzinfo=UTC)
 A, B = PunchKey("a", 1, EIGHT), PunchKey("b", 2, EIGHT)

@@ -21,11 +21,11 @@ from loadtest import __main__ as command
 from loadtest import jmeter, proof, results, system
 from loadtest import summary as summaries
 from loadtest.jmeter import FOLDER, JMeter
+from loadtest.ledger import PunchKey, Row
 from loadtest.system import System
 from tests.aws import Calls, returned, stack
 from tools.kit import jmeter as kit
 from tools.kit.errors import CommandError
-from tools.kit.ledger import PunchKey, Row
 from tools.kit.project import ROOT
 from tools.kit.target import Where
 

@@ -75,6 +75,22 @@ def test_otherwise_nobody_is_called(
     Redelivery(url, delays).shorten_visibility(received(*times), time.monotonic() + 60)
 
 
+def test_one_client_serves_every_batch(stubber: Stubber, monkeypatch: pytest.MonkeyPatch) -> None:
+    redelivers = Redelivery(URL, DELAYS)
+    for _ in range(2):
+        expect(stubber, [5])
+        redelivers.shorten_visibility(received(1), time.monotonic() + 60)
+        monkeypatch.setattr(boto3, "client", lambda *_, **__: pytest.fail("another client"))
+
+
+def test_what_sqs_does_not_answer_for_is_told(stubber: Stubber) -> None:
+    entries = [{"Id": "0", "ReceiptHandle": "handle", "VisibilityTimeout": 5}]
+    answer: dict[str, Any] = {"Successful": [], "Failed": []}
+    stubber.add_response("change_message_visibility_batch", answer, {"QueueUrl": URL, "Entries": entries})
+    with pytest.raises(VisibilityNotShortened, match=r"^SQS does not say$"):
+        shorten(received(1))
+
+
 def test_what_sqs_refuses_is_told_after_all_calls(stubber: Stubber) -> None:
     expect(stubber, [5] * 10, ["ReceiptHandleIsInvalid", "InternalError", "InternalError"])
     expect(stubber, [5] * 2)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ponto.sqs import in_calls
 from tools.dlq import event_source, queue_reader
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.dlq.queue_reader import QueueReader
@@ -317,7 +318,7 @@ def _send_and_delete(
     failed: dict[str, str] = {}
     with progress() as shown:
         bar = shown.add_task("redriving", total=len(messages))
-        for part in queue_reader.in_calls(punches):
+        for part in in_calls(punches):
             unsent = queue_reader.send(sender, place.queue_url, part)
             failed |= unsent | _delete(reader, part, unsent)
             shown.advance(bar, len(part))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.log import NAMESPACE
-from tools.kit import metrics
+from tools.dlq import metrics
 from tools.kit.errors import CommandError
 from tools.kit.target import Target
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ponto.sqs import CALL, call, in_calls, is_of_a_message
 from tools.dlq import dead_letters
 from tools.dlq.dead_letters import DeadLetter
 from tools.kit.output import counted, print_status
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
 HIDDEN_SECONDS = 900  # for thousands of messages and a slow answer; what a killed command hid returns after it
 WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, not a sample of them
-
-_CALL = 10  # messages that SQS takes in one call
-# What SQS has against a message rather than the caller, by the last part of the code.
-_ITS_OWN_FAULT = {"BatchRequestTooLong", "InvalidAttributeValue", "InvalidMessageContents", "InvalidParameterValue"}
-
-T = TypeVar("T")
 
 
 class QueueReader:
@@ -42,7 +37,7 @@ class QueueReader:
         while nothing_new < 2:
             messages = self._sqs.receive_message(
                 QueueUrl=self._url,
-                MaxNumberOfMessages=_CALL,
+                MaxNumberOfMessages=CALL,
                 VisibilityTimeout=HIDDEN_SECONDS,
                 WaitTimeSeconds=WAIT_SECONDS,
                 MessageAttributeNames=["All"],
@@ -116,11 +111,11 @@ def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dic
     return _refused(sqs.send_message_batch, queue_url, entries)
 
 
-def _refused(call: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def _refused(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Make a call of SQS for several messages.
 
     Args:
-        call: a client's method.
+        method: a client's.
         url: of the queue.
         entries: what is asked, by the id of the message.
 
@@ -129,20 +124,14 @@ def _refused(call: Callable[..., Any], url: str, entries: Mapping[str, Mapping[s
     """
     names = list(entries)
     try:
-        numbered = [{"Id": str(index), **entry} for index, entry in enumerate(entries.values())]
-        answer = call(QueueUrl=url, Entries=numbered)
+        refused = call(method, url, list(entries.values()))
     except (BotoCoreError, ClientError) as error:
         code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
-        if len(entries) > 1 and code.rpartition(".")[2] in _ITS_OWN_FAULT:
+        if len(entries) > 1 and is_of_a_message(code):
             # One that is too large must not keep its neighbours.
-            return {name: why for one in names for name, why in _refused(call, url, {one: entries[one]}).items()}
+            return {name: why for one in names for name, why in _refused(method, url, {one: entries[one]}).items()}
         return dict.fromkeys(names, explain(error))
-    done = {names[int(entry["Id"])] for entry in answer.get("Successful", [])}
-    why = {
-        names[int(failed["Id"])]: f"{failed['Code']}: {failed.get('Message', '')}"
-        for failed in answer.get("Failed", [])
-    }
-    return {name: why.get(name, "SQS does not say") for name in names if name not in done}
+    return {names[index]: f"{why.code}: {why.message}" if why.message else why.code for index, why in refused.items()}
 
 
 def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dict[str, str]:
@@ -160,9 +149,3 @@ def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dic
     except (BotoCoreError, ClientError) as error:
         return {message.id: explain(error)}
     return {}
-
-
-def in_calls(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Cut into parts that one call takes."""
-    for start in range(0, len(items), _CALL):
-        yield items[start : start + _CALL]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -20,7 +21,6 @@ from tools.kit import local_stack
 from tools.kit.project import ROOT
 from tools.local import saved
 from tools.local.errors import LocalError
-from tools.local.guard import make_key
 
 HOST = "127.0.0.1"
 # Those that serverless.yml uses, and ecr, where `sls remove` looks for images: it starts fast and opens no other port.
@@ -28,6 +28,7 @@ _SERVICES = (
     "apigateway,cloudformation,cloudwatch,cognito-idp,ec2,ecr,iam,kms,lambda,logs,s3,secretsmanager,sns,sqs,ssm,sts"
 )
 _MODULE = "tools.local.serve"
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _START = 30  # s
 _STALLED = 60  # s without work, after which a save is given up
 _CLOSE = 2  # s that a process which was killed may take to give up its port
@@ -117,6 +118,14 @@ def isolate() -> None:
     safe = environment()
     os.environ.clear()
     os.environ.update(safe)
+
+
+def make_key() -> str:
+    """Make the access key id of one run: whoever knows it may administer the emulator.
+
+    It begins with letters, for the emulator takes twelve digits for an account's number.
+    """
+    return "LOCAL" + "".join(secrets.choice(_BASE32) for _ in range(15))
 
 
 def start(port: int, state: Path, log: Path) -> Emulator:

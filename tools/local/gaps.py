@@ -1,7 +1,7 @@
 """What the emulator drops of the template, and how it is set after the deploy.
 
 All values are those of the compiled template. Whoever takes another version of the emulator sees whether it has learnt
-better (`tools/local/seam.py` stops until then).
+better.
 """
 
 from collections.abc import Iterator, Mapping

@@ -8,17 +8,13 @@ import asyncio
 import hmac
 import json
 import re
-import secrets
 import urllib.parse
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from tools.kit import static
 from tools.local import asgi, flow
-from tools.local.asgi import Application, Message, Receive, Scope, Send
-
-KEY = "LOCAL"
-"""How an access key id of a run begins. Letters, for the emulator takes twelve digits for an account's number."""
+from tools.local.asgi import Answer, Application, Message, Receive, Scope, Send
 
 MOST = 1 << 17
 """Bytes of a body for the API: twice what its queue takes, for a body that is little larger gets the queue's answer."""
@@ -26,12 +22,11 @@ MOST = 1 << 17
 MOST_SIGNED = 1 << 21
 """Bytes of a body that is signed: many things may come together."""
 
-_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _credential = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/").match
 _api = re.compile(r"/restapis/(?P<api>[0-9a-z]+)/local/_user_request_(?P<path>/.*)", re.DOTALL).fullmatch
 # A user pool's public keys. On AWS they are for everybody too, and the emulator's gateway fetches them from itself.
 _public_keys = re.compile(r"/(?P<pool>[\w-]+)/\.well-known/jwks\.json").fullmatch
-# What resources/api.yml and slices/sign_in/aws.js read of a request, and what a function is told of its sender.
+# What resources/api.yml and resources/send-message.js read of a request, and what a function is told of its sender.
 _FOR_THE_API = {b"x-api-key", b"content-type", b"authorization", b"accept", b"user-agent"}
 _CORS = b"access-control-"
 _JSON = (b"content-type", b"application/json")
@@ -42,25 +37,12 @@ Files = Callable[[], Mapping[str, static.File]]
 """Reads files, by their paths below the API's address."""
 
 
-class Answer(NamedTuple):
-    """An answer of the emulator's."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-
 class Public(NamedTuple):
-    """What the emulator does for everybody: see `tools/local/seam.py`."""
+    """What the emulator does for everybody."""
 
     call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Answer]]
     is_signed: Callable[[str, str, str], bool]
     public_keys: Callable[[str], Answer | None]
-
-
-def make_key() -> str:
-    """Make the access key id of one run: whoever knows it may administer the emulator."""
-    return KEY + "".join(secrets.choice(_BASE32) for _ in range(15))
 
 
 class Guard:

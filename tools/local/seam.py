@@ -34,9 +34,8 @@ from ministack.services import cloudwatch_logs as logs
 
 from ponto.punch import NotAPunch, parse
 from tools.local import velocity
-from tools.local.asgi import Application
+from tools.local.asgi import Answer, Application
 from tools.local.errors import LocalError
-from tools.local.guard import Answer
 
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
 """Those that this file is written for."""

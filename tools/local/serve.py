@@ -2,7 +2,7 @@
 
     python -m tools.local.serve PORT STATE
 
-`tools/local/emulator.py` starts it, with the emulator's settings and the run's access key id in the environment.
+`make run` starts it, with the emulator's settings and the run's access key id in the environment.
 """
 
 import asyncio

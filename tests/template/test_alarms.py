@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lab.tests.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 from ponto import log
 from ponto.drain import Failure, Processed
 from ponto.punch import Punch
@@ -18,6 +17,7 @@ from ponto.store import Entry
 from tests.emf import metrics as embedded
 from tests.events import record
 from tests.gateway import Answer, answer_requests
+from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 from tests.template.compiled import TOPIC, USER_POOL, Compile
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
 from tools.deploy import proof

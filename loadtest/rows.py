@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tools.kit.ledger import PunchKey, Row
+from loadtest.ledger import PunchKey, Row
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
