@@ -211,9 +211,8 @@ class Sender:
 
     def _entry(self, index: int, punch: Line) -> "SendMessageBatchRequestEntryTypeDef":
         entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": punch.body}
-        vouched = {"usuarioId": punch.employee} if self._identity else {}
-        if punch.clock:
-            vouched |= punch.clock._asdict()
+        vouched: dict[str, object] = {"usuarioId": punch.employee} if self._identity else {}
+        vouched |= punch.attributes or {}
         if vouched:
             entry["MessageAttributes"] = {
                 name: {"DataType": "String", "StringValue": str(value)} for name, value in vouched.items()

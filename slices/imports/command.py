@@ -1,4 +1,4 @@
-"""`ponto import`: a file of punches, through the API; `ponto load documents`: whose a CPF or PIS is."""
+"""`ponto import`: a file of punches, through the API."""
 
 import math
 import os
@@ -12,36 +12,27 @@ from zoneinfo import ZoneInfo
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
-from slices.imports import clock, documents
+from slices.imports import through_bucket
 from slices.imports.api import Api
 from slices.imports.batches import NotSent, send_all
-from slices.imports.bucket import bucket_of
+from slices.imports.forms import NotPunches
 from slices.imports.journal import Done, kept
-from slices.imports.lines import NotPunches, is_compressed, lines, survey
-from tools.kit import commands, loading, local_stack, target
+from slices.imports.lines import is_compressed, lines, survey
+from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
 from tools.kit.client import MOST_AT_ONCE
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
-from tools.kit.output import counted, print_json, print_result, print_status, progress
+from tools.kit.output import print_json, print_status, progress
 
 _KEY = "PONTO_API_KEY"
 _ZONE = ZoneInfo("UTC")  # of no moment: lines are only checked, and sent as they stand
 _EPILOG = f"""examples:
   ponto import october.csv
   {_KEY}=... ponto import october.ndjson.gz --stage dev
-  ponto import clock.txt --stage dev
 
 exit status: 0 done, 1 stopped, and the same command goes on, or lines were refused, and are again until the file
-or the table of documents is mended, 2 the file or the deployment is wrong
-"""
-
-
-_DOCUMENTS_EPILOG = """examples:
-  ponto load documents documents.csv
-  ponto load documents documents.csv --stage dev
-
-exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
+is mended, 2 the file or the deployment is wrong
 """
 
 
@@ -56,18 +47,18 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     the local stack, or of the environment variable PONTO_API_KEY. Refused lines are listed in FILE.refused.ndjson, by
     number and reason; until all is sent, FILE.progress tells how far it is.
 
-    A hardware clock's file (AFD) goes into the stage's bucket instead, by AWS credentials and without an API key; the
-    command waits until it is imported, and prints what it holds.
+    A file of a form that another slice reads goes into the stage's bucket instead, by AWS credentials and without an
+    API key; the command waits until it is imported, and prints what it holds.
     """
     if not file.is_file():
         raise CommandError(f"{file} is no file")
     try:
-        with clock.shown("reading") as reached:
-            is_of_a_clock = survey(lambda offset: _open(file, offset), reached) is not None
+        with through_bucket.shown("reading") as reached:
+            surveyed = survey(lambda offset: _open(file, offset), reached)
     except NotPunches as error:
         raise CommandError(f"{file}: {error}") from None
-    if is_of_a_clock:
-        return clock.import_clock(where, file, as_json=as_json)
+    if surveyed:
+        return through_bucket.import_file(where, file, surveyed.form, as_json=as_json)
     url, key = _address(where)
     api = Api(url, key)
     with kept(file, url) as journal, _stopped_by_ctrl_c(api), _bar(file) as advance:
@@ -80,7 +71,7 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
                 journal.add(sent)
                 advance(journal.done)
         except NotPunches as error:
-            counts = clock.counts_of(journal.done.accepted, journal.done.refused, journal.refused_lines)
+            counts = through_bucket.counts_of(journal.done.accepted, journal.done.refused, journal.refused_lines)
             raise CommandError(f"{file}: {error}. {counts}") from None
         except NotSent as error:
             raise CommandError(
@@ -92,41 +83,8 @@ def import_file(where: target.Where, file: Path, *, as_json: bool) -> int:
     if as_json:
         print_json({"accepted": done.accepted, "refused": done.refused, "refusedLines": listed})
     else:
-        clock.print_counts(done.accepted, done.refused, listed)
+        through_bucket.print_counts(done.accepted, done.refused, listed)
     return 1 if done.refused else 0
-
-
-@commands.command("documents", epilog=_DOCUMENTS_EPILOG)
-@click.argument("file")
-@opt.as_json
-@target.options
-def load_documents(file: str, where: target.Where, *, as_json: bool) -> None:
-    """Say whose a CPF or PIS is, for files of hardware clocks.
-
-    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
-
-    \b
-      documento    CPF or PIS, 11 digits and nothing else
-      usuarioId    the employee's number
-
-    An employee may have several documents. The file replaces the one before, as documents/documents.csv in the stage's
-    bucket of files (slices/imports/README.md), or, if anything is wrong in it, nothing is stored.
-    """
-    content = loading.content(file)
-    if len(content) > documents.MOST_BYTES:
-        raise CommandError(f"{file} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
-    found, faults = documents.read(content)
-    loading.require_none(faults, file, as_json=as_json)
-    bucket = bucket_of(where)
-    bucket.s3.put_object(Bucket=bucket.name, Key=documents.KEY, Body=content)
-    counts = {"documents": len(found), "employees": len(set(found.values()))}
-    if as_json:
-        print_json(counts)
-    else:
-        print_result(
-            f"{counted(counts['documents'], 'document')} of {counted(counts['employees'], 'employee')} are now "
-            f"{bucket.url(documents.KEY)}"
-        )
 
 
 def _address(where: target.Where) -> tuple[str, str]:

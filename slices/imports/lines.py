@@ -1,4 +1,4 @@
-"""The lines of a file of punches, each checked by the rules of a punch: NDJSON, CSV or a hardware clock's, gzip or not.
+"""The lines of a file of punches, each checked by the rules of a punch: NDJSON, CSV or of another form, gzip or not.
 
 What a file is, its content says, not its name. It is read as a stream: however long it or a line is, memory is not.
 """
@@ -14,9 +14,8 @@ from typing import IO, NamedTuple
 
 import orjson
 
-from ponto.derived_id import ClockRecord
 from ponto.punch import WIRE, NotAPunch, named, parse
-from slices.imports import afd, documents
+from slices.imports.forms import BadFile, BadLine, Form, GetObject, NotPunches, Read, Record, Survey, form_of
 
 LONGEST = 65_536
 """Bytes of a line: what the queue takes as a body."""
@@ -31,10 +30,6 @@ _REQUIRED = [field.name for field in WIRE if field.required]
 
 _integer = re.compile("-?(?:0|[1-9][0-9]{0,17})").fullmatch
 _number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
-
-
-class NotPunches(ValueError):
-    """The file as a whole cannot be read. The message says why, and quotes of it no more than a column's name."""
 
 
 class Position(NamedTuple):
@@ -55,7 +50,7 @@ class Line(NamedTuple):
     body: str = ""  # of a punch: as of POST /ponto
     employee: int = 0  # of a punch
     refusal: str = ""  # quotes no value
-    clock: ClockRecord | None = None  # of a punch that a hardware clock kept: which of its records
+    attributes: Mapping[str, object] | None = None  # of a punch: of its message, besides
 
     @property
     def is_heartbeat(self) -> bool:
@@ -71,11 +66,15 @@ class _Raw(NamedTuple):
 Open = Callable[[int], IO[bytes]]
 """Opens a file as it is stored, from a byte on."""
 
-Documents = Callable[[], Mapping[str, int]]
-"""Gives the employee of each document; is called for a hardware clock's file only."""
+
+class Surveyed(NamedTuple):
+    """A file of a form that another slice reads."""
+
+    form: Form
+    found: Survey  # of all its lines
 
 
-def lines(open_at: Open, zone: tzinfo, start: Position = BEGIN, employees: Documents | None = None) -> Iterator[Line]:
+def lines(open_at: Open, zone: tzinfo, start: Position = BEGIN, get_object: GetObject | None = None) -> Iterator[Line]:
     """Read and check the lines of a file.
 
     Where there is no line in a mebibyte, because one is longer, or all are blank, or `start` is far, there comes a
@@ -86,49 +85,49 @@ def lines(open_at: Open, zone: tzinfo, start: Position = BEGIN, employees: Docum
         open_at: opens the file.
         zone: the stage's time zone, in which a time sent without an offset is local.
         start: where to go on. In a compressed file, what comes before is read again.
-        employees: whose the documents in a hardware clock's file are; None: such a file is refused.
+        get_object: gives what else a form may need; None: only text is read.
 
     Raises:
-        NotPunches: its first line is neither a JSON object nor the header of a CSV file or of a hardware clock's, its
+        NotPunches: its first line is neither a JSON object nor the header of a CSV file or of a form that there is, its
             compression is broken, or there is little in it but blank or refused lines.
-        Exception: of `employees`.
+        Exception: of `get_object`.
     """
     try:
-        yield from _lines(open_at, zone, start, employees)
+        yield from _lines(open_at, zone, start, get_object)
     except _BROKEN as error:
         raise _broken(error) from None
 
 
-def survey(open_at: Open, reached: Callable[[int], None]) -> afd.Survey | None:
-    """Read a hardware clock's file to its end, before anything of it is sent: some faults are of the whole file.
+def survey(open_at: Open, reached: Callable[[int], None]) -> Surveyed | None:
+    """Read a file that is no text to its end, before anything of it is sent: some faults are of the whole file.
 
     Args:
         open_at: opens the file.
         reached: is told each line's number; what it raises ends the reading.
 
     Returns:
-        What the file holds; None: it is no hardware clock's.
+        What the file holds; None: no form begins so.
 
     Raises:
         NotPunches: the file as a whole cannot be imported, or its compression is broken.
         Exception: of `reached`.
     """
-    found: afd.Survey | None = None
+    found: Surveyed | None = None
     try:
         with _buffered(open_at(0)) as stored:
             for raw in _raw(_content(stored, is_compressed(stored.peek(len(_GZIP)))), BEGIN):
                 if isinstance(raw, Position):
                     reached(raw.line)
                     continue
-                if found is None:
-                    if not _is_of_a_clock(raw):
-                        return None
-                    found = afd.Survey(_clocks_header(raw))
-                elif raw.content is not None:
-                    try:
-                        found.add(raw.content)
-                    except afd.NotOfAClock as error:
-                        raise _of_the_file(raw, error) from None
+                try:
+                    if found is None:
+                        if (form := form_of(raw.content or b"")) is None:
+                            return None
+                        found = Surveyed(form, form.surveyed(raw.content or b""))
+                    elif raw.content is not None:
+                        found.found.add(raw.content)
+                except BadFile as error:
+                    raise _of_the_file(raw, error) from None
                 reached(raw.number)
     except _BROKEN as error:
         raise _broken(error) from None
@@ -144,7 +143,7 @@ def is_compressed(start: bytes) -> bool:
     return start.startswith(_GZIP)
 
 
-def _lines(open_at: Open, zone: tzinfo, start: Position, employees: Documents | None) -> Iterator[Line]:
+def _lines(open_at: Open, zone: tzinfo, start: Position, get_object: GetObject | None) -> Iterator[Line]:
     # What the file is, its first line says.
     with _buffered(open_at(0)) as stored:
         in_gzip = is_compressed(stored.peek(len(_GZIP)))
@@ -156,11 +155,14 @@ def _lines(open_at: Open, zone: tzinfo, start: Position, employees: Documents | 
     if not isinstance(first, _Raw):
         return  # nothing but blank lines
 
-    read: _Reader
-    if _is_of_a_clock(first):
-        if employees is None:
-            raise NotPunches("it is a hardware clock's, which only the stage's bucket takes")
-        read, begin = _of_clock(_clocks_header(first), employees()), max(start, first.next)
+    read: Read
+    if form := form_of(first.content or b""):
+        if get_object is None:
+            raise NotPunches(f"it is {form.WHOSE}, which only the stage's bucket takes")
+        try:
+            read, begin = form.reader(first.content or b"", get_object), max(start, first.next)
+        except BadFile as error:
+            raise _of_the_file(first, error) from None
     elif header := _header(first):
         read, begin = _of_csv(*header), max(start, first.next)
     else:
@@ -247,18 +249,7 @@ def _raw(content: io.BufferedIOBase, start: Position) -> Iterator[_Raw | Positio
         number += 1
 
 
-def _is_of_a_clock(first: _Raw) -> bool:
-    return first.content is not None and afd.is_of_a_clock(first.content)
-
-
-def _clocks_header(first: _Raw) -> afd.Header:
-    try:
-        return afd.header(first.content or b"")
-    except afd.NotOfAClock as error:
-        raise _of_the_file(first, error) from None
-
-
-def _of_the_file(line: _Raw, error: afd.NotOfAClock) -> NotPunches:
+def _of_the_file(line: _Raw, error: BadFile) -> NotPunches:
     return NotPunches(f"line {line.number} {error}")
 
 
@@ -279,7 +270,8 @@ def _header(first: _Raw) -> tuple[list[str], str] | None:
         columns = next(csv.reader([text], delimiter=separator), [])
     except csv.Error:
         columns = []
-    wrong = " is neither a JSON object nor a header:"  # it may be a punch: nothing of it is quoted
+    # It may be a punch: nothing of it is quoted.
+    wrong = " is neither a JSON object nor a header, and no slice that is here reads it;"
     if set(columns) >= set(_REQUIRED):
         unknown = next((name for name in columns if name not in _COLUMNS), None)
         twice = next((name for name in columns if columns.count(name) > 1), None)
@@ -292,68 +284,46 @@ def _header(first: _Raw) -> tuple[list[str], str] | None:
     )
 
 
-_Reader = Callable[[bytes], tuple[str, ClockRecord | None] | None]
-"""Gives the body that a line makes, and which record of a clock it is; None: a record that is no punch."""
-
-
-def _check(line: _Raw, read: _Reader, zone: tzinfo) -> Line:
+def _check(line: _Raw, read: Read, zone: tzinfo) -> Line:
     number, after, content = line
     if content is None:
         return Line(number, after, refusal=f"line: longer than {LONGEST} bytes")
     try:
         if (found := read(content)) is None:
             return Line(number, after)
-        body, clock = found
-        return Line(number, after, body, _employee(body, clock, zone), clock=clock)
+        return Line(number, after, found.body, _employee(found, zone), attributes=found.attributes)
     except UnicodeDecodeError:
         return Line(number, after, refusal="line: not UTF-8")
     except NotAPunch as error:
         return Line(number, after, refusal=error.detail)
     except csv.Error:
         return Line(number, after, refusal="line: not CSV")
-    except (_CellCountError, afd.BadRecord) as error:
+    except BadLine as error:
         return Line(number, after, refusal=str(error))
-    except afd.NotOfAClock as error:
+    except BadFile as error:
         raise _of_the_file(line, error) from None
 
 
-def _employee(body: str, clock: ClockRecord | None, zone: tzinfo) -> int:
+def _employee(found: Record, zone: tzinfo) -> int:
     try:
-        return parse(body, zone).employee
+        return parse(found.body, zone).employee
     except NotAPunch:
-        if clock is None:
+        if not found.refusal:
             raise
-        raise afd.BadRecord("record 3: no date and time of the years 1900 to 2999") from None  # all else is ours
+        raise BadLine(found.refusal) from None
 
 
-def _of_json(content: bytes) -> tuple[str, None]:
-    return content.decode().strip(), None
+def _of_json(content: bytes) -> Record:
+    return Record(content.decode().strip())
 
 
-class _CellCountError(ValueError):
-    """A line of CSV has more or fewer cells than the header."""
-
-
-def _of_csv(columns: Sequence[str], separator: str) -> _Reader:
-    def read(content: bytes) -> tuple[str, None]:
+def _of_csv(columns: Sequence[str], separator: str) -> Read:
+    def read(content: bytes) -> Record:
         cells = next(csv.reader([content.decode().strip()], delimiter=separator, strict=True))
         if len(cells) != len(columns):
-            raise _CellCountError(f"line: {len(cells)} cells, and the header has {len(columns)}")
+            raise BadLine(f"line: {len(cells)} cells, and the header has {len(columns)}")
         named = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
-        return orjson.dumps(named).decode(), None
-
-    return read
-
-
-def _of_clock(header: afd.Header, employees: Mapping[str, int]) -> _Reader:
-    def read(content: bytes) -> tuple[str, ClockRecord] | None:
-        record = afd.read(content, header.layout)
-        if not isinstance(record, afd.Record) or record.kind != afd.PUNCH:
-            return None
-        if (employee := employees.get(record.document)) is None:
-            raise afd.BadRecord(f"record 3: the document is not in {documents.KEY}")
-        body = {"usuarioId": employee, "ponto": record.time, "dispositivo": header.clock}
-        return orjson.dumps(body).decode(), ClockRecord(header.clock, record.nsr)
+        return Record(orjson.dumps(named).decode())
 
     return read
 

@@ -9,16 +9,17 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
+from functools import partial
 from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote_plus
 
-from slices.imports import documents
 from slices.imports.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
-from slices.imports.lines import BEGIN, NotPunches, Position, lines, skip, survey
+from slices.imports.forms import NotPunches, NotThere, installed
+from slices.imports.lines import BEGIN, Position, lines, skip, survey
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -63,7 +64,7 @@ class Task(NamedTuple):
     refused: int = 0  # those that never will be
     rounds: int = 0  # invocations so far
     refused_in: tuple[str, ...] = ()  # the results that list these, one of each invocation that refused any
-    clock: Any = None  # of a hardware clock's file: what the first of them found it to hold, for the summary
+    found: Mapping[str, Any] = {}  # what the first of them found it to hold, for the summary, by its form's key
     failed: str = ""  # why it cannot be read on from there; empty: nobody knows yet
 
     @property
@@ -92,7 +93,7 @@ class Task(NamedTuple):
         """Give what became of the lines before, for a result."""
         counts: dict[str, Any] = {"accepted": self.accepted, "refused": self.refused, "rounds": self.rounds}
         counts |= {"refusedIn": list(self.refused_in)} if self.refused_in else {}
-        return counts | ({"clock": self.clock} if self.clock else {})
+        return {**counts, **self.found}
 
     def event(self) -> dict[str, Any]:
         """Give the event of which this is read."""
@@ -132,12 +133,13 @@ def _continued(task: Task, done: Any) -> Task:
             done[name] for name in ("offset", "line", "accepted", "refused", "rounds")
         )
         refused_in = tuple(done.get("refusedIn", ()))
-        clock, failed = done.get("clock"), str(done.get("failed") or "")
+        found = {form.KEY: done[form.KEY] for form in installed() if done.get(form.KEY)}
+        failed = str(done.get("failed") or "")
     except (KeyError, TypeError):
         raise NotFromS3("The event's continuation has not the form that an invocation gives it.") from None
     if any(type(number) is not int or number < 0 for number in (offset, line, accepted, refused, rounds)) or not line:
         raise NotFromS3("The event's continuation does not count from where a file begins.")
-    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, clock, failed)
+    return Task(task.record, Position(offset, line), accepted, refused, rounds, refused_in, found, failed)
 
 
 class Importer:
@@ -201,12 +203,12 @@ class Importer:
             )
         now = task._replace(rounds=task.rounds + 1)
         open_at = self._opener(task, stop)
-        if task.position == BEGIN and (found := survey(open_at, _before(stop))):
-            now = now._replace(clock=found.summary())
+        if task.position == BEGIN and (surveyed := survey(open_at, _before(stop))):
+            now = now._replace(found={surveyed.form.KEY: surveyed.found.summary()})
         why = ""
         with SpooledTemporaryFile(_IN_MEMORY) as refused:
             try:
-                found_lines = lines(open_at, self._zone, task.position, lambda: self._employees(task))
+                found_lines = lines(open_at, self._zone, task.position, partial(self._object, task.bucket))
                 for sent in send_all(found_lines, self._sender.send, stop):
                     for line in sent.refused:
                         refused.write(_json({"line": line.number, "reason": line.refusal}))
@@ -246,34 +248,19 @@ class Importer:
 
         return open_at
 
-    def _employees(self, task: Task) -> dict[str, int]:
-        """Read whose the documents in a hardware clock's file are.
-
-        Raises:
-            NotPunches: the bucket has no such table, or one with faults.
-        """
+    def _object(self, bucket: str, key: str, most: int) -> bytes:
+        """Give the begin of another object, `most` bytes of it; see `slices.imports.forms.GetObject`."""
         from botocore.exceptions import ClientError
 
         try:
-            answer = self._s3.get_object(Bucket=task.bucket, Key=documents.KEY)
+            answer = self._s3.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
             # Who may not list a bucket is told that access is denied to what is not there.
             if (code := error.response["Error"].get("Code")) not in ("NoSuchKey", "AccessDenied"):
                 raise
-            raise NotPunches(
-                f"a hardware clock's file needs {documents.KEY} in the bucket (S3: {code}); ponto load documents puts "
-                "it there, then import the file again"
-            ) from None
-        content = answer["Body"].read(documents.MOST_BYTES + 1)
-        if len(content) > documents.MOST_BYTES:
-            raise NotPunches(f"{documents.KEY} is larger than {documents.MOST_BYTES} bytes")
-        employees, faults = documents.read(content)
-        if faults:
-            raise NotPunches(
-                f"{documents.KEY} has {faults.total} faults, the first in line {faults.listed[0].line}; ponto load "
-                "documents says which they are"
-            )
-        return employees
+            raise NotThere(code) from None
+        content: bytes = answer["Body"].read(most)
+        return content
 
     def _put(self, task: Task, name: str, content: "bytes | IO[bytes]") -> None:
         self._s3.put_object(Bucket=task.bucket, Key=_result(task, name), Body=content)

@@ -16,14 +16,14 @@ from tools.kit.packaging import Package, copy_project, package
 from tools.kit.project import ROOT
 
 DEPLOYED = {  # of a slice that is there, only what its functions load
+    "clocks": [f"slices/clocks/{name}.py" for name in ("__init__", "form", "afd", "documents")],
     "corrections": [
         *(f"slices/corrections/{name}.py" for name in ("__init__", "function", "request", "statements", "write")),
         *(f"slices/corrections/reads/{name}.sql" for name in ("correction_list", "employee_punches")),
         *(f"slices/corrections/sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
     ],
     "imports": [
-        f"slices/imports/{name}.py"
-        for name in ("__init__", "function", "uploads", "lines", "batches", "afd", "documents")
+        f"slices/imports/{name}.py" for name in ("__init__", "function", "uploads", "lines", "forms", "batches")
     ],
     "receipts": [
         f"slices/receipts/{name}"

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -17,9 +16,7 @@ import psutil
 import pytest
 import urllib3
 
-from ponto.derived_id import ClockRecord, derive_clock_id
-from slices.imports.tests.clocks import CLOCK, EIGHT, Clock, cpf, month
-from tests.commands import Result, run_process
+from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
@@ -196,65 +193,6 @@ def test_a_laptop_imports_the_same_file_through_the_api(
 
     client.wait_until_drained()
     assert len(client.rows(*employees)) == 50
-
-
-def documents_of(employees: list[int], deployed: Deployed, folder: Path) -> list[str]:
-    """Let the import know some employees' CPFs; give the fields in which a clock has them."""
-    file = folder / "documents.csv"
-    file.write_text("documento;usuarioId\n" + "".join(f"{cpf(number)};{number}\n" for number in employees))
-    done = run_process("load", "documents", file, "--state", deployed.state)
-    assert (done.status, done.err) == (0, "")
-    return [f"0{cpf(number)}" for number in employees]
-
-
-@pytest.mark.usefixtures("bucket")
-def test_a_hardware_clocks_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
-    client: Client, deployed: Deployed, employees: list[int], tmp_path: Path
-) -> None:
-    one, other, *_ = people = documents_of(employees[:5], deployed, tmp_path)
-    clock = Clock(2021)
-    october = month(clock, people)
-    october += [clock.punch(len(october) + more, one) for more in (1, 2)]  # in the minute of the first
-    new = len(october) + 1
-    november = [*october, clock.punch(new, other, EIGHT.replace(month=11)), clock.punch(new + 1, f"0{cpf(999)}")]
-    file = tmp_path / "clock.txt"
-
-    def imported(written: list[str], status: int = 0) -> set[str]:
-        file.write_bytes(clock.file(*written))
-        done = run_process("import", file, "--state", deployed.state, "--json")
-        assert done.status == status, done.err
-        assert (done.json["clock"]["lastNsr"], done.json["clock"]["gaps"]) == (len(written), [])
-        assert done.json["refusedLines"] == (f"{file}.refused.ndjson" if status else None)
-        client.wait_until_drained()
-        return {row.punch.id for row in client.rows(*employees)}
-
-    first = imported(october)
-    kept = [nsr for nsr, line in enumerate(october, 1) if line[9] == "3"]
-    assert first == {derive_clock_id(ClockRecord(CLOCK, nsr)) for nsr in kept}
-    assert len(client.rows(employees[0])) == 4
-    assert imported(october) == first
-    assert imported(november, status=1) == first | {derive_clock_id(ClockRecord(CLOCK, new))}
-    assert client.depth(client.address.dlq_url) == 0
-    told = client.query("select distinct dispositivo, sequencia from batida where usuario_id = any(%s)", employees)
-    assert told == [(CLOCK, None)]
-
-
-def test_two_punches_of_a_clocks_minute_are_two_after_a_redrive_too(
-    client: Client, deployed: Deployed, bucket: Bucket, employees: list[int], tmp_path: Path, run: Callable[..., Result]
-) -> None:
-    (person,) = documents_of(employees[:1], deployed, tmp_path)
-    clock = Clock(2009)  # local times
-    with client.refusing(employees[0]):
-        folder = bucket.upload(clock.file(clock.punch(7, person), clock.punch(8, person)))
-        assert bucket.wait_for(folder)["accepted"] == 2
-        wait_for(lambda: client.depth(client.address.dlq_url) == 2, "the dead letters")
-
-    assert run("redrive", "--reason", "refused").out.startswith("2 redriven, 0 failed\n")
-
-    client.wait_until_drained()
-    rows = client.rows(employees[0])
-    assert {row.punch.id for row in rows} == {derive_clock_id(ClockRecord(CLOCK, nsr)) for nsr in (7, 8)}
-    assert {row.punch.ponto for row in rows} == {EIGHT.replace(hour=11, tzinfo=UTC)}
 
 
 def workers(stack: Stack) -> list[psutil.Process]:

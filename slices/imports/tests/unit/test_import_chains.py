@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slices.imports import batches, function, uploads
-from slices.imports.lines import NotPunches
+from slices.imports.forms import NotPunches
 from slices.imports.tests.unit.test_uploads import RESERVE, Paper, punch
 from slices.imports.uploads import FAILURE, SUMMARY
 

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 import slices.imports.lines
 from ponto.punch import NotAPunch, parse
-from slices.imports.lines import BEGIN, LONGEST, Line, NotPunches, Position, lines
+from slices.imports import forms
+from slices.imports.forms import NotPunches
+from slices.imports.lines import BEGIN, LONGEST, Line, Position, lines, survey
 from tests.strategies import Body, edited_bodies, good_bodies
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -153,10 +155,21 @@ def test_bad_lines_of_csv() -> None:
     ],
 )
 def test_a_file_of_something_else_is_none_and_its_content_is_not_quoted(first: bytes) -> None:
-    with pytest.raises(NotPunches, match="line 2 is neither a JSON object nor a header: the columns are") as caught:
+    with pytest.raises(
+        NotPunches,
+        match="line 2 is neither a JSON object nor a header, and no slice that is here reads it; the columns are",
+    ) as caught:
         read(b"\n" + first + b"\n" + GOOD)
     assert "123" not in str(caught.value)
     assert "nome" not in str(caught.value)
+
+
+def test_a_form_that_no_slice_brings_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "installed", tuple)
+    stored = Stored(b"00000000011" + b"0" * 221 + b"\r\n")
+    assert survey(stored.open_at, lambda _: None) is None
+    with pytest.raises(NotPunches, match=r"line 1 is neither .*, and no slice that is here reads it"):
+        list(lines(stored.open_at, ZONE))
 
 
 @pytest.mark.parametrize(

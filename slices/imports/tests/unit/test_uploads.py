@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from ponto.config import ConfigurationError
 from slices.imports import batches, function, lines, uploads
 from slices.imports.batches import NotSent, OutOfTime, Sender
-from slices.imports.lines import BEGIN, NotPunches, Position
+from slices.imports.forms import NotPunches
+from slices.imports.lines import BEGIN, Position
 from slices.imports.tests.unit.test_lines import ZONE
 from slices.imports.uploads import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
 from tests.events import NOT_SQS, Context, record, sqs_event

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.documents import is_cpf, is_pis
-from slices.imports import afd
-from slices.imports.afd import BadRecord, NotOfAClock, Record, Survey, Trailer
-from slices.imports.tests.clocks import CLOCK, EIGHT, KERMIT, MODBUS, Clock, cpf, is_named_in, month, pis
+from slices.clocks import afd
+from slices.clocks.afd import BadRecord, NotOfAClock, Record, Survey, Trailer
+from slices.clocks.tests.clocks import CLOCK, EIGHT, KERMIT, MODBUS, Clock, cpf, is_named_in, month, pis
 
 PEOPLE = [f"0{cpf(number)}" for number in (11, 12, 13)]
 clocks = st.builds(

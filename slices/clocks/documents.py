@@ -8,6 +8,7 @@ import re
 from ponto import spreadsheet
 from ponto.documents import DIGITS, LARGEST_EMPLOYEE, is_cpf, is_pis, wrong_employee
 from ponto.spreadsheet import Faults, Row
+from slices.imports.forms import GetObject, NotPunches, NotThere
 
 KEY = "documents/documents.csv"
 """Where the table is in the bucket of files."""
@@ -53,3 +54,27 @@ def _wrong_document(text: str) -> str | None:
     if not is_cpf(text) and not is_pis(text):
         return "has the check digits of neither a CPF nor a PIS"
     return None
+
+
+def employees(get_object: GetObject) -> dict[str, int]:
+    """Read the table that the bucket has: the employee of each document.
+
+    Raises:
+        NotPunches: it has none, or one with faults.
+    """
+    try:
+        content = get_object(KEY, MOST_BYTES + 1)
+    except NotThere as error:
+        raise NotPunches(
+            f"a hardware clock's file needs {KEY} in the bucket (S3: {error}); ponto load documents puts "
+            "it there, then import the file again"
+        ) from None
+    if len(content) > MOST_BYTES:
+        raise NotPunches(f"{KEY} is larger than {MOST_BYTES} bytes")
+    found, faults = read(content)
+    if faults:
+        raise NotPunches(
+            f"{KEY} has {faults.total} faults, the first in line {faults.listed[0].line}; ponto load "
+            "documents says which they are"
+        )
+    return found

@@ -14,11 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ponto.punch import parse
+from slices.clocks import form
+from slices.clocks.documents import KEY
+from slices.clocks.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
+from slices.clocks.tests.unit.test_afd import both_layouts, clocks
 from slices.imports.batches import OutOfTime
-from slices.imports.documents import KEY
-from slices.imports.lines import BEGIN, NotPunches, lines, survey
-from slices.imports.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pis
-from slices.imports.tests.unit.test_afd import both_layouts, clocks
+from slices.imports.forms import Form, GetObject, NotPunches, form_of
+from slices.imports.lines import BEGIN, lines, survey
 from slices.imports.tests.unit.test_lines import ZONE, Stored
 from slices.imports.tests.unit.test_uploads import Paper, client_error
 from slices.imports.tests.unit.test_uploads import paper as paper
@@ -37,6 +39,12 @@ Sent = tuple[int, str, int]  # employee, ponto, NSR
 def known(paper: Paper, table: str = TABLE) -> Paper:
     paper.bucket.objects[KEY, None] = table.encode()
     return paper
+
+
+def bucket_of(table: dict[str, int]) -> GetObject:
+    """Give what reads the table of documents from a bucket."""
+    text = "documento;usuarioId\n" + "".join(f"{document};{employee}\n" for document, employee in table.items())
+    return lambda *_: text.encode()
 
 
 def sent(paper: Paper) -> list[Sent]:
@@ -61,6 +69,12 @@ def expected(clock: Clock, written: list[str]) -> list[Sent]:
             when = line[10:34] if clock.year == 2021 else f"2026-10-{line[10:12]}T{line[18:20]}:{line[20:22]}"
             found.append((employees[line[place]], when, int(line[:9])))
     return found
+
+
+@both_layouts
+def test_imports_find_the_form(clock: Clock) -> None:
+    expected: Form = form  # which mypy looks at
+    assert form_of(clock.header().encode("iso-8859-1")) is expected
 
 
 @settings(max_examples=20)
@@ -111,7 +125,7 @@ def test_where_the_zone_changes_its_time_a_clock_without_an_offset_means_the_lat
 ) -> None:
     clock, zone = Clock(2009), ZoneInfo("America/New_York")
     stored = Stored(clock.file(clock.punch(1, PEOPLE[0], local)))
-    (line,) = lines(stored.open_at, zone, BEGIN, lambda: {cpf(11): 11})
+    (line,) = lines(stored.open_at, zone, BEGIN, bucket_of({cpf(11): 11}))
     assert parse(line.body, zone).ponto == local.replace(tzinfo=UTC) - timedelta(hours=offset)
 
 
@@ -203,14 +217,14 @@ def test_a_long_file_is_handed_on_with_what_was_found_in_it_and_nothing_is_left_
     (handed,) = paper.functions.events
     (task,) = tasks_of(handed)
     assert task.event() == handed
-    assert task.clock["lastNsr"] == len(written)
+    assert task.found["clock"]["lastNsr"] == len(written)
 
     paper.queue.answers = []
     paper.run_all(paper.functions.events.pop(), seconds=30)
 
     assert sorted(set(sent(paper)), key=lambda each: each[2]) == expected(clock, written)
     (summary,) = paper.result("summary.json")
-    assert (summary["accepted"], summary["rounds"], summary["clock"]) == (1_200, 2, task.clock)
+    assert (summary["accepted"], summary["rounds"], summary["clock"]) == (1_200, 2, task.found["clock"])
 
 
 @pytest.mark.parametrize("days", [0, 2])
@@ -224,7 +238,7 @@ def test_a_file_that_names_a_second_clock_or_is_a_programs_sends_nothing(paper: 
             paper.run(paper.upload(clock.file(*written)))
         assert said in paper.result("failure.json")[0]["reason"]
         with pytest.raises(NotPunches, match=said):  # who goes on behind a part surveys nothing again
-            list(lines(Stored(clock.file(*written)).open_at, ZONE, BEGIN, dict))
+            list(lines(Stored(clock.file(*written)).open_at, ZONE, BEGIN, bucket_of({})))
     assert paper.queue.bodies == []
 
 
@@ -260,7 +274,7 @@ def test_a_table_with_faults_fails_the_file_and_no_document_is_told(paper: Paper
 
 
 def test_a_table_larger_than_the_memory_takes_is_not_read(paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slices.imports.documents.MOST_BYTES", len(TABLE) - 1)
+    monkeypatch.setattr("slices.clocks.documents.MOST_BYTES", len(TABLE) - 1)
     with pytest.raises(NotPunches, match="is larger than"):
         known(paper).run(paper.upload(Clock().file()))
 
@@ -297,11 +311,11 @@ def test_a_clocks_file_with_a_damaged_header_fails_as_a_whole() -> None:
 @both_layouts
 def test_reading_may_go_on_behind_any_line_of_a_clock(clock: Clock) -> None:
     stored = Stored(clock.file(*month(clock, [*PEOPLE, STRANGER], days=2), signature=True))
-    employees = {cpf(11): 11, cpf(12): 12, pis(13): 13}
-    whole = list(lines(stored.open_at, ZONE, BEGIN, lambda: employees))
+    bucket = bucket_of({cpf(11): 11, cpf(12): 12, pis(13): 13})
+    whole = list(lines(stored.open_at, ZONE, BEGIN, bucket))
     assert len(whole) == 24
     for place, line in enumerate(whole):
-        assert list(lines(stored.open_at, ZONE, line.next, lambda: employees)) == whole[place + 1 :]
+        assert list(lines(stored.open_at, ZONE, line.next, bucket)) == whole[place + 1 :]
 
 
 def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_reads_hears_of_each_mebibyte() -> None:
@@ -312,7 +326,9 @@ def test_a_clock_with_many_records_and_few_punches_takes_no_memory_and_whoever_r
     stored = Stored(content)
     tracemalloc.start()
     try:
-        places = [line.next for line in lines(stored.open_at, ZONE, BEGIN, lambda: {cpf(11): 11}) if line.is_heartbeat]
+        places = [
+            line.next for line in lines(stored.open_at, ZONE, BEGIN, bucket_of({cpf(11): 11})) if line.is_heartbeat
+        ]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from slices.imports import clock, documents
-from slices.imports.afd import Survey, header
-from slices.imports.tests.clocks import EIGHT, Clock, cpf, is_named_in, month
-from slices.imports.tests.unit.test_clock_files import PEOPLE, TABLE
+from slices.clocks import documents
+from slices.clocks.afd import Survey, header
+from slices.clocks.tests.clocks import EIGHT, Clock, cpf, is_named_in, month
+from slices.clocks.tests.unit.test_clock_files import PEOPLE, TABLE
+from slices.imports import through_bucket
 from tests.aws import Calls, refusal, stack
 from tests.commands import Run, runner, write_stack
 
@@ -48,7 +49,7 @@ class Stage:
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
-    monkeypatch.setattr(clock, "_PAUSE", 0.001)
+    monkeypatch.setattr(through_bucket, "_PAUSE", 0.001)
     return Stage(Calls(monkeypatch))
 
 
@@ -203,7 +204,7 @@ def test_an_import_that_failed_says_why_and_what_it_did_before(stage: Stage, run
 def test_a_result_that_does_not_come_is_not_waited_for_for_ever(
     stage: Stage, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    monkeypatch.setattr(clock, "_PATIENCE", 0.01)
+    monkeypatch.setattr(through_bucket, "_PATIENCE", 0.01)
     stage.missing = code
     done = run("import", file_of(tmp_path, Clock().file()))
     assert done.status == 1

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ponto.documents import check_digits
+from slices.imports.forms import BadFile, BadLine
 
 LISTED = 500
 """Of each kind of finding, how many a survey lists; what is more is counted. They go along in Lambda's events."""
@@ -26,11 +27,11 @@ _SIGNATURE = "ASSINATURA_DIGITAL"  # ..._EM_ARQUIVO_P7S, behind the trailer
 _LENGTH_OF_PROGRAMS = 137  # characters of a record of kind 7
 
 
-class NotOfAClock(ValueError):
+class NotOfAClock(BadFile):
     """The file as a whole is no hardware clock's. The message says why."""
 
 
-class BadRecord(ValueError):
+class BadRecord(BadLine):
     """A line is no record of the file's layout. The message says why."""
 
 

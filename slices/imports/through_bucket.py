@@ -1,8 +1,8 @@
-"""A hardware clock's file, which no API takes: into the stage's bucket, and what became of it there."""
+"""A file that the API does not take: into the stage's bucket, and what became of it there."""
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from slices.imports.bucket import Bucket, bucket_of
+from slices.imports.forms import Form
 from slices.imports.journal import refused_of
 from slices.imports.uploads import FAILURE, INCOMING, SUMMARY, results_of
 from tools.kit import files, target
@@ -22,7 +23,7 @@ _PAUSE = 1.0  # s, between two looks
 _NOT_THERE = ("NoSuchKey", "AccessDenied")  # the second to whoever may not list the bucket
 
 
-def import_clock(where: target.Where, file: Path, *, as_json: bool) -> int:
+def import_file(where: target.Where, file: Path, form: Form, *, as_json: bool) -> int:
     """Upload a file, wait until it is imported, and print the summary.
 
     Returns:
@@ -51,7 +52,7 @@ def import_clock(where: target.Where, file: Path, *, as_json: bool) -> int:
         print_json(summary | {"results": bucket.url(folder), "refusedLines": listed})
     else:
         print_counts(summary["accepted"], summary["refused"], listed)
-        print_result(*_lines_of(summary["clock"]))
+        print_result(*form.described(summary[form.KEY]))
     return 1 if summary["refused"] else 0
 
 
@@ -129,31 +130,3 @@ def _wait_for(bucket: Bucket, folder: str) -> dict[str, Any]:
                     1,
                 )
             time.sleep(_PAUSE)
-
-
-def _lines_of(clock: Mapping[str, Any]) -> Iterator[str]:
-    numbers = f"NSR {clock['firstNsr']} to {clock['lastNsr']}" if clock["lastNsr"] else "no record"
-    yield f"clock {clock['number']}, layout of {clock['layout']}, {numbers}"
-    unlisted = clock["unlisted"]
-    gaps = [
-        str(gap["first"]) if gap["first"] == gap["last"] else f"{gap['first']}-{gap['last']}" for gap in clock["gaps"]
-    ]
-    yield from _listed("missing NSR", gaps, unlisted["gaps"])
-    yield from _listed("repeated NSR", [str(nsr) for nsr in clock["repeats"]], unlisted["repeats"])
-    if clock["unplaced"]:
-        yield f"{counted(clock['unplaced'], 'record')} came again, or late into a gap that is not listed"
-    for each in clock["settings"]:
-        yield f"clock set, NSR {each['nsr']}: {each['before']} to {each['after']}"
-    if unlisted["settings"]:
-        yield f"and set {counted(unlisted['settings'], 'time')} more"
-    if clock["trailer"] is None:
-        yield "no trailer: the file may be incomplete"
-        return
-    for kind, counts in clock["trailer"].items():
-        if counts != clock["found"][kind]:
-            yield f"records of kind {kind}: {clock['found'][kind]} found, the trailer counts {counts}"
-
-
-def _listed(what: str, texts: Sequence[str], unlisted: int) -> Iterator[str]:
-    if listed := ", ".join(texts):
-        yield f"{what}: {listed}" + (f" and {unlisted} more" if unlisted else "")

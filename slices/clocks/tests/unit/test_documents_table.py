@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ponto.documents import LARGEST_EMPLOYEE, is_cpf, is_pis
-from slices.imports.documents import read
-from slices.imports.tests.clocks import cpf, pis
+from slices.clocks.documents import read
+from slices.clocks.tests.clocks import cpf, pis
 from tests.documents import blocks
 from tools.kit.project import ROOT
 
@@ -27,7 +27,7 @@ def test_a_table_that_was_written_reads_back(table: dict[str, int], between: str
 
 
 def test_the_documents_example_is_a_table() -> None:
-    texts = [block.text for block in blocks(ROOT / "slices" / "imports" / "README.md") if block.language == "csv"]
+    texts = [block.text for block in blocks(ROOT / "slices" / "clocks" / "README.md") if block.language == "csv"]
     [example] = [text for text in texts if text.startswith("documento")]
     assert read(example.encode()) == ({"12345678909": 123}, ([], 0))
 

@@ -1,0 +1,1 @@
+"""Files of hardware clocks (README.md)."""

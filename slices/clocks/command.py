@@ -1,0 +1,50 @@
+"""`ponto load documents`: whose a CPF or PIS is."""
+
+import click
+
+from slices.clocks import documents
+from slices.imports.bucket import bucket_of
+from tools.kit import commands, loading, target
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import counted, print_json, print_result
+
+_EPILOG = """examples:
+  ponto load documents documents.csv
+  ponto load documents documents.csv --stage dev
+
+exit status: 0 done, 2 the file or the stage is wrong: nothing was stored
+"""
+
+
+@commands.command("documents", epilog=_EPILOG)
+@click.argument("file")
+@opt.as_json
+@target.options
+def load_documents(file: str, where: target.Where, *, as_json: bool) -> None:
+    """Say whose a CPF or PIS is, for files of hardware clocks.
+
+    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names both columns:
+
+    \b
+      documento    CPF or PIS, 11 digits and nothing else
+      usuarioId    the employee's number
+
+    An employee may have several documents. The file replaces the one before, as documents/documents.csv in the stage's
+    bucket of files (slices/clocks/README.md), or, if anything is wrong in it, nothing is stored.
+    """
+    content = loading.content(file)
+    if len(content) > documents.MOST_BYTES:
+        raise CommandError(f"{file} is larger than {documents.MOST_BYTES} bytes; nothing was stored")
+    found, faults = documents.read(content)
+    loading.require_none(faults, file, as_json=as_json)
+    bucket = bucket_of(where)
+    bucket.s3.put_object(Bucket=bucket.name, Key=documents.KEY, Body=content)
+    counts = {"documents": len(found), "employees": len(set(found.values()))}
+    if as_json:
+        print_json(counts)
+    else:
+        print_result(
+            f"{counted(counts['documents'], 'document')} of {counted(counts['employees'], 'employee')} are now "
+            f"{bucket.url(documents.KEY)}"
+        )
