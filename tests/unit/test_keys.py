@@ -28,7 +28,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         calls = Calls(monkeypatch)
         queues = {"PunchQueueUrl": "https://p", "DeadLetterQueueUrl": "https://d"}
         calls.instead["DescribeStacks"] = stack(**queues, ApiId=api["id"])
-        monkeypatch.setattr(keys, "_TURN_PAUSE", 0)
+        monkeypatch.setattr(keys, "_RETRY_PAUSE", 0)
         yield calls
 
 
@@ -78,7 +78,7 @@ def test_a_change_of_a_usage_plan_waits_for_its_turn_and_says_that_the_key_is_di
 def test_what_fails_after_the_key_is_disabled_says_so_and_what_is_left(
     calls: Calls, run: Run, monkeypatch: pytest.MonkeyPatch, operation: str, error: Exception
 ) -> None:
-    monkeypatch.setattr(keys, "_TURN_SECONDS", -1)
+    monkeypatch.setattr(keys, "_RETRY_SECONDS", -1)
     calls.instead[operation] = error
 
     failed = run("revoke", "gate-1", "--yes", "--forget")
