@@ -52,12 +52,12 @@ module.exports = async (context) => {
   const wanted = await resolveVariable('param:alarms');
   if (!['all', 'essential'].includes(wanted)) stop(`alarms: '${wanted}' is not one of all, essential.`);
   const { everywhere, onExpressions, ofTheCluster } = await resolveVariable('file(resources/alarms.yml)');
-  const all = {
+  const ours = {
     ...everywhere,
     ...(metricMath === 'supported' && onExpressions),
     ...((await resolveVariable('param:database')) === 'create' && ofTheCluster),
-    ...(await together(context, 'alarms')),
   };
+  const all = { ...ours, ...(await together(context, 'alarms')) }; // a slice's descriptions say where theirs are described
   const alarms = wanted === 'all' ? all : Object.fromEntries(ESSENTIAL.map((section) => [section, all[section]]));
 
   const { arn, resources } = await topic(resolveVariable);
@@ -68,7 +68,7 @@ module.exports = async (context) => {
       Type: 'AWS::CloudWatch::Alarm',
       Properties: {
         AlarmName: `${stack}-${section}`,
-        AlarmDescription: `${AlarmDescription} docs/runbook.md#${section}`,
+        AlarmDescription: section in ours ? `${AlarmDescription} docs/runbook.md#${section}` : AlarmDescription,
         ...properties,
         ComparisonOperator: 'GreaterThanThreshold',
         TreatMissingData: 'notBreaching',

@@ -41,7 +41,7 @@ FOUND = {  # by which seed each planted fault is found, and in how many days
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stage(prod: Template) -> Settings:
     return settings.of_template(prod)
 

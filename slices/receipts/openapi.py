@@ -1,12 +1,20 @@
-"""What docs/openapi.json says of receipts, by the code."""
+"""openapi.json: how receipts are asked for, in OpenAPI 3.1, by hand but for what the code says."""
 
+import json
+import tomllib
 from typing import Any
 
 from slices.receipts import lookup
+from tools.kit.project import ROOT
+
+FILE = ROOT / "slices" / "receipts" / "openapi.json"
 
 
-def fill(document: Any) -> None:
-    """Write anew what follows from the code: limits and messages."""
+def text() -> str:
+    """Give the description, with anew what follows from the code: limits and messages."""
+    document = json.loads(FILE.read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    document["info"]["version"] = project["version"]
     components, paths = document["components"], document["paths"]
     components["headers"]["Access-Control-Expose-Headers"]["schema"]["const"] = lookup.EXPOSED
     one, several = paths["/ponto/{id}"]["get"], paths["/ponto"]["get"]
@@ -17,6 +25,7 @@ def fill(document: Any) -> None:
     _json(several, "404")["example"]["message"] = lookup.NO_LIST
     for operation in (one, several):
         _json(operation, "503")["example"]["message"] = lookup.UNAVAILABLE
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _json(operation: Any, status: str) -> Any:

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from slices.receipts.lookup import NO_LIST
 from tests.commands import Result, run_process
 from tests.database import ask
-from tools.deploy.proof import RESERVED_EMPLOYEE, ask_until
+from tools.deploy.proof import RESERVED_EMPLOYEE
 from tools.kit import slices
 from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
@@ -61,6 +60,13 @@ def account() -> Iterator[Account]:
         shutil.rmtree(state)
 
 
+def ask_slices(of_slices: list[Any], when: str, aws: emulator.Emulator, done: Any) -> None:
+    """Let the slices look at what was deployed, given what the command printed."""
+    for each in of_slices:
+        if when in each:
+            slices.found(each[when])(aws, done)
+
+
 def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes_it_again(account: Account) -> None:
     # Deployed, but the functions cannot reach their database.
     broken = account.deploy(database_host="/nowhere")
@@ -72,9 +78,10 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
 
     # The emulator's CloudFormation takes what only stages in the cloud have, too.
     cloud = [f"--param={given}" for given in ("whenDeleted=Retain", "alarmEmail=oncall@example.com")]
-    cloud += [f"--param={each['parameter']}" for each in slices.said("deployTests")]
-    pool = account.aws.client("cognito-idp").create_user_pool(PoolName="employees")["UserPool"]["Arn"]
-    done = account.deploy("--json", *cloud, f"--param=userPoolArn={pool}")
+    of_slices = list(slices.said("deployTests"))
+    cloud += [f"--param={each['parameter']}" for each in of_slices if "parameter" in each]
+    once = [f"--param={slices.found(each['once'])(account.aws)}" for each in of_slices if "once" in each]
+    done = account.deploy("--json", *cloud, *once)
     assert done.status == 0, done.err
     schema = ROOT / "ponto" / "schema"
     assert done.json["applied"] == [
@@ -86,17 +93,16 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     assert key not in done.out + done.err
     assert done.json["showKey"].startswith("aws apigateway get-api-key")
 
-    for each in slices.said("deployTests"):
-        slices.found(each["then"])(account.aws, done.json)
+    ask_slices(of_slices, "then", account.aws, done.json)
     s3 = account.aws.client("s3")
     buckets = [found["Name"] for found in s3.list_buckets()["Buckets"] if "deploymentbucket" not in found["Name"]]
 
-    # Nobody signs in any more, and nobody's list of punches is left.
+    # What was given once is gone.
     again = account.deploy("--json", *cloud)
     assert again.status == 0, again.err
     assert again.json["applied"] == []
     assert {row[0] for row in account.rows()} == {done.json["punch"]["id"], again.json["punch"]["id"]}
-    assert ask_until(done.json["url"], key, None, expected=404) == {"message": NO_LIST}
+    ask_slices(of_slices, "afterwards", account.aws, again.json)
 
     removed = account.remove()
     assert removed.status == 0, removed.err

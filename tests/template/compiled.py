@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from subprocess import PIPE
+from zipfile import ZipFile
 
 import pytest
 
@@ -71,16 +72,39 @@ class OneProcess:
 
 
 @pytest.fixture(scope="session")
-def packaged(project: Path) -> Iterator[Packaged]:
+def one_process() -> Iterator[OneProcess]:
     with contextlib.closing(OneProcess()) as one:
-        yield cache(
-            lambda stage, *parameters, **aws: package(project, stage, *parameters, aws=NO_AWS | aws, run=one.run)
-        )
+        yield one
+
+
+def _packaged(project: Path, one: OneProcess) -> Packaged:
+    return cache(lambda stage, *given, **aws: package(project, stage, *given, aws=NO_AWS | aws, run=one.run))
 
 
 @pytest.fixture(scope="session")
+def whole(project: Path, one_process: OneProcess) -> Packaged:
+    """Package the project with all slices that there are."""
+    return _packaged(project, one_process)
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory, one_process: OneProcess) -> Packaged:
+    """Package the reference: the project without slices."""
+    return _packaged(copy_project(tmp_path_factory.mktemp("bare") / "project", with_slices=False), one_process)
+
+
+@pytest.fixture
+def packaged(whole: Packaged) -> Packaged:
+    """Package what a test looks at: tests/template/conftest.py gives the reference instead."""
+    return whole
+
+
+_template = cache(Package.template)
+
+
+@pytest.fixture
 def compiled(packaged: Packaged) -> Compile:
-    return cache(lambda stage, *parameters, **aws: packaged(stage, *parameters, **aws).template())
+    return lambda stage, *parameters, **aws: _template(packaged(stage, *parameters, **aws))
 
 
 @pytest.fixture(scope="session")
@@ -98,28 +122,28 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Zip:
     return cache(zipped)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def prod(compiled: Compile) -> Template:
     return compiled("prod")
 
 
-@pytest.fixture(scope="session")
-def complete(compiled: Compile) -> Template:
-    """Give prod with all that slices may add: every alarm, and all that auditors may have something against."""
-    return compiled("prod", *SWITCHES)
+@pytest.fixture
+def complete(whole: Packaged) -> Template:
+    """Give prod with all that slices may add, whatever a test looks at: rules are for all of it."""
+    return _template(whole("prod", *SWITCHES))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def dev(compiled: Compile) -> Template:
     return compiled("dev")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def local(compiled: Compile) -> Template:
     return compiled("local")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def signed_in(compiled: Compile) -> Template:
     """Give prod with employees who sign in."""
     return compiled("prod", f"userPoolArn={USER_POOL}")
@@ -134,6 +158,18 @@ def stage(request: pytest.FixtureRequest) -> str:
 def template(compiled: Compile, stage: str) -> Template:
     """Give each stage in turn."""
     return compiled(stage)
+
+
+def names(package: Package) -> set[str]:
+    """The files that a zip holds."""
+    with ZipFile(package.zip_file) as archive:
+        return {name for name in archive.namelist() if not name.endswith("/")}
+
+
+def files_of(package: Package, name: str) -> set[str]:
+    """What a zip holds of a slice, by paths below its folder."""
+    folder = f"slices/{name}/"
+    return {file.removeprefix(folder) for file in names(package) if file.startswith(folder)}
 
 
 def tls_only(action: str, *resources: object) -> dict[str, object]:

@@ -8,7 +8,6 @@ from tools.kit.project import ROOT
 
 ALARM = "AWS::CloudWatch::Alarm"
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
-_IMPORTS = "ImportacaoLambdaFunction"
 _COSTS = "What watching costs"  # the last section, of no alarm
 SECTIONS = {
     title: text
@@ -26,27 +25,22 @@ def alarms(template: Template, stage: str = "prod") -> dict[str, Any]:
     }
 
 
-def of_a_stage(
-    complete: Template, *, metric_math: bool, cluster: bool, uploads: bool = False, essential: bool = False
-) -> set[str]:
+def of_a_stage(prod: Template, *, metric_math: bool, cluster: bool, essential: bool = False) -> set[str]:
     """Give the sections whose alarms a stage has: all, but for those on what it lacks.
 
     Args:
-        complete: the template with all alarms, which says what each looks at.
+        prod: the reference's template with all alarms, which says what each looks at.
         metric_math: whether the stage may have alarms on expressions.
         cluster: whether it makes the database's cluster.
-        uploads: whether it imports files.
         essential: whether it wants no others than ESSENTIAL.
     """
-    compiled = alarms(complete)
+    compiled = alarms(prod)
     if essential:
         return set(ESSENTIAL)
     return {
         section
         for section in SECTIONS
-        if (metric_math or "Metrics" not in compiled[section])
-        and (cluster or "AWS/RDS" not in str(compiled[section]))
-        and (uploads or _IMPORTS not in str(compiled[section]))
+        if (metric_math or "Metrics" not in compiled[section]) and (cluster or "AWS/RDS" not in str(compiled[section]))
     }
 
 

@@ -18,7 +18,7 @@ from tests.emf import metrics as embedded
 from tests.events import record
 from tests.gateway import Answer, answer_requests
 from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
-from tests.template.compiled import TOPIC, USER_POOL, Compile
+from tests.template.compiled import TOPIC, Compile
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
 from tools.deploy import proof
 from tools.kit.packaging import Template
@@ -26,6 +26,8 @@ from tools.kit.project import ROOT
 from tools.plan import costs
 
 STAGES = ["prod", "dev", "local"]
+
+
 FUNCTION = "BatidaPontoLambdaFunction"
 HOUR = 60  # minutes, as all times here
 DAY = 24 * HOUR
@@ -83,7 +85,6 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
     ("stage", "parameters", "metric_math", "cluster"),
     [
         ("prod", [], True, True),
-        ("prod", ["uploads=true"], True, True),
         ("dev", [], True, True),
         ("dev", ["alarms=all"], True, True),
         ("prod", ["database=existing", "dbHost=db.example.com"], True, False),
@@ -93,14 +94,11 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_a_stage_has_the_alarms_of_the_runbook_but_for_what_it_lacks(
-    compiled: Compile, complete: Template, stage: str, parameters: list[str], metric_math: bool, cluster: bool
+    compiled: Compile, prod: Template, stage: str, parameters: list[str], metric_math: bool, cluster: bool
 ) -> None:
     found = alarms(compiled(stage, *parameters), stage)
-    uploads = "uploads=true" in parameters
     essential = (stage, parameters) == ("dev", [])
-    assert found.keys() == of_a_stage(
-        complete, metric_math=metric_math, cluster=cluster, uploads=uploads, essential=essential
-    )
+    assert found.keys() == of_a_stage(prod, metric_math=metric_math, cluster=cluster, essential=essential)
     assert len(found) == 3 if essential else len(found) >= 7
 
 
@@ -119,9 +117,9 @@ def test_an_alarm_looks_at_what_exists_and_tells_the_topic_its_section_of_the_ru
         assert alarm["AlarmDescription"].endswith(f". docs/runbook.md#{section}")
 
 
-def test_the_runbook_has_a_section_for_each_alarm_and_no_other(complete: Template) -> None:
+def test_the_runbook_has_a_section_for_each_alarm_and_no_other(prod: Template) -> None:
     assert re.findall("^## (.*)$", TEXT, re.MULTILINE) == [*SECTIONS, "What watching costs"]  # each once
-    assert SECTIONS.keys() == alarms(complete).keys()
+    assert SECTIONS.keys() == alarms(prod).keys()
     for section in SECTIONS.values():
         assert re.findall(r"^\*\*(\w+)\*\*", section, re.MULTILINE) == ["Means", "Look", "Do"]
 
@@ -168,10 +166,10 @@ def test_numbers_follow_from_the_queues(compiled: Compile, stage: str) -> None:
 
 
 def test_the_connections_that_are_too_many_follow_from_the_concurrency(compiled: Compile) -> None:
-    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * (5 + 2 + 2 + 2) + 20
-    given = {"reserved": 40, "maximum": 40, "receipt": 3, "read": 1, "correction": 4}
+    assert alarms(compiled("prod"))["database-connections"]["Threshold"] == 2 * (5 + 2) + 20
+    given = {"reserved": 40, "maximum": 40, "read": 1}
     more = alarms(compiled("prod", *(f"{name}Concurrency={number}" for name, number in given.items())))
-    assert more["database-connections"]["Threshold"] == 2 * (40 + 3 + 1 + 4) + 20
+    assert more["database-connections"]["Threshold"] == 2 * (40 + 1) + 20
 
 
 # Who is told
@@ -279,7 +277,6 @@ _DEAD_LETTERS = {"QueueName": {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}}
 _FUNCTION = {"FunctionName": {"Ref": FUNCTION}}
 _CLUSTER = {"DBClusterIdentifier": {"Ref": "DatabaseCluster"}}
 NAMES = {
-    "files failed": metric("AWS/Lambda", "AsyncEventsDropped", {"FunctionName": {"Ref": "ImportacaoLambdaFunction"}}),
     "requests": metric("AWS/ApiGateway", "Count", _GATEWAY),
     "4xx": metric("AWS/ApiGateway", "4XXError", _GATEWAY),
     "5xx": metric("AWS/ApiGateway", "5XXError", _GATEWAY),
@@ -363,8 +360,8 @@ def _phases(alarm: Any) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_normal_week_wakes_nobody(complete: Template, section: str) -> None:
-    alarm, record = alarms(complete)[section], normal(days=7)
+def test_a_normal_week_wakes_nobody(prod: Template, section: str) -> None:
+    alarm, record = alarms(prod)[section], normal(days=7)
     for phase in _phases(alarm):
         for minute, state in states(alarm, record.series, 7 * DAY, phase):
             assert state is State.OK, f"minute {minute % DAY} of day {minute // DAY}, phase {phase}"
@@ -467,12 +464,6 @@ def _dead_letter(record: Record, start: int, end: int) -> None:
         record["dead_letters"][now] = gauge(0)
 
 
-def _file_failed(record: Record, start: int, _: int) -> None:
-    """A file was given up, and then the next."""
-    for now in (start, start + 4):
-        record["files failed"][now] = gauge(1)
-
-
 def _lone_error(record: Record, start: int, end: int) -> None:
     """One message that the function fails on as a whole: once a visibility timeout."""
     for now in range(start, end):
@@ -541,21 +532,20 @@ INCIDENTS: list[tuple[str, Incident]] = [
     ("gateway-5xx", Incident(_lone_device, 2 * HOUR, 6, 10, starts=22 * HOUR, stays=False)),
     ("gateway-4xx", Incident(_over("4xx", lambda requests: share(requests * 0.6, requests)), 25, 15, 15)),
     ("gateway-4xx-hours", Incident(_few_people_and_a_bad_client, 12 * HOUR, 8 * HOUR, 13 * HOUR, stays=False)),
-    ("imports-failed", Incident(_file_failed, 5, 6, 15)),
     ("database-connections", Incident(_over("connections", lambda _: gauge(60)), HOUR, 20, 10)),
     ("database-capacity", Incident(_over("capacity", lambda _: gauge(100)), HOUR, 20, 10)),
 ]
 
 
-def test_every_alarm_has_an_incident(complete: Template) -> None:
-    assert {section for section, _ in INCIDENTS} == alarms(complete).keys()
+def test_every_alarm_has_an_incident(prod: Template) -> None:
+    assert {section for section, _ in INCIDENTS} == alarms(prod).keys()
 
 
 @pytest.mark.parametrize(
     ("section", "incident"), INCIDENTS, ids=[f"{name} {found.happens.__name__}" for name, found in INCIDENTS]
 )
-def test_an_alarm_fires_in_time_stays_and_clears(complete: Template, section: str, incident: Incident) -> None:
-    alarm = alarms(complete)[section]
+def test_an_alarm_fires_in_time_stays_and_clears(prod: Template, section: str, incident: Incident) -> None:
+    alarm = alarms(prod)[section]
     start = DAY + incident.starts
     end = start + incident.lasts
     days = end // DAY + 2
@@ -573,7 +563,7 @@ def test_an_alarm_fires_in_time_stays_and_clears(complete: Template, section: st
 
 
 def test_the_proofs_of_deploys_wake_nobody_where_nobody_punches(
-    complete: Template, monkeypatch: pytest.MonkeyPatch
+    prod: Template, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = list[tuple[str, str]]()
 
@@ -589,7 +579,7 @@ def test_the_proofs_of_deploys_wake_nobody_where_nobody_punches(
         of = {**_GATEWAY, "Method": method, "Resource": urlsplit(url).path.removeprefix("/prod")}
         for name in ("Count", "4XXError"):
             record.series.setdefault(metric("AWS/ApiGateway", name, of), {})[hour * HOUR] = share(1, 1)
-    for section, alarm in alarms(complete).items():
+    for section, alarm in alarms(prod).items():
         assert {state for _, state in states(alarm, record.series, DAY)} <= {State.OK}, section
 
 
@@ -688,7 +678,6 @@ def _shown(template: Template) -> set[Metric]:
     ("stage", "parameters"),
     [
         ("prod", []),
-        ("prod", ["uploads=true"]),
         ("dev", ["dashboard=true"]),
         ("local", []),
         ("prod", ["database=existing", "dbHost=db.example.com"]),
@@ -696,7 +685,15 @@ def _shown(template: Template) -> set[Metric]:
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_what_the_dashboard_shows_exists(compiled: Compile, own: set[str], stage: str, parameters: list[str]) -> None:
-    template = compiled(stage, *parameters)
+    _require_what_is_shown(compiled(stage, *parameters), own)
+
+
+def test_what_the_dashboard_shows_of_slices_exists_too(complete: Template, own: set[str]) -> None:
+    _require_what_is_shown(complete, own)
+    assert {found for alarm in alarms(complete).values() for found in metrics(alarm)} <= _shown(complete)
+
+
+def _require_what_is_shown(template: Template, own: set[str]) -> None:
     assert _shown(template) <= recorded_by(template, own)
     (status,) = (widget for widget in _widgets(template) if widget["type"] == "alarm")
     assert set(map(_id, status["properties"]["alarms"])) == set(template.of_type(ALARM))
@@ -708,16 +705,12 @@ def _id(arn: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize(
-    ("parameters", "more"), [([], set()), ([f"userPoolArn={USER_POOL}", "uploads=true"], {"rejectedIdentity"})]
-)
 def test_the_dashboard_shows_whatever_an_alarm_looks_at_and_whatever_the_function_logs(
-    compiled: Compile, own: set[str], parameters: list[str], more: set[str]
+    prod: Template, own: set[str]
 ) -> None:
-    template = compiled("prod", *parameters)
-    shown = _shown(template)
-    assert {found for alarm in alarms(template).values() for found in metrics(alarm)} <= shown
-    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == own | more
+    shown = _shown(prod)
+    assert {found for alarm in alarms(prod).values() for found in metrics(alarm)} <= shown
+    assert {name for namespace, name, _ in shown if namespace == log.NAMESPACE} == own
 
 
 @pytest.mark.parametrize(

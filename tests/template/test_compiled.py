@@ -9,13 +9,13 @@ from tests.template.compiled import SWITCHES, Packaged
 from tools.kit.packaging import Package, PackagingError, package
 
 
-def test_one_process_writes_what_sls_package_writes(project: Path, packaged: Packaged) -> None:
-    packaged("local", "timeout=900")
+def test_one_process_writes_what_sls_package_writes(project: Path, whole: Packaged) -> None:
+    whole("local", "timeout=900")
     with pytest.raises(PackagingError):
-        packaged("dev", "database=foo", AWS_REGION="sa-east-1")
+        whole("dev", "database=foo", AWS_REGION="sa-east-1")
     # Nothing of these stays.
     given = ("prod", *SWITCHES, "tags=owner=hr")
-    assert _files(packaged(*given)) == _files(package(project, *given))
+    assert _files(whole(*given)) == _files(package(project, *given))
 
 
 def _files(package: Package) -> dict[str, bytes]:

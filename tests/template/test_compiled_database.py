@@ -61,7 +61,7 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
     assert prod.properties("DatabaseParameters")["Family"] == f"aurora-postgresql{major}"
 
 
-SECRETS = ("FunctionSecret", "ReadSecret", "CorrectionSecret", "ReceiptSecret")
+SECRETS = ("FunctionSecret", "ReadSecret")
 GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
@@ -74,20 +74,16 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
         "DB_SSLROOTCERT": "",  # RDS's
     }
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
-    functions, reports, corrections, receipts = ({"Ref": name} for name in SECRETS)
+    functions, reports = ({"Ref": name} for name in SECRETS)
     assert database_variables(prod) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
-        "ReceiptLambdaFunction": both | {"DB_USER": "ponto_receipts", "DB_SECRET_ARN": receipts},
         "ReadLambdaFunction": both | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": reports},
-        "CorrectionLambdaFunction": both | {"DB_USER": "ponto_corrections", "DB_SECRET_ARN": corrections},
         "SchemaLambdaFunction": both
         | {
             "DB_USER": "ponto",
             "DB_SECRET_ARN": owners,
             "FUNCTION_SECRET_ARN": functions,
-            "RECEIPT_SECRET_ARN": receipts,
             "READ_SECRET_ARN": reports,
-            "CORRECTION_SECRET_ARN": corrections,
         },
     }
 
@@ -101,9 +97,7 @@ def test_secrets_manager_makes_the_functions_passwords(prod: Template) -> None:
         }
         for secret, what, user in (
             ("FunctionSecret", "stores punches", "ponto_function"),
-            ("ReceiptSecret", "looks receipts up", "ponto_receipts"),
             ("ReadSecret", "reads", "ponto_reader"),
-            ("CorrectionSecret", "writes corrections", "ponto_corrections"),
         )
     }
 
@@ -209,28 +203,18 @@ def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -
 
 
 def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(compiled: Compile) -> None:
-    functions, reports, corrections, receipts = ({"Ref": name} for name in SECRETS)
+    functions, reports = ({"Ref": name} for name in SECRETS)
     variables = database_variables(compiled("dev", "database=existing", f"dbSecretArn={ARN}"))
     assert variables["BatidaPontoLambdaFunction"]["DB_SECRET_ARN"] == functions
-    assert variables["ReceiptLambdaFunction"]["DB_SECRET_ARN"] == receipts
     assert variables["ReadLambdaFunction"]["DB_SECRET_ARN"] == reports
-    assert variables["CorrectionLambdaFunction"]["DB_SECRET_ARN"] == corrections
     schema = variables["SchemaLambdaFunction"]
-    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "RECEIPT", "READ", "CORRECTION")] == [
-        ARN,
-        functions,
-        receipts,
-        reports,
-        corrections,
-    ]
+    assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "READ")] == [ARN, functions, reports]
 
 
 def test_one_machine_has_the_same_users(local: Template) -> None:
     assert {name: variables["DB_USER"] for name, variables in database_variables(local).items()} == {
         "BatidaPontoLambdaFunction": "ponto_function",
-        "ReceiptLambdaFunction": "ponto_receipts",
         "ReadLambdaFunction": "ponto_reader",
-        "CorrectionLambdaFunction": "ponto_corrections",
         "SchemaLambdaFunction": "postgres",
     }
 

@@ -8,8 +8,6 @@ from urllib.parse import parse_qs
 import pytest
 from boto3 import Session
 
-from ponto.config import SECRET_SECONDS
-from slices.receipts import lookup as receipt
 from tests.template.compiled import Compile
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
@@ -21,6 +19,7 @@ OTHERWISE = "there was an error handling your request"
 CORS_METHOD = "method.response.header.Access-Control-Allow-Origin"
 CORS_GATEWAY = "gatewayresponse.header.Access-Control-Allow-Origin"
 EXPOSED = "Access-Control-Expose-Headers"
+EXPOSES = "Date,Retry-After"
 
 
 def test_old_tls_is_refused_by_a_policy_that_api_gateway_knows(template: Template) -> None:
@@ -177,10 +176,6 @@ def test_every_answer_lets_the_one_origin_read_it(
 ) -> None:
     template = compiled(stage, *parameters)
     methods = template.of_type("AWS::ApiGateway::Method")
-    del methods["PostCorrection"]  # not for browsers
-    for name in ("GetReceipt", "ListReceipts"):  # whose headers are the function's
-        assert methods.pop(name)["Integration"]["Type"] == "AWS_PROXY"
-    assert template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]["CORS_ORIGIN"] == origin
     assert {
         (name, response["StatusCode"]): response["ResponseParameters"][CORS_METHOD]
         for name, method in methods.items()
@@ -190,7 +185,6 @@ def test_every_answer_lets_the_one_origin_read_it(
             ("PostPunch", "202"),
             ("PostPunch", "500"),
             ("PunchPreflight", "204"),
-            ("ReceiptPreflight", "204"),
         ],
         f"'{origin}'",
     )
@@ -208,57 +202,22 @@ def test_every_answer_lets_the_one_origin_read_it(
 
 def test_a_page_may_read_the_time_and_when_to_come_again_of_every_answer(template: Template) -> None:
     for response in template.properties("PostPunch")["Integration"]["IntegrationResponses"]:
-        assert response["ResponseParameters"][f"method.response.header.{EXPOSED}"] == f"'{receipt.EXPOSED}'"
+        assert response["ResponseParameters"][f"method.response.header.{EXPOSED}"] == f"'{EXPOSES}'"
     answers = template.of_type("AWS::ApiGateway::GatewayResponse")
     for answer in answers.values():
-        assert answer["ResponseParameters"][f"gatewayresponse.header.{EXPOSED}"] == f"'{receipt.EXPOSED}'"
+        assert answer["ResponseParameters"][f"gatewayresponse.header.{EXPOSED}"] == f"'{EXPOSES}'"
     assert {
         name: answer["ResponseParameters"].get("gatewayresponse.header.Retry-After") for name, answer in answers.items()
-    } == {"ClientError": None, "InvalidBody": None, "ServerError": f"'{receipt.UNAVAILABLE_S}'"}
+    } == {"ClientError": None, "InvalidBody": None, "ServerError": "'15'"}
 
 
-def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(template: Template) -> None:
-    method = template.properties("GetReceipt")
-    function = "functions/${ReceiptLambdaFunction.Arn}/invocations"
-    assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "ReceiptResource"})
-    assert template.properties("ReceiptResource") == {
-        "RestApiId": {"Ref": "Api"},
-        "ParentId": {"Ref": "PunchResource"},
-        "PathPart": "{id}",
-    }
-    assert method["ApiKeyRequired"] is True
-    assert method["Integration"] == {
-        "Type": "AWS_PROXY",
-        "IntegrationHttpMethod": "POST",
-        "Credentials": {"Fn::GetAtt": ["ApiRole", "Arn"]},
-        "Uri": {"Fn::Sub": f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/{function}"},
-    }
+def test_a_browser_may_ask_before_it_punches_without_a_key(prod: Template) -> None:
+    require_preflight(prod, "PunchPreflight", "PunchResource", "POST,OPTIONS", "Content-Type,X-Api-Key")
 
 
-def test_the_list_of_ones_punches_is_the_same_functions_answer(template: Template) -> None:
-    method = template.properties("ListReceipts")
-    assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "PunchResource"})
-    assert method == template.properties("GetReceipt") | {"ResourceId": {"Ref": "PunchResource"}}
-
-
-def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
-    longest = receipt.TIMEOUTS.slowest_s(SECRET_SECONDS)
-    assert longest < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
-    for name in ("docs/architecture.md", "slices/receipts/aws.yml", "slices/receipts/lookup.py"):
-        assert f"{longest:g} s at most" in (ROOT / name).read_text(encoding="utf-8"), name
-
-
-@pytest.mark.parametrize(
-    ("name", "resource", "methods", "headers"),
-    [
-        ("PunchPreflight", "PunchResource", "POST,OPTIONS", "Content-Type,X-Api-Key"),
-        ("ReceiptPreflight", "ReceiptResource", "GET,OPTIONS", "X-Api-Key"),
-    ],
-)
-def test_a_browser_may_ask_before_it_punches_or_looks_a_receipt_up_without_a_key(
-    prod: Template, name: str, resource: str, methods: str, headers: str
-) -> None:
-    method = prod.properties(name)
+def require_preflight(template: Template, name: str, resource: str, methods: str, headers: str) -> None:
+    """Hold a method for a browser's question to the methods and headers that it allows."""
+    method = template.properties(name)
     assert (method["HttpMethod"], method["ResourceId"]) == ("OPTIONS", {"Ref": resource})
     assert "ApiKeyRequired" not in method
     assert method["Integration"]["Type"] == "MOCK"
@@ -293,16 +252,11 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
     template = compiled(stage)
     api_stage = template.properties("ApiStage")
     assert api_stage["StageName"] == stage
-    assert _throttles(template) == {
+    assert throttles(template) == {
         ("*", "/*"): (rate, burst),
         ("POST", "/~1ponto"): (rate, burst),
         ("OPTIONS", "/~1ponto"): (200, 200),
-        ("GET", "/~1ponto~1{id}"): (100, 20),
-        ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
-        ("GET", "/~1ponto"): (100, 20),
-        ("POST", "/~1correcao"): (5, 10),
     }
-    assert _methods(template) == _throttles(template).keys() - {("*", "/*")}
     plan = template.properties("UsagePlan")
     assert plan["Throttle"] == {"RateLimit": rate, "BurstLimit": burst}
     assert plan["ApiStages"] == [{"ApiId": {"Ref": "Api"}, "Stage": stage}]
@@ -315,33 +269,37 @@ def test_the_stage_each_method_and_each_key_are_throttled(compiled: Compile, sta
 
 
 def test_each_throttle_is_a_parameter_and_that_of_punches_follows_the_stages(compiled: Compile) -> None:
-    limits = {"stage": 7, "punch": 5, "preflight": 3, "receipt": 4, "correction": 6, "key": 2}
+    limits = {"stage": 7, "punch": 5, "preflight": 3, "key": 2}
     given = [f"{name}{kind}={limit}" for name, limit in limits.items() for kind in ("RateLimit", "BurstLimit")]
     template = compiled("dev", *given)
-    assert _throttles(template) == {
+    assert throttles(template) == {
         ("*", "/*"): (7, 7),
         ("POST", "/~1ponto"): (5, 5),
         ("OPTIONS", "/~1ponto"): (3, 3),
-        ("GET", "/~1ponto~1{id}"): (4, 4),
-        ("OPTIONS", "/~1ponto~1{id}"): (3, 3),
-        ("GET", "/~1ponto"): (4, 4),
-        ("POST", "/~1correcao"): (6, 6),
     }
     assert template.properties("UsagePlan")["Throttle"] == {"RateLimit": 2, "BurstLimit": 2}
-    followed = _throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
+    followed = throttles(compiled("dev", "stageRateLimit=7", "stageBurstLimit=8"))
     assert followed["POST", "/~1ponto"] == followed["*", "/*"] == (7, 8)
 
 
-def _methods(template: Template) -> set[tuple[str, str]]:
-    """The methods there are, with their paths as a throttle names them."""
-    paths = {"PunchResource": "/~1ponto", "ReceiptResource": "/~1ponto~1{id}", "CorrectionResource": "/~1correcao"}
-    return {
-        (method["HttpMethod"], paths[method["ResourceId"]["Ref"]])
-        for method in template.of_type("AWS::ApiGateway::Method").values()
+def test_no_method_of_whichever_slice_is_without_a_throttle(complete: Template) -> None:
+    parts = {
+        name: (resource["PathPart"], resource["ParentId"].get("Ref"))
+        for name, resource in complete.of_type("AWS::ApiGateway::Resource").items()
     }
 
+    def path(name: str | None) -> str:
+        return f"{path(parts[name][1])}/~1{parts[name][0]}".replace("/~1", "~1") if name else ""
 
-def _throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]]:
+    methods = {
+        (method["HttpMethod"], f"/{path(method['ResourceId']['Ref'])}")
+        for method in complete.of_type("AWS::ApiGateway::Method").values()
+    }
+    assert methods == throttles(complete).keys() - {("*", "/*")}
+
+
+def throttles(template: Template) -> dict[tuple[str, str], tuple[object, object]]:
+    """Rate and burst that a stage lets through, by method and path."""
     return {
         (setting["HttpMethod"], setting["ResourcePath"]): (
             setting["ThrottlingRateLimit"],

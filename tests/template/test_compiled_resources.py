@@ -1,6 +1,5 @@
 """Which resources each stage makes, which of them stay when the stack goes, and that no secret is among them."""
 
-import copy
 import json
 import re
 from collections.abc import Iterator
@@ -8,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from ponto.config import ROLES
 from tests.template import runbook
-from tests.template.compiled import ARN, SWITCHES, TOPIC, USER_POOL, Compile, Packaged
+from tests.template.compiled import ARN, SWITCHES, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
 from tools.kit import osls
@@ -24,19 +22,10 @@ ALWAYS = {
     "BatidaPontoLambdaFunction": "AWS::Lambda::Function",
     "BatidaPontoEventSourceMappingSQSPunchQueue": "AWS::Lambda::EventSourceMapping",
     "BatidaPontoRole": "AWS::IAM::Role",
-    "ReceiptLogGroup": "AWS::Logs::LogGroup",
-    "ReceiptLambdaFunction": "AWS::Lambda::Function",
-    "ReceiptRole": "AWS::IAM::Role",
-    "ReceiptInvocation": "AWS::IAM::ManagedPolicy",
     "ReadLogGroup": "AWS::Logs::LogGroup",
     "ReadLambdaFunction": "AWS::Lambda::Function",
     "ReadRole": "AWS::IAM::Role",
     "ReadPolicy": "AWS::IAM::ManagedPolicy",
-    "CorrectionLogGroup": "AWS::Logs::LogGroup",
-    "CorrectionLambdaFunction": "AWS::Lambda::Function",
-    "CorrectionRole": "AWS::IAM::Role",
-    "CorrectionInvocation": "AWS::IAM::ManagedPolicy",
-    "CorrectionPolicy": "AWS::IAM::ManagedPolicy",
     "SchemaLogGroup": "AWS::Logs::LogGroup",
     "SchemaLambdaFunction": "AWS::Lambda::Function",
     "SchemaRole": "AWS::IAM::Role",
@@ -58,12 +47,6 @@ ALWAYS = {
     "PunchPreflight": "AWS::ApiGateway::Method",
     "PunchModel": "AWS::ApiGateway::Model",
     "PunchResource": "AWS::ApiGateway::Resource",
-    "GetReceipt": "AWS::ApiGateway::Method",
-    "ListReceipts": "AWS::ApiGateway::Method",
-    "ReceiptPreflight": "AWS::ApiGateway::Method",
-    "ReceiptResource": "AWS::ApiGateway::Resource",
-    "PostCorrection": "AWS::ApiGateway::Method",
-    "CorrectionResource": "AWS::ApiGateway::Resource",
     "UsagePlan": "AWS::ApiGateway::UsagePlan",
     "UsagePlanKey": "AWS::ApiGateway::UsagePlanKey",
 }
@@ -77,12 +60,8 @@ WITH_A_SECRET = {
     "DatabaseSecretPolicy": "AWS::IAM::ManagedPolicy",
     "FunctionSecret": "AWS::SecretsManager::Secret",
     "FunctionSecretPolicy": "AWS::IAM::ManagedPolicy",
-    "ReceiptSecret": "AWS::SecretsManager::Secret",
-    "ReceiptSecretPolicy": "AWS::IAM::ManagedPolicy",
     "ReadSecret": "AWS::SecretsManager::Secret",
     "ReadSecretPolicy": "AWS::IAM::ManagedPolicy",
-    "CorrectionSecret": "AWS::SecretsManager::Secret",
-    "CorrectionSecretPolicy": "AWS::IAM::ManagedPolicy",
 }
 DATABASE = {
     "DatabaseCluster": "AWS::RDS::DBCluster",
@@ -125,11 +104,11 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_makes_exactly_these_resources(
-    compiled: Compile, complete: Template, stage: str, parameters: list[str], expected: dict[str, str]
+    compiled: Compile, prod: Template, stage: str, parameters: list[str], expected: dict[str, str]
 ) -> None:
     template = compiled(stage, *parameters)
     sections = runbook.of_a_stage(
-        complete,
+        prod,
         metric_math=stage != "local",
         cluster="DatabaseCluster" in expected,
         essential=stage == "dev" and "alarms=all" not in parameters,
@@ -180,12 +159,12 @@ def test_what_stays_needs_nothing_that_goes(prod: Template) -> None:
 
 
 @pytest.mark.parametrize("stage", ["prod", "dev"])
-def test_what_stays_is_no_more_open_than_before(compiled: Compile, stage: str) -> None:
-    resources = compiled(stage).resources
+def test_what_stays_is_no_more_open_than_before(whole: Packaged, stage: str) -> None:
+    resources = whole(stage, *SWITCHES).template().resources
     policies = {
         name: each for name, each in resources.items() if re.search("(Bucket|Queue|Topic)Policy$", each["Type"])
     }
-    assert len(policies) == 4
+    assert len(policies) >= 4
     for name, policy in policies.items():
         (of,) = _references([policy["Properties"].get(key) for key in ("Bucket", "Queues", "Topics")])
         for attribute in ("DeletionPolicy", "UpdateReplacePolicy"):
@@ -226,15 +205,11 @@ def test_of_two_values_for_the_clusters_protection_the_last_counts(packaged: Pac
 
 
 @pytest.mark.parametrize(("stage", "protected"), [("prod", True), ("dev", False)])
-def test_deploying_reads_whether_to_ask_and_whether_employees_sign_in(
-    packaged: Packaged, stage: str, protected: bool
-) -> None:
-    each = {"batidaPonto": 5, "receipt": 2, "read": 2, "correction": 2}
-    reserved = {f"batida-ponto-{stage}-{name}": number for name, number in each.items()}
+def test_deploying_reads_whether_to_ask_and_what_is_reserved(packaged: Packaged, stage: str, protected: bool) -> None:
+    reserved = {f"batida-ponto-{stage}-{name}": number for name, number in {"batidaPonto": 5, "read": 2}.items()}
     demand = quotas.Demand(reserved, makes_network=True, makes_cluster=True)
     expected = deploy.Compiled(protected, False, demand, protects_cluster=protected)
     assert deploy.read(packaged(stage).folder) == expected
-    assert deploy.read(packaged(stage, f"userPoolArn={USER_POOL}").folder) == expected._replace(needs_token=True)
 
 
 @pytest.mark.parametrize(
@@ -257,13 +232,13 @@ def test_an_employer_is_given_as_it_stands(packaged: Packaged) -> None:
 
 
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(
-    compiled: Compile,
+    whole: Packaged,
 ) -> None:
     values = osls.stages()["prod"] | dict(switch.split("=") for switch in SWITCHES)
     is_typed = re.compile(r"true|false|\d+").fullmatch
     given = [f"{name}={value}" for name, value in values.items() if is_typed(str(value)) and name != "pipCache"]
     assert len(given) > 20
-    from_file, from_texts = (copy.deepcopy(compiled("prod", *each).document) for each in (SWITCHES, given))
+    from_file, from_texts = (whole("prod", *each).template().document for each in (SWITCHES, given))
     for document in (from_file, from_texts):
         for resource in document["Resources"].values():
             resource["Properties"].pop("Code", None)  # of a function: its key names the time
@@ -281,16 +256,16 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
     functions = template.of_type("AWS::Lambda::Function")
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
         "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
-        "ReceiptLambdaFunction": each | {"CORS_ORIGIN"},
         "ReadLambdaFunction": each,
-        "CorrectionLambdaFunction": each | {"AUTHOR"},
         "SchemaLambdaFunction": each
-        | {f"{begin}_{what}" for begin in ROLES.values() for what in ("SECRET_ARN", "CONCURRENCY")}
+        | {f"{begin}_{what}" for begin in ("FUNCTION", "REPORT") for what in ("SECRET_ARN", "CONCURRENCY")}
         | {"EMPLOYER"},
     }
 
 
-def test_no_property_holds_a_secret(template: Template) -> None:
+@pytest.mark.parametrize("parameters", [[], SWITCHES], ids=["plain", "all on"])
+def test_no_property_holds_a_secret(whole: Packaged, stage: str, parameters: list[str]) -> None:
+    template = whole(stage, *parameters).template()
     suspicious = {
         (key, json.dumps(value))
         for resource in template.resources.values()
@@ -302,15 +277,15 @@ def test_no_property_holds_a_secret(template: Template) -> None:
         ("ManageMasterUserPassword", "true"),  # RDS makes it, and keeps it to itself
         ("DB_SECRET_ARN", '{"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}'),
         *(
-            (f"{of}_SECRET_ARN", f'{{"Ref": "{begin.capitalize()}Secret"}}')
-            for begin in ROLES.values()
-            for of in ("DB", begin)
+            (f"{of}_SECRET_ARN", json.dumps({"Ref": secret}))
+            for secret in template.of_type("AWS::SecretsManager::Secret")
+            for of in ("DB", secret.removesuffix("Secret").upper())
         ),
-        *((f"{of}_SECRET_ARN", '""') for of in ("DB", *ROLES.values())),
         ("ApiKeyRequired", "true"),
         ("Credentials", '{"Fn::GetAtt": ["ApiRole", "Arn"]}'),  # of the gateway's integration: its role
     }
-    assert suspicious <= harmless
+    given = {(name, value) for name, value in suspicious if not (name.endswith("_SECRET_ARN") and value == '""')}
+    assert given <= harmless
     assert set(template.properties("ApiKey")) == {"Enabled", "Description"}  # AWS makes its value
 
 
@@ -324,7 +299,6 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "DeadLetterQueueUrl": {"Ref": "DeadLetterQueue"},
         "OperatorRoleArn": {"Fn::GetAtt": ["OperatorRole", "Arn"]},
         "ReadPolicyArn": {"Ref": "ReadPolicy"},
-        "CorrectionPolicyArn": {"Ref": "CorrectionPolicy"},
         "ApiUrl": {"Fn::Sub": url},
         "ApiId": {"Ref": "Api"},
         "ApiKeyId": {"Ref": "ApiKey"},

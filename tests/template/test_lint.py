@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.compiled import SIGN_IN, Compile
+from tests.template.compiled import SWITCHES, Packaged
 from tools.develop import lint
 from tools.kit.packaging import Template
 
@@ -39,20 +39,19 @@ def test_every_ignored_rule_of_the_auditor_would_complain(tmp_path: Path, comple
 
 
 @pytest.fixture
-def whole(compiled: Compile) -> Any:
+def observed(whole: Packaged) -> Any:
     """Prod with all that there is: it needs no exception for access logs and traces."""
-    parameters = ("accessLogs=true", "tracing=true", "uploads=true", "site=true", *SIGN_IN)
-    return compiled("prod", *parameters).document
+    return whole("prod", "accessLogs=true", "tracing=true", *SWITCHES).template().document
 
 
-def test_the_linter_finds_what_cannot_be_created_and_nothing_else(tmp_path: Path, whole: Any) -> None:
-    old, unknown, dangling, circle = (copy.deepcopy(whole) for _ in range(4))
+def test_the_linter_finds_what_cannot_be_created_and_nothing_else(tmp_path: Path, observed: Any) -> None:
+    old, unknown, dangling, circle = (copy.deepcopy(observed) for _ in range(4))
     old["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "13.4"
     unknown["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "16.99"
     dangling["Outputs"]["ApiId"]["Value"] = {"Ref": "Nothing"}
     # So the permission to invoke the function names the account, not the bucket.
     circle["Resources"]["UploadPermission"]["Properties"]["SourceArn"] = {"Fn::GetAtt": ["UploadBucket", "Arn"]}
-    names = write(tmp_path, whole=whole, old=old, unknown=unknown, dangling=dangling, circle=circle)
+    names = write(tmp_path, whole=observed, old=old, unknown=unknown, dangling=dangling, circle=circle)
 
     found = lint.findings(tmp_path, names, lint.IGNORED.keys() - UNTIL_OBSERVED)
 
@@ -65,14 +64,14 @@ def test_the_linter_finds_what_cannot_be_created_and_nothing_else(tmp_path: Path
     assert all("E3004" in line for line in of["circle.json"])
 
 
-def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded(tmp_path: Path, whole: Any) -> None:
-    spoilt = copy.deepcopy(whole)
+def test_the_auditor_finds_what_is_open_unencrypted_or_unbounded(tmp_path: Path, observed: Any) -> None:
+    spoilt = copy.deepcopy(observed)
     resources = spoilt["Resources"]
     resources["DatabaseCluster"]["Properties"]["StorageEncrypted"] = False
     del resources["DatabaseSecurityGroup"]["Properties"]["SecurityGroupIngress"][0]["Description"]
     del resources["BatidaPontoLambdaFunction"]["Properties"]["ReservedConcurrentExecutions"]
 
-    names = write(tmp_path, whole=whole, spoilt=spoilt)
+    names = write(tmp_path, whole=observed, spoilt=spoilt)
     found = lint.audit(tmp_path, names, lint.IGNORED.keys() - UNTIL_OBSERVED)
 
     assert {tuple(line.split()[:3]) for line in found} == {

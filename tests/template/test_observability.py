@@ -50,6 +50,6 @@ def test_an_access_log_is_json_also_where_a_variable_is_empty(observed: Template
 def test_traces_cover_the_gateway_and_every_function(observed: Template) -> None:
     assert observed.properties("ApiStage")["TracingEnabled"] is True
     functions = observed.of_type("AWS::Lambda::Function").values()
-    assert [function["TracingConfig"] for function in functions] == [{"Mode": "Active"}] * 5
-    for role in ("BatidaPontoRole", "ReceiptRole", "ReadRole", "CorrectionRole", "SchemaRole"):
+    assert [function["TracingConfig"] for function in functions] == [{"Mode": "Active"}] * 3
+    for role in ("BatidaPontoRole", "ReadRole", "SchemaRole"):
         assert {"Ref": "TracingPolicy"} in observed.properties(role)["ManagedPolicyArns"]

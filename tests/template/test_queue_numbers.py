@@ -7,7 +7,7 @@ import pytest
 from ponto.config import SECRET_SECONDS
 from ponto.connection import TIMEOUTS
 from ponto.dead_letters import DEAD_LETTER_SECONDS
-from tests.template.compiled import SWITCHES, Compile, tls_only
+from tests.template.compiled import Compile, tls_only
 from tools.kit.packaging import Template
 
 FUNCTION = "BatidaPontoLambdaFunction"
@@ -64,13 +64,12 @@ def test_schema_knows_the_concurrency_from_which_the_limit_of_connections_follow
 def test_where_nothing_is_reserved_no_function_has_0_and_what_follows_comes_from_the_mapping(
     compiled: Compile, none: str
 ) -> None:
-    reserved = [f"{name}Concurrency" for name in ("reserved", "receipt", "read", "correction", "import")]
-    template = compiled("prod", *(f"{name}={none}" for name in reserved), "maximumConcurrency=3", *SWITCHES)
+    template = compiled("prod", f"reservedConcurrency={none}", f"readConcurrency={none}", "maximumConcurrency=3")
     assert _present(template.of_type("AWS::Lambda::Function"), "ReservedConcurrentExecutions") == {}
     assert template.properties(MAPPING)["ScalingConfig"]["MaximumConcurrency"] == 3
     variables = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "RECEIPT", "READ", "CORRECTION")] == ["3"] * 4
-    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3 + 3 + 3) + 20
+    assert [variables[f"{name}_CONCURRENCY"] for name in ("FUNCTION", "READ")] == ["3"] * 2
+    assert template.properties("DatabaseConnectionsAlarm")["Threshold"] == 2 * (3 + 3) + 20
 
 
 def test_the_mapping_drains_the_queue_in_batches_that_may_fail_in_part(template: Template, prod: Template) -> None:
@@ -167,26 +166,20 @@ def test_only_the_drain_has_a_dead_letter_queue_and_what_runs_for_strangers_is_b
     functions = template.of_type("AWS::Lambda::Function")
     target = {"TargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}
     assert _present(functions, "DeadLetterConfig") == {FUNCTION: target}
-    assert _present(functions, "ReservedConcurrentExecutions") == {
-        FUNCTION: 5,
-        "ReceiptLambdaFunction": 2,
-        "ReadLambdaFunction": 2,
-        "CorrectionLambdaFunction": 2,
-    }
+    assert _present(functions, "ReservedConcurrentExecutions") == {FUNCTION: 5, "ReadLambdaFunction": 2}
 
 
-def test_nothing_but_an_operator_invokes_the_migrations(template: Template) -> None:
-    outside = {
-        name: resource
-        for name, resource in template.resources.items()
-        if name not in ("SchemaLambdaFunction", "SchemaRole", "SchemaLogGroup")
-    }
-    assert "SchemaLambdaFunction" not in str(outside)
+def test_nothing_but_an_operator_invokes_the_migrations(template: Template, complete: Template) -> None:
+    for each in (template, complete):
+        outside = {
+            name: resource
+            for name, resource in each.resources.items()
+            if name not in ("SchemaLambdaFunction", "SchemaRole", "SchemaLogGroup")
+        }
+        assert "SchemaLambdaFunction" not in str(outside)
     assert {name: each["Handler"] for name, each in template.of_type("AWS::Lambda::Function").items()} == {
         FUNCTION: "handler.main",
-        "ReceiptLambdaFunction": "slices/receipts/function.main",
         "ReadLambdaFunction": "handler.read",
-        "CorrectionLambdaFunction": "slices/corrections/function.main",
         "SchemaLambdaFunction": "handler.schema",
     }
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import SWITCHES, USER_POOL, Compile
+from tests.template.compiled import SWITCHES, Packaged
 from tools.kit import slices
 from tools.kit.packaging import PackagingError, copy_project, package
 
 ALL = {each.name: each for each in slices.installed()}
-EVERYTHING = (*SWITCHES, f"userPoolArn={USER_POOL}")
+EVERYTHING = (*SWITCHES, *slices.said("signInBy"))
 FUNCTIONS = {"BatidaPontoLambdaFunction", "ReadLambdaFunction", "SchemaLambdaFunction"}  # the reference's
 
 Without = Callable[..., Path]
@@ -45,8 +45,8 @@ def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_without_one_slice_nothing_of_it_is_left(without: Without, compiled: Compile, name: str) -> None:
-    whole = compiled("prod", *EVERYTHING)
+def test_without_one_slice_nothing_of_it_is_left(without: Without, whole: Packaged, name: str) -> None:
+    everything = whole("prod", *EVERYTHING).template()
     project = without(name)
     known = {
         parameter
@@ -56,20 +56,21 @@ def test_without_one_slice_nothing_of_it_is_left(without: Without, compiled: Com
     }
     left = package(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
     is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
-    gone = set(filter(is_ours, whole.resources.keys() - left.resources.keys()))
+    gone = set(filter(is_ours, everything.resources.keys() - left.resources.keys()))
     says = ALL[name].says
     assert gone >= {f"{each['id']}LambdaFunction" for each in says.get("databaseFunctions") or ()}
     assert gone >= {each["id"] for each in says.get("methods") or ()}
     assert bool(gone) == any(ALL[name].folder.glob("aws.*"))
     assert gone & set(re.findall(r"\w+", json.dumps(left.document))) == set()
-    assert set(filter(is_ours, left.resources.keys() - whole.resources.keys())) == set()
+    assert set(filter(is_ours, left.resources.keys() - everything.resources.keys())) == set()
     assert left.of_type("AWS::Lambda::Function").keys() >= FUNCTIONS
 
 
 def test_a_slice_without_one_that_it_needs_stops_the_deploy(without: Without) -> None:
     project = without()
-    shutil.rmtree(project / "slices" / "receipts")
-    with pytest.raises(PackagingError, match="slices/page needs slices/receipts, which is not there"):
+    (project / "slices" / "one").mkdir()
+    (project / "slices" / "one" / "slice.yml").write_text("needs: [two]\n")
+    with pytest.raises(PackagingError, match="slices/one needs slices/two, which is not there"):
         package(project, "dev")
 
 
@@ -116,12 +117,12 @@ def test_parameters_of_a_stage_that_there_is_not_stop_the_deploy(without: Withou
 
 def test_a_parameter_of_a_slice_that_is_gone_stops_the_deploy_however_it_is_given(without: Without) -> None:
     """Or a stage where employees must sign in would take punches of anybody, because a folder went."""
-    project = without("sign_in")
-    with pytest.raises(PackagingError, match="there is no parameter userPoolArn; is the slice that has it gone"):
-        package(project, "prod", f"userPoolArn={USER_POOL}")
+    project = without()
+    with pytest.raises(PackagingError, match="there is no parameter signInAt; is the slice that has it gone"):
+        package(project, "prod", "signInAt=there")
     file = project / "resources" / "parameters.yml"
-    file.write_text(file.read_text().replace("prod: {}", f"prod: {{ userPoolArn: '{USER_POOL}' }}"))
-    with pytest.raises(PackagingError, match="prod has a parameter userPoolArn, which has no default"):
+    file.write_text(file.read_text().replace("prod: {}", "prod: { signInAt: there }"))
+    with pytest.raises(PackagingError, match="prod has a parameter signInAt, which has no default"):
         package(project, "prod")
 
 

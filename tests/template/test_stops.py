@@ -8,7 +8,6 @@ from tests.template.compiled import TOPIC, Compile
 from tools.kit.packaging import PackagingError
 
 TAGS = "takes name=value, comma-separated"
-NO_POOL = "is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"
 NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; none that is first in, first out
 CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
 
@@ -35,8 +34,6 @@ CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central
         (["tags=owner"], TAGS),
         (["tags==hr"], TAGS),
         (["tags=owner=a=b"], TAGS),
-        (["userPoolArn=us-east-1_AbCdEfGhI"], NO_POOL),
-        (["userPoolArn=arn:aws:cognito-idp:us-east-1:123456789012:userpool/"], NO_POOL),
         (["alarmTopicArn=oncall"], f"alarmTopicArn: 'oncall' {NO_TOPIC}"),
         (["alarmTopicArn=arn:aws:sns:sa-east-1:123456789012:oncall"], NO_TOPIC),
         ([f"alarmTopicArn={TOPIC}.fifo"], NO_TOPIC),

@@ -1,6 +1,5 @@
 """Connecting, on a clock that only goes on while something waits: what is tried, how often, and for how long."""
 
-import uuid
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,8 +12,6 @@ from ponto import connection
 from ponto.config import SECRET_SECONDS
 from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
 from ponto.session import Session
-from slices.receipts import lookup as receipt
-from slices.receipts.lookup import Receipts
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
@@ -49,6 +46,11 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    return reached(monkeypatch)
+
+
+def reached(monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Let psycopg2 connect to a server on a clock of its own."""
     server = Server()
     monkeypatch.setattr(psycopg2, "connect", server.connect)
     monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: server.now, sleep=server.sleep))
@@ -171,7 +173,7 @@ def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, ref
     assert 20 <= server.now <= 25.1
 
 
-class _Silent:
+class Silent:
     """A connection whose server is gone, which a statement finds out as late as it may."""
 
     closed = 0
@@ -187,32 +189,6 @@ class _Silent:
 
     def close(self) -> None:
         """Do nothing."""
-
-
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-@pytest.mark.parametrize("resumes", [3, 6, 3600])
-@pytest.mark.parametrize("connected_before", [False, True])
-def test_a_receipt_that_cannot_be_had_is_a_503_in_its_time(
-    server: Server, refusal: Answer, resumes: int, connected_before: bool
-) -> None:
-    times = receipt.TIMEOUTS
-
-    def fetch() -> Parameters:
-        server.now += SECRET_SECONDS
-        return {"password": f"of {server.now}"}
-
-    receipts = Receipts(fetch, "*")
-    if connected_before:
-        receipts._session._given = {"password": "old"}
-        receipts._session._connection = cast(Any, _Silent(server, times.network_ms / 1000))
-    server.answers = lambda _: refusal if server.now < resumes else (0.1, "")
-    server.connected = cast(Any, _Silent(server, times.statement_ms / 1000))
-
-    answer = receipts.answer({"pathParameters": {"id": str(uuid.uuid4())}, "requestContext": {}}, lambda _: None)
-
-    assert answer["statusCode"] == 503
-    assert server.tries
-    assert server.now <= times.slowest_s(SECRET_SECONDS)
 
 
 @pytest.mark.parametrize(("connect_s", "deadline"), [(5, 40), (40, 5)])

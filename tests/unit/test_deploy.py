@@ -441,8 +441,7 @@ def test_what_slices_prove_is_proven_after_the_punch_and_said(
 ) -> None:
     prod.store()
     answer_requests(monkeypatch, lambda *_: (202, '{"messageId":"message"}', {}))
-    monkeypatch.setattr(slices, "FOLDER", tmp_path)
-    monkeypatch.setattr(slices, "installed", slices.installed.__wrapped__)  # which remembers
+    monkeypatch.setattr(slices, "FOLDER", tmp_path / "none")
     alone = prod.run("--yes", "--json")
     assert alone.status == 0, alone.err
 
@@ -455,6 +454,7 @@ def test_what_slices_prove_is_proven_after_the_punch_and_said(
         "def give_none(session, stage, url):\n    return None\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(slices, "FOLDER", tmp_path)
 
     found = prod.run("--yes", "--json").json
     assert {name: found[name] for name in found.keys() - alone.json.keys()} == {"ownProven": True, "otherProven": False}

@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -15,7 +17,7 @@ from tests.documents import blocks, commands, links, mistake, prose, resolved, s
 from tests.strategies import FIELDS
 from tools.develop.docs import bills, fields, files, marks
 from tools.dlq.dead_letters import REASONS
-from tools.kit import osls
+from tools.kit import osls, slices
 from tools.kit.project import DOCUMENTS, ROOT
 from tools.plan import costs
 
@@ -28,11 +30,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/template/test_zip.py": ("make package",),
     "tests/e2e/test_adapt.py": ("git apply", "rm -r"),
     "tests/e2e/test_command.py": ("python -m tools.local", "python -m tools.local.rows"),
-    "slices/corrections/tests/e2e/test_corrections.py": tuple(
-        f"ponto correct {name}" for name in ("add", "disregard", "undo", "apply", "list")
-    ),
     "tests/e2e/test_loadtest.py": ("python -m loadtest",),
-    "slices/imports/tests/e2e/test_uploads.py": ("ponto import",),
     "tests/e2e/test_dlq.py": tuple(
         f"ponto dlq {name}" for name in ("list", "show", "redrive", "purge", "pause", "resume")
     ),
@@ -42,7 +40,6 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/postgres/test_report.py": tuple(
         f"ponto report {name}" for name in ("timecard", "totals", "changes", "cutoffs", "exceptions", "peak")
     ),
-    "slices/conformance/tests/tools/test_command.py": ("ponto conformance",),
     "tests/unit/test_dlq.py": ("ponto dlq export",),
     "tests/unit/test_plan.py": ("ponto plan",),
     "lab/tests/test_bench_command.py": ("python -m lab.bench",),
@@ -50,12 +47,18 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "lab/tests/test_interleavings.py": ("python -m lab.interleavings",),
     "lab/tests/test_simulate.py": ("python -m lab.simulate",),
 }
+RUN_BY |= {  # what a slice says of its commands
+    f"slices/{each.name}/{file}": tuple(run)
+    for each in slices.installed()
+    for file, run in (each.says.get("runBy") or {}).items()
+}
 NOT_RUN = {
     "make format": "it changes the files that it is given",
     "make clean": "it removes what the tests run on",
     "python -m tools.develop.docs": "it writes the files that tests compare",
     "java -jar": "python -m loadtest runs the same, by whichever way to JMeter there is",
 }
+OWN_REASONS = [str(reason) for reason in REASONS if reason not in slices.said_by_name("events")]
 SETTINGS = ("export ", ". ", "cd ")  # of the shell itself
 NEEDS_AWS = re.compile(r"^(aws|npx sls|make deploy) |--stage (?!local)|^export \w+=|\bSTAGE=|^psql ")
 
@@ -63,6 +66,10 @@ NEEDS_AWS = re.compile(r"^(aws|npx sls|make deploy) |--stage (?!local)|^export \
 REGISTRIES = re.compile(
     r"pypi\.|pythonhosted|npmjs|yarnpkg|registry\.|repo\d?\.maven|maven\.org|proxy\.golang|crates\.io"
 )
+
+
+# What tells of slices whether or not they are there: the list of all, what has changed, and why something is as it is.
+OF_ALL = {ROOT / "slices" / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs" / "decisions").glob("*.md")}
 
 
 def names(document: Path) -> str:
@@ -113,7 +120,7 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     document = (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8")
     table = document.partition("| reason | why | what helps |")[2].partition("\n\n")[0]
 
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [str(reason) for reason in REASONS]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == OWN_REASONS
 
 
 def test_the_readme_is_read_in_minutes() -> None:
@@ -127,11 +134,13 @@ def test_the_readme_is_read_in_minutes() -> None:
 def test_what_helps_is_said_of_every_reason(name: str, rows: str) -> None:
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     named = [reason for row in re.findall(rows, text, re.MULTILINE) for reason in re.findall(r"`(\w+)`", row)]
-    assert [reason for reason in named if reason in REASONS] == [str(reason) for reason in REASONS]
+    assert [reason for reason in named if reason in OWN_REASONS] == OWN_REASONS
 
 
 @each_document
 def test_every_command_is_one_that_exists_with_arguments_that_it_takes(document: Path) -> None:
+    if document in OF_ALL:
+        return
     written = {command: mistake(command) for command in shell(document, "", "aws")}
     named = {command: mistake(command) for command in documents.in_the_text(document)}
 
@@ -188,12 +197,19 @@ def test_links_lead_somewhere(document: Path) -> None:
     for link in links(document):
         path, _, anchor = unquote(link).partition("#")
         target = (document.parent / path).resolve() if path else document
+        if document in OF_ALL and _is_of_a_slice_that_is_gone(target):
+            continue
         if not link.startswith("https://") and (
             not target.exists() or (anchor and target.suffix == ".md" and anchor not in slugs(target))
         ):
             broken.append(link)
 
     assert broken == []
+
+
+def _is_of_a_slice_that_is_gone(path: Path) -> bool:
+    folder = ROOT / "slices"
+    return path.is_relative_to(folder) and not (folder / path.relative_to(folder).parts[0]).exists()
 
 
 @each_document
@@ -228,19 +244,33 @@ def _cell(value: str | list[str]) -> str:
     return f"`{value}`" if value else "empty"
 
 
+def _rows(stages: dict[str, dict[str, Any]], names: Iterable[str]) -> list[str]:
+    rows = []
+    for name in names:
+        others = {stage: own for stage, own in stages.items() if stage != "default"}
+        elsewhere = ", ".join(f"{stage} {_cell(own[name])}" for stage, own in others.items() if name in own)
+        rows.append(f"| `{name}` | {_cell(stages['default'][name])} | {elsewhere} |".replace("|  |", "| |"))
+    return sorted(rows)
+
+
+def _table(text: str) -> list[str]:
+    return sorted(re.findall(r"^(\| `\w+` \|[^|]*\|[^|]*\|)[^|]*\| [^|]+\. \|$", text, re.MULTILINE))
+
+
 def test_the_table_of_parameters_is_what_a_stage_may_change() -> None:
-    stages = osls.parameters()
-    defaults = stages.pop("default")
-    expected = []
-    for name, value in defaults.items():
-        elsewhere = ", ".join(f"{stage} {_cell(own[name])}" for stage, own in stages.items() if name in own)
-        expected.append(f"| `{name}` | {_cell(value)} | {elsewhere} |".replace("|  |", "| |"))
-
-    document = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^(\| `\w+` \|[^|]*\|[^|]*\|)[^|]*\| [^|]+\. \|$", document, re.MULTILINE)
-
+    with slices.absent():
+        stages = osls.parameters()
     # One that is missing there goes into the table of its kind, with its unit and a sentence on when to change it.
-    assert sorted(rows) == sorted(expected)
+    assert _table((ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")) == _rows(stages, stages["default"])
+
+
+def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() -> None:
+    stages = osls.parameters()
+    for each in slices.installed():
+        text = "".join(document.read_text(encoding="utf-8") for document in each.folder.glob("*.md"))
+        assert _table(text) == _rows(stages, (each.says.get("parameters") or {}).get("default", {})), each.name
+        assert [reason for reason in each.says.get("events") or () if f"`{reason}`" not in text] == [], each.name
+        assert f"<!-- from ponto --help: {each.name} -->" in text or "commands" not in each.says, each.name
 
 
 def test_the_example_of_a_stages_parameters_is_as_the_file_takes_it() -> None:
@@ -262,15 +292,6 @@ def test_every_parameter_that_deploying_names_exists() -> None:
 
     assert named
     assert set(named) <= osls.parameters()["default"].keys()
-
-
-def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_and_not_its_to_write() -> None:
-    made = next(c for c in shell(ROOT / "docs" / "deploy.md", "aws") if " create-user-pool-client " in c)
-    options = {name: values.split() for name, _, values in (part.partition(" ") for part in made.split(" --")[1:])}
-
-    assert "custom:usuarioId" in options["read-attributes"]
-    assert options["write-attributes"]
-    assert "custom:usuarioId" not in options["write-attributes"]
 
 
 def test_the_readme_says_about_what_an_idle_month_costs() -> None:

@@ -13,8 +13,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loadtest import summary
-from slices.conformance import command as conformance
-from slices.conformance.rules import RULES, Found, Verdict
 from tests.widths import assert_fits
 from tools.dlq import command as dlq
 from tools.dlq.dead_letters import REASONS, DeadLetter, Way
@@ -68,10 +66,6 @@ def list_rows() -> None:
     tables.show(rows._COLUMNS, [(ID, "123456", "2026-11-23 08:03:07-03", DEVICE, "0.1 s")])
 
 
-def judge() -> None:
-    conformance._table([Verdict(rule, Found(1_000_000, [])) for rule in RULES])
-
-
 def load() -> None:
     summary.draw([RUN, RUN | {"model": "open model, 200 arrivals a second"}])
 
@@ -108,7 +102,6 @@ COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
     "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
     "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07-03"]),
-    "ponto conformance": (judge, [rule.name for rule in RULES]),
     "make loadtest": (load, ["20,000,000", "the"]),
     **{
         f"{name} --lang {language}": (lambda draw=draw, language=language: draw(Language(language)), wanted)  # type: ignore[misc]

@@ -76,16 +76,20 @@ def _without_no_value(value: Any) -> Any:
     return value
 
 
-def copy_project(target: Path, *, with_requirements: bool = False) -> Path:
+def copy_project(target: Path, *, with_requirements: bool = False, with_slices: bool = True) -> Path:
     """Copy the project, but for what is private to a machine.
 
     Args:
         target: a folder that does not exist yet.
         with_requirements: without them pip has nothing to do, and packaging takes one second instead of six.
+        with_slices: or the reference alone.
     """
     left = [".*", "node_modules", "dist", "__pycache__", "rds_config.py"]
     shutil.copytree(ROOT, target, ignore=shutil.ignore_patterns(*left))
     (target / "node_modules").symlink_to(ROOT / "node_modules")
+    if not with_slices:
+        for folder in (target / "slices").glob("*/"):
+            shutil.rmtree(folder)
     if not with_requirements:
         (target / "locks" / "requirements.txt").unlink()
     return target

@@ -2,6 +2,8 @@
 
 import importlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,14 +24,21 @@ class Slice(NamedTuple):
     says: Mapping[str, Any]  # what stands in its slice.yml, as YAML has it
 
 
-@cache
+_are_absent = ContextVar("_are_absent", default=False)
+
+
 def installed() -> tuple[Slice, ...]:
     """Give the slices that are there, each behind those that it needs.
 
     Raises:
         CommandError: one needs a slice that is not there, or itself.
     """
-    found = {file.parent.name: file for file in sorted(FOLDER.glob("*/slice.yml"))}
+    return () if _are_absent.get() else _in(FOLDER)
+
+
+@cache
+def _in(folder: Path) -> tuple[Slice, ...]:
+    found = {file.parent.name: file for file in sorted(folder.glob("*/slice.yml"))}
     ordered: dict[str, Slice] = {}
 
     def add(name: str, needed_by: tuple[str, ...] = ()) -> None:
@@ -49,6 +58,16 @@ def installed() -> tuple[Slice, ...]:
         if name not in ordered:
             add(name)
     return tuple(ordered.values())
+
+
+@contextmanager
+def absent() -> Iterator[None]:
+    """Let it look as if there were no slice: what the reference's documents say does not change with a folder."""
+    token = _are_absent.set(True)
+    try:
+        yield
+    finally:
+        _are_absent.reset(token)
 
 
 def said(key: str) -> Iterator[Any]:

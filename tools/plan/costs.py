@@ -29,7 +29,6 @@ INIT_SECONDS = 0.5  # of a cold start, billed since August 2025
 LEAST_ACU = 0.5  # of a database that is not paused
 
 # This project's own: tests hold them against serverless.yml's resources.
-SECRETS = 3 + len(list(slices.said("databaseFunctions")))  # the owner's, and of each function that reaches the database
 METRICS = 14  # in each line of the log
 ESSENTIAL_METRICS = 3  # that the alarms of a stage with `alarms: essential` look at
 GATEWAY_METRICS = 5  # that the gateway keeps for POST /ponto alone: detailed ones, which cost as own metrics do
@@ -38,6 +37,11 @@ LONG_POLL = 20  # s that a request for messages of an empty queue waits
 
 PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))["regions"]
 """Of each region: by their names, with unit, price or tiers, page and its day."""
+
+
+def secrets() -> int:
+    """Count a stage's secrets: the owner's, and one of each function that reaches the database."""
+    return 3 + len(list(slices.said("databaseFunctions")))
 
 
 def alarm_metrics() -> int:
@@ -106,7 +110,7 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
         ("CloudWatch: logs", "cloudwatch_logs", {"batches": batches, "bytes": LOG_BYTES}, 1_000_000_000),
         ("KMS: the topic's key", "kms_key", {"key": settings.keys}, 1),
-        ("Secrets Manager", "secret", {"secrets": SECRETS}, 1),
+        ("Secrets Manager", "secret", {"secrets": secrets()}, 1),
     ]
     return [_line(what, PRICES[region].get(name), factors, per) for what, name, factors, per in rows]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tools.kit import slices
 from tools.plan import costs, settings
 from tools.plan.costs import Line
 from tools.plan.peak import Peak
@@ -13,8 +14,9 @@ _LATER = ("together in the second year", "together from the third year on")  # a
 
 
 def idle(stage: str) -> list[Line]:
-    """Bill a stage's month without a punch."""
-    return costs.idle(settings.read(stage), _REGION)
+    """Bill a month of the reference, on a stage without a punch."""
+    with slices.absent():
+        return costs.idle(settings.read(stage), _REGION)
 
 
 def idle_table() -> str:

@@ -1,18 +1,35 @@
-"""Every command of `ponto` in a line: what it does, and what its exit statuses mean, as its help has them."""
+"""A command of `ponto` in a line: what it does, and what its exit statuses mean, as its help has them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
 from tools import cli
+from tools.kit import slices
 
 _STATUS = re.compile(r"^exit status: (.*?)(?:\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def table() -> str:
-    """Give the table of commands for a document."""
-    rows = [f"| `{name}` | {text} | {status} |" for name, text, status in _commands("ponto", cli.ponto)]
+    """Give the table of the reference's commands for a document."""
+    brought = {f"ponto {name}" for name in slices.said_by_name("commands")}
+    return _table(row for row in _commands("ponto", cli.ponto) if not _is_of(brought, row[0]))
+
+
+def table_of(name: str) -> str:
+    """Give the same of a slice's commands."""
+    (says,) = (each.says for each in slices.installed() if each.name == name)
+    brought = {f"ponto {command}" for command in says["commands"]}
+    return _table(row for row in _commands("ponto", cli.ponto) if _is_of(brought, row[0]))
+
+
+def _is_of(brought: set[str], name: str) -> bool:
+    return any(name == each or name.startswith(f"{each} ") for each in brought)
+
+
+def _table(found: Iterable[tuple[str, str, str]]) -> str:
+    rows = [f"| `{name}` | {text} | {status} |" for name, text, status in found]
     return "\n".join(["| command | what it does | exit status |", "|---|---|---|", *rows])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import psycopg2.extensions
 
 from tools.develop.docs import fields, figures, marks, openapi, schema
+from tools.kit import slices
 from tools.kit.project import DOCUMENTS
 
 
@@ -15,6 +16,15 @@ def document(path: Path) -> str:
     return figures_of(text) if figures_of else text
 
 
+def of_slices() -> dict[Path, str]:
+    """Give the files in slices' folders that their code writes."""
+    return {
+        each.folder / name: slices.found(writer)()
+        for each in slices.installed()
+        for name, writer in (each.says.get("files") or {}).items()
+    }
+
+
 def from_code() -> dict[Path, str]:
     """Give the files that need no database."""
     views = [fields.VIEW] if fields.VIEW.exists() else []  # which are not there where other events are taken
@@ -22,6 +32,7 @@ def from_code() -> dict[Path, str]:
         fields.SCHEMA: fields.schema(),
         **{path: fields.view(path.read_text(encoding="utf-8")) for path in views},
         openapi.FILE: openapi.openapi(),
+        **of_slices(),
         **{path: document(path) for path in DOCUMENTS},
     }
 

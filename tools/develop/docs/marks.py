@@ -62,7 +62,7 @@ def _fill(text: str, writers: Writers) -> str:
 
 def _printed(words: str) -> str:
     output = io.StringIO()
-    with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, COLUMNS=_WIDTH):
+    with contextlib.redirect_stdout(output), mock.patch.dict(os.environ, COLUMNS=_WIDTH), slices.absent():
         cli.main(shlex.split(words))
     lines = [line.rstrip() for line in output.getvalue().rstrip().split("\n")]  # tables are padded
     return "\n".join(["```text", *lines, "```"])
@@ -88,6 +88,7 @@ _WRITERS: Writers = {
     r"from the prices: a million punches": bills.million_table,
     r"from ponto/punch\.schema\.json": fields.table,
     r"from ponto --help": commands.table,
+    r"from ponto --help: (\w+)": commands.table_of,
     r"from the deployed files": size.english,
     r"from the deployed files, in Portuguese": size.portuguese,
     **{mark: slices.found(name) for mark, name in slices.said_by_name("documents").items()},

@@ -1,11 +1,10 @@
-"""docs/openapi.json: the whole API for authors of clients, in OpenAPI 3.1, by hand but for what the code says."""
+"""docs/openapi.json: how to punch, for authors of clients, in OpenAPI 3.1, by hand but for what the code says."""
 
 import json
 import tomllib
 from typing import Any
 
 from tools.develop.docs import fields
-from tools.kit import slices
 from tools.kit.project import ROOT
 
 FILE = ROOT / "docs" / "openapi.json"
@@ -19,6 +18,4 @@ def openapi() -> str:
     # Draft 4, which API Gateway speaks, and 2020-12, which OpenAPI 3.1 speaks, say the same in the words used.
     document["components"]["schemas"]["Punch"] = json.loads(fields.schema())
     del document["components"]["schemas"]["Punch"]["$schema"]
-    for name in slices.said("openapi"):
-        slices.found(name)(document)
     return json.dumps(document, indent=2) + "\n"

@@ -1,6 +1,5 @@
-"""How small the deployed part is: a sentence for each README, with lines that are counted."""
+"""How small the reference is: a sentence for each README, with lines that are counted. Slices are not in it."""
 
-from tools.kit import slices
 from tools.kit.project import ROOT
 
 _PARTS = {
@@ -11,17 +10,15 @@ _PARTS = {
         "resources/*.yml",
         "resources/*.js",
         "resources/*.json",
-        "slices/*/*.yml",
-        "slices/*/*.js",
     ],
 }
 _ENGLISH = (
-    "The deployed part is small: about {python} lines of Python, {sql} of SQL, and {resources} that declare the AWS "
-    "resources (`make docs` counts them)."
+    "The reference is small: about {python} deployed lines of Python, {sql} of SQL, and {resources} that declare the "
+    "AWS resources (`make docs` counts them). What else there is stands in slices, each of which goes by one `rm -r`."
 )
 _PORTUGUESE = (
-    "O que é implantado é pouco: cerca de {python} linhas de Python, {sql} de SQL, e {resources} que declaram os "
-    "recursos da AWS (`make docs` as conta)."
+    "A referência é pequena: implanta cerca de {python} linhas de Python, {sql} de SQL, e {resources} que declaram os "
+    "recursos da AWS (`make docs` as conta). O mais está em slices, e cada um sai com um só `rm -r`."
 )
 
 
@@ -36,19 +33,7 @@ def portuguese() -> str:
 
 
 def _counted() -> dict[str, str]:
-    of_slices = {
-        part: [
-            f"slices/{each.name}/{file}"
-            for each in slices.installed()
-            for file in each.says.get("deployed", [])
-            if file.endswith(suffix)
-        ]
-        for part, suffix in (("python", ".py"), ("sql", ".sql"))
-    }
-    return {
-        part: f"{round(sum(map(_lines, [*patterns, *of_slices.get(part, [])])), -2):,}"
-        for part, patterns in _PARTS.items()
-    }
+    return {part: f"{round(sum(map(_lines, patterns)), -2):,}" for part, patterns in _PARTS.items()}
 
 
 def _lines(pattern: str) -> int:

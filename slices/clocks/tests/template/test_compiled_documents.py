@@ -3,7 +3,7 @@
 import json
 
 from slices.clocks import documents
-from tests.template.compiled import Compile
+from tests.template.compiled import Compile, Packaged, files_of
 from tests.template.test_rights import rights
 from tools.kit.packaging import Template
 
@@ -21,3 +21,7 @@ def test_the_table_stays_where_files_expire(complete: Template) -> None:
 
 def test_without_uploads_there_is_none(compiled: Compile) -> None:
     assert "DocumentsPolicy" not in compiled("prod").resources
+
+
+def test_the_zip_holds_what_the_function_of_imports_loads(packaged: Packaged) -> None:
+    assert files_of(packaged("prod"), "clocks") == {f"{name}.py" for name in ("__init__", "form", "afd", "documents")}

@@ -67,7 +67,7 @@ def undo(alvo: str, **more: Any) -> Correction:
 
 
 def derived(*parts: object) -> str:
-    """Give the id of a correction as docs/derived-ids.md computes it."""
+    """Give the id of a correction as README.md computes it."""
     digest = hashlib.sha256("|".join(map(str, ("correcao", *parts))).encode()).hexdigest()
     variant = "89ab"[int(digest[16], 16) % 4]
     return f"c{digest[1:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
@@ -233,7 +233,7 @@ def test_no_punch_has_the_id_of_a_correction(corrected: Database) -> None:
 
 
 def test_the_ids_that_are_expected_here_are_those_of_the_documents() -> None:
-    page = (ROOT / "docs" / "derived-ids.md").read_text(encoding="utf-8")
+    page = (ROOT / "slices" / "corrections" / "README.md").read_text(encoding="utf-8")
     vectors = re.findall(r"^\| `correcao\\\|(.+)` \| `(.+)` \|$", page, re.MULTILINE)
     assert len(vectors) == 4
     assert [derived(*text.split("\\|")) for text, _ in vectors] == [identifier for _, identifier in vectors]

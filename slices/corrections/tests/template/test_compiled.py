@@ -1,7 +1,25 @@
 """How corrections are taken: signed, by a function of their own."""
 
-from tests.template.compiled import Compile
+import copy
+import json
+
+import pytest
+
+from tests.template.compiled import Compile, Packaged, files_of
+from tests.template.test_api_deployment import ids
+from tests.template.test_compiled_gateway import throttles
+from tests.template.test_rights import rights
 from tools.kit.packaging import Template
+
+METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
+
+
+def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
+    assert files_of(packaged("prod"), "corrections") == {
+        *(f"{name}.py" for name in ("__init__", "function", "request", "statements", "write")),
+        *(f"reads/{name}.sql" for name in ("correction_list", "employee_punches")),
+        *(f"sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
+    }
 
 
 def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Template, signed_in: Template) -> None:
@@ -31,3 +49,59 @@ def test_only_one_machine_knows_an_author_that_aws_does_not_name(compiled: Compi
 
 def test_a_request_with_corrections_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
     assert prod.properties("CorrectionLambdaFunction")["Timeout"] < 29
+
+
+def test_whether_a_correction_is_signed_is_published(prod: Template) -> None:
+    brought = {name: copy.deepcopy(prod.resources[name]) for name in ("CorrectionResource", "PostCorrection")}
+    given = []
+    for kind in ("AWS_IAM", "NONE"):
+        brought["PostCorrection"]["Properties"]["AuthorizationType"] = kind
+        resources = {"file(slices/corrections/aws.yml):Resources, null": copy.deepcopy(brought)}
+        given.append({"file(resources/api.yml):Resources": {}, "sls:stage": "prod"} | resources)
+    assert len(set(ids(given))) == 2
+
+
+def test_the_method_is_throttled(compiled: Compile) -> None:
+    assert throttles(compiled("prod"))["POST", "/~1correcao"] == (5, 10)
+    given = compiled("dev", "correctionRateLimit=6", "correctionBurstLimit=7")
+    assert throttles(given)["POST", "/~1correcao"] == (6, 7)
+
+
+@pytest.mark.parametrize("stage", ["prod", "dev"])
+def test_whoever_may_correct_may_call_this_method_and_nothing_else(compiled: Compile, stage: str) -> None:
+    template = compiled(stage)
+    assert template.outputs["CorrectionPolicyArn"] == {"Value": {"Ref": "CorrectionPolicy"}}
+    assert "Roles" not in template.properties("CorrectionPolicy")  # no role of ours has it
+    assert rights(template)["CorrectionPolicy"] == {
+        ("execute-api:Invoke", json.dumps({"Fn::Sub": f"{METHODS}/{stage}/POST/correcao"})),
+        ("cloudformation:DescribeStacks", "AWS::StackId"),
+    }
+
+
+def test_the_function_writes_by_a_role_and_a_secret_of_its_own(prod: Template, local: Template) -> None:
+    found = rights(prod)
+    assert {name: found[name] for name in ("CorrectionRole", "CorrectionInvocation", "CorrectionSecretPolicy")} == {
+        "CorrectionRole": {
+            ("logs:CreateLogStream", "CorrectionLogGroup.Arn"),
+            ("logs:PutLogEvents", "CorrectionLogGroup.Arn"),
+        },
+        "CorrectionInvocation": {("lambda:InvokeFunction", "CorrectionLambdaFunction.Arn")},
+        "CorrectionSecretPolicy": {("secretsmanager:GetSecretValue", "CorrectionSecret")},
+    }
+    function = prod.properties("CorrectionLambdaFunction")
+    assert function["Handler"] == "slices/corrections/function.main"
+    assert function["Role"] == {"Fn::GetAtt": ["CorrectionRole", "Arn"]}
+    assert function["ReservedConcurrentExecutions"] == 2
+    role = prod.properties("CorrectionRole")
+    assert role["ManagedPolicyArns"] == [{"Ref": "CorrectionSecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    for template, secret in ((prod, {"Ref": "CorrectionSecret"}), (local, "")):
+        variables = template.properties("CorrectionLambdaFunction")["Environment"]["Variables"]
+        assert (variables["DB_USER"], variables["DB_SECRET_ARN"]) == ("ponto_corrections", secret)
+        schema = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
+        assert (schema["CORRECTION_SECRET_ARN"], schema["CORRECTION_CONCURRENCY"]) == (secret, "2")
+    made = prod.properties("CorrectionSecret")["GenerateSecretString"]["SecretStringTemplate"]
+    assert json.loads(made) == {"username": "ponto_corrections"}
+    readable = prod.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
+    assert {"Ref": "CorrectionSecret"} in readable

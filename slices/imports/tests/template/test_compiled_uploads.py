@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from slices.imports.uploads import MOST_ROUNDS
-from tests.template.compiled import USER_POOL, Compile, Packaged, tls_only
+from tests.template.compiled import Compile, Packaged, files_of, tls_only
 from tests.template.test_rights import rights
 from tests.template.test_stops import stopped
 from tools.deploy import command as deploy
-from tools.deploy import quotas
+from tools.kit import slices
 from tools.kit.packaging import Template
 
 FUNCTION = "ImportacaoLambdaFunction"
@@ -44,6 +44,16 @@ def others(template: Any) -> set[str]:
     }
 
 
+def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
+    names = ("__init__", "function", "uploads", "lines", "forms", "batches")
+    assert files_of(packaged("prod"), "imports") == {f"{name}.py" for name in names}
+
+
+def test_where_nothing_is_reserved_it_has_no_0(compiled: Compile) -> None:
+    template = compiled("prod", "uploads=true", "importConcurrency=none")
+    assert "ReservedConcurrentExecutions" not in template.properties(FUNCTION)
+
+
 def test_without_uploads_the_template_has_no_word_of_them(compiled: Compile, stage: str) -> None:
     assert "mportacao" not in json.dumps(compiled(stage).document)
     assert "Upload" not in json.dumps(compiled(stage).document)
@@ -62,14 +72,8 @@ def test_uploads_change_nothing_else_but_who_may_send(compiled: Compile, stage: 
     assert senders.pop() == {"Fn::GetAtt": ["ImportacaoRole", "Arn"]}
     for found in (resources, plain["Resources"]):
         found.pop("Dashboard", None)
-        for function in (
-            "BatidaPontoLambdaFunction",
-            "ReceiptLambdaFunction",
-            "ReadLambdaFunction",
-            "CorrectionLambdaFunction",
-            "SchemaLambdaFunction",
-        ):
-            del found[function]["Properties"]["Code"]  # its key names the time
+        for resource in found.values():
+            resource["Properties"].pop("Code", None)  # of a function: its key names the time
     assert template == plain
 
 
@@ -108,13 +112,14 @@ def test_the_function_has_the_time_the_bounds_and_the_dead_letter_queue_that_it_
     assert config["DestinationConfig"] == {}  # the dead-letter queue is the function's own
 
 
-def test_where_employees_sign_in_it_vouches_for_them(compiled: Compile) -> None:
-    function = compiled("prod", f"userPoolArn={USER_POOL}", "uploads=true").properties(FUNCTION)
+@pytest.mark.parametrize("by", list(slices.said("signInBy")))
+def test_where_employees_sign_in_it_vouches_for_them(compiled: Compile, by: str) -> None:
+    function = compiled("prod", by, "uploads=true").properties(FUNCTION)
     assert function["Environment"]["Variables"]["IDENTITY"] == "required"
 
 
 def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: Compile) -> None:
-    template = compiled("prod", f"userPoolArn={USER_POOL}", "uploads=true")
+    template = compiled("prod", "uploads=true")
     senders = {name for name, found in rights(template).items() if ("sqs:SendMessage", "PunchQueue.Arn") in found}
     listed = ["ApiRole", "OperatorRole", "ImportacaoRole"]
     assert senders == set(listed)
@@ -125,7 +130,7 @@ def test_nobody_but_imports_and_redrives_names_the_record_of_a_clock(compiled: C
     integrations = [json.dumps(method) for method in template.of_type("AWS::ApiGateway::Method").values()]
     sending = [text for text in integrations if "SendMessage" in text]
     assert len(sending) == 1
-    assert re.findall(r"MessageAttribute\.\d+\.Name=(\w+)", sending[0]) == ["apiKeyId", "usuarioId"]
+    assert re.findall(r"MessageAttribute\.\d+\.Name=(\w+)", sending[0]) == ["apiKeyId"]
 
 
 def test_its_role_reads_files_writes_results_sends_and_goes_on(complete: Template, prod: Template) -> None:
@@ -215,11 +220,6 @@ def test_the_bucket_is_reached_by_tls_only(complete: Template) -> None:
 
 def test_a_deploy_counts_the_concurrency_that_it_reserves(packaged: Packaged) -> None:
     made = packaged("dev", "uploads=true")
-    reserved = {
-        "batida-ponto-dev-batidaPonto": 5,
-        "batida-ponto-dev-importacao": 2,
-        "batida-ponto-dev-receipt": 2,
-        "batida-ponto-dev-read": 2,
-        "batida-ponto-dev-correction": 2,
-    }
-    assert deploy.read(made.folder).demand == quotas.Demand(reserved, makes_network=True, makes_cluster=True)
+    without = deploy.read(packaged("dev").folder).demand
+    reserved = {**without.reserved, "batida-ponto-dev-importacao": 2}
+    assert deploy.read(made.folder).demand == without._replace(reserved=reserved)

@@ -15,7 +15,7 @@ import pytest
 from ponto import config
 from ponto.connection import Parameters
 from ponto.store import Store
-from slices.receipts import function
+from slices.receipts import function, openapi
 from slices.receipts import lookup as receipt
 from slices.receipts.lookup import (
     MOST,
@@ -31,7 +31,6 @@ from tests.database import Database
 from tests.events import Context
 from tests.postgres.storing import EIGHT, entry
 from tests.waiting import wait_for
-from tools.kit.project import ROOT
 
 ORIGIN = "https://ponto.example.com"
 QUICK = TIMEOUTS._replace(connect_s=2, try_s=2, statement_ms=500)
@@ -109,8 +108,8 @@ def test_a_receipt_says_what_the_row_says_and_nobody_may_keep_it(
     answer = clerk.ask(punch.punch.id)
 
     body = json.loads(answer["body"])
-    openapi = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(openapi["components"]["schemas"]["Receipt"]).validate(body)
+    document = json.loads(openapi.FILE.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(document["components"]["schemas"]["Receipt"]).validate(body)
     assert body.pop("gravadaEm").startswith(written)
     assert body == {
         "situacao": "gravada",

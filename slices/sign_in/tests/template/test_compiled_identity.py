@@ -8,9 +8,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.template.compiled import USER_POOL, Compile
+from tests.template.compiled import USER_POOL, Compile, Packaged
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
+from tests.template.test_stops import stopped
+from tools.deploy import command as deploy
+from tools.kit import slices
 from tools.kit.packaging import Template
 from tools.local.velocity import Input, Util, render
 
@@ -46,8 +49,10 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
         },
     }
     before = plain["Resources"]
-    post, *receipts = (resources[name]["Properties"] for name in ("PostPunch", "GetReceipt", "ListReceipts"))
-    for method in (post, *receipts):
+    signed = [each for each in slices.said("methods") if each.get("isOfEmployees")]
+    asking = [each["id"] for each in signed if each["method"] != "OPTIONS"]
+    post, *others = (resources[name]["Properties"] for name in ("PostPunch", *asking))
+    for method in (post, *others):
         assert method.pop("AuthorizerId") == {"Ref": "EmployeeSignIn"}
         assert method["AuthorizationType"] == "COGNITO_USER_POOLS"
         assert "AuthorizationScopes" not in method  # with scopes it would ask for an access token, without attributes
@@ -60,28 +65,23 @@ def test_a_user_pool_adds_this_and_nothing_else(compiled: Compile, stage: str) -
     assert "DependsOn" not in resources["ApiStage"]
 
     # As without one, but for:
-    for method in (post, *receipts):
+    for method in (post, *others):
         method["AuthorizationType"] = "NONE"
     post["Integration"]["RequestTemplates"] = before["PostPunch"]["Properties"]["Integration"]["RequestTemplates"]
     allowed = "method.response.header.Access-Control-Allow-"
-    for name, methods in (("PunchPreflight", "GET,POST,OPTIONS"), ("ReceiptPreflight", "GET,OPTIONS")):
+    for name in ("PunchPreflight", *(each["id"] for each in signed if each["method"] == "OPTIONS")):
         answer, unsigned = _preflight(resources, name), _preflight(before, name)
         headers = unsigned.pop(f"{allowed}Headers").removesuffix("'")
         assert answer.pop(f"{allowed}Headers") == f"{headers},Authorization'"
-        assert answer.pop(f"{allowed}Methods") == f"'{methods}'"
-        del unsigned[f"{allowed}Methods"]
+        if name == "PunchPreflight":
+            assert answer.pop(f"{allowed}Methods") == "'GET,POST,OPTIONS'"
+            del unsigned[f"{allowed}Methods"]
     for found in (resources, before):
         found.pop("Dashboard", None)
         del found[deployment(Template({"Resources": found, "Outputs": {}}))]
         del found["ApiStage"]["Properties"]["DeploymentId"]
-        for function in (
-            "BatidaPontoLambdaFunction",
-            "ReceiptLambdaFunction",
-            "ReadLambdaFunction",
-            "CorrectionLambdaFunction",
-            "SchemaLambdaFunction",
-        ):
-            del found[function]["Properties"]["Code"]  # its key names the time
+        for resource in found.values():
+            resource.get("Properties", {}).pop("Code", None)  # of a function: its key names the time
     assert template == plain
 
 
@@ -94,6 +94,30 @@ def test_without_a_user_pool_any_more_the_function_stops_asking_before_the_gatew
     assert "IDENTITY" not in resources["BatidaPontoLambdaFunction"]["Properties"]["Environment"]["Variables"]
     # The stage publishes the deployment; until then the old one sends what it sent.
     assert "ApiStage" not in json.dumps(resources["BatidaPontoLambdaFunction"])
+
+
+@pytest.mark.parametrize("pool", ["us-east-1_AbCdEfGhI", "arn:aws:cognito-idp:us-east-1:123456789012:userpool/"])
+def test_what_is_no_user_pool_stops_the_deploy(compiled: Compile, pool: str) -> None:
+    message = "is not the ARN of a user pool, like arn:aws:cognito-idp:us-east-1"
+    assert message in stopped(compiled, f"userPoolArn={pool}")
+
+
+def test_a_deploy_is_told_that_a_punch_needs_a_token(packaged: Packaged) -> None:
+    assert deploy.read(packaged("dev", f"userPoolArn={USER_POOL}").folder).needs_token
+    assert not deploy.read(packaged("dev").folder).needs_token
+
+
+@pytest.mark.parametrize("is_turned_on", [True, False])
+def test_what_an_update_publishes_is_what_its_template_says(
+    prod: Template, signed_in: Template, is_turned_on: bool
+) -> None:
+    """CloudFormation removes what a template no longer has at the end: the new deployment is made while it is there."""
+    before, after = (prod, signed_in) if is_turned_on else (signed_in, prod)
+    assert deployment(before) != deployment(after)
+    still_there = before.resources.keys() - after.resources.keys() - {deployment(before)}
+    kinds = {before.resources[name]["Type"] for name in still_there}
+    # An authorizer that no method names any more answers nothing.
+    assert {kind for kind in kinds if kind.startswith("AWS::ApiGateway::")} <= {"AWS::ApiGateway::Authorizer"}
 
 
 def _preflight(resources: Any, name: str = "PunchPreflight") -> Any:

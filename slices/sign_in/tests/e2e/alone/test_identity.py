@@ -19,8 +19,10 @@ from tests.commands import Result, run_process
 from tests.e2e.client import EMPLOYEES, Client, Response
 from tests.e2e.deployed import Deployed, deploy
 from tests.waiting import wait_for
+from tools.kit import slices
 from tools.local.emulator import Emulator
 
+ASKING = [each for each in slices.said("methods") if each.get("isOfEmployees") and each["method"] == "GET"]
 PASSWORD = "Correct-Horse-1"  # noqa: S105  of users who exist in the emulator only
 
 
@@ -290,10 +292,14 @@ def test_a_redriven_letter_of_the_right_employee_becomes_a_row(
     assert client.depth(client.address.dlq_url) == 0
 
 
-# Receipts
+# What slices answer to employees
 
 
-def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(client: Client, pool: UserPool) -> None:
+@pytest.mark.parametrize("path", [each["path"] for each in ASKING if each["path"].endswith("/{id}")])
+def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(
+    client: Client, pool: UserPool, path: str
+) -> None:
+    assert path == "/ponto/{id}"
     employee, colleague = next(EMPLOYEES), next(EMPLOYEES)
     token, others = (pool.sign_in(number).identity for number in (employee, colleague))
     client.post(punch(employee), authorization=token)  # without an id: it derives one
@@ -308,11 +314,12 @@ def test_an_employee_is_told_of_their_own_punches_and_of_nobody_elses(client: Cl
     assert client.post(b"", "GET", content_type=None, authorization=others).body == {"batidas": []}
 
 
-def test_a_receipt_takes_the_sign_in_and_the_key(client: Client, pool: UserPool) -> None:
+@pytest.mark.parametrize("path", [each["path"] for each in ASKING])
+def test_what_is_for_employees_takes_the_sign_in_and_the_key(client: Client, pool: UserPool, path: str) -> None:
     token = pool.sign_in(next(EMPLOYEES)).identity
-    for below in ("", f"/{uuid.uuid4()}"):
-        assert client.post(b"", "GET", below, content_type=None).status == 401
-        assert client.post(b"", "GET", below, content_type=None, authorization=token, x_api_key=None).status == 403
+    below = path.removeprefix("/ponto").replace("{id}", str(uuid.uuid4()))
+    assert client.post(b"", "GET", below, content_type=None).status == 401
+    assert client.post(b"", "GET", below, content_type=None, authorization=token, x_api_key=None).status == 403
 
 
 def test_a_browser_may_ask_whether_it_may_send_a_token(client: Client) -> None:

@@ -1,0 +1,13 @@
+"""What `tests/e2e/test_deploy.py` asks of a stage where nobody signs in any more."""
+
+from typing import Any
+
+from slices.receipts.lookup import NO_LIST
+from tools.deploy.proof import ask_until
+from tools.local.emulator import Emulator
+
+
+def require_no_list(aws: Emulator, done: Any) -> None:
+    """Hold the method to giving nobody's list of punches, given what `ponto deploy --json` printed."""
+    key = aws.client("apigateway").get_api_key(apiKey=done["keyId"], includeValue=True)["value"]
+    assert ask_until(done["url"], key, None, expected=404) == {"message": NO_LIST}

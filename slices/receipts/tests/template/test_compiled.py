@@ -1,0 +1,111 @@
+"""How receipts are asked for: with a key, of a function that reads."""
+
+import json
+
+import pytest
+
+from ponto.config import SECRET_SECONDS
+from slices.receipts import lookup
+from tests.template.compiled import Compile, Packaged, files_of
+from tests.template.test_compiled_gateway import EXPOSES, require_preflight, throttles
+from tests.template.test_rights import rights
+from tools.kit.packaging import Template
+from tools.kit.project import ROOT
+
+FOLDER = ROOT / "slices" / "receipts"
+
+
+def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
+    assert files_of(packaged("prod"), "receipts") == {
+        "__init__.py",
+        "function.py",
+        "lookup.py",
+        "sql/receipt.sql",
+        "sql/receipts.sql",
+    }
+
+
+def test_a_receipt_needs_a_key_and_is_the_answer_of_a_function(template: Template) -> None:
+    method = template.properties("GetReceipt")
+    function = "functions/${ReceiptLambdaFunction.Arn}/invocations"
+    assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "ReceiptResource"})
+    assert template.properties("ReceiptResource") == {
+        "RestApiId": {"Ref": "Api"},
+        "ParentId": {"Ref": "PunchResource"},
+        "PathPart": "{id}",
+    }
+    assert method["ApiKeyRequired"] is True
+    assert method["Integration"] == {
+        "Type": "AWS_PROXY",
+        "IntegrationHttpMethod": "POST",
+        "Credentials": {"Fn::GetAtt": ["ApiRole", "Arn"]},
+        "Uri": {"Fn::Sub": f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/{function}"},
+    }
+
+
+def test_the_list_of_ones_punches_is_the_same_functions_answer(template: Template) -> None:
+    method = template.properties("ListReceipts")
+    assert (method["HttpMethod"], method["ResourceId"]) == ("GET", {"Ref": "PunchResource"})
+    assert method == template.properties("GetReceipt") | {"ResourceId": {"Ref": "PunchResource"}}
+
+
+def test_a_receipt_is_answered_before_the_gateway_gives_up(prod: Template) -> None:
+    longest = lookup.TIMEOUTS.slowest_s(SECRET_SECONDS)
+    assert longest < prod.properties("ReceiptLambdaFunction")["Timeout"] < 29
+    for name in ("README.md", "aws.yml", "lookup.py"):
+        assert f"{longest:g} s at most" in (FOLDER / name).read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize(("stage", "origin"), [("prod", "https://ponto.example.com"), ("local", "*")])
+def test_a_page_may_read_an_answer_as_it_reads_the_gateways(compiled: Compile, stage: str, origin: str) -> None:
+    template = compiled(stage)
+    assert template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]["CORS_ORIGIN"] == origin
+    (response,) = template.properties("ReceiptPreflight")["Integration"]["IntegrationResponses"]
+    allowed = response["ResponseParameters"]["method.response.header.Access-Control-Allow-Origin"]
+    assert (response["StatusCode"], allowed) == ("204", f"'{origin}'")
+    assert lookup.EXPOSED == EXPOSES
+    later = template.properties("ServerError")["ResponseParameters"]["gatewayresponse.header.Retry-After"]
+    assert later == f"'{lookup.UNAVAILABLE_S}'"
+
+
+def test_a_browser_may_ask_before_it_looks_a_receipt_up_without_a_key(prod: Template) -> None:
+    require_preflight(prod, "ReceiptPreflight", "ReceiptResource", "GET,OPTIONS", "X-Api-Key")
+
+
+def test_each_method_is_throttled(compiled: Compile) -> None:
+    assert {found: limits for found, limits in throttles(compiled("prod")).items() if found in METHODS} == {
+        ("GET", "/~1ponto~1{id}"): (100, 20),
+        ("OPTIONS", "/~1ponto~1{id}"): (200, 200),
+        ("GET", "/~1ponto"): (100, 20),
+    }
+    given = [f"{name}{kind}=4" for name in ("receipt", "preflight") for kind in ("RateLimit", "BurstLimit")]
+    assert {limits for found, limits in throttles(compiled("dev", *given)).items() if found in METHODS} == {(4, 4)}
+
+
+METHODS = {("GET", "/~1ponto~1{id}"), ("OPTIONS", "/~1ponto~1{id}"), ("GET", "/~1ponto")}
+
+
+def test_the_function_reads_by_a_role_and_a_secret_of_its_own(prod: Template, local: Template) -> None:
+    found = rights(prod)
+    assert {name: found[name] for name in found if name.startswith("Receipt")} == {
+        "ReceiptRole": {("logs:CreateLogStream", "ReceiptLogGroup.Arn"), ("logs:PutLogEvents", "ReceiptLogGroup.Arn")},
+        "ReceiptInvocation": {("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn")},
+        "ReceiptSecretPolicy": {("secretsmanager:GetSecretValue", "ReceiptSecret")},
+    }
+    function = prod.properties("ReceiptLambdaFunction")
+    assert function["Handler"] == "slices/receipts/function.main"
+    assert function["Role"] == {"Fn::GetAtt": ["ReceiptRole", "Arn"]}
+    assert function["ReservedConcurrentExecutions"] == 2
+    role = prod.properties("ReceiptRole")
+    assert role["ManagedPolicyArns"] == [{"Ref": "ReceiptSecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    for template, secret in ((prod, {"Ref": "ReceiptSecret"}), (local, "")):
+        variables = template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]
+        assert (variables["DB_USER"], variables["DB_SECRET_ARN"]) == ("ponto_receipts", secret)
+        schema = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
+        assert (schema["RECEIPT_SECRET_ARN"], schema["RECEIPT_CONCURRENCY"]) == (secret, "2")
+    made = prod.properties("ReceiptSecret")["GenerateSecretString"]["SecretStringTemplate"]
+    assert json.loads(made) == {"username": "ponto_receipts"}
+    readable = prod.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
+    assert {"Ref": "ReceiptSecret"} in readable

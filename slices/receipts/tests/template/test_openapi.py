@@ -1,0 +1,86 @@
+"""openapi.json says what the compiled template and the function do."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from slices.receipts import lookup, openapi
+from tests.template.test_openapi import (
+    DOCUMENT as REFERENCE,
+)
+from tests.template.test_openapi import (
+    OF_A_THROTTLE,
+    OF_FAILURES,
+    OF_THE_KEY,
+    OF_THE_SIGN_IN,
+    require_examples,
+)
+from tools.kit.packaging import Template
+
+DOCUMENT: dict[str, Any] = json.loads(openapi.FILE.read_text(encoding="utf-8"))
+PATHS = {"PunchResource": "/ponto", "ReceiptResource": "/ponto/{id}"}
+OPERATIONS = {path: item["get"] for path, item in DOCUMENT["paths"].items()}
+
+
+def test_it_is_what_the_code_says_now() -> None:
+    assert openapi.FILE.read_text(encoding="utf-8") == openapi.text(), "make docs writes it"
+
+
+def test_it_is_openapi() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    require_examples(DOCUMENT)
+
+
+def test_what_it_shares_with_that_of_punches_is_the_same() -> None:
+    for kind, found in DOCUMENT["components"].items():
+        shared = REFERENCE["components"][kind]
+        assert {name: found[name] for name in shared.keys() & found.keys()} == {
+            name: shared[name] for name in shared.keys() & found.keys()
+        }
+    assert DOCUMENT["servers"] == REFERENCE["servers"]
+
+
+def test_it_has_the_methods_of_the_template_and_asks_for_their_key(prod: Template) -> None:
+    methods = {
+        PATHS[method["ResourceId"]["Ref"]]: method
+        for name, method in prod.of_type("AWS::ApiGateway::Method").items()
+        if method["HttpMethod"] == "GET" and "Receipt" in name
+    }
+    assert methods.keys() == OPERATIONS.keys()
+    assert all(method["ApiKeyRequired"] for method in methods.values())
+    both = [{"apiKey"}, {"apiKey", "signIn"}]
+    security = {
+        path: [set(each) for each in own.get("security", DOCUMENT["security"])] for path, own in OPERATIONS.items()
+    }
+    assert security == {"/ponto/{id}": both, "/ponto": both[1:]}  # else it answers that there is no list
+
+
+@pytest.mark.parametrize("path", OPERATIONS)
+def test_it_has_the_answers_that_whoever_asks_gets(path: str) -> None:
+    source = openapi.FILE.with_name("lookup.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"_answer\((\d{3})", source)) == {"200", "404", "503"}
+    of_the_gateway = {OF_THE_KEY, OF_THE_SIGN_IN, OF_A_THROTTLE, OF_FAILURES}
+    assert OPERATIONS[path]["responses"].keys() == {"200", "404", "503"} | of_the_gateway
+
+
+def test_it_has_the_headers_that_answers_have(prod: Template) -> None:
+    answers = prod.of_type("AWS::ApiGateway::GatewayResponse").values()
+    of_every = set.intersection(
+        *({header.rpartition(".")[2] for header in answer["ResponseParameters"]} for answer in answers)
+    )
+    no_id = {"pathParameters": {"id": "1"}, "requestContext": {}}
+    by_function = set(lookup.Receipts(dict, "*").answer(no_id, pytest.fail)["headers"])
+    assert by_function == of_every | {"Content-Type", "Cache-Control", "Retry-After"}
+    for path, operation in OPERATIONS.items():
+        for status, response in operation["responses"].items():
+            is_of_nobody = (path, status) == ("/ponto", "404")  # where employees do not sign in
+            looked_up = status in {"200", "404", "503"} and not is_of_nobody
+            later = {"Retry-After"} if status in {"404", "503", OF_FAILURES} and not is_of_nobody else set()
+            headers = of_every | {"Date"} | ({"Cache-Control"} if looked_up else set()) | later
+            assert response["headers"].keys() == headers, (path, status)

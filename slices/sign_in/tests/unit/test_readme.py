@@ -1,0 +1,20 @@
+"""What the README has people do, held against what it is for."""
+
+from collections.abc import Iterator
+
+from tests.documents import blocks, commands
+from tools.kit.project import ROOT
+
+
+def of_document() -> Iterator[str]:
+    for block in blocks(ROOT / "slices" / "sign_in" / "README.md"):
+        yield from commands(block.text)
+
+
+def test_the_number_of_an_employee_is_in_the_tokens_of_the_client_that_is_made_and_not_its_to_write() -> None:
+    made = next(c for c in of_document() if " create-user-pool-client " in c)
+    options = {name: values.split() for name, _, values in (part.partition(" ") for part in made.split(" --")[1:])}
+
+    assert "custom:usuarioId" in options["read-attributes"]
+    assert options["write-attributes"]
+    assert "custom:usuarioId" not in options["write-attributes"]
