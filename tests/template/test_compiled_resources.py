@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ponto.config import ROLES
+from tests.database import OF_THE_SCHEMA, ROLES
 from tests.template import runbook
 from tests.template.compiled import ARN, SWITCHES, TOPIC, USER_POOL, Compile, Packaged
 from tools.deploy import command as deploy
@@ -286,8 +286,10 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
         "CorrectionLambdaFunction": each | {"AUTHOR"},
         "SchemaLambdaFunction": each
         | {f"{begin}_{what}" for begin in ROLES.values() for what in ("SECRET_ARN", "CONCURRENCY")}
-        | {"EMPLOYER"},
+        | {"EMPLOYER", "ROLES", "SLICES"},
     }
+    variables = functions["SchemaLambdaFunction"]["Environment"]["Variables"]
+    assert {name: variables[name] for name in OF_THE_SCHEMA} == OF_THE_SCHEMA
 
 
 def test_no_property_holds_a_secret(template: Template) -> None:

@@ -91,6 +91,12 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
     littered: Path, stage: str, configuration: set[str]
 ) -> None:
     deployed = [path for each in slices.installed() for path in DEPLOYED.get(each.name, [])]
+    deployed += [
+        str(path.relative_to(ROOT))
+        for each in slices.installed()
+        for path in (each.folder / "schema").rglob("*")
+        if path.is_file()
+    ]
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()} | set(deployed)
     code = {name for name in code if "__pycache__" not in name}
     assert {Path(name).suffix for name in code} == {".py", ".sql", ".json", ".pem"}

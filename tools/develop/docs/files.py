@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg2.extensions
 
-from tools.develop.docs import fields, figures, marks, openapi, schema
+from tools.develop.docs import fields, figures, marks, openapi
 from tools.kit.project import DOCUMENTS
 
 
@@ -17,10 +17,8 @@ def document(path: Path) -> str:
 
 def from_code() -> dict[Path, str]:
     """Give the files that need no database."""
-    views = [fields.VIEW] if fields.VIEW.exists() else []  # which are not there where other events are taken
     return {
         fields.SCHEMA: fields.schema(),
-        **{path: fields.view(path.read_text(encoding="utf-8")) for path in views},
         openapi.FILE: openapi.openapi(),
         **{path: document(path) for path in DOCUMENTS},
     }
@@ -28,5 +26,4 @@ def from_code() -> dict[Path, str]:
 
 def from_database(connection: psycopg2.extensions.connection) -> dict[Path, str]:
     """Give the files that a database with all migrations is read for."""
-    documents = {path: marks.filled_from(connection, path.read_text(encoding="utf-8")) for path in DOCUMENTS}
-    return {schema.FILE: schema.written(connection), **documents}
+    return {path: marks.filled_from(connection, path.read_text(encoding="utf-8")) for path in DOCUMENTS}
