@@ -104,7 +104,7 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
     from ponto.admin import employees, employer
     from ponto.admin.find_punch import is_stored
-    from ponto.admin.migrations import migrate
+    from ponto.admin.migrations import folders, migrate
     from ponto.admin.roles import protect, set_function_password
 
     settings = config.load_schema()
@@ -113,7 +113,7 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
         return {"found": is_stored(owner, event["find"])}
     if isinstance(event, dict) and "employees" in event:
         return employees.load(owner, event["employees"], dry_run=event["dryRun"])
-    migrated = migrate(owner, settings.zone.key)
+    migrated = migrate(owner, settings.zone.key, folders(settings.slices))
     employer.store(owner, settings.employer)
     migrated.notices.extend(protect(owner, {role: each.concurrency for role, each in settings.roles.items()}))
     for role, each in settings.roles.items():

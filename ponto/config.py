@@ -74,20 +74,12 @@ class FunctionRole(NamedTuple):
     concurrency: int | None  # executions at once; None: not known
 
 
-ROLES = {
-    "ponto_function": "FUNCTION",
-    "ponto_receipts": "RECEIPT",
-    "ponto_reader": "READ",
-    "ponto_corrections": "CORRECTION",
-}
-"""Each function's role in the database, and how its variables in the environment of `schema` begin."""
-
-
 class SchemaSettings(NamedTuple):
     """Of the function that applies migrations."""
 
     database: Database  # as its owner
     zone: ZoneInfo  # of the database
+    slices: tuple[str, ...]  # that bring migrations, each behind those that it needs
     employer: str  # as time cards have it; empty: nobody is named
     roles: Mapping[str, FunctionRole]  # by their names
 
@@ -148,12 +140,13 @@ def load_schema() -> SchemaSettings:
     return SchemaSettings(
         database=database,
         zone=zone_of(found["TIME_ZONE"]),
+        slices=tuple(filter(None, os.environ.get("SLICES", "").split(","))),
         employer=employer_of(os.environ.get("EMPLOYER", "")),
         roles={
             role: FunctionRole(
                 os.environ.get(f"{begin}_SECRET_ARN") or None, _number_of("executions", f"{begin}_CONCURRENCY")
             )
-            for role, begin in ROLES.items()
+            for role, begin in _roles()
         },
     )
 
@@ -232,6 +225,14 @@ def employer_of(text: str) -> str:
         return employer.read(text) if text else ""
     except ValueError as error:  # the value is not quoted: it may be somebody's CPF
         raise ConfigurationError(f"EMPLOYER: {error}; it is like Padaria Sol Ltda., CNPJ 11.222.333/0001-81.") from None
+
+
+def _roles() -> list[tuple[str, str]]:
+    """Each function's role in the database, and how its variables in the environment begin."""
+    pairs = [pair.partition(":") for pair in os.environ.get("ROLES", "").split(",") if pair]
+    if wrong := [role for role, _, begin in pairs if not begin]:
+        raise ConfigurationError(f"ROLES: {wrong[0]!r} has no variables; it is like ponto_function:FUNCTION.")
+    return [(role, begin) for role, _, begin in pairs]
 
 
 def _number_of(what: str, name: str) -> int | None:

@@ -4,6 +4,7 @@ PostgreSQL prefers a function whose arguments are exactly those of a call, in wh
 a `format(text, name)` of somebody else's would run instead of PostgreSQL's own, with the rights of whoever calls it.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from psycopg2.extensions import AsIs, connection, cursor, quote_ident
@@ -60,18 +61,19 @@ def _remember_schema(session: cursor, as_owner: bool) -> None:
     session.execute("select set_config('ponto.schema', %s, false)", [names[0] if names else ""])
 
 
-def refuse_strangers(session: cursor, *, as_owner: bool = False) -> None:
+def refuse_strangers(session: cursor, *, as_owner: bool = False, tables: Iterable[str] = ()) -> None:
     """Do the same in a transaction, whose search path then is the safe one.
 
     Args:
         session: of a connection that knows the name of the schema.
         as_owner: whoever signed in is to own the tables; otherwise it is who owns `batida`.
+        tables: names of ours, besides those of the reference.
 
     Raises:
         NotOwnSchemaError: see there.
         psycopg2.Error: it cannot be found out.
     """
-    found = strangers(session, as_owner=as_owner)
+    found = strangers(session, as_owner=as_owner, tables=tables)
     if not found:
         return
     who = [name for name, is_role, _ in found if is_role]
@@ -89,17 +91,18 @@ def refuse_strangers(session: cursor, *, as_owner: bool = False) -> None:
     )
 
 
-def strangers(session: cursor, *, as_owner: bool = False) -> list[tuple[str, bool, str]]:
+def strangers(session: cursor, *, as_owner: bool = False, tables: Iterable[str] = ()) -> list[tuple[str, bool, str]]:
     """Give who else may create in the schema, and what others have there under a name that our statements use.
 
     Args:
         session: as of `refuse_strangers`.
         as_owner: see there.
+        tables: see there.
 
     Returns:
         What it is, whether that is a role, and the statement that mends it; first the roles.
     """
-    session.execute(_STRANGERS, {"as_owner": as_owner})
+    session.execute(_STRANGERS, {"as_owner": as_owner, "tables": list(tables)})
     found: list[tuple[str, bool, str]] = session.fetchall()
     return found
 

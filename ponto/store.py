@@ -22,8 +22,6 @@ from ponto.session import UNANSWERED, Session, message_of
 _SQL = Path(__file__).parent / "sql"
 _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
 _EXISTING = (_SQL / "existing.sql").read_text(encoding="utf-8")
-# Between a deploy and its migration 0015 the function may not read the message yet: nobody's own comes back then.
-_EXISTING_WITHOUT_MESSAGE = _EXISTING.replace("mensagem_id", "null")
 _FAILING = (_SQL / "failing.sql").read_text(encoding="utf-8")
 
 # SQLSTATE classes of which one entry of a batch can be the cause: data exception, integrity constraint violation,
@@ -192,10 +190,7 @@ class Store:
         return [_compared(entry, row) if row else _UNSEEN for entry, row in zip(entries, rows, strict=True)]
 
     def _existing(self, ids: list[str], deadline: float) -> dict[str, _Row]:
-        try:
-            rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
-        except psycopg2.errors.InsufficientPrivilege:
-            rows = self._session.execute(_EXISTING_WITHOUT_MESSAGE, {"ids": ids}, deadline)
+        rows = self._session.execute(_EXISTING, {"ids": ids}, deadline)
         return {punch_id: _Row(message_id, compared) for punch_id, message_id, *compared in rows}
 
     def _give_up(self, error: Exception) -> Outcome:

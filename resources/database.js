@@ -4,6 +4,7 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { executions } = require('./derived.js');
 const FUNCTIONS = require('./functions.js');
+const { withSchema } = require('./slices.js');
 const stop = require('./stop.js');
 
 const KINDS = ['create', 'existing'];
@@ -121,10 +122,13 @@ module.exports = async (context) => {
         [`${each.name}SecretPolicy`, ifSecret({ Ref: `${each.secret}Policy` }, none)],
       ])
     ),
-    // Of the function schema: FUNCTION_SECRET_ARN and FUNCTION_CONCURRENCY, from which the limit of connections follows, ...
+    // Of the function schema: which slices bring migrations, in order; each function's role, and how its variables begin:
+    // FUNCTION_SECRET_ARN, and FUNCTION_CONCURRENCY, from which the limit of connections follows, ...
     ofSchema: {
       DB_USER: await parameter('dbUser'),
       DB_SECRET_ARN: ownerSecret,
+      SLICES: withSchema.join(','),
+      ROLES: FUNCTIONS.map((each) => `${each.role}:${each.name.toUpperCase()}`).join(','),
       EMPLOYER: await parameter('employer'),
       ...Object.fromEntries(
         (

@@ -83,12 +83,16 @@ async function senders(context) {
   return roles.map((role) => ({ 'Fn::GetAtt': [role, 'Arn'] }));
 }
 
+/** Those that bring migrations (tools/kit/slices.py has the same). */
+const withSchema = [...SLICES.keys()].filter((name) => existsSync(join(FOLDER, name, 'schema')));
+
 /** What is zipped: the code that functions load, and rds_config.py where there is one. */
 async function patterns({ resolveVariable }) {
   const deployed = [...SLICES].flatMap(([name, slice]) =>
     slice.deployed ? ['__init__.py', ...slice.deployed].map((file) => `slices/${name}/${file}`) : []
   );
-  const always = ['!**', 'handler.py', 'ponto/**', 'slices/__init__.py', ...deployed];
+  const migrations = withSchema.map((name) => `slices/${name}/schema/**`);
+  const always = ['!**', 'handler.py', 'ponto/**', 'slices/__init__.py', ...deployed, ...migrations];
   return [...always, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 
@@ -112,4 +116,5 @@ module.exports = {
   overlays,
   patterns,
   senders,
+  withSchema,
 };

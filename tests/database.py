@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -13,11 +14,36 @@ import psycopg2.extensions
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import migrate
+from ponto.admin.migrations import folders, migrate
+from tools.kit import slices
 from tools.local import postgres as local_postgres
 from tools.local import temporary
 
 TIME_ZONE = "America/Sao_Paulo"
+SCHEMA = folders(slices.with_schema())
+"""The migrations of the reference and of all slices."""
+ROLES = {
+    "ponto_function": "FUNCTION",
+    "ponto_reader": "READ",
+    **{each["role"]: each["name"].upper() for each in slices.said("databaseFunctions")},
+}
+"""Each function's role, and how its variables in the environment of `schema` begin."""
+OF_THE_SCHEMA = {
+    "SLICES": ",".join(slices.with_schema()),
+    "ROLES": ",".join(f"{role}:{begin}" for role, begin in ROLES.items()),
+}
+"""What packaging hands to the function `schema` in its environment."""
+
+
+def migrations(schema: Mapping[str, Path] = SCHEMA) -> list[str]:
+    """Give the names of all files of migrations, in the order in which an empty database gets them."""
+    return [
+        f"{name}/{path.relative_to(folder).as_posix()}"
+        for pattern in ("[0-9]*.sql", "views/*.sql")
+        for name, folder in schema.items()
+        for path in sorted(folder.glob(pattern))
+    ]
+
 
 _numbers = itertools.count(1)
 
@@ -101,7 +127,7 @@ def template_database(postgres: str) -> str:
     """Give the name of a database with all migrations applied, to be cloned."""
     name = "ponto_template"
     ask(parse_dsn(postgres), f"create database {name}")
-    migrate(parse_dsn(_url(postgres, name)), TIME_ZONE)
+    migrate(parse_dsn(_url(postgres, name)), TIME_ZONE, SCHEMA)
     return name
 
 

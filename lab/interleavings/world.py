@@ -14,10 +14,11 @@ import psycopg2.extensions
 from psycopg2.extensions import parse_dsn
 
 from lab.interleavings.sessions import Session
-from ponto.admin.migrations import SCHEMA
+from ponto.admin.migrations import folders
 from ponto.connection import Parameters, Timeouts
 from ponto.records import Record
 from ponto.store import Store
+from tools.kit import slices
 
 # Nothing ends by a clock: who waits does until the scheduler says otherwise.
 _FOREVER = Timeouts(statement_ms=0, lock_ms=0, idle_ms=0)
@@ -26,8 +27,8 @@ _GATES = (Path(__file__).parent / "gates.sql").read_text(encoding="utf-8")
 REFUSED = "refused"
 """The device whose punches a newer schema refuses, so that they come back until the code is newer, too."""
 
-_NEXT = "9999_next.sql"
-_CHANGED = "views/06_night.sql"
+_NEXT = "ponto/9999_next.sql"
+_CHANGED = "ponto/views/01_weeks.sql"
 _NAMES = {"next": _NEXT, "changed": _CHANGED}
 _NEWER = "alter table batida add constraint newer check (dispositivo <> %(refused)s)"
 _RESET = """
@@ -124,9 +125,9 @@ class World:
         self._ask(_GATES)
         self._ask(_NEWER, {"refused": REFUSED})
         self._ask("insert into funcionario (usuario_id, nome) values (1, 'One')")  # nobody else is corrected unpunched
-        self.schema = folder / "schema"
-        shutil.copytree(SCHEMA, self.schema)
-        (self.schema / _NEXT).write_text("alter table batida add constraint proxima check (usuario_id > 0);\n")
+        schema = folders(slices.with_schema())
+        self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
+        (folder / _NEXT).write_text("alter table batida add constraint proxima check (usuario_id > 0);\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
         self.begin(migrates=False, view=False)
 

@@ -1,25 +1,30 @@
-"""Bringing a database to the current schema: the files of `ponto/schema`, each applied once, in order.
+"""Bringing a database to the current schema: the files of `ponto/schema` and of the slices' `schema`, once, in order.
 
-All that a run applies is one transaction, but for files named `*.concurrently.sql`: such a file makes one index, which
-has the file's name, without holding up inserts, and no transaction can do that. What comes before it is committed.
-Files of the folder `views` are applied again when their content has changed; see `repeatable`.
+A file is recorded as its slice's name, or `ponto`, and its own: `ponto/0001_original.sql`. All that a run applies is
+one transaction, but for files named `*.concurrently.sql`: such a file makes one index, which has the file's name
+without the number, without holding up inserts, and no transaction can do that. What comes before it is committed.
+Files of the folder `views` are applied again when their content has changed; see `repeatable`. For `roles.sql` see
+`roles.make`.
 """
 
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import psycopg2
 
-from ponto.admin import repeatable
+import slices
+from ponto.admin import repeatable, roles
 from ponto.admin.owner import connected, in_our_schema
 from ponto.admin.repeatable import checksum
 from ponto.connection import Parameters
 from ponto.own_schema import refuse_strangers, schema_of
 
-SCHEMA = Path(__file__).parents[1] / "schema"
+REFERENCE = {"ponto": Path(__file__).parents[1] / "schema"}
+"""The folder of the reference's migrations, by its name."""
 
 _SQL = Path(__file__).parent / "sql"
 _TURN = (_SQL / "migrations_turn.sql").read_text(encoding="utf-8")
@@ -29,6 +34,7 @@ _HOLDERS = (_SQL / "migrations_holders.sql").read_text(encoding="utf-8")
 _INDEX = (_SQL / "migrations_index.sql").read_text(encoding="utf-8")
 
 _CONCURRENTLY = ".concurrently.sql"
+_TABLES = re.compile(rb"^create table (\w+)", re.MULTILINE)
 _TURN_MS = 500
 """ms that a statement waits for the turn before it asks again. An index that the other run builds waits for that
 statement, and after 1 s PostgreSQL would end one of the two as deadlocked."""
@@ -60,38 +66,58 @@ class Migrated(NamedTuple):
     notices: list[str]  # what the migrations report: how many rows they copied, ...
 
 
-def migrate(parameters: Parameters, time_zone: str, schema: Path = SCHEMA, patience: Patience = PATIENCE) -> Migrated:
+class _Files(NamedTuple):
+    """What the folders hold, by slice and name."""
+
+    roles: Mapping[str, str]  # by slice
+    numbered: Mapping[str, bytes]
+    views: Mapping[str, bytes]
+
+
+def folders(names: Iterable[str]) -> dict[str, Path]:
+    """Give the folders of the reference's migrations and of slices', in their order.
+
+    Args:
+        names: of the slices, each behind those that it needs.
+    """
+    return REFERENCE | {name: Path(slices.__path__[0]) / name / "schema" for name in names}
+
+
+def migrate(
+    parameters: Parameters, time_zone: str, schema: Mapping[str, Path] = REFERENCE, patience: Patience = PATIENCE
+) -> Migrated:
     """Apply the migrations that the database has not had yet, and the views that have changed.
 
     All of them or none; where a file is to be applied concurrently, all before it, that file, all after it. Safe to
-    call at any time and from several places at once: the second caller waits for the first. A schema that has all of
-    this code's migrations and others is a newer release's: it stays as it is, views included, and that is reported.
+    call at any time and from several places at once: the second caller waits for the first. Of a slice whose folder is
+    not there the tables stay, views and functions go, and its roles may not sign in; that is reported. If the database
+    has all migrations of a folder and others, a newer release was there: views stay as they are, and that is reported.
 
     Args:
         parameters: keyword arguments of `psycopg2.connect`, of a user who owns the database.
         time_zone: the stage's, by its IANA name ("America/Sao_Paulo"). It becomes the database's default, and
             local times of older tables are read in it.
-        schema: the folder of the migrations.
+        schema: the folders of the migrations, as of `folders`.
         patience: how long to wait for locks.
 
     Raises:
         MigrationError: the time zone is unknown, a migration failed or did not get its locks, or what was applied
-            before is not what the folder holds: one of the files was edited, is missing though others are pending, or
-            comes before one that was applied. Or a view of somebody's own depends on what would have to be dropped.
+            before is not what the folders hold: one of the files was edited, is missing though others of its slice are
+            pending, or comes before one that was applied; or the database is of before there were slices. Or a view of
+            somebody's own depends on what would have to be dropped.
         NotOwnSchemaError: others may create in the schema, or did.
         psycopg2.Error: no connection, after all tries of `connect`; or it broke.
     """
-    files = {path.name: path.read_bytes() for path in sorted(schema.glob("*.sql"))}
-    views = {f"views/{path.name}": path.read_bytes() for path in sorted(schema.glob("views/*.sql"))}
+    files = _read(schema)
     applied: list[str] = []
     with connected(parameters) as connection:
         _take_turn(connection, patience)
         while True:
-            step = _patiently(connection, lambda: _apply(connection, files, views, time_zone), patience)
+            step = _patiently(connection, lambda: _apply(connection, files, time_zone), patience)
             applied += step.applied
             if step.then is None:
                 return Migrated(applied, [notice.strip() for notice in connection.notices] + step.notices)
-            _build(connection, step.then, files[step.then], patience)
+            _build(connection, step.then, files.numbered[step.then], patience)
             applied.append(step.then)
 
 
@@ -151,9 +177,23 @@ def _patiently(connection: psycopg2.extensions.connection, apply: Callable[[], _
     )
 
 
-def _apply(
-    connection: psycopg2.extensions.connection, files: Mapping[str, bytes], views: Mapping[str, bytes], time_zone: str
-) -> _Step:
+def _read(schema: Mapping[str, Path]) -> _Files:
+    def found(pattern: str) -> dict[str, bytes]:
+        return {
+            f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+            for name, folder in schema.items()
+            for path in sorted(folder.glob(pattern))
+        }
+
+    role_files = {name: folder / "roles.sql" for name, folder in schema.items()}
+    return _Files(
+        {name: path.read_text(encoding="utf-8") if path.exists() else "" for name, path in role_files.items()},
+        found("[0-9]*.sql"),
+        found("views/*.sql"),
+    )
+
+
+def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone: str) -> _Step:
     """Apply what one transaction can, and commit. Whatever leaves early is rolled back by closing the connection.
 
     Raises:
@@ -165,21 +205,21 @@ def _apply(
             here = schema_of(cursor)
             cursor.execute(_BEGIN, {"schema": here, "time_zone": time_zone})
             applied = dict(cursor.fetchall())
-            pending = _pending(files, applied)
-            if newer := [name for name in applied if name not in files]:
-                connection.commit()
-                stays = f"the schema is newer than this code, and stays as it is: it has {', '.join(newer)}"
-                return _Step([], None, [stays])
+            pending = _pending(files.numbered, applied)
+            notices = _left(files, applied)
+            roles.make(cursor, files.roles)
             now = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
             for name in now:
-                in_our_schema(cursor, files[name])
-                cursor.execute(_RECORD, {"schema": here, "name": name, "checksum": checksum(files[name])})
+                content = files.numbered[name]
+                in_our_schema(cursor, content)
+                cursor.execute(_RECORD, {"schema": here, "name": name, "checksum": checksum(content)})
             again: set[str] = set()
-            if now == pending:
-                for name in repeatable.apply(cursor, views):
+            if now == pending and not _newer(files, applied):
+                for name in repeatable.apply(cursor, files.views):
                     again.add(name)
             # What was made before the first look may be committed since, or have a name that is ours only now.
-            refuse_strangers(cursor, as_owner=True)
+            tables = [table.decode() for content in files.numbered.values() for table in _TABLES.findall(content)]
+            refuse_strangers(cursor, as_owner=True, tables=tables)
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:
             raise _LockedError(name) from error
         except psycopg2.DatabaseError as error:
@@ -187,12 +227,13 @@ def _apply(
         except repeatable.RefusedError as error:
             raise MigrationError(f"{name}: {error}") from error
     connection.commit()
-    return _Step([*now, *sorted(again & views.keys())], None if now == pending else pending[len(now)], [])
+    views = [name for name in files.views if name in again]
+    return _Step([*now, *views], None if now == pending else pending[len(now)], notices)
 
 
 def _build(connection: psycopg2.extensions.connection, name: str, statement: bytes, patience: Patience) -> None:
     """Make the index of a file; what a broken-off run left of it is dropped, what it completed is kept."""
-    index = name.partition("_")[2].removesuffix(_CONCURRENTLY)
+    index = PurePosixPath(name).name.partition("_")[2].removesuffix(_CONCURRENTLY)
     connection.autocommit = True
     with connection.cursor() as cursor:
         try:
@@ -226,14 +267,33 @@ def _those(holders: Mapping[Any, str]) -> str:
     return f"{' and '.join(holders.values())} hold{'s' if len(holders) == 1 else ''} locks"
 
 
+def _slice_of(name: str) -> str:
+    return name.partition("/")[0]
+
+
+def _newer(files: _Files, applied: Iterable[str]) -> list[str]:
+    """Give the migrations that were applied and that a folder which is there does not have."""
+    return [name for name in applied if _slice_of(name) in files.roles and name not in files.numbered]
+
+
+def _left(files: _Files, applied: Iterable[str]) -> list[str]:
+    """Say what is in the database and not in the folders."""
+    gone = dict.fromkeys(_slice_of(name) for name in applied if _slice_of(name) not in files.roles)
+    notices = [f"slices/{name} is not there: its tables stay, and its roles may not sign in" for name in gone]
+    if newer := _newer(files, applied):
+        notices.append(f"the schema is newer than this code, and its views stay as they are: it has {', '.join(newer)}")
+    return notices
+
+
 def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str]:
     """Return the names of the files that were not applied yet, after checking those that were."""
     pending = [name for name in files if name not in applied]
     for name, before in applied.items():
-        if name not in files and pending:  # of an older release, which was deployed again, nothing is
+        if "/" not in name:
             raise MigrationError(
-                f"{name}: was applied to this database, but this code does not have it, and has {pending[0]}, which "
-                "was not (a local database begins anew, empty, after `make clean`)"
+                f"{name}: was applied to this database before the migrations were written anew, and they cannot go on "
+                "from there. Nothing was changed. A local database begins anew, empty, after `make clean`; what is "
+                "deployed needs a new stage, or another database"
             )
         if name in files and before != checksum(files[name]):
             raise MigrationError(
@@ -241,8 +301,15 @@ def _pending(files: Mapping[str, bytes], applied: Mapping[str, str]) -> list[str
                 "(a local database begins anew, empty, after `make clean`)"
             )
     for name in pending:
-        if applied and name < max(applied):
+        of_its_slice = [other for other in applied if _slice_of(other) == _slice_of(name)]
+        for other in of_its_slice:
+            if other not in files:  # of an older release, which was deployed again, nothing is pending
+                raise MigrationError(
+                    f"{other}: was applied to this database, but this code does not have it, and has {name}, which "
+                    "was not (a local database begins anew, empty, after `make clean`)"
+                )
+        if of_its_slice and name < max(of_its_slice):
             raise MigrationError(
-                f"{name}: comes before {max(applied)}, which was applied already; give it a new number"
+                f"{name}: comes before {max(of_its_slice)}, which was applied already; give it a new number"
             )
     return pending

@@ -7,7 +7,7 @@ import psycopg2.extensions
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
 from ponto.connection import Parameters, connect
-from ponto.own_schema import OUR_PATH, require_own_schema
+from ponto.own_schema import OUR_PATH, require_own_schema, schema_of
 
 SAFE = "set search_path = pg_catalog, pg_temp"
 """No name is looked for where anybody could have put it; ours are named with `schema_of`."""
@@ -42,11 +42,12 @@ def in_our_schema(cursor: psycopg2.extensions.cursor, statements: bytes) -> None
 
     Args:
         cursor: of a connection of `connected`.
-        statements: those of a file of the migrations.
+        statements: those of a file of the migrations. `:schema` stands for the schema of the tables, for functions
+            whose own search path lacks it.
 
     Raises:
         psycopg2.Error: one of them failed.
     """
     cursor.execute(OUR_PATH)
-    cursor.execute(statements)
+    cursor.execute(statements.replace(b":schema.", b"%s." % schema_of(cursor).getquoted()))
     cursor.execute(SAFE)

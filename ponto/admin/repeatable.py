@@ -1,8 +1,11 @@
 """The repeatable migrations: views and functions, in files that are applied again when their content has changed.
 
 What PostgreSQL can replace is replaced in place: views that somebody made on top do not notice. Otherwise all that
-these files made is dropped, in reverse order and never with CASCADE, and made again. Row types have a file of their
-own, for PostgreSQL replaces none.
+these files made is dropped, never with CASCADE, and made again. Row types have a file of their own, for PostgreSQL
+replaces none.
+
+A file may replace what one before it made. Whenever that one is applied again, so is the replacement; and when the
+replacement goes, that one.
 """
 
 import hashlib
@@ -39,9 +42,11 @@ class RefusedError(Exception):
     """Something of somebody else's is in the way. The message says what, and what to do."""
 
 
-class _Recorded(NamedTuple):
+class _File(NamedTuple):
+    """A file as it is, or as it was when it was applied."""
+
     checksum: str
-    objects: list[str]  # "view jornada", in the order of their making
+    makes: list[str]  # "view jornada", in order
 
 
 def checksum(content: bytes) -> str:
@@ -49,7 +54,7 @@ def checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def apply(cursor: psycopg2.extensions.cursor, files: Mapping[str, bytes]) -> Iterator[str]:
+def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes]) -> Iterator[str]:
     """Bring views and functions to what the files say, in the transaction of the cursor.
 
     Yields:
@@ -58,83 +63,103 @@ def apply(cursor: psycopg2.extensions.cursor, files: Mapping[str, bytes]) -> Ite
 
     Args:
         cursor: of the migrations' transaction, whose turn it is.
-        files: all repeatable files, by name, in order.
+        contents: all repeatable files, by name, in the order of their making.
 
     Raises:
         RefusedError: see there. What was done must be rolled back.
         psycopg2.Error: the file that was yielded last failed. What was done must be rolled back.
     """
     cursor.execute(_RECORDED, {"schema": schema_of(cursor)})
-    recorded = {name: _Recorded(checksum, objects) for name, checksum, objects in cursor.fetchall()}
-    makes = {name: _objects(content) for name, content in files.items()}
+    recorded = {name: _File(checksum, makes) for name, checksum, makes in cursor.fetchall()}
+    files = {name: _File(checksum(content), _made_by(content)) for name, content in contents.items()}
     changed = _changed(cursor, recorded, files)
     if not changed:
         return
     yield changed[0]
-    _refuse_what_is_taken(cursor, recorded, makes)
-    # What a file no longer makes has to go.
-    if all(name in makes and set(before.objects) <= set(makes[name]) for name, before in recorded.items()):
+    ours, wanted = _objects(recorded), _objects(files)
+    if taken := _existing(cursor, sorted(_names(wanted) - _names(ours))):
+        raise RefusedError(f"{', '.join(taken)} exists already and is not this project's; rename or drop it")
+    if ours.keys() <= wanted.keys():  # what nothing makes any more has to go
         cursor.execute("savepoint in_place")
         try:
-            yield from _run(cursor, {name: files[name] for name in changed}, makes)
+            yield from _run(cursor, contents, files, _again(changed, recorded, files))
         except _NOT_IN_PLACE:
             cursor.execute("rollback to savepoint in_place")
         else:
             return
     yield changed[0]
-    cursor.execute(_GRANTS, {"names": _names(before.objects for before in recorded.values())})
+    cursor.execute(_GRANTS, {"names": list(_names(ours))})
     grants = [grant for (grant,) in cursor.fetchall()]
-    for name in sorted(recorded, reverse=True):
-        for made in reversed(recorded[name].objects):
-            _drop(cursor, made)
-    cursor.execute(_FORGET, {"schema": schema_of(cursor)})
-    yield from _run(cursor, files, makes)
+    # As they were made, before what came later.
+    _drop(cursor, [made for made in wanted if made in ours] + [made for made in ours if made not in wanted])
+    yield from _run(cursor, contents, files, list(files))
     cursor.execute(_GRANT, {"grants": grants})
 
 
 def _changed(
-    cursor: psycopg2.extensions.cursor, recorded: Mapping[str, _Recorded], files: Mapping[str, bytes]
+    cursor: psycopg2.extensions.cursor, recorded: Mapping[str, _File], files: Mapping[str, _File]
 ) -> list[str]:
     """Give the names of the files that differ from what was applied, or of which something was dropped since."""
-    there = set(_existing(cursor, _names(before.objects for before in recorded.values())))
+    there = set(_existing(cursor, list(_names(_objects(recorded)))))
     changed = [
         name
-        for name, content in files.items()
+        for name, file in files.items()
         if name not in recorded
-        or recorded[name].checksum != checksum(content)
-        or not there.issuperset(_names([recorded[name].objects]))
+        or recorded[name].checksum != file.checksum
+        or not there.issuperset(_names(recorded[name].makes))
     ]
     return changed + [name for name in recorded if name not in files]
 
 
+def _again(changed: list[str], recorded: Mapping[str, _File], files: Mapping[str, _File]) -> list[str]:
+    """Give the files to apply: changed ones, those that made what these replace no more, and what replaces them all."""
+    touched = {
+        made
+        for name in changed
+        if name in recorded
+        for made in recorded[name].makes
+        if name not in files or made not in files[name].makes
+    }
+    again = []
+    for name, file in files.items():
+        if name in changed or touched.intersection(file.makes):
+            again.append(name)
+            touched.update(file.makes)
+    return again
+
+
 def _run(
-    cursor: psycopg2.extensions.cursor, files: Mapping[str, bytes], makes: Mapping[str, list[str]]
+    cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes], files: Mapping[str, _File], names: list[str]
 ) -> Iterator[str]:
-    for name, content in files.items():
+    """Apply these of the files, and forget those that are gone."""
+    schema = schema_of(cursor)
+    cursor.execute(_FORGET, {"schema": schema, "kept": list(files)})
+    for name in names:
         yield name
-        in_our_schema(cursor, content)
-        record = {"name": name, "checksum": checksum(content), "objects": makes[name]}
-        cursor.execute(_RECORD, {"schema": schema_of(cursor), **record})
+        in_our_schema(cursor, contents[name])
+        record = {"name": name, "checksum": files[name].checksum, "objects": files[name].makes}
+        cursor.execute(_RECORD, {"schema": schema, **record})
 
 
-def _drop(cursor: psycopg2.extensions.cursor, made: str) -> None:
-    try:
-        cursor.execute(f"drop {made.replace(' ', ' if exists %(schema)s.')}", {"schema": schema_of(cursor)})
-    except psycopg2.errors.DependentObjectsStillExist as error:
-        dependents = "; ".join((error.diag.message_detail or "").splitlines())
-        raise RefusedError(
-            f"this change has to drop {made} and make it anew, but {dependents}. Drop what depends on it yourself, "
-            "run the migrations again, and create it again to fit. Nothing was changed."
-        ) from error
-
-
-def _refuse_what_is_taken(
-    cursor: psycopg2.extensions.cursor, recorded: Mapping[str, _Recorded], makes: Mapping[str, list[str]]
-) -> None:
-    """Replace nothing that bears the name of a new view or function, and is not ours."""
-    ours = _names(before.objects for before in recorded.values())
-    if taken := _existing(cursor, sorted(set(_names(makes.values())) - set(ours))):
-        raise RefusedError(f"{', '.join(taken)} exists already and is not this project's; rename or drop it")
+def _drop(cursor: psycopg2.extensions.cursor, objects: list[str]) -> None:
+    """Drop what was made, the last first. What a replacement depends on goes after what depends on the replacement."""
+    left = objects[::-1]
+    while left:
+        in_use: dict[str, list[str]] = {}  # by what
+        for made in left:
+            cursor.execute("savepoint drop_one")
+            try:
+                cursor.execute(f"drop {made.replace(' ', ' if exists %(schema)s.')}", {"schema": schema_of(cursor)})
+            except psycopg2.errors.DependentObjectsStillExist as error:
+                in_use[made] = (error.diag.message_detail or "").splitlines()
+                cursor.execute("rollback to savepoint drop_one")
+        if len(in_use) == len(left):
+            made, dependents = min(in_use.items(), key=lambda item: len(item[1]))  # nearest to what is not ours
+            raise RefusedError(
+                f"this change has to drop {made} and make it anew, but {'; '.join(dependents)}. Drop what depends on "
+                "it yourself, run the migrations again, and create it again to fit. Nothing was changed."
+            )
+        left = list(in_use)
 
 
 def _existing(cursor: psycopg2.extensions.cursor, names: list[str]) -> list[str]:
@@ -143,11 +168,16 @@ def _existing(cursor: psycopg2.extensions.cursor, names: list[str]) -> list[str]
     return [name for (name,) in cursor.fetchall()]
 
 
-def _objects(content: bytes) -> list[str]:
+def _made_by(content: bytes) -> list[str]:
     """What a file makes: "view jornada", in order."""
     return list(dict.fromkeys(f"{kind.decode()} {name.decode()}" for kind, name in _CREATES.findall(content)))
 
 
-def _names(objects: Iterable[Iterable[str]]) -> list[str]:
-    """The bare names of objects, file by file."""
-    return [made.partition(" ")[2] for each in objects for made in each]
+def _objects(files: Mapping[str, _File]) -> dict[str, None]:
+    """What files make, each once, where it is made first."""
+    return dict.fromkeys(made for file in files.values() for made in file.makes)
+
+
+def _names(objects: Iterable[str]) -> set[str]:
+    """The bare names of objects."""
+    return {made.partition(" ")[2] for made in objects}

@@ -1,20 +1,45 @@
 """The roles that the migrations make: their passwords, and what they may not keep or use up."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import psycopg2.extensions
 from psycopg2.extensions import encrypt_password, quote_ident
 
 from ponto.admin.owner import connected
 from ponto.connection import Parameters
+from ponto.own_schema import schema_of
 
-_PROTECT = (Path(__file__).parent / "sql" / "roles.sql").read_text(encoding="utf-8")
+_SQL = Path(__file__).parent / "sql"
+_MAKE = (_SQL / "roles_make.sql").read_text(encoding="utf-8")
+_PROTECT = (_SQL / "roles.sql").read_text(encoding="utf-8")
+
+_CREATES = re.compile(r"^create role (\w+) (login|nologin);", re.MULTILINE)
 
 # Of a function's reserved concurrency. Environments that a deploy replaced keep their connections for a minute more
 # (idle_session_timeout): two deploys within it are three times the concurrency, and one time is to spare.
 _REPLACED = 4
 _PEOPLE = {"ponto_reader": 20}  # connections of those who sign in by themselves
+
+
+def make(cursor: psycopg2.extensions.cursor, files: Mapping[str, str]) -> None:
+    """Make the roles that are not there, and let those of slices that are gone sign in no more.
+
+    Args:
+        cursor: of a transaction of the migrations.
+        files: what stands in `roles.sql` of each slice that is there, by its name; empty where it has no roles.
+
+    Raises:
+        psycopg2.Error: the user may not make them; the message says what it lacks.
+    """
+    roles = [
+        {"role": role, "kind": kind, "slice": name}
+        for name, text in files.items()
+        for role, kind in _CREATES.findall(text)
+    ]
+    cursor.execute(_MAKE, {"schema": schema_of(cursor), "roles": json.dumps(roles), "slices": list(files)})
 
 
 class NotTheFunction(ValueError):

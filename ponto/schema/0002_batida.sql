@@ -17,6 +17,7 @@ create table batida (
     latitude double precision check (latitude between -90 and 90),
     longitude double precision check (longitude between -180 and 180),
     precisao double precision check (precisao between 0 and 20037508),
+    sequencia bigint check (sequencia between 1 and 9007199254740991),
     recebida_em timestamptz check (recebida_em >= '1970-01-01 00:00Z' and recebida_em < '3000-01-02 00:00Z'),
     -- Not now(), which is when the transaction began: maybe well before.
     gravada_em timestamptz not null default clock_timestamp(),
@@ -35,12 +36,17 @@ comment on column batida.enviado is 'When the device sent the punch, by its cloc
 comment on column batida.latitude is 'Degrees, by the device';
 comment on column batida.longitude is 'Degrees, by the device';
 comment on column batida.precisao is 'Accuracy of latitude and longitude, metres';
+comment on column batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
 comment on column batida.recebida_em is 'When the queue received it; null: copied from batida_original';
 comment on column batida.gravada_em is 'When the row was written';
 comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
 comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
 
-create index on batida (usuario_id, ponto);
+-- One employee's punches, week by week (Monday to Sunday, UTC), as semana() has them. Today's lie next to each other,
+-- whoever punched, so that the drain needs but a few pages of it. Entries that are equal share their key, so that a week
+-- is small.
+create index batida_semana_usuario_id_idx
+on batida (date_bin('7 days', ponto, timestamptz '2000-01-03 00:00Z'), usuario_id);
 
 -- Rows come nearly in the order of these columns, so that a few bytes per 128 pages find a day among years, and
 -- cost the intake next to nothing. Of ponto several ranges are kept: a device with a wrong clock would spoil just one.
@@ -49,11 +55,23 @@ create index on batida using brin (recebida_em timestamptz_minmax_multi_ops) wit
 create index on batida using brin (gravada_em) with (autosummarize = on);
 
 create function batida_append_only() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception '% refused: rows of batida are never changed or removed', tg_op;
 end
 $$;
 
+comment on function batida_append_only() is 'Refuses to change or remove a punch';
+
 create trigger append_only before update or delete or truncate on batida
 for each statement execute function batida_append_only();
+
+-- By column, so that nobody but the owner says when a row was written.
+grant insert (
+    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
+    recebida_em, mensagem_id, chave
+) on batida to ponto_function;
+-- What ON CONFLICT reads, and the look-up of a taken id, which tells a message that was delivered again from another one
+-- with the same punch.
+grant select (id, usuario_id, ponto, mensagem_id) on batida to ponto_function;
+grant select on batida to ponto_reader;

@@ -6,3 +6,5 @@ create table falha (
 comment on table falha is 'Messages that the function''s own code fails on, so that none is given up before a bad release can be mended';
 comment on column falha.mensagem_id is 'Message of the queue';
 comment on column falha.desde is 'When it failed on it first';
+
+grant insert (mensagem_id), select, delete on falha to ponto_function;

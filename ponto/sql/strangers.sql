@@ -60,9 +60,8 @@ foreign_object as (
     union all
     select 'relation', pg_class.oid::regclass::text, relowner, relname = 'batida'
     from pg_class join here on relnamespace = here.oid
-    where relname in (
-        'batida', 'batida_original', 'correcao', 'empregador', 'falha', 'funcionario', 'migracao', 'migracao_repetivel'
-    )
+    where relname in ('batida', 'batida_original', 'falha', 'migracao', 'migracao_papel', 'migracao_repetivel')
+        or relname = any(%(tables)s::name[])
 )
 select
     case role when 0 then 'everybody (PUBLIC)' else role::regrole::text end,

@@ -1,6 +1,6 @@
 """Writing corrections: all of them or none, and a reason for each that is refused.
 
-The form of a correction is checked here, the rest by the table itself (`ponto/schema/0017_search_path.sql`), so
+The form of a correction is checked here, the rest by the table itself (`schema/0002_regras.sql`), so
 that whoever writes there by other ways obeys the same rules.
 """
 

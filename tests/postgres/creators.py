@@ -2,8 +2,7 @@
 
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import set_password
-from ponto.config import ROLES
-from tests.database import ask
+from tests.database import ROLES, SCHEMA, ask
 from tests.postgres.servers import Server
 
 ZONE = "America/Sao_Paulo"
@@ -17,7 +16,7 @@ def migrated(server: Server, schema: str) -> dict[str, str]:
     if schema != "public":
         ask(owner, f'create schema "{schema}"')
         server.ask(f'alter database master set search_path = "{schema}"')
-    migrate(owner, ZONE)
+    migrate(owner, ZONE, SCHEMA)
     for role in ROLES:
         set_password(owner, role, "its own")
     ask(owner, "insert into funcionario (usuario_id, nome, cpf) values (%s, 'Ana', '12345678901')", EMPLOYEE)

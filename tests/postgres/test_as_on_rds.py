@@ -18,10 +18,10 @@ import pytest
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import protect, set_function_password
-from ponto.config import ROLES
 from ponto.connection import Parameters, connect
 from ponto.reader import answers, columns
 from ponto.store import Status, Store
+from tests.database import ROLES, SCHEMA
 from tests.postgres.servers import HBA, Server
 from tests.postgres.storing import QUICK, entry, statuses
 from tests.postgres.test_server_log import SECRET, SHOWN
@@ -81,7 +81,7 @@ def test_the_schema_is_made_punches_are_stored_and_read_and_the_log_has_none_of_
     owner: Parameters = {**place.way, "dbname": "master", "user": "master", "password": made["password"]}
     assert place.server.ask("select rolsuper from pg_roles where rolname = 'master'") == [(False,)]
 
-    assert migrate(owner, "America/Sao_Paulo").applied
+    assert migrate(owner, "America/Sao_Paulo", SCHEMA).applied
     protect(owner, dict.fromkeys(ROLES, 10))
     set_function_password(owner, FUNCTION, FUNCTION, PASSWORD)
     way = {**owner, "user": FUNCTION, "password": PASSWORD}

@@ -11,16 +11,21 @@ import pytest
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import protect
-from ponto.config import ROLES
 from ponto.own_schema import NotOwnSchemaError, strangers
 from ponto.reader import answers, columns, statements
-from tests.database import ask
+from tests.database import ROLES, SCHEMA, ask
 from tests.postgres import creators
 from tests.postgres.creators import EMPLOYEE, PUNCH, ZONE, way_of
 from tests.postgres.servers import Server
 from tools.kit.project import ROOT
 
 UNKNOWN = dict.fromkeys(ROLES)
+TABLES = [
+    name
+    for folder in SCHEMA.values()
+    for path in folder.glob("*.sql")
+    for name in re.findall("^create table ([a-z_]+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+]
 MONTHS = {"read": {"person_months": statements.written({"usuario": EMPLOYEE})}, "timeout": 0}
 
 # As ponto_function: it takes the owner's rights, if the owner calls it.
@@ -69,7 +74,7 @@ def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(
 ) -> None:
     ask(intruder, FORMAT.format(schema=f'"{schema}"'))
 
-    for run in (lambda: migrate(owner, ZONE), lambda: protect(owner, UNKNOWN), lambda: is_stored(owner, PUNCH)):
+    for run in (lambda: migrate(owner, ZONE, SCHEMA), lambda: protect(owner, UNKNOWN), lambda: is_stored(owner, PUNCH)):
         with pytest.raises(NotOwnSchemaError, match=r"everybody \(PUBLIC\) may create") as caught:
             run()
     assert ask(owner, "select usuario_id from batida") == [(EMPLOYEE,)]
@@ -77,11 +82,11 @@ def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(
     [what_to_do] = re.findall(r"revoke create on schema .* from public", str(caught.value))
     ask(owner, what_to_do)
     with pytest.raises(NotOwnSchemaError, match=r"function .*format\(text,name\) of ponto_function"):
-        migrate(owner, ZONE)
+        migrate(owner, ZONE, SCHEMA)
     assert ask(owner, "select usuario_id from batida") == [(EMPLOYEE,)]
 
     ask(owner, f'drop function "{schema}".format(text, name)')
-    assert migrate(owner, ZONE) == ([], [])
+    assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
 def test_a_report_calls_nothing_that_somebody_else_put_into_the_schema(
@@ -160,11 +165,11 @@ def test_schema_refuses_while_a_role_may_create_and_says_what_an_administrator_d
     server.ask(before, "master")
 
     with pytest.raises(NotOwnSchemaError, match=rf"\b{who} may create in it") as caught:
-        migrate(owner, ZONE)
+        migrate(owner, ZONE, SCHEMA)
 
     [what_to_do] = re.findall(rf"({then}[^;]*);", str(caught.value))
     server.ask(what_to_do, "master")
-    assert migrate(owner, ZONE) == ([], [])
+    assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
 @pytest.mark.parametrize("schema", ["public"], indirect=True)
@@ -180,7 +185,7 @@ def test_schema_refuses_while_a_role_may_create_and_says_what_an_administrator_d
 def test_owner_and_superusers_may_create(server: Server, owner: dict[str, str], before: str) -> None:
     server.ask(before, "master")
     server.ask("grant create on schema public to master", "master")
-    assert migrate(owner, ZONE) == ([], [])
+    assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
 @pytest.mark.parametrize("table", ["batida", "batida_original", "migracao"])
@@ -189,12 +194,12 @@ def test_a_table_of_somebody_elses_is_not_taken_for_ours(server: Server, table: 
     server.ask(f"create role other; create table {table} (id int); alter table {table} owner to other", "master")
 
     with pytest.raises(NotOwnSchemaError, match=rf"relation public\.{table} of other") as caught:
-        migrate(owner, ZONE)
+        migrate(owner, ZONE, SCHEMA)
 
     [what_to_do] = re.findall(r"(alter table [^;]*);", str(caught.value))
     server.ask(what_to_do, "master")
     if table != "batida":  # which lacks the columns of the first version's
-        assert migrate(owner, ZONE).applied
+        assert migrate(owner, ZONE, SCHEMA).applied
 
 
 def test_what_somebody_made_under_a_name_that_the_migrations_give_later_stops_them(server: Server) -> None:
@@ -204,7 +209,7 @@ def test_what_somebody_made_under_a_name_that_the_migrations_give_later_stops_th
     server.ask(f"alter function {function} owner to other", "master")
 
     with pytest.raises(NotOwnSchemaError, match=r"function public\.batida_append_only\(integer\) of other"):
-        migrate(owner, ZONE)
+        migrate(owner, ZONE, SCHEMA)
 
     assert ask(owner, "select relname from pg_class where relnamespace = 'public'::regnamespace") == []
 
@@ -218,10 +223,15 @@ def test_every_table_of_ours_is_looked_at(server: Server, owner: dict[str, str])
     way: dict[str, Any] = owner
     with closing(psycopg2.connect(**way)) as connection, connection.cursor() as cursor:
         cursor.execute("set ponto.schema = 'public'")
-        found = [name for name, *_ in strangers(cursor, as_owner=True)]
+        found = [name for name, *_ in strangers(cursor, as_owner=True, tables=TABLES)]
 
     assert len(tables) > 5
     assert sorted(found) == sorted(f"relation public.{name} of other" for name in tables)
+
+    last = TABLES[-1]
+    server.ask("; ".join(f"alter table {name} owner to master" for name in tables if name != last), "master")
+    with pytest.raises(NotOwnSchemaError, match=rf"relation public\.{last} of other"):
+        migrate(owner, ZONE, SCHEMA)
 
 
 def _sql() -> str:
@@ -259,7 +269,7 @@ def test_nothing_of_somebody_elses_has_the_name_of_a_built_in_that_our_sql_calls
     assert "relation public.batida_original of ponto_function" in found
     assert "planted(" not in found.replace("function public.planted", "")
     with pytest.raises(NotOwnSchemaError, match=r"and \d+ more"):
-        migrate(owner, ZONE)
+        migrate(owner, ZONE, SCHEMA)
 
 
 def test_functions_of_ours_find_built_ins_only_where_they_are(owner: dict[str, str]) -> None:

@@ -1,10 +1,10 @@
-"""What a database with all migrations gives: docs/schema.sql, and the documents' tables of columns."""
+"""What a database with all migrations gives: the documents' tables of columns."""
 
 from contextlib import closing
 
 import psycopg2
 
-from tools.develop.docs import files, marks, schema
+from tools.develop.docs import files, marks
 from tools.kit.project import ROOT
 
 
@@ -24,14 +24,3 @@ def test_a_table_of_columns_has_the_comments_of_the_database(migrated_url: str) 
         written = marks.filled_from(connection, "<!-- columns: funcionario -->\n<!-- end -->\n")
 
     assert "\n| `nome` | text | Another |\n" in written
-
-
-def test_the_file_makes_the_same_in_an_empty_database(database_url: str, template_database: str) -> None:
-    assert template_database, "its migrations make the roles, which are the server's"
-    text = schema.FILE.read_text(encoding="utf-8")
-    with closing(psycopg2.connect(database_url)) as connection, connection.cursor() as cursor:
-        cursor.execute(text)
-        connection.commit()
-
-    with closing(psycopg2.connect(database_url)) as connection:
-        assert schema.written(connection) == text

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
+from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, migrate
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.store import Outcome, Status, Store
-from tests.database import Database, ask
+from tests.database import SCHEMA, Database, ask, migrations
 from tests.documents import derived_ids, derived_ids_in
 from tests.postgres.storing import entry
 from tests.waiting import DEADLINE, started, wait_for
@@ -31,9 +31,9 @@ from tests.waiting import DEADLINE, started, wait_for
 ZONE = "America/Sao_Paulo"
 BRT = timezone(timedelta(hours=-3))
 ORIGINAL = "create table batida (id serial primary key, usuario_id integer, ponto timestamp);"
-ALL = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
-LAST = max(path.name for path in SCHEMA.glob("*.sql"))
-CONCURRENT = max(path.name for path in SCHEMA.glob("*.concurrently.sql"))
+ALL = migrations(REFERENCE)
+LAST = max(path.name for path in REFERENCE["ponto"].glob("[0-9]*.sql"))
+ONE_MORE = "create index concurrently one_more on batida (dispositivo);"
 
 Run = Callable[..., Migrated]
 
@@ -41,13 +41,15 @@ Run = Callable[..., Migrated]
 @pytest.fixture
 def run(empty: Database) -> Run:
     """Give what applies the migrations."""
-    return lambda time_zone=ZONE, schema=SCHEMA, patience=PATIENCE: migrate(empty.owner, time_zone, schema, patience)
+    return lambda time_zone=ZONE, schema=REFERENCE["ponto"], patience=PATIENCE: migrate(
+        empty.owner, time_zone, {"ponto": schema}, patience
+    )
 
 
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
     """Give a copy of the migrations, to be added to and spoilt."""
-    return Path(shutil.copytree(SCHEMA, tmp_path / "schema"))
+    return Path(shutil.copytree(REFERENCE["ponto"], tmp_path / "schema"))
 
 
 def relations(empty: Database) -> set[str]:
@@ -61,21 +63,34 @@ def relations(empty: Database) -> set[str]:
     }
 
 
-def test_migrations_are_numbered_from_one_without_gaps() -> None:
-    names = sorted(path.name for path in SCHEMA.glob("*.sql"))
+@pytest.mark.parametrize("name", SCHEMA)
+def test_migrations_are_numbered_from_one_without_gaps(name: str) -> None:
+    names = sorted(path.name for path in SCHEMA[name].glob("[0-9]*.sql"))
 
     assert [re.fullmatch(r"(\d{4})_[a-z0-9_]+(?:\.concurrently)?\.sql", name)[1] for name in names] == [  # type: ignore[index]
         f"{number:04}" for number in range(1, len(names) + 1)
     ]
 
 
-def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(database: Database) -> None:
-    for path in SCHEMA.glob("*.concurrently.sql"):
-        index = path.name.partition("_")[2].removesuffix(".concurrently.sql")
-        statements = re.sub("(?m)^--.*\n", "", path.read_text(encoding="utf-8"))
-        assert statements.startswith(f"create index concurrently {index}\n")
-        assert statements.count(";") == 1
-        assert database.ask("select indisvalid from pg_index where indexrelid = %s::regclass", index) == [(True,)]
+def test_nothing_else_stands_among_the_migrations() -> None:
+    there = {
+        f"{name}/{path.relative_to(folder).as_posix()}"
+        for name, folder in SCHEMA.items()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+    roles = {f"{name}/roles.sql" for name, folder in SCHEMA.items() if (folder / "roles.sql").exists()}
+    assert there == {*migrations(), *roles}
+
+
+@pytest.mark.parametrize("path", [path for each in SCHEMA.values() for path in each.glob("*.concurrently.sql")])
+def test_a_file_that_is_applied_concurrently_makes_the_one_index_that_it_names(database: Database, path: Path) -> None:
+    index = path.name.partition("_")[2].removesuffix(".concurrently.sql")
+    statements = re.sub("(?m)^--.*\n", "", path.read_text(encoding="utf-8"))
+    assert statements.startswith(f"create index concurrently {index}\n")
+    assert statements.count(";") == 1
+    assert database.ask("select indisvalid from pg_index where indexrelid = %s::regclass", index) == [(True,)]
 
 
 def test_an_empty_database_gets_all_of_them_once(run: Run) -> None:
@@ -143,7 +158,7 @@ def test_an_unknown_time_zone_is_refused_and_nothing_is_left(empty: Database, ru
 
 def lack_one_and_have_another(schema: Path) -> None:
     (schema / LAST).unlink()
-    add("9000_next.sql", "create table late ()")(schema)
+    add(schema / "9000_next.sql", "create table late ()")
 
 
 def edit_one(schema: Path) -> None:
@@ -151,17 +166,25 @@ def edit_one(schema: Path) -> None:
     edited.write_bytes(edited.read_bytes().replace(b"\n", b"\r\n", 1))
 
 
-def add(name: str, statements: str) -> Callable[[Path], object]:
-    return lambda schema: (schema / name).write_text(statements)
+def add(path: Path, statements: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(statements, encoding="utf-8")
+
+
+def adding(name: str, statements: str) -> Callable[[Path], None]:
+    return lambda schema: add(schema / name, statements)
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (edit_one, r"^0002_batida\.sql: was edited .* after `make clean`"),
-        (add("0000_late.sql", "create table late ()"), rf"^0000_late\.sql: comes before {re.escape(LAST)}"),
-        (add("9000_bad.sql", "create table late (); select 1 / 0"), r"^9000_bad\.sql: division by zero"),
-        (lack_one_and_have_another, rf"^{re.escape(LAST)}: was applied to this database, but this code"),
+        (edit_one, r"^ponto/0002_batida\.sql: was edited .* after `make clean`"),
+        (
+            adding("0000_late.sql", "create table late ()"),
+            rf"^ponto/0000_late\.sql: comes before ponto/{re.escape(LAST)}",
+        ),
+        (adding("9000_bad.sql", "create table late (); select 1 / 0"), r"^ponto/9000_bad\.sql: division by zero"),
+        (lack_one_and_have_another, rf"^ponto/{re.escape(LAST)}: was applied to this database, but this code"),
     ],
     ids=["edited", "late", "failing", "newer"],
 )
@@ -182,7 +205,7 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
     empty: Database, run: Run, schema: Path
 ) -> None:
     with_next = schema / "9000_next.sql"
-    add(with_next.name, "create table late ()")(schema)
+    add(with_next, "create table late ()")
     view = schema / "views" / "90_next.sql"
     view.write_text("create view next as select 1 as one;\n")
     run(schema=schema)
@@ -194,7 +217,9 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
         done = run(schema=schema)
         assert done.applied == []
         (notice,) = done.notices
-        assert "the schema is newer than this code, and stays as it is: it has 9000_next.sql" in notice
+        assert (
+            "the schema is newer than this code, and its views stay as they are: it has ponto/9000_next.sql" in notice
+        )
     assert relations(empty) == before
     assert "late" in before
     assert "next" in before
@@ -203,20 +228,21 @@ def test_the_schema_of_a_newer_release_stays_as_it_is_with_its_views_and_is_repo
 def test_a_migration_that_fails_takes_back_all_since_the_last_that_was_applied_concurrently(
     empty: Database, run: Run, schema: Path
 ) -> None:
-    add("0005_bad.sql", "select 1 / 0")(schema)
+    add(schema / "9000_one_more.concurrently.sql", ONE_MORE)
+    add(schema / "8000_bad.sql", "select 1 / 0")
 
-    with pytest.raises(MigrationError, match=r"^0005_bad\.sql: division by zero"):
+    with pytest.raises(MigrationError, match=r"^ponto/8000_bad\.sql: division by zero"):
         run(schema=schema)
 
     assert relations(empty) == set()
 
-    (schema / "0005_bad.sql").rename(schema / "9000_bad.sql")
-    with pytest.raises(MigrationError, match=r"^9000_bad\.sql: division by zero"):
+    (schema / "8000_bad.sql").rename(schema / "9001_bad.sql")
+    with pytest.raises(MigrationError, match=r"^ponto/9001_bad\.sql: division by zero"):
         run(schema=schema)
 
-    assert empty.ask("select max(nome) from migracao") == [(CONCURRENT,)]
-    (schema / "9000_bad.sql").unlink()
-    assert run(schema=schema).applied == [name for name in ALL if name > CONCURRENT]
+    assert empty.ask("select max(nome) from migracao") == [("ponto/9000_one_more.concurrently.sql",)]
+    (schema / "9001_bad.sql").unlink()
+    assert run(schema=schema).applied == [name for name in ALL if "/views/" in name]
 
 
 def test_a_database_of_the_migrations_before_these_says_how_to_begin_anew(empty: Database, run: Run) -> None:
@@ -226,7 +252,10 @@ def test_a_database_of_the_migrations_before_these_says_how_to_begin_anew(empty:
         "create table batida (id uuid primary key)"
     )
 
-    with pytest.raises(MigrationError, match=r"^0001_batida\.sql: was applied .*anew, empty, after `make clean`\)$"):
+    with pytest.raises(
+        MigrationError,
+        match=r"^0001_batida\.sql: was applied .*anew, empty, after `make clean`; .* a new stage, or another database$",
+    ):
         run()
 
     assert relations(empty) == {"batida", "batida_pkey", "migracao", "migracao_pkey"}
@@ -255,8 +284,99 @@ def test_of_two_runs_at_once_the_second_waits_and_applies_nothing(empty: Databas
         finally:
             gate.rollback()
 
-        assert first.result().applied == sorted([*ALL, "9000_gate.sql"])
+        assert first.result().applied == migrations({"ponto": schema})
         assert second.result() == Migrated([], [])
+
+
+# Slices
+
+
+class Stage:
+    """A database to which slices come and from which they go."""
+
+    def __init__(self, empty: Database, folder: Path) -> None:
+        self.folders = {name: folder / name for name in ("first_one", "another")}
+        for name, path in self.folders.items():
+            add(path / "roles.sql", f"create role ponto_{name} login;\n")
+            add(path / "0001_table.sql", f"create table {name} ();\ngrant select on {name} to ponto_{name};\n")
+            add(path / "views" / "01_view.sql", f"create view {name}_view as select from {name};\n")
+        self._empty = empty
+
+    def run(self, *names: str) -> Migrated:
+        return migrate(self._empty.owner, ZONE, REFERENCE | {name: self.folders[name] for name in names})
+
+    def signs_in(self, name: str) -> list[tuple[bool]]:
+        return self._empty.ask("select rolcanlogin from pg_roles where rolname = %s", f"ponto_{name}")
+
+
+@pytest.fixture
+def stage(empty: Database, tmp_path: Path) -> Iterator[Stage]:
+    yield Stage(empty, tmp_path)
+    roles = "ponto_first_one, ponto_another"
+    empty.ask(f"drop owned by {roles}; drop role {roles}")
+
+
+def test_slices_are_applied_in_their_order_and_numbered_each_by_itself(stage: Stage) -> None:
+    assert stage.run("first_one", "another").applied == [
+        *(name for name in ALL if "/views/" not in name),
+        "first_one/0001_table.sql",
+        "another/0001_table.sql",
+        *(name for name in ALL if "/views/" in name),
+        "first_one/views/01_view.sql",
+        "another/views/01_view.sql",
+    ]
+
+    add(stage.folders["another"] / "0002_more.sql", "create table more ();\n")
+    add(stage.folders["first_one"] / "0000_late.sql", "create table late ();\n")
+    with pytest.raises(MigrationError, match=r"^first_one/0000_late\.sql: comes before first_one/0001_table\.sql"):
+        stage.run("first_one", "another")
+    (stage.folders["first_one"] / "0000_late.sql").unlink()
+    assert stage.run("first_one", "another") == Migrated(["another/0002_more.sql"], [])
+
+
+def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_comes_back(
+    empty: Database, stage: Stage
+) -> None:
+    stage.run("first_one", "another")
+    empty.ask("alter table first_one add column kept int; insert into first_one values (1)")
+    gone = ["slices/first_one is not there: its tables stay, and its roles may not sign in"]
+
+    assert stage.run("another").notices == gone
+    assert stage.run("another") == Migrated([], gone)
+    assert (stage.signs_in("first_one"), stage.signs_in("another")) == ([(False,)], [(True,)])
+    assert empty.ask("select to_regclass('first_one_view'), to_regclass('another_view') is null") == [(None, False)]
+
+    assert stage.run("first_one", "another") == Migrated(["first_one/views/01_view.sql"], [])
+    assert stage.signs_in("first_one") == [(True,)]
+    assert empty.ask("select kept from first_one") == [(1,)]
+    assert stage.run("first_one", "another") == Migrated([], [])
+
+
+def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database, stage: Stage) -> None:
+    newer = stage.folders["first_one"] / "0002_newer.sql"
+    add(newer, "create table newer ();\n")
+    stage.run("first_one")
+    newer.unlink()
+
+    done = stage.run("first_one", "another")
+
+    assert done.applied == ["another/0001_table.sql"]  # views stay as they are
+    assert done.notices == [
+        "the schema is newer than this code, and its views stay as they are: it has first_one/0002_newer.sql"
+    ]
+    add(stage.folders["first_one"] / "0003_next.sql", "create table next ();\n")
+    with pytest.raises(
+        MigrationError, match=r"^first_one/0002_newer\.sql: was applied .* has first_one/0003_next\.sql"
+    ):
+        stage.run("first_one", "another")
+    assert "next" not in relations(empty)
+
+
+def test_a_slices_index_has_the_name_of_its_file(empty: Database, stage: Stage) -> None:
+    add(stage.folders["first_one"] / "0002_one_more.concurrently.sql", ONE_MORE)
+
+    assert "first_one/0002_one_more.concurrently.sql" in stage.run("first_one", "another").applied
+    assert index(empty) == [(True,)]
 
 
 # Locks
@@ -303,7 +423,7 @@ def test_behind_an_open_report_a_migration_lets_inserts_through_and_succeeds_whe
                 assert not migrated.done()
         finally:
             report.rollback()
-        assert migrated.result().applied == ["9000_more.sql"]
+        assert migrated.result().applied == ["ponto/9000_more.sql"]
 
 
 @pytest.mark.parametrize("tries", [1, 2])
@@ -317,7 +437,7 @@ def test_a_migration_that_never_gets_its_lock_says_who_holds_it_and_changes_noth
         run(schema=schema, patience=HURRIED._replace(tries=tries))
 
     assert str(caught.value) == (
-        f"9001_more.sql: did not get a lock that it needs, tried {tries} times for 0.3 s; "
+        f"ponto/9001_more.sql: did not get a lock that it needs, tried {tries} times for 0.3 s; "
         f"pid {report.info.backend_pid} (a report, as {empty.owner['user']}) holds locks. "
         "It was undone; try again when that transaction has ended."
     )
@@ -364,7 +484,7 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
     call = (
         "import sys; from pathlib import Path; from psycopg2.extensions import parse_dsn;"
         "from ponto.admin.migrations import PATIENCE, migrate;"
-        "migrate(parse_dsn(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), PATIENCE._replace(idle_ms=1_000))"
+        "migrate(parse_dsn(sys.argv[1]), sys.argv[2], {'ponto': Path(sys.argv[3])}, PATIENCE._replace(idle_ms=1_000))"
     )
     command = [sys.executable, "-c", call, empty.url, ZONE, str(schema)]
     with started(command, stderr=subprocess.PIPE, text=True) as client:
@@ -380,13 +500,11 @@ def test_a_client_that_was_stopped_keeps_the_table_locked_for_seconds_only(
         client.send_signal(signal.SIGCONT)
         error = client.communicate(timeout=DEADLINE)[1]
     assert client.returncode == 1
-    assert "MigrationError: 9000_lock.sql: " in error
+    assert "MigrationError: ponto/9000_lock.sql: " in error
     assert "done" not in relations(empty)
 
 
 # Indexes that are built concurrently
-
-ONE_MORE = "create index concurrently one_more on batida (dispositivo);"
 
 
 @pytest.fixture
@@ -397,7 +515,7 @@ def one_more(schema: Path) -> Path:
     return schema
 
 
-NEW = ["9000_one_more.concurrently.sql", "9001_after.sql"]
+NEW = ["ponto/9000_one_more.concurrently.sql", "ponto/9001_after.sql"]
 
 
 def index(empty: Database) -> list[tuple[bool]]:
@@ -445,7 +563,7 @@ def test_an_index_whose_build_was_broken_off_is_made_anew_by_the_next_run(
             "select pg_terminate_backend(pid) from pg_stat_activity where query ~ '^create index concurrently'"
             " and datname = current_database()"
         )
-        with pytest.raises(MigrationError, match=r"(?s)^9000_one_more\.concurrently\.sql: .* is applied\.$"):
+        with pytest.raises(MigrationError, match=r"(?s)^ponto/9000_one_more\.concurrently\.sql: .* is applied\.$"):
             broken.result()
     assert index(empty) == [(False,)]
     assert "after" not in relations(empty)
@@ -559,7 +677,7 @@ def test_names_and_columns_that_the_first_versions_table_got_meanwhile_do_not_ma
 def test_another_table_of_that_name_is_refused_and_left_alone(empty: Database, run: Run) -> None:
     empty.ask("create table batida (id serial primary key, quando date)")
 
-    with pytest.raises(MigrationError, match=r"^0001_original\.sql: table batida exists, but it is not the one"):
+    with pytest.raises(MigrationError, match=r"^ponto/0001_original\.sql: table batida exists, but it is not the one"):
         run()
 
     assert relations(empty) == {"batida", "batida_id_seq", "batida_pkey"}
@@ -572,7 +690,7 @@ def test_another_table_of_that_name_is_refused_and_left_alone(empty: Database, r
 def derived_in_sql(empty: Database) -> Callable[[int, str], str]:
     """Give the migration's own function, which is the document's."""
     code = derived_ids_in("sql")
-    assert code in (SCHEMA / "0003_original_rows.sql").read_text()
+    assert code in (REFERENCE["ponto"] / "0003_original_rows.sql").read_text()
     empty.ask(code)
     return lambda usuario_id, instant: str(empty.ask("select pg_temp.derived_id(%s, %s)", usuario_id, instant)[0][0])
 

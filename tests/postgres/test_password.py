@@ -12,6 +12,7 @@ import handler
 from ponto import config
 from ponto.admin.roles import NotTheFunction
 from ponto.records import Record
+from tests.database import OF_THE_SCHEMA
 from tests.events import Context, DeadLetterQueue, aws, new_punch, sqs_event
 from tests.postgres.servers import Server
 
@@ -41,6 +42,7 @@ class System:
             "DB_PASSWORD": "",
             "DLQ_URL": self.queue.url,
             "TIME_ZONE": "America/Sao_Paulo",
+            **OF_THE_SCHEMA,
         }.items():
             environment.setenv(name, value)
         login = config.login

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from ponto.admin import repeatable
-from ponto.admin.migrations import PATIENCE, SCHEMA, Migrated, MigrationError, migrate
-from tests.database import Database
+from ponto.admin.migrations import PATIENCE, Migrated, MigrationError, migrate
+from tests.database import SCHEMA, Database, migrations
 
-VIEWS = sorted(f"views/{path.name}" for path in (SCHEMA / "views").iterdir())
+VIEWS = [name for name in migrations() if "/views/" in name]
 TYPES, PUNCHES, NIGHT, DAYS, CARDS, CUT_OFFS, PEAK = (
-    f"views/{name}.sql"
+    f"reports/views/{name}.sql"
     for name in (
-        "01_row_types", "03_punches", "06_night", "07_working_days", "08_time_cards", "10_cut_offs", "12_peak"
+        "01_row_types", "03_punches", "05_night", "06_working_days", "07_time_cards", "09_cut_offs", "10_peak"
     )
 )  # fmt: skip
 MINE = "create view mine as select usuario_id, dia, minutos from jornadas('2026-11-01', '2026-11-30')"
-ONE_MORE_COLUMN = (PUNCHES, "    -- end\nfrom", "    , batida.chave\nfrom")
+ONE_MORE_COLUMN = (PUNCHES, "    batida.sequencia\nfrom", "    batida.sequencia,\n    batida.chave\nfrom")
 STATE = """
     select 'column', attrelid::regclass || '.' || attname, concat(format_type(atttypid, atttypmod), attacl)
     from pg_attribute join pg_class on pg_class.oid = attrelid
@@ -45,19 +45,33 @@ STATE = """
 """
 
 
+# Functions that numbered files make: triggers' and what these call.
+NUMBERED = [
+    name
+    for folder in SCHEMA.values()
+    for path in folder.glob("[0-9]*.sql")
+    for name in re.findall(r"^create function (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+]
+
+
 class Stage:
     """A migrated database with two punches, and a copy of the migrations, to be changed."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.ask = database, database.ask
-        self.folder = Path(shutil.copytree(SCHEMA, folder))
+        self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in SCHEMA.items()}
         self.ask(
             "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03'),"
             " (gen_random_uuid(), 1, '2026-11-03 12:00-03')"
         )
 
     def run(self, patience: Any = PATIENCE) -> Migrated:
-        return migrate(self.database.owner, "America/Sao_Paulo", self.folder, patience)
+        return migrate(self.database.owner, "America/Sao_Paulo", self.schema, patience)
+
+    def file(self, name: str) -> Path:
+        """Give the copy of a file, by the name by which it is recorded."""
+        of, _, path = name.partition("/")
+        return self.schema[of] / path
 
     def refuse(self, said: str, patience: Any = PATIENCE) -> None:
         """Run: it is refused in these words, and changes nothing."""
@@ -70,13 +84,13 @@ class Stage:
         return self.ask(STATE)
 
     def change(self, name: str, old: str, new: str) -> None:
-        file = self.folder / name
+        file = self.file(name)
         text = file.read_text(encoding="utf-8")
         assert old in text
         file.write_text(text.replace(old, new), encoding="utf-8")
 
     def append(self, name: str, text: str) -> None:
-        with (self.folder / name).open("a", encoding="utf-8") as file:
+        with self.file(name).open("a", encoding="utf-8") as file:
             file.write(text)
 
     def drop_a_column(self) -> None:
@@ -86,7 +100,7 @@ class Stage:
         self.change(DAYS, "        repetidas,\n", "")
         counted = "            (count(*) filter (where minuto - entrada <= interval '1 minute'))::int as repetidas,\n"
         self.change(DAYS, counted, "")
-        file = self.folder / DAYS
+        file = self.file(DAYS)
         text = file.read_text(encoding="utf-8")
         file.write_text(re.sub(r"comment on column jornada\.repetidas is .*\n", "", text), encoding="utf-8")
 
@@ -96,24 +110,27 @@ def stage(database: Database, tmp_path: Path) -> Stage:
     return Stage(database, tmp_path / "schema")
 
 
-def test_what_the_files_make_is_what_they_are_known_to_make(database: Database) -> None:
-    known = {made for name in VIEWS for made in repeatable._objects((SCHEMA / name).read_bytes())}
+def test_what_the_files_make_is_what_they_are_known_to_make(stage: Stage) -> None:
+    known = {made for name in VIEWS for made in repeatable._made_by(stage.file(name).read_bytes())}
 
-    assert {made for (objects,) in database.ask("select objetos from migracao_repetivel") for made in objects} == known
+    assert {made for (objects,) in stage.ask("select objetos from migracao_repetivel") for made in objects} == known
     assert known == {
         f"{kind} {name}"
-        for kind, name in database.ask(
+        for kind, name in stage.ask(
             "select case relkind when 'v' then 'view' else 'type' end, relname from pg_class"
             " where relnamespace = 'public'::regnamespace and relkind in ('v', 'c')"
             " union all select 'function', proname from pg_proc"
-            " where pronamespace = 'public'::regnamespace and prorettype <> 'trigger'::regtype"
+            " where pronamespace = 'public'::regnamespace and oid not in"
+            " (select oid from pg_proc where pronamespace = 'public'::regnamespace and proname = any(%s))",
+            NUMBERED,
         )
     }
 
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_file_can_be_read_at_once(name: str) -> None:
-    assert len((SCHEMA / name).read_text(encoding="utf-8").splitlines()) < 120
+    of, _, path = name.partition("/")
+    assert len((SCHEMA[of] / path).read_text(encoding="utf-8").splitlines()) < 120
 
 
 def test_nothing_changed_applies_nothing(stage: Stage) -> None:
@@ -220,7 +237,8 @@ def test_to_and_fro_leaves_what_was_there(stage: Stage) -> None:
     stage.drop_a_column()
     stage.run()
     assert stage.state() != before
-    shutil.copytree(SCHEMA, stage.folder, dirs_exist_ok=True)
+    for name, source in SCHEMA.items():
+        shutil.copytree(source, stage.schema[name], dirs_exist_ok=True)
 
     assert stage.run().applied == VIEWS
 
@@ -248,7 +266,7 @@ def test_somebodys_own_view_stops_a_change_that_would_break_it_by_name(stage: St
 
 
 def test_what_is_in_no_file_any_more_goes(stage: Stage) -> None:
-    (stage.folder / PEAK).unlink()
+    stage.file(PEAK).unlink()
 
     assert stage.run().applied == [name for name in VIEWS if name != PEAK]
 
@@ -286,10 +304,10 @@ def test_a_name_that_somebody_elses_has_is_refused(stage: Stage) -> None:
 
 
 def test_what_a_numbered_migration_had_to_drop_is_made_again(stage: Stage) -> None:
-    (stage.folder / "9000_wider.sql").write_text(
+    (stage.schema["ponto"] / "9000_wider.sql").write_text(
         "drop function cortes; drop function pico;alter table batida add column anything bigint"
     )
 
-    assert stage.run().applied == ["9000_wider.sql", CUT_OFFS, PEAK]
+    assert stage.run().applied == ["ponto/9000_wider.sql", CUT_OFFS, PEAK]
 
     assert stage.ask("select usuario_id from cortes('2026-11-01', '2026-11-30')") == [(1,)]

@@ -9,25 +9,24 @@ from typing import Any
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import PATIENCE, SCHEMA, MigrationError, migrate
+from ponto.admin.migrations import PATIENCE, MigrationError, migrate
 from ponto.admin.roles import protect, set_password
-from ponto.config import ROLES
 from ponto.punch import Punch
 from ponto.store import Status, Store
-from tests.database import ask
+from tests.database import ROLES, SCHEMA, ask, migrations
 from tests.postgres.servers import Server
-from tests.postgres.storing import DUPLICATE, QUICK, REDELIVERED, STORED, entry
+from tests.postgres.storing import QUICK, REDELIVERED, STORED, entry
 from tests.waiting import wait_for
 
 ZONE = "America/Sao_Paulo"
-ALL = sorted(path.relative_to(SCHEMA).as_posix() for path in SCHEMA.rglob("*.sql"))
+ALL = migrations()
 
 
 @pytest.fixture
 def owner(server: Server) -> dict[str, str]:
     """Give the way of an owner like Aurora's master user to a migrated database."""
     owner = server.owner("master")
-    migrate(owner, ZONE)
+    migrate(owner, ZONE, SCHEMA)
     return owner
 
 
@@ -52,7 +51,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
         owner |= {"user": "postgres"}
         server.ask("alter database master owner to postgres")
 
-    assert migrate(owner, ZONE).applied == ALL
+    assert migrate(owner, ZONE, SCHEMA).applied == ALL
 
     for role in ("ponto_function", "ponto_receipts", "ponto_reader", "ponto_corrections"):
         way = {**owner, "user": role, "password": "one"}
@@ -64,7 +63,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
         "select distinct rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles"
         " where rolname ~ '^ponto_'"
     ) == [(False,) * 5]
-    assert migrate(owner, ZONE) == ([], [])
+    assert migrate(owner, ZONE, SCHEMA) == ([], [])
 
 
 @pytest.mark.parametrize("user", ["postgres", "master"])
@@ -94,7 +93,7 @@ def test_whoever_may_write_employees_needs_no_other_right(server: Server, owner:
 def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
     server.ask("create database second owner master")
 
-    assert migrate({**owner, "dbname": "second"}, ZONE) == (ALL, [])
+    assert migrate({**owner, "dbname": "second"}, ZONE, SCHEMA) == (ALL, [])
 
     second = sign_in({**owner, "dbname": "second"}, "ponto_function")
     for database in ("master", "second"):
@@ -110,13 +109,16 @@ def test_two_databases_at_once_make_the_roles_once(server: Server) -> None:
     with ThreadPoolExecutor() as threads, first.cursor() as cursor:
         try:
             cursor.execute("set role master; create role ponto_function login; create role ponto_reader login")
-            second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE)
+            second = threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA)
             wait_for(lambda: server.ask(waits) == [(1,)], "the second to wait for the first")
         finally:
             first.commit()
             first.close()
         assert second.result().applied == ALL
-        both = [threads.submit(migrate, owner, ZONE), threads.submit(migrate, {**owner, "dbname": "second"}, ZONE)]
+        both = [
+            threads.submit(migrate, owner, ZONE, SCHEMA),
+            threads.submit(migrate, {**owner, "dbname": "second"}, ZONE, SCHEMA),
+        ]
     assert [migrated.result().applied for migrated in both] == [ALL, []]
 
 
@@ -124,11 +126,11 @@ def test_an_owner_who_may_make_no_roles_is_told_what_an_administrator_does(serve
     owner = server.owner("clerk", attributes="")
 
     with pytest.raises(MigrationError, match="clerk may not make the roles") as caught:
-        migrate(owner, ZONE)
+        migrate(owner, ZONE, SCHEMA)
     assert ask(owner, "select to_regclass('batida'), to_regclass('migracao')") == [(None, None)]
 
     _do_what_is_said(server, caught.value)
-    assert migrate(owner, ZONE).applied == ALL
+    assert migrate(owner, ZONE, SCHEMA).applied == ALL
 
 
 @pytest.mark.usefixtures("owner")
@@ -136,10 +138,10 @@ def test_roles_that_somebody_else_made_need_an_administrator_too(server: Server)
     second = server.owner("second")
 
     with pytest.raises(MigrationError, match=r"second may not make the roles .* or not use them") as caught:
-        migrate(second, ZONE)
+        migrate(second, ZONE, SCHEMA)
 
     _do_what_is_said(server, caught.value)
-    assert migrate(second, ZONE).applied == ALL
+    assert migrate(second, ZONE, SCHEMA).applied == ALL
     set_password(second, "ponto_function", "two")
 
 
@@ -155,7 +157,7 @@ def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> No
     owner = server.owner("master")
     server.ask("revoke all on database master from public; revoke all on schema public from public", "master")
 
-    assert migrate(owner, ZONE) == (ALL, [])
+    assert migrate(owner, ZONE, SCHEMA) == (ALL, [])
 
     assert ask(sign_in(owner, "ponto_function"), "select id from batida") == []
 
@@ -175,7 +177,7 @@ def test_a_database_that_is_not_this_owners_alone_keeps_temporary_tables_and_say
     owner = server.owner("master")
     server.ask(before, "master")
 
-    [notice] = migrate(owner, ZONE).notices
+    [notice] = migrate(owner, ZONE, SCHEMA).notices
 
     assert "revoke temporary on database master from public" in notice
     assert server.ask("select has_database_privilege('pg_monitor', 'master', 'temporary')") == [(True,)]
@@ -193,19 +195,6 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
     assert conflict.status is Status.CONFLICT
     assert store.failing(["m"], time.monotonic() + 60) == {}
     assert store.failing(["m"], time.monotonic() + 60).keys() == {"m"}
-    store.close()
-
-
-def test_before_the_migration_that_lets_it_read_messages_a_redelivered_punch_is_a_duplicate(
-    owner: dict[str, str], function: dict[str, str]
-) -> None:
-    store, first = Store(lambda: function), entry()
-    assert store.save([first]) == [STORED]
-    ask(owner, "revoke select (mensagem_id) on batida from ponto_function")
-
-    assert store.save([first, entry()]) == [DUPLICATE, STORED]
-    ask(owner, "grant select (mensagem_id) on batida to ponto_function")
-    assert store.save([first]) == [REDELIVERED]
     store.close()
 
 
@@ -347,7 +336,7 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
         with pytest.raises(
             MigrationError, match=rf"pid {connection.info.backend_pid} \(taken over, as ponto_function\)"
         ):
-            migrate(owner, ZONE, patience=PATIENCE._replace(turn_ms=100))
+            migrate(owner, ZONE, SCHEMA, patience=PATIENCE._replace(turn_ms=100))
 
 
 # What is set each time

@@ -167,9 +167,10 @@ def names(package: Package) -> set[str]:
 
 
 def files_of(package: Package, name: str) -> set[str]:
-    """What a zip holds of a slice, by paths below its folder."""
+    """What a zip holds of a slice but its migrations, by paths below its folder."""
     folder = f"slices/{name}/"
-    return {file.removeprefix(folder) for file in names(package) if file.startswith(folder)}
+    held = {file.removeprefix(folder) for file in names(package) if file.startswith(folder)}
+    return {file for file in held if not file.startswith("schema/")}
 
 
 def tls_only(action: str, *resources: object) -> dict[str, object]:

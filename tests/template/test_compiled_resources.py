@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.database import OF_THE_SCHEMA
 from tests.template import runbook
 from tests.template.compiled import ARN, SWITCHES, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
@@ -258,9 +259,15 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
         "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
         "ReadLambdaFunction": each,
         "SchemaLambdaFunction": each
-        | {f"{begin}_{what}" for begin in ("FUNCTION", "REPORT") for what in ("SECRET_ARN", "CONCURRENCY")}
-        | {"EMPLOYER"},
+        | {f"{begin}_{what}" for begin in ("FUNCTION", "READ") for what in ("SECRET_ARN", "CONCURRENCY")}
+        | {"EMPLOYER", "ROLES", "SLICES"},
     }
+
+
+def test_schema_is_told_of_the_slices_in_the_order_of_their_needs_and_of_all_roles(whole: Packaged, stage: str) -> None:
+    function = whole(stage).template().resources["SchemaLambdaFunction"]
+    variables = function["Properties"]["Environment"]["Variables"]
+    assert {name: variables[name] for name in OF_THE_SCHEMA} == OF_THE_SCHEMA
 
 
 @pytest.mark.parametrize("parameters", [[], SWITCHES], ids=["plain", "all on"])

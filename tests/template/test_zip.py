@@ -63,7 +63,7 @@ def test_prods_zip_is_small(zipped: Zip) -> None:
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])
-def test_holds_the_packages_that_requirements_txtnames(zipped: Zip, stage: str) -> None:
+def test_holds_the_packages_that_requirements_txt_names(zipped: Zip, stage: str) -> None:
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     wanted = {line.partition(" ")[0].replace("-", "_") for line in lines if line}
     distributions = {name.partition(".dist-info/")[0] for name in names(zipped(stage)) if ".dist-info/" in name}
@@ -78,6 +78,12 @@ def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
     code = {name for name in code if "__pycache__" not in name}
     assert {Path(name).suffix for name in code} == {".py", ".sql", ".json", ".pem"}
     assert names(package(littered, stage)) == {"handler.py", "slices/__init__.py", *code, *configuration}
+
+
+@pytest.mark.parametrize("stage", ["prod", "local"])
+def test_holds_the_migrations_of_all_slices(whole: Packaged, stage: str) -> None:
+    kept = {str(file.relative_to(ROOT)) for file in ROOT.glob("slices/*/schema/**/*.sql")}
+    assert {name for name in names(whole(stage)) if name.startswith("slices/") and name.endswith(".sql")} >= kept
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])

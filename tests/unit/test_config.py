@@ -48,7 +48,7 @@ ENVIRONMENT = {
 }
 ABSENT = (
     *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
-    *("QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"),
+    *("QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT", "SLICES", "ROLES"),
 )
 FROM_ENVIRONMENT = {
     "host": "db.example.com",
@@ -166,6 +166,8 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "READ_SECRET_ARN": READ_ROLE,
             "READ_CONCURRENCY": "3",
             "EMPLOYER": "Padaria Sol Ltda., 11222333000181",
+            "SLICES": "kept,needs_it",
+            "ROLES": "ponto_function:FUNCTION,ponto_reader:READ,ponto_receipts:RECEIPT",
             "DLQ_URL": None,
         },
     )
@@ -173,12 +175,12 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
     assert load_schema() == SchemaSettings(
         database=database,
         zone=ZoneInfo("America/Sao_Paulo"),
+        slices=("kept", "needs_it"),
         employer="Padaria Sol Ltda., CNPJ 11.222.333/0001-81",
         roles={
             "ponto_function": FunctionRole(None, None),
             "ponto_receipts": FunctionRole(RECEIPT_ROLE, 2),
             "ponto_reader": FunctionRole(READ_ROLE, 3),
-            "ponto_corrections": FunctionRole(None, None),
         },
     )
     environment.delenv("TIME_ZONE")
@@ -413,7 +415,7 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
     put_secret({"username": "ponto", "password": "one"})
     content = json.dumps({"username": "ponto_function", "password": "two"})
     arn = secrets.create_secret(Name="function", SecretString=content)["ARN"]
-    environment.setenv("FUNCTION_SECRET_ARN", arn)
+    setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_SECRET_ARN": arn})
     settings = load_schema()
     assert settings.roles["ponto_function"].secret_arn == arn
     assert login(arn) == Login("ponto_function", "two")
@@ -424,14 +426,20 @@ def test_the_functions_secret_is_told_apart_from_the_owners(
 def test_the_reserved_concurrency_is_a_number_or_not_known(
     environment: pytest.MonkeyPatch, value: str | None, expected: int | None
 ) -> None:
-    setenv(environment, {"FUNCTION_CONCURRENCY": value})
+    setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_CONCURRENCY": value})
     assert load_schema().roles["ponto_function"].concurrency == expected
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "5.0"])
 def test_a_reserved_concurrency_that_is_no_number_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
-    environment.setenv("FUNCTION_CONCURRENCY", value)
+    setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_CONCURRENCY": value})
     assert refusal(load_schema).startswith(f"FUNCTION_CONCURRENCY: '{value}' is not a number")
+
+
+@pytest.mark.parametrize("value", ["ponto_function", "ponto_function:", "ponto_reader:READ,ponto_function"])
+def test_a_role_without_variables_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
+    environment.setenv("ROLES", value)
+    assert refusal(load_schema).startswith("ROLES: 'ponto_function' has no variables; it is like ponto_function:")
 
 
 def test_a_secret_that_does_not_exist_raises_what_secrets_manager_says(

@@ -11,7 +11,6 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from ponto.punch import Punch
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
@@ -35,7 +34,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
         f"ponto dlq {name}" for name in ("list", "show", "redrive", "purge", "pause", "resume")
     ),
     "tests/postgres/test_demo.py": ("ponto demo",),
-    "tests/postgres/test_gaps.py": ("ponto report gaps",),
+    "slices/reports/tests/postgres/test_gaps.py": ("ponto report gaps",),
     "tests/postgres/test_load.py": ("ponto load employees",),
     "tests/postgres/test_report.py": tuple(
         f"ponto report {name}" for name in ("timecard", "totals", "changes", "cutoffs", "exceptions", "peak")
@@ -91,13 +90,6 @@ def shell(document: Path, *marks: str) -> list[str]:
 
 def test_the_gateways_model_follows_from_the_declaration() -> None:
     assert fields.SCHEMA.read_text(encoding="utf-8") == fields.schema(), "make docs writes it"
-
-
-def test_the_view_of_punches_has_every_field() -> None:
-    text = fields.VIEW.read_text(encoding="utf-8")
-    assert text == fields.view(text), "make docs writes it"
-    selected = text.partition("create or replace view batida_local")[2].partition("from batida")[0]
-    assert set(re.findall(r"^    (?:, )?batida\.(\w+),?$", selected, re.MULTILINE)) >= set(Punch._fields)
 
 
 @each_document

@@ -32,7 +32,7 @@ ARROWS = {
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection", "own_schema"},
     "ponto.admin.owner": {"connection", "own_schema"},
     "ponto.admin.repeatable": {"admin.owner", "own_schema"},
-    "ponto.admin.roles": {"admin.owner", "connection"},
+    "ponto.admin.roles": {"admin.owner", "connection", "own_schema"},
     "ponto.bisection": set(),
     "ponto.config": {"employer"},
     "ponto.connection": set(),
@@ -61,7 +61,7 @@ ARROWS = {
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
     "ponto.admin.employees": {"psycopg2"},
-    "ponto.admin.migrations": {"psycopg2"},
+    "ponto.admin.migrations": {"psycopg2", "slices"},  # whichever there are
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},
     "ponto.admin.roles": {"psycopg2"},

@@ -91,6 +91,11 @@ def said_by_name(key: str, reference: Mapping[str, Any] | None = None) -> dict[s
     return named
 
 
+def with_schema() -> list[str]:
+    """Give the names of the slices that bring migrations, for `ponto.admin.migrations.folders`."""
+    return [each.name for each in installed() if (each.folder / "schema").is_dir()]
+
+
 def found(name: str) -> Any:
     """Import what a name like `slices.receipts.command:receipts` means."""
     module, _, attribute = name.partition(":")

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 from psycopg2.extensions import parse_dsn
 
-from ponto.admin.migrations import migrate
+from ponto.admin.migrations import folders, migrate
+from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.local import postgres
 from tools.local.errors import LocalError
@@ -74,7 +75,7 @@ def server() -> Iterator[str]:
     """
     try:
         with throwaway() as running:
-            migrate(parse_dsn(running.url), _ZONE)
+            migrate(parse_dsn(running.url), _ZONE, folders(slices.with_schema()))
             yield running.url
     except LocalError as error:
         raise CommandError(str(error)) from None

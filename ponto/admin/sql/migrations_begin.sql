@@ -21,7 +21,7 @@ begin
     end if;
     if to_regclass(format('%%I.migracao', current_setting('ponto.schema'))) is null then
         create table %(schema)s.migracao (
-            nome text primary key,
+            nome text primary key, -- the slice's name and the file's: ponto/0001_original.sql
             checksum text not null, -- SHA-256 of the file, hexadecimal
             aplicada_em timestamptz not null default clock_timestamp()
         );
@@ -30,6 +30,10 @@ begin
             checksum text not null,
             objetos text[] not null, -- what the file makes: "view jornada"
             aplicada_em timestamptz not null default clock_timestamp()
+        );
+        create table %(schema)s.migracao_papel (
+            nome text primary key, -- a role's
+            fatia text not null -- the slice that has it
         );
     end if;
 end

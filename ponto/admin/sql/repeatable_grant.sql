@@ -1,4 +1,4 @@
--- Give rights again, but for those on what is no more.
+-- Give rights again, but for those on what is no more. That our own roles lose these is as it should be.
 do $$
 declare
     statement text;
@@ -8,7 +8,9 @@ begin
             execute statement;
         exception
             when undefined_table or undefined_column or undefined_function then
-                raise notice 'gone with what it was on: %%', statement;
+                if statement !~ ' to ponto_\w+$' then
+                    raise notice 'gone with what it was on: %%', statement;
+                end if;
         end;
     end loop;
 end

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg2.extensions
 
-from tools.develop.docs import fields, figures, marks, openapi, schema
+from tools.develop.docs import fields, figures, marks, openapi
 from tools.kit import slices
 from tools.kit.project import DOCUMENTS
 
@@ -27,10 +27,8 @@ def of_slices() -> dict[Path, str]:
 
 def from_code() -> dict[Path, str]:
     """Give the files that need no database."""
-    views = [fields.VIEW] if fields.VIEW.exists() else []  # which are not there where other events are taken
     return {
         fields.SCHEMA: fields.schema(),
-        **{path: fields.view(path.read_text(encoding="utf-8")) for path in views},
         openapi.FILE: openapi.openapi(),
         **of_slices(),
         **{path: document(path) for path in DOCUMENTS},
@@ -39,5 +37,4 @@ def from_code() -> dict[Path, str]:
 
 def from_database(connection: psycopg2.extensions.connection) -> dict[Path, str]:
     """Give the files that a database with all migrations is read for."""
-    documents = {path: marks.filled_from(connection, path.read_text(encoding="utf-8")) for path in DOCUMENTS}
-    return {schema.FILE: schema.written(connection), **documents}
+    return {path: marks.filled_from(connection, path.read_text(encoding="utf-8")) for path in DOCUMENTS}

@@ -39,7 +39,7 @@ begin atomic
         usuario_id,
         nome,
         coalesce(fuso, fuso_padrao()),
-        coalesce(corte, '04:00'),
+        coalesce(corte, corte_padrao()),
         dias,
         presente.divididos,
         case when melhor.divididos < presente.divididos then hora end,

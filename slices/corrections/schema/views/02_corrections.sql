@@ -1,13 +1,4 @@
--- Corrections in local time.
---
--- Here and in all that follows `momento` is the moment of which a report is; null: now. Rows are only ever added, with
--- the moment of their writing, so that those of then are still there.
-
-create or replace function escrita_ate(escrita_em timestamptz, momento timestamptz) returns boolean
-language sql immutable parallel safe
-return momento is null or escrita_em <= momento;
-
-comment on function escrita_ate is 'Whether a row that was written at escrita_em was there at momento, or (null) is now';
+-- Corrections in local time. One function of these replaces that of the reports.
 
 -- Apart from correcoes(), for whoever corrects may not see names.
 create or replace function correcoes_sem_nome(
@@ -32,18 +23,7 @@ begin atomic
                 and escrita_ate(anulacao.criada_em, momento)
         )
         -- It is no addition that is disregarded
-        and not exists (
-            select
-            from correcao as contra
-            where contra.alvo = feita.id
-                and contra.tipo = 'desconsideracao'
-                and escrita_ate(contra.criada_em, momento)
-                and not exists (
-                    select
-                    from correcao as anulacao
-                    where anulacao.alvo = contra.id and escrita_ate(anulacao.criada_em, momento)
-                )
-        )
+        and not exists (select from correcoes_vigentes(momento) as contra where contra.alvo = feita.id)
     from correcao as feita
         left join correcao as desfeita on feita.tipo = 'anulacao' and desfeita.id = feita.alvo
         left join batida on batida.id = coalesce(desfeita.alvo, feita.alvo)
@@ -69,16 +49,13 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        id, usuario_id, nome, correcao.fuso, tipo, ponto, local, dia, alvo, motivo, autor, criada_em, correcao.corte, vale
-    from correcoes_sem_nome(de, ate, usuario, momento) as correcao left join funcionario using (usuario_id);
+        id, usuario_id, nome, feita.fuso, tipo, ponto, local, dia, alvo, motivo, autor, criada_em, feita.corte, vale
+    from correcoes_sem_nome(de, ate, usuario, momento) as feita left join funcionario using (usuario_id);
 end;
 
 create or replace view correcao_local as select * from correcoes('-infinity', 'infinity');
 
 comment on function correcoes_sem_nome is 'As correcoes(), without names';
-comment on function correcoes is
-    'Corrections of the working days from de to ate, of one employee or (null) of all, with the columns of the view '
-    'correcao_local, as of a moment (null: now)';
 comment on view correcao_local is 'Corrections, in the employee''s local time';
 comment on column correcao_local.id is 'As in correcao';
 comment on column correcao_local.usuario_id is 'Employee''s number';
@@ -97,6 +74,6 @@ comment on column correcao_local.corte is 'Cut-off of the employee''s working da
 comment on column correcao_local.vale is
     'Whether it counts: no anulacao, not undone, no disregarded inclusao, no desconsideracao of an undone inclusao';
 
-revoke execute on function escrita_ate, correcoes_sem_nome, correcoes from public;
-grant execute on function escrita_ate, correcoes_sem_nome, correcoes to ponto_reader;
+revoke execute on function correcoes_sem_nome from public;
+grant execute on function correcoes_sem_nome to ponto_reader;
 grant select on correcao_local to ponto_reader;

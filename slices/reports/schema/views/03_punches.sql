@@ -21,6 +21,12 @@ return coalesce(
 comment on function fuso_padrao is
     'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
 
+create or replace function corte_padrao() returns time
+language sql immutable parallel safe
+return time '04:00';
+
+comment on function corte_padrao is 'The cut-off of whoever has no other, local time';
+
 create or replace function hora_local(instante timestamptz, seu_fuso text, seu_corte time)
 returns table (fuso text, local timestamp, dia date, corte time)
 language sql stable parallel safe
@@ -30,7 +36,7 @@ begin atomic
         select fuso, instante at time zone fuso as local, corte
         from (
             -- In parentheses of its own, it is looked up once a query.
-            select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, '04:00')
+            select coalesce(seu_fuso, (select fuso_padrao())), coalesce(seu_corte, corte_padrao())
         ) as zona (fuso, corte)
         offset 0 -- computed once a row, and not again wherever it is named
     ) as aqui;
@@ -57,13 +63,11 @@ select
     batida.recebida_em - batida.ponto as atraso_recebimento,
     batida.gravada_em - batida.recebida_em as atraso_gravacao,
     batida.recebida_em - batida.enviado as desvio,
-    aqui.corte
-    -- The other fields of a punch, by make docs
-    , batida.latitude
-    , batida.longitude
-    , batida.precisao
-    , batida.sequencia
-    -- end
+    aqui.corte,
+    batida.latitude,
+    batida.longitude,
+    batida.precisao,
+    batida.sequencia
 from batida
     left join funcionario using (usuario_id)
     cross join lateral hora_local(batida.ponto, funcionario.fuso, funcionario.corte) as aqui
@@ -90,12 +94,10 @@ comment on column batida_local.atraso_gravacao is 'gravada_em - recebida_em: how
 comment on column batida_local.desvio is
     'recebida_em - enviado, clock skew and travel: below zero for a clock that is fast; null: enviado is';
 comment on column batida_local.corte is 'Cut-off of the employee''s working day, local time';
--- The other fields of a punch, by make docs
 comment on column batida_local.latitude is 'Degrees north of the equator.';
 comment on column batida_local.longitude is 'Degrees east of Greenwich.';
 comment on column batida_local.precisao is 'Radius in metres within which the position is certain.';
 comment on column batida_local.sequencia is 'The device''s own running number of the punch: 1, 2, 3, ...';
--- end
 
 -- By the index on week and employee.
 create or replace function batidas_enviadas(de date, ate date, usuario bigint) returns setof batida_local
@@ -112,6 +114,6 @@ comment on function batidas_enviadas is
     'An employee''s punches of the working days from de to ate, as they were sent, with the columns of the view '
     'batida_local';
 
-revoke execute on function fuso_padrao, hora_local, batidas_enviadas from public;
-grant execute on function fuso_padrao, hora_local, batidas_enviadas to ponto_reader;
+revoke execute on function fuso_padrao, corte_padrao, hora_local, batidas_enviadas from public;
+grant execute on function fuso_padrao, corte_padrao, hora_local, batidas_enviadas to ponto_reader;
 grant select on batida_local to ponto_reader;

@@ -1,4 +1,20 @@
--- What the rows of the reports hold that are no view's.
+-- What rows hold that are no view's.
+
+-- Functions do not return rows of the table itself: they would stop when it gets another column.
+create type batida_lida as (
+    id uuid, usuario_id bigint, ponto timestamptz, dispositivo text, enviado timestamptz, recebida_em timestamptz,
+    gravada_em timestamptz
+);
+
+comment on type batida_lida is 'What reports read of a row of batida';
+comment on column batida_lida.id is 'As in batida';
+comment on column batida_lida.usuario_id is 'As in batida';
+comment on column batida_lida.ponto is 'As in batida';
+comment on column batida_lida.dispositivo is 'As in batida';
+comment on column batida_lida.enviado is 'As in batida';
+comment on column batida_lida.recebida_em is 'As in batida';
+comment on column batida_lida.gravada_em is 'As in batida';
+
 
 create type espelho_total as (
     usuario_id bigint, nome text, cpf text, fuso text, dias_trabalhados int, minutos int, minutos_noturnos int,

@@ -18,11 +18,23 @@ create table correcao (
     criada_em timestamptz not null default clock_timestamp(),
     -- An addition says when, all others what they are of.
     check ((tipo = 'inclusao') = (ponto is not null)),
-    check ((tipo = 'inclusao') = (alvo is null))
+    check ((tipo = 'inclusao') = (alvo is null)),
+    -- A reason that looks empty on a signed card is none: three of its characters are visible. The others are controls,
+    -- spaces, fillers, and what Unicode lets be ignored, as in BLANK of ponto/fields.py.
+    constraint correcao_motivo_visivel check (
+        char_length(regexp_replace(
+            motivo,
+            '[\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f'
+            '\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3'
+            '\U0001d173-\U0001d17a\U000e0000-\U000e0fff]',
+            '',
+            'g'
+        )) >= 3
+    )
 );
 
 comment on table correcao is 'Corrections of punches. Rows are added, never changed or removed.';
-comment on column correcao.id is 
+comment on column correcao.id is
     'Idempotency key: chosen, or derived from what the correction is; a UUIDv8 that begins with c, as no id of batida';
 comment on column correcao.usuario_id is 'Employee';
 comment on column correcao.tipo is
@@ -36,10 +48,10 @@ comment on column correcao.autor is 'Who answers for it, as AWS or PostgreSQL vo
 comment on column correcao.criada_em is 'When the row was written';
 
 create index on correcao (usuario_id);
-create index on correcao (alvo);
+create index on correcao (alvo, tipo); -- of one kind, for whether it is undone
 
 create function correcao_append_only() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
     raise exception '% refused: rows of correcao are never changed or removed', tg_op;
 end
@@ -49,5 +61,16 @@ comment on function correcao_append_only is 'Refuses to change or remove a corre
 
 create trigger append_only before update or delete or truncate on correcao
 for each statement execute function correcao_append_only();
+
+-- The function's role writes down whom AWS vouches for. People have logins of their own, members of the other role, and
+-- PostgreSQL vouches for them: nobody but the owner says when a row was written.
+grant insert (id, usuario_id, tipo, ponto, alvo, motivo, autor) on correcao to ponto_corrections;
+grant insert (id, usuario_id, tipo, ponto, alvo, motivo) on correcao to ponto_correctors;
+
+-- What the rules read, and an employee's time zone.
+grant select on correcao to ponto_corrections, ponto_correctors;
+grant select (id, usuario_id, ponto) on batida to ponto_corrections, ponto_correctors;
+grant select (usuario_id, fuso) on funcionario to ponto_corrections, ponto_correctors;
+grant select (corte) on funcionario to ponto_correctors; -- the list of corrections
 
 grant select on correcao to ponto_reader;

@@ -1,9 +1,6 @@
--- Punches that count: those that were sent and that nobody disregarded, and those that somebody added.
+-- Punches that count: all that were sent. A slice by which punches are added and disregarded replaces batidas() and
+-- correcoes().
 
--- A plain union all and one anti-join, so that a card is planned and read as fast as without corrections.
---
--- Of one employee by the index on week and employee, of all by that on ponto. Which of the two it is, the planner sees
--- before it plans. From the beginning on by the week again: that is the view jornada, where a condition names whom.
 create or replace function batidas(
     de date, ate date, usuario bigint default null, momento timestamptz default null
 )
@@ -15,44 +12,30 @@ returns table (
 language sql stable parallel safe
 begin atomic
     select
-        registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, origem, dispositivo, recebida_em,
+        registro.id, registro.usuario_id, nome, aqui.fuso, ponto, aqui.local, aqui.dia, 'batida', dispositivo, recebida_em,
         gravada_em, recebida_em - ponto, recebida_em - enviado, aqui.corte
-    from (
-        select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
-        from batida
-        where (usuario_id = usuario or usuario is null and de = '-infinity')
-            and semana(ponto) = any(array(select semana from semanas(antes_do_dia(de), depois_do_dia(ate)) as semana))
-            and (recebida_em is null or escrita_ate(gravada_em, momento))
-        union all
-        select id, usuario_id, ponto, 'batida', dispositivo, enviado, recebida_em, gravada_em
-        from batida
-        where usuario is null
-            and (de is null or de > '-infinity' and ponto >= antes_do_dia(de) and ponto < depois_do_dia(ate))
-            and (recebida_em is null or escrita_ate(gravada_em, momento))
-        union all
-        select id, usuario_id, ponto, 'inclusao', null, null, null, criada_em
-        from correcao
-        where tipo = 'inclusao' and do_usuario(usuario_id, usuario) and escrita_ate(criada_em, momento)
-    ) as registro (id, usuario_id, ponto, origem, dispositivo, enviado, recebida_em, gravada_em)
+    from batidas_lidas(de, ate, usuario, momento) as registro
         left join funcionario
             on funcionario.usuario_id = registro.usuario_id and do_usuario(funcionario.usuario_id, usuario)
         cross join lateral hora_local(ponto, funcionario.fuso, funcionario.corte) as aqui
     where registro.usuario_id <> usuario_reservado()
         and (registro.usuario_id = usuario or usuario is null)
-        and (de is null and ate is null or aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity'))
-        -- Disregarded; an addition may be undone, too. No id is in both tables.
-        and not exists (
-            select
-            from correcao as contra
-            where contra.alvo = registro.id
-                and do_usuario(contra.usuario_id, usuario)
-                and escrita_ate(contra.criada_em, momento)
-                and not exists (
-                    select
-                    from correcao as anulacao
-                    where anulacao.alvo = contra.id and escrita_ate(anulacao.criada_em, momento)
-                )
-        );
+        and aqui.dia between coalesce(de, '-infinity') and coalesce(ate, 'infinity');
+end;
+
+create or replace function correcoes(
+    de date, ate date, usuario bigint default null, momento timestamptz default null
+)
+returns table (
+    id uuid, usuario_id bigint, nome text, fuso text, tipo text, ponto timestamptz, local timestamp, dia date, alvo uuid,
+    motivo text, autor text, criada_em timestamptz, corte time, vale boolean
+)
+language sql stable parallel safe
+begin atomic
+    select
+        null::uuid, null::bigint, null, null, null, null::timestamptz, null::timestamp, null::date, null::uuid, null, null,
+        null::timestamptz, null::time, null::boolean
+    where false;
 end;
 
 create or replace view batida_valida as select * from batidas(null, null);
@@ -66,11 +49,13 @@ end;
 comment on function batidas is
     'Punches that count in the working days from de (null: the first) to ate (null: the last), of one employee or (null) '
     'of all, with the columns of the view batida_valida, as of a moment (null: now)';
+comment on function correcoes is
+    'Corrections of the working days from de to ate, of one employee or (null) of all, as of a moment (null: now)';
 comment on function batidas_em is
     'All punches that count, as of a moment (null: now). Those of the first version count at every moment';
 comment on view batida_valida is
     'Punches that count: those of batida_local that nobody disregarded, and those that somebody added';
-comment on column batida_valida.id is 'As in batida; origem inclusao: as in correcao';
+comment on column batida_valida.id is 'As in batida; origem inclusao: the correction''s';
 comment on column batida_valida.usuario_id is 'Employee''s number';
 comment on column batida_valida.nome is 'Employee''s name; null: not in funcionario';
 comment on column batida_valida.fuso is 'Employee''s time zone, or the stage''s: that of local and dia';
@@ -81,11 +66,11 @@ comment on column batida_valida.origem is 'batida: a punch; inclusao: added by a
 comment on column batida_valida.dispositivo is 'Device, as it calls itself';
 comment on column batida_valida.recebida_em is
     'When the queue received it; an instant; null: added, or a punch of this project''s first version';
-comment on column batida_valida.gravada_em is 'When the row was written, in batida or correcao; an instant';
+comment on column batida_valida.gravada_em is 'When the punch, or the correction, was written; an instant';
 comment on column batida_valida.atraso_recebimento is 'recebida_em - ponto, as in batida_local';
 comment on column batida_valida.desvio is 'recebida_em - enviado, as in batida_local';
 comment on column batida_valida.corte is 'Cut-off of the employee''s working day, local time';
 
-revoke execute on function batidas, batidas_em from public;
-grant execute on function batidas, batidas_em to ponto_reader;
+revoke execute on function batidas, correcoes, batidas_em from public;
+grant execute on function batidas, correcoes, batidas_em to ponto_reader;
 grant select on batida_valida to ponto_reader;

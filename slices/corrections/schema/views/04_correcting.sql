@@ -54,5 +54,5 @@ grant execute on function instantes_locais, um_instante, instante_local, fuso_pa
 to ponto_corrections, ponto_correctors;
 -- The list of corrections.
 grant execute on function
-    usuario_reservado, do_usuario, primeiro_dia, ultimo_dia, hora_local, escrita_ate, correcoes_sem_nome
+    usuario_reservado, do_usuario, primeiro_dia, ultimo_dia, corte_padrao, hora_local, correcoes_sem_nome
 to ponto_correctors;

@@ -5,7 +5,8 @@ create table funcionario (
     nome text not null check (nome ~ '\S'),
     cpf text check (cpf ~ '^[0-9]{11}$'),
     fuso text,
-    corte time check (corte < '24:00' and date_trunc('minute', corte) = corte)
+    corte time check (corte < '24:00' and date_trunc('minute', corte) = corte),
+    zona_mudou_em timestamptz
 );
 
 comment on table funcionario is
@@ -16,11 +17,15 @@ comment on column funcionario.cpf is 'CPF, the Brazilian taxpayer number: 11 dig
 comment on column funcionario.fuso is 'Time zone by its IANA name, as America/Sao_Paulo; null: the stage''s';
 comment on column funcionario.corte is
     'Cut-off of the working day, local time, whole minutes: earlier punches belong to the day before; null: 04:00';
+comment on column funcionario.zona_mudou_em is
+    'When fuso or corte last changed, from the defaults too; by a trigger; null: never, as far as is known';
+
+grant select on funcionario to ponto_reader;
 
 -- AT TIME ZONE also takes abbreviations and POSIX zones, whose sign is the other way round ("UTC+3" is west of
 -- Greenwich). Once a statement, for reading all names takes a while.
 create function funcionario_fuso() returns trigger
-language plpgsql as $$
+language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
     wrong record;
 begin
@@ -44,3 +49,30 @@ create trigger fuso_insert after insert on funcionario referencing new table as 
 for each statement execute function funcionario_fuso();
 create trigger fuso_update after update on funcionario referencing new table as changed
 for each statement execute function funcionario_fuso();
+
+-- A report as of an earlier moment has today's zone and cut-off all the same, and says when they changed. Who is given the
+-- defaults by name has had them before.
+--
+-- With the owner's rights, for a login that may write employees may not call fuso_padrao(). That one reads the catalog, so
+-- it is called only for a zone that is given or taken away.
+create function funcionario_zona_mudou() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    -- Of an insert, old is null: the defaults.
+    if (
+        new.fuso is distinct from old.fuso
+        and coalesce(new.fuso, :schema.fuso_padrao()) <> coalesce(old.fuso, :schema.fuso_padrao())
+    )
+        or coalesce(new.corte, :schema.corte_padrao()) <> coalesce(old.corte, :schema.corte_padrao()) then
+        new.zona_mudou_em := clock_timestamp();
+    end if;
+    return new;
+end
+$$;
+
+comment on function funcionario_zona_mudou is 'Keeps when fuso or corte last changed';
+
+create trigger zona_mudou before insert or update on funcionario
+for each row execute function funcionario_zona_mudou();
+
+revoke execute on function funcionario_fuso, funcionario_zona_mudou from public;

@@ -37,15 +37,15 @@ begin atomic
     union all
     -- Corrections that count
     select
-        caso.tipo, correcao.usuario_id, nome, dia, correcao.id, date_trunc('minute', local), batida.dispositivo,
-        criada_em - correcao.ponto, 1
-    from correcoes(de, ate, usuario, momento) as correcao
+        caso.tipo, feita.usuario_id, nome, dia, feita.id, date_trunc('minute', local), batida.dispositivo,
+        criada_em - feita.ponto, 1
+    from correcoes(de, ate, usuario, momento) as feita
         join (
             values
                 ('incluida', 'inclusao'),
                 ('desconsiderada', 'desconsideracao')
-        ) as caso (tipo, da_correcao) on caso.da_correcao = correcao.tipo
-        left join batida on batida.id = correcao.alvo -- the punch that is disregarded
+        ) as caso (tipo, da_correcao) on caso.da_correcao = feita.tipo
+        left join batida on batida.id = feita.alvo -- the punch that is disregarded
     where vale
     union all
     -- Single punches

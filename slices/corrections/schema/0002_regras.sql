@@ -1,0 +1,202 @@
+-- The rules that all corrections obey, whoever writes them. They are run with the rights of whoever does, and find
+-- PostgreSQL's own names only: an overloaded function of somebody else's in the schema would run instead.
+
+create function correcao_espera() returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    perform pg_advisory_xact_lock(0x636f72726563616f); -- "correcao" in ASCII
+exception
+    when lock_not_available then
+        raise exception 'corrections wait for %', coalesce(
+            (
+                select string_agg(
+                    format(
+                        'pid %s (%s, as %s)', pid, coalesce(nullif(application_name, ''), 'no application_name'), usename
+                    ),
+                    ' and '
+                    order by pid
+                )
+                from pg_locks join pg_stat_activity using (pid)
+                where locktype = 'advisory'
+                    and classid = 0x636f7272
+                    and objid = 0x6563616f
+                    and objsubid = 1 -- of one number, not of two
+                    and database = (select oid from pg_database where datname = current_database())
+                    and granted
+            ),
+            'a transaction that has ended meanwhile'
+        )
+        using
+            errcode = 'lock_not_available',
+            hint = 'It holds their lock (0x636f72726563616f) until it ends; see pg_terminate_backend.';
+end
+$$;
+
+comment on function correcao_espera is 'Waits until no other transaction writes corrections, and says for which it waited in vain';
+
+create function correcao_usuario(nova correcao) returns bigint
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    usuario bigint;
+begin
+    if nova.tipo = 'inclusao' then
+        if nova.ponto > nova.criada_em then
+            raise exception '% is in the future', nova.ponto using errcode = 'check_violation';
+        end if;
+        if not exists (select from :schema.funcionario where usuario_id = nova.usuario_id)
+            and not exists (select from :schema.correcao where usuario_id = nova.usuario_id)
+            and not exists (
+                select
+                from :schema.batida
+                where usuario_id = nova.usuario_id
+                    -- Texts without a type would let somebody else's function of texts be the better one.
+                    and :schema.semana(ponto) = any(
+                        array(select :schema.semanas(timestamptz '-infinity', timestamptz 'infinity'))
+                    )
+            )
+        then
+            raise exception 'employee % is not known: no punch, and no row of funcionario', nova.usuario_id
+            using errcode = 'check_violation';
+        end if;
+        return nova.usuario_id;
+    end if;
+
+    if nova.tipo = 'desconsideracao' then
+        select usuario_id into usuario
+        from (
+            select usuario_id from :schema.batida where id = nova.alvo
+            union all
+            select usuario_id from :schema.correcoes_vigentes() where id = nova.alvo and tipo = 'inclusao'
+        ) as contada;
+        if not found then
+            raise exception '% is no punch, and no addition that counts', nova.alvo using errcode = 'check_violation';
+        end if;
+    else
+        select usuario_id into usuario from :schema.correcao where id = nova.alvo and tipo <> 'anulacao';
+        if not found then
+            raise exception '% is no correction that can be undone', nova.alvo using errcode = 'check_violation';
+        end if;
+    end if;
+    if nova.usuario_id <> usuario then
+        raise exception '% is of another employee than %', nova.alvo, nova.usuario_id using errcode = 'check_violation';
+    end if;
+    return usuario;
+end
+$$;
+
+comment on function correcao_usuario is
+    'The employee of a correction; refuses one whose employee, target or instant is not as the table''s comments say';
+
+-- docs/derived-ids.md explains it.
+create function correcao_id(nova correcao, desfeitas bigint) returns uuid
+language sql stable begin atomic
+    select encode(
+        set_byte(
+            set_byte(set_byte(id, 0, get_byte(id, 0) & 15 | 192), 6, get_byte(id, 6) & 15 | 128),
+            8,
+            get_byte(id, 8) & 63 | 128
+        ),
+        'hex'
+    )::uuid
+    from (
+        select substr(
+            sha256(convert_to(
+                concat_ws(
+                    '|',
+                    'correcao',
+                    nova.tipo,
+                    case nova.tipo when 'inclusao' then nova.usuario_id end,
+                    to_char(nova.ponto at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                    nova.alvo,
+                    desfeitas
+                ),
+                'UTF8'
+            )),
+            1,
+            16
+        )
+    ) as derivado (id);
+end;
+
+comment on function correcao_id is 'The id of a correction like which so many were undone';
+
+create function correcao_regras() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    desfeitas bigint; -- how many corrections like this one were undone
+    vigente uuid; -- the one that stands
+    motivo_vigente text;
+    desconsiderada uuid; -- what lets the one that stands not count
+begin
+    -- One after the other, and each sees what was committed before it: a snapshot of an earlier moment would not.
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'corrections are written in transactions that are read committed'
+        using errcode = 'invalid_transaction_state';
+    end if;
+    perform :schema.correcao_espera();
+    -- After the wait, so that the moments have the order of the commits. What is restored keeps its own.
+    if new.criada_em >= transaction_timestamp() then
+        new.criada_em := clock_timestamp();
+    end if;
+    new.usuario_id := :schema.correcao_usuario(new);
+
+    select count(*) filter (where vigentes.id is null), max(vigentes.id::text), max(vigentes.motivo)
+    into desfeitas, vigente, motivo_vigente
+    from :schema.correcao as igual left join :schema.correcoes_vigentes() as vigentes using (id)
+    where igual.usuario_id = new.usuario_id
+        and igual.tipo = new.tipo
+        and igual.ponto is not distinct from new.ponto
+        and igual.alvo is not distinct from new.alvo;
+    new.id := coalesce(new.id, :schema.correcao_id(new, desfeitas));
+
+    select id into desconsiderada
+    from :schema.correcoes_vigentes()
+    where tipo = 'desconsideracao' and alvo = vigente;
+    if found then
+        raise exception '% was added, and is disregarded by correction %: undo that one', new.ponto, desconsiderada
+        using errcode = 'check_violation';
+    end if;
+    if vigente = new.id and motivo_vigente = new.motivo then
+        return null; -- a retry
+    end if;
+    if vigente is not null then
+        raise exception '% % already, by correction %',
+            coalesce(new.alvo::text, new.ponto::text),
+            case new.tipo when 'inclusao' then 'is added' when 'anulacao' then 'is undone' else 'is disregarded' end,
+            vigente
+        using errcode = 'check_violation';
+    end if;
+    if exists (select from :schema.batida where id = new.id) or exists (select from :schema.correcao where id = new.id) then
+        raise exception 'the id % is taken; choose another one (--id)', new.id using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
+
+comment on function correcao_regras is 'Fills in id and usuario_id, refuses what contradicts what is there, and skips a retry';
+
+create trigger regras before insert on correcao
+for each row execute function correcao_regras();
+
+-- A session that was left open holds up everybody else's corrections, and reports of earlier moments. Reports do not rely
+-- on this: whoever sets constraints to be immediate defeats it.
+create function correcao_a_tempo() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+    if new.criada_em >= transaction_timestamp() and clock_timestamp() > new.criada_em + interval '1 minute' then
+        raise exception 'the transaction took longer than a minute after correction %; nothing was written', new.id
+        using errcode = 'check_violation', hint = 'Do it again, and commit at once.';
+    end if;
+    return null;
+end
+$$;
+
+comment on function correcao_a_tempo is 'Refuses to commit a correction a minute after it was written';
+
+create constraint trigger a_tempo after insert on correcao deferrable initially deferred
+for each row execute function correcao_a_tempo();
+
+revoke execute on function
+    correcao_append_only, correcao_espera, correcao_usuario, correcao_id, correcao_regras, correcao_a_tempo
+from public;
+grant execute on function correcao_espera, correcao_usuario, correcao_id to ponto_corrections, ponto_correctors;

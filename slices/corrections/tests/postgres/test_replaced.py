@@ -1,0 +1,107 @@
+"""The reports' functions that corrections replace: with the slice, without it, and when it comes back."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ponto.admin.migrations import Migrated, migrate
+from tests.database import SCHEMA, TIME_ZONE
+from tests.postgres.reporting import Database
+
+CORRECTED = ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]
+AS_PUNCHED = ["2026-11-03 08:00 12:00 13:00 = 240, 0 incomplete"]
+WITHOUT = {name: folder for name, folder in SCHEMA.items() if name != "corrections"}
+REPLACED = "views/04_punches_that_count.sql"
+
+
+class Stage(Database):
+    """A database with a card whose hours a correction changed."""
+
+    def run(self, schema: Mapping[str, Path]) -> Migrated:
+        return migrate(self.owner, TIME_ZONE, schema)
+
+
+@pytest.fixture
+def stage(migrated_url: str) -> Iterator[Stage]:
+    with closing(Stage(migrated_url)) as stage:
+        stage.punch(1, "2026-11-03 08:00 12:00 13:00")
+        stage.correct(1, "inclusao", at="2026-11-03 17:00", written="2026-11-04 09:00")
+        assert stage.card(1, "2026-11") == CORRECTED
+        yield stage
+
+
+def test_a_change_of_the_reports_file_alone_is_followed_by_the_replacement(stage: Stage, tmp_path: Path) -> None:
+    reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
+    with (reports / REPLACED).open("a", encoding="utf-8") as file:
+        file.write("-- changed\n")
+
+    replacing = [f"corrections/views/{name}.sql" for name in ("02_corrections", "03_punches_that_count")]
+    assert stage.run(SCHEMA | {"reports": reports}) == Migrated([f"reports/{REPLACED}", *replacing], [])
+
+    assert stage.card(1, "2026-11") == CORRECTED
+    assert stage.read("correcoes('2026-11-01', '2026-11-30')", "tipo") == [("inclusao",)]
+
+
+def test_a_change_of_the_replacement_alone_leaves_the_reports_file(stage: Stage, tmp_path: Path) -> None:
+    corrections = Path(shutil.copytree(SCHEMA["corrections"], tmp_path / "corrections"))
+    with (corrections / "views" / "03_punches_that_count.sql").open("a", encoding="utf-8") as file:
+        file.write("-- changed\n")
+
+    assert stage.run(SCHEMA | {"corrections": corrections}).applied == ["corrections/views/03_punches_that_count.sql"]
+
+    assert stage.card(1, "2026-11") == CORRECTED
+
+
+def test_a_replacement_that_is_no_longer_one_gives_the_function_back(stage: Stage, tmp_path: Path) -> None:
+    corrections = Path(shutil.copytree(SCHEMA["corrections"], tmp_path / "corrections"))
+    (corrections / "views" / "03_punches_that_count.sql").unlink()
+
+    done = stage.run(SCHEMA | {"corrections": corrections})
+
+    assert done.applied == [f"reports/{REPLACED}", "corrections/views/02_corrections.sql"]
+
+    assert stage.card(1, "2026-11") == AS_PUNCHED
+
+
+def test_without_the_slice_the_card_is_computed_of_punches_and_with_it_again_as_before(stage: Stage) -> None:
+    rows = stage.read("correcao", "id, motivo")
+
+    done = stage.run(WITHOUT)
+
+    assert done.notices == ["slices/corrections is not there: its tables stay, and its roles may not sign in"]
+    assert stage.card(1, "2026-11") == AS_PUNCHED
+    assert stage.read("correcoes('2026-11-01', '2026-11-30')") == []
+    assert stage.read("correcao", "id, motivo") == rows
+
+    again = stage.run(SCHEMA)
+
+    assert again.notices == []
+    assert {name.partition("/")[0] for name in again.applied} == {"corrections"}
+    assert stage.card(1, "2026-11") == CORRECTED
+
+
+def test_all_of_it_is_made_anew_in_the_order_of_its_making(stage: Stage, tmp_path: Path) -> None:
+    """What the reports' functions depend on by the replacement goes after them."""
+    reports = Path(shutil.copytree(SCHEMA["reports"], tmp_path / "reports"))
+    peak = reports / "views" / "10_peak.sql"
+    text = peak.read_text(encoding="utf-8")
+    peak.write_text(
+        text.replace("pico(de timestamptz, ate timestamptz)", "pico(de timestamptz, ate timestamptz, x int)")
+    )
+
+    assert "reports/views/01_row_types.sql" in stage.run(SCHEMA | {"reports": reports}).applied
+
+    assert stage.card(1, "2026-11") == CORRECTED
+
+
+def test_what_the_slice_had_comes_back_when_it_does_while_the_role_is_used(stage: Stage) -> None:
+    signs_in = "select rolcanlogin from pg_roles where rolname = 'ponto_corrections'"
+
+    stage.run(WITHOUT)
+    assert stage.ask(signs_in) == [(False,)]
+
+    stage.run(SCHEMA)
+    assert stage.ask(signs_in) == [(True,)]

@@ -1,0 +1,1 @@
+create role ponto_receipts login; -- looks receipts up
