@@ -23,7 +23,8 @@ DEPLOYED = {  # of a slice that is there, only what its functions load
         *(f"slices/corrections/sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
     ],
     "imports": [
-        f"slices/imports/{name}.py" for name in ("__init__", "function", "uploads", "lines", "forms", "batches")
+        f"slices/imports/{name}.py"
+        for name in ("__init__", "function", "uploads", "lines", "stored", "split", "text", "forms", "batches")
     ],
     "receipts": [
         f"slices/receipts/{name}"
