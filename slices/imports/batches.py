@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ponto.bisection import in_halves
 from ponto.sqs import CALL
-from slices.imports.lines import Line, Position
+from slices.imports.lines import Line
+from slices.imports.split import Position
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient

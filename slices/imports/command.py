@@ -17,7 +17,8 @@ from slices.imports.api import Api
 from slices.imports.batches import NotSent, send_all
 from slices.imports.forms import NotPunches
 from slices.imports.journal import Done, kept
-from slices.imports.lines import is_compressed, lines, survey
+from slices.imports.lines import lines, survey
+from slices.imports.stored import is_compressed
 from tools.kit import commands, local_stack, target
 from tools.kit import options as opt
 from tools.kit.client import MOST_AT_ONCE

@@ -17,7 +17,8 @@ from typing import IO, Any, NamedTuple, cast
 import orjson
 
 from slices.imports.batches import Sent
-from slices.imports.lines import Position, is_compressed
+from slices.imports.split import Position
+from slices.imports.stored import is_compressed
 from tools.kit import files
 from tools.kit.errors import CommandError
 

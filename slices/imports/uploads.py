@@ -19,7 +19,9 @@ from urllib.parse import unquote_plus
 
 from slices.imports.batches import THREADS, NotSent, OutOfTime, Sender, Sent, send_all
 from slices.imports.forms import NotPunches, NotThere, installed
-from slices.imports.lines import BEGIN, Position, lines, skip, survey
+from slices.imports.lines import lines, survey
+from slices.imports.split import BEGIN, Position
+from slices.imports.stored import skip
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient

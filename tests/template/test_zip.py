@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.template.compiled import Zip, names
+from tests.template.compiled import Packaged, Zip, names
 from tools.kit.packaging import Package, copy_project, package
 from tools.kit.project import ROOT
 

@@ -1,5 +1,6 @@
 """What `make help` says, and what `make test` and `make run` say where programs are missing."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -137,3 +138,24 @@ def test_a_load_test_is_offered_where_it_can_be_run(
     shown = capsys.readouterr().out
     assert ("  make loadtest" in shown) is offered
     assert "  make chaos" in shown
+
+
+@pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])
+def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and_is_said_elsewhere(
+    tmp_path: Path, pip: int, npm: int
+) -> None:
+    status = {".venv-audit/bin/pip-audit": pip, "node_modules/.bin/npm": npm, ".venv-audit/bin/check-jsonschema": 0}
+    for name, number in status.items() | {(f".venv/bin/{name}", 0) for name in ("ruff", "mypy", "python")}:
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\nexit {number}\n")
+        program.chmod(0o700)
+
+    def check(**environment: str) -> "subprocess.CompletedProcess[str]":
+        words = ["make", "-f", ROOT / "Makefile", "-o", "setup", "-o", ".venv-audit/.installed", "check"]
+        path = {"PATH": os.environ["PATH"]}
+        return subprocess.run(words, cwd=tmp_path, env=path | environment, capture_output=True, text=True, check=False)
+
+    assert (check().returncode, check(GITHUB_ACTIONS="true").returncode) == (0, 2 if pip or npm else 0)
+    said = f"pip-audit ended with {pip}, npm audit with {npm}"
+    assert (said in check().stderr) == (pip != npm)

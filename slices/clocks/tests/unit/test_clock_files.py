@@ -20,7 +20,8 @@ from slices.clocks.tests.clocks import CLOCK, Clock, cpf, is_named_in, month, pi
 from slices.clocks.tests.unit.test_afd import both_layouts, clocks
 from slices.imports.batches import OutOfTime
 from slices.imports.forms import Form, GetObject, NotPunches, form_of
-from slices.imports.lines import BEGIN, lines, survey
+from slices.imports.lines import lines, survey
+from slices.imports.split import BEGIN
 from slices.imports.tests.unit.test_lines import ZONE, Stored
 from slices.imports.tests.unit.test_uploads import Paper, client_error
 from slices.imports.tests.unit.test_uploads import paper as paper

@@ -45,7 +45,7 @@ def others(template: Any) -> set[str]:
 
 
 def test_the_zip_holds_what_the_function_loads(packaged: Packaged) -> None:
-    names = ("__init__", "function", "uploads", "lines", "forms", "batches")
+    names = ("__init__", "function", "uploads", "lines", "stored", "split", "text", "forms", "batches")
     assert files_of(packaged("prod"), "imports") == {f"{name}.py" for name in names}
 
 

@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import slices.imports.lines
+import slices.imports.split
 from ponto.punch import NotAPunch, parse
 from slices.imports import forms
 from slices.imports.forms import NotPunches
-from slices.imports.lines import BEGIN, LONGEST, Line, Position, lines, survey
+from slices.imports.lines import Line, lines, survey
+from slices.imports.split import BEGIN, LONGEST, Position
 from tests.strategies import Body, edited_bodies, good_bodies
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -297,7 +299,7 @@ def test_a_file_of_blank_lines_is_refused_as_a_whole_before_they_take_minutes(bl
 
 def test_as_much_blank_as_there_is_of_punches_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     most = 1_000
-    monkeypatch.setattr(slices.imports.lines, "_MOST_BLANK", most)
+    monkeypatch.setattr(slices.imports.split, "_MOST_BLANK", most)
     content = (b"\n" * len(GOOD) + GOOD + b"\n") * most
     assert len(read(content)) == most
     # All of the file counts, and not one run: so far, there is a byte less for each punch.

@@ -19,7 +19,7 @@ from ponto.config import ConfigurationError
 from slices.imports import batches, function, lines, uploads
 from slices.imports.batches import NotSent, OutOfTime, Sender
 from slices.imports.forms import NotPunches
-from slices.imports.lines import BEGIN, Position
+from slices.imports.split import BEGIN, Position
 from slices.imports.tests.unit.test_lines import ZONE
 from slices.imports.uploads import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
 from tests.events import NOT_SQS, Context, record, sqs_event

@@ -1,0 +1,90 @@
+"""Content cut into lines, of which none takes more memory than a punch may.
+
+Whoever reads hears of each mebibyte: where no line ends in it, by a `Position`.
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from slices.imports.forms import NotPunches
+from slices.imports.stored import CHUNK
+
+LONGEST = 65_536
+"""Bytes of a line: what the queue takes as a body."""
+
+_MOST_BLANK = 1 << 20  # stop when bytes of blank lines exceed others by that: a second's, of which gzip makes 1 KB
+
+
+class Position(NamedTuple):
+    """A place between two lines."""
+
+    offset: int = 0  # bytes before it, uncompressed
+    line: int = 1  # the number of the line that begins there
+
+
+BEGIN = Position()
+
+
+class Raw(NamedTuple):
+    """A line as it stands."""
+
+    number: int
+    next: Position  # after it
+    content: bytes | None  # None: it is longer than LONGEST
+
+
+def split(content: io.BufferedIOBase, start: Position) -> Iterator[Raw | Position]:
+    """Cut into lines, the first without a byte order mark; in a long one give its begin for each mebibyte.
+
+    Args:
+        content: of the file.
+        start: where `content` begins.
+    """
+    offset, number = start
+    while line := content.readline(LONGEST + 2):
+        begin = offset
+        offset += len(line)
+        is_whole = line.endswith(b"\n")
+        is_long = len(line) > LONGEST and len(line.rstrip(b"\r\n")) > LONGEST
+        while not is_whole and (part := content.readline(CHUNK)):
+            offset += len(part)
+            is_whole, is_long = part.endswith(b"\n"), is_long or part.strip() != b""
+            yield Position(begin, number)
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        yield Raw(number, Position(offset, number + 1), None if is_long else line)
+        number += 1
+
+
+def without_blank(lines: Iterable[Raw | Position], start: Position) -> Iterator[Raw | Position]:
+    """Leave out blank lines; give the place behind each mebibyte of them.
+
+    Args:
+        lines: as `split` cuts them.
+        start: of these. What comes before counts as lines that are not blank.
+
+    Raises:
+        NotPunches: too many are blank.
+    """
+    offset = start.offset
+    blank = -offset  # bytes of blank lines more than of others
+    silent = 0  # bytes of blank lines since the last line that was given
+    for line in lines:
+        if isinstance(line, Position):
+            yield line
+            continue
+        size = line.next.offset - offset
+        offset += size
+        if line.content is None or line.content.strip():
+            blank -= size
+            silent = 0
+            yield line
+            continue
+        blank += size
+        if blank > _MOST_BLANK:
+            raise NotPunches(f"at line {line.number} there is a mebibyte more of blank lines than of others")
+        silent += size
+        if silent >= CHUNK:
+            silent = 0
+            yield line.next

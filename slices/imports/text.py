@@ -1,0 +1,91 @@
+"""Text of punches: NDJSON, or CSV, whose first line names the columns."""
+
+import csv
+import re
+from collections.abc import Sequence
+
+import orjson
+
+from ponto.punch import WIRE, named
+from slices.imports.forms import BadLine, NotPunches, Read, Record
+
+_COLUMNS = {field.name: field.type for field in WIRE}
+_REQUIRED = [field.name for field in WIRE if field.required]
+
+_integer = re.compile("-?(?:0|[1-9][0-9]{0,17})").fullmatch
+_number = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?").fullmatch
+
+
+def reader(first: bytes, number: int) -> tuple[Read, bool]:
+    """Give what reads the lines of a file, and whether the first of them is a header.
+
+    Args:
+        first: the first line that is not blank.
+        number: of that line.
+
+    Raises:
+        NotPunches: it is neither a JSON object nor a header.
+    """
+    try:
+        text = first.decode().strip()
+    except UnicodeDecodeError:
+        text = ""
+    if text.startswith("{"):
+        return _of_json, False
+    separator = ";" if text.count(";") > text.count(",") else ","
+    try:
+        columns = next(csv.reader([text], delimiter=separator), [])
+    except csv.Error:
+        columns = []
+    if wrong := _wrong_header(columns):
+        raise NotPunches(
+            f"line {number}{wrong}; the columns are {' and '.join(_REQUIRED)}, and of "
+            f"{', '.join(name for name in _COLUMNS if name not in _REQUIRED)} those that there are"
+        )
+    return _of_csv(columns, separator), True
+
+
+def _wrong_header(columns: Sequence[str]) -> str:
+    """Say what is wrong with a header; empty: nothing. It may be a punch: no more than a column's name is quoted."""
+    if not set(columns) >= set(_REQUIRED):
+        return " is neither a JSON object nor a header, and no slice that is here reads it"
+    if unknown := [name for name in columns if name not in _COLUMNS]:
+        return f": unknown column{named(unknown[0])}"
+    if twice := [name for name in columns if columns.count(name) > 1]:
+        return f": column '{twice[0]}' twice"
+    return ""
+
+
+def _of_json(content: bytes) -> Record:
+    try:
+        return Record(content.decode().strip())
+    except UnicodeDecodeError:
+        raise BadLine("line: not UTF-8") from None
+
+
+def _of_csv(columns: Sequence[str], separator: str) -> Read:
+    def read(content: bytes) -> Record:
+        try:
+            cells = next(csv.reader([content.decode().strip()], delimiter=separator, strict=True))
+        except UnicodeDecodeError:
+            raise BadLine("line: not UTF-8") from None
+        except csv.Error:
+            raise BadLine("line: not CSV") from None
+        if len(cells) != len(columns):
+            raise BadLine(f"line: {len(cells)} cells, and the header has {len(columns)}")
+        named = {name: _value(name, cell) for name, cell in zip(columns, cells, strict=True) if cell}
+        return Record(orjson.dumps(named).decode())
+
+    return read
+
+
+def _value(name: str, cell: str) -> object:
+    """Give what a cell says in the type of its column; what is none of that type stays a text, and is refused."""
+    match _COLUMNS[name]:
+        case "integer" if _integer(cell):
+            return int(cell)
+        case "number" if _number(cell):
+            return float(cell)
+        case "boolean" if cell in ("true", "false"):
+            return cell == "true"
+    return cell
