@@ -45,7 +45,7 @@ class _Bug(NamedTuple):
     """A record that our own code fails on."""
 
     record: Record
-    place: str  # in the code
+    location: str  # in the code
 
 
 class _Deadlines(NamedTuple):
@@ -160,14 +160,14 @@ class Drain:
             failing = self._store.failing([bug.record["messageId"] for bug in bugs], deadlines.database)
         except NoAnswer as error:
             failing, unknown = {}, f"; since when is not known: {error}"
-        for record, place in bugs:
+        for record, location in bugs:
             seconds = failing.get(record["messageId"], 0)
             # Give up on a record only if another was stored: in its batch, or, if it came alone, since it first failed.
             proven = works or (is_alone and time.monotonic() - self._stored_at < seconds)
             if proven and seconds >= GRACE_SECONDS:
-                rejections.append(Rejection(record, Reason.UNEXPECTED, place))
+                rejections.append(Rejection(record, Reason.UNEXPECTED, location))
             else:
-                processed.failures[record["messageId"]] = Failure(record, f"unexpected: {place}{unknown}")
+                processed.failures[record["messageId"]] = Failure(record, f"unexpected: {location}{unknown}")
         if rejections:
             self._dead_letter(rejections, processed, deadlines)
 

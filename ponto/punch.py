@@ -152,13 +152,13 @@ def parse(body: str, zone: tzinfo) -> Punch:
     row: list[Any] = [None] * len(Punch._fields)
     try:
         for name, value in fields.items():
-            place, read = _READERS[name]
-            row[place] = read(value)
+            index, read = _READERS[name]
+            row[index] = read(value)
     except (KeyError, ValueError):
         _refuse(fields)
         raise
-    for place in _REQUIRED:
-        if row[place] is None:
+    for index in _REQUIRED:
+        if row[index] is None:
             _refuse(fields)
 
     offset = row[_INSTANT].utcoffset()

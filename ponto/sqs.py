@@ -40,6 +40,7 @@ class Refusal(NamedTuple):
 
     code: str  # SQS's
     message: str = ""
+    is_of_sender: bool = False  # SQS would refuse it again
 
 
 _UNKNOWN = Refusal("SQS does not say")
@@ -61,7 +62,10 @@ def call(method: Callable[..., Any], queue_url: str, entries: Sequence[Mapping[s
     """
     answer = method(QueueUrl=queue_url, Entries=[{"Id": str(index), **entry} for index, entry in enumerate(entries)])
     done = {int(entry["Id"]) for entry in answer.get("Successful", [])}
-    failed = {int(each["Id"]): Refusal(each["Code"], each.get("Message", "")) for each in answer.get("Failed", [])}
+    failed = {
+        int(each["Id"]): Refusal(each["Code"], each.get("Message", ""), each.get("SenderFault", False))
+        for each in answer.get("Failed", [])
+    }
     return {index: failed.get(index, _UNKNOWN) for index in range(len(entries)) if index not in done}
 
 

@@ -215,7 +215,7 @@ def _document(entries: Sequence[Entry]) -> str:
     rows: list[tuple[Any, ...]] = [
         (*punch, received_ms, message_id, api_key_id) for punch, message_id, received_ms, api_key_id, _ in entries
     ]
-    numbers = [number for row in rows for place in _NUMBERS if (number := row[place])]
+    numbers = [number for row in rows for index in _NUMBERS if (number := row[index])]
     if math.isfinite(sum(numbers)):  # of NaN, orjson would write null
         with suppress(orjson.JSONEncodeError):  # half a surrogate pair, for example
             return orjson.dumps(rows).decode()

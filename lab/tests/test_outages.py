@@ -78,14 +78,14 @@ def simulated(migrated_url: str, compiled: Compile) -> Simulated:
 
 def our_code_fails(patch: pytest.MonkeyPatch, begin: float, length: float) -> Fault:
     """Release code that fails on everything, and take it back."""
-    found, save = fault(begin, length, Kind.OUR_CODE), Store.save
+    found, insert = fault(begin, length, Kind.OUR_CODE), Store._insert
 
     def fail(*given: Any) -> Any:
         if found.begin <= vars(drain)["time"].time() - EPOCH < found.end:
             raise ZeroDivisionError
-        return save(*given)
+        return insert(*given)
 
-    patch.setattr(Store, "save", fail)
+    patch.setattr(Store, "_insert", fail)
     return found
 
 

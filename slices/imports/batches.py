@@ -4,16 +4,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.bisection import in_halves
-from ponto.sqs import CALL
+from ponto.sqs import CALL, call, is_of_a_message
 from slices.imports.lines import Line
 from slices.imports.split import Position
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 THREADS = 8
 """Connections that send to the queue at once."""
@@ -23,8 +22,7 @@ _LINES = 1_000  # of a batch, refused ones included: a file of bad lines stops i
 _FIRST_DELAY = 0.1  # s, then twice as long each time
 _LONGEST_DELAY = 5.0  # s
 
-# Codes of SQS, by their last part: what it has against a message, and what passes.
-_OF_A_MESSAGE = {"BatchRequestTooLong", "InvalidAttributeValue", "InvalidMessageContents", "InvalidParameterValue"}
+# Codes of SQS, by their last part, of what passes.
 _PASSING = {"KmsThrottled", "OverLimit", "RequestThrottled", "RequestTimeout", "Throttling", "ThrottlingException"}
 
 
@@ -190,28 +188,25 @@ class Sender:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer = self._sqs.send_message_batch(
-                QueueUrl=self._url, Entries=[self._entry(*each) for each in enumerate(punches)]
-            )
+            unsent = call(self._sqs.send_message_batch, self._url, list(map(self._entry, punches)))
         except BotoCoreError as error:
             return [_Answer(failure=f"{type(error).__name__}: {error}")] * len(punches)
         except ClientError as error:
             code = _last(error.response["Error"].get("Code", ""))
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if code in _OF_A_MESSAGE:
+            if is_of_a_message(code):
                 raise _RefusedError(code) from error
             if status >= 500 or code in _PASSING:
                 return [_Answer(failure=f"{type(error).__name__}: {error}")] * len(punches)
             raise NotSent(f"the queue of punches: {error}") from error
         answers = [_TAKEN] * len(punches)
-        for entry in answer.get("Failed", []):
-            code = _last(entry["Code"])
-            never = entry["SenderFault"] and code in _OF_A_MESSAGE
-            answers[int(entry["Id"])] = _refusal(code) if never else _Answer(failure=entry["Code"])
+        for index, why in unsent.items():
+            never = why.is_of_sender and is_of_a_message(why.code)
+            answers[index] = _refusal(_last(why.code)) if never else _Answer(failure=why.code)
         return answers
 
-    def _entry(self, index: int, punch: Line) -> "SendMessageBatchRequestEntryTypeDef":
-        entry: SendMessageBatchRequestEntryTypeDef = {"Id": str(index), "MessageBody": punch.body}
+    def _entry(self, punch: Line) -> dict[str, Any]:
+        entry: dict[str, Any] = {"MessageBody": punch.body}
         vouched: dict[str, object] = {"usuarioId": punch.employee} if self._identity else {}
         vouched |= punch.attributes or {}
         if vouched:

@@ -533,6 +533,15 @@ def test_of_a_batch_with_one_punch_that_postgresql_refuses_all_others_are_stored
     assert pid(database) == session  # the connection is in use still
 
 
+def test_a_detail_is_a_line_of_200_printable_characters_at_most() -> None:
+    def refuse() -> Parameters:
+        raise ValueError("~ é" * 100 + "\nanother line")
+
+    [outcome] = Store(refuse).save([entry()])
+
+    assert outcome.detail == f"cannot connect to the database: ValueError: {'~ ?' * 100}"[:200]
+
+
 @pytest.mark.parametrize("breaks", ["_document", "_compared"])
 def test_of_a_batch_with_one_punch_that_our_own_code_fails_on_all_others_are_processed(
     store: Store, monkeypatch: pytest.MonkeyPatch, breaks: str

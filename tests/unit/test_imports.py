@@ -173,7 +173,7 @@ def test_one_file_reaches_into_the_emulator_and_the_server_it_runs_in() -> None:
         for path in (ROOT / house).rglob("*.py")
         if any(packages({name}) & {"ministack", "hypercorn"} for name in imports(path) - public)
     }
-    assert found == {"tools/local/seam.py"}
+    assert found == {"tools/local/adapter.py"}
 
 
 def test_no_file_of_the_local_stack_names_one_that_names_it() -> None:
@@ -185,7 +185,7 @@ def test_no_file_of_the_local_stack_names_one_that_names_it() -> None:
         & files.keys() - {name}
         for name, text in files.items()
     }
-    assert named["serve"] >= {"guard", "saved", "seam"}
+    assert named["serve"] >= {"guard", "saved", "adapter"}
     TopologicalSorter(named).prepare()  # raises a CycleError with them
 
 

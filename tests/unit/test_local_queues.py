@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ministack.services import sqs  # type: ignore[import-untyped]
 
-from tools.local import seam
-from tools.local.seam import Message
+from tools.local import adapter
+from tools.local.adapter import Message
 
 NOW = 1_800_000_000.0
 MOST = 3  # receives
@@ -57,7 +57,7 @@ def ways() -> Iterator[tuple[tuple[Receive, Delete], tuple[Receive, Delete]]]:
     """Give the emulator's own way and this project's."""
     with pytest.MonkeyPatch.context() as patch:
         theirs = (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
-        seam.replace(patch.setattr)
+        adapter.replace(patch.setattr)
         yield theirs, (sqs._receive_messages_for_esm, sqs._delete_messages_for_esm)
 
 

@@ -9,7 +9,7 @@ from ministack.core import persistence  # type: ignore[import-untyped]
 from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-untyped]
 from ministack.services import cloudwatch_logs as logs
 
-from tools.local import seam
+from tools.local import adapter
 
 FUNCTION = {"config": {"FunctionName": "function"}}
 GROUP = "/aws/lambda/function"
@@ -19,8 +19,8 @@ GROUP = "/aws/lambda/function"
 def _replaced(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(cloudwatch, "_metrics", cloudwatch._metrics)
     monkeypatch.setattr(logs, "_log_groups", logs._log_groups)
-    monkeypatch.setattr(seam, "_KEPT", 3)
-    seam.replace(monkeypatch.setattr)
+    monkeypatch.setattr(adapter, "_KEPT", 3)
+    adapter.replace(monkeypatch.setattr)
     yield
     logs.reset()
     cloudwatch.reset()

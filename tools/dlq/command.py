@@ -135,13 +135,13 @@ def redrive(
     """
     if sum(map(bool, (ids, every, reasons))) != 1:
         raise click.UsageError("name the dead letters in one way: --all, --reason, or ids")
-    place = target.find(where)
-    sender = None if dry_run else place.sender("redrive")  # before any dead letter is hidden
-    with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+    deployment = target.find(where)
+    sender = None if dry_run else deployment.sender("redrive")  # before any dead letter is hidden
+    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
         chosen, failed = _choose(reader.messages, ids, reasons)
         print_status(*_coming_back(chosen))
         if sender:
-            failed |= _send_and_delete(place, sender, reader, chosen)
+            failed |= _send_and_delete(deployment, sender, reader, chosen)
     redriven = [message for message in chosen if message.id not in failed]
     if as_json:
         print_json({"redriven": [message.id for message in redriven], "failed": failed, "dryRun": dry_run})
@@ -182,9 +182,9 @@ def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool,
     """Export old dead letters, then delete them."""
     file = file or Path(f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     files.require_writable(file)
-    place = target.find(where)
+    deployment = target.find(where)
     failed: dict[str, str] = {}
-    with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
         old = [message for message in reader.messages if message.received_ms < older_than]
         if old:
             if not yes and not confirm(
@@ -208,9 +208,9 @@ def purge(where: target.Where, older_than: int, file: Path | None, *, yes: bool,
 @target.options
 def pause(where: target.Where, *, as_json: bool) -> None:
     """Stop draining the queue of punches, which go on being accepted."""
-    place = target.find(where)
-    changed = event_source.switch(place, enabled=False)
-    days = event_source.times(place).retention / _DAY
+    deployment = target.find(where)
+    changed = event_source.switch(deployment, enabled=False)
+    days = event_source.times(deployment).retention / _DAY
     if as_json:
         print_json({"drain": "paused", "changed": changed})
     else:
@@ -228,27 +228,27 @@ def pause(where: target.Where, *, as_json: bool) -> None:
 @target.options
 def resume(where: target.Where, *, force: bool, as_json: bool) -> None:
     """Drain the queue again."""
-    place = target.find(where)
-    unknown = "" if force else _require_time(place)
-    changed = event_source.switch(place, enabled=True)
+    deployment = target.find(where)
+    unknown = "" if force else _require_time(deployment)
+    changed = event_source.switch(deployment, enabled=True)
     if as_json:
         print_json({"drain": "running", "changed": changed})
     else:
         print_result(f"{'running again' if changed else 'it was running already'}: the queue is being drained{unknown}")
 
 
-def _require_time(place: target.Target) -> str:
+def _require_time(deployment: target.Target) -> str:
     """Refuse to resume when punches could expire in an outage that comes after the pause; return what is not known.
 
     While nobody receives, they wait visibly, and an alarm counts them. Once received, those that fail are hidden, and
     one that reaches the end of its retention is gone without a dead letter.
     """
-    since = event_source.drain(place).paused_since
+    since = event_source.drain(deployment).paused_since
     if since is None:
         return ""
     # The pause itself, and before it: it may have followed another, with too little time to drain the queue.
     paused = (datetime.now(UTC) - since).total_seconds()
-    waited, kept = event_source.waited(place, since), event_source.times(place)
+    waited, kept = event_source.waited(deployment, since), event_source.times(deployment)
     oldest = max(paused, waited.in_queue or 0, waited.failed or 0)
     if oldest + kept.failing <= kept.retention:
         known = waited.in_queue is not None
@@ -258,14 +258,14 @@ def _require_time(place: target.Target) -> str:
         f"{what} for {oldest / _DAY:.1f} of the {kept.retention / _DAY:g} days that a punch is kept: if the database "
         f"then failed for {kept.failing / _HOUR:.0f} hours, the oldest would be lost without a dead letter. Let the "
         f"queue keep them for longer first, which holds for those that wait too: aws sqs set-queue-attributes "
-        f"--queue-url {place.queue_url} --attributes MessageRetentionPeriod=1209600; or, with a database that is "
+        f"--queue-url {deployment.queue_url} --attributes MessageRetentionPeriod=1209600; or, with a database that is "
         "surely healthy, resume with --force. Nothing was changed",
         1,
     )
 
 
-def _read(place: target.Target) -> list[DeadLetter]:
-    with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+def _read(deployment: target.Target) -> list[DeadLetter]:
+    with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
         return reader.messages
 
 
@@ -305,25 +305,25 @@ def _choose(
 
 
 def _send_and_delete(
-    place: target.Target, sender: "SQSClient", reader: QueueReader, messages: Sequence[DeadLetter]
+    deployment: target.Target, sender: "SQSClient", reader: QueueReader, messages: Sequence[DeadLetter]
 ) -> dict[str, str]:
     """Send first, then delete: whoever kills this loses nothing, and repeats at most one call's messages.
 
     Returns:
         Why, for the id of each message that is still in the dead-letter queue.
     """
-    functions = place.functions()
+    functions = deployment.functions()
     punches = [message for message in messages if not message.way.is_event]
     events = [message for message in messages if message.way.is_event]
     failed: dict[str, str] = {}
     with progress() as shown:
         bar = shown.add_task("redriving", total=len(messages))
         for part in in_calls(punches):
-            unsent = queue_reader.send(sender, place.queue_url, part)
+            unsent = queue_reader.send(sender, deployment.queue_url, part)
             failed |= unsent | _delete(reader, part, unsent)
             shown.advance(bar, len(part))
         for event in events:  # one by one: no unique id absorbs a repeated event that is no punch
-            function = f"{place.stack}-{event.function}" if event.function else place.function
+            function = f"{deployment.stack}-{event.function}" if event.function else deployment.function
             unsent = queue_reader.invoke(functions, function, event)
             failed |= unsent | _delete(reader, [event], unsent)
             shown.advance(bar)

@@ -1,5 +1,5 @@
 // Loaded into `sls` where it packages for one machine: what takes most of the time that packaging takes, made quick.
-// The other seam beside seam.py, for it is JavaScript: each replacement says until when it is needed.
+// The other adapter beside adapter.py, for it is JavaScript: each replacement says until when it is needed.
 const JSZip = require('jszip');
 const cycle = require('json-cycle');
 

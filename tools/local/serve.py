@@ -22,7 +22,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from tools.kit import slices
-from tools.local import saved, seam
+from tools.local import adapter, saved
 from tools.local.flow import Flow, key
 from tools.local.guard import Guard, Public
 
@@ -40,12 +40,12 @@ def main(port: int, state: Path) -> int:
         port: where to listen.
         state: the emulator's folder.
     """
-    seam.replace()
-    everybody = Public(seam.call_api, seam.is_signed, seam.public_keys)
+    adapter.replace()
+    everybody = Public(adapter.call_api, adapter.is_signed, adapter.public_keys)
     run = os.environ["AWS_ACCESS_KEY_ID"]
-    view = Flow(state.parent, key(run), seam.messages, seam.accepted)
+    view = Flow(state.parent, key(run), adapter.messages, adapter.accepted)
     served = [slices.found(each["files"]) for each in slices.said_by_name("local").values()]
-    guard = Guard(seam.application, everybody, port, run, view, served)
+    guard = Guard(adapter.application, everybody, port, run, view, served)
     _raise_limit_of_files()
     threading.Thread(target=view.watch, daemon=True).start()
     asyncio.run(_serve(guard, port, state))
@@ -83,11 +83,11 @@ async def _serve(guard: Guard, port: int, state: Path) -> None:
 
 def _save_and_end(state: Path) -> None:
     """Save the queues, which may take as long as it needs, then the rest, which may not, and end this process."""
-    if seam.are_queues_locked():
+    if adapter.are_queues_locked():
         signal.setitimer(signal.ITIMER_REAL, 0.02)  # again: this very thread may have it
         return
     signal.setitimer(signal.ITIMER_REAL, 0)
-    services = seam.services()
+    services = adapter.services()
     missing = _save(state, "sqs", services.pop("sqs"))
 
     def end(*_: object) -> None:
@@ -110,7 +110,7 @@ def _save(state: Path, name: str, give: Callable[[], Any]) -> list[str]:
         return [f"the state of {name}: {type(error).__name__}: {error}"]
     if given is None:
         return []
-    seam.save(name, given)
+    adapter.save(name, given)
     return saved.compare(state, began, name, saved.messages(given) if name == "sqs" else {})
 
 
@@ -119,7 +119,7 @@ def _end(state: Path, missing: list[str]) -> None:
     signal.setitimer(signal.ITIMER_REAL, 0)
     for line in missing:
         logging.getLogger("local").error("%s%s", saved.NOT_SAVED, line)
-    if files := seam.unfinished_events():  # only files are imported so
+    if files := adapter.unfinished_events():  # only files are imported so
         logging.getLogger("local").warning("%s%s", saved.NOT_IMPORTED, files)
     if not missing:
         saved.mark_clean(state)

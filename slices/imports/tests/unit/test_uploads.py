@@ -112,7 +112,7 @@ class Queue:
             self._now -= 1
             if isinstance(answer, Exception):
                 raise answer
-            failed = []
+            done, failed = [], []
             for entry in Entries:
                 code = answer.get(entry["Id"]) or next(
                     (code for part, code in self.never.items() if part in entry["MessageBody"]), None
@@ -120,10 +120,11 @@ class Queue:
                 if code:
                     failed.append({"Id": entry["Id"], "Code": code, "SenderFault": code.startswith("Invalid")})
                 else:
+                    done.append({"Id": entry["Id"]})
                     self.bodies.append(entry["MessageBody"])
                     self.attributes.append(entry.get("MessageAttributes"))
                     self.groups.append(entry.get("MessageGroupId"))
-            return {"Failed": failed} if failed else {}
+            return {"Successful": done, "Failed": failed}
 
     def employees(self) -> list[int]:
         return [json.loads(body)["usuarioId"] for body in self.bodies]

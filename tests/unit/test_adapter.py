@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from ministack.services import apigateway_v1  # type: ignore[import-untyped]
 
-from tools.local import seam
+from tools.local import adapter
 from tools.local.errors import LocalError
 
 
 @pytest.mark.parametrize("package", ["ministack", "hypercorn"])
 def test_another_version_stops_it_and_names_each_replacement(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(seam.VERSIONS, package, "0.1")
+    monkeypatch.setitem(adapter.VERSIONS, package, "0.1")
 
     with pytest.raises(LocalError, match=rf"Installed is {package} [\d.]+, not 0\.1, ") as stopped:
-        seam.replace(monkeypatch.setattr)
+        adapter.replace(monkeypatch.setattr)
 
     for replaced in ("ministack.services.sqs._receive_messages_for_esm, until", "TCPServer._idle_timeout, until"):
         assert replaced in str(stopped.value)
@@ -42,6 +42,6 @@ def test_a_refusal_names_the_field_and_the_rule(body: bytes, finding: str, monke
 
     monkeypatch.setattr(apigateway_v1, "handle_execute", refuse)
 
-    answer = asyncio.run(seam.call_api("ab12cd34", "POST", "/ponto", {}, body))
+    answer = asyncio.run(adapter.call_api("ab12cd34", "POST", "/ponto", {}, body))
 
     assert json.loads(answer.body)["message"].startswith(f"there is an error in your request: {finding}")

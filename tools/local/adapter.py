@@ -1,4 +1,4 @@
-"""The one seam to the emulator and to hypercorn, which serves it: what is private there is read and replaced here only.
+"""The adapter of the emulator and of hypercorn, which serves it: what is private there is read and replaced here only.
 
 quick_package.js beside it is the same for osls. Each replacement says until when it is needed. Nobody promises that a
 private name stays, so the versions are checked.
@@ -89,7 +89,7 @@ def replace(put: Callable[[Any, str, Any], None] = setattr) -> None:
     if other:
         listed = [f"  {owner.__name__}.{name}, until {until}\n" for owner, name, _, until in _REPLACEMENTS]
         raise LocalError(
-            f"tools/local/seam.py replaces:\n{''.join(listed)}"
+            f"tools/local/adapter.py replaces:\n{''.join(listed)}"
             f"Installed is {' and '.join(other)}, for which it is written: make setup installs that. To take the new "
             "one, see whether each of these is as it was, what else the file reads, and what tools/local/gaps.py sets; "
             "then write the version into it."

@@ -1,0 +1,43 @@
+"""What a call of SQS for several messages says of each."""
+
+from typing import Any
+
+import pytest
+
+from ponto.sqs import Refusal, call, in_calls, is_of_a_message
+
+
+def test_only_what_sqs_lists_as_done_is_done() -> None:
+    def method(**asked: Any) -> Any:
+        assert asked == {"QueueUrl": "url", "Entries": [{"Id": str(index), "MessageBody": "b"} for index in range(4)]}
+        failed = [
+            {"Id": "3", "Code": "InvalidMessageContents", "Message": "why", "SenderFault": True},
+            {"Id": "0", "Code": "InternalError", "SenderFault": False},
+        ]
+        return {"Successful": [{"Id": "1"}], "Failed": failed}
+
+    assert call(method, "url", [{"MessageBody": "b"}] * 4) == {
+        0: Refusal("InternalError"),
+        2: Refusal("SQS does not say"),
+        3: Refusal("InvalidMessageContents", "why", is_of_sender=True),
+    }
+
+
+@pytest.mark.parametrize(("items", "sizes"), [(0, []), (10, [10]), (25, [10, 10, 5])])
+def test_ten_go_in_a_call(items: int, sizes: list[int]) -> None:
+    parts = list(in_calls(range(items)))
+    assert [len(part) for part in parts] == sizes
+    assert [item for part in parts for item in part] == list(range(items))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("InvalidMessageContents", True),
+        ("AWS.SimpleQueueService.BatchRequestTooLong", True),
+        ("AccessDenied", False),
+        ("", False),
+    ],
+)
+def test_a_code_is_about_a_message_by_its_last_part(code: str, expected: bool) -> None:
+    assert is_of_a_message(code) is expected
