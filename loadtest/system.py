@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.deploy import proof
-from tools.kit import database, local_stack, queues, reader, target
+from tools.kit import local_stack, queues, reader, target
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of
 from tools.local import emulator
@@ -72,7 +72,7 @@ def _local(state: Path) -> System:
         address.queue_url,
         address.dlq_url,
         address.client("sqs"),
-        lambda: reader.opened(reader.Where(database.Where(state))),
+        lambda: reader.opened(target.Where(state=state)),
     )
 
 
@@ -85,9 +85,7 @@ def _deployed(where: target.Where) -> System:
             f"stage {where.stage} takes punches of employees who signed in only (authorizationType {kind}), and JMeter "
             "is none: load a stage without userPoolArn"
         )
-    rows = reader.FunctionReader(
-        stage.functions(), f"{stage.stack}-read", stage.stage, timeout=database.Where().timeout
-    )
+    rows = reader.FunctionReader(stage.functions(), f"{stage.stack}-read", stage.stage, timeout=target.TIMEOUT_SECONDS)
     return System(
         target.address_of(outputs, where.stage),
         stage.gateway().get_api_key(apiKey=outputs["ApiKeyId"], includeValue=True)["value"],

@@ -8,12 +8,12 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-Answer = tuple[int, str, dict[str, str]] | Exception
+Response = tuple[int, str, dict[str, str]] | Exception
 """Status, body and headers; or what a connection raises."""
 
 
 def answer_requests(
-    monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, str, bytes | None, Mapping[str, str]], Answer]
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[str, str, bytes | None, Mapping[str, str]], Response]
 ) -> None:
     """Let nothing go over the network.
 
@@ -21,7 +21,7 @@ def answer_requests(
         monkeypatch: undoes it.
         answer: gets method, URL, body and headers.
     """
-    answers: dict[HTTPConnection, Answer] = {}
+    answers: dict[HTTPConnection, Response] = {}
 
     def request(self: HTTPConnection, method: str, path: str, body: bytes, headers: Any, **_: Any) -> None:
         scheme = "https" if isinstance(self, HTTPSConnection) else "http"

@@ -16,7 +16,7 @@ class Request(NamedTuple):
     body: bytes
 
 
-Answer = tuple[int, Mapping[str, str], bytes]
+Response = tuple[int, Mapping[str, str], bytes]
 """Status, headers but for the length, and body."""
 
 
@@ -30,7 +30,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def answering(answer: Callable[[Request], Answer | None]) -> Iterator[str]:
+def answering(answer: Callable[[Request], Response | None]) -> Iterator[str]:
     """Listen for as long as the context lasts; give the address, without a path. No connection is kept.
 
     Args:
@@ -67,6 +67,6 @@ def answering(answer: Callable[[Request], Answer | None]) -> Iterator[str]:
             thread.join()
 
 
-def json_answer(status: int, body: object) -> Answer:
+def json_answer(status: int, body: object) -> Response:
     """Make an answer as the gateway has it."""
     return status, {"content-type": "application/json"}, json.dumps(body).encode()

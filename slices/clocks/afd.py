@@ -192,7 +192,7 @@ def _trailer(text: str, layout: Layout) -> Trailer:
     counts = text[9:-1]
     if len(counts) != 9 * len(layout.kinds) or not _digits(counts) or text[-1] != "9":
         raise BadRecord(f"trailer: not as in the layout of {layout.year}")
-    return Trailer({kind: int(counts[9 * place : 9 * place + 9]) for place, kind in enumerate(layout.kinds)})
+    return Trailer({kind: int(counts[9 * index : 9 * index + 9]) for index, kind in enumerate(layout.kinds)})
 
 
 def _document(field: str) -> str | None:
@@ -311,9 +311,9 @@ class Survey:
 
     def _fill(self, nsr: int) -> None:
         """Take one from the first to the last: it comes late, or again."""
-        place = bisect_right(self._gaps, nsr, key=itemgetter(0)) - 1
-        if place >= 0 and nsr <= self._gaps[place][1]:
-            first, last = self._gaps.pop(place)
+        index = bisect_right(self._gaps, nsr, key=itemgetter(0)) - 1
+        if index >= 0 and nsr <= self._gaps[index][1]:
+            first, last = self._gaps.pop(index)
             if first < nsr:
                 self._miss(first, nsr - 1)
             if nsr < last:

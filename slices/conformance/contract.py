@@ -73,7 +73,7 @@ class Api:
         self._key = key
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Response a request.
+        """Answer a request.
 
         Args:
             method: HTTP's.

@@ -201,7 +201,7 @@ class Kit:
     def _answered(
         self, index: int, attempt: Attempt, fault: Fault, answer: Response | None, connection: Connection
     ) -> Attempt:
-        """Response as the fault has it, and give the attempt with what the client could know."""
+        """Answer as the fault has it, and give the attempt with what the client could know."""
         if answer is None or self._closing.is_set():
             ended = self.now()
             connection.reset()

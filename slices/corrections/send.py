@@ -11,7 +11,7 @@ from botocore.exceptions import NoCredentialsError
 
 from ponto.session import message_of
 from slices.corrections.write import MOST, RefusedError, as_json, read_all, write
-from tools.kit import database, functions, local_stack, reader, target
+from tools.kit import database, functions, local_stack, target
 from tools.kit.client import Client, GivenUpError, Response
 from tools.kit.errors import CommandError
 from tools.kit.osls import outputs_of, stack_name
@@ -33,7 +33,7 @@ _LOCK_MS = 10_000  # ms that another correction may take
 _FINAL = frozenset({200, 400, 403, 404, 409, 413, 500})  # 500: of the function itself, without Retry-After
 
 
-def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
+def send(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
     """Write corrections, all or nothing; give each as the API answers it.
 
     Args:
@@ -47,13 +47,13 @@ def send(where: reader.Where, asked: Corrections) -> list[dict[str, Any]]:
     """
     if len(asked) > MOST:
         raise CommandError(f"{len(asked)} corrections are more than the {MOST} that are written together; send parts")
-    if where.database.environment:
-        return _by_login(where.database, asked)
-    url, session = _address(where.deployment)
-    return post(url, session, where.deployment.stage, asked)
+    if where.environment:
+        return _by_login(where, asked)
+    url, session = _address(where)
+    return post(url, session, where.stage, asked)
 
 
-def _by_login(where: database.Where, asked: Corrections) -> list[dict[str, Any]]:
+def _by_login(where: target.Where, asked: Corrections) -> list[dict[str, Any]]:
     corrections = read_all(asked)
     with database.connect(where, read_only=False) as connection:
         try:
@@ -129,7 +129,7 @@ def _said_once() -> Callable[[Response], None]:
 def _address(where: target.Where) -> "tuple[str, boto3.Session]":
     """Give where the API takes punches, and a session that signs for it."""
     if where.stage == target.LOCAL:
-        stack = local_stack.find(where.state, target.OR_A_STAGE)
+        stack = local_stack.find(where.state, where.otherwise)
         url, session = stack.api_url, stack.session()
     else:
         session = target.session_of(where)

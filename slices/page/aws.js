@@ -28,8 +28,8 @@ async function template({ resolveVariable }) {
   const signIn = await signInOf(resolveVariable);
   if (!(await resolveVariable('file(resources/parameters.js):site'))) return {};
   const { Resources, Outputs } = await resolveVariable('file(slices/page/site.yml)');
-  const told = signIn && { PageSignInDomain: { Value: signIn.domain }, PageSignInClientId: { Value: signIn.client } };
-  return { Resources, Outputs: { ...Outputs, ...told } };
+  const pool = signIn && { PageSignInDomain: { Value: signIn.domain }, PageSignInClientId: { Value: signIn.client } };
+  return { Resources, Outputs: { ...Outputs, ...pool } };
 }
 
 /** The policy lets the page ask its own origin, and the user pool for tokens where there is one. */

@@ -94,7 +94,7 @@ class Receipts:
         self._not_before = 0.0  # `time.monotonic()`
 
     def answer(self, event: Mapping[str, Any], warn: Callable[[str], None]) -> Response:
-        """Response `GET /ponto/{id}`, and `GET /ponto`, which is a list where employees sign in.
+        """Answer `GET /ponto/{id}`, and `GET /ponto`, which is a list where employees sign in.
 
         Args:
             event: a request, as API Gateway's proxy integration gives it.

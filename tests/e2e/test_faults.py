@@ -99,10 +99,10 @@ def test_a_database_that_was_away_for_five_seconds_has_all_punches_within_thirty
     before = len(deployed.stack.aws.log.read_text())
     began = time.monotonic()
 
-    def post(place: int) -> Response:
-        due = began + place / 125
+    def post(index: int) -> Response:
+        due = began + index / 125
         time.sleep(max(0, due - time.monotonic()))
-        return client.post(punches[place])
+        return client.post(punches[index])
 
     with ThreadPoolExecutor(32) as clients:
         posted = clients.map(post, range(len(punches)))

@@ -131,10 +131,10 @@ def paused(deployed: Deployed) -> Iterator[Client]:
     """Nobody drains the queue."""
     client = Client(deployed.stack)
     client.wait_until_drained()
-    place = target.find(target.Where(state=deployed.state))
-    event_source.switch(place, enabled=False)
+    deployment = target.find(target.Where(state=deployed.state))
+    event_source.switch(deployment, enabled=False)
     yield client
-    event_source.switch(place, enabled=True)
+    event_source.switch(deployment, enabled=True)
     client.wait_until_drained()
 
 

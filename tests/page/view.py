@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.serving import Answer, Request, answering, json_answer
+from tests.serving import Request, Response, answering, json_answer
 from tools.kit import static
 from tools.local import flow
 
@@ -20,7 +20,7 @@ class Made:
         self.down = False  # nothing is answered
         self.url = ""  # the view's
 
-    def answer(self, request: Request) -> Answer | None:
+    def answer(self, request: Request) -> Response | None:
         """Answer a request, or not."""
         if self.down:
             return None

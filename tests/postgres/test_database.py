@@ -13,8 +13,8 @@ from tests.commands import write_stack
 from tests.database import ask, export
 from tools import cli
 from tools.kit import commands, database, local_stack
-from tools.kit.database import Where
 from tools.kit.errors import CommandError
+from tools.kit.target import Where
 
 ENVIRONMENT = Where(environment=True)
 
@@ -90,10 +90,10 @@ def asked(*words: str) -> Where:
 
 
 def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its_owner(stack: Path) -> None:
-    with database.connect(Where(stack), read_only=True) as connection:
+    with database.connect(Where(state=stack), read_only=True) as connection:
         assert one(connection, "select session_user") == "ponto_reader"
         assert one(connection, "select current_setting('application_name')") == "ponto"
-    with database.connect(Where(stack), read_only=False) as connection:
+    with database.connect(Where(state=stack), read_only=False) as connection:
         assert one(connection, "select session_user") == "postgres"
         assert one(connection, "select current_setting('transaction_read_only')") == "off"
 
@@ -101,7 +101,7 @@ def test_a_reader_of_the_local_stack_is_the_user_of_the_reports_and_a_writer_its
 def test_the_local_stack_is_reached_while_a_tunnel_leads_to_a_deployment(stack: Path) -> None:
     with pytest.MonkeyPatch.context() as tunnel:
         tunnel.setenv("PGHOSTADDR", "127.0.0.1")
-        with database.connect(Where(stack), read_only=False) as connection:
+        with database.connect(Where(state=stack), read_only=False) as connection:
             assert one(connection, "select inet_server_addr()") is None
 
 
@@ -129,7 +129,7 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
     ask(parse_dsn(migrated_url), "grant insert on funcionario to clerk, ponto_reader")
-    with database.connect(Where(stack) if local else ENVIRONMENT, read_only=True) as connection:
+    with database.connect(Where(state=stack) if local else ENVIRONMENT, read_only=True) as connection:
         connection.rollback()
         with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
             cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
@@ -172,12 +172,12 @@ def test_options_that_name_no_database_are_refused(
 
 def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
     for commit in (False, True):
-        with database.connect(Where(stack), read_only=False) as connection:
+        with database.connect(Where(state=stack), read_only=False) as connection:
             with connection.cursor() as cursor:
                 cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
             if commit:
                 connection.commit()
-        with database.connect(Where(stack), read_only=True) as connection:
+        with database.connect(Where(state=stack), read_only=True) as connection:
             assert one(connection, "select count(*) from funcionario") == int(commit)
 
 
@@ -201,14 +201,14 @@ def test_a_database_by_hand_is_refused_beside_a_deployment(
 
 
 def test_no_local_stack_is_said(tmp_path: Path) -> None:
-    said = refusal(Where(tmp_path))
+    said = refusal(asked("--state", str(tmp_path)))
     assert said.startswith("no local stack runs")
     assert said.endswith("; start it with make run, or name another database: --database env")
 
 
 def test_a_stack_whose_database_does_not_answer_is_said(tmp_path: Path) -> None:
     write_stack(tmp_path, database_url="postgresql://postgres@/pontodb?host=/nowhere")
-    said = refusal(Where(tmp_path))
+    said = refusal(Where(state=tmp_path))
     assert said.startswith("cannot connect to /nowhere/pontodb: ")
     assert said.endswith("; the local stack runs: repeat the command in a moment")
 
@@ -231,10 +231,10 @@ def test_a_database_without_the_migrations_of_the_reports_is_said(
 ) -> None:
     ask(parse_dsn(migrated_url), "alter table funcionario rename to other")
     assert "run ponto schema --stage" in refusal(ENVIRONMENT)
-    assert "make run" in refusal(Where(stack))
+    assert "make run" in refusal(Where(state=stack))
     deployment.setattr(database, "_READER", "absent_role")
     assert "run ponto schema --stage" in refusal(ENVIRONMENT)
-    assert "make run" in refusal(Where(stack))
+    assert "make run" in refusal(Where(state=stack))
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_a_database_without_the_migrations_of_the_reports_is_said(
 def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, said: str) -> None:
     with (
         pytest.raises(CommandError, match=said),
-        database.connect(Where(stack, timeout=1), read_only=True) as connection,
+        database.connect(Where(state=stack, timeout=1), read_only=True) as connection,
     ):
         one(connection, statement)
 

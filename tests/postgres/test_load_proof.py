@@ -14,7 +14,7 @@ from loadtest import proof
 from tests.aws import Calls, refusal
 from tests.company import fill, write_stack
 from tests.functions import Functions
-from tools.kit import database, reader
+from tools.kit import reader, target
 from tools.kit.functions import Busy
 
 FIRST = 7_000_000_000_000_000
@@ -29,7 +29,7 @@ def table(
     request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> proof.Table:
     if request.param == "direct":
-        where = reader.Where(database.Where(write_stack(tmp_path, migrated_url)))
+        where = target.Where(state=write_stack(tmp_path, migrated_url))
         return proof.Table(lambda: reader.opened(where), FIRST)
     Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return by_function()

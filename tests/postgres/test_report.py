@@ -128,7 +128,7 @@ def dlq(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def connection(url: str, tmp_path: Path) -> Iterator[psycopg2.extensions.connection]:
     """Connect to the company's database as a report does."""
-    where = database.Where(write_stack(tmp_path, url), timeout=60)
+    where = target.Where(state=write_stack(tmp_path, url), timeout=60)
     with database.connect(where, read_only=True) as connection:
         yield connection
 

@@ -16,7 +16,7 @@ from ponto.punch import Punch
 from ponto.store import Entry
 from tests.emf import metrics as embedded
 from tests.events import record
-from tests.gateway import Answer, answer_requests
+from tests.gateway import Response, answer_requests
 from tests.template.cloudwatch import Metric, Point, State, calculate, judge, metric, metrics, period, states
 from tests.template.compiled import TOPIC, Compile
 from tests.template.runbook import ALARM, SECTIONS, TEXT, alarms, of_a_stage
@@ -567,7 +567,7 @@ def test_the_proofs_of_deploys_wake_nobody_where_nobody_punches(
 ) -> None:
     asked = list[tuple[str, str]]()
 
-    def refuse(method: str, url: str, *_: object) -> Answer:
+    def refuse(method: str, url: str, *_: object) -> Response:
         asked.append((method, url))
         return 401, "{}", {}
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.gateway import Answer, answer_requests
+from tests.gateway import Response, answer_requests
 from tools.kit.client import FINAL, Client, GivenUpError
 from tools.kit.errors import CommandError
 
 URL = "https://api.example.com/dev/ponto"
-ACCEPTED: Answer = (202, '{"message":"accepted","messageId":"1"}', {})
+ACCEPTED: Response = (202, '{"message":"accepted","messageId":"1"}', {})
 
 
 class Gateway:
     """Gives its answers, the last one again and again; notes what came, and for how long the client waited."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.answers: list[Answer] = [ACCEPTED]
+        self.answers: list[Response] = [ACCEPTED]
         self.tries: list[tuple[str, str, bytes | None, str]] = []
         self.waits: list[float] = []
         clock = [0.0]
@@ -34,7 +34,7 @@ class Gateway:
         monkeypatch.setattr(threading.Event, "wait", wait)
         answer_requests(monkeypatch, self._answer)
 
-    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         self.tries.append((method, url, body, headers["x-api-key"]))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
@@ -72,7 +72,7 @@ def test_an_answer_for_good_is_not_asked_for_again(gateway: Gateway, status: int
     ],
     ids=str,
 )
-def test_whatever_may_pass_is_tried_again_with_the_same_punch(gateway: Gateway, answer: Answer, named: str) -> None:
+def test_whatever_may_pass_is_tried_again_with_the_same_punch(gateway: Gateway, answer: Response, named: str) -> None:
     gateway.answers = [answer, answer, ACCEPTED]
     found = client().send(b"{}")
     assert (found.status, found.failed) == (202, (named, named))
@@ -106,7 +106,7 @@ def test_it_waits_at_least_as_long_as_it_is_asked_to(gateway: Gateway, asked: st
     ],
     ids=["503", "none", "a broken one"],
 )
-def test_after_its_patience_it_gives_up(gateway: Gateway, answer: Answer, why: str) -> None:
+def test_after_its_patience_it_gives_up(gateway: Gateway, answer: Response, why: str) -> None:
     gateway.answers = [answer]
     with pytest.raises(GivenUpError, match=f"^{why}$"):
         client().send(b"{}")

@@ -14,7 +14,7 @@ from botocore.exceptions import NoCredentialsError
 from tests.aws import NO_STACK, Calls, receive_all, refusal, returned, stack
 from tests.commands import note_sls, runner, write_sls
 from tests.events import aws
-from tests.gateway import Answer, answer_requests
+from tests.gateway import Response, answer_requests
 from tools.cli import main
 from tools.deploy import command as deploy
 from tools.deploy import proof, quotas
@@ -322,7 +322,7 @@ class Gateway:
     def _sleep(self, seconds: float) -> None:
         self._now += seconds
 
-    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url, headers["x-api-key"]) == ("POST" if body else "GET", URL, "the key")
         self.punches.append(body and json.loads(body))
         status, text = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

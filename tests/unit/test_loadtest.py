@@ -126,9 +126,9 @@ def test_the_version_fetched_is_pinned_once_more_in_the_pom() -> None:
 
 
 def test_jmeter_is_told_to_write_what_is_read() -> None:
-    told = jmeter.PROPERTIES.read_text(encoding="utf-8").splitlines()
+    lines = jmeter.PROPERTIES.read_text(encoding="utf-8").splitlines()
 
-    assert "sample_variables=id,usuarioId" in told
+    assert "sample_variables=id,usuarioId" in lines
     assert HEADER.strip().endswith('"id","usuarioId"')
 
 

@@ -141,7 +141,7 @@ def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsy
 
 
 @pytest.mark.parametrize(
-    ("errors", "told"),
+    ("errors", "expected"),
     [
         (["OperationalError: gone"] * 100, ["OperationalError: gone"]),
         ([f"e{n}" for n in range(9)], [f"e{n}" for n in range(5)]),
@@ -149,11 +149,11 @@ def test_a_dead_letter_that_was_not_taken_counts_as_failed_not_as_rejected(capsy
     ids=["of every record", "many"],
 )
 def test_each_error_is_told_once_and_no_more_than_five(
-    capsys: pytest.CaptureFixture[str], errors: list[str], told: list[str]
+    capsys: pytest.CaptureFixture[str], errors: list[str], expected: list[str]
 ) -> None:
     failed = [failures(error, undated(str(number))) for number, error in enumerate(errors)]
     line = logged(capsys, failures=dict(ChainMap(*failed)))
-    assert (line["level"], line["failed"], line["errors"]) == ("WARNING", len(errors), told)
+    assert (line["level"], line["failed"], line["errors"]) == ("WARNING", len(errors), expected)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,7 +9,7 @@ import click
 
 from tools.demo import store
 from tools.demo.company import LONGEST_DELAY, Company
-from tools.kit import commands, database
+from tools.kit import commands, database, target
 from tools.kit import options as opt
 from tools.kit.output import print_json, print_result, print_status
 
@@ -64,7 +64,7 @@ exit status: 0 done, 2 the request or the database is wrong: nothing was stored
 @opt.as_json
 @database.options(timeout=0)
 def demo(
-    where: database.Where,
+    where: target.Where,
     *,
     employees: int,
     months: int,

@@ -212,7 +212,7 @@ def rows(where: reader.Where, name: str, start: int | None, end: int | None, *, 
 
     NAME may be the key's id.
     """
-    deployment = target.find(where.deployment)
+    deployment = target.find(where)
     ids = _ids(deployment, name)
     with reader.opened(where) as source:
         found = _rows(source, {"keys": ids or [name], "from_ms": start, "to_ms": end})

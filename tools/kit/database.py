@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import wraps
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import click
@@ -18,12 +16,12 @@ from tools.kit import local_stack
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
+from tools.kit.target import TIMEOUT_SECONDS, Where, collected
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _READER = "ponto_reader"
 _CONNECT_SECONDS = 60  # Aurora takes 15 to 40 s to resume from 0 ACU
-_TIMEOUT_SECONDS = 600
 
 _SETTINGS = """
 select
@@ -46,16 +44,7 @@ class Database(NamedTuple):
         return f"{self.parameters['host']}/{self.parameters['dbname']}"
 
 
-class Where(NamedTuple):
-    """What the options say of the database."""
-
-    state: Path | None = None
-    timeout: int = _TIMEOUT_SECONDS  # of a statement, s; 0: none
-    environment: bool = False  # that of the variables DB_*, instead of the local stack's
-    others: str = "name another database: --database env"  # what else can be done where no local stack runs
-
-
-def options(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
+def options(timeout: int = TIMEOUT_SECONDS) -> Callable[[Function], Function]:
     """Give a command the options that name a database, as the argument `where`.
 
     Args:
@@ -63,16 +52,13 @@ def options(timeout: int = _TIMEOUT_SECONDS) -> Callable[[Function], Function]:
     """
 
     def with_options(function: Function) -> Function:
-        @wraps(function)
-        def collected(*args: Any, state: Path | None, timeout: int, database: str | None, **given: Any) -> Any:
-            return function(*args, where=Where(state, timeout, database == "env"), **given)
-
-        return cast(Function, option(opt.state(timeout_option(timeout)(collected))))
+        command = collected(function, ", or name another database: --database env")
+        return cast(Function, option(opt.state(timeout_option(timeout)(command))))
 
     return with_options
 
 
-def timeout_option(timeout: int = _TIMEOUT_SECONDS, what: str = "a statement") -> Callable[[Function], Function]:
+def timeout_option(timeout: int = TIMEOUT_SECONDS, what: str = "a statement") -> Callable[[Function], Function]:
     """Give a command that names its database otherwise the option of how long a statement may take, s.
 
     Args:
@@ -90,10 +76,12 @@ def timeout_option(timeout: int = _TIMEOUT_SECONDS, what: str = "a statement") -
 
 option = click.option(
     "--database",
+    "environment",
     cls=opt.Instead,
     instead_of=("--stage", "--state", "--profile", "--region"),
     type=click.Choice(["env"]),
     show_default=False,
+    callback=lambda _, __, named: named == "env",
     help="`env`: that of DB_HOST and other variables, instead of the local stack's.",
 )
 
@@ -116,7 +104,7 @@ def find(where: Where) -> Database:
             return Database(database_parameters(), local=False)
         except ConfigurationError as error:
             raise CommandError(str(error)) from None
-    url = local_stack.find(where.state, f", or {where.others}").database_url
+    url = local_stack.find(where.state, where.otherwise).database_url
     # Not to where PGHOSTADDR points, of a tunnel to a deployment: libpq would go there, whatever the host.
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 

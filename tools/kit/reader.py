@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 import click
@@ -20,6 +19,7 @@ from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.functions import AWAKE_SECONDS, invoked
 from tools.kit.output import print_status
+from tools.kit.target import Where as Where
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
@@ -33,47 +33,31 @@ EPILOG = f"""the database: that of the running local stack; or, with --stage, a 
 a function and with nothing but AWS credentials; or, with --database env,
 {database.ENVIRONMENT}
 """
-_OTHERS = "name another database: --stage dev, or --database env"
+_OTHERWISE = ", or name another database: --stage dev, or --database env"
 
 _NOT_MIGRATED = ("42P01", "42883", "42704")  # SQLSTATEs: no such table, function, type
 
 
-class Where(NamedTuple):
-    """What the options say of where to read."""
-
-    database: database.Where
-    stage: str | None = None  # by whose function; None: on a connection to the database
-    profile: str | None = None
-    region: str | None = None
-
-    @property
-    def deployment(self) -> target.Where:
-        """The stage; that of the local stack where none is named."""
-        return target.Where(self.stage or target.LOCAL, self.database.state, self.profile, self.region)
-
-
 def options(function: Function) -> Function:
     """Give a command the options of where to read, as the argument `where`."""
-    return database.option(of_deployment(function))
+    return cast(Function, database.option(_named(target.collected(function, _OTHERWISE))))
 
 
 def of_deployment(function: Function) -> Function:
     """Give a command that needs more of a deployment than its database the options that name one, as `where`."""
+    return cast(Function, _named(target.collected(function)))
 
-    @wraps(function)
-    def collected(*args: Any, state: Path | None, timeout: int, **given: Any) -> Any:
-        named = {name: given.pop(name) for name in ("stage", "profile", "region")}
-        of_database = database.Where(state, timeout, given.pop("database", None) == "env", _OTHERS)
-        return function(*args, where=Where(of_database, **named), **given)
+
+def _named(command: Callable[..., Any]) -> Any:
+    @wraps(command)
+    def call(*args: Any, stage: str | None, **given: Any) -> Any:
+        return command(*args, stage=stage or target.LOCAL, by_function=stage is not None, **given)
 
     stage = click.option(
         "--stage", show_default=False, help="A deployed one, by a function (default: the local stack)."
     )
     timeout = database.timeout_option(what="a statement (with --stage all of them)")
-    return cast(
-        Function,
-        stage(target.profile_option(target.region_option(opt.state(timeout(collected))))),
-    )
+    return stage(target.profile_option(target.region_option(opt.state(timeout(call)))))
 
 
 class TooLarge(CommandError):
@@ -268,12 +252,12 @@ def opened(where: Where, *, of_a_moment: bool = False) -> Iterator[Reader]:
         CommandError: no local stack runs; see also `database.connect` and `direct`.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
-    if where.stage is None:
+    if not where.by_function:
         with (
-            database.connect(where.database, read_only=True) as connection,
+            database.connect(where, read_only=True) as connection,
             direct(connection, of_a_moment=of_a_moment) as reader,
         ):
             yield reader
         return
-    functions, name = target.function_of(where.deployment, "read")
-    yield FunctionReader(functions, name, where.stage, where.database.timeout)
+    functions, name = target.function_of(where, "read")
+    yield FunctionReader(functions, name, where.stage, where.timeout)

@@ -33,6 +33,9 @@ LOCAL = "local"
 OR_A_STAGE = ", or name a stage: --stage dev"
 """What can be done where no local stack runs, for `local_stack.find`."""
 
+TIMEOUT_SECONDS = 600
+"""That a statement in the database may take, unless --timeout says otherwise."""
+
 _REGION = "us-east-1"  # serverless.yml's default, and the emulator's
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -130,12 +133,16 @@ class Target(NamedTuple):
 
 
 class Where(NamedTuple):
-    """What the options say of the deployment."""
+    """What the options say of where a command works; without any, on the local stack."""
 
     stage: str = LOCAL
-    state: Path | None = None
+    state: Path | None = None  # the local stack's folder
     profile: str | None = None
     region: str | None = None
+    timeout: int = TIMEOUT_SECONDS  # of a statement in the database, s; 0: none
+    by_function: bool = False  # the database is read by a function of the stage, which was named
+    environment: bool = False  # the database is that of the variables DB_*, instead of the local stack's
+    otherwise: str = OR_A_STAGE  # what else can be done where no local stack runs
 
 
 def options(function: Function) -> Function:
@@ -146,13 +153,23 @@ def options(function: Function) -> Function:
 
 def account_options(function: Function) -> Function:
     """Give a command the options that name an account and a region, as the argument `where`."""
+    return cast(Function, profile_option(region_option(collected(function))))
+
+
+def collected(function: Callable[..., Any], otherwise: str = OR_A_STAGE) -> Callable[..., Any]:
+    """Let a command take the options that are named like the fields of `Where` as the argument `where`.
+
+    Args:
+        function: the command.
+        otherwise: what else can be done where no local stack runs.
+    """
 
     @wraps(function)
-    def collected(*args: Any, **given: Any) -> Any:
+    def call(*args: Any, **given: Any) -> Any:
         where = {name: given.pop(name) for name in Where._fields if name in given}
-        return function(*args, where=Where(**where), **given)
+        return function(*args, where=Where(otherwise=otherwise, **where), **given)
 
-    return cast(Function, profile_option(region_option(collected)))
+    return call
 
 
 profile_option = click.option("--profile", show_default=False, help="AWS: of the credentials.")
@@ -209,7 +226,7 @@ def find(where: Where) -> Target:
         CommandError: there is none, or it is not complete.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused; see `explain`.
     """
-    return _local(where.state) if where.stage == LOCAL else _deployed(where)
+    return _local(where) if where.stage == LOCAL else _deployed(where)
 
 
 def address_of(outputs: Mapping[str, str], stage: str) -> str:
@@ -225,7 +242,7 @@ def clients_of(where: Where) -> Callable[..., Any]:
     Raises:
         CommandError: no local stack runs.
     """
-    local = _local(where.state) if where.stage == LOCAL else None
+    local = _local(where) if where.stage == LOCAL else None
     session = local.session if local else session_of(where)
     return partial(session.client, endpoint_url=local.endpoint_url if local else None, config=_CONFIG)
 
@@ -260,8 +277,8 @@ def explain(error: BotoCoreError | ClientError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _local(state: Path | None) -> Target:
-    address = local_stack.find(state, OR_A_STAGE)
+def _local(where: Where) -> Target:
+    address = local_stack.find(where.state, where.otherwise)
     return Target(
         stage=LOCAL,
         queue_url=address.queue_url,

@@ -63,8 +63,8 @@ def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bo
         loading.require_none(faults, file, as_json=as_json)
         return [employee._asdict() for employee in found]
 
-    if where.stage is None:
-        with database.connect(where.database, read_only=dry_run) as connection, connection.cursor() as cursor:
+    if not where.by_function:
+        with database.connect(where, read_only=dry_run) as connection, connection.cursor() as cursor:
             cursor.execute(sql_of("zones"))
             counts = store(cursor, checked({zone for (zone,) in cursor.fetchall()}), dry_run=dry_run)
             connection.commit()
@@ -91,7 +91,7 @@ def _store_by_function(
             f"{counted(len(found), 'employee')} are more than AWS admits in a request (6 MB); "
             "load them in several files"
         )
-    functions, name = target.function_of(where.deployment, "schema")
+    functions, name = target.function_of(where, "schema")
     answer = invoked(functions, name, stage, request)
     if "counts" not in answer:
         why = answer.get("refused", f"it is of another version; deploy stage {stage}")

@@ -171,8 +171,8 @@ def _of(letters: Iterable[DeadLetter], employee: int) -> list[DeadLetter]:
 
 def _backup_days(where: reader.Where, found: Kept) -> int | None:
     """Return for how many days backups have what is erased now, by what is deployed; None: others know."""
-    is_known = where.stage is not None and not found.unread  # that AWS shows the stack
-    return target.find(where.deployment).backup_days if is_known else None
+    is_known = where.by_function and not found.unread  # that AWS shows the stack
+    return target.find(where).backup_days if is_known else None
 
 
 def _elsewhere(backup_days: int | None, now: datetime, language: Language) -> list[str]:

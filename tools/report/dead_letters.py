@@ -56,10 +56,10 @@ def read(where: Where, employees: Employees) -> list[Group] | Unread:
 
 def messages(where: Where) -> list[DeadLetter] | Unread:
     """Look into the queue beside a stage or a database, and put back what was looked at."""
-    if where.database.environment:
+    if where.environment:
         return NOT_LOCAL
     try:
-        place = target.find(where.deployment)
+        place = target.find(where)
         with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
             return reader.messages
     except CommandError as error:

@@ -138,7 +138,7 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     if (identifier is None) == (employee is None) or (employee is None) != (day is None):
         raise click.UsageError("name the punch in one way: its ID, or --employee and --day")
     asked = Asked(identifier, employee, day)
-    deployment = target.find(where.deployment)
+    deployment = target.find(where)
     # In the order in which a punch moves: what leaves the queue meanwhile is found as a row.
     depth = _attempt("the queue of punches", lambda: queues.depth(deployment.sqs(), deployment.queue_url))
     letters = _attempt("the dead-letter queue", lambda: _dead_letters(deployment))
@@ -266,7 +266,7 @@ def _not_known(
 ) -> list[str]:
     said = list(_NOT_KNOWN)
     if queue.health is None:
-        log = (where.database.state or local_stack.STATE) / "emulator.log"
+        log = (where.state or local_stack.STATE) / "emulator.log"
         said.append(
             "how long the oldest punch has waited, and whether the drain fails: the local stack has no CloudWatch; "
             f"its log is {log}"
@@ -288,10 +288,9 @@ def _not_known(
 
 def _redrive(where: reader.Where, letter: DeadLetter) -> str:
     """Give the command that sends a dead letter back."""
-    at = {"--stage": where.stage, "--profile": where.profile, "--region": where.region}
-    if where.database.state:
-        at["--state"] = str(where.database.state)
-    words = [word for name, value in at.items() if value for word in (name, value)]
+    stage = where.stage if where.by_function else None
+    at = {"--stage": stage, "--profile": where.profile, "--region": where.region, "--state": where.state}
+    words = [word for name, value in at.items() if value for word in (name, str(value))]
     return shlex.join(["ponto", "dlq", "redrive", letter.id, *words])
 
 

@@ -298,10 +298,10 @@ export function remember(name, value) {
 export function update(names, change) {
   return run("readwrite", (_, settings) => {
     const found = {}
-    for (const [place, name] of names.entries())
+    for (const [index, name] of names.entries())
       when(settings.get(name), value => {
         found[name] = value ?? null
-        if (place < names.length - 1) return
+        if (index < names.length - 1) return
         for (const [changed, given] of Object.entries(change(found))) settings.put(given, changed)
       })
   })

@@ -8,7 +8,7 @@ import { DAY_MS, employeeOf, isOverdue, isSilence, isSkewed, keyIn, keyOf, nameO
 
 const LONGEST_MS = 60_000 // without a look at the outbox
 const IDLE_MS = 30_000 // nobody touches the page: a new version may take over
-const TOLD_MS = 10_000 // a kiosk says so long what became of a punch: then somebody else stands there
+const SHOWN_MS = 10_000 // a kiosk says so long what became of a punch: then somebody else stands there
 const AGAIN_MS = 60_000 // between two punches of an employee, or the page asks
 const SHOWN = 100 // punches of each state in the list
 const LASTING = ["waiting", "refused", "conflict"] // states that are listed on later days too; *sent* is, from its oldest on
@@ -24,7 +24,7 @@ const page = {
   edited: new Set(), // settings that are not saved yet
   pool: false, // employees sign in
   session: false, // one has
-  told: 0, // when the page last said something below the button
+  saidAt: 0, // when the page last said something below the button
   thanked: null, // the id of the punch that it said it of
   asked: null, // the employee who is asked whether to punch again
   unlocked: false, // the settings, by the PIN
@@ -67,7 +67,7 @@ function tick() {
 
 /** Forget what the last person has left. */
 function rest() {
-  if (performance.now() - page.told > (page.kiosk ? TOLD_MS : AGAIN_MS)) silence()
+  if (performance.now() - page.saidAt > (page.kiosk ? SHOWN_MS : AGAIN_MS)) silence()
   if (!page.kiosk || performance.now() - page.touched < IDLE_MS) return
   empty()
   element("settings").open = false
@@ -129,7 +129,7 @@ function tell(kind, ...parts) {
   element("outcome").replaceChildren(...parts)
   element("question").hidden = kind !== "question"
   element("employee").ariaInvalid = null
-  page.told = performance.now()
+  page.saidAt = performance.now()
   page.thanked = page.asked = null
 }
 

@@ -18,7 +18,7 @@ const LONGEST_REASON = 300 // characters
  */
 export function uuid7(now, random) {
   const bytes = Uint8Array.from(random)
-  for (let place = 5, rest = now; place >= 0; place--, rest = Math.floor(rest / 256)) bytes[place] = rest % 256
+  for (let index = 5, rest = now; index >= 0; index--, rest = Math.floor(rest / 256)) bytes[index] = rest % 256
   bytes[6] = 0x70 | (bytes[6] & 0x0f)
   bytes[8] = 0x80 | (bytes[8] & 0x3f)
   const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("")

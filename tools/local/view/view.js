@@ -136,24 +136,24 @@ function show(numbers) {
 
 /** What happened in a second, between each look of the stack's own and the next. */
 function changes(looks) {
-  return looks.slice(1).map((later, place) => {
-    const earlier = looks[place]
+  return looks.slice(1).map((later, index) => {
+    const earlier = looks[index]
     const seconds = earlier.secondsAgo - later.secondsAgo
     return {
       accepted: (later.accepted - earlier.accepted) / seconds,
       stored: (later.stored - earlier.stored) / seconds,
       waiting: later.waiting,
-      place: SECONDS - later.secondsAgo,
+      x: SECONDS - later.secondsAgo,
     }
   })
 }
 
 function draw(rates) {
   const most = Math.max(10, ...rates.flatMap(rate => [rate.accepted, rate.stored, rate.waiting]))
-  const points = name => rates.map(rate => `${rate.place},${30 - (29 * rate[name]) / most}`)
+  const points = name => rates.map(rate => `${rate.x},${30 - (29 * rate[name]) / most}`)
   element("in").setAttribute("points", points("accepted").join(" "))
   element("out").setAttribute("points", points("stored").join(" "))
-  element("area").setAttribute("points", [`${rates[0]?.place ?? SECONDS},30`, ...points("waiting"), `${SECONDS},30`].join(" "))
+  element("area").setAttribute("points", [`${rates[0]?.x ?? SECONDS},30`, ...points("waiting"), `${SECONDS},30`].join(" "))
   element("scale").textContent = texts.scale(format(Math.round(most)))
 }
 

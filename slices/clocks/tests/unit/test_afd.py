@@ -118,15 +118,15 @@ def test_a_damaged_record_is_refused_or_of_the_layout_and_never_says_what_it_hol
     clock: Clock, data: st.DataObject
 ) -> None:
     line = data.draw(st.sampled_from(month(clock, PEOPLE)))
-    place = data.draw(st.integers(0, len(line) - 1))
+    index = data.draw(st.integers(0, len(line) - 1))
     damaged = data.draw(
         st.sampled_from(
             [
-                line[:place],
-                line[place:],
-                line[:place] + line[place + 1 :],
-                line[:place] + "é" + line[place + 1 :],
-                line[:place] + line[place] + line[place:],
+                line[:index],
+                line[index:],
+                line[:index] + line[index + 1 :],
+                line[:index] + "é" + line[index + 1 :],
+                line[:index] + line[index] + line[index:],
             ]
         )
     )
@@ -146,8 +146,8 @@ def test_any_other_character_is_a_wrong_crc(kind: str) -> None:
         "employer": clock.employer(1),
     }
     line = makers[kind]
-    for place in range(10, len(line)):
-        other = line[:place] + ("1" if line[place] == "0" else "0") + line[place + 1 :]
+    for index in range(10, len(line)):
+        other = line[:index] + ("1" if line[index] == "0" else "0") + line[index + 1 :]
         with pytest.raises(BadRecord, match="CRC is wrong"):
             read(clock, other)
 

@@ -146,7 +146,7 @@ def test_lists_that_do_not_hold_what_the_summary_counts_are_no_result(
     stage: Stage, run: Run, tmp_path: Path, lines: list[int]
 ) -> None:
     content = Clock().file()
-    lists = {f"refused-from-line-{place}.ndjson": {"line": line} for place, line in enumerate(lines)}
+    lists = {f"refused-from-line-{index}.ndjson": {"line": line} for index, line in enumerate(lines)}
     stage.results = lists | {"summary.json": summary_of(content, accepted=0, refused=2) | {"refusedIn": list(lists)}}
     done = run("import", file_of(tmp_path, content))
     assert (done.status, done.out) == (1, "")

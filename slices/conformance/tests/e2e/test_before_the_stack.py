@@ -44,9 +44,9 @@ def test_without_the_stack_the_kit_answers_as_the_stack_does(client: Client) -> 
     ]
     for body, changed in requests:
         headers = {"content-type": "application/json", "x-api-key": client.address.api_key} | changed
-        told = api.answer("POST", "/ponto", {name: value for name, value in headers.items() if value}, body)
+        made_up = api.answer("POST", "/ponto", {name: value for name, value in headers.items() if value}, body)
         real = client.post(body, "POST", "", **changed)
-        message, real_message = json.loads(told.body)["message"], real.body["message"]
-        assert (told.status, message) == (real.status, real_message), (changed, body[:80])
-        assert told.headers["access-control-allow-origin"] == real.headers["access-control-allow-origin"]
+        message, real_message = json.loads(made_up.body)["message"], real.body["message"]
+        assert (made_up.status, message) == (real.status, real_message), (changed, body[:80])
+        assert made_up.headers["access-control-allow-origin"] == real.headers["access-control-allow-origin"]
     client.wait_until_drained()

@@ -25,8 +25,8 @@ from slices.conformance.run import Clock, Kit, Settings, serving
 from slices.conformance.script import Effect, Fault, Script
 from slices.conformance.tests.tools.clients import Client, NewIdEachTime, bodies
 from tests.commands import Result
-from tests.serving import Answer as Reply
 from tests.serving import Request, answering
+from tests.serving import Response as Reply
 from tests.waiting import DEADLINE, started, wait_for
 from tools import cli
 

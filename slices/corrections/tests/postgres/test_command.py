@@ -17,7 +17,7 @@ from tests import commands
 from tests.aws import Calls, stack
 from tests.database import Database, export
 from tests.functions import Functions
-from tests.gateway import Answer, answer_requests
+from tests.gateway import Response, answer_requests
 from tools.kit import reader as kit_reader
 
 ADD = ("add", "--employee", ANA, "--at", "2026-10-01T18:00", "--reason", "no tablet")
@@ -292,12 +292,12 @@ class Api:
     """The API of a stage: whoever signs is Ana, and the function writes to the database."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, functions: Functions) -> None:
-        self.answers: list[Answer] = []  # before the function is asked
+        self.answers: list[Response] = []  # before the function is asked
         self.signed: list[tuple[str, Mapping[str, str]]] = []
         self._functions = functions
         answer_requests(monkeypatch, self._answer)
 
-    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert method == "POST"
         self.signed.append((url, headers))
         if self.answers:
@@ -386,7 +386,7 @@ def test_a_stage_is_asked_for_the_punch_of_a_minute(
     ],
 )
 def test_what_the_api_has_against_it_is_told(
-    on_aws: commands.Run, api: Api, answer: Answer, status: int, why: str
+    on_aws: commands.Run, api: Api, answer: Response, status: int, why: str
 ) -> None:
     api.answers = [answer]
     done = on_aws(*ADD)

@@ -11,7 +11,7 @@ import pytest
 
 from slices.corrections import proof
 from tests.events import aws
-from tests.gateway import Answer, answer_requests
+from tests.gateway import Response, answer_requests
 from tests.unit.test_deploy import URL, Prod
 from tools.kit.errors import CommandError
 
@@ -26,7 +26,7 @@ class Corrections:
     """An API of paper for corrections: one answer after another, the last again and again; waiting takes no time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.answers: list[Answer] = []
+        self.answers: list[Response] = []
         self.asked: list[Any] = []
         self._now = 0.0
         answer_requests(monkeypatch, self._answer)
@@ -37,7 +37,7 @@ class Corrections:
     def _sleep(self, seconds: float) -> None:
         self._now += seconds
 
-    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url) == ("POST", "https://api.example.com/dev/correcao")
         assert "/execute-api/aws4_request" in headers["Authorization"]
         (asked,) = json.loads(body or b"")["correcoes"]
@@ -60,8 +60,8 @@ REFUSED: tuple[int, str, dict[str, str]] = (
     '{"recusadas":[{"posicao":0,"razao":"ID is no correction that can be undone"}]}',
     {},
 )
-DENIED: Answer = (403, '{"message":"User: x is not authorized to perform: execute-api:Invoke on resource: y"}', {})
-UNKNOWN: Answer = (403, '{"message":"Missing Authentication Token"}', {})
+DENIED: Response = (403, '{"message":"User: x is not authorized to perform: execute-api:Invoke on resource: y"}', {})
+UNKNOWN: Response = (403, '{"message":"Missing Authentication Token"}', {})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,11 @@ UNKNOWN: Answer = (403, '{"message":"Missing Authentication Token"}', {})
     ],
 )
 def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer_may_write_none(
-    corrections: Corrections, capsys: pytest.CaptureFixture[str], answers: list[Answer], expected: str | None, said: str
+    corrections: Corrections,
+    capsys: pytest.CaptureFixture[str],
+    answers: list[Response],
+    expected: str | None,
+    said: str,
 ) -> None:
     corrections.answers = list(answers)
     assert proof.prove(boto3.Session(), "dev", URL) == expected
@@ -99,7 +103,7 @@ def test_a_correction_of_nothing_proves_the_way_to_the_table_unless_the_deployer
     ],
 )
 def test_corrections_that_do_not_reach_the_table_fail_the_deploy(
-    corrections: Corrections, answer: Answer, said: str
+    corrections: Corrections, answer: Response, said: str
 ) -> None:
     corrections.answers = [answer]
     with pytest.raises(CommandError, match=re.escape(said)) as failure:
@@ -114,7 +118,7 @@ def test_a_deploy_sends_one_after_its_punch_and_says_so(
 ) -> None:
     asked: list[str] = []
 
-    def answer(_method: str, url: str, body: bytes | None, _headers: Mapping[str, str]) -> Answer:
+    def answer(_method: str, url: str, body: bytes | None, _headers: Mapping[str, str]) -> Response:
         asked.append(url.rpartition("/")[2])
         if asked[-1] == "ponto":
             return 202, '{"messageId":"message"}', {}

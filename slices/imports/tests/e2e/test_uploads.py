@@ -20,7 +20,7 @@ from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tests.e2e.test_dlq import run as run
-from tests.serving import Answer, Request, answering
+from tests.serving import Request, Response, answering
 from tests.waiting import DEADLINE, wait_for
 from tools.dlq import event_source
 from tools.kit import osls, target
@@ -46,8 +46,8 @@ class Bucket:
     def event(self, folder: str, continuation: dict[str, int]) -> Any:
         """Give the event by which the file of a folder of results is gone on with."""
         key, _, version = folder.replace("results", "incoming", 1).rpartition("/")
-        place = {"bucket": {"name": self.name}, "object": {"key": key.replace(" ", "+"), "versionId": version}}
-        records = [{"eventSource": "aws:s3", "s3": place}]
+        location = {"bucket": {"name": self.name}, "object": {"key": key.replace(" ", "+"), "versionId": version}}
+        records = [{"eventSource": "aws:s3", "s3": location}]
         return {"Records": records, "continuation": continuation | {"rounds": 1}}
 
     def lines(self, key: str) -> list[Any] | None:
@@ -128,15 +128,15 @@ def test_a_file_becomes_rows_once_and_a_longer_one_adds_what_is_new(
 def test_the_punches_of_a_file_are_one_group_on_the_queue(
     client: Client, deployed: Deployed, bucket: Bucket, employees: list[int]
 ) -> None:
-    place = target.find(target.Where(state=deployed.state))
-    event_source.switch(place, enabled=False)
+    deployment = target.find(target.Where(state=deployed.state))
+    event_source.switch(deployment, enabled=False)
     try:
         assert bucket.wait_for(bucket.upload(ndjson(employees[:1])))["accepted"] == 1
         (message,) = client.sqs.receive_message(
             QueueUrl=client.address.queue_url, MessageSystemAttributeNames=["MessageGroupId"], VisibilityTimeout=0
         )["Messages"]
     finally:
-        event_source.switch(place, enabled=True)
+        event_source.switch(deployment, enabled=True)
     assert message["Attributes"] == {"MessageGroupId": "imports"}
     client.wait_until_drained()
     assert len(client.rows(employees[0])) == 1
@@ -283,7 +283,7 @@ def queue_that_answers(stack: Stack, faults: dict[int, int]) -> Iterator[str]:
     """
     calls, lock = count(), Lock()
 
-    def answer(request: Request) -> Answer:
+    def answer(request: Request) -> Response:
         with lock:
             status, text = faults.pop(next(calls), 0), b'{"__type": "com.amazonaws.sqs#AccessDenied"}'
         if not status:

@@ -9,7 +9,7 @@ from typing import Any
 
 from slices.imports.tests.unit.test_uploads import punch
 from tests.commands import write_stack
-from tests.serving import Answer, Request, answering
+from tests.serving import Request, Response, answering
 from tests.waiting import started, wait_for
 
 LINES = 6_001  # good ones, between two that are refused
@@ -24,7 +24,7 @@ def test_an_import_that_is_killed_twice_lists_each_refused_line_once(tmp_path: P
     accepted: list[int] = []
     most = 0  # punches that are accepted at once; the others slowly, so that the import does not end
 
-    def accept(request: Request) -> Answer:
+    def accept(request: Request) -> Response:
         accepted.append(json.loads(request.body)["usuarioId"])
         time.sleep(0.05 if len(accepted) > most else 0)
         return 202, {}, b""

@@ -19,13 +19,13 @@ import pytest
 from slices.imports import api as imports_api
 from slices.imports.tests.unit.test_uploads import file, punch
 from tests.commands import Result, write_stack
-from tests.gateway import Answer, answer_requests
+from tests.gateway import Response, answer_requests
 from tests.unit.test_files import THINGS, state
 from tools import cli
 from tools.kit.client import MOST_AT_ONCE
 
-ACCEPTED: Answer = (202, '{"message":"accepted"}', {})
-FORBIDDEN: Answer = (403, '{"message":"Forbidden"}', {})
+ACCEPTED: Response = (202, '{"message":"accepted"}', {})
+FORBIDDEN: Response = (403, '{"message":"Forbidden"}', {})
 URL = "http://127.0.0.1:1/restapis/a/local/_user_request_/ponto"
 
 as_it_is_and_compressed = pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["as it is", "compressed"])
@@ -40,7 +40,7 @@ class Import:
         self.refused = folder / "october.ndjson.refused.ndjson"
         self.accepted: list[int] = []
         self.tries: Counter[int] = Counter()
-        self.answers: dict[int, list[Answer]] = {}  # by employee
+        self.answers: dict[int, list[Response]] = {}  # by employee
         self.keys: set[str] = set()
         self.ctrl_c_at = 0  # the employee with whose punch somebody stops the command
         self.seconds = 0.0  # that each answer takes
@@ -49,7 +49,7 @@ class Import:
         self._lock = threading.Lock()
         self._capsys = capsys
 
-    def answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def answer(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Response:
         assert (method, url) == ("POST", URL)
         employee = json.loads(body or b"")["usuarioId"]
         if employee == self.ctrl_c_at:

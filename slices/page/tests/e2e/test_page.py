@@ -186,11 +186,18 @@ def test_whatever_a_server_answers_each_punch_becomes_one_row_or_is_shown_as_ref
     wait_for_states(page, DONE, DONE, DONE, refusal)
     wait_for(lambda: len(client.rows(employee)) == 3, "three rows")
     ids = [row.punch.id for row in client.rows(employee)]
-    told = [(post.body["sequencia"], post.status) for post in server.sent(employee)]
-    told = [each for place, each in enumerate(told) if each != (2, 403) or place == told.index(each)]
+    answered = [(post.body["sequencia"], post.status) for post in server.sent(employee)]
+    answered = [each for index, each in enumerate(answered) if each != (2, 403) or index == answered.index(each)]
     # The silent one was given up after 30 s, and came through afterwards.
-    assert [each for each in told if each != (2, 202)] == [(1, 400), (2, 429), (2, 500), (2, 403), (3, 202), (4, 202)]
-    assert told.count((2, 202)) == 2
+    assert [each for each in answered if each != (2, 202)] == [
+        (1, 400),
+        (2, 429),
+        (2, 500),
+        (2, 403),
+        (3, 202),
+        (4, 202),
+    ]
+    assert answered.count((2, 202)) == 2
     assert ids == list(dict.fromkeys(post.body["id"] for post in server.sent(employee) if post.status == 202))
 
 

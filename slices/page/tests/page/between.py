@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import urllib3
 
 from slices.page import site
-from tests.serving import Answer, Request, answering, json_answer
+from tests.serving import Request, Response, answering, json_answer
 from tests.waiting import DEADLINE
 
-Api = Callable[[str, Mapping[str, str], bytes | None], Answer]
+Api = Callable[[str, Mapping[str, str], bytes | None], Response]
 """Answers a path below the page's address, with its headers in lower case, and a body where it is a POST."""
 
 
@@ -45,7 +45,7 @@ class Held:
         self._goes = threading.Event()
         self.came = threading.Event()  # a request did
 
-    def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def __call__(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         """Wait, then answer."""
         self.came.set()
         self._goes.wait(DEADLINE)
@@ -79,7 +79,7 @@ class Between:
         """The page's address."""
         return f"{self.origin}/stage/"
 
-    def answer(self, request: Request) -> Answer | None:
+    def answer(self, request: Request) -> Response | None:
         """Answer a request, or not."""
         if self.down:
             return None
@@ -93,7 +93,7 @@ class Between:
         self.receipts.append(name.removeprefix("ponto/"))
         return self.api(name, request.headers, None)
 
-    def _punch(self, request: Request) -> Answer | None:
+    def _punch(self, request: Request) -> Response | None:
         if self.api_down:
             return None
         with self.lock:
@@ -104,15 +104,15 @@ class Between:
             headers = {**headers, **fault.headers}
         else:
             status, headers, text = self.api("ponto", request.headers, request.body)
-        told = 0 if fault.lost else status
-        self.posts.append(Post(request.headers.get("x-api-key"), json.loads(request.body), told))
+        seen = 0 if fault.lost else status
+        self.posts.append(Post(request.headers.get("x-api-key"), json.loads(request.body), seen))
         return None if fault.lost else (status, headers, text)
 
-    def record(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def record(self, path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         """Accept every punch, and have its row at once: an `Api`."""
         return accept(path, headers, body) if body is not None else self.receipt(path)
 
-    def receipt(self, path: str, **changes: object) -> Answer:
+    def receipt(self, path: str, **changes: object) -> Response:
         """Answer with a receipt, as the function writes it, of a punch that was sent.
 
         Args:
@@ -121,8 +121,8 @@ class Between:
         """
         punch = next(post.body for post in self.posts if path == f"ponto/{post.body['id']}")
         instant = datetime.fromisoformat(punch["ponto"]).astimezone(UTC).isoformat().replace("+00:00", "Z")
-        told = {"situacao": "gravada", "id": punch["id"], "usuarioId": punch["usuarioId"], "ponto": instant}
-        return json_answer(200, told | changes)
+        receipt = {"situacao": "gravada", "id": punch["id"], "usuarioId": punch["usuarioId"], "ponto": instant}
+        return json_answer(200, receipt | changes)
 
     def sent(self, employee: int) -> list[Post]:
         """Give the posts of an employee, oldest first."""
@@ -144,7 +144,7 @@ def stack_at(page_url: str) -> Api:
         page_url: the stack's.
     """
 
-    def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def answer(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         kept = {name: value for name, value in headers.items() if name in ("content-type", "x-api-key")}
         method = "GET" if body is None else "POST"
         given = urllib3.request(method, page_url + path, body=body, headers=kept, retries=False, timeout=DEADLINE)
@@ -158,7 +158,7 @@ def stack_at(page_url: str) -> Api:
     return answer
 
 
-def accept(_path: str, _headers: Mapping[str, str], body: bytes | None) -> Answer:
+def accept(_path: str, _headers: Mapping[str, str], body: bytes | None) -> Response:
     """Accept every punch, and know of no row: a stack without anything behind it."""
     return json_answer(404, {"message": "not yet"}) if body is None else json_answer(202, {"message": "accepted"})
 

@@ -195,8 +195,8 @@ def small_disk(kind: str) -> Iterator[Path]:
         CommandError: that is refused here.
     """
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder, "disk")
-        place.mkdir()
+        mounted_at = Path(folder, "disk")
+        mounted_at.mkdir()
         how = ["-t", "tmpfs", "-o", f"size={_MIB}m", "tmpfs"]
         if kind == "ext4":
             image = Path(folder, "image")
@@ -204,13 +204,13 @@ def small_disk(kind: str) -> Iterator[Path]:
                 file.truncate(_MIB << 20)
             subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
             how = ["-o", "loop", str(image)]
-        mounted = subprocess.run(["mount", *how, place], capture_output=True, text=True, check=False)
+        mounted = subprocess.run(["mount", *how, mounted_at], capture_output=True, text=True, check=False)
         if mounted.returncode:
             raise CommandError(f"{kind} cannot be mounted: {mounted.stderr.strip()}")
         try:
-            yield place
+            yield mounted_at
         finally:
-            subprocess.run(["umount", "--lazy", place], check=True)
+            subprocess.run(["umount", "--lazy", mounted_at], check=True)
 
 
 def _run_once(numbered: tuple[int, Case], web: Path) -> Found:
@@ -263,8 +263,10 @@ def thanks(profile: Path, web: Path) -> float:
 def _is_usable(disk: str, web: Path) -> bool:
     """Tell whether a disk can be mounted; if so, print what thanks cost on it."""
     try:
-        with small_disk(disk) as place:
-            print_line(f"{disk}: {_PRESSES} presses, median {thanks(place / 'profile', web):.1f} ms until the thanks")
+        with small_disk(disk) as mounted_at:
+            print_line(
+                f"{disk}: {_PRESSES} presses, median {thanks(mounted_at / 'profile', web):.1f} ms until the thanks"
+            )
     except (CommandError, OSError) as error:  # no mkfs.ext4, perhaps
         print_line(f"without {disk}: {error}")
         return False

@@ -160,8 +160,8 @@ def wait_for_states(page: Page, *expected: str | re.Pattern[str]) -> None:
 def refused(status: int, reason: str | None = None) -> str:
     """What the page says of a punch that was refused with a status, by default for a reason that `between` makes up."""
     meaning = {400: ": não é uma batida válida", 413: ": é grande demais"}.get(status, "")
-    told = f"made up: {status}" if reason is None else reason
-    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {told}' if told else '.'}"
+    shown = f"made up: {status}" if reason is None else reason
+    return f"recusada ({status}){meaning}. Mostre a quem cuida do ponto{f': {shown}' if shown else '.'}"
 
 
 def look_again(page: Page) -> None:
@@ -185,11 +185,11 @@ def synchronize_in_the_background(phone: Phone, page: Page) -> None:
     developer.send("ServiceWorker.enable")
     page.goto("about:blank")
 
-    def told() -> list[str]:
+    def registered() -> list[str]:
         page.evaluate("0")  # while it waits for the answer, Playwright hands out the browser's events
         return found
 
-    wait_for(told, "Chromium to name the service worker's registration")
+    wait_for(registered, "Chromium to name the service worker's registration")
     origin = phone.url.partition("/stage/")[0]
     developer.send(
         "ServiceWorker.dispatchSyncEvent",

@@ -29,7 +29,7 @@ from slices.page.tests.page.phone import (
     synchronize_in_the_background,
     wait_for_states,
 )
-from tests.serving import Answer, json_answer
+from tests.serving import Response, json_answer
 from tests.waiting import wait_for
 
 EMPLOYEE = 123
@@ -540,7 +540,7 @@ def test_a_punch_is_recorded_once_its_receipt_says_so(server: Between, phone: Ph
         json_answer(200, {"situacao": "gravada", "id": "of another"}),
     ]
 
-    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         if body is not None:
             return accept(path, headers, body)
         return answers.pop(0) if answers else server.receipt(path)
@@ -561,7 +561,7 @@ def test_a_punch_is_recorded_once_its_receipt_says_so(server: Between, phone: Ph
 
 
 def test_a_receipt_of_another_punch_is_shown_as_a_conflict_and_the_punch_kept(server: Between, phone: Phone) -> None:
-    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         if body is not None:
             return accept(path, headers, body)
         punch = next(post.body for post in server.posts if path.endswith(post.body["id"]))

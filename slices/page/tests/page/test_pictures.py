@@ -10,7 +10,7 @@ from slices.page.tests.page import phone as phones
 from slices.page.tests.page.between import Between, Fault, accept
 from slices.page.tests.page.phone import punch, wait_for_states
 from tests.page.pictures import HOW, at, folder, take
-from tests.serving import Answer
+from tests.serving import Response
 
 DAY = [("08:02:11", "recorded"), ("12:01:38", "recorded"), ("13:00:04", "sent"), ("17:33:20", "on this device")]
 
@@ -21,7 +21,7 @@ def test_the_page_when_the_server_has_just_gone(server: Between, browser: Browse
         headers = {name: value for name, value in answer.headers.items() if name != "date"}
         route.fulfill(response=answer, headers=headers)
 
-    def record_the_first_two(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def record_the_first_two(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         is_later = any(path.endswith(post.body["id"]) for post in server.posts[2:])
         return accept(path, headers, body) if is_later else server.record(path, headers, body)
 

@@ -13,7 +13,7 @@ from slices.page.tests.page.between import Between, accept
 from slices.page.tests.page.phone import HERE, SENT, Phone, clock, look_again, press, punch, wait_for_states
 from slices.page.tests.page.user_pool import UserPool, user_pool
 from tests.page.axe import require_nothing
-from tests.serving import Answer, json_answer
+from tests.serving import Response, json_answer
 from tests.waiting import DEADLINE, wait_for
 
 KEY = "#key=first"
@@ -26,7 +26,7 @@ def pool(server: Between) -> Iterator[UserPool]:
 
     with user_pool() as signed_in:
 
-        def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
             if headers.get("authorization") in signed_in.tokens[-1:]:
                 return accept(path, headers, body)
             return json_answer(401, {"message": "Unauthorized"})
@@ -326,7 +326,7 @@ def test_a_refusal_from_before_the_sign_in_stops_nothing(server: Between, phone:
     wait_for(lambda: server.posts, "a refusal")
     strict, grant, came, goes = server.api, pool.grant, Event(), Event()
 
-    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def api(path: str, headers: Mapping[str, str], body: bytes | None) -> Response:
         if body is not None and "authorization" not in headers:
             came.set()
             goes.wait(DEADLINE)

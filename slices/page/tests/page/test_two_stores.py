@@ -168,11 +168,11 @@ def test_of_two_states_the_further_one_wins_whichever_store_has_it(phone: Phone)
             const replica = await import("./replica.js")
             const all = await (await import("./database.js")).everything()
             const { copy, nameOf } = await import("./reconcile.js")
-            for (const [place, [first, second]] of pairs.entries()) {
-                await replica.remove(nameOf(all[place]))
-                await copy({ ...all[place], state: second, sentAt: 2 })
+            for (const [index, [first, second]] of pairs.entries()) {
+                await replica.remove(nameOf(all[index]))
+                await copy({ ...all[index], state: second, sentAt: 2 })
                 await transact(await open(), "readwrite", punches =>
-                    punches.put({ ...all[place], state: first, sentAt: 1 }))
+                    punches.put({ ...all[index], state: first, sentAt: 1 }))
             }
         }""",
         pairs,
@@ -302,7 +302,7 @@ def test_a_press_that_cannot_be_taken_back_is_kept_and_keeps_its_number(server: 
             const kept = stores.map(([store, name]) => store.prototype[name])
             for (const [store, name] of stores)
                 store.prototype[name] = () => { throw new DOMException("no room", "QuotaExceededError") }
-            window.mend = () => stores.forEach(([store, name], place) => { store.prototype[name] = kept[place] })
+            window.mend = () => stores.forEach(([store, name], index) => { store.prototype[name] = kept[index] })
         }"""
     )
 

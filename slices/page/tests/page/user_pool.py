@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from slices.page import site
-from tests.serving import Answer, Request, answering
+from tests.serving import Request, Response, answering
 
 CLIENT = "app client"
 
@@ -75,7 +75,7 @@ class UserPool:
         self.revoked.append(fields["token"])
         return 200
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer any endpoint."""
         path, _, query = request.path.partition("?")
         if request.method == "GET":
@@ -83,9 +83,9 @@ class UserPool:
         fields = dict(urllib.parse.parse_qsl(request.body.decode()))
         if path == "/oauth2/revoke":
             return self.revoke(fields), {}, b""
-        status, told = self.grant(fields)
+        status, body = self.grant(fields)
         # The header as Cognito's token endpoint has it.
-        return status, {"access-control-allow-origin": "*"}, json.dumps(told).encode()
+        return status, {"access-control-allow-origin": "*"}, json.dumps(body).encode()
 
 
 @contextmanager

@@ -81,11 +81,11 @@ def test_a_receipt_is_held_to_id_employee_and_instant() -> None:
         ({}, None),
     ]
 
-    told = evaluate(
+    found = evaluate(
         f"{json.dumps([each for each, _ in receipts])}.map(each => rules.outcome(each, {json.dumps(punch)}))"
     )
 
-    assert told == [expected for _, expected in receipts]
+    assert found == [expected for _, expected in receipts]
 
 
 def test_a_sent_punch_is_overdue_once_it_is_no_row_a_day_after_it_was_sent_whenever_it_was_made() -> None:
