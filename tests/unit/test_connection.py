@@ -17,7 +17,7 @@ REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
 CONNECTED = cast(psycopg2.extensions.connection, object())
 
-Answer = tuple[float, str]  # s that a try takes unless its own time is over before, and the error; "": connected
+Attempt = tuple[float, str]  # s that a try takes unless its own time is over before, and the error; "": connected
 
 
 class Server:
@@ -25,7 +25,7 @@ class Server:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.answers: Callable[[dict[str, Any]], Answer] = lambda _: (0.0, "")
+        self.answers: Callable[[dict[str, Any]], Attempt] = lambda _: (0.0, "")
         self.tries: list[dict[str, Any]] = []
         self.connected = CONNECTED
 
@@ -57,7 +57,7 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> Server:
     return server
 
 
-REFUSALS: dict[str, Answer] = {
+REFUSALS: dict[str, Attempt] = {
     "end of file after 3 s": (3, "server closed the connection unexpectedly"),
     "28000": (0.05, "FATAL:  no pg_hba.conf entry for host"),
     "silence": (3600, ""),
@@ -70,7 +70,7 @@ REFUSALS: dict[str, Answer] = {
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
 @pytest.mark.parametrize("resumes", [1, 20, 35])
 def test_whatever_a_database_that_resumes_answers_it_is_connected_to_within_five_seconds_of_its_return(
-    server: Server, refusal: Answer, resumes: int
+    server: Server, refusal: Attempt, resumes: int
 ) -> None:
     server.answers = lambda _: refusal if server.now < resumes else (0.1, "")
 
@@ -82,7 +82,7 @@ def test_whatever_a_database_that_resumes_answers_it_is_connected_to_within_five
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
 @pytest.mark.parametrize("seconds", [2, 3, 7, 40])
-def test_all_tries_together_end_in_their_time(server: Server, refusal: Answer, seconds: int) -> None:
+def test_all_tries_together_end_in_their_time(server: Server, refusal: Attempt, seconds: int) -> None:
     server.answers = lambda _: refusal
 
     with pytest.raises(psycopg2.OperationalError):
@@ -144,7 +144,7 @@ def test_a_wrong_password_is_not_repeated(server: Server, renewed: str | None, t
 
 
 def test_a_password_that_was_rotated_while_the_database_resumes_is_found(server: Server) -> None:
-    def answer(arguments: dict[str, Any]) -> Answer:
+    def answer(arguments: dict[str, Any]) -> Attempt:
         return REFUSALS["28000"] if server.now < 20 else (0.05, REJECTED if is_old(arguments) else "")
 
     server.answers = answer
@@ -164,7 +164,7 @@ def unreadable(server: Server, seconds: float) -> Callable[[], Parameters]:
 
 @pytest.mark.parametrize("seconds", [0.1, SECRET_SECONDS])
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
-def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, refusal: Answer, seconds: float) -> None:
+def test_a_secret_that_cannot_be_read_does_not_end_the_tries(server: Server, refusal: Attempt, seconds: float) -> None:
     server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
 
     assert connect({"password": "old"}, "test", renew=unreadable(server, seconds)) is CONNECTED

@@ -27,7 +27,7 @@ POOL = "us-east-1_abc"
 SERVED = [lambda: static.files(flow.FOLDER)]  # as files of a slice
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: int
     body: bytes
     headers: dict[bytes, bytes]
@@ -53,17 +53,19 @@ class Emulator:
         await send({"type": "http.response.body", "body": self._body[:4], "more_body": True})
         await send({"type": "http.response.body", "body": self._body[4:]})
 
-    async def call_api(self, api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> asgi.Answer:
+    async def call_api(
+        self, api: str, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> asgi.Response:
         self.called.append((api, method, path, headers, body))
         sent = [(b"Access-Control-Allow-Origin", b"*"), (b"Content-Length", str(len(self._body)).encode())]
-        return asgi.Answer(self._status, sent, self._body)
+        return asgi.Response(self._status, sent, self._body)
 
     def is_signed(self, _: str, method: str, path: str) -> bool:
         return (method, path) == ("POST", "/signed")
 
-    def public_keys(self, pool: str) -> asgi.Answer | None:
+    def public_keys(self, pool: str) -> asgi.Response | None:
         self.pools.append(pool)
-        return asgi.Answer(200, [], b"keys") if pool == POOL else None
+        return asgi.Response(200, [], b"keys") if pool == POOL else None
 
 
 def ask(
@@ -77,7 +79,7 @@ def ask(
     view: flow.Flow | None = None,
     parts: list[Message] | None = None,
     **headers: str,
-) -> Answer:
+) -> Response:
     """Send a request through a guard: a body, or the messages in which it comes and after which nothing does."""
     guarded = Guard(
         emulator, Public(emulator.call_api, emulator.is_signed, emulator.public_keys), 4566, KEY, view, SERVED
@@ -101,14 +103,14 @@ def ask(
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": found}
     asyncio.run(guarded(scope, receive, send))
     start, *rest = sent or [{"status": 0, "headers": []}]
-    return Answer(
+    return Response(
         start["status"],
         b"".join(message["body"] for message in rest),
         {name.lower(): value for name, value in start["headers"]},
     )
 
 
-def refused(answer: Answer) -> Any:
+def refused(answer: Response) -> Any:
     assert answer.status == 403
     return json.loads(answer.body)["message"]
 

@@ -34,7 +34,7 @@ from ministack.services import cloudwatch_logs as logs
 
 from ponto.punch import NotAPunch, parse
 from tools.local import velocity
-from tools.local.asgi import Answer, Application
+from tools.local.asgi import Application, Response
 from tools.local.errors import LocalError
 
 VERSIONS = {"ministack": "1.5.33", "hypercorn": "0.18.0"}
@@ -366,7 +366,7 @@ def unfinished_events() -> int:
 # many headers, whatever the path is.
 
 
-async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+async def call_api(api: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Send a request to the deployed stage of an API. One that does not exist answers 404.
 
     Args:
@@ -398,16 +398,16 @@ def _finding(body: bytes) -> str:
     return "it does not match ponto/punch.schema.json"
 
 
-def public_keys(pool: str) -> Answer | None:
+def public_keys(pool: str) -> Response | None:
     """Give the keys that check a user pool's tokens; None when there is no such pool."""
     return _answer(cognito.well_known_jwks(pool)) if cognito._get_pool_unscoped(pool) else None
 
 
-def _answer(given: tuple[int, dict[str, Any], bytes | str]) -> Answer:
+def _answer(given: tuple[int, dict[str, Any], bytes | str]) -> Response:
     status, headers, body = given
     written: Iterable[tuple[bytes, bytes]] = app._asgi_header_list(headers)
     date = (b"date", formatdate(usegmt=True).encode())  # the emulator has told hypercorn not to add it
-    return Answer(status, [*written, date], body if isinstance(body, bytes) else body.encode())
+    return Response(status, [*written, date], body if isinstance(body, bytes) else body.encode())
 
 
 # What the emulator holds.

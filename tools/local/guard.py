@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tools.kit import static
 from tools.local import asgi, flow
-from tools.local.asgi import Answer, Application, Message, Receive, Scope, Send
+from tools.local.asgi import Application, Message, Receive, Response, Scope, Send
 
 MOST = 1 << 17
 """Bytes of a body for the API: twice what its queue takes, for a body that is little larger gets the queue's answer."""
@@ -40,9 +40,9 @@ Files = Callable[[], Mapping[str, static.File]]
 class Public(NamedTuple):
     """What the emulator does for everybody."""
 
-    call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Answer]]
+    call_api: Callable[[str, str, str, Mapping[str, str], bytes], Awaitable[Response]]
     is_signed: Callable[[str, str, str], bool]
-    public_keys: Callable[[str], Answer | None]
+    public_keys: Callable[[str], Response | None]
 
 
 class Guard:
@@ -177,7 +177,7 @@ class Guard:
     def _has_key(self, scope: Scope) -> bool:
         return any(hmac.compare_digest(found.encode(), self._key.encode()) for found in _keys(scope))
 
-    def _keys_of_pool(self, scope: Scope) -> Answer | None:
+    def _keys_of_pool(self, scope: Scope) -> Response | None:
         found = _public_keys(scope["path"]) if scope["method"] == "GET" else None
         return self._public.public_keys(found["pool"]) if found else None
 

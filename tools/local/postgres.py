@@ -127,10 +127,10 @@ def start(data: Path, settings: Mapping[str, str] | None = None) -> Postgres:
     data = data.resolve()
     wanted = {**LOG_SETTINGS, **(settings or {})}
     end(data)
-    way = unprivileged.find(_program("initdb"), data.parent)
+    launcher = unprivileged.find(_program("initdb"), data.parent)
     if not data.exists():
-        _initialize(data, way, sync=wanted.get("fsync") != "off")
-    _require_ours(data, way)
+        _initialize(data, launcher, sync=wanted.get("fsync") != "off")
+    _require_ours(data, launcher)
     server = Postgres(data, str(_socket_folder(data)))
     (data / _CONFIGURATION).write_text(_configuration(server.host, wanted))
     try:
@@ -242,11 +242,11 @@ def _unfinished(data: Path) -> Path:
     return data.with_name(f"{data.name}.new")
 
 
-def _initialize(data: Path, way: unprivileged.Way, *, sync: bool) -> None:
+def _initialize(data: Path, launcher: unprivileged.Launcher, *, sync: bool) -> None:
     """Make the data folder, which is there whole or not at all."""
     new = _unfinished(data)
     shutil.rmtree(new, ignore_errors=True)
-    command = [*way.prefix, str(_program("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
+    command = [*launcher.prefix, str(_program("initdb")), "-D", str(new), "--username", USER, "--auth", "trust"]
     # The same on every machine, and no wish of a locale that this one lacks.
     command += ["--encoding", "UTF8", "--locale", "C"]
     if version() >= _BUILTIN:
@@ -270,21 +270,21 @@ def _initialize(data: Path, way: unprivileged.Way, *, sync: bool) -> None:
     new.rename(data)
 
 
-def _require_ours(data: Path, way: unprivileged.Way) -> None:
+def _require_ours(data: Path, launcher: unprivileged.Launcher) -> None:
     file = data / "PG_VERSION"
     if not file.is_file() or file.read_text().strip() != str(version()):
         raise LocalError(
             f"{data} is no data folder of PostgreSQL {version()}: remove it, or choose another with --state."
         )
-    if way.owner is None:
+    if launcher.owner is None:
         if data.stat().st_uid != os.geteuid():
             raise LocalError(f"{data} belongs to another user: remove it, or choose another folder with --state.")
-    elif data.stat().st_uid != way.owner:  # made by root in another way, as in a container with other rights
+    elif data.stat().st_uid != launcher.owner:  # made by root in another way, as in a container with other rights
         for path in (data, *data.rglob("*")):
-            os.chown(path, way.owner, -1, follow_symlinks=False)
-    if way.owner and stat.S_IMODE(data.parent.stat().st_mode) & 0o077:
+            os.chown(path, launcher.owner, -1, follow_symlinks=False)
+    if launcher.owner and stat.S_IMODE(data.parent.stat().st_mode) & 0o077:
         raise LocalError(
-            f"PostgreSQL runs as user {way.owner} for root, whose other programs could enter {data.parent}: "
+            f"PostgreSQL runs as user {launcher.owner} for root, whose other programs could enter {data.parent}: "
             f"chmod 700 {data.parent}"
         )
 

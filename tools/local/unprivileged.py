@@ -9,14 +9,14 @@ from typing import NamedTuple
 from tools.local.errors import LocalError
 
 
-class Way(NamedTuple):
+class Launcher(NamedTuple):
     """How a command of PostgreSQL's is started."""
 
     prefix: tuple[str, ...]  # words before the command; each is a program that becomes the next, with the same pid
     owner: int | None  # the user id that the data has to belong to; None: whoever made it
 
 
-def find(initdb: Path, folder: Path) -> Way:
+def find(initdb: Path, folder: Path) -> Launcher:
     """Choose how to run PostgreSQL's programs. No mode, owner or user of the system is changed.
 
     Args:
@@ -27,7 +27,7 @@ def find(initdb: Path, folder: Path) -> Way:
         LocalError: this is root, and cannot be anybody else here.
     """
     if os.geteuid():
-        return Way((), None)
+        return Launcher((), None)
     other = _other_user()
     # Somebody else, with root's right to pass folders, such as a private one that the project is in.
     setpriv = (
@@ -38,16 +38,16 @@ def find(initdb: Path, folder: Path) -> Way:
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
     )
-    ways = (
+    launchers = (
         # Root outside, somebody else inside: files are root's. Containers often forbid it.
-        Way(("unshare", "--user", f"--map-user={other.pw_uid}", f"--map-group={other.pw_gid}"), 0),
+        Launcher(("unshare", "--user", f"--map-user={other.pw_uid}", f"--map-group={other.pw_gid}"), 0),
         # access() ignores that right without this bit, and by access() PostgreSQL's programs look for each other.
-        Way((*setpriv, "--securebits=+no_setuid_fixup"), other.pw_uid),
-        Way(setpriv, other.pw_uid),  # where root may not set the bit, and anybody reaches the programs
+        Launcher((*setpriv, "--securebits=+no_setuid_fixup"), other.pw_uid),
+        Launcher(setpriv, other.pw_uid),  # where root may not set the bit, and anybody reaches the programs
     )
-    for way in ways:
-        if _works(way, initdb, folder):
-            return way
+    for launcher in launchers:
+        if _works(launcher, initdb, folder):
+            return launcher
     raise LocalError(
         f"PostgreSQL refuses to run as root, and root can be nobody else here, for neither `unshare` nor `setpriv` "
         f"gets from root to user {other.pw_name} with {initdb} and {folder} in reach: run this as another user."
@@ -62,9 +62,9 @@ def _other_user() -> pwd.struct_passwd:
     return users[0]
 
 
-def _works(way: Way, initdb: Path, folder: Path) -> bool:
+def _works(launcher: Launcher, initdb: Path, folder: Path) -> bool:
     # --show looks for the other programs, prints settings, and writes nothing.
-    probe = [*way.prefix, "sh", "-c", 'test -w "$1" && exec "$0" --show -D "$1"', str(initdb), str(folder)]
+    probe = [*launcher.prefix, "sh", "-c", 'test -w "$1" && exec "$0" --show -D "$1"', str(initdb), str(folder)]
     try:
         return subprocess.run(probe, capture_output=True, check=False, cwd="/").returncode == 0
     except FileNotFoundError:

@@ -8,14 +8,14 @@ import pytest
 from ponto.config import SECRET_SECONDS
 from ponto.connection import Parameters
 from slices.receipts.lookup import TIMEOUTS, Receipts
-from tests.unit.test_connection import REFUSALS, Answer, Silent, reached
+from tests.unit.test_connection import REFUSALS, Attempt, Silent, reached
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
 @pytest.mark.parametrize("resumes", [3, 6, 3600])
 @pytest.mark.parametrize("connected_before", [False, True])
 def test_a_receipt_that_cannot_be_had_is_a_503_in_its_time(
-    monkeypatch: pytest.MonkeyPatch, refusal: Answer, resumes: int, connected_before: bool
+    monkeypatch: pytest.MonkeyPatch, refusal: Attempt, resumes: int, connected_before: bool
 ) -> None:
     server = reached(monkeypatch)
     times = TIMEOUTS
