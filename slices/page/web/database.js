@@ -7,7 +7,8 @@
  */
 
 import { forget, isLost, open, transact, when } from "./indexeddb.js"
-import { NO_IDENTITY, copy, identity, identityOf, isSame, nameOf, putChanged, reconcileOver } from "./reconcile.js"
+import { NO_IDENTITY, identityOf, isSame, nameOf } from "./plan.js"
+import { copy, identity, putChanged, reconcileOver } from "./reconcile.js"
 import * as replica from "./replica.js"
 import { isSilence } from "./rules.js"
 

@@ -9,9 +9,6 @@ const CACHE = "replica"
 const FOLDER = `${self.location.origin}/replica/` // nothing is served there
 const TOGETHER = 100 // entries that are written or read at the same time
 
-/** Give the name that is made of these parts. */
-export const join = (...parts) => parts.map(encodeURIComponent).join("/")
-
 /** @returns {Promise<string[]>} the names of all values */
 export async function names() {
   return (await inCache(cache => cache.keys())).map(({ url }) => url.slice(FOLDER.length))

@@ -167,7 +167,7 @@ def test_of_two_states_the_further_one_wins_whichever_store_has_it(phone: Phone)
             const { open, transact, when } = await import("./indexeddb.js")
             const replica = await import("./replica.js")
             const all = await (await import("./database.js")).everything()
-            const { copy, nameOf } = await import("./reconcile.js")
+            const { copy } = await import("./reconcile.js"), { nameOf } = await import("./plan.js")
             for (const [index, [first, second]] of pairs.entries()) {
                 await replica.remove(nameOf(all[index]))
                 await copy({ ...all[index], state: second, sentAt: 2 })
@@ -195,7 +195,7 @@ def test_of_two_keys_the_later_one_wins_whichever_store_has_it(behind: str, phon
         """async behind => {
             const { open, transact } = await import("./indexeddb.js")
             const replica = await import("./replica.js")
-            const { identity, identityOf } = await import("./reconcile.js")
+            const { identity } = await import("./reconcile.js"), { identityOf } = await import("./plan.js")
             const now = await identity(await open())
             const before = { ...now, key: "first", revision: now.revision - 1 }
             if (behind === "indexeddb")
@@ -374,7 +374,7 @@ def test_a_torn_newer_entry_leaves_the_whole_older_one(server: Between, phone: P
     page.evaluate(
         """async () => {
             const { open } = await import("./indexeddb.js")
-            const { identity, identityOf, nameOf } = await import("./reconcile.js")
+            const { identity } = await import("./reconcile.js"), { identityOf, nameOf } = await import("./plan.js")
             const [{ body }] = await (await import("./database.js")).everything()
             const { revision } = await identity(await open())
             const torn = [nameOf({ body, state: "sent" }), identityOf(revision + 1)]
@@ -409,7 +409,7 @@ def test_a_torn_copy_that_cannot_be_deleted_is_said_and_every_other_punch_goes_o
     press(page, 2)
     page.evaluate(
         """async () => {
-            const { nameOf } = await import("./reconcile.js")
+            const { nameOf } = await import("./plan.js")
             const [, second] = await (await import("./database.js")).everything()
             await (await caches.open("replica")).put(`/replica/${nameOf(second)}`, new Response("{"))
         }"""
