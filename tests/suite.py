@@ -43,7 +43,7 @@ _boto3.setattr(Loader, "list_available_services", _services_of)
 
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
-_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "command", "deploy", "leftovers"))
+_OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "bare", "command", "deploy", "leftovers"))
 _ALONE = "tests/e2e/alone"  # where modules of slices do
 _BESIDE = {  # tests of lab/ that use what those of a folder share
     "lab/tests/test_chaos.py": _SHARED,

@@ -21,11 +21,6 @@ ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of 
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 
-USER_POOL = "arn:aws:cognito-idp:sa-east-1:123456789012:userpool/sa-east-1_AbCdEfGhI"
-
-DOMAIN, CLIENT = "ponto.auth.sa-east-1.amazoncognito.com", "1h57kf5cpq17m0eml12EXAMPLE"
-SIGN_IN = (f"userPoolArn={USER_POOL}", f"userPoolDomain={DOMAIN}", f"userPoolClientId={CLIENT}")
-
 SWITCHES = [  # all that slices leave off
     f"{name}=true"
     for each in slices.installed()
@@ -141,12 +136,6 @@ def dev(compiled: Compile) -> Template:
 @pytest.fixture
 def local(compiled: Compile) -> Template:
     return compiled("local")
-
-
-@pytest.fixture
-def signed_in(compiled: Compile) -> Template:
-    """Give prod with employees who sign in."""
-    return compiled("prod", f"userPoolArn={USER_POOL}")
 
 
 @pytest.fixture(params=["prod", "dev", "local"])

@@ -49,8 +49,8 @@ def test_the_linter_finds_what_cannot_be_created_and_nothing_else(tmp_path: Path
     old["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "13.4"
     unknown["Resources"]["DatabaseCluster"]["Properties"]["EngineVersion"] = "16.99"
     dangling["Outputs"]["ApiId"]["Value"] = {"Ref": "Nothing"}
-    # So the permission to invoke the function names the account, not the bucket.
-    circle["Resources"]["UploadPermission"]["Properties"]["SourceArn"] = {"Fn::GetAtt": ["UploadBucket", "Arn"]}
+    redrive = {"deadLetterTargetArn": {"Fn::GetAtt": ["PunchQueue", "Arn"]}, "maxReceiveCount": 5}
+    circle["Resources"]["DeadLetterQueue"]["Properties"]["RedrivePolicy"] = redrive
     names = write(tmp_path, whole=observed, old=old, unknown=unknown, dangling=dangling, circle=circle)
 
     found = lint.findings(tmp_path, names, lint.IGNORED.keys() - UNTIL_OBSERVED)

@@ -152,7 +152,16 @@ def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and
         program.chmod(0o700)
 
     def check(**environment: str) -> "subprocess.CompletedProcess[str]":
-        words: list[str | Path] = ["make", "-f", ROOT / "Makefile", "-o", "setup", "-o", ".venv-audit/.installed", "check"]
+        words: list[str | Path] = [
+            "make",
+            "-f",
+            ROOT / "Makefile",
+            "-o",
+            "setup",
+            "-o",
+            ".venv-audit/.installed",
+            "check",
+        ]
         path = {"PATH": os.environ["PATH"]}
         return subprocess.run(words, cwd=tmp_path, env=path | environment, capture_output=True, text=True, check=False)
 

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tools.kit import commands
+from tools.kit import commands, slices
 from tools.kit.packaging import copy_project, package
 from tools.kit.project import ROOT
 
@@ -19,49 +19,44 @@ ALONE = (ROOT / ".github" / "deploy-role.yml", ROOT / "tools" / "deploy" / "tunn
 AUDITED = ("prod", "dev")  # by checkov: local is one machine, with nothing to encrypt or to keep apart
 
 # What the two find and we do not follow: a rule, everywhere, or a rule of checkov and the one resource it may concern.
-IGNORED = {
+_OF_THE_REFERENCE = {
     "ES1001": "an SQS source has no OnFailure destination: what fails there goes by the queue's redrive",
-    "ES1007": "a failed import goes to the function's dead-letter queue: its message is the event, for a redrive",
     "ES2000": "access logs are the parameter accessLogs: they need an account-wide role that a new account lacks",
     "ES6000": "the dead-letter queue itself has none after it",
     "W3005": "osls writes a function's DependsOn itself",
     "WS1000": "X-Ray is the parameter tracing: it costs per trace, and the log says what a batch did",
     "WS2002": "X-Ray is the parameter tracing: there is no code to trace in the gateway",
-    "CKV_AWS_18 UploadBucket": "results say what became of a file; who may put files there is CloudTrail's to record",
-    "CKV_AWS_18 SiteBucket": "it holds what anybody may see, and git has too, and CloudFront alone reads it",
     "CKV_AWS_18 ServerlessDeploymentBucket": "it holds code and templates, which git has too, and no punch",
     "CKV_AWS_21 ServerlessDeploymentBucket": "each deploy has a folder of its own, and osls keeps the last five",
-    "CKV_AWS_21 SiteBucket": "an earlier version of the page is an earlier commit, and a deploy of it",
     "CKV_AWS_26 AlarmTopic": "of dev, where a key of our own costs more than the alarms, which tell of no punch",
     "CKV_AWS_27": "SQS encrypts both queues with its own key; one of ours would cost per call and bring nobody else in",
-    "CKV_AWS_68 SiteDistribution": "a firewall is paid for by the month; keys and throttles are the gateway's own",
     **{
         f"CKV_AWS_{number} DeployBoundary": "a boundary grants nothing, and who deploys makes all that a stage has"
         for number in (107, 108, 109, 110, 111)
     },
     "CKV_AWS_73 ApiStage": "as WS2002",
     "CKV_AWS_76 ApiStage": "as ES2000",
-    "CKV_AWS_86 SiteDistribution": "a log of who punched from which address tells where employees are",
     "CKV_AWS_108 RoleBoundary": "a boundary grants nothing, and the secrets' names are RDS's and yours",
     "CKV_AWS_111 RoleBoundary": "as CKV_AWS_111 NetworkInterfacesPolicy",
     "CKV_AWS_111 NetworkInterfacesPolicy": "the interfaces do not exist yet when the right to make them is asked for",
     "CKV_AWS_115 SchemaLambdaFunction": "a deploy invokes it; a lock keeps two apart, and reserving takes from others",
     "CKV_AWS_116 SchemaLambdaFunction": "whoever invokes it waits for its answer, so nobody misses a failure",
-    "CKV_AWS_116 ReceiptLambdaFunction": "as CKV_AWS_116 SchemaLambdaFunction",
     "CKV_AWS_116 ReadLambdaFunction": "as CKV_AWS_116 SchemaLambdaFunction",
-    "CKV_AWS_116 CorrectionLambdaFunction": "as CKV_AWS_116 SchemaLambdaFunction",
-    "CKV_AWS_117 ImportacaoLambdaFunction": "it needs no database, and S3 and Lambda, which the private network lacks",
     "CKV_AWS_118 DatabaseInstance": "metrics of an operating system that nobody can log in to, paid for per GB of logs",
     "CKV_AWS_120 ApiStage": "a punch must be stored, and a receipt is asked for until it is there: nothing to cache",
     "CKV_AWS_149 FunctionSecret": "Secrets Manager encrypts it with its own key, and no other account reads it",
-    "CKV_AWS_149 ReceiptSecret": "as CKV_AWS_149 FunctionSecret",
     "CKV_AWS_149 ReadSecret": "as CKV_AWS_149 FunctionSecret",
-    "CKV_AWS_149 CorrectionSecret": "as CKV_AWS_149 FunctionSecret",
     "CKV_AWS_158": "CloudWatch encrypts logs with its own key, and no punch is in them",
     "CKV_AWS_162 DatabaseCluster": "one way in, by passwords from Secrets Manager; nothing here signs IAM tokens",
     "CKV_AWS_173": "Lambda encrypts the environment with its own key, and it holds names, no secret",
-    "CKV_AWS_174 SiteDistribution": "which TLS is the oldest AWS alone says, for the name is CloudFront's own",
 }
+IGNORED: Mapping[str, str] = slices.said_by_name("accepts", _OF_THE_REFERENCE)
+_SWITCHES = [  # all that slices leave off
+    f"{name}=true"
+    for each in slices.installed()
+    for name, value in (each.says.get("parameters") or {}).get("default", {}).items()
+    if value is False
+]
 
 _OURS = Path(sys.executable).parent
 _AUDITORS = ROOT / ".venv-audit" / "bin"
@@ -139,7 +134,7 @@ def lint() -> int:
         folder = Path(temporary)
         project = copy_project(folder / "project")
         for stage in STAGES:
-            shutil.copy(package(project, stage, "uploads=true", "site=true").template_file, folder / f"{stage}.json")
+            shutil.copy(package(project, stage, *_SWITCHES).template_file, folder / f"{stage}.json")
         for file in ALONE:
             shutil.copy(file, folder)
         alone = [file.name for file in ALONE]

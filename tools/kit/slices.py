@@ -97,6 +97,6 @@ def with_schema() -> list[str]:
 
 
 def found(name: str) -> Any:
-    """Import what a name like `slices.receipts.command:receipts` means."""
+    """Import what a name like `slices.one.command:one` means."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)

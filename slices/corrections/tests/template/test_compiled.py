@@ -9,6 +9,7 @@ from tests.template.compiled import Compile, Packaged, files_of
 from tests.template.test_api_deployment import ids
 from tests.template.test_compiled_gateway import throttles
 from tests.template.test_rights import rights
+from tools.kit import slices
 from tools.kit.packaging import Template
 
 METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
@@ -22,8 +23,8 @@ def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
     }
 
 
-def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Template, signed_in: Template) -> None:
-    for each in (template, signed_in):
+def test_a_correction_is_signed_and_handed_to_a_function_of_its_own(template: Template, compiled: Compile) -> None:
+    for each in (template, *(compiled("prod", by) for by in slices.said("signInBy"))):
         method = each.properties("PostCorrection")
         assert (method["HttpMethod"], method["ResourceId"]) == ("POST", {"Ref": "CorrectionResource"})
         assert method["AuthorizationType"] == "AWS_IAM"

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.template.compiled import USER_POOL, Compile, Packaged
+from tests.template.compiled import Compile, Packaged
 from tests.template.test_api_deployment import deployment
 from tests.template.test_compiled_gateway import KEY
 from tests.template.test_stops import stopped
@@ -17,6 +17,7 @@ from tools.kit import slices
 from tools.kit.packaging import Template
 from tools.local.velocity import Input, Util, render
 
+USER_POOL = "arn:aws:cognito-idp:sa-east-1:123456789012:userpool/sa-east-1_AbCdEfGhI"
 BODY = '{"usuarioId":1,"ponto":"2026-10-01T08:00:00Z"}'
 WITHOUT_A_NUMBER = {
     "Action": ["SendMessage"],
@@ -26,6 +27,12 @@ WITHOUT_A_NUMBER = {
     "MessageAttribute.1.Value.StringValue": ["k4r2p0x9ab"],
     "MessageGroupId": ["k4r2p0x9ab"],
 }
+
+
+@pytest.fixture
+def signed_in(compiled: Compile) -> Template:
+    """Give prod with employees who sign in."""
+    return compiled("prod", f"userPoolArn={USER_POOL}")
 
 
 def test_without_a_user_pool_the_template_has_no_word_of_it(template: Template) -> None:

@@ -1,0 +1,49 @@
+"""What remains without a slice, or without any: every test of it is collected, and the commands run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import without
+from tests.commands import Result
+from tools.kit import slices
+from tools.kit.errors import CommandError
+
+ALL = [each.name for each in slices.installed()]
+
+
+def run(project: Path, *words: str) -> Result:
+    command = [sys.executable, "-m", *words]
+    done = subprocess.run(
+        command, cwd=project, env=without.environment(project), capture_output=True, text=True, check=False
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("names", [[], *([name] for name in ALL)], ids=lambda names: " ".join(names) or "any")
+def test_every_remaining_test_is_collected_and_the_commands_run(names: list[str]) -> None:
+    with without.copy(names) as project:
+        without.require_own_code(project)
+        gone = {each.name for each in without.removed(names)}
+        assert {path.parent.name for path in project.glob("slices/*/slice.yml")} == set(ALL) - gone
+        helped = run(project, "tools.cli", "--help")
+        assert helped.status == 0, helped.err
+        collected = run(project, "pytest", "--collect-only", "-q")
+        assert collected.status == 0, collected.out
+        of = set(re.findall(r"^slices/(\w+)/.*::", collected.out, re.MULTILINE))
+        assert not of & gone
+        assert "tests/unit/test_punch.py::" in collected.out
+
+
+def test_those_that_need_a_slice_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, needs in {"a": "[]", "b": "[a]", "c": "[b]", "d": "[]"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "slice.yml").write_text(f"needs: {needs}\n")
+    monkeypatch.setattr(slices, "FOLDER", tmp_path)
+    assert [each.name for each in without.removed(["a"])] == ["c", "b", "a"]
+    assert {each.name for each in without.removed([])} == {"a", "b", "c", "d"}
+    with pytest.raises(CommandError, match="there is no slice e; there are a, b, c, d"):
+        without.removed(["e"])

@@ -1,0 +1,70 @@
+"""Nothing names a slice outside its folder, so that a folder goes without a change elsewhere."""
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from tools.kit import slices
+from tools.kit.project import ROOT
+
+HOUSES = ("ponto", "resources", "tools", "loadtest", "lab", "tests", "docs", ".github", ".ci")
+# What tells of slices whether or not they are there: the list of all, what has changed, why something is as it is.
+EXCEPTIONS = {
+    "slices/README.md",
+    "CHANGELOG.md",
+    *(f"docs/decisions/{path.name}" for path in ROOT.glob("docs/decisions/*")),
+}
+
+# Whose parts of slices are not moved yet.
+_LEFT = {
+    "CONTRIBUTING.md",
+    *(f"docs/{name}.md" for name in ("adapt", "month", "personal-data", "reports", "security")),
+    *(f"tests/postgres/test_{name}.py" for name in ("month", "roles", "trace")),
+    "tests/e2e/reading.patch",
+    *(f"tests/unit/test_{name}.py" for name in ("config", "docs")),
+    "tools/trace/command.py",
+}
+
+
+def files() -> Iterator[Path]:
+    yield from (path for path in ROOT.glob("*") if path.is_file() and path.suffix in {".md", ".py", ".yml", ".toml"})
+    yield ROOT / "slices" / "README.md"
+    for house in HOUSES:
+        yield from (path for path in (ROOT / house).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def patterns(each: slices.Slice, folders: str = "slices") -> Iterator[str]:
+    """Give what names a slice: its path, its module, and each command, function, parameter, role and table of it."""
+    yield rf"\b{folders}[./]{each.name}\b"
+    for command in each.says.get("commands") or ():
+        yield rf"(?<!from )\bponto {command}\b"
+    for function in each.says.get("databaseFunctions") or ():
+        yield rf"\b{function['id']}(LambdaFunction|Role|Secret|LogGroup|Policy)\b"
+        yield rf"\b{function['role']}\b"
+    for function in each.says.get("otherFunctions") or ():
+        yield rf"(?i:\b{function['name']}(LambdaFunction|Role|LogGroup)?\b)"
+    for parameter in (each.says.get("parameters") or {}).get("default") or ():
+        # As a parameter is named: some are words of the language.
+        yield rf"`{parameter}`|param:{parameter}\b|parameters\.js\):{parameter}\b|\b{parameter}=|^\s+{parameter}:"
+    for table in each.says.get("tables") or ():
+        yield rf"\b{table}\b"
+
+
+def named(each: slices.Slice) -> list[str]:
+    """Give where a slice is named outside its folder, as file, line and what stands there."""
+    pattern = re.compile("|".join(patterns(each)), re.MULTILINE)
+    found = []
+    for path in files():
+        name = str(path.relative_to(ROOT))
+        if name not in EXCEPTIONS | _LEFT and path.suffix not in {".png", ".pem"}:
+            text = path.read_text(encoding="utf-8")
+            found += [
+                f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[0].strip()}"
+                for match in pattern.finditer(text)
+            ]
+    return found
+
+
+def test_no_slice_is_named_outside_its_folder() -> None:
+    assert sorted(chain.from_iterable(named(each) for each in slices.installed())) == []
