@@ -57,7 +57,7 @@ class Survey(Protocol):
 class Form(Protocol):
     """A form of file. It goes by the bucket only: a message of it may say more than the API takes."""
 
-    WHOSE: str  # "a hardware clock's"
+    WHOSE: str  # as a message says it: "a machine's"
     KEY: str  # under which a file's summary has what the survey found
 
     def is_begun_by(self, first: bytes) -> bool:
