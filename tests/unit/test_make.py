@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tools.develop import missing
-from tools.kit import jmeter
+from tools.kit import jmeter, slices
 from tools.kit.project import ROOT
 from tools.local import __main__ as local
 
@@ -129,15 +129,36 @@ def test_a_load_test_is_offered_where_it_can_be_run(
     add(programs, *there)
     if is_fetched:
         jmeter.marker(jmeter.HOME).mkdir(parents=True)
-    address = SimpleNamespace(curl=str, **dict.fromkeys(("root_url", "api_key", "api_url", "database_url"), ""))
-    address.aws_endpoint_url = address.aws_access_key_id = ""
-    stack: Any = SimpleNamespace(address=address, aws=SimpleNamespace(log=""))
-
-    local._greet(stack, programs)
+    local._greet(made_up_stack(), programs)
 
     shown = capsys.readouterr().out
     assert ("  make loadtest" in shown) is offered
     assert "  make chaos" in shown
+
+
+def made_up_stack() -> Any:
+    names = ("api_key", "api_url", "database_url", "aws_endpoint_url", "aws_access_key_id")
+    address = SimpleNamespace(curl=lambda: "curl ...", root_url="http://here/", **{name: f"<{name}>" for name in names})
+    return SimpleNamespace(address=address, aws=SimpleNamespace(log=""))
+
+
+@pytest.mark.parametrize(
+    ("served", "begins"),
+    [
+        ({}, "\nReady. Punch so:\n\ncurl ...\n"),
+        (
+            {"page_url": {"greeting": "Punch here"}},
+            "\nReady. Punch here:\n\n  http://here/#key=<api_key>\n\nor so:\n\ncurl ...\n",
+        ),
+    ],
+    ids=["nothing", "a page"],
+)
+def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
+    served: Any, begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(slices, "said_by_name", lambda key: {"local": served}[key])
+    local._greet(made_up_stack(), tmp_path)
+    assert capsys.readouterr().out.startswith(begins)
 
 
 @pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])

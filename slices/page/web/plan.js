@@ -9,7 +9,7 @@ const FURTHER = { waiting: 0, sent: 1, recorded: 2, refused: 2, conflict: 2 }
 export const NO_IDENTITY = { device: null, key: null, kiosk: null, pin: null, revision: 0 } // kept twice of the device
 
 const join = (...parts) => parts.map(encodeURIComponent).join("/")
-const placeOf = name => name.slice(0, name.lastIndexOf("/")) // the punch's: without its state
+const prefixOf = name => name.slice(0, name.lastIndexOf("/")) // a punch's: its device and number, without its state
 const lastOf = name => name.slice(name.lastIndexOf("/") + 1) // the state, or the revision
 const isFurther = (state, other) => FURTHER[state] > FURTHER[other]
 export const nameOf = ({ body, state }) => join("punch", body.dispositivo, body.sequencia, state)
@@ -87,13 +87,13 @@ export function plan({ kept, mine, names, values, torn }, now) {
 function pairs(kept, names) {
   const copies = new Map()
   for (const name of names.filter(name => name.startsWith("punch/"))) {
-    copies.set(placeOf(name), [...(copies.get(placeOf(name)) ?? []), name])
+    copies.set(prefixOf(name), [...(copies.get(prefixOf(name)) ?? []), name])
   }
   for (const some of copies.values()) some.sort((one, other) => FURTHER[lastOf(other)] - FURTHER[lastOf(one)])
   const found = kept.map(punch => {
-    const place = placeOf(nameOf(punch))
-    const its = copies.get(place) ?? []
-    copies.delete(place)
+    const prefix = prefixOf(nameOf(punch))
+    const its = copies.get(prefix) ?? []
+    copies.delete(prefix)
     return { punch, copies: its }
   })
   return [...found, ...Array.from(copies.values(), some => ({ punch: null, copies: some }))]
@@ -111,7 +111,7 @@ function agree(mine, theirs, names) {
   if (later.device) {
     const { dispositivo, next } = later.device
     const prefix = `${join("punch", dispositivo)}/`
-    const used = names.filter(name => name.startsWith(prefix)).map(name => Number(lastOf(placeOf(name))))
+    const used = names.filter(name => name.startsWith(prefix)).map(name => Number(lastOf(prefixOf(name))))
     const others = earlier.device?.dispositivo === dispositivo ? earlier.device.next : 1
     const after = used.reduce((most, number) => Math.max(most, number + 1), Math.max(next, others))
     agreed.device = { ...later.device, next: after }

@@ -95,20 +95,26 @@ def test_a_kiosks_thanks_are_gone_with_the_next_digit_and_after_ten_seconds(phon
     assert page.locator("#outcome").inner_text() == ""  # at once
     expect(page.locator("#employee")).to_have_value("4")
 
-    punch(page, EMPLOYEE + 1)
-    wait_for_states(page, SENT, SENT)
-    page.evaluate(
-        """async () => {
-            const began = performance.now(), outcome = document.getElementById("outcome")
-            window.thanked = outcome.textContent
+    thanked, took = page.evaluate(
+        """async employee => {
+            const outcome = document.getElementById("outcome"), now = performance.now.bind(performance)
+            document.getElementById("employee").value = employee
+            document.getElementById("press").click()
+            while (!outcome.textContent) await new Promise(requestAnimationFrame)
+            const [began, thanked] = [now(), outcome.textContent]
+            performance.now = () => began + 3 * (now() - began) // of the page
+            let took
             do {
                 await new Promise(requestAnimationFrame)
-                window.took = performance.now() - began
-            } while (outcome.textContent && took < 30_000)
-        }"""
+                took = performance.now() - began
+            } while (outcome.textContent && took < 60_000)
+            return [thanked, took]
+        }""",
+        EMPLOYEE + 1,
     )
-    assert "Obrigado" in page.evaluate("thanked")
-    assert 5000 < page.evaluate("took") < 30_000
+    assert "Obrigado" in thanked
+    assert 5000 < took < 30_000
+    wait_for_states(page, SENT, SENT)
     assert str(EMPLOYEE) not in page.locator("main").inner_text()
 
 
