@@ -137,10 +137,14 @@ def load_schema() -> SchemaSettings:
         ConfigurationError: naming all that is missing, or what is wrong.
     """
     database, found = _database_and("TIME_ZONE")
+    if missing := [name for name in ("SLICES", "ROLES") if name not in os.environ]:  # of slices that lack, views go
+        raise ConfigurationError(
+            f"Missing: {', '.join(missing)}. Set them in the environment (serverless.yml does), maybe to nothing."
+        )
     return SchemaSettings(
         database=database,
         zone=zone_of(found["TIME_ZONE"]),
-        slices=tuple(filter(None, os.environ.get("SLICES", "").split(","))),
+        slices=tuple(filter(None, os.environ["SLICES"].split(","))),
         employer=employer_of(os.environ.get("EMPLOYER", "")),
         roles={
             role: FunctionRole(
@@ -229,7 +233,7 @@ def employer_of(text: str) -> str:
 
 def _roles() -> list[tuple[str, str]]:
     """Each function's role in the database, and how its variables in the environment begin."""
-    pairs = [pair.partition(":") for pair in os.environ.get("ROLES", "").split(",") if pair]
+    pairs = [pair.partition(":") for pair in os.environ["ROLES"].split(",") if pair]
     if wrong := [role for role, _, begin in pairs if not begin]:
         raise ConfigurationError(f"ROLES: {wrong[0]!r} has no variables; it is like ponto_function:FUNCTION.")
     return [(role, begin) for role, _, begin in pairs]

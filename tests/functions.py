@@ -10,6 +10,7 @@ import pytest
 from psycopg2.extensions import parse_dsn
 
 import handler
+from tests.database import OF_THE_SCHEMA
 
 
 class Context:
@@ -33,6 +34,7 @@ class Functions:
             "DB_NAME": parameters["dbname"],
             "DB_USER": user,
             "TIME_ZONE": "America/Sao_Paulo",
+            **OF_THE_SCHEMA,
         }
         self.log = io.StringIO()
 

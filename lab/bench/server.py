@@ -12,6 +12,7 @@ import psycopg2
 import handler
 from lab.bench import peers, proxy
 from lab.bench.events import Context
+from tools.kit import slices
 from tools.local import postgres, temporary
 
 
@@ -43,6 +44,7 @@ class Server:
         host, user = folder or self._running.host, postgres.USER
         os.environ |= {"DB_HOST": host, "DB_NAME": database, "DB_USER": user}
         os.environ |= {"PGHOST": host, "PGDATABASE": database, "PGUSER": user}
+        os.environ |= {"SLICES": ",".join(slices.with_schema()), "ROLES": ""}
         handler.schema({}, Context())
         self._database = self._connect(database)
 

@@ -17,12 +17,12 @@ create table batida (
     latitude double precision check (latitude between -90 and 90),
     longitude double precision check (longitude between -180 and 180),
     precisao double precision check (precisao between 0 and 20037508),
-    sequencia bigint check (sequencia between 1 and 9007199254740991),
     recebida_em timestamptz check (recebida_em >= '1970-01-01 00:00Z' and recebida_em < '3000-01-02 00:00Z'),
     -- Not now(), which is when the transaction began: maybe well before.
     gravada_em timestamptz not null default clock_timestamp(),
     mensagem_id text check (char_length(mensagem_id) between 1 and 100),
-    chave text check (char_length(chave) between 1 and 100)
+    chave text check (char_length(chave) between 1 and 100),
+    sequencia bigint check (sequencia between 1 and 9007199254740991)
 );
 
 comment on table batida is 'Punches. Rows are added, never changed or removed.';
@@ -36,11 +36,11 @@ comment on column batida.enviado is 'When the device sent the punch, by its cloc
 comment on column batida.latitude is 'Degrees, by the device';
 comment on column batida.longitude is 'Degrees, by the device';
 comment on column batida.precisao is 'Accuracy of latitude and longitude, metres';
-comment on column batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
 comment on column batida.recebida_em is 'When the queue received it; null: copied from batida_original';
 comment on column batida.gravada_em is 'When the row was written';
 comment on column batida.mensagem_id is 'Message that brought it; null: copied from batida_original';
 comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
+comment on column batida.sequencia is 'The device''s own running number of the punch; null: none was sent';
 
 -- One employee's punches, week by week (Monday to Sunday, UTC), as semana() has them. Today's lie next to each other,
 -- whoever punched, so that the drain needs but a few pages of it. Entries that are equal share their key, so that a week

@@ -48,8 +48,13 @@ ENVIRONMENT = {
 }
 ABSENT = (
     *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
-    *("QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT", "SLICES", "ROLES"),
+    *(
+        "QUEUE_URL",
+        "RETRY_DELAYS",
+        "VISIBILITY_TIMEOUT",
+    ),
 )
+OF_NO_SLICE = {"SLICES": "", "ROLES": ""}  # which the function schema must be told
 FROM_ENVIRONMENT = {
     "host": "db.example.com",
     "port": "5433",
@@ -80,7 +85,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Set what every stage has, and nothing else; hide the developer's own rds_config.py."""
     for name in ABSENT:
         monkeypatch.delenv(name, raising=False)
-    for name, value in ENVIRONMENT.items():
+    for name, value in (ENVIRONMENT | OF_NO_SLICE).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setitem(sys.modules, "rds_config", None)
     return monkeypatch
@@ -434,6 +439,15 @@ def test_the_reserved_concurrency_is_a_number_or_not_known(
 def test_a_reserved_concurrency_that_is_no_number_is_refused(environment: pytest.MonkeyPatch, value: str) -> None:
     setenv(environment, {"ROLES": "ponto_function:FUNCTION", "FUNCTION_CONCURRENCY": value})
     assert refusal(load_schema).startswith(f"FUNCTION_CONCURRENCY: '{value}' is not a number")
+
+
+@pytest.mark.parametrize("name", sorted(OF_NO_SLICE))
+def test_schema_must_be_told_of_slices_and_roles_though_there_be_none(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
+    assert load_schema().slices == ()
+    environment.delenv(name)
+    assert refusal(load_schema).startswith(f"Missing: {name}. Set them in the environment")
 
 
 @pytest.mark.parametrize("value", ["ponto_function", "ponto_function:", "ponto_reader:READ,ponto_function"])

@@ -3,9 +3,7 @@ select
     criada_em,
     id::text,
     tipo,
-    exists (
-        select from correcao as anulacao where anulacao.tipo = 'anulacao' and anulacao.alvo = feita.id
-    ) as desfeita,
+    not exists (select from correcoes_vigentes() as vigente where vigente.id = feita.id) as desfeita,
     usuario_id,
     ponto,
     local,

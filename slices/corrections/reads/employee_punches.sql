@@ -7,10 +7,8 @@ select
     e_incluida,
     (
         select contra.id::text
-        from correcao as contra
-        where contra.alvo = registro.id
-            and contra.tipo = 'desconsideracao'
-            and not exists (select from correcao as anulacao where anulacao.alvo = contra.id)
+        from correcoes_vigentes() as contra
+        where contra.alvo = registro.id and contra.tipo = 'desconsideracao'
     )
 from (
     select id, ponto, false
@@ -18,10 +16,8 @@ from (
     where usuario_id = %(usuario)s and semana(ponto) = any(array(select semanas(%(de)s, %(ate)s)))
     union all
     select id, ponto, true
-    from correcao
-    where usuario_id = %(usuario)s
-        and tipo = 'inclusao'
-        and not exists (select from correcao as anulacao where anulacao.tipo = 'anulacao' and anulacao.alvo = correcao.id)
+    from correcoes_vigentes()
+    where usuario_id = %(usuario)s and tipo = 'inclusao'
 ) as registro (id, ponto, e_incluida)
 where ponto >= %(de)s and ponto < %(ate)s
 order by ponto, registro.id
