@@ -1,4 +1,4 @@
-"""What a punch is: its fields, and the translation from the wire to the table `batida`.
+"""A punch, as `event.py` declares it, read from the wire for the table `batida`.
 
 API Gateway checks the same rules first, by `punch.schema.json`, which `make docs` writes from here. They are checked
 again because messages reach the queue by other ways too (a script, a redrive).
@@ -6,94 +6,15 @@ again because messages reach the queue by other ways too (a script, a redrive).
 
 import json
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
 import orjson
 
-from ponto.derived_id import derive_id
-from ponto.fields import LARGEST, Field, NotText, boolean, integer, name_, number, timestamp, uuid
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Punch(NamedTuple):
-    """What an employee did: the one declaration of the fields, each with its name on the wire, its rule and its text.
-
-    What has no default comes first. The names here are the columns of `batida`, and `sql/store.sql` takes a row in this
-    order.
-    """
-
-    id: Annotated[
-        str,  # canonical: lower case
-        uuid(
-            "id",
-            "Idempotency key made by the client: a UUIDv7, or any UUID but version 8, nil and max; random ones "
-            "(version 4) slow the drain down as the table grows. When absent, it is derived from usuarioId and ponto.",
-        ),
-    ]
-    usuario_id: Annotated[int, integer("usuarioId", 1, LARGEST, "The employee's number.", required=True)]
-    ponto: Annotated[
-        datetime,  # aware: UTC, or the offset that the device sent
-        timestamp(
-            "ponto",
-            "When the employee punched: ISO 8601 date and time of a day that exists, to the microsecond, years 1900 to "
-            "2999. With Z or an offset of up to 14:59; without either it is local time in the stage's time zone.",
-            required=True,
-        ),
-    ]
-    deslocamento: int | None = None  # the offset that came with ponto, minutes east of UTC; None: it came with none
-    dispositivo: Annotated[
-        str | None,
-        name_(
-            "dispositivo",
-            64,
-            "The device: at most 64 characters, without control characters, line breaks or bidirectional controls.",
-        ),
-    ] = None
-    offline: Annotated[bool | None, boolean("offline", "Whether the device was offline when the employee punched.")] = (
-        None
-    )
-    enviado: Annotated[
-        datetime | None,  # aware
-        timestamp("enviado", "The device's clock when it sent this attempt, written like ponto."),
-    ] = None
-    latitude: Annotated[float | None, number("latitude", -90, 90, "Degrees north of the equator.")] = None
-    longitude: Annotated[float | None, number("longitude", -180, 180, "Degrees east of Greenwich.")] = None
-    precisao: Annotated[
-        float | None,
-        number(
-            "precisao",
-            0,
-            20037508,  # half the Earth's circumference: no two points are farther apart
-            "Radius in metres within which the position is certain.",
-        ),
-    ] = None
-    sequencia: Annotated[
-        int | None,
-        integer(
-            "sequencia",
-            1,
-            LARGEST,
-            "The device's own running number of the punch: 1, 2, 3, ...",
-        ),
-    ] = None
-
-    @property
-    def employee(self) -> int:
-        """Whose punch it is. Where the stage has a user pool, they must have signed in."""
-        return self.usuario_id
-
-    @property
-    def compared(self) -> dict[str, int]:
-        """What is equal in two punches with one id that are the same, by column, as `sql/existing.sql` reads it.
-
-        An instant is in microseconds since the epoch, UTC.
-        """
-        return {"usuario_id": self.usuario_id, "ponto": (self.ponto - _EPOCH) // _MICROSECOND}
-
+from ponto.event import TIMES, compute, derived
+from ponto.event import Punch as Punch
+from ponto.fields import Field, NotText
 
 FIELDS: dict[str, Field] = {
     column: hint.__metadata__[0] for column, hint in Punch.__annotations__.items() if hasattr(hint, "__metadata__")
@@ -131,9 +52,8 @@ class NotAPunch(ValueError):
 
 _READERS = {field.name: (Punch._fields.index(column), field.read) for column, field in FIELDS.items()}
 _REQUIRED = [Punch._fields.index(column) for column, field in FIELDS.items() if field.required]
-_ID, _EMPLOYEE, _INSTANT, _OFFSET, _SENT = map(
-    Punch._fields.index, ("id", "usuario_id", "ponto", "deslocamento", "enviado")
-)
+_ID = Punch._fields.index("id")
+_TIMES = list(map(Punch._fields.index, TIMES))
 
 
 def parse(body: str, zone: tzinfo) -> Punch:
@@ -161,15 +81,13 @@ def parse(body: str, zone: tzinfo) -> Punch:
         if row[index] is None:
             _refuse(fields)
 
-    offset = row[_INSTANT].utcoffset()
-    if offset is None:
-        row[_INSTANT] = _from_local(row[_INSTANT], zone)
-    else:
-        row[_OFFSET] = (86_400 * offset.days + offset.seconds) // 60
-    if row[_SENT] is not None and row[_SENT].tzinfo is None:
-        row[_SENT] = _from_local(row[_SENT], zone)
+    compute(row)
+    for index in _TIMES:
+        time = row[index]
+        if time is not None and time.tzinfo is None:
+            row[index] = _from_local(time, zone)
     if row[_ID] is None:
-        row[_ID] = derive_id(row[_EMPLOYEE], row[_INSTANT])
+        row[_ID] = derived(row)
     return Punch._make(row)
 
 

@@ -4,10 +4,10 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ponto.fields import LARGEST
+from tools.deploy.event import event
 from tools.kit.client import PUBLISHED_SECONDS, Client, GivenUpError
 from tools.kit.errors import CommandError
 from tools.kit.functions import FunctionFailed, invoked
@@ -50,7 +50,7 @@ def punch_once(deployment: Target, url: str, key_id: str, *, needs_token: bool) 
     """
     key = deployment.gateway().get_api_key(apiKey=key_id, includeValue=True)["value"]
     punch_id = str(uuid.uuid4())
-    punch = {"id": punch_id, "usuarioId": RESERVED_EMPLOYEE, "ponto": datetime.now(UTC).isoformat()}
+    punch = event(punch_id, RESERVED_EMPLOYEE)
     if needs_token:
         return punch_id, refuse_and_queue(deployment, url, key, punch)
     return punch_id, ask_until(url, key, punch, expected=202)["messageId"]
@@ -106,7 +106,7 @@ def refuse_and_queue(deployment: Target, url: str, key: str, punch: Mapping[str,
         QueueUrl=deployment.queue_url,
         MessageBody=json.dumps(punch),
         # As the gateway passes the verified claim on.
-        MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(punch["usuarioId"])}},
+        MessageAttributes={"usuarioId": {"DataType": "String", "StringValue": str(RESERVED_EMPLOYEE)}},
     )
     return sent["MessageId"]
 

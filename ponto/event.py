@@ -1,0 +1,107 @@
+"""The one event that is taken: the fields of a punch, whose it is, what makes two the same, and its id.
+
+All else reads this: the parser (`punch.py`), the gateway's schema, the documents' tables. docs/adapt.md takes another.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NamedTuple
+
+from ponto.derived_id import derive_id
+from ponto.fields import LARGEST, boolean, integer, name_, number, timestamp, uuid
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Punch(NamedTuple):
+    """What an employee did: the one declaration of the fields, each with its name on the wire, its rule and its text.
+
+    What has no default comes first. The names here are the columns of `batida`, and `sql/store.sql` takes a row in this
+    order.
+    """
+
+    id: Annotated[
+        str,  # canonical: lower case
+        uuid(
+            "id",
+            "Idempotency key made by the client: a UUIDv7, or any UUID but version 8, nil and max; random ones "
+            "(version 4) slow the drain down as the table grows. When absent, it is derived from usuarioId and ponto.",
+        ),
+    ]
+    usuario_id: Annotated[int, integer("usuarioId", 1, LARGEST, "The employee's number.", required=True)]
+    ponto: Annotated[
+        datetime,  # aware: UTC, or the offset that the device sent
+        timestamp(
+            "ponto",
+            "When the employee punched: ISO 8601 date and time of a day that exists, to the microsecond, years 1900 to "
+            "2999. With Z or an offset of up to 14:59; without either it is local time in the stage's time zone.",
+            required=True,
+        ),
+    ]
+    deslocamento: int | None = None  # the offset that came with ponto, minutes east of UTC; None: it came with none
+    dispositivo: Annotated[
+        str | None,
+        name_(
+            "dispositivo",
+            64,
+            "The device: at most 64 characters, without control characters, line breaks or bidirectional controls.",
+        ),
+    ] = None
+    offline: Annotated[bool | None, boolean("offline", "Whether the device was offline when the employee punched.")] = (
+        None
+    )
+    enviado: Annotated[
+        datetime | None,  # aware
+        timestamp("enviado", "The device's clock when it sent this attempt, written like ponto."),
+    ] = None
+    latitude: Annotated[float | None, number("latitude", -90, 90, "Degrees north of the equator.")] = None
+    longitude: Annotated[float | None, number("longitude", -180, 180, "Degrees east of Greenwich.")] = None
+    precisao: Annotated[
+        float | None,
+        number(
+            "precisao",
+            0,
+            20037508,  # half the Earth's circumference: no two points are farther apart
+            "Radius in metres within which the position is certain.",
+        ),
+    ] = None
+    sequencia: Annotated[
+        int | None,
+        integer(
+            "sequencia",
+            1,
+            LARGEST,
+            "The device's own running number of the punch: 1, 2, 3, ...",
+        ),
+    ] = None
+
+    @property
+    def employee(self) -> int:
+        """Whose punch it is. Where the stage has a user pool, they must have signed in."""
+        return self.usuario_id
+
+    @property
+    def compared(self) -> dict[str, int]:
+        """What is equal in two punches with one id that are the same, by column, as `sql/existing.sql` reads it.
+
+        An instant is in microseconds since the epoch, UTC.
+        """
+        return {"usuario_id": self.usuario_id, "ponto": (self.ponto - _EPOCH) // _MICROSECOND}
+
+
+TIMES = ("ponto", "enviado")
+"""Columns whose times, sent without an offset, are local in the stage's time zone."""
+
+_EMPLOYEE, _INSTANT, _OFFSET = map(Punch._fields.index, ("usuario_id", "ponto", "deslocamento"))
+
+
+def compute(row: list[Any]) -> None:
+    """Add to a row, in the order of the fields, what is computed of them as they came: the offset of `ponto`."""
+    offset = row[_INSTANT].utcoffset()
+    if offset is not None:
+        row[_OFFSET] = (86_400 * offset.days + offset.seconds) // 60
+
+
+def derived(row: list[Any]) -> str:
+    """Give the id of a row that came without one, the same whenever it is sent again."""
+    return derive_id(row[_EMPLOYEE], row[_INSTANT])
