@@ -1,10 +1,11 @@
 """The function's store; and a PostgreSQL of its own for what concerns a whole server: roles, and passwords."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 
 from ponto.store import Store
@@ -14,6 +15,44 @@ from tools.local import postgres, temporary
 
 HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
 """Who may sign in, and how: pg_hba.conf."""
+
+
+_RIGHTS = """
+select relname, null, privilege
+from pg_class
+    cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
+where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
+    and has_table_privilege('ROLE', pg_class.oid, privilege)
+union all
+select relname, attname, privilege
+from pg_class
+    join pg_attribute on attrelid = pg_class.oid
+    cross join unnest(array['select', 'insert', 'update', 'references']) privilege
+where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
+    and has_column_privilege('ROLE', pg_class.oid, attnum, privilege)
+"""
+
+# What no role of a function may do.
+ANYBODY = [
+    "drop table batida",
+    "create table more ()",
+    "create temporary table more ()",
+    "alter table batida disable trigger all",
+    "copy batida to program 'cat'",
+]
+
+
+def not_refused(way: dict[str, str], statements: Iterable[str]) -> list[str]:
+    """Give those of the statements for which a user does not lack the right."""
+
+    def is_refused(statement: str) -> bool:
+        try:
+            ask(way, statement)
+        except psycopg2.errors.InsufficientPrivilege:
+            return True
+        return False
+
+    return [statement for statement in statements if not is_refused(statement)]
 
 
 class Server:
@@ -44,6 +83,10 @@ class Server:
         self.ask(f"create role {name} login password '{name}' {attributes}")
         self.ask(f"create database {name} owner {name}")
         return self.as_superuser(name) | {"user": name, "password": name}
+
+    def rights(self, role: str, database: str) -> set[tuple[Any, ...]]:
+        """What a role may do with what of ours: relation, column (None: all of it), privilege."""
+        return set(self.ask(_RIGHTS.replace("ROLE", role), database))
 
     def clear(self) -> None:
         """Drop all databases and roles of a test."""

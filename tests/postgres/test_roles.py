@@ -14,7 +14,7 @@ from ponto.admin.roles import protect, set_password
 from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
-from tests.postgres.servers import Server
+from tests.postgres.servers import ANYBODY, Server, not_refused
 from tests.postgres.storing import QUICK, REDELIVERED, STORED, entry
 from tests.waiting import wait_for
 
@@ -53,7 +53,7 @@ def test_an_owner_makes_roles_that_can_sign_in_once_they_have_a_password(server:
 
     assert migrate(owner, ZONE, SCHEMA).applied == ALL
 
-    for role in ("ponto_function", "ponto_receipts", "ponto_reader", "ponto_corrections"):
+    for role in ROLES:
         way = {**owner, "user": role, "password": "one"}
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
             ask(way, "select")
@@ -198,30 +198,9 @@ def test_the_function_stores_and_looks_up_punches(function: dict[str, str]) -> N
     store.close()
 
 
-CORRECTION = ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo", "autor", "criada_em")
-RIGHTS = """
-select relname, null, privilege
-from pg_class
-    cross join unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) privilege
-where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f')
-    and has_table_privilege('ROLE', pg_class.oid, privilege)
-union all
-select relname, attname, privilege
-from pg_class
-    join pg_attribute on attrelid = pg_class.oid
-    cross join unnest(array['select', 'insert', 'update', 'references']) privilege
-where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'f') and attnum > 0 and not attisdropped
-    and has_column_privilege('ROLE', pg_class.oid, attnum, privilege)
-"""
-
-
 @pytest.mark.usefixtures("owner")
 def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
-    def rights(role: str) -> set[tuple[Any, ...]]:
-        """What a role may do with what: relation, column, privilege."""
-        return set(server.ask(RIGHTS.replace("ROLE", role), "master"))
-
-    assert rights("ponto_function") == {
+    assert server.rights("ponto_function", "master") == {
         ("batida", "id", "select"),
         ("batida", "usuario_id", "select"),
         ("batida", "ponto", "select"),
@@ -234,29 +213,11 @@ def test_no_role_has_another_right_on_anything_of_ours(server: Server) -> None:
         ("falha", "mensagem_id", "insert"),
     }
 
-    assert rights("ponto_receipts") == {
-        ("batida", name, "select") for name in ("id", "usuario_id", "ponto", "recebida_em", "gravada_em")
-    }
-    assert {privilege for *_, privilege in rights("ponto_reader")} == {"select"}
-
-    own = {("correcao", name, "insert") for name in ("id", "usuario_id", "tipo", "ponto", "alvo", "motivo")}
-    read: set[tuple[Any, ...]] = {("batida", name, "select") for name in ("id", "usuario_id", "ponto")}
-    read |= {("funcionario", name, "select") for name in ("usuario_id", "fuso")}
-    read |= {("correcao", name, "select") for name in (None, *CORRECTION)}
-    assert rights("ponto_correctors") == own | read | {("funcionario", "corte", "select")}
-    assert rights("ponto_corrections") == own | read | {("correcao", "autor", "insert")}
+    assert {privilege for *_, privilege in server.rights("ponto_reader", "master")} == {"select"}
 
 
 # Beside what the rights above are for.
-ANYBODY = [
-    "drop table batida",
-    "create table more ()",
-    "create temporary table more ()",
-    "alter table batida disable trigger all",
-    "copy batida to program 'cat'",
-]
 REFUSED = {
-    "ponto_receipts": [*ANYBODY, "set role ponto_reader", "set role ponto_function"],
     "ponto_function": [
         *ANYBODY,
         "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())"
@@ -271,29 +232,12 @@ REFUSED = {
         "set session_replication_role = replica",
     ],
     "ponto_reader": [*ANYBODY, "set role ponto_function"],
-    "ponto_corrections": [
-        *ANYBODY,
-        "insert into batida (id) values (gen_random_uuid())",
-        "insert into correcao (criada_em) values (now())",
-        "alter table correcao disable trigger regras",
-        "set role ponto_reader",
-        "set session_replication_role = replica",
-    ],
 }
 
 
 @pytest.mark.parametrize("role", REFUSED)
 def test_a_role_is_refused_whatever_else(owner: dict[str, str], role: str) -> None:
-    way = sign_in(owner, role)
-
-    def is_refused(statement: str) -> bool:
-        try:
-            ask(way, statement)
-        except psycopg2.errors.InsufficientPrivilege:
-            return True
-        return False
-
-    assert [statement for statement in REFUSED[role] if not is_refused(statement)] == []
+    assert not_refused(sign_in(owner, role), REFUSED[role]) == []
 
 
 def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(function: dict[str, str]) -> None:
@@ -311,7 +255,7 @@ def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_
         ask(function, statement)
 
 
-@pytest.mark.parametrize("role", REFUSED)
+@pytest.mark.parametrize("role", ROLES)
 def test_every_role_may_export_snapshots_and_write_wal_messages_and_the_owner_cannot_revoke_that(
     owner: dict[str, str], role: str
 ) -> None:

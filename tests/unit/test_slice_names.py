@@ -20,7 +20,7 @@ EXCEPTIONS = {
 _LEFT = {
     "CONTRIBUTING.md",
     *(f"docs/{name}.md" for name in ("month", "personal-data", "reports", "security")),
-    *(f"tests/postgres/test_{name}.py" for name in ("month", "roles", "trace")),
+    *(f"tests/postgres/test_{name}.py" for name in ("month", "trace")),
     *(f"tests/unit/test_{name}.py" for name in ("config", "docs")),
     "tools/trace/command.py",
 }
