@@ -41,7 +41,7 @@ def rows(copy: Copy, meter: int) -> list[tuple[Any, ...]]:
 
 
 def adapt(project: Path) -> None:
-    """Do what the page says, up to `make run`: its commands, and each file that it shows below its name."""
+    """Do what the page says, up to `make run`: its `rm -r`, each file that it shows below its name, `make docs`."""
     text = PAGE.read_text(encoding="utf-8")
     shell = [block.text for block in documents.blocks(PAGE) if (block.language, block.mark) == ("sh", "")]
     removed, last = shell
@@ -51,7 +51,8 @@ def adapt(project: Path) -> None:
     shown = re.findall(r"`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(shown) == 6
     for name, content in shown:
-        (project / name).write_text(content, encoding="utf-8")
+        file = project / name if "/" in name else project / "ponto" / "schema" / name
+        file.write_text(content, encoding="utf-8")
     subprocess.run([sys.executable, *shlex.split(written)[1:]], cwd=project, check=True)
 
 
