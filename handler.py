@@ -1,5 +1,6 @@
 """Entry points of the functions in serverless.yml: queue -> here -> PostgreSQL, or the dead-letter queue."""
 
+import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -88,33 +89,40 @@ def read(event: Any, context: Any) -> "answers.Answer":
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Apply the migrations that the database has not had yet, and what the roles may do; set employer and passwords.
+    """Apply the migrations that the database has not had yet, and what the roles may do; set their passwords.
 
-    `ponto schema` invokes it after a deploy, and after a secret of theirs has changed.
+    `ponto schema` invokes it after a deploy, and after a secret of theirs has changed. A slice adds to it by a module
+    `of_schema`: `REQUESTS`, by the key of the event that asks for one, and `prepared`, which gives what is done after
+    the migrations.
 
     Args:
-        event: {"find": id} asks instead whether the punch of that id is a row; {"employees": rows, "dryRun": false}
-            stores these, or counts what that would change; anything else is not looked at.
+        event: {"find": id} asks instead whether the punch of that id is a row, and a key of `REQUESTS` for what its
+            slice does; anything else is not looked at.
         context: not looked at.
 
     Returns:
         `applied`, the names of the migrations, and `notices`, what they reported, and which role's settings were taken
-        back and whose password was set; or `found`; or what `employees.load` gives.
+        back and whose password was set; or `found`; or what the slice's request gives.
     """
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
-    from ponto.admin import employees, employer
+    from ponto import brought
     from ponto.admin.find_punch import is_stored
     from ponto.admin.migrations import folders, migrate
     from ponto.admin.roles import protect, set_function_password
 
     settings = config.load_schema()
     owner = config.connection_parameters(settings.database)
+    of_slices = brought.modules("of_schema")
+    requests = {key: request for each in of_slices for key, request in each.REQUESTS.items()}
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
-    if isinstance(event, dict) and "employees" in event:
-        return employees.load(owner, event["employees"], dry_run=event["dryRun"])
+    for key in requests.keys() & (event if isinstance(event, dict) else {}).keys():
+        answered: dict[str, Any] = requests[key](owner, event)
+        return answered
+    steps = [each.prepared(os.environ) for each in of_slices]
     migrated = migrate(owner, settings.zone.key, folders(settings.slices))
-    employer.store(owner, settings.employer)
+    for step in steps:
+        step(owner)
     migrated.notices.extend(protect(owner, {role: each.concurrency for role, each in settings.roles.items()}))
     for role, each in settings.roles.items():
         if each.secret_arn:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from loadtest.ledger import DeadLetter, Ledger, PunchKey, Row, Sent, judge
 from loadtest.system import System
-from tools.dlq import queue_reader
+from tools.kit import queue_reader
 from tools.kit.functions import Busy
 from tools.kit.reader import Reader
 

@@ -80,7 +80,6 @@ class SchemaSettings(NamedTuple):
     database: Database  # as its owner
     zone: ZoneInfo  # of the database
     slices: tuple[str, ...]  # that bring migrations, each behind those that it needs
-    employer: str  # as time cards have it; empty: nobody is named
     roles: Mapping[str, FunctionRole]  # by their names
 
 
@@ -145,7 +144,6 @@ def load_schema() -> SchemaSettings:
         database=database,
         zone=zone_of(found["TIME_ZONE"]),
         slices=tuple(filter(None, os.environ["SLICES"].split(","))),
-        employer=employer_of(os.environ.get("EMPLOYER", "")),
         roles={
             role: FunctionRole(
                 os.environ.get(f"{begin}_SECRET_ARN") or None, _number_of("executions", f"{begin}_CONCURRENCY")
@@ -215,20 +213,6 @@ def zone_of(name: str) -> ZoneInfo:
         raise ConfigurationError(
             f"TIME_ZONE: {name!r} is not a time zone; use a name like America/Sao_Paulo."
         ) from None
-
-
-def employer_of(text: str) -> str:
-    """Give the employer that EMPLOYER names, as `ponto.employer.read`; empty: nobody is named.
-
-    Raises:
-        ConfigurationError: it is no employer.
-    """
-    from ponto import employer  # of `schema` alone
-
-    try:
-        return employer.read(text) if text else ""
-    except ValueError as error:  # the value is not quoted: it may be somebody's CPF
-        raise ConfigurationError(f"EMPLOYER: {error}; it is like Padaria Sol Ltda., CNPJ 11.222.333/0001-81.") from None
 
 
 def _roles() -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { executions } = require('./derived.js');
 const FUNCTIONS = require('./functions.js');
-const { withSchema } = require('./slices.js');
+const { together, withSchema } = require('./slices.js');
 const stop = require('./stop.js');
 
 const KINDS = ['create', 'existing'];
@@ -129,7 +129,7 @@ module.exports = async (context) => {
       DB_SECRET_ARN: ownerSecret,
       SLICES: withSchema.join(','),
       ROLES: FUNCTIONS.map((each) => `${each.role}:${each.name.toUpperCase()}`).join(','),
-      EMPLOYER: await parameter('employer'),
+      ...(await together(context, 'schemaEnvironment')),
       ...Object.fromEntries(
         (
           await Promise.all(

@@ -112,6 +112,18 @@ def write_stack(folder: Path, **fields: str | int) -> Path:
     return folder
 
 
+def write_stack_on(folder: Path, url: str, dlq_url: str = "", aws: str = "http://127.0.0.1:9") -> Path:
+    """Make the folder of a local stack with that database; without a queue, nobody listens on port 9."""
+    return write_stack(
+        folder,
+        database_url=url,
+        queue_url=dlq_url,
+        dlq_url=dlq_url,
+        aws_endpoint_url=aws,
+        aws_access_key_id="LOCAL",
+    )
+
+
 Ran = list[tuple[str, Sequence[str]]]
 """Commands that osls was run with, and their options."""
 

@@ -8,10 +8,6 @@ from tools.kit.errors import CommandError
 from tools.kit.output import print_error
 
 _OF_THE_REFERENCE = {
-    "demo": {
-        "from": "tools.demo.command:demo",
-        "example": "ponto demo                       a made-up company, to try the reports on",
-    },
     "deploy": {
         "from": "tools.deploy.command:deploy",
         "example": "ponto deploy --stage dev         deploy, migrate, and prove it with one punch",
@@ -24,14 +20,6 @@ _OF_THE_REFERENCE = {
         "from": "tools.keys.command:keys",
         "example": "ponto keys create gate-1         an API key for a device or site, its value shown once",
     },
-    "load": {
-        "from": "tools.load.command:load",
-        "example": "ponto load employees staff.csv   names, time zones and cut-offs for the reports",
-    },
-    "person": {
-        "from": "tools.person.command:person",
-        "example": "ponto person 123 --output folder   all that is kept about an employee",
-    },
     "plan": {
         "from": "tools.plan.command:plan",
         "example": "ponto plan 20000 --stage dev     which limit binds at the peak, and what a month costs",
@@ -39,10 +27,6 @@ _OF_THE_REFERENCE = {
     "remove": {
         "from": "tools.remove.command:remove",
         "example": "ponto remove --stage dev         empty its buckets, and remove it",
-    },
-    "report": {
-        "from": "tools.report.command:report",
-        "example": "ponto report timecard --employee 123 --month 2026-11",
     },
     "schema": {
         "from": "tools.schema.command:schema",
@@ -54,17 +38,21 @@ _OF_THE_REFERENCE = {
     },
 }
 try:
-    _OF_ALL = slices.said_by_name("commands", _OF_THE_REFERENCE)
+    COMMANDS = slices.said_by_name("commands", _OF_THE_REFERENCE)
 except CommandError as error:  # of a folder that is not whole: `commands.run` comes too late
     print_error(f"ponto: {error}")
     sys.exit(error.status)
-_COMMANDS = {name: command for name, command in _OF_ALL.items() if " " not in name}  # others are in their groups
-_EXAMPLES = "\n".join(f"  {_COMMANDS[name]['example']}" for name in sorted(_COMMANDS))
+_LAZY = commands.Lazy({name: command["from"] for name, command in COMMANDS.items() if " " not in name})
+for _name in COMMANDS:
+    _group, _, _rest = _name.partition(" ")
+    if _rest and _group not in _LAZY:  # which only slices have commands of
+        _LAZY[_group] = commands.of_slices(_group)
+_EXAMPLES = "\n".join(f"  {command['example']}" for _, command in sorted(COMMANDS.items()) if "example" in command)
 
 
 @commands.group(
     "ponto",
-    commands=commands.Lazy({name: command["from"] for name, command in _COMMANDS.items()}),
+    commands=_LAZY,
     epilog=f"examples:\n{_EXAMPLES}\n\n"
     "exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong\n",
 )

@@ -29,12 +29,12 @@ from loadtest.ledger import DeadLetter, Ledger, PunchKey, Sent, judge
 from loadtest.rows import rows_of
 from ponto.derived_id import derive_id
 from ponto.punch import Reason
-from tools.dlq.queue_reader import QueueReader
 from tools.kit import commands, local_stack, queues
 from tools.kit import options as opt
 from tools.kit.client import Client, GivenUpError
 from tools.kit.local_stack import STATE, Address
 from tools.kit.output import camel_case, print_json
+from tools.kit.queue_reader import QueueReader
 from tools.kit.stopping import Stopped, raise_once
 from tools.local import emulator, postgres
 from tools.local.errors import LocalError

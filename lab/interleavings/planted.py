@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
+from tools.kit import slices
 
 _STORES, _LOOKS_UP = "insert into batida (", "from batida\nwhere id = any("
 _READS_TOO = """
@@ -73,16 +73,9 @@ class _OneStatement(Planted):
         return self._standing[slot] if _LOOKS_UP in query else rows
 
 
-class _EachStatementItsOwn(Planted):
-    what = "a report whose statements each see another moment"
-
-    def settings(self, named: dict[str, Any]) -> dict[str, Any]:
-        return named | {"isolation_level": ISOLATION_LEVEL_READ_COMMITTED}
-
-
 NONE = Planted()
 
-PLANTED: dict[str, Planted] = {
+OWN: dict[str, Planted] = {
     "look-up": _OneStatement(),
     "order": _Replaced("rows are stored in the order in which they came", {"order by id\n": ""}, _STORES),
     "turn": _Replaced(
@@ -90,5 +83,9 @@ PLANTED: dict[str, Planted] = {
         {"select pg_advisory_lock(0x626174696461)": "select 0"},
         "pg_advisory_lock",
     ),
-    "snapshot": _EachStatementItsOwn(),
 }
+"""Those of the reference; a slice brings its own."""
+
+PLANTED = dict(OWN)
+for _name in slices.said("planted"):
+    PLANTED |= slices.found(_name)

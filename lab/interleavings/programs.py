@@ -1,37 +1,23 @@
-"""What runs beside each other: drain, migrations, redrive, correction, report; each is the real code."""
+"""What runs beside each other: drain, migrations, redrive, and what slices bring; each is the real code."""
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from zoneinfo import ZoneInfo
 
 import psycopg2
-import psycopg2.errors
 
 from lab.interleavings.sessions import Session
 from lab.interleavings.world import REFUSED, Message, World
 from ponto.admin.migrations import MigrationError, Patience, migrate
-from ponto.connection import connect
 from ponto.dead_letters import DeadLetters, Rejection
 from ponto.drain import Drain, Processed
-from tools.dlq import queue_reader
-from tools.report import peak, queries, timecard
+from tools.kit import queue_reader
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 _ZONE = ZoneInfo("America/Sao_Paulo")
-_MONTH = date(2026, 10, 1)
-_FROM, _TO = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 2, tzinfo=UTC)
-_CORRECT = """
-insert into correcao (tipo, usuario_id, ponto, alvo, motivo)
-values (
-    case when %(alvo)s::uuid is null then 'inclusao' else 'desconsideracao' end,
-    %(usuario_id)s, %(ponto)s, %(alvo)s::uuid, 'wrong'
-)
-"""
 _HOUR = 3_600  # s: no function ends by its timeout here
 _TRIES = 3  # of whatever comes back: more is a defect
 # Who waits does until the scheduler says otherwise.
@@ -140,50 +126,6 @@ class Migrating:
     def after(self, world: World, session: Session) -> Sequence[Program]:  # noqa: ARG002  as of every program
         """Give another run, after one that was killed or failed."""
         return (Migrating(),) if self._failed and session.is_harmed else ()
-
-
-class Reporting:
-    """Time cards and the peak of a day, read in one go."""
-
-    def run(self, world: World, session: Session) -> None:
-        """Read them."""
-        session.is_open = False
-        with closing(connect(world.way, "report")) as connection, queries.opened(connection) as reports:
-            days = [day for card in timecard.read(reports, _MONTH) for day in card.dias]
-            in_peak = sum(minute.recebidas for minute in peak.read(reports, _FROM, _TO)[0])
-        on_cards = sum(day.batidas for day in days)
-        added = sum(1 if one.tipo == "inclusao" else -1 for day in days for one in day.correcoes)
-        world.read.append(f"{on_cards} punches on time cards, {added} by corrections, {in_peak} in the peak")
-        if on_cards - added != in_peak:
-            world.troubles.append(f"a report is of two moments: {world.read[-1]}")
-
-    def after(self, world: World, session: Session) -> Sequence[Program]:  # noqa: ARG002  as of every program
-        """Give nothing."""
-        return ()
-
-
-class Correcting:
-    """A correction by a login of one's own, which is refused if it is of a punch that is not there yet."""
-
-    def __init__(self, **columns: object) -> None:
-        """Takes its columns: `usuario_id` and `ponto` of an addition, `alvo` of a punch that does not count."""
-        self._columns = {"usuario_id": None, "ponto": None, "alvo": None} | columns
-
-    def run(self, world: World, session: Session) -> None:
-        """Write it."""
-        session.is_open = False
-        with closing(connect(world.way, "correct")) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            try:
-                cursor.execute(_CORRECT, self._columns)
-            except psycopg2.errors.CheckViolation:
-                world.statuses["correction"] = "refused"
-            else:
-                world.statuses["correction"] = "written"
-
-    def after(self, world: World, session: Session) -> Sequence[Program]:  # noqa: ARG002  as of every program
-        """Give nothing."""
-        return ()
 
 
 class Redriving:

@@ -12,7 +12,7 @@ from lab.interleavings import explorer
 from lab.interleavings.explorer import Choose
 from lab.interleavings.planted import NONE, Planted
 from lab.interleavings.programs import Draining, Program
-from lab.interleavings.scenarios import Scenario
+from lab.interleavings.scenario import Scenario
 from lab.interleavings.scheduler import DEADLOCK, Scheduler
 from lab.interleavings.sessions import Session, stopping
 from lab.interleavings.world import Outcome, World
@@ -49,7 +49,7 @@ class Stage:
             whole: each transaction is one step: the serial orders.
         """
         world, programs = self._world, dict[Session, Program]()
-        world.begin(migrates=scenario.migrates, view=scenario.view)
+        world.begin(migrates=scenario.migrates, view=scenario.view, before=scenario.before)
 
         def session_of(program: Program) -> Session:
             slot = len(programs) + 1

@@ -16,6 +16,7 @@ from psycopg2.extensions import parse_dsn
 from lab.interleavings.sessions import Session
 from ponto.admin.migrations import folders
 from ponto.connection import Parameters, Timeouts
+from ponto.reader import statements
 from ponto.records import Record
 from ponto.store import Store
 from tools.kit import slices
@@ -31,12 +32,8 @@ _NEXT = "ponto/9999_next.sql"
 _CHANGED = "ponto/views/01_weeks.sql"
 _NAMES = {"next": _NEXT, "changed": _CHANGED}
 _NEWER = "alter table batida add constraint newer check (dispositivo <> %(refused)s)"
-_RESET = """
-set session_replication_role = replica;
-delete from batida;
-delete from correcao;
-delete from falha;
-"""
+_EMPTIED = ["falha", *statements.WRITTEN]
+_RESET = "; ".join(["set session_replication_role = replica", *map("delete from {}".format, _EMPTIED)])
 _UNDO = """
 alter table batida drop constraint if exists proxima;
 delete from migracao where nome = %(next)s;
@@ -124,21 +121,23 @@ class World:
         self.admin.autocommit = True
         self._ask(_GATES)
         self._ask(_NEWER, {"refused": REFUSED})
-        self._ask("insert into funcionario (usuario_id, nome) values (1, 'One')")  # nobody else is corrected unpunched
         schema = folders(slices.with_schema())
         self.schema = {name: Path(shutil.copytree(source, folder / name)) for name, source in schema.items()}
         (folder / _NEXT).write_text("alter table batida add constraint proxima check (usuario_id > 0);\n")
         self._stores: dict[tuple[int, bool], Store] = {}  # with a connection each, as execution environments keep it
-        self.begin(migrates=False, view=False)
+        self.begin(migrates=False, view=False, before="")
 
-    def begin(self, *, migrates: bool, view: bool) -> None:
+    def begin(self, *, migrates: bool, view: bool, before: str) -> None:
         """Forget the run before.
 
         Args:
             migrates: a migration is to be left.
             view: a view is to have changed, too.
+            before: a statement that makes what has to be there.
         """
         self._ask(_RESET)
+        if before:
+            self._ask(before)
         if migrates:
             self._ask(_UNDO, _NAMES)
         if view:

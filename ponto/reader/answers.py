@@ -25,8 +25,8 @@ TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever asks is told, and asks again."""
 
 SETTLES_S = 6
-"""s within which a transaction has to end that may commit a punch or a correction of an earlier moment: more than a
-statement of the drain may take."""
+"""s within which a transaction has to end that may commit a row of an earlier moment: more than a statement of the
+drain may take."""
 
 _LOOKS_S = 0.05  # between two looks at who writes
 _TO_ANSWER_S = 5  # that a statement leaves of the function's time
@@ -125,7 +125,7 @@ def settle(database: connection) -> None:
     while writing:
         if time.monotonic() > end:
             raise NotSettledError(
-                f"punches or corrections are being written by {' and '.join(sorted(writing.values()))}, for longer "
+                f"rows are being written by {' and '.join(sorted(writing.values()))}, for longer "
                 f"than {SETTLES_S} s; a report of an earlier moment might miss them: try again when that has ended"
             )
         time.sleep(_LOOKS_S)
@@ -136,7 +136,7 @@ def settle(database: connection) -> None:
 def _writing(database: connection) -> dict[str, str]:
     """Say who writes, by transaction."""
     with database.cursor() as cursor:
-        cursor.execute(statements.WRITING)
+        cursor.execute(statements.WRITING, {"tables": statements.WRITTEN})
         found: dict[str, str] = dict(cursor.fetchall())
     database.rollback()
     return found

@@ -1,25 +1,18 @@
-"""The statements that reports run, by name: a file of `sql/` each, and the kinds of its parameters.
+"""The statements that the function may run, by name: a file of `sql/` each, and the kinds of its parameters.
 
-A slice adds its own by a module `statements`, with their `PARAMETERS` and the `FOLDER` of their files. Who asks gives
-names and values, never SQL. The values travel as JSON.
+A slice adds its own by a module `statements`, with their `PARAMETERS` and the `FOLDER` of their files; it may also have
+`WITHOUT_BOUND` and `WRITTEN`, as below. Who asks gives names and values, never SQL. The values travel as JSON.
 """
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
-import slices
+from ponto import brought
 from ponto.reader import kinds
 
-_OF_SLICES = [
-    import_module(f"{package.name}.statements")
-    for package in iter_modules(slices.__path__, "slices.")
-    if find_spec(f"{package.name}.statements")
-]
+_OF_SLICES = brought.modules("statements")
 _FOLDERS = [Path(__file__).parent / "sql", *(each.FOLDER for each in _OF_SLICES)]
 _SQL: dict[str, str] = {
     path.stem: path.read_text(encoding="utf-8") for folder in _FOLDERS for path in folder.glob("*.sql")
@@ -29,61 +22,37 @@ BEGIN = _SQL["begin"]
 """What a transaction begins with."""
 
 WRITING = _SQL["writing"]
-"""Before that, where a report of an earlier moment is asked for."""
+"""Before that, where what was there at an earlier moment is asked for."""
+
+WRITTEN = ["batida", *(table for each in _OF_SLICES for table in getattr(each, "WRITTEN", ()))]
+"""Tables whose rows say when they were written, and so what was there at an earlier moment."""
 
 LEFT = _SQL["left"]
 """Before each part of its rows."""
 
 LONGEST = timedelta(days=366)
-"""From the first to the last day or instant of a report, but for those of numbers."""
+"""From the first to the last day or instant, `de` and `ate`, that a statement is asked for."""
 
-_WITHOUT_BOUND = {"gaps", "received"}
+_WITHOUT_BOUND = {name for each in _OF_SLICES for name in getattr(each, "WITHOUT_BOUND", ())}
 
 
 class NotAsked(ValueError):
     """There is no such statement, or its values are not those that it has. The message names neither value."""
 
 
-_BETWEEN: dict[str, kinds.Kind] = {"de": kinds.day, "ate": kinds.day}
-_DAYS: dict[str, kinds.Kind] = {**_BETWEEN, "usuarios": kinds.numbers, "momento": kinds.instant}
-_MONTH: dict[str, kinds.Kind] = {"mes": kinds.day, "usuarios": kinds.numbers, "momento": kinds.instant}
-_CHANGES: dict[str, kinds.Kind] = {**_MONTH, "antes": kinds.instant}
-_PERSON: dict[str, kinds.Kind] = {"usuario": kinds.number}
 _OF_KEYS: dict[str, kinds.Kind] = {"keys": kinds.texts, "from_ms": kinds.number, "to_ms": kinds.number}
 _OF_RUN: dict[str, kinds.Kind] = {"desde": kinds.instant, "primeiro": kinds.number, "ultimo": kinds.number}
-_LIMITS = dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), kinds.span)
 
 # Statement -> its parameters. A value may be null, if the statement says what that means.
 PARAMETERS: dict[str, Mapping[str, kinds.Kind]] = {
-    "arrivals": _CHANGES,
-    "cards": _MONTH,
-    "changes": _CHANGES,
-    "correction": {"id": kinds.uuid},
-    "corrections": _MONTH,
-    "cutoffs": {**_BETWEEN, "usuarios": kinds.numbers, "divididos": kinds.number},
-    "employees": {"mes": kinds.day, "momento": kinds.instant, "antes": kinds.instant},
-    "employer": {},
-    "exceptions": {**_DAYS, "somadas": kinds.flag, "dias": kinds.number, **_LIMITS},
-    "gaps": _BETWEEN,
     "key_employees": _OF_KEYS,
     "key_rows": {**_OF_KEYS, "usuarios": kinds.numbers},
     "now": {},
-    "peak": {"de": kinds.instant, "ate": kinds.instant},
-    "person": _PERSON,
-    "person_corrections": _PERSON,
-    "person_months": _PERSON,
-    "person_punches": {**_PERSON, "mes": kinds.day},
     "punch": {"id": kinds.uuid},
-    "punched": _DAYS,
-    "punches": {"usuario": kinds.number, "dia": kinds.day},
-    "random_ids": {"de": kinds.instant, "ate": kinds.instant},
-    "received": _BETWEEN,
+    "punches": {"usuario": kinds.number, "de": kinds.instant, "ate": kinds.instant},
     "run_count": _OF_RUN,
     "run_rows": _OF_RUN,
-    "totals": _MONTH,
-    "working_day": {"usuario": kinds.number, "dia": kinds.day},
     "zone": {},
-    "zones": {},
 }
 for _each in _OF_SLICES:
     PARAMETERS.update(_each.PARAMETERS)

@@ -7,7 +7,12 @@ from ponto.reader import kinds
 
 FOLDER = Path(__file__).parent / "reads"
 
+WRITTEN = ["correcao"]
+
 PARAMETERS: Mapping[str, Mapping[str, kinds.Kind]] = {
+    "correction": {"id": kinds.uuid},
     "correction_list": {"mes": kinds.day},
+    "disregarded": {"ids": kinds.texts},
     "employee_punches": {"usuario": kinds.number, "de": kinds.instant, "ate": kinds.instant},
+    "person_corrections": {"usuario": kinds.number},
 }

@@ -16,8 +16,7 @@ from ponto.punch import parse
 from tests.aws import receive_all
 from tests.database import ask
 from tests.waiting import DEADLINE, wait_for
-from tools.dlq import queue_reader
-from tools.kit import queues
+from tools.kit import queue_reader, queues
 from tools.local.stack import Stack
 
 EMPLOYEES = count(1_000_000)

@@ -226,10 +226,10 @@ def test_no_error_tells_the_password(deployment: pytest.MonkeyPatch) -> None:
     assert "CANARY" not in said
 
 
-def test_a_database_without_the_migrations_of_the_reports_is_said(
+def test_a_database_without_the_migrations_is_said(
     deployment: pytest.MonkeyPatch, stack: Path, migrated_url: str
 ) -> None:
-    ask(parse_dsn(migrated_url), "alter table funcionario rename to other")
+    ask(parse_dsn(migrated_url), "alter table batida rename to other")
     assert "run ponto schema --stage" in refusal(ENVIRONMENT)
     assert "make run" in refusal(Where(state=stack))
     deployment.setattr(database, "_READER", "absent_role")

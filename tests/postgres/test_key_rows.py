@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.aws import Calls
-from tests.commands import Result, Run, runner
-from tests.company import fill, write_stack
+from tests.commands import Result, Run, runner, write_stack_on
+from tests.database import ask
 from tools.kit import local_stack
 
 KEYS = {  # what API Gateway has: gate-1 was revoked once and made anew
@@ -44,8 +44,8 @@ def run(
     migrated_url: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     del calls
-    fill(migrated_url, ROWS)
-    monkeypatch.setattr(local_stack, "STATE", write_stack(tmp_path, migrated_url))
+    ask(migrated_url, ROWS)
+    monkeypatch.setattr(local_stack, "STATE", write_stack_on(tmp_path, migrated_url))
     return runner(capsys, "keys", "rows")
 
 

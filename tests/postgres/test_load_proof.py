@@ -12,7 +12,8 @@ import pytest
 
 from loadtest import proof
 from tests.aws import Calls, refusal
-from tests.company import fill, write_stack
+from tests.commands import write_stack_on
+from tests.database import ask
 from tests.functions import Functions
 from tools.kit import reader, target
 from tools.kit.functions import Busy
@@ -29,7 +30,7 @@ def table(
     request: pytest.FixtureRequest, migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> proof.Table:
     if request.param == "direct":
-        where = target.Where(state=write_stack(tmp_path, migrated_url))
+        where = target.Where(state=write_stack_on(tmp_path, migrated_url))
         return proof.Table(lambda: reader.opened(where), FIRST)
     Calls(monkeypatch).instead["Invoke"] = Functions(migrated_url, "ponto_reader").invoke
     return by_function()
@@ -48,10 +49,10 @@ def test_a_runs_rows_are_those_of_its_employees_since_it_began(
     assert (table.count(), table.rows()) == (0, [])
     monkeypatch.setattr(proof, "_AT_ONCE", 2)
     now = datetime.now(UTC)
-    fill(migrated_url, ROWS, [FIRST, FIRST + 1, FIRST + 4], [now])
-    fill(migrated_url, ROWS, [FIRST + 4], [now + timedelta(seconds=1)])
-    fill(migrated_url, ROWS, [FIRST - 1, FIRST + proof.RUN], [now])  # of others
-    fill(migrated_url, ROWS, [FIRST], [now - timedelta(days=8)])  # of a run before
+    ask(migrated_url, ROWS, [FIRST, FIRST + 1, FIRST + 4], [now])
+    ask(migrated_url, ROWS, [FIRST + 4], [now + timedelta(seconds=1)])
+    ask(migrated_url, ROWS, [FIRST - 1, FIRST + proof.RUN], [now])  # of others
+    ask(migrated_url, ROWS, [FIRST], [now - timedelta(days=8)])  # of a run before
 
     assert table.count() == 4
     rows = table.rows()
@@ -76,7 +77,7 @@ def test_a_function_that_is_busy_for_a_moment_leaves_no_load_unproven(
         table.count()
     assert table.count() == 0
     punch = "0199a1f2-7c1e-7b52-9d1f-6b1f0a4c2d3e"
-    fill(migrated_url, "insert into batida (id, usuario_id, ponto) values (%s, %s, now())", punch, FIRST)
+    ask(migrated_url, "insert into batida (id, usuario_id, ponto) values (%s, %s, now())", punch, FIRST)
     assert table.count() == 0  # as before
 
     ledger, rows = proof.wait(table, system, {punch: FIRST}, 60, lambda: None)

@@ -11,8 +11,8 @@ import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from tests.commands import Result, Run
-from tests.company import fill, write_stack
+from tests.commands import Result, Run, write_stack_on
+from tests.database import ask
 from tools.kit.project import ROOT
 from tools.local import rows
 
@@ -20,14 +20,14 @@ LONG = "a device whose name has sixty-four characters, which is the most"
 
 
 def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(migrated_url: str, tmp_path: Path) -> None:
-    fill(migrated_url, "alter table batida drop constraint if exists batida_dispositivo_check")  # it may refuse a name
-    fill(
+    ask(migrated_url, "alter table batida drop constraint if exists batida_dispositivo_check")  # it may refuse a name
+    ask(
         migrated_url,
         "insert into batida (id, usuario_id, ponto, dispositivo) "
         "select gen_random_uuid(), 7, '2026-10-01T08:00Z', device from unnest(%s) as device",
         ["\u009b2J\u202eab", "gate", LONG],
     )
-    write_stack(tmp_path, migrated_url)
+    write_stack_on(tmp_path, migrated_url)
 
     shown = subprocess.run(
         [sys.executable, "-m", "tools.local.rows", "--state", tmp_path],
@@ -46,7 +46,7 @@ def test_a_device_is_shown_whole_and_a_terminal_gets_no_control_characters(migra
 @pytest.fixture
 def state(migrated_url: str, tmp_path: Path) -> Path:
     """Give the folder of a stack that runs, and has stored nothing."""
-    return write_stack(tmp_path, migrated_url)
+    return write_stack_on(tmp_path, migrated_url)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 def test_a_database_that_takes_nobody_is_not_a_stack_that_is_dead(state: Path, migrated_url: str, run: Run) -> None:
     name = parse_dsn(migrated_url)["dbname"]
-    fill(make_dsn(migrated_url, dbname="postgres"), f"alter database {name} allow_connections false")
+    ask(make_dsn(migrated_url, dbname="postgres"), f"alter database {name} allow_connections false")
 
     refused = run("--state", state)
 
@@ -76,7 +76,7 @@ def test_a_database_that_stands_still_is_not_waited_for(
     silent.bind(str(state / ".s.PGSQL.5432"))
     with closing(silent):
         silent.listen()
-        write_stack(state, f"postgresql://postgres@/pontodb?host={state}")
+        write_stack_on(state, f"postgresql://postgres@/pontodb?host={state}")
         frozen = run("--state", state)
 
     assert [locked.status, frozen.status] == [1, 1]

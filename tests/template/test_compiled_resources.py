@@ -213,23 +213,10 @@ def test_deploying_reads_whether_to_ask_and_what_is_reserved(packaged: Packaged,
     assert deploy.read(packaged(stage).folder) == expected
 
 
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        ("employer=Padaria Sol Ltda., CNPJ 11.222.333/0001-82", "EMPLOYER: has the check digits of neither"),
-        ("timeZone=America/SaoPaulo", "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"),
-    ],
-)
-def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged, given: str, why: str) -> None:
+def test_what_the_functions_could_not_read_stops_the_deploy(packaged: Packaged) -> None:
+    why = "TIME_ZONE: 'America/SaoPaulo' is not a time zone; .* Nothing was deployed"
     with pytest.raises(CommandError, match=why):
-        deploy.read(packaged("prod", given).folder)
-
-
-def test_an_employer_is_given_as_it_stands(packaged: Packaged) -> None:
-    made = packaged("prod", "employer=Pão & Cia., CNPJ 11.222.333/0001-81")
-    deploy.read(made.folder)
-    variables = made.template().properties("SchemaLambdaFunction")["Environment"]["Variables"]
-    assert variables["EMPLOYER"] == "Pão & Cia., CNPJ 11.222.333/0001-81"
+        deploy.read(packaged("prod", "timeZone=America/SaoPaulo").folder)
 
 
 def test_a_parameter_is_the_same_number_or_boolean_whether_it_is_in_the_file_or_given_as_a_text(

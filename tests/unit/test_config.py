@@ -170,7 +170,6 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "RECEIPT_CONCURRENCY": "2",
             "READ_SECRET_ARN": READ_ROLE,
             "READ_CONCURRENCY": "3",
-            "EMPLOYER": "Padaria Sol Ltda., 11222333000181",
             "SLICES": "kept,needs_it",
             "ROLES": "ponto_function:FUNCTION,ponto_reader:READ,ponto_receipts:RECEIPT",
             "DLQ_URL": None,
@@ -181,7 +180,6 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
         database=database,
         zone=ZoneInfo("America/Sao_Paulo"),
         slices=("kept", "needs_it"),
-        employer="Padaria Sol Ltda., CNPJ 11.222.333/0001-81",
         roles={
             "ponto_function": FunctionRole(None, None),
             "ponto_receipts": FunctionRole(RECEIPT_ROLE, 2),

@@ -22,9 +22,10 @@ from tests.commands import Result, runner
 from tests.events import RECEIVED_MS, aws
 from tests.strategies import any_json
 from tools.cli import main
-from tools.dlq import event_source, queue_reader
+from tools.dlq import event_source
 from tools.dlq.command import _show, _table, dlq
-from tools.dlq.dead_letters import REASONS, DeadLetter, Way, read
+from tools.kit import queue_reader
+from tools.kit.dead_letters import REASONS, DeadLetter, Way, read
 from tools.kit.project import ROOT
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
 from tools.develop.docs import bills, fields, files, marks
-from tools.dlq.dead_letters import REASONS
 from tools.kit import osls, slices
+from tools.kit.dead_letters import REASONS
 from tools.kit.project import DOCUMENTS, ROOT
 from tools.plan import costs
 
@@ -32,12 +32,6 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/e2e/test_loadtest.py": ("python -m loadtest",),
     "tests/e2e/test_dlq.py": tuple(
         f"ponto dlq {name}" for name in ("list", "show", "redrive", "purge", "pause", "resume")
-    ),
-    "tests/postgres/test_demo.py": ("ponto demo",),
-    "slices/reports/tests/postgres/test_gaps.py": ("ponto report gaps",),
-    "tests/postgres/test_load.py": ("ponto load employees",),
-    "tests/postgres/test_report.py": tuple(
-        f"ponto report {name}" for name in ("timecard", "totals", "changes", "cutoffs", "exceptions", "peak")
     ),
     "tests/unit/test_dlq.py": ("ponto dlq export",),
     "tests/unit/test_plan.py": ("ponto plan",),
@@ -297,7 +291,9 @@ def test_the_readme_says_about_what_an_idle_month_costs() -> None:
 def sampled(document: Path) -> list[tuple[str, str]]:
     """The golden files that a document shows lines of, each with these lines; `...` stands for what is left out."""
     text = document.read_text(encoding="utf-8")
-    return re.findall(r"^<!-- from (tests/golden/\S+) -->\n```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return re.findall(
+        r"^<!-- from ((?:slices/\w+/)?tests/golden/\S+) -->\n```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
 
 
 @each_document

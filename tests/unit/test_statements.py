@@ -1,7 +1,7 @@
-"""The statements of the reports: which there are, and which values they take."""
+"""The statements of the function that reads: which there are, and which values they take."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,30 +22,21 @@ def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> No
         assert set(re.findall(r"%\((\w+)\)s", sql)) == set(parameters), name
 
 
-EXCEPTIONS: dict[str, Any] = {
-    "de": date(2026, 11, 1),
-    "ate": date(2026, 11, 30),
-    "momento": datetime(2026, 11, 20, tzinfo=UTC),
-    "usuarios": [101, 102],
-    "somadas": True,
-    "dias": 3,
-    **dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), timedelta(hours=10)),
+PUNCHES: dict[str, Any] = {
+    "usuario": 7,
+    "de": datetime(2026, 11, 23, 8, tzinfo=UTC),
+    "ate": datetime(2026, 11, 24, 8, tzinfo=UTC),
 }
-PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("exceptions", EXCEPTIONS),
-        ("exceptions", EXCEPTIONS | {"usuarios": None}),
-        ("peak", PEAK),
-        ("gaps", {"de": date(2024, 1, 1), "ate": date(2025, 1, 1)}),
-        ("gaps", {"de": date(1900, 1, 1), "ate": None}),
         ("zone", {}),
         ("key_employees", {"keys": ["gate"], "from_ms": 1, "to_ms": None}),
         ("key_employees", {"keys": ["gate"], "from_ms": 1 - 2**63, "to_ms": 2**63 - 1}),
         ("punch", {"id": "0190163d-8694-739b-aea5-966c26f8ad91"}),
+        ("punches", PUNCHES),
     ],
 )
 def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
@@ -58,26 +49,11 @@ def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any
         ("begin", {}, "no such statement"),
         ("drop table batida", {}, "no such statement"),
         ("zone", {"more": 1}, "takes the values none"),
-        ("totals", {"mes": "2026-11-01"}, "takes the values mes, usuarios, momento"),
-        ("totals", {"mes": "november", "usuarios": None, "momento": None}, "totals: mes is of another kind"),
-        ("totals", {"mes": 1, "usuarios": None, "momento": None}, "mes is of another kind"),
-        ("totals", {"mes": "2026-11-01", "usuarios": ["1"], "momento": None}, "usuarios is of another kind"),
-        ("totals", {"mes": "2026-11-01", "usuarios": [2**63], "momento": None}, "usuarios is of another kind"),
-        ("totals", {"mes": "2026-11-01", "usuarios": 1, "momento": None}, "usuarios is of another kind"),
-        ("exceptions", statements.written(EXCEPTIONS | {"somadas": 1}), "somadas is of another kind"),
-        ("exceptions", statements.written(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
-        ("exceptions", statements.written(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
-        *(
-            (name, statements.written(values | {"de": at("1900-01-01"), "ate": at("2999-12-31")}), "more than a year")
-            for name, values, at in (
-                ("exceptions", EXCEPTIONS, date.fromisoformat),
-                ("gaps", {}, date.fromisoformat),
-                ("peak", {}, lambda day: datetime.fromisoformat(f"{day}T00:00Z")),
-            )
-        ),
-        ("exceptions", statements.written(EXCEPTIONS | {"de": None}), "more than a year"),
-        ("peak", statements.written(PEAK | {"ate": None}), "more than a year"),
-        ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
+        ("punches", {"usuario": 7}, "takes the values usuario, de, ate"),
+        ("punches", statements.written(PUNCHES | {"usuario": 2**63}), "usuario is of another kind"),
+        ("punches", statements.written(PUNCHES) | {"de": "2026-11-23T08:00"}, "de is of another kind"),
+        ("punches", statements.written(PUNCHES | {"ate": datetime(2028, 1, 1, tzinfo=UTC)}), "more than a year"),
+        ("punches", statements.written(PUNCHES | {"ate": None}), "more than a year"),
         ("punch", {"id": "november"}, "id is of another kind"),
         ("punch", {"id": 1}, "id is of another kind"),
         ("key_rows", {"keys": "gate", "from_ms": None, "to_ms": None, "usuarios": None}, "keys is of another kind"),

@@ -1,13 +1,11 @@
 """Each command's tables in a terminal of 80 columns: none is wider, and what people look for is whole.
 
-Those of `ponto report` on a real database are in tests/postgres/test_report.py and test_gaps.py, `ponto plan`'s in
-test_plan.py.
+`ponto plan`'s are in test_plan.py.
 """
 
 import json
-import sys
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,16 +13,10 @@ import pytest
 from loadtest import summary
 from tests.widths import assert_fits
 from tools.dlq import command as dlq
-from tools.dlq.dead_letters import REASONS, DeadLetter, Way
 from tools.keys import command as keys
 from tools.kit import tables
+from tools.kit.dead_letters import REASONS, DeadLetter, Way
 from tools.local import rows
-from tools.report import as_text, exceptions, peak
-from tools.report.chart import Minute
-from tools.report.dead_letters import Group
-from tools.report.exceptions import Finding
-from tools.report.i18n import LANGUAGES, Language
-from tools.report.table import Report, Table
 
 ID = "3f2c5a52-5b1c-4f63-9d0b-1f6f0d7e9a11"
 EMPLOYEE = 9007199254740991
@@ -70,44 +62,12 @@ def load() -> None:
     summary.draw([RUN, RUN | {"model": "open model, 200 arrivals a second"}])
 
 
-def show(tables: Sequence[Table], language: Language) -> None:
-    as_text.write(sys.stdout, Report("title", [], tables, Table((), ()), {}), language)
-
-
-def show_peak(language: Language) -> None:
-    minutes = [
-        Minute(AT + timedelta(minutes=at), 1_000 + at, at, at, 12_345, timedelta(hours=23, minutes=59))
-        for at in range(3 * 24 * 60)
-    ]
-    show(peak.tables(minutes, peak.Ids(1_234_567, 123_456), ZONE, language), language)
-
-
-def show_exceptions(language: Language) -> None:
-    far = datetime(1970, 1, 1, 8, 3)
-    kinds = ("incompleta", "longa", "dividida", "proxima", "futura", "atrasada", "reaberta", "relogio", "redefinida")
-    found = (
-        Finding(kind, EMPLOYEE, NAME, AT.date(), ID, far, DEVICE, timedelta(days=-20_782, hours=3), 1, 1)
-        for kind in kinds
-    )
-    groups = [Group(reason, EMPLOYEE, 12_345, AT, AT) for reason in REASONS]
-    show(exceptions.tables(dict.fromkeys(kinds, 12_345), found, groups, language), language)
-
-
-REPORTS: dict[str, tuple[Callable[[Language], None], list[str]]] = {
-    "ponto report peak": (show_peak, ["█" * 5]),
-    "ponto report exceptions": (show_exceptions, [str(EMPLOYEE), *REASONS]),
-}
 COMMANDS: dict[str, tuple[Callable[[], None], list[str]]] = {
     "ponto dlq list": (list_dead_letters, [ID[:8], str(EMPLOYEE), *REASONS]),
     "ponto keys list": (list_keys, ["a1b2c3d4e5"]),
     "ponto keys rows": (list_rows_of_a_key, [ID, "123456", "2026-11-23"]),
     "make rows": (list_rows, [ID, "123456", "2026-11-23 08:03:07-03"]),
     "make loadtest": (load, ["20,000,000", "the"]),
-    **{
-        f"{name} --lang {language}": (lambda draw=draw, language=language: draw(Language(language)), wanted)  # type: ignore[misc]
-        for name, (draw, wanted) in REPORTS.items()
-        for language in LANGUAGES
-    },
 }
 
 

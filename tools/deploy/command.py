@@ -10,7 +10,7 @@ import click
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ponto import config
+from ponto import brought, config
 from tools.deploy import cluster, proof, quotas
 from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
@@ -215,7 +215,8 @@ def read(package: Path) -> Compiled:
     environment = template["Resources"]["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
         config.zone_of(environment["TIME_ZONE"])
-        config.employer_of(environment["EMPLOYER"])
+        for each in brought.modules("of_schema"):
+            each.prepared(environment)
     except config.ConfigurationError as error:
         raise CommandError(f"{error} Nothing was deployed.") from None
     return Compiled(

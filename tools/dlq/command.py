@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ponto.sqs import in_calls
-from tools.dlq import event_source, queue_reader
-from tools.dlq.dead_letters import REASONS, DeadLetter, Way
-from tools.dlq.queue_reader import QueueReader
-from tools.kit import commands, files, tables, target
+from tools.dlq import event_source
+from tools.kit import commands, files, queue_reader, tables, target
 from tools.kit import options as opt
+from tools.kit.dead_letters import REASONS, DeadLetter, Way
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm, counted, json_escape, print_json, print_result, print_status, progress
+from tools.kit.queue_reader import QueueReader
 from tools.kit.tables import Column
 
 if TYPE_CHECKING:

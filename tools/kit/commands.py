@@ -123,10 +123,18 @@ class Lazy(MutableMapping[str, click.Command]):
         return len(self._found)
 
 
-def brought(group: str) -> Lazy:
-    """Give the commands that slices bring into a group: that called `load documents`, into `load`."""
-    words = {tuple(name.split()): command["from"] for name, command in slices.said_by_name("commands").items()}
-    return Lazy({name[1]: module for name, module in words.items() if name[0] == group and len(name) > 1})
+def of_slices(name: str) -> Group:
+    """Make a group that has no commands but those of slices: that called `load documents`, in `load`."""
+    found = {tuple(each.split()): command for each, command in slices.said_by_name("commands").items()}
+    own = {each[1]: command for each, command in found.items() if each[0] == name and len(each) > 1}
+    examples = "\n".join(f"  {command['example']}" for _, command in sorted(own.items()) if "example" in command)
+    return Group(
+        name,
+        commands=Lazy({each: command["from"] for each, command in own.items()}),
+        help=next((command["group"] for command in own.values() if "group" in command), None),
+        epilog=f"examples:\n{examples}\n",
+        context_settings=_SETTINGS,
+    )
 
 
 def run(made: click.Command, name: str, words: Sequence[str] | None = None) -> int:

@@ -27,9 +27,9 @@ _SETTINGS = """
 select
     set_config('statement_timeout', %(milliseconds)s, false),
     set_config('default_transaction_read_only', %(read_only)s, false),
-    set_config('max_parallel_workers_per_gather', '0', false) -- a report leaves the other cores to the intake
+    set_config('max_parallel_workers_per_gather', '0', false) -- what reads leaves the other cores to the intake
 """
-_MIGRATED = "select to_regclass('batida') is not null and to_regclass('funcionario') is not null"
+_MIGRATED = "select to_regclass('batida') is not null"
 
 
 class Database(NamedTuple):
@@ -130,7 +130,7 @@ def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.co
 
     Args:
         where: which database, and how long a statement may take.
-        read_only: as the role of the reports, where the user may be it, and in transactions that only read.
+        read_only: as the role that reads, where the user may be it, and in transactions that only read.
 
     Yields:
         A connection outside of any transaction; what is not committed is rolled back.
@@ -144,6 +144,8 @@ def connect(where: Where, *, read_only: bool) -> Iterator[psycopg2.extensions.co
         try:
             _prepare(connection, database, where.timeout, read_only)
             yield connection
+        except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedFunction, psycopg2.errors.UndefinedObject):
+            raise _not_migrated(database) from None  # of a slice, say
         except psycopg2.errors.QueryCanceled:
             raise CommandError(f"a statement took longer than {where.timeout} s; give a larger --timeout") from None
         except psycopg2.errors.InsufficientPrivilege as error:
@@ -191,7 +193,7 @@ def _prepare(connection: psycopg2.extensions.connection, database: Database, tim
 
 def _not_migrated(database: Database) -> CommandError:
     what = "stop and start it: make run" if database.local else "run ponto schema --stage STAGE"
-    return CommandError(f"{database.name} lacks the migrations of the reports; {what}")
+    return CommandError(f"{database.name} lacks migrations; {what}")
 
 
 def _line(error: psycopg2.Error) -> str:

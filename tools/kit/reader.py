@@ -236,7 +236,7 @@ class FunctionReader:
         if answer.get("sqlstate") == "57014" and self._timeout:
             return CommandError(f"it took longer than {self._timeout} s; give a larger --timeout")
         if answer.get("sqlstate") in _NOT_MIGRATED:
-            return CommandError(f"the database of stage {self._stage} lacks the migrations of the reports; {schema}")
+            return CommandError(f"the database of stage {self._stage} lacks migrations; {schema}")
         return CommandError(f"{self._name}: {message}")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.dlq import dead_letters
+from tools.kit import dead_letters
 from tools.local import postgres
 from tools.local.faults import Faults
 from tools.local.watch import Batches

@@ -1,10 +1,10 @@
 """`ponto trace`: where a punch is, as far as anybody can know."""
 
 import shlex
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,20 +12,21 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto.punch import NotAPunch, Punch, parse
-from tools.dlq import event_source, queue_reader
-from tools.dlq.dead_letters import DeadLetter
-from tools.kit import commands, local_stack, queues, reader, target
+from tools.dlq import event_source
+from tools.kit import commands, local_stack, queue_reader, queues, reader, slices, target
 from tools.kit import options as opt
+from tools.kit.dead_letters import DeadLetter
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, counted, print_json, print_result
 from tools.kit.queues import Depth
 from tools.kit.target import Target, explain
+from tools.kit.traced import Asked, Notes, Row
 
 _EPILOG = """examples:
   ponto trace 0190163d-8694-739b-aea5-966c26f8ad91 --stage dev
   ponto trace --employee 123 --day 2026-11-24 --stage dev
 
-DAY is a working day, as in the reports: a night shift belongs to the day on which it began.
+DAY is a day of the stage; where employees have working days, a night shift belongs to the day on which it began.
 Times are in UTC, as in ponto dlq list; what is local time is called so.
 It looks into the dead-letter queue, which raises receive counts there and hides what is there meanwhile.
 
@@ -48,49 +49,13 @@ _NOT_BY_ID = (
 T = TypeVar("T")
 
 
-class Asked(NamedTuple):
-    """The punch, or the working day of an employee."""
-
-    id: str | None
-    employee: int | None = None  # with a day, where there is no id
-    day: date | None = None
-
-    @property
-    def words(self) -> str:
-        """For people."""
-        return self.id or f"employee {self.employee} on {self.day}"
-
-
-class Row(NamedTuple):
-    """A row of `batida`."""
-
-    id: str
-    employee: int
-    punched: datetime
-    received: datetime | None  # None: a punch of this project's first version
-    written: datetime
-    key: str | None  # API key's id; None: none was sent along
-    message_id: str | None  # that brought it; None: as of received
-    device: str | None
-    zone: str  # the employee's
-    disregarded_by: str | None  # the correction by which it does not count
-
-
-class Addition(NamedTuple):
-    """A time that a correction added to the day."""
-
-    id: str
-    local: datetime  # to the minute, without a zone
-
-
 class Rows(NamedTuple):
     """What the database has."""
 
     rows: list[Row]
-    additions: list[Addition]
-    correction: str  # whose the id is, if it is no punch's but a correction's; else empty
+    notes: list[Notes]  # of the slices
     zone: ZoneInfo  # of the stage
-    day: tuple[datetime, datetime] | None  # when the working day begins and ends, if one was asked for
+    day: tuple[datetime, datetime] | None  # when the day begins and ends, if one was asked for
 
 
 class Queue(NamedTuple):
@@ -144,9 +109,9 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     letters = _attempt("the dead-letter queue", lambda: _dead_letters(deployment))
     stored = _attempt("the database", lambda: _rows(where, asked))
     found = [] if isinstance(letters, Unread) else _of(letters, asked, stored)
-    rows, additions, correction = ([], [], "") if isinstance(stored, Unread) else stored[:3]
+    rows, notes = ([], []) if isinstance(stored, Unread) else stored[:2]
     # By an id one of the three answers; of a day more may wait, and an unread database may be why.
-    is_answered = asked.id and (rows or found or correction) and not isinstance(stored, Unread)
+    is_answered = asked.id and (rows or found or any(each.has_id for each in notes)) and not isinstance(stored, Unread)
     queue = None if is_answered else _queue(deployment, depth)
     tried: tuple[object, ...] = (stored, letters, *(queue or ()))
     unread = [each for each in tried if isinstance(each, Unread)]
@@ -155,9 +120,8 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     if as_json:
         print_json(
             {
-                "rows": [_shown(row) for row in rows],
-                "additions": [{"id": each.id, "local": f"{each.local:%Y-%m-%dT%H:%M}"} for each in additions],
-                "correction": correction or None,
+                "rows": [_shown(row) | _merged(note.rows[row.id].fields for note in notes) for row in rows],
+                **_merged(note.fields for note in notes),
                 "deadLetters": [letter.summary() | {"redrive": redrive(letter)} for letter in found],
                 "queue": queue and _queue_shown(queue),
                 "notKnown": not_known,
@@ -167,10 +131,8 @@ def trace(where: reader.Where, identifier: str | None, employee: int | None, day
     else:
         for each in unread:  # before all that has to be read with it in mind
             print_result(f"not read: {each.what}: {each.why}")
-        _print(rows, additions, found, redrive)
-        if correction:
-            print_result(f"{asked.id} is a correction's id ({correction}): ponto correct list")
-        elif not rows and not found:
+        _print(rows, notes, found, redrive)
+        if not rows and not found and not any(each.has_id for each in notes):
             nothing = {"no row": stored, "no dead letter": letters}
             said = [what for what, source in nothing.items() if not isinstance(source, Unread)]
             print_result(f"{' and '.join(said) or 'nothing'} was found of {asked.words}")
@@ -203,22 +165,29 @@ def _dead_letters(deployment: Target) -> list[DeadLetter]:
 def _rows(where: reader.Where, asked: Asked) -> Rows:
     with reader.opened(where) as source:
         if asked.id:
-            by_id = {"id": asked.id}
-            zone, rows, of_id = map(list, source.read(zone={}, punch=by_id, correction=by_id))
-            correction = "".join(f"{kind} of employee {employee}" for employee, kind in of_id)
-            return Rows(list(map(Row._make, rows)), [], correction, ZoneInfo(zone[0][0]), None)
-        of_day = {"usuario": asked.employee, "dia": asked.day}
-        of_month = {"mes": asked.day, "usuarios": [asked.employee], "momento": None}
-        zone, day, rows, corrections = map(
-            list, source.read(zone={}, working_day=of_day, punches=of_day, corrections=of_month)
-        )
-        begin, end = day[0]
-        additions = [
-            Addition(id_, local)
-            for _, id_, kind, of, local, *_ in corrections
-            if kind == "inclusao" and of == asked.day
-        ]
-        return Rows(list(map(Row._make, rows)), additions, "", ZoneInfo(zone[0][0]), (begin, end))
+            zones, found = source.read(zone={}, punch={"id": asked.id})
+            zone, day = _zone(zones), None
+        else:
+            (zones,) = source.read(zone={})
+            zone = _zone(zones)
+            day = _day(source, asked, zone)
+            (found,) = source.read(punches={"usuario": asked.employee, "de": day[0], "ate": day[1]})
+        rows = list(map(Row._make, found))
+        return Rows(rows, [slices.found(name)(source, asked, rows) for name in slices.said("trace")], zone, day)
+
+
+def _zone(rows: reader.Rows) -> ZoneInfo:
+    ((name,),) = rows
+    return ZoneInfo(name)
+
+
+def _day(source: reader.Reader, asked: Asked, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Give when a day begins and ends: as a slice knows it of the employee, or else at midnight of the stage."""
+    for name in slices.said("traceDay"):
+        begin, end = slices.found(name)(source, asked.employee, asked.day)
+        return begin, end
+    midnight = datetime.combine(cast(date, asked.day), time(), zone)
+    return midnight, midnight + timedelta(days=1)
 
 
 def _of(letters: list[DeadLetter], asked: Asked, stored: Rows | Unread) -> list[DeadLetter]:
@@ -318,19 +287,21 @@ def _queue_shown(queue: Queue) -> dict[str, Any]:
     return shown
 
 
+def _merged(fields: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: value for each in fields for name, value in each.items()}
+
+
 def _print(
-    rows: list[Row], additions: list[Addition], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
+    rows: list[Row], notes: list[Notes], letters: list[DeadLetter], redrive: Callable[[DeadLetter], str]
 ) -> None:
     for row in rows:
-        print_result(f"row {row.id}" + (f": disregarded by correction {row.disregarded_by}" * bool(row.disregarded_by)))
-        shown = _shown(row)
-        for name in ("id", "zone", "disregardedBy"):
-            del shown[name]
-        shown["local"] = f"{row.punched.astimezone(ZoneInfo(row.zone)):%Y-%m-%d %H:%M:%S}, {row.zone}"
+        of_row = [note.rows[row.id] for note in notes]
+        print_result(f"row {row.id}{''.join(each.head for each in of_row)}")
+        shown = _shown(row) | _merged(each.lines for each in of_row)
+        del shown["id"]
         for name, value in shown.items():
             print_result(f"  {name.removesuffix('Id'):9} {'(none)' if value is None else value}")
-    for each in additions:
-        print_result(f"added time {each.local:%Y-%m-%d %H:%M} local, by correction {each.id}")
+    print_result(*(line for note in notes for line in note.lines))
     for letter in letters:
         print_result(
             f"dead letter {letter.id}",

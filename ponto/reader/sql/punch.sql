@@ -1,20 +1,4 @@
--- The row of a punch, by its id, and the correction by which it does not count.
-select
-    batida.id,
-    usuario_id,
-    ponto,
-    recebida_em,
-    gravada_em,
-    chave,
-    mensagem_id,
-    dispositivo,
-    coalesce(fuso, fuso_padrao()),
-    (
-        select contra.id::text
-        from correcao as contra
-        where contra.alvo = batida.id
-            and contra.tipo = 'desconsideracao'
-            and not exists (select from correcao as anulacao where anulacao.alvo = contra.id)
-    )
-from batida left join funcionario using (usuario_id)
-where batida.id = %(id)s::uuid
+-- The row of a punch, by its id.
+select id, usuario_id, ponto, recebida_em, gravada_em, chave, mensagem_id, dispositivo
+from batida
+where id = %(id)s::uuid

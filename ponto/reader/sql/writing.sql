@@ -1,14 +1,14 @@
--- Who may still commit a punch or a correction, by transaction: whoever adds a row keeps this lock until the end, which a
+-- Who may still commit a row of these tables, by transaction: whoever adds one keeps this lock until the end, which a
 -- standby that does not answer may put off. When a transaction began is shown of one's own role's only.
 select
     virtualtransaction,
     case
         when pid is null then 'a prepared transaction'
-        else format('pid %s (%s, as %s)', pid, coalesce(nullif(application_name, ''), 'no application_name'), usename)
+        else format('pid %%s (%%s, as %%s)', pid, coalesce(nullif(application_name, ''), 'no application_name'), usename)
     end
 from pg_locks left join pg_stat_activity using (pid)
 where locktype = 'relation'
     and mode = 'RowExclusiveLock'
     and granted
     and database = (select oid from pg_database where datname = current_database())
-    and relation in ('batida'::regclass, 'correcao'::regclass);
+    and relation = any(%(tables)s::regclass[]);

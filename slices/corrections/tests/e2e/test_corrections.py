@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from slices.corrections import proof
+from slices.reports.tests.company import fill
 from tests import commands
 from tests.commands import Result
-from tests.company import fill
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
 from tools.kit import local_stack

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 
-from tests.postgres.reporting import (
+from slices.reports.tests.reporting import (
     DAY,
     HOUR,
     SECOND,
@@ -20,7 +20,7 @@ from tests.postgres.reporting import (
     rules,
     working_days,
 )
-from tests.postgres.reporting import database as database
+from slices.reports.tests.reporting import database as database
 
 MONTH = "'2026-11-01', '2026-11-30'"
 FIGURES = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ponto.admin.migrations import Migrated, migrate
+from slices.reports.tests.reporting import Database
 from tests.database import SCHEMA, TIME_ZONE
-from tests.postgres.reporting import Database
 
 CORRECTED = ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]
 AS_PUNCHED = ["2026-11-03 08:00 12:00 13:00 = 240, 0 incomplete"]

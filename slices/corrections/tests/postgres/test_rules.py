@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from ponto.fields import BLANK
 from ponto.punch import parse
 from slices.corrections.write import Correction, RefusedError, Written, read, write
+from slices.reports.tests.reporting import CHANGES
 from tests.database import Database, ask
-from tests.postgres.reporting import CHANGES
 from tests.waiting import wait_for
 from tools.kit.project import ROOT
 

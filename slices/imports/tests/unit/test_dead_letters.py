@@ -13,9 +13,9 @@ from slices.imports.uploads import tasks_of
 from tests.strategies import any_json
 from tests.unit.test_dlq import LAMBDAS, Stage, message, record_of
 from tests.unit.test_dlq import dev as dev
-from tools.dlq import dead_letters
 from tools.dlq.command import _show, _table
-from tools.dlq.dead_letters import REASONS, Way, read
+from tools.kit import dead_letters
+from tools.kit.dead_letters import REASONS, Way, read
 
 CONTINUED = {"offset": 9_000, "line": 101, "accepted": 99, "refused": 1, "rounds": 96}
 

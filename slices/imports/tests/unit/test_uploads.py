@@ -23,7 +23,7 @@ from slices.imports.split import BEGIN, Position
 from slices.imports.tests.unit.test_lines import ZONE
 from slices.imports.uploads import MOST_ROUNDS, Importer, NotFromS3, TooManyRounds, tasks_of
 from tests.events import NOT_SQS, Context, record, sqs_event
-from tools.dlq import dead_letters
+from tools.kit import dead_letters
 
 BUCKET = "batida-ponto-dev-uploads-1q2w3e"
 RESERVE = uploads._RESERVE

@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 
 from ponto.store import Store
-from tests.company import Run, runner, write_stack
+from slices.reports.tests.company import Run, runner
+from tests.commands import write_stack_on
 from tests.database import Database
 from tests.postgres.storing import entry
 
@@ -41,7 +42,7 @@ def gaps(database: Database, report: str = "lacunas") -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def run(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    return runner(write_stack(tmp_path, database.url), monkeypatch, capsys)
+    return runner(write_stack_on(tmp_path, database.url), monkeypatch, capsys)
 
 
 def test_of_fifty_thousand_punches_exactly_those_that_were_destroyed_are_named(

@@ -1,0 +1,69 @@
+"""A correction among drains and reports."""
+
+import uuid
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+
+import psycopg2.errors
+
+from lab.interleavings.programs import Draining, Program
+from lab.interleavings.scenario import Scenario, batch
+from lab.interleavings.sessions import Session
+from lab.interleavings.world import World
+from ponto.connection import connect
+from slices.reports.lab.interleavings import Reporting
+
+_CORRECT = """
+insert into correcao (tipo, usuario_id, ponto, alvo, motivo)
+values (
+    case when %(alvo)s::uuid is null then 'inclusao' else 'desconsideracao' end,
+    %(usuario_id)s, %(ponto)s, %(alvo)s::uuid, 'wrong'
+)
+"""
+# Nobody else is corrected unpunched.
+_KNOWN = "insert into funcionario (usuario_id, nome) values (1, 'One') on conflict do nothing"
+
+
+class Correcting:
+    """A correction by a login of one's own, which is refused if it is of a punch that is not there yet."""
+
+    def __init__(self, **columns: object) -> None:
+        """Takes its columns: `usuario_id` and `ponto` of an addition, `alvo` of a punch that does not count."""
+        self._columns = {"usuario_id": None, "ponto": None, "alvo": None} | columns
+
+    def run(self, world: World, session: Session) -> None:
+        """Write it."""
+        session.is_open = False
+        with closing(connect(world.way, "correct")) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            try:
+                cursor.execute(_CORRECT, self._columns)
+            except psycopg2.errors.CheckViolation:
+                world.statuses["correction"] = "refused"
+            else:
+                world.statuses["correction"] = "written"
+
+    def after(self, world: World, session: Session) -> Sequence[Program]:  # noqa: ARG002  as of every program
+        """Give nothing."""
+        return ()
+
+
+SCENARIOS = {
+    "correction": Scenario(
+        "a drain of two batches, and a correction: one of the punches is disregarded",
+        lambda: (
+            Draining(batch("a", 1), batch("b", 2)),
+            Correcting(alvo=str(uuid.UUID(int=1))),
+        ),
+        before=_KNOWN,
+    ),
+    "correction, report": Scenario(
+        "a report, and a correction that adds a punch",
+        lambda: (
+            Reporting(),
+            Correcting(usuario_id=1, ponto=datetime(2026, 10, 1, 8, tzinfo=UTC)),
+        ),
+        before=_KNOWN,
+    ),
+}

@@ -1,0 +1,24 @@
+"""A report of an earlier moment, while a correction is being written."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from slices.reports.tests.company import Run
+from slices.reports.tests.postgres.test_report_function import calls as calls
+from slices.reports.tests.postgres.test_report_function import function as function
+from slices.reports.tests.postgres.test_report_function import require_settled
+from slices.reports.tests.postgres.test_report_function import run as run
+from slices.reports.tests.postgres.test_report_function import url as url
+
+WRITTEN = (
+    "set constraints all immediate;"  # no trigger sees when it is committed
+    " insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 101, '2026-11-03 21:00Z', 'late')"
+)
+
+
+@pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
+def test_it_is_refused_until_the_correction_is_committed(
+    run: Run, url: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_settled(url, run, WRITTEN, "postgres", where, monkeypatch)

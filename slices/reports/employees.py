@@ -1,0 +1,67 @@
+"""The table of employees: what a file of them would change, and storing it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from ponto.admin.owner import connected
+from ponto.connection import Parameters
+from ponto.own_schema import schema_of
+from ponto.session import message_of
+
+_SQL = Path(__file__).parent / "sql"
+_COMPARE = (_SQL / "compare.sql").read_text(encoding="utf-8")
+_STORE = (_SQL / "store.sql").read_text(encoding="utf-8")
+
+Employees = Sequence[Mapping[str, Any]]
+"""Rows of `funcionario` by column, as JSON has them: a cut-off is HH:MM."""
+
+
+def lock(cursor: psycopg2.extensions.cursor) -> None:
+    """Let another load wait, so that the counts are true; readers go on. The connection as of `store`."""
+    cursor.execute("lock table %(schema)s.funcionario in share row exclusive mode", {"schema": schema_of(cursor)})
+
+
+def store(cursor: psycopg2.extensions.cursor, found: Employees, *, dry_run: bool) -> dict[str, int]:
+    """Store employees, in the transaction of the cursor, unless it is only to be tried.
+
+    The connection has passed `require_own_schema`.
+
+    Returns:
+        How many are inserted, changed, unchanged, and how many others there are.
+    """
+    document = {"employees": json.dumps(found), "schema": schema_of(cursor)}
+    if not dry_run:
+        lock(cursor)
+    cursor.execute(_COMPARE, document)
+    counts = dict(zip(("inserted", "changed", "unchanged", "others"), cursor.fetchone() or (), strict=True))
+    if not dry_run:
+        cursor.execute(_STORE, document)
+    return counts
+
+
+def load(parameters: Parameters, found: Employees, *, dry_run: bool) -> dict[str, Any]:
+    """Store employees, all or none.
+
+    Args:
+        parameters: keyword arguments of `psycopg2.connect`, of the owner.
+        found: whoever sends them has checked them; the table does so too.
+        dry_run: only count.
+
+    Returns:
+        `counts`, as of `store`; or `refused`, what PostgreSQL says, which may quote a value: so it is raised to no log.
+
+    Raises:
+        psycopg2.Error: no connection, after all tries of `connect`.
+    """
+    with connected(parameters) as connection, connection.cursor() as cursor:
+        try:
+            counts = store(cursor, found, dry_run=dry_run)
+            if not dry_run:
+                connection.commit()
+        except psycopg2.Error as error:
+            return {"refused": message_of(error)}
+    return {"counts": counts}

@@ -1,0 +1,95 @@
+"""`ponto load employees`: the table of employees, filled from a file."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import click
+
+from ponto.reader.statements import sql_of
+from slices.reports.employees import store
+from slices.reports.load import employees
+from tools.kit import commands, database, loading, reader, target
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.functions import invoked
+from tools.kit.output import counted, print_json, print_result
+
+_MOST_BYTES = 6_000_000  # of a request to a function; AWS admits 6 MiB
+
+_EPILOG = f"""examples:
+  ponto load employees employees.csv
+  ponto load employees employees.csv --dry-run
+  ponto load employees employees.csv --stage dev
+  iconv -f windows-1252 -t utf-8 employees.csv | ponto load employees -
+
+{reader.EPILOG}
+exit status: 0 done, 2 the file or the database is wrong: nothing was stored
+"""
+
+
+@commands.command("employees", epilog=_EPILOG)
+@click.argument("file")
+@click.option("--dry-run", is_flag=True, show_default=False, help="Print what would change; store nothing.")
+@opt.as_json
+@reader.options
+def load_employees(file: str, where: reader.Where, *, dry_run: bool, as_json: bool) -> None:
+    """Give the reports the employees' names, time zones and cut-offs.
+
+    FILE (- reads the standard input) is CSV in UTF-8, with ; or , between. Its first line names all of the columns, in
+    any order:
+
+    \b
+      usuario_id   the employee's number
+      nome         at most 200 characters
+      cpf          11 digits, plain or as 123.456.789-09; may be empty
+      fuso         time zone, as America/Sao_Paulo; empty: the stage's
+      corte        HH:MM, local, where the working day ends (12:00 for night
+                   staff); empty: 04:00
+
+    All of the file is stored, or, if anything is wrong in it, nothing. Employees who are not in it are left as they
+    are.
+    """
+    content = loading.content(file)
+
+    def checked(zones: Collection[str]) -> list[dict[str, Any]]:
+        """Give the employees, if nothing is wrong with the file."""
+        found, faults = employees.read(content, zones)
+        loading.require_none(faults, file, as_json=as_json)
+        return [employee._asdict() for employee in found]
+
+    if not where.by_function:
+        with database.connect(where, read_only=dry_run) as connection, connection.cursor() as cursor:
+            cursor.execute(sql_of("zones"))
+            counts = store(cursor, checked({zone for (zone,) in cursor.fetchall()}), dry_run=dry_run)
+            connection.commit()
+    else:
+        with reader.opened(where) as source:
+            (zones,) = source.read(zones={})
+        counts = _store_by_function(where, where.stage, checked({zone for (zone,) in zones}), dry_run=dry_run)
+    if as_json:
+        print_json(counts | {"dryRun": dry_run})
+    else:
+        print_result(
+            f"{'would be ' if dry_run else ''}inserted {counts['inserted']}, changed {counts['changed']}; "
+            f"unchanged {counts['unchanged']}; not in the file and left as they are {counts['others']}"
+        )
+
+
+def _store_by_function(
+    where: reader.Where, stage: str, found: list[dict[str, Any]], *, dry_run: bool
+) -> dict[str, int]:
+    """Store employees by the owner's function; give the counts of `store`."""
+    request = {"employees": found, "dryRun": dry_run}
+    if len(json.dumps(request)) > _MOST_BYTES:
+        raise CommandError(
+            f"{counted(len(found), 'employee')} are more than AWS admits in a request (6 MB); "
+            "load them in several files"
+        )
+    functions, name = target.function_of(where, "schema")
+    answer = invoked(functions, name, stage, request)
+    if "counts" not in answer:
+        why = answer.get("refused", f"it is of another version; deploy stage {stage}")
+        raise CommandError(f"{name}: {why}; nothing was stored")
+    counts: dict[str, int] = answer["counts"]
+    return counts

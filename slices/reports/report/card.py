@@ -1,0 +1,259 @@
+"""A time card as people see it: what text and page show of it, and the text, which is laid out by hand."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import IO, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from rich.text import Text
+
+from slices.reports.report.i18n import Language, clock, mask
+from slices.reports.report.totals import Totals
+from tools.kit.output import Console
+
+REGULARLY = 3
+"""Days of a month that a cut-off splits, from which on it is a warning."""
+
+LOCAL = "local"
+"""Who corrects on a stage of the emulator, which accepts any signature."""
+
+_WEEKEND = 5  # the day of the week, Monday 0, from which on it is
+_NARROWEST = 6  # columns that the punches have
+_GAP = "  "  # between columns
+
+
+class Written(NamedTuple):
+    """A punch or a correction: which, of when, and who wrote it when and why."""
+
+    usuario_id: int
+    id: str
+    tipo: str  # batida, or as in correcao
+    dia: date
+    local: datetime  # the punch, naive
+    dispositivo: str | None
+    autor: str | None  # of a correction
+    motivo: str | None
+    escrita_em: datetime  # an instant
+
+    def fields(self) -> dict[str, Any]:
+        """Give it for programs, without its employee."""
+        return {name: value for name, value in self._asdict().items() if name != "usuario_id"}
+
+    def text(self) -> str:
+        """Write it for programs that know no lists."""
+        at = f"{self.local:%Y-%m-%dT%H:%M}"
+        words = (self.tipo, at, self.autor, f"{self.escrita_em:%Y-%m-%dT%H:%M:%SZ}", self.motivo)
+        return " ".join(filter(None, words))
+
+
+class Day(NamedTuple):
+    """A calendar day of an employee."""
+
+    usuario_id: int
+    nome: str | None
+    dia: date
+    pontos: list[datetime]  # instants, UTC
+    locais: list[datetime]  # the same in the employee's local time, naive
+    batidas: int
+    pares: int
+    minutos: int
+    minutos_noturnos: int
+    incompleta: bool
+    repetidas: int  # punches at most a minute after the one before
+    minutos_descanso: int | None  # until the next working day, where they are too few; None: enough
+    primeira: datetime | None
+    ultima: datetime | None
+    gravada_em: datetime | None
+    incluidas: list[int]  # positions, from 1, of those of pontos that somebody added
+    correcoes: list[Written]  # that count
+
+
+class Card(NamedTuple):
+    """The time card of an employee and month."""
+
+    mes: date  # its first day
+    totais: Totals
+    dias: list[Day]  # every calendar day
+
+
+class Punch(NamedTuple):
+    """A punch as a reader sees it."""
+
+    text: str  # HH:MM
+    is_next_day: bool
+    offset: str  # where the day has more than one: a change of the clock
+    is_added: bool
+
+
+def pairs(day: Day) -> list[list[Punch]]:
+    """Put the punches of a day in pairs, in order; of an odd number, the last one stands alone."""
+    offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
+    several = len(set(offsets)) > 1
+    punches = [
+        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", place in day.incluidas)
+        for place, (local, offset) in enumerate(zip(day.locais, offsets, strict=True), start=1)
+    ]
+    return [punches[at : at + 2] for at in range(0, len(punches), 2)]
+
+
+def _offset(offset: timedelta) -> str:
+    hours, minutes = divmod(abs(int(offset.total_seconds())) // 60, 60)
+    sign = "\N{MINUS SIGN}" if offset < timedelta(0) else "+"
+    return f"{sign}{hours:02}" + (f":{minutes:02}" if minutes else "")
+
+
+def is_weekend(day: Day) -> bool:
+    """Tell whether it is a Saturday or a Sunday."""
+    return day.dia.weekday() >= _WEEKEND
+
+
+def marks(day: Day, language: Language) -> list[str]:
+    """Say what is odd about a day."""
+    found = {
+        "incompleta": day.incompleta,
+        "repetidas": day.repetidas > 0,
+        "dividida": day.minutos_descanso is not None,
+        "corrigida": bool(day.correcoes),
+    }
+    return [language.column(name) for name, is_so in found.items() if is_so]
+
+
+def warning(totals: Totals, language: Language) -> str | None:
+    """Warn of a card whose hours are wrong, as the cut-off splits shifts again and again."""
+    if totals.dias_divididos < REGULARLY:
+        return None
+    return language.word("timecard", "warning", language.number(totals.dias_divididos), totals.usuario_id)
+
+
+def changed(totals: Totals, language: Language) -> str | None:
+    """Say that a card as of a moment has another zone or cut-off than it had then."""
+    if totals.zona_mudou_em is None:
+        return None
+    return language.word("timecard", "changed", language.moment(totals.zona_mudou_em.astimezone(ZoneInfo(totals.fuso))))
+
+
+def corrections(card: Card, language: Language) -> list[str]:
+    """Say what was added to the days or disregarded of them, by whom, when and why."""
+    zone = ZoneInfo(card.totais.fuso)
+    return [
+        language.word(
+            "timecard",
+            one.tipo,
+            language.date(day.dia),
+            f"{one.local:%H:%M}",
+            vouched(one.autor, language),
+            language.moment(one.escrita_em.astimezone(zone)),
+            one.motivo,
+        )
+        for day in card.dias
+        for one in day.correcoes
+    ]
+
+
+def vouched(author: str | None, language: Language) -> str:
+    """Name who answers for a correction; a stage of the emulator knows nobody."""
+    return f"{author} ({language.word('timecard', 'not_vouched')})" if author == LOCAL else author or ""
+
+
+def counts(totals: Totals) -> list[tuple[str, int]]:
+    """Give what is counted below the days, by the names of the columns."""
+    names = ["dias_trabalhados", "dias_incompletos", *(["dias_divididos"] if totals.dias_divididos else [])]
+    return [(name, getattr(totals, name)) for name in names]
+
+
+def legend(days: Sequence[Day], language: Language) -> str:
+    """Explain the marks of a card, those that are on it."""
+    on_it = {
+        "night": True,
+        "next_day": any(local.date() > day.dia for day in days for local in day.locais),
+        "incomplete": any(day.incompleta for day in days),
+        "repeated": any(day.repetidas for day in days),
+        "split": any(day.minutos_descanso is not None for day in days),
+        "added": any(day.incluidas for day in days),
+    }
+    return ". ".join(language.word("timecard", name) for name, is_so in on_it.items() if is_so) + "."
+
+
+def print_cards(
+    out: IO[str], cards: Iterable[Card], employer: str, as_of: str, generated: str, language: Language
+) -> None:
+    """Print time cards; without a terminal only the texts."""
+    console = Console(out)
+    for card in cards:
+        below = (legend(card.dias, language), language.word("timecard", "certified"), generated)
+        lines = [
+            *_head(card, employer, as_of, language),
+            Text(),
+            *_table(card, language, console.width),
+            Text(),
+            Text("   ".join(f"{language.column(name)}: {count}" for name, count in counts(card.totais))),
+            *map(Text, corrections(card, language)),
+            *(Text(text, "dim") for text in below),
+            Text(),
+        ]
+        for line in lines:
+            line.rstrip()
+        if console.is_terminal:
+            console.print(*lines, sep="\n")
+        else:
+            console.write("".join(f"{line.plain}\n" for line in lines))
+
+
+def _head(card: Card, employer: str, as_of: str, language: Language) -> Iterator[Text]:
+    totals = card.totais
+    yield Text(f"{language.word('timecard', 'title')}, {language.month(card.mes)}", "bold")
+    cpf = f"CPF {mask(totals.cpf)}" if totals.cpf else ""
+    who = (totals.nome or "", f"{language.column('usuario_id')} {totals.usuario_id}", cpf, totals.fuso)
+    if employer:
+        yield Text(f"{language.word('timecard', 'employer')}: {employer}")
+    yield Text(_GAP.join(filter(None, who)))
+    if as_of:
+        yield Text(as_of)
+    for text in filter(None, (changed(totals, language), warning(totals, language))):
+        yield Text(text, "yellow")
+
+
+def _table(card: Card, language: Language, width: int) -> Iterator[Text]:
+    """Lay out the days: of ten thousand cards, rich's tables would take most of the time."""
+    days, totals = card.dias, card.totais
+    heading = (language.column("dia"), "", *map(language.column, ("locais", "minutos", "minutos_noturnos")))
+    total = ("", "", language.column("total"), clock(totals.minutos), clock(totals.minutos_noturnos))
+    dates = [(f"{day.dia.day:2}", language.weekday(day.dia)) for day in days]
+    day_marks = [", ".join(marks(day, language)) for day in days]
+    widths = [
+        max(map(len, cells)) for cells in zip(heading, total, *((*each, "", "", "") for each in dates), strict=True)
+    ]
+    beside = sum(widths) - widths[2] + max(map(len, day_marks)) + 5 * len(_GAP)
+    room = max(width - beside, _NARROWEST)
+    punches = [_filled([" ".join(map(_punch, pair)) for pair in pairs(day)], room) for day in days]
+    widths[2] = max(widths[2], *(len(line) for lines in punches for line in lines))
+
+    def line(cells: Sequence[str], style: str = "", mark: str = "") -> Text:
+        laid = _GAP.join(f"{cell:{side}{wide}}" for cell, side, wide in zip(cells, "<<<>>", widths, strict=True))
+        return Text.assemble((laid, style), (f"{_GAP}{mark}" if mark else "", "yellow"))
+
+    yield line(heading, "bold")
+    for day, date_, lines, mark in zip(days, dates, punches, day_marks, strict=True):
+        night = clock(day.minutos_noturnos) if day.minutos_noturnos else ""
+        minutes = clock(day.minutos) if day.batidas else ""
+        style = "dim" if is_weekend(day) and not day.batidas else ""
+        yield line((*date_, lines[0], minutes, night), style, mark)
+        for more in lines[1:]:
+            yield line(("", "", more, "", ""))
+    yield line(total, "bold")
+
+
+def _filled(words: Sequence[str], width: int) -> list[str]:
+    """Put words on lines that are no wider; at least one line."""
+    lines: list[str] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(_GAP) + len(word) <= width:
+            lines[-1] += _GAP + word
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _punch(punch: Punch) -> str:
+    offset = f"({punch.offset})" if punch.offset else ""
+    return punch.text + offset + ("+1" if punch.is_next_day else "") + ("*" if punch.is_added else "")

@@ -1,0 +1,159 @@
+"""`ponto report changes`: whose month is another now than at a moment, and what came since."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from itertools import chain
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import click
+
+from slices.reports.report import options, period, queries
+from slices.reports.report.card import Written, vouched
+from slices.reports.report.i18n import Language, at
+from slices.reports.report.output import Output
+from slices.reports.report.queries import Employees
+from slices.reports.report.table import DATE, FIGURE, NUMBER, TEXT, WORD, WORKED, Column, Kind, Report, Table, moment_in
+from tools.kit import options as opt
+from tools.kit.reader import Rows, Where
+
+
+class Change(NamedTuple):
+    """An employee's month, then and now."""
+
+    usuario_id: int
+    nome: str | None
+    cpf: str | None
+    dias_trabalhados_antes: int
+    dias_trabalhados: int
+    minutos_antes: int
+    minutos: int
+    minutos_noturnos_antes: int
+    minutos_noturnos: int
+    dias_incompletos_antes: int
+    dias_incompletos: int
+    zona_mudou_em: datetime | None  # zone or cut-off, so that both figures are by those of today; None: they did not
+    chegadas: list[Written]
+
+    @property
+    def minutos_diferenca(self) -> int:
+        """What is to be paid beside what was."""
+        return self.minutos - self.minutos_antes
+
+
+_TYPE = Kind("whole", lambda name, language: language.word("arrival", name))
+
+
+def _both(kind: Kind) -> Kind:
+    """Give the kind of two figures, then and now."""
+    return Kind("figure", lambda values, language: " → ".join(kind.shown(value, language) for value in values))
+
+
+_BOTH_WORKED, _BOTH = _both(WORKED), _both(NUMBER)
+
+
+@options.command("changes", "--month 2026-10 --since 2026-11-03T12:00")
+@options.employees("Of this one only; several times: of each.")
+@options.month
+@click.option("--since", type=opt.TIME, required=True, help="Two minutes back or more: the --as-of of what was paid.")
+@options.as_of
+@options.written
+def command(
+    where: Where, *, output: Output, employees: Employees, month: date, since: datetime, as_of: datetime | None
+) -> None:
+    """Whose month is another now than it was, and what came since."""
+    language = output.language
+    word = language.word
+    with options.opened(where, output, as_of, since) as reports:
+        found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since)
+        changes = list(output.counted(_changes(found.each), "changed months"))
+        if not changes:
+            (has_punches,) = found.once
+            queries.require_punches(has_punches, month, period.last_of(month), employees)
+        then, zone = reports.since or reports.now, reports.zone
+        output.write(
+            Report(
+                f"{word('changes', 'title')}, {language.month(month)}",
+                [
+                    word("changes", "since", language.moment(then.astimezone(zone)), zone.key),
+                    reports.as_of(language),
+                    reports.generated(language),
+                ],
+                [
+                    _compared(changes, zone, language),
+                    _arrived(chain.from_iterable(one.chegadas for one in changes), zone, language),
+                ],
+                csv=Table(
+                    [Column(name) for name in Change._fields],
+                    ((*one[:-1], "; ".join(map(Written.text, one.chegadas))) for one in changes),
+                ),
+                head={"mes": f"{month:%Y-%m}", "desde": then, "momento": reports.moment, "gerado_em": reports.made},
+                listed=(
+                    "mudancas",
+                    Table(
+                        [Column(name) for name in Change._fields],
+                        ((*one[:-1], list(map(Written.fields, one.chegadas))) for one in changes),
+                    ),
+                ),
+            )
+        )
+
+
+def _changes(ranges: Iterable[list[Rows]]) -> Iterable[Change]:
+    for changes, arrivals in ranges:
+        came = defaultdict(list)
+        for each in map(Written._make, arrivals):
+            came[each.usuario_id].append(each)
+        for row in changes:
+            yield Change._make((*row, came[row[0]]))
+
+
+def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> Table:
+    moved = any(one.zona_mudou_em for one in changes)
+    columns = [
+        Column("usuario_id", FIGURE),
+        Column("nome", least=9, most=24, leaves=True),
+        Column("minutos", _BOTH_WORKED),
+        Column("minutos_diferenca", WORKED),
+        Column("minutos_noturnos", _BOTH_WORKED),
+        Column("dias_incompletos", _BOTH),
+        Column("zona_mudou_em", moment_in(zone), least=11),
+    ]
+    rows = (
+        (
+            one.usuario_id,
+            one.nome,
+            (one.minutos_antes, one.minutos),
+            one.minutos_diferenca,
+            (one.minutos_noturnos_antes, one.minutos_noturnos),
+            (one.dias_incompletos_antes, one.dias_incompletos),
+            one.zona_mudou_em,
+        )
+        for one in changes
+    )
+    notes = [language.word("changes", "changed")] if moved else []
+    table = Table(columns, rows, notes=notes, empty=language.word("changes", "none"))
+    return table if moved else table.without("zona_mudou_em")
+
+
+def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Table:
+    columns = (
+        Column("usuario_id", FIGURE),
+        Column("dia", DATE),
+        Column("local", WORD),
+        Column("chegada", _TYPE, least=11),
+        Column("escrita_em", moment_in(zone), least=13),
+        Column("autor", TEXT, least=8),
+        Column("motivo", TEXT, least=8),
+    )
+    rows = (
+        (one.usuario_id, one.dia, at(one.local, one.dia), one.tipo, one.escrita_em, _by(one, language), one.motivo)
+        for one in found
+    )
+    return Table(columns, rows, language.word("changes", "arrivals"))
+
+
+def _by(one: Written, language: Language) -> str | None:
+    """Name who wrote it, a person or the device."""
+    return vouched(one.autor, language) if one.autor else one.dispositivo

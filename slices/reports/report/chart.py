@@ -1,0 +1,96 @@
+"""The peak as a picture: what was punched, received and stored, what waited, and for how long."""
+
+import io
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from slices.reports.report.i18n import Language
+from tools.kit import pictures
+from tools.kit.pictures import BLUE, GREEN, GREY, ORANGE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Minute(NamedTuple):
+    """A minute of the intake; or several, in sum."""
+
+    minuto: datetime  # when it begins
+    batidas: int
+    recebidas: int
+    gravadas: int
+    fila: int  # the most
+    idade: timedelta | None  # the longest
+
+
+def draw(file: Path, minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> None:
+    """Draw minutes into a file, which is overwritten if it is there.
+
+    Raises:
+        CommandError: it is neither .png nor .svg, cannot be written, or matplotlib is not installed.
+    """
+    pictures.save(_figure(minutes, zone, title, language), file, file.suffix)
+
+
+def inline(minutes: Sequence[Minute], zone: ZoneInfo, language: Language) -> str:
+    """Draw minutes as an SVG element for a page, without a title.
+
+    Raises:
+        CommandError: matplotlib is not installed.
+    """
+    out = io.BytesIO()
+    figure = _figure(minutes, zone, "", language)
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_visible(False)  # the page shows through, and that the picture goes on
+    pictures.save(figure, out, ".svg")
+    whole = out.getvalue().decode()
+    svg = whole[whole.index("<svg") :]  # neither XML's prolog nor a document type
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    return re.sub(r' (?:width|height)="[0-9.]+pt"', "", svg, count=2)  # as wide as the page
+
+
+def _figure(minutes: Sequence[Minute], zone: ZoneInfo, title: str, language: Language) -> "Figure":
+    figure = pictures.new_figure(10, 7.5, title)
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    rates, depths, ages = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
+    times, punched, received, stored, queued, _ = zip(*minutes, strict=True)
+    label = language.column
+    rates.fill_between(times, punched, color=BLUE, alpha=0.25, linewidth=0, label=label("batidas"))
+    rates.plot(times, received, color=ORANGE, linewidth=2, label=label("recebidas"))
+    rates.plot(times, stored, color=GREEN, linewidth=1, label=label("gravadas"))
+    rates.set_ylabel(language.word("peak", "a_minute"))
+    depths.fill_between(times, queued, color=GREEN, alpha=0.5, linewidth=0, step="post", label=label("fila"))
+    depths.set_ylabel(language.word("peak", "waiting"))
+    waits = [(minute.minuto, minute.idade.total_seconds()) for minute in minutes if minute.idade is not None]
+    ages.vlines(
+        [time for time, _ in waits], 0, [age for _, age in waits], color=GREY, linewidth=1, label=label("idade")
+    )
+    ages.set_ylabel(language.word("peak", "seconds"))
+
+    for axes in (rates, depths, ages):
+        pictures.dress(axes)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: language.number(round(value, 2))))
+        _, top = axes.get_ylim()
+        axes.set_ylim(0, max(top, 1))
+    for axes in (rates, depths):
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    day, month = language.word("strftime", "day"), language.word("strftime", "month")
+    locator = AutoDateLocator(tz=zone)  # type: ignore[no-untyped-call]
+    ages.xaxis.set_major_locator(locator)
+    ages.xaxis.set_major_formatter(
+        ConciseDateFormatter(  # type: ignore[no-untyped-call]
+            locator,
+            tz=zone,
+            formats=["%Y", month, day, "%H:%M", "%H:%M", "%S"],
+            zero_formats=["", "%Y", day, day, "%H:%M", "%H:%M"],
+            show_offset=False,
+        )
+    )
+    ages.set_xlim(times[0], times[-1])
+    return figure

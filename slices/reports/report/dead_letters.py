@@ -1,0 +1,78 @@
+"""The dead letters beside the exceptions: punches that the database does not have, by reason and employee."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from slices.reports.report.i18n import Language
+from slices.reports.report.queries import Employees
+from tools.kit import queue_reader, target
+from tools.kit.dead_letters import DeadLetter
+from tools.kit.errors import CommandError
+from tools.kit.reader import Where
+
+
+class Group(NamedTuple):
+    """Dead letters with the same reason and employee."""
+
+    motivo: str  # one of `tools.kit.dead_letters.REASONS`
+    usuario_id: int | None  # None: the body does not tell
+    quantidade: int
+    primeira: datetime  # when the gateway received the oldest, UTC
+    ultima: datetime  # and the newest
+
+
+class Unread(NamedTuple):
+    """Why the queue was not read."""
+
+    why: str = ""  # as AWS or the local stack says it
+    word: str = ""  # instead, one of the reports' languages
+
+    def text(self, language: Language) -> str:
+        """Say it."""
+        return language.word("exceptions", self.word) if self.word else self.why
+
+
+NO_QUEUE, NOT_LOCAL = Unread(word="no_queue"), Unread(word="not_local")
+
+
+option = click.option("--no-queue", is_flag=True, show_default=False, help="Leave the dead-letter queue alone.")
+
+
+def read(where: Where, employees: Employees) -> list[Group] | Unread:
+    """Look into the queue, and put together what is alike.
+
+    Args:
+        where: the stage, or the database, beside it.
+        employees: dead letters of these only; None: everybody's.
+    """
+    found = messages(where)
+    return found if isinstance(found, Unread) else grouped(found, employees)
+
+
+def messages(where: Where) -> list[DeadLetter] | Unread:
+    """Look into the queue beside a stage or a database, and put back what was looked at."""
+    if where.environment:
+        return NOT_LOCAL
+    try:
+        place = target.find(where)
+        with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+            return reader.messages
+    except CommandError as error:
+        return Unread(str(error))
+    except (BotoCoreError, ClientError) as error:
+        return Unread(target.explain(error))
+
+
+def grouped(messages: list[DeadLetter], employees: Employees) -> list[Group]:
+    """Put together what has the same reason and employee; the largest groups first."""
+    together: defaultdict[tuple[str, int | None], list[datetime]] = defaultdict(list)
+    for message in messages:
+        if employees is None or message.employee in employees:
+            received = datetime.fromtimestamp(message.received_ms / 1000, UTC)
+            together[message.reason, message.employee].append(received)
+    made = [Group(*whose, len(times), min(times), max(times)) for whose, times in together.items()]
+    return sorted(made, key=lambda group: (-group.quantidade, group.motivo, group.usuario_id or 0))

@@ -1,0 +1,134 @@
+"""The options that several reports share, and what each report has from them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import click
+
+from slices.reports.report import as_csv
+from slices.reports.report.i18n import LANGUAGES, Language
+from slices.reports.report.output import FORMATS, Output
+from slices.reports.report.period import DAYS, Days
+from slices.reports.report.queries import Employees, Reports
+from tools.kit import commands, reader
+from tools.kit import options as opt
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Option = Callable[[Any], Any]
+
+STATUS = """exit status: 0 done, 1 not all of it, or nothing to report on,
+2 the request or the database is wrong
+"""
+
+
+def command(name: str, example: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make the command of a report; `example` is what its example goes on with."""
+    return commands.command(name, epilog=f"example:\n  ponto report {name} {example}\n\n{reader.EPILOG}\n{STATUS}")
+
+
+def gathered(argument: str, make: Callable[..., Any], **options: Option) -> Callable[[Function], Function]:
+    """Give a command options whose values become one argument.
+
+    Args:
+        argument: its name.
+        make: makes it of the values, by name.
+        options: in the order of the help, by the name of the value.
+    """
+
+    def with_options(function: Function) -> Function:
+        @wraps(function)
+        def collected(*args: Any, **given: Any) -> Any:
+            made = make(**{name: given.pop(name) for name in options})
+            return function(*args, **{argument: made}, **given)
+
+        for option in reversed(options.values()):
+            collected = option(collected)
+        return cast(Function, collected)
+
+    return with_options
+
+
+def language(text: str) -> Option:
+    """Give the option of the language, as the argument `language`."""
+    return click.option(
+        "--lang",
+        "language",
+        type=click.Choice(LANGUAGES),
+        default="en",
+        callback=lambda _, __, name: Language(name),
+        help=text,
+    )
+
+
+def written(function: Function) -> Function:
+    """Give a command the options of how and where it writes, as `output`, and of where it reads, as `where`."""
+    with_output = gathered(
+        "output",
+        Output,
+        format=click.option(
+            "--format", type=click.Choice(FORMATS), default="text", help="csv and json are for programs."
+        ),
+        separator=click.option(
+            "--separator",
+            type=click.Choice(as_csv.SEPARATORS),
+            default=",",
+            help="Of csv; a Brazilian Excel expects ;.",
+        ),
+        language=language("Of text and html."),
+        file=click.option(
+            "--output", "file", type=opt.FILE, metavar="FILE", help="Write a file, which only you may read."
+        ),
+        force=opt.force,
+    )
+    return with_output(reader.options(function))
+
+
+def employees(text: str) -> Option:
+    """Give the option of the employees, as the argument `employees`: their numbers in order, each once."""
+
+    def distinct(_: click.Context, __: click.Parameter, numbers: tuple[int, ...]) -> Employees:
+        return sorted(set(numbers)) or None
+
+    return click.option(
+        "--employee", "employees", type=opt.EMPLOYEE, multiple=True, metavar="N", callback=distinct, help=text
+    )
+
+
+month = click.option("--month", type=opt.MONTH, required=True)
+
+as_of = click.option("--as-of", type=opt.TIME, help="What it said then, two minutes back or more (default: now).")
+
+
+def days(first: str = "Working day", why: str = "") -> Callable[[Function], Function]:
+    """Give the options of the days that a report is of, as the argument `days`.
+
+    Args:
+        first: what kind of day, in the help.
+        why: the last one is yesterday.
+    """
+    return gathered(
+        "days",
+        Days,
+        month=click.option(
+            "--month",
+            cls=opt.Instead,
+            instead_of=("--from", "--to"),
+            type=opt.MONTH,
+            help="Instead of --from and --to.",
+        ),
+        first=click.option("--from", "first", type=opt.DAY, help=f"{first} (default {DAYS} days until --to)."),
+        last=click.option("--to", "last", type=opt.DAY, help=f"The last day (default yesterday{why})."),
+    )
+
+
+@contextmanager
+def opened(
+    where: reader.Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
+) -> Iterator[Reports]:
+    """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
+    output.require_writable()
+    with reader.opened(where, of_a_moment=as_of is not None or since is not None) as source:
+        yield Reports(source, as_of, since)

@@ -1,0 +1,179 @@
+"""`ponto report peak`: the intake minute by minute."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import click
+from markupsafe import Markup
+
+from slices.reports.report import chart, options, period
+from slices.reports.report.chart import Minute
+from slices.reports.report.i18n import Language
+from slices.reports.report.output import Output
+from slices.reports.report.queries import Reports
+from slices.reports.report.table import BAR, NUMBER, SPAN, WORD, Column, Report, Table
+from tools.kit import files, pictures
+from tools.kit import options as opt
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
+from tools.kit.reader import Values, Where
+
+_MOST_ROWS = 32  # of a table
+_STEPS = (1, 5, 15, 60, 1_440)  # minutes
+
+
+_FIGURES = {"batidas": NUMBER, "recebidas": NUMBER, "gravadas": NUMBER, "fila": NUMBER, "idade": SPAN}
+_COLUMNS = (Column("minuto", WORD), *(Column(name, kind) for name, kind in _FIGURES.items()))
+_ADDED_UP = ("batidas", "recebidas", "gravadas")
+_SUMMARY = (Column("", WORD), Column("total", NUMBER), Column("pico", least=18))
+_PICTURE = Markup('<div class="picture" role="img" aria-label="{}">\n{}\n</div>')
+
+
+@options.command("peak", "--day 2026-11-23 --picture peak.png")
+@click.option(
+    "--day",
+    cls=opt.Instead,
+    instead_of=("--from", "--to"),
+    type=opt.DAY,
+    help="In the stage's time zone (default today).",
+)
+@click.option("--from", "start", type=opt.TIME, help="ISO 8601; without an offset, the stage's time.")
+@click.option("--to", "end", type=opt.TIME, help="With --from.")
+@click.option("--picture", type=opt.FILE, metavar="FILE", help="Draw it too: .png or .svg.")
+@options.written
+def command(
+    where: Where,
+    *,
+    output: Output,
+    day: date | None,
+    start: datetime | None,
+    end: datetime | None,
+    picture: Path | None,
+) -> None:
+    """The intake minute by minute."""
+    if picture:
+        pictures.require_format(picture)
+        files.require_writable(picture, force=output.force)
+    language = output.language
+    with options.opened(where, output) as reports:
+        zone = reports.zone
+        start, end = period.stretch(day, start, end, reports.now)
+        minutes, ids = read(reports, start, min(end, reports.now))
+        if not any(any(minute[1:]) for minute in minutes):
+            since, until = (moment.astimezone(zone).isoformat(" ", "minutes") for moment in (start, end))
+            raise CommandError(f"nothing was punched, received or stored from {since} to {until}", 1)
+        moments = (language.moment(moment.astimezone(zone)) for moment in (start, end))
+        between = f"{language.word('report', 'period', *moments)}, {zone.key}"
+        if picture:
+            chart.draw(picture, minutes, zone, f"{language.word('peak', 'title')}, {between}", language)
+            print_status(f"{picture} is drawn")
+        table = Table(_COLUMNS, minutes)
+        output.write(
+            Report(
+                language.word("peak", "title"),
+                [between, language.generated(reports.now)],
+                tables(minutes, ids, zone, language, has_picture=output.format == "html"),
+                csv=table,
+                head={
+                    "de": start,
+                    "ate": end,
+                    "fuso": zone.key,
+                    "ids_aleatorios": ids.at_random,
+                    "minutos": list(table.records()),
+                },
+            )
+        )
+
+
+class Ids(NamedTuple):
+    """How many punches were received, and how many of them under a random id, which a large table pays for."""
+
+    received: int
+    at_random: int
+
+
+def read(reports: Reports, start: datetime, end: datetime) -> tuple[list[Minute], Ids]:
+    """Give the minutes between two instants, and the ids of what was received in them."""
+    between: Values = {"de": start, "ate": end}
+    rows, (ids,) = reports.read(peak=between, random_ids=between)
+    return list(map(Minute._make, rows)), Ids._make(ids)
+
+
+def tables(
+    minutes: Sequence[Minute], ids: Ids, zone: ZoneInfo, language: Language, *, has_picture: bool = False
+) -> list[Table]:
+    """Give for people the sum of a peak and its busiest minutes, then its steps.
+
+    Args:
+        minutes: see `in_steps`.
+        ids: of the same time.
+        zone: the stage's.
+        language: what all is written in.
+        has_picture: between the tables.
+    """
+    word = language.word
+    minutes = [minute._replace(minuto=minute.minuto.astimezone(zone)) for minute in minutes]
+    total, steps = _sum(minutes), in_steps(minutes)
+    has_days = steps[0].minuto.date() != steps[-1].minuto.date()
+    most = max(step.batidas for step in steps) or 1
+
+    def when(moment: datetime) -> str:
+        return language.moment(moment) if has_days else f"{moment:%H:%M}"
+
+    def busiest(column: Column) -> str:
+        value = attrgetter(column.name)
+        found = max(filter(value, minutes), key=value, default=None)
+        if not found:
+            return word("report", "none")
+        figure = column.cell(value(found), language)
+        return word("peak", "on" if has_days else "at", figure, when(found.minuto))
+
+    label = word("peak", "picture")
+    picture = _PICTURE.format(label, Markup(chart.inline(minutes, zone, language))) if has_picture else ""  # noqa: S704
+    summary = [
+        (column.heading(language), figure if column.name in _ADDED_UP else None, busiest(column))
+        for column, figure in zip(_COLUMNS[1:], total[1:], strict=True)
+    ]
+    return [
+        Table(_SUMMARY, summary),
+        Table(
+            (*_COLUMNS, Column("", BAR)),
+            [(when(step.minuto), *step[1:], step.batidas / most) for step in steps],
+            notes=[
+                f"{word('peak', 'punched_by')} {word('peak', 'stored_only')}",
+                *([word("peak", "random_ids", *map(language.number, ids[::-1]))] if ids.at_random else []),
+            ],
+            picture=picture,
+        ),
+    ]
+
+
+def in_steps(minutes: Sequence[Minute]) -> list[Minute]:
+    """Sum up minutes, in steps that make a table of a page, without those at both ends in which nothing happened.
+
+    Args:
+        minutes: in the stage's zone, without gaps; in one of them something happened.
+    """
+    size = next((step for step in _STEPS if len(minutes) <= step * _MOST_ROWS), _STEPS[-1])
+    steps = [_sum(list(part)) for _, part in groupby(minutes, lambda minute: _floor(minute.minuto, size))]
+    busy = [at for at, step in enumerate(steps) if any(step[1:])]
+    return steps[busy[0] : busy[-1] + 1]
+
+
+def _sum(minutes: Sequence[Minute]) -> Minute:
+    begins, punched, received, stored, queued, waited = zip(*minutes, strict=True)
+    longest = max((wait for wait in waited if wait is not None), default=None)
+    return Minute(begins[0], sum(punched), sum(received), sum(stored), max(queued), longest)
+
+
+def _floor(local: datetime, size: int) -> tuple[datetime, timedelta | None]:
+    """Give what minutes of the same step have in common; hours of different offsets are different steps."""
+    of_day = 60 * local.hour + local.minute
+    begin = of_day - of_day % size
+    start = local.replace(hour=begin // 60, minute=begin % 60, tzinfo=None, fold=0)
+    return start, None if size == _STEPS[-1] else local.utcoffset()

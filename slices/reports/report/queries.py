@@ -1,0 +1,213 @@
+"""What the reports read, all of one moment, and what they refuse to be made of."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg2.extensions import connection
+
+from slices.reports.report import period
+from slices.reports.report.i18n import Language
+from tools.kit import reader
+from tools.kit.errors import CommandError
+from tools.kit.output import print_status
+from tools.kit.reader import Ranges, Reader, Rows, Values
+
+Employees = list[int] | None
+"""Numbers of employees, in order; None: everybody."""
+
+
+COMMITTED = timedelta(minutes=2)
+"""After which nothing is written any more with an earlier moment; a statement of the drain takes seconds."""
+
+
+class Reports:
+    """What a report reads: the statements of `ponto.reader`, by name."""
+
+    def __init__(self, source: Reader, as_of: datetime | None = None, since: datetime | None = None) -> None:
+        """Takes what runs them.
+
+        Args:
+            source: runs the statements.
+            as_of: of which moment the reports are; without an offset, of the stage's zone; None: of now.
+            since: an earlier moment, with which they compare.
+        """
+        self._source = source
+        self._as_of = as_of
+        self._since = since
+        self._is_in_ranges = False
+
+    def read(self, **asked: Values) -> list[Rows]:
+        """Run statements with their values, all of one moment; give the rows of each, which are read once."""
+        return self._source.read(**asked)
+
+    def of_month(self, month: date, employees: Employees, *names: str, **more: object) -> Ranges:
+        """Read a month by these statements; of everybody, by ranges of employees where it does not fit into one answer.
+
+        Args:
+            month: its first day.
+            employees: of these; None: of everybody who has a time card.
+            names: of the statements, in whose order are the rows of each range. `once` has those of `punched`.
+            more: values that each of them takes beside the usual ones.
+        """
+        once = {"punched": self.punched(month, period.last_of(month), employees)}
+        values = {"mes": month, "usuarios": employees, "momento": self.moment, **more}
+        each: dict[str, Values] = dict.fromkeys(names, values)
+        if employees is not None:
+            has_punches, *rows = self.read(**once, **each)
+            return Ranges([has_punches], iter([rows]), None)
+        who = {"mes": month, "momento": self.moment, "antes": self.since}
+        found = self._source.in_ranges({"employees": who}, once, each)
+        self._is_in_ranges = found.employees is not None
+        return found
+
+    def punched(self, first: date, last: date, employees: Employees) -> Values:
+        """Give the values of the statement that says whether anybody punched in some working days."""
+        return {"de": first, "ate": last, "usuarios": employees, "momento": self.moment}
+
+    @cached_property
+    def _here(self) -> dict[str, Any]:
+        names = ("zone", "employer") if self._as_of is None and self._since is None else ("zone", "employer", "now")
+        rows = self.read(**{name: {} for name in names})
+        return {name: value for name, ((value,),) in zip(names, rows, strict=True)}
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The stage's time zone."""
+        return ZoneInfo(self._here["zone"])
+
+    @cached_property
+    def moment(self) -> datetime | None:
+        """Of which moment the reports are, in UTC; None: of now.
+
+        Raises:
+            CommandError: what was written by then may still be on its way to the table.
+        """
+        return self._committed(self._as_of)
+
+    @cached_property
+    def since(self) -> datetime | None:
+        """With which moment they compare, in UTC.
+
+        Raises:
+            CommandError: as of `moment`; or it is not before that.
+        """
+        since = self._committed(self._since)
+        if since and self.moment and since >= self.moment:
+            raise CommandError("--since must be before --as-of")
+        return since
+
+    def _committed(self, given: datetime | None) -> datetime | None:
+        if given is None:
+            return None
+        moment = period.aware(given, self.zone).astimezone(UTC)
+        if moment > self._here["now"] - COMMITTED:
+            raise CommandError(
+                f"{given.isoformat(timespec='minutes')} does not lie two minutes back: wait, for a punch may still be "
+                "on its way into the table"
+            )
+        return moment
+
+    @property
+    def employer(self) -> str:
+        """Who employs, as the stage names it: name and document; empty: it names nobody."""
+        return self._here["employer"] or ""
+
+    @cached_property
+    def now(self) -> datetime:
+        """When the report is made, in the stage's zone."""
+        return period.now(self.zone)
+
+    def generated(self, language: Language) -> str:
+        """Say when it is made, and whether all of it is of one moment."""
+        text = language.generated(self.now)
+        return f"{text} {language.word('report', 'ranges')}" if self._is_in_ranges else text
+
+    def as_of(self, language: Language) -> str:
+        """Say of which moment it is; empty: of now."""
+        if self.moment is None:
+            return ""
+        return language.word("report", "as_of", language.moment(self.moment.astimezone(self.zone)), self.zone.key)
+
+    @property
+    def made(self) -> str:
+        """The same for programs: ISO 8601, to the second, with the offset."""
+        return self.now.isoformat(timespec="seconds")
+
+
+def require_punches(found: Rows, first: date, last: date, employees: Employees) -> None:
+    """Refuse a report on working days on which nobody punched, before its file is begun.
+
+    Args:
+        found: the rows of `punched`.
+        first: of the days.
+        last: of them.
+        employees: who were asked for.
+
+    Raises:
+        CommandError: there is no punch.
+    """
+    if not _is_true(found):
+        raise CommandError(f"{_name(employees)} punched from {first} to {last}", 1)
+
+
+def require_received(found: Rows, first: date | None, last: date | None) -> None:
+    """Refuse a report on days on which nothing was received, before its file is begun.
+
+    Args:
+        found: the rows of `received`.
+        first: of the stage's days; None: from the first on.
+        last: of them.
+
+    Raises:
+        CommandError: there is no punch.
+    """
+    if not _is_true(found):
+        raise CommandError(f"nothing was received from {first} to {last}" if first else "nothing was ever received", 1)
+
+
+def require_known(month: date, employees: Employees, found: Iterable[int], has_punches: Rows) -> int:
+    """Refuse a report on a month in which nobody punched, or on somebody unknown, before its file is begun.
+
+    Args:
+        month: its first day.
+        employees: who were asked for; None: everybody.
+        found: the numbers of those of them of whom there is something.
+        has_punches: the rows of `punched`.
+
+    Returns:
+        The exit status: 1 where they are loaded and have no punches, which is printed.
+
+    Raises:
+        CommandError: there is nothing.
+    """
+    for employee in sorted(set(employees or []) - set(found)):
+        raise CommandError(
+            f"employee {employee} has no punches in {month:%Y-%m}, and is not among the loaded employees", 1
+        )
+    if _is_true(has_punches):
+        return 0
+    message = f"{_name(employees)} punched in {month:%Y-%m}"
+    if employees is None:
+        raise CommandError(message, 1)
+    print_status(f"ponto: {message}")
+    return 1
+
+
+@contextmanager
+def opened(database: connection) -> Iterator[Reports]:
+    """Begin to read on a connection, outside of any transaction; see `reader.direct`."""
+    with reader.direct(database) as source:
+        yield Reports(source)
+
+
+def _is_true(rows: Rows) -> bool:
+    ((found,),) = rows
+    return bool(found)
+
+
+def _name(employees: Employees) -> str:
+    return "none of the employees asked for" if employees else "nobody"

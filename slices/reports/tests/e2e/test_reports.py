@@ -1,0 +1,151 @@
+"""Reports by the deployed function that reads: `--stage`, beside the direct way to the database."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slices.reports.report import period
+from slices.reports.tests.company import NOW, fill
+from tests import commands
+from tests.commands import Result
+from tests.e2e.client import EMPLOYEES, Client
+from tests.e2e.deployed import Deployed
+from tests.waiting import DEADLINE, started
+from tools.kit.project import ROOT
+from tools.local.faults import Faults
+from tools.local.stack import Stack
+
+FUNCTION = "batida-ponto-local-read"
+MONTH = ("--month", "2025-03")
+NAMES = """
+insert into funcionario (usuario_id, nome, cpf) select n, 'Employee ' || n, '12345678909' from unnest(%s) as n
+"""
+PUNCHES = """
+insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
+select gen_random_uuid(), employee, at, 'gate-e2e', nextval('pg_temp.number'), at + late, 'key-e2e'
+from unnest(%s) as employee,
+    generate_series('2025-03-03 11:00Z'::timestamptz, '2025-03-28 11:00Z', '25 hours') as day,
+    (values (interval '0', interval '1 second'), ('4 hours', '2 days'), ('9 hours', '-1 hour')) as punch (after, late),
+    lateral (values (day + after)) as time (at)
+"""
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def employees() -> list[int]:
+    return [next(EMPLOYEES) for _ in range(3)]
+
+
+@pytest.fixture(scope="module")
+def punched(deployed: Deployed, employees: list[int]) -> None:
+    """Punches of a month that no other test has, as clocks that are wrong make them."""
+    url = deployed.stack.address.database_url
+    names = (
+        "insert into funcionario (usuario_id, nome, cpf) select n, 'Employee ' || n, '12345678909' from unnest(%s) n"
+    )
+    fill(url, names, employees)
+    fill(url, f"create temporary sequence number increment 2; {PUNCHES}", employees)
+
+
+@pytest.fixture
+def ponto(
+    punched: None, deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    del punched
+    monkeypatch.setattr(period, "now", NOW.astimezone)
+    run = commands.runner(capsys)
+    return lambda *words: run(*words, "--state", deployed.state)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("timecard", "--all"),
+        ("timecard",),
+        ("totals",),
+        ("exceptions", "--no-queue"),
+        ("cutoffs", "--all"),
+        ("changes", "--since", "2025-03-20T12:00"),
+        ("gaps", "--all"),
+        ("peak", "--day", "2025-03-03"),
+    ],
+    ids=" ".join,
+)
+def test_each_report_is_byte_for_byte_the_same_by_both_ways(
+    words: tuple[str, ...], ponto: Run, employees: list[int]
+) -> None:
+    if words == ("timecard",):
+        words += ("--employee", str(employees[2]), "--employee", str(employees[0]))
+    words += () if words[0] in ("gaps", "peak") else MONTH
+    for form in ("text", "csv", "json"):  # pages by both ways: tests/postgres/test_report_function.py
+        direct = ponto("report", *words, "--format", form)
+        assert direct.status == 0, direct.err
+
+        assert ponto("report", *words, "--format", form, "--stage", "local") == direct
+
+
+def test_the_rows_of_a_key_are_the_same_by_both_ways(ponto: Run) -> None:
+    direct = ponto("keys", "rows", "key-e2e", "--json")
+    assert len(direct.json["rows"]) == 3 * 3 * 25
+
+    assert ponto("keys", "rows", "key-e2e", "--json", "--stage", "local") == direct
+
+
+def test_all_that_is_kept_of_an_employee_is_the_same_by_both_ways(
+    ponto: Run, employees: list[int], tmp_path: Path
+) -> None:
+    for folder, *by in (("direct",), ("function", "--stage", "local")):
+        done = ponto("person", employees[1], "--output", tmp_path / folder, "--json", *by)
+        assert done.status == 0, done.err
+        assert (done.json["punches"], done.json["timeCards"], done.json["deadLetters"]) == (3 * 25, 1, 0)
+
+    for suffix in ("json", "html"):
+        direct, function = ((tmp_path / each / f"employee-{employees[1]}.{suffix}") for each in ("direct", "function"))
+        assert function.read_text(encoding="utf-8") == direct.read_text(encoding="utf-8")
+
+
+def test_employees_are_loaded_by_the_owners_function(ponto: Run, client: Client, tmp_path: Path) -> None:
+    file, number = tmp_path / "staff.csv", next(EMPLOYEES)
+    file.write_text(f"usuario_id;nome;cpf;fuso;corte\n{number};Ana Exemplo;12345678909;America/Rio_Branco;12:00\n")
+
+    assert ponto("load", "employees", file, "--stage", "local", "--dry-run", "--json").json["inserted"] == 1
+    assert ponto("load", "employees", file, "--stage", "local", "--json").json["inserted"] == 1
+    assert ponto("load", "employees", file, "--json").json["unchanged"] == 1
+
+    columns = "select nome, cpf, fuso, corte::text from funcionario where usuario_id = %s"
+    assert client.query(columns, number) == [("Ana Exemplo", "12345678909", "America/Rio_Branco", "12:00:00")]
+
+
+def test_the_function_signs_in_as_its_own_role_for_as_long_as_it_reads(client: Client, stack: Stack) -> None:
+    functions = stack.client("lambda")
+    assert functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"] == 2
+    event = {"read": {"zone": {}}, "timeout": 0}
+    answer = functions.invoke(FunctionName=FUNCTION, Payload=json.dumps(event))
+    assert json.load(answer["Payload"]).keys() == {"rows"}
+    variables = functions.get_function_configuration(FunctionName=FUNCTION)["Environment"]["Variables"]
+    assert variables["DB_USER"] == "ponto_reader"
+    assert client.query("select from pg_stat_activity where application_name = 'ponto read'") == []
+
+
+@pytest.mark.usefixtures("punched")
+def test_a_database_that_does_not_answer_yet_is_waited_for_with_a_sentence(deployed: Deployed) -> None:
+    words: list[Any] = ["report", "totals", *MONTH, "--stage", "local", "--state", deployed.state, "--format", "json"]
+    command = [sys.executable, "-m", "tools.cli", *map(str, words)]
+    pipes: dict[str, Any] = {"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with contextlib.ExitStack() as fault:
+        fault.enter_context(Faults(deployed.stack.database).stopped())
+        with started(command, cwd=ROOT, **pipes) as process:
+            assert process.stderr
+            assert "the database does not answer yet; a paused one takes 15 to 40 s" in process.stderr.readline()
+            fault.close()
+            out, err = process.communicate(timeout=DEADLINE)
+
+    assert (process.returncode, err) == (0, "")
+    assert len(json.loads(out)["totais"]) >= 3

@@ -1,0 +1,271 @@
+"""`ponto demo` against a real PostgreSQL: what it stores, and where it refuses to."""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from slices.reports.demo import command as demo
+from slices.reports.demo import store
+from slices.reports.demo.company import FIRST_NUMBER, Company, Row
+from tests.commands import Result, write_stack
+from tests.database import Database, export
+from tools.cli import main
+from tools.plan.costs import ROW_BYTES
+
+Demo = Callable[..., Result]
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def ask(database: Database) -> Ask:
+    return database.ask
+
+
+@pytest.fixture
+def run(migrated_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Demo:
+    """Run the command for a local stack's database."""
+    write_stack(tmp_path, database_url=migrated_url)
+
+    def run(*words: str) -> Result:
+        status = main(["demo", "--state", str(tmp_path), *words])
+        return Result(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def deployed(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[str, Demo]:
+    """Give the name of a deployment's database, and run the command for it."""
+    found = parse_dsn(migrated_url)
+    export(found, monkeypatch)
+
+    def run(*words: str) -> Result:
+        status = main(["demo", "--database", "env", "--employees", "5", "--months", "1", *words])
+        return Result(status, *capsys.readouterr())
+
+    return f"{found['host']}/{found['dbname']}", run
+
+
+# What it stores
+
+
+def test_what_is_stored_is_what_was_made_up_in_the_order_of_writing(run: Demo, ask: Ask) -> None:
+    assert run("--employees", "30", "--months", "1", "--until", "2026-10", "--seed", "3").status == 0
+
+    company = Company(3, 30)
+    rows = [row for rows in company.rows(date(2026, 10, 1), date(2026, 10, 31)) for row in rows]
+    assert ask(
+        """select id::text, usuario_id, ponto at time zone 'UTC', deslocamento, dispositivo, offline,
+            enviado at time zone 'UTC', latitude, longitude, precisao, sequencia, recebida_em at time zone 'UTC',
+            gravada_em at time zone 'UTC', mensagem_id
+        from batida order by gravada_em, ctid"""  # not by place alone: PostgreSQL may fill an earlier page
+    ) == [expected(row) for row in rows]
+    assert ask("select usuario_id, nome, cpf, fuso, to_char(corte, 'HH24:MI') from funcionario order by 1") == [
+        tuple(employee) for employee in company.employees()
+    ]
+
+
+def expected(row: Row) -> tuple[object, ...]:
+    """Give a row as PostgreSQL should, its instants in UTC."""
+
+    def instant(microseconds: int | None) -> datetime | None:
+        return None if microseconds is None else datetime(1970, 1, 1) + timedelta(microseconds=microseconds)
+
+    return (
+        row.id,
+        row.usuario_id,
+        instant(row.ponto),
+        row.deslocamento,
+        row.dispositivo,
+        row.offline,
+        instant(row.enviado),
+        row.latitude,
+        row.longitude,
+        row.precisao,
+        row.sequencia,
+        instant(row.recebida_em),
+        instant(row.gravada_em),
+        row.mensagem_id,
+    )
+
+
+@pytest.mark.parametrize(
+    ("until", "first", "last"),
+    [("2026-10", "2026-09-01", "2026-10-31"), ("2018-11", "2018-10-01", "2018-11-30")],
+    ids=["no change of the clock", "summer time begins in São Paulo"],
+)
+def test_the_oddities_are_those_that_the_reports_find(run: Demo, ask: Ask, until: str, first: str, last: str) -> None:
+    counts = run("--employees", "300", "--months", "2", "--until", until, "--json").json["counts"]
+
+    found: dict[str, int] = dict(ask("select tipo, count(*) from excecoes(%s, %s) group by tipo", first, last))
+
+    # Longer days than ten hours come of overtime, of which nobody keeps count.
+    assert 0 < found.pop("longa") < 0.02 * counts["workingDays"]
+    assert counts["corrected"] == 1
+    expected = {
+        "incompleta": counts["oddDays"],
+        "incluida": counts["corrected"],
+        "proxima": counts["doubleTaps"],
+        "atrasada": counts["receivedADayLate"],
+        "reaberta": counts["daysChangedAfterThree"],
+        "relogio": counts["wrongClocks"],
+        "futura": counts["inTheFuture"],
+    }
+    assert found == {kind: count for kind, count in expected.items() if count}
+    assert ask("select situacao, sum(quantas) from lacunas group by 1") == [("faltam", counts["lostByDevices"])]
+    ((days,),) = ask("select count(*) from jornadas(%s, %s)", first, last)
+    assert 0.999 * counts["workingDays"] < days <= counts["workingDays"]  # of one punch, that one may be forgotten
+
+
+def test_working_days_are_like_real_ones(run: Demo, ask: Ask) -> None:
+    run("--employees", "300", "--months", "1", "--until", "2026-10")
+    days = ask(
+        """select corte is not null, batidas, minutos, minutos_noturnos, extract(hour from primeira)
+        from jornadas('2026-10-01', '2026-10-31') join funcionario using (usuario_id) where not incompleta"""
+    )
+    night = [row for row in days if row[0]]
+    whole = [row for row in days if not row[0] and row[1] == 4]
+
+    assert all(batidas == 4 and 240 <= noturnos <= 400 for _, batidas, _, noturnos, _ in night if batidas == 4)
+    assert {hour for *_, hour in night} <= {20, 21, 22, 23}
+    assert sum(480 <= minutos <= 600 for _, _, minutos, *_ in whole) > 0.95 * len(whole)
+    assert sum(6 <= hour <= 9 for *_, hour in whole) > 0.97 * len(whole)
+    assert len(night) > 100
+    assert len(whole) > 2_000
+
+
+def test_a_row_takes_about_as_many_bytes_as_the_bill_of_a_month_assumes(run: Demo, ask: Ask) -> None:
+    run("--employees", "300", "--months", "1", "--until", "2026-10")
+
+    ((found,),) = ask("select pg_total_relation_size('batida') / count(*) from batida")
+
+    assert found == pytest.approx(ROW_BYTES, rel=0.1)
+
+
+def test_by_default_nothing_lies_in_the_future(run: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Clock":
+            return cls(2026, 11, 10, 12, tzinfo=tz)
+
+    monkeypatch.setattr(demo, "datetime", Clock)
+    result = run("--employees", "5", "--months", "2", "--json").json
+    # On 10 November something of October may still be on its way.
+    assert result["days"] == {"first": "2026-08-01", "last": "2026-09-30"}
+
+
+def test_people_are_told_what_there_is_and_what_to_try_next(run: Demo) -> None:
+    result = run("--employees", "20", "--months", "1", "--until", "2026-02")
+    assert result.status == 0
+    assert f"employees {FIRST_NUMBER} to {FIRST_NUMBER + 19}, 2026-02-01 to 2026-02-28, seed 1;" in result.out
+    assert f"  ponto report timecard --employee {FIRST_NUMBER} --month 2026-02\n" in result.out
+    assert "  ponto report exceptions --month 2026-02\n" in result.out
+    assert "  ponto report gaps --month 2026-02 " in result.out
+    assert "  ponto report peak --day 2026-02-" in result.out
+    assert len([line for line in result.out.splitlines() if line.startswith("  ")]) >= len(demo.COUNTS)
+
+
+# Where it refuses to
+
+
+def test_a_second_company_of_the_same_numbers_is_refused(run: Demo, ask: Ask) -> None:
+    words = ("--employees", "5", "--months", "1", "--until", "2026-10")
+    run(*words)
+    before = ask("select count(*), max(gravada_em) from batida")
+
+    result = run(*words, "--seed", "2")
+
+    assert result.status == 2
+    assert f"batida has punches of employees {FIRST_NUMBER} to {FIRST_NUMBER + 4} already" in result.err
+    assert "make clean" in result.err
+    assert ask("select count(*), max(gravada_em) from batida") == before
+
+
+def test_an_employee_of_the_same_number_is_not_overwritten(run: Demo, ask: Ask) -> None:
+    ask("insert into funcionario (usuario_id, nome) values (%s, 'Ana')", FIRST_NUMBER)
+    result = run("--employees", "5", "--months", "1", "--until", "2026-10")
+    assert result.status == 2
+    assert "funcionario has employees" in result.err
+    assert ask("select nome from funcionario") == [("Ana",)]
+
+
+def test_locally_other_punches_are_no_hindrance(run: Demo, ask: Ask) -> None:
+    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
+    assert run("--employees", "5", "--months", "1", "--until", "2026-10").status == 0
+
+
+def test_into_a_deployment_only_who_names_it_again(deployed: tuple[str, Demo], ask: Ask) -> None:
+    name, run = deployed
+    for words, said in (
+        ((), f"--yes-into {name}"),
+        (("--yes-into", "db.example.com/pontodb"), f"is not where DB_HOST and DB_NAME lead: {name}"),
+    ):
+        result = run(*words)
+        assert result.status == 2
+        assert said in result.err
+    assert ask("select count(*) from batida") == [(0,)]
+    assert run("--yes-into", name).status == 0
+
+
+def test_naming_a_deployment_that_the_environment_does_not_is_refused(run: Demo, ask: Ask) -> None:
+    result = run("--yes-into", "db.example.com/pontodb")
+    assert result.status == 2
+    assert "--yes-into is for --database env" in result.err
+    assert ask("select count(*) from batida") == [(0,)]
+
+
+def test_never_into_a_deployment_that_has_punches(deployed: tuple[str, Demo], ask: Ask) -> None:
+    name, run = deployed
+    ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 123, now())")
+    result = run("--yes-into", name)
+    assert result.status == 2
+    assert "batida has punches already" in result.err
+    assert ask("select count(*) from batida") == [(1,)]
+
+
+def test_half_a_company_is_never_stored(run: Demo, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Company.rows
+
+    def half(self: Company, first: date, last: date) -> Iterator[list[Row]]:
+        for number, rows in enumerate(whole(self, first, last)):
+            if number == 15:
+                raise KeyboardInterrupt
+            yield rows
+
+    monkeypatch.setattr(Company, "rows", half)
+    assert run("--employees", "50", "--months", "1", "--until", "2026-10").status == 130
+    assert ask("select (select count(*) from batida), (select count(*) from funcionario)") == [(0, 0)]
+
+
+def test_a_statement_that_takes_too_long_is_not_taken_for_anything_else(
+    run: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "require_room", lambda cursor, *_, **__: cursor.execute("select pg_sleep(30)"))
+    result = run("--timeout", "1")
+    assert result.status == 2
+    assert "longer than 1 s" in result.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--employees", "0"),
+        ("--employees", "500001"),
+        ("--months", "121"),
+        ("--months", "x"),
+        ("--seed", "-1"),
+        ("--until", "2026-13"),
+        ("--until", "1999-12"),
+    ],
+)
+def test_a_wrong_request_is_said(run: Demo, words: tuple[str, str]) -> None:
+    result = run(*words)
+    assert result.status == 2
+    assert words[0] in result.err
+    assert "Traceback" not in result.err

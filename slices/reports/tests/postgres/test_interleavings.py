@@ -1,0 +1,14 @@
+"""A report among programs that write, in every order: a fault that is planted is found."""
+
+from lab.interleavings.command import explore
+from lab.interleavings.planted import PLANTED
+from lab.interleavings.runs import stage
+
+
+def test_a_report_whose_statements_see_different_moments_is_found(migrated_url: str) -> None:
+    with stage(migrated_url) as here:
+        found = next(run for run in explore(here, "report", PLANTED["snapshot"]) if run.broken)
+        [again] = explore(here, "report", PLANTED["snapshot"], order=found.order)
+
+    assert "a report is of two moments" in " ".join(found.broken)
+    assert again == found

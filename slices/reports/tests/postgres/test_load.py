@@ -1,0 +1,172 @@
+"""`ponto load employees`, against a real PostgreSQL."""
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slices.reports.load import command
+from tests.aws import Calls
+from tests.commands import Result, write_stack
+from tests.database import Database
+from tests.functions import Functions
+from tools.cli import main
+
+HEADER = "usuario_id;nome;cpf;fuso;corte\n"
+FILE = f"{HEADER}1;Ana Exemplo;12345678909;America/Rio_Branco;12:00\n2;José Exemplo;;;\n3;Caio Exemplo;;;\n"
+ROWS = [
+    (1, "Ana Exemplo", "12345678909", "America/Rio_Branco", "12:00:00"),
+    (2, "José Exemplo", None, None, None),
+    (3, "Caio Exemplo", None, None, None),
+]
+
+Load = Callable[..., Result]
+
+
+@pytest.fixture
+def functions(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Functions:
+    """Let whoever invokes a function call the handler."""
+    functions = Functions(migrated_url, "postgres")
+    Calls(monkeypatch).instead["Invoke"] = functions.invoke
+    return functions
+
+
+@pytest.fixture(params=["connection", "functions"])
+def load(
+    migrated_url: str,
+    functions: Functions,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> Load:
+    """Run the command on a file's text, in a database of a local stack, by both ways."""
+    del functions
+    write_stack(tmp_path, database_url=migrated_url, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
+    way = ["--stage", "local"] if request.param == "functions" else []
+
+    def load(text: str, *words: str) -> Result:
+        file = tmp_path / "employees.csv"
+        file.write_text(text, encoding="utf-8")
+        status = main(["load", "employees", str(file), "--state", str(tmp_path), *way, *words])
+        return Result(status, *capsys.readouterr())
+
+    return load
+
+
+def stored(database: Database) -> list[tuple[Any, ...]]:
+    return database.ask("select usuario_id, nome, cpf, fuso, corte::text from funcionario order by usuario_id")
+
+
+def test_a_file_is_stored_whole_and_again_writes_nothing(load: Load, database: Database) -> None:
+    result = load(FILE)
+    assert result.status == 0
+    assert result.out == "inserted 3, changed 0; unchanged 0; not in the file and left as they are 0\n"
+    assert stored(database) == ROWS
+
+    before = database.ask("select xmin, ctid, * from funcionario order by usuario_id")
+    again = load(FILE, "--json")
+    assert again.json == {"inserted": 0, "changed": 0, "unchanged": 3, "others": 0, "dryRun": False}
+    assert database.ask("select xmin, ctid, * from funcionario order by usuario_id") == before
+
+
+def test_what_is_different_is_changed_and_who_is_missing_stays(load: Load, database: Database) -> None:
+    load(FILE)
+    result = load(f"{HEADER}1;Ana Exemplo;;;\n2;José Exemplo;;;\n4;Davi Exemplo;;;\n", "--json")
+    assert result.json == {"inserted": 1, "changed": 1, "unchanged": 1, "others": 1, "dryRun": False}
+    assert stored(database) == [
+        (1, "Ana Exemplo", None, None, None), ROWS[1], ROWS[2], (4, "Davi Exemplo", None, None, None),
+    ]  # fmt: skip
+
+
+def test_a_dry_run_says_what_would_change_and_stores_nothing(load: Load, database: Database) -> None:
+    load(FILE)
+    result = load(f"{HEADER}1;Ana;;;\n5;Eva;;;\n", "--dry-run")
+    assert result.status == 0
+    assert result.out == "would be inserted 1, changed 1; unchanged 0; not in the file and left as they are 2\n"
+    assert stored(database) == ROWS
+
+
+def test_a_file_with_a_fault_stores_nothing_and_lists_every_fault_to_machines_too(
+    load: Load, database: Database
+) -> None:
+    text = f"{HEADER}1;Ana;;;\n2;;;America/Nowhere;\n"
+    zone = "'America/Nowhere' is not a time zone like America/Sao_Paulo"
+
+    result = load(text)
+    assert (result.status, result.out) == (2, "")
+    *faults, last = result.err.splitlines()
+    assert faults == ["line 3, nome: is empty", f"line 3, fuso: {zone}"]
+    assert last.startswith("ponto: ")
+    assert last.endswith("employees.csv: 2 faults; nothing was stored")
+
+    result = load(text, "--json")
+    assert result.status == 2
+    assert result.json == {
+        "faults": [
+            {"line": 3, "column": "nome", "what": "is empty"},
+            {"line": 3, "column": "fuso", "what": zone},
+        ],
+        "total": 2,
+    }
+    assert stored(database) == []
+
+
+def test_every_zone_of_postgresql_is_taken_and_nothing_else(load: Load, database: Database) -> None:
+    zones = [zone for (zone,) in database.ask("select name from pg_timezone_names order by name")]
+    assert load(HEADER + "".join(f"{number};X;;{zone};\n" for number, zone in enumerate(zones, 1))).status == 0
+    for zone in ("america/sao_paulo", "UTC+3", "BRT", "-03"):  # AT TIME ZONE takes them all
+        assert load(f"{HEADER}1;X;;{zone};\n").status == 2
+
+
+def test_the_standard_input_is_read(
+    load: Load, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    load(FILE)  # makes the stack
+    database.ask("delete from funcionario")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FILE.encode())))
+    assert main(["load", "employees", "-", "--state", str(tmp_path)]) == 0
+    assert stored(database) == ROWS
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load", "employees", str(tmp_path / "absent.csv"), "--state", str(tmp_path)]) == 2
+    assert "absent.csv: No such file or directory" in capsys.readouterr().err
+
+
+def test_names_of_the_file_reach_the_reports(load: Load, database: Database) -> None:
+    load(FILE)
+    database.ask("insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-10-02T02:00Z')")
+    # 21:00 in Rio Branco, after the cut-off at noon
+    assert database.ask("select nome, dia::text, primeira::text from jornadas('2026-10-01', '2026-10-02')") == [
+        ("Ana Exemplo", "2026-10-01", "2026-10-01 21:00:00")
+    ]
+
+
+def test_what_the_table_refuses_is_said_and_in_no_log(
+    functions: Functions, database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever may invoke the function may send it what this command would not."""
+    wrong = {"usuario_id": 1, "nome": "Ana Secreta", "cpf": "123", "fuso": "Secret/Zone", "corte": None}
+    answer = functions.call("schema", {"employees": [wrong], "dryRun": False})
+    assert "violates check constraint" in answer["refused"]
+    answer = functions.call("schema", {"employees": [wrong | {"cpf": None}], "dryRun": False})
+    assert 'funcionario 1: fuso "Secret/Zone" is not a time zone' in answer["refused"]
+    assert (functions.log.getvalue(), *capsys.readouterr()) == ("", "", "")
+    assert stored(database) == []
+    del tmp_path
+
+
+@pytest.mark.parametrize("load", ["functions"], indirect=True)
+def test_a_file_that_is_no_request_says_what_to_do(
+    load: Load, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_MOST_BYTES", 200)
+
+    result = load(FILE)
+
+    assert result.status == 2
+    assert "3 employees are more than AWS admits in a request (6 MB); load them in several files" in result.err
+    assert stored(database) == []

@@ -1,0 +1,91 @@
+"""`slices/reports/month.md`: an outsider closes October for the made-up company, command by command."""
+
+import csv
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from slices.reports.report.i18n import clock
+from tests.commands import Result
+from tests.database import Database
+from tests.documents import blocks, commands
+from tools.cli import main
+from tools.kit.project import ROOT
+
+PAGE = ROOT / "slices" / "reports" / "month.md"
+
+
+@pytest.fixture
+def printed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> dict[str, list[Result]]:
+    """Run the page's commands one after the other, at a database of one's own; give what each of them printed."""
+    for name in ("PASSWORD", "PORT", "SSLMODE", "SECRET_ARN"):
+        monkeypatch.delenv(f"DB_{name}", raising=False)
+    for name, value in (("HOST", "host"), ("NAME", "dbname"), ("USER", "user")):
+        monkeypatch.setenv(f"DB_{name}", database.owner[value])
+    monkeypatch.setenv("COLUMNS", "160")  # each row of a table is a line
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found: dict[str, list[Result]] = {}
+    for command in (each for block in blocks(PAGE) if block.language == "sh" for each in commands(block.text)):
+        if command.startswith(". "):
+            continue
+        program, *words = map(os.path.expanduser, shlex.split(command))
+        assert program == "ponto"
+        if words[0] == "demo":
+            words += ["--yes-into", f"{database.owner['host']}/{database.owner['dbname']}"]
+        elif words[1] == "exceptions":
+            words.append("--no-queue")
+        found.setdefault(command, []).append(Result(main(words), *capsys.readouterr()))
+    return found
+
+
+def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]]) -> None:
+    assert {command: done for command, done in printed.items() if any(each.status for each in done)} == {}
+
+    def lines(start: str, *words: str) -> list[list[str]]:
+        """Give the lines with all of the words that a command printed, each time that it ran."""
+        return [
+            [line for line in done.out.splitlines() if all(word in line for word in words)] for done in printed[start]
+        ]
+
+    (before, after) = lines("ponto report timecard --employee 1000008 --month 2026-10", "9   Fri", "09:04")
+    assert "incomplete" in before[0]
+    assert "13:56*" in after[0]
+    assert "corrected" in after[0]
+    (taps,) = printed["ponto report exceptions --month 2026-10 --employee 1000028 --format csv"]
+    (tap,) = [row for row in csv.DictReader(taps.out.splitlines()) if row["tipo"] == "proxima"]
+    assert f"ponto correct disregard {tap['id']} --reason 'tapped twice'" in printed
+    (first, second) = lines("ponto report exceptions --month 2026-10", "1000028", "Punch disregarded")
+    assert (len(first), len(second)) == (0, 1)
+    main(["report", "totals", "--month", "2026-10", "--format", "csv", "--output", "now.csv"])
+    paid, now = (
+        {row["usuario_id"]: int(row["minutos"]) for row in csv.DictReader(text.splitlines())}
+        for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid-2026-10.csv", "now.csv"))
+    )
+    assert (paid["1000097"], now["1000097"]) == (127 * 60 + 12, 136 * 60 + 10)
+    (totals,) = printed["ponto report totals --month 2026-10 --as-of 2026-11-03T12:00"]
+    worked = clock(sum(paid.values()))
+    assert f"Employees: {len(paid)}. Worked: {worked}." in totals.out
+    assert f"{len(paid)} employees worked {worked}, in csv {sum(paid.values()):,} minutes" in PAGE.read_text()
+    assert lines("ponto report exceptions --month 2026-10", "Split by cut-off") == [[], []]
+    changed = {number for number in paid if paid[number] != now[number]}
+    assert changed == {"1000028", "1000008", "1000097"}
+    (listed,) = printed["ponto report changes --month 2026-10 --since 2026-11-03T12:00"]
+    months = listed.out.partition("What came since")[0]
+    assert {number for number in paid if number in months} == changed
+    assert len([line for line in listed.out.splitlines() if "Nov 3, 2026, 17:51" in line]) == 4
+
+    # What is paid is of the moment that is kept, and then asked for.
+    (since,) = {words[words.index("--since") + 1] for words in map(str.split, printed) if "--since" in words}
+    kept = [command for command in printed if "--output" in command]
+    assert len(kept) == 2
+    assert all(f"--as-of {since} " in command for command in kept)
+    cards = Path("paid-2026-10.html").read_text()
+    for each in (totals.out, cards):
+        assert "As of Nov 3, 2026, 12:00, America/Sao_Paulo." in each
+    assert "Time zone and cut-off are today" not in cards  # the employees had theirs then
+    assert "gerado_em" not in PAGE.read_text()

@@ -1,0 +1,331 @@
+"""`ponto person`, on a real database: SQS is moto's, the function is a call of the handler."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ponto.punch import Punch
+from slices.reports.report import period
+from slices.reports.report.i18n import LANGUAGES
+from slices.reports.tests import company
+from slices.reports.tests.company import NOW
+from tests import commands
+from tests.aws import Calls, refusal, stack
+from tests.commands import Result, write_stack_on
+from tests.database import Database, export
+from tests.events import aws, punch
+from tests.functions import Functions
+from tools.kit import queue_reader
+from tools.kit.output import camel_case
+
+# Of 106 also name, zone and a punch of another year, with all of FULL; it punched in December by that zone. And a time
+# that was added to a month without punches.
+MORE = """
+insert into funcionario (usuario_id, nome, cpf, fuso) values (106, 'Lia <Prado>', '39053344705', 'Asia/Tokyo');
+insert into batida values (
+    '0190163d-8694-739b-aea5-966c26f8ad91', 106, '2024-11-30T20:00:00.5Z', -180, 'tablet', true,
+    '2024-11-30T20:00:01Z', -23.5, -46.25, 12.5, '2024-11-30T20:00:02Z', '2024-11-30T20:00:03Z', 'm1', 'k1', 7
+);
+insert into correcao (usuario_id, tipo, ponto, motivo) values
+    (106, 'inclusao', '2025-05-05T00:00Z', 'forgotten'),
+    (101, 'inclusao', '2025-05-05T00:00Z', 'of 101');
+"""
+FULL = {
+    "id": "0190163d-8694-739b-aea5-966c26f8ad91",
+    "usuarioId": 106,
+    "ponto": "2024-11-30T20:00:00.500000Z",
+    "deslocamento": -180,
+    "dispositivo": "tablet",
+    "offline": True,
+    "enviado": "2024-11-30T20:00:01Z",
+    "latitude": -23.5,
+    "longitude": -46.25,
+    "precisao": 12.5,
+    "recebidaEm": "2024-11-30T20:00:02Z",
+    "gravadaEm": "2024-11-30T20:00:03Z",
+    "mensagemId": "m1",
+    "chave": "k1",
+    "sequencia": 7,
+}
+
+
+OF_DEV = (
+    "Backups of the database: until Dec 2, 2026, if all is erased today; copies that somebody made: until they are "
+    "deleted."
+)
+OF_OTHERS = OF_DEV.replace(
+    "until Dec 2, 2026, if all is erased today",
+    "as long as whoever runs the database keeps them",
+)
+
+
+class Stage:
+    """The stage `dev`, with the company and its dead letters; and the same without a stage."""
+
+    def __init__(self, database: Database, calls: Calls, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.database = database
+        self.functions = Functions(database.url, "ponto_reader")
+        self.instead = calls.instead
+        sqs: Any = boto3.client("sqs")
+        url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        self.outputs = {"PunchQueueUrl": url, "DeadLetterQueueUrl": url, "BackupDays": "1"}
+        self.instead |= {"DescribeStacks": lambda *_: stack(**self.outputs), "Invoke": self._invoke}
+        self.state = write_stack_on(folder, database.url, url, "https://sqs.us-east-1.amazonaws.com")
+        self.folder = folder / "out"
+        self._ponto = commands.runner(capsys, "person")
+        self.letters = [
+            sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes=_texts(**{"reason": "identity"} | more))
+            for body, more in (
+                (punch(106, "2026-11-28T08:00-03:00", dispositivo="refused"), {}),
+                (punch(107, "2026-11-28T08:00-03:00"), {"usuarioId": "106", "reason": "made up"}),
+                (punch(107, "2026-11-28T09:00-03:00", dispositivo="of 107"), {"usuarioId": "107"}),
+                ("106", {}),
+            )
+        ]
+
+    def run(self, employee: int = 106, *words: object) -> Result:
+        """Ask the stage."""
+        return self._ponto(employee, "--output", self.folder, "--stage", "dev", *words)
+
+    def run_directly(self, employee: int = 106, *words: object) -> Result:
+        """Ask the database."""
+        return self._ponto(employee, "--output", self.folder, "--state", self.state, *words)
+
+    def ask(self, statement: str, *values: object) -> list[Any]:
+        """Give the one column of a statement's rows."""
+        return [each for (each,) in self.database.ask(statement, *values)]
+
+    def text(self, suffix: str = "json", employee: int = 106) -> str:
+        return (self.folder / f"employee-{employee}.{suffix}").read_text(encoding="utf-8")
+
+    def _invoke(self, _: object, asked: Any) -> Any:
+        assert asked["FunctionName"] == "batida-ponto-dev-read"
+        return {"Payload": io.BytesIO(json.dumps(self.functions.call("read", json.loads(asked["Payload"]))).encode())}
+
+
+def _texts(**texts: str) -> Any:
+    return {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
+
+
+@pytest.fixture
+def dev(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Stage]:
+    company.fill(database.url)
+    company.fill(database.url, MORE)
+    with aws():
+        monkeypatch.delenv("AWS_REGION", raising=False)
+        monkeypatch.setattr(queue_reader, "WAIT_SECONDS", 0)
+        monkeypatch.setattr(period, "now", NOW.astimezone)
+        yield Stage(database, Calls(monkeypatch), tmp_path, capsys)
+
+
+def test_all_of_one_employee_is_there_and_nothing_of_anybody_else(dev: Stage) -> None:
+    result = dev.run(106, "--json")
+
+    found = json.loads(dev.text())
+    assert result.status == 0
+    assert result.json == {
+        "files": [str(dev.folder / f"employee-106.{suffix}") for suffix in ("json", "html")],
+        "punches": 7,
+        "corrections": 5,
+        "timeCards": 3,
+        "deadLetters": 2,
+    }
+    assert found["funcionario"]["cpf"] == "39053344705"
+    assert [each["id"] for each in found["batidas"]] == dev.ask(
+        "select id::text from batida where usuario_id = 106 order by ponto, id"
+    )
+    assert found["batidas"][0] == camel_case(dict.fromkeys(Punch._fields)) | FULL
+    assert [each["id"] for each in found["correcoes"]] == dev.ask(
+        "select id::text from correcao where usuario_id = 106 order by criada_em"
+    )
+    assert [card["mes"] for card in found["espelhos"]] == ["2024-12", "2025-05", "2026-11"]
+    assert [sum(day["batidas"] for day in card["dias"]) for card in found["espelhos"]] == [1, 1, 6]
+    assert [each["id"] for each in found["naoGravadas"]] == [each["MessageId"] for each in dev.letters[:2]]
+    assert "refused" in found["naoGravadas"][0]["body"]
+    of_others = dev.ask(
+        "select id::text from batida where usuario_id <> 106 union select nome from funcionario where usuario_id <> 106"
+    )
+    assert len(of_others) > 100
+    for text in (dev.text(), dev.text("html")):
+        assert "of 107" not in text
+        assert "of 101" not in text
+        assert [each for each in of_others if each in text] == []
+
+
+def test_every_column_of_the_tables_is_there(dev: Stage) -> None:
+    dev.run()
+
+    found = json.loads(dev.text())
+    for table, row in (
+        ("batida", found["batidas"][0]),
+        ("correcao", found["correcoes"][0]),
+        ("funcionario", found["funcionario"]),
+    ):
+        columns = dev.ask(
+            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped", table
+        )
+        assert set(row) == camel_case(dict.fromkeys(columns)).keys(), table
+
+
+def test_the_function_and_a_connection_give_the_same(dev: Stage) -> None:
+    assert dev.run().status == 0
+    by_function, page = dev.text(), dev.text("html")
+
+    assert dev.run_directly(106, "--force").status == 0
+
+    def but_for(backups: str, text: str) -> Any:
+        found = json.loads(text)
+        found["ondeMais"].remove(backups)
+        for letter in found["naoGravadas"]:  # each look is counted
+            del letter["receives"], letter["systemAttributes"]
+        return found
+
+    assert but_for(OF_OTHERS, dev.text()) == but_for(OF_DEV, by_function)
+    assert dev.text("html") == page.replace(OF_DEV, OF_OTHERS) != page
+
+
+@pytest.mark.parametrize(
+    ("days", "until"), [("35", "until Jan 5, 2027"), (None, "as long as whoever runs the database")]
+)
+def test_backups_are_kept_for_as_long_as_the_deployed_stage_has_it(dev: Stage, days: str | None, until: str) -> None:
+    del dev.outputs["BackupDays"]
+    if days:
+        dev.outputs["BackupDays"] = days
+
+    assert dev.run().status == 0
+
+    assert until in dev.text("html")
+    assert until in json.loads(dev.text())["ondeMais"][2]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_says_it_in_both_languages(dev: Stage, language: str) -> None:
+    assert dev.run(106, "--lang", language).status == 0
+
+    page = dev.text("html")
+    said = {
+        "en": [
+            "What is kept, Employee 106",
+            "Dec 1, 2024, 05:00",
+            "Accuracy, m</th>",
+            '<td class="whole">yes</td>',
+            "December 2024",
+            "Time cards: 3</a>",
+            "first version of this system",
+        ],
+        "pt": [
+            "O que está guardado, Matrícula 106",
+            "01/12/2024, 05:00",
+            "Precisão, m</th>",
+            '<td class="whole">sim</td>',
+            "Espelhos de ponto: 3</a>",
+            "primeira versão deste sistema",
+        ],
+    }[language]
+    for text in (
+        *said,
+        "390.533.447-05",
+        "Lia &lt;Prado&gt;",
+        "&lt;b&gt;Tapped twice",
+        "&#34;refused&#34;",
+        "made up",
+    ):
+        assert text in page, text
+    assert page.count('<main class="sheet card">') == 3
+    links = re.findall('href="#(.+?)"', page)
+    assert links == ["corrections", "rejected", "cards", "punches", "elsewhere"]
+    places = re.findall(' id="(.+?)"', page)
+    assert places == ["corrections", "rejected", "elsewhere", "cards", "punches"]  # raw punches come last
+    assert json.loads(dev.text())["ondeMais"][-1].startswith("The system's technical log")
+
+
+def test_of_whom_only_punches_are_kept_the_page_says_what_is_not(dev: Stage) -> None:
+    fill_more = "insert into batida (id, usuario_id, ponto, gravada_em) values (gen_random_uuid(), 999, now(), now())"
+    company.fill(dev.database.url, fill_more)
+    assert dev.run(999).status == 0
+    assert "No name, CPF or time zone is kept." in dev.text("html", employee=999)
+
+
+def test_only_the_user_may_read_the_files_and_none_is_overwritten(dev: Stage) -> None:
+    assert dev.run().status == 0
+    assert dev.folder.stat().st_mode & 0o777 == 0o700
+    assert [file.stat().st_mode & 0o777 for file in sorted(dev.folder.iterdir())] == [0o600, 0o600]
+    (dev.folder / "employee-106.json").unlink()
+
+    refused = dev.run()
+
+    assert refused.status == 2
+    assert "employee-106.html exists" in refused.err
+    assert not (dev.folder / "employee-106.json").exists()
+    assert dev.run(106, "--force").status == 0
+    assert json.loads(dev.text())["usuarioId"] == 106
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_read(dev: Stage) -> None:
+    dev.folder.write_text("a file")
+    assert "exists; name another file" in dev.run().err
+
+    dev.folder = dev.folder.parent / "nowhere" / "out"
+    refused = dev.run()
+
+    assert refused.status == 2
+    assert "nowhere is not a folder" in refused.err
+    assert dev.functions.log.getvalue() == ""
+
+
+def test_a_queue_that_cannot_be_read_is_said(dev: Stage) -> None:
+    dev.instead["ReceiveMessage"] = refusal("AccessDenied")
+
+    result = dev.run()
+
+    assert result.status == 1
+    assert "the dead-letter queue was not read: AWS refused" in result.err
+    assert json.loads(dev.text())["naoGravadas"] is None
+    assert "The dead-letter queue was not read: AWS refused" in dev.text("html")
+
+
+def test_a_database_elsewhere_needs_the_name_of_its_stage_and_no_option_that_it_lacks(
+    dev: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export(dev.database.owner, monkeypatch)
+
+    result = commands.runner(capsys, "person")(106, "--output", dev.folder, "--database", "env")
+
+    assert result.status == 1
+    assert "the database is not the local stack's; name its --stage\n" in result.err
+    assert "--no-queue" not in result.err + dev.text("html")
+
+
+def test_of_whom_nothing_is_kept_nothing_is_written(dev: Stage) -> None:
+    result = dev.run(999)
+
+    assert (result.status, result.out) == (1, "")
+    assert "nothing is kept about employee 999; nothing was written" in result.err
+    assert not dev.folder.exists()
+
+
+def test_who_has_only_a_dead_letter_or_a_name_has_files(dev: Stage) -> None:
+    assert dev.run(104).status == 0
+    found = json.loads(dev.text(employee=104))
+    assert (found["batidas"], found["espelhos"], found["naoGravadas"]) == ([], [], [])
+    assert "&lt;script&gt;" in dev.text("html", employee=104)
+
+
+def test_no_value_is_printed_or_logged(dev: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "ponto")
+
+    result = dev.run()
+
+    logged = dev.functions.log.getvalue() + caplog.text + result.out + result.err
+    assert "person_punches" in logged
+    assert [
+        value for value in ("Prado", "39053344705", "tablet", "-23.5", "0190163d", "Tapped") if value in logged
+    ] == []

@@ -1,0 +1,330 @@
+"""The function that reads, and `--stage`, on a real database; Lambda is a call of the handler."""
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import parse_dsn
+
+from ponto.reader import answers, columns, statements
+from ponto.reader.answers import Why
+from slices.reports.report.output import FORMATS
+from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, runner
+from tests.aws import Calls, refusal, returned
+from tests.commands import write_stack_on
+from tests.functions import Functions
+from tests.postgres.test_reader import ask, event_of
+from tests.postgres.test_reader import few as few
+from tools.kit import reader as kit_reader
+
+AS_OF = ("--as-of", "2026-11-26T20:00")
+REPORTS = {
+    "timecards": ("timecard", "--all", *MONTH),
+    "timecard": ("timecard", "--employee", "103", "--employee", "101", *MONTH),
+    "totals": ("totals", *MONTH),
+    "total": ("totals", *MONTH, "--employee", "102"),
+    "exceptions": ("exceptions", *NOVEMBER, "--no-queue"),
+    "cutoffs": ("cutoffs", *MONTH, "--all"),
+    "gaps": ("gaps", "--all"),
+    "gaps of a month": ("gaps", *MONTH),
+    "peak": ("peak", "--day", "2026-11-23"),
+    "timecards as of": ("timecard", "--all", *MONTH, *AS_OF),
+    "totals as of": ("totals", *MONTH, *AS_OF),
+    "exceptions as of": ("exceptions", *NOVEMBER, "--no-queue", *AS_OF),
+    "changes": ("changes", *MONTH, "--since", "2026-11-26T20:00"),
+    "changes of one": ("changes", *MONTH, "--since", "2026-11-26T20:00", "--employee", "106"),
+    "nobody": ("timecard", "--all", "--month", "2020-01"),
+    "unknown": ("timecard", "--employee", "9", "--employee", "101", *MONTH),
+    "no punches": ("totals", "--employee", 104, "--month", "2024-02"),
+}
+NUMBERS = """
+insert into batida (id, usuario_id, ponto, dispositivo, sequencia, recebida_em, chave)
+select gen_random_uuid(), 108, at, '=gate', number, at + interval '2 seconds', 'gate'
+from (values (2, 1), (3, 2), (4, 5), (5, 5)) as punch (day, number), make_timestamptz(2026, 11, day, 8, 0, 0) as at
+"""
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    fill(migrated_url)
+    fill(migrated_url, NUMBERS)
+    return migrated_url
+
+
+@pytest.fixture
+def function(url: str) -> Functions:
+    return Functions(url, "ponto_reader")
+
+
+@pytest.fixture
+def calls(function: Functions, monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """Let whoever invokes a function call the handler."""
+    calls = Calls(monkeypatch)
+    calls.instead["Invoke"] = function.invoke
+    return calls
+
+
+@pytest.fixture
+def run(
+    url: str, calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    del calls
+    return runner(write_stack_on(tmp_path, url), monkeypatch, capsys)
+
+
+def of_november(employees: list[int] | None = None) -> dict[str, Any]:
+    return {"mes": "2026-11-01", "usuarios": employees, "momento": None}
+
+
+# Both ways
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, run: Run, calls: Calls) -> None:
+    for form in FORMATS:
+        direct = run(*REPORTS[name], "--format", form)
+        assert not calls.made
+
+        assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
+        # At most the zone first, of which today's date is; then all else in one go, of one moment.
+        assert calls.operations in (["Invoke"], ["Invoke"] * 2)
+        calls.made.clear()
+
+
+# What does not fit
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", ["timecards", "totals"])
+def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_so(
+    name: str, form: str, run: Run
+) -> None:
+    direct = run(*REPORTS[name], "--format", form)
+
+    found = run(*REPORTS[name], "--format", form, "--stage", "local")
+
+    assert found.status == 0
+    assert "it is read by ranges of employees, each of its own moment" in found.err
+    said = " Read by ranges of employees, one after the other."
+    printed, expected = (" ".join(each.out.split()) for each in (found, direct))
+    assert (said in printed) == (form in ("text", "html"))
+    assert printed.replace(said, "") == expected
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("timecards", "8 time cards"), ("totals", "8 employees"), ("changes", "6 changed months")],
+)
+def test_on_a_terminal_ranges_show_how_far_they_are(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, shown: str
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+
+    found = run(*REPORTS[name], "--stage", "local")
+
+    assert shown in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", found.err)
+
+
+def test_what_has_no_ranges_is_refused_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers.answer, "__defaults__", (0,))
+
+    result = run(*REPORTS["gaps of a month"], "--stage", "local")
+
+    assert result.status == 2
+    assert "more than the 6 MB that AWS admits in an answer; ask for less at a time" in result.err
+
+
+def test_rows_are_counted_as_they_come_and_no_more_are_read_than_fit(url: str) -> None:
+    fill(
+        url, "insert into funcionario (usuario_id, nome) select 10000 + n, md5(n::text) from generate_series(1, 9999) n"
+    )
+
+    answer, done = ask(url, event_of(totals=of_november()), 100_000)
+
+    assert (answer["why"], done.error) == (Why.TOO_LARGE, "too large")
+    assert done.rows < 9_000
+    assert "rows" in ask(url, event_of(totals=of_november()), 400_000)[0]
+
+
+# One transaction that only reads, as its own role
+
+
+def test_all_statements_of_a_request_are_of_one_moment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = columns.Packed.add
+
+    def add(packed: columns.Packed, rows: Any) -> None:
+        real(packed, rows)
+        monkeypatch.setattr(columns.Packed, "add", real)
+        fill(url, "update funcionario set nome = 'another'")
+
+    monkeypatch.setattr(columns.Packed, "add", add)
+
+    answer, _ = ask(url, event_of(totals=of_november(), cards=of_november()))
+
+    names = [{row[1] for row in columns.unpacked(packed)} for packed in answer["rows"].values()]
+    assert names[0] == names[1] != {"another", None}
+
+
+# What goes wrong
+
+
+def test_no_value_that_is_given_or_read_is_in_the_log(function: Functions, run: Run, url: str) -> None:
+    assert run("totals", *MONTH, "--employee", "101", "--stage", "local").status == 0
+    # No zone, which PostgreSQL quotes.
+    fill(url, "alter table funcionario disable trigger all; update funcionario set fuso = 'secret/Zone'")
+
+    failed = run("totals", *MONTH, "--employee", "101", "--stage", "local")
+
+    assert failed.status == 2
+    assert "secret/Zone" in failed.err  # it is the asker's
+    lines = [json.loads(line) for line in function.log.getvalue().splitlines()]
+    assert [line["level"] for line in lines] == ["INFO", "INFO", "WARNING"]
+    assert lines[-1]["error"] == "InvalidParameterValue 22023"
+    assert lines[0].keys() == {"level", "message", "requestId", "statements", "rows", "bytes", "milliseconds"}
+    assert lines[0]["statements"] == ["punched", "totals"]
+    assert 0 < lines[0]["milliseconds"] < 60_000
+    said = json.dumps([line | {"bytes": 0, "milliseconds": 0} for line in lines])  # any digits
+    for value in ("secret", "101", "2026-11", "Maria"):
+        assert value not in said
+
+
+def test_a_statement_that_takes_too_long_says_which_option_helps(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(statements._SQL, "zone", "select pg_sleep(30)")
+
+    result = run("totals", *MONTH, "--stage", "local", "--timeout", "1")
+
+    assert (result.status, result.out) == (2, "")
+    assert "it took longer than 1 s; give a larger --timeout" in result.err
+
+
+def test_a_database_that_resumes_is_waited_for_with_one_sentence(
+    run: Run, function: Functions, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_s=2))
+    there = function.environment["DB_HOST"]
+
+    def invoke(*given: Any) -> Any:
+        function.environment["DB_HOST"] = "/nowhere" if len(calls.made) <= 2 else there
+        return function.invoke(*given)
+
+    calls.instead["Invoke"] = invoke
+
+    result = run("totals", *MONTH, "--stage", "local")
+
+    assert result.status == 0
+    assert result.err.count("the database does not answer yet; a paused one takes 15 to 40 s to resume") == 1
+    assert calls.operations == ["Invoke"] * 4
+
+
+def test_a_database_that_does_not_resume_is_given_up(
+    run: Run, function: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "TIMEOUTS", answers.TIMEOUTS._replace(connect_s=2))
+    monkeypatch.setattr(kit_reader, "AWAKE_SECONDS", 0)
+    function.environment["DB_HOST"] = "/nowhere"
+
+    result = run("totals", *MONTH, "--stage", "local")
+
+    assert result.status == 2
+    assert "batida-ponto-local-read cannot connect to the database: connection to server on socket" in result.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (
+            refusal("ResourceNotFoundException"),
+            "batida-ponto-dev-read is not in this account and region; deploy",
+        ),
+        (refusal("TooManyRequestsException"), "runs as often as it may, for others; try again later"),
+        (refusal("AccessDeniedException", "no"), "AWS refused Operation: AccessDeniedException: no"),
+        (returned({"errorMessage": "Task timed out after 900 s"}, failed=True), "failed: Task timed out after 900 s"),
+        (returned({"why": "sign-in", "message": "no"}), "another password than the database: no; run ponto schema"),
+        (returned({"why": "not asked", "message": "no"}), "is of another version: no; deploy stage dev"),
+        (returned({"why": "failed", "message": "no", "sqlstate": "42P01"}), "lacks migrations; run"),
+        (returned({"why": "failed", "message": "no", "sqlstate": "XX000"}), "batida-ponto-dev-read: no"),
+    ],
+)
+def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, run: Run, calls: Calls) -> None:
+    calls.instead["Invoke"] = answer
+
+    result = run("totals", *MONTH, "--stage", "dev")
+
+    assert (result.status, result.out) == (2, "")
+    assert why in result.err
+    assert set(calls.operations) == {"Invoke"}  # it needs no other right
+
+
+@pytest.mark.parametrize("moment", [(), AS_OF], ids=["now", "as of"])
+def test_the_function_of_the_release_before_is_of_another_version(
+    moment: tuple[str, ...], run: Run, calls: Calls, function: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what these reports ask, it has `zone` only, with one column."""
+
+    def invoke(call: object, asked: Any) -> Any:
+        with monkeypatch.context() as before:
+            before.setattr(statements, "PARAMETERS", {"zone": {}})
+            before.setattr(statements, "_SQL", {"zone": "select fuso_padrao();"})
+            return function.invoke(call, asked)
+
+    calls.instead["Invoke"] = invoke
+
+    result = run("totals", *MONTH, *moment, "--stage", "local")
+
+    assert (result.status, result.out) == (2, "")
+    assert "batida-ponto-local-read is of another version: " in result.err
+
+
+WRITTEN = """
+insert into batida (id, usuario_id, ponto, recebida_em) values (gen_random_uuid(), 101, '2026-11-03 21:00Z', now())
+"""
+
+
+def require_settled(
+    url: str, run: Run, written: str, user: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Assert that nothing is told of an earlier moment until what a user writes is committed."""
+    monkeypatch.setattr(answers, "SETTLES_S", 0.2)
+    with closing(psycopg2.connect(url, application_name="batidaPonto", user=user)) as open_, open_.cursor() as cursor:
+        cursor.execute(written)  # hangs, as while a standby does not answer
+        for earlier in (("totals", *AS_OF), ("changes", "--since", AS_OF[1])):
+            refused = run(*earlier, *MONTH, *where)
+            assert (refused.status, refused.out) == (2, "")
+            assert f"pid {open_.info.backend_pid} (batidaPonto, as {user}), for longer" in refused.err
+        assert run("totals", *MONTH, *where).status == 0
+    assert run("totals", *MONTH, *AS_OF, *where).status == 0
+
+
+@pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
+def test_a_report_of_an_earlier_moment_is_refused_while_what_was_written_before_is_not_committed(
+    run: Run, url: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_settled(url, run, WRITTEN, "ponto_function", where, monkeypatch)
+
+
+def test_a_report_of_an_earlier_moment_waits_for_what_is_committed_soon(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day, look, seen = date(2026, 11, 3), answers._writing, []
+    with closing(psycopg2.connect(url)) as open_:
+        open_.cursor().execute(WRITTEN.replace("101", "777"))
+
+        def commits(database: psycopg2.extensions.connection) -> dict[str, str]:
+            seen.append(look(database))
+            open_.commit()
+            return seen[-1]
+
+        monkeypatch.setattr(answers, "_writing", commits)
+        then = {"de": day, "ate": day, "usuarios": [777], "momento": datetime.now(UTC)}
+        answer, _ = answers.answer(event_of(punched=then), lambda: parse_dsn(url), 60)
+
+    assert len(seen[0]) == 1
+    assert list(columns.unpacked(answer["rows"]["punched"])) == [(True,)]

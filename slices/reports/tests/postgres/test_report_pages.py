@@ -1,0 +1,297 @@
+"""The pages of `ponto report`, opened and printed in the machine's Chromium."""
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from pypdf import PdfReader
+
+from slices.reports.report import dead_letters
+from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, runner
+from tests.commands import write_stack_on
+from tools.develop import chromium
+
+_PHONE, _SCREEN = (360, 740), (1280, 900)
+A4 = (595, 842)  # points
+_PAPER = round((210 - 2 * 13) * 96 / 25.4)  # of it, what is within the margins of 13 mm, at the 96 dots an inch of CSS
+
+# Ten punches on each of 31 days, a name of two lines: the fullest page there is.
+FULL = """
+insert into funcionario (usuario_id, nome, cpf)
+values (201, 'Maximiliano ' || repeat('Albuquerque ', 6), '52998224725');
+insert into batida (id, usuario_id, ponto, recebida_em)
+select gen_random_uuid(), 201, at, at
+from generate_series(timestamptz '2026-10-01 00:00-03', '2026-10-31 00:00-03', '1 day') as day,
+    generate_series(day + interval '18:30', day + interval '27:30', '1 hour') as at
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start Chromium, with a profile of its own that is thrown away."""
+    found = chromium.find()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=chromium.SWITCHES)
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A page in the browser, and all that it did there."""
+
+    def __init__(self, page: Page, file: Path) -> None:
+        self.page = page
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto(file.as_uri())
+
+    def printed(self) -> PdfReader:
+        return PdfReader(io.BytesIO(self.page.pdf(prefer_css_page_size=True)))
+
+    def widths(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give how wide the page would be, and is, in a window; no part of it is cut off or sticks out."""
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+        would_be, is_ = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        return would_be, is_
+
+
+Open = Callable[..., Opened]
+
+
+@pytest.fixture
+def opened(
+    migrated_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    browser: Browser,
+) -> Iterator[Open]:
+    """Make a report of the company, and open it."""
+    fill(migrated_url)
+    fill(migrated_url, FULL)
+    run: Run = runner(write_stack_on(tmp_path, migrated_url), monkeypatch, capsys)
+    page = browser.new_page()
+
+    def make(*words: str) -> Opened:
+        file = tmp_path / "report.html"
+        result = run(*words, "--format", "html", "--output", file, "--force")
+        assert result.status == 0, result.err
+        return Opened(page, file)
+
+    yield make
+    page.close()
+
+
+# The words in the cells of tables that scroll which are shown on more than one line.
+_BROKEN_WORDS = """
+[...document.querySelectorAll(".wide td")].flatMap(cell => {
+    const text = cell.firstChild
+    return [...text?.textContent.matchAll(/\\S+/g) ?? []].filter(word => {
+        const range = document.createRange()
+        range.setStart(text, word.index)
+        range.setEnd(text, word.index + word[0].length)
+        return new Set([...range.getClientRects()].map(line => line.top)).size > 1
+    }).map(word => word[0])
+})
+"""
+# The headings of a time card that stick out of their columns.
+_WIDE_HEADINGS = """
+[...document.querySelectorAll(".card th")].filter(th => th.scrollWidth > th.clientWidth).map(th => th.textContent)
+"""
+# The words at the head of a time card that are shown on more than one line.
+_BROKEN_HEAD = _BROKEN_WORDS.replace(".wide td", ".card th, .who dt, .who dd")
+REPORTS = [
+    ("timecard", "--all", *MONTH),
+    ("totals", *MONTH),
+    ("changes", *MONTH, "--since", "2026-11-10T12:00"),
+    ("exceptions", *NOVEMBER),
+    ("cutoffs", *MONTH),
+    ("peak", "--day", "2026-11-23"),
+]
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+@pytest.mark.parametrize("words", REPORTS, ids=lambda words: words[0])
+def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
+    words: tuple[str, ...], language: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2026, 11, 3, tzinfo=UTC)
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("conflict", 102, 2, moment, moment)])
+    page = opened(*words, "--lang", language)
+
+    for size in (_SCREEN, _PHONE):
+        would_be, is_ = page.widths(size)
+        assert would_be <= is_, size
+    assert page.page.evaluate(_BROKEN_WORDS) == []  # on a phone a table scrolls
+    assert page.page.evaluate(_WIDE_HEADINGS) == []
+    printed = page.printed()
+    for sheet in printed.pages:
+        assert (round(sheet.mediabox.width), round(sheet.mediabox.height)) == A4
+    page.page.emulate_media(media="print")
+    would_be, is_ = page.widths((_PAPER, 900))
+    assert would_be <= is_
+    assert page.messages == []
+    assert [url for url in page.requests if not url.startswith("file:")] == []
+    assert len(page.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("en", ["Time card", "November 2026", "178:30", "Employee's signature", "Not issued by a certified REP-P"]),
+        ("pt", ["Espelho de ponto", "ovembro de 2026", "178:30", "Assinatura do empregado", "Não emitido por REP-P"]),
+    ],
+)
+def test_time_cards_print_a_page_for_each_employee(language: str, texts: list[str], opened: Open) -> None:
+    pages = [sheet.extract_text() for sheet in opened("timecard", "--all", *MONTH, "--lang", language).printed().pages]
+
+    numbers = (101, 102, 103, 104, 105, 106, 107, 201)
+    assert len(pages) == len(numbers)
+    for number, text in zip(numbers, pages, strict=True):
+        assert f"\n{number}\n" in text
+    for text in texts:
+        assert text in pages[0]
+    assert "111.222.333-44" in pages[0]
+    assert "+1" in pages[2]
+
+
+@pytest.mark.parametrize("font", ["", "DejaVu Sans", "monospace"])
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_a_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(language: str, font: str, opened: Open) -> None:
+    employees = ("--employee", 102, "--employee", 103, "--employee", 106, "--employee", 201)
+    page = opened("timecard", *employees, *MONTH, "--lang", language)
+    if font:
+        page.page.add_style_tag(content=f"* {{ font-family: '{font}', {font} !important }}")
+
+    def look(width: int) -> None:
+        would_be, is_ = page.widths((width, 900))
+        assert would_be <= is_, width
+        assert page.page.evaluate(_WIDE_HEADINGS) == [], width
+        assert page.page.evaluate(_BROKEN_HEAD) == [], width
+
+    for width in (320, 390, 1280):
+        look(width)
+    page.page.emulate_media(media="print")
+    look(_PAPER)
+
+
+def test_the_fullest_month_is_on_one_page(opened: Open) -> None:
+    (sheet,) = opened("timecard", "--employee", "201", "--month", "2026-10").printed().pages
+
+    text = sheet.extract_text()
+    assert text.count("+1") == 31 * 4 + 1  # 00:30, 01:30, 02:30, 03:30, and the legend
+    assert "Supervisor's signature" in text
+
+
+@pytest.mark.parametrize("words", [("changes", *MONTH, "--since", "2026-11-10T12:00"), ("exceptions", *NOVEMBER)])
+def test_on_a_screen_a_long_name_takes_four_lines_at_most_and_no_table_sticks_out(
+    words: tuple[str, ...], opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [])
+    page = opened(*words, "--lang", "pt")
+    page.widths(_SCREEN)
+
+    name = page.page.get_by_text("Ana Beatriz").first
+    assert name.evaluate("cell => cell.clientHeight / parseFloat(getComputedStyle(cell).lineHeight)") < 5
+    assert (
+        page.page.evaluate(
+            "[...document.querySelectorAll('.wide')].filter(part => part.scrollWidth > part.clientWidth)"
+        )
+        == []
+    )
+
+
+def test_a_script_in_a_name_is_text(opened: Open) -> None:
+    page = opened("timecard", "--employee", "104", "--employee", "105", *MONTH)
+
+    assert page.page.title() == "Time card, November 2026"
+    assert page.page.locator(".name dd").first.inner_text() == '<script>document.title = "gone"</script>'
+    assert page.page.locator("script").count() == 0
+
+
+def test_a_weekend_is_tinted(opened: Open) -> None:
+    page = opened("timecard", "--employee", "101", *MONTH)
+
+    def color(row: int) -> str:
+        found: str = page.page.evaluate(
+            f"getComputedStyle(document.querySelectorAll('tbody tr')[{row}].cells[2]).backgroundColor"
+        )
+        return found
+
+    assert color(0) == color(6) != color(1) == color(5)
+
+
+def shadows(page: Page, part: str) -> tuple[bool, bool]:
+    """Tell whether the left and the right edge of a part of the page are shaded; most of either is no text."""
+    image = Image.open(io.BytesIO(page.locator(part).last.screenshot())).convert("L")
+    edges = ((0, 0, 2, image.height), (image.width - 2, 0, image.width, image.height))
+    left, right = (median(image.crop(edge).tobytes()) < 245 for edge in edges)
+    return left, right
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("totals", *MONTH), ".wide"),
+        (("exceptions", *NOVEMBER), ".wide"),
+        (("peak", "--day", "2026-11-23"), ".picture"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_on_a_phone_what_goes_on_to_the_right_has_a_shadow_there_until_its_end(
+    words: tuple[str, ...], part: str, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [])
+    page = opened(*words)
+    page.widths((390, 800))
+
+    assert shadows(page.page, part) == (False, True)
+    page.page.locator(part).last.evaluate("part => { part.scrollLeft = 60 }")
+    assert shadows(page.page, part) == (True, True)
+    page.page.locator(part).last.evaluate("part => { part.scrollLeft = part.scrollWidth }")
+    assert shadows(page.page, part) == (True, False)
+    page.widths(_SCREEN)
+    assert shadows(page.page, part) == (False, False)
+
+
+PEOPLE = """
+insert into funcionario (usuario_id, nome)
+select 1000000 + n, 'Maria Aparecida Santos ' || repeat(chr(96 + n % 26 + 1), 8) from generate_series(1, 192) as n
+"""
+
+
+@pytest.mark.parametrize("font", ["", "DejaVu Sans"])
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_the_totals_of_200_people_print_on_five_pages_at_most(
+    language: str, font: str, migrated_url: str, opened: Open
+) -> None:
+    fill(migrated_url, PEOPLE)
+    page = opened("totals", *MONTH, "--lang", language, "--as-of", "2026-11-26T20:00")
+    if font:
+        page.page.add_style_tag(content=f"body {{ font-family: '{font}' !important }}")
+
+    texts = [sheet.extract_text() for sheet in page.printed().pages]
+
+    assert sum(text.count("Maria Aparecida Santos") for text in texts) == 192
+    assert len(texts) <= 5
+
+
+def test_the_picture_of_a_peak_is_on_the_page(opened: Open) -> None:
+    page = opened("peak", "--day", "2026-11-23")
+
+    box = page.page.locator("svg").bounding_box()
+    assert box is not None
+    assert box["width"] > 500
+    assert box["height"] > 300
+    page.widths((390, 800))
+    on_a_phone = page.page.locator("svg").bounding_box()
+    assert on_a_phone is not None
+    assert on_a_phone["width"] >= box["width"]  # its letters are no smaller there: it scrolls

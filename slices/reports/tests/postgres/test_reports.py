@@ -1,0 +1,1023 @@
+"""The reports in SQL: time cards computed by hand, limits from both sides, and rules held against plain Python."""
+
+import re
+import shutil
+from collections import defaultdict
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from psycopg2.extensions import parse_dsn
+
+from ponto.admin.migrations import migrate
+from slices.reports.tests.reporting import (
+    APIA,
+    DAY,
+    DEPLOYMENT,
+    HOUR,
+    MINUTE,
+    NEW_YORK,
+    NIGHT,
+    NUUK,
+    SAO_PAULO,
+    SECOND,
+    Database,
+    Row,
+    Story,
+    instant_of,
+    instants_of,
+    minutes_of,
+    rest_after,
+    rules,
+    stories,
+    to_minute,
+    wall,
+    working_days,
+)
+from slices.reports.tests.reporting import database as database
+from tests.database import SCHEMA, migrations
+from tools.kit.project import ROOT
+
+DOCUMENT = (ROOT / "slices" / "reports" / "reports.md").read_text(encoding="utf-8")
+
+
+# Time cards, computed by hand
+
+
+CARDS: list[tuple[ZoneInfo, time | None, str, list[str]]] = [
+    # A day with lunch: 08:00 to 12:00 is 4 h, 13:00 to 18:00 is 5 h: 9 x 60; nothing before 05:00 or after 22:00
+    (SAO_PAULO, None, "2026-11-03 08:00 12:00 13:00 18:00", ["2026-11-03 08:00 12:00 13:00 18:00 = 540, 0"]),
+    # Seconds are cut off: 08:00 to 12:00 is 240 and 13:00 to 18:30 is 330, though 239 min and 329 min 2 s passed
+    (
+        SAO_PAULO, None, "2026-11-03 08:00:59.999999 12:00:00 13:00:59 18:30:01",
+        ["2026-11-03 08:00 12:00 13:00 18:30 = 570, 0"],
+    ),
+    # 20:30 to 23:15 is 165, of them 75 after 22:00; 00:15 to 05:40 is 325, of them 285 before 05:00
+    (SAO_PAULO, NIGHT, "2026-11-03 20:30 23:15 24:15 29:40", ["2026-11-03 20:30 23:15 00:15 05:40 = 490, 360"]),
+    # Two nights: 04:30 to 22:10 is 17 h 40 min = 1060, of them 30 before 05:00 and 10 after 22:00
+    (SAO_PAULO, None, "2026-11-03 04:30 22:10", ["2026-11-03 04:30 22:10 = 1060, 40"]),
+    # Three: 23:00 to 22:59 is 23 h 59 min = 1439, of them 6 h = 360 before 05:00 and 59 after 22:00
+    (SAO_PAULO, time(23), "2026-11-03 23:00 46:59", ["2026-11-03 23:00 22:59 = 1439, 419"]),
+    # 04:00 to 03:59, of them 60 before 05:00 and 5 h 59 min = 359 after 22:00
+    (SAO_PAULO, None, "2026-11-03 04:00 27:59", ["2026-11-03 04:00 03:59 = 1439, 419"]),
+    # The night begins and ends on the minute: 22:01 to 22:02, 04:58 to 04:59
+    (SAO_PAULO, None, "2026-11-03 21:59 22:00 22:01 22:02", ["2026-11-03 21:59 22:00 22:01 22:02 = 2, 1"]),
+    (SAO_PAULO, None, "2026-11-03 04:58 04:59 05:00 05:01", ["2026-11-03 04:58 04:59 05:00 05:01 = 2, 1"]),
+    # A night shift with cut-off at noon is of the day and month it began in: 8 h, of them 22:00 to 05:00, 7 h
+    (SAO_PAULO, NIGHT, "2026-11-30 22:00 30:00", ["2026-11-30 22:00 06:00 = 480, 420"]),
+    # With cut-off at four it is two days with a punch each
+    (
+        SAO_PAULO, None, "2026-11-30 22:00 30:00",
+        ["2026-11-30 22:00 = 0, 0 incomplete", "2026-12-01 06:00 = 0, 0 incomplete"],
+    ),
+    # What ends before the cut-off is of the day before: 9 h 59 min, of them 22:00 to 03:59; 8 h, an hour before 05:00
+    (
+        SAO_PAULO, None, "2026-11-30 18:00 27:59 28:00 36:00",
+        ["2026-11-30 18:00 03:59 = 599, 359", "2026-12-01 04:00 12:00 = 480, 60"],
+    ),
+    # Clocks go forward, an hour is missing: 22:00 to 06:00 is 7 h = 420, 22:00 to 05:00 is 6 h = 360
+    (SAO_PAULO, NIGHT, "2018-11-03 22:00 30:00", ["2018-11-03 22:00 06:00 = 420, 360"]),  # 00:00 became 01:00
+    (NEW_YORK, NIGHT, "2026-03-07 22:00 30:00", ["2026-03-07 22:00 06:00 = 420, 360"]),  # 02:00 became 03:00
+    # Clocks go back, an hour comes twice: 22:00 to 06:00 is 9 h = 540, 22:00 to 05:00 is 8 h = 480
+    (SAO_PAULO, NIGHT, "2018-02-17 22:00 30:00", ["2018-02-17 22:00 06:00 = 540, 480"]),  # 00:00 became 23:00
+    (NEW_YORK, NIGHT, "2026-10-31 22:00 30:00", ["2026-10-31 22:00 06:00 = 540, 480"]),  # 02:00 became 01:00
+    # Not any more in 2026
+    (SAO_PAULO, NIGHT, "2026-02-14 22:00 30:00", ["2026-02-14 22:00 06:00 = 480, 420"]),
+    # 23:00 became 22:00. 12 min of day from 21:48, then twice an hour of night, then 60 + 32: 224, but for the 12
+    (NUUK, NIGHT, "2019-10-26 21:48 24:32", ["2019-10-26 21:48 00:32 = 224, 212"]),
+    # 22:00 became 23:00: 21:30 to 05:30 is 7 h, of them half an hour before and half an hour after the night
+    (NUUK, NIGHT, "2019-03-30 21:30 29:30", ["2019-03-30 21:30 05:30 = 420, 360"]),
+    # 03:00 became 01:00: 00:30 to 05:10 is 6 h 40 min, of them 10 min after the night
+    (ZoneInfo("Antarctica/Troll"), NIGHT, "2026-10-25 00:30 05:10", ["2026-10-24 00:30 05:10 = 400, 390"]),
+    # After the 29th came the 31st, whose night began at 22:00 of a day that is not there
+    (APIA, time(0), "2011-12-31 00:10 03:00", ["2011-12-31 00:10 03:00 = 170, 170"]),
+    (APIA, None, "2011-12-31 00:10 03:00", ["2011-12-30 00:10 03:00 = 170, 170"]),
+    (APIA, time(0), "2011-12-29 20:00 23:59", ["2011-12-29 20:00 23:59 = 239, 119"]),
+    # In order of what happened: 23:40 to 23:10 is 20 min and 10 after midnight; 23:50 to 01:00 is 70; all at night
+    (SAO_PAULO, None, "2018-02-17 23:40 23:10* 23:50* 25:00", ["2018-02-17 23:40 23:10 23:50 01:00 = 100, 100"]),
+    # 00:30 to 01:30 is 60; the second 01:30 to 02:30 is 60; before 04:00, so of the day before
+    (NEW_YORK, None, "2026-11-01 00:30 01:30 01:30* 02:30", ["2026-10-31 00:30 01:30 01:30 02:30 = 120, 120"]),
+    # A day shift on the day of a change is as long as ever
+    (SAO_PAULO, None, "2018-11-04 08:00 17:00", ["2018-11-04 08:00 17:00 = 540, 0"]),
+    (SAO_PAULO, None, "2018-02-18 08:00 17:00", ["2018-02-18 08:00 17:00 = 540, 0"]),
+    # An odd count leaves the last punch alone: 08:00 to 12:00 is 240
+    (SAO_PAULO, None, "2026-11-03 08:00 12:00 13:00", ["2026-11-03 08:00 12:00 13:00 = 240, 0 incomplete"]),
+    # A repeat under another id stays and pairs: 08:00 to 08:00 is 0; nothing is corrected
+    (SAO_PAULO, None, "2026-11-03 08:00 08:00 12:00", ["2026-11-03 08:00 08:00 12:00 = 0, 0 incomplete"]),
+]  # fmt: skip
+"""An employee's zone, cut-off and punches; the days of the time card, with minutes worked and those of the night."""
+
+
+@pytest.mark.parametrize(("zone", "cutoff", "punches", "days"), CARDS)
+def test_a_time_card_has_the_days_and_minutes_that_were_computed_by_hand(
+    database: Database, zone: ZoneInfo, cutoff: time | None, punches: str, days: list[str]
+) -> None:
+    database.employ(1, zone, cutoff)
+    database.punch(1, punches)
+
+    months = {f"{instant + side:%Y-%m}" for instant in instants_of(punches, zone) for side in (-DAY, DAY)}
+    assert database.card(1, *sorted(months)) == days
+
+
+def test_a_late_arrival_completes_its_day_and_dates_it(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00 18:00 13:00")
+    before = database.card(1, "2026-11")
+
+    database.punch(1, "2026-11-03 12:00", received=9 * DAY)
+
+    assert before == ["2026-11-03 08:00 13:00 18:00 = 300, 0 incomplete"]  # 08:00 to 13:00
+    assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 13:00 18:00 = 540, 0"]
+    # 12:00, 9 days later, and a second until it was written
+    assert database.read("jornada", "gravada_em") == [(instant_of("2026-11-12 12:00:01"),)]
+
+
+@pytest.mark.parametrize(
+    ("day_of_month", "days"), [("2026-02-28", 28), ("2028-02-01", 29), ("2026-11-15", 30), ("2026-12-31", 31)]
+)
+def test_a_time_card_has_all_calendar_days(database: Database, day_of_month: str, days: int) -> None:
+    month = day_of_month[:7]
+    database.punch(1, f"{month}-02 08:00")
+
+    rows = database.read(f"espelho(1, '{day_of_month}')", "dia, batidas")
+
+    assert [row[0] for row in rows] == [date.fromisoformat(f"{month}-{number:02}") for number in range(1, days + 1)]
+    assert [row[0].day for row in rows if row[1]] == [2]
+
+
+def test_every_column_of_a_day(database: Database) -> None:
+    database.employ(1, NEW_YORK)
+    database.punch(1, "2026-07-01 08:00:30 22:30:10")
+    instants = [datetime(2026, 7, 1, 12, 0, tzinfo=UTC), datetime(2026, 7, 2, 2, 30, tzinfo=UTC)]  # 4 h behind UTC
+    first, last = datetime(2026, 7, 1, 8, 0), datetime(2026, 7, 1, 22, 30)
+    stored = instants[1] + 12 * SECOND  # received after a second, written after another
+    worked = 14 * 60 + 30
+    expected: list[Row] = [
+        (
+            1,
+            "Employee 1",
+            date(2026, 7, 1),
+            instants,
+            [first, last],
+            2,
+            1,
+            worked,
+            30,
+            False,
+            0,
+            None,
+            first,
+            last,
+            stored,
+            [],
+        )
+    ]
+    days = "'2026-07-01', '2026-07-01'"
+
+    for report in ("jornada", f"jornadas({days})", "espelho(1, '2026-07-20')", "espelhos('2026-07-20')"):
+        assert database.read(f"{report} where batidas > 0") == expected, report
+    empty: Row = (1, "Employee 1", date(2026, 7, 2), [], [], 0, 0, 0, 0, False, 0, None, None, None, None, [])
+    assert database.read("espelho(1, '2026-07-20')")[1] == empty
+
+
+def test_without_a_row_in_funcionario_there_is_no_name_and_the_stages_zone(database: Database) -> None:
+    database.employ(2)
+    database.punch(1, "2026-11-03 08:00")
+    database.punch(2, "2026-11-03 08:00")
+
+    assert database.read("batida_local order by 1", "usuario_id, nome, fuso, corte") == [
+        (1, None, "America/Sao_Paulo", time(4)),
+        (2, "Employee 2", "America/Sao_Paulo", time(4)),
+    ]
+    assert database.card(1, "2026-11") == database.card(2, "2026-11")
+
+
+def test_one_employee_or_all_of_some_days(database: Database) -> None:
+    for employee in (2, 1):
+        database.punch(employee, "2026-11-01 08:00 32:00 56:00 80:00")
+
+    def found(given: str) -> list[Row]:
+        return database.read(f"jornadas({given})", "usuario_id, extract(day from dia)::int")
+
+    assert found("'2026-11-02', '2026-11-03'") == [(1, 2), (1, 3), (2, 2), (2, 3)]
+    assert found("'2026-11-02', '2026-11-03', 2") == [(2, 2), (2, 3)]
+    assert found("'2026-11-03', '2026-11-02'") == []
+    assert found("'2026-11-02', '2026-11-03', usuario => 3") == []
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo"])  # UTC+14, UTC-12
+@pytest.mark.parametrize("cutoff", [time(0), time(12), time(23, 59)])
+def test_a_days_first_and_last_minute_are_found_in_any_zone_with_any_cutoff(
+    database: Database, zone: str, cutoff: time
+) -> None:
+    database.employ(1, ZoneInfo(zone), cutoff)
+    began = datetime.combine(date(2026, 11, 3), cutoff)
+    for local in (began - MINUTE, began, began + DAY - MINUTE, began + DAY):
+        database.punch(1, f"{local:%Y-%m-%d %H:%M}")
+
+    for days in ("jornadas('2026-11-03', '2026-11-03')", "jornadas('2026-11-03', '2026-11-03', 1)"):
+        assert database.read(days, "dia, locais") == [(date(2026, 11, 3), [began, began + DAY - MINUTE])]
+
+
+def test_the_time_cards_of_all_are_those_of_each_one_after_the_other(database: Database) -> None:
+    database.employ(2)  # and never punches
+    database.employ(3, NEW_YORK, NIGHT)
+    database.punch(1, "2026-11-03 08:00 12:00 2026-10-31 08:00")
+    database.punch(3, "2026-10-31 22:00 32:00 2026-11-10 22:00")
+    database.punch(4, "2026-10-31 08:00 2026-12-01 08:00")  # not in November, and not in funcionario
+
+    one_by_one = [row for usuario in (1, 2, 3) for row in database.read(f"espelho({usuario}, '2026-11-07')")]
+
+    assert database.read("espelhos('2026-11-07')") == one_by_one
+    assert len(one_by_one) == 3 * 30
+
+
+def test_the_totals_of_a_month(database: Database) -> None:
+    database.ask("insert into funcionario values (1, 'Ana', '11144477735', 'America/New_York', '12:00')")
+    database.employ(2)
+    database.zones[1] = NEW_YORK
+    database.punch(1, "2026-11-03 18:00 23:00 2026-11-04 18:00 23:00 2026-11-05 18:00 2026-12-01 18:00")
+    database.punch(3, "2026-11-03 08:00 12:00")
+
+    expected = [
+        # 18:00 to 23:00 is 300, of them 60 after 22:00, twice; and a day with one punch
+        (1, "Ana", "11144477735", "America/New_York", 3, 600, 120, 1, 0),
+        (2, "Employee 2", None, "America/Sao_Paulo", 0, 0, 0, 0, 0),
+        (3, None, None, "America/Sao_Paulo", 1, 240, 0, 0, 0),
+    ]
+    assert database.read("espelho_totais('2026-11-30')") == expected
+    for usuario in (1, 2, 3, 4):
+        assert database.read(f"espelho_totais('2026-11-01', {usuario})") == expected[usuario - 1 : usuario]
+
+
+def reports_of(usuario: int) -> list[str]:
+    """Give each report, of all and of one employee, on November 2026."""
+    days = "'2026-11-01', '2026-11-30'"
+    return [
+        "batida_local",
+        "jornada",
+        f"jornadas({days})",
+        f"jornadas({days}, {usuario})",
+        f"espelho({usuario}, '2026-11-01')",
+        "espelhos('2026-11-01')",
+        "espelho_totais('2026-11-01')",
+        f"espelho_totais('2026-11-01', {usuario})",
+        f"excecoes({days})",
+        f"cortes({days})",
+    ]
+
+
+@pytest.mark.parametrize("usuario", [1, 9_007_199_254_740_990], ids=["smallest", "largest"])
+def test_employees_of_the_extreme_numbers_are_in_every_report_of_all(database: Database, usuario: int) -> None:
+    database.punch(usuario, "2026-11-03 08:00", sent=HOUR)
+
+    for report in reports_of(usuario):
+        found = database.read(report)
+        assert len(found) == (
+            30 if report.startswith(("espelho(", "espelhos")) else 2 if "excecoes" in report else 1
+        ), report
+
+
+def test_the_exceptions_of_one_employee_are_those_that_all_have(database: Database) -> None:
+    for usuario in (1, 2, 3):
+        database.punch(usuario, "2026-11-03 08:00 08:01", received=5 * DAY, sent=HOUR)
+        database.punch(usuario, "2026-11-04 08:00", received=-HOUR)
+    everybody = database.read("excecoes('2026-11-01', '2026-11-30')")
+
+    own = database.read("excecoes('2026-11-01', '2026-11-30', usuario => 2)")
+
+    assert {row[0] for row in own} == {"incompleta", "proxima", "futura", "atrasada", "reaberta", "relogio"}
+    assert own == [row for row in everybody if row[1] == 2]
+
+
+@pytest.mark.parametrize("month", ["infinity", "-infinity"])
+def test_a_month_without_end_has_no_days(database: Database, month: str) -> None:
+    database.employ(1)
+    database.ask("set statement_timeout = '5s'")
+
+    assert database.read(f"dias_do_mes('{month}')") == []
+    assert database.read(f"espelho(1, '{month}')") == []
+    assert database.read(f"espelhos('{month}')") == []
+
+
+def test_the_employee_of_deployments_is_in_no_report(database: Database) -> None:
+    database.punch(DEPLOYMENT, "2026-11-03 08:00 08:00 23:00", received=2 * DAY, sent=HOUR)
+
+    for report in reports_of(DEPLOYMENT):
+        assert database.read(report) == [], report
+    minutes = database.ask("select * from pico('2026-11-03 11:00Z', '2026-11-06 12:00Z')")
+    assert {row[1:] for row in minutes} == {(0, 0, 0, 0, None)}
+
+
+# Punches in local time
+
+
+def test_a_punch_in_local_time_with_its_delays(database: Database) -> None:
+    database.employ(1, NEW_YORK)
+    (punch,) = database.punch(1, "2026-07-01 23:59:30.5", received=2 * HOUR, sent=-MINUTE)
+    at = datetime(2026, 7, 2, 3, 59, 30, 500_000, tzinfo=UTC)
+
+    (row,) = database.read(
+        "batida_local",
+        "id, usuario_id, nome, fuso, ponto, local, dia, dispositivo, offline, enviado, recebida_em, gravada_em,"
+        " atraso_recebimento, atraso_gravacao, desvio",
+    )
+
+    assert row == (
+        punch, 1, "Employee 1", "America/New_York", at, datetime(2026, 7, 1, 23, 59, 30, 500_000), date(2026, 7, 1),
+        "clock of 1", None, at + 2 * HOUR + MINUTE, at + 2 * HOUR, at + 2 * HOUR + SECOND, 2 * HOUR, SECOND, -MINUTE,
+    )  # fmt: skip
+
+
+# Exceptions
+
+LIMITS = [
+    # kind; a day of two punches, of which the second is just beyond the limit; one just within it; what was measured
+    ("longa", {"at": ["08:00", "18:01"]}, {"at": ["08:00", "18:00"]}, 601 * MINUTE),
+    ("proxima", {"at": ["08:00:59", "08:01:01"]}, {"at": ["08:00", "08:02"]}, MINUTE),
+    ("proxima", {"at": ["08:00", "08:00:59"]}, {"at": ["08:00:59", "08:02:00"]}, 0 * MINUTE),
+    ("futura", {"received": -5 * MINUTE - SECOND}, {"received": -5 * MINUTE}, 5 * MINUTE + SECOND),
+    ("atrasada", {"received": DAY + SECOND}, {"received": DAY}, DAY + SECOND),
+    ("relogio", {"sent": 5 * MINUTE + SECOND}, {"sent": 5 * MINUTE}, 5 * MINUTE + SECOND),
+    ("relogio", {"sent": -5 * MINUTE - SECOND}, {"sent": -5 * MINUTE}, -5 * MINUTE - SECOND),
+    ("redefinida", {"received": 60 * DAY + SECOND}, {"received": 60 * DAY}, 60 * DAY + SECOND),
+    ("redefinida", {"received": -60 * DAY - SECOND}, {"received": -60 * DAY}, -60 * DAY - SECOND),
+    # The day ends at 04:00 of the 4th, 3 days later it is 04:00 of the 7th: 82 h after 18:00, and a second to receive
+    ("reaberta", {"written": 82 * HOUR}, {"written": 82 * HOUR - SECOND}, 3 * DAY + SECOND),
+]
+
+
+@pytest.mark.parametrize(("kind", "outside", "inside", "measured"), LIMITS)
+def test_an_exception_begins_just_beyond_its_limit(
+    database: Database, kind: str, outside: dict[str, Any], inside: dict[str, Any], measured: timedelta
+) -> None:
+    for employee, case in ((1, outside), (2, inside)):
+        first, last = case.get("at", ["08:00", "18:00"])
+        database.punch(employee, f"2026-11-03 {first}")
+        database.punch(employee, f"2026-11-03 {last}", **{name: case[name] for name in case.keys() - {"at"}})
+
+    days = "'2026-11-03', '2026-11-03'" if kind != "redefinida" else "'2026-09-01', '2027-01-31'"
+    found = [row for *row, tipo in database.read(f"excecoes({days})", "usuario_id, medida, tipo") if tipo == kind]
+
+    assert found == [[1, measured]]
+
+
+def test_an_ordinary_day_is_no_exception(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00 12:00 13:00 18:00", sent=SECOND)
+    database.punch(2, "2026-11-03 08:00 12:00")  # two employees, and two far punches, are not near
+    database.punch(3, "2020-11-03 08:00 12:00", received=None, written=6 * 365 * DAY)  # copied: they reopen no day
+
+    for month in ("2020-11", "2026-11"):
+        assert database.read(f"excecoes('{month}-01', '{month}-30')") == []
+
+
+def test_what_an_exception_says(database: Database) -> None:
+    database.employ(1, NEW_YORK)
+    first, second, third = database.punch(1, "2026-11-03 08:00:20 08:00:40 20:00:30", received=5 * DAY, sent=HOUR)
+    day = (1, "Employee 1", date(2026, 11, 3))
+
+    def punch(kind: str, id_: str, hour: int, measured: timedelta) -> Row:
+        return (kind, *day, id_, datetime(2026, 11, 3, hour), "clock of 1", measured, 1)
+
+    assert database.read("excecoes('2026-11-03', '2026-11-03')") == [
+        punch("atrasada", first, 8, 5 * DAY),
+        punch("atrasada", second, 8, 5 * DAY),
+        punch("atrasada", third, 20, 5 * DAY),
+        ("incompleta", *day, None, None, None, timedelta(0), 3),
+        punch("proxima", second, 8, timedelta(0)),
+        # From 04:00 of the 4th to 20:00:31 of the 8th; none of the three was written before
+        ("reaberta", *day, None, None, None, 4 * DAY + 16 * HOUR + 31 * SECOND, 3),
+        punch("relogio", first, 8, HOUR),
+        punch("relogio", second, 8, HOUR),
+        punch("relogio", third, 20, HOUR),
+    ]
+
+
+def test_the_limits_can_be_given(database: Database) -> None:
+    database.punch(1, "2026-11-03 08:00 08:10", received=MINUTE, written=MINUTE, sent=MINUTE)
+
+    limits = {
+        "jornada_maxima => '9 minutes'": "longa",
+        "proximas => '10 minutes'": "proxima",
+        "atraso => '59 seconds'": "atrasada",
+        "futuro => '-61 seconds'": "futura",
+        "dias => -1": "reaberta",
+        "desvio => '59 seconds'": "relogio",
+    }
+    for limit, kind in limits.items():
+        found = database.read(f"excecoes('2026-11-03', '2026-11-03', {limit})", "distinct tipo")
+        assert found == [(kind,)], limit
+
+
+def test_exceptions_are_those_of_the_days_that_are_asked_for(database: Database) -> None:
+    for day in ("2026-11-02", "2026-11-03", "2026-11-04"):
+        database.punch(1, f"{day} 08:00 08:00 20:00", received=5 * DAY, sent=HOUR)
+
+    assert database.read("excecoes('2026-11-03', '2026-11-03')", "distinct dia") == [(date(2026, 11, 3),)]
+
+
+def test_near_punches_on_either_side_of_the_cutoff_are_near(database: Database) -> None:
+    database.punch(1, "2026-11-03 20:00 27:59 28:00 34:00")
+
+    assert database.read("excecoes('2026-11-04', '2026-11-04')", "dia, medida") == [(date(2026, 11, 4), MINUTE)]
+
+
+def test_near_punches_are_the_same_whatever_day_is_the_first(database: Database) -> None:
+    database.punch(1, "2026-10-28 08:00 2026-10-31 08:00 2026-11-01 20:00 2026-11-03 20:00")
+
+    def near(first: str) -> list[list[Any]]:
+        found = database.read(f"excecoes('{first}', '2026-11-30', proximas => '3 days')", "tipo, dia, medida")
+        return [row for tipo, *row in found if tipo == "proxima" and row[0] >= date(2026, 10, 31)]
+
+    assert near("2026-10-01") == [
+        [date(2026, 10, 31), 3 * DAY],
+        [date(2026, 11, 1), 36 * HOUR],
+        [date(2026, 11, 3), 2 * DAY],
+    ]
+    assert near("2026-10-31") == near("2026-10-01")
+    assert near("2026-11-01") == near("2026-10-01")[1:]
+
+
+def test_a_month_of_distance_has_30_days_at_the_end_of_february_too(database: Database) -> None:
+    database.punch(1, "2026-01-30 12:00 2026-03-01 10:00")
+
+    found = database.read("excecoes('2026-03-01', '2026-03-02', proximas => '1 month')", "tipo, medida")
+
+    assert ("proxima", 29 * DAY + 22 * HOUR) in found
+
+
+@pytest.mark.parametrize("received", ["2026-10-05 08:00:30", "2026-10-06 03:59"])  # before the cut-off
+@pytest.mark.parametrize("punched", ["1970-01-01 00:03", "2099-05-05 12:00", "1900-01-02 00:00", "2999-01-02 00:00"])
+def test_a_clock_that_was_reset_is_an_exception_of_the_days_of_receipt(
+    database: Database, punched: str, received: str
+) -> None:
+    late = instant_of(received) - instant_of(punched)
+    (id_,) = database.punch(1, punched, received=late, sent=late)
+    kinds = "tipo, dia, id, local, dispositivo, medida"
+
+    found = database.read("excecoes('2026-10-01', '2026-10-31')", kinds)
+
+    local = datetime.fromisoformat(punched)
+    assert found == [("redefinida", date(2026, 10, 5), id_, local, "clock of 1", late)]
+    assert database.read("excecoes('2026-10-05', '2026-10-05', usuario => 1)", kinds) == found
+    assert database.read("excecoes('2026-10-06', '2026-10-31')", kinds) == []
+    assert database.read("excecoes('2026-10-01', '2026-10-04')", kinds) == []
+
+
+# Cut-offs
+
+
+def shifts(first: str, days: int, times: str, every: int = 1) -> str:
+    """Give a shift that begins on each of the days."""
+    dates = (date.fromisoformat(first) + number * DAY for number in range(0, days, every))
+    return " ".join(f"{day} {times}" for day in dates)
+
+
+def test_nights_that_the_cutoff_splits_are_marked_and_counted_and_get_another_cutoff(database: Database) -> None:
+    database.punch(1, shifts("2026-09-30", 32, "22:00 30:00"))
+    october = "espelho_totais('2026-10-01', 1)"
+    figures = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos, dias_divididos"
+
+    # 06:00 of one shift to 22:00 of the next, 16 h on each of 31 days; 22:00 to 06:00 is no rest
+    assert database.read(october, figures) == [(31, 31 * 16 * 60, 0, 0, 31)]
+    assert set(database.read("espelho(1, '2026-10-01')", "minutos_descanso")) == {(480,)}
+    assert database.read("excecoes('2026-10-30', '2026-10-31')", "tipo, dia, medida, batidas") == [
+        (tipo, date(2026, 10, day), hours * HOUR, 2)
+        for day in (30, 31)
+        for tipo, hours in (("dividida", 8), ("longa", 16))
+    ]
+    (found,) = database.read("cortes('2026-10-01', '2026-10-31')")
+    assert found == (1, None, SAO_PAULO.key, time(4), 31, 31, time(14), 0, 16 * HOUR)
+
+    database.employ(1, cutoff=found[6])
+
+    assert database.read(october, figures) == [(31, 31 * 8 * 60, 31 * 7 * 60, 0, 0)]
+    assert database.read("excecoes('2026-10-01', '2026-10-31')") == []
+    assert database.read("cortes('2026-10-01', '2026-10-31')", "corte, divididos, sugestao, restantes, folga") == [
+        (time(14), 0, None, None, None)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("times", "every", "suggestion"),
+    [
+        ("08:00 12:00 13:00 18:00", 1, None),
+        ("08:00 18:00", 1, None),
+        ("08:00 21:00", 1, None),  # 11 hours of rest
+        ("08:00 13:00 14:00 23:00", 1, None),  # 9 hours of rest, and as long a time between two punches
+        ("08:00 13:00 14:00 22:59", 1, None),
+        ("07:00 19:00", 2, None),  # 12 hours of every 48
+        ("18:00 27:59", 1, None),  # until just before the cut-off
+        ("22:00 30:00", 1, time(14)),
+        ("22:00 26:00 27:00 30:00", 1, time(14)),
+        ("19:00 31:00", 2, time(13)),  # 12 hours of every 48, over the cut-off
+        ("19:00 23:00 24:00 31:00", 2, time(13)),
+        ("18:00 28:30", 1, time(11)),
+    ],
+)
+def test_a_cutoff_is_suggested_in_the_middle_of_the_widest_regular_gap_where_the_present_one_splits(
+    database: Database, times: str, every: int, suggestion: time | None
+) -> None:
+    database.punch(1, shifts("2026-10-05", 20, times, every))
+
+    ((found, now, left),) = database.read("cortes('2026-10-01', '2026-10-31')", "sugestao, divididos, restantes")
+
+    assert found == suggestion
+    assert (now > 0, left) == ((False, None) if suggestion is None else (True, 0))
+
+
+def test_a_vacation_and_a_forgotten_punch_change_no_suggestion(database: Database) -> None:
+    for weeks in (shifts("2026-10-01", 5, "22:00 30:00"), "2026-10-06 22:00", shifts("2026-10-26", 5, "22:00 30:00")):
+        database.punch(1, weeks)
+
+    assert database.read("cortes('2026-10-01', '2026-10-31', 1)", "sugestao") == [(time(14),)]
+
+
+# The peak
+
+
+def test_the_peak_minute_by_minute_with_what_waits(database: Database) -> None:
+    eight = "2026-11-03 08:0"
+    # Punched, received and written within 08:00
+    database.punch(1, f"{eight}0:10", received=SECOND, written=SECOND)
+    # Received at 08:00:30 and 08:00:40, written at 08:02:30 and 08:01:00: an age of 120 and 20 s
+    database.punch(2, f"{eight}0:29", received=SECOND, written=120 * SECOND)
+    database.punch(3, f"{eight}0:39", received=SECOND, written=20 * SECOND)
+    # Punched offline at 07:00, received at 08:01:30, written at 08:01:35
+    database.punch(4, "2026-11-03 07:00", received=61 * MINUTE + 30 * SECOND, written=5 * SECOND)
+    # Was waiting: received at 07:59:59, written at 08:02:09, an age of 130 s
+    database.punch(5, "2026-11-03 07:59:58", received=SECOND, written=130 * SECOND)
+    # A database whose clock is 2 s behind the queue's: received at 08:03:01, written at 08:02:59
+    database.punch(6, f"{eight}3:00", received=SECOND, written=-2 * SECOND)
+    # Received at 08:04:59, and not written before 08:05:10
+    database.punch(7, f"{eight}4:58", received=SECOND, written=11 * SECOND)
+    # Copied: punched, but never received
+    database.punch(8, f"{eight}4:00", received=None, written=SECOND)
+
+    rows = database.read("pico('2026-11-03 11:00:59Z', '2026-11-03 11:05:59Z')")
+
+    assert [(f"{minute.astimezone(SAO_PAULO):%H:%M}", *row) for minute, *row in rows] == [
+        # punched, received, written, waiting at the end, age
+        ("08:00", 3, 3, 1, 3, SECOND),  # of 2, 3 and 5
+        ("08:01", 0, 1, 2, 2, 20 * SECOND),  # of 2 and 5
+        ("08:02", 0, 0, 3, 0, 130 * SECOND),
+        ("08:03", 1, 1, 0, 0, None),
+        ("08:04", 2, 1, 0, 1, None),  # of 7
+    ]
+    for end in ("11:00:59", "10:00"):
+        assert database.read(f"pico('2026-11-03 11:00Z', '2026-11-03 {end}Z')") == []
+
+
+def test_a_punch_that_waited_for_months_leaves_the_queue_of_the_peak_at_no_less_than_none(database: Database) -> None:
+    database.punch(1, "2026-08-01 08:00", written=94 * DAY)  # a dead letter, sent back on November 3rd
+    database.punch(2, "2026-09-05 08:00", written=59 * DAY)  # another
+
+    assert database.read("pico('2026-11-03 10:59Z', '2026-11-03 11:02Z')", "gravadas, fila") == [(0, 1), (2, 0), (0, 0)]
+
+
+# Time zones
+
+
+def test_the_stages_zone_is_the_databases_whatever_a_session_or_a_role_says(
+    database: Database, migrated_url: str
+) -> None:
+    name = database.ask("select current_database()")[0][0]
+    database.ask(f"alter role current_user in database {name} set timezone = 'Asia/Tokyo'")
+    try:
+        other = Database(migrated_url, "Europe/Lisbon")
+        try:
+            assert other.ask("select fuso_padrao()") == [("America/Sao_Paulo",)]
+            other.ask(f"alter database {name} set timezone = 'America/Noronha'")
+            assert other.ask("select fuso_padrao()") == [("America/Noronha",)]
+            other.ask(f"alter database {name} reset timezone")
+            assert other.ask("select fuso_padrao()") == [("UTC",)]
+        finally:
+            other.close()
+    finally:
+        database.ask(f"alter role current_user in database {name} reset timezone")
+
+
+def test_the_sessions_zone_changes_no_report(database: Database, migrated_url: str) -> None:
+    database.employ(1, NEW_YORK, NIGHT)
+    database.employ(2)
+    for number, day in enumerate(("2026-10-30", "2026-10-31", "2026-11-01", "2026-11-30")):
+        database.punch(1, f"{day} 22:00:10 23:59:50", received=number * 2 * DAY, sent=HOUR)
+        database.punch(2, f"{day} 00:00 08:00 08:00 23:30", received=number * 2 * DAY)
+    reports = [
+        "batida_local order by id",
+        "jornada order by usuario_id, dia",
+        "jornadas('2026-10-31', '2026-11-01')",
+        "espelho(1, '2026-11-01')",
+        "espelhos('2026-10-01')",
+        "espelho_totais('2026-11-01')",
+        "excecoes('2026-10-01', '2026-11-30')",
+        "pico('2026-11-01 00:00Z', '2026-11-01 06:00Z')",
+    ]
+    expected = [database.read(report) for report in reports]
+    assert all(expected)
+
+    for zone in ("America/New_York", "Pacific/Kiritimati", "UTC"):
+        other = Database(migrated_url, zone)
+        assert [other.read(report) for report in reports] == expected
+        other.close()
+
+
+# Employees
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ("0, 'Ana', null, null, null", "usuario_id"),
+        (f"{DEPLOYMENT}, 'Ana', null, null, null", "usuario_id"),
+        ("1, ' ', null, null, null", "nome"),
+        ("1, 'Ana', '1114447773', null, null", "cpf"),
+        ("1, 'Ana', '111.444.777-35', null, null", "cpf"),
+        ("1, 'Ana', null, null, '24:00'", "corte"),
+        ("1, 'Ana', null, null, '04:00:30'", "corte"),
+        ("1, 'Ana', null, 'Mars/Olympus', null", 'funcionario 1: fuso "Mars/Olympus" is not a time zone'),
+        ("1, 'Ana', null, 'UTC+3', null", 'funcionario 1: fuso "UTC+3" is not a time zone'),  # POSIX: west of UTC
+        ("1, 'Ana', null, 'BRT', null", 'funcionario 1: fuso "BRT" is not a time zone'),
+        ("1, 'Ana', null, 'america/sao_paulo', null", 'fuso "america/sao_paulo" is not a time zone'),
+        ("1, 'Ana', null, '', null", 'fuso "" is not a time zone'),
+    ],
+)
+def test_an_employee_who_cannot_be_is_refused(database: Database, values: str, message: str) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(message)):
+        database.ask("insert into funcionario values (" + values + ")")  # noqa: S608  the tests' own words
+
+    assert database.ask("table funcionario") == []
+
+
+def test_a_zone_is_checked_when_it_is_changed_too(database: Database) -> None:
+    database.employ(1)
+    database.employ(2)
+
+    with pytest.raises(psycopg2.errors.CheckViolation, match='funcionario 2: fuso "X" is not a time zone'):
+        database.ask("update funcionario set fuso = case usuario_id when 1 then 'America/Manaus' else 'X' end")
+
+    database.ask("update funcionario set fuso = 'America/Manaus', corte = '23:59', cpf = '11144477735'")
+    database.ask("insert into funcionario values (1, 'Ana') on conflict (usuario_id) do update set fuso = 'UTC'")
+
+
+# Rights
+
+PEAK = "pico('2026-11-03 08:00Z', '2026-11-03 09:00Z')"
+
+
+def test_the_role_of_the_reports_reads_them_all_and_that_of_the_function_the_punches_alone(database: Database) -> None:
+    database.employ(1)
+    database.punch(1, "2026-11-03 08:00", sent=HOUR)
+    for report in (*reports_of(1), "funcionario", "batida", "fuso_padrao()", PEAK):
+        database.ask("set role ponto_reader")
+        assert database.read(report), report
+        database.ask("set role ponto_function")
+        if report != "batida":
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                database.read(report)
+
+
+def test_the_role_of_the_reports_writes_nothing_and_reads_nothing_else(database: Database) -> None:
+    database.ask("set role ponto_reader")
+
+    for statement in (
+        "insert into funcionario values (1, 'Ana')",
+        "update funcionario set nome = 'Ana'",
+        "delete from funcionario",
+        "insert into batida_local (id, usuario_id, ponto) values (gen_random_uuid(), 1, now())",
+        "update jornada set nome = 'Ana'",
+        "table migracao",
+    ):
+        with pytest.raises((psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectNotInPrerequisiteState)):
+            database.ask(statement)
+
+
+# The migration
+
+
+def test_everything_is_described(database: Database) -> None:
+    undescribed = database.ask(
+        """
+        select oid::regclass::text from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'v') and relname !~ '^migracao'
+            and obj_description(oid, 'pg_class') is null
+        union all
+        select attrelid::regclass || '.' || attname from pg_attribute join pg_class on pg_class.oid = attrelid
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'c') and relname !~ '^migracao'
+            and attnum > 0 and col_description(attrelid, attnum) is null
+        union all
+        select pg_type.oid::regtype::text from pg_type join pg_class on pg_class.oid = typrelid
+        where typnamespace = 'public'::regnamespace and relkind = 'c'
+            and obj_description(pg_type.oid, 'pg_type') is null
+        union all
+        select oid::regprocedure::text from pg_proc
+        where pronamespace = 'public'::regnamespace
+            and obj_description(oid, 'pg_proc') is null
+        """
+    )
+
+    assert undescribed == []
+
+
+VIEWS = [name for name in migrations() if "/views/" in name]
+
+
+def test_the_migration_finds_punches_that_are_there_already(database_url: str, tmp_path: Path) -> None:
+    before = {name: Path(shutil.copytree(folder, tmp_path / name)) for name, folder in SCHEMA.items()}
+    for folder in before.values():
+        shutil.rmtree(folder / "views", ignore_errors=True)
+    migrate(parse_dsn(database_url), SAO_PAULO.key, before)
+    database = Database(database_url)
+    database.punch(1, "2026-11-03 08:00 12:00")
+
+    assert migrate(parse_dsn(database_url), SAO_PAULO.key, SCHEMA).applied == VIEWS
+
+    assert database.card(1, "2026-11") == ["2026-11-03 08:00 12:00 = 240, 0"]
+    database.close()
+
+
+OF_ONE = r"date_bin\(.* = ANY .*usuario_id = '1'"
+OF_ALL = "ponto >= '2026-10-31 "
+
+
+@pytest.mark.parametrize(
+    ("report", "condition"),
+    [
+        ("batidas('2026-11-01', '2026-11-30', 1)", OF_ONE),
+        ("espelho(1, '2026-11-01')", OF_ONE),
+        ("jornadas('2026-11-01', '2026-11-30', 1)", OF_ONE),
+        ("jornada where usuario_id = 1", r"date_bin\(.* = ANY .*usuario_id = 1\)"),
+        ("jornadas('2026-11-01', '2026-11-30')", OF_ALL),
+        ("espelho(1, '2026-11-01', '2026-11-20 00:00Z')", OF_ONE),
+        ("espelhos('2026-11-01', momento => '2026-11-20 00:00Z')", OF_ALL),
+        ("espelhos('2026-11-01')", OF_ALL),
+        ("espelho_totais('2026-11-01', 1)", OF_ONE),
+        ("excecoes('2026-11-01', '2026-11-30')", OF_ALL),
+        ("cortes('2026-11-01', '2026-11-30', 1)", OF_ONE),
+        ("excecoes('2026-11-01', '2026-11-30', usuario => 1)", OF_ONE),
+        ("semanas('-infinity', 'infinity')", r"date_bin\(.* IS NOT NULL"),
+        ("pico('2026-11-03', '2026-11-04')", "gravada_em >= '2026-11-03 "),
+        ("pico('2026-11-03', '2026-11-04')", "recebida_em >= '2026-11-03 "),
+    ],
+)
+def test_a_report_reads_the_table_by_an_index_only(database: Database, report: str, condition: str) -> None:
+    database.ask("set enable_seqscan = off")  # which an empty table would get
+
+    plan = database.explain(report)
+
+    assert re.search("Index Cond: .*" + condition, plan)
+    assert "Seq Scan on batida" not in plan
+    assert not re.search(
+        "Function Scan on (batidas|jornadas|espelho|excecoes|pico)", plan
+    )  # the planner sees through them
+
+
+@pytest.fixture
+def sixty_days(database: Database) -> Database:
+    """Give 48,000 punches of 200 employees: enough for a plan as on a large table."""
+    database.ask("set timezone = 'UTC'")
+    database.ask(
+        "insert into batida (id, usuario_id, ponto, recebida_em, gravada_em)"
+        " select gen_random_uuid(), employee, at, at, at"
+        " from generate_series(timestamptz '2026-10-01 08:00Z', '2026-11-30 08:00Z', '1 day') as day,"
+        " generate_series(1, 200) as employee, generate_series(day, day + interval '9 hours', '3 hours') as at"
+    )
+    database.ask("vacuum analyze batida")
+    database.ask("set enable_seqscan = off")  # as of years, whose pages it would take too long to read
+    return database
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        "espelho(7, '2026-10-01')",
+        "espelho_totais('2026-10-01', 7)",
+        "unnest(array[7, 8, 9]::bigint[]) as quem cross join lateral jornadas('2026-10-01', '2026-10-31', quem)",
+        "unnest(array[7, 8, 9]::bigint[]) as quem cross join lateral cortes('2026-10-01', '2026-10-31', quem)",
+    ],
+)
+def test_of_some_employees_nothing_is_read_that_is_somebody_elses(sixty_days: Database, report: str) -> None:
+    plan = sixty_days.ask("explain analyze select * from " + report)  # noqa: S608  a literal above
+
+    scans = [line for (line,) in plan if "batida_ponto_idx" in line]
+    assert all("never executed" in line for line in scans), scans
+    assert any("batida_semana_usuario_id_idx" in line for (line,) in plan)
+    assert any("Function Scan on generate_series semana" in line for (line,) in plan)  # are counted
+
+
+def test_of_all_employees_the_rows_are_read_in_their_order(sixty_days: Database) -> None:
+    plan = sixty_days.explain("jornadas('2026-10-10', '2026-10-20')")
+
+    assert "batida_ponto_idx" in plan
+    assert "batida_semana_usuario_id_idx" not in plan
+
+
+def test_the_peak_of_a_day_looks_no_employee_up(sixty_days: Database) -> None:
+    plan = sixty_days.explain("pico('2026-11-03', '2026-11-04')")
+
+    assert "batida_ponto_idx" in plan
+    assert "batida_semana_usuario_id_idx" not in plan
+    assert sixty_days.read("pico('2026-11-03', '2026-11-04')", "sum(batidas), sum(recebidas)") == [(800, 800)]
+
+
+EDGES = [
+    "1899-12-31 00:00Z",
+    "1969-12-31 23:59:59.999999Z",
+    *(f"2026-11-{monday} {time}" for monday in ("02", "30") for time in ("00:00Z", "00:00:00.000001Z", "03:59Z")),
+    *(f"2026-11-{sunday} 23:59:59.999999Z" for sunday in ("01", "29")),
+    "2026-12-01 13:59Z",
+    "3000-01-01 23:59Z",
+]
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        "'2026-11-01', '2026-11-29'",
+        "'2026-11-02', '2026-11-02'",
+        "'2017-01-01', '2026-12-01'",
+        "'1900-01-01', '2999-12-31'",
+        "'-infinity', 'infinity'",
+        "null, null",
+        "'2026-11-02', null",
+        "null, '2026-11-02'",
+    ],
+)
+def test_punches_of_some_days_are_those_of_a_plain_look_at_all(database: Database, days: str) -> None:
+    database.ask("set timezone = 'America/New_York'")  # where 1 November 2026 has 25 hours
+    for employee, zone, cutoff in (
+        (1, ZoneInfo("Pacific/Kiritimati"), time(23, 59)),
+        (2, ZoneInfo("Etc/GMT+12"), time(0)),
+        (3, None, None),
+    ):
+        database.employ(employee, zone, cutoff)
+    database.ask(
+        "insert into batida (id, usuario_id, ponto) select gen_random_uuid(), employee, at"
+        " from generate_series(1, 3) as employee, unnest(%s::timestamptz[]) as at",
+        EDGES,
+    )
+    first, last = days.split(", ")
+    plain = (
+        f"select id from batida_local where dia between coalesce({first}, date '-infinity')"  # noqa: S608  literals above
+        f" and coalesce({last}, date 'infinity')"
+    )
+
+    assert set(database.ask(f"select id from batidas({days})")) == set(database.ask(plain))  # noqa: S608  the same
+    assert set(database.ask(f"select id from batidas({days}, 2)")) == set(  # noqa: S608  the same
+        database.ask(f"{plain} and usuario_id = 2")
+    )
+
+
+# Rules, against plain Python
+
+
+@given(drawn=stories())
+@example(drawn=(SAO_PAULO, NIGHT, instants_of("2018-02-17 22:00 30:00")))
+@rules
+def test_working_days_are_those_of_plain_python_whatever_the_order_of_arrival(database: Database, drawn: Story) -> None:
+    zone, _, punches = drawn
+    with database.trial():
+        database.begin(*drawn)
+        rows = database.read(
+            "jornada",
+            "dia, pontos, locais, batidas, pares, minutos, minutos_noturnos, incompleta, repetidas, minutos_descanso,"
+            " primeira, ultima",
+        )
+
+    days = working_days(*drawn)
+    locals_ = {day: [wall(instant, zone) for instant in instants] for day, instants in days.items()}
+    passed = {day: list(minutes_of(zone, instants)) for day, instants in days.items()}
+    assert rows == [
+        (
+            day,
+            instants,
+            locals_[day],
+            len(instants),
+            len(instants) // 2,
+            len(passed[day]),
+            sum(local.hour >= 22 or local.hour < 5 for local in passed[day]),
+            len(instants) % 2 == 1,
+            sum(after - before <= MINUTE for before, after in pairwise(instants)),
+            rest_after(days, day),
+            locals_[day][0],
+            locals_[day][-1],
+        )
+        for day, instants in days.items()
+    ]
+    assert sum(row[3] for row in rows) == len(punches)
+
+
+@st.composite
+def rosters(draw: st.DrawFn) -> Story:
+    """Draw some weeks of one shift, or of two in turn, with delays and punches that were forgotten."""
+    times = [draw(st.lists(st.integers(0, 35 * 60), min_size=1, max_size=4, unique=True)) for _ in range(2)]
+    days = draw(st.lists(st.sampled_from([(), times[0], times[0], times[0], times[1]]), max_size=20))
+    punches = [
+        datetime(2026, 10, 1, 3, tzinfo=UTC) + number * DAY + at * MINUTE + draw(st.integers(-600, 600)) * SECOND
+        for number, shift in enumerate(days)
+        for at in shift
+        if draw(st.integers(0, 9))
+    ]
+    return SAO_PAULO, draw(st.none() | st.times().map(to_minute)), punches
+
+
+def better_cutoff(zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> Row | None:
+    """Give `divididos`, `sugestao`, `restantes` and `folga`, as reports.md says how; None: nobody punched."""
+    days = working_days(zone, cutoff, punches)
+    if not days:
+        return None
+    now = sum(rest_after(days, day) is not None for day in days)
+    found = defaultdict(list)
+    for before, after in pairwise(wall(instant, zone) for instant in sorted(map(to_minute, punches))):
+        hour = before.replace(minute=0) + HOUR
+        while hour <= after:
+            found[hour.time()].append((hour - before, after - hour))
+            hour += HOUR
+
+    def mean(spans: list[timedelta], most: timedelta) -> Fraction:
+        return Fraction(sum((min(span, most) for span in spans), timedelta(0)) // MINUTE, len(spans))
+
+    def merit(hour: time) -> tuple[Fraction, Fraction, int]:
+        around = found[hour]
+        margin = min(mean([one[side] for one in around], 12 * HOUR) for side in (0, 1))
+        return mean([before + after for before, after in around], DAY), margin, -hour.hour
+
+    best = max(found, key=merit, default=None)
+    left = None if best is None else sum(before + after < 11 * HOUR for before, after in found[best])
+    if best is None or left is None or left >= now:
+        return now, None, None, None
+    return now, best, left, int(merit(best)[0]) * MINUTE
+
+
+@given(drawn=rosters() | stories())
+@example(drawn=(SAO_PAULO, None, instants_of(shifts("2026-10-01", 31, "06:00 22:00"))))
+@rules
+def test_cutoffs_are_those_of_plain_python(database: Database, drawn: Story) -> None:
+    _, cutoff, punches = drawn
+    with database.trial():
+        database.begin(*drawn)
+        rows = database.read("cortes('-infinity', 'infinity')", "divididos, sugestao, restantes, folga")
+        ((kept,),) = database.read("funcionario", "corte")
+
+    assert kept == cutoff
+    expected = better_cutoff(*drawn)
+    assert rows == ([] if expected is None else [expected])
+    assert bool(rows) == bool(punches)
+
+
+@given(drawn=stories())
+@rules
+def test_the_view_the_functions_and_the_totals_agree(database: Database, drawn: Story) -> None:
+    _, _, punches = drawn
+    began = punches[0].date() if punches else date(2026, 11, 1)
+    months = [(began.replace(day=15) + number * 31 * DAY).replace(day=1) for number in (-1, 0, 1)]
+    days = f"'{months[0]}', '{months[-1].replace(day=28)}'"
+    with database.trial():
+        database.begin(*drawn)
+        view = database.read("jornada")
+        assert database.read(f"jornadas({days})") == view
+        assert database.read(f"jornadas({days}, 1)") == view
+        cards = [database.read(f"espelho(1, '{month}')") for month in months]
+        assert [database.read(f"espelhos('{month}')") for month in months] == cards
+        totals = [database.read(f"espelho_totais('{month}')") for month in months]
+
+    assert [row for card in cards for row in card if row[5]] == view
+    for card, ((_, _, _, _, worked, minutes, night, odd, split),) in zip(cards, totals, strict=True):
+        punched = [row for row in card if row[5]]
+        assert (worked, minutes, night, odd, split) == (
+            len(punched),
+            sum(row[7] for row in punched),
+            sum(row[8] for row in punched),
+            sum(row[9] for row in punched),
+            sum(row[11] is not None for row in punched),
+        )
+        assert 0 <= night <= minutes
+
+
+# The document
+
+
+def test_every_example_of_the_document_runs(database: Database) -> None:
+    database.ask("set role ponto_reader")
+    statements = re.findall("```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert statements
+
+    for statement in statements:
+        database.ask(re.sub(r"copy \((.*)\) to stdout with \(.*\);", r"\1;", statement))  # COPY goes another way
+
+
+def test_the_document_has_each_limit_with_its_default(database: Database) -> None:
+    ((arguments,),) = database.ask("select pg_get_function_arguments('excecoes'::regproc)")
+    defaults = dict(re.findall(r"(\w+) \w+ DEFAULT ('[^']+'::interval|\d+)", arguments))
+    written = dict(re.findall(r"^\| `(\w+)` \| a .* \| (.*) \|$", DOCUMENT, re.MULTILINE))
+
+    assert written.keys() == defaults.keys()
+    for limit, default in written.items():
+        literal = f"interval '{default}'" if "interval" in defaults[limit] else default
+        assert database.ask("select " + literal + " = " + defaults[limit]) == [(True,)], limit

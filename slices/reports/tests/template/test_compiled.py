@@ -1,0 +1,20 @@
+"""The employer, from the parameter to the function that stores it."""
+
+import pytest
+
+from tests.template.compiled import Packaged
+from tools.deploy import command as deploy
+from tools.kit.errors import CommandError
+
+
+def test_what_is_no_employer_stops_the_deploy(packaged: Packaged) -> None:
+    given = "employer=Padaria Sol Ltda., CNPJ 11.222.333/0001-82"
+    with pytest.raises(CommandError, match="EMPLOYER: has the check digits of neither"):
+        deploy.read(packaged("prod", given).folder)
+
+
+def test_an_employer_is_given_as_it_stands(packaged: Packaged) -> None:
+    made = packaged("prod", "employer=Pão & Cia., CNPJ 11.222.333/0001-81")
+    deploy.read(made.folder)
+    variables = made.template().properties("SchemaLambdaFunction")["Environment"]["Variables"]
+    assert variables["EMPLOYER"] == "Pão & Cia., CNPJ 11.222.333/0001-81"

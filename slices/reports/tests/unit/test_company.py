@@ -1,0 +1,190 @@
+"""The made-up company of `ponto demo`: the same for a seed, and like a real one."""
+
+import gc
+import hashlib
+import os
+import subprocess
+import sys
+import tracemalloc
+import uuid
+from collections import Counter
+from datetime import UTC, date, datetime
+from itertools import chain, pairwise
+
+import pytest
+
+from slices.reports.demo import store
+from slices.reports.demo.company import LONGEST_DELAY, Company, Row
+from slices.reports.load import employees
+from tools.kit.project import ROOT
+
+FIRST, LAST = date(2026, 9, 1), date(2026, 10, 31)
+SECOND, DAY = 1_000_000, 86_400 * 1_000_000  # microseconds
+
+
+@pytest.fixture(scope="module")
+def company() -> Company:
+    return Company(7, 500)
+
+
+@pytest.fixture(scope="module")
+def rows(company: Company) -> list[Row]:
+    return drawn(company)
+
+
+def drawn(company: Company, first: date = FIRST, last: date = LAST) -> list[Row]:
+    return list(chain.from_iterable(company.rows(first, last)))
+
+
+def digest(seed: int, first: date = FIRST, last: date = LAST) -> str:
+    return hashlib.sha256("".join(map(store._line, drawn(Company(seed, 60), first, last))).encode()).hexdigest()
+
+
+def microseconds(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
+
+
+# The same
+
+
+def test_a_seed_gives_the_same_rows_and_another_others() -> None:
+    assert digest(1) == digest(1)
+    assert digest(1) != digest(2)
+    assert Company(1, 60).employees() == Company(1, 60).employees()
+    assert Company(1, 60).employees() != Company(2, 60).employees()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_the_rows_depend_neither_on_the_machines_time_zone_nor_on_the_process(zone: str) -> None:
+    code = "from slices.reports.tests.unit.test_company import digest; print(digest(1))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"TZ": zone, "PYTHONHASHSEED": "5"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == digest(1)
+
+
+def test_more_months_only_add_earlier_ones() -> None:
+    shorter, longer = (drawn(Company(7, 60), first) for first in (date(2026, 10, 1), FIRST))
+    assert {row.id for row in shorter} <= {row.id for row in longer}
+
+
+# In order of writing
+
+
+def test_rows_come_in_the_order_in_which_they_were_written(rows: list[Row]) -> None:
+    assert all(before.gravada_em < after.gravada_em for before, after in pairwise(rows))
+    assert all(row.gravada_em > row.recebida_em for row in rows)
+    assert rows[-1].gravada_em < microseconds(LAST) + DAY + LONGEST_DELAY.total_seconds() * SECOND
+
+
+def test_a_day_is_given_when_it_is_over_so_that_memory_does_not_grow_with_the_months() -> None:
+    def peak(first: date) -> int:
+        gc.collect()  # it empties Python's free lists, which the first run would fill for the others
+        tracemalloc.start()
+        try:
+            for _ in Company(7, 50).rows(first, LAST):
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(LAST)  # what is imported and cached once
+    assert peak(date(2026, 7, 1)) < 1.2 * peak(date(2026, 10, 1))
+
+
+# Like a real one
+
+
+def test_ids_are_all_different_and_of_the_devices_clock(rows: list[Row]) -> None:
+    ids = [uuid.UUID(row.id) for row in rows]
+    messages = [uuid.UUID(row.mensagem_id) for row in rows]
+    assert len(set(ids)) == len(set(messages)) == len(rows)
+    assert {(found.version, found.variant) for found in ids} == {(7, uuid.RFC_4122)}
+    assert {(found.version, found.variant) for found in messages} == {(4, uuid.RFC_4122)}
+    assert [found.int >> 80 for found in ids] == [row.ponto // 1000 for row in rows]
+
+
+def test_the_employees_are_ones_that_could_be_loaded_and_their_cpfs_are_of_a_range_of_their_own() -> None:
+    staff = Company(7, 500).employees()
+    lines = [",".join(employees.COLUMNS), *(",".join(str(cell or "") for cell in employee) for employee in staff)]
+    assert employees.read("\n".join(lines).encode(), {employee.fuso or "" for employee in staff}) == (staff, ([], 0))
+    assert {(employee.cpf or "")[:3] for employee in staff} == {"999"}
+    assert len({employee.cpf for employee in staff}) == len(staff)
+    assert len({employee.fuso for employee in staff}) == 6
+    assert 0.04 < Counter(employee.corte for employee in staff)["12:00"] / len(staff) < 0.12
+
+
+# The share of something, of what, and about how much: chance stays within these bounds
+@pytest.mark.parametrize(
+    ("what", "of", "least", "most"),
+    [
+        ("punches", "workingDays", 3.7, 4.4),
+        ("nightShifts", "workingDays", 0.04, 0.12),
+        ("forgotten", "workingDays", 0.010, 0.020),
+        ("oddDays", "workingDays", 0.014, 0.030),
+        ("lostByDevices", "forgotten", 0.01, 0.10),
+        ("doubleTaps", "punches", 0.0010, 0.0020),
+        ("offlineBatches", "workingDays", 0.008, 0.016),
+        ("punchedOffline", "offlineBatches", 3.0, 5.0),
+        ("receivedADayLate", "punches", 0.0008, 0.0040),
+        ("daysChangedAfterThree", "offlineBatches", 0.05, 0.20),
+        ("wrongClocks", "punches", 0.0001, 0.05),
+        ("inTheFuture", "wrongClocks", 0.0, 1.0),
+        ("withoutOffset", "punches", 0.02, 0.15),
+        ("withPosition", "punches", 0.15, 0.40),
+        ("waitedAMinute", "punches", 0.0005, 0.01),
+    ],
+)
+@pytest.mark.usefixtures("rows")
+def test_oddities_are_as_frequent_as_they_should_be(
+    company: Company, what: str, of: str, least: float, most: float
+) -> None:
+    assert least <= company.counts[what] / company.counts[of] <= most
+
+
+def test_the_counts_are_those_of_the_rows(company: Company, rows: list[Row]) -> None:
+    assert company.counts["punches"] == len(rows)
+    # An old terminal does not say that it was offline.
+    offline = sum(row.offline is True for row in rows)
+    assert {row.offline for row in rows if row.deslocamento is None} == {None}
+    assert offline <= company.counts["punchedOffline"] <= 1.2 * offline
+    assert company.counts["withoutOffset"] == sum(row.deslocamento is None for row in rows)
+    assert company.counts["withPosition"] == sum(row.latitude is not None for row in rows)
+
+
+def test_a_device_numbers_its_punches_in_the_order_in_which_they_were_made(company: Company, rows: list[Row]) -> None:
+    numbers: dict[str, list[int]] = {}
+    for row in sorted(rows, key=lambda row: (row.punched, row.sequencia or 0)):
+        assert (row.dispositivo is None) == (row.sequencia is None)
+        if row.dispositivo and row.sequencia:
+            numbers.setdefault(row.dispositivo, [0]).append(row.sequencia)
+    steps = Counter(after - before for one in numbers.values() for before, after in pairwise(one))
+    assert steps.keys() <= {1, 2, 3}
+    assert steps[2] + 2 * steps[3] == company.counts["lostByDevices"] > 0
+
+
+def test_nobody_works_on_sundays_and_everybody_has_a_vacation(rows: list[Row]) -> None:
+    # Noon of Sunday 4 October 2026 to noon of Monday, less the shifts that begin on Monday morning, in UTC
+    sunday = microseconds(date(2026, 10, 4))
+    right = [row.ponto for row in rows if row.enviado and abs(row.recebida_em - row.enviado) < 5 * 60 * SECOND]
+    assert not [at for at in right if sunday + DAY // 2 < at < sunday + DAY + DAY // 4]
+
+    days: dict[int, set[int]] = {}
+    for row in drawn(Company(7, 30), date(2025, 11, 1), date(2026, 12, 31)):
+        days.setdefault(row.usuario_id, set()).add(row.ponto // DAY)
+    assert len(days) == 30
+    assert all(max(after - before for before, after in pairwise(sorted(of_one))) >= 28 for of_one in days.values())
+
+
+def test_the_intake_comes_to_a_halt_once_a_month_and_catches_up(company: Company, rows: list[Row]) -> None:
+    for month in (FIRST, LAST):
+        begin, end = company.outage(month)
+        assert not [row for row in rows if begin + 5 * SECOND < row.gravada_em < end]
+        waited = [row for row in rows if begin < row.recebida_em < end]
+        assert waited
+        assert all(row.gravada_em < end + 60 * SECOND for row in waited)

@@ -1,0 +1,201 @@
+"""The file of employees: what is read from it, and that everything wrong with it is said."""
+
+import csv
+import io
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ponto.documents import LARGEST_EMPLOYEE, check_digits, is_cpf
+from slices.reports.load.employees import COLUMNS, Employee, read
+
+ZONES = {"America/Sao_Paulo", "America/Rio_Branco", "UTC"}
+HEADER = "usuario_id,nome,cpf,fuso,corte\n"
+ANA = Employee(1, "Ana Exemplo", "12345678909", "America/Sao_Paulo", "12:00")
+
+
+def wrong(text: str) -> list[str]:
+    """Return what is wrong with the lines below the header."""
+    employees, faults = read((HEADER + text).encode(), ZONES)
+    assert faults
+    assert not employees
+    return [str(fault) for fault in faults.listed]
+
+
+# What is read
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["no mark", "byte order mark"])
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CR LF"])
+def test_what_spreadsheets_write_is_read(mark: str, separator: str, end: str) -> None:
+    lines = ["usuario_id,nome,cpf,fuso,corte", "1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00", "2,José,,,", ""]
+    text = mark + end.join(lines).replace(",", separator)
+    assert read(text.encode(), ZONES) == ([ANA, Employee(2, "José", None, None, None)], ([], 0))
+
+
+def test_columns_come_in_any_order_and_case_and_with_spaces_around() -> None:
+    text = "Nome; CPF ;corte;fuso;USUARIO_ID\n Ana Exemplo ; 123.456.789-09 ;12:00;America/Sao_Paulo; 001 \n"
+    assert read(text.encode(), ZONES) == ([ANA], ([], 0))
+
+
+def test_lines_without_anything_in_them_are_passed_over() -> None:
+    text = f"\n{HEADER}\n,,,,\n1,Ana Exemplo,12345678909,America/Sao_Paulo,12:00\n , ,,,\n\n"
+    assert read(text.encode(), ZONES) == ([ANA], ([], 0))
+
+
+def test_a_name_may_hold_the_separator_and_quotes() -> None:
+    employees, faults = read((HEADER + '1,"Exemplo, ""Ana"" d\'Água",,,\n').encode(), ZONES)
+    assert not faults
+    assert employees[0].nome == 'Exemplo, "Ana" d\'Água'
+
+
+_BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_CHARACTERS = st.characters(
+    codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters=_BIDIRECTIONAL
+)
+_names = st.text(_CHARACTERS, max_size=200).map(str.strip).filter(bool)
+_cpfs = st.integers(0, 10**9 - 1).map(lambda number: f"{number:09}").map(lambda nine: nine + check_digits(nine))
+_employees = st.builds(
+    Employee,
+    usuario_id=st.integers(1, LARGEST_EMPLOYEE),
+    nome=_names,
+    cpf=st.none() | _cpfs.filter(is_cpf),
+    fuso=st.none() | st.sampled_from(sorted(ZONES)),
+    corte=st.none() | st.times().map(lambda time: f"{time:%H:%M}"),
+)
+
+
+@given(
+    st.lists(_employees, unique_by=lambda employee: employee.usuario_id),
+    st.sampled_from(",;"),
+    st.sampled_from(["utf-8", "utf-8-sig"]),
+    st.permutations(COLUMNS),
+)
+def test_a_file_that_was_written_reads_back(
+    employees: list[Employee], separator: str, encoding: str, columns: Sequence[str]
+) -> None:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, columns, delimiter=separator)
+    writer.writeheader()
+    writer.writerows(employee._asdict() for employee in employees)
+    assert read(file.getvalue().encode(encoding), ZONES) == (employees, ([], 0))
+
+
+@given(st.binary() | st.text().map(lambda text: (HEADER + text).encode("utf-8", "replace")))
+def test_any_bytes_give_employees_or_say_what_is_wrong(content: bytes) -> None:
+    employees, faults = read(content, ZONES)
+    assert all(fault.line > 0 and fault.what.isprintable() for fault in faults.listed)
+    assert len({employee.usuario_id for employee in employees}) == len(employees)
+
+
+# What is wrong
+
+
+def test_every_fault_is_said_with_its_line_and_column() -> None:
+    assert wrong(
+        "0,,1,Brasil,24:00\n"
+        "\n"
+        '1,"two\nlines",12345678900,UTC,4:00\n'
+        "1,Bia,00000000000,GMT+3,12h\n"
+        "1,Caio\n"
+        "x,Davi,1234567890,,,\n"
+        "x,Davi,1234567890,,\n"
+    ) == [
+        "line 2, usuario_id: '0' is not a number from 1 to 9007199254740990",
+        "line 2, nome: is empty",
+        "line 2, cpf: is not 11 digits like 12345678909 or 123.456.789-09",
+        "line 2, fuso: 'Brasil' is not a time zone like America/Sao_Paulo",
+        "line 2, corte: '24:00' is not a time like 04:00",
+        "line 4, nome: has a line break or another control character",
+        "line 4, cpf: has wrong check digits",
+        "line 4, corte: '4:00' is not a time like 04:00",
+        "line 6, usuario_id: is on line 4 already",
+        "line 6, cpf: has wrong check digits",
+        "line 6, fuso: 'GMT+3' is not a time zone like America/Sao_Paulo",
+        "line 6, corte: '12h' is not a time like 04:00",
+        "line 7: has 2 columns instead of 5",
+        "line 8: has 6 columns instead of 5",
+        f"line 9, usuario_id: 'x' is not a number from 1 to {LARGEST_EMPLOYEE}",
+        "line 9, cpf: has 10 of 11 digits; has the spreadsheet dropped a zero in front?",
+    ]
+
+
+@pytest.mark.parametrize("number", ["-1", "1.0", "1e3", "\u0661", str(LARGEST_EMPLOYEE + 1), "9" * 5000, ""])
+def test_a_number_out_of_range_is_refused(number: str) -> None:
+    assert "is not a number from 1 to" in wrong(f"{number},Ana,,,\n")[0]
+
+
+def test_a_name_of_more_than_200_characters_is_refused() -> None:
+    assert read(f"{HEADER}1,{'é' * 200},,,\n".encode(), ZONES)[1] == ([], 0)
+    assert wrong(f"1,{'é' * 201},,,\n") == ["line 2, nome: has 201 characters, more than 200"]
+
+
+@pytest.mark.parametrize("control", _BIDIRECTIONAL, ids=ascii)
+def test_a_name_that_is_read_in_another_order_than_it_is_written_is_refused(control: str) -> None:
+    name = f"Ana {control}9 oluaP"  # on a page: Ana Paulo 9, after U+202E
+    assert wrong(f"1,{name},,,\n") == [f"line 2, nome: has a bidirectional control, U+{ord(control):04X}; remove it"]
+
+
+@pytest.mark.parametrize("name", ["שרה משה", "ليلى", "\u200fשרה"], ids=["Hebrew", "Arabic", "a mark before Hebrew"])
+def test_a_name_of_a_script_from_right_to_left_is_read(name: str) -> None:
+    assert read(f"{HEADER}1,{name},,,\n".encode(), ZONES) == ([Employee(1, name, None, None, None)], ([], 0))
+
+
+@pytest.mark.parametrize(
+    ("cpf", "right"),
+    [
+        ("12345678909", True),  # 1*10 + ... + 9*2 = 210, rest 1: 0; 1*11 + ... + 9*3 + 0*2 = 255, rest 2: 9
+        ("11144477735", True),
+        ("00000000191", True),
+        ("02202200002", True),
+        ("12345678919", False),
+        ("12345678908", False),
+        ("11111111111", False),  # its check digits are right, but nobody has it
+    ],
+)
+def test_a_cpf_is_known_by_its_check_digits(cpf: str, right: bool) -> None:
+    assert is_cpf(cpf) is right
+
+
+@pytest.mark.parametrize("cpf", ["123.456.789.09", "123456789-09", "+2345678909", "\u0661" * 11, "123456789090"])
+def test_a_cpf_is_written_in_one_of_two_ways_and_never_told(cpf: str) -> None:
+    assert wrong(f"1,Ana,{cpf},,\n") == ["line 2, cpf: is not 11 digits like 12345678909 or 123.456.789-09"]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("", "names none of the columns"),
+        ("usuario_id,nome,cpf,fuso", "column corte is missing"),
+        ("usuario_id,nome,cpf,fuso,corte,idade", "column 'idade' is unknown"),
+        ("usuario_id,nome,cpf,fuso,corte,nome", "column nome is there twice"),
+        ("1,Ana,,,", "names none of the columns"),
+    ],
+)
+def test_a_wrong_first_line_is_said(header: str, said: str) -> None:
+    employees, faults = read(f"{header}\n1,Ana,,,\n".encode() if header else b"", ZONES)
+    assert not employees
+    assert str(faults.listed[0]).startswith("line 1: ")
+    assert said in faults.listed[0].what
+    assert "(the first line names usuario_id,nome,cpf,fuso,corte)" in faults.listed[0].what
+    assert "ana" not in faults.listed[0].what.lower()
+
+
+def test_another_encoding_is_said_with_its_line() -> None:
+    content = ("\n" + HEADER + "2,José,,,\n").encode("windows-1252")
+    assert [str(fault) for fault in read(content, ZONES)[1].listed] == [
+        "line 3: is not UTF-8; let the spreadsheet save it as CSV UTF-8"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "what"), [('2,"José,,,', "unexpected end of data"), ('2,"J"osé,,,', "expected after")]
+)
+def test_what_is_not_csv_is_said_after_what_is_wrong_before_it(line: str, what: str) -> None:
+    first, second = wrong(f"1,,,,\n{line}\n")
+    assert first == "line 2, nome: is empty"
+    assert second.startswith("line 3: is not CSV: ")
+    assert what in second

@@ -1,0 +1,52 @@
+"""Who employs, as a parameter, an option and a time card name it."""
+
+import pytest
+
+from ponto.config import ConfigurationError
+from slices.reports import employer, of_schema
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("Padaria Sol Ltda., 11222333000181", "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"),
+        ("Padaria Sol Ltda., CNPJ 11.222.333/0001-81", "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"),
+        ("Sol, Lua & Cia., cnpj 12.abc.345/01de-35", "Sol, Lua & Cia., CNPJ 12.ABC.345/01DE-35"),  # with letters
+        ("Maria Souza, CPF 529.982.247-25", "Maria Souza, CPF 529.982.247-25"),
+        ("Maria Souza,00000000191", "Maria Souza, CPF 000.000.001-91"),
+    ],
+)
+def test_an_employer_is_a_name_and_a_cnpj_or_a_cpf(text: str, read: str) -> None:
+    assert employer.read(text) == read
+    assert employer.read(read) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Padaria Sol Ltda.", "has no name"),
+        ("", "has no name"),
+        (", 11.222.333/0001-81", "has no name"),
+        ("\u3164, 11.222.333/0001-81", "has no name"),
+        ("a\nb, 11.222.333/0001-81", "has no name"),
+        (f"{'x' * 151}, 11.222.333/0001-81", "has no name"),
+        ("Padaria Sol Ltda., 11.222.333/0001-82", "neither a CNPJ nor a CPF"),
+        ("Padaria Sol Ltda., 12.ABC.345/01DE-36", "neither a CNPJ nor a CPF"),
+        ("Padaria Sol Ltda., 00.000.000/0000-00", "neither a CNPJ nor a CPF"),
+        ("Padaria Sol Ltda., 529.982.247-24", "neither a CNPJ nor a CPF"),
+        ("Padaria Sol Ltda., \u0661" + "1222333000181", "neither a CNPJ nor a CPF"),
+    ],
+)
+def test_what_is_no_employer_is_refused_without_quoting_it(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        employer.read(text)
+    if text:
+        with pytest.raises(ConfigurationError, match=f"^EMPLOYER: .*{why}.*; it is like") as caught:
+            of_schema.prepared({"EMPLOYER": text})
+        assert text not in str(caught.value).partition("; it is like")[0]
+
+
+def test_the_parameter_names_nobody_or_an_employer_as_cards_have_it() -> None:
+    named = of_schema.prepared({"EMPLOYER": "Padaria Sol Ltda., 11222333000181"})
+    assert named.keywords == {"employer": "Padaria Sol Ltda., CNPJ 11.222.333/0001-81"}
+    assert of_schema.prepared({}).keywords == {"employer": ""}

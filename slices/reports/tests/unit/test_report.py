@@ -1,0 +1,252 @@
+"""The reports' words and figures, without a database."""
+
+import csv
+import io
+import re
+import time
+import tomllib
+from datetime import UTC, date, datetime, timedelta
+from string import Formatter
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ponto.fields import BLANK
+from slices.reports.report import as_csv, card, peak
+from slices.reports.report.card import Card, Day
+from slices.reports.report.chart import Minute
+from slices.reports.report.exceptions import reason
+from slices.reports.report.i18n import LANGUAGES, Language
+from slices.reports.report.table import Column, Table
+from slices.reports.report.totals import Totals
+from tools.cli import main
+from tools.kit.dead_letters import REASONS
+from tools.kit.project import ROOT
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+NOBODY = Totals(1, None, None, "UTC", 1, 0, 0, 0, 0)
+
+
+def day(*punches: tuple[str, float], dia: date = date(2026, 11, 2)) -> Day:
+    """Give a day of punches in local time, each with its UTC offset in hours."""
+    locais = [datetime.fromisoformat(text) for text, _ in punches]
+    pontos = [
+        (local - timedelta(hours=offset)).replace(tzinfo=UTC)
+        for local, (_, offset) in zip(locais, punches, strict=True)
+    ]
+    return Day(
+        1, None, dia, pontos, locais, len(punches), len(punches) // 2, 0, 0, False, 0, None, None, None, None, [], []
+    )
+
+
+# Words
+
+
+def test_both_languages_have_the_same_words_with_the_same_values() -> None:
+    words = tomllib.loads((ROOT / "slices" / "reports" / "report" / "i18n.toml").read_text(encoding="utf-8"))
+
+    def values(text: str) -> list[str]:
+        return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+    for section, texts in ((section, texts) for section, names in words.items() for texts in names.values()):
+        assert sorted(texts) == sorted(LANGUAGES), (section, texts)
+        assert len({tuple(values(text)) for text in texts.values()}) == 1, (section, texts)
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(name: str) -> None:
+    language = Language(name)
+    view = (ROOT / "ponto" / "schema" / "views" / "09_exceptions.sql").read_text(encoding="utf-8")
+    kinds = re.findall(r"(?:^ *\(|select )'(\w+)', ", view, re.MULTILINE)
+    assert len(kinds) == 11
+    for kind in kinds:
+        assert language.word("kind", kind)
+    for why in REASONS:
+        assert reason(why, language).startswith(f"{why}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "day", "month", "moment", "weekday"),
+    [
+        ("en", "10,000.5", "Nov 2, 2026", "November 2026", "Nov 2, 2026, 08:05", "Mon"),
+        ("pt", "10.000,5", "02/11/2026", "novembro de 2026", "02/11/2026, 08:05", "seg"),
+    ],
+)
+def test_numbers_and_dates_are_written_as_the_language_does(
+    name: str, number: str, day: str, month: str, moment: str, weekday: str
+) -> None:
+    language = Language(name)
+    when = datetime(2026, 11, 2, 8, 5)
+
+    assert language.number(10_000.5) == number
+    assert language.date(when.date()) == day
+    assert language.month(when.date()) == month
+    assert language.moment(when) == moment
+    assert language.weekday(when.date()) == weekday
+
+
+@pytest.mark.parametrize(
+    ("span", "written"),
+    [
+        ({"seconds": 0}, "0 s"),
+        ({"seconds": 0.25}, "0.2 s"),
+        ({"seconds": 9.96}, "10 s"),
+        ({"seconds": 59.9}, "59 s"),
+        ({"seconds": 60}, "1 min"),
+        ({"seconds": 90}, "1 min 30 s"),
+        ({"minutes": -7}, "\N{MINUS SIGN}7 min"),
+        ({"hours": 10, "minutes": 1}, "10 h 1 min"),
+        ({"days": 1, "seconds": -1}, "23 h 59 min"),
+        ({"days": 4, "hours": 8}, "4 d 8 h"),
+        ({"days": 5_000}, "5,000 d"),
+    ],
+)
+def test_a_length_of_time_is_written_in_its_two_largest_units(span: dict[str, float], written: str) -> None:
+    assert Language("en").span(timedelta(**span)) == written
+
+
+# Figures
+
+
+def printed(*cards: Card) -> str:
+    out = io.StringIO()
+    card.print_cards(out, cards, "", "", "now", Language("en"))
+    return out.getvalue()
+
+
+def test_a_day_with_two_offsets_shows_each() -> None:
+    found = day(("2026-11-02T23:30", 5.5), ("2026-11-02T23:10", -2))
+
+    assert "23:30(+05:30) 23:10(\N{MINUS SIGN}02)" in printed(Card(found.dia, NOBODY, [found]))
+
+
+def test_a_peak_is_summed_up_in_steps_of_a_page_without_the_empty_ends() -> None:
+    start = datetime(2026, 11, 23, 3, tzinfo=UTC)
+    minutes = [Minute(start + timedelta(minutes=at), 0, 0, 0, 0, None) for at in range(24 * 60)]
+    minutes[8 * 60 + 5] = minutes[8 * 60 + 5]._replace(batidas=3, fila=2, idade=timedelta(seconds=9))
+    minutes[8 * 60 + 6] = minutes[8 * 60 + 6]._replace(batidas=2, fila=7, idade=timedelta(seconds=4))
+    minutes[10 * 60] = minutes[10 * 60]._replace(gravadas=1)
+
+    busiest, steps = (
+        list(table.cells(Language("en"))) for table in peak.tables(minutes, peak.Ids(0, 0), SAO_PAULO, Language("en"))
+    )
+
+    assert steps == [
+        ["08:00", "5", "0", "0", "7", "9 s", "100.0"],
+        ["09:00", "0", "0", "0", "0", "", "0.0"],
+        ["10:00", "0", "0", "1", "0", "", "0.0"],
+    ]
+    assert busiest == [
+        ["Punched", "5", "3 at 08:05"],
+        ["Received", "0", "none"],
+        ["Stored", "1", "1 at 10:00"],
+        ["In the queue", "", "7 at 08:06"],
+        ["Longest wait", "", "9 s at 08:05"],
+    ]
+
+
+def minutes_from(start: datetime, count: int, zone: str) -> list[Minute]:
+    """Give minutes in each of which a punch was made, received and stored."""
+    each = ((start + timedelta(minutes=at)).astimezone(ZoneInfo(zone)) for at in range(count))
+    return [Minute(minute, 1, 1, 1, 0, None) for minute in each]
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 31 * 1_440), st.sampled_from(["America/Sao_Paulo", "America/New_York", "Asia/Kolkata"]))
+def test_the_steps_of_a_peak_are_a_page_and_lose_nothing(count: int, zone: str) -> None:
+    minutes = minutes_from(datetime(2026, 10, 20, tzinfo=UTC), count, zone)  # New York's clocks change on November 1st
+
+    steps = peak.in_steps(minutes)
+
+    assert len(steps) <= 34  # one more at each end, begun or ended within
+    assert sum(step.batidas for step in steps) == count
+    assert [step.minuto for step in steps] == sorted(step.minuto for step in steps)
+
+
+def test_an_hour_that_is_there_twice_is_two_steps() -> None:
+    steps = peak.in_steps(minutes_from(datetime(2026, 11, 1, 4, tzinfo=UTC), 24 * 60, "America/New_York"))
+
+    assert [(step.minuto.hour, step.batidas) for step in steps[:4]] == [(0, 60), (1, 60), (1, 60), (2, 60)]
+
+
+# CSV
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0")))
+def test_a_text_of_a_csv_comes_back_and_is_never_a_formula(name: str) -> None:
+    out = io.StringIO(newline="")
+    as_csv.write(out, Table([Column("nome")], [[name]]))
+
+    (row,) = csv.DictReader(io.StringIO(out.getvalue(), newline=""))
+    assert row["nome"].replace("'", "") == name.replace("\r", " ").replace("'", "")
+    cells = re.split('[;,\t\n"]', row["nome"])  # whatever a spreadsheet takes for a separator
+    assert [cell for cell in cells if re.match(f"[{BLANK}]*[-=+@\uff1d\uff0b\uff0d\uff20]", cell)] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=1", "'=1"),
+        ("\n=1", "\n'=1"),
+        ("\uff1d1", "'\uff1d1"),
+        *(
+            (f"{unseen}=1", f"{unseen}'=1")
+            for unseen in ("\ufeff", "\u2060", "\u200b", "\u3164", "\u00ad", "\U000e0041")
+        ),
+        ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
+        ("x\t -1", "x\t '-1"),
+        ("d'Ávila, Ana-Maria", "d'Ávila, Ana-Maria"),
+        ("portaria 2+3", "portaria 2+3"),
+        (timedelta(seconds=-420), "-420"),
+    ],
+)
+def test_an_apostrophe_stands_where_a_spreadsheet_would_begin_a_formula(value: object, written: str) -> None:
+    out = io.StringIO()
+
+    as_csv.write(out, Table([Column("a"), Column("b")], [[value, 1]]), ";")
+
+    assert list(csv.reader(io.StringIO(out.getvalue()), delimiter=";")) == [["a", "b"], [written, "1"]]
+
+
+def test_a_cpf_keeps_its_zeros_in_a_spreadsheet() -> None:
+    out = io.StringIO()
+
+    as_csv.write(out, Table([Column("usuario_id"), Column("cpf")], [[191, "00000000191"], [192, None]]))
+
+    assert out.getvalue() == "usuario_id,cpf\n191,000.000.001-91\n192,\n"
+
+
+def test_a_thousand_time_cards_as_text_take_a_few_seconds() -> None:
+    shift = [day(*((f"2026-11-02T{at}", -3) for at in ("08:00", "12:00", "13:00", "18:00")))._replace(minutos=540)]
+
+    began = time.process_time()  # of this process, whatever else the machine does
+    text = printed(*[Card(date(2026, 11, 1), NOBODY, 30 * shift)] * 1_000)
+
+    assert time.process_time() - began < 5  # rich's tables took 16
+    assert text.count("08:00 12:00  13:00 18:00    9:00") == 30_000
+
+
+# The command line
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("timecard --employee 1 --month 11/2026", "'11/2026' is not a month, like 2026-11"),
+        ("timecard --employee x --month 2026-11", "'x' is not a whole number"),
+        ("timecard --employee 1 --all --month 2026-11", "not allowed with"),
+        ("timecard --month 2026-11", "Missing option '--all' or '--employee'"),
+        ("exceptions --from yesterday", "'yesterday' is not a date, like 2026-11-23"),
+        ("exceptions --longest-day 10:00", "'10:00' is not a length of time, like 45s, 30m, 2h, 7d or 1w"),
+        ("exceptions --final-days -1", "-1 is not in the range 0<=x<=100000"),
+        ("peak --day 9999-12-31", "'9999-12-31': the years are 2000 to 2099"),
+        ("peak --to 9999-12-31T23:30", "'9999-12-31T23:30': the years are 2000 to 2099"),
+        ("peak --from now", "'now' is not a time, like 2026-11-23T07:30"),
+        ("peak --day 2026-11-23 --from 2026-11-23T07:30", "not allowed with"),
+    ],
+)
+def test_a_wrong_word_is_told_with_an_example(line: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", *line.split()]) == 2
+    assert why in capsys.readouterr().err

@@ -1,0 +1,68 @@
+"""The statements of reports, and which values they take."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ponto.reader import statements
+from ponto.reader.statements import NotAsked
+
+EXCEPTIONS: dict[str, Any] = {
+    "de": date(2026, 11, 1),
+    "ate": date(2026, 11, 30),
+    "momento": datetime(2026, 11, 20, tzinfo=UTC),
+    "usuarios": [101, 102],
+    "somadas": True,
+    "dias": 3,
+    **dict.fromkeys(("jornada_maxima", "proximas", "atraso", "futuro", "desvio", "redefinicao"), timedelta(hours=10)),
+}
+PEAK: dict[str, Any] = dict.fromkeys(("de", "ate"), datetime(2026, 11, 23, 8, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("exceptions", EXCEPTIONS),
+        ("exceptions", EXCEPTIONS | {"usuarios": None}),
+        ("peak", PEAK),
+        ("gaps", {"de": date(2024, 1, 1), "ate": date(2025, 1, 1)}),
+        ("gaps", {"de": date(1900, 1, 1), "ate": None}),
+    ],
+)
+def test_values_come_through_as_they_were_given(name: str, values: dict[str, Any]) -> None:
+    assert statements.read(name, statements.written(values)) == values
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "why"),
+    [
+        ("totals", {"mes": "2026-11-01"}, "takes the values mes, usuarios, momento"),
+        ("totals", {"mes": "november", "usuarios": None, "momento": None}, "totals: mes is of another kind"),
+        ("totals", {"mes": 1, "usuarios": None, "momento": None}, "mes is of another kind"),
+        ("totals", {"mes": "2026-11-01", "usuarios": ["1"], "momento": None}, "usuarios is of another kind"),
+        ("totals", {"mes": "2026-11-01", "usuarios": [2**63], "momento": None}, "usuarios is of another kind"),
+        ("totals", {"mes": "2026-11-01", "usuarios": 1, "momento": None}, "usuarios is of another kind"),
+        ("exceptions", statements.written(EXCEPTIONS | {"somadas": 1}), "somadas is of another kind"),
+        ("exceptions", statements.written(EXCEPTIONS | {"dias": True}), "dias is of another kind"),
+        ("exceptions", statements.written(EXCEPTIONS) | {"atraso": "10h"}, "atraso is of another kind"),
+        *(
+            (name, statements.written(values | {"de": at("1900-01-01"), "ate": at("2999-12-31")}), "more than a year")
+            for name, values, at in (
+                ("exceptions", EXCEPTIONS, date.fromisoformat),
+                ("gaps", {}, date.fromisoformat),
+                ("peak", {}, lambda day: datetime.fromisoformat(f"{day}T00:00Z")),
+            )
+        ),
+        ("exceptions", statements.written(EXCEPTIONS | {"de": None}), "more than a year"),
+        ("peak", statements.written(PEAK | {"ate": None}), "more than a year"),
+        ("peak", {"de": "2026-11-23T08:00", "ate": "2026-11-23T08:00Z"}, "de is of another kind"),
+    ],
+)
+def test_what_a_statement_does_not_take_is_refused_without_quoting_it(
+    name: str, values: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(NotAsked) as error:
+        statements.read(name, values)
+    assert why in str(error.value)
+    assert "november" not in str(error.value)

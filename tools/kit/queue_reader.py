@@ -1,0 +1,151 @@
+"""Reading the dead-letter queue: messages are received, and put back unless they were deleted."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ponto.sqs import CALL, call, in_calls, is_of_a_message
+from tools.kit import dead_letters
+from tools.kit.dead_letters import DeadLetter
+from tools.kit.output import counted, print_status
+from tools.kit.queues import depth
+from tools.kit.target import explain
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_sqs import SQSClient
+
+HIDDEN_SECONDS = 900  # for thousands of messages and a slow answer; what a killed command hid returns after it
+WAIT_SECONDS = 1  # any wait makes SQS ask all its servers, not a sample of them
+
+
+class QueueReader:
+    """The dead letters that were received, hidden from everybody else meanwhile."""
+
+    def __init__(self, sqs: "SQSClient", dlq_url: str) -> None:
+        """Receives nothing yet; see `opened`."""
+        self.messages: list[DeadLetter] = []  # the first received by the gateway first
+        self._sqs = sqs
+        self._url = dlq_url
+        self._handles: dict[str, str] = {}  # message id -> the receipt handle that SQS gave last
+
+    def receive_all(self) -> None:
+        """Receive until SQS has nothing new twice: one empty answer may come from a server that lags."""
+        nothing_new = 0
+        while nothing_new < 2:
+            messages = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=CALL,
+                VisibilityTimeout=HIDDEN_SECONDS,
+                WaitTimeSeconds=WAIT_SECONDS,
+                MessageAttributeNames=["All"],
+                MessageSystemAttributeNames=["All"],
+            ).get("Messages", [])
+            found = {message["MessageId"]: message for message in messages}  # one answer may hold a message twice too
+            new = [message for name, message in found.items() if name not in self._handles]
+            self._handles |= {name: message["ReceiptHandle"] for name, message in found.items()}
+            self.messages += map(dead_letters.read, new)
+            nothing_new = 0 if new else nothing_new + 1
+        self.messages.sort(key=lambda message: message.received_ms)
+
+    def delete(self, unwanted: Sequence[DeadLetter]) -> dict[str, str]:
+        """Delete messages for good.
+
+        Returns:
+            Why, for the id of each that is still there.
+        """
+        kept: dict[str, str] = {}
+        for part in in_calls(unwanted):
+            entries = {message.id: {"ReceiptHandle": self._handles[message.id]} for message in part}
+            kept |= _refused(self._sqs.delete_message_batch, self._url, entries)
+            for name in entries.keys() - kept.keys():
+                del self._handles[name]
+        return kept
+
+    def put_back(self) -> None:
+        """Let everybody see again what was received and not deleted."""
+        lost: dict[str, str] = {}
+        for part in in_calls(list(self._handles.items())):
+            entries = {name: {"ReceiptHandle": handle, "VisibilityTimeout": 0} for name, handle in part}
+            lost |= _refused(self._sqs.change_message_visibility_batch, self._url, entries)
+        self._handles.clear()
+        if lost:
+            minutes = HIDDEN_SECONDS // 60
+            print_status(
+                *(f"could not put dead letters back: {why}" for why in sorted(set(lost.values()))),
+                f"{counted(len(lost), 'dead letter')} could not be put back: hidden for {minutes} minutes at most",
+            )
+
+
+@contextmanager
+def opened(sqs: "SQSClient", dlq_url: str) -> Iterator[QueueReader]:
+    """Receive all dead letters, and put back at the end, however it comes, those that were not deleted."""
+    visible, hidden, _ = depth(sqs, dlq_url)
+    about = f"about {counted(visible, 'dead letter')}" if visible else "the dead-letter queue, which seems empty"
+    print_status(f"reading {about}: this raises receive counts and hides what is there until the end")
+    if hidden:
+        print_status(
+            f"about {counted(hidden, 'more dead letter')}, hidden: somebody reads there, or was killed while reading; "
+            f"what is hidden returns within {HIDDEN_SECONDS // 60} minutes"
+        )
+    reader = QueueReader(sqs, dlq_url)
+    try:
+        reader.receive_all()
+        yield reader
+    finally:
+        reader.put_back()
+
+
+def send(sqs: "SQSClient", queue_url: str, punches: Sequence[DeadLetter]) -> dict[str, str]:
+    """Send at most ten dead letters to the queue of punches, bodies untouched.
+
+    Returns:
+        Why, for the id of each that was not sent, or not known to be.
+    """
+    entries = {
+        message.id: {"MessageBody": message.body, "MessageAttributes": message.attributes_to_resend()}
+        for message in punches
+    }
+    return _refused(sqs.send_message_batch, queue_url, entries)
+
+
+def _refused(method: Callable[..., Any], url: str, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Make a call of SQS for several messages.
+
+    Args:
+        method: a client's.
+        url: of the queue.
+        entries: what is asked, by the id of the message.
+
+    Returns:
+        Why, for the id of each for which it was not done, or is not known to be.
+    """
+    names = list(entries)
+    try:
+        refused = call(method, url, list(entries.values()))
+    except (BotoCoreError, ClientError) as error:
+        code = error.response["Error"].get("Code", "") if isinstance(error, ClientError) else ""
+        if len(entries) > 1 and is_of_a_message(code):
+            # One that is too large must not keep its neighbours.
+            return {name: why for one in names for name, why in _refused(method, url, {one: entries[one]}).items()}
+        return dict.fromkeys(names, explain(error))
+    return {names[index]: f"{why.code}: {why.message}" if why.message else why.code for index, why in refused.items()}
+
+
+def invoke(functions: "LambdaClient", function: str, message: DeadLetter) -> dict[str, str]:
+    """Invoke a function asynchronously again, with the event of a dead letter.
+
+    Returns:
+        Why, for the id of one whose event Lambda did not take, or is not known to have taken.
+    """
+    try:
+        event = message.event()
+    except (ValueError, RecursionError) as error:
+        return {message.id: f"the event cannot be read: {type(error).__name__}"}
+    try:
+        functions.invoke(FunctionName=function, InvocationType="Event", Payload=event)
+    except (BotoCoreError, ClientError) as error:
+        return {message.id: explain(error)}
+    return {}

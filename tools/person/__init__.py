@@ -1,1 +1,0 @@
-"""`ponto person`: what is kept about an employee."""
