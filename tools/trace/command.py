@@ -30,8 +30,8 @@ DAY is a day of the stage; where employees have working days, a night shift belo
 Times are in UTC, as in ponto dlq list; what is local time is called so.
 It looks into the dead-letter queue, which raises receive counts there and hides what is there meanwhile.
 
-exit status: 0 a row and no dead letter, 1 a dead letter, an id of something else or nothing found, 2 the request is wrong,
-or something could not be read
+exit status: 0 a row and no dead letter, 1 a dead letter, an id of something else or nothing found, 2 the request
+is wrong, or something could not be read
 """
 
 _NOT_EXACT = "exact numbers: SQS's counts are approximate, CloudWatch's figures minutes late"

@@ -58,7 +58,7 @@ def test_both_languages_have_the_same_words_with_the_same_values() -> None:
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(name: str) -> None:
     language = Language(name)
-    view = (ROOT / "ponto" / "schema" / "views" / "09_exceptions.sql").read_text(encoding="utf-8")
+    view = (ROOT / "slices" / "reports" / "schema" / "views" / "08_exceptions.sql").read_text(encoding="utf-8")
     kinds = re.findall(r"(?:^ *\(|select )'(\w+)', ", view, re.MULTILINE)
     assert len(kinds) == 11
     for kind in kinds:
