@@ -97,7 +97,7 @@ module.exports = async (context) => {
           port: cluster('Endpoint.Port'),
           ownerSecret: cluster('MasterUserSecret.SecretArn'),
           resources: await resolveVariable('file(resources/cluster.yml):Resources'),
-          // For `ponto person`: a checkout need not have the parameters of what is deployed.
+          // For commands that say for how long backups are kept: a checkout need not have the parameters of what is deployed.
           Outputs: { BackupDays: { Value: String(await parameter('backupDays')) } },
         }
       : {

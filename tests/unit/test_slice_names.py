@@ -19,10 +19,9 @@ EXCEPTIONS = {
 # Whose parts of slices are not moved yet.
 _LEFT = {
     "CONTRIBUTING.md",
-    *(f"docs/{name}.md" for name in ("month", "personal-data", "reports", "security")),
-    *(f"tests/postgres/test_{name}.py" for name in ("month", "trace")),
+    *(f"docs/{name}.md" for name in ("personal-data", "security")),
+    *(f"tests/postgres/test_{name}.py" for name in ("trace")),
     *(f"tests/unit/test_{name}.py" for name in ("config", "docs")),
-    "tools/trace/command.py",
 }
 
 

@@ -90,6 +90,10 @@ def _greet(stack: Stack, state: Path) -> None:
     load = f"  make loadtest{option}  JMeter's load, and the proof that every punch arrived\n"
     if not jmeter.is_to_be_had():
         load = ""
+    tries = "".join(
+        f"  . .venv/bin/activate && {command}{words}\n                 {what}\n"
+        for command, what in slices.said_by_name("tries").items()
+    )
     served = [each["greeting"] for each in slices.said_by_name("local").values()]
     link = f":\n\n  {address.root_url}#key={address.api_key}\n\nor so"
     print(
@@ -106,9 +110,7 @@ Then try, in another terminal:
 
   make rows{option}      the newest rows
 {load}  make chaos{option}     everything breaks while clients punch, and nothing is lost
-  . .venv/bin/activate && ponto demo{words}
-                 a made-up company; then ponto report --help
-
+{tries}
   API       {address.api_url}
   API key   {address.api_key}
   database  {address.database_url}  (psql takes it)
