@@ -103,7 +103,7 @@ def test_an_error_of_our_own_is_told_by_its_kind_and_place_only(
     answer, done = ask(migrated_url, event_of(zone={}))
 
     assert answer["why"] == Why.FAILED
-    assert done.error.startswith("KeyError at fail:")
+    assert done.error.startswith("KeyError at test_reader.py:")
     assert "a value" not in json.dumps([answer, done])
 
 

@@ -247,7 +247,7 @@ def test_the_functions_environment_names_the_database_and_holds_no_password(temp
         "ReadLambdaFunction": each,
         "SchemaLambdaFunction": each
         | {f"{begin}_{what}" for begin in ("FUNCTION", "READ") for what in ("SECRET_ARN", "CONCURRENCY")}
-        | {"EMPLOYER", "ROLES", "SLICES"},
+        | {"ROLES", "SLICES"},
     }
 
 

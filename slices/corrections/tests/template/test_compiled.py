@@ -18,7 +18,10 @@ METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${
 def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
     assert files_of(packaged("prod"), "corrections") == {
         *(f"{name}.py" for name in ("__init__", "function", "request", "statements", "write")),
-        *(f"reads/{name}.sql" for name in ("correction_list", "employee_punches")),
+        *(
+            f"reads/{name}.sql"
+            for name in ("correction", "correction_list", "disregarded", "employee_punches", "person_corrections")
+        ),
         *(f"sql/{name}.sql" for name in ("insert", "insert_own", "instant", "standing", "zone")),
     }
 

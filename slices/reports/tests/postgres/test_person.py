@@ -30,7 +30,7 @@ MORE = """
 insert into funcionario (usuario_id, nome, cpf, fuso) values (106, 'Lia <Prado>', '39053344705', 'Asia/Tokyo');
 insert into batida values (
     '0190163d-8694-739b-aea5-966c26f8ad91', 106, '2024-11-30T20:00:00.5Z', -180, 'tablet', true,
-    '2024-11-30T20:00:01Z', -23.5, -46.25, 12.5, '2024-11-30T20:00:02Z', '2024-11-30T20:00:03Z', 'm1', 'k1', 7
+    '2024-11-30T20:00:01Z', -23.5, -46.25, 12.5, 7, '2024-11-30T20:00:02Z', '2024-11-30T20:00:03Z', 'm1', 'k1'
 );
 insert into correcao (usuario_id, tipo, ponto, motivo) values
     (106, 'inclusao', '2025-05-05T00:00Z', 'forgotten'),

@@ -1,10 +1,19 @@
-"""The employer, from the parameter to the function that stores it."""
+"""What the functions load, and the employer, from the parameter to the function that stores it."""
 
 import pytest
 
-from tests.template.compiled import Packaged
+from slices.reports import statements
+from tests.template.compiled import Packaged, files_of
 from tools.deploy import command as deploy
 from tools.kit.errors import CommandError
+
+
+def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
+    assert files_of(packaged("prod"), "reports") == {
+        *(f"{name}.py" for name in ("__init__", "statements", "of_schema", "employees", "employer")),
+        *(f"reads/{name}.sql" for name in statements.PARAMETERS),
+        *(f"sql/{name}.sql" for name in ("compare", "store", "employer")),
+    }
 
 
 def test_what_is_no_employer_stops_the_deploy(packaged: Packaged) -> None:
