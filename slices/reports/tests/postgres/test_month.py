@@ -9,7 +9,7 @@ import pytest
 
 from slices.reports.report.i18n import clock
 from tests.commands import Result
-from tests.database import Database
+from tests.database import Database, export
 from tests.documents import blocks, commands
 from tools.cli import main
 from tools.kit.project import ROOT
@@ -22,10 +22,7 @@ def printed(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> dict[str, list[Result]]:
     """Run the page's commands one after the other, at a database of one's own; give what each of them printed."""
-    for name in ("PASSWORD", "PORT", "SSLMODE", "SECRET_ARN"):
-        monkeypatch.delenv(f"DB_{name}", raising=False)
-    for name, value in (("HOST", "host"), ("NAME", "dbname"), ("USER", "user")):
-        monkeypatch.setenv(f"DB_{name}", database.owner[value])
+    export(database.owner, monkeypatch)
     monkeypatch.setenv("COLUMNS", "160")  # each row of a table is a line
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -39,6 +36,7 @@ def printed(
             words += ["--yes-into", f"{database.owner['host']}/{database.owner['dbname']}"]
         elif words[1] == "exceptions":
             words.append("--no-queue")
+        words += ["--database", "env"]
         found.setdefault(command, []).append(Result(main(words), *capsys.readouterr()))
     return found
 
@@ -61,7 +59,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     assert f"ponto correct disregard {tap['id']} --reason 'tapped twice'" in printed
     (first, second) = lines("ponto report exceptions --month 2026-10", "1000028", "Punch disregarded")
     assert (len(first), len(second)) == (0, 1)
-    main(["report", "totals", "--month", "2026-10", "--format", "csv", "--output", "now.csv"])
+    main(["report", "totals", "--month", "2026-10", "--format", "csv", "--output", "now.csv", "--database", "env"])
     paid, now = (
         {row["usuario_id"]: int(row["minutos"]) for row in csv.DictReader(text.splitlines())}
         for text in (Path(name).read_text(encoding="utf-8-sig") for name in ("paid-2026-10.csv", "now.csv"))

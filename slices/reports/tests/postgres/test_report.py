@@ -31,7 +31,7 @@ from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import GOLDEN, MONTH, NOVEMBER, Run, fill, runner
 from tests import commands
 from tests.commands import Result, write_stack_on
-from tests.database import export
+from tests.database import OF_THE_SCHEMA, export
 from tests.events import aws
 from tests.functions import Functions
 from tests.waiting import DEADLINE, started
@@ -333,6 +333,7 @@ def test_a_card_names_the_employer_of_the_stage_or_of_the_option(run: Run, url: 
     assert "\nEmployer: Padaria Exemplo & Cia. Ltda., CNPJ 11.222.333/0001-81\n" in run(*card).out
 
     functions = Functions(url, "postgres")
+    functions.environment |= OF_THE_SCHEMA
     functions.environment["EMPLOYER"] = "Sol & Lua Ltda., 11222333000181"
     functions.call("schema", {})
     of_the_stage = "Sol & Lua Ltda., CNPJ 11.222.333/0001-81"
