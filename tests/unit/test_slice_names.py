@@ -20,7 +20,6 @@ EXCEPTIONS = {
 _LEFT = {
     "CONTRIBUTING.md",
     *(f"docs/{name}.md" for name in ("personal-data", "security")),
-    *(f"tests/postgres/test_{name}.py" for name in ("trace")),
     *(f"tests/unit/test_{name}.py" for name in ("config", "docs")),
 }
 
