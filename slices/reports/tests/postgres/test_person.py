@@ -28,7 +28,10 @@ from tools.kit.output import camel_case
 # that was added to a month without punches.
 MORE = """
 insert into funcionario (usuario_id, nome, cpf, fuso) values (106, 'Lia <Prado>', '39053344705', 'Asia/Tokyo');
-insert into batida values (
+insert into batida (
+    id, usuario_id, ponto, deslocamento, dispositivo, offline, enviado, latitude, longitude, precisao, sequencia,
+    recebida_em, gravada_em, mensagem_id, chave
+) values (
     '0190163d-8694-739b-aea5-966c26f8ad91', 106, '2024-11-30T20:00:00.5Z', -180, 'tablet', true,
     '2024-11-30T20:00:01Z', -23.5, -46.25, 12.5, 7, '2024-11-30T20:00:02Z', '2024-11-30T20:00:03Z', 'm1', 'k1'
 );
