@@ -1,0 +1,35 @@
+"""The alarm of a file that was given up: it fires in time, on nothing else, and its section says what to do."""
+
+from tests.template.cloudwatch import Point, State, metric, period, states
+from tests.template.compiled import Compile
+from tests.template.runbook import alarms
+from tools.kit.project import ROOT
+
+SECTION = "imports-failed"
+FAILED = metric("AWS/Lambda", "AsyncEventsDropped", {"FunctionName": {"Ref": "ImportacaoLambdaFunction"}})
+DAY = 24 * 60  # minutes, as all times here
+
+
+def test_a_file_that_was_given_up_fires_within_minutes_and_clears(compiled: Compile) -> None:
+    alarm = alarms(compiled("prod", "uploads=true"))[SECTION]
+    start, second = 455, 459  # the next file is given up, too
+    recorded = {FAILED: {minute: Point(1, 1, 1, 1) for minute in (start, second)}}
+    for phase in range(period(alarm)):
+        firing = [minute for minute, state in states(alarm, recorded, DAY, phase) if state is State.ALARM]
+        assert start < firing[0] <= start + 6
+        assert firing[-1] <= second + 15
+        assert firing == list(range(firing[0], firing[-1] + 1, period(alarm)))
+
+
+def test_while_no_file_fails_it_is_quiet(compiled: Compile) -> None:
+    alarm = alarms(compiled("prod", "uploads=true"))[SECTION]
+    zeros = {FAILED: {minute: Point(0, 1, 0, 0) for minute in range(0, DAY, 7)}}
+    for recorded in (zeros, {}):
+        assert {state for _, state in states(alarm, recorded, DAY)} == {State.OK}
+
+
+def test_its_section_says_what_it_means_where_to_look_and_what_to_do(compiled: Compile) -> None:
+    description = alarms(compiled("prod", "uploads=true"))[SECTION]["AlarmDescription"]
+    file, _, anchor = description.rpartition(" ")[2].partition("#")
+    section = (ROOT / file).read_text(encoding="utf-8").partition(f"\n## {anchor}\n")[2].partition("\n## ")[0]
+    assert [word for word in ("**Means**", "**Look**", "**Do**") if word not in section] == []
