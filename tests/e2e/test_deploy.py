@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.commands import Result, run_process
-from tests.database import ask
+from tests.database import ask, migrations
 from tools.deploy.proof import RESERVED_EMPLOYEE
 from tools.kit import slices
 from tools.kit.packaging import copy_project
-from tools.kit.project import ROOT
 from tools.local import emulator, postgres
 from tools.local.stack import quick_package
 
@@ -83,10 +82,7 @@ def test_deploys_migrates_and_proves_it_after_it_said_what_was_wrong_and_removes
     once = [f"--param={slices.found(each['once'])(account.aws)}" for each in of_slices if "once" in each]
     done = account.deploy("--json", *cloud, *once)
     assert done.status == 0, done.err
-    schema = ROOT / "ponto" / "schema"
-    assert done.json["applied"] == [
-        str(path.relative_to(schema)) for pattern in ("*.sql", "views/*.sql") for path in sorted(schema.glob(pattern))
-    ]
+    assert done.json["applied"] == migrations()
     assert account.rows() == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
     assert [name for name in slices.said_by_name("proofs") if done.json[name] is not True] == []
     key = account.aws.client("apigateway").get_api_key(apiKey=done.json["keyId"], includeValue=True)["value"]
