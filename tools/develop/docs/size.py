@@ -4,7 +4,7 @@ from tools.kit.project import ROOT
 
 _PARTS = {
     "python": ["handler.py", "ponto/**/*.py"],
-    "sql": ["ponto/**/*.sql", "slices/*/schema/**/*.sql"],
+    "sql": ["ponto/**/*.sql"],
     "resources": [
         "serverless.yml",
         "resources/*.yml",
