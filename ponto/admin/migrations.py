@@ -79,8 +79,16 @@ def folders(names: Iterable[str]) -> dict[str, Path]:
 
     Args:
         names: of the slices, each behind those that it needs.
+
+    Raises:
+        MigrationError: one has no such folder. It would count as a slice without migrations, and what it was meant to
+            name as one that is gone.
     """
-    return REFERENCE | {name: Path(slices.__path__[0]) / name / "schema" for name in names}
+    of_slices = {name: Path(slices.__path__[0]) / name / "schema" for name in names}
+    for name, folder in of_slices.items():
+        if name in REFERENCE or not folder.is_dir():
+            raise MigrationError(f"SLICES: there is no slices/{name}/schema; package and deploy anew")
+    return REFERENCE | of_slices
 
 
 def migrate(

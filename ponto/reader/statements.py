@@ -4,7 +4,7 @@ A slice adds its own by a module `statements`, with their `PARAMETERS` and the `
 `WITHOUT_BOUND` and `WRITTEN`, as below. Who asks gives names and values, never SQL. The values travel as JSON.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,18 @@ from ponto.reader import kinds
 
 _OF_SLICES = brought.modules("statements")
 _FOLDERS = [Path(__file__).parent / "sql", *(each.FOLDER for each in _OF_SLICES)]
-_SQL: dict[str, str] = {
-    path.stem: path.read_text(encoding="utf-8") for folder in _FOLDERS for path in folder.glob("*.sql")
-}
+
+
+def _read_all(folders: Iterable[Path]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*.sql"))):
+        if path.stem in found:
+            raise ValueError(f"{path}: there is a statement of this name already; rename the file")
+        found[path.stem] = path.read_text(encoding="utf-8")
+    return found
+
+
+_SQL = _read_all(_FOLDERS)
 
 BEGIN = _SQL["begin"]
 """What a transaction begins with."""

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, migrate
+from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, folders, migrate
 from ponto.connection import TIMEOUTS
 from ponto.derived_id import derive_id
 from ponto.store import Outcome, Status, Store
@@ -370,6 +370,12 @@ def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database
     ):
         stage.run("first_one", "another")
     assert "next" not in relations(empty)
+
+
+@pytest.mark.parametrize("name", ["typo", " reports", "", "ponto"])
+def test_a_slice_without_a_folder_is_refused_before_the_views_of_the_one_that_was_meant_go(name: str) -> None:
+    with pytest.raises(MigrationError, match=rf"^SLICES: there is no slices/{name}/schema"):
+        folders([name])
 
 
 def test_a_slices_index_has_the_name_of_its_file(empty: Database, stage: Stage) -> None:

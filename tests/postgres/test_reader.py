@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from ponto.own_schema import require_own_schema
 from ponto.reader import answers, columns, statements
 from ponto.reader.answers import Why
 from tests import commands
@@ -90,6 +92,15 @@ def test_nothing_but_a_name_with_its_values_is_run(event: Any, migrated_url: str
     answer, done = ask(migrated_url, event)
 
     assert (answer["why"], done) == (Why.NOT_ASKED, answers.Read([], 0, 0, "not asked"))
+
+
+def test_an_earlier_moment_does_not_wait_for_a_slices_table_that_the_migrations_have_not_made_yet(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "WRITTEN", ["batida", "not_made_yet"])
+    with closing(psycopg2.connect(migrated_url)) as database:
+        require_own_schema(database)
+        answers.settle(database)
 
 
 def test_an_error_of_our_own_is_told_by_its_kind_and_place_only(

@@ -4,12 +4,13 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
 
-from ponto.admin.migrations import PATIENCE, MigrationError, migrate
+from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, migrate
 from ponto.admin.roles import protect, set_password
 from ponto.punch import Punch
 from ponto.store import Status, Store
@@ -151,6 +152,18 @@ def _do_what_is_said(server: Server, error: Exception) -> None:
     server.ask(alter)
     if server.ask("select 1 from pg_roles where rolname = 'ponto_function'"):
         server.ask(grant)
+
+
+def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(server: Server, tmp_path: Path) -> None:
+    owner = server.owner("master")
+    (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
+    migrate(owner, ZONE, REFERENCE | {"gone": tmp_path})
+    server.ask("revoke ponto_gone from master")
+
+    with pytest.raises(MigrationError, match=r"grant .*ponto_gone.* to master with admin option"):
+        migrate(owner, ZONE, REFERENCE)
+    server.ask("alter role ponto_gone nologin")  # as by another stage's migrations
+    assert migrate(owner, ZONE, REFERENCE) == Migrated([], [])
 
 
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,13 @@ def test_every_file_is_a_statement_whose_placeholders_are_its_parameters() -> No
         sql = FILES[name].read_text(encoding="utf-8")
         assert statements.sql_of(name) == sql
         assert set(re.findall(r"%\((\w+)\)s", sql)) == set(parameters), name
+
+
+def test_two_statements_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Or a slice's would be run in the place of the reference's."""
+    (tmp_path / "now.sql").write_text("select 1")
+    with pytest.raises(ValueError, match=r"/now\.sql: there is a statement of this name already"):
+        statements._read_all([ROOT / "ponto" / "reader" / "sql", tmp_path])
 
 
 PUNCHES: dict[str, Any] = {

@@ -4,7 +4,17 @@
 do $$
 declare
     wanted record;
-    names constant text := (select string_agg(role, ', ') from jsonb_to_recordset(%(roles)s) as given (role text));
+    left_over constant name[] := array(
+        select nome from %(schema)s.migracao_papel where fatia <> all(%(slices)s) and nome in (select rolname from pg_roles)
+    );
+    names constant text := (
+        select string_agg(role, ', ')
+        from (
+            select role from jsonb_to_recordset(%(roles)s) as given (role text)
+            union all
+            select unnest(left_over)
+        ) as ours
+    );
 begin
     for wanted in
         select *
@@ -38,12 +48,10 @@ begin
         execute format('grant ponto_reader to %%I', current_user);
     end if;
 
-    for wanted in select nome as role, fatia as slice from %(schema)s.migracao_papel where fatia <> all(%(slices)s) loop
-        if exists (select from pg_roles where rolname = wanted.role) then
-            execute format('alter role %%I nologin', wanted.role);
-        end if;
-        delete from %(schema)s.migracao_papel where nome = wanted.role;
+    for wanted in select rolname from pg_roles where rolname = any(left_over) and rolcanlogin loop
+        execute format('alter role %%I nologin', wanted.rolname);
     end loop;
+    delete from %(schema)s.migracao_papel where fatia <> all(%(slices)s);
 exception
     when insufficient_privilege then
         raise exception '%% may not make the roles %%, or not use them: %%', current_user, names, sqlerrm

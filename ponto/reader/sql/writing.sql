@@ -11,4 +11,5 @@ where locktype = 'relation'
     and mode = 'RowExclusiveLock'
     and granted
     and database = (select oid from pg_database where datname = current_database())
-    and relation = any(%(tables)s::regclass[]);
+    -- Of a slice that was just deployed the migrations have not made the tables yet.
+    and relation in (select to_regclass(name) from unnest(%(tables)s::text[]) as name);
