@@ -8,7 +8,8 @@ const stop = require('./stop.js');
 const ROOT = join(__dirname, '..');
 const FOLDER = join(ROOT, 'slices');
 
-const read = (file) => load(readFileSync(join(ROOT, file), 'utf8')) ?? {};
+/** What stands in a file of YAML; what is wrong with it is said with its name. */
+const read = (filename) => load(readFileSync(join(ROOT, filename), 'utf8'), { filename }) ?? {};
 
 const named = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => existsSync(join(FOLDER, name, 'slice.yml'))).sort() : [];
 
@@ -27,17 +28,15 @@ for (const name of named) add(name, []);
 /** What all slices together have under a name: lists, one behind the other. */
 const listed = (key) => [...SLICES.values()].flatMap((slice) => slice[key] ?? []);
 
-/** Of each stage the parameters of resources/parameters.yml and of the slices, as they are written. */
+/**
+ * Of each stage the parameters of resources/parameters.yml, and by default those of the slices, as they are written. A
+ * stage's own values stand in the former alone, so that none goes unnoticed with a folder.
+ */
 const PARAMETERS = Object.fromEntries(Object.entries(read('resources/parameters.yml')).map(([stage, own]) => [stage, own ?? {}]));
-for (const [name, { parameters = {} }] of SLICES) {
-  for (const [stage, own] of Object.entries(parameters)) {
-    if (!(stage in PARAMETERS)) {
-      stop(`slices/${name}/slice.yml has parameters of '${stage}', a stage that resources/parameters.yml lacks: add it there.`);
-    }
-    for (const parameter of Object.keys(own ?? {})) {
-      if (parameter in PARAMETERS[stage]) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
-      PARAMETERS[stage][parameter] = own[parameter];
-    }
+for (const [name, { parameters }] of SLICES) {
+  for (const [parameter, value] of Object.entries(parameters ?? {})) {
+    if (parameter in PARAMETERS.default) stop(`slices/${name}/slice.yml: there is a parameter ${parameter} already.`);
+    PARAMETERS.default[parameter] = value;
   }
 }
 

@@ -24,7 +24,7 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 SWITCHES = [  # all that slices leave off
     f"{name}=true"
     for each in slices.installed()
-    for name, value in each.says.get("parameters", {}).get("default", {}).items()
+    for name, value in (each.says.get("parameters") or {}).items()
     if value is False
 ]
 

@@ -52,7 +52,7 @@ def test_without_one_slice_nothing_of_it_is_left(without: Without, whole: Packag
         parameter
         for each in ALL.values()
         if (project / "slices" / each.name).exists()
-        for parameter in (each.says.get("parameters") or {}).get("default", {})
+        for parameter in each.says.get("parameters") or {}
     }
     left = package(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
     is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
@@ -91,7 +91,7 @@ def test_a_slice_cannot_take_a_parameter_that_there_is(without: Without) -> None
     project = without()
     folder = project / "slices" / "another"
     folder.mkdir()
-    (folder / "slice.yml").write_text("parameters: { default: { memory: 1 } }\n")
+    (folder / "slice.yml").write_text("parameters: { memory: 1 }\n")
     with pytest.raises(PackagingError, match=r"slices/another/slice\.yml: there is a parameter memory already"):
         package(project, "dev")
 
@@ -99,21 +99,20 @@ def test_a_slice_cannot_take_a_parameter_that_there_is(without: Without) -> None
 def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(without: Without) -> None:
     project = without()
     with (project / "resources" / "parameters.yml").open("a") as file:
-        file.write("staging: # nothing yet\n")
+        file.write("staging: { path: dois }\n")
     folder = project / "slices" / "another"
     folder.mkdir()
-    (folder / "slice.yml").write_text("parameters: { default: { path: um }, staging: { path: dois } }\n")
+    (folder / "slice.yml").write_text("parameters: { path: um }\n")
     (folder / "aws.yml").write_text("Outputs: { Path: { Value: '${param:path}' } }\n")
     assert package(project, "staging").template().outputs["Path"]["Value"] == "dois"
     assert package(project, "prod").template().outputs["Path"]["Value"] == "um"
 
 
-def test_parameters_of_a_stage_that_there_is_not_stop_the_deploy(without: Without) -> None:
+def test_a_slice_whose_yaml_is_broken_is_named(without: Without) -> None:
     project = without()
-    folder = project / "slices" / "another"
-    folder.mkdir()
-    (folder / "slice.yml").write_text("parameters: { stagign: { path: dois } }\n")
-    with pytest.raises(PackagingError, match=r"slices/another/slice\.yml has parameters of 'stagign', a stage that"):
+    (project / "slices" / "another").mkdir()
+    (project / "slices" / "another" / "slice.yml").write_text("needs: [\n")
+    with pytest.raises(PackagingError, match=r"slices/another/slice\.yml"):
         package(project, "dev")
 
 

@@ -255,7 +255,7 @@ def test_every_slices_readme_has_its_parameters_and_reasons_of_dead_letters() ->
     stages = osls.parameters()
     for each in slices.installed():
         text = "".join(document.read_text(encoding="utf-8") for document in each.folder.glob("*.md"))
-        assert _table(text) == _rows(stages, (each.says.get("parameters") or {}).get("default", {})), each.name
+        assert _table(text) == _rows(stages, each.says.get("parameters") or {}), each.name
         assert [reason for reason in each.says.get("events") or () if f"`{reason}`" not in text] == [], each.name
         assert f"<!-- from ponto --help: {each.name} -->" in text or "commands" not in each.says, each.name
 

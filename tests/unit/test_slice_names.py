@@ -41,7 +41,7 @@ def patterns(each: slices.Slice, folders: str = "slices") -> Iterator[str]:
         yield rf"\b{function['role']}\b"
     for function in each.says.get("otherFunctions") or ():
         yield rf"(?i:\b{function['name']}(LambdaFunction|Role|LogGroup)?\b)"
-    for parameter in (each.says.get("parameters") or {}).get("default") or ():
+    for parameter in each.says.get("parameters") or ():
         # As a parameter is named: some are words of the language.
         yield rf"`{parameter}`|param:{parameter}\b|parameters\.js\):{parameter}\b|\b{parameter}=|^\s+{parameter}:"
     for table in each.says.get("tables") or ():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools import cli
-from tools.kit import osls, slices
+from tools.kit import slices
 from tools.kit.errors import CommandError
 from tools.kit.packaging import copy_project
 from tools.kit.project import ROOT
@@ -55,11 +55,21 @@ def test_two_commands_of_one_name_are_refused(folder: Path) -> None:
         slices.said_by_name("commands", {"listen": {}})
 
 
-def test_parameters_of_a_stage_that_there_is_not_are_refused(folder: Path) -> None:
+@pytest.mark.parametrize("text", ["needs: [", "a list: a: b", "- needs"])
+def test_a_slice_whose_yaml_is_broken_is_named(folder: Path, text: str) -> None:
     make(folder, a=[])
-    (folder / "a" / "slice.yml").write_text("parameters: { dev: , stagign: { path: dois } }\n")
-    with pytest.raises(CommandError, match=r"slices/a/slice\.yml has parameters of 'stagign', a stage that"):
-        osls.parameters()
+    (folder / "a" / "slice.yml").write_text(text)
+    with pytest.raises(CommandError, match=r"^slices/a/slice\.yml: "):
+        slices.installed()
+
+
+def test_the_readme_has_every_key_of_the_slices() -> None:
+    """One that is misspelt would be passed over."""
+    text = (ROOT / "slices" / "README.md").read_text(encoding="utf-8")
+    named = {
+        name for cell in re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)
+    }
+    assert {f"{each.name}: {key}" for each in slices.installed() for key in each.says if key not in named} == set()
 
 
 def test_every_command_says_which_slice_is_not_there(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ IGNORED: Mapping[str, str] = slices.said_by_name("accepts", _OF_THE_REFERENCE)
 _SWITCHES = [  # all that slices leave off
     f"{name}=true"
     for each in slices.installed()
-    for name, value in (each.says.get("parameters") or {}).get("default", {}).items()
+    for name, value in (each.says.get("parameters") or {}).items()
     if value is False
 ]
 

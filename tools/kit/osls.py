@@ -32,20 +32,10 @@ def stack_name(stage: str) -> str:
 
 
 def parameters() -> dict[str, dict[str, Any]]:
-    """Give what resources/parameters.yml and the slices have under each stage and `default`, as texts.
-
-    Raises:
-        CommandError: a slice has parameters of a stage that resources/parameters.yml has not.
-    """
+    """Give what resources/parameters.yml has under each stage, and under `default` what slices add; as texts."""
     found = {stage: own or {} for stage, own in _texts(_PARAMETERS).items()}
     for each in slices.installed():
-        for stage, own in (_texts(each.folder / "slice.yml").get("parameters") or {}).items():
-            if stage not in found:
-                raise CommandError(
-                    f"slices/{each.name}/slice.yml has parameters of '{stage}', a stage that resources/parameters.yml "
-                    "lacks: add it there"
-                )
-            found[stage] |= own or {}
+        found["default"] |= _texts(each.folder / "slice.yml").get("parameters") or {}
     return found
 
 

@@ -31,9 +31,20 @@ def installed() -> tuple[Slice, ...]:
     """Give the slices that are there, each behind those that it needs.
 
     Raises:
-        CommandError: one needs a slice that is not there, or itself.
+        CommandError: one needs a slice that is not there, or itself, or its slice.yml is no YAML.
     """
     return () if _are_absent.get() else _in(FOLDER)
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    where = f"slices/{file.parent.name}/{file.name}"
+    try:
+        says = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise CommandError(f"{where}: {error}") from None
+    if not isinstance(says, dict):
+        raise CommandError(f"{where}: it has no keys, as slices/README.md lists them")
+    return says
 
 
 @cache
@@ -44,7 +55,7 @@ def _in(folder: Path) -> tuple[Slice, ...]:
     def add(name: str, needed_by: tuple[str, ...] = ()) -> None:
         if name in needed_by:
             raise CommandError(f"slices/{name} needs itself, by {' -> '.join((*needed_by, name))}")
-        says = yaml.safe_load(found[name].read_text(encoding="utf-8")) or {}
+        says = _read(found[name])
         for other in says.get("needs") or ():
             if other not in found:
                 raise CommandError(
