@@ -10,9 +10,9 @@ import click
 
 from lab.interleavings import explorer
 from lab.interleavings.explorer import Choose
-from lab.interleavings.planted import NONE, PLANTED, Planted
+from lab.interleavings.planted import NONE, Planted
 from lab.interleavings.runs import Run, Stage, judged, stage
-from lab.interleavings.scenarios import SCENARIOS
+from lab.interleavings.scenarios import PLANTED, SCENARIOS
 from tools.kit import commands
 from tools.kit import options as opt
 from tools.kit.output import print_result, print_status

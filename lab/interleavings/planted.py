@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from tools.kit import slices
-
 _STORES, _LOOKS_UP = "insert into batida (", "from batida\nwhere id = any("
 _READS_TOO = """
 with new as (STORE)
@@ -75,7 +73,7 @@ class _OneStatement(Planted):
 
 NONE = Planted()
 
-OWN: dict[str, Planted] = {
+PLANTED: dict[str, Planted] = {
     "look-up": _OneStatement(),
     "order": _Replaced("rows are stored in the order in which they came", {"order by id\n": ""}, _STORES),
     "turn": _Replaced(
@@ -84,8 +82,4 @@ OWN: dict[str, Planted] = {
         "pg_advisory_lock",
     ),
 }
-"""Those of the reference; a slice brings its own."""
-
-PLANTED = dict(OWN)
-for _name in slices.said("planted"):
-    PLANTED |= slices.found(_name)
+"""Those of the reference; scenarios.py has those of the slices besides."""

@@ -1,5 +1,8 @@
-"""Which programs meet, and over what; a slice brings scenarios of its own."""
+"""Which programs meet, and over what; a slice brings scenarios of its own, and planted faults."""
 
+from importlib import import_module
+
+from lab.interleavings import planted
 from lab.interleavings.programs import Draining, Migrating, Redriving
 from lab.interleavings.scenario import Scenario, batch
 from lab.interleavings.world import REFUSED, Message
@@ -84,5 +87,9 @@ SCENARIOS: dict[str, Scenario] = {
         migrates=True,
     ),
 }
-for _name in slices.said("interleavings"):
-    SCENARIOS |= slices.found(_name)
+PLANTED = dict(planted.PLANTED)
+for _each in slices.installed():
+    if (_each.folder / "lab" / "interleavings.py").exists():
+        _brought = import_module(f"slices.{_each.name}.lab.interleavings")
+        SCENARIOS |= _brought.SCENARIOS
+        PLANTED |= getattr(_brought, "PLANTED", {})

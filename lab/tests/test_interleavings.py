@@ -11,11 +11,10 @@ from typing import Any
 import psycopg2
 import pytest
 
-from lab.interleavings import command
+from lab.interleavings import command, planted
 from lab.interleavings.command import explore
-from lab.interleavings.planted import OWN, PLANTED
 from lab.interleavings.runs import Run, Stage, stage
-from lab.interleavings.scenarios import SCENARIOS
+from lab.interleavings.scenarios import PLANTED, SCENARIOS
 from lab.interleavings.scheduler import Scheduler, StuckError
 from lab.interleavings.sessions import Session
 from tests.waiting import DEADLINE
@@ -144,7 +143,9 @@ def test_every_fault_that_can_be_planted_is_found_and_documented() -> None:
     rows = re.findall(r"^\| (.+) \| `([a-z-]+)` \| `([a-z ]+)` \| [^|`]+ \|$", section, re.MULTILINE)
 
     assert {name: scenario for _, name, scenario in rows} == {name: scenario for name, (scenario, _) in FOUND.items()}
-    assert {name: what.replace("`", "") for what, name, _ in rows} == {name: each.what for name, each in OWN.items()}
+    assert {name: what.replace("`", "") for what, name, _ in rows} == {
+        name: each.what for name, each in planted.PLANTED.items()
+    }
 
 
 @pytest.fixture

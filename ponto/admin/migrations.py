@@ -215,7 +215,10 @@ def _apply(connection: psycopg2.extensions.connection, files: _Files, time_zone:
             applied = dict(cursor.fetchall())
             pending = _pending(files.numbered, applied)
             notices = _left(files, applied)
-            roles.make(cursor, files.roles)
+            try:
+                roles.make(cursor, files.roles)
+            except psycopg2.errors.InternalError_ as error:  # "tuple concurrently updated": by another database's run
+                raise _LockedError(name) from error
             now = list(takewhile(lambda name: not name.endswith(_CONCURRENTLY), pending))
             for name in now:
                 content = files.numbered[name]

@@ -166,6 +166,24 @@ def test_the_role_of_a_slice_that_goes_is_altered_only_if_it_may_still_sign_in(s
     assert migrate(owner, ZONE, REFERENCE) == Migrated([], [])
 
 
+def test_two_databases_whose_slice_goes_at_once_take_its_sign_in_once(server: Server, tmp_path: Path) -> None:
+    owner: dict[str, Any] = server.owner("master")
+    server.ask("create database second owner master")
+    second = {**owner, "dbname": "second"}
+    (tmp_path / "roles.sql").write_text("create role ponto_gone login;\n")
+    for database in (owner, second):
+        migrate(database, ZONE, REFERENCE | {"gone": tmp_path})
+    waits = "select count(*) from pg_locks where not granted and locktype = 'transactionid'"
+    patience = PATIENCE._replace(pause_s=0.1)
+    with ThreadPoolExecutor() as threads, closing(psycopg2.connect(**owner)) as first, first.cursor() as cursor:
+        cursor.execute("alter role ponto_gone nologin")
+        migrated = threads.submit(migrate, second, ZONE, REFERENCE, patience)
+        wait_for(lambda: server.ask(waits) == [(1,)], "the second to wait for the first")
+        first.commit()
+        assert migrated.result() == Migrated([], [])
+    assert server.ask("select rolcanlogin from pg_roles where rolname = 'ponto_gone'") == [(False,)]
+
+
 def test_a_database_closed_to_the_public_lets_the_roles_in(server: Server) -> None:
     owner = server.owner("master")
     server.ask("revoke all on database master from public; revoke all on schema public from public", "master")

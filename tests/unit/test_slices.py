@@ -72,6 +72,18 @@ def test_the_readme_has_every_key_of_the_slices() -> None:
     assert {f"{each.name}: {key}" for each in slices.installed() for key in each.says if key not in named} == set()
 
 
+def test_all_that_a_slice_names_in_its_code_is_there() -> None:
+    """Some of it is looked up after a deploy only."""
+    missing = []
+    for each in slices.installed():
+        for name in re.findall(r"\bslices\.[\w.]+:\w+", (each.folder / "slice.yml").read_text(encoding="utf-8")):
+            try:
+                slices.found(name)
+            except (ImportError, AttributeError) as error:
+                missing.append(f"{each.name}: {error}")
+    assert missing == []
+
+
 def test_every_command_says_which_slice_is_not_there(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "project")
     make(project / "slices", another=["one_that_went"])

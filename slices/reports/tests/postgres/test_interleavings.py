@@ -1,8 +1,8 @@
 """A report among programs that write, in every order: a fault that is planted is found."""
 
 from lab.interleavings.command import explore
-from lab.interleavings.planted import PLANTED
 from lab.interleavings.runs import stage
+from lab.interleavings.scenarios import PLANTED
 
 
 def test_a_report_whose_statements_see_different_moments_is_found(migrated_url: str) -> None:
