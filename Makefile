@@ -75,11 +75,16 @@ without: setup .venv-audit/.installed ## check and test a copy without SLICE, or
 test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs PostgreSQL 17, or Linux on x86-64 and the network
 	@python -m lab.versions $(ARGS)
 
+# It asks no service, whatever the home folder says. What it cannot read is no clean template: cfn-lint comes first, and says so.
+CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
+
 check: setup .venv-audit/.installed ## format, lint, types, the compiled template, advisories
 	@ruff format --check .
 	@ruff check .
 	@mypy
-	@python -m tools.develop.lint
+	@python -m tools.develop.templates
+	@TMPDIR=$(CURDIR)/.cache cfn-lint
+	@$(CHECKOV)
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 # Known vulnerabilities of what is locked. What does not concern us: --ignore-vuln. A registry that did not answer, or does

@@ -43,6 +43,7 @@ const policy = (Description, ...Statement) => ({
 
 const generated = (Description, username) => ({
   Type: 'AWS::SecretsManager::Secret',
+  Metadata: { checkov: { skip: [{ id: 'CKV_AWS_149', comment: 'Secrets Manager has a key; no other account reads it' }] } },
   Properties: {
     Description,
     GenerateSecretString: {

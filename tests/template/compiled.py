@@ -12,7 +12,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from tools.kit import osls, slices
+from tools.develop.templates import SWITCHES
+from tools.kit import osls
 from tools.kit.packaging import NO_AWS, Package, Template, copy_project, package
 from tools.kit.project import ROOT
 from tools.local.stack import quick_package
@@ -20,13 +21,6 @@ from tools.local.stack import quick_package
 ARN = "arn:aws:secretsmanager:sa-east-1:123456789012:secret:ponto-AbCdEf"  # of an existing database's secret
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
-
-SWITCHES = [  # all that slices leave off
-    f"{name}=true"
-    for each in slices.installed()
-    for name, value in (each.says.get("parameters") or {}).items()
-    if value is False
-]
 
 # Given a stage, parameters as for --param, `name=value`, and variables of AWS'. Both go without requirements.
 Packaged = Callable[..., Package]

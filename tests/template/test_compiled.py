@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import SWITCHES, Packaged
+from tests.template.compiled import Packaged
+from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Package, PackagingError, package
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from tests.database import OF_THE_SCHEMA
 from tests.template import runbook
-from tests.template.compiled import ARN, SWITCHES, TOPIC, Compile, Packaged
+from tests.template.compiled import ARN, TOPIC, Compile, Packaged
 from tools.deploy import command as deploy
 from tools.deploy import quotas
+from tools.develop.templates import SWITCHES
 from tools.kit import osls
 from tools.kit.errors import CommandError
 from tools.kit.packaging import Template

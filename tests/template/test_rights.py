@@ -16,7 +16,8 @@ from tests.iam import (
     policy_of,
     role_of,
 )
-from tests.template.compiled import ARN, SWITCHES, Compile, Packaged
+from tests.template.compiled import ARN, Compile, Packaged
+from tools.develop.templates import SWITCHES
 from tools.kit.packaging import Template
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"

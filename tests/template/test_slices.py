@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import SWITCHES, Packaged
+from tests.template.compiled import Packaged
+from tools.develop.templates import SWITCHES
 from tools.kit import slices
 from tools.kit.packaging import PackagingError, copy_project, package
 
