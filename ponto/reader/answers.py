@@ -12,11 +12,10 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
-from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
+from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect, message_of
 from ponto.errors import kind_and_line
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.reader import columns, statements
-from ponto.session import message_of
 
 MOST_BYTES = 4_400_000
 """Of all rows of an answer, but for what zlib still holds back: a third more in base64, and Lambda admits 6 MB."""

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple, TypedDict
 import psycopg2
 import psycopg2.errors
 
-from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
+from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect, message_of
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
-from ponto.session import message_of
 from slices.corrections.write import MOST, Correction, RefusedError, as_json, read_all, write
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
