@@ -1,4 +1,4 @@
-"""The function that reads: statements that are deployed with it, by name, all of one moment.
+"""The function that reads: statements that are deployed with it, by name, all on one snapshot.
 
 What it is given and what it reads is in its result only, never in a log: an error's text may quote a value.
 """
@@ -24,7 +24,7 @@ TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever asks is told, and asks again."""
 
 SETTLES_S = 6
-"""s within which a transaction has to end that may commit a row of an earlier moment: more than a statement of the
+"""s within which a transaction has to end that may commit a row of an earlier instant: more than a statement of the
 drain may take."""
 
 _LOOKS_S = 0.05  # between two looks at who writes
@@ -61,7 +61,7 @@ class Read(NamedTuple):
 
 
 class NotSettledError(Exception):
-    """What was written before a moment may be committed still. The message names who writes it."""
+    """What was written before an instant may be committed still. The message names who writes it."""
 
 
 class _NoResult(Exception):
@@ -92,9 +92,9 @@ def answer(
     error = ""
     try:
         asked, timeout = _asked(event)
-        is_of_a_moment = any(map(statements.is_of_a_moment, asked.values()))
+        asks_earlier = any(map(statements.asks_earlier, asked.values()))
         end = min(time.monotonic() + (timeout or seconds), end - _TO_ANSWER_S)
-        with _connected(parameters, end, is_of_a_moment) as database:
+        with _connected(parameters, end, asks_earlier) as database:
             for name, values in asked.items():
                 _read(database, name, values, packed, most_bytes, end)
         found = {"rows": {name: each.text() for name, each in packed.items()}}
@@ -111,7 +111,7 @@ def answer(
 
 
 def settle(database: connection) -> None:
-    """Wait until all that may have an earlier moment than now is committed, or never will be.
+    """Wait until all that may have an earlier instant than now is committed, or never will be.
 
     Args:
         database: outside of any transaction; what is asked afterwards sees it.
@@ -152,7 +152,7 @@ def _asked(event: Any) -> tuple[dict[str, dict[str, object]], float]:
 
 
 @contextmanager
-def _connected(parameters: Callable[[], Parameters], end: float, is_of_a_moment: bool) -> Iterator[connection]:
+def _connected(parameters: Callable[[], Parameters], end: float, asks_earlier: bool) -> Iterator[connection]:
     try:
         given = parameters()
     except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
@@ -166,7 +166,7 @@ def _connected(parameters: Callable[[], Parameters], end: float, is_of_a_moment:
     with closing(database):
         try:
             require_own_schema(database)
-            if is_of_a_moment:
+            if asks_earlier:
                 settle(database)
         except (NotOwnSchemaError, NotSettledError) as error:
             raise _NoResult(Why.FAILED, str(error), type(error).__name__) from None

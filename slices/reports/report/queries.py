@@ -42,7 +42,7 @@ class Reports:
         self._is_in_ranges = False
 
     def read(self, **asked: Values) -> list[Rows]:
-        """Run statements with their values, all of one moment; give the rows of each, which are read once."""
+        """Run statements with their values, all on one snapshot; give the rows of each, which are read once."""
         return self._source.read(**asked)
 
     def of_month(self, month: date, employees: Employees, *names: str, **more: object) -> Ranges:
@@ -204,7 +204,7 @@ def reports(
 ) -> Iterator[Reports]:
     """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
     output.require_writable()
-    with reader.opened(where, of_a_moment=as_of is not None or since is not None) as source:
+    with reader.opened(where, earlier=as_of is not None or since is not None) as source:
         yield Reports(source, as_of, since)
 
 
