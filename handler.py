@@ -70,7 +70,7 @@ def main(event: Any, context: Any) -> BatchResponse:
     return answer
 
 
-def read(event: Any, context: Any) -> "answers.Answer":
+def read(event: Any, context: Any) -> "answers.Result":
     """Run statements that read; see `ponto.reader.answers.answer`.
 
     Args:

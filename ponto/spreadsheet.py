@@ -102,7 +102,7 @@ def _read(content: bytes, columns: Sequence[str], check: Check) -> Iterator[Row 
         elif len(each.cells) != len(names):
             yield Fault(each.line, None, f"has {len(each.cells)} columns instead of {len(names)}")
         else:
-            row = Row(each.line, [each.cells[place] for place in order])
+            row = Row(each.line, [each.cells[index] for index in order])
             faults = [Fault(row.line, column, what) for column, what in check(row).items() if what]
             yield from faults or (row,)
 

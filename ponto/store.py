@@ -14,10 +14,9 @@ import orjson
 import psycopg2
 
 from ponto.bisection import in_halves
-from ponto.connection import TIMEOUTS, CannotConnectError, Parameters, Timeouts
+from ponto.connection import TIMEOUTS, UNANSWERED, CannotConnectError, Parameters, Session, Timeouts, message_of
 from ponto.errors import kind_and_line
 from ponto.punch import FIELDS, Punch
-from ponto.session import UNANSWERED, Session, message_of
 
 _SQL = Path(__file__).parent / "sql"
 _STORE = (_SQL / "store.sql").read_text(encoding="utf-8")

@@ -21,4 +21,4 @@ class Scenario(NamedTuple):
 
 def batch(sender: str, *punches: int, employee: int = 1) -> list[Message]:
     """A batch of messages that are named by who sent them and their punch."""
-    return [Message(f"{sender}{place}-{punch}", punch, employee) for place, punch in enumerate(punches, 1)]
+    return [Message(f"{sender}{number}-{punch}", punch, employee) for number, punch in enumerate(punches, 1)]

@@ -1,6 +1,6 @@
-"""The function that reads: statements that are deployed with it, by name, all of one moment.
+"""The function that reads: statements that are deployed with it, by name, all on one snapshot.
 
-What it is given and what it reads is in its answer only, never in a log: an error's text may quote a value.
+What it is given and what it reads is in its result only, never in a log: an error's text may quote a value.
 """
 
 import time
@@ -12,20 +12,19 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
-from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect
+from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect, message_of
 from ponto.errors import kind_and_line
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.reader import columns, statements
-from ponto.session import message_of
 
 MOST_BYTES = 4_400_000
-"""Of all rows of an answer, but for what zlib still holds back: a third more in base64, and Lambda admits 6 MB."""
+"""Of all rows of a result, but for what zlib still holds back: a third more in base64, and Lambda admits 6 MB."""
 
 TIMEOUTS = Timeouts(connect_s=8, try_s=4)
 """A database that resumes takes longer to connect to; whoever asks is told, and asks again."""
 
 SETTLES_S = 6
-"""s within which a transaction has to end that may commit a row of an earlier moment: more than a statement of the
+"""s within which a transaction has to end that may commit a row of an earlier instant: more than a statement of the
 drain may take."""
 
 _LOOKS_S = 0.05  # between two looks at who writes
@@ -34,16 +33,16 @@ _OPTIONS = "-c default_transaction_read_only=on -c timezone=UTC -c max_parallel_
 
 
 class Why(StrEnum):
-    """Why there is no answer."""
+    """Why there is no result."""
 
     NOT_ASKED = "not asked"  # a request of another version
     UNREACHABLE = "unreachable"  # no connection: a paused database resumes meanwhile
     SIGN_IN = "sign-in"  # the role has another password
-    TOO_LARGE = "too large"  # for one answer
+    TOO_LARGE = "too large"  # for one result
     FAILED = "failed"  # PostgreSQL refused, or our own code failed
 
 
-class Answer(TypedDict):
+class Result(TypedDict):
     """Rows by statement, as `columns` packs them; or why there are none."""
 
     rows: NotRequired[dict[str, str]]
@@ -62,45 +61,45 @@ class Read(NamedTuple):
 
 
 class NotSettledError(Exception):
-    """What was written before a moment may be committed still. The message names who writes it."""
+    """What was written before an instant may be committed still. The message names who writes it."""
 
 
-class _NoAnswer(Exception):
+class _NoResult(Exception):
     def __init__(self, why: Why, message: str = "", error: str = "", sqlstate: str = "") -> None:
         super().__init__(message)
-        self.answer: Answer = {"why": why.value, "message": message, "sqlstate": sqlstate}
+        self.result: Result = {"why": why.value, "message": message, "sqlstate": sqlstate}
         self.error = error or why.value
 
 
 def answer(
     event: Any, parameters: Callable[[], Parameters], seconds: float, most_bytes: int = MOST_BYTES
-) -> tuple[Answer, Read]:
+) -> tuple[Result, Read]:
     """Run statements in one transaction that only reads.
 
     Args:
         event: {"read": {statement: its values, as `statements.written` has them}, "timeout": seconds that all of
             them may take; 0: as many as are left}.
         parameters: gives the keyword arguments of `psycopg2.connect`.
-        seconds: how long the answer may take.
+        seconds: how long it may take.
         most_bytes: of all rows, compressed.
 
     Returns:
-        The answer, and what may be logged of it.
+        The result, and what may be logged of it.
     """
     end = time.monotonic() + seconds
     packed: dict[str, columns.Packed] = {}
-    found: Answer
+    found: Result
     error = ""
     try:
         asked, timeout = _asked(event)
-        is_of_a_moment = any(map(statements.is_of_a_moment, asked.values()))
+        asks_earlier = any(map(statements.asks_earlier, asked.values()))
         end = min(time.monotonic() + (timeout or seconds), end - _TO_ANSWER_S)
-        with _connected(parameters, end, is_of_a_moment) as database:
+        with _connected(parameters, end, asks_earlier) as database:
             for name, values in asked.items():
                 _read(database, name, values, packed, most_bytes, end)
         found = {"rows": {name: each.text() for name, each in packed.items()}}
-    except _NoAnswer as none:
-        found, error = none.answer, none.error
+    except _NoResult as none:
+        found, error = none.result, none.error
     except psycopg2.Error as failed:
         error = f"{type(failed).__name__} {failed.pgcode or ''}".strip()
         found = {"why": Why.FAILED.value, "message": message_of(failed), "sqlstate": failed.pgcode or ""}
@@ -112,7 +111,7 @@ def answer(
 
 
 def settle(database: connection) -> None:
-    """Wait until all that may have an earlier moment than now is committed, or never will be.
+    """Wait until all that may have an earlier instant than now is committed, or never will be.
 
     Args:
         database: outside of any transaction; what is asked afterwards sees it.
@@ -147,30 +146,30 @@ def _asked(event: Any) -> tuple[dict[str, dict[str, object]], float]:
         asked, timeout = event["read"], float(event["timeout"])
         return {name: statements.read(name, values) for name, values in asked.items()}, timeout
     except statements.NotAsked as error:
-        raise _NoAnswer(Why.NOT_ASKED, str(error)) from None
+        raise _NoResult(Why.NOT_ASKED, str(error)) from None
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise _NoAnswer(Why.NOT_ASKED, "it takes read and timeout") from None
+        raise _NoResult(Why.NOT_ASKED, "it takes read and timeout") from None
 
 
 @contextmanager
-def _connected(parameters: Callable[[], Parameters], end: float, is_of_a_moment: bool) -> Iterator[connection]:
+def _connected(parameters: Callable[[], Parameters], end: float, asks_earlier: bool) -> Iterator[connection]:
     try:
         given = parameters()
     except Exception as error:  # noqa: BLE001  of Secrets Manager, or of what it holds
-        raise _NoAnswer(Why.FAILED, f"the password cannot be read: {error}", kind_and_line(error)) from None
+        raise _NoResult(Why.FAILED, f"the password cannot be read: {error}", kind_and_line(error)) from None
     options = f"{_OPTIONS} -c statement_timeout={_left_ms(end)}"
     try:
         database = connect(given, "ponto read", TIMEOUTS, options=options)
     except (psycopg2.Error, CannotConnectError) as error:
         why = Why.SIGN_IN if WRONG_PASSWORD in str(error) else Why.UNREACHABLE
-        raise _NoAnswer(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
+        raise _NoResult(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
     with closing(database):
         try:
             require_own_schema(database)
-            if is_of_a_moment:
+            if asks_earlier:
                 settle(database)
         except (NotOwnSchemaError, NotSettledError) as error:
-            raise _NoAnswer(Why.FAILED, str(error), type(error).__name__) from None
+            raise _NoResult(Why.FAILED, str(error), type(error).__name__) from None
         database.set_session(isolation_level=ISOLATION_LEVEL_REPEATABLE_READ, readonly=True)
         with database.cursor() as cursor:
             cursor.execute(statements.BEGIN)
@@ -199,7 +198,7 @@ def _read(
         while rows:
             packed[name].add(rows)
             if sum(each.size for each in packed.values()) > most_bytes:
-                raise _NoAnswer(Why.TOO_LARGE)
+                raise _NoResult(Why.TOO_LARGE)
             rows = fetch()
 
 

@@ -31,10 +31,10 @@ BEGIN = _SQL["begin"]
 """What a transaction begins with."""
 
 WRITING = _SQL["writing"]
-"""Before that, where what was there at an earlier moment is asked for."""
+"""Before that, where what was there at an earlier instant is asked for."""
 
 WRITTEN = ["batida", *(table for each in _OF_SLICES for table in getattr(each, "WRITTEN", ()))]
-"""Tables whose rows say when they were written, and so what was there at an earlier moment."""
+"""Tables whose rows say when they were written, and so what was there at an earlier instant."""
 
 LEFT = _SQL["left"]
 """Before each part of its rows."""
@@ -78,8 +78,8 @@ def sql_of(name: str) -> str:
     return _SQL[name]
 
 
-def is_of_a_moment(values: Mapping[str, object]) -> bool:
-    """Tell whether the values of a statement ask for what was there at an earlier moment."""
+def asks_earlier(values: Mapping[str, object]) -> bool:
+    """Tell whether the values of a statement ask for what was there at an earlier instant."""
     return any(values.get(name) is not None for name in ("momento", "antes"))
 
 

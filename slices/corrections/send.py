@@ -9,7 +9,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
-from ponto.session import message_of
+from ponto.connection import message_of
 from slices.corrections.write import MOST, RefusedError, as_json, read_all, write
 from tools.kit import database, functions, local_stack, target
 from tools.kit.client import Client, GivenUpError, Response

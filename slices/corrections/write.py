@@ -14,7 +14,7 @@ import psycopg2.errors
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, connection, cursor
 
 from ponto import fields
-from ponto.session import message_of
+from ponto.connection import message_of
 
 _SQL = {path.stem: path.read_text(encoding="utf-8") for path in (Path(__file__).parent / "sql").glob("*.sql")}
 

@@ -100,8 +100,8 @@ class Task(NamedTuple):
     def event(self) -> dict[str, Any]:
         """Give the event of which this is read."""
         offset, line = self.position
-        place = {"offset": offset, "line": line} | ({"failed": self.failed} if self.failed else {})
-        return {"Records": [self.record], "continuation": place | self.done()}
+        continuation = {"offset": offset, "line": line} | ({"failed": self.failed} if self.failed else {})
+        return {"Records": [self.record], "continuation": continuation | self.done()}
 
 
 def tasks_of(event: Any) -> list[Task]:

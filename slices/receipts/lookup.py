@@ -16,9 +16,8 @@ from typing import Any, TypedDict
 
 import psycopg2
 
-from ponto.connection import CannotConnectError, Parameters, Timeouts
+from ponto.connection import UNANSWERED, CannotConnectError, Parameters, Session, Timeouts, message_of
 from ponto.punch import FIELDS
-from ponto.session import UNANSWERED, Session, message_of
 
 _SQL = Path(__file__).parent / "sql"
 _RECEIPT = (_SQL / "receipt.sql").read_text(encoding="utf-8")

@@ -8,9 +8,8 @@ from typing import Any
 import psycopg2
 
 from ponto.admin.owner import connected
-from ponto.connection import Parameters
+from ponto.connection import Parameters, message_of
 from ponto.own_schema import schema_of
-from ponto.session import message_of
 
 _SQL = Path(__file__).parent / "sql"
 _COMPARE = (_SQL / "compare.sql").read_text(encoding="utf-8")

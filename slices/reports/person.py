@@ -240,7 +240,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
                 chegada=of_kind,
                 motivo=TEXT,
                 autor=author,
-            )._replace(place="corrections"),
+            )._replace(anchor="corrections"),
             table(
                 word("person", "rejected"),
                 map(_letter, found.letters),
@@ -249,9 +249,9 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
                 corpo=TEXT,
             )._replace(
                 warning=word("exceptions", "unread", found.unread.text(language)) if found.unread else "",
-                place="rejected",
+                anchor="rejected",
             ),
-            Table([Column("")], [(text,) for text in elsewhere], word("person", "elsewhere"), place="elsewhere"),
+            Table([Column("")], [(text,) for text in elsewhere], word("person", "elsewhere"), anchor="elsewhere"),
         ],
         csv=Table([], []),
         head={},
@@ -266,7 +266,7 @@ def _contents(found: Kept, language: Language) -> list[tuple[str, str]]:
         "cards": len(found.cards),
         "punches": len(found.punches),
     }
-    counted = [(place, f"{language.word('person', place)}: {count}") for place, count in counts.items()]
+    counted = [(name, f"{language.word('person', name)}: {count}") for name, count in counts.items()]
     return [*counted, ("elsewhere", language.word("person", "elsewhere"))]
 
 

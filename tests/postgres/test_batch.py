@@ -71,7 +71,7 @@ class Stage:
         self._allow_connections(False)
         self.kill_connections()
         try:
-            with mock.patch("ponto.session.connect", _connect_once):
+            with mock.patch("ponto.connection.connect", _connect_once):
                 yield
         finally:
             self._allow_connections(True)
@@ -237,7 +237,7 @@ def test_a_column_that_must_be_given_and_that_the_code_does_not_know_makes_the_w
 def test_an_unreachable_server_is_logged_without_the_password(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ponto.session.connect", _connect_once)
+    monkeypatch.setattr("ponto.connection.connect", _connect_once)
     monkeypatch.setenv("DB_HOST", "/nonexistent")
     monkeypatch.setenv("DB_PASSWORD", "CANARY")
     handler.consumer.cache_clear()

@@ -42,7 +42,7 @@ def calls(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 def ask(
     url: str, event: Any, most_bytes: int = answers.MOST_BYTES, **other: str
-) -> tuple[answers.Answer, answers.Read]:
+) -> tuple[answers.Result, answers.Read]:
     parameters = parse_dsn(url) | {"user": "ponto_reader"} | other
     return answers.answer(event, lambda: parameters, 60, most_bytes)
 

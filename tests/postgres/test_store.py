@@ -614,7 +614,7 @@ def test_a_deadline_that_comes_in_the_middle_fails_only_what_is_left(
 ) -> None:
     entries = [*(entry() for _ in range(4)), entry(dispositivo="\x00")]
     clock = SimpleNamespace(monotonic=lambda: 0.0 if len(statements) < 2 else 10.0)
-    monkeypatch.setattr("ponto.session.time", clock)
+    monkeypatch.setattr("ponto.connection.time", clock)
 
     outcomes = patient.save(entries, deadline=5)
 

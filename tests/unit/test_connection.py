@@ -10,8 +10,7 @@ import pytest
 
 from ponto import connection
 from ponto.config import SECRET_SECONDS
-from ponto.connection import CannotConnectError, Parameters, Timeouts, connect
-from ponto.session import Session
+from ponto.connection import CannotConnectError, Parameters, Session, Timeouts, connect
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
@@ -193,16 +192,16 @@ class Silent:
 
 @pytest.mark.parametrize(("connect_s", "deadline"), [(5, 40), (40, 5)])
 def test_a_session_waits_neither_past_its_deadline_nor_longer_than_its_timeouts(
-    server: Server, monkeypatch: pytest.MonkeyPatch, connect_s: int, deadline: float
+    server: Server, connect_s: int, deadline: float
 ) -> None:
-    monkeypatch.setattr("ponto.session.time", SimpleNamespace(monotonic=lambda: 1_000 + server.now))
+    server.now = 1_000
     server.answers = lambda _: REFUSALS["refused"]
 
     with pytest.raises(psycopg2.OperationalError):
         Session(dict, Timeouts(connect_s=connect_s)).execute("select", {}, 1_000 + deadline)
 
     assert [each["connect_timeout"] for each in server.tries] == [4, 4, 3, 2]
-    assert server.now <= 5
+    assert server.now <= 1_005
 
 
 SERVER = 'connection to server at "ponto.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com" (10.0.1.23), port 5432'

@@ -50,12 +50,11 @@ ARROWS = {
     "ponto.redelivery": {"records", "sqs"},
     "ponto.reader.columns": set(),
     "ponto.reader.kinds": set(),
-    "ponto.reader.answers": {"connection", "errors", "own_schema", "reader", "session"},
+    "ponto.reader.answers": {"connection", "errors", "own_schema", "reader"},
     "ponto.reader.statements": {"brought", "reader"},
-    "ponto.session": {"connection"},
     "ponto.spreadsheet": set(),
     "ponto.sqs": set(),
-    "ponto.store": {"bisection", "connection", "errors", "punch", "session"},
+    "ponto.store": {"bisection", "connection", "errors", "punch"},
     "ponto.suspects": {"records"},
 }
 # Module -> what it imports from elsewhere than the standard library.
@@ -72,7 +71,6 @@ FOREIGN = {
     "ponto.punch": {"orjson"},
     "ponto.redelivery": {"types_boto3_sqs"},
     "ponto.reader.answers": {"psycopg2"},
-    "ponto.session": {"psycopg2"},
     "ponto.sqs": {"boto3", "botocore", "types_boto3_sqs"},
     "ponto.store": {"orjson", "psycopg2"},
 }

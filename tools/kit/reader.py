@@ -76,7 +76,7 @@ class Reader(Protocol):
     """Runs statements of `ponto.reader`."""
 
     def read(self, **asked: Values) -> list[Rows]:
-        """Run statements with their values, all of one moment; give the rows of each, which are read once.
+        """Run statements with their values, all on one snapshot; give the rows of each, which are read once.
 
         Raises:
             CommandError: it cannot be done.
@@ -99,14 +99,14 @@ class DirectReader:
     """Reads on a connection, as the rows are needed."""
 
     def __init__(self, database: connection, *, is_settled: bool) -> None:
-        """Takes a connection in the transaction that `direct` has begun, and whether it may ask for earlier moments."""
+        """Takes a connection in the transaction that `direct` has begun; settled, it may ask for earlier instants."""
         self._database = database
         self._is_settled = is_settled
 
     def read(self, **asked: Values) -> list[Rows]:
         """As of every reader."""
-        if not self._is_settled and any(map(statements.is_of_a_moment, asked.values())):
-            raise RuntimeError("what asks for an earlier moment opens the reader for one")
+        if not self._is_settled and any(map(statements.asks_earlier, asked.values())):
+            raise RuntimeError("what asks for an earlier instant opens the reader for one")
         return [self._rows(name, values) for name, values in asked.items()]
 
     def in_ranges(self, who: Mapping[str, Values], once: Mapping[str, Values], each: Mapping[str, Values]) -> Ranges:
@@ -122,17 +122,17 @@ class DirectReader:
 
 
 @contextmanager
-def direct(database: connection, *, of_a_moment: bool = False) -> Iterator[DirectReader]:
-    """Begin to read: all that is read until the end is of the same moment.
+def direct(database: connection, *, earlier: bool = False) -> Iterator[DirectReader]:
+    """Begin to read: all that is read until the end is on one snapshot.
 
     Args:
         database: outside of any transaction.
-        of_a_moment: it may be asked for what was there at an earlier one.
+        earlier: it may be asked for what was there at an earlier instant.
 
     Raises:
-        CommandError: what was written before such a moment may still be committed.
+        CommandError: what was written before such an instant may still be committed.
     """
-    if of_a_moment:
+    if earlier:
         try:
             settle(database)
         except NotSettledError as error:
@@ -141,13 +141,13 @@ def direct(database: connection, *, of_a_moment: bool = False) -> Iterator[Direc
     with database.cursor() as cursor:
         cursor.execute(statements.BEGIN)
     try:
-        yield DirectReader(database, is_settled=of_a_moment)
+        yield DirectReader(database, is_settled=earlier)
     finally:
         database.rollback()
 
 
 class FunctionReader:
-    """Reads by the function of a stage. Each `read` is of its own moment."""
+    """Reads by the function of a stage. Each `read` is on its own snapshot."""
 
     def __init__(self, functions: "LambdaClient", name: str, stage: str, timeout: int) -> None:
         """Asks nothing.
@@ -241,12 +241,12 @@ class FunctionReader:
 
 
 @contextmanager
-def opened(where: Where, *, of_a_moment: bool = False) -> Iterator[Reader]:
+def opened(where: Where, *, earlier: bool = False) -> Iterator[Reader]:
     """Give what reads where the options said.
 
     Args:
         where: what they said.
-        of_a_moment: as of `direct`.
+        earlier: as of `direct`.
 
     Raises:
         CommandError: no local stack runs; see also `database.connect` and `direct`.
@@ -255,7 +255,7 @@ def opened(where: Where, *, of_a_moment: bool = False) -> Iterator[Reader]:
     if not where.by_function:
         with (
             database.connect(where, read_only=True) as connection,
-            direct(connection, of_a_moment=of_a_moment) as reader,
+            direct(connection, earlier=earlier) as reader,
         ):
             yield reader
         return

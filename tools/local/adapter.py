@@ -240,8 +240,8 @@ def _newest_points(theirs: Callable[[Any], list[Any]], key: Any) -> list[Any]:
 def _groups_alone(theirs: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     groups, logs._log_groups = logs._log_groups, AccountRegionScopedDict()
     kept = AccountRegionScopedDict()
-    for place, group in groups.all_items():
-        kept.set_scoped(*place, {**group, "streams": {}})
+    for scope, group in groups.all_items():
+        kept.set_scoped(*scope, {**group, "streams": {}})
     return {**theirs(), "log_groups": kept}
 
 

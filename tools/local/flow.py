@@ -30,7 +30,7 @@ Messages = Callable[[str], Sequence[Mapping[str, Any]]]
 """Gives the emulator's messages of a queue by its URL, oldest first, without receiving them."""
 
 
-Answer = tuple[int, dict[str, Any]]
+Response = tuple[int, dict[str, Any]]
 """The status, and the body."""
 
 
@@ -79,7 +79,7 @@ class Flow:
         with self._lock, contextlib.suppress(OSError):  # whoever asks for the numbers is told what cannot be read
             self._looks.append((time.monotonic(), self._counts(self._address())))
 
-    def answer(self, method: str, name: str) -> Answer:
+    def answer(self, method: str, name: str) -> Response:
         """Answer a request below PATH that is not for a file.
 
         Args:
@@ -107,7 +107,7 @@ class Flow:
         accepted, waiting = self._accepted.get(address["queue_url"], 0), len(self._messages(address["queue_url"]))
         return {"accepted": accepted, "waiting": waiting, **self._batches.totals()}
 
-    def _numbers(self, address: dict[str, Any]) -> Answer:
+    def _numbers(self, address: dict[str, Any]) -> Response:
         now = time.monotonic()
         dead = self._messages(address["dlq_url"])
         waiting = self._messages(address["queue_url"])
@@ -122,7 +122,7 @@ class Flow:
             "api": {"url": address["api_url"], "key": address["api_key"]},
         }
 
-    def _stop_database(self, seconds: int) -> Answer:
+    def _stop_database(self, seconds: int) -> Response:
         if self._stopping is not None and self._stopping.is_alive():
             return 409, {"message": "the database is stopped already"}
         # When the stack stops meanwhile, its next start lets the database be reached again.

@@ -126,7 +126,7 @@ class Person(NamedTuple):
     name: str
     kind: Kind
     start: int  # ms after local midnight at which somebody usually begins
-    zone: int  # place in _ZONES
+    zone: int  # index in _ZONES
     saturdays: bool
     vacation: int  # the day of the year on which it begins
     terminal: int | None  # None: the employee's own phone
@@ -150,7 +150,7 @@ class Company:
         self._sequences = [0] * (self._terminals + employees)  # the last number of each device
         draw = self._draw("people")
         words = (_FORENAMES.split(), _HEADS.split(), _TAILS.split())
-        self._people = [_person(draw, place, words) for place in range(employees)]
+        self._people = [_person(draw, index, words) for index in range(employees)]
 
     @property
     def numbers(self) -> tuple[int, int]:
@@ -160,8 +160,8 @@ class Company:
     def employees(self) -> list[Employee]:
         """The employees as the reports know them. Their CPFs are of a range that begins with 999."""
         found = []
-        for place, person in enumerate(self._people):
-            nine = str(999_000_000 + place)
+        for index, person in enumerate(self._people):
+            nine = str(999_000_000 + index)
             cutoff = "12:00" if person.kind is Kind.NIGHT else None
             cpf = nine + check_digits(nine)
             found.append(Employee(person.number, person.name, cpf, _ZONES[person.zone][0], cutoff))
@@ -213,10 +213,10 @@ class Company:
         draw = self._draw("day", day.toordinal())
         skews = self._skews(day.year, day.month)
         limits = {kind: _limits(day.toordinal(), 12 if kind is Kind.NIGHT else 4) for kind in Kind}
-        for place, person in enumerate(self._people):
+        for index, person in enumerate(self._people):
             if not _works(draw, person, day):
                 continue
-            device = person.terminal if person.terminal is not None else self._terminals + place
+            device = person.terminal if person.terminal is not None else self._terminals + index
             kind = Kind.PART if day.weekday() == 5 else person.kind
             yield from self._shift(
                 draw,
@@ -347,20 +347,20 @@ class Company:
             counts["waitedAMinute"] += row.gravada_em - row.recebida_em > minute
 
 
-def _person(draw: Random, place: int, words: tuple[list[str], list[str], list[str]]) -> Person:
+def _person(draw: Random, index: int, words: tuple[list[str], list[str], list[str]]) -> Person:
     forenames, heads, tails = words
     surnames = (draw.choice(heads) + draw.choice(tails) for _ in range(2))
     kind = draw.choices(list(Kind), _KINDS)[0]
     is_at_terminal = draw.random() < _TERMINALS
     return Person(
-        number=FIRST_NUMBER + place,
+        number=FIRST_NUMBER + index,
         name=" ".join((draw.choice(forenames), *surnames)),
         kind=kind,
         start=draw.choice(_STARTS[kind]) * _HOUR + int(_bell(draw) * _HABIT),
         zone=draw.choices(range(len(_ZONES)), [share for _, share, _, _ in _ZONES])[0],
         saturdays=draw.random() < _SATURDAYS and kind is not Kind.NIGHT,
         vacation=draw.randrange(365),
-        terminal=place // _AT_A_TERMINAL if is_at_terminal else None,
+        terminal=index // _AT_A_TERMINAL if is_at_terminal else None,
         placed=draw.random() < _PLACED and not is_at_terminal,
     )
 

@@ -90,8 +90,8 @@ def pairs(day: Day) -> list[list[Punch]]:
     offsets = [local - instant.replace(tzinfo=None) for instant, local in zip(day.pontos, day.locais, strict=True)]
     several = len(set(offsets)) > 1
     punches = [
-        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", place in day.incluidas)
-        for place, (local, offset) in enumerate(zip(day.locais, offsets, strict=True), start=1)
+        Punch(f"{local:%H:%M}", local.date() > day.dia, _offset(offset) if several else "", number in day.incluidas)
+        for number, (local, offset) in enumerate(zip(day.locais, offsets, strict=True), start=1)
     ]
     return [punches[at : at + 2] for at in range(0, len(punches), 2)]
 

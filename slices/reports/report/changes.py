@@ -65,7 +65,7 @@ def command(
     """Whose month is another now than it was, and what came since."""
     language = output.language
     word = language.word
-    with options.opened(where, output, as_of, since) as reports:
+    with queries.reports(where, output, as_of, since) as reports:
         found = reports.of_month(month, employees, "changes", "arrivals", antes=reports.since)
         changes = list(output.counted(_changes(found.each), "changed months"))
         if not changes:

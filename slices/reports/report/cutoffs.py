@@ -42,7 +42,7 @@ _FOR_PEOPLE = ("usuario_id", "nome", "dias", "divididos", "corte", "sugestao", "
 def command(where: Where, *, output: Output, days: Days, employees: Employees, everybody: bool) -> None:
     """Cut-offs that split shifts, and better ones."""
     word = output.language.word
-    with options.opened(where, output) as reports:
+    with queries.reports(where, output) as reports:
         first, last = days.until(reports.now.date())
         days_of = {"de": first, "ate": last, "usuarios": employees}
         at_least = REGULARLY if employees is None and not everybody else 0

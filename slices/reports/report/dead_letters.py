@@ -58,8 +58,8 @@ def messages(where: Where) -> list[DeadLetter] | Unread:
     if where.environment:
         return NOT_LOCAL
     try:
-        place = target.find(where)
-        with queue_reader.opened(place.sqs(), place.dlq_url) as reader:
+        deployment = target.find(where)
+        with queue_reader.opened(deployment.sqs(), deployment.dlq_url) as reader:
             return reader.messages
     except CommandError as error:
         return Unread(str(error))

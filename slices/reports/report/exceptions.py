@@ -111,7 +111,7 @@ def command(
     T is a length of time, like 45s, 30m, 2h, 7d or 1w.
     """
     language = output.language
-    with options.opened(where, output, as_of) as reports:
+    with queries.reports(where, output, as_of) as reports:
         first, last = days.until(reports.now.date())
         groups = dead_letters.NO_QUEUE if no_queue else dead_letters.read(where, employees)
         somadas = output.format in ("text", "html")

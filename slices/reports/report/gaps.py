@@ -53,7 +53,7 @@ _FOR_PEOPLE = (
 def command(where: Where, *, output: Output, days: Days, ever: bool) -> None:
     """Numbers of devices that are missing, or came twice."""
     language = output.language
-    with options.opened(where, output) as reports:
+    with queries.reports(where, output) as reports:
         first, last = (None, None) if ever else days.until(reports.now.date())
         between: Values = {"de": first, "ate": last}
         has_punches, rows = reports.read(received=between, gaps=between)

@@ -1,8 +1,6 @@
 """The options that several reports share, and what each report has from them."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -12,7 +10,7 @@ from slices.reports.report import as_csv
 from slices.reports.report.i18n import LANGUAGES, Language
 from slices.reports.report.output import FORMATS, Output
 from slices.reports.report.period import DAYS, Days
-from slices.reports.report.queries import Employees, Reports
+from slices.reports.report.queries import Employees
 from tools.kit import commands, reader
 from tools.kit import options as opt
 
@@ -122,13 +120,3 @@ def days(first: str = "Working day", why: str = "") -> Callable[[Function], Func
         first=click.option("--from", "first", type=opt.DAY, help=f"{first} (default {DAYS} days until --to)."),
         last=click.option("--to", "last", type=opt.DAY, help=f"The last day (default yesterday{why})."),
     )
-
-
-@contextmanager
-def opened(
-    where: reader.Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
-) -> Iterator[Reports]:
-    """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
-    output.require_writable()
-    with reader.opened(where, of_a_moment=as_of is not None or since is not None) as source:
-        yield Reports(source, as_of, since)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 from markupsafe import Markup
 
-from slices.reports.report import chart, options, period
+from slices.reports.report import chart, options, period, queries
 from slices.reports.report.chart import Minute
 from slices.reports.report.i18n import Language
 from slices.reports.report.output import Output
@@ -60,7 +60,7 @@ def command(
         pictures.require_format(picture)
         files.require_writable(picture, force=output.force)
     language = output.language
-    with options.opened(where, output) as reports:
+    with queries.reports(where, output) as reports:
         zone = reports.zone
         start, end = period.stretch(day, start, end, reports.now)
         minutes, ids = read(reports, start, min(end, reports.now))

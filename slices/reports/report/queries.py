@@ -1,4 +1,4 @@
-"""What the reports read, all of one moment, and what they refuse to be made of."""
+"""The reports' queries, all on one snapshot, and the preconditions without which no report is made."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -11,10 +11,11 @@ from psycopg2.extensions import connection
 
 from slices.reports.report import period
 from slices.reports.report.i18n import Language
+from slices.reports.report.output import Output
 from tools.kit import reader
 from tools.kit.errors import CommandError
 from tools.kit.output import print_status
-from tools.kit.reader import Ranges, Reader, Rows, Values
+from tools.kit.reader import Ranges, Reader, Rows, Values, Where
 
 Employees = list[int] | None
 """Numbers of employees, in order; None: everybody."""
@@ -41,7 +42,7 @@ class Reports:
         self._is_in_ranges = False
 
     def read(self, **asked: Values) -> list[Rows]:
-        """Run statements with their values, all of one moment; give the rows of each, which are read once."""
+        """Run statements with their values, all on one snapshot; give the rows of each, which are read once."""
         return self._source.read(**asked)
 
     def of_month(self, month: date, employees: Employees, *names: str, **more: object) -> Ranges:
@@ -195,6 +196,16 @@ def require_known(month: date, employees: Employees, found: Iterable[int], has_p
         raise CommandError(message, 1)
     print_status(f"ponto: {message}")
     return 1
+
+
+@contextmanager
+def reports(
+    where: Where, output: Output, as_of: datetime | None = None, since: datetime | None = None
+) -> Iterator[Reports]:
+    """Give the reports of a database, as of `Reports`, once it is sure that there is where to write them."""
+    output.require_writable()
+    with reader.opened(where, earlier=as_of is not None or since is not None) as source:
+        yield Reports(source, as_of, since)
 
 
 @contextmanager

@@ -78,7 +78,7 @@ class Table(NamedTuple):
     empty: str = ""  # instead of rows, where there are none; without it the table is left out then
     warning: str = ""  # instead of rows
     picture: str = ""  # of a page, above the rows: an element
-    place: str = ""  # on a page, for links to it
+    anchor: str = ""  # on a page, for links to it
 
     def only(self, *names: str) -> "Table":
         """Give some columns of it, in this order."""

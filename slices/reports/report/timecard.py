@@ -56,7 +56,7 @@ def command(
 ) -> int:
     """Every day of a month, its punches, and the totals."""
     language = output.language
-    with options.opened(where, output, as_of) as reports:
+    with queries.reports(where, output, as_of) as reports:
         all_days = output.format == "csv" and employees is None  # no need for their totals
         found = reports.of_month(month, employees, *(_DAYS if all_days else _CARDS))
         cards = iter(()) if all_days else _cards(month, found.each)

@@ -46,7 +46,7 @@ _LEAVE = ("nome", "dias_divididos")
 def command(where: Where, *, output: Output, employees: Employees, month: date, as_of: datetime | None) -> int:
     """The totals of a month, a row for each employee."""
     word = output.language.word
-    with options.opened(where, output, as_of) as reports:
+    with queries.reports(where, output, as_of) as reports:
         found = reports.of_month(month, employees, "totals")
         read = chain.from_iterable(totals for (totals,) in found.each)
         rows = list(map(Totals._make, output.counted(read, "employees", found.employees)))

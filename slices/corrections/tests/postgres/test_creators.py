@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from slices.corrections import request
+from slices.corrections.function import answer as answered
 from slices.corrections.write import Correction, write
 from tests.database import ask
 from tests.postgres import creators
@@ -59,7 +59,7 @@ def test_a_request_for_a_correction_is_refused_where_somebody_else_may_create(
         "body": json.dumps({"correcoes": [{"tipo": "anulacao", "alvo": PUNCH, "motivo": "wrong"}]}),
         "requestContext": {"identity": {"userArn": "arn:of:somebody"}},
     }
-    answer, done = request.answer(event, lambda: way, "")
+    answer, done = answered(event, lambda: way, "")
 
     assert answer["statusCode"] == 500
     assert "everybody (PUBLIC) may create in it" in json.loads(answer["body"])["message"]

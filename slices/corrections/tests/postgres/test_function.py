@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from slices.corrections import request
+from slices.corrections import function as corrections
 from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MOST
@@ -102,7 +102,7 @@ def test_what_is_no_request_is_refused(function: Functions, body: str) -> None:
 def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_again(
     function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request, "_OPTIONS", "-c lock_timeout=10")
+    monkeypatch.setattr(corrections, "_OPTIONS", "-c lock_timeout=10")
     with closing(database.connect()) as other:
         other.cursor().execute("lock table correcao")
         answer = function.run(
@@ -116,7 +116,7 @@ def test_while_the_database_does_not_answer_whoever_sends_is_told_when_to_come_a
 def test_a_login_that_holds_the_corrections_lock_is_named(
     function: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request, "_OPTIONS", "-c lock_timeout=10")
+    monkeypatch.setattr(corrections, "_OPTIONS", "-c lock_timeout=10")
     with closing(database.connect(user="ponto_receipts", application_name="taken over")) as other:
         other.cursor().execute("select pg_advisory_lock(0x636f72726563616f)")
         status, answer = post(function, ADDITION)
@@ -152,7 +152,7 @@ def test_a_wrong_password_is_no_paused_database(function: Functions, monkeypatch
     def connect(*_: Any, **__: Any) -> None:
         raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_corrections"')
 
-    monkeypatch.setattr(request, "connect", connect)
+    monkeypatch.setattr(corrections, "connect", connect)
     status, answer = post(function, ADDITION)
     assert (status, "another password" in answer["message"]) == (500, True)
 
@@ -162,7 +162,7 @@ def test_a_secret_that_cannot_be_read_is_said_without_its_text() -> None:
         raise ValueError("CANARY")
 
     event = {"body": json.dumps({"correcoes": [ADDITION]}), "requestContext": {"identity": {"userArn": AUTHOR}}}
-    answer, done = request.answer(event, parameters, "")
+    answer, done = corrections.answer(event, parameters, "")
     assert (answer["statusCode"], done.error) == (500, "ValueError")
     assert "cannot read the database's password (ValueError)" in answer["body"]
 
