@@ -15,10 +15,19 @@ begin
 end
 $$;
 
-create trigger before_row before insert on batida for each row execute function gates.pass();
-create trigger before_commit after insert on batida for each statement execute function gates.pass();
-create trigger before_row before insert on correcao for each row execute function gates.pass();
-create trigger before_commit after insert on correcao for each statement execute function gates.pass();
+-- Of every table that nothing is taken from.
+do $$
+declare
+    found regclass;
+begin
+    for found in select tgrelid::regclass from pg_trigger where tgname = 'append_only' loop
+        execute format('create trigger before_row before insert on %s for each row execute function gates.pass()', found);
+        execute format(
+            'create trigger before_commit after insert on %s for each statement execute function gates.pass()', found
+        );
+    end loop;
+end
+$$;
 
 -- No vacuum in the middle of a step. And the scheduler ends deadlocks, for PostgreSQL's clock is not to choose whom.
 alter table batida set (autovacuum_enabled = false);

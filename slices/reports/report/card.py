@@ -27,7 +27,7 @@ class Written(NamedTuple):
 
     usuario_id: int
     id: str
-    tipo: str  # batida, or as in correcao
+    tipo: str  # batida, or as in correcoes
     dia: date
     local: datetime  # the punch, naive
     dispositivo: str | None

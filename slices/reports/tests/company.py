@@ -1,5 +1,7 @@
 """The small company of `golden/company.sql`, and how tests ask for its reports."""
 
+import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +11,10 @@ from slices.reports.report import period
 from tests import commands
 from tests.commands import Run as Run
 from tests.database import ask
+from tools.kit.project import ROOT
 
 GOLDEN = Path(__file__).parent / "golden"
+TEMPLATES = ROOT / "slices" / "reports" / "report" / "templates"
 NOW = datetime(2026, 12, 1, 12, 34, 56, tzinfo=UTC)
 MONTH = ("--month", "2026-11")
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
@@ -29,3 +33,14 @@ def runner(state: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
     ponto = commands.runner(capsys, "report")
     return lambda *words: ponto(*words, "--state", state)
+
+
+def require_golden(file: Path, found: str) -> None:
+    """Assert that a report is a golden file, or write the file anew (`GOLDEN=write`)."""
+    # The picture is matplotlib's, and looked at elsewhere; the style is every page's.
+    found = re.sub(r"<svg\b.*?</svg>", "<svg></svg>", found, flags=re.DOTALL)
+    style = (TEMPLATES / "page.css").read_text(encoding="utf-8").removesuffix("\n")
+    found = found.replace(f"<style>\n{style}</style>", "<style></style>")
+    if os.environ.get("GOLDEN") == "write":
+        file.write_text(found, encoding="utf-8")
+    assert found == file.read_text(encoding="utf-8")

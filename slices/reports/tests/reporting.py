@@ -1,12 +1,12 @@
-"""What the tests of the reports share: a database with punches and corrections, and its time cards in plain Python."""
+"""What the tests of the reports share: a database with punches, and its time cards in plain Python."""
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -103,28 +103,6 @@ class Database(tests.database.Database):
             )
         return ids
 
-    def correct(
-        self,
-        usuario_id: int,
-        tipo: str,
-        *,
-        at: str | datetime | None = None,
-        alvo: str | None = None,
-        written: str | datetime,
-        id_: str | None = None,
-    ) -> str:
-        """Store a correction, against the rules too; return its id. Local times are the stage's."""
-        id_ = id_ or correction_id(uuid.uuid4().int)
-        instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
-        self.ask(
-            "set session_replication_role = replica;"  # no trigger
-            "insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
-            " values (%s, %s, %s, %s, %s, 'forgotten', 'somebody', %s);"
-            "set session_replication_role = origin",
-            *(id_, usuario_id, tipo, instants[0], alvo, instants[1]),
-        )
-        return id_
-
     def begin(self, zone: ZoneInfo, cutoff: time | None, punches: list[datetime]) -> None:
         """Employ somebody, and store punches that arrive in the given order."""
         self.employ(1, zone, cutoff)
@@ -144,11 +122,6 @@ class Database(tests.database.Database):
             )
             if locals_
         ]
-
-
-def correction_id(number: int) -> str:
-    """Give an id as corrections have them."""
-    return f"c0000000-0000-8000-8000-{number % 16**12:012x}"
 
 
 def instants_of(times: str, zone: ZoneInfo = SAO_PAULO) -> list[datetime]:
@@ -242,47 +215,3 @@ def rest_after(days: dict[date, list[datetime]], day: date) -> int | None:
     both_are_odd = len(days[day]) % 2 == 1 == len(days[following]) % 2
     is_split = rest < min(11 * 60, max(breaks, default=0)) or (both_are_odd and rest < 13 * 60)
     return rest if is_split else None
-
-
-class Written(NamedTuple):
-    """A row of batida or correcao, of employee 1."""
-
-    at: datetime  # written; of a punch of the first version it says nothing
-    kind: str  # batida, primeira (as of the first version), or as correcao.tipo
-    id: str
-    ponto: datetime | None
-    alvo: str | None
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> tuple[Story, list[Written], datetime]:
-    """Draw a story, how its punches were written and corrected, one an hour, and a moment in between."""
-    zone, cutoff, punches = draw(stories())
-    began = datetime(2026, 1, 1, tzinfo=UTC)
-    rows: list[Written] = []
-    while True:
-        targets: dict[str, list[str]] = {
-            "desconsideracao": [row.id for row in rows if row.ponto],
-            "anulacao": [row.id for row in rows if row.kind in ("inclusao", "desconsideracao")],
-        }
-        kinds = [
-            *(["batida", "primeira", "inclusao"] if punches else ["end"]),
-            *(kind for kind, found in targets.items() if found),
-        ]
-        kind = draw(st.sampled_from(kinds))
-        if kind == "end":
-            break
-        alvo = draw(st.sampled_from(targets[kind])) if kind in targets else None
-        ponto = None if alvo else punches.pop()
-        number = len(rows)
-        id_ = str(uuid.UUID(int=number)) if kind in ("batida", "primeira") else correction_id(number)
-        rows.append(Written(began + number * HOUR, kind, id_, ponto, alvo))
-    return (zone, cutoff, []), rows, began + draw(st.integers(0, len(rows))) * HOUR - draw(st.integers(0, 1)) * MINUTE
-
-
-def counting(rows: Iterable[Written], moment: datetime | None) -> list[datetime]:
-    """Give the punches that count at a moment (None: now)."""
-    there = [row for row in rows if moment is None or row.kind == "primeira" or row.at <= moment]
-    undone = {row.alvo for row in there if row.kind == "anulacao"}
-    off = {row.alvo for row in there if row.kind == "desconsideracao" and row.id not in undone}
-    return [row.ponto for row in there if row.ponto and row.id not in undone | off]

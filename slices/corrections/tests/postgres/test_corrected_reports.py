@@ -5,22 +5,19 @@ from datetime import date, datetime
 import pytest
 from hypothesis import given
 
+from slices.corrections.tests.correcting import Database, Written, counting, histories
+from slices.corrections.tests.correcting import database as database
 from slices.reports.tests.reporting import (
     DAY,
     HOUR,
     SECOND,
-    Database,
     Row,
     Story,
-    Written,
-    counting,
-    histories,
     instant_of,
     minutes_of,
     rules,
     working_days,
 )
-from slices.reports.tests.reporting import database as database
 
 MONTH = "'2026-11-01', '2026-11-30'"
 FIGURES = "dias_trabalhados, minutos, minutos_noturnos, dias_incompletos"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ponto.admin.migrations import Migrated, migrate
-from slices.reports.tests.reporting import Database
+from slices.corrections.tests.correcting import Database
 from tests.database import SCHEMA, TIME_ZONE
 
 CORRECTED = ["2026-11-03 08:00 12:00 13:00 17:00 = 480, 0"]

@@ -56,27 +56,9 @@ select pg_temp.punch(105, '2026-11-01 06:30', 'UTC');
 select pg_temp.punch(106, '2026-11-23 08:00');
 select pg_temp.punch(106, '2026-11-23 18:01');
 
--- On the 26th 12:00 came twice and 17:00 was forgotten: corrected, 8:00. What was undone counts for nothing.
+-- On the 26th 12:00 came twice and 17:00 was forgotten: 5:00 of 8:00.
 select pg_temp.punch(106, timestamp '2026-11-26' + time)
 from unnest(array[interval '8:00', '12:00:00', '12:00:30', '13:00']) as time;
-set session_replication_role = replica; -- without the trigger that lets nobody write into the past
-insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)
-select ('c0000000-0000-8000-8000-' || to_char(hora, 'YYYYMMDDHH24MI'))::uuid, 106, tipo, ponto at time zone 'America/Sao_Paulo', alvo, motivo, autor,
-    hora at time zone 'America/Sao_Paulo'
-from (
-    values
-        (
-            'inclusao', timestamp '2026-11-26 17:00', null::uuid, 'Forgot; seen at the gate',
-            'arn:aws:iam::123456789012:user/maria', timestamp '2026-11-27 09:00'
-        ),
-        (
-            'desconsideracao', null, (select id from batida where ponto = '2026-11-26 12:00:30-03'),
-            '<b>Tapped twice</b>', 'local', '2026-11-27 09:01'
-        ),
-        ('inclusao', '2026-11-26 19:00', null, 'By mistake', 'local', '2026-11-27 09:02'),
-        ('anulacao', null, 'c0000000-0000-8000-8000-202611270902', 'Wrong day', 'local', '2026-11-27 09:03')
-) as feita (tipo, ponto, alvo, motivo, autor, hora);
-set session_replication_role = origin;
 
 -- 107: four nights from 22:00 to 06:00 and no cut-off of her own, so that three days seem to be 06:00 to 22:00, 16:00
 -- each, and one begins and one ends alone. Double taps on the 24th and the 27th: an even count, and 0:00.

@@ -125,8 +125,11 @@ def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
 ) -> None:
     moment = datetime(2026, 11, 3, tzinfo=UTC)
     monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("conflict", 102, 2, moment, moment)])
-    page = opened(*words, "--lang", language)
+    require_fit(opened(*words, "--lang", language))
 
+
+def require_fit(page: Opened) -> None:
+    """Assert that a page fits screen, phone and paper, asks for nothing and says nothing."""
     for size in (_SCREEN, _PHONE):
         would_be, is_ = page.widths(size)
         assert would_be <= is_, size
@@ -167,7 +170,11 @@ def test_time_cards_print_a_page_for_each_employee(language: str, texts: list[st
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_a_card_keeps_its_words_whole_and_apart_in_a_wide_font_too(language: str, font: str, opened: Open) -> None:
     employees = ("--employee", 102, "--employee", 103, "--employee", 106, "--employee", 201)
-    page = opened("timecard", *employees, *MONTH, "--lang", language)
+    require_whole_words(opened("timecard", *employees, *MONTH, "--lang", language), font)
+
+
+def require_whole_words(page: Opened, font: str) -> None:
+    """Assert that no word of time cards is broken on screen, phone and paper, in a font or the page's own."""
     if font:
         page.page.add_style_tag(content=f"* {{ font-family: '{font}', {font} !important }}")
 

@@ -1,4 +1,4 @@
-"""`slices/reports/month.md`: an outsider closes October for the made-up company, command by command."""
+"""`slices/corrections/month.md`: an outsider closes October for the made-up company, command by command."""
 
 import csv
 import os
@@ -14,7 +14,7 @@ from tests.documents import blocks, commands
 from tools.cli import main
 from tools.kit.project import ROOT
 
-PAGE = ROOT / "slices" / "reports" / "month.md"
+PAGE = ROOT / "slices" / "corrections" / "month.md"
 
 
 @pytest.fixture

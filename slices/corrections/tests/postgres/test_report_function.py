@@ -1,13 +1,15 @@
-"""A report of an earlier moment, while a correction is being written."""
+"""The function that reads, of employees who were corrected, and while a correction is being written."""
 
 from collections.abc import Sequence
 
 import pytest
 
+from slices.corrections.tests.correcting import correct
+from slices.reports.report.output import FORMATS
 from slices.reports.tests.company import Run
+from slices.reports.tests.postgres.test_report_function import REPORTS, require_settled
 from slices.reports.tests.postgres.test_report_function import calls as calls
 from slices.reports.tests.postgres.test_report_function import function as function
-from slices.reports.tests.postgres.test_report_function import require_settled
 from slices.reports.tests.postgres.test_report_function import run as run
 from slices.reports.tests.postgres.test_report_function import url as url
 
@@ -15,6 +17,13 @@ WRITTEN = (
     "set constraints all immediate;"  # no trigger sees when it is committed
     " insert into correcao (tipo, usuario_id, ponto, motivo) values ('inclusao', 101, '2026-11-03 21:00Z', 'late')"
 )
+
+
+@pytest.mark.parametrize("name", ["timecards", "exceptions", "timecards as of", "changes"])
+def test_a_report_with_corrections_is_the_same_byte_for_byte_by_the_function(name: str, run: Run, url: str) -> None:
+    correct(url)
+    for form in FORMATS:
+        assert run(*REPORTS[name], "--format", form, "--stage", "local") == run(*REPORTS[name], "--format", form)
 
 
 @pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])

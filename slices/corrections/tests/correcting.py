@@ -1,0 +1,103 @@
+"""What the tests of corrections share: a database with corrections, and what counts in plain Python."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import strategies as st
+
+from slices.reports.tests import company, reporting
+from slices.reports.tests.reporting import HOUR, MINUTE, Story, instant_of, stories
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+class Database(reporting.Database):
+    """A database with all migrations, in which punches are corrected."""
+
+    def correct(
+        self,
+        usuario_id: int,
+        tipo: str,
+        *,
+        at: str | datetime | None = None,
+        alvo: str | None = None,
+        written: str | datetime,
+        id_: str | None = None,
+    ) -> str:
+        """Store a correction, against the rules too; return its id. Local times are the stage's."""
+        id_ = id_ or correction_id(uuid.uuid4().int)
+        instants = [instant_of(each) if isinstance(each, str) else each for each in (at, written)]
+        self.ask(
+            "set session_replication_role = replica;"  # no trigger
+            "insert into correcao (id, usuario_id, tipo, ponto, alvo, motivo, autor, criada_em)"
+            " values (%s, %s, %s, %s, %s, 'forgotten', 'somebody', %s);"
+            "set session_replication_role = origin",
+            *(id_, usuario_id, tipo, instants[0], alvo, instants[1]),
+        )
+        return id_
+
+
+def correction_id(number: int) -> str:
+    """Give an id as corrections have them."""
+    return f"c0000000-0000-8000-8000-{number % 16**12:012x}"
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """Give a database with all migrations applied and no punches."""
+    with closing(Database(migrated_url)) as database:
+        yield database
+
+
+def correct(url: str) -> None:
+    """Correct a day of the reports' company."""
+    company.fill(url, (GOLDEN / "corrections.sql").read_text(encoding="utf-8"))
+
+
+class Written(NamedTuple):
+    """A row of batida or correcao, of employee 1."""
+
+    at: datetime  # written; of a punch of the first version it says nothing
+    kind: str  # batida, primeira (as of the first version), or as correcao.tipo
+    id: str
+    ponto: datetime | None
+    alvo: str | None
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[Story, list[Written], datetime]:
+    """Draw a story, how its punches were written and corrected, one an hour, and a moment in between."""
+    zone, cutoff, punches = draw(stories())
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    rows: list[Written] = []
+    while True:
+        targets: dict[str, list[str]] = {
+            "desconsideracao": [row.id for row in rows if row.ponto],
+            "anulacao": [row.id for row in rows if row.kind in ("inclusao", "desconsideracao")],
+        }
+        kinds = [
+            *(["batida", "primeira", "inclusao"] if punches else ["end"]),
+            *(kind for kind, found in targets.items() if found),
+        ]
+        kind = draw(st.sampled_from(kinds))
+        if kind == "end":
+            break
+        alvo = draw(st.sampled_from(targets[kind])) if kind in targets else None
+        ponto = None if alvo else punches.pop()
+        number = len(rows)
+        id_ = str(uuid.UUID(int=number)) if kind in ("batida", "primeira") else correction_id(number)
+        rows.append(Written(began + number * HOUR, kind, id_, ponto, alvo))
+    return (zone, cutoff, []), rows, began + draw(st.integers(0, len(rows))) * HOUR - draw(st.integers(0, 1)) * MINUTE
+
+
+def counting(rows: Iterable[Written], moment: datetime | None) -> list[datetime]:
+    """Give the punches that count at a moment (None: now)."""
+    there = [row for row in rows if moment is None or row.kind == "primeira" or row.at <= moment]
+    undone = {row.alvo for row in there if row.kind == "anulacao"}
+    off = {row.alvo for row in there if row.kind == "desconsideracao" and row.id not in undone}
+    return [row.ponto for row in there if row.ponto and row.id not in undone | off]

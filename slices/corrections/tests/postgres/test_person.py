@@ -1,0 +1,55 @@
+"""`ponto person` of somebody who was corrected."""
+
+import json
+
+import pytest
+
+from slices.corrections.tests.correcting import correct
+from slices.reports.tests import company
+from slices.reports.tests.postgres.test_person import Stage, require_the_same_by_function_and_connection
+from slices.reports.tests.postgres.test_person import dev as dev
+
+# A time that was added to a month without punches.
+MORE = """
+insert into correcao (usuario_id, tipo, ponto, motivo) values
+    (106, 'inclusao', '2025-05-05T00:00Z', 'forgotten'),
+    (101, 'inclusao', '2025-05-05T00:00Z', 'of 101');
+"""
+
+
+@pytest.fixture
+def corrected(dev: Stage) -> Stage:
+    correct(dev.database.url)
+    company.fill(dev.database.url, MORE)
+    return dev
+
+
+def test_all_corrections_of_one_employee_are_there_and_nobody_elses(corrected: Stage) -> None:
+    result = corrected.run(106, "--json")
+
+    found = json.loads(corrected.text())
+    assert (result.status, result.json["corrections"], result.json["timeCards"]) == (0, 5, 3)
+    assert [each["id"] for each in found["correcoes"]] == corrected.ask(
+        "select id::text from correcao where usuario_id = 106 order by criada_em"
+    )
+    assert set(found["correcoes"][0]) == corrected.fields("correcao")
+    assert [card["mes"] for card in found["espelhos"]] == ["2024-12", "2025-05", "2026-11"]
+    assert [sum(day["batidas"] for day in card["dias"]) for card in found["espelhos"]] == [1, 1, 6]
+    page = corrected.text("html")
+    assert "of 101" not in corrected.text() + page
+    assert "&lt;b&gt;Tapped twice" in page
+    assert page.count('<main class="sheet card">') == 3
+
+
+def test_the_function_and_a_connection_give_the_same(corrected: Stage) -> None:
+    require_the_same_by_function_and_connection(corrected)
+
+
+def test_no_reason_is_printed_or_logged(corrected: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "ponto")
+
+    result = corrected.run()
+
+    logged = corrected.functions.log.getvalue() + caplog.text + result.out + result.err
+    assert "person_corrections" in logged
+    assert "Tapped" not in logged

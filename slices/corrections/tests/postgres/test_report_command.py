@@ -1,0 +1,198 @@
+"""`ponto report` of employees who were corrected: golden files, and what a reader does with each format.
+
+    GOLDEN=write make test ARGS="slices/corrections/tests/postgres/test_report_command.py -k golden"
+
+writes the golden files anew; look at the difference before committing it.
+"""
+
+import csv
+import io
+import re
+from typing import Any
+
+import pytest
+
+from slices.corrections.tests.correcting import GOLDEN, correct
+from slices.reports.tests.company import MONTH, NOVEMBER, Run, fill, require_golden
+from slices.reports.tests.postgres.test_report import (
+    CHANGES,
+    LATE,
+    OCTOBER,
+    STAYED,
+    TIMECARDS,
+    TOTALS,
+)
+from slices.reports.tests.postgres.test_report import run as run
+
+OF_106 = ("--employee", "106")
+EXCEPTIONS = ("exceptions", *NOVEMBER, "--no-queue")
+FOR_PEOPLE = {
+    "timecard": (("timecard", *OF_106, *MONTH), ["Espelho de ponto", "corrigida"]),
+    "exceptions": ((*EXCEPTIONS, *OF_106), ["Ocorrências", "Hora incluída"]),
+    "changes": (
+        (*CHANGES, *OF_106),
+        ["Meses alterados, novembro de 2026", "Antes: 26/11/2026, 20:00", "Hora incluída"],
+    ),
+}
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    fill(migrated_url)
+    correct(migrated_url)
+    return migrated_url
+
+
+# Golden files
+
+
+@pytest.mark.parametrize(("form", "ending"), [("text", "txt"), ("html", "html"), ("csv", "csv"), ("json", "json")])
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_a_golden_file_is_what_is_read(name: str, form: str, ending: str, run: Run) -> None:
+    words = (*FOR_PEOPLE[name][0], "--format", form)
+    found = run(*words).out
+    require_golden(GOLDEN / f"{name}.{ending}", found)
+    assert (run(*words, "--lang", "pt").out == found) == (form in ("csv", "json"))
+
+
+@pytest.mark.parametrize("form", ["text", "html"])
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_each_report_is_in_portuguese_too(name: str, form: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    words, headings = FOR_PEOPLE[name]
+    monkeypatch.setenv("COLUMNS", "160")  # no sentence or cell goes on below
+
+    found = run(*words, "--format", form, "--lang", "pt")
+
+    assert found.status == 0, found.err
+    assert [heading for heading in headings if heading not in " ".join(found.out.split())] == []
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+@pytest.mark.parametrize("words", [EXCEPTIONS, CHANGES], ids=lambda words: words[0])
+def test_no_line_of_a_report_is_wider_than_80_columns(words: tuple[str, ...], language: str, run: Run) -> None:
+    lines = run(*words, "--lang", language).out.splitlines()
+
+    assert len(lines) > 5
+    assert [line for line in lines if len(line) > 80] == []
+
+
+# Figures
+
+
+def test_a_card_totals_and_exceptions_hold_the_figures_that_were_added_up_by_hand(run: Run) -> None:
+    minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, "--format", "json").json["totais"]}
+    assert minutes[106] == 10 * 60 + 1 + 8 * 60
+    found = run(*EXCEPTIONS, *OF_106, "--format", "json").json
+    assert found["totais"] == {"longa": 1, "incluida": 1, "desconsiderada": 1}
+
+
+def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(
+    run: Run, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # in which the punches of a day stand on one line
+    fill(url, "insert into funcionario (usuario_id, nome) values (110, 'Lia')")
+    fill(
+        url,
+        "insert into batida (id, usuario_id, ponto, recebida_em)"
+        " select gen_random_uuid(), 110, at, at from unnest(%s::timestamptz[]) as at",
+        ["2026-11-03 08:00:40-03", "2026-11-03 12:00:00-03", "2026-11-03 13:00-03"],
+    )
+    fill(
+        url,
+        "insert into correcao (tipo, usuario_id, ponto, motivo) select 'inclusao', 110, at, 'forgotten'"
+        " from unnest(%s::timestamptz[]) as at",
+        ["2026-11-03 08:00-03", "2026-11-03 12:00:20-03"],  # before one, and after the other
+    )
+    card = ("timecard", "--employee", 110, *MONTH)
+
+    assert "08:00* 08:00  12:00 12:00*  13:00" in run(*card).out
+    page = re.sub(r"<[^>]+>", "", run(*card, "--format", "html").out)
+    assert "08:00* 08:00  12:00 12:00*  13:00" in page
+    assert run(*card, "--format", "json").json["dias"][2]["incluidas"] == [1, 4]
+    days = list(csv.DictReader(io.StringIO(run(*card, "--format", "csv").out)))
+    assert days[2]["incluidas"] == "1 4"
+
+
+# As of a moment
+
+
+AS_OF = ("--as-of", "2026-11-26T20:00")  # before the corrections of that day
+
+
+def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
+    def of_106(*words: object) -> dict[str, Any]:
+        (found,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
+        return {name: found[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}
+
+    assert of_106(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
+    assert of_106("--as-of", "2026-11-26T23:00Z") == of_106(*AS_OF)
+    assert of_106("--as-of", "2026-11-27T09:00")["batidas"] == 5  # the moment of the first is included
+    assert of_106()["minutos"] == 8 * 60
+
+    minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]}
+    assert minutes[106] == 15 * 60 + 1
+    exceptions = run(*EXCEPTIONS, *AS_OF, "--format", "json").json
+    assert exceptions["momento"] == "2026-11-26T23:00:00Z"
+    assert "incluida" not in exceptions["totais"]
+    for report in (TIMECARDS, TOTALS, EXCEPTIONS):
+        for form in ("text", "html"):
+            assert "As of Nov 26, 2026, 20:00, America/Sao_Paulo." in run(*report, *AS_OF, "--format", form).out
+
+
+OFF = """
+set session_replication_role = replica; -- without the trigger that lets nobody write into the past
+insert into correcao (id, usuario_id, tipo, alvo, motivo, criada_em)
+values ('c0000000-0000-8000-8000-000000000001', 102, 'desconsideracao', %s, 'not hers', '2026-11-28 08:00-03')
+"""
+
+
+def test_changes_are_of_those_whose_month_is_another_now_with_what_came_since(run: Run, url: str) -> None:
+    def found(since: str, *words: object) -> dict[int, Any]:
+        changes = run("changes", "--month", "2026-10", "--since", since, "--format", "json", *words).json["mudancas"]
+        return {one["usuarioId"]: one for one in changes}
+
+    fill(url, STAYED)
+    fill(url, LATE.replace("2026-11-27", "2026-10-05"), "00000000-0000-4000-8000-000000000003", 107)
+    assert found("2026-11-01T12:00") == {}
+    assert "Nobody's month changed." in run("changes", "--month", "2026-10", "--since", "2026-11-01T12:00").out
+    offline, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+    fill(url, LATE, offline, 101)
+    fill(url, LATE, wrong, 102)
+    fill(url, OFF, wrong)  # 102's October is the same again
+
+    (late,) = found("2026-11-01T12:00").values()
+
+    assert (late["usuarioId"], late["diasIncompletosAntes"], late["diasIncompletos"]) == (101, 0, 1)
+    assert [(one["id"], one["tipo"], one["dia"]) for one in late["chegadas"]] == [(offline, "batida", "2026-10-05")]
+    assert found("2026-11-27T07:59").keys() == {101}
+    both = found("2026-11-27T12:00")
+    assert [one["tipo"] for one in both[102]["chegadas"]] == ["desconsideracao"]
+    assert both.keys() == {102}
+    assert found("2026-11-27T12:00", "--employee", 101) == {}
+    first = found("2026-11-26T12:00", "--as-of", "2026-11-27T12:00")
+    assert first.keys() == {101, 102}  # not yet as it was
+    assert [one["tipo"] for one in first[102]["chegadas"]] == ["batida"]
+    assert found("2026-11-26T12:00", "--as-of", "2026-11-27T07:59") == {}
+    assert "Nobody" in run(*OCTOBER, "--since", "2026-11-27T08:00", "--as-of", "2026-11-27T12:00").out
+    wrong_order = run(*OCTOBER, "--since", "2026-11-27T12:00", "--as-of", "2026-11-27T12:00")
+    assert (wrong_order.status, wrong_order.out) == (2, "")
+    assert "--since must be before --as-of" in wrong_order.err
+
+
+def test_changes_list_other_punches_with_equal_minutes_and_a_disregarded_punch_among_what_came(
+    run: Run, url: str
+) -> None:
+    stayed, wrong = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
+    fill(url, STAYED)
+    fill(url, LATE, stayed, 102)
+    fill(url, LATE.replace("2026-10-05 08:00", "2026-10-06 08:00"), wrong, 102)
+    fill(url, OFF, wrong)
+
+    (one,) = run(*OCTOBER, "--since", "2026-11-01T12:00", "--format", "json").json["mudancas"]
+
+    assert (one["usuarioId"], one["minutosAntes"], one["minutos"]) == (102, 0, 0)
+    assert [(each["tipo"], each["id"]) for each in one["chegadas"] if each["tipo"] == "batida"] == [
+        ("batida", stayed),
+        ("batida", wrong),
+    ]
+    assert [each["tipo"] for each in one["chegadas"]] == ["batida", "batida", "desconsideracao"]
