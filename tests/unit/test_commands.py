@@ -90,7 +90,7 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
 
 @pytest.mark.parametrize(
     ("line", "word", "completed"),
-    [("ponto lo", 1, "plain,load\n"), ("ponto remove --prof", 2, "plain,--profile\n")],
+    [("ponto dl", 1, "plain,dlq\n"), ("ponto remove --prof", 2, "plain,--profile\n")],
     ids=["a command", "an option of a line that lacks another"],
 )
 def test_a_shell_completes(

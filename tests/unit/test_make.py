@@ -156,7 +156,7 @@ def made_up_stack() -> Any:
 def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
     served: Any, begins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(slices, "said_by_name", lambda key: {"local": served}[key])
+    monkeypatch.setattr(slices, "said_by_name", lambda key: {"local": served, "tries": {}}[key])
     local._greet(made_up_stack(), tmp_path)
     assert capsys.readouterr().out.startswith(begins)
 
@@ -165,7 +165,7 @@ def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
 def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and_is_said_elsewhere(
     tmp_path: Path, pip: int, npm: int
 ) -> None:
-    status = {".venv-audit/bin/pip-audit": pip, "node_modules/.bin/npm": npm, ".venv-audit/bin/check-jsonschema": 0}
+    status = {".venv-audit/bin/pip-audit": pip, "node_modules/.bin/npm": npm, **dict.fromkeys(AUDITORS, 0)}
     for name, number in status.items() | {(f".venv/bin/{name}", 0) for name in ("ruff", "mypy", "python")}:
         program = tmp_path / name
         program.parent.mkdir(parents=True, exist_ok=True)
