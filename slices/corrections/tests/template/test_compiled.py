@@ -17,7 +17,7 @@ METHODS = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${
 
 def test_the_zip_holds_what_the_functions_load(packaged: Packaged) -> None:
     assert files_of(packaged("prod"), "corrections") == {
-        *(f"{name}.py" for name in ("__init__", "function", "request", "statements", "write")),
+        *(f"{name}.py" for name in ("__init__", "function", "statements", "write")),
         *(
             f"reads/{name}.sql"
             for name in ("correction", "correction_list", "disregarded", "employee_punches", "person_corrections")
