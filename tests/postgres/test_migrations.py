@@ -352,6 +352,18 @@ def test_of_a_slice_that_goes_the_tables_stay_its_role_signs_in_no_more_and_all_
     assert stage.run("first_one", "another") == Migrated([], [])
 
 
+def test_a_role_that_another_slice_has_too_signs_in_when_one_goes(stage: Stage) -> None:
+    with (stage.folders["another"] / "roles.sql").open("a") as file:
+        file.write("create role ponto_first_one login;\n")
+    stage.run("first_one", "another")
+
+    for _ in range(2):
+        stage.run("another")
+        assert stage.signs_in("first_one") == [(True,)]
+    stage.run()
+    assert stage.signs_in("first_one") == [(False,)]
+
+
 def test_a_slice_that_lacks_a_file_is_no_hindrance_to_the_others(empty: Database, stage: Stage) -> None:
     newer = stage.folders["first_one"] / "0002_newer.sql"
     add(newer, "create table newer ();\n")

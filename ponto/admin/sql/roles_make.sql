@@ -5,7 +5,10 @@ do $$
 declare
     wanted record;
     left_over constant name[] := array(
-        select nome from %(schema)s.migracao_papel where fatia <> all(%(slices)s) and nome in (select rolname from pg_roles)
+        select nome
+        from %(schema)s.migracao_papel join pg_roles on rolname = nome
+        where fatia <> all(%(slices)s)
+            and nome not in (select role from jsonb_to_recordset(%(roles)s) as given (role text))
     );
     names constant text := (
         select string_agg(role, ', ')
