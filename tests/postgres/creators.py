@@ -11,7 +11,7 @@ EMPLOYEE = 123
 
 
 def migrated(server: Server, schema: str) -> dict[str, str]:
-    """Give the way of an owner to a migrated database in which there are an employee and a punch."""
+    """Give the way of an owner to a migrated database in which there is a punch."""
     owner = server.owner("master")
     if schema != "public":
         ask(owner, f'create schema "{schema}"')
@@ -19,7 +19,6 @@ def migrated(server: Server, schema: str) -> dict[str, str]:
     migrate(owner, ZONE, SCHEMA)
     for role in ROLES:
         set_password(owner, role, "its own")
-    ask(owner, "insert into funcionario (usuario_id, nome, cpf) values (%s, 'Ana', '12345678901')", EMPLOYEE)
     ask(owner, "insert into batida (id, usuario_id, ponto) values (%s, %s, '2026-10-01 08:00Z')", PUNCH, EMPLOYEE)
     return owner
 

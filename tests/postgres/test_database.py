@@ -17,6 +17,7 @@ from tools.kit.errors import CommandError
 from tools.kit.target import Where
 
 ENVIRONMENT = Where(environment=True)
+A_PUNCH = "insert into batida (id, usuario_id, ponto) values (gen_random_uuid(), 1, '2026-11-03 08:00-03')"
 
 
 @pytest.fixture(autouse=True)
@@ -128,11 +129,11 @@ def test_a_reader_cannot_write_even_where_it_has_the_right(
     stack: Path, deployment: pytest.MonkeyPatch, migrated_url: str, role: Callable[[str], str], local: bool
 ) -> None:
     deployment.setenv("DB_USER", role("clerk"))
-    ask(parse_dsn(migrated_url), "grant insert on funcionario to clerk, ponto_reader")
+    ask(parse_dsn(migrated_url), "grant insert on batida to clerk, ponto_reader")
     with database.connect(Where(state=stack) if local else ENVIRONMENT, read_only=True) as connection:
         connection.rollback()
         with connection.cursor() as cursor, pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
-            cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
+            cursor.execute(A_PUNCH)
 
 
 @pytest.mark.parametrize("words", [(), ("--state",)], ids=str)
@@ -174,11 +175,11 @@ def test_what_is_not_committed_is_rolled_back(stack: Path) -> None:
     for commit in (False, True):
         with database.connect(Where(state=stack), read_only=False) as connection:
             with connection.cursor() as cursor:
-                cursor.execute("insert into funcionario (usuario_id, nome) values (1, 'Ana')")
+                cursor.execute(A_PUNCH)
             if commit:
                 connection.commit()
         with database.connect(Where(state=stack), read_only=True) as connection:
-            assert one(connection, "select count(*) from funcionario") == int(commit)
+            assert one(connection, "select count(*) from batida") == int(commit)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +256,7 @@ def test_a_statement_that_is_ended_is_said(stack: Path, statement: str, said: st
 def test_a_right_that_the_user_lacks_is_said(deployment: pytest.MonkeyPatch, role: Callable[[str], str]) -> None:
     deployment.setenv("DB_USER", role("stranger"))
     with (
-        pytest.raises(CommandError, match="permission denied for table funcionario; sign in as another user"),
+        pytest.raises(CommandError, match="permission denied for table batida; sign in as another user"),
         database.connect(ENVIRONMENT, read_only=False) as connection,
     ):
-        one(connection, "select count(*) from funcionario")
+        one(connection, "select count(*) from batida")

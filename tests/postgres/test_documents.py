@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -88,22 +89,20 @@ def test_an_erasure_needs_the_owner(migrated_url: str, erasure: str) -> None:
     assert ask(migrated_url, "select usuario_id from batida") == [(123,)]
 
 
-def steps() -> tuple[list[str], list[str]]:
-    """Give the statements that bring punches back, and those of corrections: a table is made, filled, read."""
-    [block] = [b.text for b in blocks(OPERATING) if "create temp table back" in b.text]
+def steps(document: Path, table: str) -> list[str]:
+    """Give the statements that bring a table's rows back: another table is made, filled, read."""
+    [block] = [b.text for b in blocks(document) if f"(like {table})" in b.text]
     statements = re.findall(r'-c "(.*?)"', block)
-    assert [each for each in statements if each.startswith("\\copy")] == [
-        r"\copy batida to batida.copy",
-        r"\copy correcao to correcao.copy",
-        r"\copy back from batida.copy",
-        r"\copy made from correcao.copy",
-    ]
-    return statements[2:5:2], statements[5::2]
+    copied, create, filled, insert = statements
+    assert copied == rf"\copy {table} to {table}.copy"
+    made = create.removeprefix("create temp table ").partition(" ")[0]
+    assert filled == rf"\copy {made} from {table}.copy"
+    return [create, insert]
 
 
 def test_punches_are_brought_back_over_what_is_there(migrated_url: str) -> None:
     punch(migrated_url, 123, 124)
-    (create, insert), _ = steps()
+    create, insert = steps(OPERATING, "batida")
 
     lost = ask(migrated_url, "select * from batida where usuario_id = 124")
     assert len(lost) == 1
@@ -111,24 +110,3 @@ def test_punches_are_brought_back_over_what_is_there(migrated_url: str) -> None:
     ask(migrated_url, f"{create}; {fill}; {insert}")
 
     assert sorted(ask(migrated_url, "select usuario_id from batida")) == [(123,), (124,), (124,)]
-
-
-def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_url: str, erasure: str) -> None:
-    punch(migrated_url, 123, 124)
-    for given in (
-        "tipo, usuario_id, ponto, motivo) values ('inclusao', 124, '2026-11-24T18:00Z', 'stays')",
-        "tipo, usuario_id, ponto, motivo) values ('inclusao', 123, '2026-11-24T18:00Z', 'forgotten')",
-        "tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida where usuario_id = 123",
-        "tipo, alvo, motivo) select 'anulacao', id, 'was right' from correcao where tipo = 'desconsideracao'",
-    ):
-        ask(migrated_url, f"insert into correcao ({given}")
-    before = ask(migrated_url, "select * from correcao order by criada_em")
-    ask(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
-    ask(migrated_url, erasure)
-    assert len(ask(migrated_url, "select id from correcao")) == 1
-    ask(migrated_url, "insert into batida select * from punches on conflict do nothing")
-    _, (create, insert) = steps()
-
-    for _ in range(2):
-        ask(migrated_url, f"{create}; insert into made select * from kept order by criada_em desc; {insert}")  # noqa: S608
-        assert ask(migrated_url, "select * from correcao order by criada_em") == before

@@ -75,22 +75,6 @@ def test_the_owner_can_take_on_the_reports_rights_for_a_session(owner: dict[str,
     assert ask(owner, "set role ponto_reader; select dispositivo from batida") == []
 
 
-def test_whoever_may_write_employees_needs_no_other_right(server: Server, owner: dict[str, str]) -> None:
-    server.ask("create role clerk login password 'clerk'")
-    ask(owner, "grant insert, update, select on funcionario to clerk")
-    clerk = owner | {"user": "clerk", "password": "clerk"}
-
-    ask(
-        clerk,
-        "set search_path = ''; insert into public.funcionario (usuario_id, nome, fuso) values"  # as pg_restore has it
-        " (1, 'Ana', 'America/Sao_Paulo'), (2, 'Bia', 'Asia/Tokyo'), (3, 'Caio', null);"
-        " update public.funcionario set fuso = 'Asia/Tokyo' where usuario_id = 3",
-    )
-
-    changed = ask(owner, "select usuario_id from funcionario where zona_mudou_em is not null order by usuario_id")
-    assert changed == [(2,), (3,)]
-
-
 def test_a_second_database_of_the_owner_uses_the_roles_that_are_there(server: Server, owner: dict[str, str]) -> None:
     server.ask("create database second owner master")
 

@@ -1,0 +1,29 @@
+"""The statements in the slice's documents, on a real database."""
+
+from tests.database import ask
+from tests.postgres.test_documents import erasure as erasure
+from tests.postgres.test_documents import punch, steps
+from tools.kit.project import ROOT
+
+PAGE = ROOT / "slices" / "corrections" / "README.md"
+
+
+def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_url: str, erasure: str) -> None:
+    punch(migrated_url, 123, 124)
+    for given in (
+        "tipo, usuario_id, ponto, motivo) values ('inclusao', 124, '2026-11-24T18:00Z', 'stays')",
+        "tipo, usuario_id, ponto, motivo) values ('inclusao', 123, '2026-11-24T18:00Z', 'forgotten')",
+        "tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida where usuario_id = 123",
+        "tipo, alvo, motivo) select 'anulacao', id, 'was right' from correcao where tipo = 'desconsideracao'",
+    ):
+        ask(migrated_url, f"insert into correcao ({given}")
+    before = ask(migrated_url, "select * from correcao order by criada_em")
+    ask(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
+    ask(migrated_url, erasure)
+    assert len(ask(migrated_url, "select id from correcao")) == 1
+    ask(migrated_url, "insert into batida select * from punches on conflict do nothing")
+    create, insert = steps(PAGE, "correcao")
+
+    for _ in range(2):
+        ask(migrated_url, f"{create}; insert into made select * from kept order by criada_em desc; {insert}")  # noqa: S608
+        assert ask(migrated_url, "select * from correcao order by criada_em") == before
