@@ -166,8 +166,8 @@ def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and
     tmp_path: Path, pip: int, npm: int
 ) -> None:
     status = {".venv-audit/bin/pip-audit": pip, "node_modules/.bin/npm": npm}
-    others = (".venv/bin/ruff", ".venv/bin/mypy", ".venv/bin/python", ".venv/bin/cfn-lint")
-    others += (".venv-audit/bin/checkov", ".venv-audit/bin/check-jsonschema")
+    others = [f".venv/bin/{name}" for name in ("ruff", "mypy", "python", "cfn-lint")]
+    others += [f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema")]
     for name, number in {**status, **dict.fromkeys(others, 0)}.items():
         program = tmp_path / name
         program.parent.mkdir(parents=True, exist_ok=True)
