@@ -32,7 +32,7 @@ from tools.kit.project import ROOT
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
-RECEIPT_ROLE = "arn:of:receipts"
+KEPT_ROLE = "arn:of:kept"
 READ_ROLE = "arn:of:reader"
 RDS = str(ROOT / "ponto" / "certificates" / "rds.pem")
 VERIFIED = {"sslmode": "verify-full", "sslrootcert": RDS, "gssencmode": "disable"}
@@ -166,12 +166,12 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
         environment,
         {
             "CORS_ORIGIN": "https://ponto.example.com",
-            "RECEIPT_SECRET_ARN": RECEIPT_ROLE,
-            "RECEIPT_CONCURRENCY": "2",
+            "KEPT_SECRET_ARN": KEPT_ROLE,
+            "KEPT_CONCURRENCY": "2",
             "READ_SECRET_ARN": READ_ROLE,
             "READ_CONCURRENCY": "3",
             "SLICES": "kept,needs_it",
-            "ROLES": "ponto_function:FUNCTION,ponto_reader:READ,ponto_receipts:RECEIPT",
+            "ROLES": "ponto_function:FUNCTION,ponto_reader:READ,ponto_kept:KEPT",
             "DLQ_URL": None,
         },
     )
@@ -182,7 +182,7 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
         slices=("kept", "needs_it"),
         roles={
             "ponto_function": FunctionRole(None, None),
-            "ponto_receipts": FunctionRole(RECEIPT_ROLE, 2),
+            "ponto_kept": FunctionRole(KEPT_ROLE, 2),
             "ponto_reader": FunctionRole(READ_ROLE, 3),
         },
     )

@@ -39,12 +39,9 @@ _NOT_KNOWN = (
     "what is in the queue, for SQS shows no message without receiving it: a punch that waits and one that was never "
     "accepted look alike. Its client knows, by its 202",
     "what is gone: waited for longer than the queue keeps it, or was purged from the dead-letter queue",
-    "a dead letter that somebody else reads now, and a line of a file that is not imported yet",
+    "a dead letter that somebody else reads now, and what has not reached the gateway or the queue yet",
 )
-_NOT_BY_ID = (
-    "a punch that came without an id, unless it is asked for by the one derived from employee and time, or from a "
-    "hardware clock's number and its record's"
-)
+_NOT_BY_ID = "a punch that came without an id, unless it is asked for by the derived one (docs/derived-ids.md)"
 
 T = TypeVar("T")
 
