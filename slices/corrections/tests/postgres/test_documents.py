@@ -1,11 +1,25 @@
 """The statements in the slice's documents, on a real database."""
 
+import psycopg2
+import pytest
+
 from tests.database import ask
 from tests.postgres.test_documents import erasure as erasure
-from tests.postgres.test_documents import punch, steps
+from tests.postgres.test_documents import erasure_of, punch, steps
 from tools.kit.project import ROOT
 
 PAGE = ROOT / "slices" / "corrections" / "README.md"
+
+
+def test_the_corrections_of_an_employee_are_erased_and_nobody_elses(migrated_url: str) -> None:
+    punch(migrated_url, 123, 124, 123)
+    ask(migrated_url, "insert into correcao (tipo, alvo, motivo) select 'desconsideracao', id, 'twice' from batida")
+
+    ask(migrated_url, erasure_of(PAGE, "correcao"))
+
+    assert ask(migrated_url, "select usuario_id from correcao") == [(124,)]
+    with pytest.raises(psycopg2.errors.RaiseException, match="DELETE refused"):
+        ask(migrated_url, "delete from correcao")
 
 
 def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_url: str, erasure: str) -> None:
@@ -20,6 +34,7 @@ def test_corrections_are_brought_back_as_they_were_over_what_is_there(migrated_u
     before = ask(migrated_url, "select * from correcao order by criada_em")
     ask(migrated_url, "create table kept as select * from correcao; create table punches as select * from batida")
     ask(migrated_url, erasure)
+    ask(migrated_url, erasure_of(PAGE, "correcao"))
     assert len(ask(migrated_url, "select id from correcao")) == 1
     ask(migrated_url, "insert into batida select * from punches on conflict do nothing")
     create, insert = steps(PAGE, "correcao")
