@@ -191,6 +191,8 @@ def test_a_second_punch_is_kept_where_somebody_wants_it_or_a_minute_later(server
     expect_outcome(page, "good", "Obrigado")
     wait_for_states(page, SENT)  # what is on its way would be sent again
     page.reload()  # it is known by what is kept
+    expect(page.locator("#employee")).to_have_value(str(EMPLOYEE))  # before that a press is one of nobody
+    wait_for_states(page, SENT)
     page.locator("#press").click()
     page.get_by_role("button", name=SECOND).click()
     expect_outcome(page, "good", "Obrigado")
