@@ -5,12 +5,9 @@ Text, NDJSON or CSV, is read without one.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from pkgutil import iter_modules
 from typing import Any, NamedTuple, Protocol, cast
 
-import slices
+from ponto import brought
 
 
 class NotPunches(ValueError):
@@ -76,8 +73,7 @@ class Form(Protocol):
 @cache
 def installed() -> tuple[Form, ...]:
     """Give the forms that there are."""
-    names = [f"{package.name}.form" for package in iter_modules(slices.__path__, "slices.")]
-    return tuple(cast(Form, import_module(name)) for name in names if find_spec(name))
+    return tuple(cast(Form, module) for module in brought.modules("form"))
 
 
 def form_of(first: bytes) -> Form | None:
