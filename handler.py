@@ -112,10 +112,10 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
 
     settings = config.load_schema()
     owner = config.connection_parameters(settings.database)
-    of_slices = brought.modules("of_schema")
-    requests = {key: request for each in of_slices for key, request in each.REQUESTS.items()}
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
+    of_slices = brought.modules("of_schema")
+    requests = {key: request for each in of_slices for key, request in each.REQUESTS.items()}
     for key in requests.keys() & (event if isinstance(event, dict) else {}).keys():
         answered: dict[str, Any] = requests[key](owner, event)
         return answered
