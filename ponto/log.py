@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
+from ponto import __version__
 from ponto.drain import Processed
 from ponto.punch import Reason
 from ponto.records import NoSentTimestamp, Record, sent_ms
@@ -108,7 +109,7 @@ def warning(request_id: str, message: str) -> None:
 
 
 def _write(level: str, message: str, request_id: str, **more: object) -> None:
-    line = {"level": level, "message": message, "requestId": request_id, **more}
+    line = {"level": level, "message": message, "requestId": request_id, "version": __version__, **more}
     print(json.dumps(line), flush=True)  # noqa: T201  Lambda's log is its standard output
 
 

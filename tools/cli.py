@@ -3,6 +3,9 @@
 import sys
 from collections.abc import Sequence
 
+import click
+
+from ponto import __version__
 from tools.kit import commands, slices
 from tools.kit.errors import CommandError
 from tools.kit.output import print_error
@@ -56,6 +59,7 @@ _EXAMPLES = "\n".join(f"  {command['example']}" for _, command in sorted(COMMAND
     epilog=f"examples:\n{_EXAMPLES}\n\n"
     "exit status: 0 done, 1 not all of it, 2 the request or the deployment is wrong\n",
 )
+@click.version_option(__version__, message="%(prog)s %(version)s")
 def ponto() -> None:
     """What an operator does with a deployment of batida-ponto."""
 

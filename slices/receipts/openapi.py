@@ -1,9 +1,9 @@
 """openapi.json: how receipts are asked for, in OpenAPI 3.1, by hand but for what the code says."""
 
 import json
-import tomllib
 from typing import Any
 
+from ponto import __version__
 from slices.receipts import lookup
 from tools.kit.project import ROOT
 
@@ -13,8 +13,7 @@ FILE = ROOT / "slices" / "receipts" / "openapi.json"
 def text() -> str:
     """Give the description, with anew what follows from the code: limits and messages."""
     document = json.loads(FILE.read_text(encoding="utf-8"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    document["info"]["version"] = project["version"]
+    document["info"]["version"] = __version__
     components, paths = document["components"], document["paths"]
     components["headers"]["Access-Control-Expose-Headers"]["schema"]["const"] = lookup.EXPOSED
     one, several = paths["/ponto/{id}"]["get"], paths["/ponto"]["get"]

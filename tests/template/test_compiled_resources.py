@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ponto import __version__
 from tests.database import OF_THE_SCHEMA
 from tests.template import runbook
 from tests.template.compiled import ARN, TOPIC, Compile, Packaged
@@ -298,6 +299,7 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "ApiId": {"Ref": "Api"},
         "ApiKeyId": {"Ref": "ApiKey"},
         "AlarmTopicArn": {"Ref": "AlarmTopic"},
+        "Version": __version__,
         **({"BackupDays": str(cluster["BackupRetentionPeriod"])} if cluster else {}),
     }
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import handler
-from ponto import log
+from ponto import __version__, log
 from ponto.config import ConfigurationError
 from ponto.dead_letters import DEAD_LETTER_SECONDS
 from ponto.punch import Punch, Reason, parse
@@ -285,6 +285,7 @@ def test_the_answer_never_depends_on_that_call(
         "level": "WARNING",
         "message": f"redelivery: {type(error).__name__}: {error}",
         "requestId": Context.aws_request_id,
+        "version": __version__,
     }
 
 

@@ -42,7 +42,7 @@ ARROWS = {
     "ponto.drain": {"dead_letters", "derived_id", "errors", "punch", "records", "store", "suspects"},
     "ponto.errors": set(),
     "ponto.fields": set(),
-    "ponto.log": {"drain", "punch", "records"},
+    "ponto.log": {"__version__", "drain", "punch", "records"},
     "ponto.own_schema": set(),
     "ponto.event": {"derived_id", "fields"},
     "ponto.punch": {"event", "fields"},

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponto import log
+from ponto import __version__, log
 from ponto.dead_letters import Rejection
 from ponto.drain import Failure, Processed
 from ponto.punch import Punch, Reason
@@ -69,6 +69,7 @@ def test_a_batch_of_good_punches(capsys: pytest.CaptureFixture[str]) -> None:
         "level": "INFO",
         "message": "batch",
         "requestId": "request-1",
+        "version": __version__,
         "stored": 2,
         "duplicates": 0,
         "redelivered": 0,
@@ -113,7 +114,12 @@ def test_dead_letters_that_were_sent_back_are_a_metric_where_there_are_any(capsy
 
 def test_a_warning_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     log.warning("request-1", "what")
-    assert json.loads(capsys.readouterr().out) == {"level": "WARNING", "message": "what", "requestId": "request-1"}
+    assert json.loads(capsys.readouterr().out) == {
+        "level": "WARNING",
+        "message": "what",
+        "requestId": "request-1",
+        "version": __version__,
+    }
 
 
 def test_reasons_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg2.extensions
 
-from tools.develop.docs import fields, figures, marks, openapi
+from tools.develop.docs import fields, figures, marks, openapi, versions
 from tools.kit import slices
 from tools.kit.project import DOCUMENTS
 
@@ -30,6 +30,7 @@ def from_code() -> dict[Path, str]:
     return {
         fields.SCHEMA: fields.schema(),
         openapi.FILE: openapi.openapi(),
+        **versions.files(),
         **of_slices(),
         **{path: document(path) for path in DOCUMENTS},
     }
