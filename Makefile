@@ -140,7 +140,7 @@ lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, into l
 
 package: setup ## compile and zip STAGE (dev) into dist/STAGE, offline
 	@sls package --stage $(STAGE) --package dist/$(STAGE)
-	@echo "dist/$(STAGE)/batida-ponto.zip: $$(wc -c < dist/$(STAGE)/batida-ponto.zip) bytes"
+	@for zip in dist/$(STAGE)/*.zip; do echo "$$zip: $$(wc -c < $$zip) bytes"; done
 
 deploy: setup ## deploy STAGE (dev), migrate, prove it with one punch; needs credentials of AWS
 	@ponto deploy --stage $(STAGE) $(ARGS)

@@ -61,7 +61,7 @@ _EXAMPLES = "\n".join(f"  {command['example']}" for _, command in sorted(COMMAND
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def ponto() -> None:
-    """What an operator does with a deployment of batida-ponto."""
+    """What an operator does with a deployment of the time clock."""
 
 
 def main(words: Sequence[str] | None = None) -> int:

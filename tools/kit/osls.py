@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -21,14 +22,21 @@ if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_cloudformation.type_defs import StackTypeDef
 
+_CONFIGURATION = ROOT / "serverless.yml"
 _PARAMETERS = ROOT / "resources" / "parameters.yml"
-_SERVICE = "batida-ponto"
 _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
+
+
+@cache
+def service() -> str:
+    """Give the name of the service, with which the names of all that a stage has begin; a copy may have another."""
+    name: str = _texts(_CONFIGURATION)["service"]
+    return name
 
 
 def stack_name(stage: str) -> str:
     """Name the CloudFormation stack of a stage, which also starts the functions' names."""
-    return f"{_SERVICE}-{stage}"
+    return f"{service()}-{stage}"
 
 
 def parameters() -> dict[str, dict[str, Any]]:

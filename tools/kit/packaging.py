@@ -39,7 +39,7 @@ class Package(NamedTuple):
 
     @property
     def zip_file(self) -> Path:
-        return self.folder / "batida-ponto.zip"
+        return self.folder / f"{self.configuration['service']}.zip"
 
     @property
     def configuration(self) -> Any:
