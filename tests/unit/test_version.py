@@ -38,3 +38,10 @@ def test_make_docs_changes_it_and_no_packages_version(monkeypatch: pytest.Monkey
 def test_the_command_says_it_as_it_is_written() -> None:
     done = run_process("--version")
     assert (done.status, done.out) == (0, f"ponto {__version__}\n")
+
+
+def test_the_newest_version_of_the_changelog_is_this_one_and_each_has_a_date() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = [found for found in re.findall(r"^## \[(.*)\](.*)$", text, re.MULTILINE) if found != ("Unreleased", "")]
+    assert released[0][0] == __version__
+    assert [date for _, date in released if not re.fullmatch(r" - \d{4}-\d\d-\d\d", date)] == []

@@ -1,6 +1,9 @@
 """What GitHub runs for those who fork: pinned, with few rights, and commands that exist."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -10,11 +13,14 @@ import pytest
 import yaml
 
 from lab.versions import VERSIONS
+from ponto import __version__
 from tests.iam import deploying_role, trusts_token
+from tools.develop.notes import notes
 from tools.kit.project import ROOT
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 each = pytest.mark.parametrize("file", WORKFLOWS, ids=lambda path: path.name)
@@ -52,11 +58,12 @@ def test_an_action_has_one_version_in_all_workflows() -> None:
 
 @each
 def test_rights_are_named_and_only_deploying_may_prove_who_it_is(file: Path) -> None:
-    workflow = read(file)
-    rights = [workflow["permissions"], *(job["permissions"] for job in jobs(file).values() if "permissions" in job)]
-    assert all(isinstance(right, dict) for right in rights)
-    granted = set(chain.from_iterable(right.items() for right in rights))
-    assert granted == {("contents", "read")} | ({("id-token", "write")} if file.stem == "deploy" else set())
+    rights = {"": read(file)["permissions"]} | {name: job.get("permissions", {}) for name, job in jobs(file).items()}
+    assert all(isinstance(right, dict) for right in rights.values())
+    granted = {(name, *right) for name, each in rights.items() for right in each.items()}
+    assert {right for right in granted if right[1:] != ("contents", "read")} == (
+        {("release", "contents", "write"), ("deploy", "id-token", "write")} if file.stem == "deploy" else set()
+    )
 
 
 @each
@@ -106,11 +113,93 @@ def test_only_a_tag_that_was_tested_is_deployed_and_only_by_an_environment() -> 
     workflow = read(GITHUB / "workflows" / "deploy.yml")
     assert workflow["on"] == {"push": {"tags": ["v*"]}}
     job = workflow["jobs"]["deploy"]
-    assert (job["needs"], job["environment"]) == ("test", "prod")
+    assert (workflow["jobs"]["release"]["needs"], job["needs"], job["environment"]) == ("test", "release", "prod")
     assert job["steps"][-1] == {
+        "if": "steps.role.outputs.there",
         "run": 'make deploy STAGE=prod ARGS="--yes --param=permissionsBoundary=$BOUNDARY"',
         "env": {"BOUNDARY": "${{ vars.AWS_PERMISSIONS_BOUNDARY }}"},
     }
+
+
+def ran(step: Any, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a step's script as GitHub does, in a folder that has what it writes."""
+    given = {"PATH": f"{folder}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(folder / "output")} | environment
+    words = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    return subprocess.run(words, cwd=folder, env=given, capture_output=True, text=True, check=False)
+
+
+ROLE = {"ROLE": "arn:aws:iam::1:role/r", "BOUNDARY": "arn:aws:iam::1:policy/b", "REGION": "us-east-1"}
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "said", "there"),
+    [
+        ({}, 0, "::notice::Nothing is deployed: ", ""),
+        ({"ROLE": ROLE["ROLE"]}, 1, "::error::Set AWS_DEPLOY_ROLE, ", ""),
+        (ROLE, 0, "", "there=yes\n"),
+    ],
+    ids=["none", "not all of it", "a role"],
+)
+def test_where_there_is_no_role_nothing_is_deployed_and_that_is_no_failure(
+    tmp_path: Path, given: dict[str, str], status: int, said: str, there: str
+) -> None:
+    (tmp_path / "output").touch()
+    asks, *others = jobs(GITHUB / "workflows" / "deploy.yml")["deploy"]["steps"]
+
+    done = ran(asks, tmp_path, **dict.fromkeys(ROLE, "") | given)
+
+    assert (done.returncode, (tmp_path / "output").read_text()) == (status, there)
+    assert done.stdout.startswith(said)
+    assert {step["if"] for step in others} == {f"steps.{asks['id']}.outputs.there"}
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_there", "made"),
+    [
+        ("v1.0.0-rc.1", False, "--notes-file notes.md --prerelease"),
+        ("v1.0.0", False, "--notes-file notes.md --latest"),
+        ("v1.0.0", True, None),
+    ],
+)
+def test_a_tag_becomes_one_release(tmp_path: Path, tag: str, is_there: bool, made: str | None) -> None:
+    (tmp_path / "gh").write_text(f'#!/bin/sh\necho "$*" >> asked\n[ "$2" != view ] || exit {int(not is_there)}\n')
+    (tmp_path / "gh").chmod(0o755)
+    *_, step = jobs(GITHUB / "workflows" / "deploy.yml")["release"]["steps"]
+
+    assert ran(step, tmp_path, GITHUB_REF_NAME=tag).returncode == 0
+
+    viewed, *rest = (tmp_path / "asked").read_text().splitlines()
+    assert viewed == f"release view {tag}"
+    assert rest == ([f"release create {tag} --verify-tag --title {tag} {made}"] if made else [])
+
+
+def test_a_release_says_what_the_changelog_says_of_its_version_by_a_bare_python() -> None:
+    *_, step, _ = jobs(GITHUB / "workflows" / "deploy.yml")["release"]["steps"]
+    command, _, target = step["run"].partition(" > ")
+    assert target == "notes.md"
+    bare = command.replace("python3", f"{sys.executable} -S")  # -S: without the environment's packages
+
+    def printed(tag: str) -> subprocess.CompletedProcess[str]:
+        words, given = ["bash", "-c", bare], {"GITHUB_REF_NAME": tag}
+        return subprocess.run(words, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+
+    assert notes(f"v{__version__}", CHANGELOG) == printed(f"v{__version__}").stdout
+    refused = printed("v0.0.1")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"the tag is v0.0.1, and the code's version {__version__}" in refused.stderr
+
+
+def test_notes_are_of_one_version_which_has_a_date() -> None:
+    before, own, after = (
+        "## [Unreleased]\n\n- x\n",
+        f"## [{__version__}] - 2026-11-29\n\n- y\n",
+        "## [0.1.0] - 2020-01-01\n",
+    )
+    assert notes(f"v{__version__}", before + own + after) == "- y\n"
+    assert notes(f"v{__version__}", own) == "- y\n"
+    for changelog in (before + after, own.replace("2026-11-29", "unreleased")):
+        with pytest.raises(ValueError, match="has no heading"):
+            notes(f"v{__version__}", changelog)
 
 
 def test_the_deploying_role_may_read_and_delete_a_managed_policy() -> None:

@@ -1,0 +1,55 @@
+"""What a release says: the part of CHANGELOG.md that is of the tag's version.
+
+.github/workflows/deploy.yml runs it on a bare Python: `PYTHONPATH=. python3 tools/develop/notes.py v1.0.0`.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ponto import __version__
+
+_CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
+_HEADING = re.compile(r"^## \[(.+)\](.*)$", re.MULTILINE)
+
+
+def notes(tag: str, changelog: str) -> str:
+    """Give the notes of a tag.
+
+    Args:
+        tag: like `v1.0.0`.
+        changelog: what CHANGELOG.md says.
+
+    Raises:
+        ValueError: the tag is not the code's version, or the changelog has no part of it with a date.
+    """
+    if tag != f"v{__version__}":
+        raise ValueError(
+            f"the tag is {tag}, and the code's version {__version__}; docs/releasing.md says how to set it"
+        )
+    found = list(_HEADING.finditer(changelog))
+    ends = [*(each.start() for each in found[1:]), len(changelog)]
+    for heading, end in zip(found, ends, strict=True):
+        if heading[1] == __version__ and re.fullmatch(r" - \d{4}-\d\d-\d\d", heading[2]):
+            return changelog[heading.end() : end].strip() + "\n"
+    raise ValueError(f"CHANGELOG.md has no heading '## [{__version__}] - YYYY-MM-DD'")
+
+
+def main(words: Sequence[str]) -> int:
+    """Print the notes of the tag that is given.
+
+    Returns:
+        The exit status: 0 printed, 2 there is nothing to release under this tag.
+    """
+    (tag,) = words
+    try:
+        sys.stdout.write(notes(tag, _CHANGELOG.read_text(encoding="utf-8")))
+    except ValueError as error:
+        sys.stderr.write(f"notes: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
