@@ -28,6 +28,7 @@ RUN_BY = {  # the file of tests that runs commands, or CI itself; the longest th
     "tests/page/test_pictures.py": ("make pictures",),
     "tests/template/test_zip.py": ("make package",),
     "tests/e2e/test_adapt.py": ("rm -r",),
+    "tests/e2e/test_create.py": ("npx osls create", "git grep", "xargs -0 perl"),
     "tests/e2e/test_command.py": ("python -m tools.local", "python -m tools.local.rows"),
     "tests/e2e/test_loadtest.py": ("python -m loadtest",),
     "tests/e2e/test_dlq.py": tuple(
