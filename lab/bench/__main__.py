@@ -5,28 +5,36 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import psycopg2
 
-from lab.bench import cold, drain, growth, reports, workers
-from lab.bench.harness import Found, Sizes, show
-from lab.bench.server import Server, running
+from lab import brought
+from lab.bench import cold, drain, growth, workers
+from lab.bench.harness import Found, Part, Sizes, show
+from lab.bench.server import running
 from tools.kit import commands, files
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import camel_case, print_json, print_result
 from tools.local.errors import LocalError
 
-_EPILOG = """parts:
-  drain       the handler beside the original, Powertools, execute_values and COPY, by batch size
-  growth      the handler on an empty table and on tables of millions of rows, and a time card there
-  workers     five processes at once
-  cold        importing the function and storing its first punch, in a fresh interpreter
-  reports     a made-up company's reports, and the queries that one would write without them
+OF_THE_REFERENCE = {
+    "drain": Part("the handler beside the original, Powertools, execute_values and COPY, by batch size", drain.measure),
+    "growth": Part("the handler on an empty table and on tables of millions of rows", growth.measure),
+    "workers": Part("five processes at once", workers.measure),
+    "cold": Part("importing the function and storing its first punch, in a fresh interpreter", cold.measure),
+}
+PARTS: dict[str, Part] = OF_THE_REFERENCE | {
+    name: part for each in brought.modules("bench") for name, part in each.PARTS.items()
+}
+
+_LISTED = "\n".join(f"  {name:11} {part.what}" for name, part in PARTS.items())
+_EPILOG = f"""parts:
+{_LISTED}
 
 examples:
   make bench
@@ -37,7 +45,7 @@ examples:
     --set max_wal_size=16GB --folder .local/bench-large"
   make bench ARGS="--quick --json"
 
-Each part writes FOLDER/PART.json (machine, results, aims; reports with its query plans); with --distance, drain writes
+Each part writes FOLDER/PART.json (machine, results, aims); with --distance, drain writes
 distance.json instead.
 
 exit status: 0 measured, whether aims are met or missed; 2 the request is wrong, or something did not run
@@ -45,14 +53,6 @@ exit status: 0 measured, whether aims are met or missed; 2 the request is wrong,
 
 _FULL = Sizes(100_000, (10, 100, 1_000), rounds=5, millions=(1, 10), starts=21, employees=10_000, months=12)
 _QUICK = Sizes(2_000, (10, 100, 1_000), rounds=1, millions=(0.001,), starts=1, employees=20, months=1)
-
-PARTS: dict[str, Callable[[Server, Sizes], Found]] = {
-    "drain": drain.measure,
-    "growth": growth.measure,
-    "workers": workers.measure,
-    "cold": cold.measure,
-    "reports": reports.measure,
-}
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -94,9 +94,12 @@ def _setting(text: str) -> tuple[str, str]:
 @click.option("--ids", type=click.Choice(list(growth.IDS)), multiple=True, help="growth: a kind of ids (default all).")
 @click.option("--starts", type=opt.POSITIVE, metavar="N", help="cold: interpreters of each kind (default 21, quick 1).")
 @click.option(
-    "--employees", type=opt.POSITIVE, metavar="N", help="reports, growth: of the company (default 10000, quick 20)."
+    "--employees",
+    type=opt.POSITIVE,
+    metavar="N",
+    help="growth, and a made-up company: whose punches (default 10000, quick 20).",
 )
-@click.option("--months", type=opt.POSITIVE, metavar="N", help="reports: of punches (default 12, quick 1).")
+@click.option("--months", type=opt.POSITIVE, metavar="N", help="A made-up company: of punches (default 12, quick 1).")
 @click.option(
     "--set",
     "settings",
@@ -142,7 +145,7 @@ def _measured(
         with running(settings) as server:
             for part in parts:
                 began, load = time.time(), os.getloadavg()[0]
-                found = PARTS[part](server, sizes)
+                found = PARTS[part].measure(server, sizes)
                 name = "distance" if part == "drain" and sizes.distance else part
                 documents[name] = _document(found, settings, began, load)
                 with files.draft(folder / f"{name}.json") as text:

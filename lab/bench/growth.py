@@ -1,19 +1,34 @@
-"""Whether drain and time card slow down as the table grows, with random ids and with ids that grow with time."""
+"""Whether the drain, and what slices read, slow down as the table grows, with random ids and with ids in order."""
 
-import random
 import statistics
 import sys
 import time
 from collections.abc import Sequence
 from functools import partial
 
+from lab import brought
 from lab.bench.drain import run
 from lab.bench.events import NewId, chunks, uuid4, uuid7
-from lab.bench.harness import Aim, Case, Column, Found, Measured, Sizes, Table, median, side_by_side, with_figure
+from lab.bench.harness import (
+    Aim,
+    Case,
+    Column,
+    Found,
+    Measured,
+    Reading,
+    Sizes,
+    Table,
+    median,
+    side_by_side,
+    with_figure,
+)
 from lab.bench.server import Server
 
 BATCH = 100
-CARDS = 21  # time cards in each case, of employees at random
+READINGS: dict[str, Reading] = {
+    name: reading for each in brought.modules("bench") for name, reading in getattr(each, "READINGS", {}).items()
+}
+_TIMES = 21  # that each is read in each case, of employees at random
 
 # Kind of ids -> who makes them here, and in PostgreSQL.
 IDS: dict[str, tuple[NewId, str]] = {
@@ -35,7 +50,7 @@ _COLUMNS = {
     "log_bytes": Column("bytes a row: log", median_only=True),
     "key_bytes": Column("key", median_only=True),
     "week_bytes": Column("index by week", median_only=True),
-    "card_ms": Column("ms a time card", digits=1),
+    **{name: Column(f"ms {reading.what}", digits=1) for name, reading in READINGS.items()},
 }
 
 # In the order of their receipt, a year of it until now; into a table without its indexes, which are made afterwards:
@@ -62,7 +77,7 @@ reset enable_seqscan;
 
 
 def measure(server: Server, sizes: Sizes) -> Found:
-    """Time the handler, and time cards, on an empty table and on larger ones, round by round."""
+    """Time the handler, and readings, on an empty table and on larger ones, round by round."""
     cases = []
     for rows in [0, *(round(number * 1e6) for number in sizes.millions)]:
         for ids in sizes.ids or IDS:
@@ -86,9 +101,10 @@ def found_in(rows: Sequence[Measured]) -> Found:
         if (share := median(rows, "share", ids=ids, rows=largest)) is not None
     ]
     aims += [
-        Aim(f"ms a time card on {largest:,} rows, {ids}", 5, milliseconds, at_most=True)
+        Aim(f"ms {reading.what} on {largest:,} rows, {ids}", reading.limit, milliseconds, at_most=True)
+        for name, reading in READINGS.items()
         for ids in _IN_ORDER
-        if (milliseconds := median(rows, "card_ms", ids=ids, rows=largest)) is not None
+        if (milliseconds := median(rows, name, ids=ids, rows=largest)) is not None
     ]
     return Found([Table(_COLUMNS, rows)], aims)
 
@@ -105,18 +121,9 @@ def _case(server: Server, database: str, ids: str, rows: int, sizes: Sizes) -> d
     found["log_bytes"] = float(server.ask(f"select pg_current_wal_insert_lsn() - '{before}'")) / punches
     for name, index in (("key_bytes", "batida_pkey"), ("week_bytes", "batida_semana_usuario_id_idx")):
         found[name] = server.ask(f"select pg_relation_size('{index}')") / (rows + punches)
-    return found | {"card_ms": _card(server, sizes.employees)}
-
-
-def _card(server: Server, employees: int) -> float:
-    """Give the median time of a time card of last month, in milliseconds."""
-    took = []
-    for _ in range(CARDS):
-        employee = random.randint(1, employees)  # noqa: S311  an employee, no secret
-        began = time.perf_counter()
-        server.ask(f"select count(*) from espelho({employee}, primeiro_dia(current_date) - 1)")  # noqa: S608
-        took.append(1000 * (time.perf_counter() - began))
-    return statistics.median(took)
+    for name, reading in READINGS.items():
+        found[name] = statistics.median(reading.once(server, sizes.employees) for _ in range(_TIMES))
+    return found
 
 
 def fill(server: Server, ids: str, rows: int, employees: int) -> None:

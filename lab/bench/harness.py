@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from lab.bench.server import Server
 from tools.kit import tables
 from tools.kit.output import print_result
 
@@ -155,3 +156,18 @@ class Found(NamedTuple):
 
     tables: list[Table]
     aims: list[Aim]
+
+
+class Part(NamedTuple):
+    """What `make bench` measures under a name; slices bring parts of their own."""
+
+    what: str  # a line of its help
+    measure: Callable[[Server, Sizes], Found]
+
+
+class Reading(NamedTuple):
+    """What slices have `growth` time on each of its tables."""
+
+    what: str
+    limit: float  # ms
+    once: Callable[[Server, int], float]  # of one of so many employees; gives ms

@@ -1,12 +1,10 @@
 """Which programs meet, and over what; a slice brings scenarios of its own, and planted faults."""
 
-from importlib import import_module
-
+from lab import brought
 from lab.interleavings import planted
 from lab.interleavings.programs import Draining, Migrating, Redriving
 from lab.interleavings.scenario import Scenario, batch
 from lab.interleavings.world import REFUSED, Message
-from tools.kit import slices
 
 
 def _refused(sender: str, punch: int) -> Message:
@@ -88,8 +86,6 @@ SCENARIOS: dict[str, Scenario] = {
     ),
 }
 PLANTED = dict(planted.PLANTED)
-for _each in slices.installed():
-    if (_each.folder / "lab" / "interleavings.py").exists():
-        _brought = import_module(f"slices.{_each.name}.lab.interleavings")
-        SCENARIOS |= _brought.SCENARIOS
-        PLANTED |= getattr(_brought, "PLANTED", {})
+for _each in brought.modules("interleavings"):
+    SCENARIOS |= _each.SCENARIOS
+    PLANTED |= getattr(_each, "PLANTED", {})

@@ -14,13 +14,12 @@ from lab.bench import __main__ as command
 from lab.bench import growth
 from lab.bench.cold import STARTERS
 from lab.bench.drain import PEERS
-from lab.bench.reports import COMMANDS, REPORTS
 from lab.bench.server import running
 from ponto.derived_id import derive_id
 from tools.kit.project import ROOT
 from tools.local.postgres import UNSAFE
 
-PARTS = list(command.PARTS)
+PARTS = list(command.OF_THE_REFERENCE)  # a slice's tests run its own
 # The least that random() gives: a table of millions has it.
 LEAST = """
 create schema least;
@@ -104,15 +103,3 @@ def test_a_table_is_filled_with_the_punches_of_its_company_and_ids_in_their_orde
     ours = UUID(derive_id(1, datetime.now(UTC)))
     assert UUID(newest).version == ours.version
     assert 0 <= (ours.int >> 80) - (UUID(newest).int >> 80) < 60_000  # ms
-
-
-def test_each_report_is_measured_with_its_plan_beside_a_query_that_one_would_write(folder: Path) -> None:
-    results = read(folder, "reports")["results"]
-
-    assert [(row["what"], row["by"]) for row in results] == [
-        ("demo", "command"),
-        *((words, "command") for words in COMMANDS),
-        *((report.what, by) for report in REPORTS for by in ("report", "naive")),
-    ]
-    assert all(row["ms"]["least"] > 0 for row in results)
-    assert all(row["rows"]["least"] > 0 and row["plan"] for row in results if row["by"] != "command")

@@ -1,6 +1,7 @@
 """The reports on a made-up company: what is typed, and the queries beside what one would write without them."""
 
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812  a class
 
-from lab.bench.harness import Aim, Case, Column, Found, Sizes, Table, side_by_side
+from lab.bench.harness import Aim, Case, Column, Found, Part, Reading, Sizes, Table, side_by_side
 from lab.bench.server import Server
 from tools.kit.project import ROOT
 
@@ -168,3 +169,14 @@ def _query(cursor: Cursor, statement: str, employees: Iterator[int]) -> dict[str
 def _plan(cursor: Cursor, statement: str, employee: int) -> list[str]:
     cursor.execute(f"explain (analyze, buffers) {_filled(statement, employee)}")
     return [line for (line,) in cursor]
+
+
+def _card(server: Server, employees: int) -> float:
+    employee = random.randint(1, employees)
+    began = time.perf_counter()
+    server.ask(f"select count(*) from espelho({employee}, primeiro_dia(current_date) - 1)")  # noqa: S608
+    return 1000 * (time.perf_counter() - began)
+
+
+PARTS = {"reports": Part("a made-up company's reports, and the queries that one would write without them", measure)}
+READINGS = {"card_ms": Reading("a time card", 5, _card)}  # of last month
