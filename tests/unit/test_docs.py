@@ -185,7 +185,7 @@ def test_links_lead_somewhere(document: Path) -> None:
     for link in links(document):
         path, _, anchor = unquote(link).partition("#")
         target = (document.parent / path).resolve() if path else document
-        if document in OF_ALL and _is_of_a_slice_that_is_gone(target):
+        if document == ROOT / "slices" / "README.md" and _is_of_a_slice_that_is_gone(target):
             continue
         if not link.startswith("https://") and (
             not target.exists() or (anchor and target.suffix == ".md" and anchor not in slugs(target))
