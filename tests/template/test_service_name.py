@@ -23,23 +23,25 @@ def renamed(project: Path, name: str) -> Path:
 
 
 def test_a_renamed_copy_compiles_and_no_name_is_the_old_one(tmp_path: Path) -> None:
-    compiled = package(renamed(copy_project(tmp_path / "project"), "relogio"), "prod")
+    compiled = package(renamed(copy_project(tmp_path / "project"), "outro-nome"), "prod")
     template = compiled.template()
 
-    assert compiled.zip_file.name == "relogio.zip"
+    assert compiled.zip_file.name == "outro-nome.zip"
     assert compiled.zip_file.is_file()
     names = {function["FunctionName"] for function in template.of_type("AWS::Lambda::Function").values()}
-    assert {name[:13] for name in names} == {"relogio-prod-"}
+    assert {name[:16] for name in names} == {"outro-nome-prod-"}
     assert osls.service() not in json.dumps(template.document)
 
 
 def test_the_commands_of_a_renamed_copy_ask_for_its_stack(tmp_path: Path) -> None:
-    project = renamed(copy_project(tmp_path / "project"), "relogio")
+    project = renamed(copy_project(tmp_path / "project"), "outro-nome")
     asked: list[bytes] = []
 
     def answer(request: Request) -> Response:
         asked.append(request.body)
-        error = "<Error><Code>ValidationError</Code><Message>Stack with id relogio-dev does not exist</Message></Error>"
+        error = (
+            "<Error><Code>ValidationError</Code><Message>Stack with id outro-nome-dev does not exist</Message></Error>"
+        )
         return 400, {"content-type": "text/xml"}, f"<ErrorResponse>{error}</ErrorResponse>".encode()
 
     with answering(answer) as url:
@@ -54,8 +56,8 @@ def test_the_commands_of_a_renamed_copy_ask_for_its_stack(tmp_path: Path) -> Non
         )
 
     assert done.returncode == 2
-    assert "no stack relogio-dev in sa-east-1" in done.stderr
-    assert any(b"StackName=relogio-dev" in body for body in asked)
+    assert "no stack outro-nome-dev in sa-east-1" in done.stderr
+    assert any(b"StackName=outro-nome-dev" in body for body in asked)
 
 
 def test_the_role_that_deploys_is_bound_to_the_names_of_this_service() -> None:

@@ -16,6 +16,7 @@ from lab.versions import VERSIONS
 from ponto import __version__
 from tests.iam import deploying_role, trusts_token
 from tools.develop.notes import notes
+from tools.kit import osls
 from tools.kit.project import ROOT
 
 GITHUB = ROOT / ".github"
@@ -226,7 +227,8 @@ def test_the_deploying_role_makes_no_role_without_the_boundary_and_cannot_change
         assert "DeleteRolePermissionsBoundary" not in actions
         # What it may write to has no path; itself and both boundaries have one.
         assert re.fullmatch(
-            r"arn:\$\{AWS::Partition\}:iam::\$\{AWS::AccountId\}:(role|policy)/batida.*", statement["Resource"]
+            rf"arn:\$\{{AWS::Partition\}}:iam::\$\{{AWS::AccountId\}}:(role|policy)/{osls.service()}-.*",
+            statement["Resource"],
         )
     assert not widening
     assert {name: each["Properties"]["Path"] for name, each in resources.items() if name != "Provider"} == {
