@@ -62,6 +62,6 @@ def test_the_commands_of_a_renamed_copy_ask_for_its_stack(tmp_path: Path) -> Non
 
 def test_the_role_that_deploys_is_bound_to_the_names_of_this_service() -> None:
     text = (ROOT / ".github" / "deploy-role.yml").read_text(encoding="utf-8")
-    resources = [line for line in text.splitlines() if "-${Stage}-" in line]
+    resources = [line for line in text.splitlines() if "-${Stage}" in line]
     assert resources
-    assert [line for line in resources if f"{osls.service()}-${{Stage}}-" not in line] == []
+    assert [line for line in resources if f"{osls.service()}-${{Stage}}" not in line] == []
