@@ -65,7 +65,12 @@ module.exports = async ({ resolveVariable }) => {
     subnetNames: split(await parameter('subnetNames')),
     securityGroupNames: split(await parameter('securityGroupNames')),
   };
-  const creates = (await parameter('database')) === 'create';
+  const database = await parameter('database');
+  const creates = database === 'create';
+  const given = Object.entries({ ...ids, ...names }).find(([, value]) => value?.length);
+  if (database === 'express' && given) {
+    stop(`${given[0]}: an express cluster is reached from outside any VPC; leave ${given[0]} out.`);
+  }
 
   const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');
   let network;
@@ -74,7 +79,9 @@ module.exports = async ({ resolveVariable }) => {
   else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
     network = await lookUp({ ...names, region: await resolveVariable('self:provider.region') });
   } else if (creates) {
-    resources = own;
+    const { SecretsManagerEndpoint, ...others } = own;
+    const hasSecrets = (await resolveVariable('file(resources/derived.js):login')) === 'secret';
+    resources = { ...others, ...(hasSecrets && { SecretsManagerEndpoint }) };
     network = {
       vpcId: { Ref: 'Vpc' },
       subnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],
