@@ -148,9 +148,8 @@ deploy: setup ## deploy STAGE (dev), migrate, prove it with one punch; needs cre
 remove: setup ## empty the buckets of STAGE (dev) and remove it; needs credentials of AWS
 	@ponto remove --stage $(STAGE) $(ARGS)
 
-certificates: setup ## renew ponto/certificates/rds.pem, which verifies RDS
-	@node tools/deploy/certificates.js > ponto/certificates/rds.pem.new
-	@mv ponto/certificates/rds.pem.new ponto/certificates/rds.pem
+certificates: setup ## renew ponto/certificates, by which databases of AWS are verified
+	@node tools/deploy/certificates.js
 
 clean: ## remove what setup, run and tests made; needs the local stack to be stopped
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m tools.local.clean; fi

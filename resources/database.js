@@ -4,6 +4,8 @@ const { X509Certificate } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { executions } = require('./derived.js');
+const checkDeployed = require('./deployed.js');
+const express = require('./express-cluster.js');
 const FUNCTIONS = require('./functions.js');
 const { byPasswords, byTokens } = require('./login.js');
 const { together, withSchema } = require('./slices.js');
@@ -78,19 +80,6 @@ async function created({ resolveVariable }, login) {
   };
 }
 
-/** What stands for an express cluster where none is looked up. */
-async function express({ resolveVariable }) {
-  const name = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
-  return {
-    host: `${name}.cluster-unknown.${await resolveVariable('self:provider.region')}.rds.amazonaws.com`,
-    port: '5432',
-    cluster: name,
-    resourceId: 'cluster-UNKNOWN',
-    backupDays: 1,
-    resources: {},
-  };
-}
-
 async function existing({ resolveVariable }) {
   const parameter = (name) => resolveVariable(`param:${name}`);
   return {
@@ -117,6 +106,7 @@ module.exports = async (context) => {
     dbSslRootCert,
     region: await resolveVariable('self:provider.region'),
   });
+  await checkDeployed(context, { database, login });
 
   const found = await { create: created, existing, express }[database](context, login);
   const signsIn = login === 'iam' ? byTokens({ ...found, owner }) : byPasswords(found);
