@@ -87,6 +87,7 @@ check: setup .venv-audit/.installed ## format, lint, types, the compiled templat
 	@$(CHECKOV)
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 # Known vulnerabilities of what is locked. What does not concern us: --ignore-vuln. A registry that did not answer, or does
 # not know a package, is no success either: on GitHub, where they answer, the job fails; elsewhere it is said.
 	@.venv-audit/bin/pip-audit --strict --requirement locks/requirements-dev.txt --require-hashes --disable-pip --timeout 5 \

@@ -30,6 +30,7 @@ _OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-
 _OWN_COMMANDS = {
     ("configure", "sso"): set[str](),
     ("sso", "login"): {"sso-session"},
+    ("rds", "generate-db-auth-token"): {"hostname", "port", "username"},
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
     ("sns", "subscribe"): {"topic-arn", "protocol", "notification-endpoint", "attributes"},
     # The line has more of its own; these are used here.
