@@ -120,7 +120,7 @@ def of_punches(peak: Peak, settings: Settings, region: str) -> list[Line]:
     """Bill the punches of one peak alone: what they cost besides an idle month."""
     month = Month(peaks_a_day=1, working_days=1, months_kept=1, awake_hours=0)
     fixed = {line.what for line in idle(settings, region) if line.quantity} | {"CloudWatch: metrics"}
-    return [line for line in bill(peak, settings, month, region) if line.what not in fixed]
+    return [line for line in bill(peak, settings, month, region) if line.quantity and line.what not in fixed]
 
 
 def rotation(settings: Settings, region: str) -> float:
