@@ -87,6 +87,7 @@ check: setup .venv-audit/.installed ## format, lint, types, the compiled templat
 	@$(CHECKOV)
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 # Known vulnerabilities of what is locked. What does not concern us: --ignore-vuln. A registry that did not answer, or does
 # not know a package, is no success either: on GitHub, where they answer, the job fails; elsewhere it is said.
 	@.venv-audit/bin/pip-audit --strict --requirement locks/requirements-dev.txt --require-hashes --disable-pip --timeout 5 \
@@ -148,9 +149,8 @@ deploy: setup ## deploy STAGE (dev), migrate, prove it with one punch; needs cre
 remove: setup ## empty the buckets of STAGE (dev) and remove it; needs credentials of AWS
 	@ponto remove --stage $(STAGE) $(ARGS)
 
-certificates: setup ## renew ponto/certificates/rds.pem, which verifies RDS
-	@node tools/deploy/certificates.js > ponto/certificates/rds.pem.new
-	@mv ponto/certificates/rds.pem.new ponto/certificates/rds.pem
+certificates: setup ## renew ponto/certificates, by which databases of AWS are verified
+	@node tools/deploy/certificates.js
 
 clean: ## remove what setup, run and tests made; needs the local stack to be stopped
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m tools.local.clean; fi

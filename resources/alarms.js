@@ -55,7 +55,7 @@ module.exports = async (context) => {
   const ours = {
     ...everywhere,
     ...(metricMath === 'supported' && onExpressions),
-    ...((await resolveVariable('param:database')) === 'create' && ofTheCluster),
+    ...((await resolveVariable('param:database')) !== 'existing' && ofTheCluster),
   };
   const all = { ...ours, ...(await together(context, 'alarms')) }; // a slice's descriptions say where theirs are described
   const alarms = wanted === 'all' ? all : Object.fromEntries(ESSENTIAL.map((section) => [section, all[section]]));

@@ -13,7 +13,6 @@ const gateway = (name) => [ // of punches, as resources/api-deployment.js asks f
 ];
 const lambda = ['AWS/Lambda', 'FunctionName', '${BatidaPontoLambdaFunction}'];
 const batches = ['BatidaPonto', 'FunctionName', '${BatidaPontoLambdaFunction}']; // ponto/log.py
-const cluster = ['AWS/RDS', 'DBClusterIdentifier', '${DatabaseCluster}'];
 
 /** A line: what a namespace with its dimensions knows under a name. */
 const line = ([namespace, ...dimensions], name, stat, label) => [namespace, name, ...dimensions, { stat, label }];
@@ -29,9 +28,10 @@ const invocations = (title, unit, id) => {
     line(asked, 'Throttles', 'Sum', 'throttles'));
 };
 
-function columns(api, rejections, hasCluster) {
+function columns(api, rejections, clusterName) {
   const punches = queue('PunchQueue');
   const deadLetters = queue('DeadLetterQueue');
+  const cluster = ['AWS/RDS', 'DBClusterIdentifier', clusterName?.Ref ? `\${${clusterName.Ref}}` : clusterName];
   const flow = {
     Gateway: [
       graph('Requests', 'requests',
@@ -94,7 +94,7 @@ function columns(api, rejections, hasCluster) {
         ...rejections.map((reason) => line(batches, `rejected${reason[0].toUpperCase()}${reason.slice(1)}`, 'Sum', reason))),
     ],
   };
-  if (!hasCluster) delete flow.Database;
+  if (!clusterName) delete flow.Database;
   return flow;
 }
 
@@ -139,10 +139,10 @@ module.exports = async (context) => {
   if (!(await resolveVariable('file(resources/parameters.js):dashboard'))) return {};
   const named = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
   const signsIn = await resolveVariable('file(resources/derived.js):identity, null');
-  const hasCluster = (await resolveVariable('param:database')) === 'create';
+  const cluster = await resolveVariable('file(resources/database.js):cluster, null');
   // Where nobody signs in, the function logs no such metric.
   const isLogged = (reason) => reason !== 'identity' || signsIn;
-  const flow = columns(named, REASONS.filter(isLogged), hasCluster);
+  const flow = columns(named, REASONS.filter(isLogged), cluster);
   for (const [column, graphs] of Object.entries(await together(context, 'graphs'))) {
     for (const [title, { unit, invocationsOf, metrics }] of Object.entries(graphs)) {
       flow[column].push(invocationsOf ? invocations(title, unit, invocationsOf) : graph(title, unit, ...metrics));

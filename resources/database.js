@@ -1,14 +1,20 @@
-// Where the database is and who signs in: an Aurora cluster made here (cluster.yml), or a database of yours.
+// Where the database is and who signs in: an Aurora cluster made here (cluster.yml), one of Aurora's express configuration,
+// which `ponto deploy` makes, or a database of yours.
 const { X509Certificate } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { executions } = require('./derived.js');
+const checkDeployed = require('./deployed.js');
+const express = require('./express-cluster.js');
 const FUNCTIONS = require('./functions.js');
+const { byPasswords, byTokens } = require('./login.js');
 const { together, withSchema } = require('./slices.js');
 const stop = require('./stop.js');
 
-const KINDS = ['create', 'existing'];
+const KINDS = ['create', 'existing', 'express'];
+const LOGINS = ['iam', 'secret'];
 const CERTIFICATES = 'ponto/certificates/rds.pem';
+const PUBLIC_CERTIFICATES = 'ponto/certificates/amazon.pem'; // of an express cluster's internet access gateway
 
 // Where the Data API cannot be had, and a cluster that asks for it is refused:
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.Aurora_Fea_Regions_DB-eng.Feature.Data_API.html
@@ -20,9 +26,15 @@ function areKnown(region) {
   return found.some((pem) => new X509Certificate(pem).subject.includes(`CN=Amazon RDS ${region} Root CA`));
 }
 
+const list = (names) => names.join(', ');
+
 /** Stops what would fail only after the deploy, with what to do. */
-function check({ database, dataApi, dbSslRootCert, region }) {
-  if (!KINDS.includes(database)) stop(`database: '${database}' is not one of ${KINDS.join(', ')}.`);
+function check({ database, login, given, dataApi, dbSslRootCert, region }) {
+  if (!KINDS.includes(database)) stop(`database: '${database}' is not one of ${list(KINDS)}.`);
+  if (!LOGINS.includes(login)) stop(`dbLogin: '${login}' is not one of ${list(LOGINS)}.`);
+  if (database === 'express' && login !== 'iam') stop(`dbLogin: '${login}': an express cluster takes iam only; leave dbLogin out.`);
+  if (login === 'iam') checkTokens({ database, given, dataApi });
+  else if (given.dbResourceId) stop('dbResourceId is for dbLogin: iam only; leave it out, or set dbLogin to iam.');
   if (database === 'create' && !dbSslRootCert && !areKnown(region)) {
     stop(
       `${CERTIFICATES} has none of ${region}. Save https://truststore.pki.rds.amazonaws.com/${region}/${region}-bundle.pem ` +
@@ -34,100 +46,85 @@ function check({ database, dataApi, dbSslRootCert, region }) {
   }
 }
 
-const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
+/** What a login by tokens excludes or needs. */
+function checkTokens({ database, given, dataApi }) {
+  if (dataApi) stop('dataApi: the Data API signs in by a password, which dbLogin: iam has not; leave dataApi out.');
+  const unused = ['dbSecretArn', 'dbSecretKeyArn'].find((name) => given[name]);
+  if (unused) stop(`${unused}: with dbLogin: iam nobody reads a secret; leave it out, or set dbLogin to secret.`);
+  if (given.dbSslMode === 'disable') stop('dbSslMode: AWS takes a token over TLS only; leave dbSslMode out.');
+  if (database !== 'existing') {
+    if (given.dbResourceId) stop(`dbResourceId is of an existing database: with database: ${database} leave it out.`);
+  } else if (!/^(cluster|prx|db)-\w+$/.test(given.dbResourceId)) {
+    stop(
+      `dbResourceId: '${given.dbResourceId}' is not a cluster's resource id, like cluster-ABCDEFGHIJKL01234, which dbLogin: iam ` +
+        'asks for. aws rds describe-db-clusters names it DbClusterResourceId.'
+    );
+  }
+}
 
-const policy = (Description, ...Statement) => ({
-  Type: 'AWS::IAM::ManagedPolicy',
-  Properties: { Description, PolicyDocument: { Version: '2012-10-17', Statement } },
-});
+/** The cluster that is made; its outputs are for commands, for a checkout need not have what the deployed stage's had. */
+async function created({ resolveVariable }, login) {
+  const { Resources, login: logins } = await resolveVariable('file(resources/cluster.yml)');
+  const { Metadata, Properties } = logins[login];
+  const { DatabaseCluster: common, ...others } = Resources;
+  const DatabaseCluster = { ...common, ...(Metadata && { Metadata }), Properties: { ...common.Properties, ...Properties } };
+  const attribute = (name) => ({ 'Fn::GetAtt': ['DatabaseCluster', name] });
+  return {
+    host: attribute('Endpoint.Address'),
+    port: attribute('Endpoint.Port'),
+    cluster: { Ref: 'DatabaseCluster' },
+    resourceId: '${DatabaseCluster.DBClusterResourceId}',
+    ownerSecret: attribute('MasterUserSecret.SecretArn'),
+    backupDays: await resolveVariable('param:backupDays'),
+    resources: { DatabaseCluster, ...others },
+  };
+}
 
-const generated = (Description, username) => ({
-  Type: 'AWS::SecretsManager::Secret',
-  Metadata: { checkov: { skip: [{ id: 'CKV_AWS_149', comment: 'Secrets Manager has a key; no other account reads it' }] } },
-  Properties: {
-    Description,
-    GenerateSecretString: {
-      SecretStringTemplate: `{"username": "${username}"}`,
-      GenerateStringKey: 'password',
-      PasswordLength: 40,
-      ExcludePunctuation: true,
-    },
-  },
-});
-
-/**
- * The right to read the owner's secret, and a secret of each function with the right to read it.
- * AWS makes their passwords; `ponto schema` gives them to the roles, also after they have changed.
- */
-const secrets = (ownerSecret, key) => ({
-  DatabaseSecretPolicy: policy(
-    "The password of the database's owner",
-    allow('secretsmanager:GetSecretValue', ownerSecret),
-    ...(key ? [allow('kms:Decrypt', key)] : [])
-  ),
-  ...Object.fromEntries(
-    FUNCTIONS.flatMap((each) => [
-      [each.secret, generated(`The database's user of the function that ${each.does}`, each.role)],
-      [
-        `${each.secret}Policy`,
-        policy(
-          `The database's password of the function that ${each.does}`,
-          allow('secretsmanager:GetSecretValue', { Ref: each.secret })
-        ),
-      ],
-    ])
-  ),
-});
+async function existing({ resolveVariable }) {
+  const parameter = (name) => resolveVariable(`param:${name}`);
+  return {
+    host: await parameter('dbHost'),
+    port: await parameter('dbPort'),
+    resourceId: await parameter('dbResourceId'),
+    ownerSecret: await parameter('dbSecretArn'),
+    key: await parameter('dbSecretKeyArn'),
+    resources: {},
+  };
+}
 
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const parameter = (name) => resolveVariable(`param:${name}`);
-  const database = await parameter('database');
+  const [database, owner, dbSslRootCert] = [await parameter('database'), await parameter('dbUser'), await parameter('dbSslRootCert')];
+  const login = await resolveVariable('file(resources/derived.js):login');
+  const names = ['dbSecretArn', 'dbSecretKeyArn', 'dbResourceId', 'dbSslMode'];
   check({
     database,
-    dataApi: await resolveVariable('file(resources/parameters.js):dataApi'),
-    dbSslRootCert: await parameter('dbSslRootCert'),
+    login,
+    given: Object.fromEntries(await Promise.all(names.map(async (name) => [name, await parameter(name)]))),
+    dataApi: await resolveVariable('file(resources/derived.js):dataApi'),
+    dbSslRootCert,
     region: await resolveVariable('self:provider.region'),
   });
+  await checkDeployed(context, { database, login });
 
-  const cluster = (attribute) => ({ 'Fn::GetAtt': ['DatabaseCluster', attribute] });
-  const { host, port, ownerSecret, key, resources, Outputs } =
-    database === 'create'
-      ? {
-          host: cluster('Endpoint.Address'),
-          port: cluster('Endpoint.Port'),
-          ownerSecret: cluster('MasterUserSecret.SecretArn'),
-          resources: await resolveVariable('file(resources/cluster.yml):Resources'),
-          // For commands that say for how long backups are kept: a checkout need not have the parameters of what is deployed.
-          Outputs: { BackupDays: { Value: String(await parameter('backupDays')) } },
-        }
-      : {
-          host: await parameter('dbHost'),
-          port: await parameter('dbPort'),
-          ownerSecret: await parameter('dbSecretArn'), // empty: passwords come from the environment or rds_config.py
-          key: await parameter('dbSecretKeyArn'),
-          resources: {},
-          Outputs: {},
-        };
-  const ifSecret = (value, otherwise) => (ownerSecret ? value : otherwise);
-  const none = { Ref: 'AWS::NoValue' };
+  const found = await { create: created, existing, express }[database](context, login);
+  const signsIn = login === 'iam' ? byTokens({ ...found, owner }) : byPasswords(found);
+  const secret = (name, of) => (of in signsIn.secrets ? [[name, signsIn.secrets[of]]] : []);
   return {
-    host,
-    port,
-    ownerSecret,
-    ownerSecretPolicy: ifSecret({ Ref: 'DatabaseSecretPolicy' }, none),
-    // functionSecret, functionSecretPolicy, ...
-    ...Object.fromEntries(
-      FUNCTIONS.flatMap((each) => [
-        [`${each.name}Secret`, ifSecret({ Ref: each.secret }, '')],
-        [`${each.name}SecretPolicy`, ifSecret({ Ref: `${each.secret}Policy` }, none)],
-      ])
-    ),
+    host: found.host,
+    port: found.port,
+    cluster: found.cluster,
+    sslRootCert: dbSslRootCert || (database === 'express' ? PUBLIC_CERTIFICATES : ''),
+    rights: signsIn.rights,
+    // functionSecret, ...
+    ...Object.fromEntries(FUNCTIONS.flatMap(({ name }) => secret(`${name}Secret`, name))),
     // Of the function schema: which slices bring migrations, in order; each function's role, and how its variables begin:
     // FUNCTION_SECRET_ARN, and FUNCTION_CONCURRENCY, from which the limit of connections follows, ...
     ofSchema: {
-      DB_USER: await parameter('dbUser'),
-      DB_SECRET_ARN: ownerSecret,
+      DB_USER: owner,
+      ...Object.fromEntries(secret('DB_SECRET_ARN', 'schema')),
+      ...(database === 'express' && { DB_CREATED_FROM: 'postgres' }), // the one that AWS made, to make DB_NAME from
       SLICES: withSchema.join(','),
       ROLES: FUNCTIONS.map((each) => `${each.role}:${each.name.toUpperCase()}`).join(','),
       ...(await together(context, 'schemaEnvironment')),
@@ -135,13 +132,20 @@ module.exports = async (context) => {
         (
           await Promise.all(
             FUNCTIONS.map(async (each) => [
-              [`${each.name.toUpperCase()}_SECRET_ARN`, ifSecret({ Ref: each.secret }, '')],
+              ...secret(`${each.name.toUpperCase()}_SECRET_ARN`, each.name),
               [`${each.name.toUpperCase()}_CONCURRENCY`, String(await executions(context, each))],
             ])
           )
         ).flat()
       ),
     },
-    template: { Resources: { ...resources, ...ifSecret(secrets(ownerSecret, key), {}) }, Outputs },
+    template: {
+      Resources: { ...found.resources, ...signsIn.resources },
+      Outputs: {
+        Database: { Value: database },
+        DatabaseLogin: { Value: login },
+        ...(found.backupDays && { BackupDays: { Value: String(found.backupDays) } }),
+      },
+    },
   };
 };

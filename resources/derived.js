@@ -72,6 +72,17 @@ async function maxReceiveCount(context) {
 
 // Database.
 
+/** How functions sign in to it: by tokens of AWS's, `iam`, or by passwords, `secret`. */
+async function login(context) {
+  const given = await parameter(context, 'dbLogin');
+  return given || ((await parameter(context, 'database')) === 'existing' ? 'secret' : 'iam');
+}
+
+/** Whether a cluster that is made has the Data API, which takes passwords only. */
+async function dataApi(context) {
+  return (await number(context, 'dataApi, null')) ?? (await login(context)) === 'secret';
+}
+
 /** Executions at once of a function of functions.js: those reserved, or else as many as the queue asks that which stores for. */
 async function executions(context, { reserves }) {
   return (await number(context, `${reserves}, null`)) ?? number(context, 'maximumConcurrency');
@@ -90,6 +101,9 @@ async function tooManyConnections(context) {
 const secrets = () => [{ 'Fn::GetAtt': ['DatabaseCluster', 'MasterUserSecret.SecretArn'] }, ...FUNCTIONS.map(({ secret }) => ({ Ref: secret }))];
 
 // Network.
+
+/** What functions reach by endpoints, in words. */
+const endpointServices = async (context) => ((await login(context)) === 'secret' ? 'SQS and Secrets Manager' : 'SQS');
 
 /** The zones of the two subnets that are made: the region's first two, or those that are named. */
 async function zones(context) {
@@ -155,6 +169,6 @@ async function tags(context) {
 }
 
 module.exports = {
-  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, executions,
-  tooManyConnections, secrets, zones, endpointSubnets, replacement, deletion, identity, permissionsBoundary, tags,
+  batchingWindow, maximumConcurrency, visibilityTimeout, retryDelays, maxReceiveCount, login, dataApi,
+  executions, tooManyConnections, secrets, endpointServices, zones, endpointSubnets, replacement, deletion, identity, permissionsBoundary, tags,
 };

@@ -2,6 +2,7 @@
 //
 // A look-up needs an AWS account, so it happens only where a name is configured.
 
+const { clientOf } = require('./aws.js');
 const stop = require('./stop.js');
 
 const split = (list) =>
@@ -36,12 +37,12 @@ async function all(client, Command, input, key) {
   return found;
 }
 
-async function lookUp({ region, vpcName, subnetNames, securityGroupNames }) {
+async function lookUp(context, { vpcName, subnetNames, securityGroupNames }) {
   const {
     EC2Client, DescribeVpcsCommand, DescribeSubnetsCommand, DescribeSecurityGroupsCommand,
   } = require('@aws-sdk/client-ec2');
   if (!vpcName) stop('subnetNames or securityGroupNames are given without vpcName: name the VPC too.');
-  const ec2 = new EC2Client({ region });
+  const ec2 = await clientOf(context, EC2Client);
   const [vpcId] = pick('VPC', [vpcName], await all(ec2, DescribeVpcsCommand, {}, 'Vpcs'), 'Name', 'VpcId');
   const inVpc = { Filters: [{ Name: 'vpc-id', Values: [vpcId] }] };
   const subnets = await all(ec2, DescribeSubnetsCommand, inVpc, 'Subnets');
@@ -53,7 +54,8 @@ async function lookUp({ region, vpcName, subnetNames, securityGroupNames }) {
   };
 }
 
-module.exports = async ({ resolveVariable }) => {
+module.exports = async (context) => {
+  const { resolveVariable } = context;
   const parameter = (name) => resolveVariable(`param:${name}`);
   const ids = {
     vpcId: (await parameter('vpcId')) || undefined,
@@ -65,16 +67,23 @@ module.exports = async ({ resolveVariable }) => {
     subnetNames: split(await parameter('subnetNames')),
     securityGroupNames: split(await parameter('securityGroupNames')),
   };
-  const creates = (await parameter('database')) === 'create';
+  const database = await parameter('database');
+  const creates = database === 'create';
+  const given = Object.entries({ ...ids, ...names }).find(([, value]) => value?.length);
+  if (database === 'express' && given) {
+    stop(`${given[0]}: an express cluster is reached from outside any VPC; leave ${given[0]} out.`);
+  }
 
   const { own, ofFunctions } = await resolveVariable('file(resources/network.yml)');
   let network;
   let resources = {};
   if (ids.vpcId || ids.subnetIds.length || ids.securityGroupIds.length) network = ids;
   else if (names.vpcName || names.subnetNames.length || names.securityGroupNames.length) {
-    network = await lookUp({ ...names, region: await resolveVariable('self:provider.region') });
+    network = await lookUp(context, names);
   } else if (creates) {
-    resources = own;
+    const { SecretsManagerEndpoint, ...others } = own;
+    const hasSecrets = (await resolveVariable('file(resources/derived.js):login')) === 'secret';
+    resources = { ...others, ...(hasSecrets && { SecretsManagerEndpoint }) };
     network = {
       vpcId: { Ref: 'Vpc' },
       subnetIds: [{ Ref: 'SubnetA' }, { Ref: 'SubnetB' }],

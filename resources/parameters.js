@@ -15,6 +15,9 @@ const number = (name) => async (context) => {
   return /^\d+(\.\d+)?$/.test(value) ? Number(value) : stop(`${name}: '${value}' is not a number.`);
 };
 
+/** true or false, or null: it follows from others. */
+const derived = (name) => async (context) => ((await text(context, name)) ? boolean(name)(context) : null);
+
 /** Executions that are reserved, or null: none are. --param takes no empty value, so it says none. */
 const reserved = (name) => async (context) => {
   const value = await text(context, name);
@@ -27,6 +30,7 @@ const OF_ANOTHER = /^\$\{param:(\w+)\}$/; // by default it is what this other on
 function kind(name) {
   const value = PARAMETERS.default[name];
   if (name.endsWith('Concurrency') && name !== 'maximumConcurrency') return reserved(name);
+  if (name === 'dataApi') return derived(name);
   const [, other] = OF_ANOTHER.exec(value) ?? [];
   return { boolean, number }[typeof (other ? PARAMETERS.default[other] : value)]?.(name);
 }

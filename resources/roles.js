@@ -5,16 +5,18 @@ const role = require('./role.js');
 module.exports = async (context) => {
   const { resolveVariable } = context;
   const { statements, Resources, Outputs } = await resolveVariable('file(resources/roles.yml)');
-  const secretPolicy = (name) => resolveVariable(`file(resources/database.js):${name}SecretPolicy`);
+  const rights = await resolveVariable('file(resources/database.js):rights');
   const own = await Promise.all(
     FUNCTIONS.map(async ({ name, id }) => [
       `${id}Role`,
-      await role(context, id, { policies: [await secretPolicy(name)], statements: statements[id] }),
+      await role(context, id, {
+        policies: rights[name].policies,
+        statements: [...(statements[id] ?? []), ...rights[name].statements],
+      }),
     ])
   );
-  const policies = await Promise.all(['owner', ...FUNCTIONS.map(({ name }) => name)].map(secretPolicy));
   return {
-    Resources: { ...Resources, ...Object.fromEntries(own), SchemaRole: await role(context, 'Schema', { policies }) },
+    Resources: { ...Resources, ...Object.fromEntries(own), SchemaRole: await role(context, 'Schema', rights.schema) },
     Outputs,
   };
 };

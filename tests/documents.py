@@ -29,7 +29,9 @@ _KNOWN = ("make", ".venv/bin/python -m", "ponto", "aws", "npx sls")  # programs 
 _OF_THE_CLI = {"query", "output", "max-items", "region", "profile", "cli-binary-format", "generate-cli-skeleton"}
 _OWN_COMMANDS = {
     ("configure", "sso"): set[str](),
+    ("configure", "export-credentials"): {"format"},
     ("sso", "login"): {"sso-session"},
+    ("rds", "generate-db-auth-token"): {"hostname", "port", "username"},
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
     ("sns", "subscribe"): {"topic-arn", "protocol", "notification-endpoint", "attributes"},
     # The line has more of its own; these are used here.

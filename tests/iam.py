@@ -139,7 +139,8 @@ def policy_of(template: Template, document: Any) -> Any:
     """A policy of prod."""
     names = {name: arn_of(template, name) for name in template.resources}
     secret = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:rds!cluster-1"
-    return _resolved(document, {**names, "DatabaseCluster.MasterUserSecret.SecretArn": secret}, {})
+    cluster = {"MasterUserSecret.SecretArn": secret, "DBClusterResourceId": "cluster-A1B2C3"}
+    return _resolved(document, names | {f"DatabaseCluster.{name}": value for name, value in cluster.items()}, {})
 
 
 class DeployingRole(NamedTuple):
@@ -200,7 +201,7 @@ def _resolved(value: Any, names: Mapping[str, Any], conditions: Mapping[str, boo
             return _resolved({"Fn::Sub": text}, {**names, **resolve(own)}, conditions)
         case {"Fn::Sub": str(text)}:
             known = {"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": ACCOUNT, **names}
-            return re.sub(r"\$\{([\w:]+)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
+            return re.sub(r"\$\{([\w:.]+?)(?:\.Arn)?\}", lambda found: str(known[found[1]]), text)
         case {"Fn::If": [condition, yes, no]}:
             return resolve(yes if conditions[condition] else no)
         case {"Fn::Equals": [one, other]}:

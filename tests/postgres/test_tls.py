@@ -6,10 +6,12 @@ import re
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from psycopg2.extensions import parse_dsn
 
@@ -21,7 +23,8 @@ from tests.postgres.tls import Authority, Front, front
 from tools.kit import osls
 from tools.kit.project import ROOT
 
-BUNDLE = ROOT / "ponto" / "certificates" / "rds.pem"
+CERTIFICATES = ROOT / "ponto" / "certificates"
+BUNDLE = CERTIFICATES / "rds.pem"
 YEAR = 365 * 86_400  # s
 STORED = Outcome(Status.STORED)
 
@@ -149,11 +152,31 @@ def test_a_server_without_tls_is_refused_unless_told_so(serve: Callable[[Path | 
     assert where.connections == ["plain"]
 
 
-# The certificates of RDS
+# The certificates of RDS, and Amazon's public ones
 
 
-def test_the_bundle_is_what_the_npm_package_has() -> None:
-    assert _node("tools/deploy/certificates.js") == BUNDLE.read_text(), "make certificates"
+def test_the_bundles_are_what_the_npm_package_has(tmp_path: Path) -> None:
+    _node("tools/deploy/certificates.js", str(tmp_path))
+    made = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    assert made == {file.name: file.read_text() for file in CERTIFICATES.iterdir()}, "make certificates"
+
+
+def test_amazons_public_authorities_are_those_that_everybody_trusts_and_good_for_a_year() -> None:
+    """That is: each is a root in certifi's bundle too, which comes from Mozilla."""
+    found, trusted = (_certificates(file) for file in (CERTIFICATES / "amazon.pem", Path(certifi.where())))
+    names = {value for each in found for [(key, value)] in each["subject"] if key == "commonName"}
+    starfield = "Starfield Services Root Certificate Authority - G2"
+    assert names == {starfield, *(f"Amazon Root CA {number}" for number in range(1, 5))}
+    for each in found:
+        assert each in trusted
+        assert each["subject"] == each["issuer"]
+        assert ssl.cert_time_to_seconds(each["notAfter"]) > time.time() + YEAR
+
+
+def _certificates(file: Path) -> list[Any]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(file)
+    return context.get_ca_certs()
 
 
 def test_every_certificate_of_the_bundle_is_an_authoritys_and_good_for_ten_years_after_the_last_was_made() -> None:

@@ -1,5 +1,6 @@
 """The database that a stage makes or is given, and the way to it."""
 
+import json
 import re
 from typing import Any
 
@@ -9,20 +10,34 @@ from tests.template.compiled import ARN, Compile
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
+PASSWORDS = "dbLogin=secret"
+BY_TOKENS = {
+    "MasterUserAuthenticationType": "iam-db-auth",
+    "EnableIAMDatabaseAuthentication": True,
+    "EnableHttpEndpoint": False,
+}
+BY_PASSWORDS = {"ManageMasterUserPassword": True, "EnableHttpEndpoint": True}
 
-@pytest.mark.parametrize(("stage", "protected", "backups"), [("prod", True, 7), ("dev", False, 1)])
-def test_makes_a_cluster_that_pauses_and_keeps_its_password_to_itself(
-    compiled: Compile, stage: str, protected: bool, backups: int
+
+@pytest.mark.parametrize(
+    ("stage", "parameters", "login", "protected", "backups"),
+    [
+        ("prod", [], BY_TOKENS, True, 7),
+        ("dev", [], BY_TOKENS, False, 1),
+        ("prod", [PASSWORDS], BY_PASSWORDS, True, 7),
+    ],
+)
+def test_makes_a_cluster_that_pauses_and_has_no_password_or_keeps_it_to_itself(
+    compiled: Compile, stage: str, parameters: list[str], login: dict[str, object], protected: bool, backups: int
 ) -> None:
-    template = compiled(stage)
+    template = compiled(stage, *parameters)
     cluster = dict(template.properties("DatabaseCluster"))
     assert cluster == {
         "Engine": "aurora-postgresql",
         "EngineVersion": "17.7",  # older ones than 16.3 do not pause
         "DatabaseName": "pontodb",
         "MasterUsername": "ponto",
-        "ManageMasterUserPassword": True,
-        "EnableHttpEndpoint": True,
+        **login,
         "StorageEncrypted": True,
         "DeletionProtection": protected,
         "BackupRetentionPeriod": backups,
@@ -62,10 +77,15 @@ def test_the_clusters_log_holds_no_statement_that_failed_and_no_detail(prod: Tem
 
 
 SECRETS = ("FunctionSecret", "ReadSecret")
-GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
 
 
-def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> None:
+@pytest.fixture
+def by_passwords(compiled: Compile) -> Template:
+    """Give prod as it was before there were tokens."""
+    return compiled("prod", PASSWORDS)
+
+
+def test_each_function_finds_the_cluster_and_signs_in_as_its_own_role(prod: Template, by_passwords: Template) -> None:
     both = {
         "DB_HOST": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Address"]},
         "DB_PORT": {"Fn::GetAtt": ["DatabaseCluster", "Endpoint.Port"]},
@@ -73,9 +93,14 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
         "DB_SSLMODE": "verify-full",
         "DB_SSLROOTCERT": "",  # RDS's
     }
+    assert database_variables(prod) == {
+        f"{name}LambdaFunction": both | {"DB_LOGIN": "iam", "DB_USER": user}
+        for name, user in (("BatidaPonto", "ponto_function"), ("Read", "ponto_reader"), ("Schema", "ponto"))
+    }
+    both["DB_LOGIN"] = "secret"
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
     functions, reports = ({"Ref": name} for name in SECRETS)
-    assert database_variables(prod) == {
+    assert database_variables(by_passwords) == {
         "BatidaPontoLambdaFunction": both | {"DB_USER": "ponto_function", "DB_SECRET_ARN": functions},
         "ReadLambdaFunction": both | {"DB_USER": "ponto_reader", "DB_SECRET_ARN": reports},
         "SchemaLambdaFunction": both
@@ -88,9 +113,13 @@ def test_each_function_finds_the_cluster_and_its_own_secret(prod: Template) -> N
     }
 
 
-def test_secrets_manager_makes_the_functions_passwords(prod: Template) -> None:
+def test_secrets_manager_makes_the_functions_passwords_where_there_are_any(
+    prod: Template, by_passwords: Template
+) -> None:
+    assert "SecretsManager" not in json.dumps(prod.document)
+    assert "secretsmanager" not in json.dumps(prod.document)
     generated = {"GenerateStringKey": "password", "PasswordLength": 40, "ExcludePunctuation": True}
-    assert prod.of_type("AWS::SecretsManager::Secret") == {
+    assert by_passwords.of_type("AWS::SecretsManager::Secret") == {
         secret: {
             "Description": f"The database's user of the function that {what}",
             "GenerateSecretString": {"SecretStringTemplate": f'{{"username": "{user}"}}', **generated},
@@ -102,8 +131,19 @@ def test_secrets_manager_makes_the_functions_passwords(prod: Template) -> None:
     }
 
 
-def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(prod: Template) -> None:
+@pytest.mark.parametrize(
+    ("parameters", "services"),
+    [
+        ([], "SQS"),
+        ([PASSWORDS], "SQS and Secrets Manager"),
+    ],  # a stage from before keeps its groups: these words replace them
+)
+def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(
+    compiled: Compile, parameters: list[str], services: str
+) -> None:
+    prod = compiled("prod", *parameters)
     groups = prod.of_type("AWS::EC2::SecurityGroup")
+    assert groups["EndpointSecurityGroup"]["GroupDescription"] == f"Endpoints of {services}: from the functions only"
     assert {name: group.get("SecurityGroupIngress") for name, group in groups.items()} == {
         "DatabaseSecurityGroup": [_from_functions(5432)],
         "EndpointSecurityGroup": [_from_functions(443)],
@@ -114,8 +154,7 @@ def test_only_the_functions_reach_the_database_and_only_they_the_endpoints(prod:
         "DatabaseSecurityGroup": nothing,
         "EndpointSecurityGroup": nothing,
         "FunctionSecurityGroup": [
-            _tcp(port, what) | {"CidrIp": "10.0.0.0/16"}
-            for port, what in ((5432, "PostgreSQL"), (443, "SQS and Secrets Manager"))
+            _tcp(port, what) | {"CidrIp": "10.0.0.0/16"} for port, what in ((5432, "PostgreSQL"), (443, services))
         ],
     }
     for function in prod.of_type("AWS::Lambda::Function").values():
@@ -149,6 +188,7 @@ def test_other_zones_than_the_regions_first_two_can_be_named(compiled: Compile) 
         ("staging", [], ["SubnetA", "SubnetB"]),
         ("dev", [], ["SubnetA"]),
         ("dev", ["endpointZones=2"], ["SubnetA", "SubnetB"]),
+        ("prod", [PASSWORDS], ["SubnetA", "SubnetB"]),
     ],
 )
 def test_endpoints_are_paid_for_in_as_many_zones_as_is_said_and_functions_and_database_have_both(
@@ -156,17 +196,21 @@ def test_endpoints_are_paid_for_in_as_many_zones_as_is_said_and_functions_and_da
 ) -> None:
     template = compiled(stage, *parameters)
     endpoints = template.of_type("AWS::EC2::VPCEndpoint").values()
-    assert [endpoint["SubnetIds"] for endpoint in endpoints] == [[{"Ref": name} for name in subnets]] * 2
+    many = 2 if PASSWORDS in parameters else 1
+    assert [endpoint["SubnetIds"] for endpoint in endpoints] == [[{"Ref": name} for name in subnets]] * many
     both = [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
     assert template.properties("DatabaseSubnets")["SubnetIds"] == both
     assert template.properties("BatidaPontoLambdaFunction")["VpcConfig"]["SubnetIds"] == both
 
 
-def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) -> None:
+@pytest.mark.parametrize(("parameters", "services"), [([], ["sqs"]), ([PASSWORDS], ["sqs", "secretsmanager"])])
+def test_endpoints_serve_the_apis_that_the_functions_call(
+    compiled: Compile, parameters: list[str], services: list[str]
+) -> None:
+    prod = compiled("prod", *parameters)
     endpoints = prod.of_type("AWS::EC2::VPCEndpoint").values()
     assert [endpoint["ServiceName"]["Fn::Sub"] for endpoint in endpoints] == [
-        "com.amazonaws.${AWS::Region}.sqs",
-        "com.amazonaws.${AWS::Region}.secretsmanager",
+        f"com.amazonaws.${{AWS::Region}}.{service}" for service in services
     ]
     for endpoint in endpoints:
         assert endpoint["VpcEndpointType"] == "Interface"
@@ -176,7 +220,7 @@ def test_endpoints_serve_the_two_apis_that_the_functions_call(prod: Template) ->
     assert prod.properties("Vpc")["EnableDnsHostnames"] is True
 
 
-def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template) -> None:
+def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template, by_passwords: Template) -> None:
     queue, dead_letters = ({"Fn::GetAtt": [name, "Arn"]} for name in ("PunchQueue", "DeadLetterQueue"))
     owners = {"Fn::GetAtt": ["DatabaseCluster", "MasterUserSecret.SecretArn"]}
     secrets = [owners, *({"Ref": name} for name in SECRETS)]
@@ -184,13 +228,15 @@ def test_through_an_endpoint_goes_only_what_the_functions_need(prod: Template) -
         "SqsEndpoint": [("sqs:SendMessage", dead_letters), ("sqs:ChangeMessageVisibility", queue)],
         "SecretsManagerEndpoint": [("secretsmanager:GetSecretValue", secrets)],
     }
-    assert {
-        name: endpoint["PolicyDocument"]["Statement"]
-        for name, endpoint in prod.of_type("AWS::EC2::VPCEndpoint").items()
-    } == {
-        name: [{"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in rights]
-        for name, rights in expected.items()
-    }
+    for template, without in ((by_passwords, ()), (prod, ("SecretsManagerEndpoint",))):
+        assert {
+            name: endpoint["PolicyDocument"]["Statement"]
+            for name, endpoint in template.of_type("AWS::EC2::VPCEndpoint").items()
+        } == {
+            name: [{"Effect": "Allow", "Principal": "*", "Action": action, "Resource": on} for action, on in rights]
+            for name, rights in expected.items()
+            if name not in without
+        }
 
 
 def test_an_existing_database_is_only_told_to_the_functions(compiled: Compile) -> None:
@@ -211,6 +257,36 @@ def test_the_functions_get_secrets_beside_the_owners_of_an_existing_database(com
     assert [schema[f"{of}_SECRET_ARN"] for of in ("DB", "FUNCTION", "READ")] == [ARN, functions, reports]
 
 
+def test_an_existing_database_by_tokens_is_known_by_its_resource_id_and_nothing_else_is_in_the_stack(
+    compiled: Compile,
+) -> None:
+    given = ("database=existing", "dbHost=db.example.com", "dbLogin=iam", "dbResourceId=cluster-ABC")
+    template = compiled("dev", *given)
+    for variables in database_variables(template).values():
+        assert (variables["DB_HOST"], variables["DB_LOGIN"]) == ("db.example.com", "iam")
+        assert not [name for name in variables if "SECRET" in name]
+    assert not [name for name in template.resources if "Secret" in name or "Endpoint" in name]
+    with_proxy = compiled("dev", *given, "dbResourceId=prx-0a1b2c3d4e5f6a7b8")
+    assert "dbuser:prx-0a1b2c3d4e5f6a7b8/ponto_function" in json.dumps(with_proxy.properties("BatidaPontoRole"))
+
+
+def test_an_express_cluster_is_reached_from_outside_any_network_by_public_certificates(compiled: Compile) -> None:
+    template = compiled("prod", "database=express")
+    host = "batida-ponto-prod.cluster-unknown.us-east-1.rds.amazonaws.com"  # until a deploy looks it up
+    ways = {"DB_HOST": host, "DB_PORT": "5432", "DB_NAME": "pontodb", "DB_LOGIN": "iam", "DB_SSLMODE": "verify-full"}
+    ways |= {"DB_SSLROOTCERT": "ponto/certificates/amazon.pem"}
+    assert database_variables(template) == {
+        "BatidaPontoLambdaFunction": ways | {"DB_USER": "ponto_function"},
+        "ReadLambdaFunction": ways | {"DB_USER": "ponto_reader"},
+        "SchemaLambdaFunction": ways | {"DB_USER": "ponto", "DB_CREATED_FROM": "postgres"},
+    }
+    for function in template.of_type("AWS::Lambda::Function").values():
+        assert "VpcConfig" not in function
+    kinds = {resource["Type"].split("::")[1] for resource in template.resources.values()}
+    assert not kinds & {"EC2", "RDS", "SecretsManager"}
+    assert template.outputs["BackupDays"] == {"Value": "1"}
+
+
 def test_one_machine_has_the_same_users(local: Template) -> None:
     assert {name: variables["DB_USER"] for name, variables in database_variables(local).items()} == {
         "BatidaPontoLambdaFunction": "ponto_function",
@@ -223,7 +299,7 @@ def test_the_way_to_a_database_without_tls_or_of_another_authority_can_be_told(c
     root = "ponto/certificates/company.pem"
     for function in compiled("dev", f"dbSslRootCert={root}").of_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["DB_SSLROOTCERT"] == root
-    for function in compiled("dev", "dbSslMode=disable").of_type("AWS::Lambda::Function").values():
+    for function in compiled("dev", "database=existing", "dbSslMode=disable").of_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["DB_SSLMODE"] == "disable"
 
 

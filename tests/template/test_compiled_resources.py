@@ -80,9 +80,9 @@ NETWORK = {  # no internet gateway, no NAT
     "FunctionSecurityGroup": "AWS::EC2::SecurityGroup",
     "EndpointSecurityGroup": "AWS::EC2::SecurityGroup",
     "SqsEndpoint": "AWS::EC2::VPCEndpoint",
-    "SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint",
 }
-WITH_A_CLUSTER = ALWAYS | WITH_A_SECRET | DATABASE | IN_A_VPC
+WITH_A_CLUSTER = ALWAYS | DATABASE | IN_A_VPC
+BY_PASSWORDS = WITH_A_SECRET | {"SecretsManagerEndpoint": "AWS::EC2::VPCEndpoint"}
 OWN_DATABASE = WITH_A_CLUSTER | DASHBOARD | OWN_TOPIC
 ON_ONE_MACHINE = ALWAYS | DASHBOARD
 WATCHED_LITTLE = ALWAYS | PLAIN_TOPIC
@@ -94,6 +94,9 @@ GIVEN_SUBNETS = ("subnetIds=subnet-1,subnet-2", "securityGroupIds=sg-1")
     [
         ("prod", [], OWN_DATABASE | NETWORK),
         ("dev", [], WITH_A_CLUSTER | NETWORK | PLAIN_TOPIC),
+        ("prod", ["dbLogin=secret"], OWN_DATABASE | NETWORK | BY_PASSWORDS),
+        ("prod", ["database=express"], ALWAYS | DASHBOARD | OWN_TOPIC),
+        ("dev", ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC"], WATCHED_LITTLE),
         ("dev", ["alarms=all", "alarmTopicKey=true", "dashboard=true"], OWN_DATABASE | NETWORK),
         ("local", [], ON_ONE_MACHINE | OWN_TOPIC),
         ("local", [f"alarmTopicArn={TOPIC}"], ON_ONE_MACHINE),
@@ -113,7 +116,7 @@ def test_makes_exactly_these_resources(
     sections = runbook.of_a_stage(
         prod,
         metric_math=stage != "local",
-        cluster="DatabaseCluster" in expected,
+        cluster="DatabaseCluster" in expected or "database=express" in parameters,
         essential=stage == "dev" and "alarms=all" not in parameters,
     )
     alarms = dict.fromkeys(map(runbook.logical_id, sections), runbook.ALARM)
@@ -240,15 +243,23 @@ def test_everything_is_tagged_with_service_stage_and_what_a_parameter_says(packa
     assert tags == {"service": "batida-ponto", "stage": "dev", "owner": "hr", "costCentre": "4711"}
 
 
-def test_the_functions_environment_names_the_database_and_holds_no_password(template: Template) -> None:
-    database = {f"DB_{name}" for name in ("HOST", "PORT", "NAME", "USER", "SSLMODE", "SSLROOTCERT", "SECRET_ARN")}
-    each = {"TIME_ZONE", "DLQ_URL", *database}
+@pytest.mark.parametrize(
+    ("stage", "parameters", "has_secrets"),
+    [("prod", [], False), ("prod", ["dbLogin=secret"], True), ("dev", [], False), ("local", [], True)],
+)
+def test_the_functions_environment_names_the_database_and_holds_no_password(
+    compiled: Compile, stage: str, parameters: list[str], has_secrets: bool
+) -> None:
+    template = compiled(stage, *parameters)
+    secret = ("SECRET_ARN",) if has_secrets else ()
+    names = ("HOST", "PORT", "NAME", "USER", "LOGIN", "SSLMODE", "SSLROOTCERT", *secret)
+    each = {"TIME_ZONE", "DLQ_URL", *(f"DB_{name}" for name in names)}
     functions = template.of_type("AWS::Lambda::Function")
     assert {name: set(function["Environment"]["Variables"]) for name, function in functions.items()} == {
         "BatidaPontoLambdaFunction": each | {"QUEUE_URL", "RETRY_DELAYS", "VISIBILITY_TIMEOUT"},
         "ReadLambdaFunction": each,
         "SchemaLambdaFunction": each
-        | {f"{begin}_{what}" for begin in ("FUNCTION", "READ") for what in ("SECRET_ARN", "CONCURRENCY")}
+        | {f"{begin}_{what}" for begin in ("FUNCTION", "READ") for what in (*secret, "CONCURRENCY")}
         | {"ROLES", "SLICES"},
     }
 
@@ -259,7 +270,7 @@ def test_schema_is_told_of_the_slices_in_the_order_of_their_needs_and_of_all_rol
     assert {name: variables[name] for name in OF_THE_SCHEMA} == OF_THE_SCHEMA
 
 
-@pytest.mark.parametrize("parameters", [[], SWITCHES], ids=["plain", "all on"])
+@pytest.mark.parametrize("parameters", [[], SWITCHES, ["dbLogin=secret"]], ids=["plain", "all on", "passwords"])
 def test_no_property_holds_a_secret(whole: Packaged, stage: str, parameters: list[str]) -> None:
     template = whole(stage, *parameters).template()
     suspicious = {
@@ -300,6 +311,8 @@ def test_outputs_addresses_and_the_id_of_the_key_but_not_the_key(template: Templ
         "ApiKeyId": {"Ref": "ApiKey"},
         "AlarmTopicArn": {"Ref": "AlarmTopic"},
         "Version": __version__,
+        "Database": "create" if cluster else "existing",
+        "DatabaseLogin": "iam" if cluster else "secret",
         **({"BackupDays": str(cluster["BackupRetentionPeriod"])} if cluster else {}),
     }
 

@@ -69,8 +69,11 @@ def test_every_ignored_rule_would_complain(tmp_path: Path, complete: Template) -
     assert {rule for _, rule, _ in found} == EVERYWHERE | {rule for rule, _ in ignored if not rule.startswith("CKV")}
 
 
-def test_every_ignored_rule_of_the_auditor_would_complain(tmp_path: Path, complete: Template, dev: Template) -> None:
-    looked_at = [complete.document, dev.document, *map(cfn_yaml.load, ALONE)]
+def test_every_ignored_rule_of_the_auditor_would_complain(
+    tmp_path: Path, complete: Template, dev: Template, whole: Packaged
+) -> None:
+    by_passwords = whole("prod", "dbLogin=secret").template()
+    looked_at = [complete.document, by_passwords.document, dev.document, *map(cfn_yaml.load, ALONE)]
     documents, ignored = zip(*map(without_metadata, looked_at), strict=True)
     names = write(tmp_path, **{f"no{index}": document for index, document in enumerate(documents)})
     found = {(rule, resource) for _, rule, resource in audit(tmp_path, names, "--skip-check", "none")}

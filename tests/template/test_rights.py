@@ -62,6 +62,21 @@ TRACING: Rights = {"TracingPolicy": {("xray:PutTraceSegments", "*"), ("xray:PutT
 KEY = "arn:aws:kms:sa-east-1:123456789012:key/0d5c6f7e-8a9b-4c1d-9e2f-3a4b5c6d7e8f"
 
 
+CLUSTER = "${DatabaseCluster.DBClusterResourceId}"
+
+
+def connect(user: str, resource_id: str = CLUSTER) -> tuple[str, str]:
+    """Give the right to sign in to a cluster as a role of its own."""
+    arn = f"arn:${{AWS::Partition}}:rds-db:${{AWS::Region}}:${{AWS::AccountId}}:dbuser:{resource_id}/{user}"
+    return "rds-db:connect", json.dumps({"Fn::Sub": arn})
+
+
+def tokens(resource_id: str, owner: str = "ponto") -> Rights:
+    """Give the functions' roles with the right to sign in, each as its own role alone."""
+    users = {"BatidaPontoRole": "ponto_function", "ReadRole": "ponto_reader", "SchemaRole": owner}
+    return {name: ROLES[name] | {connect(user, resource_id)} for name, user in users.items()}
+
+
 def secrets(owners: str, *more: tuple[str, str]) -> Rights:
     return {
         "DatabaseSecretPolicy": {("secretsmanager:GetSecretValue", owners), *more},
@@ -73,8 +88,15 @@ def secrets(owners: str, *more: tuple[str, str]) -> Rights:
 @pytest.mark.parametrize(
     ("stage", "parameters", "expected"),
     [
-        ("prod", [], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
-        ("dev", [], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
+        ("prod", [], ROLES | INTERFACES | tokens(CLUSTER)),
+        ("dev", [], ROLES | INTERFACES | tokens(CLUSTER)),
+        ("prod", ["dbLogin=secret"], ROLES | INTERFACES | secrets("DatabaseCluster.MasterUserSecret.SecretArn")),
+        (
+            "dev",
+            ["database=existing", "dbLogin=iam", "dbResourceId=cluster-ABC", "dbUser=owner"],
+            ROLES | tokens("cluster-ABC", "owner"),
+        ),
+        ("prod", ["database=express"], ROLES | tokens("cluster-UNKNOWN")),
         ("local", [], ROLES),
         ("local", ["accessLogs=true", "tracing=true"], ROLES | TRACING),
         ("dev", ["database=existing", f"dbSecretArn={ARN}"], ROLES | secrets(ARN)),
@@ -144,6 +166,8 @@ DEPLOYING = deploying_role(Repository="acme/clock", Stage="prod")
     "parameters",
     [
         ["tracing=true", "accessLogs=true", *SWITCHES],
+        ["dbLogin=secret"],
+        ["database=express"],
         ["database=existing", f"dbSecretArn={ARN}", f"dbSecretKeyArn={KEY}"],
     ],
     ids=" ".join,

@@ -4,18 +4,39 @@ import re
 
 import pytest
 
-from tests.template.compiled import TOPIC, Compile
+from tests.template.compiled import ARN, TOPIC, Compile
 from tools.kit.packaging import PackagingError
 
 TAGS = "takes name=value, comma-separated"
 NO_TOPIC = "is not the ARN of a standard topic in us-east-1"  # the stack's region; none that is first in, first out
+EXPRESS = "database=express"
+TOKENS = ["database=existing", "dbLogin=iam"]
 CERTIFICATES = "https://truststore.pki.rds.amazonaws.com/mx-central-1/mx-central-1-bundle.pem"
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        (["database=foo"], "database: 'foo' is not one of create, existing"),
+        (["database=foo"], "database: 'foo' is not one of create, existing, express"),
+        (["dbLogin=password"], "dbLogin: 'password' is not one of iam, secret"),
+        ([EXPRESS, "dbLogin=secret"], "dbLogin: 'secret': an express cluster takes iam only"),
+        (["dbLogin=iam", "dataApi=true"], "dataApi: the Data API signs in by a password"),
+        ([EXPRESS, "dataApi=true"], "dataApi: the Data API signs in by a password"),
+        ([f"dbSecretArn={ARN}"], "dbSecretArn: with dbLogin: iam nobody reads a secret"),
+        (
+            [*TOKENS, "dbResourceId=cluster-ABC", "dbSecretKeyArn=key"],
+            "dbSecretKeyArn: with dbLogin: iam nobody reads a",
+        ),
+        (["dbSslMode=disable"], "dbSslMode: AWS takes a token over TLS only"),
+        (TOKENS, "dbResourceId: '' is not a cluster's resource id, like cluster-ABCDEFGHIJKL01234"),
+        ([*TOKENS, "dbResourceId=batida-ponto"], "dbResourceId: 'batida-ponto' is not a cluster's resource id"),
+        (["dbResourceId=cluster-ABC"], "dbResourceId is of an existing database: with database: create leave it out"),
+        (["database=existing", "dbResourceId=cluster-ABC"], "dbResourceId is for dbLogin: iam only"),
+        (
+            [EXPRESS, "vpcName=company"],
+            "vpcName: an express cluster is reached from outside any VPC; leave vpcName out",
+        ),
+        ([EXPRESS, "subnetIds=subnet-1", "securityGroupIds=sg-1"], "subnetIds: an express cluster is reached from"),
         (["dataApi=no"], "dataApi: 'no' is not one of true, false"),
         (["whenDeleted=Snapshot"], "whenDeleted: 'Snapshot' is not one of Retain, Delete"),
         (["metricMath=no"], "metricMath: 'no' is not one of supported, unsupported"),
@@ -55,10 +76,10 @@ def test_what_cannot_be_stops_the_deploy(compiled: Compile, parameters: list[str
 
 @pytest.mark.parametrize("region", ["ap-south-2", "ap-southeast-4", "ap-southeast-6"])
 def test_a_region_without_the_data_api_stops_the_deploy_until_it_is_off(compiled: Compile, region: str) -> None:
-    root = "dbSslRootCert=system"
-    assert f"{region} has no Data API: set dataApi to false" in stopped(compiled, root, AWS_REGION=region)
+    given = ("dbSslRootCert=system", "dbLogin=secret")
+    assert f"{region} has no Data API: set dataApi to false" in stopped(compiled, *given, AWS_REGION=region)
 
-    cluster = compiled("dev", root, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
+    cluster = compiled("dev", *given, "dataApi=false", AWS_REGION=region).properties("DatabaseCluster")
     assert cluster["EnableHttpEndpoint"] is False
     compiled("dev", "database=existing", "dbHost=db.example.com", AWS_REGION=region)
 
@@ -70,6 +91,13 @@ def test_a_region_whose_certificates_are_not_packaged_stops_the_deploy_and_says_
 
     compiled("dev", "dbSslRootCert=ponto/certificates/mx-central-1-bundle.pem", AWS_REGION="mx-central-1")
     compiled("dev", AWS_REGION="sa-east-1")
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1", "me-central-1", "me-south-1"])
+def test_a_region_without_the_express_configuration_stops_the_deploy(compiled: Compile, region: str) -> None:
+    assert f"{region} has no express configuration; set database to create" in stopped(
+        compiled, EXPRESS, AWS_REGION=region
+    )
 
 
 def stopped(compiled: Compile, *parameters: str, **aws: str) -> str:

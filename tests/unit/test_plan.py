@@ -39,6 +39,7 @@ STAGE = Settings(
     pause_seconds=300,
     fair_queue=True,
     endpoints=4,
+    secrets=3,
     all_alarms=True,
     dashboards=1,
     keys=1,
@@ -158,8 +159,7 @@ def test_every_price_has_a_unit_a_page_that_states_it_and_its_day() -> None:
 def test_a_month_is_quantity_times_price() -> None:
     peak = Peak(1_000, 1)  # so that there is no time for half-filled batches: 10 of 100
 
-    with slices.absent():
-        lines = costs.bill(peak, STAGE._replace(concurrency=5), MONTH, "us-east-1")
+    lines = costs.bill(peak, STAGE._replace(concurrency=5), MONTH, "us-east-1")
 
     expected = {
         # 88 peaks of 1,000: 88,000 punches
@@ -249,17 +249,50 @@ def test_a_database_is_awake_for_the_peaks_and_the_pause_after_each_at_least(
     assert awake.quantity == pytest.approx(22 * hours * 0.5)  # each peak 600 s, and 300 until the pause
 
 
-def test_the_bill_counts_the_projects_own_metrics_and_endpoints(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bill_counts_the_projects_own_metrics(capsys: pytest.CaptureFixture[str]) -> None:
     log.batch("1", 1.0, time.time(), Processed())
     (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
     # The ages are metrics of a batch that stored something, and of one in which something failed.
     ages = {"oldestMilliseconds", "oldestFailedMilliseconds"}
     assert len({metric["Name"] for metric in directive["Metrics"]} | ages) == costs.METRICS
 
-    network = (ROOT / "resources" / "network.yml").read_text(encoding="utf-8")
-    assert network.count("Type: AWS::EC2::VPCEndpoint\n") == settings.SERVICES
-    found = [settings.read(stage).endpoints for stage in ("dev", "prod")]
-    assert found == [settings.SERVICES, 2 * settings.SERVICES]
+
+@pytest.mark.parametrize(
+    ("given", "endpoints", "secrets"),
+    [
+        ({}, 1, 0),
+        ({"endpointZones": "2"}, 2, 0),
+        ({"dbLogin": "secret"}, 2, 3),
+        ({"vpcName": "ours"}, 0, 0),
+        ({"vpcId": "vpc-1", "dbLogin": "secret"}, 0, 3),
+        ({"database": "express"}, 0, 0),
+        ({"database": "existing"}, 0, 0),
+        ({"database": "existing", "dbSecretArn": "arn"}, 0, 2),  # the owner's is paid for already
+        ({"database": "existing", "dbLogin": "iam", "dbResourceId": "cluster-1"}, 0, 0),
+    ],
+)
+def test_endpoints_and_secrets_follow_from_the_database_and_who_signs_in(
+    given: dict[str, str], endpoints: int, secrets: int
+) -> None:
+    with slices.absent():
+        found = settings.read("dev", given)
+
+    assert (found.endpoints, found.secrets) == (endpoints, secrets)
+
+
+def test_a_parameter_is_given_as_for_a_deploy(run: Run) -> None:
+    def dollars(words: str) -> dict[str, float]:
+        (found,) = run(f"10 --stage dev --json {words}").json
+        return {line["what"]: line["dollars"] for line in found["month"]["lines"]}
+
+    assert dollars("")["Network: endpoints"] > 0
+    assert dollars("--param database=express")["Network: endpoints"] == 0
+    for words, message in [
+        ("--param databse=express", "resources/parameters.yml has no parameter databse"),
+        ("--param express", "--param takes NAME=VALUE, and was given express"),
+    ]:
+        wrong = run(f"10 {words}")
+        assert (wrong.status, message in wrong.err) == (2, True)
 
 
 # The stage

@@ -295,3 +295,12 @@ def test_dependabot_watches_all_that_is_pinned() -> None:
         "npm": "/",
         "github-actions": "/",
     }
+
+
+def test_the_form_for_a_report_offers_each_way_to_the_database() -> None:
+    form = {field.get("id"): field for field in read(GITHUB / "ISSUE_TEMPLATE" / "deployed.yml")["body"]}
+    table = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").partition("| `database` | `dbLogin` |")[2]
+    ways = re.findall(r"^\| `(\w+)`[^|]*\| `(\w+)`", table, re.MULTILINE)
+
+    assert len(ways) == 5
+    assert form["database"]["attributes"]["options"] == [", ".join(way) for way in ways]

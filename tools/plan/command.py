@@ -19,6 +19,7 @@ _EPILOG = """examples:
   ponto plan 20000 --stage dev
   ponto plan 1000 20000 1000000 --stage prod --peak-minutes 15
   ponto plan 1000000 --stage prod --stage-rate 3400 --concurrency 1 --json
+  ponto plan 100 --stage dev --param database=express
 
 exit status: 0 every load fits, 1 one does not and something has to be raised, 2 the request is wrong
 """
@@ -38,6 +39,7 @@ def _setting(
 @click.option("--peak-minutes", type=_MINUTES, default=10.0, metavar="M", help="Within which everybody punches once.")
 @click.option("--oldest-seconds", type=opt.POSITIVE, default=900, metavar="S", help="That a punch may wait.")
 @click.option("--stage", default=LOCAL, help="Whose parameters are the defaults; `local` is the one of make run.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="As for ponto deploy; repeatable.")
 @_setting("--stage-rate", opt.POSITIVE, "Requests/s of stage and key.")
 @click.option(
     "--account-rate", type=opt.POSITIVE, default=settings.ACCOUNT_RATE, metavar="N", help="Requests/s of the account."
@@ -68,6 +70,7 @@ def plan(
     peak_minutes: float,
     oldest_seconds: int,
     stage: str,
+    params: tuple[str, ...],
     region: str,
     punches_a_day: int,
     working_days: int,
@@ -84,7 +87,9 @@ def plan(
     """
     if not employees + numbers:
         raise click.UsageError("say how many employees punch: ponto plan 20000")
-    stage_settings = settings.read(stage, **instead)
+    if wrong := [each for each in params if "=" not in each]:
+        raise click.UsageError(f"--param takes NAME=VALUE, and was given {wrong[0]}")
+    stage_settings = settings.read(stage, dict(each.split("=", 1) for each in params), **instead)
     month = costs.Month(punches_a_day, working_days, months_kept, awake_hours)
     documents = []
     fits = True

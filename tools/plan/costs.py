@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tools.kit import slices
 from tools.kit.project import ROOT
 from tools.plan.peak import POLLERS, Peak
 from tools.plan.settings import DATABASE_ROWS, Settings
@@ -37,11 +36,6 @@ LONG_POLL = 20  # s that a request for messages of an empty queue waits
 
 PRICES: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("prices.json").read_text("utf-8"))["regions"]
 """Of each region: by their names, with unit, price or tiers, page and its day."""
-
-
-def secrets() -> int:
-    """Count a stage's secrets: the owner's, and one of each function that reaches the database."""
-    return 3 + len(list(slices.said("databaseFunctions")))
 
 
 def alarm_metrics() -> int:
@@ -110,7 +104,7 @@ def bill(peak: Peak, settings: Settings, month: Month, region: str) -> list[Line
         ("CloudWatch: dashboard", "cloudwatch_dashboard", {"dashboard": settings.dashboards}, 1),
         ("CloudWatch: logs", "cloudwatch_logs", {"batches": batches, "bytes": LOG_BYTES}, 1_000_000_000),
         ("KMS: the topic's key", "kms_key", {"key": settings.keys}, 1),
-        ("Secrets Manager", "secret", {"secrets": secrets()}, 1),
+        ("Secrets Manager", "secret", {"secrets": settings.secrets}, 1),
     ]
     return [_line(what, PRICES[region].get(name), factors, per) for what, name, factors, per in rows]
 
@@ -126,7 +120,7 @@ def of_punches(peak: Peak, settings: Settings, region: str) -> list[Line]:
     """Bill the punches of one peak alone: what they cost besides an idle month."""
     month = Month(peaks_a_day=1, working_days=1, months_kept=1, awake_hours=0)
     fixed = {line.what for line in idle(settings, region) if line.quantity} | {"CloudWatch: metrics"}
-    return [line for line in bill(peak, settings, month, region) if line.what not in fixed]
+    return [line for line in bill(peak, settings, month, region) if line.quantity and line.what not in fixed]
 
 
 def rotation(settings: Settings, region: str) -> float:

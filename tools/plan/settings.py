@@ -1,9 +1,10 @@
 """A stage of resources/parameters.yml, as far as a peak and a bill notice it."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from tools.kit import osls
+from tools.kit import osls, slices
 from tools.kit.errors import CommandError
 
 # Of a batch, and of each punch in it. The handler stores 10, 100, 1,000 in 0.8, 2.4, 21 ms on a whole core ("The drain
@@ -17,8 +18,6 @@ DATABASE_ROWS = 5_000
 
 ACCOUNT_RATE = 10_000  # requests/s that an account has in a region
 RESUME_SECONDS = 30  # of a paused database
-
-SERVICES = 2  # that have endpoints: SQS and Secrets Manager
 
 
 class Settings(NamedTuple):
@@ -39,19 +38,27 @@ class Settings(NamedTuple):
     dashboards: int
     keys: int  # of KMS, for the alarms' topic
     endpoints: int  # of the network that is made, each in each of its zones
+    secrets: int  # of Secrets Manager, with passwords
 
 
-def read(stage: str, **instead: Any) -> Settings:
-    """Read the settings of a stage; those in `instead` that are not None come from there.
+def read(stage: str, given: Mapping[str, str] | None = None, **instead: Any) -> Settings:
+    """Read the settings of a stage.
+
+    Args:
+        stage: a section of resources/parameters.yml.
+        given: parameters that it would be deployed with (`--param`), by their names.
+        instead: settings by their names; None is the stage's.
 
     Raises:
-        CommandError: there is no such stage, or a parameter of it is no number above 0.
+        CommandError: there is no such stage or parameter, or a parameter is no number above 0.
     """
     stages = osls.stages()
     if stage == "default" or stage not in stages:
         known = ", ".join(name for name in stages if name != "default")
         raise CommandError(f"resources/parameters.yml has no stage {stage}; it has {known}")
-    parameters = stages[stage]
+    if unknown := sorted((given or {}).keys() - stages[stage].keys()):
+        raise CommandError(f"resources/parameters.yml has no parameter {', '.join(unknown)}")
+    parameters = stages[stage] | dict(given or {})
 
     def lowest(*names: str) -> float:
         texts = [re.sub(r"\$\{param:(\w+)\}", lambda found: parameters[found[1]], parameters[name]) for name in names]
@@ -62,9 +69,12 @@ def read(stage: str, **instead: Any) -> Settings:
         return min(map(float, texts))
 
     reserved = [name for name in ["reservedConcurrency"] if parameters[name] not in ("", "none")]
-    given = {name: value for name, value in instead.items() if value is not None}
-    batch = given.get("batch", int(lowest("batchSize")))
-    acu = given.get("maximum_acu", lowest("maximumAcu"))
+    chosen = {name: value for name, value in instead.items() if value is not None}
+    batch = chosen.get("batch", int(lowest("batchSize")))
+    acu = chosen.get("maximum_acu", lowest("maximumAcu"))
+    secrets = _secrets(parameters)
+    makes_network = parameters["database"] == "create" and not parameters["vpcName"] + parameters["vpcId"]
+    services = 1 + bool(secrets)  # that the network needs an endpoint of: SQS and, for passwords, Secrets Manager
     found = {
         "account_rate": ACCOUNT_RATE,
         "resume_seconds": RESUME_SECONDS,
@@ -80,6 +90,16 @@ def read(stage: str, **instead: Any) -> Settings:
         "all_alarms": parameters["alarms"] == "all",
         "dashboards": int(parameters["dashboard"] == "true"),
         "keys": int(parameters["alarmTopicKey"] == "true"),
-        "endpoints": SERVICES * int(lowest("endpointZones")),
+        "endpoints": makes_network * services * int(lowest("endpointZones")),
+        "secrets": secrets,
     }
-    return Settings(**(found | given))
+    return Settings(**(found | chosen))
+
+
+def _secrets(parameters: Mapping[str, str]) -> int:
+    """Count the secrets that a stack makes: one of each function that signs in, and the owner's of its own cluster."""
+    existing = parameters["database"] == "existing"
+    login = parameters["dbLogin"] or ("secret" if existing else "iam")
+    if login == "iam" or (existing and not parameters["dbSecretArn"]):
+        return 0
+    return 2 + len(list(slices.said("databaseFunctions"))) + (not existing)

@@ -1,6 +1,6 @@
 """The tables of docs/deploy.md that say what a stage costs: a month without a punch, and a million punches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tools.kit import slices
 from tools.plan import costs, settings
@@ -8,31 +8,35 @@ from tools.plan.costs import Line
 from tools.plan.peak import Peak
 
 _REGION = "us-east-1"
-_STAGES = ("dev", "prod")
+_STAGES: Mapping[str, tuple[str, Mapping[str, str]]] = {  # by what the table calls them: stage, and what it is given
+    "`dev`, express": ("dev", {"database": "express"}),
+    "`dev`": ("dev", {}),
+    "`prod`": ("prod", {}),
+}
 _MILLION = 1_000_000
 _LATER = ("together in the second year", "together from the third year on")  # after each rotation that costs
 
 
-def idle(stage: str) -> list[Line]:
-    """Bill a month of the reference, on a stage without a punch."""
+def idle(stage: str, given: Mapping[str, str] | None = None) -> list[Line]:
+    """Bill a month of the reference, on a stage without a punch, deployed with these parameters."""
     with slices.absent():
-        return costs.idle(settings.read(stage), _REGION)
+        return costs.idle(settings.read(stage, given), _REGION)
 
 
 def idle_table() -> str:
     """Give an idle month of each stage, a line for whatever one of them pays for."""
-    bills = [idle(stage) for stage in _STAGES]
+    bills = [idle(stage, given) for stage, given in _STAGES.values()]
     rows = [[lines[0].what, *lines] for lines in zip(*bills, strict=True) if any(line.dollars for line in lines)]
     cells = [f"| {what} | {' | '.join(map(_formula_and_price, lines))} |" for what, *lines in rows]
     sums = " ".join(f"| | **{costs.total(lines):.2f}**" for lines in bills)
-    head = "| | " + " | ".join(f"`{stage}` | US dollars" for stage in _STAGES) + " |"
+    head = "| | " + " | ".join(f"{name} | US dollars" for name in _STAGES) + " |"
     later = [f"| {when} {_later(bills, number)} |" for number, when in enumerate(_LATER, 1)]
-    return "\n".join([head, "|---|---|--:|---|--:|", *cells, f"| **together** {sums} |", *later])
+    return "\n".join([head, "|---" + "|---|--:" * len(bills) + "|", *cells, f"| **together** {sums} |", *later])
 
 
 def _later(bills: Sequence[list[Line]], rotations: int) -> str:
     """Give the sums after so many rotations of the key."""
-    more = [rotations * costs.rotation(settings.read(stage), _REGION) for stage in _STAGES]
+    more = [rotations * costs.rotation(settings.read(stage), _REGION) for stage, _ in _STAGES.values()]
     return " ".join(
         f"| {'the key, rotated' if each else 'as before'} | {costs.total(lines) + each:.2f}"
         for lines, each in zip(bills, more, strict=True)

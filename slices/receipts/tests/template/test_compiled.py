@@ -8,7 +8,7 @@ from ponto.config import SECRET_SECONDS
 from slices.receipts import lookup
 from tests.template.compiled import Compile, Packaged, files_of
 from tests.template.test_compiled_gateway import EXPOSES, require_preflight, throttles
-from tests.template.test_rights import rights
+from tests.template.test_rights import connect, rights
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -85,27 +85,40 @@ def test_each_method_is_throttled(compiled: Compile) -> None:
 METHODS = {("GET", "/~1ponto~1{id}"), ("OPTIONS", "/~1ponto~1{id}"), ("GET", "/~1ponto")}
 
 
-def test_the_function_reads_by_a_role_and_a_secret_of_its_own(prod: Template, local: Template) -> None:
-    found = rights(prod)
-    assert {name: found[name] for name in found if name.startswith("Receipt")} == {
-        "ReceiptRole": {("logs:CreateLogStream", "ReceiptLogGroup.Arn"), ("logs:PutLogEvents", "ReceiptLogGroup.Arn")},
+def test_the_function_reads_by_roles_of_its_own(compiled: Compile, prod: Template, local: Template) -> None:
+    of_function = {
+        "ReceiptRole": {
+            connect("ponto_receipts"),
+            ("logs:CreateLogStream", "ReceiptLogGroup.Arn"),
+            ("logs:PutLogEvents", "ReceiptLogGroup.Arn"),
+        },
         "ReceiptInvocation": {("lambda:InvokeFunction", "ReceiptLambdaFunction.Arn")},
-        "ReceiptSecretPolicy": {("secretsmanager:GetSecretValue", "ReceiptSecret")},
     }
+    found = rights(prod)
+    assert {name: found[name] for name in found if name.startswith("Receipt")} == of_function
     function = prod.properties("ReceiptLambdaFunction")
     assert function["Handler"] == "slices/receipts/function.main"
     assert function["Role"] == {"Fn::GetAtt": ["ReceiptRole", "Arn"]}
     assert function["ReservedConcurrentExecutions"] == 2
     role = prod.properties("ReceiptRole")
-    assert role["ManagedPolicyArns"] == [{"Ref": "ReceiptSecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
+    assert role["ManagedPolicyArns"] == [{"Ref": "NetworkInterfacesPolicy"}]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
-    for template, secret in ((prod, {"Ref": "ReceiptSecret"}), (local, "")):
+
+    # With passwords it has a secret of its own.
+    by_passwords = compiled("prod", "dbLogin=secret")
+    of_function["ReceiptRole"].remove(connect("ponto_receipts"))
+    of_function["ReceiptSecretPolicy"] = {("secretsmanager:GetSecretValue", "ReceiptSecret")}
+    found = rights(by_passwords)
+    assert {name: found[name] for name in found if name.startswith("Receipt")} == of_function
+    policies = by_passwords.properties("ReceiptRole")["ManagedPolicyArns"]
+    assert policies == [{"Ref": "ReceiptSecretPolicy"}, {"Ref": "NetworkInterfacesPolicy"}]
+    for template, secret in ((prod, None), (by_passwords, {"Ref": "ReceiptSecret"}), (local, "")):
         variables = template.properties("ReceiptLambdaFunction")["Environment"]["Variables"]
-        assert (variables["DB_USER"], variables["DB_SECRET_ARN"]) == ("ponto_receipts", secret)
+        assert (variables["DB_USER"], variables.get("DB_SECRET_ARN")) == ("ponto_receipts", secret)
         schema = template.properties("SchemaLambdaFunction")["Environment"]["Variables"]
-        assert (schema["RECEIPT_SECRET_ARN"], schema["RECEIPT_CONCURRENCY"]) == (secret, "2")
-    made = prod.properties("ReceiptSecret")["GenerateSecretString"]["SecretStringTemplate"]
+        assert (schema.get("RECEIPT_SECRET_ARN"), schema["RECEIPT_CONCURRENCY"]) == (secret, "2")
+    made = by_passwords.properties("ReceiptSecret")["GenerateSecretString"]["SecretStringTemplate"]
     assert json.loads(made) == {"username": "ponto_receipts"}
-    readable = prod.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
+    readable = by_passwords.properties("SecretsManagerEndpoint")["PolicyDocument"]["Statement"][0]["Resource"]
     assert {"Ref": "ReceiptSecret"} in readable

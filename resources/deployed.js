@@ -1,0 +1,49 @@
+// Which database the stage's stack has already: another one would be empty, so it stops a deploy before anything is changed.
+const { clientOf, isDeploying } = require('./aws.js');
+const stop = require('./stop.js');
+
+const MOVE = 'docs/operations.md#go-on-with-the-restored-cluster';
+
+/** What a request answers, or null if what it asks for does not exist. */
+const ifExists = (request) =>
+  request.catch((error) => {
+    if (!error.message.includes('does not exist')) throw error;
+    return null;
+  });
+
+/** Its kind, and how functions sign in; null before a first deploy, and after one that failed. */
+async function lookUp(context, StackName) {
+  const { CloudFormationClient, DescribeStackResourceCommand, DescribeStacksCommand } = require('@aws-sdk/client-cloudformation');
+  const formation = await clientOf(context, CloudFormationClient);
+  const described = await ifExists(formation.send(new DescribeStacksCommand({ StackName })));
+  const outputs = Object.fromEntries((described?.Stacks[0].Outputs ?? []).map((each) => [each.OutputKey, each.OutputValue]));
+  if (!outputs.PunchQueueUrl) return null; // osls first makes the stack with its bucket alone
+  if (outputs.Database) return { database: outputs.Database, login: outputs.DatabaseLogin };
+  const LogicalResourceId = 'DatabaseCluster'; // of a version that says neither
+  const made = await ifExists(formation.send(new DescribeStackResourceCommand({ StackName, LogicalResourceId })));
+  return { database: made ? 'create' : 'existing', login: 'secret' };
+}
+
+let found; // once for all places that use it
+
+/** Stops a deploy that would leave the punches behind, or that asks of a cluster which was made another login than its own. */
+module.exports = async (context, { database, login }) => {
+  if (!isDeploying()) return;
+  const { resolveVariable } = context;
+  const stack = `${await resolveVariable('self:service')}-${await resolveVariable('sls:stage')}`;
+  const has = await (found ??= lookUp(context, stack));
+  if (!has) return;
+  if (has.database !== database) {
+    if (await resolveVariable('file(resources/parameters.js):leaveDatabase')) return;
+    stop(
+      `database: the punches of ${stack} are in the one of '${has.database}', and '${database}' is another. Set database to ` +
+        `'${has.database}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true (${MOVE}).`
+    );
+  }
+  if (has.login !== login && database !== 'existing') {
+    stop(
+      `dbLogin: the cluster of ${stack} was made for '${has.login}', and stays so. Set dbLogin to '${has.login}'. For '${login}' ` +
+        'deploy another stage, and copy the rows (docs/operations.md#bring-rows-back).'
+    );
+  }
+};

@@ -1,0 +1,83 @@
+// How functions sign in to the database: the secrets that this takes, who may read them or sign in without one, and what
+// the functions are told of it.
+const FUNCTIONS = require('./functions.js');
+
+const allow = (Action, Resource) => ({ Effect: 'Allow', Action, Resource });
+
+const policy = (Description, ...Statement) => ({
+  Type: 'AWS::IAM::ManagedPolicy',
+  Properties: { Description, PolicyDocument: { Version: '2012-10-17', Statement } },
+});
+
+const generated = (Description, username) => ({
+  Type: 'AWS::SecretsManager::Secret',
+  Metadata: { checkov: { skip: [{ id: 'CKV_AWS_149', comment: 'Secrets Manager has a key; no other account reads it' }] } },
+  Properties: {
+    Description,
+    GenerateSecretString: {
+      SecretStringTemplate: `{"username": "${username}"}`,
+      GenerateStringKey: 'password',
+      PasswordLength: 40,
+      ExcludePunctuation: true,
+    },
+  },
+});
+
+/** The right to read the owner's secret, and a secret of each function with the right to read it. */
+const secrets = (ownerSecret, key) => ({
+  DatabaseSecretPolicy: policy(
+    "The password of the database's owner",
+    allow('secretsmanager:GetSecretValue', ownerSecret),
+    ...(key ? [allow('kms:Decrypt', key)] : [])
+  ),
+  ...Object.fromEntries(
+    FUNCTIONS.flatMap((each) => [
+      [each.secret, generated(`The database's user of the function that ${each.does}`, each.role)],
+      [
+        `${each.secret}Policy`,
+        policy(
+          `The database's password of the function that ${each.does}`,
+          allow('secretsmanager:GetSecretValue', { Ref: each.secret })
+        ),
+      ],
+    ])
+  ),
+});
+
+/** The right to sign in as a role of the database; `resourceId` as Fn::Sub takes it. */
+const connect = (resourceId, role) =>
+  allow('rds-db:connect', {
+    'Fn::Sub': `arn:\${AWS::Partition}:rds-db:\${AWS::Region}:\${AWS::AccountId}:dbuser:${resourceId}/${role}`,
+  });
+
+/**
+ * By AWS's tokens, each function as its own role only: no password, and no secret.
+ * https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
+ */
+function byTokens({ resourceId, owner }) {
+  const rights = (role) => ({ policies: [], statements: [connect(resourceId, role)] });
+  return {
+    secrets: {},
+    rights: { schema: rights(owner), ...Object.fromEntries(FUNCTIONS.map(({ name, role }) => [name, rights(role)])) },
+    resources: {},
+  };
+}
+
+/**
+ * By passwords of secrets. AWS makes the functions'; `ponto schema` gives them to the roles, also after they have changed.
+ * Without the owner's secret there is none: passwords come from the environment or rds_config.py.
+ */
+function byPasswords({ ownerSecret, key }) {
+  const policies = (...ids) => ({ policies: ownerSecret ? ids.map((id) => ({ Ref: `${id}Policy` })) : [], statements: [] });
+  const secret = (id) => (ownerSecret ? { Ref: id } : '');
+  return {
+    secrets: { schema: ownerSecret, ...Object.fromEntries(FUNCTIONS.map((each) => [each.name, secret(each.secret)])) },
+    rights: {
+      schema: policies('DatabaseSecret', ...FUNCTIONS.map((each) => each.secret)),
+      ...Object.fromEntries(FUNCTIONS.map((each) => [each.name, policies(each.secret)])),
+    },
+    resources: ownerSecret ? secrets(ownerSecret, key) : {},
+  };
+}
+
+module.exports = { byTokens, byPasswords };

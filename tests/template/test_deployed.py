@@ -1,0 +1,203 @@
+"""What a deploy asks AWS of the database: the express cluster's address, and whether the stack has another database."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.serving import Request, Response, answering
+from tests.template.compiled import OneProcess
+from tools.kit.osls import stack_name
+from tools.kit.packaging import NO_AWS, copy_project
+from tools.local import emulator
+
+FOUND = {
+    "DBClusterIdentifier": "batida-ponto-local",
+    "Status": "available",
+    "Endpoint": "batida-ponto-local.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com",
+    "Port": "5432",
+    "DbClusterResourceId": "cluster-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    "BackupRetentionPeriod": "3",
+    "IAMDatabaseAuthenticationEnabled": "true",
+}
+EXPRESS = "database=express"
+NO_FUNCTION = 'Function "none" doesn\'t exist in this Service'  # what osls says once all variables are resolved
+
+
+class Account:
+    """An account of the emulator's, and beside it RDS, which has one cluster."""
+
+    def __init__(self, aws: emulator.Emulator, one: OneProcess, project: Path) -> None:
+        self.aws, self._one, self._project = aws, one, project
+        self.cluster: dict[str, str] = {}
+        self.asked: list[str] = []  # of RDS
+        self.rds_url = ""
+        self.stages: set[str] = set()  # whose stacks were made
+
+    def answer(self, request: Request) -> Response:
+        """Answer DescribeDBClusters, which is all that is asked."""
+        asked = request.body.decode()
+        self.asked.append(asked)
+        assert "Action=DescribeDBClusters&" in asked
+        if f"DBClusterIdentifier={self.cluster.get('DBClusterIdentifier')}" not in asked.split("&"):
+            error = "<Code>DBClusterNotFoundFault</Code><Message>DBCluster not found.</Message>"
+            return 404, {}, f"<ErrorResponse><Error><Type>Sender</Type>{error}</Error></ErrorResponse>".encode()
+        members = "".join(f"<{name}>{value}</{name}>" for name, value in self.cluster.items())
+        found = f"<DBClusters><DBCluster>{members}</DBCluster></DBClusters>"
+        result = f"<DescribeDBClustersResult>{found}</DescribeDBClustersResult>"
+        return 200, {}, f"<DescribeDBClustersResponse>{result}</DescribeDBClustersResponse>".encode()
+
+    def sls(self, *words: str, parameters: tuple[str, ...] = (), stage: str = "local") -> tuple[int, str]:
+        """Run osls; give its exit status, and what it printed."""
+        given = [f"--param={each}" for each in parameters]
+        environment = NO_AWS | self.aws.environment() | {"AWS_ENDPOINT_URL_RDS": self.rds_url}
+        return self._one.run(self._project, [*words, "--stage", stage, *given], environment)
+
+    def stopped(self, *parameters: str, stage: str = "local") -> str | None:
+        """What stops a deploy with these parameters before AWS is asked to change anything; None: nothing does."""
+        status, printed = self.sls("deploy", "function", "--function", "none", parameters=parameters, stage=stage)
+        assert status
+        assert not re.search(r"\.js:\d", printed)  # no stack buries the message
+        return None if NO_FUNCTION in printed else printed
+
+    def make_stack(self, stage: str, outputs: Mapping[str, str], *, has_cluster: bool = False) -> None:
+        """Make a stack with these outputs, as an earlier deploy did."""
+        names = ["PunchQueue", *(["DatabaseCluster"] if has_cluster else [])]
+        template = {
+            "Resources": {name: {"Type": "AWS::SQS::Queue"} for name in names},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        formation = self.aws.client("cloudformation")
+        formation.create_stack(StackName=stack_name(stage), TemplateBody=json.dumps(template))
+
+    def outputs(self, stage: str) -> dict[str, str]:
+        """Give what a stage's stack has as its outputs."""
+        (stack,) = self.aws.client("cloudformation").describe_stacks(StackName=stack_name(stage))["Stacks"]
+        return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory, one_process: OneProcess) -> Iterator[Account]:
+    folder = tmp_path_factory.mktemp("deployed")
+    project = copy_project(folder / "project", with_slices=False)
+    running = emulator.start(emulator.free_port(), folder, folder / "log")
+    try:
+        made = Account(running, one_process, project)
+        with answering(made.answer) as made.rds_url:
+            yield made
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def cluster(account: Account) -> Iterator[dict[str, str]]:
+    """Give the account's express cluster, of stage local."""
+    account.cluster = dict(FOUND)
+    yield account.cluster
+    account.cluster = {}
+
+
+def test_a_deploy_without_its_express_cluster_stops_with_the_command_that_makes_it(account: Account) -> None:
+    stopped = account.stopped(EXPRESS)
+    assert stopped
+    assert "database: express takes the cluster batida-ponto-local, which us-east-1 has not." in stopped
+    assert '\nmake deploy STAGE=local ARGS="--param database=express"' in stopped
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"Status": "creating"}, "database: the cluster batida-ponto-local is creating; deploy again when"),
+        ({"Status": "deleting"}, "database: the cluster batida-ponto-local is deleting; deploy again when"),
+        ({"IAMDatabaseAuthenticationEnabled": "false"}, "takes no login by IAM, so it is no express one"),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_stops_the_deploy(
+    account: Account, cluster: dict[str, str], changed: dict[str, str], message: str
+) -> None:
+    cluster |= changed
+    assert message in str(account.stopped(EXPRESS))
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_deploy_looks_the_express_cluster_up_once_and_keeps_to_what_it_is(account: Account) -> None:
+    account.asked.clear()
+    status, printed = account.sls("deploy", parameters=(EXPRESS,))
+    assert status == 0, printed
+    assert len(account.asked) == 1
+
+    made = account.outputs("local")
+    assert (made["Database"], made["DatabaseLogin"], made["BackupDays"]) == ("express", "iam", "3")
+    functions = account.aws.client("lambda")
+    for name in ("batidaPonto", "read", "schema"):
+        found = functions.get_function_configuration(FunctionName=f"batida-ponto-local-{name}")
+        variables = found["Environment"]["Variables"]
+        assert (variables["DB_HOST"], variables["DB_PORT"]) == (FOUND["Endpoint"], "5432")
+        assert not found.get("VpcConfig", {}).get("SubnetIds")
+
+    # And from then on it stays.
+    assert account.stopped(EXPRESS) is None
+    stopped = str(account.stopped())
+    assert "the punches of batida-ponto-local are in the one of 'express', and 'existing' is another" in stopped
+    assert "Set database to 'express'." in stopped
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_was_packaged_without_the_cluster_is_not_deployed(account: Account, tmp_path: Path) -> None:
+    account.asked.clear()
+    status, printed = account.sls("package", "--package", str(tmp_path), parameters=(EXPRESS,))
+    assert (status, account.asked) == (0, []), printed
+    status, printed = account.sls("deploy", "--package", str(tmp_path), parameters=(EXPRESS,))
+    assert status
+    assert f"{tmp_path} was packaged without its cluster: deploy without --package" in printed
+
+
+TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABC")
+SECRET = ("dbLogin=secret",)
+EXISTING = ("database=existing",)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs", "parameters", "message"),
+    [
+        ("made-iam", ("create", "iam"), (), None),
+        ("made-iam", ("create", "iam"), SECRET, "dbLogin: the cluster of batida-ponto-made-iam was made for 'iam'"),
+        ("made-secret", ("create", "secret"), SECRET, None),
+        ("made-secret", ("create", "secret"), (), "Set dbLogin to 'secret'. For 'iam' deploy another stage"),
+        ("made-secret", ("create", "secret"), EXISTING, "Set database to 'create'"),
+        ("made-secret", ("create", "secret"), (*EXISTING, "leaveDatabase=true"), None),
+        ("yours-secret", ("existing", "secret"), EXISTING, None),
+        ("yours-secret", ("existing", "secret"), (*EXISTING, *TOKENS), None),  # schema grants rds_iam
+        ("yours-secret", ("existing", "secret"), (), "Set database to 'existing'"),
+        ("yours-iam", ("existing", "iam"), EXISTING, None),
+        # From a version that says neither.
+        ("before", None, SECRET, None),
+        ("before", None, (), "Set dbLogin to 'secret'"),
+        ("before-yours", None, EXISTING, None),
+        ("before-yours", None, SECRET, "Set database to 'existing'"),
+        # Of a first deploy that failed, osls leaves its bucket; and none was before.
+        ("failed", {}, (), None),
+        ("first", None, (), None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_another_database_or_login_than_the_stacks_stops_the_deploy_unless_it_can_follow(
+    account: Account,
+    name: str,
+    outputs: tuple[str, str] | dict[str, str] | None,
+    parameters: tuple[str, ...],
+    message: str | None,
+) -> None:
+    if name != "first" and name not in account.stages:
+        account.stages.add(name)
+        said = {"PunchQueueUrl": "https://sqs.example.com"} if outputs != {} else {}
+        if isinstance(outputs, tuple):
+            said |= dict(zip(("Database", "DatabaseLogin"), outputs, strict=True))
+        account.make_stack(name, said, has_cluster="yours" not in name)
+    stopped = account.stopped(*parameters, stage=name)
+    if message is None:
+        assert stopped is None
+    else:
+        assert message in str(stopped)
