@@ -13,7 +13,7 @@ import yaml
 from cfnlint.decode import cfn_yaml  # type: ignore[import-untyped]
 
 from tests.template.compiled import Packaged
-from tools.develop.templates import SWITCHES
+from tools.develop.templates import DATABASES, SWITCHES
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
@@ -72,14 +72,28 @@ def test_every_ignored_rule_would_complain(tmp_path: Path, complete: Template) -
 def test_every_ignored_rule_of_the_auditor_would_complain(
     tmp_path: Path, complete: Template, dev: Template, whole: Packaged
 ) -> None:
-    by_passwords = whole("prod", "dbLogin=secret").template()
-    looked_at = [complete.document, by_passwords.document, dev.document, *map(cfn_yaml.load, ALONE)]
+    others = [whole("prod", *DATABASES[name]).template().document for name in ("create-secret", "existing-secret")]
+    looked_at = [complete.document, dev.document, *others, *map(cfn_yaml.load, ALONE)]
     documents, ignored = zip(*map(without_metadata, looked_at), strict=True)
     names = write(tmp_path, **{f"no{index}": document for index, document in enumerate(documents)})
     found = {(rule, resource) for _, rule, resource in audit(tmp_path, names, "--skip-check", "none")}
     assert {rule for rule, _ in found} >= CHECKOVS_EVERYWHERE
     at_resources = {each for each in set().union(*ignored) if each[0].startswith("CKV")}
     assert {each for each in found if each[0] not in CHECKOVS_EVERYWHERE} == at_resources
+
+
+def test_make_check_looks_at_every_database_that_a_stage_may_have() -> None:
+    for program, key in ((".cfnlintrc", "templates"), (".checkov.yaml", "file")):
+        looked_at = yaml.safe_load((ROOT / program).read_text())[key]
+        assert {f".cache/templates/prod-{name}.json" for name in DATABASES} <= set(looked_at)
+
+
+@pytest.mark.nightly
+def test_the_reference_is_clean_with_every_database_that_a_stage_may_have(tmp_path: Path, reference: Packaged) -> None:
+    documents = {name: reference("prod", *given).template().document for name, given in DATABASES.items()}
+    names = write(tmp_path, prod=reference("prod").template().document, **documents)
+    assert lint(tmp_path, names, EVERYWHERE) == []
+    assert audit(tmp_path, names) == set()
 
 
 @pytest.fixture

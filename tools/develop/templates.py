@@ -1,4 +1,4 @@
-"""Compile what make check's auditors look at: each stage, with all that its parameters leave off."""
+"""Compile what make check's auditors look at: each stage and each database, with all that parameters leave off."""
 
 import shutil
 import tempfile
@@ -15,15 +15,27 @@ SWITCHES = [  # all that slices leave off
     if value is False
 ]
 
+_TOKENS = ("dbLogin=iam", "dbResourceId=cluster-ABCDEFGHIJKL01234")
+_PASSWORD = ("dbSecretArn=arn:aws:secretsmanager:us-east-1:123456789012:secret:ponto-AbCdEf",)
+
+DATABASES = {  # what a stage may have, and how its functions sign in; a cluster that is made takes tokens
+    "create-secret": ("dbLogin=secret",),
+    "existing-iam": ("database=existing", "dbHost=db.example.com", *_TOKENS),
+    "existing-secret": ("database=existing", "dbHost=db.example.com", *_PASSWORD),
+    "express-iam": ("database=express",),
+}
+
 
 def main() -> None:
-    """Write .cache/templates/STAGE.json; it needs no AWS account."""
+    """Write .cache/templates/STAGE.json, and of prod prod-DATABASE.json; it needs no AWS account."""
     compiled = ROOT / ".cache" / "templates"
     compiled.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         project = copy_project(Path(temporary) / "project")
-        for stage in ("prod", "dev", "local"):
-            shutil.copy(package(project, stage, *SWITCHES).template_file, compiled / f"{stage}.json")
+        wanted = {stage: (stage, ()) for stage in ("prod", "dev", "local")}
+        wanted |= {f"prod-{name}": ("prod", parameters) for name, parameters in DATABASES.items()}
+        for name, (stage, parameters) in wanted.items():
+            shutil.copy(package(project, stage, *SWITCHES, *parameters).template_file, compiled / f"{name}.json")
 
 
 if __name__ == "__main__":
