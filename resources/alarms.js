@@ -1,6 +1,6 @@
 // The alarms of alarms.yml that a stage has, and the topic that they notify: one of yours, or the stack's own
 // (alarm-topic.yml), with an e-mail subscription where there is an address.
-const { together } = require('./slices.js');
+const { beside } = require('./slices.js');
 const stop = require('./stop.js');
 
 // An alarm that is made or changed goes from INSUFFICIENT_DATA to OK, which is news to nobody.
@@ -57,7 +57,7 @@ module.exports = async (context) => {
     ...(metricMath === 'supported' && onExpressions),
     ...((await resolveVariable('param:database')) !== 'existing' && ofTheCluster),
   };
-  const all = { ...ours, ...(await together(context, 'alarms')) }; // a slice's descriptions say where theirs are described
+  const all = { ...ours, ...(await beside(context, 'alarms', Object.keys(ours))) }; // a slice's descriptions say where theirs are described
   const alarms = wanted === 'all' ? all : Object.fromEntries(ESSENTIAL.map((section) => [section, all[section]]));
 
   const { arn, resources } = await topic(resolveVariable);

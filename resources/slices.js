@@ -3,6 +3,7 @@
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { load } = require('js-yaml');
+const cloudFormation = require('osls/lib/utils/serverless-utils/cloudformation-schema.js');
 const stop = require('./stop.js');
 
 const ROOT = join(__dirname, '..');
@@ -66,14 +67,35 @@ function merged(into, part, path) {
   return into;
 }
 
+/** What each slice's aws.js or aws.yml has under a name, as pairs of the file and that. */
+async function partsOf({ resolveVariable }, key) {
+  const files = [...SLICES.keys()].flatMap((name) =>
+    ['aws.js', 'aws.yml'].map((file) => `slices/${name}/${file}`).filter((file) => existsSync(join(ROOT, file))).slice(0, 1)
+  );
+  return Promise.all(files.map(async (file) => [file, (await resolveVariable(`file(${file}):${key}, null`)) ?? {}]));
+}
+
 /** What the slices' aws.js or aws.yml have under a name, one over the other. */
-async function together({ resolveVariable }, key) {
+async function together(context, key) {
   const found = {};
-  for (const name of SLICES.keys()) {
-    const file = ['aws.js', 'aws.yml'].map((each) => `slices/${name}/${each}`).find((each) => existsSync(join(ROOT, each)));
-    if (file) merged(found, (await resolveVariable(`file(${file}):${key}, null`)) ?? {}, key);
-  }
+  for (const [, part] of await partsOf(context, key)) merged(found, part, key);
   return found;
+}
+
+/** The same, where a name is no other's: what osls would lay over the reference's stops the deploy. */
+async function beside(context, key, taken) {
+  for (const [file, part] of await partsOf(context, key)) {
+    const twice = Object.keys(part).find((name) => taken.includes(name));
+    if (twice) stop(`${file}: ${key} has ${twice}, which the reference has already; give it another name (slices/README.md).`);
+  }
+  return together(context, key);
+}
+
+/** serverless.yml: its own functions, and the variables that give its own resources. */
+function ofReference() {
+  const { functions, resources } = load(readFileSync(join(ROOT, 'serverless.yml'), 'utf8'), { schema: cloudFormation });
+  const variables = resources.map((variable) => variable.slice('${'.length, -'}'.length));
+  return { functions: Object.keys(functions[0]), variables: variables.filter((variable) => !variable.includes('slices.js')) };
 }
 
 /** Who may send to the queue of punches. */
@@ -95,9 +117,19 @@ async function patterns({ resolveVariable }) {
   return [...always, '!**/__pycache__/**', await resolveVariable('param:packagedConfiguration')];
 }
 
+/** For functions: of serverless.yml. */
+const functions = (context) => beside(context, 'functions', ofReference().functions);
+
 /** For resources: of serverless.yml: what the slices bring. */
 async function template(context) {
-  return { Resources: await together(context, 'Resources'), Outputs: await together(context, 'Outputs') };
+  const { functions: own, variables } = ofReference();
+  const parts = await Promise.all(variables.map(context.resolveVariable));
+  const names = (key) => parts.flatMap((part) => Object.keys(part[key] ?? {}));
+  const byOsls = own.flatMap((name) => ['LambdaFunction', 'LogGroup'].map((kind) => name[0].toUpperCase() + name.slice(1) + kind));
+  return {
+    Resources: await beside(context, 'Resources', [...names('Resources'), ...byOsls]),
+    Outputs: await beside(context, 'Outputs', names('Outputs')),
+  };
 }
 
 /** For resources: of serverless.yml, which lays it over what the reference and the slices bring. */
@@ -109,8 +141,9 @@ module.exports = {
   PARAMETERS,
   listed,
   together,
+  beside,
   parameters,
-  functions: (context) => together(context, 'functions'),
+  functions,
   template,
   overlays,
   patterns,

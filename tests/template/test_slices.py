@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import Packaged
+from tests.template.compiled import OneProcess, Packaged
 from tools.develop.templates import SWITCHES
 from tools.kit import slices
 from tools.kit.packaging import PackagingError, copy_project, package
@@ -86,6 +86,33 @@ def test_two_slices_that_differ_about_a_resource_stop_the_deploy(without: Withou
         (folder / "aws.yml").write_text(f"Outputs: {{ Path: {{ Value: {path} }} }}\n")
     with pytest.raises(PackagingError, match=r"Two slices differ about Outputs\.Path\.Value"):
         package(project, "dev")
+
+
+READ_TWICE = "databaseFunctions: [{ name: read, id: Other, role: other, does: reads, reserves: readConcurrency }]"
+
+
+@pytest.mark.parametrize(
+    ("declared", "brought", "message"),
+    [
+        ("", "Resources: { PunchQueue: { Type: AWS::SQS::Queue } }", "Resources has PunchQueue"),  # of queues.yml
+        ("", "Resources: { ReadRole: { Type: AWS::IAM::Role } }", "Resources has ReadRole"),  # of roles.js
+        ("", "Resources: { ReadLambdaFunction: { Type: AWS::SQS::Queue } }", "Resources has ReadLambdaFunction"),
+        ("", "Outputs: { ApiUrl: { Value: here } }", "Outputs has ApiUrl"),
+        ("", "functions: { schema: { handler: slices/one/function.main } }", "functions has schema"),
+        ("", "alarms: { dead-letters: { MetricName: none } }", "alarms has dead-letters"),
+        (READ_TWICE, "", "databaseFunctions: two are called read"),
+    ],
+)
+def test_a_slice_cannot_take_what_the_reference_has(
+    without: Without, one_process: OneProcess, declared: str, brought: str, message: str
+) -> None:
+    project = without()
+    folder = project / "slices" / "one"
+    folder.mkdir()
+    (folder / "slice.yml").write_text(declared or "needs: []")
+    (folder / "aws.yml").write_text(brought)
+    with pytest.raises(PackagingError, match=message):
+        package(project, "dev", run=one_process.run)
 
 
 def test_a_slice_cannot_take_a_parameter_that_there_is(without: Without) -> None:

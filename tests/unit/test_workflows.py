@@ -14,7 +14,7 @@ import yaml
 
 from lab.versions import VERSIONS
 from ponto import __version__
-from tests.iam import deploying_role, trusts_token
+from tests.iam import Documents, as_list, deploying_role, may, trusts_token
 from tools.develop.notes import notes
 from tools.kit import osls
 from tools.kit.project import ROOT
@@ -241,6 +241,98 @@ def test_the_deploying_role_makes_no_role_without_the_boundary_and_cannot_change
     assert everything["NotAction"] == ["account:*", "iam:*", "organizations:*"]
     for statement in resources["RoleBoundary"]["Properties"]["PolicyDocument"]["Statement"]:
         assert not [action for action in statement["Action"] if action.startswith(("iam:", "sts:", "*"))]
+
+
+_AWS = "arn:aws:%s:*:123456789012:%s"
+_BOUNDARY = {  # the most that a role of the stage may do, by what it may do that to
+    _AWS % ("sqs", "batida-ponto-prod-*"): {
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:GetQueueUrl",
+        "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+    },
+    _AWS % ("logs", "log-group:/aws/lambda/batida-ponto-prod-*"): {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "arn:aws:s3:::batida-ponto-prod-*": {"s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"},
+    _AWS % ("lambda", "function:batida-ponto-prod-*"): {"lambda:InvokeFunction"},
+    # As the stage's own roles of the database, and as nobody else.
+    _AWS % ("rds-db", "dbuser:*/ponto"): {"rds-db:connect"},
+    _AWS % ("rds-db", "dbuser:*/ponto_*"): {"rds-db:connect"},
+    "*": {
+        "secretsmanager:GetSecretValue",
+        "kms:Decrypt",
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    },
+}
+_OWN = {  # of the role that deploys, besides what PowerUserAccess allows
+    "role": {
+        *("AttachRolePolicy", "CreateRole", "DeleteRole", "DeleteRolePolicy", "DetachRolePolicy", "GetRole"),
+        *("GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies", "PassRole", "PutRolePermissionsBoundary"),
+        *("PutRolePolicy", "TagRole", "UntagRole", "UpdateAssumeRolePolicy", "UpdateRole"),
+    },
+    "policy": {
+        *("CreatePolicy", "CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "GetPolicy"),
+        *("GetPolicyVersion", "ListEntitiesForPolicy", "ListPolicyVersions", "TagPolicy", "UntagPolicy"),
+    },
+}
+
+
+def by_resource(documents: Documents) -> dict[str, set[str]]:
+    """What policies allow, by resource."""
+    found: dict[str, set[str]] = {}
+    for statement in (each for document in documents for each in document["Statement"]):
+        assert statement["Effect"] == "Allow"
+        for resource in as_list(statement["Resource"]):
+            found.setdefault(resource, set()).update(statement["Action"])
+    return found
+
+
+def test_the_deploying_role_and_the_roles_that_it_makes_may_do_exactly_this() -> None:
+    made = deploying_role(Repository="acme/clock", Stage="prod")
+    assert by_resource(made.stages_boundary) == _BOUNDARY
+    powers, *own = made.principal.policies
+    assert powers["Statement"][0]["NotAction"] == ["iam:*", "organizations:*", "account:*"]
+    assert by_resource(own) == {
+        f"arn:aws:iam::123456789012:{kind}/batida-ponto-prod-*": {f"iam:{name}" for name in names}
+        for kind, names in _OWN.items()
+    }
+
+
+def test_the_deploying_role_may_make_change_and_delete_an_express_cluster() -> None:
+    """That has no need of a right of its own: PowerUserAccess and the boundary have them."""
+    deployer = deploying_role(Repository="acme/clock", Stage="prod").principal
+    rds = "arn:aws:rds:us-east-1:123456789012:"
+    for action, resource in (
+        ("rds:CreateDBCluster", f"{rds}cluster:batida-ponto-prod"),
+        ("rds:CreateDBCluster", f"{rds}subgrp:default"),
+        ("rds:CreateDBInstance", f"{rds}db:batida-ponto-prod-instance-1"),
+        ("rds:EnableInternetAccessGateway", f"{rds}cluster:batida-ponto-prod"),
+        ("rds:AddTagsToResource", f"{rds}cluster:batida-ponto-prod"),
+        ("rds:ModifyDBCluster", f"{rds}cluster:batida-ponto-prod"),
+        ("rds:RebootDBInstance", f"{rds}db:batida-ponto-prod-instance-1"),
+        ("rds:CreateDBClusterParameterGroup", f"{rds}cluster-pg:batida-ponto-prod"),
+        ("rds:ModifyDBClusterParameterGroup", f"{rds}cluster-pg:batida-ponto-prod"),
+        ("rds:DeleteDBClusterParameterGroup", f"{rds}cluster-pg:batida-ponto-prod"),
+        ("rds:DeleteDBInstance", f"{rds}db:batida-ponto-prod-instance-1"),
+        ("rds:DeleteDBCluster", f"{rds}cluster:batida-ponto-prod"),
+        ("rds:DescribeDBClusters", f"{rds}cluster:*"),
+        ("ec2:DescribeAvailabilityZones", "*"),
+        ("freetier:GetAccountPlanState", "*"),
+        (
+            "iam:CreateServiceLinkedRole",
+            "arn:aws:iam::123456789012:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS",
+        ),
+    ):
+        assert may(deployer, action, resource), action
+    assert not may(deployer, "iam:CreateUser", "*")
 
 
 BY_NAME = "repo:acme/clock:environment:prod"
