@@ -76,8 +76,11 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
             names[log.NAMESPACE] = own
         for namespace in names:
             found |= {metric(namespace, name, {"FunctionName": {"Ref": function}}) for name in names[namespace]}
-    for cluster in template.of_type("AWS::RDS::DBCluster"):
-        found |= {metric("AWS/RDS", name, {"DBClusterIdentifier": {"Ref": cluster}}) for name in CLUSTER_METRICS}
+    clusters: list[Any] = [{"Ref": cluster} for cluster in template.of_type("AWS::RDS::DBCluster")]
+    if template.outputs["Database"]["Value"] == "express":
+        clusters = ["batida-ponto-prod"]  # the stack's name
+    for cluster in clusters:
+        found |= {metric("AWS/RDS", name, {"DBClusterIdentifier": cluster}) for name in CLUSTER_METRICS}
     return found
 
 
@@ -88,6 +91,7 @@ def recorded_by(template: Template, own: set[str]) -> set[Metric]:
         ("dev", [], True, True),
         ("dev", ["alarms=all"], True, True),
         ("prod", ["database=existing", "dbHost=db.example.com"], True, False),
+        ("prod", ["database=express"], True, True),
         ("prod", ["metricMath=unsupported"], False, True),
         ("local", [], False, False),
     ],
@@ -102,11 +106,11 @@ def test_a_stage_has_the_alarms_of_the_runbook_but_for_what_it_lacks(
     assert len(found) == 3 if essential else len(found) >= 7
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("stage", "parameters"), [*((stage, []) for stage in STAGES), ("prod", ["database=express"])])
 def test_an_alarm_looks_at_what_exists_and_tells_the_topic_its_section_of_the_runbook(
-    compiled: Compile, own: set[str], stage: str
+    compiled: Compile, own: set[str], stage: str, parameters: list[str]
 ) -> None:
-    template = compiled(stage)
+    template = compiled(stage, *parameters)
     existing = recorded_by(template, own)
     for section, alarm in alarms(template, stage).items():
         assert metrics(alarm), section
@@ -680,6 +684,7 @@ def _shown(template: Template) -> set[Metric]:
         ("prod", []),
         ("dev", ["dashboard=true"]),
         ("local", []),
+        ("prod", ["database=express"]),
         ("prod", ["database=existing", "dbHost=db.example.com"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -717,9 +722,10 @@ def test_the_dashboard_shows_whatever_an_alarm_looks_at_and_whatever_the_functio
     ("parameters", "expected"),
     [
         ([], ["Gateway", "Queue", "Function", "Database", "Dead letters"]),
+        (["database=express"], ["Gateway", "Queue", "Function", "Database", "Dead letters"]),
         (["database=existing", "dbHost=db.example.com"], ["Gateway", "Queue", "Function", "Dead letters"]),
     ],
-    ids=["create", "existing"],
+    ids=["create", "express", "existing"],
 )
 def test_the_dashboard_is_read_from_left_to_right(
     compiled: Compile, parameters: list[str], expected: list[str]

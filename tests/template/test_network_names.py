@@ -1,6 +1,7 @@
 """A network given by names, looked up in an account (here the emulator's), or by ids, which need none."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -65,6 +66,19 @@ def test_names_become_the_ids_of_the_account(compiled: Compile, account: Account
     assert group["VpcId"] == account.vpc
     assert [source["SourceSecurityGroupId"] for source in group["SecurityGroupIngress"]] == [account.group]
     assert "AWS::EC2::VPC" not in {resource["Type"] for resource in template.resources.values()}
+
+
+def test_a_look_up_has_the_credentials_by_which_osls_deploys(
+    compiled: Compile, account: Account, tmp_path: Path
+) -> None:
+    profile = tmp_path / "credentials"
+    keys = {name.lower(): account.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    profile.write_text("[company]\n" + "".join(f"{name} = {value}\n" for name, value in keys.items()))
+    aws = {name: value for name, value in account.environment.items() if name.lower() not in keys}
+    aws |= {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "AWS_DEV_PROFILE": "company"}  # which osls alone knows
+    names = ("vpcName=company", "subnetNames=private-a,private-b", "securityGroupNames=functions")
+    template = look_up(compiled, account._replace(environment=aws), *names)
+    assert template.properties("DatabaseSecurityGroup")["VpcId"] == account.vpc
 
 
 @pytest.mark.parametrize(
