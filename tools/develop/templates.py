@@ -32,7 +32,7 @@ def main() -> None:
     compiled.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         project = copy_project(Path(temporary) / "project")
-        wanted = {stage: (stage, ()) for stage in ("prod", "dev", "local")}
+        wanted: dict[str, tuple[str, tuple[str, ...]]] = {stage: (stage, ()) for stage in ("prod", "dev", "local")}
         wanted |= {f"prod-{name}": ("prod", parameters) for name, parameters in DATABASES.items()}
         for name, (stage, parameters) in wanted.items():
             shutil.copy(package(project, stage, *SWITCHES, *parameters).template_file, compiled / f"{name}.json")
