@@ -9,8 +9,8 @@ const FUNCTIONS = [
   ...listed('databaseFunctions'),
 ];
 
-/** `secret` is the logical id of its secret: FunctionSecret. */
 const twice = FUNCTIONS.find(({ name }, index) => FUNCTIONS.findIndex((other) => other.name === name) !== index);
 if (twice) stop(`databaseFunctions: two are called ${twice.name}; give the slice's another name.`);
 
+/** `secret` is the logical id of its secret: FunctionSecret. */
 module.exports = FUNCTIONS.map((each) => ({ ...each, secret: `${each.name[0].toUpperCase()}${each.name.slice(1)}Secret` }));

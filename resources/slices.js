@@ -91,11 +91,10 @@ async function beside(context, key, taken) {
   return together(context, key);
 }
 
-/** serverless.yml: its own functions, and the variables that give its own resources. */
+/** serverless.yml: the names of its own functions, and its own resources: variables in braces, or what they would give. */
 function ofReference() {
   const { functions, resources } = load(readFileSync(join(ROOT, 'serverless.yml'), 'utf8'), { schema: cloudFormation });
-  const variables = resources.map((variable) => variable.slice('${'.length, -'}'.length));
-  return { functions: Object.keys(functions[0]), variables: variables.filter((variable) => !variable.includes('slices.js')) };
+  return { functions: Object.keys(functions[0]), resources: resources.filter((part) => !String(part).includes('slices.js')) };
 }
 
 /** Who may send to the queue of punches. */
@@ -122,9 +121,10 @@ const functions = (context) => beside(context, 'functions', ofReference().functi
 
 /** For resources: of serverless.yml: what the slices bring. */
 async function template(context) {
-  const { functions: own, variables } = ofReference();
-  const parts = await Promise.all(variables.map(context.resolveVariable));
-  const names = (key) => parts.flatMap((part) => Object.keys(part[key] ?? {}));
+  const { functions: own, resources } = ofReference();
+  const resolved = (part) => (isObject(part) ? part : context.resolveVariable(part.slice('${'.length, -'}'.length)));
+  const parts = await Promise.all(resources.map(resolved));
+  const names = (key) => parts.flatMap((part) => Object.keys(part?.[key] ?? {}));
   const byOsls = own.flatMap((name) => ['LambdaFunction', 'LogGroup'].map((kind) => name[0].toUpperCase() + name.slice(1) + kind));
   return {
     Resources: await beside(context, 'Resources', [...names('Resources'), ...byOsls]),
