@@ -106,6 +106,7 @@ class SchemaSettings(NamedTuple):
     zone: ZoneInfo  # of the database
     slices: tuple[str, ...]  # that bring migrations, each behind those that it needs
     roles: Mapping[str, FunctionRole]  # by their names
+    created_from: str = ""  # the database in which to make it if it is not there; empty: it is there
 
 
 class Login(NamedTuple):
@@ -175,6 +176,7 @@ def load_schema() -> SchemaSettings:
             )
             for role, begin in _roles()
         },
+        created_from=os.environ.get("DB_CREATED_FROM", ""),
     )
 
 

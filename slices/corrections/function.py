@@ -105,7 +105,9 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
         sqlstate = getattr(error, "pgcode", None)
         kind = f"{type(error).__name__} {sqlstate or ''}".strip()
         if is_refused(error):
-            return _failed(500, f"the function has another password than the database; {_SCHEMA}", kind)
+            return _failed(
+                500, f"the function has another password than the database, or IAM does not let it in; {_SCHEMA}", kind
+            )
         if isinstance(error, psycopg2.Error) and sqlstate in _NOT_MIGRATED:
             return _failed(500, f"the database is not as the function expects: {message_of(error)}; {_SCHEMA}", kind)
         text = "the database does not answer, or is busy; nothing was written, or all of it: send it again"

@@ -47,7 +47,8 @@ ENVIRONMENT = {
     "TIME_ZONE": "America/Sao_Paulo",
 }
 ABSENT = (
-    *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY", "DB_LOGIN"),
+    *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
+    *("DB_LOGIN", "DB_CREATED_FROM"),
     *(
         "QUEUE_URL",
         "RETRY_DELAYS",
@@ -186,6 +187,8 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "ponto_reader": FunctionRole(READ_ROLE, 3),
         },
     )
+    environment.setenv("DB_CREATED_FROM", "postgres")
+    assert load_schema().created_from == "postgres"
     environment.delenv("TIME_ZONE")
     assert load_database() == database
 

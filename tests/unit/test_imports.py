@@ -26,7 +26,8 @@ ARROWS = {
         "reader",
         "brought",
     }
-    | {"store", "admin.find_punch", "admin.migrations", "admin.roles"},
+    | {"store", "admin.database", "admin.find_punch", "admin.migrations", "admin.roles"},
+    "ponto.admin.database": {"admin.owner", "connection"},
     "ponto.admin.find_punch": {"admin.owner", "connection", "own_schema"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection", "own_schema"},
     "ponto.admin.owner": {"connection", "own_schema"},
@@ -60,6 +61,7 @@ ARROWS = {
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
+    "ponto.admin.database": {"psycopg2"},
     "ponto.admin.migrations": {"psycopg2", "slices"},  # whichever there are
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},

@@ -148,9 +148,12 @@ def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
     assert json.loads(function.log.getvalue())["error"] == error
 
 
-def test_a_wrong_password_is_no_paused_database(function: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["password", "PAM"])
+def test_who_is_not_let_in_meets_no_paused_database(
+    function: Functions, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     def connect(*_: Any, **__: Any) -> None:
-        raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_corrections"')
+        raise psycopg2.OperationalError(f'FATAL: {what} authentication failed for user "ponto_corrections"')
 
     monkeypatch.setattr(corrections, "connect", connect)
     status, answer = post(function, ADDITION)
