@@ -50,7 +50,8 @@ TIMEOUTS = Timeouts()
 
 
 class CannotConnectError(Exception):
-    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one."""
+    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one. Or IAM
+    does not let in who signs in; the message says what may be missing."""
 
 
 class NoTimeLeftError(Exception):

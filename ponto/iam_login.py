@@ -1,6 +1,7 @@
 """The token with which a role signs in to an RDS database as AWS's IAM lets it: a request that is signed, never sent.
 
-By the standard library alone: botocore signs the same bytes, but a cold start pays half a second for its import.
+By the standard library alone: botocore signs the same bytes, but its import makes a cold start's first punch 25 times
+as slow (lab/performance.md).
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
 """
 
