@@ -192,7 +192,7 @@ def required(*names: str) -> dict[str, str]:
     return found
 
 
-def connection_parameters(database: Database) -> dict[str, str | Callable[[], str]]:
+def connection_parameters(database: Database) -> Mapping[str, str | Callable[[], str]]:
     """Give libpq's keywords; user and password are fetched anew where a secret holds them.
 
     With a login by IAM the password is what gives it, as of `connection.Parameters`.
@@ -204,8 +204,8 @@ def connection_parameters(database: Database) -> dict[str, str | Callable[[], st
     if database.by_iam:
         return {**database.parameters, "password": database.token}
     if database.secret_arn is None or "password" in database.parameters:
-        return {**database.parameters}
-    return {**database.parameters, **login(database.secret_arn)._asdict()}
+        return database.parameters
+    return database.parameters | login(database.secret_arn)._asdict()
 
 
 def login(arn: str) -> Login:

@@ -409,7 +409,7 @@ def test_by_iam_each_connection_has_a_token_of_the_credentials_of_its_moment_and
     setenv(by_iam, unused)
     database = load_drain().database
     parameters = connection_parameters(database)
-    password = parameters.pop("password")
+    password = parameters["password"]
     assert {**parameters, "password": FROM_ENVIRONMENT["password"]} == FROM_ENVIRONMENT
     assert password == connection_parameters(database)["password"]  # so that a session that asks again sees no change
     assert callable(password)

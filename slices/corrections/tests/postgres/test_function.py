@@ -12,7 +12,7 @@ from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MOST
 from tests.database import Database
-from tests.functions import Functions
+from tests.functions import BY_IAM, Functions
 
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": SIX.isoformat(), "motivo": REASON}
 DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}
@@ -146,6 +146,11 @@ def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
     assert why in answer["message"]
     assert "run ponto schema" in answer["message"]
     assert json.loads(function.log.getvalue())["error"] == error
+
+
+def test_it_signs_in_by_iam_where_the_stage_does(function: Functions) -> None:
+    function.environment |= BY_IAM
+    assert post(function, ADDITION)[0] == 200
 
 
 @pytest.mark.parametrize("what", ["password", "PAM"])
