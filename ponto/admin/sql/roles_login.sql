@@ -5,7 +5,7 @@ declare
     wanted record;
     by_iam constant boolean := %(by_iam)s;
     roles constant text := array_to_string(%(roles)s::text[], ', ');
-    here constant text := case when by_iam then 'alter role %%1$I createrole; grant rds_iam, %%2$s to %%1$I with admin option'
+    remedy constant text := case when by_iam then 'alter role %%1$I createrole; grant rds_iam, %%2$s to %%1$I with admin option'
         else 'revoke rds_iam from %%2$s' end;
 begin
     if by_iam and not exists (select from pg_roles where rolname = 'rds_iam') then
@@ -40,6 +40,6 @@ exception
         raise exception '%% may not say how the roles %% sign in: %%', current_user, roles, sqlerrm
         using
             errcode = 'insufficient_privilege',
-            hint = format('As an administrator: ' || here || '. Then try again.', current_user, roles);
+            hint = format('As an administrator: ' || remedy || '. Then try again.', current_user, roles);
 end
 $$
