@@ -223,8 +223,8 @@ def connect(
         else:
             time.sleep(_PAUSE)
         left = _seconds_until(end)
-    if failed and tokens and is_refused(failed):
-        raise _not_let_in(failed) from None
+    if failed and is_refused(failed) and (tokens or _NOT_LET_IN in str(failed)):
+        raise _not_let_in(failed, by_token=tokens > 0) from None
     raise _given_up(failed, not_renewed)
 
 
@@ -262,11 +262,14 @@ def with_password(parameters: Parameters) -> dict[str, Any]:
         raise CannotConnectError(f"{type(error).__name__}: {error}") from error
 
 
-def _not_let_in(failed: psycopg2.Error) -> CannotConnectError:
+def _not_let_in(failed: psycopg2.Error, *, by_token: bool) -> CannotConnectError:
     reason = next(line for line in str(failed).splitlines() if is_refused(line))
-    return CannotConnectError(
-        f"{_without_address(reason)}: its function lacks the right rds-db:connect, or the role lacks rds_iam"
+    why = (
+        "its function lacks the right rds-db:connect, or the role lacks rds_iam"
+        if by_token
+        else "it has rds_iam, maybe by way of another role, so no password counts"
     )
+    return CannotConnectError(f"{_without_address(reason)}: {why}")
 
 
 def _without_address(line: str) -> str:

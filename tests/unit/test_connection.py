@@ -307,10 +307,10 @@ def test_nothing_else_is_waited_for_any_longer_because_of_that(
         assert server.now <= (0.1 if text == REJECTED else 40)
 
 
-def test_a_password_of_a_role_that_takes_tokens_only_is_not_repeated(server: Server) -> None:
+def test_a_password_of_a_role_that_takes_tokens_only_is_not_repeated_and_it_is_said_why(server: Server) -> None:
     server.answers = lambda _: (0.05, NOT_LET_IN)
 
-    with pytest.raises(psycopg2.OperationalError, match="PAM authentication failed"):
+    with pytest.raises(CannotConnectError, match=f"^{NOT_LET_IN}: it has rds_iam, maybe by way of another role, so no"):
         connect({"password": "old"}, "test")
 
     assert len(server.tries) == 1
