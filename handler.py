@@ -89,7 +89,7 @@ def read(event: Any, context: Any) -> "answers.Result":
 
 
 def schema(event: Any, context: Any) -> dict[str, Any]:
-    """Apply the migrations that the database has not had yet, and what the roles may do; set their passwords.
+    """Apply the migrations that the database has not had yet, what the roles may do, and how they sign in.
 
     `ponto schema` invokes it after a deploy, and after a secret of theirs has changed. A slice adds to it by a module
     `of_schema`: `REQUESTS`, by the key of the event that asks for one, and `prepared`, which gives what is done after
@@ -101,29 +101,32 @@ def schema(event: Any, context: Any) -> dict[str, Any]:
         context: not looked at.
 
     Returns:
-        `applied`, the names of the migrations, and `notices`, what they reported, and which role's settings were taken
-        back and whose password was set; or `found`; or what the slice's request gives.
+        `applied`, the names of the migrations, and `notices`: what they reported, which role's settings were taken
+        back, whose login changed and whose password was set; or `found`; or what the slice's request gives.
     """
     # Imported here: `main`, whose cold starts people wait for, needs none of it.
     from ponto import brought
+    from ponto.admin.database import make_database
     from ponto.admin.find_punch import is_stored
     from ponto.admin.migrations import folders, migrate
-    from ponto.admin.roles import protect, set_function_password
+    from ponto.admin.roles import protect, set_function_password, set_login
 
     settings = config.load_schema()
     owner = config.connection_parameters(settings.database)
     if isinstance(event, dict) and "find" in event:
         return {"found": is_stored(owner, event["find"])}
     of_slices = brought.modules("of_schema")
-    requests = {key: request for each in of_slices for key, request in each.REQUESTS.items()}
+    requests = brought.requests(of_slices)
     for key in requests.keys() & (event if isinstance(event, dict) else {}).keys():
-        answered: dict[str, Any] = requests[key](owner, event)
-        return answered
+        return requests[key](owner, event)
     steps = [each.prepared(os.environ) for each in of_slices]
+    made = make_database(owner, settings.created_from) if settings.created_from else []
     migrated = migrate(owner, settings.zone.key, folders(settings.slices))
+    migrated.notices[:0] = made
     for step in steps:
         step(owner)
     migrated.notices.extend(protect(owner, {role: each.concurrency for role, each in settings.roles.items()}))
+    migrated.notices.extend(set_login(owner, settings.roles, by_iam=settings.database.by_iam))
     for role, each in settings.roles.items():
         if each.secret_arn:
             set_function_password(owner, role, *config.login(each.secret_arn))

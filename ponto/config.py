@@ -7,10 +7,13 @@
 import importlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ponto import iam_login
 
 _SECRET_TIMEOUT = 2  # s, to connect and again to read
 
@@ -34,6 +37,9 @@ _IN_FILE = {
 # libpq's keyword -> its name in the environment
 _IN_ENVIRONMENT = {keyword: name.upper() for keyword, name in _IN_FILE.items()} | {"user": "DB_USER"}
 _OPTIONAL = {"port", "sslmode", "sslrootcert"}
+# What signs a token, which Lambda gives each function; the session token lacks where the keys are not temporary.
+_KEYS = ("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+_PORT = 5432  # PostgreSQL's
 
 
 class ConfigurationError(RuntimeError):
@@ -53,6 +59,25 @@ class Database(NamedTuple):
 
     parameters: dict[str, str]  # libpq's keywords
     secret_arn: str | None  # a Secrets Manager secret with the user's name and password
+    by_iam: bool = False  # the password is a token of AWS's IAM
+
+    def token(self) -> str:
+        """Make the password for one connection, of the credentials that the environment has now.
+
+        Raises:
+            KeyError: it has none.
+        """
+        region, access_key, secret_key = (os.environ[name] for name in _KEYS)
+        return iam_login.token(
+            host=self.parameters["host"],
+            port=int(self.parameters.get("port", _PORT)),
+            user=self.parameters["user"],
+            region=region,
+            access_key=access_key,
+            secret_key=secret_key,
+            session_token=os.environ.get("AWS_SESSION_TOKEN", ""),
+            at=datetime.now(UTC),
+        )
 
 
 class DrainSettings(NamedTuple):
@@ -81,6 +106,7 @@ class SchemaSettings(NamedTuple):
     zone: ZoneInfo  # of the database
     slices: tuple[str, ...]  # that bring migrations, each behind those that it needs
     roles: Mapping[str, FunctionRole]  # by their names
+    created_from: str = ""  # the database in which to make it if it is not there; empty: it is there
 
 
 class Login(NamedTuple):
@@ -150,6 +176,7 @@ def load_schema() -> SchemaSettings:
             )
             for role, begin in _roles()
         },
+        created_from=os.environ.get("DB_CREATED_FROM", ""),
     )
 
 
@@ -165,13 +192,17 @@ def required(*names: str) -> dict[str, str]:
     return found
 
 
-def connection_parameters(database: Database) -> dict[str, str]:
+def connection_parameters(database: Database) -> Mapping[str, str | Callable[[], str]]:
     """Give libpq's keywords; user and password are fetched anew where a secret holds them.
+
+    With a login by IAM the password is what gives it, as of `connection.Parameters`.
 
     Raises:
         ConfigurationError: the secret has not the form that RDS gives it.
         botocore.exceptions.BotoCoreError, ClientError: Secrets Manager did not answer, or refused.
     """
+    if database.by_iam:
+        return {**database.parameters, "password": database.token}
     if database.secret_arn is None or "password" in database.parameters:
         return database.parameters
     return database.parameters | login(database.secret_arn)._asdict()
@@ -213,6 +244,14 @@ def zone_of(name: str) -> ZoneInfo:
         raise ConfigurationError(
             f"TIME_ZONE: {name!r} is not a time zone; use a name like America/Sao_Paulo."
         ) from None
+
+
+def _by_iam() -> bool:
+    """Tell whether the database is signed in to by tokens of IAM, whatever else names it."""
+    value = os.environ.get("DB_LOGIN", "")
+    if value not in ("", "secret", "iam"):
+        raise ConfigurationError(f"DB_LOGIN: {value!r} is not known; it is iam, secret, or not set.")
+    return value == "iam"
 
 
 def _roles() -> list[tuple[str, str]]:
@@ -284,17 +323,23 @@ def _read(values: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Database
     """Read a database from its values by name, given libpq's keyword -> the name: here alone the two are told apart."""
     found = {keyword: str(values.get(name) or "") for keyword, name in names.items()}
     secret_arn = os.environ.get("DB_SECRET_ARN") or None
+    by_iam = _by_iam()
     optional = set(_OPTIONAL)
-    if _is_socket(found["host"]):  # the server may trust its own machine
+    if by_iam or _is_socket(found["host"]):  # whose server may trust its own machine
         optional.add("password")
-    if secret_arn:
+    if secret_arn and not by_iam:
         optional |= {"user", "password"}
     missing = [name for keyword, name in names.items() if not found[keyword] and keyword not in optional]
+    if by_iam:
+        found["password"] = ""  # whatever is said there
+        missing += _required(*_KEYS)[1]
     try:
         found |= tls(found)
     except TlsError as error:
         raise ConfigurationError(f"{names[error.keyword]}: {error}") from None
-    return Database({keyword: value for keyword, value in found.items() if value}, secret_arn), missing
+    if by_iam and found["sslmode"] == "disable":
+        raise ConfigurationError(f"{names['sslmode']}: 'disable' would send IAM's token in the clear; use verify-full.")
+    return Database({keyword: value for keyword, value in found.items() if value}, secret_arn, by_iam), missing
 
 
 def tls(found: Mapping[str, str]) -> dict[str, str]:

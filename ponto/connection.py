@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 import psycopg2
 import psycopg2.extensions
 
-Parameters = Mapping[str, str | int]
-"""Keyword arguments of `psycopg2.connect`."""
+Parameters = Mapping[str, str | int | Callable[[], str]]
+"""Keyword arguments of `psycopg2.connect`. The password may be a function that gives it, called for each try: a token
+of a login by IAM is looked at when connecting only, and is good for minutes."""
 
 _PAUSE = 1  # s between two tries
 _LIBPQ_LEAST = 2  # s: libpq waits no shorter for a connection
-WRONG_PASSWORD = "password authentication failed"  # noqa: S105
-"""What PostgreSQL says in English."""
+# What PostgreSQL says in English of a wrong password, and Amazon's of whom IAM does not let in.
+_WRONG_PASSWORD = "password authentication failed"  # noqa: S105
+_NOT_LET_IN = "PAM authentication failed"
 
 
 class Timeouts(NamedTuple):
@@ -32,6 +34,7 @@ class Timeouts(NamedTuple):
     lock_ms: int = 3_000  # below statement_ms, so that the error says that a lock was the reason
     network_ms: int = 5_000  # for a peer that no longer acknowledges: a frozen function does not see the FIN
     idle_ms: int = 60_000  # a frozen function cannot close its connection, and an open one keeps Aurora awake
+    granting_s: int = 0  # for a login by IAM that is refused: a right that is new takes a while to be known everywhere
 
     def slowest_s(self, password_s: float) -> float:
         """Tell how long `Session.execute` takes at most: on a dead connection, then on a new one.
@@ -47,7 +50,8 @@ TIMEOUTS = Timeouts()
 
 
 class CannotConnectError(Exception):
-    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one."""
+    """No connection was tried: Secrets Manager does not answer, for example, or there is no time left for one. Or IAM
+    does not let in who signs in; the message says what may be missing."""
 
 
 class NoTimeLeftError(Exception):
@@ -56,6 +60,11 @@ class NoTimeLeftError(Exception):
 
 UNANSWERED = (NoTimeLeftError, CannotConnectError, psycopg2.Error)
 """What a statement of a session may raise."""
+
+
+def is_refused(error: Exception | str) -> bool:
+    """Tell whether the database refuses who signs in, which asking again does not mend; known in English only."""
+    return any(text in str(error) for text in (_WRONG_PASSWORD, _NOT_LET_IN))
 
 
 def message_of(error: psycopg2.Error) -> str:
@@ -166,7 +175,8 @@ def connect(
     """Connect, trying again each second until `timeouts.connect_s` are over.
 
     libpq gives no SQLSTATE for a connection that failed, and its text is in the server's language. So whatever the
-    reason, another try is made, which costs time only; but for a wrong password where the text is in English.
+    reason, another try is made, which costs time only; but for a wrong password where the text is in English. A token
+    of a login by IAM that is refused is made anew once, or for `timeouts.granting_s`.
 
     Args:
         parameters: libpq's keywords; they win over what is set here; but of `options` the session's own win.
@@ -178,17 +188,25 @@ def connect(
 
     Raises:
         psycopg2.Error: of the last try.
-        CannotConnectError: there was no time for the first try; or the last one failed, and `renew` did before.
+        CannotConnectError: there was no time for the first try; or the last one failed, and `renew` did before; or a
+            login by IAM is refused; or its token cannot be made.
     """
-    end = time.monotonic() + timeouts.connect_s
+    began = time.monotonic()
+    end = began + timeouts.connect_s
     failed: psycopg2.OperationalError | None = None  # the last try
     not_renewed: CannotConnectError | None = None
     left = timeouts.connect_s
+    tokens = 0  # that were refused
     while left >= _LIBPQ_LEAST:
         try:
             return _try(parameters, application_name, timeouts, options, left)
         except psycopg2.OperationalError as error:
             failed = error
+        refused = is_refused(failed)
+        if refused and callable(parameters.get("password")):
+            tokens += 1
+            end = max(end, began + timeouts.granting_s)
+            refused = tokens > 1 and not timeouts.granting_s
 
         current = parameters
         if renew and _is_time_for_another(end):
@@ -200,11 +218,13 @@ def connect(
 
         if current != parameters:
             parameters = current  # tried at once
-        elif WRONG_PASSWORD in str(failed) or not _is_time_for_another(end):
+        elif refused or not _is_time_for_another(end):
             break
         else:
             time.sleep(_PAUSE)
         left = _seconds_until(end)
+    if failed and is_refused(failed) and (tokens or _NOT_LET_IN in str(failed)):
+        raise _not_let_in(failed, by_token=tokens > 0) from None
     raise _given_up(failed, not_renewed)
 
 
@@ -220,11 +240,41 @@ def _try(
         "keepalives_idle": 2,
         "keepalives_interval": 1,
         "keepalives_count": 3,
-        **parameters,
+        **with_password(parameters),
         "options": f"{parameters.get('options', '')} {options}",
     }
     connection: psycopg2.extensions.connection = psycopg2.connect(**arguments)
     return connection
+
+
+def with_password(parameters: Parameters) -> dict[str, Any]:
+    """Give what `psycopg2.connect` takes, for one connection: with a password if a function gives it. Never log it.
+
+    Raises:
+        CannotConnectError: the function failed.
+    """
+    password = parameters.get("password")
+    if not callable(password):
+        return dict(parameters)
+    try:
+        return {**parameters, "password": password()}
+    except Exception as error:
+        raise CannotConnectError(f"{type(error).__name__}: {error}") from error
+
+
+def _not_let_in(failed: psycopg2.Error, *, by_token: bool) -> CannotConnectError:
+    reason = next(line for line in str(failed).splitlines() if is_refused(line))
+    why = (
+        "its function lacks the right rds-db:connect, or the role lacks rds_iam"
+        if by_token
+        else "it has rds_iam, maybe by way of another role, so no password counts"
+    )
+    return CannotConnectError(f"{_without_address(reason)}: {why}")
+
+
+def _without_address(line: str) -> str:
+    """Leave out the server's address, with which libpq begins: what is said has to find room in the log."""
+    return line.rpartition(" failed: ")[2]
 
 
 def _seconds_until(end: float) -> int:
@@ -240,8 +290,7 @@ def _given_up(failed: psycopg2.Error | None, not_renewed: CannotConnectError | N
         return CannotConnectError("no time left to connect")
     if not_renewed is None:
         return failed
-    # Without the server's address, which libpq begins with: two reasons have to find room in the log.
-    reason = str(failed).partition("\n")[0].rpartition(" failed: ")[2]
+    reason = _without_address(str(failed).partition("\n")[0])
     error = CannotConnectError(f"{not_renewed}, after {reason}")
     error.__cause__ = failed
     return error

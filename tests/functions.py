@@ -12,6 +12,15 @@ from psycopg2.extensions import parse_dsn
 import handler
 from tests.database import OF_THE_SCHEMA
 
+BY_IAM = {
+    "DB_LOGIN": "iam",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "ASIANOBODY",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "AWS_SESSION_TOKEN": "none",
+}
+"""The environment of functions that sign in by IAM; a socket that trusts everybody does not look at their tokens."""
+
 
 class Context:
     """Lambda's."""

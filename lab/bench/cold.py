@@ -9,9 +9,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import files
 from pathlib import Path
 from typing import NamedTuple
@@ -34,19 +37,39 @@ class Starter(NamedTuple):
     label: str
     imports: str  # a statement
     first: str  # the statement that stores the first punch
-    packages: tuple[str, ...]  # that its zip needs
-    sources: tuple[str, ...]  # patterns of the project's own files in its zip
+    packages: tuple[str, ...] = ()  # that its zip needs; none: it has no zip of its own
+    sources: tuple[str, ...] = ()  # patterns of the project's own files in its zip
+    environment: Mapping[str, str] = {}  # besides the rest
 
+
+_HANDLE = "handler.main(json.loads(sys.argv[1]), Context)"
+# Of nobody. The session token is as long as a function's.
+_CREDENTIALS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "ASIABENCH",
+    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_SESSION_TOKEN": "bench/+=" * 120,
+}
 
 STARTERS = {
-    "bare": Starter("the interpreter alone", "pass", "pass", (), ()),
+    "bare": Starter("the interpreter alone", "pass", "pass"),
     "psycopg2": Starter("psycopg2 alone", "import psycopg2", _INSERT, ("psycopg2-binary",), ()),
     "ours": Starter(
         "handler",
         "import handler",
-        "handler.main(json.loads(sys.argv[1]), Context)",
+        _HANDLE,
         ("orjson", "psycopg2-binary", "tzdata"),
         ("handler.py", "ponto/**/*.py", "ponto/**/*.sql"),
+    ),
+    "iam": Starter(
+        "handler, with a token of IAM", "import handler", _HANDLE, environment={"DB_LOGIN": "iam", **_CREDENTIALS}
+    ),
+    "secret": Starter(
+        "handler, with a secret of Secrets Manager that answers at once",
+        "import handler",
+        _HANDLE,
+        environment={"DB_SECRET_ARN": "arn:of:nothing", **_CREDENTIALS},
     ),
     "powertools": Starter(
         "Powertools' BatchProcessor",
@@ -96,9 +119,9 @@ def measure(server: Server, sizes: Sizes) -> Found:
         RuntimeError: one of them failed; the message is what it said.
     """
     server.use("cold")
-    with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled:
+    with tempfile.TemporaryDirectory(prefix="ponto-bench-") as compiled, _secrets_manager() as address:
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        environment["PYTHONPYCACHEPREFIX"] = compiled
+        environment |= {"PYTHONPYCACHEPREFIX": compiled, "AWS_ENDPOINT_URL_SECRETS_MANAGER": address}
         cases = [Case({"starter": name}, partial(_start, each, environment)) for name, each in STARTERS.items()]
         for case in cases:
             case.run()  # compiles
@@ -115,7 +138,7 @@ def _start(starter: Starter, environment: Mapping[str, str]) -> dict[str, float]
     ended = subprocess.run(
         [sys.executable, "-c", probe, json.dumps(event(1))],
         cwd=ROOT,
-        env=environment,
+        env={**environment, **starter.environment},
         capture_output=True,
         text=True,
         check=False,
@@ -123,6 +146,38 @@ def _start(starter: Starter, environment: Mapping[str, str]) -> dict[str, float]
     if ended.returncode:
         raise RuntimeError(f"{starter.label}: {ended.stderr}")
     return dict(zip(("import_ms", "first_punch_ms", "peak_mib"), json.loads(ended.stdout), strict=True))
+
+
+class _Secret(BaseHTTPRequestHandler):
+    """Answers every request with a secret."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Give the user, and a password that the socket does not ask for."""
+        secret = {"username": os.environ["DB_USER"], "password": "bench"}
+        body = json.dumps({"SecretString": json.dumps(secret)}).encode()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _secrets_manager() -> Iterator[str]:
+    """Serve on this machine, until the end of the context; give the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Secret) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{serving.server_port}"
+        finally:
+            serving.shutdown()
+            thread.join()
 
 
 def _zip_mb(starter: Starter) -> float | None:

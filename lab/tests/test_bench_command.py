@@ -87,6 +87,11 @@ def test_the_function_is_larger_than_its_driver_and_both_start(folder: Path) -> 
     assert 0 < results["psycopg2"]["zipMb"]["median"] < results["ours"]["zipMb"]["median"]
 
 
+def test_a_secret_costs_a_cold_start_boto3_and_a_token_of_iam_does_not(folder: Path) -> None:
+    peaks = {cold["starter"]: cold["peakMib"]["median"] for cold in read(folder, "cold")["results"]}
+    assert peaks["ours"] <= peaks["iam"] + 1 < peaks["secret"] - 10
+
+
 def test_a_table_is_filled_with_the_punches_of_its_company_and_ids_in_their_order() -> None:
     with running(UNSAFE) as server:
         server.use("derived")

@@ -6,8 +6,11 @@ from contextlib import closing, contextmanager
 import psycopg2.extensions
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED
 
-from ponto.connection import Parameters, connect
+from ponto.connection import Parameters, Timeouts, connect
 from ponto.own_schema import OUR_PATH, require_own_schema, schema_of
+
+PATIENT = Timeouts(granting_s=120)
+"""A deploy may have made the owner's right to sign in seconds ago."""
 
 SAFE = "set search_path = pg_catalog, pg_temp"
 """No name is looked for where anybody could have put it; ours are named with `schema_of`."""
@@ -28,7 +31,7 @@ def connected(parameters: Parameters) -> Iterator[psycopg2.extensions.connection
         NotOwnSchemaError: others may create in the schema, or did.
         psycopg2.Error: no connection, after all tries of `connect`.
     """
-    with closing(connect(parameters, "batidaPonto schema")) as connection:
+    with closing(connect(parameters, "batidaPonto schema", PATIENT)) as connection:
         connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)
         require_own_schema(connection, as_owner=True)
         with connection.cursor() as cursor:

@@ -1,8 +1,8 @@
-"""The roles that the migrations make: their passwords, and what they may not keep or use up."""
+"""The roles that the migrations make: how they sign in, and what they may not keep or use up."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import psycopg2.extensions
@@ -15,6 +15,7 @@ from ponto.own_schema import schema_of
 _SQL = Path(__file__).parent / "sql"
 _MAKE = (_SQL / "roles_make.sql").read_text(encoding="utf-8")
 _PROTECT = (_SQL / "roles.sql").read_text(encoding="utf-8")
+_LOGIN = (_SQL / "roles_login.sql").read_text(encoding="utf-8")
 
 _CREATES = re.compile(r"^create role (\w+) (login|nologin);", re.MULTILINE)
 
@@ -81,9 +82,33 @@ def protect(parameters: Parameters, concurrency: Mapping[str, int | None]) -> li
         psycopg2.Error: no connection, or the user may not alter the roles; the message says what it lacks.
     """
     limits = {role: _REPLACED * (known or 0) + _PEOPLE.get(role, 0) or None for role, known in concurrency.items()}
+    return _noticed(parameters, _PROTECT, {"limits": json.dumps(limits)})
+
+
+def set_login(parameters: Parameters, roles: Iterable[str], *, by_iam: bool) -> list[str]:
+    """Let roles sign in by IAM alone, and take their passwords; or no more by IAM.
+
+    Sessions that are open stay as they are. Who is a member of such a role, its maker too, signs in by IAM as well.
+
+    Args:
+        parameters: as of `set_password`.
+        roles: their names.
+        by_iam: by IAM; otherwise whoever has `set_password` gives them passwords.
+
+    Returns:
+        A line for each role for which that changed.
+
+    Raises:
+        psycopg2.Error: no connection, no such server, or the user may not do that; the message says what it lacks.
+    """
+    return _noticed(parameters, _LOGIN, {"roles": list(roles), "by_iam": by_iam})
+
+
+def _noticed(parameters: Parameters, statement: str, values: Mapping[str, object]) -> list[str]:
+    """Run a statement in a transaction, and give its notices."""
     with connected(parameters) as connection, connection.cursor() as cursor:
         cursor.execute("set local client_min_messages = notice")
-        cursor.execute(_PROTECT, {"limits": json.dumps(limits)})
+        cursor.execute(statement, values)
         connection.commit()
         return [notice.strip() for notice in connection.notices]
 

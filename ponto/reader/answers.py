@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, connection
 
-from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect, message_of
+from ponto.connection import CannotConnectError, Parameters, Timeouts, connect, is_refused, message_of
 from ponto.errors import kind_and_line
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from ponto.reader import columns, statements
@@ -37,7 +37,7 @@ class Why(StrEnum):
 
     NOT_ASKED = "not asked"  # a request of another version
     UNREACHABLE = "unreachable"  # no connection: a paused database resumes meanwhile
-    SIGN_IN = "sign-in"  # the role has another password
+    SIGN_IN = "sign-in"  # the role has another password, or IAM does not let it in
     TOO_LARGE = "too large"  # for one result
     FAILED = "failed"  # PostgreSQL refused, or our own code failed
 
@@ -161,7 +161,7 @@ def _connected(parameters: Callable[[], Parameters], end: float, asks_earlier: b
     try:
         database = connect(given, "ponto read", TIMEOUTS, options=options)
     except (psycopg2.Error, CannotConnectError) as error:
-        why = Why.SIGN_IN if WRONG_PASSWORD in str(error) else Why.UNREACHABLE
+        why = Why.SIGN_IN if is_refused(error) else Why.UNREACHABLE
         raise _NoResult(why, str(error).partition("\n")[0], f"{why}: {type(error).__name__}") from None
     with closing(database):
         try:

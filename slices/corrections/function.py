@@ -14,7 +14,7 @@ import psycopg2
 import psycopg2.errors
 
 from ponto import config, log
-from ponto.connection import WRONG_PASSWORD, CannotConnectError, Parameters, Timeouts, connect, message_of
+from ponto.connection import CannotConnectError, Parameters, Timeouts, connect, is_refused, message_of
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from slices.corrections.write import MOST, Correction, RefusedError, as_json, read_all, write
 
@@ -104,8 +104,10 @@ def answer(event: Mapping[str, Any], parameters: Callable[[], Parameters], autho
     except (psycopg2.Error, CannotConnectError) as error:
         sqlstate = getattr(error, "pgcode", None)
         kind = f"{type(error).__name__} {sqlstate or ''}".strip()
-        if WRONG_PASSWORD in str(error):
-            return _failed(500, f"the function has another password than the database; {_SCHEMA}", kind)
+        if is_refused(error):
+            return _failed(
+                500, f"the function has another password than the database, or IAM does not let it in; {_SCHEMA}", kind
+            )
         if isinstance(error, psycopg2.Error) and sqlstate in _NOT_MIGRATED:
             return _failed(500, f"the database is not as the function expects: {message_of(error)}; {_SCHEMA}", kind)
         text = "the database does not answer, or is busy; nothing was written, or all of it: send it again"

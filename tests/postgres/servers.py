@@ -13,8 +13,8 @@ from tests.database import Database, ask
 from tests.postgres.storing import QUICK
 from tools.local import postgres, temporary
 
-HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
-"""Who may sign in, and how: pg_hba.conf."""
+HBA = "local all postgres trust\nlocal all +rds_iam trust\nlocal all all scram-sha-256\n"
+"""Who may sign in, and how: pg_hba.conf. Whoever has rds_iam has shown a token to rds.py before."""
 
 
 _RIGHTS = """
@@ -91,7 +91,7 @@ class Server:
     def clear(self) -> None:
         """Drop all databases and roles of a test."""
         for (name,) in self.ask("select datname from pg_database where datname !~ '^(postgres|template[01])$'"):
-            self.ask(f"drop database {name} with (force)")
+            self.ask(f'drop database "{name}" with (force)')
         roles = [name for (name,) in self.ask("select rolname from pg_roles where rolname !~ '^(postgres|pg_)'")]
         for name in roles:
             self.ask(f"drop owned by {name} cascade")

@@ -11,7 +11,7 @@ import psycopg2
 import pytest
 
 from ponto.admin.migrations import PATIENCE, REFERENCE, Migrated, MigrationError, migrate
-from ponto.admin.roles import protect, set_password
+from ponto.admin.roles import protect, set_login, set_password
 from ponto.punch import Punch
 from ponto.store import Status, Store
 from tests.database import ROLES, SCHEMA, ask, migrations
@@ -387,6 +387,66 @@ def test_an_owner_who_may_not_alter_the_roles_is_told_what_an_administrator_does
 
     _do_what_is_said(server, caught.value)
     assert protect(owner, SIX) == []
+
+
+# How they sign in
+
+BY_IAM = [f"NOTICE:  signs in by IAM: {role}" for role in sorted(ROLES)]
+BY_PASSWORD = [f"NOTICE:  signs in by password: {role}" for role in sorted(ROLES)]
+GRANTED_IAM = "select count(*) from pg_roles where rolname ~ '^ponto_' and pg_has_role(oid, 'rds_iam', 'member')"
+
+
+def test_the_roles_sign_in_by_iam_without_the_password_that_they_had_and_by_another_later(
+    server: Server, owner: dict[str, str], function: dict[str, str]
+) -> None:
+    assert set_login(owner, ROLES, by_iam=False) == []  # as where there is no rds_iam
+    server.ask("create role rds_iam; grant rds_iam to master with admin option")
+    assert set_login(owner, ROLES, by_iam=False) == []
+
+    assert set_login(owner, [*ROLES, "ponto_of_no_slice"], by_iam=True) == BY_IAM
+    server.ask("alter role master nocreaterole")
+    assert set_login(owner, ROLES, by_iam=True) == []  # nothing to alter
+    server.ask("alter role master createrole")
+    assert server.ask(GRANTED_IAM) == [(len(ROLES),)]
+
+    assert set_login(owner, ROLES, by_iam=False) == BY_PASSWORD
+    assert set_login(owner, ROLES, by_iam=False) == []
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        ask(function, "select")
+    assert ask(sign_in(owner, "ponto_function"), "select 1") == [(1,)]
+
+
+def test_where_there_is_no_rds_iam_nobody_signs_in_by_it(owner: dict[str, str]) -> None:
+    with pytest.raises(psycopg2.errors.RaiseException, match=r"no role rds_iam.*: set dbLogin to secret"):
+        set_login(owner, ROLES, by_iam=True)
+
+
+def test_an_owner_who_may_not_grant_rds_iam_is_told_what_an_administrator_does(
+    server: Server, owner: dict[str, str]
+) -> None:
+    server.ask("create role rds_iam")
+
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="master may not say how the roles") as caught:
+        set_login(owner, ROLES, by_iam=True)
+
+    _do_what_is_said(server, caught.value)
+    assert set_login(owner, ROLES, by_iam=True) == BY_IAM
+
+
+@pytest.mark.parametrize("may_grant", [True, False])
+def test_an_owner_who_may_not_revoke_what_somebody_else_granted_is_told_what_an_administrator_does(
+    server: Server, owner: dict[str, str], may_grant: bool
+) -> None:
+    server.ask(f"create role rds_iam; grant rds_iam to {', '.join(ROLES)}")
+    if may_grant:
+        server.ask("grant rds_iam to master with admin option")
+
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="master may not say how the roles") as caught:
+        set_login(owner, ROLES, by_iam=False)
+
+    server.ask(str(caught.value).partition("As an administrator: ")[2].partition(". Then")[0])
+    assert set_login(owner, ROLES, by_iam=False) == []
+    assert server.ask(GRANTED_IAM) == [(0,)]
 
 
 # Passwords

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from tests.postgres.proxy import SOCKET, read
 
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # length and code
+_SILENCE = 5  # s that a client may keep before its first bytes
 _LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 _DAY = datetime.timedelta(days=1)
 
@@ -82,6 +83,10 @@ class Authority:
         )
 
 
+Admit = Callable[[socket.socket], bytes | None]
+"""Reads how a session begins, and gives what the server is told of it; None: it was refused."""
+
+
 class Front(NamedTuple):
     """Where it listens, and what came."""
 
@@ -90,12 +95,13 @@ class Front(NamedTuple):
 
 
 @contextlib.contextmanager
-def front(server: str, certificate: Path | None) -> Iterator[Front]:
+def front(server: str, certificate: Path | None, admit: Admit = lambda _: b"") -> Iterator[Front]:
     """Stand before a server until the end of the context.
 
     Args:
         server: the folder of its socket.
         certificate: with its key; None for a server without TLS.
+        admit: lets in who came by TLS.
     """
     context = None
     if certificate:
@@ -105,7 +111,7 @@ def front(server: str, certificate: Path | None) -> Iterator[Front]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.05)
         found = Front(listener.getsockname()[1], [])
-        thread = threading.Thread(target=_accept, args=(listener, server, context, found.connections, ending))
+        thread = threading.Thread(target=_accept, args=(listener, server, context, admit, found.connections, ending))
         thread.start()
         try:
             yield found
@@ -118,26 +124,44 @@ def _accept(
     listener: socket.socket,
     server: str,
     context: ssl.SSLContext | None,
+    admit: Admit,
     connections: list[str],
     ending: threading.Event,
 ) -> None:
-    """Serve one connection after the other."""
+    serving = []
     while not ending.is_set():
-        with contextlib.suppress(TimeoutError, OSError):  # what a client breaks off is its business
+        with contextlib.suppress(TimeoutError):
             client, _ = listener.accept()
-            with client:
-                client.settimeout(5)
-                asked = client.recv(len(_SSL_REQUEST))
-                if asked != _SSL_REQUEST:
-                    connections.append("plain")
-                    _pass_on(client, asked, server, ending)
-                elif context is None:
-                    client.sendall(b"N")
-                else:
-                    client.sendall(b"S")
-                    with context.wrap_socket(client, server_side=True) as encrypted:
-                        connections.append("TLS")
-                        _pass_on(encrypted, b"", server, ending)
+            thread = threading.Thread(target=_serve, args=(client, server, context, admit, connections, ending))
+            thread.start()
+            serving.append(thread)
+    for thread in serving:
+        thread.join()
+
+
+def _serve(
+    client: socket.socket,
+    server: str,
+    context: ssl.SSLContext | None,
+    admit: Admit,
+    connections: list[str],
+    ending: threading.Event,
+) -> None:
+    with client, contextlib.suppress(OSError):  # what a client breaks off is its business
+        client.settimeout(_SILENCE)
+        asked = client.recv(len(_SSL_REQUEST))
+        if asked != _SSL_REQUEST:
+            connections.append("plain")
+            _pass_on(client, asked, server, ending)
+        elif context is None:
+            client.sendall(b"N")
+        else:
+            client.sendall(b"S")
+            with context.wrap_socket(client, server_side=True) as encrypted:
+                connections.append("TLS")
+                begun = admit(encrypted)
+                if begun is not None:
+                    _pass_on(encrypted, begun, server, ending)
 
 
 def _pass_on(client: socket.socket, asked: bytes, server: str, ending: threading.Event) -> None:

@@ -48,6 +48,7 @@ ENVIRONMENT = {
 }
 ABSENT = (
     *("DB_SECRET_ARN", "FUNCTION_SECRET_ARN", "FUNCTION_CONCURRENCY", "DB_SSLROOTCERT", "IDENTITY"),
+    *("DB_LOGIN", "DB_CREATED_FROM"),
     *(
         "QUEUE_URL",
         "RETRY_DELAYS",
@@ -186,6 +187,8 @@ def test_each_function_needs_what_is_its_own(environment: pytest.MonkeyPatch) ->
             "ponto_reader": FunctionRole(READ_ROLE, 3),
         },
     )
+    environment.setenv("DB_CREATED_FROM", "postgres")
+    assert load_schema().created_from == "postgres"
     environment.delenv("TIME_ZONE")
     assert load_database() == database
 
@@ -230,6 +233,11 @@ def refused(name: str, values: Iterable[str], message: str) -> Iterator[tuple[di
             "IDENTITY",
             ["true", "Required", "optional", "false", " required"],  # misspelt, it lets nobody in
             "{} is not known; it is required, or not set.",
+        ),
+        *refused("DB_LOGIN", ["IAM", "token", "password"], "{} is not known; it is iam, secret, or not set."),
+        (
+            {"DB_LOGIN": "iam", "DB_SSLMODE": "disable"},
+            "DB_SSLMODE: 'disable' would send IAM's token in the clear; use verify-full.",
         ),
         *refused(
             "DB_SSLMODE",
@@ -369,6 +377,78 @@ def test_the_example_is_a_complete_rds_config(rds_config: WriteConfig, tmp_path:
         "port": "5432",
         **VERIFIED,
     }
+
+
+# Login by IAM
+
+CREDENTIALS = {
+    "AWS_REGION": "sa-east-1",
+    "AWS_ACCESS_KEY_ID": "ASIAONE",
+    "AWS_SECRET_ACCESS_KEY": "CANARY-key",
+    "AWS_SESSION_TOKEN": "CANARY-session",
+}
+
+
+@pytest.fixture
+def by_iam(environment: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Have the functions sign in by IAM, as on AWS: without a password."""
+    setenv(environment, {"DB_LOGIN": "iam", "DB_PASSWORD": None, **CREDENTIALS})
+    return environment
+
+
+def new_token() -> str:
+    password = connection_parameters(load_drain().database)["password"]
+    assert callable(password)
+    return password()
+
+
+@pytest.mark.parametrize("unused", [{"DB_PASSWORD": "CANARY-unused"}, {"DB_SECRET_ARN": "arn:of:nothing"}])
+def test_by_iam_each_connection_has_a_token_of_the_credentials_of_its_moment_and_nothing_else(
+    by_iam: pytest.MonkeyPatch, unused: dict[str, str]
+) -> None:
+    setenv(by_iam, unused)
+    database = load_drain().database
+    parameters = connection_parameters(database)
+    password = parameters["password"]
+    assert {**parameters, "password": FROM_ENVIRONMENT["password"]} == FROM_ENVIRONMENT
+    assert password == connection_parameters(database)["password"]  # so that a session that asks again sees no change
+    assert callable(password)
+
+    one = password()
+    setenv(by_iam, {"AWS_ACCESS_KEY_ID": "ASIATWO", "AWS_SESSION_TOKEN": None})
+    two = password()
+
+    assert one.startswith("db.example.com:5433/?Action=connect&DBUser=ponto&")
+    assert "=ASIAONE%2F" in one
+    assert "%2Fsa-east-1%2Frds-db%2F" in one
+    assert "X-Amz-Security-Token=CANARY-session&" in one
+    assert "=ASIATWO%2F" in two
+    assert "X-Amz-Security-Token" not in two
+    assert "CANARY" not in repr((database, parameters, password))
+
+
+def test_by_iam_the_port_is_postgresqls_if_none_is_named(by_iam: pytest.MonkeyPatch) -> None:
+    by_iam.delenv("DB_PORT")
+    assert new_token().startswith("db.example.com:5432/?")
+
+
+def test_by_iam_the_user_must_be_named_and_all_that_signs(by_iam: pytest.MonkeyPatch) -> None:
+    by_iam.setenv("DB_SECRET_ARN", "arn:of:nothing")
+    setenv(by_iam, dict.fromkeys(["DB_USER", *CREDENTIALS]))
+    assert refusal().startswith("Missing: DB_USER, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. ")
+
+
+def test_by_iam_rds_config_says_where_and_as_whom(by_iam: pytest.MonkeyPatch, rds_config: WriteConfig) -> None:
+    rds_config(RDS_CONFIG)
+    assert new_token().startswith("rds.example.com:5432/?Action=connect&DBUser=clerk&")
+    by_iam.delenv("DB_LOGIN")
+    assert connection_parameters(load_drain().database) == FROM_RDS_CONFIG
+
+
+@pytest.mark.usefixtures("by_iam")
+def test_a_command_signs_in_by_iam_too() -> None:
+    password = database_parameters()["password"]
+    assert password.startswith("db.example.com:5433/?")
 
 
 # The database alone

@@ -1,6 +1,7 @@
 """Connecting, on a clock that only goes on while something waits: what is tried, how often, and for how long."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 
 from ponto import connection
 from ponto.config import SECRET_SECONDS
-from ponto.connection import CannotConnectError, Parameters, Session, Timeouts, connect
+from ponto.connection import CannotConnectError, Parameters, Session, Timeouts, connect, is_refused
 
 REJECTED = 'FATAL:  password authentication failed for user "ponto_function"'
 REJEITADA = 'FATAL:  autenticação do tipo senha falhou para usuário "ponto_function"'
@@ -54,6 +55,10 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(psycopg2, "connect", server.connect)
     monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: server.now, sleep=server.sleep))
     return server
+
+
+NOT_LET_IN = 'FATAL:  PAM authentication failed for user "ponto_function"'
+LACKS = "its function lacks the right rds-db:connect, or the role lacks rds_iam"
 
 
 REFUSALS: dict[str, Attempt] = {
@@ -242,3 +247,91 @@ def test_with_no_time_for_another_try_no_password_is_fetched(server: Server) -> 
         connect({"password": "old"}, "test", Timeouts(connect_s=2), renew=lambda: pytest.fail("it was fetched"))
 
     assert len(server.tries) == 1
+
+
+# Login by IAM
+
+
+def tokens() -> Callable[[], str]:
+    """Give what makes a token, no two alike."""
+    numbers = count(1)
+    return lambda: f"token {next(numbers)}"
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+def test_each_try_has_a_token_of_its_own(server: Server, refusal: Attempt) -> None:
+    server.answers = lambda _: refusal if server.now < 20 else (0.1, "")
+
+    assert connect({"password": tokens()}, "test") is CONNECTED
+
+    assert [each["password"] for each in server.tries] == [f"token {n + 1}" for n in range(len(server.tries))]
+    assert len(server.tries) > 3
+
+
+@pytest.mark.parametrize("text", [NOT_LET_IN, REJECTED])  # of a role that lacks rds_iam a password is wanted
+@pytest.mark.parametrize("address", ["", f"{SERVER} failed: "])
+def test_a_token_that_is_refused_is_made_anew_once_and_what_is_missing_is_said(
+    server: Server, text: str, address: str
+) -> None:
+    server.answers = lambda _: (0.05, f"{address}{text}\n{SERVER} failed: FATAL:  no pg_hba.conf entry\n")
+
+    with pytest.raises(CannotConnectError) as caught:
+        connect({"password": tokens()}, "test")
+
+    assert str(caught.value) == f"{text}: {LACKS}"
+    assert is_refused(caught.value)
+    assert [each["password"] for each in server.tries] == ["token 1", "token 2"]
+    assert server.now < 2
+
+
+def test_a_token_that_is_refused_while_a_right_spreads_is_made_anew_for_as_long_as_told(server: Server) -> None:
+    server.answers = lambda _: (0.05, NOT_LET_IN if server.now < 110 else "")
+    assert connect({"password": tokens()}, "test", Timeouts(granting_s=120)) is CONNECTED
+
+    server.now = 0
+    server.answers = lambda _: (0.05, NOT_LET_IN)
+    with pytest.raises(CannotConnectError, match=LACKS):
+        connect({"password": tokens()}, "test", Timeouts(granting_s=120))
+    assert 115 < server.now <= 120
+
+
+@pytest.mark.parametrize("password", ["old", tokens()], ids=["password", "token"])
+def test_nothing_else_is_waited_for_any_longer_because_of_that(
+    server: Server, password: str | Callable[[], str]
+) -> None:
+    for text in (REJECTED, "Connection refused") if password == "old" else ("Connection refused",):  # noqa: S105
+        server.now = 0
+        server.answers = lambda _, text=text: (0.05, text)  # type: ignore[misc]
+        with pytest.raises(psycopg2.OperationalError, match=text):
+            connect({"password": password}, "test", Timeouts(granting_s=120))
+        assert server.now <= (0.1 if text == REJECTED else 40)
+
+
+def test_a_password_of_a_role_that_takes_tokens_only_is_not_repeated_and_it_is_said_why(server: Server) -> None:
+    server.answers = lambda _: (0.05, NOT_LET_IN)
+
+    with pytest.raises(CannotConnectError, match=f"^{NOT_LET_IN}: it has rds_iam, maybe by way of another role, so no"):
+        connect({"password": "old"}, "test")
+
+    assert len(server.tries) == 1
+
+
+def test_a_token_that_cannot_be_made_is_no_connection(server: Server) -> None:
+    def token() -> str:
+        raise KeyError("AWS_ACCESS_KEY_ID")
+
+    with pytest.raises(CannotConnectError, match=r"^KeyError: 'AWS_ACCESS_KEY_ID'$"):
+        Session(lambda: {"password": token}, Timeouts()).execute("select", {}, 40)
+    assert server.tries == []
+
+
+def test_a_session_keeps_no_token_and_waits_between_two_tries_of_a_later_connection_too(server: Server) -> None:
+    token = tokens()
+    session = Session(lambda: {"password": token}, Timeouts())
+    server.answers = lambda _: (0.05, NOT_LET_IN)
+    for first in (1, 3):
+        began = server.now
+        with pytest.raises(CannotConnectError):
+            session.execute("select", {}, began + 40)
+        assert [each["password"] for each in server.tries[-2:]] == [f"token {first}", f"token {first + 1}"]
+        assert server.now == pytest.approx(began + 1.1)

@@ -26,7 +26,8 @@ ARROWS = {
         "reader",
         "brought",
     }
-    | {"store", "admin.find_punch", "admin.migrations", "admin.roles"},
+    | {"store", "admin.database", "admin.find_punch", "admin.migrations", "admin.roles"},
+    "ponto.admin.database": {"admin.owner", "connection"},
     "ponto.admin.find_punch": {"admin.owner", "connection", "own_schema"},
     "ponto.admin.migrations": {"admin", "admin.owner", "admin.repeatable", "connection", "own_schema"},
     "ponto.admin.owner": {"connection", "own_schema"},
@@ -34,7 +35,7 @@ ARROWS = {
     "ponto.admin.roles": {"admin.owner", "connection", "own_schema"},
     "ponto.bisection": set(),
     "ponto.brought": set(),
-    "ponto.config": set(),
+    "ponto.config": {"iam_login"},
     "ponto.connection": set(),
     "ponto.dead_letters": {"punch", "records", "sqs"},
     "ponto.derived_id": set(),
@@ -42,6 +43,7 @@ ARROWS = {
     "ponto.drain": {"dead_letters", "derived_id", "errors", "punch", "records", "store", "suspects"},
     "ponto.errors": set(),
     "ponto.fields": set(),
+    "ponto.iam_login": set(),
     "ponto.log": {"__version__", "drain", "punch", "records"},
     "ponto.own_schema": set(),
     "ponto.event": {"derived_id", "fields"},
@@ -59,6 +61,7 @@ ARROWS = {
 }
 # Module -> what it imports from elsewhere than the standard library.
 FOREIGN = {
+    "ponto.admin.database": {"psycopg2"},
     "ponto.admin.migrations": {"psycopg2", "slices"},  # whichever there are
     "ponto.admin.owner": {"psycopg2"},
     "ponto.admin.repeatable": {"psycopg2"},

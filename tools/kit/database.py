@@ -11,6 +11,7 @@ import psycopg2.extensions
 
 from ponto import config
 from ponto.config import ConfigurationError
+from ponto.connection import with_password
 from ponto.own_schema import NotOwnSchemaError, require_own_schema
 from tools.kit import local_stack
 from tools.kit import options as opt
@@ -85,8 +86,8 @@ option = click.option(
     help="`env`: that of DB_HOST and other variables, instead of the local stack's.",
 )
 
-ENVIRONMENT = """that of DB_HOST, DB_NAME, DB_USER, DB_PASSWORD or DB_SECRET_ARN, DB_PORT and
-DB_SSLMODE in the environment, which without that option mean nothing"""
+ENVIRONMENT = """that of DB_HOST, DB_NAME, DB_USER, DB_PORT, DB_SSLMODE and DB_PASSWORD, DB_SECRET_ARN or
+DB_LOGIN=iam in the environment, which without that option mean nothing"""
 EPILOG = f"""the database: that of the running local stack; or, with --database env,
 {ENVIRONMENT}
 """
@@ -109,8 +110,8 @@ def find(where: Where) -> Database:
     return Database(psycopg2.extensions.parse_dsn(url) | {"hostaddr": ""}, local=True)
 
 
-def database_parameters() -> dict[str, str]:
-    """Give libpq's keywords as the environment alone has them.
+def database_parameters() -> dict[str, Any]:
+    """Give libpq's keywords as the environment alone has them, for one connection.
 
     Not as `rds_config.py` has them: who sets DB_HOST for a command is not to reach another database.
 
@@ -121,7 +122,7 @@ def database_parameters() -> dict[str, str]:
     database, missing = config.database_of_environment()
     if missing:
         raise ConfigurationError(f"Missing: {', '.join(missing)}. Set them in the environment.")
-    return config.connection_parameters(database)
+    return with_password(config.connection_parameters(database))
 
 
 @contextmanager

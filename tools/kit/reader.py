@@ -230,7 +230,10 @@ class FunctionReader:
             case Why.UNREACHABLE:
                 return CommandError(f"{self._name} cannot connect to the database: {message}")
             case Why.SIGN_IN:
-                return CommandError(f"{self._name} has another password than the database: {message}; {schema}")
+                return CommandError(
+                    f"IAM does not let {self._name} in, or it has another password than the database: {message}; "
+                    f"{schema}"
+                )
             case Why.NOT_ASKED:
                 return CommandError(f"{self._name} is of another version: {message}; deploy stage {self._stage}")
         if answer.get("sqlstate") == "57014" and self._timeout:

@@ -12,7 +12,7 @@ from slices.corrections.function import main
 from slices.corrections.tests.postgres.test_rules import ANA, AT_SIX, AUTHOR, PUNCH, REASON, SIX
 from slices.corrections.write import MOST
 from tests.database import Database
-from tests.functions import Functions
+from tests.functions import BY_IAM, Functions
 
 ADDITION = {"tipo": "inclusao", "usuarioId": ANA, "ponto": SIX.isoformat(), "motivo": REASON}
 DISREGARD = {"tipo": "desconsideracao", "alvo": PUNCH, "motivo": "twice"}
@@ -148,9 +148,17 @@ def test_where_sending_it_again_does_not_help_the_answer_says_what_does(
     assert json.loads(function.log.getvalue())["error"] == error
 
 
-def test_a_wrong_password_is_no_paused_database(function: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_signs_in_by_iam_where_the_stage_does(function: Functions) -> None:
+    function.environment |= BY_IAM
+    assert post(function, ADDITION)[0] == 200
+
+
+@pytest.mark.parametrize("what", ["password", "PAM"])
+def test_who_is_not_let_in_meets_no_paused_database(
+    function: Functions, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     def connect(*_: Any, **__: Any) -> None:
-        raise psycopg2.OperationalError('FATAL: password authentication failed for user "ponto_corrections"')
+        raise psycopg2.OperationalError(f'FATAL: {what} authentication failed for user "ponto_corrections"')
 
     monkeypatch.setattr(corrections, "connect", connect)
     status, answer = post(function, ADDITION)

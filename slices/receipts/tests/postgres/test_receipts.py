@@ -29,6 +29,7 @@ from slices.receipts.lookup import (
 )
 from tests.database import Database
 from tests.events import Context
+from tests.functions import BY_IAM, Functions
 from tests.postgres.storing import EIGHT, entry
 from tests.waiting import wait_for
 
@@ -341,4 +342,17 @@ def test_the_entry_point_answers_with_what_the_environment_says(
         assert (line["level"], line["requestId"]) == ("WARNING", Context.aws_request_id)
         assert line["message"].startswith("receipt: OperationalError: ")
     finally:
+        function.receipts.cache_clear()
+
+
+def test_it_signs_in_by_iam_where_the_stage_does(database: Database, store: Store) -> None:
+    punch = entry()
+    store.save([punch])
+    functions = Functions(database.url, "ponto_receipts")
+    functions.environment |= BY_IAM
+    function.receipts.cache_clear()
+    try:
+        assert functions.run(function.main, event(punch.punch.id))["statusCode"] == 200
+    finally:
+        function.receipts().close()
         function.receipts.cache_clear()

@@ -1,0 +1,63 @@
+"""The token with which a role signs in to an RDS database as AWS's IAM lets it: a request that is signed, never sent.
+
+By the standard library alone: botocore signs the same bytes, but its import makes a cold start's first punch 25 times
+as slow (lab/performance.md).
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html
+"""
+
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from functools import reduce
+from urllib.parse import quote
+
+_SECONDS = 900  # that a token is good for, and AWS admits no more; it is looked at when connecting only
+
+
+def token(
+    *,
+    host: str,
+    port: int,
+    user: str,
+    region: str,
+    access_key: str,
+    secret_key: str,
+    session_token: str,
+    at: datetime,
+) -> str:
+    """Give the password for one connection, as `aws rds generate-db-auth-token` does. Never log it.
+
+    Args:
+        host: the database's name as AWS gave it, not an alias of it: AWS signs for this name.
+        port: not 443, which AWS would sign without.
+        user: the role of the database.
+        region: where the database is.
+        access_key: of who may connect as the role (`rds-db:connect`); with the next two.
+        secret_key: see there.
+        session_token: of temporary credentials, as a function's are; empty: they are not temporary.
+        at: now; it has a time zone.
+    """
+    instant = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    day = instant[:8]
+    scope = f"{day}/{region}/rds-db/aws4_request"
+    query = {
+        "Action": "connect",
+        "DBUser": user,
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"{access_key}/{scope}",
+        "X-Amz-Date": instant,
+        "X-Amz-Expires": str(_SECONDS),
+        "X-Amz-SignedHeaders": "host",
+    }
+    if session_token:
+        query["X-Amz-Security-Token"] = session_token
+    parts = [f"{name}={quote(value, safe='')}" for name, value in query.items()]
+    empty = hashlib.sha256().hexdigest()  # the body's
+    request = "\n".join(["GET", "/", "&".join(sorted(parts)), f"host:{host.lower()}:{port}", "", "host", empty])
+    signed = "\n".join(["AWS4-HMAC-SHA256", instant, scope, hashlib.sha256(request.encode()).hexdigest()])
+    signature = reduce(_hmac, (day, region, "rds-db", "aws4_request", signed), f"AWS4{secret_key}".encode()).hex()
+    return f"{host}:{port}/?{'&'.join(parts)}&X-Amz-Signature={signature}"
+
+
+def _hmac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")

@@ -1,0 +1,433 @@
+"""Login by IAM: tokens, judged as AWS judges them, in the place of passwords."""
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+import handler
+from ponto import config
+from ponto.admin.database import make_database
+from ponto.connection import Parameters, with_password
+from ponto.iam_login import token
+from ponto.records import Record
+from ponto.store import Outcome, Status, Store
+from tests.database import OF_THE_SCHEMA, ROLES, ask, migrations
+from tests.events import Context, DeadLetterQueue, aws, new_punch, sqs_event
+from tests.postgres.rds import HOST, REGION, Key, Rds
+from tests.postgres.servers import Server
+from tests.postgres.storing import QUICK, STORED, entry
+from tests.postgres.tls import Authority
+from tests.waiting import wait_for
+from tools.kit.project import ROOT
+
+OWNER, FUNCTION, READER = "master", "ponto_function", "ponto_reader"
+LACKS = "its function lacks the right rds-db:connect, or the role lacks rds_iam"
+SESSION = "CANARY/+=" * 230  # 2,070 characters
+GRANTED = [f"NOTICE:  signs in by IAM: {role}" for role in sorted(ROLES)]
+
+
+class System:
+    """A database as AWS makes it for a login by IAM, and the functions, each with credentials of its own."""
+
+    def __init__(self, rds: Rds, environment: pytest.MonkeyPatch, certificates: Path) -> None:
+        self.rds = rds
+        self.queue = DeadLetterQueue()
+        self._environment = environment
+        rds.server.owner(OWNER)
+        rds.server.ask(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
+        for role in (OWNER, FUNCTION, READER):
+            rds.keys[f"ASIA{role.upper()}"] = Key(f"CANARY-{role}", SESSION, frozenset({role}))
+        for name in [name for name in os.environ if name.startswith("DB_")]:
+            environment.delenv(name)
+        for name, value in {
+            "DB_HOST": HOST,
+            "DB_PORT": str(rds.port),
+            "DB_NAME": OWNER,
+            "DB_LOGIN": "iam",
+            "DB_SSLROOTCERT": str(certificates),
+            "DLQ_URL": self.queue.url,
+            "TIME_ZONE": "America/Sao_Paulo",
+            "AWS_REGION": REGION,
+            **OF_THE_SCHEMA,
+        }.items():
+            environment.setenv(name, value)
+
+    def sign_in_as(self, role: str, access_key: str = "") -> None:
+        """Have the environment of a function, whose credentials are those of its role, unless told otherwise."""
+        access_key = access_key or f"ASIA{role.upper()}"
+        key = self.rds.keys[access_key]
+        for name, value in {
+            "DB_USER": role,
+            "AWS_ACCESS_KEY_ID": access_key,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_SESSION_TOKEN": key.session_token,
+        }.items():
+            self._environment.setenv(name, value)
+
+    def apply_schema(self) -> dict[str, list[str]]:
+        """Invoke the schema function."""
+        self.sign_in_as(OWNER)
+        return handler.schema({}, Context())
+
+    def deliver(self, *records: Record) -> list[str]:
+        """Invoke the function that drains; return the ids of the messages that come back."""
+        self.sign_in_as(FUNCTION)
+        response = handler.main(sqs_event(*records), Context())
+        return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+    def read(self) -> dict[str, Any]:
+        """Invoke the function that reads."""
+        self.sign_in_as(READER)
+        return {**handler.read({"read": {"zone": {}}, "timeout": 0}, Context())}
+
+    def save(self, **changed: Any) -> Outcome:
+        """Store a punch by a connection of its own, whose token is good but for what is changed."""
+        return saved(lambda: self.parameters(**changed))
+
+    def parameters(self, **changed: Any) -> dict[str, Any]:
+        """Give the drain's libpq keywords, with what makes its tokens."""
+        key = self.rds.keys["ASIAPONTO_FUNCTION"]
+        given = {
+            "host": HOST,
+            "port": self.rds.port,
+            "user": FUNCTION,
+            "region": REGION,
+            "access_key": "ASIAPONTO_FUNCTION",
+            "secret_key": key.secret,
+            "session_token": key.session_token,
+            "at": datetime.now(UTC),
+            **changed,
+        }
+        self.sign_in_as(FUNCTION)
+        return {**config.load_drain().database.parameters, "password": lambda: token(**given)}
+
+    def end_sessions(self) -> None:
+        """End what the functions have open, as idling does."""
+        self.rds.server.ask("select pg_terminate_backend(pid, 5000) from pg_stat_activity where usename ~ '^ponto_'")
+
+
+def saved(parameters: Callable[[], Parameters]) -> Outcome:
+    store = Store(parameters, QUICK._replace(connect_s=8))
+    [outcome] = store.save([entry()])
+    store.close()
+    return outcome
+
+
+def refusal(role: str) -> str:
+    return f'cannot connect to the database: FATAL:  PAM authentication failed for user "{role}": {LACKS}'
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path, "ours")
+
+
+@pytest.fixture
+def system(server: Server, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
+    monkeypatch.setitem(sys.modules, "rds_config", None)
+    handler.consumer.cache_clear()
+    rds = Rds(server)
+    with aws(), rds.running(authority.server(HOST)):
+        yield System(rds, monkeypatch, authority.file)
+        handler.consumer.cache_clear()
+
+
+# From end to end
+
+
+def test_without_any_password_the_schema_is_made_and_batches_become_rows_and_are_read(
+    system: System, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert system.apply_schema() == {"applied": migrations(), "notices": GRANTED}
+    assert system.apply_schema() == {"applied": [], "notices": []}
+    assert system.rds.server.ask("select count(*) from pg_authid where rolname ~ '^ponto_' and rolpassword > ''") == [
+        (0,)
+    ]
+
+    for _ in range(3):
+        assert system.deliver(new_punch(), new_punch()) == []
+        system.end_sessions()
+
+    assert system.rds.server.ask("select count(*) from batida", OWNER) == [(6,)]
+    assert "rows" in system.read()
+    assert system.queue.dead_letters() == []
+    assert system.rds.refused == []
+    made = [each for each in system.rds.tokens if f"DBUser={FUNCTION}&" in each]
+    assert len(made) == 3  # one for each connection
+    out, err = capfd.readouterr()
+    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in out + err]
+
+
+@pytest.mark.parametrize("lacks", ["the right", "the grant"])
+def test_a_batch_comes_back_while_a_right_or_a_grant_is_missing_and_is_stored_once_it_is_there(
+    system: System, capfd: pytest.CaptureFixture[str], lacks: str
+) -> None:
+    system.apply_schema()
+    key = system.rds.keys["ASIAPONTO_FUNCTION"]
+    if lacks == "the right":
+        system.rds.keys["ASIAPONTO_FUNCTION"] = key._replace(roles=frozenset({READER}))
+        failed = refusal(FUNCTION)
+    else:
+        system.rds.server.ask(f"revoke rds_iam from {FUNCTION} granted by {OWNER}")
+        failed = refusal(FUNCTION).replace("PAM", "password")
+    before = len(system.rds.tokens)
+    batch = [new_punch(), new_punch()]
+
+    assert sorted(system.deliver(*batch)) == sorted(each["messageId"] for each in batch)
+
+    assert system.queue.dead_letters() == []
+    assert system.rds.refused == [["rds-db:connect"]] * (2 if lacks == "the right" else 0)
+    assert len(system.rds.tokens) - before == len(system.rds.refused)  # made anew once
+    out, err = capfd.readouterr()
+    assert json.loads(out)["errors"] == [failed]
+    assert not [trace for trace in ("CANARY", "X-Amz", "Signature") if trace in out + err]
+
+    system.rds.keys["ASIAPONTO_FUNCTION"] = key
+    system.apply_schema()
+    assert system.deliver(*batch) == []
+
+
+def test_schema_waits_for_a_right_that_is_not_known_everywhere_yet(system: System) -> None:
+    key = system.rds.keys["ASIAMASTER"]
+    system.rds.keys["ASIAMASTER"] = key._replace(roles=frozenset())
+    with ThreadPoolExecutor() as threads:
+        applied = threads.submit(system.apply_schema)
+        wait_for(lambda: applied.done() or len(system.rds.refused) >= 3, "schema to try again")
+        system.rds.keys["ASIAMASTER"] = key
+        assert applied.result()["applied"] == migrations()
+    assert {why for whys in system.rds.refused for why in whys} == {"rds-db:connect"}
+
+
+def test_whoever_reads_is_told_what_is_missing(system: System) -> None:
+    system.apply_schema()
+    system.rds.keys["ASIAPONTO_READER"] = system.rds.keys["ASIAPONTO_FUNCTION"]
+
+    result = system.read()
+
+    assert result["why"] == "sign-in"
+    assert result["message"] == f'FATAL:  PAM authentication failed for user "{READER}": {LACKS}'
+
+
+def test_neither_the_drain_nor_what_reads_loads_boto3(system: System) -> None:
+    system.apply_schema()
+    system.sign_in_as(FUNCTION)
+    code = """
+import json, sys, handler
+from tests_context import Context
+event = json.loads(sys.argv[1])
+print(handler.main(event, Context()) if "Records" in event else list(handler.read(event, Context())))
+print([name for name in sys.modules if name.partition(".")[0] in ("boto3", "botocore")])
+""".replace(
+        "from tests_context import Context",
+        """
+class Context:
+    aws_request_id = "1"
+    def get_remaining_time_in_millis(self):
+        return 60_000
+""",
+    )
+    for role, event, answer in (
+        (FUNCTION, sqs_event(new_punch()), "{'batchItemFailures': []}"),
+        (READER, {"read": {"zone": {}}, "timeout": 0}, "['rows']"),
+    ):
+        system.sign_in_as(role)
+        ran = subprocess.run(
+            [sys.executable, "-c", code, json.dumps(event)], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stdout.splitlines()[-1] == "[]", ran.stdout
+        assert answer in ran.stdout.splitlines()
+
+
+# Tokens
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"at": datetime.now(UTC) - timedelta(days=1)}, ["age"]),
+        ({"user": READER}, ["user"]),
+        ({"host": "db.example.com"}, ["host"]),
+        ({"port": 5431}, ["host"]),
+        ({"region": "us-east-1"}, ["scope"]),
+        ({"access_key": "ASIANOBODY"}, ["access key"]),
+        ({"secret_key": "another"}, ["signature"]),
+        ({"session_token": "another"}, ["session token"]),
+        ({"session_token": ""}, ["session token"]),
+    ],
+    ids=str,
+)
+def test_a_token_that_is_not_right_in_every_part_is_refused(
+    system: System, changed: dict[str, Any], why: list[str]
+) -> None:
+    system.apply_schema()
+    assert system.save() == STORED
+
+    assert system.save(**changed) == Outcome(Status.FAILED, refusal(FUNCTION))
+
+    for refused in system.rds.refused:
+        assert set(why) <= set(refused) <= {*why, "signature"}
+    assert len(system.rds.refused) == 2
+
+
+@pytest.mark.parametrize(
+    ("minutes", "good"), [(-20, False), (-4, True), (0, True), (14, True), (16, False), (20, False)]
+)
+def test_a_clock_may_differ_by_less_than_a_token_lives(system: System, minutes: int, good: bool) -> None:
+    system.apply_schema()
+    system.rds.ahead_s = 60 * minutes
+
+    outcome = system.save()
+
+    assert outcome == (STORED if good else Outcome(Status.FAILED, refusal(FUNCTION)))
+    assert system.rds.refused == ([] if good else [["age"], ["age"]])
+
+
+def test_each_connection_is_of_the_credentials_of_its_moment(system: System) -> None:
+    system.apply_schema()
+    before = len(system.rds.tokens)
+    assert system.deliver(new_punch()) == []
+    system.end_sessions()
+    system.rds.keys["ASIASECOND"] = system.rds.keys.pop("ASIAPONTO_FUNCTION")._replace(secret="new")  # noqa: S106
+    system.sign_in_as(FUNCTION, "ASIASECOND")
+
+    response = handler.main(sqs_event(new_punch()), Context())
+
+    assert response == {"batchItemFailures": []}
+    first, second = system.rds.tokens[before:]
+    assert ("=ASIAPONTO_FUNCTION%2F" in first, "=ASIASECOND%2F" in second) == (True, True)
+    assert system.rds.refused == []
+
+
+def test_a_session_that_is_open_outlives_its_token(system: System) -> None:
+    system.apply_schema()
+    store = Store(lambda: system.parameters(), QUICK)
+    assert store.save([entry()]) == [STORED]
+    system.rds.ahead_s = 3_600
+    assert store.save([entry()]) == [STORED]
+    store.close()
+
+
+def test_tokens_are_as_long_as_aws_makes_them(system: System) -> None:
+    system.apply_schema()
+    assert system.save() == STORED
+    assert {len(each) > 2_500 for each in system.rds.tokens} == {True}
+
+
+# TLS
+
+
+def test_no_token_goes_to_a_server_whose_certificate_is_not_right(
+    system: System, authority: Authority, tmp_path: Path
+) -> None:
+    system.apply_schema()
+    before = len(system.rds.tokens)
+    way = system.parameters()
+    for certificate, why in (
+        (Authority(tmp_path, "stranger").server(HOST), "certificate verify failed"),
+        (authority.server("db.example.com"), 'does not match host name "localhost"'),
+        (None, "server does not support SSL, but SSL was required"),
+    ):
+        with system.rds.running(certificate) as other:
+            outcome = saved(lambda other=other: {**way, "port": other.port})  # type: ignore[misc]
+        assert outcome.status is Status.FAILED
+        assert why in outcome.detail
+    assert len(system.rds.tokens) == before
+
+
+# What is said
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"user": "nobody"},
+        {"port": 1},
+        {"sslmode": "CANARY"},
+        {"nothing": "x"},
+        {"port": "x"},
+        {"options": "-c CANARY=1"},
+        {"dbname": "none"},
+        {"connect_timeout": "x"},
+    ],
+    ids=str,
+)
+def test_no_token_is_in_what_an_exception_says(system: System, more: dict[str, Any]) -> None:
+    system.apply_schema()
+    way = with_password(system.parameters())
+    with pytest.raises(psycopg2.Error) as caught:
+        psycopg2.connect(**{**way, **more})
+    said = "".join(traceback.format_exception(caught.value)) + f"{caught.value!r} {caught.value.args} {vars(caught)}"
+    assert "X-Amz" not in said
+
+
+def test_no_token_is_in_what_a_connection_says_of_itself(system: System) -> None:
+    system.apply_schema()
+    connection = psycopg2.connect(**with_password(system.parameters()))
+    assert "X-Amz" not in f"{connection!r} {connection.dsn} {connection.get_dsn_parameters()}"
+    connection.close()
+
+
+# The database itself
+
+
+def test_schema_makes_the_database_where_there_is_none(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_CREATED_FROM", "postgres")
+    monkeypatch.setenv("DB_NAME", "Ponto-db")
+
+    assert system.apply_schema() == {"applied": migrations(), "notices": ["database made: Ponto-db", *GRANTED]}
+    assert system.apply_schema() == {"applied": [], "notices": []}
+
+    assert system.deliver(new_punch()) == []
+    assert system.rds.server.ask("select pg_get_userbyid(datdba) from pg_database where datname = 'Ponto-db'") == [
+        (OWNER,)
+    ]
+
+
+def test_of_several_that_make_the_database_at_once_one_makes_it(system: System) -> None:
+    system.sign_in_as(OWNER)
+    parameters = {**config.connection_parameters(config.load_database()), "dbname": "pontodb"}
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(3):
+            made = list(threads.map(lambda _: make_database(parameters, "postgres"), range(4)))
+            assert sorted(made) == [[], [], [], ["database made: pontodb"]]
+            system.rds.server.ask("drop database pontodb")
+
+
+def test_an_owner_who_may_make_no_database_is_told_so(system: System) -> None:
+    system.rds.server.ask(f"alter role {OWNER} nocreatedb")
+    system.sign_in_as(OWNER)
+    parameters = config.connection_parameters(config.load_database())
+    assert make_database(parameters, "postgres") == []
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="permission denied to create database"):
+        make_database({**parameters, "dbname": "pontodb"}, "postgres")
+
+
+# What the grants of IAM reach
+
+
+def test_whoever_is_a_member_of_a_functions_role_signs_in_by_iam_too(system: System) -> None:
+    system.rds.server.ask("create role ana login password 'hers'")
+    way = {**system.parameters(), "dbname": "postgres", "user": "ana", "password": "hers"}
+    system.apply_schema()
+    system.rds.server.ask(f"revoke rds_iam from {OWNER} cascade; grant {READER} to ana")
+    assert ask(way, "select current_user") == [("ana",)]
+
+    system.rds.server.ask(f"grant rds_iam to {', '.join(ROLES)}")
+
+    reached = "select rolname from pg_roles where pg_has_role(oid, 'rds_iam', 'member') and not rolsuper order by 1"
+    assert {name for (name,) in system.rds.server.ask(reached)} == {*ROLES, OWNER, "ana", "rds_iam"}
+    for user, password in (("ana", "hers"), (OWNER, OWNER)):
+        with pytest.raises(psycopg2.OperationalError, match=f'PAM authentication failed for user "{user}"'):
+            ask({**way, "user": user, "password": password}, "select")
+    assert system.apply_schema() == {"applied": [], "notices": []}  # of the owner, by a token
