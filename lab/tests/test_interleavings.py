@@ -25,7 +25,7 @@ WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
 FOUND = {  # by which scenario each planted fault is found, and what is then said
     "look-up": ("same", "its id was taken, but the row that took it cannot be seen"),
     "order": ("same", "a deadlock"),
-    "turn": ("migrations", "migrations failed"),
+    "advisory-lock": ("migrations", "migrations failed"),
 }
 
 

@@ -224,7 +224,7 @@ def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
         "insert into batida (id, usuario_id, ponto, recebida_em) select id::uuid, employee, at, at"
         " from (values (101, gen_random_uuid()::text), (102, '018f0000-0000-7000-8000-000000000000'),"
         " (9007199254740991, gen_random_uuid()::text)) as of (employee, id),"
-        " (values (timestamptz '2026-10-05 08:00-03')) as moment (at)",
+        " (values (timestamptz '2026-10-05 08:00-03')) as instant (at)",
     )
     day = ("peak", "--day", "2026-10-05")
 
@@ -324,7 +324,7 @@ def test_both_signatures_of_a_card_have_a_name(run: Run) -> None:
     assert signatures(106) == [("Employee 106", "Employee's signature"), blank]
 
 
-# As of a moment
+# As of an instant
 
 
 AS_OF = ("--as-of", "2026-11-26T20:00")
@@ -340,7 +340,7 @@ def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
     assert of_102(*before) == {"batidas": 0, "minutos": 0}
     assert of_102("--as-of", "2026-11-14T10:00Z") == of_102(*before)
     written = "2026-11-14T08:00:00.250"
-    assert of_102("--as-of", written)["batidas"] == 1  # the moment of the first is included
+    assert of_102("--as-of", written)["batidas"] == 1  # the instant of the first is included
     assert of_102()["minutos"] == 4 * 60
 
     minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *before, "--format", "json").json["totais"]}
@@ -696,8 +696,10 @@ def test_a_csv_with_semicolons_is_the_same_table(run: Run) -> None:
 def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moment = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("\x1b[2J[red]", None, 1, moment, moment)])
+    instant = datetime(2026, 11, 3, tzinfo=UTC)
+    monkeypatch.setattr(
+        dead_letters, "read", lambda *_: [dead_letters.Group("\x1b[2J[red]", None, 1, instant, instant)]
+    )
 
     assert "?[2J[red]" in run(*EXCEPTIONS).out
 
