@@ -172,7 +172,7 @@ def reports(database: Database, months: list[date], instant: datetime | None) ->
 
 @given(drawn=histories())
 @rules
-def test_a_report_as_of_a_moment_is_that_of_a_database_that_holds_what_was_written_by_then(
+def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_written_by_then(
     database: Database, drawn: tuple[Story, list[Written], datetime]
 ) -> None:
     story, rows, instant = drawn

@@ -119,7 +119,7 @@ def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(
 AS_OF = ("--as-of", "2026-11-26T20:00")  # before the corrections of that day
 
 
-def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
+def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
     def of_106(*words: object) -> dict[str, Any]:
         (found,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
         return {name: found[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}

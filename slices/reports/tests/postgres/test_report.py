@@ -330,7 +330,7 @@ def test_both_signatures_of_a_card_have_a_name(run: Run) -> None:
 AS_OF = ("--as-of", "2026-11-26T20:00")
 
 
-def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
+def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
     before = ("--as-of", "2026-11-14T07:00")  # what was punched offline on the 9th comes an hour later
 
     def of_102(*words: object) -> dict[str, Any]:
@@ -353,7 +353,7 @@ def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
             assert "As of Nov 26, 2026, 20:00, America/Sao_Paulo." in run(*report, *AS_OF, "--format", form).out
 
 
-def test_a_card_and_totals_as_of_a_moment_say_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
+def test_a_card_and_totals_as_of_an_instant_say_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
     def said(employee: int, *words: object) -> bool:
         one = ("--employee", employee, *MONTH, *words)
         card = "Time zone and cut-off are today's: they changed on" in run("timecard", *one).out
@@ -378,7 +378,7 @@ def test_a_card_and_totals_as_of_a_moment_say_whose_zone_or_cut_off_changed_sinc
 
 
 @pytest.mark.parametrize("report", [TIMECARDS, TOTALS, (*EXCEPTIONS, "--no-queue")], ids=lambda words: words[0])
-def test_a_moment_at_which_rows_may_still_be_on_their_way_is_refused(report: tuple[str, ...], run: Run) -> None:
+def test_a_instant_at_which_rows_may_still_be_on_their_way_is_refused(report: tuple[str, ...], run: Run) -> None:
     def ago(seconds: int) -> Result:
         return run(*report, "--as-of", (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat())
 

@@ -157,7 +157,7 @@ def test_rows_are_counted_as_they_come_and_no_more_are_read_than_fit(url: str) -
 # One transaction that only reads, as its own role
 
 
-def test_all_statements_of_a_request_are_of_one_moment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_statements_of_a_request_are_of_one_instant(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = columns.Packed.add
 
     def add(packed: columns.Packed, rows: Any) -> None:
@@ -307,13 +307,13 @@ def require_settled(
 
 
 @pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
-def test_a_report_of_an_earlier_moment_is_refused_while_what_was_written_before_is_not_committed(
+def test_a_report_of_an_earlier_instant_is_refused_while_what_was_written_before_is_not_committed(
     run: Run, url: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_settled(url, run, WRITTEN, "ponto_function", where, monkeypatch)
 
 
-def test_a_report_of_an_earlier_moment_waits_for_what_is_committed_soon(
+def test_a_report_of_an_earlier_instant_waits_for_what_is_committed_soon(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day, look, seen = date(2026, 11, 3), answers._writing, []
