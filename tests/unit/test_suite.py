@@ -47,13 +47,13 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str, ci: str = "") -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *words: str, ci: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run pytest with the project's hooks and options on another folder."""
     options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "-p", "tests.suite", "-s"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, *words, str(folder)],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "CI": ci},
+        env={"PATH": "/usr/bin:/bin", "CI": ci, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -124,6 +124,17 @@ def test_it():
     assert shutil.which("sls")
 """)
     done = run(suite)
+    assert done.returncode == 0, done.stdout
+
+
+def test_compiled_code_is_kept_for_the_processes_that_tests_start(suite: Path) -> None:
+    (suite / "test_it.py").write_text("""
+import os, sys
+def test_it():
+    assert not sys.dont_write_bytecode
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
+""")
+    done = run(suite, PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0, done.stdout
 
 
