@@ -175,7 +175,7 @@ def test_workers_are_for_the_whole_suite(source: pytest.Config.ArgsSource, optio
     ("test", "unit"),
     [
         ("tests/e2e/test_dlq.py::test_x[a::b/c]", "tests/e2e"),
-        ("slices/page/tests/e2e/test_page.py::test_x", "tests/e2e"),
+        ("slices/one/tests/e2e/test_it.py::test_x", "tests/e2e"),
         ("tests/e2e/test_faults.py::test_x", "tests/e2e/harmed"),
         ("lab/tests/test_chaos.py::test_x", "tests/e2e/harmed"),
         ("tests/e2e/test_command.py::test_x", "tests/e2e/test_command.py"),
