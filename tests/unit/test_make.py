@@ -178,7 +178,16 @@ def check(tmp_path: Path) -> Check:
             program.parent.mkdir(parents=True, exist_ok=True)
             program.write_text(f"#!/bin/sh\nexit {status.get(program.name, 0)}\n")
             program.chmod(0o700)
-        words = ["make", "-f", ROOT / "Makefile", "-o", "setup", "-o", ".venv-audit/.installed", "check"]
+        words: list[str | Path] = [
+            "make",
+            "-f",
+            ROOT / "Makefile",
+            "-o",
+            "setup",
+            "-o",
+            ".venv-audit/.installed",
+            "check",
+        ]
         path = {"PATH": os.environ["PATH"]}
         return subprocess.run(words, cwd=tmp_path, env=path | environment, capture_output=True, text=True, check=False)
 
