@@ -14,7 +14,7 @@ export NODE_COMPILE_CACHE := $(CURDIR)/.cache/node
 export CHROME_CONFIG_HOME := $(CURDIR)/.cache
 export GSETTINGS_BACKEND := memory
 
-.PHONY: help setup run rows test missing test-orders without test-versions check loadtest chaos simulate interleavings mutants bench format docs pictures lock package deploy remove certificates clean
+.PHONY: help setup run rows test missing test-orders without test-versions check check-code check-template check-advisories loadtest chaos simulate interleavings mutants bench format docs pictures lock package deploy remove certificates clean
 
 help: ## list the targets
 	@echo "All but clean and help need Python 3.11 or newer and, at first, the network."
@@ -79,15 +79,23 @@ test-versions: setup ## the database's tests on PostgreSQL 16 and 17; needs Post
 CHECKOV := env -u BC_API_KEY HOME=$(CURDIR)/.cache CKV_SKIP_PACKAGE_UPDATE_CHECK=true CKV_PARSE_ERROR_FAIL=true .venv-audit/bin/checkov
 
 check: setup .venv-audit/.installed ## format, lint, types, the compiled template, advisories
+	@$(MAKE) -f $(firstword $(MAKEFILE_LIST)) --no-print-directory --keep-going -j 2 check-code check-template check-advisories
+
+# Side by side, for types take as long as all else.
+check-code:
 	@ruff format --check .
 	@ruff check .
 	@mypy
+
+check-template:
 	@python -m tools.develop.templates
 	@TMPDIR=$(CURDIR)/.cache cfn-lint
 	@$(CHECKOV)
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv-audit/bin/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+
+check-advisories:
 # Known vulnerabilities of what is locked. What does not concern us: --ignore-vuln. A registry that did not answer, or does
 # not know a package, is no success either: on GitHub, where they answer, the job fails; elsewhere it is said.
 	@.venv-audit/bin/pip-audit --strict --requirement locks/requirements-dev.txt --require-hashes --disable-pip --timeout 5 \
@@ -149,7 +157,7 @@ deploy: setup ## deploy STAGE (dev), migrate, prove it with one punch; needs cre
 remove: setup ## empty the buckets of STAGE (dev) and remove it; needs credentials of AWS
 	@ponto remove --stage $(STAGE) $(ARGS)
 
-certificates: setup ## renew ponto/certificates, by which databases of AWS are verified
+certificates: setup ## renew ponto/certificates, by which databases are verified
 	@node tools/deploy/certificates.js
 
 clean: ## remove what setup, run and tests made; needs the local stack to be stopped

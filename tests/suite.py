@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from functools import cache
@@ -18,8 +19,8 @@ from tools.develop import logged
 from tools.kit import osls
 from tools.local import temporary
 
-WORKERS = 3
-"""Of which one waits for the deployed system most of the time: right for two processors."""
+WORKERS = 4
+"""Of which two wait for the deployed systems most of the time: right for two processors."""
 
 settings.register_profile("of any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("of any machine")  # what a property costs on a busy one says nothing
@@ -43,10 +44,14 @@ _boto3.setattr(Loader, "list_available_services", _services_of)
 
 # What takes longest starts first. Modules that start systems of their own come after the one that the others share.
 _SHARED = "tests/e2e"
+_HARMED = "tests/e2e/harmed"  # a second system, for those that take its database away, or load it: they wait longest
 _OWN = tuple(f"tests/e2e/test_{name}.py" for name in ("adapt", "bare", "command", "deploy", "leftovers"))
 _ALONE = "tests/e2e/alone"  # where modules of slices do
-_BESIDE = {  # tests of lab/ that use what those of a folder share
-    "lab/tests/test_chaos.py": _SHARED,
+_BESIDE = {  # what tests use that those of another folder, or some of a folder, share
+    "tests/e2e/test_faults.py": _HARMED,
+    "tests/e2e/test_flow.py": _HARMED,
+    "tests/e2e/test_loadtest.py": _HARMED,
+    "lab/tests/test_chaos.py": _HARMED,
     "lab/tests/test_simulate.py": "tests/template",
 }
 _ORDER = (
@@ -68,11 +73,11 @@ _OF_A_SLICE = re.compile(r"^slices/\w+/(?=tests/)")  # whose tests have folders 
 def unit_of(node_id: str) -> str:
     """Tell which tests run one after the other in one process: those with one name.
 
-    They share what is dear: the deployed system, the compiled templates. Of the rest each module is one.
+    They share what is dear: a deployed system, the compiled templates. Of the rest each module is one.
     """
     module = node_id.partition("::")[0]
     folder = _BESIDE.get(module, _OF_A_SLICE.sub("", str(PurePath(module).parent)))
-    return folder if folder in {_SHARED, "tests/template"} and module not in _OWN else module
+    return folder if folder in {_SHARED, _HARMED, "tests/template"} and module not in _OWN else module
 
 
 class _BySystem(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -114,7 +119,12 @@ def _seed(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Find Node as make does, keep files in memory, draw examples by the order's seed, let commands be stopped."""
+    """Find Node as make does, keep files in memory, draw examples by the order's seed, let commands be stopped.
+
+    And keep compiled code: tests start hundreds of processes, which else compile the same modules again.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     os.environ["PATH"] = osls.search_path(os.environ)
     if in_memory := temporary.memory():
         os.environ["TMPDIR"] = str(in_memory)  # for all that a test starts, too

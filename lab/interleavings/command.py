@@ -150,7 +150,7 @@ def explore(
         return judged(where.run(scenario, choose, fault), serial)
 
     if order:
-        yield run(explorer.told(order.split()))
+        yield run(explorer.given(order.split()))
     elif sample:
         yield from explorer.some(run, sample, seed)
     else:

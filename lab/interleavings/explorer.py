@@ -46,7 +46,7 @@ def some(run: Callable[[Choose], Result], count: int, seed: int) -> Iterator[Res
         yield run(chance.choice)
 
 
-def told(steps: Sequence[str]) -> Choose:
+def given(steps: Sequence[str]) -> Choose:
     """Make the choices of a story; after its end, the first of each.
 
     Raises:

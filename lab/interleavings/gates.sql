@@ -9,7 +9,7 @@ declare
     slot constant int := nullif(current_setting('gates.slot', true), '');
 begin
     if slot is not null then
-        perform pg_advisory_xact_lock_shared(slot, nextval(format('gates.turn_%s', slot))::int);
+        perform pg_advisory_xact_lock_shared(slot, nextval(format('gates.gate_%s', slot))::int);
     end if;
     return new;
 end

@@ -76,7 +76,7 @@ NONE = Planted()
 PLANTED: dict[str, Planted] = {
     "look-up": _OneStatement(),
     "order": _Replaced("rows are stored in the order in which they came", {"order by id\n": ""}, _STORES),
-    "turn": _Replaced(
+    "advisory-lock": _Replaced(
         "migrations do not wait for each other",
         {"select pg_advisory_lock(0x626174696461)": "select 0"},
         "pg_advisory_lock",

@@ -44,10 +44,10 @@ class Scheduler:
         self._cursor = admin.cursor()
         self._pid = admin.info.backend_pid
         self._cursor.execute(_LOOKS)
-        self._turns = dict.fromkeys(range(1, SLOTS + 1), 1)  # the number of the next gate
-        for slot in self._turns:
-            self._cursor.execute(f"create sequence gates.turn_{slot}")
-            self._cursor.execute(f"grant usage on sequence gates.turn_{slot} to public")
+        self._gates = dict.fromkeys(range(1, SLOTS + 1), 1)  # the number of the next gate
+        for slot in self._gates:
+            self._cursor.execute(f"create sequence gates.gate_{slot}")
+            self._cursor.execute(f"grant usage on sequence gates.gate_{slot} to public")
             self._cursor.execute("select pg_advisory_lock(%s, 1)", (slot,))
         self.changed = threading.Condition()
         self._sessions: list[Session] = []
@@ -192,12 +192,12 @@ class Scheduler:
 
     def _open(self, session: Session) -> None:
         """Let a session pass the gate that it waits at. The next one is closed before."""
-        turn = self._turns[session.slot]
+        gate = self._gates[session.slot]
         self._cursor.execute(
             "select pg_advisory_lock(%s, %s), pg_advisory_unlock(%s, %s)",
-            (session.slot, turn + 1, session.slot, turn),
+            (session.slot, gate + 1, session.slot, gate),
         )
-        self._turns[session.slot] = turn + 1
+        self._gates[session.slot] = gate + 1
         self._gated.discard(session)
 
     def _settle(self) -> None:

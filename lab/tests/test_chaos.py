@@ -46,15 +46,15 @@ def test_every_accepted_message_has_exactly_one_end_whatever_breaks(deployed: De
 
 
 @pytest.mark.parametrize(
-    ("number", "moments"),
+    ("number", "kinds"),
     [(signal.SIGINT, None), (signal.SIGHUP, ["frozen"])],  # the terminal was closed while PostgreSQL stands still
 )
 def test_stopped_in_the_middle_it_mends_everything(
-    deployed: Deployed, client: Client, tmp_path: Path, number: signal.Signals, moments: list[str] | None
+    deployed: Deployed, client: Client, tmp_path: Path, number: signal.Signals, kinds: list[str] | None
 ) -> None:
     said = tmp_path / "said"
     arguments = ["--state", str(deployed.state), "--punches", "500", "--clients", "2", "--seed", "7"]
-    faults = moments or list(Faults(deployed.stack.database).kinds)
+    faults = kinds or list(Faults(deployed.stack.database).kinds)
     with (
         said.open("wb") as output,
         started([*COMMAND, *arguments], cwd=ROOT, stderr=output, stdout=subprocess.DEVNULL) as run,

@@ -21,11 +21,11 @@ from tests.waiting import DEADLINE
 from tools.kit.project import ROOT
 
 SAMPLE = 5  # interleavings of a scenario
-WHOLE = ("same", "other", "overlap")  # scenarios of which all are run
+WHOLE = ("same", "other")  # scenarios of which all are run; of each night are all of all: make interleavings
 FOUND = {  # by which scenario each planted fault is found, and what is then said
     "look-up": ("same", "its id was taken, but the row that took it cannot be seen"),
     "order": ("same", "a deadlock"),
-    "turn": ("migrations", "migrations failed"),
+    "advisory-lock": ("migrations", "migrations failed"),
 }
 
 

@@ -29,7 +29,7 @@ from ponto import connection
 from tools.kit.packaging import Template
 from tools.kit.project import ROOT
 
-WEEKS = 20
+WEEKS = 6  # of each night are years: make simulate
 FOUND = {  # by which seed each planted fault is found, and in how many days
     "visibility": (0, 7, "held"),
     "receives": (0, 7, "dead letter"),
@@ -79,7 +79,7 @@ def calm(*faults: Fault, days: int = 7, employees: int = 5) -> Plan:
     return Plan(1, days, range(1, employees + 1), faults, odd=False)
 
 
-def test_in_twenty_weeks_every_rule_holds(live: Live) -> None:
+def test_in_six_weeks_every_rule_holds(live: Live) -> None:
     for seed in range(WEEKS):
         outcome = live(of_seed(seed, employees=12))
 

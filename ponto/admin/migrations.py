@@ -27,7 +27,7 @@ REFERENCE = {"ponto": Path(__file__).parents[1] / "schema"}
 """The folder of the reference's migrations, by its name."""
 
 _SQL = Path(__file__).parent / "sql"
-_TURN = (_SQL / "migrations_turn.sql").read_text(encoding="utf-8")
+_LOCK = (_SQL / "migrations_lock.sql").read_text(encoding="utf-8")
 _BEGIN = (_SQL / "migrations_begin.sql").read_text(encoding="utf-8")
 _RECORD = (_SQL / "migrations_record.sql").read_text(encoding="utf-8")
 _HOLDERS = (_SQL / "migrations_holders.sql").read_text(encoding="utf-8")
@@ -35,9 +35,9 @@ _INDEX = (_SQL / "migrations_index.sql").read_text(encoding="utf-8")
 
 _CONCURRENTLY = ".concurrently.sql"
 _TABLES = re.compile(rb"^create table (\w+)", re.MULTILINE)
-_TURN_MS = 500
-"""ms that a statement waits for the turn before it asks again. An index that the other run builds waits for that
-statement, and after 1 s PostgreSQL would end one of the two as deadlocked."""
+_ADVISORY_MS = 500
+"""ms that a statement waits for the advisory lock before it asks again. An index that the other run builds waits for
+that statement, and after 1 s PostgreSQL would end one of the two as deadlocked."""
 
 
 class Patience(NamedTuple):
@@ -50,7 +50,7 @@ class Patience(NamedTuple):
     tries: int = 12  # a minute in all
     lock_ms: int = 2_000  # for one lock
     pause_s: float = 3  # between two tries
-    turn_ms: int = 600_000  # for another run of the migrations, which may copy rows: below the function's 900 s
+    advisory_ms: int = 600_000  # for another run of the migrations, which may copy rows: below the function's 900 s
     idle_ms: int = 5_000  # how long a client that was stopped keeps its locks: more than the pause
 
 
@@ -119,7 +119,7 @@ def migrate(
     files = _read(schema)
     applied: list[str] = []
     with connected(parameters) as connection:
-        _take_turn(connection, patience)
+        _take_lock(connection, patience)
         while True:
             step = _patiently(connection, lambda: _apply(connection, files, time_zone), patience)
             applied += step.applied
@@ -143,18 +143,18 @@ class _LockedError(Exception):
         self.name = name
 
 
-def _take_turn(connection: psycopg2.extensions.connection, patience: Patience) -> None:
-    waits = {"idle": patience.idle_ms, "turn": min(_TURN_MS, patience.turn_ms), "lock": patience.lock_ms}
-    end = time.monotonic() + patience.turn_ms / 1000
+def _take_lock(connection: psycopg2.extensions.connection, patience: Patience) -> None:
+    waits = {"idle": patience.idle_ms, "advisory": min(_ADVISORY_MS, patience.advisory_ms), "lock": patience.lock_ms}
+    end = time.monotonic() + patience.advisory_ms / 1000
     connection.autocommit = True
     while True:
         try:
             with connection.cursor() as cursor:
-                cursor.execute(_TURN, {name: str(milliseconds) for name, milliseconds in waits.items()})
+                cursor.execute(_LOCK, {name: str(milliseconds) for name, milliseconds in waits.items()})
         except psycopg2.errors.LockNotAvailable as error:
             if time.monotonic() >= end:
                 raise MigrationError(
-                    f"another run of the migrations has not ended in {patience.turn_ms / 1000:g} s; "
+                    f"another run of the migrations has not ended in {patience.advisory_ms / 1000:g} s; "
                     f"{_those(_holders(connection))}. Nothing was changed."
                 ) from error
         else:

@@ -62,7 +62,7 @@ def apply(cursor: psycopg2.extensions.cursor, contents: Mapping[str, bytes]) -> 
         name can come twice. Nothing when no file has changed.
 
     Args:
-        cursor: of the migrations' transaction, whose turn it is.
+        cursor: of the migrations' transaction, whose session has the advisory lock.
         contents: all repeatable files, by name, in the order of their making.
 
     Raises:

@@ -125,7 +125,7 @@ def settle(database: connection) -> None:
         if time.monotonic() > end:
             raise NotSettledError(
                 f"rows are being written by {' and '.join(sorted(writing.values()))}, for longer "
-                f"than {SETTLES_S} s; a report of an earlier moment might miss them: try again when that has ended"
+                f"than {SETTLES_S} s; a report of an earlier instant might miss them: try again when that has ended"
             )
         time.sleep(_LOOKS_S)
         now = _writing(database)

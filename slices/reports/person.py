@@ -16,7 +16,7 @@ from slices.reports.report.dead_letters import Unread
 from slices.reports.report.exceptions import reason
 from slices.reports.report.i18n import Language
 from slices.reports.report.queries import Reports
-from slices.reports.report.table import TEXT, Column, Kind, Report, Table, moment_in
+from slices.reports.report.table import TEXT, Column, Kind, Report, Table, instant_in
 from tools.kit import commands, files, reader, slices, target
 from tools.kit import options as opt
 from tools.kit.dead_letters import DeadLetter
@@ -204,7 +204,7 @@ def _fields(found: Kept, reports: Reports, elsewhere: list[str]) -> dict[str, An
 def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Language) -> Report:
     """Lay out all but the cards and the punches."""
     word, zone = language.word, found.zone
-    moment = moment_in(zone)
+    instant = instant_in(zone)
     of_kind = Kind("whole", lambda name, _: word("arrival", name))
     why = Kind("text", reason)
     author = Kind("text", lambda name, _: vouched(name, language))
@@ -236,7 +236,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
             table(
                 word("person", "corrections"),
                 corrections,
-                criada_em=moment,
+                criada_em=instant,
                 chegada=of_kind,
                 motivo=TEXT,
                 autor=author,
@@ -244,7 +244,7 @@ def _page(found: Kept, reports: Reports, elsewhere: list[str], language: Languag
             table(
                 word("person", "rejected"),
                 map(_letter, found.letters),
-                recebida_em=moment,
+                recebida_em=instant,
                 motivo=why,
                 corpo=TEXT,
             )._replace(
@@ -318,5 +318,5 @@ def _shown(value: Any, zone: ZoneInfo, language: Language) -> str:
         case bool():
             return language.word("person", "yes" if value else "no")
         case datetime():
-            return language.moment(value.astimezone(zone))
+            return language.date_time(value.astimezone(zone))
     return str(value)

@@ -69,23 +69,6 @@ def test_a_refused_punch_is_stored_by_a_redrive_once_its_cause_is_gone(client: C
     assert run("list").out == "0 dead letters\n"
 
 
-def test_of_a_punch_that_waits_in_a_paused_queue_the_trace_says_so(
-    client: Client, deployed: Deployed, run: Run, employee: int
-) -> None:
-    waiting = punch_of(employee)
-    assert run("pause").status == 0
-    try:
-        client.post(waiting)
-        traced = run_process("trace", waiting["id"], "--state", deployed.state, "--json")
-    finally:
-        assert run("resume").status == 0
-    client.wait_until_drained()
-
-    assert (traced.status, traced.json["rows"], traced.json["unread"]) == (1, [], [])
-    assert (traced.json["queue"]["drain"], traced.json["queue"]["depth"]["visible"]) == ("Disabled", 1)
-    assert run_process("trace", waiting["id"], "--state", deployed.state).status == 0
-
-
 def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_receipt(
     client: Client, run: Run
 ) -> None:
@@ -112,17 +95,19 @@ def test_fifteen_hundred_dead_letters_become_rows_with_the_time_of_their_first_r
     assert max(row[1] for row in rows) <= sent_at
 
 
-def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_stores_them(
-    client: Client, run: Run, employee: int
+def test_a_paused_drain_leaves_accepted_punches_in_the_queue_as_the_trace_says_and_a_resumed_one_stores_them(
+    client: Client, deployed: Deployed, run: Run, employee: int
 ) -> None:
+    waiting = punch_of(employee)
     paused = run("pause")
     try:
-        assert client.post(punch_of(employee)).status == 202
+        assert client.post(waiting).status == 202
         # Unpaused, a punch is received within the batching window of a second.
         end = time.monotonic() + 3
         while time.monotonic() < end:
             assert client.depth(client.address.queue_url) == 1
             time.sleep(0.1)
+        traced = run_process("trace", waiting["id"], "--state", deployed.state, "--json")
         (message,) = client.sqs.receive_message(
             QueueUrl=client.address.queue_url, VisibilityTimeout=0, MessageSystemAttributeNames=["All"]
         )["Messages"]
@@ -133,8 +118,11 @@ def test_a_paused_drain_leaves_accepted_punches_in_the_queue_and_a_resumed_one_s
 
     assert (paused.status, resumed.status) == (0, 0)
     assert "at most 9 days" in paused.out
+    assert (traced.status, traced.json["rows"], traced.json["unread"]) == (1, [], [])
+    assert (traced.json["queue"]["drain"], traced.json["queue"]["depth"]["visible"]) == ("Disabled", 1)
     client.wait_until_drained()
     assert len(client.rows(employee)) == 1
+    assert run_process("trace", waiting["id"], "--state", deployed.state).status == 0
 
 
 def test_a_failed_asynchronous_event_is_invoked_again_and_is_a_new_dead_letter_when_it_fails_again(
@@ -214,23 +202,3 @@ def test_a_purge_keeps_what_it_deletes_in_a_file(client: Client, run: Run, deplo
 
     assert json.loads(file.read_text())["id"] == sent
     assert client.depth(client.address.dlq_url) == 0
-
-
-def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punches_are_on_the_card(
-    client: Client, deployed: Deployed, employee: int
-) -> None:
-    first = punch_of(employee)
-    client.post(first)
-    client.wait_until_drained()
-    client.post(first | {"ponto": "2026-10-01T09:00:00Z"})
-    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
-
-    asked = ("--employee", employee, "--format", "json", "--state", deployed.state)
-    exceptions = run_process("report", "exceptions", "--from", "2026-10-01", "--to", "2026-10-01", *asked).json
-    card = run_process("report", "timecard", "--month", "2026-10", *asked).json
-
-    assert "incompleta" in [finding["tipo"] for finding in exceptions["excecoes"]]
-    (group,) = exceptions["naoGravadas"]
-    assert (group["motivo"], group["usuarioId"], group["quantidade"]) == ("conflict", employee, 1)
-    assert client.depth(client.address.dlq_url) == 1
-    assert card["dias"][0]["pontos"] == ["2026-10-01T08:00:00Z"]

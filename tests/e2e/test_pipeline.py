@@ -231,35 +231,6 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
     assert [row.punch.ponto for row in client.rows(employee)] == [eight]
 
 
-def test_what_was_put_on_the_queue_by_hand_and_is_no_punch_is_a_dead_letter(client: Client, employee: int) -> None:
-    good = {"usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
-    bodies = ["hello", "{}", json.dumps(good), '{"usuarioId": 1, "ponto": NaN}', f"\ufeff{json.dumps(good)}"]
-    for body in bodies:
-        client.sqs.send_message(QueueUrl=client.address.queue_url, MessageBody=body)
-
-    dead_letters = client.dead_letters(3)
-
-    reasons = {
-        dead_letter["Body"]: dead_letter["MessageAttributes"]["reason"]["StringValue"] for dead_letter in dead_letters
-    }
-    assert reasons == {bodies[0]: "malformed", bodies[1]: "invalid", bodies[3]: "malformed"}
-    client.wait_until_drained()
-    assert len(client.rows(employee)) == 1
-
-
-def test_an_asynchronous_event_that_is_no_punch_ends_in_the_functions_dead_letter_queue(
-    client: Client, stack: Stack
-) -> None:
-    event = {"Records": [{"eventSource": "aws:s3"}]}
-
-    stack.client("lambda").invoke(
-        FunctionName="batida-ponto-local-batidaPonto", InvocationType="Event", Payload=json.dumps(event)
-    )
-
-    (dead_letter,) = client.dead_letters(1)
-    assert json.loads(dead_letter["Body"])["requestPayload"] == event
-
-
 def test_the_drain_has_its_reserved_concurrency(stack: Stack) -> None:
     function = stack.client("lambda").get_function_concurrency(FunctionName="batida-ponto-local-batidaPonto")
 

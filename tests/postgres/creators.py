@@ -1,5 +1,7 @@
 """Databases in whose schema others than the owner may create."""
 
+import pytest
+
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import set_password
 from tests.database import ROLES, SCHEMA, ask
@@ -28,7 +30,21 @@ def way_of(role: str, owner: dict[str, str]) -> dict[str, str]:
     return {**owner, "user": role, "password": "its own"}
 
 
-def intruder_of(owner: dict[str, str], schema: str) -> dict[str, str]:
+@pytest.fixture(params=["public", "Ponto de Batida"])
+def schema(request: pytest.FixtureRequest) -> str:
+    """Give the name of the deployed schema."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def owner(server: Server, schema: str) -> dict[str, str]:
+    """Give the way of an owner to a migrated database in which there is a punch."""
+    return migrated(server, schema)
+
+
+@pytest.fixture
+def intruder(owner: dict[str, str], schema: str) -> dict[str, str]:
     """Give the way of a function that was taken over where everybody may create, as before PostgreSQL 15."""
     ask(owner, f'grant usage, create on schema "{schema}" to public')
     return way_of("ponto_function", owner)

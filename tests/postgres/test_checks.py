@@ -25,7 +25,7 @@ GOOD = {"usuarioId": 123, "ponto": "2026-10-01T08:00:00-03:00"}
 EARLIEST, LATEST = "1900-01-01T00:00+14:59", "2999-12-31T23:59:59.999999-14:59"
 EDGES = [
     *LIMITS,
-    *({name: moment} for name in ("ponto", "enviado") for moment in (EARLIEST, LATEST)),
+    *({name: instant} for name in ("ponto", "enviado") for instant in (EARLIEST, LATEST)),
     {"ponto": "2026-10-01T08:00+14:59"},
     {"ponto": "2026-10-01T08:00-14:59"},
 ]
@@ -60,11 +60,11 @@ def test_what_the_wire_delivers_at_its_edges_is_stored(store: Store, fields: dic
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Manila", "America/Juneau", "Pacific/Apia"])
-@pytest.mark.parametrize("moment", ["1900-01-01T00:00", "2999-12-31T23:59:59.999999"])
+@pytest.mark.parametrize("instant", ["1900-01-01T00:00", "2999-12-31T23:59:59.999999"])
 def test_local_times_at_the_wires_edges_are_stored_whatever_the_stages_zone(
-    store: Store, zone: str, moment: str
+    store: Store, zone: str, instant: str
 ) -> None:
-    punch = parse(json.dumps(GOOD | {"ponto": moment, "enviado": moment}), ZoneInfo(zone))
+    punch = parse(json.dumps(GOOD | {"ponto": instant, "enviado": instant}), ZoneInfo(zone))
 
     assert store.save([entry(punch)]) == [STORED]
 
@@ -86,12 +86,18 @@ def test_any_punch_is_stored_as_it_is(store: Store, database: Database, body: di
     [
         *(("usuario_id", number) for number in (0, -1, 2**53)),
         *(
-            (column, moment)
+            (column, instant)
             for column in ("ponto", "enviado")
-            for moment in ("1899-12-30T23:59:59.999999Z", "3000-01-02T00:00Z", "infinity", "-infinity", "0044-03-15 BC")
+            for instant in (
+                "1899-12-30T23:59:59.999999Z",
+                "3000-01-02T00:00Z",
+                "infinity",
+                "-infinity",
+                "0044-03-15 BC",
+            )
         ),
-        *(("recebida_em", moment) for moment in ("1969-12-31T23:59:59.999Z", "3000-01-02T00:00Z", "infinity")),
-        *(("recebida_em", moment) for moment in ("-infinity", "33658-09-27T01:46:39Z")),
+        *(("recebida_em", instant) for instant in ("1969-12-31T23:59:59.999Z", "3000-01-02T00:00Z", "infinity")),
+        *(("recebida_em", instant) for instant in ("-infinity", "33658-09-27T01:46:39Z")),
         *(("deslocamento", minutes) for minutes in (-900, 900)),
         *(("dispositivo", text) for text in ("\U0001f600" * 65, "a\nb", "\x9b31m", "a\u202eb")),
         *(("latitude", degrees) for degrees in (-90.00000001, 90.00000001, "NaN", "Infinity")),

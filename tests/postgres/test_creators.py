@@ -13,8 +13,10 @@ from ponto.admin.roles import protect
 from ponto.own_schema import NotOwnSchemaError, strangers
 from ponto.reader import answers, columns
 from tests.database import ROLES, SCHEMA, ask
-from tests.postgres import creators
 from tests.postgres.creators import EMPLOYEE, PUNCH, ZONE, way_of
+from tests.postgres.creators import intruder as intruder
+from tests.postgres.creators import owner as owner
+from tests.postgres.creators import schema as schema
 from tests.postgres.servers import Server
 from tools.kit.project import ROOT
 
@@ -41,23 +43,6 @@ exception
 end
 $$
 """
-
-
-@pytest.fixture(params=["public", "Ponto de Batida"])
-def schema(request: pytest.FixtureRequest) -> str:
-    """Give the name of the deployed schema."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def owner(server: Server, schema: str) -> dict[str, str]:
-    return creators.migrated(server, schema)
-
-
-@pytest.fixture
-def intruder(owner: dict[str, str], schema: str) -> dict[str, str]:
-    return creators.intruder_of(owner, schema)
 
 
 def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(

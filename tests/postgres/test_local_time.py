@@ -55,10 +55,10 @@ def by_consumer(locals_: list[datetime], zone: str) -> list[datetime]:
     return [parse(json.dumps({"usuarioId": 1, "ponto": at.isoformat()}), tz).ponto for at in locals_]
 
 
-def around(moment: datetime) -> Iterator[datetime]:
+def around(instant: datetime) -> Iterator[datetime]:
     for minutes in range(-180, 181, 10):
-        yield moment + timedelta(minutes=minutes)
-        yield moment + timedelta(minutes=minutes, microseconds=-1)
+        yield instant + timedelta(minutes=minutes)
+        yield instant + timedelta(minutes=minutes, microseconds=-1)
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -471,7 +471,7 @@ def test_a_run_that_waits_for_another_in_vain_names_it(run: Run, report: psycopg
         MigrationError,
         match=r"^another run of the migrations has not ended in 0\.2 s; pid \d+ \(a report, as \w+\) holds locks",
     ):
-        run(patience=PATIENCE._replace(turn_ms=200))
+        run(patience=PATIENCE._replace(advisory_ms=200))
 
 
 def test_without_anybody_in_the_way_there_is_no_pause(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

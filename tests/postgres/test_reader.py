@@ -94,7 +94,7 @@ def test_nothing_but_a_name_with_its_values_is_run(event: Any, migrated_url: str
     assert (answer["why"], done) == (Why.NOT_ASKED, answers.Read([], 0, 0, "not asked"))
 
 
-def test_an_earlier_moment_does_not_wait_for_a_slices_table_that_the_migrations_have_not_made_yet(
+def test_an_earlier_instant_does_not_wait_for_a_slices_table_that_the_migrations_have_not_made_yet(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statements, "WRITTEN", ["batida", "not_made_yet"])

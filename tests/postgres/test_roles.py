@@ -295,7 +295,7 @@ def test_an_owner_who_is_no_superuser_learns_which_session_of_the_function_is_in
         with pytest.raises(
             MigrationError, match=rf"pid {connection.info.backend_pid} \(taken over, as ponto_function\)"
         ):
-            migrate(owner, ZONE, SCHEMA, patience=PATIENCE._replace(turn_ms=100))
+            migrate(owner, ZONE, SCHEMA, patience=PATIENCE._replace(advisory_ms=100))
 
 
 # What is set each time

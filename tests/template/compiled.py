@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from subprocess import PIPE
 from zipfile import ZipFile
@@ -25,6 +25,8 @@ TOPIC = "arn:aws:sns:us-east-1:123456789012:oncall"
 # Given a stage, parameters as for --param, `name=value`, and variables of AWS'. Both go without requirements.
 Packaged = Callable[..., Package]
 Compile = Callable[..., Template]
+
+Pack = Callable[..., Package]  # packaging.package, by one process of osls for all tests
 
 # Given a stage, with all that it needs, as `make run` does; with offline=True: where pip reaches no index.
 Zip = Callable[..., Package]
@@ -66,20 +68,26 @@ def one_process() -> Iterator[OneProcess]:
         yield one
 
 
-def _packaged(project: Path, one: OneProcess) -> Packaged:
-    return cache(lambda stage, *given, **aws: package(project, stage, *given, aws=NO_AWS | aws, run=one.run))
+@pytest.fixture(scope="session")
+def packed(one_process: OneProcess) -> Pack:
+    """Package any project, each time anew."""
+    return partial(package, run=one_process.run)
+
+
+def _packaged(project: Path, packed: Pack) -> Packaged:
+    return cache(lambda stage, *given, **aws: packed(project, stage, *given, aws=NO_AWS | aws))
 
 
 @pytest.fixture(scope="session")
-def whole(project: Path, one_process: OneProcess) -> Packaged:
+def whole(project: Path, packed: Pack) -> Packaged:
     """Package the project with all slices that there are."""
-    return _packaged(project, one_process)
+    return _packaged(project, packed)
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory, one_process: OneProcess) -> Packaged:
+def reference(tmp_path_factory: pytest.TempPathFactory, packed: Pack) -> Packaged:
     """Package the reference: the project without slices."""
-    return _packaged(copy_project(tmp_path_factory.mktemp("bare") / "project", with_slices=False), one_process)
+    return _packaged(copy_project(tmp_path_factory.mktemp("bare") / "project", with_slices=False), packed)
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.compiled import OneProcess, Packaged
+from tests.template.compiled import Pack, Packaged
 from tools.develop.templates import SWITCHES
 from tools.kit import slices
-from tools.kit.packaging import PackagingError, copy_project, package
+from tools.kit.packaging import PackagingError, copy_project
 
 ALL = {each.name: each for each in slices.installed()}
 EVERYTHING = (*SWITCHES, *slices.said("signInBy"))
@@ -35,8 +35,8 @@ def without(tmp_path: Path) -> Without:
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod", "local"])
-def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -> None:
-    left = package(without(*ALL), stage)
+def test_without_any_slice_the_reference_is_left(packed: Pack, without: Without, stage: str) -> None:
+    left = packed(without(*ALL), stage)
     template = left.template()
     assert template.of_type("AWS::Lambda::Function").keys() == FUNCTIONS
     assert {method["HttpMethod"] for method in template.of_type("AWS::ApiGateway::Method").values()} == {
@@ -46,7 +46,7 @@ def test_without_any_slice_the_reference_is_left(without: Without, stage: str) -
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_without_one_slice_nothing_of_it_is_left(without: Without, whole: Packaged, name: str) -> None:
+def test_without_one_slice_nothing_of_it_is_left(packed: Pack, without: Without, whole: Packaged, name: str) -> None:
     everything = whole("prod", *EVERYTHING).template()
     project = without(name)
     known = {
@@ -55,9 +55,9 @@ def test_without_one_slice_nothing_of_it_is_left(without: Without, whole: Packag
         if (project / "slices" / each.name).exists()
         for parameter in each.says.get("parameters") or {}
     }
-    left = package(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
+    left = packed(project, "prod", *(given for given in EVERYTHING if given.partition("=")[0] in known)).template()
     is_ours = re.compile(r"(?!ApiDeployment[0-9a-f]{16}$)").match  # which is another one for each API
-    package(project, "dev")
+    packed(project, "dev")
     gone = set(filter(is_ours, everything.resources.keys() - left.resources.keys()))
     says = ALL[name].says
     assert gone >= {f"{each['id']}LambdaFunction" for each in says.get("databaseFunctions") or ()}
@@ -69,15 +69,15 @@ def test_without_one_slice_nothing_of_it_is_left(without: Without, whole: Packag
     assert left.of_type("AWS::Lambda::Function").keys() >= FUNCTIONS
 
 
-def test_a_slice_without_one_that_it_needs_stops_the_deploy(without: Without) -> None:
+def test_a_slice_without_one_that_it_needs_stops_the_deploy(packed: Pack, without: Without) -> None:
     project = without()
     (project / "slices" / "one").mkdir()
     (project / "slices" / "one" / "slice.yml").write_text("needs: [two]\n")
     with pytest.raises(PackagingError, match="slices/one needs slices/two, which is not there"):
-        package(project, "dev")
+        packed(project, "dev")
 
 
-def test_two_slices_that_differ_about_a_resource_stop_the_deploy(without: Without) -> None:
+def test_two_slices_that_differ_about_a_resource_stop_the_deploy(packed: Pack, without: Without) -> None:
     project = without()
     for name, path in (("one", "um"), ("two", "dois")):
         folder = project / "slices" / name
@@ -85,7 +85,7 @@ def test_two_slices_that_differ_about_a_resource_stop_the_deploy(without: Withou
         (folder / "slice.yml").write_text("needs: []\n")
         (folder / "aws.yml").write_text(f"Outputs: {{ Path: {{ Value: {path} }} }}\n")
     with pytest.raises(PackagingError, match=r"Two slices differ about Outputs\.Path\.Value"):
-        package(project, "dev")
+        packed(project, "dev")
 
 
 READ_TWICE = "databaseFunctions: [{ name: read, id: Other, role: other, does: reads, reserves: readConcurrency }]"
@@ -104,7 +104,7 @@ READ_TWICE = "databaseFunctions: [{ name: read, id: Other, role: other, does: re
     ],
 )
 def test_a_slice_cannot_take_what_the_reference_has(
-    without: Without, one_process: OneProcess, declared: str, brought: str, message: str
+    packed: Pack, without: Without, declared: str, brought: str, message: str
 ) -> None:
     project = without()
     folder = project / "slices" / "one"
@@ -112,19 +112,19 @@ def test_a_slice_cannot_take_what_the_reference_has(
     (folder / "slice.yml").write_text(declared or "needs: []")
     (folder / "aws.yml").write_text(brought)
     with pytest.raises(PackagingError, match=message):
-        package(project, "dev", run=one_process.run)
+        packed(project, "dev")
 
 
-def test_a_slice_cannot_take_a_parameter_that_there_is(without: Without) -> None:
+def test_a_slice_cannot_take_a_parameter_that_there_is(packed: Pack, without: Without) -> None:
     project = without()
     folder = project / "slices" / "another"
     folder.mkdir()
     (folder / "slice.yml").write_text("parameters: { memory: 1 }\n")
     with pytest.raises(PackagingError, match=r"slices/another/slice\.yml: there is a parameter memory already"):
-        package(project, "dev")
+        packed(project, "dev")
 
 
-def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(without: Without) -> None:
+def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(packed: Pack, without: Without) -> None:
     project = without()
     with (project / "resources" / "parameters.yml").open("a") as file:
         file.write("staging: { path: dois }\n")
@@ -132,33 +132,35 @@ def test_a_stage_of_ones_own_may_have_parameters_of_a_slice(without: Without) ->
     folder.mkdir()
     (folder / "slice.yml").write_text("parameters: { path: um }\n")
     (folder / "aws.yml").write_text("Outputs: { Path: { Value: '${param:path}' } }\n")
-    assert package(project, "staging").template().outputs["Path"]["Value"] == "dois"
-    assert package(project, "prod").template().outputs["Path"]["Value"] == "um"
+    assert packed(project, "staging").template().outputs["Path"]["Value"] == "dois"
+    assert packed(project, "prod").template().outputs["Path"]["Value"] == "um"
 
 
-def test_a_slice_whose_yaml_is_broken_is_named(without: Without) -> None:
+def test_a_slice_whose_yaml_is_broken_is_named(packed: Pack, without: Without) -> None:
     project = without()
     (project / "slices" / "another").mkdir()
     (project / "slices" / "another" / "slice.yml").write_text("needs: [\n")
     with pytest.raises(PackagingError, match=r"slices/another/slice\.yml"):
-        package(project, "dev")
+        packed(project, "dev")
 
 
-def test_a_parameter_of_a_slice_that_is_gone_stops_the_deploy_however_it_is_given(without: Without) -> None:
+def test_a_parameter_of_a_slice_that_is_gone_stops_the_deploy_however_it_is_given(
+    packed: Pack, without: Without
+) -> None:
     """Or a stage where employees must sign in would take punches of anybody, because a folder went."""
     project = without()
     with pytest.raises(PackagingError, match="there is no parameter signInAt; is the slice that has it gone"):
-        package(project, "prod", "signInAt=there")
+        packed(project, "prod", "signInAt=there")
     file = project / "resources" / "parameters.yml"
     file.write_text(file.read_text().replace("prod: {}", "prod: { signInAt: there }"))
     with pytest.raises(PackagingError, match="prod has a parameter signInAt, which has no default"):
-        package(project, "prod")
+        packed(project, "prod")
 
 
-def test_slices_that_need_one_another_stop_the_deploy(without: Without) -> None:
+def test_slices_that_need_one_another_stop_the_deploy(packed: Pack, without: Without) -> None:
     project = without()
     for name, other in (("one", "two"), ("two", "one")):
         (project / "slices" / name).mkdir()
         (project / "slices" / name / "slice.yml").write_text(f"needs: [{other}]\n")
     with pytest.raises(PackagingError, match="slices/one needs itself"):
-        package(project, "dev")
+        packed(project, "dev")

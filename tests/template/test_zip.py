@@ -10,8 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.template.compiled import Packaged, Zip, names
-from tools.kit.packaging import Package, copy_project, package
+from tests.template.compiled import Pack, Packaged, Zip, names
+from tools.kit.packaging import Package, copy_project
 from tools.kit.project import ROOT
 
 MACHINES = {"x86_64": 62, "arm64": 183, "aarch64": 183}  # ELF's e_machine
@@ -72,12 +72,12 @@ def test_holds_the_packages_that_requirements_txt_names(zipped: Zip, stage: str)
 
 @pytest.mark.parametrize(("stage", "configuration"), [("prod", {"rds_config.py"}), ("local", set())])
 def test_holds_the_code_and_in_the_cloud_the_configuration_that_is_there(
-    littered: Path, stage: str, configuration: set[str]
+    littered: Path, packed: Pack, stage: str, configuration: set[str]
 ) -> None:
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "ponto").rglob("*") if path.is_file()}
     code = {name for name in code if "__pycache__" not in name}
     assert {Path(name).suffix for name in code} == {".py", ".sql", ".json", ".pem"}
-    assert names(package(littered, stage)) == {"handler.py", "slices/__init__.py", *code, *configuration}
+    assert names(packed(littered, stage)) == {"handler.py", "slices/__init__.py", *code, *configuration}
 
 
 @pytest.mark.parametrize("stage", ["prod", "local"])

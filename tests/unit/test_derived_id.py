@@ -79,8 +79,8 @@ def test_derived_id_is_in_canonical_form(usuario_id: int, instant: datetime) -> 
 
 
 def test_derived_id_differs_by_employee_and_by_microsecond() -> None:
-    moments = [datetime(2026, 10, 1, 11, 0, 0, microsecond, tzinfo=UTC) for microsecond in (1, 2)]
-    assert len({derive_id(employee, moment) for employee in (1, 11) for moment in moments}) == 4
+    instants = [datetime(2026, 10, 1, 11, 0, 0, microsecond, tzinfo=UTC) for microsecond in (1, 2)]
+    assert len({derive_id(employee, instant) for employee in (1, 11) for instant in instants}) == 4
 
 
 def test_derived_id_of_a_naive_time_is_refused() -> None:

@@ -466,14 +466,9 @@ _records = {"requestContext": any_json(), "requestPayload": any_json(), "respons
 _bodies = st.text(min_size=1, max_size=20) | st.builds(json.dumps, any_json() | st.fixed_dictionaries(_records))
 
 
-@given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
-@example("[" * 100_000, {"RequestID": "1", "ErrorCode": "200"})
-@example(json.dumps({"requestContext": 1, "requestPayload": {}, "responsePayload": {"errorMessage": {}}}), {})
-def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
-    body: str, attributes: dict[str, str]
-) -> None:
+def require_something(body: str, attributes: dict[str, str]) -> DeadLetter:
+    """Hold a message, whatever it is, to being listed, shown and redriven as something; give what it was taken for."""
     found = read(message(body, **attributes))
-
     assert found.reason in REASONS
     assert found.whole()["body"] == body
     assert json.loads(json.dumps(found.whole())).keys() > json.loads(json.dumps(found.summary())).keys()
@@ -486,6 +481,16 @@ def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
         assert found.event()
     else:
         assert found.attributes_to_resend()
+    return found
+
+
+@given(_bodies, st.sampled_from([{}, {"reason": "invalid"}, {"RequestID": "1", "ErrorCode": "200"}]))
+@example("[" * 100_000, {"RequestID": "1", "ErrorCode": "200"})
+@example(json.dumps({"requestContext": 1, "requestPayload": {}, "responsePayload": {"errorMessage": {}}}), {})
+def test_whatever_is_in_the_queue_is_listed_shown_and_redriven_as_something(
+    body: str, attributes: dict[str, str]
+) -> None:
+    require_something(body, attributes)
 
 
 def test_an_event_that_cannot_be_redriven_keeps_no_other_from_it(dev: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,7 +37,8 @@ def test_help_lists_each_target_with_what_it_needs_and_commands_that_work_here()
     shown = subprocess.check_output(["make", "-C", ROOT, "--no-print-directory", "help"], text=True)
 
     assert [line for line in shown.splitlines() if len(line) > 80] == []
-    assert set(targets) - set(re.findall(r"^  make ([a-z-]+)", shown, re.MULTILINE)) == {"missing"}  # a part of `test`
+    parts = {"missing", "check-code", "check-template", "check-advisories"}
+    assert set(targets) - set(re.findall(r"^  make ([a-z-]+)", shown, re.MULTILINE)) == parts
     assert "python -m" not in shown
     assert re.search(r"^  make rows .*\n +needs make run", shown, re.MULTILINE)
 
@@ -161,20 +163,21 @@ def test_the_greeting_has_a_link_to_what_slices_serve_if_any_does(
     assert capsys.readouterr().out.startswith(begins)
 
 
-@pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])
-def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and_is_said_elsewhere(
-    tmp_path: Path, pip: int, npm: int
-) -> None:
-    status = {".venv-audit/bin/pip-audit": pip, "node_modules/.bin/npm": npm}
-    others = [f".venv/bin/{name}" for name in ("ruff", "mypy", "python", "cfn-lint")]
-    others += [f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema")]
-    for name, number in {**status, **dict.fromkeys(others, 0)}.items():
-        program = tmp_path / name
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.write_text(f"#!/bin/sh\nexit {number}\n")
-        program.chmod(0o700)
+Check = Callable[..., "subprocess.CompletedProcess[str]"]
 
-    def check(**environment: str) -> "subprocess.CompletedProcess[str]":
+
+@pytest.fixture
+def check(tmp_path: Path) -> Check:
+    """Run `make check` with programs that end with these statuses, or 0."""
+
+    def check(status: dict[str, int], **environment: str) -> "subprocess.CompletedProcess[str]":
+        names = [f".venv/bin/{name}" for name in ("ruff", "mypy", "python", "cfn-lint")]
+        names += [f".venv-audit/bin/{name}" for name in ("checkov", "check-jsonschema", "pip-audit")]
+        for name in (*names, "node_modules/.bin/npm"):
+            program = tmp_path / name
+            program.parent.mkdir(parents=True, exist_ok=True)
+            program.write_text(f"#!/bin/sh\nexit {status.get(program.name, 0)}\n")
+            program.chmod(0o700)
         words: list[str | Path] = [
             "make",
             "-f",
@@ -188,6 +191,20 @@ def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and
         path = {"PATH": os.environ["PATH"]}
         return subprocess.run(words, cwd=tmp_path, env=path | environment, capture_output=True, text=True, check=False)
 
-    assert (check().returncode, check(GITHUB_ACTIONS="true").returncode) == (0, 2 if pip or npm else 0)
-    said = f"pip-audit ended with {pip}, npm audit with {npm}"
-    assert (said in check().stderr) == (pip != npm)
+    return check
+
+
+@pytest.mark.parametrize("program", ["ruff", "mypy", "python", "cfn-lint", "checkov", "check-jsonschema"])
+def test_whatever_finds_something_fails_the_check(check: Check, program: str) -> None:
+    assert check({program: 1}).returncode == 2
+
+
+@pytest.mark.parametrize(("pip", "npm"), [(1, 0), (0, 1), (0, 0)])
+def test_an_auditor_that_found_something_or_was_not_answered_fails_on_github_and_is_said_elsewhere(
+    check: Check, pip: int, npm: int
+) -> None:
+    status = {"pip-audit": pip, "npm": npm}
+    here, there = check(status), check(status, GITHUB_ACTIONS="true")
+
+    assert (here.returncode, there.returncode) == (0, 2 if pip or npm else 0)
+    assert (f"pip-audit ended with {pip}, npm audit with {npm}" in here.stderr) == (pip != npm)

@@ -131,14 +131,14 @@ def test_consumer_agrees_on_the_end_of_every_month_from_1900_to_2999() -> None:
     for year in range(1899, 3001):
         for month in range(1, 13):
             for day in range(28, 33):
-                moment = f"{year}-{month:02}-{day:02}T08:00Z"
-                text = f'{{"usuarioId": 1, "ponto": "{moment}"}}'
-                assert admitted_by_consumer(text) == bool(TIMESTAMP.search(moment)), moment
+                instant = f"{year}-{month:02}-{day:02}T08:00Z"
+                text = f'{{"usuarioId": 1, "ponto": "{instant}"}}'
+                assert admitted_by_consumer(text) == bool(TIMESTAMP.search(instant)), instant
 
 
 @pytest.mark.parametrize("hour", range(100))
 def test_consumer_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour: int) -> None:
-    for moment in (
+    for instant in (
         f"2026-10-01T{hour:02}:00",
         f"2026-10-01T08:{hour:02}",
         f"2026-10-01T08:00:{hour:02}",
@@ -146,8 +146,8 @@ def test_consumer_agrees_on_every_two_digits_of_the_time_and_of_the_offset(hour:
         f"2026-10-01T08:00-{hour:02}:59",
         f"2026-10-01T08:00-14{hour:02}",
     ):
-        text = f'{{"usuarioId": 1, "ponto": "{moment}"}}'
-        assert admitted_by_consumer(text) == bool(TIMESTAMP.search(moment)), moment
+        text = f'{{"usuarioId": 1, "ponto": "{instant}"}}'
+        assert admitted_by_consumer(text) == bool(TIMESTAMP.search(instant)), instant
 
 
 def test_the_one_difference_is_half_a_surrogate_pair_in_a_text() -> None:

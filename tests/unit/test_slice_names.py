@@ -29,6 +29,8 @@ def patterns(each: slices.Slice, folders: str = "slices") -> Iterator[str]:
     yield rf"\b{folders}[./]{each.name}\b"
     for command in each.says.get("commands") or ():
         yield rf"(?<!from )\bponto {command}\b"
+        words = ", ".join(f'"{word}"' for word in command.split())
+        yield rf"\brun\w*\((capsys, )?{words}"
     for function in each.says.get("databaseFunctions") or ():
         yield rf"\b{function['id']}(LambdaFunction|Role|Secret|LogGroup|Policy)\b"
         yield rf"\b{function['role']}\b"

@@ -47,13 +47,13 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *words: str, ci: str = "") -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *words: str, ci: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run pytest with the project's hooks and options on another folder."""
     options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(folder), "-p", "tests.suite", "-s"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, *words, str(folder)],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "CI": ci},
+        env={"PATH": "/usr/bin:/bin", "CI": ci, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -127,6 +127,17 @@ def test_it():
     assert done.returncode == 0, done.stdout
 
 
+def test_compiled_code_is_kept_for_the_processes_that_tests_start(suite: Path) -> None:
+    (suite / "test_it.py").write_text("""
+import os, sys
+def test_it():
+    assert not sys.dont_write_bytecode
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
+""")
+    done = run(suite, PYTHONDONTWRITEBYTECODE="1")
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_the_tests_start_can_be_hung_up_on_under_nohup_too(suite: Path) -> None:
     (suite / "test_it.py").write_text("""
 import subprocess, sys
@@ -164,6 +175,9 @@ def test_workers_are_for_the_whole_suite(source: pytest.Config.ArgsSource, optio
     ("test", "unit"),
     [
         ("tests/e2e/test_dlq.py::test_x[a::b/c]", "tests/e2e"),
+        ("slices/one/tests/e2e/test_it.py::test_x", "tests/e2e"),
+        ("tests/e2e/test_faults.py::test_x", "tests/e2e/harmed"),
+        ("lab/tests/test_chaos.py::test_x", "tests/e2e/harmed"),
         ("tests/e2e/test_command.py::test_x", "tests/e2e/test_command.py"),
         ("tests/template/test_zip.py::test_x", "tests/template"),
         ("tests/postgres/test_store.py::test_x", "tests/postgres/test_store.py"),

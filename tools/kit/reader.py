@@ -199,7 +199,8 @@ class FunctionReader:
             rows = self.read(**once, **each)
         except TooLarge:
             print_status(
-                "ponto: it is more than fits into one answer; it is read by ranges of employees, each of its own moment"
+                "ponto: it is more than fits into one answer; "
+                "it is read by ranges of employees, each of its own instant"
             )
         else:
             return Ranges(rows[: len(once)], iter([rows[len(once) :]]), None)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import yaml
@@ -105,6 +106,13 @@ def said_by_name(key: str, reference: Mapping[str, Any] | None = None) -> dict[s
 def with_schema() -> list[str]:
     """Give the names of the slices that bring migrations, for `ponto.admin.migrations.folders`."""
     return [each.name for each in installed() if (each.folder / "schema").is_dir()]
+
+
+def modules(name: str) -> Iterator[ModuleType]:
+    """Import the modules of this name that slices have, in the order of the slices."""
+    for each in installed():
+        if (each.folder / f"{name}.py").exists():
+            yield importlib.import_module(f"slices.{each.name}.{name}")
 
 
 def found(name: str) -> Any:

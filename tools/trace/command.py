@@ -170,7 +170,7 @@ def _rows(where: reader.Where, asked: Asked) -> Rows:
             day = _day(source, asked, zone)
             (found,) = source.read(punches={"usuario": asked.employee, "de": day[0], "ate": day[1]})
         rows = list(map(Row._make, found))
-        return Rows(rows, [slices.found(name)(source, asked, rows) for name in slices.said("trace")], zone, day)
+        return Rows(rows, [module.notes(source, asked, rows) for module in slices.modules("traced")], zone, day)
 
 
 def _zone(rows: reader.Rows) -> ZoneInfo:
@@ -180,9 +180,10 @@ def _zone(rows: reader.Rows) -> ZoneInfo:
 
 def _day(source: reader.Reader, asked: Asked, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Give when a day begins and ends: as a slice knows it of the employee, or else at midnight of the stage."""
-    for name in slices.said("traceDay"):
-        begin, end = slices.found(name)(source, asked.employee, asked.day)
-        return begin, end
+    for module in slices.modules("traced"):
+        if hasattr(module, "day"):
+            begin, end = module.day(source, asked.employee, asked.day)
+            return begin, end
     midnight = datetime.combine(cast(date, asked.day), time(), zone)
     return midnight, midnight + timedelta(days=1)
 

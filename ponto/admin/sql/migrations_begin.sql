@@ -1,4 +1,4 @@
--- Begin a transaction of migrations, in the stage's time zone, in a session whose turn it is.
+-- Begin a transaction of migrations, in the stage's time zone, in a session that has the advisory lock.
 -- Returns what is recorded as applied.
 
 select set_config('timezone', %(time_zone)s, true);

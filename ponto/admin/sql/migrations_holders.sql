@@ -1,4 +1,4 @@
--- Which transactions of others hold a lock that a migration may need: one on a relation of this schema, or the turn.
+-- Which transactions of others hold a lock that a migration may need: on a relation of this schema, or the advisory one.
 select distinct
     pid,
     virtualtransaction,

@@ -71,7 +71,7 @@ class Written(NamedTuple):
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[Story, list[Written], datetime]:
-    """Draw a story, how its punches were written and corrected, one an hour, and a moment in between."""
+    """Draw a story, how its punches were written and corrected, one an hour, and an instant in between."""
     zone, cutoff, punches = draw(stories())
     began = datetime(2026, 1, 1, tzinfo=UTC)
     rows: list[Written] = []
@@ -95,9 +95,9 @@ def histories(draw: st.DrawFn) -> tuple[Story, list[Written], datetime]:
     return (zone, cutoff, []), rows, began + draw(st.integers(0, len(rows))) * HOUR - draw(st.integers(0, 1)) * MINUTE
 
 
-def counting(rows: Iterable[Written], moment: datetime | None) -> list[datetime]:
-    """Give the punches that count at a moment (None: now)."""
-    there = [row for row in rows if moment is None or row.kind == "primeira" or row.at <= moment]
+def counting(rows: Iterable[Written], instant: datetime | None) -> list[datetime]:
+    """Give the punches that count at an instant (None: now)."""
+    there = [row for row in rows if instant is None or row.kind == "primeira" or row.at <= instant]
     undone = {row.alvo for row in there if row.kind == "anulacao"}
     off = {row.alvo for row in there if row.kind == "desconsideracao" and row.id not in undone}
     return [row.ponto for row in there if row.ponto and row.id not in undone | off]

@@ -22,7 +22,7 @@ import { isSilence } from "./rules.js"
 
 const LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
-const TURN_MS = 60_000 // a press waits no longer for its turn
+const LOCK_MS = 60_000 // a press waits no longer for the lock
 const STORES = "stores" // the lock: of all tabs and the worker, one at a time writes to both
 let reconciled = null // the connection over which it was tried
 let failure = null // of the second store, or of reconciling the two
@@ -159,7 +159,7 @@ export function add(body, apart = 0) {
       throw error
     }
   }
-  return locked(press, { signal: AbortSignal.timeout(TURN_MS) })
+  return locked(press, { signal: AbortSignal.timeout(LOCK_MS) })
 }
 
 /** Give the newest punch of the same employee that is less than `apart` ms older, unless it was refused. */

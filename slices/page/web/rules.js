@@ -3,7 +3,7 @@
 export const ANSWER_MS = 30_000 // the gateway itself gives up after 29 s
 const LONGEST_WAIT_MS = 300_000
 const LONGEST_ASKED_MS = 3_600_000 // a server that asks for more is asked again after an hour
-const STORE_MS = 15_000 // a store that has not answered by then may never do so, and others wait for their turn
+const STORE_MS = 15_000 // a store that has not answered by then may never do so, and others wait for the lock
 export const DAY_MS = 24 * 3_600_000
 const SKEW_MS = 30_000 // the legal limit of a clock by program
 const SURE_MS = 10_000 // an answer that took longer says too little about the clock

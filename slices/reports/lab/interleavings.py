@@ -1,4 +1,4 @@
-"""A report among programs that write: all of it is of one moment."""
+"""A report among programs that write: all of it is of one instant."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -32,7 +32,7 @@ class Reporting:
         added = sum(1 if one.tipo == "inclusao" else -1 for day in days for one in day.correcoes)
         world.read.append(f"{on_cards} punches on time cards, {added} by corrections, {in_peak} in the peak")
         if on_cards - added != in_peak:
-            world.troubles.append(f"a report is of two moments: {world.read[-1]}")
+            world.troubles.append(f"a report is of two instants: {world.read[-1]}")
 
     def after(self, world: World, session: Session) -> Sequence[Program]:  # noqa: ARG002  as of every program
         """Give nothing."""
@@ -40,7 +40,7 @@ class Reporting:
 
 
 class _EachStatementItsOwn(Planted):
-    what = "a report whose statements each see another moment"
+    what = "a report whose statements each see another instant"
 
     def settings(self, named: dict[str, Any]) -> dict[str, Any]:
         return named | {"isolation_level": ISOLATION_LEVEL_READ_COMMITTED}

@@ -1,4 +1,4 @@
--- Punches and corrections of a month that were written after a moment, until another (null: now). A list of employees that
+-- Punches and corrections of a month that were written after an instant, until another (null: now). A list of employees that
 -- is null: of all.
 select usuario_id, id, tipo, dia, date_trunc('minute', local), dispositivo, autor, motivo, escrita_em
 from (

@@ -1,4 +1,4 @@
--- Whose month is another at a moment (null: now) than before, with the figures of both; and whose zone or cut-off changed
+-- Whose month is another at an instant (null: now) than before, with the figures of both; and whose zone or cut-off changed
 -- since, so that both are by those of today. A list of employees that is null: of all.
 -- Only they are compared for whose month something was written since.
 with escrita as (

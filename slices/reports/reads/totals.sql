@@ -1,4 +1,4 @@
--- A list of employees that is null: of all. As of a moment, zone and cut-off are today's: it is said who had others since.
+-- A list of employees that is null: of all. As of an instant, zone and cut-off are today's: it is said who had others since.
 with total as (
     select espelho_totais.*
     from espelho_totais(%(mes)s, null, %(momento)s)

@@ -126,10 +126,12 @@ def warning(totals: Totals, language: Language) -> str | None:
 
 
 def changed(totals: Totals, language: Language) -> str | None:
-    """Say that a card as of a moment has another zone or cut-off than it had then."""
+    """Say that a card as of an instant has another zone or cut-off than it had then."""
     if totals.zona_mudou_em is None:
         return None
-    return language.word("timecard", "changed", language.moment(totals.zona_mudou_em.astimezone(ZoneInfo(totals.fuso))))
+    return language.word(
+        "timecard", "changed", language.date_time(totals.zona_mudou_em.astimezone(ZoneInfo(totals.fuso)))
+    )
 
 
 def corrections(card: Card, language: Language) -> list[str]:
@@ -142,7 +144,7 @@ def corrections(card: Card, language: Language) -> list[str]:
             language.date(day.dia),
             f"{one.local:%H:%M}",
             vouched(one.autor, language),
-            language.moment(one.escrita_em.astimezone(zone)),
+            language.date_time(one.escrita_em.astimezone(zone)),
             one.motivo,
         )
         for day in card.dias

@@ -1,4 +1,4 @@
-"""`ponto report changes`: whose month is another now than at a moment, and what came since."""
+"""`ponto report changes`: whose month is another now than at an instant, and what came since."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +14,19 @@ from slices.reports.report.card import Written, vouched
 from slices.reports.report.i18n import Language, at
 from slices.reports.report.output import Output
 from slices.reports.report.queries import Employees
-from slices.reports.report.table import DATE, FIGURE, NUMBER, TEXT, WORD, WORKED, Column, Kind, Report, Table, moment_in
+from slices.reports.report.table import (
+    DATE,
+    FIGURE,
+    NUMBER,
+    TEXT,
+    WORD,
+    WORKED,
+    Column,
+    Kind,
+    Report,
+    Table,
+    instant_in,
+)
 from tools.kit import options as opt
 from tools.kit.reader import Rows, Where
 
@@ -76,7 +88,7 @@ def command(
             Report(
                 f"{word('changes', 'title')}, {language.month(month)}",
                 [
-                    word("changes", "since", language.moment(then.astimezone(zone)), zone.key),
+                    word("changes", "since", language.date_time(then.astimezone(zone)), zone.key),
                     reports.as_of(language),
                     reports.generated(language),
                 ],
@@ -88,7 +100,7 @@ def command(
                     [Column(name) for name in Change._fields],
                     ((*one[:-1], "; ".join(map(Written.text, one.chegadas))) for one in changes),
                 ),
-                head={"mes": f"{month:%Y-%m}", "desde": then, "momento": reports.moment, "gerado_em": reports.made},
+                head={"mes": f"{month:%Y-%m}", "desde": then, "momento": reports.instant, "gerado_em": reports.made},
                 listed=(
                     "mudancas",
                     Table(
@@ -118,7 +130,7 @@ def _compared(changes: Iterable[Change], zone: ZoneInfo, language: Language) -> 
         Column("minutos_diferenca", WORKED),
         Column("minutos_noturnos", _BOTH_WORKED),
         Column("dias_incompletos", _BOTH),
-        Column("zona_mudou_em", moment_in(zone), least=11),
+        Column("zona_mudou_em", instant_in(zone), least=11),
     ]
     rows = (
         (
@@ -143,7 +155,7 @@ def _arrived(found: Iterable[Written], zone: ZoneInfo, language: Language) -> Ta
         Column("dia", DATE),
         Column("local", WORD),
         Column("chegada", _TYPE, least=11),
-        Column("escrita_em", moment_in(zone), least=13),
+        Column("escrita_em", instant_in(zone), least=13),
         Column("autor", TEXT, least=8),
         Column("motivo", TEXT, least=8),
     )

@@ -41,7 +41,7 @@ def reason(name: str, language: Language) -> str:
 
 
 _KIND = Kind("whole", lambda name, language: language.word("kind", name))
-_MOMENT = Kind("whole", lambda moment, language: f"{language.moment(moment)} UTC")
+_INSTANT = Kind("whole", lambda instant, language: f"{language.date_time(instant)} UTC")
 _COLUMNS = [Column(name, SPAN if name == "medida" else TEXT) for name in Finding._fields[:-1]]
 _AS_JSON = ("tipo", "usuario_id", "nome", "dia", "id", "local", "dispositivo", "batidas", "medida")
 _FOR_PEOPLE = (  # what is long goes on below; the name does not, or all of somebody with a long one would
@@ -57,8 +57,8 @@ _DEAD_LETTERS = (  # of each Group
     Column("motivo", Kind("text", reason), least=16),
     Column("usuario_id", FIGURE, ("exceptions", "unknown_employee")),
     Column("quantidade", NUMBER),
-    Column("primeira", _MOMENT, least=13),
-    Column("ultima", _MOMENT, least=13),
+    Column("primeira", _INSTANT, least=13),
+    Column("ultima", _INSTANT, least=13),
 )
 
 # As people and json have them.
@@ -140,7 +140,7 @@ def command(
                     "ate": last,
                     "usuarios": employees,
                     "limites": {name if name == "dias" else f"{name}_segundos": limits[name] for name in _LIMITS},
-                    "momento": reports.moment,
+                    "momento": reports.instant,
                     "gerado_em": reports.made,
                     "totais": counts,
                     "fila_lida": not isinstance(groups, Unread),

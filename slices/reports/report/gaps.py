@@ -79,7 +79,7 @@ def _for_people(found: Iterable[Gap], zone: ZoneInfo, language: Language) -> Tab
             gap.dispositivo,
             language.word("gaps", gap.situacao, gap.quantas),
             str(gap.numero_inicial) if one else f"{gap.numero_inicial}\N{EN DASH}{gap.numero_final}",
-            language.moment(gap.ponto_antes.astimezone(zone)) if gap.ponto_antes else None,
+            language.date_time(gap.ponto_antes.astimezone(zone)) if gap.ponto_antes else None,
             language.date(gap.desde.astimezone(zone)),
         )
 

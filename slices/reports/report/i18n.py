@@ -58,7 +58,7 @@ class Language:
         """Write the month of a date."""
         return format_date(day, self.word("pattern", "month"), self._locale)
 
-    def moment(self, local: dt.datetime) -> str:
+    def date_time(self, local: dt.datetime) -> str:
         """Write a date and its time of day, to the minute; no zone."""
         return f"{self.date(local.date())}, {_time(local)}"
 
@@ -69,7 +69,7 @@ class Language:
     def generated(self, now: dt.datetime) -> str:
         """Say when a report was made; `now` is in the stage's zone."""
         offset = f"{now:%z}"
-        return self.word("report", "generated", self.moment(now), f"{now.tzinfo} (UTC{offset[:3]}:{offset[3:]})")
+        return self.word("report", "generated", self.date_time(now), f"{now.tzinfo} (UTC{offset[:3]}:{offset[3:]})")
 
     def weekday(self, day: dt.date) -> str:
         """Give the short name of a day of the week."""

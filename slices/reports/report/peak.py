@@ -65,10 +65,10 @@ def command(
         start, end = period.stretch(day, start, end, reports.now)
         minutes, ids = read(reports, start, min(end, reports.now))
         if not any(any(minute[1:]) for minute in minutes):
-            since, until = (moment.astimezone(zone).isoformat(" ", "minutes") for moment in (start, end))
+            since, until = (instant.astimezone(zone).isoformat(" ", "minutes") for instant in (start, end))
             raise CommandError(f"nothing was punched, received or stored from {since} to {until}", 1)
-        moments = (language.moment(moment.astimezone(zone)) for moment in (start, end))
-        between = f"{language.word('report', 'period', *moments)}, {zone.key}"
+        instants = (language.date_time(instant.astimezone(zone)) for instant in (start, end))
+        between = f"{language.word('report', 'period', *instants)}, {zone.key}"
         if picture:
             chart.draw(picture, minutes, zone, f"{language.word('peak', 'title')}, {between}", language)
             print_status(f"{picture} is drawn")
@@ -122,8 +122,8 @@ def tables(
     has_days = steps[0].minuto.date() != steps[-1].minuto.date()
     most = max(step.batidas for step in steps) or 1
 
-    def when(moment: datetime) -> str:
-        return language.moment(moment) if has_days else f"{moment:%H:%M}"
+    def when(instant: datetime) -> str:
+        return language.date_time(instant) if has_days else f"{instant:%H:%M}"
 
     def busiest(column: Column) -> str:
         value = attrgetter(column.name)

@@ -68,12 +68,12 @@ def stretch(
         day = day or present.date()
         start = datetime.combine(day, datetime.min.time(), present.tzinfo)
         end = datetime.combine(day + timedelta(days=1), datetime.min.time(), present.tzinfo)
-    start, end = (aware(moment, present.tzinfo).astimezone(UTC) for moment in (start, end))
+    start, end = (aware(instant, present.tzinfo).astimezone(UTC) for instant in (start, end))
     if not start < end <= start + _LONGEST_PEAK:
         raise CommandError(f"a peak ends after it begins, and lasts at most {_LONGEST_PEAK.days} days")
     return start, end
 
 
-def aware(moment: datetime, zone: tzinfo | None) -> datetime:
+def aware(instant: datetime, zone: tzinfo | None) -> datetime:
     """Give an instant: a time without an offset is of the zone."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return instant if instant.tzinfo else instant.replace(tzinfo=zone)

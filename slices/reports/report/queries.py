@@ -22,7 +22,7 @@ Employees = list[int] | None
 
 
 COMMITTED = timedelta(minutes=2)
-"""After which nothing is written any more with an earlier moment; a statement of the drain takes seconds."""
+"""After which nothing is written any more with an earlier instant; a statement of the drain takes seconds."""
 
 
 class Reports:
@@ -33,8 +33,8 @@ class Reports:
 
         Args:
             source: runs the statements.
-            as_of: of which moment the reports are; without an offset, of the stage's zone; None: of now.
-            since: an earlier moment, with which they compare.
+            as_of: of which instant the reports are; without an offset, of the stage's zone; None: of now.
+            since: an earlier instant, with which they compare.
         """
         self._source = source
         self._as_of = as_of
@@ -55,19 +55,19 @@ class Reports:
             more: values that each of them takes beside the usual ones.
         """
         once = {"punched": self.punched(month, period.last_of(month), employees)}
-        values = {"mes": month, "usuarios": employees, "momento": self.moment, **more}
+        values = {"mes": month, "usuarios": employees, "momento": self.instant, **more}
         each: dict[str, Values] = dict.fromkeys(names, values)
         if employees is not None:
             has_punches, *rows = self.read(**once, **each)
             return Ranges([has_punches], iter([rows]), None)
-        who = {"mes": month, "momento": self.moment, "antes": self.since}
+        who = {"mes": month, "momento": self.instant, "antes": self.since}
         found = self._source.in_ranges({"employees": who}, once, each)
         self._is_in_ranges = found.employees is not None
         return found
 
     def punched(self, first: date, last: date, employees: Employees) -> Values:
         """Give the values of the statement that says whether anybody punched in some working days."""
-        return {"de": first, "ate": last, "usuarios": employees, "momento": self.moment}
+        return {"de": first, "ate": last, "usuarios": employees, "momento": self.instant}
 
     @cached_property
     def _here(self) -> dict[str, Any]:
@@ -81,8 +81,8 @@ class Reports:
         return ZoneInfo(self._here["zone"])
 
     @cached_property
-    def moment(self) -> datetime | None:
-        """Of which moment the reports are, in UTC; None: of now.
+    def instant(self) -> datetime | None:
+        """Of which instant the reports are, in UTC; None: of now.
 
         Raises:
             CommandError: what was written by then may still be on its way to the table.
@@ -91,26 +91,26 @@ class Reports:
 
     @cached_property
     def since(self) -> datetime | None:
-        """With which moment they compare, in UTC.
+        """With which instant they compare, in UTC.
 
         Raises:
-            CommandError: as of `moment`; or it is not before that.
+            CommandError: as of `instant`; or it is not before that.
         """
         since = self._committed(self._since)
-        if since and self.moment and since >= self.moment:
+        if since and self.instant and since >= self.instant:
             raise CommandError("--since must be before --as-of")
         return since
 
     def _committed(self, given: datetime | None) -> datetime | None:
         if given is None:
             return None
-        moment = period.aware(given, self.zone).astimezone(UTC)
-        if moment > self._here["now"] - COMMITTED:
+        instant = period.aware(given, self.zone).astimezone(UTC)
+        if instant > self._here["now"] - COMMITTED:
             raise CommandError(
                 f"{given.isoformat(timespec='minutes')} does not lie two minutes back: wait, for a punch may still be "
                 "on its way into the table"
             )
-        return moment
+        return instant
 
     @property
     def employer(self) -> str:
@@ -123,15 +123,15 @@ class Reports:
         return period.now(self.zone)
 
     def generated(self, language: Language) -> str:
-        """Say when it is made, and whether all of it is of one moment."""
+        """Say when it is made, and whether all of it is of one instant."""
         text = language.generated(self.now)
         return f"{text} {language.word('report', 'ranges')}" if self._is_in_ranges else text
 
     def as_of(self, language: Language) -> str:
-        """Say of which moment it is; empty: of now."""
-        if self.moment is None:
+        """Say of which instant it is; empty: of now."""
+        if self.instant is None:
             return ""
-        return language.word("report", "as_of", language.moment(self.moment.astimezone(self.zone)), self.zone.key)
+        return language.word("report", "as_of", language.date_time(self.instant.astimezone(self.zone)), self.zone.key)
 
     @property
     def made(self) -> str:

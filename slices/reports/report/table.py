@@ -30,9 +30,9 @@ DATE = Kind("whole", lambda day, language: language.date(day))
 BAR = Kind("bar", lambda share, _: f"{100 * share:.1f}")  # of the longest one, percent; the last column, without a name
 
 
-def moment_in(zone: ZoneInfo) -> Kind:
+def instant_in(zone: ZoneInfo) -> Kind:
     """Give the kind of instants that people read in a time zone."""
-    return Kind("whole", lambda instant, language: language.moment(instant.astimezone(zone)))
+    return Kind("whole", lambda instant, language: language.date_time(instant.astimezone(zone)))
 
 
 class Column(NamedTuple):

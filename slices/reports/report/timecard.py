@@ -174,7 +174,7 @@ def fields(found: Card, reports: Reports, employer: str) -> dict[str, Any]:
         day["correcoes"] = [each.fields() for each in day["correcoes"]]
     return {
         "mes": f"{found.mes:%Y-%m}",
-        "momento": reports.moment,
+        "momento": reports.instant,
         "empregador": employer or None,
         "funcionario": employee,
         "dias": days,

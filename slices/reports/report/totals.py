@@ -9,7 +9,7 @@ from slices.reports.report import options, queries
 from slices.reports.report.i18n import clock
 from slices.reports.report.output import Output
 from slices.reports.report.queries import Employees
-from slices.reports.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table, moment_in
+from slices.reports.report.table import FIGURE, NUMBER, TEXT, WORKED, Column, Report, Table, instant_in
 from tools.kit.reader import Where
 
 
@@ -25,7 +25,7 @@ class Totals(NamedTuple):
     minutos_noturnos: int
     dias_incompletos: int
     dias_divididos: int  # days after which the cut-off may split a shift
-    zona_mudou_em: datetime | None = None  # zone or cut-off, after the moment of which it is; None: they did not
+    zona_mudou_em: datetime | None = None  # zone or cut-off, after the instant of which it is; None: they did not
 
 
 _KINDS = {
@@ -68,7 +68,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
                 [reports.as_of(output.language), reports.generated(output.language)],
                 [shown if moved else shown.without("zona_mudou_em")],
                 csv=table,
-                head={"mes": f"{month:%Y-%m}", "momento": reports.moment, "gerado_em": reports.made},
+                head={"mes": f"{month:%Y-%m}", "momento": reports.instant, "gerado_em": reports.made},
                 listed=("totais", table),
             )
         )
@@ -76,7 +76,7 @@ def command(where: Where, *, output: Output, employees: Employees, month: date, 
 
 
 def _columns(zone: ZoneInfo) -> list[Column]:
-    kinds = _KINDS | {"zona_mudou_em": moment_in(zone)}
+    kinds = _KINDS | {"zona_mudou_em": instant_in(zone)}
     return [
         Column(name, kinds.get(name, TEXT), least=_LEAST.get(name, 0), leaves=name in _LEAVE) for name in Totals._fields
     ]

@@ -16,7 +16,7 @@ begin atomic
         );
 end;
 
-comment on function correcoes_vigentes is 'Corrections that are not undone, as of a moment (null: now)';
+comment on function correcoes_vigentes is 'Corrections that are not undone, as of an instant (null: now)';
 
 revoke execute on function correcoes_vigentes from public;
 grant execute on function correcoes_vigentes to ponto_reader, ponto_corrections, ponto_correctors;

@@ -1,4 +1,4 @@
-"""Corrections in the reports, and reports as of a moment."""
+"""Corrections in the reports, and reports as of an instant."""
 
 from datetime import date, datetime
 
@@ -66,8 +66,8 @@ def test_of_an_addition_that_was_disregarded_undone_and_made_again_the_last_alon
     database.correct(1, "anulacao", alvo=added, written=at(2))
     again = database.correct(1, "inclusao", at="2026-11-03 17:00", written=at(3))
 
-    def found(report: str, moment: str) -> list[Row]:
-        return database.read(f"{report}({MONTH}, momento => '{instant_of(moment)}') where tipo <> 'incompleta'", "id")
+    def found(report: str, instant: str) -> list[Row]:
+        return database.read(f"{report}({MONTH}, momento => '{instant_of(instant)}') where tipo <> 'incompleta'", "id")
 
     for number, expected in enumerate([[(added,)], [(off,)], [], [(again,)]]):
         assert found("excecoes", at(number)) == expected
@@ -133,13 +133,13 @@ def test_an_addition_is_nobodys_punch_of_the_first_version(database: Database) -
 
     assert ("reaberta", 1) in database.read(f"excecoes({MONTH})", "tipo, batidas")
     assert database.card(1, "2026-11") == ["2026-11-03 08:00 17:00 = 540, 0"]
-    # It counts at every moment, and the addition from its own on.
+    # It counts at every instant, and the addition from its own on.
     as_of = "jornadas('2026-11-03', '2026-11-03', 1, '2026-11-20 00:00Z')"
     assert database.read(as_of, "batidas") == [(1,)]
 
 
-def literal(moment: datetime | None) -> str:
-    return f"'{moment.isoformat()}'" if moment else "null"
+def literal(instant: datetime | None) -> str:
+    return f"'{instant.isoformat()}'" if instant else "null"
 
 
 def store(database: Database, rows: list[Written]) -> None:
@@ -153,9 +153,9 @@ def store(database: Database, rows: list[Written]) -> None:
             database.correct(1, row.kind, at=row.ponto, alvo=row.alvo, written=row.at, id_=row.id)
 
 
-def reports(database: Database, months: list[date], moment: datetime | None) -> list[list[Row]]:
+def reports(database: Database, months: list[date], instant: datetime | None) -> list[list[Row]]:
     """Read every report that takes a moment, of one employee and of all."""
-    given = f"momento => {literal(moment)}"
+    given = f"momento => {literal(instant)}"
     return [
         database.read(report)
         for month in months
@@ -172,18 +172,18 @@ def reports(database: Database, months: list[date], moment: datetime | None) -> 
 
 @given(drawn=histories())
 @rules
-def test_a_report_as_of_a_moment_is_that_of_a_database_that_holds_what_was_written_by_then(
+def test_a_report_as_of_an_instant_is_that_of_a_database_that_holds_what_was_written_by_then(
     database: Database, drawn: tuple[Story, list[Written], datetime]
 ) -> None:
-    story, rows, moment = drawn
+    story, rows, instant = drawn
     months = sorted({row.ponto.date().replace(day=1) for row in rows if row.ponto})
-    then = [row for row in rows if row.kind == "primeira" or row.at <= moment]
+    then = [row for row in rows if row.kind == "primeira" or row.at <= instant]
     with database.trial():
         database.begin(*story)
         store(database, then)
         expected = reports(database, months, None)
         store(database, [row for row in rows if row not in then])
-        assert reports(database, months, moment) == expected
+        assert reports(database, months, instant) == expected
 
 
 @given(drawn=histories())
@@ -191,7 +191,7 @@ def test_a_report_as_of_a_moment_is_that_of_a_database_that_holds_what_was_writt
 def test_corrected_working_days_are_those_of_plain_python(
     database: Database, drawn: tuple[Story, list[Written], datetime]
 ) -> None:
-    (zone, cutoff, _), rows, moment = drawn
+    (zone, cutoff, _), rows, instant = drawn
     with database.trial():
         database.begin(zone, cutoff, [])
         store(database, rows)
@@ -200,7 +200,7 @@ def test_corrected_working_days_are_those_of_plain_python(
                 f"jornadas('-infinity', 'infinity', 1, {literal(at)})",
                 "dia, pontos, minutos, minutos_noturnos, incompleta",
             )
-            for at in (None, moment)
+            for at in (None, instant)
         }
         for at in found:
             all_days = f"('-infinity', 'infinity', 1, {literal(at)})"

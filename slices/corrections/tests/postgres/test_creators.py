@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg2
-import pytest
 
 from slices.corrections.function import answer as answered
 from slices.corrections.write import Correction, write
 from tests.database import ask
-from tests.postgres import creators
 from tests.postgres.creators import EMPLOYEE, PUNCH, way_of
-from tests.postgres.servers import Server
+from tests.postgres.creators import intruder as intruder
+from tests.postgres.creators import owner as owner
+from tests.postgres.creators import schema as schema
 
 # It writes a second correction, if whoever may correct calls it.
 CONCAT = """
@@ -27,21 +27,11 @@ $$
 """
 
 
-@pytest.fixture(params=["public", "Ponto de Batida"])
-def schema(request: pytest.FixtureRequest) -> str:
-    """Give the name of the deployed schema."""
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def owner(server: Server, schema: str) -> dict[str, str]:
-    return creators.migrated(server, schema)
-
-
-def test_a_correction_calls_nothing_that_somebody_else_put_into_the_schema(owner: dict[str, str], schema: str) -> None:
+def test_a_correction_calls_nothing_that_somebody_else_put_into_the_schema(
+    owner: dict[str, str], intruder: dict[str, str], schema: str
+) -> None:
     way: dict[str, Any] = way_of("ponto_corrections", owner)
-    ask(creators.intruder_of(owner, schema), CONCAT.format(schema=f'"{schema}"'))
+    ask(intruder, CONCAT.format(schema=f'"{schema}"'))
 
     asked = Correction("inclusao", "forgotten", EMPLOYEE, datetime(2026, 10, 1, 18, tzinfo=UTC))
     with closing(psycopg2.connect(**way)) as connection:

@@ -9,7 +9,7 @@ from slices.reports.tests.postgres.test_demo import run as run
 
 @pytest.mark.parametrize("until", ["2026-10", "2018-11"])
 def test_one_day_is_corrected_and_odd_no_more(until: str, run: Demo, ask: Ask) -> None:
-    counts = run("--employees", "300", "--months", "2", "--until", until, "--json").json["counts"]
+    counts = run("--employees", "60", "--months", "2", "--until", until, "--json").json["counts"]
 
     assert counts["corrected"] == 1
     found: dict[str, int] = dict(

@@ -77,7 +77,7 @@ def test_october_is_closed_with_the_page_alone(printed: dict[str, list[Result]])
     assert {number for number in paid if number in months} == changed
     assert len([line for line in listed.out.splitlines() if "Nov 3, 2026, 17:51" in line]) == 4
 
-    # What is paid is of the moment that is kept, and then asked for.
+    # What is paid is of the instant that is kept, and then asked for.
     (since,) = {words[words.index("--since") + 1] for words in map(str.split, printed) if "--since" in words}
     kept = [command for command in printed if "--output" in command]
     assert len(kept) == 2

@@ -113,20 +113,20 @@ def test_of_two_punches_of_a_minute_the_card_marks_the_one_that_was_added(
     assert days[2]["incluidas"] == "1 4"
 
 
-# As of a moment
+# As of an instant
 
 
 AS_OF = ("--as-of", "2026-11-26T20:00")  # before the corrections of that day
 
 
-def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
+def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
     def of_106(*words: object) -> dict[str, Any]:
         (found,) = run("timecard", "--employee", 106, *MONTH, "--format", "json", *words).json["dias"][25:26]
         return {name: found[name] for name in ("batidas", "minutos", "incluidas", "correcoes")}
 
     assert of_106(*AS_OF) == {"batidas": 4, "minutos": 5 * 60, "incluidas": [], "correcoes": []}
     assert of_106("--as-of", "2026-11-26T23:00Z") == of_106(*AS_OF)
-    assert of_106("--as-of", "2026-11-27T09:00")["batidas"] == 5  # the moment of the first is included
+    assert of_106("--as-of", "2026-11-27T09:00")["batidas"] == 5  # the instant of the first is included
     assert of_106()["minutos"] == 8 * 60
 
     minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *AS_OF, "--format", "json").json["totais"]}

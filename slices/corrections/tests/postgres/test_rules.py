@@ -324,7 +324,7 @@ def test_of_two_at_once_the_second_sees_the_first(corrected: Database) -> None:
     assert corrected.ask("select count(*) from correcao") == [(1,)]
 
 
-def test_the_moments_of_corrections_have_the_order_of_their_commits(corrected: Database) -> None:
+def test_the_instants_of_corrections_have_the_order_of_their_commits(corrected: Database) -> None:
     with ThreadPoolExecutor() as threads, closing(corrected.connect()) as first, first.cursor() as cursor:
         cursor.execute("insert into correcao (tipo, alvo, motivo) values ('desconsideracao', %s, 'twice')", (PUNCH,))
         waiting = threads.submit(make, corrected, add())
@@ -341,7 +341,7 @@ def test_the_moments_of_corrections_have_the_order_of_their_commits(corrected: D
     assert order == [("desconsideracao", ANA), ("inclusao", RUI), ("inclusao", ANA)]
 
 
-def test_a_snapshot_of_an_earlier_moment_is_refused(corrected: Database) -> None:
+def test_a_snapshot_of_an_earlier_instant_is_refused(corrected: Database) -> None:
     with closing(psycopg2.connect(**corrected.owner)) as connection, connection.cursor() as cursor:
         connection.set_session(isolation_level="repeatable read")
         with pytest.raises(psycopg2.DatabaseError, match="read committed"):
@@ -378,7 +378,7 @@ def test_somebody_with_a_login_answers_for_what_is_written_and_obeys_the_same_ru
 
 
 @pytest.mark.parametrize("named", ["autor) values ('boss'", "criada_em) values ('2026-10-01Z'"])
-def test_nobody_types_an_author_or_a_moment(corrected: Database, person: str, named: str) -> None:
+def test_nobody_types_an_author_or_an_instant(corrected: Database, person: str, named: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         ask({**corrected.owner, "user": person}, f"insert into correcao ({named})")
 

@@ -308,8 +308,11 @@ def test_as_much_blank_as_there_is_of_punches_is_read(monkeypatch: pytest.Monkey
         read(content + b"\n" * (2 * most + 1) + GOOD)
 
 
-def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read() -> None:
-    content = GOOD + b"\n" + b"x" * 3 * _MIB + b"\n" + b"\n" * 2 * _MIB + GOOD
+def test_a_long_line_counts_with_its_whole_length_from_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = 1 << 16
+    for name in ("CHUNK", "_MOST_BLANK"):
+        monkeypatch.setattr(slices.imports.split, name, part)
+    content = GOOD + b"\n" + b"x" * 4 * part + b"\n" + b"\n" * 3 * part + GOOD
     whole = read(content)
     assert [line.refusal == "" for line in whole] == [True, False, True]
     assert said(lines(Stored(content).open_at, ZONE, whole[1].next)) == said(whole[2:])

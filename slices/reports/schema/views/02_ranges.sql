@@ -23,7 +23,7 @@ comment on function antes_do_dia is
 comment on function depois_do_dia is
     'An instant after all of a working day, whatever its time zone and cut-off; null: after all days';
 
--- `momento` is the moment of which a report is; null: now. Rows are only ever added, with the moment of their writing, so
+-- `momento` is the instant of which a report is; null: now. Rows are only ever added, with the instant of their writing, so
 -- that those of then are still there.
 create or replace function escrita_ate(escrita_em timestamptz, momento timestamptz) returns boolean
 language sql immutable parallel safe
@@ -73,8 +73,8 @@ comment on function batidas_lidas_do_empregado is
     'more';
 comment on function batidas_lidas_de_todos is 'The same of all employees';
 comment on function batidas_lidas is
-    'The same of one employee or (null) of all, as far as they were there at a moment (null: now); those of the first '
-    'version were at every moment';
+    'The same of one employee or (null) of all, as far as they were there at an instant (null: now); those of the first '
+    'version were at every instant';
 
 revoke execute on function
     do_usuario, antes_do_dia, depois_do_dia, escrita_ate, batidas_lidas_do_empregado, batidas_lidas_de_todos, batidas_lidas

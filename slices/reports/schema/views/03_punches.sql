@@ -5,22 +5,6 @@
 --   - A working day is (local time - cut-off)::date, so that a night shift belongs to the day on which it began.
 --   - Nothing depends on the session's TimeZone, which every client sets as it likes.
 
-create or replace function fuso_padrao() returns text
-language sql stable parallel safe
-return coalesce(
-    (
-        select split_part(setting, '=', 2)
-        from pg_db_role_setting
-            join pg_database on pg_database.oid = setdatabase
-            cross join unnest(setconfig) as setting
-        where datname = current_database() and setrole = 0 and setting ilike 'timezone=%'
-    ),
-    'UTC'
-);
-
-comment on function fuso_padrao is
-    'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
-
 create or replace function corte_padrao() returns time
 language sql immutable parallel safe
 return time '04:00';
@@ -114,6 +98,6 @@ comment on function batidas_enviadas is
     'An employee''s punches of the working days from de to ate, as they were sent, with the columns of the view '
     'batida_local';
 
-revoke execute on function fuso_padrao, corte_padrao, hora_local, batidas_enviadas from public;
-grant execute on function fuso_padrao, corte_padrao, hora_local, batidas_enviadas to ponto_reader;
+revoke execute on function corte_padrao, hora_local, batidas_enviadas from public;
+grant execute on function corte_padrao, hora_local, batidas_enviadas to ponto_reader;
 grant select on batida_local to ponto_reader;

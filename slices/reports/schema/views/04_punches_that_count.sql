@@ -48,11 +48,11 @@ end;
 
 comment on function batidas is
     'Punches that count in the working days from de (null: the first) to ate (null: the last), of one employee or (null) '
-    'of all, with the columns of the view batida_valida, as of a moment (null: now)';
+    'of all, with the columns of the view batida_valida, as of an instant (null: now)';
 comment on function correcoes is
-    'Corrections of the working days from de to ate, of one employee or (null) of all, as of a moment (null: now)';
+    'Corrections of the working days from de to ate, of one employee or (null) of all, as of an instant (null: now)';
 comment on function batidas_em is
-    'All punches that count, as of a moment (null: now). Those of the first version count at every moment';
+    'All punches that count, as of an instant (null: now). Those of the first version count at every instant';
 comment on view batida_valida is
     'Punches that count: those of batida_local that nobody disregarded, and those that somebody added';
 comment on column batida_valida.id is 'As in batida; origem inclusao: the correction''s';

@@ -86,7 +86,7 @@ create or replace view jornada as select * from jornadas('-infinity', 'infinity'
 
 comment on function jornadas is
     'Working days from de to ate, of one employee or (null) of all who punched, with the columns of the view jornada, as '
-    'of a moment (null: now)';
+    'of an instant (null: now)';
 comment on view jornada is
     'Working days that have punches. One employee''s are found fast; of all, those of some days only by jornadas()';
 comment on column jornada.usuario_id is 'Employee''s number';

@@ -73,7 +73,7 @@ end;
 comment on function espelhos is
     'Time cards of all who punched in the month of a date or are in funcionario, one after the other, or of one '
     'employee: a row per calendar day, with the columns of the view jornada; a day without punches has empty arrays, '
-    'zeros and nulls; as of a moment (null: now)';
+    'zeros and nulls; as of an instant (null: now)';
 comment on function espelho is 'Time card of an employee and the month of a date, as of espelhos()';
 
 create or replace function espelho_totais(
@@ -111,7 +111,7 @@ begin atomic
 end;
 
 comment on function espelho_totais is
-    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has, as of a moment (null: '
+    'A month of the time cards in a row per employee: of one, or (null) of all whom espelhos() has, as of an instant (null: '
     'now)';
 
 revoke execute on function primeiro_dia, ultimo_dia, dias_do_mes, espelho, espelhos, espelho_totais from public;

@@ -81,7 +81,7 @@ comment on function excecoes is
     'jornada_maxima, of the time worked in a day; proximas, of the distance of two punches; atraso, from punching to '
     'receipt; futuro, from receipt to punching; dias, from the end of a working day to the writing of a punch or a '
     'correction; desvio, between sending and receipt; redefinicao, between punching and receipt, either way. As of a '
-    'moment (null: now)';
+    'instant (null: now)';
 
 revoke execute on function excecoes from public;
 grant execute on function excecoes to ponto_reader;

@@ -4,6 +4,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests import commands
 from tests.commands import Result
 from tests.e2e.client import EMPLOYEES, Client
 from tests.e2e.deployed import Deployed
-from tests.waiting import DEADLINE, started
+from tests.waiting import DEADLINE, started, wait_for
 from tools.kit.project import ROOT
 from tools.local.faults import Faults
 from tools.local.stack import Stack
@@ -149,3 +150,24 @@ def test_a_database_that_does_not_answer_yet_is_waited_for_with_a_sentence(deplo
 
     assert (process.returncode, err) == (0, "")
     assert len(json.loads(out)["totais"]) >= 3
+
+
+def test_the_exceptions_have_the_dead_letters_beside_them_and_the_drained_punches_are_on_the_card(
+    client: Client, deployed: Deployed
+) -> None:
+    employee = next(EMPLOYEES)
+    first = {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z"}
+    client.post(first)
+    client.wait_until_drained()
+    client.post(first | {"ponto": "2026-10-01T09:00:00Z"})
+    wait_for(lambda: client.depth(client.address.dlq_url) == 1, "the conflict")
+
+    asked = ("--employee", employee, "--format", "json", "--state", deployed.state)
+    exceptions = commands.run_process("report", "exceptions", "--from", "2026-10-01", "--to", "2026-10-01", *asked).json
+    card = commands.run_process("report", "timecard", "--month", "2026-10", *asked).json
+
+    assert "incompleta" in [finding["tipo"] for finding in exceptions["excecoes"]]
+    (group,) = exceptions["naoGravadas"]
+    assert (group["motivo"], group["usuarioId"], group["quantidade"]) == ("conflict", employee, 1)
+    assert client.depth(client.address.dlq_url) == 1
+    assert card["dias"][0]["pontos"] == ["2026-10-01T08:00:00Z"]

@@ -6,11 +6,11 @@ import pytest
 
 from ponto.reader import answers, columns, statements
 from tests.database import ask
-from tests.postgres import creators
 from tests.postgres.creators import EMPLOYEE, way_of
+from tests.postgres.creators import intruder as intruder
+from tests.postgres.creators import owner as owner
+from tests.postgres.creators import schema as schema
 from tests.postgres.servers import Server
-from tests.postgres.test_creators import intruder as intruder
-from tests.postgres.test_creators import schema as schema
 
 MONTHS = {"read": {"person_months": statements.written({"usuario": EMPLOYEE})}, "timeout": 0}
 
@@ -24,16 +24,10 @@ $$
 """
 
 
-@pytest.fixture
-def owner(server: Server, schema: str) -> dict[str, str]:
-    owner = creators.migrated(server, schema)
-    ask(owner, "insert into funcionario (usuario_id, nome, cpf) values (%s, 'Ana', '12345678901')", EMPLOYEE)
-    return owner
-
-
 def test_a_report_calls_nothing_that_somebody_else_put_into_the_schema(
     owner: dict[str, str], intruder: dict[str, str], schema: str
 ) -> None:
+    ask(owner, "insert into funcionario (usuario_id, nome, cpf) values (%s, 'Ana', '12345678901')", EMPLOYEE)
     way = way_of("ponto_reader", owner)
     ask(intruder, PUNCHES.format(at=f'"{schema}"', schema=f'"{schema}"'))
 

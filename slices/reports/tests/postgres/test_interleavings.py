@@ -5,10 +5,10 @@ from lab.interleavings.runs import stage
 from lab.interleavings.scenarios import PLANTED
 
 
-def test_a_report_whose_statements_see_different_moments_is_found(migrated_url: str) -> None:
+def test_a_report_whose_statements_see_different_instants_is_found(migrated_url: str) -> None:
     with stage(migrated_url) as here:
         found = next(run for run in explore(here, "report", PLANTED["snapshot"]) if run.broken)
         [again] = explore(here, "report", PLANTED["snapshot"], order=found.order)
 
-    assert "a report is of two moments" in " ".join(found.broken)
+    assert "a report is of two instants" in " ".join(found.broken)
     assert again == found

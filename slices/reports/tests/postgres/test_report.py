@@ -224,7 +224,7 @@ def test_a_peak_says_how_many_ids_were_random(run: Run, url: str) -> None:
         "insert into batida (id, usuario_id, ponto, recebida_em) select id::uuid, employee, at, at"
         " from (values (101, gen_random_uuid()::text), (102, '018f0000-0000-7000-8000-000000000000'),"
         " (9007199254740991, gen_random_uuid()::text)) as of (employee, id),"
-        " (values (timestamptz '2026-10-05 08:00-03')) as moment (at)",
+        " (values (timestamptz '2026-10-05 08:00-03')) as instant (at)",
     )
     day = ("peak", "--day", "2026-10-05")
 
@@ -324,13 +324,13 @@ def test_both_signatures_of_a_card_have_a_name(run: Run) -> None:
     assert signatures(106) == [("Employee 106", "Employee's signature"), blank]
 
 
-# As of a moment
+# As of an instant
 
 
 AS_OF = ("--as-of", "2026-11-26T20:00")
 
 
-def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
+def test_a_report_as_of_an_instant_says_what_it_said_then(run: Run) -> None:
     before = ("--as-of", "2026-11-14T07:00")  # what was punched offline on the 9th comes an hour later
 
     def of_102(*words: object) -> dict[str, Any]:
@@ -340,7 +340,7 @@ def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
     assert of_102(*before) == {"batidas": 0, "minutos": 0}
     assert of_102("--as-of", "2026-11-14T10:00Z") == of_102(*before)
     written = "2026-11-14T08:00:00.250"
-    assert of_102("--as-of", written)["batidas"] == 1  # the moment of the first is included
+    assert of_102("--as-of", written)["batidas"] == 1  # the instant of the first is included
     assert of_102()["minutos"] == 4 * 60
 
     minutes = {one["usuarioId"]: one["minutos"] for one in run(*TOTALS, *before, "--format", "json").json["totais"]}
@@ -353,7 +353,7 @@ def test_a_report_as_of_a_moment_says_what_it_said_then(run: Run) -> None:
             assert "As of Nov 26, 2026, 20:00, America/Sao_Paulo." in run(*report, *AS_OF, "--format", form).out
 
 
-def test_a_card_and_totals_as_of_a_moment_say_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
+def test_a_card_and_totals_as_of_an_instant_say_whose_zone_or_cut_off_changed_since(run: Run, url: str) -> None:
     def said(employee: int, *words: object) -> bool:
         one = ("--employee", employee, *MONTH, *words)
         card = "Time zone and cut-off are today's: they changed on" in run("timecard", *one).out
@@ -378,7 +378,7 @@ def test_a_card_and_totals_as_of_a_moment_say_whose_zone_or_cut_off_changed_sinc
 
 
 @pytest.mark.parametrize("report", [TIMECARDS, TOTALS, (*EXCEPTIONS, "--no-queue")], ids=lambda words: words[0])
-def test_a_moment_at_which_rows_may_still_be_on_their_way_is_refused(report: tuple[str, ...], run: Run) -> None:
+def test_a_instant_at_which_rows_may_still_be_on_their_way_is_refused(report: tuple[str, ...], run: Run) -> None:
     def ago(seconds: int) -> Result:
         return run(*report, "--as-of", (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat())
 
@@ -696,8 +696,10 @@ def test_a_csv_with_semicolons_is_the_same_table(run: Run) -> None:
 def test_a_terminal_gets_no_control_characters_from_a_dead_letters_reason(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moment = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("\x1b[2J[red]", None, 1, moment, moment)])
+    instant = datetime(2026, 11, 3, tzinfo=UTC)
+    monkeypatch.setattr(
+        dead_letters, "read", lambda *_: [dead_letters.Group("\x1b[2J[red]", None, 1, instant, instant)]
+    )
 
     assert "?[2J[red]" in run(*EXCEPTIONS).out
 

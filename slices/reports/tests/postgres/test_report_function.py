@@ -92,7 +92,7 @@ def test_a_report_is_the_same_byte_for_byte_by_the_function(name: str, run: Run,
         assert not calls.made
 
         assert run(*REPORTS[name], "--format", form, "--stage", "local") == direct
-        # At most the zone first, of which today's date is; then all else in one go, of one moment.
+        # At most the zone first, of which today's date is; then all else in one go, of one instant.
         assert calls.operations in (["Invoke"], ["Invoke"] * 2)
         calls.made.clear()
 
@@ -111,7 +111,7 @@ def test_what_does_not_fit_into_an_answer_is_read_by_ranges_and_the_report_says_
     found = run(*REPORTS[name], "--format", form, "--stage", "local")
 
     assert found.status == 0
-    assert "it is read by ranges of employees, each of its own moment" in found.err
+    assert "it is read by ranges of employees, each of its own instant" in found.err
     said = " Read by ranges of employees, one after the other."
     printed, expected = (" ".join(each.out.split()) for each in (found, direct))
     assert (said in printed) == (form in ("text", "html"))
@@ -157,7 +157,7 @@ def test_rows_are_counted_as_they_come_and_no_more_are_read_than_fit(url: str) -
 # One transaction that only reads, as its own role
 
 
-def test_all_statements_of_a_request_are_of_one_moment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_statements_of_a_request_are_of_one_instant(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = columns.Packed.add
 
     def add(packed: columns.Packed, rows: Any) -> None:
@@ -266,9 +266,9 @@ def test_what_stops_a_report_of_a_stage_says_what_to_do(answer: Any, why: str, r
     assert set(calls.operations) == {"Invoke"}  # it needs no other right
 
 
-@pytest.mark.parametrize("moment", [(), AS_OF], ids=["now", "as of"])
+@pytest.mark.parametrize("instant", [(), AS_OF], ids=["now", "as of"])
 def test_the_function_of_the_release_before_is_of_another_version(
-    moment: tuple[str, ...], run: Run, calls: Calls, function: Functions, monkeypatch: pytest.MonkeyPatch
+    instant: tuple[str, ...], run: Run, calls: Calls, function: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of what these reports ask, it has `zone` only, with one column."""
 
@@ -280,7 +280,7 @@ def test_the_function_of_the_release_before_is_of_another_version(
 
     calls.instead["Invoke"] = invoke
 
-    result = run("totals", *MONTH, *moment, "--stage", "local")
+    result = run("totals", *MONTH, *instant, "--stage", "local")
 
     assert (result.status, result.out) == (2, "")
     assert "batida-ponto-local-read is of another version: " in result.err
@@ -294,7 +294,7 @@ insert into batida (id, usuario_id, ponto, recebida_em) values (gen_random_uuid(
 def require_settled(
     url: str, run: Run, written: str, user: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Assert that nothing is told of an earlier moment until what a user writes is committed."""
+    """Assert that nothing is told of an earlier instant until what a user writes is committed."""
     monkeypatch.setattr(answers, "SETTLES_S", 0.2)
     with closing(psycopg2.connect(url, application_name="batidaPonto", user=user)) as open_, open_.cursor() as cursor:
         cursor.execute(written)  # hangs, as while a standby does not answer
@@ -307,13 +307,13 @@ def require_settled(
 
 
 @pytest.mark.parametrize("where", [("--stage", "local"), ()], ids=["stage", "direct"])
-def test_a_report_of_an_earlier_moment_is_refused_while_what_was_written_before_is_not_committed(
+def test_a_report_of_an_earlier_instant_is_refused_while_what_was_written_before_is_not_committed(
     run: Run, url: str, where: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_settled(url, run, WRITTEN, "ponto_function", where, monkeypatch)
 
 
-def test_a_report_of_an_earlier_moment_waits_for_what_is_committed_soon(
+def test_a_report_of_an_earlier_instant_waits_for_what_is_committed_soon(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day, look, seen = date(2026, 11, 3), answers._writing, []

@@ -123,8 +123,8 @@ REPORTS = [
 def test_a_page_asks_for_nothing_says_nothing_and_fits_screen_phone_and_paper(
     words: tuple[str, ...], language: str, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moment = datetime(2026, 11, 3, tzinfo=UTC)
-    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("conflict", 102, 2, moment, moment)])
+    instant = datetime(2026, 11, 3, tzinfo=UTC)
+    monkeypatch.setattr(dead_letters, "read", lambda *_: [dead_letters.Group("conflict", 102, 2, instant, instant)])
     require_fit(opened(*words, "--lang", language))
 
 

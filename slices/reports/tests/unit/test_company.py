@@ -36,8 +36,9 @@ def drawn(company: Company, first: date = FIRST, last: date = LAST) -> list[Row]
     return list(chain.from_iterable(company.rows(first, last)))
 
 
-def digest(seed: int, first: date = FIRST, last: date = LAST) -> str:
-    return hashlib.sha256("".join(map(store._line, drawn(Company(seed, 60), first, last))).encode()).hexdigest()
+def digest(seed: int) -> str:
+    rows = drawn(Company(seed, 60), date(2026, 10, 1))
+    return hashlib.sha256("".join(map(store._line, rows)).encode()).hexdigest()
 
 
 def microseconds(day: date) -> int:
@@ -87,14 +88,14 @@ def test_a_day_is_given_when_it_is_over_so_that_memory_does_not_grow_with_the_mo
         gc.collect()  # it empties Python's free lists, which the first run would fill for the others
         tracemalloc.start()
         try:
-            for _ in Company(7, 50).rows(first, LAST):
+            for _ in Company(7, 20).rows(first, LAST):
                 pass
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
 
     peak(LAST)  # what is imported and cached once
-    assert peak(date(2026, 7, 1)) < 1.2 * peak(date(2026, 10, 1))
+    assert peak(date(2026, 9, 1)) < 1.2 * peak(date(2026, 10, 1))
 
 
 # Like a real one

@@ -68,14 +68,14 @@ def test_every_kind_of_exception_and_every_reason_of_a_dead_letter_has_a_word(na
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "day", "month", "moment", "weekday"),
+    ("name", "number", "day", "month", "date_time", "weekday"),
     [
         ("en", "10,000.5", "Nov 2, 2026", "November 2026", "Nov 2, 2026, 08:05", "Mon"),
         ("pt", "10.000,5", "02/11/2026", "novembro de 2026", "02/11/2026, 08:05", "seg"),
     ],
 )
 def test_numbers_and_dates_are_written_as_the_language_does(
-    name: str, number: str, day: str, month: str, moment: str, weekday: str
+    name: str, number: str, day: str, month: str, date_time: str, weekday: str
 ) -> None:
     language = Language(name)
     when = datetime(2026, 11, 2, 8, 5)
@@ -83,7 +83,7 @@ def test_numbers_and_dates_are_written_as_the_language_does(
     assert language.number(10_000.5) == number
     assert language.date(when.date()) == day
     assert language.month(when.date()) == month
-    assert language.moment(when) == moment
+    assert language.date_time(when) == date_time
     assert language.weekday(when.date()) == weekday
 
 

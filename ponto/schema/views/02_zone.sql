@@ -1,0 +1,20 @@
+-- Of a punch that came without an offset, and of whoever has no zone of their own.
+
+create or replace function fuso_padrao() returns text
+language sql stable parallel safe
+return coalesce(
+    (
+        select split_part(setting, '=', 2)
+        from pg_db_role_setting
+            join pg_database on pg_database.oid = setdatabase
+            cross join unnest(setconfig) as setting
+        where datname = current_database() and setrole = 0 and setting ilike 'timezone=%'
+    ),
+    'UTC'
+);
+
+comment on function fuso_padrao is
+    'The stage''s time zone: the database''s setting, whatever the session''s is; UTC where the database has none';
+
+revoke execute on function fuso_padrao from public;
+grant execute on function fuso_padrao to ponto_reader;

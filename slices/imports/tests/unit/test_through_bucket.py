@@ -1,0 +1,223 @@
+"""`ponto import` of a file of another form, with a bucket of paper: it goes up, and what became of it is told."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slices.imports import forms, through_bucket
+from slices.imports.forms import BadFile
+from tests.aws import Calls, refusal, stack
+from tests.commands import Run, runner, write_stack
+
+BUCKET = "batida-ponto-local-uploads"
+OUTPUTS = {"PunchQueueUrl": "https://queue", "DeadLetterQueueUrl": "https://dead"}
+CONTENT = b"machine 7\n1\n2\n"
+
+
+class Stage:
+    """A stage's bucket, and the import, which answers each upload with the next of its results."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self.results: dict[str, Any] = {}
+        self.missing = "NoSuchKey"
+        self.stored: dict[str, bytes] = {}
+        self.misses = 0  # looks at what is not there yet
+        calls.instead["DescribeStacks"] = stack(**OUTPUTS, UploadBucketName=BUCKET)
+        calls.instead["PutObject"] = self._put
+        calls.instead["GetObject"] = self._get
+
+    def _put(self, _: Callable[[], Any], given: Any) -> Any:
+        assert given["Bucket"] == BUCKET
+        body = given["Body"]
+        self.stored[given["Key"]] = body if isinstance(body, bytes) else body.read()
+        return {"VersionId": "v1"}
+
+    def _get(self, _: Callable[[], Any], given: Any) -> Any:
+        folder, _, name = given["Key"].rpartition("/")
+        assert folder.replace("results/", "incoming/").removesuffix("/v1") in self.stored
+        if self.misses or name not in self.results:
+            self.misses -= bool(self.misses)
+            raise refusal(self.missing)
+        return {"Body": io.BytesIO(json.dumps(self.results[name]).encode() + b"\n")}
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Give a stage that takes files."""
+    monkeypatch.setattr(through_bucket, "_PAUSE", 0.001)
+    return Stage(Calls(monkeypatch))
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the program on it."""
+    write_stack(tmp_path, aws_endpoint_url="http://127.0.0.1:9", aws_access_key_id="LOCAL")
+    made = runner(capsys)
+    return lambda *words: made(*words, "--state", tmp_path)
+
+
+class Machine:
+    """A form of file, whose lines are numbers."""
+
+    WHOSE = "a machine's"
+    KEY = "machine"
+
+    def __init__(self) -> None:
+        self._lines = 0
+
+    def is_begun_by(self, first: bytes) -> bool:
+        return first.startswith(b"machine ")
+
+    def surveyed(self, _: bytes) -> "Machine":
+        return Machine()
+
+    def add(self, line: bytes) -> None:
+        if not line.strip().isdigit():
+            raise BadFile("is no number")
+        self._lines += 1
+
+    def summary(self) -> dict[str, int]:
+        return {"lines": self._lines}
+
+    def described(self, summary: Any) -> Iterator[str]:
+        yield f"a machine's {summary['lines']} lines"
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Give a file of this form, which a slice has brought."""
+    monkeypatch.setattr(forms, "installed", lambda: (Machine(),))
+    file = tmp_path / "machine.txt"
+    file.write_bytes(CONTENT)
+    return file
+
+
+def summary_of(**counts: int) -> dict[str, Any]:
+    return {"accepted": 2, "refused": 0, "rounds": 1, "machine": {"lines": 2}} | counts
+
+
+def test_a_file_of_a_form_is_uploaded_and_what_became_of_it_is_printed(stage: Stage, run: Run, machine: Path) -> None:
+    stage.results["summary.json"] = summary_of()
+    stage.misses = 5
+
+    done = run("import", machine)
+
+    assert stage.stored == {"incoming/machine.txt": CONTENT}
+    assert (done.status, done.out.splitlines()) == (
+        0,
+        [
+            "2 accepted, 0 refused",
+            "Those accepted are in the queue; what is stored already adds no row.",
+            "a machine's 2 lines",
+        ],
+    )
+    assert f"s3://{BUCKET}/incoming/machine.txt" in done.err
+    assert {path.name for path in machine.parent.iterdir()} == {"machine.txt", "stack.json"}
+    printed = run("import", machine, "--json").json
+    results = {"results": f"s3://{BUCKET}/results/machine.txt/v1/", "refusedLines": None}
+    assert printed == stage.results["summary.json"] | results
+
+
+def test_a_file_that_the_form_refuses_as_a_whole_is_not_uploaded(stage: Stage, run: Run, machine: Path) -> None:
+    machine.write_bytes(CONTENT + b"x\n")
+    done = run("import", machine)
+    assert done.status == 2
+    assert "line 4 is no number" in done.err
+    assert stage.calls.made == []
+
+
+def test_a_stage_without_a_bucket_says_so(stage: Stage, run: Run, machine: Path) -> None:
+    stage.calls.instead["DescribeStacks"] = stack(**OUTPUTS)
+    done = run("import", machine)
+    assert done.status == 2
+    assert "stage local takes no files: its parameter uploads is false; deploy it with true" in done.err
+    assert stage.stored == {}
+
+
+def test_refused_lines_of_all_invocations_are_listed_beside_the_file_until_it_is_mended(
+    stage: Stage, run: Run, machine: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "machine.txt.refused.ndjson"
+    lists = {f"refused-from-line-{line}.ndjson": {"line": line, "reason": "why"} for line in (1, 900)}
+    stage.results = lists | {"summary.json": summary_of(accepted=0, refused=2) | {"refusedIn": list(lists)}}
+
+    done = run("import", machine)
+
+    assert done.status == 1
+    assert done.out.startswith(f"0 accepted, 2 refused: see {listed}\n")
+    assert [json.loads(line)["line"] for line in listed.read_text().splitlines()] == [1, 900]
+    assert run("import", machine, "--json").json["refusedLines"] == str(listed)
+    stage.results = {"summary.json": summary_of()}
+    assert run("import", machine).status == 0
+    assert not listed.exists()
+
+
+@pytest.mark.parametrize("lines", [[1], [1, 1], [1, 2, 3]], ids=["one missing", "one twice", "one too many"])
+def test_lists_that_do_not_hold_what_the_summary_counts_are_no_result(
+    stage: Stage, run: Run, machine: Path, tmp_path: Path, lines: list[int]
+) -> None:
+    lists = {f"refused-from-line-{index}.ndjson": {"line": line} for index, line in enumerate(lines)}
+    stage.results = lists | {"summary.json": summary_of(accepted=0, refused=2) | {"refusedIn": list(lists)}}
+    done = run("import", machine)
+    assert (done.status, done.out) == (1, "")
+    assert "do not hold the 2 refused lines that its summary counts; import the file again" in done.err
+    assert not (tmp_path / "machine.txt.refused.ndjson").exists()
+
+
+def test_a_list_that_cannot_be_written_is_said_before_anything_is_uploaded(
+    stage: Stage, run: Run, machine: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "machine.txt.refused.ndjson").mkdir()
+    done = run("import", machine)
+    assert (done.status, done.out, stage.stored) == (2, "", {})
+    assert "machine.txt.refused.ndjson is a folder" in done.err
+
+
+def test_an_import_that_failed_says_why_and_what_it_did_before(
+    stage: Stage, run: Run, machine: Path, tmp_path: Path
+) -> None:
+    failure = {"reason": "a machine's file needs a table", "line": 1}
+    stage.results["failure.json"] = failure | {"accepted": 0, "refused": 0, "rounds": 0}
+    done = run("import", machine)
+    assert (done.status, done.out) == (2, "")
+    said = "the import failed at line 1: a machine's file needs a table. 0 accepted, 0 refused"
+    assert done.err.endswith(f"{said}\n")
+
+    stage.results = {"refused-from-line-1.ndjson": {"line": 3, "reason": "why"}} | {
+        "failure.json": failure
+        | {"accepted": 7, "refused": 1, "rounds": 1, "refusedIn": ["refused-from-line-1.ndjson"]}
+    }
+    done = run("import", machine)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith(f". 7 accepted, 1 refused: see {machine}.refused.ndjson\n")
+    assert json.loads((tmp_path / "machine.txt.refused.ndjson").read_text())["line"] == 3
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
+def test_a_result_that_does_not_come_is_not_waited_for_for_ever(
+    stage: Stage, run: Run, machine: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    monkeypatch.setattr(through_bucket, "_PATIENCE", 0.01)
+    stage.missing = code
+    done = run("import", machine)
+    assert done.status == 1
+    assert f"no result yet in s3://{BUCKET}/results/machine.txt/v1/ (S3: {code}); ponto dlq list" in done.err
+
+
+def test_what_s3_refuses_otherwise_ends_the_waiting(stage: Stage, run: Run, machine: Path) -> None:
+    stage.missing = "InvalidAccessKeyId"
+    done = run("import", machine)
+    assert done.status == 2
+    assert "InvalidAccessKeyId" in done.err
+
+
+def test_a_failure_that_an_older_stage_wrote_says_why(stage: Stage, run: Run, machine: Path) -> None:
+    stage.results["failure.json"] = {"reason": "line 1 is neither a JSON object nor a header"}
+    done = run("import", machine)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.endswith("the import failed: line 1 is neither a JSON object nor a header\n")
