@@ -10,7 +10,7 @@ const TEXTS = {
     waiting: "na fila",
     stored: "gravadas",
     duplicates: "repetidas",
-    deadLetters: "mensagens mortas",
+    deadLetters: "mortas",
     seconds: "os últimos dois minutos",
     perSecondIn: "aceitas por segundo",
     perSecondOut: "gravadas por segundo",
