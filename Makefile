@@ -141,8 +141,9 @@ format: setup ## let ruff format and mend what it can
 docs: setup ## write what follows from the code into the documents
 	@python -m tools.develop.docs
 
-pictures: setup ## take the READMEs' pictures, by tests of the pages; needs Chromium
-	@PONTO_PICTURES=docs/pictures python -m pytest $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py)
+pictures: setup ## take the documents' pictures, of pages and a stack; needs Chromium
+	@PONTO_PICTURES=yes python -m pytest -n0 -m "nightly or not nightly" \
+	  $(wildcard tests/page/test_pictures.py slices/*/tests/page/test_pictures.py slices/*/tests/e2e/test_moving_picture.py)
 
 lock: .venv-audit/.installed ## pin and hash what requirements*.txt need, into locks/; needs the network
 	@python -m tools.develop.lock
@@ -157,7 +158,7 @@ deploy: setup ## deploy STAGE (dev), migrate, prove it with one punch; needs cre
 remove: setup ## empty the buckets of STAGE (dev) and remove it; needs credentials of AWS
 	@ponto remove --stage $(STAGE) $(ARGS)
 
-certificates: setup ## renew ponto/certificates, by which databases are verified
+certificates: setup ## renew ponto/certificates, which verify AWS's databases
 	@node tools/deploy/certificates.js
 
 clean: ## remove what setup, run and tests made; needs the local stack to be stopped

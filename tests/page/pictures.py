@@ -1,4 +1,4 @@
-"""Pictures of pages, of a made-up day: `make pictures` writes those of the READMEs into docs/pictures."""
+"""Pictures of pages, of a made-up day: `make pictures` writes them beside the documents that show them."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 LARGEST = 150_000  # bytes of a picture
+MARGIN = 16  # CSS pixels
 HOW: Any = {
     "locale": "en",
     "timezone_id": "America/Sao_Paulo",
@@ -17,9 +18,9 @@ HOW: Any = {
 }
 
 
-def folder(otherwise: Path) -> Path:
-    """Give the folder for the pictures: the one that PONTO_PICTURES names, or another."""
-    return Path(os.environ.get("PONTO_PICTURES", otherwise))
+def folder(documents: Path, otherwise: Path) -> Path:
+    """Give the folder for pictures: beside their documents, if `make pictures` asks for them, or another."""
+    return documents / "pictures" if "PONTO_PICTURES" in os.environ else otherwise
 
 
 def at(time: str) -> str:
@@ -27,7 +28,10 @@ def at(time: str) -> str:
     return f"2026-10-05T{time}-03:00"
 
 
-def take(page: Page, file: Path) -> None:
-    """Write the picture of a page."""
-    page.screenshot(path=file, full_page=True, animations="disabled")
+def take(page: Page, last: str, file: Path) -> None:
+    """Write the picture of a page, down to the end of its first element that a selector finds."""
+    box = page.locator(last).first.bounding_box()
+    assert box is not None
+    clip: Any = {"x": 0, "y": 0, "width": page.evaluate("innerWidth"), "height": box["y"] + box["height"] + MARGIN}
+    page.screenshot(path=file, full_page=True, clip=clip, animations="disabled")
     assert file.stat().st_size < LARGEST

@@ -1,4 +1,4 @@
-"""The picture of the local stack's view in the READMEs: see `pictures.py`."""
+"""The picture of the local stack's view in its document: see `pictures.py`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, expect
 from tests.page import view
 from tests.page.browsers import window
 from tests.page.pictures import HOW, at, folder, take
+from tools.kit.project import ROOT
 
 
 def seconds() -> Iterator[dict[str, int | bool]]:
@@ -68,4 +69,4 @@ def test_the_view_while_what_waited_is_stored(browser: Browser, tmp_path: Path) 
             page.clock.run_for(1000)
         expect(page.locator("#state")).to_have_text("The queue drains.")
         expect(page.locator("#accepted output")).to_have_text(f"{numbers['accepted']:,}")
-        take(page, folder(tmp_path) / "flow.png")
+        take(page, "section", folder(ROOT / "docs", tmp_path) / "flow.png")

@@ -1,15 +1,20 @@
 """The view for operators: what it says is so, with and without a stack behind it."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ponto.punch import parse
 from tests.page import view
 from tests.page.axe import require_nothing
 from tests.page.browsers import Window, window
 from tests.page.view import Made, made
+from tests.waiting import wait_for
 
 KEY = f"#key={view.KEY}"
 ASK_AGAIN = "Each start has another key. Open the link that make run printed last: it ends in #key="
@@ -121,6 +126,21 @@ def test_a_new_tab_shows_what_flowed_before_it_was_opened(numbers: dict[str, Any
     assert len(into) == 60
     assert into[0].startswith("60.5,")
     assert into[-1].startswith("119.5,")
+
+
+def test_it_sends_punches_each_with_an_id_of_version_7(stack: Made, screen: Window) -> None:
+    page = screen.open(KEY)
+    page.locator("#send").evaluate("button => { button.dataset.punches = 50 }")
+
+    page.locator("#send").click()
+
+    wait_for(lambda: len(stack.accepted) == 50, "the punches")
+    ids = [UUID(parse(json.dumps(punch), UTC).id) for punch in stack.accepted]
+    assert len(set(ids)) == 50
+    assert {each.version for each in ids} == {7}
+    instants = [datetime.fromisoformat(punch["ponto"]).timestamp() for punch in stack.accepted]
+    assert [round((each.int >> 80) / 1000 - instant) for each, instant in zip(ids, instants, strict=True)] == [0] * 50
+    expect(page.locator("#state")).to_have_text("All is stored.")
 
 
 def test_a_stack_that_is_gone_leaves_no_numbers_and_the_next_one_begins_anew(

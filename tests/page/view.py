@@ -1,5 +1,6 @@
 """The view of the local stack before numbers that a test makes up."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,12 +19,16 @@ class Made:
         """`numbers` gives them anew each time."""
         self._numbers = numbers
         self.down = False  # nothing is answered
+        self.accepted: list[Any] = []  # punches
         self.url = ""  # the view's
 
     def answer(self, request: Request) -> Response | None:
         """Answer a request, or not."""
         if self.down:
             return None
+        if request.method == "POST":
+            self.accepted.append(json.loads(request.body))
+            return json_answer(202, {"message": "accepted"})
         name = request.path.removeprefix(flow.PATH)
         if file := static.files(flow.FOLDER).get(name):
             return 200, file.headers, file.body

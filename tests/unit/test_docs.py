@@ -10,15 +10,15 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
+from PIL import Image, ImageSequence
 
 from tests import documents
 from tests.documents import blocks, commands, links, mistake, prose, resolved, slugs
 from tests.strategies import FIELDS
-from tools.develop.docs import bills, fields, files, marks
+from tools.develop.docs import fields, files, marks
 from tools.kit import osls, slices
 from tools.kit.dead_letters import REASONS
 from tools.kit.project import DOCUMENTS, ROOT
-from tools.plan import costs
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -282,14 +282,6 @@ def test_every_parameter_that_deploying_names_exists() -> None:
     assert set(named) <= osls.parameters()["default"].keys()
 
 
-def test_the_readme_says_about_what_an_idle_month_costs() -> None:
-    dev, prod = (round(costs.total(bills.idle(stage))) for stage in ("dev", "prod"))
-    assert f"of `dev` costs about {dev} US dollars (us-east-1), of `prod` {prod}." in " ".join(README.split())
-    assert f"cerca de {dev} dólares (us-east-1), de `prod` {prod}." in " ".join(
-        (ROOT / "README.pt-BR.md").read_text(encoding="utf-8").split()
-    )
-
-
 def sampled(document: Path) -> list[tuple[str, str]]:
     """The golden files that a document shows lines of, each with these lines; `...` stands for what is left out."""
     text = document.read_text(encoding="utf-8")
@@ -320,11 +312,16 @@ def test_both_readmes_have_the_same_commands() -> None:
     assert list(shell(PORTUGUESE, "", "aws")) == list(shell(ROOT / "README.md", "", "aws"))
 
 
-def test_both_readmes_have_the_same_pictures() -> None:
-    pictures = [link for link in links(ROOT / "README.md") if link.endswith(".png")]
+@pytest.mark.parametrize("document", [ROOT / "README.md", PORTUGUESE], ids=names)
+def test_a_readme_has_one_picture_which_is_small_short_and_in_its_language(document: Path) -> None:
+    language = "pt-BR" if document == PORTUGUESE else "en"
+    [link] = [link for link in links(document) if Path(link).suffix in {".gif", ".png"}]
 
-    assert pictures == [f"docs/pictures/{name}.png" for name in ("page", "flow")]
-    assert [link for link in links(PORTUGUESE) if link.endswith(".png")] == pictures
+    assert link == f"docs/pictures/moving.{language}.gif"
+    assert (ROOT / link).stat().st_size < 1_500_000
+    with Image.open(ROOT / link) as picture:
+        frames = [frame.info["duration"] for frame in ImageSequence.Iterator(picture)]
+    assert 15_000 <= sum(frames) <= 20_000  # ms
 
 
 def test_both_readmes_have_the_same_contract() -> None:

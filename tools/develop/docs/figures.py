@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from ponto import __version__
+from tools.develop.docs import bills
 from tools.kit import osls
 from tools.kit.project import ROOT
 from tools.plan import costs
@@ -20,8 +22,12 @@ def runbook(text: str) -> str:
     return _row(text, r"metrics of our own x 0\.30", costs.METRICS, 0.30)
 
 
-def readme(batches: str, at_once: str, text: str) -> str:
-    """Put how large batches are, and how many there are at once, into the picture, behind the words for them."""
+def readme(batches: str, at_once: str, dev: str, prod: str, text: str) -> str:
+    """Put the size of batches, how many there are at once, idle months' costs and the version behind their words."""
+    for name, words in (("dev", dev), ("prod", prod)):
+        behind = words.replace(" ", r"\s+")
+        text = _replaced(text, rf"({behind}\s+)\d+", str(round(costs.total(bills.idle(name)))))
+    text = _replaced(text, r"(Vers(?:ion|ão)\s+)\d[\w.-]+", __version__)
     stage = osls.stages()["default"]
     text = _replaced(text, rf'(-- "{batches} )\d+', stage["batchSize"])
     return _replaced(text, rf"(<br>{at_once} )\d+", stage["reservedConcurrency"])
@@ -35,8 +41,8 @@ def deploy(text: str) -> str:
 DOCUMENTS: dict[Path, Callable[[str], str]] = {
     _RUNBOOK: runbook,
     _DOCS / "deploy.md": deploy,
-    ROOT / "README.md": partial(readme, "batches of", "at most"),
-    ROOT / "README.pt-BR.md": partial(readme, "lotes de", "no máximo"),
+    ROOT / "README.md": partial(readme, "batches of", "at most", "of `dev` costs about", "of `prod`"),
+    ROOT / "README.pt-BR.md": partial(readme, "lotes de", "no máximo", "de `dev` custa cerca de", "de `prod`"),
 }
 
 

@@ -17,8 +17,8 @@ _ENGLISH = (
     "AWS resources (`make docs` counts them). What else there is stands in slices, each of which goes by one `rm -r`."
 )
 _PORTUGUESE = (
-    "A referência é pequena: implanta cerca de {python} linhas de Python, {sql} de SQL, e {resources} que declaram os "
-    "recursos da AWS (`make docs` as conta). O mais está em slices, e cada um sai com um só `rm -r`."
+    "A parte implantada é pequena: cerca de {python} linhas de Python, {sql} de SQL e {resources} que declaram os "
+    "recursos da AWS (`make docs` as conta). O resto está em slices, e cada um sai com um só `rm -r`."
 )
 
 

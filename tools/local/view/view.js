@@ -10,7 +10,7 @@ const TEXTS = {
     waiting: "na fila",
     stored: "gravadas",
     duplicates: "repetidas",
-    deadLetters: "mensagens mortas",
+    deadLetters: "mortas",
     seconds: "os últimos dois minutos",
     perSecondIn: "aceitas por segundo",
     perSecondOut: "gravadas por segundo",
@@ -176,15 +176,20 @@ function list(letters) {
   element("letters").replaceChildren(...items)
 }
 
+/** Make a UUID of version 7: the time in milliseconds, then what is random in one of version 4. */
+function uuid7(now) {
+  const time = now.toString(16).padStart(12, "0")
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${crypto.randomUUID().slice(15)}`
+}
+
 /** Send punches as a device does: each under its id until it is accepted. */
 async function send() {
   let left = Number(element("send").dataset.punches)
   const path = new URL(api.url).pathname
-  const { uuid7 } = await import(new URL("rules.js", api.url).pathname) // of the page, which lies beside the API
   async function device() {
     while (left-- > 0) {
       const body = JSON.stringify({
-        id: uuid7(Date.now(), crypto.getRandomValues(new Uint8Array(16))),
+        id: uuid7(Date.now()),
         usuarioId: 1 + Math.floor(Math.random() * 500),
         ponto: new Date().toISOString(),
         dispositivo: "demonstration",

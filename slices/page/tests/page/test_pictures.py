@@ -1,4 +1,4 @@
-"""The picture of the page in the READMEs, of a made-up day: see `tests/page/pictures.py`."""
+"""The picture of the page in its document, of a made-up day: see `tests/page/pictures.py`."""
 
 import re
 from collections.abc import Mapping
@@ -7,15 +7,16 @@ from pathlib import Path
 from playwright.sync_api import Browser, Route
 
 from slices.page.tests.page import phone as phones
-from slices.page.tests.page.between import Between, Fault, accept
+from slices.page.tests.page.between import Between, accept
 from slices.page.tests.page.phone import punch, wait_for_states
 from tests.page.pictures import HOW, at, folder, take
 from tests.serving import Response
 
-DAY = [("08:02:11", "recorded"), ("12:01:38", "recorded"), ("13:00:04", "sent"), ("17:33:20", "on this device")]
+PAGE = Path(__file__).parents[2]
+DAY = [("08:02:11", "recorded"), ("12:01:38", "recorded"), ("13:00:04", "sent"), ("17:33:20", "sent")]
 
 
-def test_the_page_when_the_server_has_just_gone(server: Between, browser: Browser, tmp_path: Path) -> None:
+def test_the_page_at_the_end_of_a_day(server: Between, browser: Browser, tmp_path: Path) -> None:
     def without_its_time(route: Route) -> None:  # beside which the made-up one is wrong
         answer = route.fetch()
         headers = {name: value for name, value in answer.headers.items() if name != "date"}
@@ -26,7 +27,6 @@ def test_the_page_when_the_server_has_just_gone(server: Between, browser: Browse
         return accept(path, headers, body) if is_later else server.record(path, headers, body)
 
     server.api = record_the_first_two
-    server.faults = [Fault(), Fault(), Fault(), Fault(503)]
     with phones.phone(browser, server.url, viewport={"width": 390, "height": 760}, **HOW) as phone:
         phone.context.route(re.compile("/ponto"), without_its_time)
         phone.context.clock.install(time=at("08:00:00"))
@@ -37,6 +37,6 @@ def test_the_page_when_the_server_has_just_gone(server: Between, browser: Browse
             punch(page, 1042)
             states.insert(0, state)
             wait_for_states(page, *states)
-        page.locator("#warnings p").wait_for()
+        assert page.locator("#warnings p").count() == 0
         page.mouse.move(0, 0)
-        take(page, folder(tmp_path) / "page.png")
+        take(page, "section", folder(PAGE, tmp_path) / "page.png")

@@ -1,0 +1,165 @@
+"""The moving picture of the READMEs, recorded from the running stack: `make pictures` writes it into docs/pictures."""
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageOps
+from playwright.sync_api import Browser, Page
+
+from slices.page.tests.page import phone as phones
+from slices.page.tests.page.phone import punch
+from tests.e2e.client import Client
+from tests.e2e.deployed import deploy
+from tests.page import browsers
+from tests.page.pictures import HOW, folder
+from tests.waiting import DEADLINE
+from tools.kit.project import ROOT
+from tools.local import flow
+
+LARGEST = 1_500_000  # bytes
+SECONDS = 17.0  # that it is shown, however long the recording took
+STILL = 2.5  # s of them at either end, for the last frame: whoever sees only one frame sees this
+EVERY = 0.5  # s between two frames while it is recorded
+VIEW, PHONE, MARGIN = {"width": 860, "height": 600}, {"width": 320, "height": 570}, 16  # CSS pixels
+SHARP = 1.5  # dots of the picture for each
+
+CAPTION = """<body style="margin: 0"><p style="background: #0b5c4f; color: #fff; font: 600 21px/50px system-ui;
+height: 50px; margin: 0; padding: 0 26px; white-space: nowrap"></p>"""
+TEXTS = {
+    "en": (
+        "An employee punches: kept on the device, sent, recorded",
+        "Everybody punches: from the queue into PostgreSQL",
+        "The database is stopped for 10 s: punches are accepted, and wait",
+        "The database is back: the queue drains",
+        "Database stopped for 10 s: {} accepted, {} rows, {} lost",
+    ),
+    "pt-BR": (
+        "Alguém bate o ponto: guardada no aparelho, enviada, registrada",
+        "Todos batem o ponto: da fila para o PostgreSQL",
+        "O banco fica parado por 10 s: as batidas são aceitas e esperam",
+        "O banco voltou: a fila esvazia",
+        "Banco parado por 10 s: {} aceitas, {} linhas, {} perdidas",
+    ),
+}
+
+
+def shot(page: Page, **how: Any) -> Image.Image:
+    return Image.open(io.BytesIO(page.screenshot(**how))).convert("RGB")
+
+
+def number(view: Page, name: str) -> int:
+    return int("".join(filter(str.isdigit, view.locator(f"#{name} output").inner_text())))
+
+
+def send(view: Page) -> bool:
+    """Send more punches, where those before are on their way."""
+    if view.locator("#send").is_enabled():
+        view.locator("#send").click()
+    return True
+
+
+class Recorder:
+    """Puts what pages show into frames: a caption, below it the view, and above that, if asked, the employee's page."""
+
+    def __init__(self, view: Page, phone: Page, caption: Page) -> None:
+        self._view, self._phone, self._caption = view, phone, caption
+        chart = view.locator("section").first.bounding_box()
+        assert chart is not None
+        self._clip = {"x": 0, "y": 0, "width": VIEW["width"], "height": round(chart["y"] + chart["height"]) + MARGIN}
+        self._next = time.monotonic()
+        self.frames: list[Image.Image] = []
+
+    def take(self, text: str, *, with_phone: bool = False) -> None:
+        """Take a frame, when it is time for the next one."""
+        time.sleep(max(0, self._next - time.monotonic()))
+        self._next = time.monotonic() + EVERY
+        self._caption.locator("p").evaluate("(p, text) => { p.textContent = text }", text)
+        above, view = shot(self._caption), shot(self._view, clip=self._clip)
+        frame = Image.new("RGB", (view.width, above.height + view.height))
+        frame.paste(above)
+        frame.paste(view, (0, above.height))
+        if with_phone:
+            phone = ImageOps.expand(shot(self._phone), 3, "#7b8884")
+            frame.paste(phone, (frame.width - phone.width - round(SHARP * MARGIN), frame.height - phone.height))
+        self.frames.append(frame)
+
+    def take_until(self, done: Callable[[], bool], text: str, *, with_phone: bool = False) -> None:
+        """Take frames until something is so."""
+        deadline = time.monotonic() + DEADLINE
+        while not done():
+            assert time.monotonic() < deadline, text
+            self.take(text, with_phone=with_phone)
+
+
+def write(frames: list[Image.Image], file: Path) -> str:
+    """Write frames as a GIF, the last one also first; give what became of it."""
+    width, height = frames[0].size
+    sheet = Image.new("RGB", (width, 4 * height))  # what all frames share their colours with
+    for index in range(4):
+        sheet.paste(frames[index * (len(frames) - 1) // 3], (0, index * height))
+    palette = sheet.quantize(256, Image.Quantize.MAXCOVERAGE)  # a rare red stays red
+    first, *others = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in (frames[-1], *frames)]
+    each = round(100 * (SECONDS - 2 * STILL) / (len(frames) - 1)) * 10
+    durations = [int(1000 * STILL), *[each] * (len(frames) - 1), int(1000 * STILL)]
+    first.save(file, save_all=True, append_images=others, duration=durations, loop=0)
+    return f"{file.name}: {file.stat().st_size:,} bytes, {sum(durations) / 1000:.1f} s, {width} x {height}"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("language", TEXTS)
+def test_the_database_is_stopped_and_nothing_is_lost(
+    language: str, browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    employee, everybody, stopped, back, end = TEXTS[language]
+    how = HOW | {"locale": language, "device_scale_factor": SHARP}
+    with (
+        deploy() as deployed,  # for itself: it begins with nothing
+        browsers.window(browser, "about:blank", viewport={"width": VIEW["width"], "height": 50}, **how) as captions,
+        browsers.window(browser, deployed.stack.address.aws_endpoint_url + flow.PATH, viewport=VIEW, **how) as others,
+        phones.phone(browser, deployed.stack.address.root_url, viewport=PHONE, **how) as phone,
+    ):
+        client = Client(deployed.stack)
+        client.post({"usuarioId": 1, "ponto": "2026-10-01T08:00:00-03:00"})  # the function is warm after it
+        client.wait_until_drained()
+        caption = captions.open()
+        caption.set_content(CAPTION)
+        view = others.open(f"#key={flow.key(client.address.aws_access_key_id)}")
+        view.locator("#state.good").wait_for()
+        page = phone.open(f"#key={client.address.api_key}", worker=False)
+        page.locator("#punch").evaluate("form => form.scrollIntoView()")
+        page.locator("#employee").fill("1042")
+        recorder = Recorder(view, page, caption)
+
+        recorder.take(employee, with_phone=True)
+        punch(page)
+        recorder.take_until(lambda: page.locator(".state.recorded").count() == 1, employee, with_phone=True)
+        for _ in range(3):
+            recorder.take(employee, with_phone=True)
+        recorder.take_until(lambda: send(view) and number(view, "stored") > 100, everybody)
+        view.locator("#stop").click()
+        for _ in range(5):
+            send(view)
+            recorder.take(stopped)
+        punch(page, 2718)
+        for _ in range(6):
+            send(view)
+            recorder.take(stopped, with_phone=True)
+        recorder.take_until(lambda: send(view) and view.locator("#stop").is_enabled(), stopped)
+        recorder.take_until(lambda: view.locator("#send").is_enabled(), back)
+        page.locator(".state.waiting").wait_for(state="detached")
+        recorder.take_until(lambda: view.locator("#state.good").count() == 1, back)
+        accepted, [(rows,)] = number(view, "accepted"), client.query("select count(*) from batida")
+        shown = [f"{count:,}" for count in (accepted, rows, accepted - rows)]
+        recorder.take(end.format(*(each.replace(",", "." if language == "pt-BR" else ",") for each in shown)))
+
+    file = folder(ROOT / "docs", tmp_path) / f"moving.{language}.gif"
+    became = write(recorder.frames, file)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{became}\n")
+    assert accepted == rows
+    assert file.stat().st_size < LARGEST
