@@ -115,6 +115,17 @@ def test_an_account_on_the_free_plan_deploys_nothing(prod: Prod) -> None:
     assert "the account is on AWS's Free plan" in result.err
 
 
+def test_the_line_that_deploys_on_the_free_plan_works_as_pasted(prod: Prod) -> None:
+    prod.compiled = prod.compiled._replace(demand=CLUSTER._replace(reserved={"batida-ponto-prod-batidaPonto": 5}))
+    prod.instead["GetAccountPlanState"] = {"accountPlanType": "FREE"}
+    given = ["--param=alarmEmail=a b@example.com", "--param=database=create", "--region=sa-east-1"]
+    (line,) = (each for each in prod.run(*given).err.splitlines() if "make deploy" in each)
+    assert line == (
+        "  make deploy STAGE=prod ARGS=\"--region sa-east-1 --param 'alarmEmail=a b@example.com' "
+        '--param database=express --param reservedConcurrency=none"'
+    )
+
+
 GIVEN = ["--param=deletionProtection=true"]
 PLAIN = [("package", "package", GIVEN), ("deploy", "package", GIVEN)]
 UNPROTECTED = [*GIVEN, "--param=deletionProtection=false"]  # of two values for one the last counts

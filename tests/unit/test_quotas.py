@@ -11,6 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from tests.aws import NO_STACK, Calls, refusal
 from tests.events import aws
 from tools.deploy.quotas import Demand, demand_of, require
+from tools.kit import slices
 from tools.kit.errors import CommandError
 
 STACK = "batida-ponto-prod"
@@ -45,7 +46,7 @@ def is_there(status: str) -> Any:
 
 
 def demand(what: Demand, *, force: bool = False) -> None:
-    require(boto3.Session(), STACK, what, force=force)
+    require(boto3.Session(), STACK, what, lambda *changed: f"again: {' '.join(changed)}", force=force)
 
 
 def test_a_template_tells_what_it_takes() -> None:
@@ -60,8 +61,35 @@ def test_a_template_tells_what_it_takes() -> None:
     assert demand_of({"Resources": resources}) == Demand({"a": 5}, makes_network=True, makes_cluster=False)
     del resources["Vpc"]
     assert not demand_of({"Resources": resources}).makes_network
-    resources["DatabaseCluster"] = {"Type": "AWS::RDS::DBCluster", "Properties": {}}
-    assert demand_of({"Resources": resources}).makes_cluster
+    capacity = {"ServerlessV2ScalingConfiguration": {"MaxCapacity": 8}, "BackupRetentionPeriod": 7}
+    resources["DatabaseCluster"] = {"Type": "AWS::RDS::DBCluster", "Properties": capacity}
+    made = demand_of({"Resources": resources})
+    assert made.makes_cluster
+    assert (made.is_express, made.maximum_acu, made.backup_days) == (False, 8, 7)
+
+
+def test_a_template_tells_what_the_cluster_takes_that_is_made_outside_of_it() -> None:
+    wanted = {
+        "MasterUsername": "ponto",
+        "ServerlessV2ScalingConfiguration": {"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+        "DeletionProtection": True,
+        "BackupRetentionPeriod": 1,
+        "WhenDeleted": "Retain",
+        "LeaveDatabase": False,
+        "Tags": {"stage": "prod"},
+        "Parameters": {"log_statement": "ddl"},
+    }
+    found = demand_of({"Resources": {}, "Metadata": {"ExpressCluster": wanted}})
+    assert (found.makes_cluster, found.is_express, found.maximum_acu, found.backup_days) == (False, True, 4, 1)
+
+
+def test_a_template_tells_the_parameters_without_which_nothing_of_it_needs_a_verified_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = [{"resource": "Gate", "parameter": "gate=false"}, {"resource": "Pool", "parameter": "pool=false"}]
+    monkeypatch.setattr(slices, "said", lambda key: said if key == "secondUpdate" else [])
+    resources = {"Gate": {"Type": "AWS::CloudFront::Distribution"}, "Pool": {"Type": "AWS::Cognito::UserPool"}}
+    assert demand_of({"Resources": resources}).verified == ("gate=false",)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +167,7 @@ def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_m
     said = str(refused.value)
     assert "the account is on AWS's Free plan" in said
     assert "FreeTierRestrictionError" in said
+    assert "again: database=express" in said.splitlines()
     assert "aws freetier upgrade-account-plan --account-plan-type PAID" in said
     assert "Nothing was deployed" in said
 
@@ -146,6 +175,34 @@ def test_an_account_on_the_free_plan_is_told_to_upgrade_it_before_a_cluster_is_m
     assert calls.operations.count("GetAccountPlanState") == 1
     calls.instead |= plan("PAID")
     demand(CLUSTER)
+
+
+def test_the_line_that_an_account_on_the_free_plan_is_given_asks_for_no_more_than_the_plan_gives(calls: Calls) -> None:
+    calls.instead |= limits(10, 10) | plan("FREE")
+    large = FIVE._replace(makes_cluster=True, maximum_acu=8, verified=("gate=false",))
+    with pytest.raises(
+        CommandError, match="again: database=express reservedConcurrency=none gate=false maximumAcu=4\n"
+    ):
+        demand(large)
+
+
+def test_an_express_cluster_is_held_against_what_the_free_plan_gives(
+    calls: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls.instead |= limits(1_000) | plan("FREE")
+    express = NOTHING._replace(is_express=True, maximum_acu=4, backup_days=1)
+    demand(express)
+    assert capsys.readouterr().err == ""
+
+    demand(express._replace(backup_days=7, verified=("gate=false",)))
+    said = capsys.readouterr().err
+    assert "keeps backups of one day: backupDays (7) may be refused" in said
+    assert "deploy with --param gate=false" in said
+
+    with pytest.raises(CommandError, match=r"4 ACU at most, and maximumAcu is 8\. Deploy with --param maximumAcu=4"):
+        demand(express._replace(maximum_acu=8))
+    calls.instead |= plan("PAID")
+    demand(express._replace(maximum_acu=8))
 
 
 def test_an_account_older_than_plans_has_none(calls: Calls, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from tools.kit.errors import CommandError
-from tools.kit.osls import has_resource
+from tools.kit.osls import DATABASE_CLUSTER, has_resource, stack_name
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
 if TYPE_CHECKING:
     import boto3
-
-LOGICAL_ID = "DatabaseCluster"
 
 
 def is_first(session: "boto3.Session", stack: str) -> bool:
@@ -30,7 +28,7 @@ def is_first(session: "boto3.Session", stack: str) -> bool:
         botocore.exceptions.BotoCoreError: AWS did not answer.
     """
     try:
-        return not has_resource(session.client("cloudformation"), stack, LOGICAL_ID)
+        return not has_resource(session.client("cloudformation"), stack, DATABASE_CLUSTER)
     except ClientError as error:
         print_status(
             f"not checked: whether the stack has its cluster, for {explain(error)}",
@@ -40,12 +38,13 @@ def is_first(session: "boto3.Session", stack: str) -> bool:
         return False
 
 
-def require_none_left(session: "boto3.Session", stack: str) -> None:
+def require_none_left(session: "boto3.Session", stack: str, database: str | None = None) -> None:
     """Refuse to make a cluster beside one that an earlier stack of this name made.
 
     Args:
         session: of the account and region.
         stack: the name of the CloudFormation stack, which has no cluster yet.
+        database: what the stage has instead; None: it is not deployed yet.
 
     Raises:
         CommandError: naming each such cluster, and what to do with it.
@@ -56,13 +55,33 @@ def require_none_left(session: "boto3.Session", stack: str) -> None:
         each["DBClusterIdentifier"]
         for page in pages
         for each in page["DBClusters"]
-        if each["DBClusterIdentifier"].startswith(f"{stack}-{LOGICAL_ID.lower()}-")
+        if (each["DBClusterIdentifier"] == stack and database is None)  # an express one, if nobody leaves it on purpose
+        or each["DBClusterIdentifier"].startswith(f"{stack}-{DATABASE_CLUSTER.lower()}-")
         or {"Key": "aws:cloudformation:stack-name", "Value": stack} in each.get("TagList", [])
     ]
     if found:
         raise CommandError(
             f"the cluster {', '.join(found)} is of this stage, and outside its stack: a deploy that failed left it, or "
             "a stack that was removed. This deploy would make a second one, without its punches.\nDelete it if nobody "
-            "needs it, or go on with it as database: existing (docs/deploy.md#a-first-deploy-that-fails).\n"
+            "needs it, or go on with it (docs/deploy.md#a-first-deploy-that-fails).\n"
             "Nothing was deployed."
+        )
+
+
+def require_same(stage: str, found: str | None, wanted: str) -> None:
+    """Refuse to give a deployed stage another database, which would have none of its punches.
+
+    Args:
+        stage: which it is.
+        found: its database; None: it is not deployed yet.
+        wanted: the parameter `database` of this deploy.
+
+    Raises:
+        CommandError: the stage has another.
+    """
+    if found not in (None, wanted):
+        raise CommandError(
+            f"the punches of {stack_name(stage)} are in the database of '{found}', and '{wanted}' is another. Set "
+            f"database to '{found}'. To move, copy the rows first, and deploy once with --param leaveDatabase=true "
+            "(docs/operations.md#go-on-with-the-restored-cluster).\nNothing was deployed."
         )

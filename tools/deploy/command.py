@@ -1,8 +1,10 @@
 """`ponto deploy`: deploy a stage, migrate its database, and prove with one punch that it works."""
 
 import json
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,11 +13,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ponto import brought, config
-from tools.deploy import cluster, proof, quotas
+from tools.deploy import cluster, express, proof, quotas
 from tools.kit import commands, osls, slices, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
-from tools.kit.osls import outputs_of, stack_name
+from tools.kit.osls import DATABASE_CLUSTER, database_of, outputs_of, stack_name
 from tools.kit.output import camel_case, confirm_by_name, print_json, print_result, print_status
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _EPILOG = """examples:
   ponto deploy --stage dev
   ponto deploy --stage prod --yes --json      asks nothing, as in CI
   ponto deploy --stage dev --param tracing=true --param alarmEmail=a@example.com
+  ponto deploy --stage dev --param database=express      no VPC; the Free plan too
 
 exit status: 0 done, 1 deployed but not migrated or not proven, 2 not deployed
 """
@@ -40,6 +43,7 @@ class Compiled(NamedTuple):
     demand: quotas.Demand
     protects_cluster: bool = False  # against deletion, by a rollback too
     later: tuple[Mapping[str, str], ...] = ()  # what slices have a second update make
+    outside: express.Wanted | None = None  # the cluster that is made outside the stack
 
 
 class Done(NamedTuple):
@@ -104,11 +108,13 @@ def deploy(where: target.Where, params: Sequence[str], wait: int, *, yes: bool, 
     Prints which account and region, holds the stage against the account's plan and quotas, deploys with `sls deploy`,
     applies the migrations, sends one punch of a reserved employee all the way to its row, publishes and proves what
     slices bring. A first cluster is made without protection from deletion and without what AWS may refuse; a second
-    `sls deploy` protects it and makes the rest. May be repeated at any time. Progress goes to standard error.
+    `sls deploy` protects it and makes the rest. With `database: express`, which a deployed stage need not be told
+    again, the cluster is made before `sls deploy`, which cannot make it. May be repeated at any time, after it was
+    killed, too. Progress goes to standard error.
     """
     stage = where.stage
     session, account, described = target.announce(where)
-    compiled = _deploy(session, stage, params, described, is_confirmed=yes, force=force)
+    compiled = _deploy(session, where, params, described, is_confirmed=yes, force=force)
     try:
         done = _migrate_and_prove(session, stage, account, compiled, wait)
     except CommandError as error:
@@ -158,34 +164,77 @@ def _migrate_and_prove(session: "boto3.Session", stage: str, account: str, compi
     )
 
 
+def _with_database(stage: str, params: Sequence[str], found: str | None) -> Sequence[str]:
+    """Give parameters of a deploy; where neither they nor the stage's own name a database, an express one stays.
+
+    Without it, `create` is the default, and would be refused.
+    """
+    own = osls.parameters().get(stage, {})
+    if found != "express" or "database" in own or any(each.startswith("database=") for each in params):
+        return params
+    print_status("database: express, as the stack has it")
+    return [*params, "database=express"]
+
+
 def _deploy(
-    session: "boto3.Session", stage: str, params: Sequence[str], account: str, *, is_confirmed: bool, force: bool
+    session: "boto3.Session",
+    where: target.Where,
+    params: Sequence[str],
+    account: str,
+    *,
+    is_confirmed: bool,
+    force: bool,
 ) -> Compiled:
-    def sls(command: str, package: Path, *more: str) -> None:
-        options = ["--stage", stage, "--region", session.region_name, "--package", str(package)]
-        options += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
+    stage, stack = where.stage, stack_name(where.stage)
+    database = database_of(session.client("cloudformation"), stage)
+    params = _with_database(stage, params, database)
+
+    def sls(command: str, *options: object, more: Sequence[str] = ()) -> None:
+        words = ["--stage", stage, "--region", session.region_name, *map(str, options)]
+        words += [f"--param={given}" for given in (*params, *more)]  # of two values for one the last counts
         print_status(f"sls {command}")
-        if osls.run(command, options, osls.environment_of(session, stage)):
+        if osls.run(command, words, osls.environment_of(session, stage)):
             raise CommandError(f"sls {command} failed, as it says above; nothing was migrated")
 
-    stack = stack_name(stage)
+    def update(package: Path, more: Sequence[str] = ()) -> None:
+        if compiled.outside:
+            sls("deploy", more=more)  # which compiles again, now that there is a cluster to look up
+            return
+        if more:
+            sls("package", "--package", package, more=more)
+        sls("deploy", "--package", package, more=more)
+
     with tempfile.TemporaryDirectory(prefix="ponto-") as temporary:
         package = Path(temporary) / "package"  # aside: .serverless is emptied by whatever packages next
-        sls("package", package)
+        sls("package", "--package", package)
         compiled = read(package)
-        quotas.require(session, stack, compiled.demand, force=force)
-        is_first = compiled.demand.makes_cluster and cluster.is_first(session, stack)
-        if is_first:
-            cluster.require_none_left(session, stack)
+        if compiled.outside:
+            if not compiled.outside.leaves_another:
+                cluster.require_same(stage, database, "express")
+            express.require_name(session, stage)
+        quotas.require(session, stack, compiled.demand, partial(_again, where, params), force=force)
+        is_first = bool(compiled.outside and not database)
+        if compiled.demand.makes_cluster and (is_first := cluster.is_first(session, stack)):
+            cluster.require_none_left(session, stack, database)
         question = f"People punch here. Type {stage} to deploy it to {account}:"
         if compiled.is_protected and not is_confirmed and not confirm_by_name(question, stage):
             raise CommandError("not deployed")
+        if compiled.outside:
+            express.make(session, stage, compiled.outside)
         if is_first and (later := _later(compiled)):
-            first = Path(temporary) / "first"
-            sls("package", first, *later)
-            sls("deploy", first, *later)
-        sls("deploy", package)
+            update(Path(temporary) / "first", later)
+        update(package)
     return compiled
+
+
+def _again(where: target.Where, params: Sequence[str], *changed: str) -> str:
+    """Give the command that deploys a stage with other parameters, to paste into a shell."""
+    names = {each.partition("=")[0] for each in changed}
+    kept = [each for each in params if each.partition("=")[0] not in names]
+    account = [("--region", where.region), ("--profile", where.profile)]
+    words = [word for option, value in account if value for word in (option, value)]
+    words += [word for each in (*kept, *changed) for word in ("--param", each)]
+    return f'make deploy STAGE={where.stage} ARGS="{shlex.join(words)}"'
 
 
 def _later(compiled: Compiled) -> list[str]:
@@ -211,7 +260,7 @@ def read(package: Path) -> Compiled:
     """
     configuration = json.loads((package / "serverless-state.json").read_text(encoding="utf-8"))["service"]
     template = json.loads((package / "cloudformation-template-update-stack.json").read_text(encoding="utf-8"))
-    made = template["Resources"].get(cluster.LOGICAL_ID)
+    made = template["Resources"].get(DATABASE_CLUSTER)
     environment = template["Resources"]["SchemaLambdaFunction"]["Properties"]["Environment"]["Variables"]
     try:
         config.zone_of(environment["TIME_ZONE"])
@@ -224,5 +273,6 @@ def read(package: Path) -> Compiled:
         needs_token=template["Resources"]["PostPunch"]["Properties"]["AuthorizationType"] != "NONE",
         demand=quotas.demand_of(template),
         protects_cluster=made is not None and made["Properties"]["DeletionProtection"],
+        outside=express.wanted_of(template),
         later=tuple(each for each in slices.said("secondUpdate") if each["resource"] in template["Resources"]),
     )

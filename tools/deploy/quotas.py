@@ -1,15 +1,15 @@
 """What a stage takes of the account's plan and quotas, held against them before it is deployed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.deploy.cluster import LOGICAL_ID
+from tools.deploy import express
 from tools.kit import slices
 from tools.kit.errors import CommandError
-from tools.kit.osls import has_resource
+from tools.kit.osls import DATABASE_CLUSTER, has_resource
 from tools.kit.output import print_status
 from tools.kit.target import explain
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _UNRESERVED = 100
 _CONCURRENCY = ("lambda", "L-B99A9384")  # concurrent executions: service and code of the quota
 _VPCS = ("vpc", "L-F678F1CE")  # in a region
+_FREE_ACU = 4  # of a cluster, on the Free plan
 
 
 def parameters() -> dict[str, str]:
@@ -40,6 +41,10 @@ class Demand(NamedTuple):
     reserved: Mapping[str, int]  # concurrency by the function's name
     makes_network: bool
     makes_cluster: bool
+    is_express: bool = False  # its cluster is made outside the stack
+    maximum_acu: float = 0  # of either cluster
+    backup_days: int = 0
+    verified: tuple[str, ...] = ()  # parameters without what only an account that AWS has verified may have
 
 
 def demand_of(template: Any) -> Demand:
@@ -52,10 +57,27 @@ def demand_of(template: Any) -> Demand:
     functions = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Lambda::Function"]
     key = "ReservedConcurrentExecutions"
     reserved = {each["FunctionName"]: int(each[key]) for each in functions if key in each}
-    return Demand(reserved, makes_network="Vpc" in resources, makes_cluster=LOGICAL_ID in resources)
+    demand = Demand(reserved, makes_network="Vpc" in resources, makes_cluster=DATABASE_CLUSTER in resources)
+    verified = tuple(
+        each["parameter"]
+        for each in slices.said("secondUpdate")
+        if resources.get(each["resource"], {}).get("Type") == "AWS::CloudFront::Distribution"
+    )
+    if wanted := express.wanted_of(template):
+        capacity, days = wanted.capacity, wanted.backup_days
+    elif demand.makes_cluster:
+        made = resources[DATABASE_CLUSTER]["Properties"]
+        capacity, days = made["ServerlessV2ScalingConfiguration"], made["BackupRetentionPeriod"]
+    else:
+        return demand._replace(verified=verified)
+    return demand._replace(
+        is_express=wanted is not None, maximum_acu=capacity["MaxCapacity"], backup_days=days, verified=verified
+    )
 
 
-def require(session: "boto3.Session", stack: str, demand: Demand, *, force: bool = False) -> None:
+def require(
+    session: "boto3.Session", stack: str, demand: Demand, again: Callable[..., str], *, force: bool = False
+) -> None:
     """Refuse a deploy that would fail, or may, for the account's plan or for want of a quota.
 
     What the caller may not ask is said, and left unchecked.
@@ -64,13 +86,16 @@ def require(session: "boto3.Session", stack: str, demand: Demand, *, force: bool
         session: of the account and region.
         stack: the name of the CloudFormation stack.
         demand: what the stage takes.
+        again: gives the command that deploys with other parameters, `name=value`.
         force: only say it.
 
     Raises:
         CommandError: naming the plan, and each quota that is too low, and how to raise it.
     """
     checks: Mapping[str, Callable[[], Iterator[str]]] = {
-        "the account's plan": lambda: _plan(session) if demand.makes_cluster else iter(()),
+        "the account's plan": lambda: (
+            _plan(session, demand, again) if demand.makes_cluster or demand.is_express else iter(())
+        ),
         "the concurrency of functions": lambda: _concurrency(session, demand.reserved),
         "the number of networks": lambda: _networks(session, stack) if demand.makes_network else iter(()),
     }
@@ -88,7 +113,7 @@ def require(session: "boto3.Session", stack: str, demand: Demand, *, force: bool
         print_status(*each.splitlines(), "Going on, as --force says.")
 
 
-def _plan(session: "boto3.Session") -> Iterator[str]:
+def _plan(session: "boto3.Session", demand: Demand, again: Callable[..., str]) -> Iterator[str]:
     # Of a few regions only, which botocore knows. Where it cannot be reached, nobody waits for it.
     config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 2})
     client = session.client("freetier", config=config)
@@ -99,12 +124,39 @@ def _plan(session: "boto3.Session") -> Iterator[str]:
             raise
         return  # it has none
     if plan == "FREE":
+        yield from _of_express(demand) if demand.is_express else _to_express(demand, again)
+
+
+def _to_express(demand: Demand, again: Callable[..., str]) -> Iterator[str]:
+    changed = ["database=express", *_unreserved(demand.reserved), *demand.verified]
+    if demand.maximum_acu > _FREE_ACU:
+        changed.append(f"maximumAcu={_FREE_ACU}")
+    yield (
+        "the account is on AWS's Free plan, which admits Aurora in its express configuration only: after minutes this "
+        "deploy would end with FreeTierRestrictionError.\n"
+        "Deploy with that, outside of any network, with no more than the plan gives (docs/deploy.md#the-free-plan):\n"
+        f"{again(*changed)}\n"
+        "Or upgrade the plan: aws freetier upgrade-account-plan --account-plan-type PAID (or Billing and Cost "
+        "Management in the console). From then on AWS bills what its credits do not cover.\n"
+        "Or deploy with a PostgreSQL of yours (database: existing; docs/deploy.md#the-database)."
+    )
+
+
+def _of_express(demand: Demand) -> Iterator[str]:
+    if demand.maximum_acu > _FREE_ACU:
         yield (
-            "the account is on AWS's Free plan, which admits Aurora outside of a network only, as CloudFormation "
-            "cannot make it: after minutes the deploy would end with FreeTierRestrictionError.\n"
-            "Upgrade the plan: aws freetier upgrade-account-plan --account-plan-type PAID (or Billing and Cost "
-            "Management in the console). From then on AWS bills what its credits do not cover.\n"
-            "Or deploy with a PostgreSQL of yours (database: existing; docs/deploy.md#the-database)."
+            f"the account is on AWS's Free plan, which gives a cluster {_FREE_ACU} ACU at most, and maximumAcu is "
+            f"{demand.maximum_acu:g}. Deploy with --param maximumAcu={_FREE_ACU}."
+        )
+    if demand.backup_days > 1:
+        print_status(
+            f"the account is on AWS's Free plan, which keeps backups of one day: backupDays ({demand.backup_days}) may "
+            "be refused, which is said, and changes nothing else"
+        )
+    if demand.verified:
+        print_status(
+            "AWS gives CloudFront to accounts that it has verified, and the Free plan's often are not: where it "
+            f"refuses, ask its support, and deploy with {_as_options(demand.verified)}"
         )
 
 
@@ -118,15 +170,20 @@ def _concurrency(session: "boto3.Session", reserved: Mapping[str, int]) -> Itera
             f"the account may run {limit['ConcurrentExecutions']} functions at once in {session.region_name}, of which "
             f"{limit['UnreservedConcurrentExecutions']} are not reserved; this stage reserves {more} more.\n"
             f"AWS may refuse: {_UNRESERVED} must stay, as it says, though refusals have named 10 or 50, too.\n"
-            f"Deploy without reserving, as long as that is so: {_without(reserved)} (docs/deploy.md#quotas)\n"
+            f"Deploy without reserving, as long as that is so: {_as_options(_unreserved(reserved))} "
+            "(docs/deploy.md#quotas)\n"
             "Ask for more: " + _request(session, _CONCURRENCY, max(limit["ConcurrentExecutions"] + missing, 1_000))
         )
 
 
-def _without(reserved: Mapping[str, int]) -> str:
-    """Give the options of `ponto deploy` with which these functions reserve nothing."""
+def _unreserved(reserved: Mapping[str, int]) -> list[str]:
+    """Give the parameters with which these functions reserve nothing."""
     functions, named = [name.rpartition("-")[2] for name in reserved], parameters()
-    return " ".join(f"--param {named[each]}=none" for each in functions if each in named)
+    return [f"{named[each]}=none" for each in functions if each in named]
+
+
+def _as_options(given: Iterable[str]) -> str:
+    return " ".join(f"--param {each}" for each in given)
 
 
 def _reserved(functions: "LambdaClient", name: str) -> int:

@@ -26,6 +26,9 @@ _CONFIGURATION = ROOT / "serverless.yml"
 _PARAMETERS = ROOT / "resources" / "parameters.yml"
 _REQUIRED = {"PunchQueueUrl", "DeadLetterQueueUrl"}  # outputs of every version
 
+DATABASE_CLUSTER = "DatabaseCluster"
+"""The logical id of the cluster that a stack makes itself."""
+
 
 @cache
 def service() -> str:
@@ -142,6 +145,20 @@ def environment_of(session: "boto3.Session", stage: str) -> dict[str, str]:
     return environment | {f"AWS_{name}": value for name, value in given if value}
 
 
+def find_stack(formation: "CloudFormationClient", stage: str) -> "StackTypeDef | None":
+    """Describe a stage's stack; None: there is none.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    try:
+        return formation.describe_stacks(StackName=stack_name(stage))["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        return None
+
+
 def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
     """Describe a stage's stack.
 
@@ -149,13 +166,10 @@ def stack_of(formation: "CloudFormationClient", stage: str) -> "StackTypeDef":
         CommandError: there is no such stack.
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
+    if found := find_stack(formation, stage):
+        return found
     stack, region = stack_name(stage), formation.meta.region_name
-    try:
-        return formation.describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
-            raise
-        raise CommandError(f"no stack {stack} in {region}; is --stage, --region or --profile another?") from None
+    raise CommandError(f"no stack {stack} in {region}; is --stage, --region or --profile another?")
 
 
 def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str) -> bool:
@@ -173,6 +187,22 @@ def has_resource(formation: "CloudFormationClient", stack: str, logical_id: str)
     return not found["StackResourceDetail"]["ResourceStatus"].startswith("DELETE_")
 
 
+def database_of(formation: "CloudFormationClient", stage: str) -> str | None:
+    """Give what a deployed stage's `database` was: create, existing or express; None: it has no complete stack.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    found = find_stack(formation, stage)
+    outputs = _outputs(found) if found else {}
+    if not outputs.keys() >= _REQUIRED:
+        return None
+    if said := outputs.get("Database"):
+        return said
+    # It is from before this was an output.
+    return "create" if has_resource(formation, stack_name(stage), DATABASE_CLUSTER) else "existing"
+
+
 def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, str]:
     """Give the outputs of a stage's stack, the queues' addresses among them.
 
@@ -181,10 +211,14 @@ def outputs_of(formation: "CloudFormationClient", stage: str) -> Mapping[str, st
         botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
     """
     found = stack_of(formation, stage)
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    outputs = _outputs(found)
     if missing := sorted(_REQUIRED - outputs.keys()):
         raise CommandError(
             f"stack {stack_name(stage)} in {formation.meta.region_name} "
             f"({found['StackStatus']}) has no output {', '.join(missing)}; deploy it again"
         )
     return outputs
+
+
+def _outputs(stack: "StackTypeDef") -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -1,14 +1,19 @@
-"""`ponto remove`: remove a stage's stack, with the buckets that CloudFormation deletes only when they are empty."""
+"""`ponto remove`: remove a stage's stack, with what CloudFormation does not: full buckets, and an express cluster."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.deploy import express
 from tools.kit import commands, osls, target
 from tools.kit import options as opt
 from tools.kit.errors import CommandError
 from tools.kit.output import confirm_by_name, print_result, print_status
+
+if TYPE_CHECKING:
+    import boto3
 
 _BUCKET = "AWS::S3::Bucket"
 _OSLS = "ServerlessDeploymentBucket"  # its packages, which it removes itself
@@ -31,24 +36,52 @@ exit status: 0 done, 1 not all of it: run it again, 2 nothing was removed
 def remove(where: target.Where, *, yes: bool) -> None:
     """Empty the buckets that go with a stage, and remove it.
 
-    Ends with `sls remove`. Prints which account and region, and asks first. A stack that is protected from deletion is
+    Ends with `sls remove`, and an express cluster's end: the cluster goes as the stage's whenDeleted says, without a
+    snapshot. Prints which account and region, and asks first. A stack or a cluster that is protected from deletion is
     left alone.
     """
     stage = where.stage
     session, _, account = target.announce(where)
     formation = session.client("cloudformation")
-    if osls.stack_of(formation, stage).get("EnableTerminationProtection"):
+    stack = osls.find_stack(formation, stage)
+    # Without a complete stack there may be a cluster all the same: a deploy or a removal was killed.
+    may_have_cluster = osls.database_of(formation, stage) in (None, "express")
+    cluster = express.left(session, stage) if may_have_cluster else None
+    if not stack and not cluster:
+        osls.stack_of(formation, stage)  # which says so
+    if stack and stack.get("EnableTerminationProtection"):
         raise CommandError(
             f"stack {osls.stack_name(stage)} is protected from deletion. "
             "Deploy it with --param terminationProtection=false first, if you mean it"
         )
-    buckets = dict(_buckets(formation, osls.stack_name(stage)))
-    lost = f" and all that is in {', '.join(buckets)}" if buckets else ""
+    goes = cluster if cluster and not cluster.is_kept else None
+    if goes and goes.is_protected:
+        raise CommandError(
+            f"the cluster {goes.name} is protected from deletion. Deploy with --param deletionProtection=false first, "
+            f"if you mean it; without its stack: aws rds modify-db-cluster --db-cluster-identifier {goes.name} "
+            f"--no-deletion-protection --region {session.region_name}"
+        )
+    buckets = dict(_buckets(formation, osls.stack_name(stage))) if stack else {}
+    lost = f", the cluster {goes.name} with all punches" if goes else ""
+    lost += f" and all that is in {', '.join(buckets)}" if buckets else ""
     question = f"This deletes what stage {stage} does not keep{lost}. Type {stage} to remove it from {account}:"
     if not yes and not confirm_by_name(question, stage):
         raise CommandError("not removed")
 
-    s3 = session.resource("s3")
+    if stack:
+        _remove_stack(session, stage, buckets)
+    if goes:
+        _delete(session, goes.name)
+    elif cluster:
+        print_status(
+            f"kept the cluster {cluster.name} (whenDeleted: Retain): "
+            "ponto deploy --param database=express goes on with it (docs/deploy.md#remove)"
+        )
+    print_result(f"removed    {stage}, {account}")
+
+
+def _remove_stack(session: "boto3.Session", stage: str, buckets: Mapping[str, str]) -> None:
+    s3: Any = session.resource("s3")
     for name in buckets.values():
         print_status(f"emptying {name}")
         _empty(s3.Bucket(name))
@@ -58,7 +91,13 @@ def remove(where: target.Where, *, yes: bool) -> None:
     options = ["--stage", stage, "--region", session.region_name]
     if osls.run("remove", options, osls.environment_of(session, stage)):
         raise CommandError("sls remove failed, as it says above. Mend the cause, and run this again", status=1)
-    print_result(f"removed    {stage}, {account}")
+
+
+def _delete(session: "boto3.Session", cluster: str) -> None:
+    try:
+        express.delete(session, cluster)
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(f"{target.explain(error)}\nMend the cause, and run this again", status=1) from error
 
 
 def _buckets(formation: Any, stack: str) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ exit status: 0 done, 1 the function failed, 2 the request or the stage is wrong
 @opt.as_json
 @target.options
 def schema(where: target.Where, *, as_json: bool) -> None:
-    """Apply the migrations, and set limits and passwords of roles.
+    """Apply the migrations, and set limits and logins of roles.
 
     Invokes the function `schema` of a stage once, and waits for its end, 15 minutes at most. It may be repeated at any
     time: after `sls deploy`, after a secret or a concurrency has changed, after it failed. `ponto deploy` does it too.

@@ -1,0 +1,99 @@
+"""`ponto deploy` with an express cluster: RDS's API and its login by IAM are servers of this test, the rest is as ever.
+
+Functions outside of a VPC sign in by tokens, over TLS; the database's name is made, the stage proven, and all removed.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests import rds_api
+from tests.commands import Result, run_process
+from tests.database import ROLES, migrations
+from tests.postgres import rds as rds_login
+from tests.postgres.servers import Server
+from tests.postgres.tls import Authority, Front
+from tools.deploy.proof import RESERVED_EMPLOYEE
+from tools.kit.packaging import copy_project
+from tools.local import emulator
+from tools.local.stack import quick_package
+
+NAME = "batida-ponto-local"
+OWNER = "master"
+DATABASE = "pontodb"
+ACCOUNT = "000000000000"
+
+
+class Account(NamedTuple):
+    project: Path
+    aws: emulator.Emulator
+    api: rds_api.Rds
+    login: rds_login.Rds
+    before: Front  # of the cluster
+    environment: Mapping[str, str]
+
+    def run(self, *words: str) -> Result:
+        return run_process(*words, "--stage", "local", cwd=self.project, env=self.environment)
+
+
+@pytest.fixture
+def account(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    """Give an account that has nothing but an emulator of AWS with an RDS, and a PostgreSQL that is the cluster's."""
+    server.owner(OWNER)
+    server.ask(f"create role rds_iam nologin; grant rds_iam to {OWNER} with admin option")
+    state = Path(tempfile.mkdtemp(prefix="ponto-express-"))
+    try:
+        project = copy_project(state / "project", with_requirements=True)
+        authority = Authority(project / "ponto" / "certificates", "test")
+        login = rds_login.Rds(server)
+        aws = emulator.start(emulator.free_port(), state / "aws", state / "emulator.log")
+        monkeypatch.setattr(rds_login, "REGION", "us-east-1")
+        certificate = authority.server(rds_login.HOST)
+        certificate = certificate.rename(state / "server.pem")  # with its key, which is not packaged
+        try:
+            with rds_api.serving() as (api, url), login.running(certificate) as before:
+                # The emulator's functions have one key, which begins with the account's number.
+                key = rds_login.Key("none", aws.key, frozenset({OWNER, *ROLES}))
+                login.keys[ACCOUNT] = key
+                api.looks = 0
+                api.endpoint = (rds_login.HOST, before.port)
+                environment = aws.environment() | {
+                    "AWS_ENDPOINT_URL_RDS": url,
+                    "LOCAL_PIP_CACHE": str(state / "pip"),
+                    "SLS_AWS_MONITORING_FREQUENCY": "250",
+                    "NODE_OPTIONS": quick_package(),
+                }
+                yield Account(project, aws, api, login, before, environment)
+        finally:
+            aws.stop()
+    finally:
+        shutil.rmtree(state)
+
+
+def test_an_express_cluster_is_made_signed_in_to_proven_and_removed(account: Account, server: Server) -> None:
+    given = [f"dbUser={OWNER}", "dbSslRootCert=ponto/certificates/test.pem", "deletionProtection=false", "backupDays=3"]
+    params = [f"--param={each}" for each in ("database=express", *given)]
+
+    done = account.run("deploy", "--json", *params)
+
+    assert done.status == 0, done.err
+    assert done.err.index("making the cluster") < done.err.index("sls deploy")
+    assert done.json["applied"] == migrations()
+    assert f"database made: {DATABASE}" in done.err
+    rows = server.ask("select id::text, usuario_id from batida", DATABASE)
+    assert rows == [(done.json["punch"]["id"], RESERVED_EMPLOYEE)]
+    assert account.login.refused == []
+    assert {*account.before.connections} == {"TLS"}
+    (stack,) = account.aws.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    assert (outputs["Database"], outputs["DatabaseLogin"], outputs["BackupDays"]) == ("express", "iam", "3")
+
+    account.api.asked.clear()
+    removed = account.run("remove", "--yes")
+    assert removed.status == 0, removed.err
+    assert account.api.made == ["DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
+    assert account.run("remove", "--yes").err.endswith("is --stage, --region or --profile another?\n")  # all is gone

@@ -1,0 +1,553 @@
+"""`database: express`: a cluster that `ponto deploy` and `ponto remove` make and delete, though they are killed."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.aws import NO_STACK, Calls, refusal
+from tests.commands import Result, runner
+from tests.events import aws
+from tests.rds_api import FORBIDDEN, FREE_PLAN, Rds, serving
+from tools.deploy import command as deploying
+from tools.deploy import express, quotas
+from tools.kit import osls
+
+NAME = "batida-ponto-dev"
+WRITER = f"{NAME}-instance-1"
+OWN = {"service": "batida-ponto", "stage": "dev"}
+WANTED = express.Wanted(
+    owner="ponto",
+    capacity={"MinCapacity": 0, "MaxCapacity": 4, "SecondsUntilAutoPause": 300},
+    is_protected=True,
+    backup_days=7,
+    tags={**OWN, "whenDeleted": "Delete"},
+    log={"log_min_error_statement": "panic", "log_statement": "ddl"},
+)
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Dev:
+    """The stage `dev` of an account that has nothing yet, and whose RDS listens on this machine; osls makes nothing."""
+
+    def __init__(self, rds: Rds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.rds = rds
+        self.calls = Calls(monkeypatch)
+        self.calls.instead["GetAccountPlanState"] = {"accountPlanType": "PAID"}
+        self.wanted = WANTED
+        self.later: tuple[Mapping[str, str], ...] = ()
+        self.sls: list[str] = []  # what it was run with
+        self.at_sls: Callable[[], object] = lambda: None  # what happens meanwhile
+        self._capsys = capsys
+        monkeypatch.setattr(express, "POLL_SECONDS", 0)
+        monkeypatch.setattr(deploying, "read", lambda _: self._compiled())
+        monkeypatch.setattr(osls, "run", self._run_sls)
+
+    def _compiled(self) -> deploying.Compiled:
+        demand = quotas.Demand({}, makes_network=False, makes_cluster=False, is_express=True)
+        return deploying.Compiled(False, needs_token=False, demand=demand, outside=self.wanted, later=self.later)
+
+    def _run_sls(self, command: str, options: Sequence[str], environment: Mapping[str, str]) -> int:
+        assert environment["AWS_SECRET_ACCESS_KEY"]
+        self.sls.append(" ".join((command, *(each for each in options if each.startswith("--param")))))
+        if command != "package":
+            self.at_sls()
+        return 0
+
+    def deploy(self, *words: str) -> Result:
+        """Deploy; the stack that osls does not make is missed afterwards, with status 1."""
+        self.sls.clear()
+        return runner(self._capsys, "deploy", "--stage", "dev", *words)()
+
+    def make(self) -> None:
+        """Have all of the cluster, and no stack."""
+        self.deploy()
+        self.rds.asked.clear()
+
+    def remove(self) -> Result:
+        self.sls.clear()
+        return runner(self._capsys, "remove", "--stage", "dev", "--yes")()
+
+    def cluster(self) -> Any:
+        """Describe it; None: there is none."""
+        found = boto3.client("rds").describe_db_clusters()["DBClusters"]
+        return next((each for each in found if each["DBClusterIdentifier"] == NAME), None)
+
+    def groups(self) -> list[str]:
+        """Give the names of the parameter groups that somebody made."""
+        found = boto3.client("rds").describe_db_cluster_parameter_groups()["DBClusterParameterGroups"]
+        return [each["DBClusterParameterGroupName"] for each in found]
+
+    def kill_after(self, operation: str, *, times: int) -> None:
+        """Let the process end right after it has called an operation for so many times; its next one lives."""
+        left = times
+
+        def call(real: Callable[[], Any], _: Any) -> Any:
+            nonlocal left
+            made, left = real(), left - 1
+            if left == 0:
+                raise Killed
+            return made
+
+        self.calls.instead[operation] = call
+
+    def stack(self, database: str, *, is_protected: bool = False) -> None:
+        """Let the stage have a stack, which `sls remove` deletes."""
+        outputs = {"PunchQueueUrl": "https://a", "DeadLetterQueueUrl": "https://b", "Database": database}
+        template = {
+            "Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        formation = boto3.client("cloudformation")
+        formation.create_stack(
+            StackName=NAME, TemplateBody=json.dumps(template), EnableTerminationProtection=is_protected
+        )
+        self.at_sls = lambda: formation.delete_stack(StackName=NAME)
+
+
+@pytest.fixture
+def dev(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Dev]:
+    with aws(), serving() as (rds, url):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", url)
+        yield Dev(rds, monkeypatch, capsys)
+
+
+def is_complete(dev: Dev) -> bool:
+    """Whether the cluster is all that is wanted."""
+    found = dev.cluster()
+    (member,) = found["DBClusterMembers"]
+    pages = boto3.client("rds").get_paginator("describe_db_cluster_parameters")
+    settings = {
+        each["ParameterName"]: each["ParameterValue"]
+        for page in pages.paginate(DBClusterParameterGroupName=NAME, Source="user")
+        for each in page["Parameters"]
+    }
+    return bool(
+        found["Status"] == "available"
+        and found["DeletionProtection"] == dev.wanted.is_protected
+        and found["BackupRetentionPeriod"] == dev.wanted.backup_days
+        and found["ServerlessV2ScalingConfiguration"] == dev.wanted.capacity
+        and found["DBClusterParameterGroup"] == NAME
+        and member["DBClusterParameterGroupStatus"] == "in-sync"
+        and settings == dev.wanted.log
+        and {each["Key"]: each["Value"] for each in found["TagList"]} == dev.wanted.tags
+    )
+
+
+def test_a_cluster_is_made_with_nothing_that_aws_refuses_and_all_of_it_is_there_before_the_stack(dev: Dev) -> None:
+    seen = []
+    dev.at_sls = lambda: seen.append(is_complete(dev))
+
+    said = dev.deploy("--param", "database=express").err
+
+    assert seen == [True]
+    assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
+    (asked,) = dev.calls.of("CreateDBCluster")
+    assert asked.parameters == {
+        "DBClusterIdentifier": NAME,
+        "Engine": "aurora-postgresql",
+        "WithExpressConfiguration": True,
+        "MasterUsername": "ponto",
+        "ServerlessV2ScalingConfiguration": WANTED.capacity,
+        "Tags": [{"Key": key, "Value": value} for key, value in WANTED.tags.items()],
+    }
+    (group,) = dev.calls.of("CreateDBClusterParameterGroup")
+    assert group.parameters["DBParameterGroupFamily"] == "aurora-postgresql17"  # of the version that AWS chose
+    assert said.index("its writer creating") < said.index("changing its protection from deletion (on)")
+
+
+def test_the_writer_is_waited_for_too(dev: Dev) -> None:
+    dev.wanted = WANTED._replace(is_protected=False, backup_days=1)  # as AWS makes it
+    dev.rds.refused["CreateDBClusterParameterGroup"] = ("Denied", "no")
+    dev.rds.looks = 5
+    seen = []
+
+    def look() -> None:
+        (writer,) = boto3.client("rds").describe_db_instances()["DBInstances"]
+        seen.append((writer["DBInstanceIdentifier"], writer["DBInstanceStatus"]))
+
+    dev.at_sls = look
+    dev.deploy()
+    assert seen == [(WRITER, "available")]
+
+
+def test_what_aws_may_refuse_is_made_by_a_second_update_of_a_new_stage(dev: Dev) -> None:
+    dev.later = ({"resource": "Gate", "parameter": "gate=false", "because": "AWS refuses gates to some accounts"},)
+    assert "AWS refuses gates to some accounts" in dev.deploy().err
+    assert dev.sls == ["package", "deploy --param=gate=false", "deploy"]
+
+    dev.stack("express")
+    dev.deploy("--param", "database=express")
+    assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
+
+
+def test_a_deploy_of_what_is_there_changes_nothing(dev: Dev) -> None:
+    dev.make()
+    dev.deploy("--param", "database=express")
+    assert (dev.rds.made, len(dev.sls)) == ([], 2)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "changed"),
+    [
+        ({"capacity": {"MinCapacity": 0, "MaxCapacity": 8, "SecondsUntilAutoPause": 600}}, ["ModifyDBCluster"]),
+        ({"is_protected": False}, ["ModifyDBCluster"]),
+        ({"backup_days": 1}, ["ModifyDBCluster"]),
+        ({"tags": {**OWN, "whenDeleted": "Retain"}}, ["AddTagsToResource"]),
+        ({"log": {**WANTED.log, "log_statement": "none"}}, ["ModifyDBClusterParameterGroup"]),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_changed_parameter_changes_that_alone(dev: Dev, wanted: dict[str, Any], changed: list[str]) -> None:
+    dev.make()
+    dev.wanted = WANTED._replace(**wanted)
+    dev.deploy()
+    assert dev.rds.made == changed
+    assert is_complete(dev)
+
+
+MAKING = [
+    ("CreateDBCluster", 1),
+    ("DescribeDBInstances", 2),
+    ("ModifyDBCluster", 1),
+    ("ModifyDBCluster", 2),
+    ("CreateDBClusterParameterGroup", 1),
+    ("ModifyDBClusterParameterGroup", 1),
+    ("ModifyDBCluster", 3),
+    ("RebootDBInstance", 1),
+]
+
+
+@pytest.mark.parametrize(("operation", "times"), MAKING)
+def test_a_deploy_that_was_killed_is_gone_on_with(dev: Dev, operation: str, times: int) -> None:
+    dev.kill_after(operation, times=times)
+    with pytest.raises(Killed):
+        dev.deploy()
+    assert dev.sls == ["package"]
+
+    dev.calls.instead.pop(operation)
+    dev.deploy()
+
+    assert dev.sls == ["package", "deploy"]
+    assert is_complete(dev)
+    assert dev.rds.asked.count("CreateDBCluster") == 1
+
+
+def test_the_steps_at_which_it_was_killed_are_all_that_there_are(dev: Dev) -> None:
+    dev.deploy()
+    assert {*dev.rds.made} == {operation for operation, _ in MAKING if not operation.startswith("Describe")}
+    assert dev.rds.made.count("ModifyDBCluster") == 3
+
+
+@pytest.mark.parametrize("operation", ["DescribeDBClusters", "CreateDBCluster", "ModifyDBCluster"])
+def test_a_throttle_is_waited_for(dev: Dev, operation: str) -> None:
+    dev.rds.throttled[operation] = 1
+    dev.deploy()
+    assert is_complete(dev)
+
+
+def test_a_name_that_another_deploy_took_meanwhile_is_this_stages_too(dev: Dev) -> None:
+    def twice(real: Callable[[], Any], _: Any) -> Any:
+        real()
+        return real()
+
+    dev.calls.instead["CreateDBCluster"] = twice
+    dev.deploy()
+    assert is_complete(dev)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"WithExpressConfiguration": True, "Tags": [{"Key": "service", "Value": "batida-ponto"}]},
+        {
+            "WithExpressConfiguration": True,
+            "Tags": [{"Key": "service", "Value": "a"}, {"Key": "stage", "Value": "dev"}],
+        },
+        {"MasterUserPassword": "x" * 8, "Tags": [{"Key": key, "Value": value} for key, value in OWN.items()]},
+    ],
+    ids=["no stage", "another service", "not express"],
+)
+def test_a_cluster_of_somebody_else_that_has_the_name_is_neither_changed_nor_removed(
+    dev: Dev, other: dict[str, Any]
+) -> None:
+    boto3.client("rds").create_db_cluster(
+        DBClusterIdentifier=NAME, Engine="aurora-postgresql", MasterUsername="ponto", **other
+    )
+    dev.rds.asked.clear()
+
+    result = dev.deploy()
+    assert (result.status, dev.sls, dev.rds.made) == (2, ["package"], [])
+    assert f"there is a cluster {NAME} that is not of this stage" in result.err
+
+    removed = dev.remove()
+    assert (removed.status, dev.rds.made) == (2, [])
+    assert f"no stack {NAME} in us-east-1" in removed.err
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("FreeTierRestrictionError", FREE_PLAN),
+        ("InvalidParameterCombination", FORBIDDEN["DatabaseName"]),
+        ("AccessDenied", "not authorized to perform: rds:EnableInternetAccessGateway"),
+    ],
+)
+def test_what_aws_has_against_the_cluster_is_said_in_its_words_and_nothing_is_deployed(
+    dev: Dev, code: str, said: str
+) -> None:
+    dev.rds.refused["CreateDBCluster"] = (code, said)
+    result = dev.deploy()
+    assert (result.status, dev.sls) == (2, ["package"])
+    assert f"ponto: AWS refused CreateDBCluster: {code}: {said}\n" in result.err
+
+
+@pytest.mark.parametrize("forbidden", FORBIDDEN)
+def test_the_server_of_these_tests_refuses_what_aws_does(dev: Dev, forbidden: str) -> None:
+    given = {"Port": 5433, "EnableHttpEndpoint": True, "ManageMasterUserPassword": True}.get(forbidden, "x")
+    with pytest.raises(ClientError, match="InvalidParameterCombination"):
+        boto3.client("rds").create_db_cluster(
+            DBClusterIdentifier=NAME,
+            Engine="aurora-postgresql",
+            WithExpressConfiguration=True,
+            **{forbidden: given},
+        )
+    dev.rds.is_free = True
+    with pytest.raises(ClientError, match="FreeTierRestrictionError"):
+        boto3.client("rds").create_db_cluster(DBClusterIdentifier=NAME, Engine="aurora-postgresql")
+
+
+@pytest.mark.parametrize(
+    ("operation", "what"),
+    [
+        ("ModifyDBCluster", "its protection from deletion (on), for AWS refused ModifyDBCluster: Denied: no"),
+        ("ModifyDBCluster", "its backups (of 7 days), for AWS refused"),
+        ("ModifyDBCluster", "the parameter group that keeps punches out of its log, for AWS refused"),
+        ("CreateDBClusterParameterGroup", "the parameter group that keeps punches out of its log, for AWS refused"),
+        ("RebootDBInstance", "the parameter group that keeps punches out of its log, for AWS refused"),
+    ],
+)
+def test_what_aws_refuses_to_change_is_said_and_the_stage_is_deployed(dev: Dev, operation: str, what: str) -> None:
+    dev.rds.refused[operation] = ("Denied", "no")
+    said = dev.deploy().err
+    assert f"not done: {what}" in said
+    assert dev.sls == ["package", "deploy"]
+
+
+def test_a_change_that_aws_takes_and_does_not_make_is_not_waited_for_without_end(
+    dev: Dev, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(express, "_CHANGED", 0.2)
+    dev.rds.ignored = {"BackupRetentionPeriod"}
+    said = dev.deploy().err
+    assert "not done: its backups (of 7 days): AWS took the change, and did not make it: after 0 s" in said
+    assert dev.sls == ["package", "deploy"]
+
+
+def test_a_cluster_that_does_not_become_available_stops_the_deploy(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(express, "_READY", 0.2)
+    dev.rds.looks = 1_000_000
+    result = dev.deploy()
+    assert (result.status, dev.sls) == (2, ["package"])
+    assert f"the cluster {NAME} did not become available: after 0 s the cluster is creating" in result.err
+
+
+def test_a_cluster_that_is_being_deleted_stops_the_deploy(dev: Dev) -> None:
+    dev.wanted = WANTED._replace(is_protected=False)
+    dev.make()
+    rds = boto3.client("rds")
+    rds.delete_db_instance(DBInstanceIdentifier=WRITER)
+    rds.delete_db_cluster(DBClusterIdentifier=NAME, SkipFinalSnapshot=True)
+    result = dev.deploy()
+    assert (result.status, dev.sls) == (2, ["package"])
+    assert f"the cluster {NAME} is deleting. Nothing was deployed. Deploy once it is gone." in result.err
+
+
+def test_a_parameter_group_that_somebody_gave_the_cluster_stays(dev: Dev) -> None:
+    dev.make()
+    rds = boto3.client("rds")
+    own = {"DBClusterParameterGroupName": "ours", "DBParameterGroupFamily": "aurora-postgresql17", "Description": "x"}
+    rds.create_db_cluster_parameter_group(**own)
+    rds.modify_db_cluster(DBClusterIdentifier=NAME, DBClusterParameterGroupName="ours")
+    dev.rds.settle()
+    dev.rds.asked.clear()
+    said = dev.deploy().err
+    assert "left as it is: the parameter group ours, which somebody gave the cluster" in said
+    assert dev.rds.made == []
+
+
+def test_a_deployed_stage_stays_express_without_being_told_and_no_other_becomes_it(dev: Dev) -> None:
+    dev.stack("express")
+    said = dev.deploy().err
+    assert dev.sls == ["package --param=database=express", "deploy --param=database=express"]
+    assert "database: express, as the stack has it" in said
+
+    dev.stack("create")
+    dev.rds.asked.clear()
+    result = dev.deploy("--param", "database=express")
+    assert (result.status, dev.sls, dev.rds.asked) == (2, ["package --param=database=express"], [])
+    assert f"the punches of {NAME} are in the database of 'create', and 'express' is another" in result.err
+
+    dev.wanted = WANTED._replace(leaves_another=True)
+    dev.deploy("--param", "database=express", "--param", "leaveDatabase=true")
+    assert is_complete(dev)
+
+
+def test_a_stage_from_before_the_outputs_has_the_database_that_its_resources_say(dev: Dev) -> None:
+    outputs = {name: {"Value": "https://a"} for name in ("PunchQueueUrl", "DeadLetterQueueUrl")}
+    template = {"Resources": {"PunchQueue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
+    assert "in the database of 'existing', and 'express' is another" in dev.deploy().err
+    dev.calls.instead["DescribeStackResource"] = {"StackResourceDetail": {"ResourceStatus": "UPDATE_COMPLETE"}}
+    assert "in the database of 'create', and 'express' is another" in dev.deploy().err
+    assert dev.rds.made == []
+
+
+def test_a_stage_that_makes_its_cluster_in_the_stack_is_not_deployed_beside_an_express_one(dev: Dev) -> None:
+    dev.make()
+    made = quotas.Demand({}, makes_network=False, makes_cluster=True)
+    plain = deploying.Compiled(False, needs_token=False, demand=made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deploying, "read", lambda _: plain)
+        result = dev.deploy()
+    assert (result.status, dev.sls) == (2, ["package"])
+    assert f"the cluster {NAME} is of this stage, and outside its stack" in result.err
+
+    dev.stack("express")  # which osls does not leave, unless it is told to
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deploying, "read", lambda _: plain)
+        dev.deploy("--param", "database=create")
+    assert dev.sls == ["package --param=database=create", "deploy --param=database=create"]
+
+
+@pytest.mark.parametrize("stage", ["Dev", "a--b", "x" * 40])
+def test_a_stage_that_cannot_name_a_cluster_is_refused(dev: Dev, stage: str) -> None:
+    result = dev.deploy("--stage", stage)
+    assert (result.status, dev.sls, dev.rds.asked) == (2, ["package"], [])
+    assert f"--stage {stage}: its cluster would be batida-ponto-{stage}, and RDS takes" in result.err
+
+
+def test_what_lasts_is_said_again_and_again(dev: Dev, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(express, "_SILENT", 0)
+    assert re.search(r"  the change is not made yet, \d s so far\n", dev.deploy().err)
+
+
+def unprotected(dev: Dev) -> None:
+    dev.wanted = WANTED._replace(is_protected=False)
+    dev.make()
+
+
+def test_a_removal_deletes_the_stack_and_then_writer_cluster_and_parameter_group(dev: Dev) -> None:
+    unprotected(dev)
+    dev.stack("express")
+    before = list[str]()
+
+    def delete_stack(real: Callable[[], Any], _: Any) -> Any:
+        before.append(dev.cluster()["Status"])
+        return real()
+
+    dev.calls.instead["DeleteStack"] = delete_stack
+
+    result = dev.remove()
+
+    assert (result.status, dev.sls, before) == (0, ["remove"], ["available"])
+    assert dev.rds.made == ["DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
+    assert (dev.cluster(), dev.groups()) == (None, [])
+    (asked,) = dev.calls.of("DeleteDBCluster")
+    assert asked.parameters == {"DBClusterIdentifier": NAME, "SkipFinalSnapshot": True}
+    again = dev.remove()
+    assert (again.status, dev.sls) == (2, [])
+    assert f"no stack {NAME} in us-east-1" in again.err
+
+
+REMOVING = ["DeleteStack", "DeleteDBInstance", "DeleteDBCluster", "DeleteDBClusterParameterGroup"]
+
+
+@pytest.mark.parametrize("operation", REMOVING)
+def test_a_removal_that_was_killed_is_gone_on_with(dev: Dev, operation: str) -> None:
+    unprotected(dev)
+    dev.stack("express")
+    dev.kill_after(operation, times=1)
+    with pytest.raises(Killed):
+        dev.remove()
+    dev.calls.instead.pop(operation)
+    is_done = operation == REMOVING[-1]
+
+    result = dev.remove()
+
+    assert (result.status, dev.sls) == (2 if is_done else 0, [])
+    assert (dev.cluster(), dev.groups()) == (None, [])
+
+
+def test_a_removal_waits_for_a_cluster_that_is_still_being_made(dev: Dev) -> None:
+    dev.wanted = WANTED._replace(is_protected=False)
+    dev.kill_after("CreateDBCluster", times=1)
+    with pytest.raises(Killed):
+        dev.deploy()
+    assert dev.remove().status == 0
+    assert dev.cluster() is None
+
+
+def test_a_reader_that_somebody_added_goes_with_the_cluster(dev: Dev) -> None:
+    unprotected(dev)
+    reader = {"DBInstanceIdentifier": f"{NAME}-reader", "DBClusterIdentifier": NAME, "Engine": "aurora-postgresql"}
+    boto3.client("rds").create_db_instance(DBInstanceClass="db.serverless", **reader)
+    assert dev.remove().status == 0
+    assert (dev.cluster(), dev.rds.made.count("DeleteDBInstance")) == (None, 2)
+
+
+def test_a_cluster_that_is_kept_stays_with_its_parameter_group_and_the_next_deploy_goes_on_with_it(dev: Dev) -> None:
+    dev.wanted = WANTED._replace(tags={**OWN, "whenDeleted": "Retain"})
+    dev.make()
+    dev.stack("express")
+    result = dev.remove()
+    assert (result.status, dev.sls, dev.rds.made) == (0, ["remove"], [])
+    assert f"kept the cluster {NAME} (whenDeleted: Retain)" in result.err
+    dev.deploy()
+    assert dev.rds.made == []
+    assert is_complete(dev)
+
+
+def test_a_cluster_that_is_protected_is_left_alone_with_its_stack(dev: Dev) -> None:
+    dev.make()
+    dev.stack("express")
+    result = dev.remove()
+    assert (result.status, dev.sls, dev.rds.made) == (2, [], [])
+    assert f"the cluster {NAME} is protected from deletion. Deploy with --param deletionProtection=false" in result.err
+
+
+def test_a_removal_that_aws_refuses_is_not_all_of_it(dev: Dev) -> None:
+    unprotected(dev)
+    dev.stack("express")
+    dev.rds.refused["DeleteDBCluster"] = ("AccessDenied", "not you")
+    result = dev.remove()
+    assert (result.status, result.out) == (1, "")
+    assert "AWS refused DeleteDBCluster: AccessDenied: not you\n  Mend the cause, and run this again" in result.err
+
+
+@pytest.mark.parametrize("database", ["create", "existing"])
+def test_a_stage_of_another_database_is_removed_without_asking_rds(dev: Dev, database: str) -> None:
+    dev.stack(database)
+    dev.calls.instead["DescribeDBClusters"] = refusal("AccessDenied")
+    assert dev.remove().status == 0
+    assert dev.rds.asked == []
+
+
+def test_the_question_says_that_the_punches_go(dev: Dev, capsys: pytest.CaptureFixture[str]) -> None:
+    unprotected(dev)
+    asked = runner(capsys, "remove", "--stage", "dev")(typed="prod\n")
+    assert (asked.status, dev.rds.made) == (2, [])
+    assert f"does not keep, the cluster {NAME} with all punches. Type dev to remove it" in asked.err
+
+
+def test_no_stack_is_nothing_to_be_told_by(dev: Dev) -> None:
+    dev.calls.instead["DescribeStacks"] = NO_STACK
+    dev.deploy()
+    assert dev.sls == ["package", "deploy"]

@@ -1,0 +1,397 @@
+"""The cluster of a stage whose `database` is `express`: made, changed and deleted here, as CloudFormation cannot.
+
+Every step looks at what is there first. So a run goes on where one was killed, and does nothing where all is done.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.kit.errors import CommandError
+from tools.kit.osls import service, stack_name
+from tools.kit.output import print_status
+from tools.kit.target import explain
+
+if TYPE_CHECKING:
+    import boto3
+
+POLL_SECONDS = 5.0
+"""Between two looks at what AWS is doing."""
+
+_READY = 900  # s, for a cluster and its writer, which were seen to take 32
+_CHANGED = 300  # s, for one change
+_GONE = 1_800  # s, for both, which were seen to take 5 to 11 minutes
+_WHEN_DELETED = "whenDeleted"  # a tag: what becomes of the cluster is known though the stack is gone
+_NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST = 52  # characters, and 11 of the writer's
+_SILENT = 30  # s without a line of progress
+_ENDED = {"deleting", "failed", "inaccessible-encryption-credentials", "stopped", "stopping"}  # for good
+_BUSY = {"InvalidDBClusterStateFault", "InvalidDBInstanceState", "InvalidDBParameterGroupState"}  # what passes
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8})  # RDS is throttled with the console, too
+
+
+class Wanted(NamedTuple):
+    """What a stage's parameters ask of its cluster: resources/express.js, by the names that RDS has for it."""
+
+    owner: str
+    capacity: Mapping[str, float]  # ServerlessV2ScalingConfiguration
+    is_protected: bool  # against deletion
+    backup_days: int
+    tags: Mapping[str, str]  # what becomes of it when the stage is removed among them
+    log: Mapping[str, str]  # PostgreSQL's settings that keep punches out of its log
+    leaves_another: bool = False  # which the stage has, on purpose
+
+
+def wanted_of(template: Any) -> Wanted | None:
+    """Read what a compiled template says of the cluster that is made outside the stack; None: there is none.
+
+    Args:
+        template: CloudFormation's, as JSON.
+    """
+    said = template.get("Metadata", {}).get("ExpressCluster")
+    if said is None:
+        return None
+    return Wanted(
+        owner=said["MasterUsername"],
+        capacity=said["ServerlessV2ScalingConfiguration"],
+        is_protected=said["DeletionProtection"],
+        backup_days=said["BackupRetentionPeriod"],
+        tags=said["Tags"] | {_WHEN_DELETED: said["WhenDeleted"]},
+        log=said["Parameters"],
+        leaves_another=said["LeaveDatabase"],
+    )
+
+
+def make(session: "boto3.Session", stage: str, wanted: Wanted) -> None:
+    """Make a stage's cluster, unless it is there, and bring it to what is wanted.
+
+    What AWS refuses to change afterwards is said, and no reason to stop: without it the stage works, too.
+
+    Args:
+        session: of the account and region.
+        stage: whose cluster.
+        wanted: what it is to be.
+
+    Raises:
+        CommandError: its name is taken, or it did not become available.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused to make it.
+    """
+    rds, name = session.client("rds", config=_CONFIG), stack_name(stage)
+    if not _is_there(rds, stage):
+        print_status(f"making the cluster {name}, which takes AWS about a minute")
+        try:
+            rds.create_db_cluster(
+                DBClusterIdentifier=name,
+                Engine="aurora-postgresql",
+                WithExpressConfiguration=True,
+                MasterUsername=wanted.owner,
+                ServerlessV2ScalingConfiguration=wanted.capacity,
+                Tags=_listed(wanted.tags),
+            )
+        except rds.exceptions.DBClusterAlreadyExistsFault:  # a deploy beside this one, or an answer that was lost
+            _is_there(rds, stage)
+    _wait(lambda: _unready(rds, name), _READY, f"the cluster {name} did not become available")
+    for what, step in _steps(rds, name, wanted):
+        try:
+            step()
+        except (BotoCoreError, ClientError) as error:
+            print_status(f"not done: {what}, for {explain(error)}", "Going on without.")
+        except CommandError as error:
+            print_status(f"not done: {what}: {error}", "Going on without.")
+
+
+def require_name(session: "boto3.Session", stage: str) -> None:
+    """Refuse a stage whose name its cluster cannot have, or has not, for it is another's.
+
+    Args:
+        session: of the account and region.
+        stage: whose cluster.
+
+    Raises:
+        CommandError: saying which.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    name = stack_name(stage)
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
+        raise CommandError(
+            f"--stage {stage}: its cluster would be {name}, and RDS takes lower-case letters, digits, single hyphens, "
+            f"of which {_LONGEST} leave room for the writer's name. Name another stage. Nothing was deployed."
+        )
+    _is_there(session.client("rds", config=_CONFIG), stage)
+
+
+class Left(NamedTuple):
+    """What is there of a stage's cluster."""
+
+    name: str
+    is_protected: bool
+    is_kept: bool  # when the stage is removed
+
+
+def left(session: "boto3.Session", stage: str) -> Left | None:
+    """Find what there is of a stage's cluster; None: nothing, or a cluster of somebody else.
+
+    Args:
+        session: of the account and region.
+        stage: whose cluster.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    name = stack_name(stage)
+    rds = session.client("rds", config=_CONFIG)
+    cluster = _cluster(rds, name)
+    if cluster is None:
+        # Its parameter group goes last.
+        return Left(name, is_protected=False, is_kept=False) if _has_group(rds, name) else None
+    if not _is_ours(cluster, stage):
+        return None
+    kept = _tags(cluster).get(_WHEN_DELETED) != "Delete"
+    return Left(name, is_protected=cluster["DeletionProtection"], is_kept=kept)
+
+
+def delete(session: "boto3.Session", name: str) -> None:
+    """Delete a cluster with its instances, without a snapshot, and its parameter group.
+
+    Args:
+        session: of the account and region.
+        name: of the cluster.
+
+    Raises:
+        CommandError: it takes too long.
+        botocore.exceptions.BotoCoreError, ClientError: AWS did not answer, or refused.
+    """
+    rds = session.client("rds", config=_CONFIG)
+    print_status(f"deleting the cluster {name}, which takes AWS 5 to 11 minutes")
+
+    def undeleted() -> str | None:
+        if (cluster := _cluster(rds, name)) is None:
+            return None
+        for each in _instances(rds, name):
+            if each["DBInstanceStatus"] != "deleting":
+                rds.delete_db_instance(DBInstanceIdentifier=each["DBInstanceIdentifier"])
+        if cluster["Status"] != "deleting":
+            rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+        return "the cluster is being deleted"
+
+    def grouped() -> str | None:
+        if _has_group(rds, name):
+            rds.delete_db_cluster_parameter_group(DBClusterParameterGroupName=name)
+        return None
+
+    late = f"the cluster {name} is not deleted yet. Run this again"
+    _wait(lambda: _unless_busy(undeleted), _GONE, late, status=1)
+    _wait(lambda: _unless_busy(grouped), _CHANGED, late, status=1)
+
+
+def _steps(rds: Any, name: str, wanted: Wanted) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Give what remains to be done to a cluster that is available, each with its name for people."""
+    cluster = _present(rds, name)
+    if tags := {key: value for key, value in wanted.tags.items() if _tags(cluster).get(key) != value}:
+        yield "its tags", lambda: rds.add_tags_to_resource(ResourceName=cluster["DBClusterArn"], Tags=_listed(tags))
+    low, high, pause = (wanted.capacity[each] for each in ("MinCapacity", "MaxCapacity", "SecondsUntilAutoPause"))
+    capacity = f"its capacity ({low:g} to {high:g} ACU, pausing after {pause:g} s)"
+    protection = f"its protection from deletion ({'on' if wanted.is_protected else 'off'})"
+    changes: list[tuple[str, str, object]] = [
+        (capacity, "ServerlessV2ScalingConfiguration", wanted.capacity),
+        (protection, "DeletionProtection", wanted.is_protected),
+        (f"its backups (of {wanted.backup_days} days)", "BackupRetentionPeriod", wanted.backup_days),
+    ]
+    for what, key, value in changes:
+        if not _has(cluster, key, value):
+            yield what, partial(_change, rds, name, what, key, value)
+    group = cluster["DBClusterParameterGroup"]
+    if group == name or group.startswith("default."):
+        yield "the parameter group that keeps punches out of its log", partial(_keep_log_clean, rds, name, wanted)
+    else:
+        print_status(f"left as it is: the parameter group {group}, which somebody gave the cluster")
+
+
+def _change(rds: Any, name: str, what: str, key: str, value: object) -> None:
+    """Change one thing of a cluster and wait until it is so: AWS calls it available before it has begun, too."""
+    print_status(f"changing {what}")
+    given = "DBClusterParameterGroupName" if key == "DBClusterParameterGroup" else key
+
+    def unasked() -> None:
+        rds.modify_db_cluster(DBClusterIdentifier=name, ApplyImmediately=True, **{given: value})
+
+    def unchanged() -> str | None:
+        cluster = _present(rds, name)
+        return None if _has(cluster, key, value) and cluster["Status"] == "available" else "the change is not made yet"
+
+    _wait(lambda: _unless_busy(unasked), _CHANGED, "the cluster takes no change")
+    _wait(unchanged, _CHANGED, "AWS took the change, and did not make it")
+
+
+def _keep_log_clean(rds: Any, name: str, wanted: Wanted) -> None:
+    """Give a cluster a parameter group of its own, of the version that AWS chose, and restart it, for it to count."""
+    cluster = _present(rds, name)
+    if not _has_group(rds, name):
+        rds.create_db_cluster_parameter_group(
+            DBClusterParameterGroupName=name,
+            DBParameterGroupFamily=f"aurora-postgresql{cluster['EngineVersion'].partition('.')[0]}",
+            Description="Keeps punches out of PostgreSQL's log",
+            Tags=_listed(wanted.tags),
+        )
+    pages = rds.get_paginator("describe_db_cluster_parameters").paginate(
+        DBClusterParameterGroupName=name, Source="user"
+    )
+    found = {each["ParameterName"]: each.get("ParameterValue") for page in pages for each in page["Parameters"]}
+    if other := {key: value for key, value in wanted.log.items() if found.get(key) != value}:
+        rds.modify_db_cluster_parameter_group(
+            DBClusterParameterGroupName=name,
+            Parameters=[
+                {"ParameterName": key, "ParameterValue": value, "ApplyMethod": "immediate"}
+                for key, value in other.items()
+            ],
+        )
+    is_new = cluster["DBClusterParameterGroup"] != name
+    if is_new:
+        _change(rds, name, "its parameter group", "DBClusterParameterGroup", name)
+    if is_new or _writer(_present(rds, name)).get("DBClusterParameterGroupStatus") == "pending-reboot":
+        _restart(rds, name)
+
+
+def _restart(rds: Any, name: str) -> None:
+    print_status("restarting the writer, from which on its parameter group counts")
+
+    def unasked() -> None:
+        rds.reboot_db_instance(DBInstanceIdentifier=_writer(_present(rds, name))["DBInstanceIdentifier"])
+
+    def unrestarted() -> str | None:
+        status = _writer(_present(rds, name)).get("DBClusterParameterGroupStatus")
+        return _unready(rds, name) or (None if status == "in-sync" else f"its parameter group is {status}")
+
+    _wait(lambda: _unless_busy(unasked), _CHANGED, "the writer is not restarted")
+    _wait(unrestarted, _CHANGED, "the writer did not restart")
+
+
+def _wait(unfinished: Callable[[], str | None], seconds: float, late: str, *, status: int = 2) -> None:
+    """Look until nothing is unfinished.
+
+    Args:
+        unfinished: says what is; it is printed when it is something else than before, or has been so for long.
+        seconds: for which it may be so.
+        late: what is wrong then.
+        status: with which the command ends.
+
+    Raises:
+        CommandError: it is so for longer.
+    """
+    began = said = time.monotonic()
+    before = None
+    while state := unfinished():
+        now = time.monotonic()
+        if now > began + seconds:
+            raise CommandError(f"{late}: after {seconds:.0f} s {state}", status)
+        if state != before or now > said + _SILENT:
+            print_status(f"  {state}" + (f", {now - began:.0f} s so far" if state == before else ""))
+            before, said = state, now
+        time.sleep(POLL_SECONDS)
+
+
+def _unless_busy(step: Callable[[], str | None]) -> str | None:
+    """Do a step; what AWS refuses for something that passes is unfinished."""
+    try:
+        return step()
+    except ClientError as error:
+        if error.response["Error"].get("Code") not in _BUSY:
+            raise
+        return explain(error)
+
+
+def _unready(rds: Any, name: str) -> str | None:
+    """Say what keeps a cluster and its writer from being used; None: nothing.
+
+    Raises:
+        CommandError: it is as no waiting changes.
+    """
+    cluster = _cluster(rds, name)
+    if cluster is None:
+        return "the cluster is not listed yet"
+    status = cluster["Status"]
+    if status in _ENDED:
+        raise CommandError(
+            f"the cluster {name} is {status}. Nothing was deployed. "
+            + ("Deploy once it is gone." if status == "deleting" else "See to it in the console, and deploy again.")
+        )
+    writer = _writer(cluster).get("DBInstanceIdentifier")
+    found = {each["DBInstanceIdentifier"]: each["DBInstanceStatus"] for each in _instances(rds, name)}
+    if status == "available" and found.get(writer) == "available":
+        return None
+    return f"the cluster is {status}, its writer {found.get(writer, 'not there')}"
+
+
+def _is_there(rds: Any, stage: str) -> bool:
+    """Whether a stage has its cluster.
+
+    Raises:
+        CommandError: the name is taken by another cluster.
+    """
+    name = stack_name(stage)
+    if (cluster := _cluster(rds, name)) is None:
+        return False
+    if not _is_ours(cluster, stage):
+        raise CommandError(
+            f"there is a cluster {name} that is not of this stage: it has not the tags service and stage, or no "
+            "internet access gateway. Rename or delete it, or deploy a stage of another name. Nothing was deployed."
+        )
+    return True
+
+
+def _is_ours(cluster: Any, stage: str) -> bool:
+    own = {"service": service(), "stage": stage}
+    return cluster.get("InternetAccessGatewayEnabled", False) and _tags(cluster).items() >= own.items()
+
+
+def _cluster(rds: Any, name: str) -> Any | None:
+    try:
+        return rds.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+    except rds.exceptions.DBClusterNotFoundFault:
+        return None
+
+
+def _present(rds: Any, name: str) -> Any:
+    """Describe a cluster that was there.
+
+    Raises:
+        CommandError: it is not any more.
+    """
+    if (cluster := _cluster(rds, name)) is None:
+        raise CommandError(f"the cluster {name} is gone: somebody deleted it meanwhile. Deploy again to make another.")
+    return cluster
+
+
+def _instances(rds: Any, name: str) -> list[Any]:
+    pages = rds.get_paginator("describe_db_instances").paginate(Filters=[{"Name": "db-cluster-id", "Values": [name]}])
+    return [each for page in pages for each in page["DBInstances"]]
+
+
+def _writer(cluster: Any) -> Any:
+    return next((each for each in cluster.get("DBClusterMembers", []) if each["IsClusterWriter"]), {})
+
+
+def _has_group(rds: Any, name: str) -> bool:
+    try:
+        rds.describe_db_cluster_parameter_groups(DBClusterParameterGroupName=name)
+    except rds.exceptions.DBParameterGroupNotFoundFault:
+        return False
+    return True
+
+
+def _has(cluster: Any, key: str, value: object) -> bool:
+    found = cluster.get(key)
+    return found.items() >= value.items() if isinstance(found, dict) and isinstance(value, Mapping) else found == value
+
+
+def _tags(cluster: Any) -> dict[str, str]:
+    return {each["Key"]: each["Value"] for each in cluster.get("TagList", [])}
+
+
+def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
