@@ -67,7 +67,7 @@ _ORDER = (
 )
 
 
-_OF_A_SLICE = re.compile(r"^slices/\w+/(?=tests/)")  # whose tests have folders like those of tests/
+_OF_A_SLICE = re.compile(r"^slices/\w+/(?=tests/)|(?<=^tests/)event/")  # whose tests have folders like those of tests/
 
 
 def unit_of(node_id: str) -> str:

@@ -122,7 +122,7 @@ def test_an_accepted_body_becomes_its_row_or_a_letter_for_what_no_schema_can_kno
         body = each.sample.body.decode()
         try:
             punch = parse(body, ZONE)
-            expected[punch.id] = punch.usuario_id
+            expected[punch.id] = punch.employee
         except NotAPunch as error:
             unknowable[each.message_id] = DeadLetter(error.reason, error.detail, body)
 

@@ -64,7 +64,7 @@ def test_what_is_no_punch_is_dead_lettered_at_its_first_receive_and_its_batch_ma
         found[texts["messageId"]] = (texts["reason"], dead_letter["Body"])
     assert found == expected
     client.wait_until_drained()
-    assert sorted(row.punch.usuario_id for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.employee for row in client.rows(*employees)) == employees
 
 
 @pytest.mark.usefixtures("redelivery")
@@ -155,7 +155,7 @@ def test_while_the_function_is_throttled_punches_wait_and_are_not_received(clien
         functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=reserved)
 
     client.wait_until_drained()
-    assert sorted(row.punch.usuario_id for row in client.rows(*employees)) == employees
+    assert sorted(row.punch.employee for row in client.rows(*employees)) == employees
     assert client.depth(client.address.dlq_url) == 0
 
 
@@ -205,7 +205,7 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
 
     wait_for(lambda: client.depth(client.address.queue_url) == 0, "the killer to leave")
 
-    assert sorted(row.punch.usuario_id for row in client.rows(companion, *late)) == sorted([companion, *late])
+    assert sorted(row.punch.employee for row in client.rows(companion, *late)) == sorted([companion, *late])
     assert client.rows(killer) == []
     # Neighbours that were stored each time, and never acknowledged, may leave with it.
     dead_letters = {

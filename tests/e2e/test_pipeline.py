@@ -228,7 +228,7 @@ def test_the_same_id_with_other_content_is_a_dead_letter_and_the_first_stays(cli
     assert attributes["messageId"] == answer.body["messageId"]
     assert int(attributes["receivedAt"]) > 1_700_000_000_000
     eight = datetime(2026, 10, 1, 8, tzinfo=UTC)
-    assert [row.punch.ponto for row in client.rows(employee)] == [eight]
+    assert [row.punch.instant for row in client.rows(employee)] == [eight]
 
 
 def test_the_drain_has_its_reserved_concurrency(stack: Stack) -> None:

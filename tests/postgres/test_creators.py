@@ -10,6 +10,7 @@ import pytest
 from ponto.admin.find_punch import is_stored
 from ponto.admin.migrations import migrate
 from ponto.admin.roles import protect
+from ponto.event import WHOSE
 from ponto.own_schema import NotOwnSchemaError, strangers
 from ponto.reader import answers, columns
 from tests.database import ROLES, SCHEMA, ask
@@ -34,7 +35,7 @@ FORMAT = """
 create function {schema}.format(text, name) returns text language plpgsql as $$
 begin
     alter table {schema}.batida disable trigger append_only;
-    update {schema}.batida set usuario_id = 666;
+    update {schema}.batida set {whose} = 666;
     alter table {schema}.batida enable trigger append_only;
     return pg_catalog.format($1, variadic array[$2::text]);
 exception
@@ -48,18 +49,18 @@ $$
 def test_the_owner_calls_nothing_that_somebody_else_put_into_the_schema(
     owner: dict[str, str], intruder: dict[str, str], schema: str
 ) -> None:
-    ask(intruder, FORMAT.format(schema=f'"{schema}"'))
+    ask(intruder, FORMAT.format(schema=f'"{schema}"', whose=WHOSE))
 
     for run in (lambda: migrate(owner, ZONE, SCHEMA), lambda: protect(owner, UNKNOWN), lambda: is_stored(owner, PUNCH)):
         with pytest.raises(NotOwnSchemaError, match=r"everybody \(PUBLIC\) may create") as caught:
             run()
-    assert ask(owner, "select usuario_id from batida") == [(EMPLOYEE,)]
+    assert ask(owner, f"select {WHOSE} from batida") == [(EMPLOYEE,)]
 
     [what_to_do] = re.findall(r"revoke create on schema .* from public", str(caught.value))
     ask(owner, what_to_do)
     with pytest.raises(NotOwnSchemaError, match=r"function .*format\(text,name\) of ponto_function"):
         migrate(owner, ZONE, SCHEMA)
-    assert ask(owner, "select usuario_id from batida") == [(EMPLOYEE,)]
+    assert ask(owner, f"select {WHOSE} from batida") == [(EMPLOYEE,)]
 
     ask(owner, f'drop function "{schema}".format(text, name)')
     assert migrate(owner, ZONE, SCHEMA) == ([], [])
