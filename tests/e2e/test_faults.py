@@ -17,6 +17,7 @@ from tests.e2e.client import EMPLOYEES, Client, Response, sent
 from tests.e2e.deployed import Deployed
 from tests.e2e.snapshot import FUNCTION
 from tests.waiting import wait_for
+from tools.kit import event
 from tools.local.faults import Faults
 from tools.local.stack import Stack
 
@@ -29,7 +30,7 @@ from original import main, schema
 parse = drain.parse
 
 def deadly(body, zone):
-    if "kill -9" in body:
+    if "dead1e55-0000-7000-8000-000000000000" in body:
         os.kill(os.getpid(), signal.SIGKILL)
     return parse(body, zone)
 
@@ -37,8 +38,11 @@ drain.parse = deadly
 """
 
 
+KILLER = "dead1e55-0000-7000-8000-000000000000"
+
+
 def punch(employee: int, **more: Any) -> dict[str, Any]:
-    return {"id": str(uuid.uuid4()), "usuarioId": employee, "ponto": "2026-10-01T08:00:00Z", **more}
+    return event.body(employee, "2026-10-01T08:00:00Z", id=str(uuid.uuid4()), **more)
 
 
 def send(client: Client, body: str) -> str:
@@ -195,7 +199,7 @@ def test_a_message_that_kills_the_process_every_time_leaves_by_redrive_and_its_n
 ) -> None:
     log, (killer, companion, *late) = deployed.stack.aws.log, [next(EMPLOYEES) for _ in range(7)]
     deaths = _deaths(log.read_text)
-    body = json.dumps(punch(killer, dispositivo="kill -9"))
+    body = json.dumps(punch(killer) | {"id": KILLER})
     message_id = send(client, body)
     client.post(punch(companion))  # in the killer's batch, or soon
     # By now the killer has been received so often that what is new goes first.

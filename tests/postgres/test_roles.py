@@ -254,6 +254,8 @@ def test_a_role_is_refused_whatever_else(owner: dict[str, str], role: str) -> No
 
 
 def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_say(function: dict[str, str]) -> None:
+    past = datetime(1999, 12, 31, tzinfo=UTC)
+    add(function, 7, past, recebida_em=past, mensagem_id="forged")
     for statement in (
         f"select {WHOSE}, {WHEN} from batida",
         "select lo_create(0)",
@@ -264,8 +266,6 @@ def test_what_a_function_that_was_taken_over_can_still_do_is_what_the_documents_
         "alter role ponto_function password 'another'",
     ):
         ask(function, statement)
-    past = datetime(1999, 12, 31, tzinfo=UTC)
-    add(function, 7, past, recebida_em=past, mensagem_id="forged")
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -21,8 +21,8 @@ def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
     return {"usuarioId": whose, "ponto": when, **more}
 
 
-LOADED = body(0, "${when}")
-"""What the load test sends, besides an id; JMeter puts in `${when}`, and a number in the place of 0."""
+MORE: dict[str, Any] = {"dispositivo": "portão", "offline": True, "latitude": -23.5, "longitude": -46.6}
+"""Fields that may come besides, and change nothing of whose and when it is."""
 
 VALID: list[dict[str, Any]] = [
     body(1, "2026-10-01T08:00:00-03:00"),

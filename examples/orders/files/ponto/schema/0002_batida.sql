@@ -26,7 +26,8 @@ comment on column batida.gravada_em is 'When the row was written';
 comment on column batida.mensagem_id is 'Message that brought it';
 comment on column batida.chave is 'API key''s id, never the key; null: none was sent along';
 
-create index on batida (loja, criado);
+-- One shop's orders, week by week (Monday to Sunday, UTC), as semana() has them.
+create index batida_semana_loja_idx on batida (date_bin('7 days', criado, timestamptz '2000-01-03 00:00Z'), loja);
 create index on batida using brin (recebida_em timestamptz_minmax_multi_ops) with (autosummarize = on);
 
 create function batida_append_only() returns trigger

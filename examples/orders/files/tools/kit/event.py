@@ -18,8 +18,8 @@ def body(whose: int, when: str, **more: Any) -> dict[str, Any]:
     return {"pedido": "A-17", "loja": whose, "criado": when, "totalCentavos": 1250, **more}
 
 
-LOADED = body(0, "${when}")
-"""What the load test sends, besides an id; JMeter puts in `${when}`, and a number in the place of 0."""
+MORE: dict[str, Any] = {}
+"""Fields that may come besides, and change nothing of whose and when it is."""
 
 VALID: list[dict[str, Any]] = [
     body(5, "2026-11-24T08:00:00-03:00"),
